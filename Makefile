@@ -1,0 +1,56 @@
+# `make start` and `make test` need Python 3.11 or later and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help start dev test lint types bench clean
+
+help:
+	@echo "make start   install, and serve pages/ with gunicorn on port 8000 (PORT=... for another)"
+	@echo "make dev     the same for development: reload, tracebacks, a line per request"
+	@echo "make test    lint, types and all tests"
+	@echo "make bench   the benchmarks, against other frameworks"
+	@echo "make clean   remove what the others made"
+
+start: $(VENV)/.installed
+	$(BIN)/apiroutes start
+
+dev: $(VENV)/.installed-test
+	$(BIN)/apiroutes dev
+
+test: lint types
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.inprocess
+	$(BIN)/python -m benchmarks.routes
+	$(BIN)/python -m benchmarks.http
+
+clean:
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@

@@ -1,0 +1,19 @@
+"""Bytes to values: bounded reading and a table of decoders. Knows no Request."""
+
+from apiroutes.body.decoders import Body, read_body
+from apiroutes.body.jsontext import decode_json
+from apiroutes.body.limits import Limits
+from apiroutes.body.reading import bounded_stream, read_content
+from apiroutes.body.urlencoded import Values, parse_pairs, parse_urlencoded
+
+__all__ = [
+    "Body",
+    "Limits",
+    "Values",
+    "bounded_stream",
+    "decode_json",
+    "parse_pairs",
+    "parse_urlencoded",
+    "read_body",
+    "read_content",
+]

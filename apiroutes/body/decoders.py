@@ -1,0 +1,149 @@
+"""Which media type is decoded how: the table of CONTENT-TYPE to body.
+
+In: content and its Content-Type. Out: a `Body`. Raises ApiError: 400, 413 and 415. The
+decoder of a Content-Type is found once and remembered.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.datastructures import FileStorage
+
+from apiroutes.body.charsets import decode_text, find_charset
+from apiroutes.body.formdata import parse_form
+from apiroutes.body.jsontext import decode_json
+from apiroutes.body.limits import Limits
+from apiroutes.body.media_types import parse_media_type
+from apiroutes.body.reading import invalid_body, read_chunks, read_content
+from apiroutes.body.urlencoded import collect, parse_urlencoded
+from apiroutes.errors import ApiError
+
+__all__ = ["Body", "read_body"]
+
+
+class Body:
+    """A parsed body.
+
+    `value` is what the handler sees; `content` the bytes as received, None for a multipart
+    form, which is not kept; `is_json` whether `value` was JSON; `fields` and `files` are the
+    parts of a multipart form.
+    """
+
+    __slots__ = ("value", "content", "is_json", "fields", "files")
+
+    def __init__(
+        self,
+        value: Any,
+        content: bytes | None,
+        is_json: bool = False,
+        fields: list[tuple[str, str]] | None = None,
+        files: list[tuple[str, FileStorage]] | None = None,
+    ) -> None:
+        self.value = value
+        self.content = content
+        self.is_json = is_json
+        self.fields = fields
+        self.files = files
+
+
+def read_body(environ: dict[str, Any], limits: Limits) -> Body:
+    """Read and decode the request's content."""
+    encoding = environ.get("HTTP_CONTENT_ENCODING")
+    if encoding and encoding.strip().lower() != "identity":
+        # The client never picks a compression: what it unpacks to has no limit.
+        raise ApiError(415, "Content encoding is not supported")
+    content_type = environ.get("CONTENT_TYPE") or ""
+    decoder = _find(content_type) if len(content_type) <= _REMEMBERED else _find.__wrapped__(content_type)
+    if decoder.boundary is not None:
+        return _read_form(environ, decoder.boundary, limits)
+    content = read_content(environ, limits.size)
+    decode = decoder.decode
+    return Body(decode(content, decoder.charset, limits), content, decode is _json)
+
+
+def _read_form(environ: dict[str, Any], boundary: str, limits: Limits) -> Body:
+    chunks = read_chunks(environ, limits.size)
+    first = next(chunks, b"")
+    if not first:
+        return Body({}, b"")
+    form = parse_form(_prepend(first, chunks), boundary, limits)
+    return Body(collect(form.fields), None, False, form.fields, form.files)
+
+
+def _prepend(first: bytes, rest: Any) -> Any:
+    yield first
+    yield from rest
+
+
+def _json(content: bytes, charset: str, limits: Limits) -> object:
+    if charset != "utf-8":
+        content = _text_in(content, charset).encode()
+    elif content.startswith(b"\xef\xbb\xbf"):
+        content = content[3:]
+    if not content:
+        return {}
+    return decode_json(content, limits.json_depth)
+
+
+def _form(content: bytes, charset: str, limits: Limits) -> object:
+    if content.count(b"&") >= limits.form_pairs:
+        raise ApiError(413, f"Form has more than {limits.form_pairs} fields")
+    return parse_urlencoded(_text_in(content, charset))
+
+
+def _text(content: bytes, charset: str, limits: Limits) -> object:
+    return _text_in(content, charset) if content else None
+
+
+def _bytes(content: bytes, charset: str, limits: Limits) -> object:
+    return content or None
+
+
+def _text_in(content: bytes, charset: str) -> str:
+    try:
+        return decode_text(content, charset)
+    except UnicodeDecodeError as error:
+        raise invalid_body() from error
+
+
+_Decode = Callable[[bytes, str, Limits], object]
+
+_BY_TYPE: Mapping[str, _Decode] = {
+    "application/json": _json,
+    "application/ld+json": _json,
+    "application/x-www-form-urlencoded": _form,
+    "text/plain": _text,
+}
+
+
+@dataclass(frozen=True)
+class _Decoder:
+    decode: _Decode
+    charset: str = "utf-8"
+    boundary: str | None = None  # of a multipart form, which is read in pieces
+
+
+_REMEMBERED = 200  # characters; a longer header is nobody's and must not fill the memory
+
+
+@functools.lru_cache(maxsize=256)
+def _find(content_type: str) -> _Decoder:
+    media_type = parse_media_type(content_type)
+    if media_type is None:
+        # As recorded: a Content-Type that cannot be read counts as none.
+        return _Decoder(_text)
+    if media_type.type == "multipart/form-data":
+        return _Decoder(_bytes, boundary=media_type.parameters.get("boundary", ""))
+    decode = _BY_TYPE.get(media_type.type)
+    if decode is None:
+        decode = _json if media_type.type.endswith("+json") else _bytes
+    if decode is _bytes:
+        return _Decoder(decode)
+    charset = find_charset(media_type.parameters.get("charset") or "utf-8")
+    if charset is None:
+        raise invalid_body()
+    return _Decoder(decode, charset)

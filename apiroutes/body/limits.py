@@ -1,0 +1,22 @@
+"""What one request's body may be, all of it decided at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apiroutes.sizes import Size
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`size` bounds the content, the others what is in it; `spool_size` is in bytes."""
+
+    size: Size = Size(2**20, "1mb")
+    form_memory: Size = Size(2**20, "1mb")
+    form_pairs: int = 1000
+    form_parts: int = 1000
+    part_headers: int = 8
+    json_depth: int = 200
+    spool_size: int = 2**16

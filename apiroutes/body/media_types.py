@@ -1,0 +1,48 @@
+"""The Content-Type header: a media type and its parameters (RFC 9110 section 8.3.1).
+
+In: the header's text. Out: a `MediaType`, or None for what the grammar does not allow. Reads
+as the `content-type` package does, which Next.js uses; one pass, linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["MediaType", "parse_media_type"]
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}")
+_QUOTED = r'"(?:[\x0b\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\x0b\x20-\xff])*"'
+_PARAMETER = re.compile(rf"; *({_TOKEN}) *= *({_QUOTED}|{_TOKEN}) *")
+_ESCAPED = re.compile(r"\\([\x0b\x20-\xff])")
+
+
+@dataclass(frozen=True)
+class MediaType:
+    """`type` is lower case (`application/json`), so are the names of `parameters`."""
+
+    type: str
+    parameters: Mapping[str, str]
+
+
+def parse_media_type(header: str) -> MediaType | None:
+    """media-type = type "/" subtype *( ";" name "=" ( token / quoted-string ) )"""
+    end = header.find(";")
+    if end < 0:
+        end = len(header)
+    name = header[:end].strip().lower()
+    if not _TYPE.fullmatch(name):
+        return None
+    parameters: dict[str, str] = {}
+    while end < len(header):
+        found = _PARAMETER.match(header, end)
+        if found is None:
+            return None
+        key, value = found.groups()
+        if value.startswith('"'):
+            value = _ESCAPED.sub(r"\1", value[1:-1])
+        parameters[key.lower()] = value
+        end = found.end()
+    return MediaType(name, parameters)

@@ -1,0 +1,164 @@
+"""The command line: `apiroutes dev | start | routes | check`.
+
+In: arguments. Out: text, or JSON with --json. Exit status 0, 1 for a project with mistakes, 2
+for arguments that are wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+import apiroutes
+from apiroutes.app import App
+from apiroutes.errors import ProjectError, report
+from apiroutes.sizes import Size
+
+__all__ = ["main"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_root = click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("."),
+    help="The project directory; the current one without it.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(apiroutes.__version__, "--version", prog_name="apiroutes")
+def main() -> None:
+    """Files under pages/api are HTTP endpoints."""
+
+
+@main.command()
+@_root
+@click.option("--host", help="Address to listen on  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0 picks a free one  [default: 8000]")
+def dev(root: Path, host: str | None, port: int | None) -> None:
+    """Serve for development: reload on change, tracebacks, a line per request."""
+    from apiroutes.servers import development
+
+    descriptor = os.environ.pop(development.CHILD_SOCKET, None)
+    if descriptor is not None:
+        development.serve(root.resolve(), int(descriptor), _say, {})
+        return
+    # The project's own host and port hold, unless its mistakes keep them from being read.
+    settings = _settings(root)
+    address = host or settings.host or "127.0.0.1"
+    number = next(
+        value for value in (port, settings.port, int(os.environ.get("PORT") or 8000)) if value is not None
+    )
+    try:
+        development.run(root.resolve(), address, number, _say)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {address}:{number}: {error.strerror}") from error
+
+
+@main.command(context_settings={"ignore_unknown_options": False})
+@_root
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=click.IntRange(min=1), help="Worker processes.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of each worker.")
+@click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- GUNICORN FLAGS...]")
+def start(root: Path, flags: tuple[str, ...], **options: Any) -> None:
+    """Serve for production, with gunicorn; its own flags follow `--`."""
+    from apiroutes.servers import production
+
+    os.chdir(root)
+    given = {name: value for name, value in options.items() if value is not None}
+    # A mistake is better said once here than by every worker.
+    app = _build(Path("."), **given)
+    production.run(app.settings, flags)
+
+
+@main.command()
+@_root
+@click.option("--json", "as_json", is_flag=True, help="For programs: a JSON array of objects.")
+def routes(root: Path, as_json: bool) -> None:
+    """List the routes, in the order of precedence."""
+    rows = [_row(app_route) for app_route in _listed(_build(root))]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    cells = [("URL", "METHODS", "FILE", "LIMITS")]
+    cells += [(row["path"], ", ".join(row["methods"]), row["file"], _limits_text(row)) for row in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    for line in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+
+
+@main.command()
+@_root
+def check(root: Path) -> None:
+    """Find every mistake that would stop the start; exit status 1 when there is one."""
+    count = len(_build(root).endpoints)
+    click.echo(f"{count} {'route' if count == 1 else 'routes'}, no problems.")
+
+
+def _build(root: Path, **settings: Any) -> App:
+    try:
+        return App(root, **settings)
+    except ProjectError as error:
+        click.echo(report(error.problems), err=True)
+        sys.exit(1)
+
+
+def _settings(root: Path) -> apiroutes.Settings:
+    from apiroutes.settings import load_settings
+
+    try:
+        return load_settings(root.resolve(), dict(os.environ), {"mode": "development"})
+    except ProjectError:
+        return apiroutes.Settings()
+
+
+def _listed(app: App) -> list[Any]:
+    return [app.endpoints[route.file] for route in app.routes.walk()]
+
+
+def _row(endpoint: Any) -> dict[str, Any]:
+    config = endpoint.module.config
+    return {
+        "path": str(endpoint.module.route.pattern),
+        "methods": ["ANY"],
+        "file": endpoint.module.route.file,
+        "body_limit": _limit(config.size_limit) if config.parse_body else None,
+        "response_limit": _limit(config.response_limit),
+        "max_duration": config.max_duration,
+    }
+
+
+def _limit(size: Size | None) -> int | None:
+    return None if size is None else size.bytes
+
+
+def _limits_text(row: dict[str, Any]) -> str:
+    parts = [
+        "body not parsed" if row["body_limit"] is None else f"body {_readable(row['body_limit'])}",
+        "response any" if row["response_limit"] is None else f"response {_readable(row['response_limit'])}",
+    ]
+    if row["max_duration"] is not None:
+        parts.append(f"{row['max_duration']:g} s")
+    return ", ".join(parts)
+
+
+def _readable(count: int) -> str:
+    for unit, factor in (("gb", 2**30), ("mb", 2**20), ("kb", 2**10)):
+        if count >= factor and count % (factor // 4) == 0:
+            return f"{count / factor:g}{unit}"
+    return f"{count}b"
+
+
+def _say(line: str) -> None:
+    # One write for each line, so that threads do not mix theirs.
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,103 @@
+"""Cookies in and out (RFC 6265).
+
+In: a Cookie header, or a cookie's parts. Out: a dict, or the value of a Set-Cookie header.
+Raises ValueError for parts that would not stay within their attribute. Reading agrees with
+the `cookie` package that Next.js uses.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from urllib.parse import quote, unquote_to_bytes
+
+from werkzeug.http import http_date
+
+__all__ = ["dump_cookie", "parse_cookies"]
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")  # section 4.1.1: no control character, no ";"
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# Section 4.1.1's cookie-octets, less "%", which marks an escape.
+_OCTETS = "!#$&'()*+-./:<=>?@[]^_`{|}~"
+_SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
+
+
+def parse_cookies(header: str) -> dict[str, str]:
+    """The cookies of a header: the first of a name wins, values are percent-decoded."""
+    found: dict[str, str] = {}
+    for pair in header.split(";"):
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if not equals or name in found:
+            continue
+        value = value.strip()
+        if value.startswith('"'):
+            value = value[1:-1]
+        found[name] = _decode(value) if "%" in value else value
+    return found
+
+
+def _decode(value: str) -> str:
+    # One bad escape, and the value stays as it was sent.
+    if _BAD_ESCAPE.search(value):
+        return value
+    try:
+        return unquote_to_bytes(value).decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def dump_cookie(
+    name: str,
+    value: str,
+    *,
+    max_age: int | None,
+    expires: datetime | int | float | None,
+    path: str | None,
+    domain: str | None,
+    secure: bool,
+    httponly: bool,
+    samesite: str | None,
+    partitioned: bool,
+) -> str:
+    """The value of a Set-Cookie header; what a cookie cannot hold is percent-encoded."""
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no cookie name")
+    if not value.isalnum() or not value.isascii():
+        value = quote(value, safe=_OCTETS)
+    parts = [f"{name}={value}"]
+    if max_age is not None:
+        parts.append(f"Max-Age={int(max_age)}")
+    if expires is not None:
+        parts.append(f"Expires={http_date(expires)}")
+    if path is not None:
+        parts.append(f"Path={_attribute('path', path)}")
+    if domain is not None:
+        parts.append(f"Domain={_attribute('domain', domain)}")
+    if secure:
+        parts.append("Secure")
+    if httponly:
+        parts.append("HttpOnly")
+    if samesite is not None:
+        parts.append(f"SameSite={_same_site(samesite, secure)}")
+    if partitioned:
+        if not secure:
+            raise ValueError("a partitioned cookie must be secure, or browsers refuse it")
+        parts.append("Partitioned")
+    return "; ".join(parts)
+
+
+def _attribute(name: str, value: str) -> str:
+    if not _ATTRIBUTE.fullmatch(value):
+        raise ValueError(f"{value!r} cannot be a cookie's {name}")
+    return value
+
+
+def _same_site(value: str, secure: bool) -> str:
+    spelled = _SAME_SITE.get(value.lower())
+    if spelled is None:
+        raise ValueError(f"{value!r} is not 'Strict', 'Lax' or 'None'")
+    if spelled == "None" and not secure:
+        raise ValueError("a cookie with SameSite=None must be secure, or browsers refuse it")
+    return spelled

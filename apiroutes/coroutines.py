@@ -1,0 +1,50 @@
+"""Coroutines on WSGI's threads: one event loop for each, kept between requests.
+
+In: a coroutine or another awaitable. Out: what it returns. Raises what it raises. A handler
+cannot tell how it is run: it has a current task, a running loop, and its request's context.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Awaitable
+from types import CoroutineType
+from typing import TypeVar
+
+__all__ = ["run"]
+
+_Result = TypeVar("_Result")
+
+
+class _Loop:
+    """An event loop that is closed when the thread that it belongs to ends."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+
+    def __del__(self) -> None:
+        self.loop.close()
+
+
+_thread = threading.local()
+
+
+def run(awaitable: Awaitable[_Result]) -> _Result:
+    """Run an awaitable to its end on this thread's loop, in a copy of the current context."""
+    coroutine = awaitable if isinstance(awaitable, CoroutineType) else _wait_for(awaitable)
+    # The copy keeps what a handler sets in a context variable from the thread's next request.
+    result: _Result = contextvars.copy_context().run(_thread_loop().run_until_complete, coroutine)
+    return result
+
+
+async def _wait_for(awaitable: Awaitable[_Result]) -> _Result:
+    return await awaitable
+
+
+def _thread_loop() -> asyncio.AbstractEventLoop:
+    held: _Loop | None = getattr(_thread, "held", None)
+    if held is None:
+        held = _thread.held = _Loop()
+    return held.loop

@@ -1,0 +1,99 @@
+"""Both families of errors: the project is wrong (stops the start), the request is wrong (4xx).
+
+In: what is wrong, as data. Out: exceptions and `Problem` records. Nothing here knows HTTP
+messages or a terminal: `apiroutes.app` turns request errors into responses, the servers and
+the command line print reports of problems.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "ApiError",
+    "Problem",
+    "ProjectError",
+    "ResponseAborted",
+    "ResponseSentError",
+    "report",
+    "suggest",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in the project, found before the first request.
+
+    `file` is relative to the project directory. `source` is the text that `span` (start and
+    end offset in characters) marks; without a span nothing is marked.
+    """
+
+    file: str
+    message: str
+    remedy: str
+    line: int | None = None
+    source: str | None = None
+    span: tuple[int, int] | None = None
+
+
+class ProjectError(Exception):
+    """The project cannot be served; `problems` holds every mistake that was found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(report(self.problems))
+
+
+class ApiError(Exception):
+    """Answers the request with `status` and `message`, and with `headers` if there are any.
+
+    `status` is an int from 400 to 599, `message` the text the client reads. Raises ValueError
+    for any other status.
+    """
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        if type(status) is not int or not 400 <= status <= 599:
+            raise ValueError(f"an ApiError has a status from 400 to 599, not {status!r}")
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+        self.headers = dict(headers) if headers else {}
+
+
+class ResponseSentError(RuntimeError):
+    """The response was sent already; the client has the first answer whole."""
+
+
+class ResponseAborted(ConnectionResetError):
+    """A started answer cannot be finished; the server must drop the connection.
+
+    A ConnectionResetError, because servers close the connection on it without a second
+    traceback: the cause has been logged when this is raised.
+    """
+
+
+def report(problems: Iterable[Problem]) -> str:
+    """All problems as text: file and line, the marked name, what cannot be, what to do."""
+    listed = list(problems)
+    count = "1 problem" if len(listed) == 1 else f"{len(listed)} problems"
+    return "\n\n".join([f"{count} in this project:", *map(_paragraph, listed)])
+
+
+def _paragraph(problem: Problem) -> str:
+    lines = [problem.file if problem.line is None else f"{problem.file}:{problem.line}"]
+    if problem.source is not None and problem.span is not None:
+        start, end = problem.span
+        lines += [f"    {problem.source}", "    " + " " * start + "^" * max(1, end - start)]
+    lines += [f"  {problem.message}", f"  {problem.remedy}"]
+    return "\n".join(lines)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """What to do about an unknown name: the one that was meant, or all there are."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return "Known here: " + ", ".join(map(repr, names)) + "."

@@ -1,0 +1,48 @@
+"""The application of the current directory, for a server's command line.
+
+In: nothing, or what `App` takes. Out: an `App`. Raises ProjectError.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, overload
+
+from apiroutes.app import App
+
+__all__ = ["create_app"]
+
+_HOW = "create_app makes the application and is none itself: write 'apiroutes:create_app()', with parentheses"
+
+
+@overload
+def create_app(root: str | os.PathLike[str] = ".", /, **settings: Any) -> App: ...
+
+
+@overload
+def create_app(root: dict[str, Any], start_response: Callable[..., Any], /) -> Iterable[bytes]: ...
+
+
+def create_app(
+    root: str | os.PathLike[str] | dict[str, Any] = ".",
+    start_response: Callable[..., Any] | None = None,
+    /,
+    **settings: Any,
+) -> App | Iterable[bytes]:
+    """The App of the project in `root`: `gunicorn 'apiroutes:create_app()'`.
+
+    A server that is given `apiroutes:create_app` calls it as if it were the application;
+    then the answer to every request, and a log line, say what to write instead.
+    """
+    if start_response is None and not isinstance(root, dict):
+        return App(root, **settings)
+    logging.getLogger("apiroutes").error(_HOW)
+    content = f"{_HOW}\n".encode()
+    assert start_response is not None
+    start_response(
+        "503 Service Unavailable",
+        [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(content)))],
+    )
+    return (content,)

@@ -1,0 +1,114 @@
+"""The request's path: made once per request, used by the matcher, the log and redirects.
+
+In: a WSGI environ. Out: a `RequestPath`: decoded segments and what is wrong with them.
+Raises nothing. Percent-encoding is undone exactly once; where the server gives the target as
+it was sent, `%2F` stays inside its segment.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote_to_bytes
+
+__all__ = ["Fault", "RequestPath", "path_of", "read_path", "sent_plainly"]
+
+
+class Fault:
+    """What can be wrong with a path, in words for a log."""
+
+    ENCODING = "malformed percent-encoding or UTF-8"
+    CHARACTER = "a control character or a blank"
+    DOTS = "a dot segment"
+
+
+class RequestPath(NamedTuple):
+    """`segments` are decoded; `fault` is None for a path that may be matched."""
+
+    segments: list[str]
+    fault: str | None
+
+
+# Unreserved characters (RFC 3986 section 2.3) and no segment that begins with a dot.
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*|/)+")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PARTS = re.compile(r"[/\\]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+
+def sent_plainly(path: str, environ: dict[str, Any]) -> bool:
+    """Whether PATH_INFO, `path`, is the path as it was sent, without an escape."""
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if not target:
+        return "%" not in path
+    if not target.startswith(path) or environ.get("SCRIPT_NAME"):
+        return False
+    return len(target) == len(path) or target[len(path)] == "?"
+
+
+def read_path(path: str, environ: dict[str, Any], plain: bool) -> RequestPath:
+    """The path below SCRIPT_NAME, as segments; `plain` is what `sent_plainly` said of it."""
+    if plain and _PLAIN.fullmatch(path):
+        return RequestPath(path.split("/")[1:], None)
+    raw = _raw_path(environ, path)
+    if raw is None:
+        # Without the target a slash is a separator, and a percent sign is just that.
+        return _checked(path.encode("latin-1", "replace").split(b"/"), None)
+    fault = Fault.ENCODING if _BAD_ESCAPE.search(raw) else None
+    if _CONTROL.search(raw) or " " in raw:
+        fault = Fault.CHARACTER  # RFC 9112 section 3.2: a target has neither
+    return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], fault)
+
+
+def _raw_path(environ: dict[str, Any], path: str) -> str | None:
+    """The path as it was sent, below SCRIPT_NAME, if the server gives it and it agrees."""
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if not target:
+        return None
+    raw = _AUTHORITY.sub("", target, count=1) if not target.startswith("/") else target
+    raw = raw.partition("?")[0]
+    whole = (environ.get("SCRIPT_NAME") or "") + path
+    # RFC 9110 section 4.2.5: a fragment is no part of a request; servers keep it or cut it off.
+    bare = raw.partition("#")[0]
+    if whole not in (_decoded(raw), _decoded(bare)):
+        return None
+    return _below(bare, environ.get("SCRIPT_NAME") or "")
+
+
+def _decoded(raw: str) -> str:
+    return unquote_to_bytes(raw.encode("latin-1", "replace")).decode("latin-1")
+
+
+def _below(raw: str, script_name: str) -> str | None:
+    """`raw` without the segments of SCRIPT_NAME, however they were encoded."""
+    if not script_name:
+        return raw
+    position = 0
+    for _ in range(script_name.count("/")):
+        position = raw.find("/", position + 1)
+        if position < 0:
+            return ""
+    rest = raw[position:]
+    return rest if _decoded(raw[:position]) == script_name else None
+
+
+def _checked(parts: list[bytes], fault: str | None) -> RequestPath:
+    try:
+        segments = [part.decode() for part in parts[1:]]
+    except UnicodeDecodeError:
+        fault = fault or Fault.ENCODING
+        segments = [part.decode("utf-8", "replace") for part in parts[1:]]
+    if parts[0]:  # no leading slash
+        segments.insert(0, parts[0].decode("utf-8", "replace"))
+    for segment in segments:
+        if not segment.isprintable() and _CONTROL.search(segment):
+            fault = Fault.CHARACTER
+        if "." in segment and not {".", ".."}.isdisjoint(_PARTS.split(segment)):
+            return RequestPath(segments, Fault.DOTS)
+    return RequestPath(segments, fault)
+
+
+def path_of(segments: list[str]) -> str:
+    """A path of decoded segments, percent-encoded (RFC 3986 section 3.3)."""
+    return "/" + "/".join(quote(segment, safe="!$&'()*+,;=:@") for segment in segments)

@@ -1,0 +1,211 @@
+"""An environ and a match, seen as a request.
+
+In: the environ, the captured parameters, the body's limits. Out: a `werkzeug.Request` whose
+parts are computed when they are first touched. Reading the body raises ApiError.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+import werkzeug.wrappers
+from werkzeug.datastructures import EnvironHeaders, FileStorage, ImmutableMultiDict, MultiDict
+
+from apiroutes.body import (
+    Body,
+    Limits,
+    Values,
+    bounded_stream,
+    decode_json,
+    parse_pairs,
+    parse_urlencoded,
+    read_body,
+    read_content,
+)
+from apiroutes.cookies import parse_cookies
+from apiroutes.errors import ApiError
+
+__all__ = ["Request"]
+
+_Value = TypeVar("_Value")
+
+
+class lazy(Generic[_Value]):
+    """A value computed at its first use and kept in the instance, where it can be replaced.
+
+    Like functools.cached_property, without the lock that it takes before Python 3.12.
+    """
+
+    def __init__(self, compute: Callable[[Any], _Value]) -> None:
+        self.compute = compute
+        self.name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> lazy[_Value]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> _Value: ...
+
+    def __get__(self, instance: object | None, owner: type) -> lazy[_Value] | _Value:
+        if instance is None:
+            return self
+        value = instance.__dict__[self.name] = self.compute(instance)
+        return value
+
+
+class Request(werkzeug.wrappers.Request):
+    """The request: all that Werkzeug's has, and what Next.js's has.
+
+    `body` is the parsed body, None without one; `params` the path's parameters; a catch-all is
+    a list of str, an optional catch-all without segments is absent. What can be assigned in
+    Next.js (`body`, `query`, `cookies`) can be assigned here.
+    """
+
+    body: Any = None
+    _body: Body | None = None
+
+    def __init__(
+        self,
+        environ: dict[str, Any],
+        params: Values | None = None,
+        limits: Limits = Limits(),
+    ) -> None:
+        # Werkzeug's own __init__ computes eight attributes at once; here each is computed by
+        # __getattr__ when it is missed.
+        self.environ = environ
+        self.params: Values = {} if params is None else params
+        self._limits = limits
+
+    def __getattr__(self, name: str) -> Any:
+        compute = _FROM_ENVIRON.get(name)
+        if compute is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        value = self.__dict__[name] = compute(self.environ)
+        return value
+
+    @lazy
+    def query(self) -> Values:
+        """The query string's values, with the path's parameters laid over them."""
+        text = self.environ.get("QUERY_STRING")
+        if not text:
+            return self.params.copy()
+        values = parse_urlencoded(text if text.isascii() else _utf8(text))
+        if self.params:
+            values.update(self.params)
+        return values
+
+    @lazy
+    def cookies(self) -> dict[str, str]:  # type: ignore[override]
+        """The cookies, percent-decoded; the first of a name wins."""
+        header = self.environ.get("HTTP_COOKIE")
+        return parse_cookies(header) if header else {}
+
+    @lazy
+    def context(self) -> dict[str, Any]:
+        """What middleware hands down to the handler."""
+        return {}
+
+    @property
+    def raw_body(self) -> bytes:
+        """The content as it was received. Raises RuntimeError for a parsed multipart form."""
+        if self._body is not None:
+            if self._body.content is None:
+                raise RuntimeError(
+                    "a multipart body is not kept while it is parsed; switch parsing off with "
+                    'config = {"api": {"bodyParser": False}} to read it raw'
+                )
+            return self._body.content
+        if "_raw" not in self.__dict__:
+            if "stream" in self.__dict__:
+                raise RuntimeError("the body is being read from req.stream already")
+            self._raw = read_content(self.environ, self._limits.size)
+            # Whoever reads next, a parser or another application, sees the same content.
+            self.environ["wsgi.input"] = io.BytesIO(self._raw)
+        return self._raw
+
+    @lazy
+    def stream(self) -> io.BufferedIOBase:  # type: ignore[override]
+        """The content as a stream that ends where the content ends; empty once it is parsed."""
+        if self._body is not None:
+            return io.BytesIO()
+        return bounded_stream(self.environ)
+
+    @lazy
+    def files(self) -> MultiDict[str, FileStorage]:  # type: ignore[override]
+        """The uploads of a multipart form, by field name; they are closed with the request."""
+        return MultiDict(self.load_body().files or ())
+
+    @lazy
+    def form(self) -> ImmutableMultiDict[str, str]:
+        """The fields of a form, as Werkzeug has them."""
+        body = self.load_body()
+        if body.fields is not None:
+            return ImmutableMultiDict(body.fields)
+        if self.mimetype == "application/x-www-form-urlencoded" and body.content:
+            return ImmutableMultiDict(parse_pairs(body.content.decode("utf-8", "replace")))
+        return ImmutableMultiDict()
+
+    def load_body(self) -> Body:
+        """Read and decode the body, once. Raises ApiError for one that cannot be read."""
+        if self._body is None:
+            if "stream" in self.__dict__:
+                raise RuntimeError("the body is being read from req.stream already")
+            self._body = read_body(self.environ, self._limits)
+        return self._body
+
+    def get_data(  # type: ignore[override]
+        self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
+    ) -> bytes | str:
+        """The content, as in Werkzeug: with `parse_form_data` it is empty for a form."""
+        is_form = self.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
+        content = b"" if parse_form_data and is_form else self.raw_body
+        return content.decode("utf-8", "replace") if as_text else content
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The JSON body, as in Werkzeug: 415 for another media type unless `force`."""
+        if not (force or self.is_json):
+            return None if silent else self.on_json_loading_failed(None)
+        try:
+            body = self.load_body()
+            if body.is_json:
+                return body.value
+            return decode_json(self.raw_body, self._limits.json_depth)
+        except ApiError:
+            if silent:
+                return None
+            raise
+
+    def close(self) -> None:
+        """Close the uploads; temporary files are gone with it."""
+        if self._body is not None:
+            for _, file in self._body.files or ():
+                file.close()
+
+
+def _utf8(text: str) -> str:
+    """WSGI's bytes in a str (PEP 3333) as the text they are."""
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _server(environ: dict[str, Any]) -> tuple[str, int | None] | None:
+    name = environ.get("SERVER_NAME")
+    if name is None:
+        return None
+    port = environ.get("SERVER_PORT") or ""
+    return name, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None
+
+
+_FROM_ENVIRON: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "method": lambda environ: environ.get("REQUEST_METHOD", "GET"),
+    "scheme": lambda environ: environ.get("wsgi.url_scheme", "http"),
+    "server": _server,
+    "root_path": lambda environ: _utf8(environ.get("SCRIPT_NAME") or "").rstrip("/"),
+    "path": lambda environ: "/" + _utf8(environ.get("PATH_INFO") or "").lstrip("/"),
+    "query_string": lambda environ: environ.get("QUERY_STRING", "").encode("latin-1", "replace"),
+    "headers": EnvironHeaders,
+    "remote_addr": lambda environ: environ.get("REMOTE_ADDR"),
+    "shallow": lambda environ: False,
+}

@@ -1,0 +1,449 @@
+"""What the handler said: a status, headers and content. No I/O.
+
+In: calls in Express's and Next.js's spelling. Out: state that `apiroutes.wsgi` sends. Raises
+ValueError or TypeError for what HTTP cannot carry, where it is set, and ResponseSentError for
+anything said after the answer.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, Union
+from urllib.parse import quote
+
+from apiroutes.cookies import dump_cookie
+from apiroutes.errors import ResponseSentError
+from apiroutes.jsonout import encode_json
+
+__all__ = ["Response", "State", "is_local"]
+
+HeaderValue = Union[str, int, float, Iterable[str]]
+WSGIApplication = Callable[..., Iterable[bytes]]
+
+_NOTHING: Any = object()  # "no argument", where None is a value
+_JSON = ("Content-Type", "application/json; charset=utf-8")
+_TEXT = "text/plain; charset=utf-8"
+_BINARY = "application/octet-stream"
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# PEP 3333: these describe the connection, which is the server's.
+_HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+_KNOWN_NAMES: dict[str, str] = {}  # checked header names and their lower case
+_KNOWN_NAMES_MAX = 512
+# Everything that may stand in a Location as it is; "%" too, what is encoded stays encoded.
+_LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
+
+
+class State:
+    """Where a response is: nothing said, content said, or headers on the wire."""
+
+    OPEN = 0
+    SENT = 1
+    STARTED = 2
+
+
+class Response:
+    """The response. Setters return it, so that they can be chained; what answers returns None.
+
+    `apiroutes.wsgi` gives it a connection; without one it only holds what was said, and
+    `write` has nowhere to go.
+    """
+
+    # Defaults of the class, so that a response costs only what is said in it.
+    _status = 200
+    _said_status = False
+    _lists: dict[str, list[tuple[str, str]]] | None = None  # headers of several lines
+    _content = b""
+    _stream: Iterator[bytes | str] | None = None
+    _application: WSGIApplication | None = None  # that answers instead
+    _type: str | None = None  # the Content-Type that an answer has unless one was set
+    _tagged = False  # whether the content gets an ETag
+    _state = State.OPEN
+    _write: Callable[[bytes], object] | None = None
+    _written = 0  # bytes
+
+    def __init__(self) -> None:
+        self._headers: dict[str, tuple[str, str]] = {}
+
+    # -- status ----------------------------------------------------------------------------
+
+    @property
+    def status_code(self) -> int:
+        """The status code; 200 until it is set."""
+        return self._status
+
+    @status_code.setter
+    def status_code(self, code: int) -> None:
+        self.status(code)
+
+    def status(self, code: int) -> Response:
+        """Set the status code, an int from 200 to 599 (RFC 9110 section 15)."""
+        if type(code) is not int:
+            raise TypeError(f"a status is an int from 200 to 599, not {code!r}")
+        if not 200 <= code <= 599:
+            raise ValueError(f"a status is an int from 200 to 599, not {code!r}")
+        if self._state:
+            self._refuse("set the status")
+        self._status = code
+        self._said_status = True
+        return self
+
+    @property
+    def headers_sent(self) -> bool:
+        """Whether the answer was given: by json, send, end, redirect or the first write."""
+        return self._state != State.OPEN
+
+    # -- headers ---------------------------------------------------------------------------
+
+    def set_header(self, name: str, value: HeaderValue) -> Response:
+        """Set a header, replacing what it had; a list makes one line for each value."""
+        key = _KNOWN_NAMES.get(name) or _check_name(name)
+        if self._state:
+            self._refuse(f"set the header {name!r}")
+        if type(value) is str:
+            if not (value.isascii() and value.isprintable()):
+                value = _check_value(name, value)
+            self._headers[key] = (name, value)
+            if self._lists is not None:
+                self._lists.pop(key, None)
+            return self
+        lines = _check_values(name, value)
+        if key == "set-cookie":  # as recorded: the same cookie line is sent once
+            lines = list(dict.fromkeys(lines))
+        self.remove_header(name)
+        for line in lines:
+            self._append(key, name, line)
+        return self
+
+    def append_header(self, name: str, value: HeaderValue) -> Response:
+        """Add a header line, keeping those that are there."""
+        key = _KNOWN_NAMES.get(name) or _check_name(name)
+        if self._state:
+            self._refuse(f"append the header {name!r}")
+        for line in _check_values(name, value):
+            self._append(key, name, line)
+        return self
+
+    def get_header(self, name: str) -> str | list[str] | None:
+        """The header's value; a list when it has several lines, and always for Set-Cookie."""
+        key = name.lower()
+        single = self._headers.get(key)
+        if single is not None:
+            return [_unwire(single[1])] if key == "set-cookie" else _unwire(single[1])
+        lines = (self._lists or {}).get(key)
+        return None if lines is None else [_unwire(value) for _, value in lines]
+
+    def remove_header(self, name: str) -> Response:
+        """Remove every line of a header; it need not be there."""
+        if self._state:
+            self._refuse(f"remove the header {name!r}")
+        key = name.lower()
+        self._headers.pop(key, None)
+        if self._lists is not None:
+            self._lists.pop(key, None)
+        return self
+
+    def _append(self, key: str, name: str, value: str) -> None:
+        if self._lists is None:
+            self._lists = {}
+        lines = self._lists.get(key)
+        if lines is None:
+            single = self._headers.pop(key, None)
+            if single is None:
+                self._headers[key] = (name, value)
+                return
+            lines = self._lists[key] = [single]
+        lines.append((name, value))
+
+    def set_cookie(
+        self,
+        name: str,
+        value: str = "",
+        *,
+        max_age: int | None = None,
+        expires: datetime | int | float | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: str | None = None,
+        partitioned: bool = False,
+    ) -> Response:
+        """Add a Set-Cookie line. `max_age` is in seconds, `expires` a datetime or a timestamp.
+
+        What a cookie cannot hold is percent-encoded in the value. Raises ValueError for a
+        name, path, domain or samesite that is none.
+        """
+        line = dump_cookie(
+            name,
+            value,
+            max_age=max_age,
+            expires=expires,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+        if self._state:
+            self._refuse(f"set the cookie {name!r}")
+        self._append("set-cookie", "Set-Cookie", line)
+        return self
+
+    def delete_cookie(self, name: str, *, path: str | None = "/", domain: str | None = None) -> Response:
+        """Tell the client to forget a cookie; path and domain are those it was set with."""
+        return self.set_cookie(name, "", max_age=0, expires=0, path=path, domain=domain)
+
+    # -- answers ---------------------------------------------------------------------------
+
+    def json(self, value: Any = _NOTHING) -> None:
+        """Answer with JSON. Without a value there is no content."""
+        if self._state:
+            self._refuse("send JSON")
+        if value is _NOTHING:
+            content = b""
+        else:
+            content = encode_json(value)
+            self._tagged = True
+        self._headers["content-type"] = _JSON
+        if self._lists is not None:
+            self._lists.pop("content-type", None)
+        self._content = content
+        self._state = State.SENT
+
+    def send(self, body: Any = None) -> None:
+        """Answer with what `body` is.
+
+        A str is text/plain and bytes are application/octet-stream unless a type was set; None
+        is empty; an iterator of bytes or str, or a binary file, is streamed and closed;
+        everything else is JSON.
+        """
+        if self._state:
+            self._refuse("send")
+        if body is None:
+            self._state = State.SENT
+        elif isinstance(body, str):
+            self._answer(body.encode(), _TEXT if body else None)
+        elif isinstance(body, (bytes, bytearray, memoryview)):
+            self._answer(bytes(body), _BINARY)
+        elif hasattr(body, "__next__") or hasattr(body, "read"):
+            self._send_stream(body)
+        else:
+            content = encode_json(body)
+            self.remove_header("Content-Type")
+            self._answer(content, _JSON[1])
+
+    def _answer(self, content: bytes, media_type: str | None) -> None:
+        self._content = content
+        self._type = media_type
+        self._tagged = True
+        self._state = State.SENT
+
+    def _send_stream(self, body: Any) -> None:
+        if hasattr(body, "__next__") and not hasattr(body, "read"):
+            self._stream = body
+        else:
+            length = _remaining_size(body)
+            self._stream = _FileChunks(body)
+            if length is not None:
+                self._headers["content-length"] = ("Content-Length", str(length))
+        self._type = _BINARY
+        self._state = State.SENT
+
+    def redirect(self, status: int | str, url: str = _NOTHING) -> Response:
+        """Answer with a redirect: `redirect(url)`, which is a 307, or `redirect(status, url)`.
+
+        Raises ValueError for a status that is no redirect (301, 302, 303, 307, 308) and for a
+        URL with CR, LF or NUL. Any host is allowed: for a target that a client gave see
+        `safe_redirect`.
+        """
+        if url is _NOTHING:
+            status, url = 307, status  # type: ignore[assignment]
+        if not isinstance(url, str):
+            raise TypeError(f"redirect(url) or redirect(status, url), and the URL is a str, not {url!r}")
+        if type(status) is not int or status not in _REDIRECTS:
+            raise ValueError(f"a redirect has the status 301, 302, 303, 307 or 308, not {status!r}")
+        if self._state:
+            self._refuse("redirect")
+        location = _location(url)
+        self._status = status
+        self.set_header("Location", location)
+        self._content = location.encode()
+        self._type = _TEXT
+        self._state = State.SENT
+        return self
+
+    def safe_redirect(self, status: int | str, url: str = _NOTHING) -> Response:
+        """Like `redirect`, for targets that a client gave: raises ValueError for another host."""
+        target = status if url is _NOTHING else url
+        if not isinstance(target, str) or not is_local(target):
+            raise ValueError(f"{target!r} is not a path on this host")
+        return self.redirect(status, url)
+
+    def end(self, data: bytes | str = b"") -> None:
+        """Answer with `data`, or finish what `write` began."""
+        if self._state == State.SENT:
+            self._refuse("end")
+        content = _as_bytes(data)
+        if self._state == State.STARTED:
+            self._put(content)
+            self._state = State.SENT
+            return
+        self._content = content
+        if content and isinstance(data, str):
+            self._type = _TEXT
+        self._state = State.SENT
+
+    def write(self, chunk: bytes | str) -> bool:
+        """Send a piece of the answer at once; the first one sends the headers as well.
+
+        The answer ends with `end`, or when the handler returns.
+        """
+        if self._state == State.SENT:
+            self._refuse("write")
+        content = _as_bytes(chunk)
+        if self._state == State.OPEN:
+            self._write = self._begin()
+            self._state = State.STARTED
+        self._put(content)
+        return True
+
+    def _put(self, content: bytes) -> None:
+        self._written += len(content)
+        if content and self._write is not None:
+            self._write(content)
+
+    def _begin(self) -> Callable[[bytes], object]:
+        """Send the headers and give what writes content; `apiroutes.wsgi` knows how."""
+        raise RuntimeError("this response has no connection to write to")
+
+    # -- what the rest of the framework needs ----------------------------------------------
+
+    def _refuse(self, what: str) -> None:
+        raise ResponseSentError(f"cannot {what}: the response was sent already")
+
+    def _saved(self) -> tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]:
+        """Status and headers as they are now, for `_restore`."""
+        lists = {key: list(lines) for key, lines in (self._lists or {}).items()}
+        return self._status, self._said_status, dict(self._headers), lists
+
+    def _restore(
+        self, saved: tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
+    ) -> None:
+        """Forget what was said since `saved` was taken. Only before headers are on the wire."""
+        self._status, self._said_status, headers, lists = saved
+        self._headers = dict(headers)
+        self._lists = {key: list(lines) for key, lines in lists.items()} or None
+        self._content, self._type, self._tagged = b"", None, False
+        self._stream = self._application = None
+        self._state = State.OPEN
+
+
+class _FileChunks:
+    """A file as an iterator of chunks, closed with it."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def __iter__(self) -> _FileChunks:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = self._file.read(2**16)
+        if not chunk:
+            raise StopIteration
+        return chunk  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        close = getattr(self._file, "close", None)
+        if close is not None:
+            close()
+
+
+def _remaining_size(file: Any) -> int | None:
+    """How many bytes a binary file still has, None when it cannot tell."""
+    try:
+        if isinstance(file, io.TextIOBase) or not file.seekable():
+            return None
+        position = file.tell()
+        size: int = file.seek(0, io.SEEK_END) - position
+        file.seek(position)
+    except (AttributeError, OSError):
+        return None
+    return size
+
+
+def _as_bytes(data: object) -> bytes:
+    if isinstance(data, str):
+        return data.encode()
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(f"content is bytes or str, not {data!r}")
+
+
+def _check_name(name: str) -> str:
+    """The name's lower case, once it was seen to be a token (RFC 9110 section 5.1)."""
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no header name")
+    key = name.lower()
+    if key in _HOP_BY_HOP:
+        raise ValueError(f"the header {name!r} is the server's to set (PEP 3333)")
+    if len(_KNOWN_NAMES) < _KNOWN_NAMES_MAX:
+        _KNOWN_NAMES[name] = key
+    return key
+
+
+def _check_values(name: str, value: HeaderValue) -> list[str]:
+    if isinstance(value, str):
+        return [_check_value(name, value)]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return [str(value)]
+    if isinstance(value, (list, tuple)):
+        return [_check_value(name, line) for line in value]
+    raise TypeError(f"the header {name!r} is a str, a number or a list of str, not {value!r}")
+
+
+def _check_value(name: str, value: str) -> str:
+    """The value as it goes over the wire (RFC 9110 section 5.5): a str of bytes, PEP 3333."""
+    if not isinstance(value, str):
+        raise TypeError(f"the header {name!r} is a str, not {value!r}")
+    if not _FIELD_VALUE.fullmatch(value):
+        raise ValueError(f"the header {name!r} cannot have the value {value!r}")
+    # As recorded: what is not ASCII is sent as UTF-8.
+    return value if value.isascii() else value.encode().decode("latin-1")
+
+
+def _unwire(value: str) -> str:
+    return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
+
+
+def _location(url: str) -> str:
+    """The URL as a Location can hold it (RFC 3986 section 2.1)."""
+    if any(character in url for character in "\r\n\0"):
+        raise ValueError(f"{url!r} cannot be a Location")
+    return quote(url, safe=_LOCATION)
+
+
+def is_local(url: str) -> bool:
+    """Whether a redirect to `url` stays on this host: a path that no browser reads otherwise.
+
+    Browsers take a backslash for a slash and drop control characters and blanks before they
+    look, so `//host`, `/\\\\host` and `/<TAB>/host` all lead away.
+    """
+    return url.startswith("/") and url[1:2] not in ("/", "\\") and url.isprintable() and "\\" not in url

@@ -1,0 +1,104 @@
+"""The route pattern: the one form that every naming convention compiles to.
+
+In: segments. Out: a `RoutePattern` that keeps the rules every convention shares. Raises
+PatternError, which says which segment is wrong, why, and what to do instead.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+
+__all__ = ["Kind", "PatternError", "RoutePattern", "Segment", "check"]
+
+
+class Kind(enum.IntEnum):
+    """What a segment matches; in the order of precedence, the first wins."""
+
+    STATIC = 0
+    DYNAMIC = 1
+    CATCH_ALL = 2
+    OPTIONAL_CATCH_ALL = 3
+
+
+_SPELLING = {
+    Kind.STATIC: "{}",
+    Kind.DYNAMIC: "[{}]",
+    Kind.CATCH_ALL: "[...{}]",
+    Kind.OPTIONAL_CATCH_ALL: "[[...{}]]",
+}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One part of a pattern: `text` is what a static segment matches, else the parameter's name."""
+
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return _SPELLING[self.kind].format(self.text)
+
+
+@dataclass(frozen=True)
+class RoutePattern:
+    """The segments of a route, outermost first; `str()` spells it as Next.js does."""
+
+    segments: tuple[Segment, ...]
+
+    def __str__(self) -> str:
+        return "/" + "/".join(map(str, self.segments))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters' names, in the order of the path."""
+        return tuple(segment.text for segment in self.segments if segment.kind is not Kind.STATIC)
+
+
+class PatternError(ValueError):
+    """A name that is no pattern.
+
+    `part` is the index of the file name's part that is wrong, `span` the wrong characters in
+    it; `remedy` says what to write instead.
+    """
+
+    def __init__(self, message: str, remedy: str, part: int, span: tuple[int, int]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.part = part
+        self.span = span
+
+
+_NON_WORD = re.compile(r"[^A-Za-z0-9_]")
+
+
+def check(segments: tuple[Segment, ...]) -> None:
+    """The rules within one pattern; `part` in the PatternError is the segment's index."""
+    seen: dict[str, str] = {}
+    for index, segment in enumerate(segments):
+        if segment.kind is Kind.STATIC:
+            continue
+        whole = (0, len(str(segment)))
+        if segment.kind >= Kind.CATCH_ALL and index != len(segments) - 1:
+            raise PatternError(
+                f"a catch-all must be the last segment, and {segment} is not",
+                f"Nothing can follow {segment}: end the route there, or make it [{segment.text}].",
+                index,
+                whole,
+            )
+        # Next.js's own rule: names that only their punctuation tells apart are one name to it.
+        word = _NON_WORD.sub("", segment.text)
+        if word in seen:
+            other = seen[word]
+            same = other == segment.text
+            raise PatternError(
+                f"the name {segment.text!r} is used twice in one pattern"
+                if same
+                else f"the names {other!r} and {segment.text!r} differ only in their punctuation",
+                f"Give {segment} a name of its own.",
+                index,
+                whole,
+            )
+        seen[word] = segment.text

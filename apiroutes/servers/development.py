@@ -1,0 +1,218 @@
+"""The development server: reload on change, an error page, a line for each request.
+
+In: a project directory, host and port. Out: nothing; runs until Ctrl-C. A parent process
+holds the listening socket and watches the files, a child serves: connections wait while it is
+replaced, and none is refused. Needs the extra `dev` to watch; the only file that imports
+watchfiles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from apiroutes.app import App
+from apiroutes.errors import ProjectError, report
+from apiroutes.request import Request
+from apiroutes.response import Response
+from apiroutes.wsgi import Closing, StartResponse
+
+try:
+    import watchfiles
+except ImportError:  # the extra is not installed
+    watchfiles = None  # type: ignore[assignment]
+
+__all__ = ["CHILD_SOCKET", "run", "serve"]
+
+# The number of the inherited listening socket, in the environment of the serving child.
+CHILD_SOCKET = "_APIROUTES_DEV_SOCKET"
+
+_WATCHED_ENDINGS = (".py", ".toml")
+
+
+def run(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Serve the project until Ctrl-C, anew after every change. Raises OSError for a port in use."""
+    listener = socket.create_server((host, port), backlog=128)
+    host, port = listener.getsockname()[:2]
+    say(f"Serving {root} on http://{host}:{port} (Ctrl-C stops)")
+    if watchfiles is None:
+        say("Changes are not watched: pip install 'apiroutes[dev]' for that.")
+    child = _start(root, listener)
+    try:
+        if watchfiles is None:
+            child.wait()
+            return
+        # yield_on_timeout lets the loop see that the child has gone.
+        for changes in watchfiles.watch(
+            root, watch_filter=_is_watched, yield_on_timeout=True, rust_timeout=1000
+        ):
+            if not changes and child.poll() is None:
+                continue
+            if changes:
+                names = sorted({os.path.relpath(path, root) for _, path in changes})
+                say(f"Changed: {', '.join(names)}; reloading")
+                _stop(child)
+            elif child.returncode:
+                say(f"The server ended with status {child.returncode}; waiting for a change")
+                _wait_for_change(root)
+            child = _start(root, listener)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        _stop(child)
+        listener.close()
+
+
+def _is_watched(change: object, path: str) -> bool:
+    name = os.path.basename(path)
+    if "__pycache__" in path or f"{os.sep}.venv{os.sep}" in path or f"{os.sep}.git{os.sep}" in path:
+        return False
+    return name.endswith(_WATCHED_ENDINGS) or name.startswith(".env")
+
+
+def _wait_for_change(root: Path) -> None:
+    for _ in watchfiles.watch(root, watch_filter=_is_watched):
+        return
+
+
+def _start(root: Path, listener: socket.socket) -> subprocess.Popen[bytes]:
+    descriptor = listener.fileno()
+    return subprocess.Popen(
+        [sys.executable, "-m", "apiroutes", "dev", "--root", str(root)],
+        env={**os.environ, CHILD_SOCKET: str(descriptor)},
+        pass_fds=(descriptor,),
+    )
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
+    try:
+        child.wait(5)
+    except subprocess.TimeoutExpired:  # a handler that does not end
+        child.kill()
+        child.wait()
+
+
+def serve(root: Path, descriptor: int, say: Callable[[str], None], settings: dict[str, Any]) -> None:
+    """Serve on an inherited socket, in the child. A project with mistakes is served as its report."""
+    application: Callable[..., Iterable[bytes]]
+    try:
+        application = DevelopmentApp(root, mode="development", **settings)
+    except ProjectError as error:
+        say(str(error))
+        application = _ReportApplication(error)
+    server = make_server(
+        "127.0.0.1",
+        0,
+        RequestLog(application, say),
+        threaded=True,
+        request_handler=_QuietHandler,
+        fd=descriptor,
+    )
+    signal.signal(signal.SIGTERM, _stop_serving)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
+def _stop_serving(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Werkzeug's handler without its log: RequestLog has the line, with the time spent."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        return
+
+
+class DevelopmentApp(App):
+    """An App whose faults show their traceback to the client."""
+
+    def say_fault(self, error: BaseException, request: Request, response: Response) -> None:
+        """Answer with the traceback: a page for browsers, text for everyone else."""
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        response.status(500)
+        if _wants_html(request.environ):
+            response.set_header("Content-Type", "text/html; charset=utf-8")
+            text = _page(f"{type(error).__name__} in {request.method} {request.path}", text)
+        response.end(text.encode("utf-8", "backslashreplace"))
+        response._type = "text/plain; charset=utf-8"
+
+
+class _ReportApplication:
+    """What is served for a project that has mistakes: the list of them."""
+
+    def __init__(self, error: ProjectError) -> None:
+        self._text = report(error.problems)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        as_html = _wants_html(environ)
+        content = (_page("This project cannot start", self._text) if as_html else self._text + "\n").encode()
+        media_type = "text/html" if as_html else "text/plain"
+        headers = [("Content-Type", f"{media_type}; charset=utf-8"), ("Content-Length", str(len(content)))]
+        start_response("500 Internal Server Error", headers)
+        return (content,)
+
+
+def _wants_html(environ: dict[str, Any]) -> bool:
+    accept = parse_accept_header(environ.get("HTTP_ACCEPT", ""), MIMEAccept)
+    return accept.best_match(["text/plain", "text/html"]) == "text/html"
+
+
+def _page(title: str, text: str) -> str:
+    return (
+        "<!doctype html><meta charset=utf-8>"
+        f"<title>{html.escape(title)}</title>"
+        "<style>body{font:16px system-ui;margin:2rem}pre{background:#f4f4f4;padding:1rem;overflow:auto}"
+        "@media(prefers-color-scheme:dark){body{background:#181818;color:#eee}pre{background:#222}}</style>"
+        f"<h1>{html.escape(title)}</h1><pre>{html.escape(text)}</pre>"
+    )
+
+
+class RequestLog:
+    """WSGI middleware that says a line for each request: method, path, status, milliseconds."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], say: Callable[[str], None]) -> None:
+        self._application = application
+        self._say = say
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        began = time.perf_counter()
+        status = ["-"]
+
+        def start(line: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+            status[0] = line[:3]
+            return start_response(line, headers, *exc_info)
+
+        def log() -> None:
+            milliseconds = (time.perf_counter() - began) * 1000
+            # What the client sent cannot make a second line.
+            target = f"{environ.get('REQUEST_METHOD')} {environ.get('RAW_URI') or environ.get('PATH_INFO')}"
+            shown = target.encode("unicode_escape").decode("ascii")
+            self._say(f"{shown} {status[0]} {milliseconds:.1f} ms")
+
+        try:
+            answer = self._application(environ, start)
+        except BaseException:
+            log()
+            raise
+        return Closing(answer, log)
+
+
+logging.getLogger("werkzeug").setLevel(logging.WARNING)

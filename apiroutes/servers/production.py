@@ -1,0 +1,71 @@
+"""gunicorn with settings from the project's configuration. The only file that imports gunicorn.
+
+In: settings and gunicorn's own flags. Out: nothing; runs until it is stopped. Precedence is
+gunicorn's: what the project sets is a default, then gunicorn.conf.py, GUNICORN_CMD_ARGS, and
+the flags. `PORT` and `WEB_CONCURRENCY` hold where the project sets nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from gunicorn.app.wsgiapp import WSGIApplication
+
+from apiroutes.settings import Settings
+
+__all__ = ["run"]
+
+_DEFAULT_THREADS = 8
+
+
+def run(settings: Settings, flags: Sequence[str]) -> None:
+    """Serve the project in the current directory until SIGTERM or SIGINT."""
+    # gunicorn reads its flags from the command line, and only from there.
+    sys.argv = ["apiroutes", *flags, "apiroutes:create_app()"]
+    _Gunicorn(_defaults(settings), "apiroutes start -- [GUNICORN FLAGS]").run()
+
+
+class _Gunicorn(WSGIApplication):  # type: ignore[misc]
+    def __init__(self, defaults: dict[str, Any], usage: str) -> None:
+        self._project_defaults = defaults
+        super().__init__(usage)
+
+    def init(self, parser: Any, opts: Any, args: Any) -> dict[str, Any]:
+        super().init(parser, opts, args)
+        return self._project_defaults
+
+
+def _defaults(settings: Settings) -> dict[str, Any]:
+    defaults: dict[str, Any] = {
+        # Threads keep a worker answering while a handler waits for a database.
+        "worker_class": "gthread",
+        "threads": settings.threads or _DEFAULT_THREADS,
+        "timeout": settings.timeout,
+        "graceful_timeout": settings.graceful_timeout,
+        "keepalive": settings.keepalive,
+        # A socket for gunicorn's own control commands, which nobody asked for.
+        "control_socket_disable": True,
+    }
+    if settings.workers is not None or "WEB_CONCURRENCY" not in os.environ:
+        defaults["workers"] = settings.workers or _processors()
+    bind = _bind(settings)
+    if bind is not None:
+        defaults["bind"] = bind
+    return defaults
+
+
+def _bind(settings: Settings) -> str | None:
+    if settings.host is None and settings.port is None:
+        return None  # gunicorn's own: PORT on every address, or 127.0.0.1:8000
+    port = settings.port if settings.port is not None else int(os.environ.get("PORT") or 8000)
+    return f"{settings.host or '127.0.0.1'}:{port}"
+
+
+def _processors() -> int:
+    """The processors that this process may use, which in a container is not all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

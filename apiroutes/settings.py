@@ -1,0 +1,198 @@
+"""What the project sets: `[tool.apiroutes]`, then `APIROUTES_*`, then arguments to `App`.
+
+In: the project directory, the process environment, the arguments. Out: one `Settings`.
+Raises ProjectError with every unknown name and unreadable value. `.env` files are loaded
+into the environment first, in Next.js's order, never over a variable that is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import tomli
+from dotenv import dotenv_values
+
+from apiroutes.errors import Problem, ProjectError, suggest
+from apiroutes.sizes import Size, parse_size
+
+__all__ = ["Settings", "load_settings"]
+
+_ENV_PREFIX = "APIROUTES_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a project can set, with its defaults. Times are seconds."""
+
+    mode: str = "production"
+    api_prefix: str = "/api"
+    base_path: str = ""
+    trailing_slash: str = "redirect"
+    page_extensions: tuple[str, ...] = ("py",)
+
+    body_size_limit: Size = Size(2**20, "1mb")
+    response_limit: Size | None = Size(4 * 2**20, "4mb")
+    upload_spool_size: Size = Size(2**16, "64kb")
+    max_form_memory: Size = Size(2**20, "1mb")
+    max_form_pairs: int = 1000
+    max_form_parts: int = 1000
+    max_part_headers: int = 8
+    max_json_depth: int = 200
+
+    host: str | None = None
+    port: int | None = None
+    workers: int | None = None
+    threads: int | None = None
+    timeout: int = 30
+    graceful_timeout: int = 30
+    keepalive: int = 5
+
+
+def _one_of(*allowed: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if value not in allowed:
+            raise ValueError(f"{value!r} is not one of " + ", ".join(map(repr, allowed)))
+        return str(value)
+
+    return read
+
+
+def _path_prefix(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text such as '/api'")
+    path = value.rstrip("/")
+    if path and not path.startswith("/"):
+        raise ValueError(f"{value!r} does not begin with '/'")
+    if "//" in path or {".", ".."} & set(path.split("/")):
+        raise ValueError(f"{value!r} has an empty or dot segment, which no request path has")
+    return path
+
+
+def _extensions(value: object) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not names:
+        raise TypeError(f"{value!r} is not a list of file name endings such as ['py']")
+    endings = tuple(str(name).strip().removeprefix(".") for name in names)
+    if not all(ending == "py" or ending.endswith(".py") for ending in endings):
+        raise ValueError(f"{value!r}: every page extension is 'py' or ends in '.py'")
+    return endings
+
+
+def _int_from(least: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+        if type(number) is not int:
+            raise TypeError(f"{value!r} is not an int")
+        if number < least:
+            raise ValueError(f"{value!r} is less than {least}")
+        return number
+
+    return read
+
+
+def _size_or_off(value: object) -> Size | None:
+    if value is False or value == "false":
+        return None
+    return parse_size(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+_READERS: dict[str, Callable[[object], Any]] = {
+    "mode": _one_of("development", "production"),
+    "api_prefix": _path_prefix,
+    "base_path": _path_prefix,
+    "trailing_slash": _one_of("redirect", "ignore", "require"),
+    "page_extensions": _extensions,
+    "body_size_limit": parse_size,
+    "response_limit": _size_or_off,
+    "upload_spool_size": parse_size,
+    "max_form_memory": parse_size,
+    "max_form_pairs": _int_from(0),
+    "max_form_parts": _int_from(0),
+    "max_part_headers": _int_from(1),
+    "max_json_depth": _int_from(1),
+    "host": _text,
+    "port": _int_from(0),
+    "workers": _int_from(1),
+    "threads": _int_from(1),
+    "timeout": _int_from(0),
+    "graceful_timeout": _int_from(0),
+    "keepalive": _int_from(0),
+}
+assert _READERS.keys() == {field.name for field in fields(Settings)}
+
+
+def load_settings(root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, object]) -> Settings:
+    """The settings of the project in `root`; later sources win over earlier ones.
+
+    Loads the project's `.env` files into `environ` on the way. Raises ProjectError.
+    """
+    problems: list[Problem] = []
+    table = _pyproject_table(root, problems)
+    mode = arguments.get("mode") or environ.get(_ENV_PREFIX + "MODE") or table.get("mode")
+    _load_env_files(root, "development" if mode == "development" else "production", environ)
+    from_environ = {
+        name.removeprefix(_ENV_PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(_ENV_PREFIX)
+    }
+    values: dict[str, object] = {}
+    for place, spelling, source in (
+        ("pyproject.toml", "[tool.apiroutes] {}", table),
+        ("environment", _ENV_PREFIX + "{}", from_environ),
+        ("App(...)", "{}", arguments),
+    ):
+        for name, value in source.items():
+            shown = spelling.format(name.upper() if source is from_environ else name)
+            for problem in _read(place, shown, name, value, values):
+                problems.append(problem)
+    if problems:
+        raise ProjectError(problems)
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _read(place: str, shown: str, name: str, value: object, values: dict[str, object]) -> Iterator[Problem]:
+    reader = _READERS.get(name)
+    if reader is None:
+        yield Problem(place, f"{shown} is not a setting.", suggest(name, _READERS))
+        return
+    try:
+        values[name] = reader(value)
+    except (TypeError, ValueError) as error:
+        yield Problem(place, f"{shown}: {error}.", "Correct the value, or leave it out.")
+
+
+def _pyproject_table(root: Path, problems: list[Problem]) -> dict[str, Any]:
+    path = root / "pyproject.toml"
+    try:
+        document = tomli.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        problems.append(Problem("pyproject.toml", f"cannot be read: {error}.", "Correct the file."))
+        return {}
+    table = document.get("tool", {}).get("apiroutes", {})
+    if not isinstance(table, dict):
+        problems.append(
+            Problem("pyproject.toml", "tool.apiroutes is not a table.", "Write [tool.apiroutes].")
+        )
+        return {}
+    return table
+
+
+def _load_env_files(root: Path, mode: str, environ: MutableMapping[str, str]) -> None:
+    # Next.js's order: the first file that has a variable wins, and all yield to the environment.
+    for name in (f".env.{mode}.local", ".env.local", f".env.{mode}", ".env"):
+        path = root / name
+        if path.is_file():
+            for key, value in dotenv_values(path).items():
+                if value is not None:
+                    environ.setdefault(key, value)

@@ -1,0 +1,54 @@
+"""Sizes such as `1mb`: what a limit is written as, and the bytes it means.
+
+In: an int of bytes or a text. Out: a `Size`. Raises ValueError or TypeError with a sentence
+that says what a size looks like.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+__all__ = ["Size", "ignores_unit", "parse_size"]
+
+_UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40, "pb": 2**50}
+_WITH_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(kb|mb|gb|tb|pb)", re.IGNORECASE)
+_LEADING_INT = re.compile(r"[ \t]*([0-9]+)")
+_HOW = 'a size is an int of bytes or a text such as "500kb" or "1.5mb"'
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of bytes and the text it was configured as, which error messages repeat."""
+
+    bytes: int
+    text: str
+
+
+def parse_size(value: object) -> Size:
+    """Read a size as npm's `bytes` package does, which Next.js uses.
+
+    `1kb` is 1024 bytes, decimals and blanks before the unit are allowed, and a text without
+    one of the units is its leading integer in bytes (`"100"`, `"100b"`). Raises TypeError for
+    anything but an int or a text, ValueError for a text that cannot be read or is negative.
+    """
+    if type(value) is int:
+        if value < 0:
+            raise ValueError(f"{value!r} is negative; {_HOW}")
+        return Size(value, str(value))
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is a {type(value).__name__}; {_HOW}")
+    with_unit = _WITH_UNIT.fullmatch(value)
+    if with_unit is not None:
+        number, unit = with_unit.groups()
+        return Size(math.floor(float(number) * _UNITS[unit.lower()]), value)
+    leading = _LEADING_INT.match(value)
+    if leading is None:
+        raise ValueError(f"{value!r} is not a size; {_HOW}")
+    return Size(int(leading[1]), value)
+
+
+def ignores_unit(size: Size) -> bool:
+    """Whether npm's reading drops something that was meant as a unit: `"1k"` is one byte to it."""
+    return not (_WITH_UNIT.fullmatch(size.text) or re.fullmatch(r"[0-9]+(?:\.[0-9]+)?b?", size.text))

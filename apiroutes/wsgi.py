@@ -1,0 +1,212 @@
+"""A response onto the wire (PEP 3333). The only file that calls start_response.
+
+In: an answered response, the environ, start_response. Out: the iterable for the server.
+Raises ResponseAborted when an answer that began cannot be finished.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from apiroutes.errors import ResponseAborted
+from apiroutes.response import Response
+
+__all__ = ["Closing", "ServerResponse", "send"]
+
+StartResponse = Callable[..., Callable[[bytes], object]]
+
+_log = logging.getLogger("apiroutes")
+
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_STATUS_LINES.update({code: f"{code} Unknown" for code in range(200, 600) if code not in _STATUS_LINES})
+_NOSNIFF = ("X-Content-Type-Options", "nosniff")
+# RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5
+_BODYLESS = frozenset((204, 205, 304))
+
+
+class ServerResponse(Response):
+    """A response with a connection: what a handler gets."""
+
+    def __init__(self, environ: dict[str, Any], start_response: StartResponse) -> None:
+        self._headers = {}
+        self._environ = environ
+        self._start_response = start_response
+
+    def _begin(self) -> Callable[[bytes], object]:
+        write = self._start_response(_STATUS_LINES[self._status], _header_list(self))
+        if self._environ.get("REQUEST_METHOD") == "HEAD" or self._status in _BODYLESS:
+            return lambda content: None
+        return write
+
+
+def send(response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    """Send what the response says: status and headers by start_response, content by the iterable."""
+    if response._application is not None:
+        return _delegate(response, environ, start_response)
+    if response._stream is not None:
+        return _send_stream(response, environ, start_response)
+    if response._write is not None:
+        return ()  # it is all written
+    headers = _header_list(response)
+    status = response._status
+    content = response._content
+    if status in _BODYLESS:
+        return _send_bodyless(response, headers, start_response)
+    if response._type is not None:
+        _add_type(response, headers)
+    if "content-length" in response._headers:  # ours is the true one
+        headers.remove(response._headers["content-length"])
+    headers.append(("Content-Length", str(len(content))))
+    start_response(_STATUS_LINES[status], headers)
+    return () if environ.get("REQUEST_METHOD") == "HEAD" else (content,)
+
+
+def _header_list(response: Response) -> list[tuple[str, str]]:
+    headers = list(response._headers.values())
+    if response._lists is not None:
+        for lines in response._lists.values():
+            headers += lines
+    return headers
+
+
+def _add_type(response: Response, headers: list[tuple[str, str]]) -> None:
+    """The Content-Type that `send` adds by itself, unless the handler set one."""
+    if response._type is None or "content-type" in response._headers:
+        return
+    headers.append(("Content-Type", response._type))
+    if response._type.startswith("text/") and "x-content-type-options" not in response._headers:
+        headers.append(_NOSNIFF)
+
+
+def _send_bodyless(
+    response: Response, headers: list[tuple[str, str]], start_response: StartResponse
+) -> Iterable[bytes]:
+    """204, 205 and 304 carry no content, whatever was sent, and nothing that describes it."""
+    dropped = {"content-length"}
+    if response._content or response._stream is not None:
+        dropped |= {"content-type", "etag"}
+    headers = [(name, value) for name, value in headers if name.lower() not in dropped]
+    if response._status == 205:
+        headers.append(("Content-Length", "0"))
+    start_response(_STATUS_LINES[response._status], headers)
+    return ()
+
+
+def _send_stream(
+    response: Response, environ: dict[str, Any], start_response: StartResponse
+) -> Iterable[bytes]:
+    stream = response._stream
+    assert stream is not None
+    headers = _header_list(response)
+    if response._status in _BODYLESS:
+        _close(stream)
+        return _send_bodyless(response, headers, start_response)
+    _add_type(response, headers)
+    if environ.get("REQUEST_METHOD") == "HEAD":
+        _close(stream)
+        start_response(_STATUS_LINES[response._status], headers)
+        return ()
+    # The first chunk is taken before anything is sent: what fails there can still be a 500.
+    try:
+        first = _encoded(next(stream, b""))
+    except BaseException:
+        _close(stream)
+        raise
+    if not first and "content-length" not in response._headers:
+        # An iterator may give an empty chunk first; only its end makes the content empty.
+        first, ended = _first_content(stream)
+        if ended:
+            headers.append(("Content-Length", "0"))
+    start_response(_STATUS_LINES[response._status], headers)
+    return _Stream(first, stream)
+
+
+def _first_content(stream: Iterator[bytes | str]) -> tuple[bytes, bool]:
+    try:
+        for chunk in stream:
+            if chunk:
+                return _encoded(chunk), False
+    except BaseException:
+        _close(stream)
+        raise
+    return b"", True
+
+
+class _Stream:
+    """A stream's chunks as bytes. A fault in the middle is logged and cuts the connection."""
+
+    def __init__(self, first: bytes, stream: Iterator[bytes | str]) -> None:
+        self._first: bytes | None = first
+        self._stream = stream
+
+    def __iter__(self) -> _Stream:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            if first:
+                return first
+        try:
+            return _encoded(next(self._stream))
+        except (StopIteration, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            _log.error("a streamed answer failed after it began", exc_info=error)
+            raise ResponseAborted(errno.ECONNRESET, "a streamed answer failed") from None
+
+    def close(self) -> None:
+        _close(self._stream)
+
+
+def _encoded(chunk: bytes | str) -> bytes:
+    if isinstance(chunk, str):
+        return chunk.encode()
+    if isinstance(chunk, bytes):
+        return chunk
+    if isinstance(chunk, (bytearray, memoryview)):
+        return bytes(chunk)
+    raise TypeError(f"a stream gives bytes or str, not {chunk!r}")
+
+
+def _close(stream: object) -> None:
+    close = getattr(stream, "close", None)
+    if close is not None:
+        close()
+
+
+class Closing:
+    """An iterable for the server that does something more when the answer has ended."""
+
+    def __init__(self, iterable: Iterable[bytes], close: Callable[[], None]) -> None:
+        self._iterable = iterable
+        self._iterator = iter(iterable)
+        self._also_close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._iterator
+
+    def close(self) -> None:
+        try:
+            _close(self._iterable)
+        finally:
+            self._also_close()
+
+
+def _delegate(response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    """Let a returned WSGI application answer; headers set before it are added to its own."""
+    assert response._application is not None
+    ours = _header_list(response)
+    if not ours:
+        return response._application(environ, start_response)
+
+    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+        theirs = {name.lower() for name, _ in headers} - {"set-cookie", "vary"}
+        merged = headers + [(name, value) for name, value in ours if name.lower() not in theirs]
+        return start_response(status, merged, *exc_info)
+
+    return response._application(environ, start)
