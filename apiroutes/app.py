@@ -30,7 +30,7 @@ from apiroutes.jsonout import encode_json
 from apiroutes.modules import RouteModules
 from apiroutes.paths import Fault, path_of, read_path, sent_plainly
 from apiroutes.request import Request
-from apiroutes.response import Response, State
+from apiroutes.response import TEXT, Response, State
 from apiroutes.routing import CONVENTIONS, Kind, Route, RouteTree, Segment, scan
 from apiroutes.settings import Settings, load_settings
 from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send
@@ -212,7 +212,7 @@ def say(
         response._type = "application/problem+json"
     else:
         response._content = message.encode("utf-8", "replace")
-        response._type = "text/plain; charset=utf-8"
+        response._type = TEXT
     response._state = State.SENT
 
 

@@ -8,7 +8,7 @@ it was sent, `%2F` stays inside its segment.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 __all__ = ["Fault", "RequestPath", "path_of", "read_path", "sent_plainly"]
@@ -22,15 +22,10 @@ class Fault:
     DOTS = "a dot segment"
 
 
-class RequestPath(NamedTuple):
-    """`segments` are decoded; `fault` is None for a path that may be matched."""
-
-    segments: list[str]
-    fault: str | None
+# Decoded segments, and what is wrong with them: None for a path that may be matched.
+RequestPath = tuple[list[str], "str | None"]
 
 
-# Unreserved characters (RFC 3986 section 2.3) and no segment that begins with a dot.
-_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*|/)+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PARTS = re.compile(r"[/\\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -49,8 +44,8 @@ def sent_plainly(path: str, environ: dict[str, Any]) -> bool:
 
 def read_path(path: str, environ: dict[str, Any], plain: bool) -> RequestPath:
     """The path below SCRIPT_NAME, as segments; `plain` is what `sent_plainly` said of it."""
-    if plain and _PLAIN.fullmatch(path):
-        return RequestPath(path.split("/")[1:], None)
+    if plain and path.startswith("/") and _is_clean(path):
+        return path.split("/")[1:], None
     raw = _raw_path(environ, path)
     if raw is None:
         # Without the target a slash is a separator, and a percent sign is just that.
@@ -59,6 +54,19 @@ def read_path(path: str, environ: dict[str, Any], plain: bool) -> RequestPath:
     if _CONTROL.search(raw) or " " in raw:
         fault = Fault.CHARACTER  # RFC 9112 section 3.2: a target has neither
     return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], fault)
+
+
+def _is_clean(path: str) -> bool:
+    """Whether a path that was sent as it is needs no closer look: each of these may be a fault."""
+    return (
+        path.isascii()
+        and path.isprintable()
+        and "%" not in path
+        and "/." not in path
+        and "\\" not in path
+        and "#" not in path
+        and " " not in path
+    )
 
 
 def _raw_path(environ: dict[str, Any], path: str) -> str | None:
@@ -105,8 +113,8 @@ def _checked(parts: list[bytes], fault: str | None) -> RequestPath:
         if not segment.isprintable() and _CONTROL.search(segment):
             fault = Fault.CHARACTER
         if "." in segment and not {".", ".."}.isdisjoint(_PARTS.split(segment)):
-            return RequestPath(segments, Fault.DOTS)
-    return RequestPath(segments, fault)
+            return segments, Fault.DOTS
+    return segments, fault
 
 
 def path_of(segments: list[str]) -> str:

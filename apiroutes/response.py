@@ -18,14 +18,14 @@ from apiroutes.cookies import dump_cookie
 from apiroutes.errors import ResponseSentError
 from apiroutes.jsonout import encode_json
 
-__all__ = ["Response", "State", "is_local"]
+__all__ = ["TEXT", "Response", "State", "is_local"]
 
 HeaderValue = Union[str, int, float, Iterable[str]]
 WSGIApplication = Callable[..., Iterable[bytes]]
 
 _NOTHING: Any = object()  # "no argument", where None is a value
 _JSON = ("Content-Type", "application/json; charset=utf-8")
-_TEXT = "text/plain; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
 _BINARY = "application/octet-stream"
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -239,7 +239,7 @@ class Response:
         if body is None:
             self._state = State.SENT
         elif isinstance(body, str):
-            self._answer(body.encode(), _TEXT if body else None)
+            self._answer(body.encode(), TEXT if body else None)
         elif isinstance(body, (bytes, bytearray, memoryview)):
             self._answer(bytes(body), _BINARY)
         elif hasattr(body, "__next__") or hasattr(body, "read"):
@@ -285,7 +285,7 @@ class Response:
         self._status = status
         self.set_header("Location", location)
         self._content = location.encode()
-        self._type = _TEXT
+        self._type = TEXT
         self._state = State.SENT
         return self
 
@@ -307,7 +307,7 @@ class Response:
             return
         self._content = content
         if content and isinstance(data, str):
-            self._type = _TEXT
+            self._type = TEXT
         self._state = State.SENT
 
     def write(self, chunk: bytes | str) -> bool:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from apiroutes.errors import ResponseAborted
-from apiroutes.response import Response
+from apiroutes.response import TEXT, Response
 
 __all__ = ["Closing", "ServerResponse", "send"]
 
@@ -23,7 +23,10 @@ _log = logging.getLogger("apiroutes")
 
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _STATUS_LINES.update({code: f"{code} Unknown" for code in range(200, 600) if code not in _STATUS_LINES})
-_NOSNIFF = ("X-Content-Type-Options", "nosniff")
+# A str that nobody gave a type is text, and no browser may think otherwise.
+_AUTOMATIC = {
+    TEXT: (("Content-Type", TEXT), ("X-Content-Type-Options", "nosniff")),
+}
 # RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5
 _BODYLESS = frozenset((204, 205, 304))
 
@@ -77,9 +80,7 @@ def _add_type(response: Response, headers: list[tuple[str, str]]) -> None:
     """The Content-Type that `send` adds by itself, unless the handler set one."""
     if response._type is None or "content-type" in response._headers:
         return
-    headers.append(("Content-Type", response._type))
-    if response._type.startswith("text/") and "x-content-type-options" not in response._headers:
-        headers.append(_NOSNIFF)
+    headers += _AUTOMATIC.get(response._type) or (("Content-Type", response._type),)
 
 
 def _send_bodyless(

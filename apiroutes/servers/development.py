@@ -29,7 +29,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from apiroutes.app import App
 from apiroutes.errors import ProjectError, report
 from apiroutes.request import Request
-from apiroutes.response import Response
+from apiroutes.response import TEXT, Response
 from apiroutes.wsgi import Closing, StartResponse
 
 try:
@@ -152,7 +152,7 @@ class DevelopmentApp(App):
             response.set_header("Content-Type", "text/html; charset=utf-8")
             text = _page(f"{type(error).__name__} in {request.method} {request.path}", text)
         response.end(text.encode("utf-8", "backslashreplace"))
-        response._type = "text/plain; charset=utf-8"
+        response._type = TEXT
 
 
 class _ReportApplication:
