@@ -24,6 +24,7 @@ __all__ = ["main"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_PORT = click.IntRange(0, 65535)
 _root = click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -41,7 +42,7 @@ def main() -> None:
 @main.command()
 @_root
 @click.option("--host", help="Address to listen on  [default: 127.0.0.1]")
-@click.option("--port", type=int, help="Port to listen on; 0 picks a free one  [default: 8000]")
+@click.option("--port", type=_PORT, help="Port to listen on; 0 picks a free one  [default: 8000]")
 def dev(root: Path, host: str | None, port: int | None) -> None:
     """Serve for development: reload on change, tracebacks, a line per request."""
     from apiroutes.servers import development
@@ -54,7 +55,7 @@ def dev(root: Path, host: str | None, port: int | None) -> None:
     settings = _settings(root)
     address = host or settings.host or "127.0.0.1"
     number = next(
-        value for value in (port, settings.port, int(os.environ.get("PORT") or 8000)) if value is not None
+        number for number in (port, settings.port, _port_of_environment(), 8000) if number is not None
     )
     try:
         development.run(root.resolve(), address, number, _say)
@@ -65,7 +66,7 @@ def dev(root: Path, host: str | None, port: int | None) -> None:
 @main.command(context_settings={"ignore_unknown_options": False})
 @_root
 @click.option("--host", help="Address to listen on.")
-@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--port", type=_PORT, help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of each worker.")
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- GUNICORN FLAGS...]")
@@ -102,6 +103,11 @@ def check(root: Path) -> None:
     """Find every mistake that would stop the start; exit status 1 when there is one."""
     count = len(_build(root).endpoints)
     click.echo(f"{count} {'route' if count == 1 else 'routes'}, no problems.")
+
+
+def _port_of_environment() -> int | None:
+    port = os.environ.get("PORT")
+    return _PORT.convert(port, None, None) if port else None
 
 
 def _build(root: Path, **settings: Any) -> App:

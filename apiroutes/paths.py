@@ -79,9 +79,17 @@ def _raw_path(environ: dict[str, Any], path: str) -> str | None:
     whole = (environ.get("SCRIPT_NAME") or "") + path
     # RFC 9110 section 4.2.5: a fragment is no part of a request; servers keep it or cut it off.
     bare = raw.partition("#")[0]
-    if whole not in (_decoded(raw), _decoded(bare)):
+    if not (_agrees(raw, whole) or _agrees(bare, whole)):
         return None
     return _below(bare, environ.get("SCRIPT_NAME") or "")
+
+
+def _agrees(raw: str, path: str) -> bool:
+    """Whether a server made `path` of `raw`; some, as Werkzeug's, replace what is not UTF-8."""
+    decoded = _decoded(raw)
+    return path == decoded or path == decoded.encode("latin-1").decode("utf-8", "replace").encode().decode(
+        "latin-1"
+    )
 
 
 def _decoded(raw: str) -> str:

@@ -52,6 +52,7 @@ def run(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
     say(f"Serving {root} on http://{host}:{port} (Ctrl-C stops)")
     if watchfiles is None:
         say("Changes are not watched: pip install 'apiroutes[dev]' for that.")
+    signal.signal(signal.SIGTERM, _interrupt)  # or the child would be left behind
     child = _start(root, listener)
     try:
         if watchfiles is None:
@@ -125,12 +126,12 @@ def serve(root: Path, descriptor: int, say: Callable[[str], None], settings: dic
         request_handler=_QuietHandler,
         fd=descriptor,
     )
-    signal.signal(signal.SIGTERM, _stop_serving)
+    signal.signal(signal.SIGTERM, _interrupt)
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
 
 
-def _stop_serving(signum: int, frame: object) -> None:
+def _interrupt(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
