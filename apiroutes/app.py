@@ -12,7 +12,6 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +24,7 @@ from apiroutes import conditional
 from apiroutes.body import Limits
 from apiroutes.config import RouteConfig
 from apiroutes.endpoint import Endpoint
-from apiroutes.errors import ApiError, Problem, ProjectError, ResponseAborted
+from apiroutes.errors import ApiError, Problem, ProjectError, ResponseAborted, phrase
 from apiroutes.jsonout import encode_json
 from apiroutes.modules import RouteModules
 from apiroutes.paths import Fault, path_of, read_path, sent_plainly
@@ -207,7 +206,7 @@ def say(
     accept = request.environ.get("HTTP_ACCEPT")
     if accept and accept != "*/*" and _prefers_json(accept):
         response._content = encode_json(
-            {"type": "about:blank", "title": _phrase(status), "status": status, "detail": message}
+            {"type": "about:blank", "title": phrase(status), "status": status, "detail": message}
         )
         response._type = "application/problem+json"
     else:
@@ -222,7 +221,7 @@ def _say_http_exception(error: HTTPException, request: Request, response: Respon
         response._state = State.SENT
         return
     headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
-    say(request, response, error.code, error.description or _phrase(error.code), headers)
+    say(request, response, error.code, error.description or phrase(error.code), headers)
 
 
 def _prefers_json(accept: str) -> bool:
@@ -231,13 +230,6 @@ def _prefers_json(accept: str) -> bool:
     offers = ["text/plain", "application/problem+json", "application/json"]
     best = parse_accept_header(accept, MIMEAccept).best_match(offers)
     return best is not None and best != "text/plain"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
 
 
 def _not_found(request: Request, response: Response) -> None:

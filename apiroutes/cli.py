@@ -107,7 +107,11 @@ def check(root: Path) -> None:
 
 def _port_of_environment() -> int | None:
     port = os.environ.get("PORT")
-    return _PORT.convert(port, None, None) if port else None
+    if not port:
+        return None
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise click.UsageError(f"PORT in the environment is {port!r}, not a port")
+    return int(port)
 
 
 def _build(root: Path, **settings: Any) -> App:

@@ -87,9 +87,10 @@ def _raw_path(environ: dict[str, Any], path: str) -> str | None:
 def _agrees(raw: str, path: str) -> bool:
     """Whether a server made `path` of `raw`; some, as Werkzeug's, replace what is not UTF-8."""
     decoded = _decoded(raw)
-    return path == decoded or path == decoded.encode("latin-1").decode("utf-8", "replace").encode().decode(
-        "latin-1"
-    )
+    if path == decoded:
+        return True
+    replaced = decoded.encode("latin-1").decode("utf-8", "replace")
+    return path == replaced.encode().decode("latin-1")
 
 
 def _decoded(raw: str) -> str:

@@ -93,6 +93,13 @@ def _int_from(least: int) -> Callable[[object], int]:
     return read
 
 
+def _port(value: object) -> int:
+    number = _int_from(0)(value)
+    if number > 65535:
+        raise ValueError(f"{value!r} is more than 65535")
+    return number
+
+
 def _size_or_off(value: object) -> Size | None:
     if value is False or value == "false":
         return None
@@ -120,7 +127,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "max_part_headers": _int_from(1),
     "max_json_depth": _int_from(1),
     "host": _text,
-    "port": _int_from(0),
+    "port": _port,
     "workers": _int_from(1),
     "threads": _int_from(1),
     "timeout": _int_from(0),

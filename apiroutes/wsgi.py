@@ -9,10 +9,9 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from http import HTTPStatus
 from typing import Any
 
-from apiroutes.errors import ResponseAborted
+from apiroutes.errors import ResponseAborted, phrase
 from apiroutes.response import TEXT, Response
 
 __all__ = ["Closing", "ServerResponse", "send"]
@@ -21,8 +20,7 @@ StartResponse = Callable[..., Callable[[bytes], object]]
 
 _log = logging.getLogger("apiroutes")
 
-_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
-_STATUS_LINES.update({code: f"{code} Unknown" for code in range(200, 600) if code not in _STATUS_LINES})
+_STATUS_LINES = {code: f"{code} {phrase(code)}" for code in range(200, 600)}
 # A str that nobody gave a type is text, and no browser may think otherwise.
 _AUTOMATIC = {
     TEXT: (("Content-Type", TEXT), ("X-Content-Type-Options", "nosniff")),

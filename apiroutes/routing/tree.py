@@ -87,6 +87,7 @@ class RouteTree:
         yield from _routes_below(self._root)
 
     def _add(self, route: Route) -> None:
+        known_problems = len(self.problems)
         node = self._root
         parent: str | None = ""  # the path so far, None past a parameter
         name = None  # of the dynamic segment that was last
@@ -107,6 +108,8 @@ class RouteTree:
             else:
                 self._add_catch_all(node, route, index)
                 return
+        if len(self.problems) > known_problems:
+            return  # under another name it may be no conflict
         if node.route is not None:
             self._same_path(node.route, route)
             return

@@ -60,7 +60,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
 def _bind(settings: Settings) -> str | None:
     if settings.host is None and settings.port is None:
         return None  # gunicorn's own: PORT on every address, or 127.0.0.1:8000
-    port = settings.port if settings.port is not None else int(os.environ.get("PORT") or 8000)
+    port = os.environ.get("PORT") or 8000 if settings.port is None else settings.port
     return f"{settings.host or '127.0.0.1'}:{port}"
 
 

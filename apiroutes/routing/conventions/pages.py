@@ -63,6 +63,9 @@ def _parameter(part: str, index: int) -> Segment:
 def _name(part: str, index: int, start: int, closing: str) -> str:
     """name = 1*character, then the closing brackets and nothing more"""
     end = len(part) - len(closing)
+    after = part.find(closing, start) + len(closing)
+    if len(closing) <= after < len(part) and "]" not in part[after:]:
+        raise PatternError(f"{part!r} has text after its bracket", _LITERAL, index, (after, len(part)))
     if not part.endswith(closing) or end < start:
         raise PatternError(
             f"{part!r} is not closed by {closing!r}", _LITERAL, index, (max(0, len(part) - 1), len(part))
