@@ -6,6 +6,7 @@ RecursionError for what JSON has no word for; never half a document.
 
 from __future__ import annotations
 
+from collections import abc
 from typing import Any
 
 import msgspec
@@ -18,6 +19,13 @@ def _as_plain(value: Any) -> Any:
     dump = getattr(type(value), "model_dump", None)
     if dump is not None:
         return dump(value, mode="json")
+    for plain in (str, int, float):  # subclasses, which the encoder leaves to us
+        if isinstance(value, plain):
+            return plain(value)
+    if isinstance(value, abc.Mapping):
+        return dict(value)
+    if isinstance(value, (abc.Sequence, abc.Set, abc.ValuesView)):
+        return list(value)
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 

@@ -67,12 +67,19 @@ class RouteModules:
     def _import(self, route: Route) -> ModuleType:
         *directories, file = route.file.split("/")
         package = self._packages(tuple(directories), route)
-        name = f"{package}.{_identifier(file.removesuffix('.py'))}"
+        name = f"{package}.{self._module_name(directories, file)}"
         if name in sys.modules:  # a route beside it imported it
             return sys.modules[name]
         spec = importlib.util.spec_from_file_location(name, self._root / route.file)
         assert spec is not None  # the name ends in .py
         return self._execute(spec, route)
+
+    def _module_name(self, directories: list[str], file: str) -> str:
+        """The name that an import would give the file, unless that one is a directory's."""
+        stem = file.removesuffix(".py")
+        if stem.isidentifier() and not self._root.joinpath(*directories, stem).is_dir():
+            return stem
+        return _escaped(file)
 
     def _packages(self, directories: tuple[str, ...], route: Route) -> str:
         """The package of a directory and those around it, so that relative imports find them."""
@@ -80,7 +87,7 @@ class RouteModules:
         path = self._root
         self._ensure_package(name, path, route, root=True)
         for directory in directories:
-            name = f"{name}.{_identifier(directory)}"
+            name = f"{name}.{_escaped(directory)}"
             path = path / directory
             self._ensure_package(name, path, route)
         return name
@@ -139,12 +146,9 @@ class RouteModules:
         )
 
 
-def _identifier(name: str) -> str:
-    """A module name for a file name: every other character by its code, so none collide."""
-    return "".join(
-        character if character.isalnum() or character == "_" else f"_{ord(character):x}_"
-        for character in name
-    )
+def _escaped(name: str) -> str:
+    """A name of a file or directory as one part of a module's name: without dots."""
+    return name.replace("%", "%25").replace(".", "%2E")
 
 
 def _place(handler: Handler, route: Route) -> str:

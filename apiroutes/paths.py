@@ -28,6 +28,7 @@ RequestPath = tuple[list[str], "str | None"]
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PARTS = re.compile(r"[/\\]")
+_NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
@@ -51,7 +52,7 @@ def read_path(path: str, environ: dict[str, Any], plain: bool) -> RequestPath:
         # Without the target a slash is a separator, and a percent sign is just that.
         return _checked(path.encode("latin-1", "replace").split(b"/"), None)
     fault = Fault.ENCODING if _BAD_ESCAPE.search(raw) else None
-    if _CONTROL.search(raw) or " " in raw:
+    if _NOT_IN_TARGET.search(raw):
         fault = Fault.CHARACTER  # RFC 9112 section 3.2: a target has neither
     return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], fault)
 

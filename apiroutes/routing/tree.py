@@ -93,7 +93,7 @@ class RouteTree:
         name = None  # of the dynamic segment that was last
         for index, segment in enumerate(route.pattern.segments):
             if name is not None:
-                parent, name = None, None
+                parent, name = None, None  # a segment below a parameter
             kind, text = segment.kind, segment.text
             if kind is Kind.STATIC:
                 child = node.static.get(text)
@@ -107,6 +107,9 @@ class RouteTree:
                 name = text
             else:
                 self._add_catch_all(node, route, index)
+                if kind is Kind.OPTIONAL_CATCH_ALL and parent is not None and name is None:
+                    # The bare path is static, and as such outranks a dynamic segment beside it.
+                    self._by_path.setdefault(parent, Match(route, {}))
                 return
         if len(self.problems) > known_problems:
             return  # under another name it may be no conflict

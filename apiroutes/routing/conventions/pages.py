@@ -79,10 +79,9 @@ def _name(part: str, index: int, start: int, closing: str) -> str:
         if character in "[]":
             at = start + offset
             raise PatternError(f"{part!r} has an extra bracket", _LITERAL, index, (at, at + 1))
-    if "…" in name:
-        at = start + name.index("…")
+    if name.startswith("…"):
         raise PatternError(
-            f"{part!r} has the single character '…'", "Write three dots: '...'.", index, (at, at + 1)
+            f"{part!r} has the single character '…'", "Write three dots: '...'.", index, (start, start + 1)
         )
     if name.startswith("."):
         dots = len(name) - len(name.lstrip("."))

@@ -1,0 +1,31 @@
+"""Take a webhook whose sender signs it: the signature covers the bytes as received, so read `raw_body`.
+
+Sender and receiver share the secret in the environment variable WEBHOOK_SECRET. The default is for
+development: everybody knows it.
+
+    body='{"event": "ping"}'
+    signature=$(printf %s "$body" | openssl dgst -sha256 -hmac development -r | cut -d ' ' -f 1)
+    curl localhost:8000/api/webhook --json "$body" -H "X-Signature: sha256=$signature"
+"""
+
+import hashlib
+import hmac
+import os
+
+from apiroutes import ApiError, Request, Response
+
+config = {"api": {"bodyParser": {"sizeLimit": "64kb"}}}
+
+
+def handler(req: Request, res: Response) -> None:
+    if req.method != "POST":
+        res.status(405).set_header("Allow", "POST").send("Method Not Allowed")
+        return
+    if req.mimetype != "application/json":
+        raise ApiError(415, "Send JSON")
+    secret = os.environ.get("WEBHOOK_SECRET", "development").encode()
+    expected = "sha256=" + hmac.new(secret, req.raw_body, hashlib.sha256).hexdigest()
+    # As bytes: compare_digest takes no text beyond ASCII, and a header may hold some.
+    if not hmac.compare_digest(req.headers.get("X-Signature", "").encode(), expected.encode()):
+        raise ApiError(401, "The signature does not match the body")
+    res.json({"received": req.body})

@@ -1,0 +1,76 @@
+"""The six ways to serve the example application. A test that takes `client` runs once for each."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from wsgiref.validate import validator
+
+import pytest
+
+from apiroutes import App
+
+from .applications import PROJECT
+from .client import Client, InProcess, OverHttp
+from .exchanges import Seen, record
+from .servers import gunicorn, serve
+
+
+class Way(NamedTuple):
+    """How to serve; without a command it is in this process, under the validator of the standard library."""
+
+    command: Sequence[str] = ()
+    prefix: str = ""
+    elsewhere: tuple[int, str] = (404, "Not Found")
+
+
+WAYS = {
+    "validated": Way(),
+    "gunicorn-sync": Way(gunicorn("apiroutes:create_app()", "--workers=2", "--worker-class=sync")),
+    "gunicorn-gthread": Way(gunicorn("apiroutes:create_app()", "--workers=2", "--threads=4")),
+    "development": Way([sys.executable, "-m", "tests.acceptance.applications"]),
+    "mounted": Way(gunicorn("tests.acceptance.applications:mounted()", "--threads=4"), prefix="/v1"),
+    "in-front": Way(
+        gunicorn("tests.acceptance.applications:in_front()", "--threads=4"),
+        elsewhere=(200, "POST /elsewhere?q=%zz body"),
+    ),
+}
+
+
+class Served(NamedTuple):
+    client: Client
+    recording: dict[str, Seen]
+    elsewhere: tuple[int, str]
+
+
+@contextmanager
+def started(way: Way, directory: Path) -> Iterator[Served]:
+    database = str(directory / "notes.db")
+    with pytest.MonkeyPatch.context() as patch:
+        if way.command:
+            with serve(way.command, directory / "log", {"NOTES_DB": database}) as port:
+                client = Client(OverHttp(port), way.prefix)
+                yield Served(client, record(client), way.elsewhere)
+        else:
+            patch.setenv("NOTES_DB", database)
+            client = Client(InProcess(validator(App(PROJECT))))
+            yield Served(client, record(client), way.elsewhere)
+
+
+@pytest.fixture(scope="session", params=WAYS)
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with started(WAYS[request.param], tmp_path_factory.mktemp(request.param)) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def client(served: Served) -> Client:
+    return served.client
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
+    """What the exchanges give in this process."""
+    with started(WAYS["validated"], tmp_path_factory.mktemp("expected")) as served:
+        return served.recording

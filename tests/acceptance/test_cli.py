@@ -1,0 +1,114 @@
+"""The commands, run as a user runs them."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from .applications import PROJECT
+from .client import Answer, Client, OverHttp
+from .servers import SECONDS, environment, serve
+
+HERE = Path(__file__).parent
+APIROUTES = [sys.executable, "-m", "apiroutes"]
+HELLO = "def handler(req, res):\n    res.json({'message': 'Hello'})\n"
+
+
+def run(*arguments: str, directory: Path = PROJECT) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*APIROUTES, *arguments],
+        cwd=directory,
+        env=environment(PYTHONPATH=str(PROJECT)),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def project(directory: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        file = directory / "pages" / "api" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return directory
+
+
+def test_routes_prints_the_table_of_the_example() -> None:
+    assert run("routes").stdout == (HERE / "routes.txt").read_text()
+
+
+def test_routes_as_json_lists_what_the_table_lists() -> None:
+    listed = [(route["path"], route["file"]) for route in json.loads(run("routes", "--json").stdout)]
+    table = [line.split() for line in (HERE / "routes.txt").read_text().splitlines()[1:]]
+    assert listed == [(path, file) for path, _, file, *_ in table]
+
+
+def test_check_passes_the_example() -> None:
+    assert run("check").returncode == 0
+
+
+MISTAKES = {
+    "post.py": HELLO,
+    "post/index.py": HELLO,
+    "users/[id].py": HELLO,
+    "users/[slug]/posts.py": HELLO,
+    "[[x]].py": HELLO,
+    "config.py": HELLO + "config = {'api': {'bodyparser': False}}\n",
+    "imports.py": "import no_such_module\n",
+    "empty.py": "",
+}
+
+
+def test_check_of_a_project_with_mistakes_is_1(tmp_path: Path) -> None:
+    assert run("check", directory=project(tmp_path, MISTAKES)).returncode == 1
+
+
+@pytest.mark.parametrize("file", MISTAKES)
+def test_check_names_every_file_with_a_mistake(tmp_path: Path, file: str) -> None:
+    checked = run("check", directory=project(tmp_path, MISTAKES))
+    assert file in checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("command", ["routes", "check", "start", "dev"])
+def test_an_unknown_flag_is_2(command: str) -> None:
+    assert run(command, "--no-such-flag").returncode == 2
+
+
+def test_start_serves(tmp_path: Path) -> None:
+    command = [*APIROUTES, "start", "--port", "0"]
+    with serve(command, tmp_path / "log", {"NOTES_DB": str(tmp_path / "notes.db")}) as port:
+        assert Client(OverHttp(port)).request("GET", "/api/hello").json() == {"message": "Hello"}
+
+
+def test_start_passes_flags_after_two_dashes_to_gunicorn(tmp_path: Path) -> None:
+    command = [*APIROUTES, "start", "--", "--bind", "127.0.0.1:0", "--workers", "1"]
+    with serve(command, tmp_path / "log", {"NOTES_DB": str(tmp_path / "notes.db")}) as port:
+        assert Client(OverHttp(port)).request("GET", "/api/hello").status == 200
+
+
+def test_dev_serves_a_file_that_is_added(tmp_path: Path) -> None:
+    directory = project(tmp_path / "project", {"hello.py": HELLO})
+    variables = {"PYTHONPATH": str(PROJECT)}
+    with serve([*APIROUTES, "dev", "--port", "0"], tmp_path / "log", variables, directory) as port:
+        client = Client(OverHttp(port))
+        assert client.request("GET", "/api/hello").status == 200
+        project(directory, {"added.py": HELLO})
+        assert wait_for(client, "/api/added").json() == {"message": "Hello"}
+
+
+def wait_for(client: Client, path: str) -> Answer:
+    """Ask until the path is there; while the server reloads, it may refuse the connection."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        try:
+            answer = client.request("GET", path)
+        except OSError:
+            continue
+        if answer.status == 200:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"{path} did not appear within {SECONDS} seconds")

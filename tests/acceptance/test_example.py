@@ -1,0 +1,382 @@
+"""What the example application answers, however it is served."""
+
+import hashlib
+import hmac
+import json
+
+import pytest
+
+from .client import Answer, Client
+from .conftest import Served
+from .exchanges import FORM, JSON, UPLOAD
+
+MEBIBYTE = 1024 * 1024
+
+
+def put(client: Client, id: str, title: str = "Milk", text: str = "") -> Answer:
+    return client.request("PUT", f"/api/notes/{id}", json={"title": title, "text": text})
+
+
+def test_hello_answers_json(client: Client) -> None:
+    answer = client.request("GET", "/api/hello")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json; charset=utf-8")
+    assert answer.json() == {"message": "Hello"}
+
+
+def test_health_is_ok_and_not_stored(client: Client) -> None:
+    answer = client.request("GET", "/api/health")
+    assert (answer.status, answer.json()) == (200, {"status": "ok"})
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+# Notes
+
+
+def test_a_new_note_is_201_with_its_location(client: Client) -> None:
+    answer = client.request("POST", "/api/notes", json={"title": "Bread"})
+    note = answer.json()
+    assert answer.status == 201
+    assert note == {"id": note["id"], "title": "Bread", "text": ""}
+    assert answer.headers["Location"] == f"/api/notes/{note['id']}"
+
+
+def test_the_location_of_a_new_note_answers_the_note(client: Client) -> None:
+    created = client.request("POST", "/api/notes", json={"title": "Bread", "text": "Rye"})
+    assert client.request("GET", created.headers["Location"]).body == created.body
+
+
+def test_a_note_that_is_put_is_created_then_changed(client: Client) -> None:
+    assert put(client, "changing", "Milk").status == 201
+    assert put(client, "changing", "Oat milk").status == 200
+    assert client.request("GET", "/api/notes/changing").json()["title"] == "Oat milk"
+
+
+def test_a_deleted_note_is_gone(client: Client) -> None:
+    put(client, "deleted")
+    answer = client.request("DELETE", "/api/notes/deleted")
+    assert (answer.status, answer.body) == (204, b"")
+    assert client.request("GET", "/api/notes/deleted").status == 404
+
+
+def test_text_beyond_ascii_survives(client: Client) -> None:
+    put(client, "unicode", "Mjölk 🥛", "snövit")
+    assert client.request("GET", "/api/notes/unicode").json()["title"] == "Mjölk 🥛"
+
+
+def test_the_list_is_searched_without_regard_to_case(client: Client) -> None:
+    put(client, "searched", "Quince", "for JELLY")
+    assert [note["id"] for note in client.request("GET", "/api/notes?q=for+jelly").json()] == ["searched"]
+
+
+def test_the_list_is_cut_at_the_limit(client: Client) -> None:
+    for number in range(3):
+        put(client, f"limited-{number}", "Limited")
+    notes = client.request("GET", "/api/notes?q=limited&limit=2").json()
+    assert [note["id"] for note in notes] == ["limited-0", "limited-1"]
+
+
+@pytest.mark.parametrize(
+    ("note", "problem"),
+    [
+        ([], "Send a note as JSON"),
+        ("Milk", "Send a note as JSON"),
+        ({}, "title must be a string of 1 to 200 characters"),
+        ({"title": ""}, "title must be a string of 1 to 200 characters"),
+        ({"title": "a" * 201}, "title must be a string of 1 to 200 characters"),
+        ({"title": 1}, "title must be a string of 1 to 200 characters"),
+        ({"title": "Milk", "text": None}, "text must be a string"),
+        ({"title": "Milk", "tittle": ""}, "A note has no 'tittle'"),
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/api/notes"), ("PUT", "/api/notes/refused")])
+def test_a_wrong_note_is_422_and_says_why(
+    client: Client, method: str, path: str, note: object, problem: str
+) -> None:
+    answer = client.request(method, path, json=note)
+    assert answer.status == 422
+    assert problem in answer.text
+
+
+def test_a_note_that_is_not_json_by_its_type_is_422(client: Client) -> None:
+    headers = {"Content-Type": "text/plain"}
+    assert client.request("POST", "/api/notes", headers, b'{"title": "Milk"}').status == 422
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=-1", "limit=two", "limit=", "limit=1&limit=2", "q=a&q=b"]
+)
+def test_a_wrong_query_is_422(client: Client, query: str) -> None:
+    assert client.request("GET", f"/api/notes?{query}").status == 422
+
+
+def test_a_missing_note_is_404_and_says_which(client: Client) -> None:
+    answer = client.request("GET", "/api/notes/nothing")
+    assert (answer.status, answer.text) == (404, "No note 'nothing'")
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/api/notes", "GET, HEAD, POST"),
+        ("/api/notes/milk", "GET, HEAD, PUT, DELETE"),
+        ("/api/notes/milk/attachments", "GET, HEAD, POST"),
+        ("/api/files/milk/list.txt", "GET, HEAD"),
+        ("/api/stream", "GET, HEAD"),
+        ("/api/webhook", "POST"),
+    ],
+)
+def test_another_method_is_405_with_the_allowed_ones(client: Client, path: str, allow: str) -> None:
+    answer = client.request("PATCH", path)
+    assert (answer.status, answer.headers["Allow"]) == (405, allow)
+
+
+# Paths
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/api/notes/", "/api/notes"),
+        ("/api/notes/?q=a%20b&q=c+d", "/api/notes?q=a%20b&q=c+d"),
+        ("/api//notes?q=1", "/api/notes?q=1"),
+        ("/api/notes/a%2Fb/", "/api/notes/a%2Fb"),
+        ("/api/docs/", "/api/docs"),
+    ],
+)
+def test_superfluous_slashes_are_308_to_the_path_without(client: Client, path: str, location: str) -> None:
+    answer = client.request("GET", path)
+    assert (answer.status, answer.headers["Location"]) == (308, location)
+
+
+@pytest.mark.parametrize(
+    ("segment", "id"),
+    [
+        ("a%2Fb", "a/b"),
+        ("a%252Fb", "a%2Fb"),
+        ("a+b", "a+b"),
+        ("a%20b", "a b"),
+        ("%C3%A9", "é"),
+        ("a%3Fb%23c", "a?b#c"),
+    ],
+)
+def test_a_percent_encoded_id_is_one_segment_decoded_once(client: Client, segment: str, id: str) -> None:
+    put(client, segment)
+    assert client.request("GET", f"/api/notes/{segment}").json()["id"] == id
+
+
+def test_a_slash_that_is_not_encoded_separates_segments(client: Client) -> None:
+    put(client, "c%2Fd")
+    assert client.request("GET", "/api/notes/c/d").status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/api/docs/notes", "/api/docs/notes/attachments"])
+def test_an_optional_catch_all_matches_any_number_of_segments(client: Client, path: str) -> None:
+    answer = client.request("GET", path)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+
+
+def test_a_catch_all_has_all_its_segments(client: Client) -> None:
+    answer = client.request("GET", "/api/files/a/b%2Fc/d")
+    assert (answer.status, answer.text) == (404, "No file 'a/b/c/d'")
+
+
+@pytest.mark.parametrize("path", ["/api/files", "/api/nothing", "/api", "/api/_db", "/api/notes/_note/x"])
+def test_a_path_without_a_route_is_404(client: Client, path: str) -> None:
+    assert client.request("GET", path).status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/files/../hello", "/api/files/%2e%2e/hello", "/api/files/a%2F..%2Fb"])
+def test_a_path_with_dot_segments_is_404(client: Client, path: str) -> None:
+    assert client.request("GET", path).status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/notes/%zz", "/api/notes/%", "/api/notes/%ff", "/api/notes/%00"])
+def test_a_malformed_path_is_400(client: Client, path: str) -> None:
+    assert client.request("GET", path).status == 400
+
+
+def test_a_path_outside_the_prefix_is_not_ours(served: Served) -> None:
+    answer = served.client.request("POST", "/elsewhere?q=%zz", body=b"body")
+    assert (answer.status, answer.text) == served.elsewhere
+
+
+# Bodies
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"title": NaN}', b"\xff", b"[" * 20_000])
+def test_a_body_that_is_not_json_is_400(client: Client, body: bytes) -> None:
+    assert client.request("POST", "/api/notes", JSON, body).status == 400
+
+
+def test_a_body_announced_too_large_is_413(client: Client) -> None:
+    headers = JSON | {"Content-Length": str(MEBIBYTE + 1)}
+    answer = client.request("POST", "/api/notes", headers)
+    assert (answer.status, answer.text) == (413, "Body exceeded 1mb limit")
+
+
+def test_a_chunked_body_too_large_is_413(client: Client) -> None:
+    answer = client.request("POST", "/api/notes", JSON, [b" " * MEBIBYTE, b"{}"])
+    assert (answer.status, answer.text) == (413, "Body exceeded 1mb limit")
+
+
+def test_a_chunked_body_is_read_whole(client: Client) -> None:
+    body = json.dumps({"title": "Chunked", "text": "a" * 100_000}).encode()
+    pieces = [body[at : at + 999] for at in range(0, len(body), 999)]
+    answer = client.request("POST", "/api/notes", JSON, pieces)
+    assert (answer.status, answer.json()["text"]) == (201, "a" * 100_000)
+
+
+# Uploads
+
+
+def test_an_upload_is_there_for_download(client: Client) -> None:
+    put(client, "holiday")
+    assert client.request("POST", "/api/notes/holiday/attachments", FORM, UPLOAD).status == 201
+    answer = client.request("GET", "/api/files/holiday/list.txt")
+    assert (answer.status, answer.body) == (200, b"milk\r\nbread")
+
+
+def test_a_download_is_not_shown_as_a_page(client: Client) -> None:
+    put(client, "pages")
+    client.request("POST", "/api/notes/pages/attachments", FORM, UPLOAD)
+    answer = client.request("GET", "/api/files/pages/list.txt")
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Content-Disposition"] == "attachment"
+
+
+def test_an_upload_larger_than_the_default_limit_passes_where_config_says_so(client: Client) -> None:
+    put(client, "large")
+    body = UPLOAD.replace(b"milk", b"\x00\xff" * MEBIBYTE)
+    assert client.request("POST", "/api/notes/large/attachments", FORM, body).status == 201
+    attachments = client.request("GET", "/api/notes/large/attachments").json()
+    assert attachments == [{"path": "large/list.txt", "size": 2 * MEBIBYTE + len("\r\nbread")}]
+
+
+def test_an_upload_over_the_limit_of_its_route_is_413(client: Client) -> None:
+    headers = FORM | {"Content-Length": str(5 * MEBIBYTE + 1)}
+    answer = client.request("POST", "/api/notes/large/attachments", headers)
+    assert (answer.status, answer.text) == (413, "Body exceeded 5mb limit")
+
+
+def test_a_form_without_a_file_is_422(client: Client) -> None:
+    body = UPLOAD.replace(b'; filename="list.txt"', b"")
+    assert client.request("POST", "/api/notes/milk/attachments", FORM, body).status == 422
+
+
+def test_an_upload_to_a_missing_note_is_404(client: Client) -> None:
+    assert client.request("POST", "/api/notes/nothing/attachments", FORM, UPLOAD).status == 404
+
+
+def test_the_attachments_of_a_deleted_note_are_gone(client: Client) -> None:
+    put(client, "cascade")
+    client.request("POST", "/api/notes/cascade/attachments", FORM, UPLOAD)
+    client.request("DELETE", "/api/notes/cascade")
+    assert client.request("GET", "/api/files/cascade/list.txt").status == 404
+
+
+# Webhook
+
+
+def signature(body: bytes) -> str:
+    return "sha256=" + hmac.new(b"development", body, hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize("body", [b'{"event": "ping"}', b' { "event" : "ping" }\n'])
+def test_a_webhook_signed_over_its_bytes_is_received(client: Client, body: bytes) -> None:
+    answer = client.request("POST", "/api/webhook", JSON | {"X-Signature": signature(body)}, body)
+    assert (answer.status, answer.json()) == (200, {"received": {"event": "ping"}})
+
+
+def test_a_chunked_webhook_is_checked_over_its_bytes(client: Client) -> None:
+    headers = JSON | {"X-Signature": signature(b'{"event": "ping"}')}
+    assert client.request("POST", "/api/webhook", headers, [b'{"event": ', b'"ping"}']).status == 200
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "sha256=", "sha256=" + "0" * 64, "é", signature(b'{"event": "pong"}'), signature(b"")]
+)
+def test_a_webhook_with_another_signature_is_401(client: Client, wrong: str) -> None:
+    answer = client.request("POST", "/api/webhook", JSON | {"X-Signature": wrong}, b'{"event": "ping"}')
+    assert answer.status == 401
+
+
+def test_a_webhook_without_a_signature_is_401(client: Client) -> None:
+    assert client.request("POST", "/api/webhook", JSON, b'{"event": "ping"}').status == 401
+
+
+def test_a_webhook_that_is_not_json_by_its_type_is_415(client: Client) -> None:
+    assert client.request("POST", "/api/webhook", FORM, UPLOAD).status == 415
+
+
+# Stream
+
+
+def test_the_stream_has_a_line_for_each_note(client: Client) -> None:
+    put(client, "streamed", "Streamed")
+    lines = client.request("GET", "/api/stream").text.splitlines()
+    assert {"id": "streamed", "title": "Streamed", "text": ""} in [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("header", ["Content-Length", "ETag"])
+def test_a_stream_has_neither_length_nor_etag(client: Client, header: str) -> None:
+    assert header not in client.request("GET", "/api/stream").headers
+
+
+# HEAD, conditional requests, errors by Accept
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/hello", "/api/notes", "/api/notes/head", "/api/docs/notes", "/api/stream", "/api/notes/no"]
+)
+def test_head_has_the_headers_of_get_and_no_body(client: Client, path: str) -> None:
+    put(client, "head")
+    get, head = client.request("GET", path), client.request("HEAD", path)
+    assert (head.status, head.body) == (get.status, b"")
+    for name in ("Content-Type", "Content-Length", "ETag"):
+        assert head.headers.get(name) == get.headers.get(name)
+
+
+def etag(client: Client) -> str:
+    return client.request("GET", "/api/docs/notes").headers["ETag"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("condition", ["{}", "W/{}", '"other", {}', "*"])
+def test_a_text_that_the_client_has_is_304(client: Client, method: str, condition: str) -> None:
+    headers = {"If-None-Match": condition.format(etag(client))}
+    answer = client.request(method, "/api/docs/notes", headers)
+    assert (answer.status, answer.body) == (304, b"")
+    assert answer.headers["ETag"] == etag(client)
+
+
+def test_a_text_that_the_client_has_not_is_200(client: Client) -> None:
+    assert client.request("GET", "/api/docs", {"If-None-Match": etag(client)}).status == 200
+
+
+PROBLEMS = [
+    ("GET", "/api/notes/nothing", 404),
+    ("GET", "/api/notes?limit=0", 422),
+    ("POST", "/api/notes", 422),
+    ("GET", "/api/notes/%zz", 400),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), PROBLEMS)
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/problem+json", "text/plain;q=0.5, application/json"]
+)
+def test_an_error_is_a_problem_document_for_who_prefers_json(
+    client: Client, accept: str, method: str, path: str, status: int
+) -> None:
+    answer = client.request(method, path, {"Accept": accept})
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert answer.json()["status"] == status
+
+
+@pytest.mark.parametrize(("method", "path", "status"), PROBLEMS)
+@pytest.mark.parametrize("accept", ["*/*", "text/html,*/*;q=0.8", "text/plain, application/json;q=0.5"])
+def test_an_error_is_plain_text_for_everybody_else(
+    client: Client, accept: str, method: str, path: str, status: int
+) -> None:
+    answer = client.request(method, path, {"Accept": accept})
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "text/plain; charset=utf-8")

@@ -1,0 +1,57 @@
+"""What is not ours goes to the fallback as it came, or to the application that we are mounted in."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from werkzeug.test import Client as WerkzeugClient
+
+from apiroutes import App
+
+from .applications import PROJECT, mounted
+from .client import InProcess
+
+NOT_OURS = [
+    "/",
+    "/elsewhere?q=%zz&a=1;b",
+    "/API/hello",
+    "/apis/hello",
+    "//example.com/x",
+    "/x/../y/./z//",
+    "/%2e%2e/%00%0d%0a",
+    "/%ff%zz",
+    "/api/nothing",
+    "/api/nothing/",
+    "/api/_db",
+]
+
+
+@pytest.mark.parametrize("target", NOT_OURS)
+def test_the_fallback_has_the_environ_untouched(target: str) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        seen.append(dict(environ))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["wsgi.input"].read()]
+
+    send = InProcess(App(PROJECT, fallback=fallback))
+    environ = send.environ("POST", target, {"X-Test": "1"}, b"body")
+    before = dict(environ)
+    assert send.call(environ).body == b"body"
+    assert seen == [before]
+
+
+def test_our_routes_win_over_the_fallback() -> None:
+    def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        raise AssertionError("not for the fallback")
+
+    assert InProcess(App(PROJECT, fallback=fallback))("GET", "/api/hello", {}, b"").status == 200
+
+
+def test_an_application_we_are_mounted_in_keeps_its_pages() -> None:
+    assert WerkzeugClient(mounted()).get("/elsewhere?a=1").text == "GET /elsewhere?a=1"
+
+
+def test_a_path_under_the_mount_that_is_not_ours_is_404() -> None:
+    assert WerkzeugClient(mounted()).get("/v1/elsewhere").status_code == 404

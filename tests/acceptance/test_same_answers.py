@@ -1,0 +1,11 @@
+"""The answers do not depend on the server, nor on where the application is mounted."""
+
+import pytest
+
+from .conftest import Served
+from .exchanges import EXCHANGES, Seen
+
+
+@pytest.mark.parametrize("name", [exchange.name for exchange in EXCHANGES])
+def test_the_answer_is_the_same_as_in_process(served: Served, expected: dict[str, Seen], name: str) -> None:
+    assert served.recording[name] == expected[name]

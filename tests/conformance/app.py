@@ -1,0 +1,7 @@
+"""The recorded Next.js application, written for apiroutes."""
+
+from pathlib import Path
+
+from apiroutes import App
+
+app = App(Path(__file__).parent / "project")

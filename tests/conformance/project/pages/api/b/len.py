@@ -1,0 +1,3 @@
+from .._lib import answer_length
+
+handler = answer_length

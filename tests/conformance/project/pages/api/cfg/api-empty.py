@@ -1,0 +1,4 @@
+from .._lib import answer_length
+
+config = {"api": {}}
+handler = answer_length

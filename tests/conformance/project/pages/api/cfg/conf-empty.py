@@ -1,0 +1,4 @@
+from .._lib import answer_length
+
+config = {}
+handler = answer_length

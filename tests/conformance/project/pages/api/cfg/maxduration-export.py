@@ -1,0 +1,7 @@
+from apiroutes import Request, Response
+
+maxDuration = 5
+
+
+def handler(req: Request, res: Response) -> None:
+    res.json({"ok": True})

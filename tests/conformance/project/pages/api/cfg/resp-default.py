@@ -1,0 +1,3 @@
+from .._lib import answer_letters
+
+handler = answer_letters

@@ -1,0 +1,3 @@
+from ..._lib import route
+
+handler = route("/api/rt/nested")
