@@ -27,12 +27,12 @@ from apiroutes.endpoint import Endpoint
 from apiroutes.errors import ApiError, Problem, ProjectError, ResponseAborted, phrase
 from apiroutes.jsonout import encode_json
 from apiroutes.modules import RouteModules
-from apiroutes.paths import Fault, path_of, read_path, sent_plainly
+from apiroutes.paths import Fault, is_clean, path_of, read_path, sent_plainly
 from apiroutes.request import Request
 from apiroutes.response import TEXT, Response, State
 from apiroutes.routing import CONVENTIONS, Kind, Route, RouteTree, Segment, scan
 from apiroutes.settings import Settings, load_settings
-from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send
+from apiroutes.wsgi import Closing, FixedAnswer, ServerResponse, StartResponse, send
 
 __all__ = ["App"]
 
@@ -78,6 +78,8 @@ class App:
         found = self._find(environ)
         if found is None and self._fallback is not None:
             return self._fallback(environ, start_response)
+        if found is None and not ("HTTP_ACCEPT" in environ and _prefers_json(environ["HTTP_ACCEPT"])):
+            return _NOT_FOUND.send(environ, start_response)
         step, params, limits = found or (_not_found, None, _NO_LIMITS)
         request = Request(environ, params, limits)
         response = ServerResponse(environ, start_response)
@@ -99,13 +101,19 @@ class App:
     def _find(self, environ: dict[str, Any]) -> _Found | None:
         """What answers this path, or None for one that is not the project's."""
         path = environ.get("PATH_INFO") or ""
-        plain = sent_plainly(path, environ)
+        # Most targets are nothing but their path; the closer look is for the others.
+        plain = (environ.get("RAW_URI") == path and not environ.get("SCRIPT_NAME")) or sent_plainly(
+            path, environ
+        )
         if plain and self._trailing_slash != "require":
             match = self.routes.match_plain(path)
             if match is not None:
-                endpoint = self.endpoints[match.route.file]
-                return endpoint, match.params.copy(), endpoint.limits
-        segments, fault = read_path(path, environ, plain)
+                endpoint = self.endpoints[match[0].file]
+                return endpoint, match[1], endpoint.limits
+        if plain and is_clean(path):
+            segments, fault = path.split("/")[1:], None
+        else:
+            segments, fault = read_path(path, environ)
         if fault is Fault.DOTS:
             return None
         canonical = [segment for segment in segments if segment] if "" in segments else segments
@@ -121,8 +129,8 @@ class App:
         location = self._redirect_location(segments, canonical, environ)
         if location is not None:
             return _redirect_to(location), None, _NO_LIMITS
-        endpoint = self.endpoints[match.route.file]
-        return endpoint, match.params, endpoint.limits
+        endpoint = self.endpoints[match[0].file]
+        return endpoint, match[1], endpoint.limits
 
     def _is_ours(self, segments: list[str]) -> bool:
         return segments[: len(self._prefix)] == self._prefix
@@ -203,8 +211,7 @@ def say(
     if response._headers:
         response.remove_header("Content-Type")
     response._status = status
-    accept = request.environ.get("HTTP_ACCEPT")
-    if accept and accept != "*/*" and _prefers_json(accept):
+    if _prefers_json(request.environ.get("HTTP_ACCEPT")):
         response._content = encode_json(
             {"type": "about:blank", "title": phrase(status), "status": status, "detail": message}
         )
@@ -217,15 +224,14 @@ def say(
 
 def _say_http_exception(error: HTTPException, request: Request, response: Response) -> None:
     if error.response is not None or error.code is None or error.code < 400:
-        response._application = error.get_response(request.environ)
-        response._state = State.SENT
+        response.delegate(error.get_response(request.environ))
         return
     headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
     say(request, response, error.code, error.description or phrase(error.code), headers)
 
 
-def _prefers_json(accept: str) -> bool:
-    if "json" not in accept or len(accept) > 1000:
+def _prefers_json(accept: str | None) -> bool:
+    if not accept or "json" not in accept or len(accept) > 1000:
         return False
     offers = ["text/plain", "application/problem+json", "application/json"]
     best = parse_accept_header(accept, MIMEAccept).best_match(offers)
@@ -255,6 +261,7 @@ def _check_method(method: str) -> None:
 # -- building ------------------------------------------------------------------------------
 
 _NO_LIMITS = Limits()
+_NOT_FOUND = FixedAnswer(404, "Not Found")
 
 
 def _collect(problems: list[Problem], build: Callable[[], Any]) -> Any:

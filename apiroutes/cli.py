@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 
 import click
 
-import apiroutes
 from apiroutes.app import App
 from apiroutes.errors import ProjectError, report
+from apiroutes.settings import Settings, load_settings
 from apiroutes.sizes import Size
+from apiroutes.version import __version__
 
 __all__ = ["main"]
 
@@ -34,7 +35,7 @@ _root = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(apiroutes.__version__, "--version", prog_name="apiroutes")
+@click.version_option(__version__, "--version", prog_name="apiroutes")
 def main() -> None:
     """Files under pages/api are HTTP endpoints."""
 
@@ -122,13 +123,11 @@ def _build(root: Path, **settings: Any) -> App:
         sys.exit(1)
 
 
-def _settings(root: Path) -> apiroutes.Settings:
-    from apiroutes.settings import load_settings
-
+def _settings(root: Path) -> Settings:
     try:
         return load_settings(root.resolve(), dict(os.environ), {"mode": "development"})
     except ProjectError:
-        return apiroutes.Settings()
+        return Settings()
 
 
 def _listed(app: App) -> list[Any]:

@@ -31,9 +31,9 @@ def apply(environ: dict[str, Any], response: Response) -> None:
     headers = response._headers
     if "etag" not in headers:
         headers["etag"] = ("ETag", f'"{xxh3_128_hexdigest(response._content)}"')
-    if response._status != 200:
-        return
     if "HTTP_IF_NONE_MATCH" not in environ and "HTTP_IF_MODIFIED_SINCE" not in environ:
+        return
+    if response._status != 200:
         return
     # Section 13.2.1: only what GET and HEAD of a 200 would send can be current already.
     if environ.get("REQUEST_METHOD") in ("GET", "HEAD") and _is_current(environ, response):

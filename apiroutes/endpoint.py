@@ -12,7 +12,7 @@ import logging
 from typing import Any
 
 from apiroutes import coroutines
-from apiroutes.body import Limits
+from apiroutes.body import Limits, read_body
 from apiroutes.errors import ApiError
 from apiroutes.modules import RouteModule
 from apiroutes.request import Request
@@ -35,10 +35,12 @@ class Endpoint:
 
     def __call__(self, request: Request, response: Response) -> None:
         environ = request.environ
+        # A request with none of these three has no content and says nothing of its type.
         if self._parse_body and (
-            "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ
+            "CONTENT_TYPE" in environ or "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
         ):
-            request.body = request.load_body().value
+            body = request._body = read_body(environ, self.limits)
+            request.body = body.value
         before = response._saved() if response._headers or response._said_status else None
         try:
             result = self._handler(request, response)
@@ -73,8 +75,7 @@ class Endpoint:
                 "and set the status with res.status()"
             )
         elif callable(result):
-            response._application = result
-            response._state = State.SENT
+            response.delegate(result)
             _hand_over_body(request)
         else:
             response.send(result)

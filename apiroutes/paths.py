@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["Fault", "RequestPath", "path_of", "read_path", "sent_plainly"]
+__all__ = ["Fault", "RequestPath", "is_clean", "path_of", "read_path", "sent_plainly"]
 
 
 class Fault:
@@ -40,13 +40,25 @@ def sent_plainly(path: str, environ: dict[str, Any]) -> bool:
         return "%" not in path
     if not target.startswith(path) or environ.get("SCRIPT_NAME"):
         return False
-    return len(target) == len(path) or target[len(path)] == "?"
+    return target[len(path) : len(path) + 1] in ("", "?")
 
 
-def read_path(path: str, environ: dict[str, Any], plain: bool) -> RequestPath:
-    """The path below SCRIPT_NAME, as segments; `plain` is what `sent_plainly` said of it."""
-    if plain and path.startswith("/") and _is_clean(path):
-        return path.split("/")[1:], None
+def is_clean(path: str) -> bool:
+    """Whether a path that was sent plainly needs no closer look: each of these may be a fault."""
+    return (
+        path.startswith("/")
+        and path.isascii()
+        and path.isprintable()
+        and "%" not in path
+        and "/." not in path
+        and "\\" not in path
+        and "#" not in path
+        and " " not in path
+    )
+
+
+def read_path(path: str, environ: dict[str, Any]) -> RequestPath:
+    """The path below SCRIPT_NAME, PATH_INFO, as segments."""
     raw = _raw_path(environ, path)
     if raw is None:
         # Without the target a slash is a separator, and a percent sign is just that.
@@ -55,19 +67,6 @@ def read_path(path: str, environ: dict[str, Any], plain: bool) -> RequestPath:
     if _NOT_IN_TARGET.search(raw):
         fault = Fault.CHARACTER  # RFC 9112 section 3.2: a target has neither
     return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], fault)
-
-
-def _is_clean(path: str) -> bool:
-    """Whether a path that was sent as it is needs no closer look: each of these may be a fault."""
-    return (
-        path.isascii()
-        and path.isprintable()
-        and "%" not in path
-        and "/." not in path
-        and "\\" not in path
-        and "#" not in path
-        and " " not in path
-    )
 
 
 def _raw_path(environ: dict[str, Any], path: str) -> str | None:

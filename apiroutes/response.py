@@ -71,6 +71,7 @@ class Response:
     _content = b""
     _stream: Iterator[bytes | str] | None = None
     _application: WSGIApplication | None = None  # that answers instead
+    _is_special = False  # whether the answer is one of these two, or was written
     _type: str | None = None  # the Content-Type that an answer has unless one was set
     _tagged = False  # whether the content gets an ETag
     _state = State.OPEN
@@ -264,6 +265,15 @@ class Response:
             if length is not None:
                 self._headers["content-length"] = ("Content-Length", str(length))
         self._type = _BINARY
+        self._is_special = True
+        self._state = State.SENT
+
+    def delegate(self, application: WSGIApplication) -> None:
+        """Let another WSGI application answer; headers that were set are added to its own."""
+        if self._state:
+            self._refuse("delegate")
+        self._application = application
+        self._is_special = True
         self._state = State.SENT
 
     def redirect(self, status: int | str, url: str = _NOTHING) -> Response:
@@ -320,6 +330,7 @@ class Response:
         content = _as_bytes(chunk)
         if self._state == State.OPEN:
             self._write = self._begin()
+            self._is_special = True
             self._state = State.STARTED
         self._put(content)
         return True
@@ -352,6 +363,7 @@ class Response:
         self._lists = {key: list(lines) for key, lines in lists.items()} or None
         self._content, self._type, self._tagged = b"", None, False
         self._stream = self._application = None
+        self._is_special = False
         self._state = State.OPEN
 
 

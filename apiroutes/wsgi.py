@@ -14,7 +14,7 @@ from typing import Any
 from apiroutes.errors import ResponseAborted, phrase
 from apiroutes.response import TEXT, Response
 
-__all__ = ["Closing", "ServerResponse", "send"]
+__all__ = ["Closing", "FixedAnswer", "ServerResponse", "StartResponse", "send"]
 
 StartResponse = Callable[..., Callable[[bytes], object]]
 
@@ -46,24 +46,32 @@ class ServerResponse(Response):
 
 def send(response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Send what the response says: status and headers by start_response, content by the iterable."""
-    if response._application is not None:
-        return _delegate(response, environ, start_response)
-    if response._stream is not None:
-        return _send_stream(response, environ, start_response)
-    if response._write is not None:
-        return ()  # it is all written
-    headers = _header_list(response)
+    if response._is_special:
+        return _send_special(response, environ, start_response)
+    named = response._headers
+    headers = [*named.values()] if response._lists is None else _header_list(response)
     status = response._status
     content = response._content
     if status in _BODYLESS:
         return _send_bodyless(response, headers, start_response)
     if response._type is not None:
         _add_type(response, headers)
-    if "content-length" in response._headers:  # ours is the true one
-        headers.remove(response._headers["content-length"])
+    if "content-length" in named:  # ours is the true one
+        headers.remove(named["content-length"])
     headers.append(("Content-Length", str(len(content))))
     start_response(_STATUS_LINES[status], headers)
     return () if environ.get("REQUEST_METHOD") == "HEAD" else (content,)
+
+
+def _send_special(
+    response: Response, environ: dict[str, Any], start_response: StartResponse
+) -> Iterable[bytes]:
+    """What is no content in memory: another application's answer, a stream, what was written."""
+    if response._application is not None:
+        return _delegate(response, environ, start_response)
+    if response._stream is not None:
+        return _send_stream(response, environ, start_response)
+    return ()  # it is all written
 
 
 def _header_list(response: Response) -> list[tuple[str, str]]:
@@ -176,6 +184,20 @@ def _close(stream: object) -> None:
     close = getattr(stream, "close", None)
     if close is not None:
         close()
+
+
+class FixedAnswer:
+    """An answer that is the same for every request, made once."""
+
+    def __init__(self, status: int, content: str) -> None:
+        self._status = _STATUS_LINES[status]
+        self._content = content.encode()
+        self._headers = [*_AUTOMATIC[TEXT], ("Content-Length", str(len(self._content)))]
+
+    def send(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Send it."""
+        start_response(self._status, self._headers.copy())
+        return () if environ.get("REQUEST_METHOD") == "HEAD" else (self._content,)
 
 
 class Closing:

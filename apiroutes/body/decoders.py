@@ -33,29 +33,19 @@ class Body:
     parts of a multipart form.
     """
 
-    __slots__ = ("value", "content", "is_json", "fields", "files")
+    fields: list[tuple[str, str]] | None = None
+    files: list[tuple[str, FileStorage]] | None = None
 
-    def __init__(
-        self,
-        value: Any,
-        content: bytes | None,
-        is_json: bool = False,
-        fields: list[tuple[str, str]] | None = None,
-        files: list[tuple[str, FileStorage]] | None = None,
-    ) -> None:
+    def __init__(self, value: Any, content: bytes | None, is_json: bool = False) -> None:
         self.value = value
         self.content = content
         self.is_json = is_json
-        self.fields = fields
-        self.files = files
 
 
 def read_body(environ: dict[str, Any], limits: Limits) -> Body:
     """Read and decode the request's content."""
-    encoding = environ.get("HTTP_CONTENT_ENCODING")
-    if encoding and encoding.strip().lower() != "identity":
-        # The client never picks a compression: what it unpacks to has no limit.
-        raise ApiError(415, "Content encoding is not supported")
+    if "HTTP_CONTENT_ENCODING" in environ:
+        _check_encoding(environ["HTTP_CONTENT_ENCODING"])
     content_type = environ.get("CONTENT_TYPE") or ""
     decoder = _find(content_type) if len(content_type) <= _REMEMBERED else _find.__wrapped__(content_type)
     if decoder.boundary is not None:
@@ -65,13 +55,21 @@ def read_body(environ: dict[str, Any], limits: Limits) -> Body:
     return Body(decode(content, decoder.charset, limits), content, decode is _json)
 
 
+def _check_encoding(encoding: str) -> None:
+    # The client never picks a compression: what it unpacks to has no limit.
+    if encoding.strip().lower() not in ("", "identity"):
+        raise ApiError(415, "Content encoding is not supported")
+
+
 def _read_form(environ: dict[str, Any], boundary: str, limits: Limits) -> Body:
     chunks = read_chunks(environ, limits.size)
     first = next(chunks, b"")
     if not first:
         return Body({}, b"")
     form = parse_form(_prepend(first, chunks), boundary, limits)
-    return Body(collect(form.fields), None, False, form.fields, form.files)
+    body = Body(collect(form.fields), None)
+    body.fields, body.files = form.fields, form.files
+    return body
 
 
 def _prepend(first: bytes, rest: Any) -> Any:
@@ -82,11 +80,9 @@ def _prepend(first: bytes, rest: Any) -> Any:
 def _json(content: bytes, charset: str, limits: Limits) -> object:
     if charset != "utf-8":
         content = _text_in(content, charset).encode()
-    elif content.startswith(b"\xef\xbb\xbf"):
-        content = content[3:]
-    if not content:
-        return {}
-    return decode_json(content, limits.json_depth)
+    elif content[:1] == b"\xef":  # the first byte of a byte order mark, and of no JSON
+        content = content.removeprefix(b"\xef\xbb\xbf")
+    return decode_json(content, limits.json_depth) if content else {}
 
 
 def _form(content: bytes, charset: str, limits: Limits) -> object:

@@ -16,6 +16,7 @@ __all__ = ["decode_json"]
 _decode = msgspec.json.Decoder().decode
 _ARRAYS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NOT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 def decode_json(content: bytes, max_depth: int) -> object:
@@ -26,19 +27,35 @@ def decode_json(content: bytes, max_depth: int) -> object:
         raise invalid_body() from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise ApiError(400, "Invalid JSON") from error
-    # Depth takes at least as many brackets, so a count of them decides for most documents.
-    if content.count(b"[") + content.count(b"{") > max_depth and _deeper_than(content, max_depth):
+    # Each level takes two brackets, so the length decides for small documents, and a count of
+    # opening brackets for most.
+    if (
+        len(content) > 2 * max_depth
+        and content.count(b"[") + content.count(b"{") > max_depth
+        and _deeper_than(content, max_depth)
+    ):
         raise ApiError(400, "Invalid JSON")
     return value
 
 
 def _deeper_than(content: bytes, depth: int) -> bool:
     """Whether valid JSON nests deeper, with the work done by bytes methods, not per value."""
-    # Backslashes stand only in strings; without escaped quotes every second piece is outside.
-    pieces = content.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
-    brackets = b"".join(pieces[::2]).translate(_ARRAYS, _NOT_BRACKETS)
+    brackets = _brackets(content)
     for _ in range(depth):  # each pass takes off the innermost level
         if not brackets:
             return False
         brackets = brackets.replace(b"[]", b"")
     return bool(brackets)
+
+
+def _brackets(content: bytes) -> bytes:
+    """The brackets of valid JSON that stand outside its strings, all of them square."""
+    if b'\\"' not in content:
+        # A string without a bracket leaves nothing between its quotes; if none is left over,
+        # there was no bracket in any.
+        marks = content.translate(_ARRAYS, _NOT_MARKS).replace(b'""', b"")
+        if b'"' not in marks:
+            return marks
+    # Backslashes stand only in strings; without escaped quotes every second piece is outside.
+    pieces = content.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+    return b"".join(pieces[::2]).translate(_ARRAYS, _NOT_BRACKETS)

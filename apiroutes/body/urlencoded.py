@@ -7,7 +7,7 @@ that is none stays as it is, and escaped bytes that are not UTF-8 become U+FFFD.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 __all__ = ["Values", "collect", "parse_pairs", "parse_urlencoded", "percent_decode"]
 
@@ -17,9 +17,22 @@ Values = dict[str, "str | list[str]"]
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
+# Escapes of ASCII, which stand for a character each, in every spelling of their digits.
+_ASCII = {high + low: chr(int(high + low, 16)) for high in "01234567" for low in "0123456789abcdefABCDEF"}
+
+
 def percent_decode(text: str) -> str:
     """Escapes decoded once, as UTF-8; everything else is left alone."""
-    return _ESCAPES.sub(_decode_run, text)
+    if "%" not in text:
+        return text
+    first, *pieces = text.split("%")
+    decoded = [first]
+    for piece in pieces:
+        character = _ASCII.get(piece[:2])
+        if character is None:
+            return _ESCAPES.sub(_decode_run, text)
+        decoded.append(character + piece[2:])
+    return "".join(decoded)
 
 
 def _decode_run(run: re.Match[str]) -> str:
@@ -32,37 +45,34 @@ def parse_urlencoded(text: str) -> Values:
         return collect(parse_pairs(text))
     found: Values = {}
     for pair in text.split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            if name in found:
-                _append(found, name, value)
-            else:
-                found[name] = value
+        name, equals, value = pair.partition("=")
+        if name in found:
+            # A name that is repeated: begin again, the other way.
+            return collect(parse_pairs(text))
+        if name or equals:
+            found[name] = value
     return found
-
-
-def parse_pairs(text: str) -> Iterator[tuple[str, str]]:
-    """The pairs of `text` in their order, decoded; a plus is a blank."""
-    for pair in text.split("&"):
-        if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            yield percent_decode(name), percent_decode(value)
 
 
 def collect(pairs: Iterable[tuple[str, str]]) -> Values:
     """Pairs as a dict; the values of a repeated name become a list."""
     found: Values = {}
     for name, value in pairs:
-        if name in found:
-            _append(found, name, value)
-        else:
+        known = found.get(name)
+        if known is None:
             found[name] = value
+        elif isinstance(known, list):
+            known.append(value)
+        else:
+            found[name] = [known, value]
     return found
 
 
-def _append(found: Values, name: str, value: str) -> None:
-    known = found[name]
-    if isinstance(known, list):
-        known.append(value)
-    else:
-        found[name] = [known, value]
+def parse_pairs(text: str) -> list[tuple[str, str]]:
+    """The pairs of `text` in their order, decoded; a plus is a blank."""
+    if "+" in text:
+        text = text.replace("+", " ")
+    split = [pair.partition("=") for pair in text.split("&") if pair]
+    if "%" not in text:
+        return [(name, value) for name, _, value in split]
+    return [(percent_decode(name), percent_decode(value)) for name, _, value in split]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 __all__ = ["Kind", "PatternError", "RoutePattern", "Segment", "check"]
 
@@ -50,7 +51,7 @@ class RoutePattern:
     def __str__(self) -> str:
         return "/" + "/".join(map(str, self.segments))
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The parameters' names, in the order of the path."""
         return tuple(segment.text for segment in self.segments if segment.kind is not Kind.STATIC)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from apiroutes.errors import Problem
 from apiroutes.routing.pattern import Kind
@@ -24,19 +23,25 @@ _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 Params = dict[str, "str | list[str]"]
 
 
-class Match(NamedTuple):
-    """The route that answers a path, and what its parameters captured. Not to be changed."""
-
-    route: Route
-    params: Params
+# The route that answers a path, and what its parameters captured.
+Match = tuple[Route, Params]
 
 
 class _Node:
     """A place in the tree: what answers here, and where the next segment leads."""
 
-    __slots__ = ("static", "dynamic", "dynamic_route", "route", "catch_all", "optional_catch_all")
+    __slots__ = (
+        "static",
+        "dynamic",
+        "dynamic_route",
+        "route",
+        "catch_all",
+        "optional_catch_all",
+        "branches",
+    )
 
     def __init__(self) -> None:
+        self.branches = False  # whether a segment may be matched by something not static
         self.static: dict[str, _Node] = {}
         self.dynamic: _Node | None = None
         self.dynamic_route: Route | None = None  # the first one that named the dynamic segment
@@ -51,7 +56,7 @@ class RouteTree:
     def __init__(self, routes: Iterable[Route]) -> None:
         self.problems: list[Problem] = []
         self._root = _Node()
-        self._by_path: dict[str, Match] = {}
+        self._by_path: dict[str, Route] = {}
         self._by_parent: dict[str, tuple[Route, str]] = {}
         self._optional_catch_alls: list[_Node] = []
         for route in routes:
@@ -65,22 +70,28 @@ class RouteTree:
         same decoded or not; None says nothing. Only a fully static route outranks a static
         parent with a dynamic last segment, so these two need no walk.
         """
-        match = self._by_path.get(path)
-        if match is not None:
-            return match
+        route = self._by_path.get(path)
+        if route is not None:
+            return route, {}
         parent, _, last = path.rpartition("/")
         found = self._by_parent.get(parent)
-        if found is None or not _PLAIN_SEGMENT.fullmatch(last):
+        if found is None or not ((last.isalnum() and last.isascii()) or _PLAIN_SEGMENT.fullmatch(last)):
             return None
-        return Match(found[0], {found[1]: last})
+        return found[0], {found[1]: last}
 
     def match(self, segments: Sequence[str]) -> Match | None:
         """The match of a path given as its decoded segments, none of them empty, or None."""
         captures: list[str | list[str]] = []
-        route = _walk(self._root, segments, 0, captures)
+        node, index = self._root, 0
+        for segment in segments:  # as long as there is one way only, no step can be taken back
+            child = node.static.get(segment)
+            if child is None or node.branches:
+                break
+            node, index = child, index + 1
+        route = _walk(node, segments, index, captures)
         if route is None:
             return None
-        return Match(route, dict(zip(route.pattern.names, captures)))
+        return route, dict(zip(route.pattern.names, captures))
 
     def walk(self) -> Iterator[Route]:
         """Every route, in the order of precedence that Next.js lists them in."""
@@ -109,7 +120,7 @@ class RouteTree:
                 self._add_catch_all(node, route, index)
                 if kind is Kind.OPTIONAL_CATCH_ALL and parent is not None and name is None:
                     # The bare path is static, and as such outranks a dynamic segment beside it.
-                    self._by_path.setdefault(parent, Match(route, {}))
+                    self._by_path.setdefault(parent, route)
                 return
         if len(self.problems) > known_problems:
             return  # under another name it may be no conflict
@@ -122,16 +133,18 @@ class RouteTree:
         if name is not None:
             self._by_parent[parent] = route, name
         else:
-            self._by_path[parent] = Match(route, {})
+            self._by_path[parent] = route
 
     def _dynamic_child(self, node: _Node, route: Route, index: int) -> _Node:
         if node.dynamic is None or node.dynamic_route is None:
             node.dynamic = _Node()
+            node.branches = True
             node.dynamic_route = route
         self._check_name(node.dynamic_route, route, index)
         return node.dynamic
 
     def _add_catch_all(self, node: _Node, route: Route, index: int) -> None:
+        node.branches = True
         required = route.pattern.segments[index].kind is Kind.CATCH_ALL
         same, other = (
             (node.catch_all, node.optional_catch_all)

@@ -1,0 +1,1 @@
+"""Measurements of apiroutes beside other ways to write the same endpoints; see README.md."""

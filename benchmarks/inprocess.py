@@ -1,0 +1,277 @@
+"""What does one request cost in the application alone, beside the same endpoints written with others?
+
+No sockets: a fresh copy of a gunicorn-like environ, a fresh BytesIO for the content, a real start_response,
+the iterable consumed and closed. Every peer runs every workload in turn, round after round, in this one
+process; a figure is the median of the rounds, less the median of an empty application.
+"""
+
+import argparse
+import gc
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from time import perf_counter_ns
+from typing import Any
+
+if __spec__ is None:  # run as a file: the modules beside it (http, falcon) must not hide the real ones
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from benchmarks.commandline import names_of, positive
+from benchmarks.machine import machine_line
+from benchmarks.peers import PEERS, Peer, installed_peers
+from benchmarks.tables import progress, table
+from benchmarks.workloads import (
+    WORKLOADS,
+    Environ,
+    Request,
+    StartResponse,
+    Workload,
+    WSGIApplication,
+    numbered_routes,
+)
+
+GOALS = {"W1": 0.45, "W2": 0.60, "W3": 0.40, "W4": 0.80, "W6": 0.45, "W7": 0.15}
+OURS, REFERENCE, EMPTY = "apiroutes", "falcon", "empty"
+
+Figures = dict[str, dict[str, float]]  # peer -> workload -> figure
+
+
+class DifferentAnswerError(Exception):
+    """A peer does not answer what the workload asks for; timing it would compare different things."""
+
+
+class StartedResponse:
+    """A start_response that keeps the status and the headers, as a server must."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+        self.written: list[bytes] = []
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        self.status = status
+        self.headers = headers
+        return self.written.append
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A peer's application for one workload."""
+
+    peer: str
+    workload: Workload
+    application: WSGIApplication
+
+
+def empty_application(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+    return [b""]
+
+
+# Before: the same answers from everybody.
+
+
+def contenders(peer: Peer, workloads: Sequence[Workload]) -> Iterator[Contender]:
+    """The peer's application for each of `workloads`, after it gave the right answers."""
+    module = peer.load()
+    usual = module.application()
+    for workload in workloads:
+        application = module.numbered_application(numbered_routes()) if workload.name == "W8" else usual
+        check_answers(peer, workload, application)
+        yield Contender(peer.key, workload, application)
+
+
+def check_answers(peer: Peer, workload: Workload, application: WSGIApplication) -> None:
+    for request in workload.requests:
+        difference = _difference(application, request)
+        if difference:
+            asked = f"{request.environ['REQUEST_METHOD']} {request.environ['RAW_URI']}"
+            raise DifferentAnswerError(f"{peer.title}, {workload.name}, {asked}: {difference}")
+
+
+def _difference(application: WSGIApplication, request: Request) -> str:
+    """What is wrong with the application's answer to `request`; empty when nothing is."""
+    started = StartedResponse()
+    body = application({**request.environ, "wsgi.input": BytesIO(request.content)}, started)
+    content = b"".join(body)
+    if hasattr(body, "close"):
+        body.close()
+    answer = request.answer
+    headers = {name.lower(): value for name, value in started.headers}
+    if not started.status.startswith(f"{answer.status} "):
+        return f"status {started.status!r}, not {answer.status}"
+    if headers.get("content-length") != str(len(content)):
+        return f"Content-Length {headers.get('content-length')} for {len(content)} bytes"
+    for name, value in answer.headers.items():
+        if _directives(headers.get(name, "")) != _directives(value):
+            return f"{name} {headers.get(name)!r}, not {value!r}"
+    if answer.body is not None and _value(headers.get("content-type", ""), content) != answer.body:
+        return f"body {content[:200]!r}, not {str(answer.body)[:200]!r}"
+    return ""
+
+
+def _directives(value: str) -> set[str]:
+    """Peers write the attributes of a cookie in an order and a case of their own."""
+    return {directive.strip().lower() for directive in value.split(";")}
+
+
+def _value(content_type: str, content: bytes) -> Any:
+    media_type = content_type.partition(";")[0]
+    if media_type == "application/json":
+        return json.loads(content)
+    return content.decode() if media_type == "text/plain" else content
+
+
+# The rounds.
+
+
+def measure(everybody: Sequence[Contender], rounds: int) -> Figures:
+    """Median nanoseconds per call of every contender, those of the empty application subtracted."""
+    samples: dict[tuple[str, str], list[float]] = {}
+    gc.collect()
+    gc.freeze()  # what is loaded now is not looked at again, so collecting between two timings is cheap
+    gc.disable()
+    try:
+        for number in range(rounds):
+            progress(f"round {number + 1} of {rounds}")
+            for contender in _rotated(everybody, number):
+                nanoseconds = time_calls(contender.application, contender.workload)
+                samples.setdefault((contender.peer, contender.workload.name), []).append(nanoseconds)
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        progress("")
+    return _less_empty({key: median(values) for key, values in samples.items()})
+
+
+def time_calls(application: WSGIApplication, workload: Workload) -> float:
+    """Nanoseconds per call; the loop is part of them, for `empty_application` too."""
+    requests = [(request.environ, request.content) for request in workload.requests]
+    calls = list(islice(cycle(requests), workload.calls))
+    started = StartedResponse()
+    gc.collect()
+    start = perf_counter_ns()
+    for environ, content in calls:
+        fresh = environ.copy()
+        fresh["wsgi.input"] = BytesIO(content)
+        body = application(fresh, started)
+        for _ in body:
+            pass
+        if hasattr(body, "close"):
+            body.close()
+    return (perf_counter_ns() - start) / len(calls)
+
+
+def _rotated(everybody: Sequence[Contender], number: int) -> Sequence[Contender]:
+    """Begin elsewhere in each round, so that nobody always follows the same neighbour's cold caches."""
+    step = number % len(everybody)
+    return [*everybody[step:], *everybody[:step]]
+
+
+def _less_empty(medians: Mapping[tuple[str, str], float]) -> Figures:
+    figures: Figures = {}
+    for (peer, workload), nanoseconds in medians.items():
+        empty = 0.0 if peer == EMPTY else medians[EMPTY, workload]
+        figures.setdefault(peer, {})[workload] = nanoseconds - empty
+    return figures
+
+
+# After: what is printed.
+
+
+def ratios(figures: Figures) -> Figures:
+    """Every peer's figures as a ratio to Falcon's; empty when Falcon did not run."""
+    if REFERENCE not in figures:
+        return {}
+    reference = figures[REFERENCE]
+    return {
+        peer: {workload: nanoseconds / reference[workload] for workload, nanoseconds in row.items()}
+        for peer, row in figures.items()
+        if peer != EMPTY
+    }
+
+
+def report(figures: Figures, workloads: Sequence[Workload]) -> Iterator[str]:
+    """The lines of both tables."""
+    names = [workload.name for workload in workloads]
+    yield from (f"{workload.name:4} {workload.title}" for workload in workloads)
+    yield ""
+    rows = {_title(peer): _cells(row, ",.0f") for peer, row in figures.items()}
+    yield from table("nanoseconds", names, rows)
+    rows = {_title(peer): _cells(row, ".2f") for peer, row in ratios(figures).items()}
+    if rows:
+        yield ""
+        yield from table("ratio to Falcon", names, rows)
+
+
+def _title(peer: str) -> str:
+    return "(empty, subtracted)" if peer == EMPTY else PEERS[peer].title
+
+
+def _cells(row: Mapping[str, float], form: str) -> list[str]:
+    return [format(figure, form) for figure in row.values()]
+
+
+def goals_report(figures: Figures) -> tuple[list[str], bool]:
+    """A line for each goal that was measured, and whether all of them were reached."""
+    ours = ratios(figures)[OURS]
+    lines = []
+    for workload, goal in GOALS.items():
+        if workload in ours:
+            verdict = "reached" if ours[workload] <= goal else "MISSED"
+            lines.append(f"{workload:4} {ours[workload]:.2f}  goal <= {goal:.2f}  {verdict}")
+    return lines, all(ours[workload] <= goal for workload, goal in GOALS.items() if workload in ours)
+
+
+# The command line.
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add = parser.add_argument
+    add("--rounds", type=positive, default=80, help="interleaved rounds (default: %(default)s)")
+    add("--only", type=names_of(WORKLOADS), default=list(WORKLOADS), metavar="W1,W3", help="workloads to run")
+    add("--peers", type=names_of(PEERS), default=list(PEERS), metavar="NAMES", help=f"of {','.join(PEERS)}")
+    add("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
+    add("--goals", action="store_true", help="compare with the goals; exit status 1 when one is missed")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    chosen = parse_arguments(arguments)
+    peers = installed_peers(chosen.peers)
+    if chosen.goals and not {OURS, REFERENCE} <= {peer.key for peer in peers}:
+        print(f"--goals needs both {OURS} and {REFERENCE}", file=sys.stderr)
+        return 2
+    workloads = [WORKLOADS[name]() for name in chosen.only]
+    everybody = [Contender(EMPTY, workload, empty_application) for workload in workloads]
+    for peer in peers:
+        progress(f"checking {peer.title}")
+        try:
+            everybody.extend(contenders(peer, workloads))
+        except DifferentAnswerError as error:
+            print(error, file=sys.stderr)
+            return 1
+    everybody.sort(key=lambda contender: chosen.only.index(contender.workload.name))
+    figures = measure(everybody, chosen.rounds)
+    machine = machine_line([peer.needs for peer in peers if peer.needs])
+    print(f"{machine}; {chosen.rounds} rounds\n")
+    print("\n".join(report(figures, workloads)))
+    if chosen.json:
+        result = {"machine": machine, "rounds": chosen.rounds, "nanoseconds": figures}
+        result["ratios"] = ratios(figures)
+        chosen.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if not chosen.goals:
+        return 0
+    lines, reached = goals_report(figures)
+    print("\n".join(["", *lines]))
+    return 0 if reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""apiroutes: the project directory beside this package, and for W8 one that is generated."""
+
+import atexit
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from apiroutes import App
+from benchmarks.workloads import NumberedRoute, WSGIApplication
+
+PROJECT = Path(__file__).parents[1] / "project"
+
+STATIC = """\
+def handler(req, res):
+    res.json({{"route": {number}}})
+"""
+
+DYNAMIC = """\
+def handler(req, res):
+    res.json({{"route": {number}, "id": req.params["id"]}})
+"""
+
+
+def application() -> WSGIApplication:
+    return App(PROJECT)
+
+
+def numbered_application(routes: Sequence[NumberedRoute]) -> WSGIApplication:
+    directory = TemporaryDirectory(prefix="apiroutes-benchmark-")
+    atexit.register(directory.cleanup)
+    for route in routes:
+        _write(Path(directory.name, f"pages{route.path}"), route)
+    return App(directory.name)
+
+
+def _write(path: Path, route: NumberedRoute) -> None:
+    file = path / "[id].py" if route.dynamic else path.with_suffix(".py")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    source = DYNAMIC if route.dynamic else STATIC
+    file.write_text(source.format(number=route.number), encoding="utf-8")

@@ -1,0 +1,209 @@
+"""The ten workloads: what is asked, and what every peer must answer.
+
+`WORKLOADS` holds them by name. A workload is a few requests as a WSGI server would hand them over
+(an environ and the content) and, for each, the answer that is checked before anything is timed.
+"""
+
+import json
+import random
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+from wsgiref.util import FileWrapper
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Callable[[bytes], object]]
+WSGIApplication = Callable[..., Iterable[bytes]]
+
+JSON = "application/json"
+TEXT = "All the world's a stage, and all the men and women mere players\n" * 1600
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request must be answered with; a `body` of None leaves the body to the peer's own taste."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, before a server puts a fresh `wsgi.input` into a fresh copy of `environ`."""
+
+    environ: Environ
+    content: bytes
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Requests that are timed together, `calls` of them in a round."""
+
+    name: str
+    title: str
+    requests: tuple[Request, ...]
+    calls: int = 200
+
+
+@dataclass(frozen=True)
+class NumberedRoute:
+    """A route of W8: its answer is `{"route": number}`, and `"id"` when its last segment is dynamic."""
+
+    number: int
+    path: str
+    dynamic: bool
+
+
+def gunicorn_environ(method: str, target: str, headers: Mapping[str, str], content: bytes) -> Environ:
+    """The environ that gunicorn makes of a request from a typical HTTP client."""
+    path, _, query = target.partition("?")
+    environ: Environ = {
+        "wsgi.errors": sys.stderr,
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.input_terminated": True,
+        "SERVER_SOFTWARE": "gunicorn/27.0.1",
+        "gunicorn.socket": None,
+        "REQUEST_METHOD": method,
+        "QUERY_STRING": query,
+        "RAW_URI": target,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "127.0.0.1:8000",
+        "HTTP_USER_AGENT": "python-requests/2.32.5",
+        "HTTP_ACCEPT": "*/*",
+        "HTTP_ACCEPT_ENCODING": "gzip, deflate, br",
+        "HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.8",
+        "HTTP_CONNECTION": "keep-alive",
+        "wsgi.url_scheme": "http",
+        "REMOTE_ADDR": "127.0.0.1",
+        "REMOTE_PORT": "53124",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8000",
+        "PATH_INFO": path,
+        "SCRIPT_NAME": "",
+    }
+    environ.update({f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()})
+    if content:
+        environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE")
+        environ["CONTENT_LENGTH"] = str(len(content))
+    return environ
+
+
+def get(target: str, answer: Answer, headers: Mapping[str, str] | None = None) -> Request:
+    return Request(gunicorn_environ("GET", target, headers or {}, b""), b"", answer)
+
+
+def post(target: str, content_type: str, content: bytes, answer: Answer) -> Request:
+    return Request(gunicorn_environ("POST", target, {"Content-Type": content_type}, content), content, answer)
+
+
+def static_json() -> Workload:
+    return Workload("W1", "static route, JSON", (get("/api/hello", Answer(200, {"message": "Hello"})),))
+
+
+def dynamic_and_query() -> Workload:
+    answer = Answer(200, {"id": "42", "sort": "name", "page": "2"})
+    return Workload("W2", "dynamic route, two query keys", (get("/api/users/42?sort=name&page=2", answer),))
+
+
+def json_echo() -> Workload:
+    value = {
+        "id": 7,
+        "name": "Ada Lovelace",
+        "email": "ada@example.org",
+        "active": True,
+        "score": 9.5,
+        "manager": None,
+        "tags": ["engine", "notes", "numbers"],
+        "address": {"street": "2 St James's Square", "city": "London", "country": "UK"},
+        "note": "The Analytical Engine weaves algebraical patterns, just as the loom weaves flowers.",
+    }
+    content = json.dumps(value, separators=(",", ":")).encode()
+    request = post("/api/echo", JSON, content, Answer(200, value))
+    return Workload("W3", "JSON of 300 bytes, echoed", (request,))
+
+
+def urlencoded_form() -> Workload:
+    form = {"name": "Ada Lovelace", "email": "ada@example.org", "city": "London", "message": "Hello & hi"}
+    content = urlencode(form).encode()
+    request = post("/api/form", "application/x-www-form-urlencoded", content, Answer(200, form))
+    return Workload("W4", "urlencoded form of four keys", (request,))
+
+
+def multipart_file() -> Workload:
+    boundary = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
+    head = 'Content-Disposition: form-data; name="file"; filename="note.txt"\r\nContent-Type: text/plain'
+    file = "A small file, as forms have them.\n" * 16
+    content = f"--{boundary}\r\n{head}\r\n\r\n{file}\r\n--{boundary}--\r\n".encode()
+    answer = Answer(200, {"filename": "note.txt", "size": len(file)})
+    request = post("/api/upload", f"multipart/form-data; boundary={boundary}", content, answer)
+    return Workload("W5", "multipart form, one small file", (request,))
+
+
+def cookies_and_headers() -> Workload:
+    cookie = "session=8f14e45fceea167a; theme=dark; visits=1"
+    headers = {
+        "x-request-id": "c9f0f895fb98",
+        "cache-control": "no-store",
+        "set-cookie": "visits=2; Path=/; HttpOnly",
+    }
+    answer = Answer(201, {"session": "8f14e45fceea167a", "theme": "dark"}, headers)
+    return Workload("W6", "cookies, headers, 201", (get("/api/session", answer, {"Cookie": cookie}),))
+
+
+def not_found() -> Workload:
+    return Workload("W7", "404", (get("/api/missing", Answer(404, None)),))
+
+
+def numbered_routes() -> list[NumberedRoute]:
+    """The 1,000 routes of W8: half of them static, half of them with a dynamic last segment."""
+    static = [f"/api/area{area}/list{item}" for area in range(50) for item in range(10)]
+    dynamic = [f"/api/area{area}/item{item}" for area in range(50) for item in range(10)]
+    routes = [NumberedRoute(number, path, False) for number, path in enumerate(static)]
+    return routes + [NumberedRoute(number, path, True) for number, path in enumerate(dynamic, len(static))]
+
+
+def thousand_routes() -> Workload:
+    choice = random.Random(8)  # the same look-ups in every run
+    requests = []
+    for route in choice.choices(numbered_routes(), k=200):
+        if route.dynamic:
+            value = str(choice.randrange(10_000))
+            requests.append(get(f"{route.path}/{value}", Answer(200, {"route": route.number, "id": value})))
+        else:
+            requests.append(get(route.path, Answer(200, {"route": route.number})))
+    return Workload("W8", "1,000 routes, random look-ups", tuple(requests))
+
+
+def large_json() -> Workload:
+    record = {"id": 1_000_000, "name": "Ada Lovelace", "tags": ["engine", "notes"], "score": 9.5, "ok": True}
+    size = len(json.dumps(record, separators=(",", ":"))) + 1
+    items = [{**record, "id": 1_000_000 + number} for number in range(1_000_000 // size)]
+    content = json.dumps(items, separators=(",", ":")).encode()
+    request = post("/api/import", JSON, content, Answer(200, {"items": len(items)}))
+    return Workload("W9", "1 MB of JSON received", (request,), calls=2)
+
+
+def large_text() -> Workload:
+    return Workload("W10", "100 KB of text sent", (get("/api/text", Answer(200, TEXT)),), calls=50)
+
+
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "W1": static_json,
+    "W2": dynamic_and_query,
+    "W3": json_echo,
+    "W4": urlencoded_form,
+    "W5": multipart_file,
+    "W6": cookies_and_headers,
+    "W7": not_found,
+    "W8": thousand_routes,
+    "W9": large_json,
+    "W10": large_text,
+}

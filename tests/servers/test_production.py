@@ -1,0 +1,49 @@
+"""gunicorn's settings, from the project's and from the environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from apiroutes.servers.production import _defaults
+from apiroutes.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "WEB_CONCURRENCY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_settings_gunicorn_chooses_the_address() -> None:
+    assert "bind" not in _defaults(Settings())
+
+
+BINDS = [
+    (Settings(port=9000), None, "127.0.0.1:9000"),
+    (Settings(host="0.0.0.0"), None, "0.0.0.0:8000"),
+    (Settings(host="0.0.0.0"), "7000", "0.0.0.0:7000"),
+    (Settings(host="0.0.0.0", port=0), "7000", "0.0.0.0:0"),
+]
+
+
+@pytest.mark.parametrize(("settings", "port", "bind"), BINDS)
+def test_host_and_port_make_the_address(
+    settings: Settings, port: str | None, bind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if port is not None:
+        monkeypatch.setenv("PORT", port)
+    assert _defaults(settings)["bind"] == bind
+
+
+def test_web_concurrency_holds_where_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "3")
+    assert "workers" not in _defaults(Settings())
+    assert _defaults(Settings(workers=2))["workers"] == 2
+
+
+def test_there_is_a_worker_for_each_processor() -> None:
+    assert _defaults(Settings())["workers"] >= 1
+
+
+def test_gunicorns_control_socket_is_off() -> None:
+    assert _defaults(Settings())["control_socket_disable"] is True

@@ -1,0 +1,400 @@
+"""Handlers and what becomes of them: returned values, exceptions, coroutines, limits."""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+from wsgiref.validate import validator
+
+import pytest
+
+from apiroutes import ApiError, App, create_app
+from tests.support import HELLO, Answer, app_of, call, project
+
+
+def answered(root: Path, *lines: str, before: str = "", **request: Any) -> Answer:
+    source = before + "\ndef handler(req, res):\n    " + "\n    ".join(lines) + "\n"
+    return call(app_of(root, source), **request)
+
+
+# -- returned values
+
+RETURNED = [
+    ("{'a': 1}", "application/json; charset=utf-8", b'{"a":1}'),
+    ("[1]", "application/json; charset=utf-8", b"[1]"),
+    ("'text'", "text/plain; charset=utf-8", b"text"),
+    ("b'bytes'", "application/octet-stream", b"bytes"),
+    ("(c for c in 'ab')", "application/octet-stream", b"ab"),
+    ("werkzeug.Response('made', 201, mimetype='text/x')", "text/x; charset=utf-8", b"made"),
+]
+
+
+@pytest.mark.parametrize(("value", "media_type", "content"), RETURNED)
+def test_a_returned_value_is_the_answer(tmp_path: Path, value: str, media_type: str, content: bytes) -> None:
+    answer = answered(tmp_path, f"return {value}", before="import werkzeug")
+    assert (answer.header("Content-Type"), answer.body) == (media_type, content)
+
+
+def test_a_returned_value_has_the_status_and_headers_of_res(tmp_path: Path) -> None:
+    answer = answered(tmp_path, "res.status(201).set_header('X-A', '1')", "return {}")
+    assert (answer.status, answer.header("X-A")) == (201, "1")
+
+
+def test_headers_of_res_are_added_to_a_returned_application(tmp_path: Path) -> None:
+    lines = ["res.set_header('X-A', 'ours').set_header('X-B', 'ours')"]
+    lines += ["return werkzeug.Response('', headers={'X-B': 'theirs'})"]
+    answer = answered(tmp_path, *lines, before="import werkzeug")
+    assert (answer.all("X-A"), answer.all("X-B")) == (["ours"], ["theirs"])
+
+
+FLASK = """
+import flask
+application = flask.Flask(__name__)
+@application.post("/api/x")
+def view(): return flask.request.get_json()
+def handler(req, res): return application
+"""
+
+
+def test_an_application_reads_a_body_that_was_parsed(tmp_path: Path) -> None:
+    answer = call(
+        app_of(tmp_path, FLASK), "POST", headers=[("Content-Type", "application/json")], body=b'{"a":1}'
+    )
+    assert answer.json() == {"a": 1}
+
+
+def test_a_tuple_is_refused_with_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert answered(tmp_path, "return {}, 201").status == 500
+    assert "set the status with res.status()" in caplog.text
+
+
+def test_a_value_after_the_answer_is_dropped_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert answered(tmp_path, "res.json(1)", "return {'a': 1}").json() == 1
+    assert "pages/api/x.py:2 returned dict after it had answered" in caplog.text
+
+
+def test_returning_res_is_returning_nothing(tmp_path: Path) -> None:
+    assert answered(tmp_path, "res.json(1)", "return res").json() == 1
+
+
+# -- nothing said
+
+NOTHING: list[tuple[str, str, int, str]] = [
+    ("", "pass", 500, "ERROR"),
+    ("", "return res", 500, "ERROR"),
+    ("", "res.set_header('X-A', '1')", 500, "ERROR"),
+    ("", "res.status(202)", 202, "WARNING"),
+    ("config = {'api': {'externalResolver': True}}", "pass", 200, ""),
+    ("config = {'api': {'externalResolver': True}}", "res.status(202)", 202, ""),
+]
+
+
+@pytest.mark.parametrize(("before", "line", "status", "level"), NOTHING)
+def test_a_handler_that_says_nothing_is_noticed(
+    tmp_path: Path, before: str, line: str, status: int, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert answered(tmp_path, line, before=before).status == status
+    assert [record.levelname for record in caplog.records] == ([level] if level else [])
+    if level:
+        assert "API resolved without sending a response for /api/x (pages/api/x.py:2)" in caplog.text
+
+
+# -- the limit of a response
+
+LIMITS = [
+    ("'1kb'", 1023, 200, 0),
+    ("'1kb'", 1024, 200, 1),
+    ("False", 5_000_000, 200, 0),
+    ("True", 4 * 2**20, 200, 1),
+    ("{'limit': '1kb', 'enforce': False}", 1024, 200, 1),
+    ("{'limit': '1kb', 'enforce': True}", 1023, 200, 0),
+    ("{'limit': '1kb', 'enforce': True}", 1024, 500, 1),
+]
+
+
+@pytest.mark.parametrize(("limit", "size", "status", "logged"), LIMITS)
+def test_a_response_at_its_limit_is_noticed(
+    tmp_path: Path, limit: str, size: int, status: int, logged: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = f"config = {{'api': {{'responseLimit': {limit}}}}}"
+    assert answered(tmp_path, f"res.send('x' * {size})", before=before).status == status
+    assert len(caplog.records) == logged
+
+
+def test_what_was_written_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = "config = {'api': {'responseLimit': {'limit': 10, 'enforce': True}}}"
+    assert answered(tmp_path, "res.write('x' * 6)", "res.write('x' * 6)", before=before).status == 200
+    assert len(caplog.records) == 1
+
+
+# -- exceptions
+
+RAISED = {
+    "an exception": "raise RuntimeError('s3cret')",
+    "SystemExit": "raise SystemExit('s3cret')",
+    "GeneratorExit": "raise GeneratorExit('s3cret')",
+    "endless recursion": "handler(req, res)",
+    "an exception that cannot be shown": "raise Unshowable",
+    "a surrogate": "raise RuntimeError('\\ud800 s3cret')",
+    "nothing to raise": "raise None",
+}
+UNSHOWABLE = "class Unshowable(Exception):\n    def __str__(self): raise ValueError('s3cret')\n"
+
+
+@pytest.mark.parametrize("line", RAISED.values(), ids=RAISED)
+def test_a_fault_tells_the_client_nothing_and_is_logged_once(
+    tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = answered(tmp_path, line, before=UNSHOWABLE)
+    assert (answer.status, answer.body) == (500, b"Internal Server Error")
+    assert [record.getMessage() for record in caplog.records] == ["GET /api/x (pages/api/x.py) failed"]
+    assert caplog.records[0].exc_info
+
+
+def test_what_the_handler_said_before_its_fault_is_gone(tmp_path: Path) -> None:
+    lines = [
+        "res.status(201).set_header('X-A', '1').set_cookie('a', '1')",
+        "res.append_header('X-B', ['1', '2'])",
+    ]
+    answer = answered(tmp_path, *lines, "raise RuntimeError")
+    assert {name for name, _ in answer.headers} == {
+        "Content-Type",
+        "X-Content-Type-Options",
+        "Content-Length",
+    }
+
+
+def test_an_answer_before_a_fault_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    answer = answered(tmp_path, "res.json({'a': 1})", "raise RuntimeError('after')")
+    assert (answer.status, answer.json(), answer.header("ETag") is not None) == (200, {"a": 1}, True)
+    assert len(caplog.records) == 1
+
+
+def test_a_keyboard_interrupt_is_the_servers(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        answered(tmp_path, "raise KeyboardInterrupt")
+
+
+def test_an_application_that_fails_is_500(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = "def broken(environ, start_response): raise RuntimeError('s3cret')\n"
+    assert answered(tmp_path, "return broken", before=before).body == b"Internal Server Error"
+    assert len(caplog.records) == 1
+
+
+ANSWERS = [
+    ("apiroutes.ApiError(404, 'No such note')", 404, b"No such note"),
+    ("apiroutes.ApiError(400, 'é☃')", 400, "é☃".encode()),
+    ("apiroutes.ApiError(418, '')", 418, b""),
+    ("exceptions.NotFound()", 404, None),
+    ("exceptions.BadRequest('bad')", 400, b"bad"),
+    ("exceptions.HTTPException(response=werkzeug.Response('own', 402))", 402, b"own"),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "content"), ANSWERS)
+def test_an_error_that_is_an_answer_is_not_logged(
+    tmp_path: Path, error: str, status: int, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = "import apiroutes, werkzeug\nfrom werkzeug import exceptions\n"
+    answer = answered(tmp_path, f"raise {error}", before=before)
+    assert answer.status == status
+    assert content is None or answer.body == content
+    assert not answer.body.startswith(b"<")
+    assert caplog.records == []
+
+
+def test_an_error_has_its_headers(tmp_path: Path) -> None:
+    before = "import apiroutes\nfrom werkzeug import exceptions\n"
+    api = answered(tmp_path, "raise apiroutes.ApiError(503, 'x', {'Retry-After': '5'})", before=before)
+    http = answered(tmp_path, "raise exceptions.MethodNotAllowed(['GET'])", before=before)
+    assert (api.header("Retry-After"), http.header("Allow")) == ("5", "GET")
+
+
+def test_a_redirect_of_werkzeug_is_one(tmp_path: Path) -> None:
+    before = "from werkzeug.routing import RequestRedirect\n"
+    answer = answered(tmp_path, "raise RequestRedirect('/there')", before=before)
+    assert (answer.status, answer.header("Location")) == (308, "/there")
+
+
+@pytest.mark.parametrize("status", [200, 399, 600, "404", True, None])
+def test_an_api_error_has_an_error_status(status: Any) -> None:
+    with pytest.raises(ValueError, match="from 400 to 599"):
+        ApiError(status, "")
+
+
+ACCEPTS = [
+    (None, False),
+    ("*/*", False),
+    ("", False),
+    ("text/html,application/xhtml+xml,*/*;q=0.8", False),
+    ("text/plain, application/json", False),
+    ("text/plain;q=0.5, application/json", True),
+    ("application/json", True),
+    ("application/problem+json", True),
+    ("application/json;q=0", False),
+    ("application/json, */*;q=0.1", True),
+    ("application/json," * 1000, False),
+    ("json", False),
+]
+
+
+@pytest.mark.parametrize(("accept", "as_json"), ACCEPTS)
+def test_an_error_is_problem_json_for_those_who_prefer_it(
+    tmp_path: Path, accept: str | None, as_json: bool
+) -> None:
+    answer = call(app_of(tmp_path, HELLO), target="/api/nope", HTTP_ACCEPT=accept)
+    if as_json:
+        assert answer.header("Content-Type") == "application/problem+json"
+        assert answer.json() == {
+            "type": "about:blank",
+            "title": "Not Found",
+            "status": 404,
+            "detail": "Not Found",
+        }
+    else:
+        assert (answer.header("Content-Type"), answer.body) == ("text/plain; charset=utf-8", b"Not Found")
+
+
+# -- coroutines
+
+ASYNC = """
+import asyncio, contextvars, threading
+variable = contextvars.ContextVar("variable", default="unset")
+async def handler(req, res):
+    {}
+"""
+
+
+def awaited(root: Path, *lines: str) -> App:
+    return app_of(root, ASYNC.format("\n    ".join(lines)))
+
+
+def test_an_async_handler_answers(tmp_path: Path) -> None:
+    assert call(awaited(tmp_path, "await asyncio.sleep(0)", "res.json(1)")).json() == 1
+
+
+def test_an_async_handler_may_return(tmp_path: Path) -> None:
+    assert call(awaited(tmp_path, "await asyncio.sleep(0)", "return {'a': 1}")).json() == {"a": 1}
+
+
+def test_an_async_handler_may_raise(tmp_path: Path) -> None:
+    assert call(awaited(tmp_path, "await asyncio.sleep(0)", "raise ValueError")).status == 500
+
+
+def test_an_async_handler_is_a_task(tmp_path: Path) -> None:
+    app = awaited(
+        tmp_path,
+        "await asyncio.wait_for(asyncio.sleep(0), 10)",
+        "res.json(asyncio.current_task() is not None)",
+    )
+    assert call(app).json() is True
+
+
+def test_a_context_variable_does_not_reach_the_next_request(tmp_path: Path) -> None:
+    app = awaited(tmp_path, "seen = variable.get()", "variable.set('set')", "res.json(seen)")
+    assert [call(app).json(), call(app).json()] == ["unset", "unset"]
+
+
+def test_every_thread_has_a_loop_of_its_own(tmp_path: Path) -> None:
+    seen: list[int] = []
+    app = awaited(tmp_path, "res.json(id(asyncio.get_running_loop()))")
+    assert call(app).json() == call(app).json()
+    thread = threading.Thread(target=lambda: seen.append(call(app).json()))
+    thread.start()
+    thread.join()
+    assert seen[0] != call(app).json()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "async def answer(res): res.json(1)\ndef handler(req, res): return answer(res)",
+        "import functools\nasync def both(n, req, res): res.json(n)\nhandler = functools.partial(both, 1)",
+        "class Later:\n    def __await__(self): return iter(())\n"
+        "def handler(req, res):\n    res.json(1)\n    return Later()",
+        "class Handler:\n    async def __call__(self, req, res): res.json(1)\nhandler = Handler()",
+    ],
+)
+def test_whatever_can_be_awaited_is(tmp_path: Path, source: str) -> None:
+    assert call(app_of(tmp_path, source)).json() == 1
+
+
+# -- the whole, as PEP 3333 wants it
+
+VALID: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "res.json(1)", {}),
+    ("HEAD", "res.json(1)", {}),
+    ("POST", "res.json(req.body)", {"body": b"x"}),
+    ("GET", "res.send(iter('ab'))", {}),
+    ("GET", "res.set_header('Content-Type', 'text/plain').write('a')", {}),
+    ("GET", "res.redirect('/x')", {}),
+    ("GET", "res.status(204).end()", {}),
+    ("GET", "raise RuntimeError", {}),
+    ("GET", "return 'x'", {}),
+    ("GET", "res.json(1)", {"target": "/api/x/"}),
+    ("GET", "res.json(1)", {"target": "/api/nope"}),
+    ("GET", "res.send('x')", {"headers": [("If-None-Match", "*")]}),
+]
+
+
+@pytest.mark.parametrize(("method", "line", "request_"), VALID)
+def test_the_application_is_valid_wsgi(
+    tmp_path: Path, method: str, line: str, request_: dict[str, Any]
+) -> None:
+    app = validator(app_of(tmp_path, f"def handler(req, res):\n    {line}\n"))
+    call(app, method, RAW_URI=None, **request_)
+
+
+def test_create_app_takes_what_app_takes(tmp_path: Path) -> None:
+    app = create_app(project(tmp_path, {"pages/api/x.py": HELLO}), api_prefix="/v1")
+    assert call(app, target="/v1/x").status == 200
+
+
+def test_create_app_is_the_current_directorys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project(tmp_path, {"pages/api/x.py": HELLO}))
+    assert call(create_app()).status == 200
+
+
+def test_create_app_without_parentheses_says_what_to_write(caplog: pytest.LogCaptureFixture) -> None:
+    answer = call(create_app)
+    assert answer.status == 503
+    assert b"write 'apiroutes:create_app()', with parentheses" in answer.body
+    assert "apiroutes:create_app()" in caplog.text
+
+
+def test_an_app_is_built_with_every_thread_alike(tmp_path: Path) -> None:
+    app = app_of(tmp_path, "def handler(req, res):\n    res.json(req.query)\n")
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda n=n: answers.append(call(app, target=f"/api/x?n={n}").json()))
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer["n"] for answer in answers) == [str(n) for n in range(8)]
+
+
+def test_a_log_line_shows_the_pattern_and_not_the_path(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_of(tmp_path, "def handler(req, res):\n    1 / 0\n", "[id].py")
+    call(app, target="/api/secret")
+    assert caplog.messages == ["GET /api/[id] (pages/api/[id].py) failed"]
+
+
+def test_a_fault_is_logged_with_its_traceback(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logging.getLogger("apiroutes").addHandler(handler)
+    try:
+        assert answered(tmp_path, "raise RuntimeError('x')").status == 500
+    finally:
+        logging.getLogger("apiroutes").removeHandler(handler)
+    assert "RuntimeError: x" in stream.getvalue()

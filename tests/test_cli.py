@@ -1,0 +1,96 @@
+"""The command line, in process; what needs a server is tested with real ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from apiroutes import __version__
+from apiroutes.cli import main
+from tests.support import HELLO, project
+
+CONFIG = (
+    'config = {"api": {"bodyParser": {"sizeLimit": "1.5kb"}, "responseLimit": False}, "maxDuration": 2.5}\n'
+)
+FILES = {
+    "pages/api/hello.py": HELLO,
+    "pages/api/[id].py": CONFIG + HELLO,
+    "pages/api/raw.py": 'config = {"api": {"bodyParser": False, "responseLimit": 100}}\n' + HELLO,
+}
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_routes_is_a_table(tmp_path: Path) -> None:
+    result = run("routes", "--root", str(project(tmp_path, FILES)))
+    assert (result.exit_code, [line.split() for line in result.output.splitlines()]) == (
+        0,
+        [
+            ["URL", "METHODS", "FILE", "LIMITS"],
+            ["/api/hello", "ANY", "pages/api/hello.py", "body", "1mb,", "response", "4mb"],
+            ["/api/raw", "ANY", "pages/api/raw.py", "body", "not", "parsed,", "response", "100b"],
+            ["/api/[id]", "ANY", "pages/api/[id].py", "body", "1.5kb,", "response", "any,", "2.5", "s"],
+        ],
+    )
+
+
+def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
+    result = run("routes", "--json", "--root", str(project(tmp_path, FILES)))
+    assert json.loads(result.output)[2] == {
+        "path": "/api/[id]",
+        "methods": ["ANY"],
+        "file": "pages/api/[id].py",
+        "body_limit": 1536,
+        "response_limit": None,
+        "max_duration": 2.5,
+    }
+
+
+@pytest.mark.parametrize(("files", "count"), [(FILES, "3 routes"), ({"pages/api/x.py": HELLO}, "1 route")])
+def test_check_counts_the_routes(tmp_path: Path, files: dict[str, str], count: str) -> None:
+    result = run("check", "--root", str(project(tmp_path, files)))
+    assert (result.exit_code, result.output) == (0, f"{count}, no problems.\n")
+
+
+@pytest.mark.parametrize("command", ["check", "routes"])
+def test_a_project_with_mistakes_is_status_1_and_its_report(tmp_path: Path, command: str) -> None:
+    result = run(command, "--root", str(project(tmp_path, {"pages/api/x.py": "", "pages/api/[y.py": HELLO})))
+    assert result.exit_code == 1
+    assert "2 problems in this project" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["routes", "-h"], ["dev", "-h"], ["start", "--help"]])
+def test_every_command_explains_itself(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.output[:6]) == (0, "Usage:")
+
+
+WRONG = [
+    ["nothing"],
+    ["routes", "--nothing"],
+    ["dev", "--port", "x"],
+    ["dev", "--port", "99999"],
+    ["check", "--root", "-"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_arguments_that_are_wrong_are_status_2(arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_a_port_in_the_environment_that_is_none_is_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "http")
+    result = run("dev", "--root", str(project(tmp_path, FILES)))
+    assert (result.exit_code, "PORT in the environment is 'http'" in result.stderr) == (2, True)
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").output == f"apiroutes, version {__version__}\n"

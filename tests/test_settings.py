@@ -1,0 +1,122 @@
+"""What a project sets, and where it may say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apiroutes import ProjectError
+from apiroutes.settings import Settings, load_settings
+from apiroutes.sizes import Size
+from tests.support import project
+
+
+def load(root: Path, toml: str = "", environ: dict[str, str] | None = None, **arguments: Any) -> Settings:
+    project(root, {"pyproject.toml": toml})
+    return load_settings(root, {} if environ is None else environ, arguments)
+
+
+def test_defaults_need_no_file(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, {}, {}) == Settings()
+
+
+def test_the_environment_wins_over_the_file_and_arguments_over_both(tmp_path: Path) -> None:
+    toml = "[tool.apiroutes]\nport = 1\nthreads = 1\nworkers = 1\n"
+    environ = {"APIROUTES_THREADS": "2", "APIROUTES_WORKERS": "2"}
+    settings = load(tmp_path, toml, environ, workers=3)
+    assert (settings.port, settings.threads, settings.workers) == (1, 2, 3)
+
+
+VALUES = [
+    ("api_prefix", "/v1/", "/v1"),
+    ("api_prefix", "", ""),
+    ("base_path", "/a/b", "/a/b"),
+    ("trailing_slash", "ignore", "ignore"),
+    ("page_extensions", ["api.py", ".py"], ("api.py", "py")),
+    ("page_extensions", "api.py, py", ("api.py", "py")),
+    ("body_size_limit", "2kb", Size(2048, "2kb")),
+    ("response_limit", False, None),
+    ("response_limit", "false", None),
+    ("response_limit", 5, Size(5, "5")),
+    ("max_form_pairs", "12", 12),
+    ("host", "0.0.0.0", "0.0.0.0"),
+    ("port", 65535, 65535),
+    ("mode", "development", "development"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "read"), VALUES)
+def test_a_value_is_read(tmp_path: Path, name: str, value: Any, read: Any) -> None:
+    assert getattr(load(tmp_path, **{name: value}), name) == read
+
+
+WRONG = [
+    ("api_prefix", "api", "does not begin with '/'"),
+    ("api_prefix", 1, "is not a text"),
+    ("base_path", "/a//b", "empty or dot segment"),
+    ("base_path", "/../b", "empty or dot segment"),
+    ("trailing_slash", "maybe", "is not one of 'redirect', 'ignore', 'require'"),
+    ("page_extensions", [], "is not a list of file name endings"),
+    ("page_extensions", ["js"], "every page extension is 'py' or ends in '.py'"),
+    ("body_size_limit", "big", "is not a size"),
+    ("max_form_pairs", "-1", "is not an int"),
+    ("max_json_depth", 0, "is less than 1"),
+    ("port", 65536, "is more than 65535"),
+    ("host", "", "is not a text"),
+    ("bodysizelimit", 1, "Did you mean 'body_size_limit'?"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), WRONG)
+def test_a_wrong_value_is_refused(tmp_path: Path, name: str, value: Any, message: str) -> None:
+    with pytest.raises(ProjectError, match=message):
+        load(tmp_path, **{name: value})
+
+
+def test_every_mistake_of_every_source_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        load(tmp_path, "[tool.apiroutes]\nprot = 1\n", {"APIROUTES_THREAD": "1"}, worker=1)
+    shown = [(problem.file, problem.message) for problem in caught.value.problems]
+    assert shown == [
+        ("pyproject.toml", "[tool.apiroutes] prot is not a setting."),
+        ("environment", "APIROUTES_THREAD is not a setting."),
+        ("App(...)", "worker is not a setting."),
+    ]
+
+
+@pytest.mark.parametrize("toml", ["[tool", "[tool]\napiroutes = 1\n"])
+def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path, toml: str) -> None:
+    with pytest.raises(ProjectError, match=r"pyproject\.toml"):
+        load(tmp_path, toml)
+
+
+def test_env_files_are_loaded_in_the_order_of_nextjs(tmp_path: Path) -> None:
+    files = (".env.production.local", ".env.local", ".env.production", ".env")
+    for number, name in enumerate(files):
+        lines = [f"V{later}={name}" for later in range(number + 1)]
+        (tmp_path / name).write_text("\n".join(lines))
+    environ: dict[str, str] = {}
+    load(tmp_path, environ=environ)
+    assert [environ[f"V{number}"] for number in range(len(files))] == list(files)
+
+
+def test_env_files_never_replace_what_is_set(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A=file\nB=file\nC\n")
+    environ = {"A": "set"}
+    load(tmp_path, environ=environ)
+    assert environ == {"A": "set", "B": "file"}
+
+
+def test_the_mode_chooses_its_env_files(tmp_path: Path) -> None:
+    (tmp_path / ".env.development").write_text("A=development\n")
+    (tmp_path / ".env.production").write_text("A=production\n")
+    environ: dict[str, str] = {}
+    load(tmp_path, environ=environ, mode="development")
+    assert environ["A"] == "development"
+
+
+def test_settings_may_stand_in_an_env_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("APIROUTES_PORT=7\n")
+    assert load(tmp_path).port == 7
