@@ -1,13 +1,17 @@
-"""Files under `pages/api/` are HTTP endpoints: a WSGI request-handler framework.
+"""Files under `pages/api/`, `app/api/` or `routes/api*` are HTTP endpoints: a WSGI framework.
 
 from apiroutes import App
 
 app = App("path/to/project")        # or: gunicorn 'apiroutes:create_app()'
 """
 
+from apiroutes.answers import event_stream, file, html, json, redirect, stream, text
 from apiroutes.app import App
+from apiroutes.declarations import file_route, use
 from apiroutes.errors import ApiError, Problem, ProjectError, ResponseSentError
+from apiroutes.events import Event, comment
 from apiroutes.factory import create_app
+from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
 from apiroutes.response import Response, is_local
 from apiroutes.settings import Settings
@@ -16,6 +20,7 @@ from apiroutes.version import __version__
 __all__ = [
     "ApiError",
     "App",
+    "Event",
     "Problem",
     "ProjectError",
     "Request",
@@ -23,6 +28,17 @@ __all__ = [
     "ResponseSentError",
     "Settings",
     "__version__",
+    "comment",
     "create_app",
+    "event_stream",
+    "file",
+    "file_route",
+    "from_wsgi",
+    "html",
     "is_local",
+    "json",
+    "redirect",
+    "stream",
+    "text",
+    "use",
 ]

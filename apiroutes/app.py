@@ -11,7 +11,7 @@ import errno
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,26 +21,21 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
 from apiroutes import conditional
-from apiroutes.body import Limits
-from apiroutes.config import RouteConfig
-from apiroutes.endpoint import Endpoint
-from apiroutes.errors import ApiError, Problem, ProjectError, ResponseAborted, phrase
+from apiroutes.chain import require_answer
+from apiroutes.declarations import Middleware
+from apiroutes.errors import ApiError, ResponseAborted, phrase
 from apiroutes.jsonout import encode_json
-from apiroutes.modules import RouteModules
 from apiroutes.paths import Fault, is_clean, path_of, read_path, sent_plainly
+from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.request import Request
 from apiroutes.response import TEXT, Response, State
-from apiroutes.routing import CONVENTIONS, Kind, Route, RouteTree, Segment, scan
-from apiroutes.settings import Settings, load_settings
-from apiroutes.wsgi import Closing, FixedAnswer, ServerResponse, StartResponse, send
+from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send
 
 __all__ = ["App"]
 
 _log = logging.getLogger("apiroutes")
 
 WSGIApplication = Callable[..., Iterable[bytes]]
-Step = Callable[[Request, Response], None]
-_Found = tuple[Step, "dict[str, str | list[str]] | None", Limits]
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
@@ -50,56 +45,65 @@ _QUERY = "!$%&'()*+,-./:;=?@[]_~"
 
 
 class App:
-    """The WSGI application of the project directory `root`, which holds `pages/`.
+    """The WSGI application of the project directory `root`, which holds `pages/`, `app/` or
+    `routes/`.
 
-    `fallback` is a WSGI application that answers the paths that are not the project's.
-    `settings` override `[tool.apiroutes]` in `pyproject.toml` and `APIROUTES_*` in the
-    environment. Raises ProjectError with every mistake that was found.
+    `fallback` is a WSGI application that answers the paths that are not the project's,
+    `middleware` runs around all the others. `settings` override `[tool.apiroutes]` in
+    `pyproject.toml` and `APIROUTES_*` in the environment. Raises ProjectError with every
+    mistake that was found.
     """
 
     def __init__(
-        self, root: str | os.PathLike[str] = ".", *, fallback: WSGIApplication | None = None, **settings: Any
+        self,
+        root: str | os.PathLike[str] = ".",
+        *,
+        fallback: WSGIApplication | None = None,
+        middleware: Sequence[Middleware] = (),
+        **settings: Any,
     ) -> None:
         self.root = Path(root).resolve()
-        problems: list[Problem] = []
-        self.settings = (
-            _collect(problems, lambda: load_settings(self.root, os.environ, settings)) or Settings()
-        )
-        self.routes = RouteTree(_scan(self.root, self.settings, problems))
-        problems += self.routes.problems
-        self.endpoints = _load(self.root, self.routes, self.settings, problems)
-        if problems:
-            raise ProjectError(problems)
+        project = build(self.root, os.environ, settings, middleware)
+        self.settings = project.settings
+        self.routes = project.routes
+        self.served = project.served
         self._fallback = fallback
-        self._prefix = [segment.text for segment in _prefix(self.settings)]
+        self._unrouted = project.unrouted
+        self._prefix = [segment.text for segment in prefix_of(self.settings)]
         self._trailing_slash = self.settings.trailing_slash
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        found = self._find(environ)
-        if found is None and self._fallback is not None:
+        served, params = self._find(environ)
+        if served is None:
+            assert self._fallback is not None
             return self._fallback(environ, start_response)
-        if found is None and not ("HTTP_ACCEPT" in environ and _prefers_json(environ["HTTP_ACCEPT"])):
-            return _NOT_FOUND.send(environ, start_response)
-        step, params, limits = found or (_not_found, None, _NO_LIMITS)
-        request = Request(environ, params, limits)
+        if served.fixed is not None and not _prefers_json(environ.get("HTTP_ACCEPT")):
+            return served.fixed.send(environ, start_response)
+        request = Request(environ, params, served.limits, served.pattern)
         response = ServerResponse(environ, start_response)
         try:
-            if environ["REQUEST_METHOD"] not in _METHODS:
-                _check_method(environ["REQUEST_METHOD"])
-            step(request, response)
+            method = environ["REQUEST_METHOD"]
+            run = served.by_method.get(method)
+            if run is None:
+                run = served.other
+                if method not in _METHODS:
+                    _check_method(method)
+            run(request, response)
+            if response._state == State.OPEN:
+                require_answer(request, response)
             if response._tagged:
                 conditional.apply(environ, response)
             answer = send(response, environ, start_response)
         except BaseException as error:
-            answer = self._answer_error(error, step, request, response, start_response)
+            answer = self._answer_error(error, served, request, response, start_response)
         if request._body is not None and request._body.files:
             return Closing(answer, request.close)
         return answer
 
-    # -- which step answers ----------------------------------------------------------------
+    # -- what answers ----------------------------------------------------------------------
 
-    def _find(self, environ: dict[str, Any]) -> _Found | None:
-        """What answers this path, or None for one that is not the project's."""
+    def _find(self, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+        """What answers this path; None is the fallback."""
         path = environ.get("PATH_INFO") or ""
         # Most targets are nothing but their path; the closer look is for the others.
         plain = (environ.get("RAW_URI") == path and not environ.get("SCRIPT_NAME")) or sent_plainly(
@@ -108,29 +112,27 @@ class App:
         if plain and self._trailing_slash != "require":
             match = self.routes.match_plain(path)
             if match is not None:
-                endpoint = self.endpoints[match[0].file]
-                return endpoint, match[1], endpoint.limits
+                return self.served[match[0].file], match[1]
         if plain and is_clean(path):
             segments, fault = path.split("/")[1:], None
         else:
             segments, fault = read_path(path, environ)
-        if fault is Fault.DOTS:
-            return None
         canonical = [segment for segment in segments if segment] if "" in segments else segments
-        match = self.routes.match(canonical)
+        match = None if fault is Fault.DOTS else self.routes.match(canonical)
         if match is None:
+            if self._fallback is not None:
+                return None, {}
             # A path that no route answers is unknown, whatever is in it; only control
             # characters are refused everywhere below the prefix.
-            if fault is Fault.CHARACTER and not self._fallback and self._is_ours(canonical):
-                return _bad_path, None, _NO_LIMITS
-            return None
+            if fault is Fault.CHARACTER and self._is_ours(canonical):
+                return _BAD_PATH, {}
+            return self._unrouted.below(canonical), {}
         if fault is not None:
-            return _bad_path, None, _NO_LIMITS
+            return _BAD_PATH, {}
         location = self._redirect_location(segments, canonical, environ)
         if location is not None:
-            return _redirect_to(location), None, _NO_LIMITS
-        endpoint = self.endpoints[match[0].file]
-        return endpoint, match[1], endpoint.limits
+            return _redirect_to(location), {}
+        return self.served[match[0].file], match[1]
 
     def _is_ours(self, segments: list[str]) -> bool:
         return segments[: len(self._prefix)] == self._prefix
@@ -155,7 +157,7 @@ class App:
     def _answer_error(
         self,
         error: BaseException,
-        step: Step,
+        served: Served,
         request: Request,
         response: ServerResponse,
         start_response: StartResponse,
@@ -166,14 +168,14 @@ class App:
             raise error
         is_answer = isinstance(error, (ApiError, HTTPException))
         if not is_answer or response._state != State.OPEN:
-            self._log_fault(error, step, request)
+            _log.error("%s %s failed", request.method, served.name, exc_info=error)
         if response._write is not None and response._state != State.SENT:
             request.close()
             # PEP 3333: the client must not take half an answer for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
-        if response._state == State.OPEN or response._stream is not None or response._application is not None:
-            if response._state != State.OPEN:
-                response._restore(Response()._saved())
+        if response._is_special and response._write is None:
+            response._restore()  # an answer that failed before any of it was sent
+        if response._state == State.OPEN:
             self._say_error(error, request, response)
         elif response._tagged:
             conditional.apply(request.environ, response)
@@ -191,11 +193,6 @@ class App:
     def say_fault(self, error: BaseException, request: Request, response: Response) -> None:
         """Answer a fault of ours: it tells the client nothing. Development tells all."""
         say(request, response, 500, "Internal Server Error")
-
-    def _log_fault(self, error: BaseException, step: Step, request: Request) -> None:
-        route = step.module.route if isinstance(step, Endpoint) else None
-        place = f"{route.pattern} ({route.file})" if route is not None else "no route"
-        _log.error("%s %s failed", request.method, place, exc_info=error)
 
 
 def say(
@@ -238,19 +235,15 @@ def _prefers_json(accept: str | None) -> bool:
     return best is not None and best != "text/plain"
 
 
-def _not_found(request: Request, response: Response) -> None:
-    say(request, response, 404, "Not Found")
-
-
 def _bad_path(request: Request, response: Response) -> None:
     raise ApiError(400, "Bad Request")
 
 
-def _redirect_to(location: str) -> Step:
+def _redirect_to(location: str) -> Served:
     def redirect(request: Request, response: Response) -> None:
         response.redirect(308, location)
 
-    return redirect
+    return Served("a path that is not canonical", redirect)
 
 
 def _check_method(method: str) -> None:
@@ -258,63 +251,4 @@ def _check_method(method: str) -> None:
         raise ApiError(400, "Bad Request")
 
 
-# -- building ------------------------------------------------------------------------------
-
-_NO_LIMITS = Limits()
-_NOT_FOUND = FixedAnswer(404, "Not Found")
-
-
-def _collect(problems: list[Problem], build: Callable[[], Any]) -> Any:
-    """What `build` gives, or None and its problems."""
-    try:
-        return build()
-    except ProjectError as error:
-        problems += error.problems
-        return None
-
-
-def _prefix(settings: Settings) -> tuple[Segment, ...]:
-    path = settings.base_path + settings.api_prefix
-    return tuple(Segment(Kind.STATIC, text) for text in path.split("/") if text)
-
-
-def _scan(root: Path, settings: Settings, problems: list[Problem]) -> list[Route]:
-    routes: list[Route] = []
-    present = [convention for convention in CONVENTIONS if (root / convention.directory).is_dir()]
-    if not present:
-        problems.append(
-            Problem(
-                "pages/api",
-                f"there is no such directory in {root.name or root}, so there is nothing to serve.",
-                "Create pages/api/hello.py with `def handler(req, res): ...` in it.",
-            )
-        )
-    for convention in present:
-        found, wrong = scan(root, convention, _prefix(settings), settings.page_extensions)
-        routes += found
-        problems += wrong
-    return routes
-
-
-def _load(root: Path, routes: RouteTree, settings: Settings, problems: list[Problem]) -> dict[str, Endpoint]:
-    """An endpoint for each route, by the route's file."""
-    defaults = RouteConfig(size_limit=settings.body_size_limit, response_limit=settings.response_limit)
-    modules = RouteModules(root, defaults)
-    endpoints: dict[str, Endpoint] = {}
-    for route in routes.walk():
-        module = _collect(problems, lambda route=route: modules.load(route))  # type: ignore[misc]
-        if module is not None:
-            endpoints[route.file] = Endpoint(module, _limits(settings, module.config))
-    return endpoints
-
-
-def _limits(settings: Settings, config: RouteConfig) -> Limits:
-    return Limits(
-        size=config.size_limit,
-        form_memory=settings.max_form_memory,
-        form_pairs=settings.max_form_pairs,
-        form_parts=settings.max_form_parts,
-        part_headers=settings.max_part_headers,
-        json_depth=settings.max_json_depth,
-        spool_size=settings.upload_spool_size.bytes,
-    )
+_BAD_PATH = Served("a bad path", _bad_path)

@@ -102,7 +102,7 @@ def routes(root: Path, as_json: bool) -> None:
 @_root
 def check(root: Path) -> None:
     """Find every mistake that would stop the start; exit status 1 when there is one."""
-    count = len(_build(root).endpoints)
+    count = len(_build(root).served)
     click.echo(f"{count} {'route' if count == 1 else 'routes'}, no problems.")
 
 
@@ -131,7 +131,7 @@ def _settings(root: Path) -> Settings:
 
 
 def _listed(app: App) -> list[Any]:
-    return [app.endpoints[route.file] for route in app.routes.walk()]
+    return [app.served[route.file] for route in app.routes.walk()]
 
 
 def _row(endpoint: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Awaitable
+from collections.abc import AsyncIterable, Awaitable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import CoroutineType
 from typing import TypeVar
 
@@ -34,6 +35,12 @@ _thread = threading.local()
 def run(awaitable: Awaitable[_Result]) -> _Result:
     """Run an awaitable to its end on this thread's loop, in a copy of the current context."""
     coroutine = awaitable if isinstance(awaitable, CoroutineType) else _wait_for(awaitable)
+    if _thread_loop().is_running():
+        # A plain function inside a coroutine waits for another: that one gets a thread of its
+        # own, because a loop that runs cannot be run again.
+        with ThreadPoolExecutor(1) as pool:
+            nested: _Result = pool.submit(contextvars.copy_context().run, run, coroutine).result()
+            return nested
     # The copy keeps what a handler sets in a context variable from the thread's next request.
     result: _Result = contextvars.copy_context().run(_thread_loop().run_until_complete, coroutine)
     return result
@@ -48,3 +55,19 @@ def _thread_loop() -> asyncio.AbstractEventLoop:
     if held is None:
         held = _thread.held = _Loop()
     return held.loop
+
+
+def iterate(chunks: AsyncIterable[_Result]) -> Iterator[_Result]:
+    """An async iterable as a plain one; closing it closes the other."""
+    iterator = aiter(chunks)
+    try:
+        while True:
+            try:
+                chunk = run(anext(iterator))
+            except StopAsyncIteration:
+                return
+            yield chunk
+    finally:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            run(close())

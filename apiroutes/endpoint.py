@@ -1,4 +1,4 @@
-"""The innermost step of a route: body, handler, and what the handler returned.
+"""The innermost step of a route: method, body, handler, and what the handler returned.
 
 In: a request and a response. Out: the response, answered. Raises what the handler raises,
 after the response has forgotten what the handler said, and ApiError for a body that cannot
@@ -9,70 +9,76 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from apiroutes import coroutines
+from apiroutes.answers import Answer
 from apiroutes.body import Limits, read_body
+from apiroutes.chain import Step, compose
 from apiroutes.errors import ApiError
-from apiroutes.modules import RouteModule
+from apiroutes.modules import Handler, RouteModule
 from apiroutes.request import Request
 from apiroutes.response import Response, State
 
-__all__ = ["Endpoint"]
+__all__ = ["OTHER", "Endpoint"]
+
+OTHER = RouteModule.ANY
 
 _log = logging.getLogger("apiroutes")
 
 
 class Endpoint:
-    """Answers the requests of one route."""
+    """Answers the requests of one route: `steps` has one for each method, and OTHER."""
 
     def __init__(self, module: RouteModule, limits: Limits) -> None:
         self.module = module
         self.limits = limits
-        self._handler = module.handler
-        self._parse_body = module.config.parse_body
-        self._response_limit = module.config.response_limit
+        self.pattern = str(module.route.pattern)
+        steps = {
+            method: compose(handler.middleware, _HandlerStep(self, handler).step)
+            for method, handler in module.handlers.items()
+        }
+        self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
 
-    def __call__(self, request: Request, response: Response) -> None:
+    def begin(self, request: Request, response: Response) -> None:
+        """Read the body, and note what was said so far."""
         environ = request.environ
         # A request with none of these three has no content and says nothing of its type.
-        if self._parse_body and (
-            "CONTENT_TYPE" in environ or "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
+        if (
+            ("CONTENT_TYPE" in environ or "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ)
+            and self.limits.parse
+            and "body" not in request.__dict__  # which middleware may have read or replaced
         ):
             body = request._body = read_body(environ, self.limits)
             request.body = body.value
-        before = response._saved() if response._headers or response._said_status else None
-        try:
-            result = self._handler(request, response)
-            if result is not None and hasattr(result, "__await__"):
-                result = coroutines.run(result)
-            if result is not None or response._state == State.OPEN:
-                self._take(result, request, response)
-            limit = self._response_limit
-            if limit is not None and len(response._content) + response._written >= limit.bytes:
-                self._exceeds_limit(limit.text, response)
-        except BaseException:
-            # What was said before the handler stays, what the handler said is gone; an answer
-            # that was given is given.
-            if response._state == State.OPEN:
-                response._restore(before or _UNSAID)
-            raise
+        if response._headers or response._said_status:
+            response._before = response._saved()
 
-    def _take(self, result: Any, request: Request, response: Response) -> None:
-        """Answer with what the handler returned."""
+    def end(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
+        """Answer with what the handler returned, if it did not answer."""
+        if result is not None or response._state == State.OPEN:
+            self._take(result, handler, request, response)
+        limit = self.module.config.response_limit
+        if limit is not None and len(response._content) + response._written >= limit.bytes:
+            self._exceeds_limit(limit.text, handler, response)
+
+    def _take(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
         if result is None or result is response:
             if response._state == State.OPEN:
-                self._nothing_sent(response)
+                self._nothing_sent(handler, response)
         elif response._state != State.OPEN:
             _log.warning(
                 "%s returned %s after it had answered; the returned value is dropped",
-                self.module.place,
+                handler.place,
                 type(result).__name__,
             )
+        elif isinstance(result, Answer):
+            result.say(request, response)
         elif isinstance(result, tuple):
             raise TypeError(
-                f"{self.module.place} returned a tuple; return the content alone, "
-                "and set the status with res.status()"
+                f"{handler.place} returned a tuple; return the content alone, "
+                "and set the status with res.status() or json(..., status=...)"
             )
         elif callable(result):
             response.delegate(result)
@@ -80,26 +86,81 @@ class Endpoint:
         else:
             response.send(result)
 
-    def _nothing_sent(self, response: Response) -> None:
+    def _nothing_sent(self, handler: Handler, response: Response) -> None:
         if not self.module.config.external_resolver:
             message = "API resolved without sending a response for %s (%s)"
             if not response._said_status:
-                _log.error(message, self.module.route.pattern, self.module.place)
+                _log.error(message, self.pattern, handler.place)
                 raise ApiError(500, "Internal Server Error")
-            _log.warning(message, self.module.route.pattern, self.module.place)
+            _log.warning(message, self.pattern, handler.place)
         response.end()
 
-    def _exceeds_limit(self, limit: str, response: Response) -> None:
+    def _exceeds_limit(self, limit: str, handler: Handler, response: Response) -> None:
         message = "API response for %s (%s) exceeds %s"
-        config = self.module.config
-        if config.enforce_response_limit and response._write is None:
-            _log.error(message, self.module.route.pattern, self.module.place, limit)
+        if self.module.config.enforce_response_limit and response._write is None:
+            _log.error(message, self.pattern, handler.place, limit)
             response._state = State.OPEN
             raise ApiError(500, "Internal Server Error")
-        _log.warning(message, self.module.route.pattern, self.module.place, limit)
+        _log.warning(message, self.pattern, handler.place, limit)
 
 
-_UNSAID = Response()._saved()
+class _HandlerStep:
+    """Calls one handler; the sync and the async form differ in a word."""
+
+    def __init__(self, endpoint: Endpoint, handler: Handler) -> None:
+        self._endpoint = endpoint
+        self._handler = handler
+        self.step = Step(self._run_async, True) if handler.is_async else Step(self._run)
+
+    def _run(self, request: Request, response: Response) -> None:
+        self._endpoint.begin(request, response)
+        try:
+            result = self._handler.call(request, response)
+            if result is not None and hasattr(result, "__await__"):
+                result = coroutines.run(result)
+            self._endpoint.end(result, self._handler, request, response)
+        except BaseException:
+            _forget(response)
+            raise
+
+    async def _run_async(self, request: Request, response: Response) -> None:
+        self._endpoint.begin(request, response)
+        try:
+            result = await self._handler.call(request, response)
+            self._endpoint.end(result, self._handler, request, response)
+        except BaseException:
+            _forget(response)
+            raise
+
+
+def _forget(response: Response) -> None:
+    """What was said before the handler stays, what it said is gone; an answer given is given."""
+    if response._state == State.OPEN:
+        response._restore()
+
+
+def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:
+    """A step for every method (RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6); OTHER for the rest."""
+    allowed = set(steps) | {"OPTIONS"} | ({"HEAD"} if "GET" in steps else set())
+    allow = ", ".join(sorted(allowed))
+    every = {"OPTIONS": Step(_options(allow)), OTHER: Step(_not_allowed(allow)), **steps}
+    if "GET" in steps:
+        every.setdefault("HEAD", steps["GET"])
+    return every
+
+
+def _options(allow: str) -> Any:
+    def options(request: Request, response: Response) -> None:
+        response.status(204).set_header("Allow", allow).end()
+
+    return options
+
+
+def _not_allowed(allow: str) -> Any:
+    def not_allowed(request: Request, response: Response) -> None:
+        raise ApiError(405, "Method Not Allowed", {"Allow": allow})
+
+    return not_allowed
 
 
 def _hand_over_body(request: Request) -> None:

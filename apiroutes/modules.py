@@ -1,8 +1,8 @@
 """A route's file to a route module: what it exports, checked.
 
-In: routes and the project's directory. Out: `RouteModule`s. Raises ProjectError for a file
-that fails to import, exports no handler, or has a `config` with mistakes. Files are loaded
-once, at start, by path; no request ever imports.
+In: routes and the project's directory. Out: `RouteModule`s and the middleware of directories.
+Raises ProjectError for a file that fails to import, exports no handler, or has a `config` with
+mistakes. Files are loaded once, at start, by path; no request ever imports.
 """
 
 from __future__ import annotations
@@ -13,31 +13,47 @@ import inspect
 import itertools
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
+from apiroutes.binding import BindingError, Bound, bind
 from apiroutes.config import RouteConfig, read_config
+from apiroutes.declarations import FileRoute, Middleware, middleware_of
 from apiroutes.errors import Problem, ProjectError
-from apiroutes.routing import Route
+from apiroutes.routing import Kind, Route
 
-__all__ = ["Handler", "RouteModule", "RouteModules"]
+__all__ = ["METHODS", "Handler", "RouteModule", "RouteModules"]
 
-Handler = Callable[..., Any]
+# What a module may export a function for (RFC 9110 section 9.3, RFC 5789).
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
+_PRIVATE = "or begin the file's name with '_' if it is no route."
 _counter = itertools.count(1)
 
 
 @dataclass(frozen=True)
+class Handler:
+    """A user's function: `call` takes request and response, `place` is its file and line."""
+
+    call: Bound
+    place: str
+    is_async: bool
+    middleware: tuple[Middleware, ...] = ()
+
+
+@dataclass(frozen=True)
 class RouteModule:
-    """What a route's file exports. `place` is the handler's file and line, for messages."""
+    """What a route's file exports: one handler for every method, or one for each of some."""
 
     route: Route
-    handler: Handler
+    handlers: Mapping[str, Handler]  # by method; ANY alone for `handler`
     config: RouteConfig
-    place: str
+    middleware: tuple[Middleware, ...] = ()
+
+    ANY = "*"
 
 
 class RouteModules:
@@ -57,22 +73,33 @@ class RouteModules:
 
     def load(self, route: Route) -> RouteModule:
         """Import the route's file and check what it exports."""
-        module = self._import(route)
-        handler = getattr(module, "handler", None)
-        if handler is None or not callable(handler):
-            raise ProjectError([self._no_handler(route, module, handler)])
-        config = read_config(getattr(module, "config", {}), route.file, self._defaults)
-        return RouteModule(route, handler, config, _place(handler, route))
+        module = self._import(route.file)
+        exports = _Exports(module, route, self._defaults)
+        found = exports.read()
+        if exports.problems:
+            raise ProjectError(exports.problems)
+        return found
 
-    def _import(self, route: Route) -> ModuleType:
-        *directories, file = route.file.split("/")
-        package = self._packages(tuple(directories), route)
-        name = f"{package}.{self._module_name(directories, file)}"
-        if name in sys.modules:  # a route beside it imported it
-            return sys.modules[name]
-        spec = importlib.util.spec_from_file_location(name, self._root / route.file)
+    def load_middleware(self, file: str) -> tuple[Middleware, ...]:
+        """Import a `_middleware.py`; it exports `middleware`, a function or a list of them."""
+        module = self._import(file)
+        try:
+            return _middleware(getattr(module, "middleware", None))
+        except TypeError as error:
+            remedy = "Write `def middleware(req, res, next): ...`, or a list of such functions."
+            raise ProjectError([Problem(file, f"`middleware` {error}.", remedy)]) from error
+
+    # -- importing -------------------------------------------------------------------------
+
+    def _import(self, file: str) -> ModuleType:
+        *directories, name = file.split("/")
+        package = self._packages(tuple(directories), file)
+        full_name = f"{package}.{self._module_name(directories, name)}"
+        if full_name in sys.modules:  # a route beside it imported it
+            return sys.modules[full_name]
+        spec = importlib.util.spec_from_file_location(full_name, self._root / file)
         assert spec is not None  # the name ends in .py
-        return self._execute(spec, route)
+        return self._execute(spec, file)
 
     def _module_name(self, directories: list[str], file: str) -> str:
         """The name that an import would give the file, unless that one is a directory's."""
@@ -81,18 +108,18 @@ class RouteModules:
             return stem
         return _escaped(file)
 
-    def _packages(self, directories: tuple[str, ...], route: Route) -> str:
+    def _packages(self, directories: tuple[str, ...], file: str) -> str:
         """The package of a directory and those around it, so that relative imports find them."""
         name = self._package
         path = self._root
-        self._ensure_package(name, path, route, root=True)
+        self._ensure_package(name, path, file, root=True)
         for directory in directories:
             name = f"{name}.{_escaped(directory)}"
             path = path / directory
-            self._ensure_package(name, path, route)
+            self._ensure_package(name, path, file)
         return name
 
-    def _ensure_package(self, name: str, path: Path, route: Route, root: bool = False) -> None:
+    def _ensure_package(self, name: str, path: Path, file: str, root: bool = False) -> None:
         if name in sys.modules:
             return
         init = path / "__init__.py"
@@ -100,13 +127,13 @@ class RouteModules:
         if not root and init.is_file():
             spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=locations)
             assert spec is not None
-            self._execute(spec, route)
+            self._execute(spec, init.relative_to(self._root).as_posix())
             return
         spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
         spec.submodule_search_locations = locations
         sys.modules[name] = importlib.util.module_from_spec(spec)
 
-    def _execute(self, spec: importlib.machinery.ModuleSpec, route: Route) -> ModuleType:
+    def _execute(self, spec: importlib.machinery.ModuleSpec, file: str) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         try:
@@ -116,34 +143,136 @@ class RouteModules:
             raise
         except BaseException as error:  # SystemExit too: a file must not end the start silently
             del sys.modules[spec.name]
-            raise ProjectError([self._failed(route, error)]) from error
+            raise ProjectError([self._failed(file, error)]) from error
         return module
 
-    def _failed(self, route: Route, error: BaseException) -> Problem:
+    def _failed(self, file: str, error: BaseException) -> Problem:
+        path = str(self._root / file)
         line = None
-        if isinstance(error, SyntaxError) and error.filename == str(self._root / route.file):
+        if isinstance(error, SyntaxError) and error.filename == path:
             line = error.lineno
         for frame in traceback.extract_tb(error.__traceback__):
-            if frame.filename == str(self._root / route.file):
+            if frame.filename == path:
                 line = frame.lineno
         cause = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
-        return Problem(
-            route.file,
-            f"failed to import: {cause}",
-            "Correct it, or begin the file's name with '_' if it is no route.",
-            line=line,
-        )
+        return Problem(file, f"failed to import: {cause}", f"Correct it, {_PRIVATE}", line=line)
 
-    def _no_handler(self, route: Route, module: ModuleType, handler: object) -> Problem:
-        if handler is not None:
-            message = f"`handler` is {type(handler).__name__}, which cannot be called."
+
+class _Exports:
+    """Reads what one module exports and collects the problems, so that all are reported."""
+
+    def __init__(self, module: ModuleType, route: Route, defaults: RouteConfig) -> None:
+        self.module = module
+        self.route = route
+        self.defaults = defaults
+        self.problems: list[Problem] = []
+
+    def read(self) -> RouteModule:
+        """What is exported; only to be used when there are no problems."""
+        handlers = dict(self._handlers())
+        self._check_lower_case(handlers)
+        if not handlers and not self.problems:
+            self._problem(
+                "exports no handler.",
+                f"Write `def handler(req, res): ...` or `def GET(): ...`, {_PRIVATE}",
+            )
+        return RouteModule(self.route, handlers, self._config(), self._middleware())
+
+    def _handlers(self) -> Iterator[tuple[str, Handler]]:
+        declared = getattr(self.module, "Route", None)
+        functions = {name: self._function(name) for name in METHODS if hasattr(self.module, name)}
+        whole = getattr(self.module, "handler", None)
+        if isinstance(declared, FileRoute):
+            self._check_path(declared)
+            functions = dict(declared.handlers)
+            for name in functions.keys() - set(METHODS):
+                self._problem(
+                    f"`Route` has a handler for {name!r}.", "Methods are " + ", ".join(METHODS) + "."
+                )
+                del functions[name]
+            if whole is not None:
+                self._problem("has both `Route` and `handler`.", "Keep one of the two.")
+        elif whole is not None and functions:
+            self._problem(
+                f"has both `handler` and {', '.join(functions)}.",
+                "Keep `handler`, which gets every method, or the methods.",
+            )
+        elif whole is not None:
+            functions = {RouteModule.ANY: whole}
+        for name, function in functions.items():
+            handler = self._handler("handler" if name == RouteModule.ANY else name, function)
+            if handler is not None:
+                yield name, handler
+
+    def _function(self, name: str) -> object:
+        return getattr(self.module, name)
+
+    def _handler(self, name: str, function: object) -> Handler | None:
+        if not callable(function):
+            self._problem(
+                f"`{name}` is {type(function).__name__}, which cannot be called.",
+                f"Write `def {name}(req, res): ...`.",
+            )
+            return None
+        try:
+            call = bind(function)
+        except BindingError as error:
+            self._problem(f"`{name}`: {error}.", error.remedy, line=_line(function))
+            return None
+        return Handler(call, _place(function, self.route), _is_async(function), middleware_of(function))
+
+    def _check_path(self, declared: FileRoute) -> None:
+        own = {str(self.route.pattern), _tanstack_path(self.route)}
+        if declared.path.rstrip("/") not in own:
+            self._problem(
+                f"`Route` says {declared.path!r}, and the file's own path is {_tanstack_path(self.route)!r}.",
+                "Correct the path, or move the file.",
+            )
+
+    def _check_lower_case(self, handlers: Mapping[str, Handler]) -> None:
+        """`def get` answers nothing, which nobody means who writes it."""
+        if RouteModule.ANY in handlers:
+            return  # then it is a helper of `handler`
+        for method in METHODS:
+            function = getattr(self.module, method.lower(), None)
+            is_own = isinstance(function, FunctionType) and function.__module__ == self.module.__name__
+            if is_own and method not in handlers:
+                self._problem(
+                    f"`{method.lower()}` answers no request.",
+                    f"Call it `{method}`, or `_{method.lower()}` if it is a helper.",
+                    line=_line(function),
+                )
+
+    def _config(self) -> RouteConfig:
+        try:
+            return read_config(getattr(self.module, "config", {}), self.route.file, self.defaults)
+        except ProjectError as error:
+            self.problems += error.problems
+            return self.defaults
+
+    def _middleware(self) -> tuple[Middleware, ...]:
+        declared = getattr(self.module, "Route", None)
+        if isinstance(declared, FileRoute):
+            exported: object = declared.middleware
         else:
-            message = "exports no `handler`."
-        return Problem(
-            route.file,
-            message,
-            "Write `def handler(req, res): ...`, or begin the file's name with '_' if it is no route.",
-        )
+            exported = getattr(self.module, "middleware", ())
+        try:
+            return _middleware(exported)
+        except TypeError as error:
+            self._problem(f"`middleware` {error}.", "Write a list of functions (req, res, next).")
+            return ()
+
+    def _problem(self, message: str, remedy: str, line: int | None = None) -> None:
+        self.problems.append(Problem(self.route.file, message, remedy, line=line))
+
+
+def _middleware(exported: object) -> tuple[Middleware, ...]:
+    """A function or a list of functions. Raises TypeError, which says what it is instead."""
+    steps = exported if isinstance(exported, (list, tuple)) else [exported]
+    for step in steps:
+        if not callable(step):
+            raise TypeError(f"has {step!r}, which cannot be called")
+    return tuple(steps)
 
 
 def _escaped(name: str) -> str:
@@ -151,6 +280,23 @@ def _escaped(name: str) -> str:
     return name.replace("%", "%25").replace(".", "%2E")
 
 
-def _place(handler: Handler, route: Route) -> str:
-    code = getattr(inspect.unwrap(handler), "__code__", None)
-    return f"{route.file}:{code.co_firstlineno}" if code is not None else route.file
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  (an object's own __call__)
+    )
+
+
+def _line(function: object) -> int | None:
+    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
+    return None if code is None else code.co_firstlineno
+
+
+def _place(function: Callable[..., Any], route: Route) -> str:
+    line = _line(function)
+    return route.file if line is None else f"{route.file}:{line}"
+
+
+def _tanstack_path(route: Route) -> str:
+    """The route's path as TanStack spells it: `/api/posts/$id`, `/api/files/$`."""
+    spelled = {Kind.STATIC: "{}", Kind.DYNAMIC: "${}", Kind.CATCH_ALL: "$", Kind.OPTIONAL_CATCH_ALL: "$"}
+    return "/" + "/".join(spelled[segment.kind].format(segment.text) for segment in route.pattern.segments)

@@ -59,12 +59,12 @@ class lazy(Generic[_Value]):
 class Request(werkzeug.wrappers.Request):
     """The request: all that Werkzeug's has, and what Next.js's has.
 
-    `body` is the parsed body, None without one; `params` the path's parameters; a catch-all is
-    a list of str, an optional catch-all without segments is absent. What can be assigned in
-    Next.js (`body`, `query`, `cookies`) can be assigned here.
+    `params` are the path's parameters: a catch-all is a list of str, an optional catch-all
+    without segments is absent. `route_pattern` is the route's, such as `/api/users/[id]`, None
+    where no route answers. What can be assigned in Next.js (`body`, `query`, `cookies`) can be
+    assigned here.
     """
 
-    body: Any = None
     _body: Body | None = None
 
     def __init__(
@@ -72,12 +72,14 @@ class Request(werkzeug.wrappers.Request):
         environ: dict[str, Any],
         params: Values | None = None,
         limits: Limits = Limits(),
+        route_pattern: str | None = None,
     ) -> None:
         # Werkzeug's own __init__ computes eight attributes at once; here each is computed by
         # __getattr__ when it is missed.
         self.environ = environ
         self.params: Values = {} if params is None else params
         self._limits = limits
+        self.route_pattern = route_pattern
 
     def __getattr__(self, name: str) -> Any:
         compute = _FROM_ENVIRON.get(name)
@@ -102,6 +104,14 @@ class Request(werkzeug.wrappers.Request):
         """The cookies, percent-decoded; the first of a name wins."""
         header = self.environ.get("HTTP_COOKIE")
         return parse_cookies(header) if header else {}
+
+    @lazy
+    def body(self) -> Any:
+        """The parsed body; None without content, and where the route's config says not to parse.
+
+        Raises ApiError for a body that cannot be read. A handler is not called for one.
+        """
+        return self.load_body().value if self._limits.parse else None
 
     @lazy
     def context(self) -> dict[str, Any]:
@@ -177,6 +187,12 @@ class Request(werkzeug.wrappers.Request):
             if silent:
                 return None
             raise
+
+    def see(self, environ: dict[str, Any]) -> None:
+        """Take another environ for the same request, such as WSGI middleware makes."""
+        self.environ = environ
+        for name in _FROM_ENVIRON:
+            self.__dict__.pop(name, None)
 
     def close(self) -> None:
         """Close the uploads; temporary files are gone with it."""

@@ -49,6 +49,9 @@ _KNOWN_NAMES_MAX = 512
 _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 
 
+_Saved = tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
+
+
 class State:
     """Where a response is: nothing said, content said, or headers on the wire."""
 
@@ -77,6 +80,7 @@ class Response:
     _state = State.OPEN
     _write: Callable[[bytes], object] | None = None
     _written = 0  # bytes
+    _before: _Saved = (200, False, {}, {})  # what was said before the handler
 
     def __init__(self) -> None:
         self._headers: dict[str, tuple[str, str]] = {}
@@ -349,16 +353,14 @@ class Response:
     def _refuse(self, what: str) -> None:
         raise ResponseSentError(f"cannot {what}: the response was sent already")
 
-    def _saved(self) -> tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]:
+    def _saved(self) -> _Saved:
         """Status and headers as they are now, for `_restore`."""
         lists = {key: list(lines) for key, lines in (self._lists or {}).items()}
         return self._status, self._said_status, dict(self._headers), lists
 
-    def _restore(
-        self, saved: tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
-    ) -> None:
-        """Forget what was said since `saved` was taken. Only before headers are on the wire."""
-        self._status, self._said_status, headers, lists = saved
+    def _restore(self) -> None:
+        """Forget what the handler said. Only before headers are on the wire."""
+        self._status, self._said_status, headers, lists = self._before
         self._headers = dict(headers)
         self._lists = {key: list(lines) for key, lines in lists.items()} or None
         self._content, self._type, self._tagged = b"", None, False

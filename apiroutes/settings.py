@@ -32,6 +32,8 @@ class Settings:
     base_path: str = ""
     trailing_slash: str = "redirect"
     page_extensions: tuple[str, ...] = ("py",)
+    conventions: tuple[str, ...] = ("pages", "app", "tanstack")
+    middleware: tuple[str, ...] = ()
 
     body_size_limit: Size = Size(2**20, "1mb")
     response_limit: Size | None = Size(4 * 2**20, "4mb")
@@ -81,6 +83,33 @@ def _extensions(value: object) -> tuple[str, ...]:
     return endings
 
 
+def _list_of_texts(value: object) -> list[str]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{value!r} is not a list of texts")
+    return [name.strip() for name in names if name.strip()]
+
+
+def _some_of(*allowed: str) -> Callable[[object], tuple[str, ...]]:
+    def read(value: object) -> tuple[str, ...]:
+        names = _list_of_texts(value)
+        unknown = [name for name in names if name not in allowed]
+        if unknown or not names:
+            raise ValueError(f"{value!r} is not some of " + ", ".join(map(repr, allowed)))
+        return tuple(names)
+
+    return read
+
+
+def _import_names(value: object) -> tuple[str, ...]:
+    names = _list_of_texts(value)
+    for name in names:
+        module, colon, attribute = name.partition(":")
+        if not (colon and attribute.isidentifier() and module.replace(".", "").isidentifier()):
+            raise ValueError(f"{name!r} is not of the form 'package.module:function'")
+    return tuple(names)
+
+
 def _int_from(least: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
@@ -118,6 +147,8 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "base_path": _path_prefix,
     "trailing_slash": _one_of("redirect", "ignore", "require"),
     "page_extensions": _extensions,
+    "conventions": _some_of("pages", "app", "tanstack"),
+    "middleware": _import_names,
     "body_size_limit": parse_size,
     "response_limit": _size_or_off,
     "upload_spool_size": parse_size,

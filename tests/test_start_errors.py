@@ -48,7 +48,7 @@ CONFLICTS = {
 
 # source of pages/api/x.py: what the message says, what the remedy says
 SOURCES = {
-    "": ("exports no `handler`", "def handler(req, res)"),
+    "": ("exports no handler", "def GET()"),
     "handler = 1": ("`handler` is int", "def handler(req, res)"),
     "raise RuntimeError('boom')": ("failed to import: RuntimeError: boom", "begin the file's name with '_'"),
     "import sys; sys.exit(3)": ("failed to import: SystemExit: 3", "begin the file's name"),

@@ -11,8 +11,12 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True)
 class Limits:
-    """`size` bounds the content, the others what is in it; `spool_size` is in bytes."""
+    """`size` bounds the content, the others what is in it; `spool_size` is in bytes.
 
+    `parse` is off where the handler reads the content itself.
+    """
+
+    parse: bool = True
     size: Size = Size(2**20, "1mb")
     form_memory: Size = Size(2**20, "1mb")
     form_pairs: int = 1000

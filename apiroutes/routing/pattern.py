@@ -33,10 +33,15 @@ _SPELLING = {
 
 @dataclass(frozen=True)
 class Segment:
-    """One part of a pattern: `text` is what a static segment matches, else the parameter's name."""
+    """One part of a pattern: `text` is what a static segment matches, else the parameter's name.
+
+    A catch-all that is `joined`, TanStack's splat, captures one str with slashes in it, and
+    an empty one where there are no segments.
+    """
 
     kind: Kind
     text: str
+    joined: bool = False
 
     def __str__(self) -> str:
         return _SPELLING[self.kind].format(self.text)

@@ -58,6 +58,7 @@ class RouteTree:
         self._root = _Node()
         self._by_path: dict[str, Route] = {}
         self._by_parent: dict[str, tuple[Route, str]] = {}
+        self._bare_splats: set[str] = set()
         self._optional_catch_alls: list[_Node] = []
         for route in routes:
             self._add(route)
@@ -73,6 +74,8 @@ class RouteTree:
         route = self._by_path.get(path)
         if route is not None:
             return route, {}
+        if path in self._bare_splats:
+            return None
         parent, _, last = path.rpartition("/")
         found = self._by_parent.get(parent)
         if found is None or not ((last.isalnum() and last.isascii()) or _PLAIN_SEGMENT.fullmatch(last)):
@@ -91,7 +94,11 @@ class RouteTree:
         route = _walk(node, segments, index, captures)
         if route is None:
             return None
-        return route, dict(zip(route.pattern.names, captures))
+        params: Params = dict(zip(route.pattern.names, captures))
+        last = route.pattern.segments[-1] if route.pattern.segments else None
+        if last is not None and last.joined:
+            params[last.text] = "/".join(params.get(last.text, ()))
+        return route, params
 
     def walk(self) -> Iterator[Route]:
         """Every route, in the order of precedence that Next.js lists them in."""
@@ -120,7 +127,7 @@ class RouteTree:
                 self._add_catch_all(node, route, index)
                 if kind is Kind.OPTIONAL_CATCH_ALL and parent is not None and name is None:
                     # The bare path is static, and as such outranks a dynamic segment beside it.
-                    self._by_path.setdefault(parent, route)
+                    self._bare(parent, route)
                 return
         if len(self.problems) > known_problems:
             return  # under another name it may be no conflict
@@ -134,6 +141,13 @@ class RouteTree:
             self._by_parent[parent] = route, name
         else:
             self._by_path[parent] = route
+
+    def _bare(self, path: str, route: Route) -> None:
+        """The path of an optional catch-all without segments, by one look-up where that is enough."""
+        if route.pattern.segments[-1].joined:
+            self._bare_splats.add(path)  # a splat captures an empty str there, so it needs the walk
+        else:
+            self._by_path.setdefault(path, route)
 
     def _dynamic_child(self, node: _Node, route: Route, index: int) -> _Node:
         if node.dynamic is None or node.dynamic_route is None:
@@ -162,7 +176,8 @@ class RouteTree:
             node.catch_all = route
         elif same is None:
             node.optional_catch_all = route
-            self._optional_catch_alls.append(node)
+            if not route.pattern.segments[index].joined:  # beside a splat an index file is usual
+                self._optional_catch_alls.append(node)
         elif same.pattern == route.pattern:
             self._same_path(same, route)
         else:

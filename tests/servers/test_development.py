@@ -44,7 +44,7 @@ def test_a_project_with_mistakes_is_served_as_their_report(
         DevelopmentApp(project(tmp_path, {"pages/api/x.py": ""}))
     answer = call(development._ReportApplication(caught.value), HTTP_ACCEPT=accept)
     assert (answer.status, answer.header("Content-Type")) == (500, f"{media_type}; charset=utf-8")
-    assert b"exports no `handler`" in answer.body
+    assert b"exports no handler" in answer.body
 
 
 def plain(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -1,0 +1,158 @@
+"""What a handler may return instead of using `res`: `json`, `text`, `html`, `redirect`,
+`stream`, `event_stream` and `file`.
+
+In: content, a status, headers. Out: an Answer, which the endpoint puts into the response.
+Raises nothing until it is put there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+from werkzeug.utils import send_file
+
+from apiroutes import coroutines
+from apiroutes.events import Event, comment
+from apiroutes.request import Request
+from apiroutes.response import HeaderValue, Response
+
+__all__ = ["Answer", "event_stream", "file", "html", "json", "redirect", "stream", "text"]
+
+Headers = Union[Mapping[str, HeaderValue], None]
+Chunks = Union[Iterable[Union[bytes, str]], AsyncIterable[Union[bytes, str]]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that is not given yet: `content` says it on the response."""
+
+    content: Callable[[Request, Response], object]
+    status: int | None = None
+    headers: Headers = None
+
+    def say(self, request: Request, response: Response) -> None:
+        """Put it into the response."""
+        if self.status is not None:
+            response.status(self.status)
+        for name, value in (self.headers or {}).items():
+            response.set_header(name, value)
+        self.content(request, response)
+
+
+def json(value: Any, status: int | None = None, headers: Headers = None) -> Answer:
+    """JSON, as `res.json` writes it; a Content-Type among `headers` is kept."""
+
+    def content(request: Request, response: Response) -> None:
+        media_type = response.get_header("Content-Type")
+        response.json(value)
+        if isinstance(media_type, str):
+            response._headers["content-type"] = ("Content-Type", media_type)
+
+    return Answer(content, status, headers)
+
+
+def text(content: str, status: int | None = None, headers: Headers = None) -> Answer:
+    """text/plain in UTF-8."""
+    return Answer(lambda request, response: response.send(str(content)), status, headers)
+
+
+def html(content: str, status: int | None = None, headers: Headers = None) -> Answer:
+    """text/html in UTF-8. What a client sent must be escaped in it (`html.escape`)."""
+    return Answer(
+        lambda request, response: response.send(str(content)),
+        status,
+        {"Content-Type": "text/html; charset=utf-8", **(headers or {})},
+    )
+
+
+def redirect(url: str, status: int = 307, headers: Headers = None) -> Answer:
+    """A redirect; `res.redirect` says which statuses and URLs it takes."""
+    return Answer(lambda request, response: response.redirect(status, url), None, headers)
+
+
+def stream(chunks: Chunks, status: int | None = None, headers: Headers = None) -> Answer:
+    """Bytes or str as they come, from an iterable or an async one, which is closed at the end."""
+    return Answer(lambda request, response: response.send(_iterator(chunks)), status, headers)
+
+
+def event_stream(
+    events: Iterable[Event | str | None] | AsyncIterable[Event | str | None],
+    status: int | None = None,
+    headers: Headers = None,
+) -> Answer:
+    """Server-sent events: an Event as it is, a str as the data of one, None as a keep-alive.
+
+    The iterable is closed when the client leaves, which a server sees when it writes: one that
+    waits long between events yields None now and then.
+    """
+    lines = _Lines(_iterator(events))
+    return Answer(
+        lambda request, response: response.send(lines),
+        status,
+        {
+            "Content-Type": "text/event-stream; charset=utf-8",
+            "Cache-Control": "no-cache, no-transform",
+            "X-Accel-Buffering": "no",  # nginx would collect events before it sends them
+            **(headers or {}),
+        },
+    )
+
+
+class _Lines:
+    """Events as text, closed with what they come from."""
+
+    def __init__(self, events: Iterator[Event | str | None]) -> None:
+        self._events = events
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        event = next(self._events)
+        if event is None:
+            return comment("keep-alive")
+        return str(event if isinstance(event, Event) else Event(event))
+
+    def close(self) -> None:
+        close = getattr(self._events, "close", None)
+        if close is not None:
+            close()
+
+
+def file(
+    path: str | os.PathLike[str],
+    *,
+    download_name: str | None = None,
+    as_attachment: bool = False,
+    media_type: str | None = None,
+    max_age: int | None = None,
+    headers: Headers = None,
+) -> Answer:
+    """A file from disk, with Range, conditional requests and a Content-Disposition that holds
+    any name. `max_age` is in seconds. Raises FileNotFoundError when the handler returns it.
+
+    `path` is trusted: for one that a client gave see `werkzeug.utils.safe_join`.
+    """
+
+    def content(request: Request, response: Response) -> None:
+        response.delegate(
+            send_file(
+                os.path.abspath(path),
+                request.environ,
+                mimetype=media_type,
+                as_attachment=as_attachment,
+                download_name=download_name,
+                max_age=max_age,
+            )
+        )
+
+    return Answer(content, None, headers)
+
+
+def _iterator(chunks: Any) -> Iterator[Any]:
+    if hasattr(chunks, "__aiter__"):
+        return coroutines.iterate(chunks)
+    return iter(chunks)

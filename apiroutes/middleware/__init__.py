@@ -1,0 +1,19 @@
+"""Middleware that comes with the framework: functions that make a (req, res, next) step."""
+
+from apiroutes.middleware.access_log import access_log
+from apiroutes.middleware.cors import cors
+from apiroutes.middleware.proxy_fix import proxy_fix
+from apiroutes.middleware.request_id import request_id
+from apiroutes.middleware.security_headers import security_headers
+from apiroutes.middleware.trusted_hosts import trusted_hosts
+from apiroutes.middleware.wsgi_bridge import from_wsgi
+
+__all__ = [
+    "access_log",
+    "cors",
+    "from_wsgi",
+    "proxy_fix",
+    "request_id",
+    "security_headers",
+    "trusted_hosts",
+]

@@ -1,0 +1,75 @@
+"""A line for each request, through `logging`, as text or JSON.
+
+In: requests. Out: records of the logger `apiroutes.access`. Raises nothing of its own. Never the
+body, the query string, cookies or other headers; hostile bytes in a path make no second line.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from apiroutes.declarations import Middleware
+from apiroutes.errors import ApiError
+from apiroutes.jsonout import encode_json
+from apiroutes.request import Request
+from apiroutes.response import Response
+
+__all__ = ["access_log"]
+
+
+def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Middleware:
+    """Log method, route pattern, path, status, milliseconds, client and request id.
+
+    `format` is "text" or "json". The status of an answer that an exception makes is the one
+    it will have. Raises ValueError for another format.
+    """
+    if format not in ("text", "json"):
+        raise ValueError(f"format is 'text' or 'json', not {format!r}")
+    write = logging.getLogger(logger).info
+    render = _as_json if format == "json" else _as_text
+
+    def middleware(req: Request, res: Response, next: Callable[[], Any]) -> None:
+        began = time.perf_counter()
+        try:
+            next()
+        except BaseException as error:
+            write("%s", render(_record(req, _status_of(error), began)))
+            raise
+        write("%s", render(_record(req, res.status_code, began)))
+
+    return middleware
+
+
+def _status_of(error: BaseException) -> int:
+    if isinstance(error, ApiError):
+        return error.status
+    code = getattr(error, "code", None)  # of werkzeug's exceptions
+    return code if isinstance(code, int) and 300 <= code <= 599 else 500
+
+
+def _record(req: Request, status: int, began: float) -> dict[str, Any]:
+    return {
+        "method": req.method,
+        "route": req.route_pattern,
+        "path": req.path,
+        "status": status,
+        "ms": round((time.perf_counter() - began) * 1000, 1),
+        "client": req.remote_addr,
+        "request_id": req.context.get("request_id"),
+    }
+
+
+def _as_json(record: dict[str, Any]) -> str:
+    return encode_json(record).decode()
+
+
+def _as_text(record: dict[str, Any]) -> str:
+    parts = [f"{name}={_plain(value)}" for name, value in record.items() if value is not None]
+    return " ".join(parts)
+
+
+def _plain(value: object) -> str:
+    return str(value).replace(" ", "%20").encode("unicode_escape").decode("ascii")

@@ -1,0 +1,257 @@
+"""A project directory to everything that is served: all that is decided at start.
+
+In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectError with every
+mistake of settings, names, conflicts, modules and middleware, all reported together.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from apiroutes.body import Limits
+from apiroutes.chain import Step, as_sync, compose
+from apiroutes.config import RouteConfig
+from apiroutes.declarations import Middleware
+from apiroutes.endpoint import OTHER, Endpoint
+from apiroutes.errors import ApiError, Problem, ProjectError
+from apiroutes.modules import RouteModule, RouteModules
+from apiroutes.request import Request
+from apiroutes.response import Response
+from apiroutes.routing import (
+    API,
+    CONVENTIONS,
+    DirectoryMiddleware,
+    Kind,
+    Route,
+    RouteTree,
+    Scan,
+    Segment,
+    scan,
+)
+from apiroutes.settings import Settings, load_settings
+from apiroutes.wsgi import FixedAnswer
+
+__all__ = ["Params", "Project", "Served", "Unrouted", "build", "prefix_of"]
+
+Params = dict[str, "str | list[str]"]
+Run = Callable[[Request, Response], Any]
+
+_Built = TypeVar("_Built")
+
+
+@dataclass(frozen=True)
+class Served:
+    """What answers a path: a function for each method, and one for the others.
+
+    `name` says it in logs; `pattern` is None where no route answers. `middleware` is what runs
+    around it, in order, and `module` the route's own, both for listings. `fixed` is the answer
+    where it is the same for everyone who takes text.
+    """
+
+    name: str
+    other: Run
+    by_method: Mapping[str, Run] = field(default_factory=dict)
+    limits: Limits = Limits()
+    pattern: str | None = None
+    module: RouteModule | None = None
+    middleware: tuple[Middleware, ...] = ()
+    fixed: FixedAnswer | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project that can be served; `served` is by the route's file."""
+
+    settings: Settings
+    routes: RouteTree
+    served: Mapping[str, Served]
+    unrouted: Unrouted
+
+
+class Unrouted:
+    """What answers paths without a route: a 404, inside the middleware of the directories above."""
+
+    def __init__(
+        self,
+        everywhere: Sequence[Middleware],
+        directories: Sequence[tuple[tuple[Segment, ...], tuple[Middleware, ...]]],
+    ) -> None:
+        self._everywhere = tuple(everywhere)
+        self._directories = directories
+        self._built: dict[tuple[int, ...], Served] = {}
+        self._at_root = self._serve(())
+
+    def below(self, segments: Sequence[str]) -> Served:
+        """What answers the path of these segments."""
+        if not self._directories:
+            return self._at_root
+        around = tuple(
+            index
+            for index, (below, _) in enumerate(self._directories)
+            if len(below) <= len(segments) and all(map(_fits, below, segments))
+        )
+        # There are as many combinations as directories, so that what is built once can be kept.
+        served = self._built.get(around)
+        if served is None:
+            served = self._built[around] = self._serve(around)
+        return served
+
+    def _serve(self, around: tuple[int, ...]) -> Served:
+        middleware = list(self._everywhere)
+        for index in around:
+            middleware += self._directories[index][1]
+        run = as_sync(compose(middleware, Step(_not_found)))
+        fixed = None if middleware else FixedAnswer(404, "Not Found")
+        return Served("a path without a route", run, middleware=tuple(middleware), fixed=fixed)
+
+
+def _fits(pattern: Segment, segment: str) -> bool:
+    return pattern.kind is not Kind.STATIC or pattern.text == segment
+
+
+def _not_found(request: Request, response: Response) -> None:
+    raise ApiError(404, "Not Found")
+
+
+def prefix_of(settings: Settings) -> tuple[Segment, ...]:
+    """The segments that every route begins with."""
+    path = settings.base_path + settings.api_prefix
+    return tuple(Segment(Kind.STATIC, text) for text in path.split("/") if text)
+
+
+def build(
+    root: Path,
+    environ: MutableMapping[str, str],
+    arguments: Mapping[str, Any],
+    middleware: Sequence[Middleware] = (),
+) -> Project:
+    """Read, scan, load and compose. Raises ProjectError."""
+    builder = _Builder(root)
+    project = builder.build(environ, arguments, middleware)
+    if builder.problems:
+        raise ProjectError(builder.problems)
+    return project
+
+
+class _Builder:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems: list[Problem] = []
+
+    def build(
+        self,
+        environ: MutableMapping[str, str],
+        arguments: Mapping[str, Any],
+        middleware: Sequence[Middleware],
+    ) -> Project:
+        settings = self._try(lambda: load_settings(self.root, environ, arguments)) or Settings()
+        found = self._scan(settings)
+        routes = RouteTree(found.routes)
+        self.problems += routes.problems
+        defaults = RouteConfig(size_limit=settings.body_size_limit, response_limit=settings.response_limit)
+        modules = RouteModules(self.root, defaults)
+        everywhere = (*self._project_middleware(settings), *self._checked(middleware))
+        directories = self._directories(found.middleware, modules)
+        served = {}
+        for route in routes.walk():
+            module = self._try(lambda route=route: modules.load(route))  # type: ignore[misc]
+            if module is not None:
+                around = (*everywhere, *_around(route, directories), *module.middleware)
+                served[route.file] = _serve(module, settings, around)
+        below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
+        return Project(settings, routes, served, Unrouted(everywhere, below))
+
+    def _try(self, make: Callable[[], _Built]) -> _Built | None:
+        try:
+            return make()
+        except ProjectError as error:
+            self.problems += error.problems
+            return None
+
+    def _scan(self, settings: Settings) -> Scan:
+        everything = Scan()
+        for convention in CONVENTIONS:
+            if convention.name in settings.conventions and (self.root / convention.directory).is_dir():
+                found = scan(self.root, convention, prefix_of(settings), settings.page_extensions)
+                everything.routes += found.routes
+                everything.middleware += found.middleware
+                everything.problems += found.problems
+        self.problems += everything.problems
+        has_place = any((self.root / convention.directory / API).is_dir() for convention in CONVENTIONS)
+        if not everything.routes and not everything.problems and not has_place:
+            self.problems.append(
+                Problem(
+                    "pages/api",
+                    f"there is no route in {self.root.name or self.root}, so there is nothing to serve.",
+                    "Create pages/api/hello.py with `def handler(req, res): ...` in it.",
+                )
+            )
+        return everything
+
+    def _directories(
+        self, files: Sequence[DirectoryMiddleware], modules: RouteModules
+    ) -> list[tuple[DirectoryMiddleware, tuple[Middleware, ...]]]:
+        """The middleware of directories, from the outside in."""
+        loaded = []
+        for one in sorted(files, key=lambda one: one.file.count("/")):
+            steps = self._try(lambda one=one: modules.load_middleware(one.file))  # type: ignore[misc]
+            if steps is not None:
+                loaded.append((one, steps))
+        return loaded
+
+    def _project_middleware(self, settings: Settings) -> tuple[Middleware, ...]:
+        found: list[Any] = []
+        for name in settings.middleware:
+            module, _, attribute = name.partition(":")
+            try:
+                found.append(getattr(importlib.import_module(module), attribute))
+            except (ImportError, AttributeError) as error:
+                self._bad_middleware(f"{name!r} cannot be imported: {error}.")
+        return self._checked(found)
+
+    def _checked(self, middleware: Sequence[Any]) -> tuple[Middleware, ...]:
+        for step in middleware:
+            if not callable(step):
+                self._bad_middleware(f"{step!r} cannot be called.")
+        return tuple(middleware)
+
+    def _bad_middleware(self, message: str) -> None:
+        remedy = "Middleware is a function (req, res, next), in settings as 'package.module:function'."
+        self.problems.append(Problem("middleware", message, remedy))
+
+
+def _around(
+    route: Route, directories: Sequence[tuple[DirectoryMiddleware, tuple[Middleware, ...]]]
+) -> tuple[Middleware, ...]:
+    """The middleware of the directories that the route's file lies in."""
+    found: tuple[Middleware, ...] = ()
+    for one, steps in directories:
+        if route.file.startswith(one.file.rpartition("/")[0] + "/"):
+            found += steps
+    return found
+
+
+def _serve(module: RouteModule, settings: Settings, around: tuple[Middleware, ...]) -> Served:
+    limits = _limits(settings, module.config)
+    endpoint = Endpoint(module, limits)
+    runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
+    other = runs.pop(OTHER)
+    name = f"{endpoint.pattern} ({module.route.file})"
+    return Served(name, other, runs, limits, endpoint.pattern, module, around)
+
+
+def _limits(settings: Settings, config: RouteConfig) -> Limits:
+    return Limits(
+        parse=config.parse_body,
+        size=config.size_limit,
+        form_memory=settings.max_form_memory,
+        form_pairs=settings.max_form_pairs,
+        form_parts=settings.max_form_parts,
+        part_headers=settings.max_part_headers,
+        json_depth=settings.max_json_depth,
+        spool_size=settings.upload_spool_size.bytes,
+    )

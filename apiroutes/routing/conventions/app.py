@@ -1,0 +1,56 @@
+"""The `app` convention, Next.js's App Router: a directory is a path, its `route.py` answers.
+
+    path     = *( directory "/" ) "route"
+    directory = "(" group ")" | [ "%5F" ] segment    ; a group is no part of the path
+
+In: the parts of a path. Out: segments, or None for a file that is not called `route`. Raises
+PatternError with the wrong characters marked.
+"""
+
+from __future__ import annotations
+
+from apiroutes.routing.conventions.segments import read_segment
+from apiroutes.routing.pattern import PatternError, Segment
+
+__all__ = ["read"]
+
+
+def read(parts: tuple[str, ...]) -> tuple[tuple[Segment, int], ...] | None:
+    """path = *( directory "/" ) "route" """
+    if parts[-1] != "route":
+        return None  # a helper beside the routes
+    directories = enumerate(parts[:-1])
+    return tuple(
+        (_directory(part, index), index) for index, part in directories if not _is_group(part, index)
+    )
+
+
+def _is_group(part: str, index: int) -> bool:
+    """ "(" group ")" """
+    if part.startswith("(") and not part.endswith(")"):
+        raise PatternError(
+            f"{part!r} opens a group and does not close it",
+            "A group is a whole name in parentheses: (admin).",
+            index,
+            (0, 1),
+        )
+    if part.startswith("(.") or part == "()":
+        # Next.js's intercepting routes, which are for pages only.
+        raise PatternError(
+            f"{part!r} is no group", "A group is a name in parentheses: (admin).", index, (0, len(part))
+        )
+    return part.startswith("(")
+
+
+def _directory(part: str, index: int) -> Segment:
+    """[ "%5F" ] segment: an escaped underscore begins a name that is not private"""
+    if part[:3].lower() == "%5f":
+        return Segment(read_segment("_" + part[3:], index).kind, "_" + part[3:])
+    if part.startswith("@"):
+        raise PatternError(
+            f"{part!r} is a slot of a page, which an endpoint has none of",
+            "Rename the directory.",
+            index,
+            (0, 1),
+        )
+    return read_segment(part, index)
