@@ -144,12 +144,17 @@ def file(
                 request.environ,
                 mimetype=media_type,
                 as_attachment=as_attachment,
-                download_name=download_name,
+                download_name=_printable(download_name or os.path.basename(path)),
                 max_age=max_age,
             )
         )
 
     return Answer(content, None, headers)
+
+
+def _printable(name: str | bytes) -> str:
+    """A file name without the characters that would end a header's line."""
+    return "".join(character for character in os.fsdecode(name) if character.isprintable())
 
 
 def _iterator(chunks: Any) -> Iterator[Any]:

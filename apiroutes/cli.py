@@ -16,7 +16,10 @@ from typing import Any, TypeVar
 import click
 
 from apiroutes.app import App
+from apiroutes.declarations import Middleware
 from apiroutes.errors import ProjectError, report
+from apiroutes.modules import RouteModule
+from apiroutes.project import Served
 from apiroutes.settings import Settings, load_settings
 from apiroutes.sizes import Size
 from apiroutes.version import __version__
@@ -87,12 +90,12 @@ def start(root: Path, flags: tuple[str, ...], **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs: a JSON array of objects.")
 def routes(root: Path, as_json: bool) -> None:
     """List the routes, in the order of precedence."""
-    rows = [_row(app_route) for app_route in _listed(_build(root))]
+    rows = [_row(served) for served in _listed(_build(root))]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    cells = [("URL", "METHODS", "FILE", "LIMITS")]
-    cells += [(row["path"], ", ".join(row["methods"]), row["file"], _limits_text(row)) for row in rows]
+    cells = [("URL", "METHODS", "FILE", "MIDDLEWARE", "LIMITS")]
+    cells += [_cells(row) for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     for line in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
@@ -130,20 +133,48 @@ def _settings(root: Path) -> Settings:
         return Settings()
 
 
-def _listed(app: App) -> list[Any]:
+def _listed(app: App) -> list[Served]:
     return [app.served[route.file] for route in app.routes.walk()]
 
 
-def _row(endpoint: Any) -> dict[str, Any]:
-    config = endpoint.module.config
+def _row(served: Served) -> dict[str, Any]:
+    """One route for programs; the README documents its members."""
+    assert served.module is not None
+    module, config = served.module, served.module.config
+    is_whole = RouteModule.ANY in module.handlers
     return {
-        "path": str(endpoint.module.route.pattern),
-        "methods": ["ANY"],
-        "file": endpoint.module.route.file,
+        "path": served.pattern,
+        "methods": ["ANY"] if is_whole else list(module.handlers),
+        "file": module.route.file,
+        "middleware": [_name(step) for step in served.middleware],
+        "method_middleware": {
+            "ANY" if method == RouteModule.ANY else method: [_name(step) for step in handler.middleware]
+            for method, handler in module.handlers.items()
+            if handler.middleware
+        },
         "body_limit": _limit(config.size_limit) if config.parse_body else None,
         "response_limit": _limit(config.response_limit),
         "max_duration": config.max_duration,
     }
+
+
+def _name(step: Middleware) -> str:
+    """What a step is called in the source: the function, or what made it."""
+    name: str = getattr(step, "__qualname__", type(step).__name__)
+    return name.partition(".<locals>")[0]
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    steps = row["middleware"] + [
+        f"{method}({', '.join(names)})" for method, names in row["method_middleware"].items()
+    ]
+    return (
+        row["path"],
+        ", ".join(row["methods"]),
+        row["file"],
+        ", ".join(steps) or "-",
+        _limits_text(row),
+    )
 
 
 def _limit(size: Size | None) -> int | None:

@@ -59,7 +59,9 @@ def read_routes(count: int) -> list[Route]:
     for number in range(count):
         file = MIXTURE[number % len(MIXTURE)].file.format(**place(number))
         segments = convention.read(("api", *file.removesuffix(".py").split("/")))
-        routes.append(Route(RoutePattern(tuple(segment for segment, _ in segments)), f"pages/api/{file}"))
+        routes.append(
+            Route(RoutePattern(tuple(segment for segment, _ in segments or ())), f"pages/api/{file}")
+        )
     return routes
 
 

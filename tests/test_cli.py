@@ -26,29 +26,44 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
+TABLE = """\
+URL         METHODS    FILE                MIDDLEWARE               LIMITS
+/api/hello  ANY        pages/api/hello.py  directory, cors          body 1mb, response 4mb
+/api/notes  GET, POST  pages/api/notes.py  directory, POST(check)   body 1mb, response 4mb
+/api/raw    ANY        pages/api/raw.py    directory                body not parsed, response 100b
+/api/[id]   ANY        pages/api/[id].py   directory                body 1.5kb, response any, 2.5 s
+"""
+MORE = {
+    "pages/api/_middleware.py": "def directory(req, res, next): next()\nmiddleware = directory\n",
+    "pages/api/hello.py": "from apiroutes.middleware import cors\nmiddleware = [cors('*')]\n" + HELLO,
+    "pages/api/notes.py": "from apiroutes import use\ndef check(req, res, next): next()\n"
+    "def GET(): ...\n@use(check)\ndef POST(): ...\n",
+}
+
+
 def test_routes_is_a_table(tmp_path: Path) -> None:
-    result = run("routes", "--root", str(project(tmp_path, FILES)))
-    assert (result.exit_code, [line.split() for line in result.output.splitlines()]) == (
-        0,
-        [
-            ["URL", "METHODS", "FILE", "LIMITS"],
-            ["/api/hello", "ANY", "pages/api/hello.py", "body", "1mb,", "response", "4mb"],
-            ["/api/raw", "ANY", "pages/api/raw.py", "body", "not", "parsed,", "response", "100b"],
-            ["/api/[id]", "ANY", "pages/api/[id].py", "body", "1.5kb,", "response", "any,", "2.5", "s"],
-        ],
-    )
+    result = run("routes", "--root", str(project(tmp_path, {**FILES, **MORE})))
+    assert result.exit_code == 0
+    assert [line.split() for line in result.output.splitlines()] == [
+        line.split() for line in TABLE.splitlines()
+    ]
 
 
 def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
-    result = run("routes", "--json", "--root", str(project(tmp_path, FILES)))
-    assert json.loads(result.output)[2] == {
+    result = run("routes", "--json", "--root", str(project(tmp_path, {**FILES, **MORE})))
+    rows = {row["path"]: row for row in json.loads(result.output)}
+    assert rows["/api/[id]"] == {
         "path": "/api/[id]",
         "methods": ["ANY"],
         "file": "pages/api/[id].py",
+        "middleware": ["directory"],
+        "method_middleware": {},
         "body_limit": 1536,
         "response_limit": None,
         "max_duration": 2.5,
     }
+    assert rows["/api/notes"]["methods"] == ["GET", "POST"]
+    assert rows["/api/notes"]["method_middleware"] == {"POST": ["check"]}
 
 
 @pytest.mark.parametrize(("files", "count"), [(FILES, "3 routes"), ({"pages/api/x.py": HELLO}, "1 route")])

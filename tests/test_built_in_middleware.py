@@ -1,0 +1,273 @@
+"""The middleware that comes with the framework."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apiroutes import App
+from apiroutes.middleware import (
+    access_log,
+    cors,
+    proxy_fix,
+    request_id,
+    security_headers,
+    trusted_hosts,
+)
+from tests.support import Answer, call, project
+
+SHOW = """
+def GET(req, res):
+    res.set_header("X-Id", str(req.context.get("request_id")))
+    return [req.scheme, req.host, req.remote_addr]
+def POST(): raise RuntimeError
+def PUT(): from apiroutes import ApiError; raise ApiError(409, "no")
+"""
+
+
+def answered(root: Path, middleware: Callable[..., Any], *more: Any, **request: Any) -> Answer:
+    app = App(project(root, {"pages/api/x.py": SHOW}), middleware=[middleware, *more])
+    return call(app, **request)
+
+
+# -- cors
+
+ORIGIN = "https://example.com"
+PREFLIGHT = [("Origin", ORIGIN), ("Access-Control-Request-Method", "PUT")]
+ALLOW = "Access-Control-Allow-Origin"
+
+ORIGINS = [
+    ({"origins": "*"}, ORIGIN, "*", None),
+    ({"origins": "*"}, None, None, None),
+    ({"origins": [ORIGIN]}, ORIGIN, ORIGIN, "Origin"),
+    ({"origins": [ORIGIN]}, "https://evil.example", None, "Origin"),
+    ({"origins": [ORIGIN]}, "null", None, "Origin"),
+    ({"origins": [ORIGIN]}, None, None, "Origin"),
+    ({"origins": ["http://localhost:3000", ORIGIN], "credentials": True}, ORIGIN, ORIGIN, "Origin"),
+]
+
+
+@pytest.mark.parametrize(("options", "origin", "allowed", "vary"), ORIGINS)
+def test_an_allowed_origin_may_read(
+    tmp_path: Path, options: dict[str, Any], origin: str | None, allowed: str | None, vary: str | None
+) -> None:
+    answer = answered(tmp_path, cors(**options), HTTP_ORIGIN=origin)
+    assert (answer.status, answer.header(ALLOW), answer.header("Vary")) == (200, allowed, vary)
+
+
+def test_credentials_are_allowed_by_name_alone(tmp_path: Path) -> None:
+    answer = answered(tmp_path, cors([ORIGIN], credentials=True), HTTP_ORIGIN=ORIGIN)
+    assert answer.header("Access-Control-Allow-Credentials") == "true"
+
+
+def test_a_preflight_is_answered_before_the_handler(tmp_path: Path) -> None:
+    headers = [*PREFLIGHT, ("Access-Control-Request-Headers", "x-a, content-type")]
+    answer = answered(tmp_path, cors([ORIGIN], max_age=5), method="OPTIONS", headers=headers)
+    assert (answer.status, answer.body, answer.header("Allow")) == (204, b"", None)
+    assert answer.header("Access-Control-Allow-Methods") == "GET, HEAD, POST, PUT, PATCH, DELETE"
+    assert answer.header("Access-Control-Allow-Headers") == "x-a, content-type"
+    assert answer.header("Access-Control-Max-Age") == "5"
+    assert answer.header("Vary") == "Origin, Access-Control-Request-Headers"
+
+
+def test_named_headers_are_allowed_and_exposed(tmp_path: Path) -> None:
+    middleware = cors("*", allow_headers=["X-A"], expose_headers=["X-B", "X-C"])
+    preflight = answered(tmp_path, middleware, method="OPTIONS", headers=PREFLIGHT)
+    assert preflight.header("Access-Control-Allow-Headers") == "X-A"
+    answer = answered(tmp_path, middleware, HTTP_ORIGIN=ORIGIN)
+    assert answer.header("Access-Control-Expose-Headers") == "X-B, X-C"
+
+
+@pytest.mark.parametrize(
+    "headers", [[("Origin", ORIGIN)], [("Origin", "https://evil.example"), PREFLIGHT[1]]]
+)
+def test_what_is_no_preflight_of_an_allowed_origin_goes_on(
+    tmp_path: Path, headers: list[tuple[str, str]]
+) -> None:
+    answer = answered(tmp_path, cors([ORIGIN]), method="OPTIONS", headers=headers)
+    assert answer.header("Allow") == "GET, HEAD, OPTIONS, POST, PUT"
+
+
+def test_a_fault_can_be_read_too(tmp_path: Path) -> None:
+    answer = answered(tmp_path, cors([ORIGIN]), method="POST", HTTP_ORIGIN=ORIGIN)
+    assert (answer.status, answer.header(ALLOW)) == (500, ORIGIN)
+
+
+def test_vary_adds_up(tmp_path: Path) -> None:
+    def vary(req: Any, res: Any, next: Any) -> None:
+        res.set_header("Vary", ["Accept", "Cookie"])
+        next()
+
+    assert answered(tmp_path, vary, cors([ORIGIN])).all("Vary") == ["Accept, Cookie, Origin"]
+
+
+@pytest.mark.parametrize(
+    ("origins", "credentials"),
+    [
+        ("*", True),
+        (["*"], True),
+        (ORIGIN, False),
+        ([f"{ORIGIN}/"], False),
+        (["example.com"], False),
+        (["*", "x"], False),
+    ],
+)
+def test_origins_that_browsers_would_refuse_are_mistakes(origins: Any, credentials: bool) -> None:
+    with pytest.raises(ValueError, match="origin"):
+        cors(origins, credentials=credentials)
+
+
+# -- request_id
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+IDS = [
+    ([], r"[0-9a-f]{32}"),
+    ([("X-Request-ID", "abc-1.2_3")], r"abc-1\.2_3"),
+    ([("X-Request-ID", "a b")], r"[0-9a-f]{32}"),
+    ([("X-Request-ID", "a" * 129)], r"[0-9a-f]{32}"),
+    ([("Traceparent", f"00-{TRACE}-b7ad6b7169203331-01")], TRACE),
+    ([("Traceparent", f"00-{TRACE}-b7ad6b7169203331-01"), ("X-Request-ID", "x")], TRACE),
+    ([("Traceparent", f"00-{'0' * 32}-b7ad6b7169203331-01")], r"(?!0{32})[0-9a-f]{32}"),
+    ([("Traceparent", f"ff-{TRACE}-b7ad6b7169203331-01")], rf"(?!{TRACE})[0-9a-f]{{32}}"),
+]
+
+
+@pytest.mark.parametrize(("headers", "pattern"), IDS)
+def test_a_request_has_an_id(tmp_path: Path, headers: list[tuple[str, str]], pattern: str) -> None:
+    answer = answered(tmp_path, request_id(), headers=headers)
+    identifier = answer.header("X-Request-ID")
+    assert identifier is not None
+    assert re.fullmatch(pattern, identifier)
+    assert answer.header("X-Id") == identifier
+
+
+def test_a_client_need_not_be_trusted(tmp_path: Path) -> None:
+    answer = answered(tmp_path, request_id("X-Trace", trust_client=False), headers=[("X-Trace", "mine")])
+    assert answer.header("X-Trace") not in (None, "mine")
+
+
+# -- access_log
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, logger="apiroutes.access")
+    return caplog
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 500), ("PUT", 409), ("PATCH", 405)])
+def test_a_request_is_a_line_of_json(
+    tmp_path: Path, log: pytest.LogCaptureFixture, method: str, status: int
+) -> None:
+    headers = [("Cookie", "s3cret=1"), ("Authorization", "s3cret"), ("X-Request-ID", "r1")]
+    answered(
+        tmp_path,
+        request_id(),
+        access_log(format="json"),
+        method=method,
+        target="/api/x?s3cret",
+        headers=headers,
+    )
+    (line,) = [record.getMessage() for record in log.records if record.name == "apiroutes.access"]
+    record = json.loads(line)
+    assert isinstance(record.pop("ms"), float)
+    assert record == {
+        "method": method,
+        "route": "/api/x",
+        "path": "/api/x",
+        "status": status,
+        "client": "127.0.0.1",
+        "request_id": "r1",
+    }
+
+
+def test_a_line_of_text_cannot_be_forged(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+    answered(tmp_path, access_log(), target="/api/a%E2%80%A8status=200%20x")
+    (line,) = log.messages
+    assert line.isprintable()
+    assert "path=/api/a\\u2028status=200%20x " in line
+
+
+def test_a_format_that_is_none_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="'text' or 'json'"):
+        access_log(format="xml")
+
+
+# -- security_headers, trusted_hosts, proxy_fix
+
+
+def test_security_headers_are_set_and_can_be_changed(tmp_path: Path) -> None:
+    answer = answered(tmp_path, security_headers({"x-frame-options": None, "Referrer-Policy": "origin"}))
+    assert answer.header("X-Content-Type-Options") == "nosniff"
+    assert (answer.header("X-Frame-Options"), answer.header("Referrer-Policy")) == (None, "origin")
+
+
+@pytest.mark.parametrize(("scheme", "sent"), [("https", "max-age=60; includeSubDomains"), ("http", None)])
+def test_hsts_is_sent_over_https_alone(tmp_path: Path, scheme: str, sent: str | None) -> None:
+    answer = answered(tmp_path, security_headers(hsts=60), **{"wsgi.url_scheme": scheme})
+    assert answer.header("Strict-Transport-Security") == sent
+
+
+def test_a_security_header_that_is_none_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="X-A"):
+        security_headers({"X-A": "a\nb"})
+
+
+HOSTS = [
+    ("example.com", 200),
+    ("example.com:8080", 200),
+    ("api.example.org", 200),
+    ("example.org", 200),
+    ("evil.com", 400),
+    ("example.com.evil.com", 400),
+    ("", 400),
+]
+
+
+@pytest.mark.parametrize(("host", "status"), HOSTS)
+def test_only_trusted_hosts_are_served(tmp_path: Path, host: str, status: int) -> None:
+    answer = answered(tmp_path, trusted_hosts(["example.com", ".example.org"]), HTTP_HOST=host)
+    assert answer.status == status
+
+
+@pytest.mark.parametrize("hosts", ["example.com", []])
+def test_hosts_are_a_list(hosts: Any) -> None:
+    with pytest.raises(ValueError, match="list of host names"):
+        trusted_hosts(hosts)
+
+
+FORWARDED = [
+    ("X-Forwarded-For", "203.0.113.9"),
+    ("X-Forwarded-Proto", "https"),
+    ("X-Forwarded-Host", "public.example"),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        (None, ["http", "localhost", "127.0.0.1"]),
+        ({}, ["https", "localhost", "203.0.113.9"]),
+        ({"x_host": 1}, ["https", "public.example", "203.0.113.9"]),
+    ],
+)
+def test_a_proxy_is_believed_when_it_is_said_to_be_there(
+    tmp_path: Path, options: dict[str, int] | None, seen: list[str]
+) -> None:
+    middleware = [] if options is None else [proxy_fix(**options)]
+    app = App(project(tmp_path, {"pages/api/x.py": SHOW}), middleware=middleware)
+    assert call(app, headers=FORWARDED).json() == seen
+
+
+def test_what_was_seen_before_the_proxy_was_believed_is_seen_anew(tmp_path: Path) -> None:
+    def look(req: Any, res: Any, next: Any) -> None:
+        assert req.remote_addr == "127.0.0.1"
+        next()
+
+    assert answered(tmp_path, look, proxy_fix(), headers=FORWARDED).json()[2] == "203.0.113.9"

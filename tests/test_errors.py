@@ -1,0 +1,68 @@
+"""Errors as data, and the report of problems."""
+
+from __future__ import annotations
+
+import pytest
+
+from apiroutes import ApiError, Problem, ProjectError
+from apiroutes.errors import phrase, report, suggest
+
+WHERE = "pages/api/a[b].py"
+
+
+def test_a_report_counts_marks_and_separates() -> None:
+    shown = report(
+        [
+            Problem(WHERE, "Wrong name.", "Rename it.", source=WHERE, span=(11, 14)),
+            Problem("pages/api/x.py", "Wrong line.", "Correct it.", line=3),
+        ]
+    )
+    assert shown == (
+        "2 problems in this project:\n"
+        "\n"
+        "pages/api/a[b].py\n"
+        "    pages/api/a[b].py\n"
+        "               ^^^\n"
+        "  Wrong name.\n"
+        "  Rename it.\n"
+        "\n"
+        "pages/api/x.py:3\n"
+        "  Wrong line.\n"
+        "  Correct it."
+    )
+
+
+def test_a_mark_is_seen_even_where_nothing_is_marked() -> None:
+    assert report([Problem("a", "m", "r", source="a", span=(1, 1))]).splitlines()[4] == "     ^"
+
+
+def test_a_project_error_is_its_report() -> None:
+    problems = [Problem("a", "m", "r")]
+    error = ProjectError(problems)
+    assert (error.problems, str(error)) == (tuple(problems), report(problems))
+
+
+@pytest.mark.parametrize("status", [200, 399, 600, True, 404.0, "404"])
+def test_an_api_error_has_an_error_status(status: int) -> None:
+    with pytest.raises(ValueError, match="from 400 to 599"):
+        ApiError(status, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [(404, "Not Found"), (413, "Content Too Large"), (422, "Unprocessable Content"), (599, "Unknown")],
+)
+def test_a_status_is_called_as_in_rfc_9110(status: int, name: str) -> None:
+    assert phrase(status) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("prot", "Did you mean 'port'?"),
+        ("zzz", "Known here: 'host', 'port'."),
+        ("", "Known here: 'host', 'port'."),
+    ],
+)
+def test_an_unknown_name_has_a_suggestion(name: str, remedy: str) -> None:
+    assert suggest(name, ["port", "host"]) == remedy

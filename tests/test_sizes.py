@@ -1,0 +1,66 @@
+"""Sizes: what npm's `bytes` package reads, and what it drops without a word."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apiroutes.sizes import Size, ignores_unit, parse_size
+
+READ = [
+    (0, 0),
+    (1048576, 2**20),
+    ("0", 0),
+    ("100", 100),
+    ("100b", 100),
+    ("1kb", 1024),
+    ("1KB", 1024),
+    ("1 kb", 1024),
+    ("1.5mb", 1572864),
+    ("1.0001kb", 1024),
+    ("2gb", 2 * 2**30),
+    ("1tb", 2**40),
+    ("1pb", 2**50),
+    ("1.9", 1),
+    ("1k", 1),
+    ("\t12", 12),
+]
+
+
+@pytest.mark.parametrize(("value", "count"), READ)
+def test_a_size_is_read(value: int | str, count: int) -> None:
+    assert parse_size(value) == Size(count, str(value))
+
+
+@pytest.mark.parametrize("value", [-1, "-1kb", "", "mb", "kb1", ".5mb", "1mb".replace("1", "\u0661")])
+def test_what_is_no_size_is_a_value_error_that_says_how_one_looks(value: int | str) -> None:
+    with pytest.raises(ValueError, match="500kb"):
+        parse_size(value)
+
+
+@pytest.mark.parametrize("value", [True, None, 1.5, b"1mb", ["1mb"]])
+def test_another_type_is_a_type_error_that_names_it(value: object) -> None:
+    with pytest.raises(TypeError, match=type(value).__name__):
+        parse_size(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "ignored"),
+    [
+        ("1kb", False),
+        ("1 kb", False),
+        ("1", False),
+        ("1b", False),
+        ("1.5", False),
+        ("1k", True),
+        ("1 mib", True),
+    ],
+)
+def test_a_dropped_unit_is_noticed(text: str, ignored: bool) -> None:
+    assert ignores_unit(parse_size(text)) is ignored
+
+
+@given(st.integers(0, 2**60))
+def test_a_number_and_its_text_are_one_size(number: int) -> None:
+    assert parse_size(number) == parse_size(str(number))
