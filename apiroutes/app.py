@@ -141,14 +141,18 @@ class App:
         self, segments: list[str], canonical: list[str], environ: dict[str, Any]
     ) -> str | None:
         """Where the canonical path is, None when this is it."""
-        slash = bool(canonical) and segments[-1] == ""
+        if segments in ([], [""]):
+            return None  # the root, which mounted or not has one slash at the most
+        slash = segments[-1] == ""
         wanted = slash if self._trailing_slash == "ignore" else self._trailing_slash == "require"
         if slash == wanted and len(segments) == len(canonical) + slash:
             return None
         # One slash in front, or a browser would take the first segment for a host.
         mount = "/" + (environ.get("SCRIPT_NAME") or "").strip("/\\")
         mount = quote(mount.encode("latin-1", "replace"), safe="/") if mount != "/" else ""
-        location = mount + path_of(canonical) + ("/" if wanted else "")
+        location = (
+            mount + (path_of(canonical) if canonical else "") + ("/" if wanted or not canonical else "")
+        )
         query = environ.get("QUERY_STRING")
         return f"{location}?{quote(query.encode('latin-1', 'replace'), safe=_QUERY)}" if query else location
 

@@ -164,7 +164,7 @@ def _name(step: Middleware) -> str:
     return name.partition(".<locals>")[0]
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     steps = row["middleware"] + [
         f"{method}({', '.join(names)})" for method, names in row["method_middleware"].items()
     ]

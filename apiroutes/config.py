@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apiroutes.errors import Problem, ProjectError, suggest
-from apiroutes.sizes import Size, ignores_unit, parse_size
+from apiroutes.sizes import Size, read_size
 
 __all__ = ["RouteConfig", "read_config"]
 
@@ -94,16 +94,9 @@ class _Reader:
 
     def _put_size(self, found: dict[str, Any], name: str, value: object, place: str) -> None:
         try:
-            size = parse_size(value)
+            found[name] = read_size(value)
         except (TypeError, ValueError) as error:
             self._problem(f"{place}: {error}", 'Write an int of bytes or a text such as "1mb".')
-            return
-        if ignores_unit(size):
-            self._problem(
-                f"{place}: {value!r} has no unit that is known, so it would mean {size.bytes} bytes",
-                "Units are b, kb, mb, gb, tb and pb.",
-            )
-        found[name] = size
 
     def _put_bool(self, found: dict[str, Any], name: str, value: object, place: str) -> None:
         if isinstance(value, bool):

@@ -25,7 +25,7 @@ from apiroutes.declarations import FileRoute, Middleware, middleware_of
 from apiroutes.errors import Problem, ProjectError
 from apiroutes.routing import Kind, Route
 
-__all__ = ["METHODS", "Handler", "RouteModule", "RouteModules"]
+__all__ = ["METHODS", "Handler", "RouteModule", "RouteModules", "cause_of"]
 
 # What a module may export a function for (RFC 9110 section 9.3, RFC 5789).
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -154,8 +154,16 @@ class RouteModules:
         for frame in traceback.extract_tb(error.__traceback__):
             if frame.filename == path:
                 line = frame.lineno
-        cause = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
-        return Problem(file, f"failed to import: {cause}", f"Correct it, {_PRIVATE}", line=line)
+        return Problem(file, f"failed to import: {cause_of(error)}.", f"Correct it, {_PRIVATE}", line=line)
+
+
+def cause_of(error: BaseException) -> str:
+    """An exception in a line: its type, the first line of what it says, and where, for a SyntaxError."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        said = f"{type(error).__name__}: {error.msg} ({Path(error.filename).name}, line {error.lineno})"
+    return said
 
 
 class _Exports:

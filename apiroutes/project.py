@@ -18,7 +18,7 @@ from apiroutes.config import RouteConfig
 from apiroutes.declarations import Middleware
 from apiroutes.endpoint import OTHER, Endpoint
 from apiroutes.errors import ApiError, Problem, ProjectError
-from apiroutes.modules import RouteModule, RouteModules
+from apiroutes.modules import RouteModule, RouteModules, cause_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.routing import (
@@ -169,7 +169,8 @@ class _Builder:
         try:
             return make()
         except ProjectError as error:
-            self.problems += error.problems
+            # A package that fails does so for every route in it, and is said once.
+            self.problems += [problem for problem in error.problems if problem not in self.problems]
             return None
 
     def _scan(self, settings: Settings) -> Scan:
@@ -209,8 +210,10 @@ class _Builder:
             module, _, attribute = name.partition(":")
             try:
                 found.append(getattr(importlib.import_module(module), attribute))
-            except (ImportError, AttributeError) as error:
-                self._bad_middleware(f"{name!r} cannot be imported: {error}.")
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit too, as for a route's file
+                self._bad_middleware(f"{name!r} cannot be imported: {cause_of(error)}.")
         return self._checked(found)
 
     def _checked(self, middleware: Sequence[Any]) -> tuple[Middleware, ...]:

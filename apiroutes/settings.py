@@ -16,7 +16,7 @@ import tomli
 from dotenv import dotenv_values
 
 from apiroutes.errors import Problem, ProjectError, suggest
-from apiroutes.sizes import Size, parse_size
+from apiroutes.sizes import Size, read_size
 
 __all__ = ["Settings", "load_settings"]
 
@@ -105,7 +105,7 @@ def _import_names(value: object) -> tuple[str, ...]:
     names = _list_of_texts(value)
     for name in names:
         module, colon, attribute = name.partition(":")
-        if not (colon and attribute.isidentifier() and module.replace(".", "").isidentifier()):
+        if not (colon and attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))):
             raise ValueError(f"{name!r} is not of the form 'package.module:function'")
     return tuple(names)
 
@@ -132,7 +132,7 @@ def _port(value: object) -> int:
 def _size_or_off(value: object) -> Size | None:
     if value is False or value == "false":
         return None
-    return parse_size(value)
+    return read_size(value)
 
 
 def _text(value: object) -> str:
@@ -149,10 +149,10 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "page_extensions": _extensions,
     "conventions": _some_of("pages", "app", "tanstack"),
     "middleware": _import_names,
-    "body_size_limit": parse_size,
+    "body_size_limit": read_size,
     "response_limit": _size_or_off,
-    "upload_spool_size": parse_size,
-    "max_form_memory": parse_size,
+    "upload_spool_size": read_size,
+    "max_form_memory": read_size,
     "max_form_pairs": _int_from(0),
     "max_form_parts": _int_from(0),
     "max_part_headers": _int_from(1),
@@ -176,7 +176,7 @@ def load_settings(root: Path, environ: MutableMapping[str, str], arguments: Mapp
     problems: list[Problem] = []
     table = _pyproject_table(root, problems)
     mode = arguments.get("mode") or environ.get(_ENV_PREFIX + "MODE") or table.get("mode")
-    _load_env_files(root, "development" if mode == "development" else "production", environ)
+    _load_env_files(root, "development" if mode == "development" else "production", environ, problems)
     from_environ = {
         name.removeprefix(_ENV_PREFIX).lower(): value
         for name, value in environ.items()
@@ -217,7 +217,8 @@ def _pyproject_table(root: Path, problems: list[Problem]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         problems.append(Problem("pyproject.toml", f"cannot be read: {error}.", "Correct the file."))
         return {}
-    table = document.get("tool", {}).get("apiroutes", {})
+    tool = document.get("tool", {})
+    table = tool.get("apiroutes", {}) if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         problems.append(
             Problem("pyproject.toml", "tool.apiroutes is not a table.", "Write [tool.apiroutes].")
@@ -226,11 +227,18 @@ def _pyproject_table(root: Path, problems: list[Problem]) -> dict[str, Any]:
     return table
 
 
-def _load_env_files(root: Path, mode: str, environ: MutableMapping[str, str]) -> None:
+def _load_env_files(
+    root: Path, mode: str, environ: MutableMapping[str, str], problems: list[Problem]
+) -> None:
     # Next.js's order: the first file that has a variable wins, and all yield to the environment.
     for name in (f".env.{mode}.local", ".env.local", f".env.{mode}", ".env"):
         path = root / name
         if path.is_file():
-            for key, value in dotenv_values(path).items():
+            try:
+                values = dotenv_values(path)
+            except (OSError, ValueError) as error:
+                problems.append(Problem(name, f"cannot be read: {error}.", "Correct the file."))
+                continue
+            for key, value in values.items():
                 if value is not None:
                     environ.setdefault(key, value)

@@ -10,11 +10,13 @@ import math
 import re
 from dataclasses import dataclass
 
-__all__ = ["Size", "ignores_unit", "parse_size"]
+__all__ = ["Size", "parse_size", "read_size"]
 
 _UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40, "pb": 2**50}
 _WITH_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(kb|mb|gb|tb|pb)", re.IGNORECASE)
+_WITHOUT_UNIT = re.compile(r"[0-9]+(?:\.[0-9]+)?b?")
 _LEADING_INT = re.compile(r"[ \t]*([0-9]+)")
+_DIGITS = 18
 _HOW = 'a size is an int of bytes or a text such as "500kb" or "1.5mb"'
 
 
@@ -42,13 +44,23 @@ def parse_size(value: object) -> Size:
     with_unit = _WITH_UNIT.fullmatch(value)
     if with_unit is not None:
         number, unit = with_unit.groups()
+        if len(number) > _DIGITS:
+            raise ValueError(f"{value[:40]!r}... is larger than anything; {_HOW}")
         return Size(math.floor(float(number) * _UNITS[unit.lower()]), value)
     leading = _LEADING_INT.match(value)
     if leading is None:
         raise ValueError(f"{value!r} is not a size; {_HOW}")
+    if len(leading[1]) > _DIGITS:
+        raise ValueError(f"{value[:40]!r}... is larger than anything; {_HOW}")
     return Size(int(leading[1]), value)
 
 
-def ignores_unit(size: Size) -> bool:
-    """Whether npm's reading drops something that was meant as a unit: `"1k"` is one byte to it."""
-    return not (_WITH_UNIT.fullmatch(size.text) or re.fullmatch(r"[0-9]+(?:\.[0-9]+)?b?", size.text))
+def read_size(value: object) -> Size:
+    """A size that somebody wrote: as `parse_size`, but a unit that it would ignore is a ValueError."""
+    size = parse_size(value)
+    if not (_WITH_UNIT.fullmatch(size.text) or _WITHOUT_UNIT.fullmatch(size.text)):
+        raise ValueError(
+            f"{value!r} has no unit that is known, so it would mean {size.bytes} bytes; "
+            "units are b, kb, mb, gb, tb and pb"
+        )
+    return size

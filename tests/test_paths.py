@@ -154,6 +154,31 @@ def test_the_setting_says_what_a_trailing_slash_is(
     assert (answer.status, answer.header("Location")) == (status, location)
 
 
+ROOTS = [
+    ({}, "", "/", 200, None),
+    ({}, "/v1", "/", 200, None),
+    ({}, "/v1", "", 200, None),
+    ({"trailing_slash": "require"}, "", "/", 200, None),
+    ({"trailing_slash": "ignore"}, "/v1", "/", 200, None),
+    ({}, "", "///", 308, "/"),
+    ({}, "/v1", "//", 308, "/v1/"),
+    ({"trailing_slash": "require"}, "/v1", "//", 308, "/v1/"),
+]
+
+
+@pytest.mark.parametrize(("settings", "script_name", "path_info", "status", "location"), ROOTS)
+def test_a_route_at_the_root_is_reached(
+    tmp_path: Path,
+    settings: dict[str, Any],
+    script_name: str,
+    path_info: str,
+    status: int,
+    location: str | None,
+) -> None:
+    answer = mounted(App(project(tmp_path, FILES), api_prefix="", **settings), script_name, path_info, None)
+    assert (answer.status, answer.header("Location")) == (status, location)
+
+
 PREFIXES = [
     ({"api_prefix": "/v1"}, "/v1/hello", 200),
     ({"api_prefix": "/v1"}, "/api/hello", 404),

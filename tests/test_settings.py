@@ -61,6 +61,12 @@ WRONG = [
     ("page_extensions", [], "is not a list of file name endings"),
     ("page_extensions", ["js"], "every page extension is 'py' or ends in '.py'"),
     ("body_size_limit", "big", "is not a size"),
+    ("body_size_limit", "1k", "no unit that is known"),
+    ("middleware", [".x:f"], "package.module:function"),
+    ("middleware", ["x"], "package.module:function"),
+    ("middleware", 5, "is not a list of texts"),
+    ("conventions", ["pages", "nuxt"], "is not some of"),
+    ("conventions", [], "is not some of"),
     ("max_form_pairs", "-1", "is not an int"),
     ("max_json_depth", 0, "is less than 1"),
     ("port", 65536, "is more than 65535"),
@@ -86,7 +92,7 @@ def test_every_mistake_of_every_source_is_named(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("toml", ["[tool", "[tool]\napiroutes = 1\n"])
+@pytest.mark.parametrize("toml", ["[tool", "[tool]\napiroutes = 1\n", "tool = 1\n"])
 def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path, toml: str) -> None:
     with pytest.raises(ProjectError, match=r"pyproject\.toml"):
         load(tmp_path, toml)
@@ -107,6 +113,12 @@ def test_env_files_never_replace_what_is_set(tmp_path: Path) -> None:
     environ = {"A": "set"}
     load(tmp_path, environ=environ)
     assert environ == {"A": "set", "B": "file"}
+
+
+def test_an_env_file_that_is_no_text_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"A=\xff\n")
+    with pytest.raises(ProjectError, match=r"\.env"):
+        load(tmp_path)
 
 
 def test_the_mode_chooses_its_env_files(tmp_path: Path) -> None:

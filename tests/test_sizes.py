@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apiroutes.sizes import Size, ignores_unit, parse_size
+from apiroutes.sizes import Size, parse_size, read_size
 
 READ = [
     (0, 0),
@@ -58,9 +58,19 @@ def test_another_type_is_a_type_error_that_names_it(value: object) -> None:
     ],
 )
 def test_a_dropped_unit_is_noticed(text: str, ignored: bool) -> None:
-    assert ignores_unit(parse_size(text)) is ignored
+    if ignored:
+        with pytest.raises(ValueError, match="no unit that is known"):
+            read_size(text)
+    else:
+        assert read_size(text) == parse_size(text)
 
 
-@given(st.integers(0, 2**60))
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 400 + "pb"])
+def test_a_size_beyond_everything_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="larger than anything"):
+        parse_size(text)
+
+
+@given(st.integers(0, 10**18 - 1))
 def test_a_number_and_its_text_are_one_size(number: int) -> None:
     assert parse_size(number) == parse_size(str(number))

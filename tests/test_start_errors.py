@@ -53,6 +53,11 @@ SOURCES = {
     "raise RuntimeError('boom')": ("failed to import: RuntimeError: boom", "begin the file's name with '_'"),
     "import sys; sys.exit(3)": ("failed to import: SystemExit: 3", "begin the file's name"),
     "def handler(:": ("failed to import: SyntaxError", "begin the file's name"),
+    "raise RuntimeError('the cause\\nand more')": (
+        "failed to import: RuntimeError: the cause",
+        "begin the file's",
+    ),
+    "raise RuntimeError": ("failed to import: RuntimeError.", "begin the file's"),
     "import nothing_of_this_name": ("No module named 'nothing_of_this_name'", "begin the file's name"),
 }
 
@@ -71,7 +76,7 @@ CONFIGS = {
     "{'api': {'bodyParser': {'sizeLimit': '-1kb'}}}": ("'-1kb' is not a size", "1mb"),
     "{'api': {'bodyParser': {'sizeLimit': -1}}}": ("-1 is negative", "1mb"),
     "{'api': {'bodyParser': {'sizeLimit': 1.5}}}": ("1.5 is a float", "1mb"),
-    "{'api': {'bodyParser': {'sizeLimit': '1k'}}}": ("'1k' has no unit", "kb"),
+    "{'api': {'bodyParser': {'sizeLimit': '1k'}}}": ("'1k' has no unit that is known", "1mb"),
     "{'api': {'body_parser': True, 'bodyParser': True}}": ("two spellings", "Keep one"),
     "{'api': {'externalResolver': 'yes'}}": ("config.api.externalResolver is 'yes'", "True or False"),
     "{'api': {'responseLimit': 'abc'}}": ("'abc' is not a size", "1mb"),
@@ -135,6 +140,16 @@ def test_a_fault_at_import_is_reported_with_its_line(tmp_path: Path) -> None:
 def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, {"x.py": "a = 1\ndef handler(:\n"})
     assert problem.line == 2
+
+
+def test_a_syntax_error_elsewhere_is_named_with_its_file(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, {"x.py": "from . import _h", "_h.py": "\ndef ("})
+    assert "(_h.py, line 2)" in problem.message
+
+
+def test_a_package_that_fails_is_reported_once(tmp_path: Path) -> None:
+    found = problems_of(tmp_path, {"__init__.py": "1 / 0", "x.py": HELLO, "y.py": HELLO})
+    assert [problem.file for problem in found] == ["pages/api/__init__.py"]
 
 
 def test_a_keyboard_interrupt_at_import_stops_the_start(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ class RouteTree:
         """The path of an optional catch-all without segments, by one look-up where that is enough."""
         if route.pattern.segments[-1].joined:
             self._bare_splats.add(path)  # a splat captures an empty str there, so it needs the walk
-        else:
+        elif _PLAIN_PATH.fullmatch(path):
             self._by_path.setdefault(path, route)
 
     def _dynamic_child(self, node: _Node, route: Route, index: int) -> _Node:
@@ -178,7 +178,7 @@ class RouteTree:
             node.optional_catch_all = route
             if not route.pattern.segments[index].joined:  # beside a splat an index file is usual
                 self._optional_catch_alls.append(node)
-        elif same.pattern == route.pattern:
+        elif same.pattern.names == route.pattern.names:
             self._same_path(same, route)
         else:
             self._check_name(same, route, index)

@@ -47,9 +47,10 @@ _WATCHED_ENDINGS = (".py", ".toml")
 
 def run(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
     """Serve the project until Ctrl-C, anew after every change. Raises OSError for a port in use."""
-    listener = socket.create_server((host, port), backlog=128)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=128)
     host, port = listener.getsockname()[:2]
-    say(f"Serving {root} on http://{host}:{port} (Ctrl-C stops)")
+    say(f"Serving {root} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)")
     if watchfiles is None:
         say("Changes are not watched: pip install 'apiroutes[dev]' for that.")
     signal.signal(signal.SIGTERM, _interrupt)  # or the child would be left behind

@@ -61,7 +61,8 @@ def _bind(settings: Settings) -> str | None:
     if settings.host is None and settings.port is None:
         return None  # gunicorn's own: PORT on every address, or 127.0.0.1:8000
     port = os.environ.get("PORT") or 8000 if settings.port is None else settings.port
-    return f"{settings.host or '127.0.0.1'}:{port}"
+    host = settings.host or "127.0.0.1"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _processors() -> int:

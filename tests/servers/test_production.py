@@ -21,6 +21,7 @@ def test_without_settings_gunicorn_chooses_the_address() -> None:
 BINDS = [
     (Settings(port=9000), None, "127.0.0.1:9000"),
     (Settings(host="0.0.0.0"), None, "0.0.0.0:8000"),
+    (Settings(host="::1", port=9000), None, "[::1]:9000"),
     (Settings(host="0.0.0.0"), "7000", "0.0.0.0:7000"),
     (Settings(host="0.0.0.0", port=0), "7000", "0.0.0.0:0"),
 ]
