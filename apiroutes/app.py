@@ -77,7 +77,9 @@ class App:
         if served is None:
             assert self._fallback is not None
             return self._fallback(environ, start_response)
-        if served.fixed is not None and not _prefers_json(environ.get("HTTP_ACCEPT")):
+        if served.fixed is not None and not (
+            "HTTP_ACCEPT" in environ and _prefers_json(environ["HTTP_ACCEPT"])
+        ):
             return served.fixed.send(environ, start_response)
         request = Request(environ, params, served.limits, served.pattern)
         response = ServerResponse(environ, start_response)
@@ -126,7 +128,7 @@ class App:
             # characters are refused everywhere below the prefix.
             if fault is Fault.CHARACTER and self._is_ours(canonical):
                 return _BAD_PATH, {}
-            return self._unrouted.below(canonical), {}
+            return self._unrouted.everywhere or self._unrouted.below(canonical), {}
         if fault is not None:
             return _BAD_PATH, {}
         location = self._redirect_location(segments, canonical, environ)

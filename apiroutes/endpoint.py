@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,36 +36,25 @@ class Endpoint:
         self.module = module
         self.limits = limits
         self.pattern = str(module.route.pattern)
+        limit = module.config.response_limit
+        self.response_limit = math.inf if limit is None else limit.bytes
         steps = {
-            method: compose(handler.middleware, _HandlerStep(self, handler).step)
+            method: compose(handler.middleware, _step(self, handler))
             for method, handler in module.handlers.items()
         }
         self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
-
-    def begin(self, request: Request, response: Response) -> None:
-        """Read the body, and note what was said so far."""
-        environ = request.environ
-        # A request with none of these three has no content and says nothing of its type.
-        if (
-            ("CONTENT_TYPE" in environ or "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ)
-            and self.limits.parse
-            and "body" not in request.__dict__  # which middleware may have read or replaced
-        ):
-            body = request._body = read_body(environ, self.limits)
-            request.body = body.value
-        if response._headers or response._said_status:
-            response._before = response._saved()
 
     def end(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
         """Answer with what the handler returned, if it did not answer."""
         if result is not None or response._state == State.OPEN:
             self._take(result, handler, request, response)
-        limit = self.module.config.response_limit
-        if limit is not None and len(response._content) + response._written >= limit.bytes:
-            self._exceeds_limit(limit.text, handler, response)
+        if len(response._content) + response._written >= self.response_limit:
+            self._exceeds_limit(handler, response)
 
     def _take(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
-        if result is None or result is response:
+        if type(result) is dict and response._state == State.OPEN:
+            response.send(result)
+        elif result is None or result is response:
             if response._state == State.OPEN:
                 self._nothing_sent(handler, response)
         elif response._state != State.OPEN:
@@ -95,42 +85,56 @@ class Endpoint:
             _log.warning(message, self.pattern, handler.place)
         response.end()
 
-    def _exceeds_limit(self, limit: str, handler: Handler, response: Response) -> None:
+    def _exceeds_limit(self, handler: Handler, response: Response) -> None:
+        config = self.module.config
+        assert config.response_limit is not None
         message = "API response for %s (%s) exceeds %s"
-        if self.module.config.enforce_response_limit and response._write is None:
-            _log.error(message, self.pattern, handler.place, limit)
+        if config.enforce_response_limit and response._write is None:
+            _log.error(message, self.pattern, handler.place, config.response_limit.text)
             response._state = State.OPEN
             raise ApiError(500, "Internal Server Error")
-        _log.warning(message, self.pattern, handler.place, limit)
+        _log.warning(message, self.pattern, handler.place, config.response_limit.text)
 
 
-class _HandlerStep:
-    """Calls one handler; the sync and the async form differ in a word."""
+def _step(endpoint: Endpoint, handler: Handler) -> Step:
+    """The step that calls one handler; the sync and the async form differ in a word."""
+    call, end, limits = handler.call, endpoint.end, endpoint.limits
 
-    def __init__(self, endpoint: Endpoint, handler: Handler) -> None:
-        self._endpoint = endpoint
-        self._handler = handler
-        self.step = Step(self._run_async, True) if handler.is_async else Step(self._run)
-
-    def _run(self, request: Request, response: Response) -> None:
-        self._endpoint.begin(request, response)
+    def run(request: Request, response: Response) -> None:
+        _begin(request, response, limits)
         try:
-            result = self._handler.call(request, response)
+            result = call(request, response)
             if result is not None and hasattr(result, "__await__"):
                 result = coroutines.run(result)
-            self._endpoint.end(result, self._handler, request, response)
+            end(result, handler, request, response)
         except BaseException:
             _forget(response)
             raise
 
-    async def _run_async(self, request: Request, response: Response) -> None:
-        self._endpoint.begin(request, response)
+    async def run_async(request: Request, response: Response) -> None:
+        _begin(request, response, limits)
         try:
-            result = await self._handler.call(request, response)
-            self._endpoint.end(result, self._handler, request, response)
+            end(await call(request, response), handler, request, response)
         except BaseException:
             _forget(response)
             raise
+
+    return Step(run_async, is_async=True) if handler.is_async else Step(run)
+
+
+def _begin(request: Request, response: Response, limits: Limits) -> None:
+    """Read the body, and note what was said so far."""
+    environ = request.environ
+    # A request with none of these three has no content and says nothing of its type.
+    if (
+        ("CONTENT_TYPE" in environ or "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ)
+        and limits.parse
+        and "body" not in request.__dict__  # which middleware may have read or replaced
+    ):
+        body = request._body = read_body(environ, limits)
+        request.body = body.value
+    if response._headers or response._said_status:
+        response._before = response._saved()
 
 
 def _forget(response: Response) -> None:

@@ -83,12 +83,11 @@ class Unrouted:
         self._everywhere = tuple(everywhere)
         self._directories = directories
         self._built: dict[tuple[int, ...], Served] = {}
-        self._at_root = self._serve(())
+        # What answers every such path, where no directory has middleware.
+        self.everywhere = None if directories else self._serve(())
 
     def below(self, segments: Sequence[str]) -> Served:
         """What answers the path of these segments."""
-        if not self._directories:
-            return self._at_root
         around = tuple(
             index
             for index, (below, _) in enumerate(self._directories)

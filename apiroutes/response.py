@@ -27,6 +27,7 @@ _NOTHING: Any = object()  # "no argument", where None is a value
 _JSON = ("Content-Type", "application/json; charset=utf-8")
 TEXT = "text/plain; charset=utf-8"
 _BINARY = "application/octet-stream"
+_JSON_TYPES = frozenset((dict, list, bool, int, float))  # what most JSON answers are
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -241,7 +242,11 @@ class Response:
         """
         if self._state:
             self._refuse("send")
-        if body is None:
+        if type(body) in _JSON_TYPES:
+            self._answer(encode_json(body), _JSON[1])
+            if self._headers or self._lists:
+                self._drop_type()
+        elif body is None:
             self._state = State.SENT
         elif isinstance(body, str):
             self._answer(body.encode(), TEXT if body else None)
@@ -250,9 +255,14 @@ class Response:
         elif hasattr(body, "__next__") or hasattr(body, "read"):
             self._send_stream(body)
         else:
-            content = encode_json(body)
-            self.remove_header("Content-Type")
-            self._answer(content, _JSON[1])
+            self._answer(encode_json(body), _JSON[1])
+            self._drop_type()
+
+    def _drop_type(self) -> None:
+        """JSON is called JSON, whatever type was set."""
+        self._headers.pop("content-type", None)
+        if self._lists is not None:
+            self._lists.pop("content-type", None)
 
     def _answer(self, content: bytes, media_type: str | None) -> None:
         self._content = content

@@ -15,12 +15,14 @@ from io import BytesIO
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter_ns
 from typing import Any
 
 if __spec__ is None:  # run as a file: the modules beside it (http, falcon) must not hide the real ones
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from apiroutes import App
 from benchmarks.commandline import names_of, positive
 from benchmarks.machine import machine_line
 from benchmarks.peers import PEERS, Peer, installed_peers
@@ -228,6 +230,41 @@ def goals_report(figures: Figures) -> tuple[list[str], bool]:
     return lines, all(ours[workload] <= goal for workload, goal in GOALS.items() if workload in ours)
 
 
+# What parts of ours cost, on W1.
+
+VARIANTS = {
+    "plain": "def handler(req, res):\n    res.json({'message': 'Hello'})\n",
+    "per-method function": "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "parameters by name": "def GET(res):\n    res.json({'message': 'Hello'})\n",
+    "returned dict": "def GET():\n    return {'message': 'Hello'}\n",
+    "three middlewares": "def step(req, res, next):\n    next()\nmiddleware = [step, step, step]\n"
+    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "async handler": "async def GET(res):\n    res.json({'message': 'Hello'})\n",
+    "streamed body": 'def GET(res):\n    res.send(iter([b\'{"message":"Hello"}\']))\n',
+}
+
+
+def measure_variants(rounds: int) -> dict[str, float]:
+    """Nanoseconds that each variant of W1's endpoint takes more than the plain one."""
+    workload = WORKLOADS["W1"]()
+    with TemporaryDirectory() as root:
+        everybody = []
+        for name, source in VARIANTS.items():
+            path = Path(root, name, "pages/api/hello.py")
+            path.parent.mkdir(parents=True)
+            path.write_text(source, encoding="utf-8")
+            everybody.append(Contender(name, workload, App(Path(root, name))))
+        figures = measure([Contender(EMPTY, workload, empty_application), *everybody], rounds)
+    plain = figures["plain"]["W1"]
+    return {name: figures[name]["W1"] - plain for name in VARIANTS if name != "plain"}
+
+
+def variants_report(more: Mapping[str, float]) -> Iterator[str]:
+    yield "what it adds to W1, nanoseconds"
+    for name, nanoseconds in more.items():
+        yield f"{name:20} {nanoseconds:8,.0f}"
+
+
 # The command line.
 
 
@@ -238,12 +275,16 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--only", type=names_of(WORKLOADS), default=list(WORKLOADS), metavar="W1,W3", help="workloads to run")
     add("--peers", type=names_of(PEERS), default=list(PEERS), metavar="NAMES", help=f"of {','.join(PEERS)}")
     add("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
+    add("--variants", action="store_true", help="only what parts of apiroutes cost: middleware, async, ...")
     add("--goals", action="store_true", help="compare with the goals; exit status 1 when one is missed")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parse_arguments(arguments)
+    if chosen.variants:
+        print("\n".join(variants_report(measure_variants(chosen.rounds))))
+        return 0
     peers = installed_peers(chosen.peers)
     if chosen.goals and not {OURS, REFERENCE} <= {peer.key for peer in peers}:
         print(f"--goals needs both {OURS} and {REFERENCE}", file=sys.stderr)
