@@ -173,7 +173,8 @@ class App:
             request.close()
             raise error
         is_answer = isinstance(error, (ApiError, HTTPException))
-        if not is_answer or response._state != State.OPEN:
+        was_sent = response._state != State.OPEN and not (response._is_special and response._write is None)
+        if not is_answer or was_sent:
             _log.error("%s %s failed", request.method, served.name, exc_info=error)
         if response._write is not None and response._state != State.SENT:
             request.close()

@@ -169,5 +169,10 @@ def _not_allowed(allow: str) -> Any:
 
 def _hand_over_body(request: Request) -> None:
     """The application that answers reads the body from the start, also when it was parsed."""
-    if request._body is not None and request._body.content is not None:
-        request.environ["wsgi.input"] = io.BytesIO(request._body.content)
+    if request._body is None:
+        return
+    environ = request.environ
+    environ["wsgi.input"] = io.BytesIO(request.raw_body)
+    # Not every application reads a chunked body, and this one's length is known.
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ["CONTENT_LENGTH"] = str(len(request.raw_body))

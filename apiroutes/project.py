@@ -32,7 +32,7 @@ from apiroutes.routing import (
     Segment,
     scan,
 )
-from apiroutes.settings import Settings, load_settings
+from apiroutes.settings import Settings, read_settings
 from apiroutes.wsgi import FixedAnswer
 
 __all__ = ["Params", "Project", "Served", "Unrouted", "build", "prefix_of"]
@@ -147,7 +147,8 @@ class _Builder:
         arguments: Mapping[str, Any],
         middleware: Sequence[Middleware],
     ) -> Project:
-        settings = self._try(lambda: load_settings(self.root, environ, arguments)) or Settings()
+        # With what can be read of the settings, so that no file is taken for a route that is none.
+        settings, self.problems = read_settings(self.root, environ, arguments)
         found = self._scan(settings)
         routes = RouteTree(found.routes)
         self.problems += routes.problems

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Union
 from urllib.parse import quote
 
+from apiroutes import coroutines
 from apiroutes.cookies import dump_cookie
 from apiroutes.errors import ResponseSentError
 from apiroutes.jsonout import encode_json
@@ -237,8 +238,8 @@ class Response:
         """Answer with what `body` is.
 
         A str is text/plain and bytes are application/octet-stream unless a type was set; None
-        is empty; an iterator of bytes or str, or a binary file, is streamed and closed;
-        everything else is JSON.
+        is empty; an iterator of bytes or str, an async one, or a binary file, is streamed and
+        closed; everything else is JSON.
         """
         if self._state:
             self._refuse("send")
@@ -252,6 +253,8 @@ class Response:
             self._answer(body.encode(), TEXT if body else None)
         elif isinstance(body, (bytes, bytearray, memoryview)):
             self._answer(bytes(body), _BINARY)
+        elif hasattr(body, "__anext__"):
+            self._send_stream(coroutines.iterate(body))
         elif hasattr(body, "__next__") or hasattr(body, "read"):
             self._send_stream(body)
         else:

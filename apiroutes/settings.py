@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 from apiroutes.errors import Problem, ProjectError, suggest
 from apiroutes.sizes import Size, read_size
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "load_settings", "read_settings"]
 
 _ENV_PREFIX = "APIROUTES_"
 
@@ -169,9 +169,19 @@ assert _READERS.keys() == {field.name for field in fields(Settings)}
 
 
 def load_settings(root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, object]) -> Settings:
-    """The settings of the project in `root`; later sources win over earlier ones.
+    """The settings of the project in `root`. Raises ProjectError."""
+    settings, problems = read_settings(root, environ, arguments)
+    if problems:
+        raise ProjectError(problems)
+    return settings
 
-    Loads the project's `.env` files into `environ` on the way. Raises ProjectError.
+
+def read_settings(
+    root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, object]
+) -> tuple[Settings, list[Problem]]:
+    """What can be read of the settings, and the mistakes in them; later sources win.
+
+    Loads the project's `.env` files into `environ` on the way.
     """
     problems: list[Problem] = []
     table = _pyproject_table(root, problems)
@@ -192,9 +202,7 @@ def load_settings(root: Path, environ: MutableMapping[str, str], arguments: Mapp
             shown = spelling.format(name.upper() if source is from_environ else name)
             for problem in _read(place, shown, name, value, values):
                 problems.append(problem)
-    if problems:
-        raise ProjectError(problems)
-    return Settings(**values)  # type: ignore[arg-type]
+    return Settings(**values), problems  # type: ignore[arg-type]
 
 
 def _read(place: str, shown: str, name: str, value: object, values: dict[str, object]) -> Iterator[Problem]:

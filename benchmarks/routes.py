@@ -60,7 +60,7 @@ def read_routes(count: int) -> list[Route]:
         file = MIXTURE[number % len(MIXTURE)].file.format(**place(number))
         segments = convention.read(("api", *file.removesuffix(".py").split("/")))
         routes.append(
-            Route(RoutePattern(tuple(segment for segment, _ in segments or ())), f"pages/api/{file}")
+            Route(RoutePattern(tuple(placed.segment for placed in segments or ())), f"pages/api/{file}")
         )
     return routes
 

@@ -66,6 +66,38 @@ def test_an_application_reads_a_body_that_was_parsed(tmp_path: Path) -> None:
     assert answer.json() == {"a": 1}
 
 
+def test_a_chunked_body_is_handed_over_with_its_length(tmp_path: Path) -> None:
+    source = (
+        "def show(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [environ['CONTENT_LENGTH'].encode(), environ['wsgi.input'].read()]\n"
+        "def handler(req, res): return show\n"
+    )
+    answer = call(
+        app_of(tmp_path, source), "POST", body=b"abc", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH=None
+    )
+    assert answer.body == b"3abc"
+
+
+def test_a_parsed_multipart_body_is_not_handed_over_empty(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    form = b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--X--\r\n'
+    headers = [("Content-Type", "multipart/form-data; boundary=X")]
+    assert call(app_of(tmp_path, FLASK), "POST", headers=headers, body=form).status == 500
+    assert "switch parsing off" in caplog.text
+
+
+def test_an_error_of_a_first_chunk_is_an_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = (
+        "from apiroutes import ApiError\n"
+        "def lines():\n    raise ApiError(403, 'no')\n    yield 'x'\n"
+        "def handler(req, res): return lines()\n"
+    )
+    answer = call(app_of(tmp_path, source))
+    assert (answer.status, answer.body, caplog.records) == (403, b"no", [])
+
+
 def test_a_tuple_is_refused_with_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert answered(tmp_path, "return {}, 201").status == 500
     assert "set the status with res.status()" in caplog.text

@@ -275,6 +275,11 @@ def GET(query): return closed if "closed" in query else stream(numbers())
 )
 
 
+def test_an_async_generator_can_be_returned(tmp_path: Path) -> None:
+    source = "async def numbers():\n    yield 'a'\n    yield b'b'\nasync def GET(): return numbers()\n"
+    assert call(app_of(tmp_path, source)).body == b"ab"
+
+
 def test_an_async_generator_is_streamed_and_closed(tmp_path: Path) -> None:
     app = app_of(tmp_path, ASYNC)
     assert (call(app).body, call(app, target="/api/x?closed").json()) == (b"012", [1])

@@ -10,8 +10,9 @@ import enum
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
-__all__ = ["Kind", "PatternError", "RoutePattern", "Segment", "check"]
+__all__ = ["Kind", "PatternError", "Placed", "RoutePattern", "Segment", "check"]
 
 
 class Kind(enum.IntEnum):
@@ -44,7 +45,16 @@ class Segment:
     joined: bool = False
 
     def __str__(self) -> str:
-        return _SPELLING[self.kind].format(self.text)
+        return "$" if self.joined else _SPELLING[self.kind].format(self.text)
+
+
+class Placed(NamedTuple):
+    """A segment and the characters it was read from: those of a part of the file's path."""
+
+    segment: Segment
+    part: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,7 @@ def check(segments: tuple[Segment, ...]) -> None:
         if segment.kind >= Kind.CATCH_ALL and index != len(segments) - 1:
             raise PatternError(
                 f"a catch-all must be the last segment, and {segment} is not",
-                f"Nothing can follow {segment}: end the route there, or make it [{segment.text}].",
+                f"Nothing can follow {segment}: end the route there, or make it a parameter.",
                 index,
                 whole,
             )

@@ -91,15 +91,16 @@ def _route(
         return []
     stems = (*parts[:-1], parts[-1].removesuffix(ending))
     read = convention.read(stems)
-    if not read or read[0][0] != _API:
+    if not read or read[0].segment != _API:
         return []
     try:
-        check(tuple(segment for segment, _ in read))
-    except PatternError as error:  # which names a segment, and here it names that segment's part
-        raise PatternError(error.message, error.remedy, read[error.part][1], error.span) from None
+        check(tuple(placed.segment for placed in read))
+    except PatternError as error:  # which names a segment, and here it gets that segment's place
+        _, part, start, end = read[error.part]
+        raise PatternError(error.message, error.remedy, part, (start, end)) from None
     starts = _starts(convention, parts)
-    spans = tuple((starts[part], starts[part] + len(stems[part])) for _, part in read[1:])
-    pattern = RoutePattern((*prefix, *(segment for segment, _ in read[1:])))
+    spans = tuple((starts[part] + start, starts[part] + end) for _, part, start, end in read[1:])
+    pattern = RoutePattern((*prefix, *(placed.segment for placed in read[1:])))
     return [Route(pattern, "/".join((convention.directory, *parts)), spans)]
 
 
@@ -109,7 +110,7 @@ def _middleware(
     # A file with a directory's name reads as the directory does; `route` is what ends an app path.
     read = convention.read((*parts[:-1], "index" if convention.name == "pages" else "route")) or ()
     in_group = convention.name == "app" and any(part.startswith("(") for part in parts)
-    below = None if in_group else RoutePattern((*prefix, *(segment for segment, _ in read[1:])))
+    below = None if in_group else RoutePattern((*prefix, *(placed.segment for placed in read[1:])))
     return DirectoryMiddleware("/".join((convention.directory, *parts)), below)
 
 

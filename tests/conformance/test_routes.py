@@ -67,7 +67,7 @@ def build_tree(listed: Iterable[str]) -> tuple[RouteTree, list[str]]:
     for page in dict.fromkeys(listed):
         parts = tuple(part for part in page.split("/") if part)
         try:
-            segments = tuple(segment for segment, _ in pages.read((*parts, "index")))
+            segments = tuple(placed.segment for placed in pages.read((*parts, "index")))
             check(segments)
         except PatternError as error:
             messages.append(error.message)

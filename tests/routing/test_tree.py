@@ -16,7 +16,7 @@ from apiroutes.routing.pattern import check
 def route(path: str) -> Route:
     """A route as a file of that name makes it."""
     read = pages.read(tuple(path.strip("/").split("/")))
-    segments = tuple(segment for segment, _ in read)
+    segments = tuple(placed.segment for placed in read)
     check(segments)
     return Route(RoutePattern(segments), path)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from apiroutes.routing.conventions import app, pages, tanstack
-from apiroutes.routing.pattern import Segment
+from apiroutes.routing.pattern import Placed
 
 __all__ = ["API", "CONVENTIONS", "Convention"]
 
@@ -23,14 +23,14 @@ class Convention:
     """A file-name grammar: its routes lie below `directory`, at `api`.
 
     `read` takes the parts of a path (`("api", "users", "[id]")`) and gives each segment that
-    they stand for with the index of its part, or None for a file that is no route.
+    they stand for with its place in them, or None for a file that is no route.
     `is_private` says which names, of files and directories, are never looked at; `leads_to_api`
     which paths may have routes below them, so that the rest of the directory is left alone.
     """
 
     name: str
     directory: str
-    read: Callable[[tuple[str, ...]], tuple[tuple[Segment, int], ...] | None]
+    read: Callable[[tuple[str, ...]], tuple[Placed, ...] | None]
     is_private: Callable[[str], bool]
     leads_to_api: Callable[[tuple[str, ...]], bool]
 

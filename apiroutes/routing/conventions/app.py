@@ -10,18 +10,19 @@ PatternError with the wrong characters marked.
 from __future__ import annotations
 
 from apiroutes.routing.conventions.segments import read_segment
-from apiroutes.routing.pattern import PatternError, Segment
+from apiroutes.routing.pattern import PatternError, Placed, Segment
 
 __all__ = ["read"]
 
 
-def read(parts: tuple[str, ...]) -> tuple[tuple[Segment, int], ...] | None:
+def read(parts: tuple[str, ...]) -> tuple[Placed, ...] | None:
     """path = *( directory "/" ) "route" """
     if parts[-1] != "route":
         return None  # a helper beside the routes
-    directories = enumerate(parts[:-1])
     return tuple(
-        (_directory(part, index), index) for index, part in directories if not _is_group(part, index)
+        Placed(_directory(part, index), index, 0, len(part))
+        for index, part in enumerate(parts[:-1])
+        if not _is_group(part, index)
     )
 
 

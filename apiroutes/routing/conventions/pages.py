@@ -9,13 +9,13 @@ In: the parts of a path. Out: segments. Raises PatternError with the wrong chara
 from __future__ import annotations
 
 from apiroutes.routing.conventions.segments import read_segment
-from apiroutes.routing.pattern import Segment
+from apiroutes.routing.pattern import Placed
 
 __all__ = ["read"]
 
 
-def read(parts: tuple[str, ...]) -> tuple[tuple[Segment, int], ...]:
+def read(parts: tuple[str, ...]) -> tuple[Placed, ...]:
     """path = *( segment "/" ) file"""
     if parts[-1] == "index":
         parts = parts[:-1]
-    return tuple((read_segment(part, index), index) for index, part in enumerate(parts))
+    return tuple(Placed(read_segment(part, index), index, 0, len(part)) for index, part in enumerate(parts))

@@ -13,7 +13,7 @@ In: the parts of a path. Out: segments. Raises PatternError with the wrong chara
 from __future__ import annotations
 
 from apiroutes.routing.conventions.segments import check_characters
-from apiroutes.routing.pattern import Kind, PatternError, Segment
+from apiroutes.routing.pattern import Kind, PatternError, Placed, Segment
 
 __all__ = ["SPLAT", "read"]
 
@@ -21,12 +21,14 @@ __all__ = ["SPLAT", "read"]
 SPLAT = "_splat"
 
 
-def read(parts: tuple[str, ...]) -> tuple[tuple[Segment, int], ...]:
+def read(parts: tuple[str, ...]) -> tuple[Placed, ...]:
     """path = name *( ( "/" | "." ) name )"""
     names = [(name, index, start) for index, part in enumerate(parts) for name, start in _names(part, index)]
     if names[-1][0] in ("index", "route"):
         names.pop()
-    return tuple((_segment(name, index, start), index) for name, index, start in names)
+    return tuple(
+        Placed(_segment(name, index, start), index, start, start + len(name)) for name, index, start in names
+    )
 
 
 def _names(part: str, index: int) -> list[tuple[str, int]]:

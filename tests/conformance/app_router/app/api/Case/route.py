@@ -1,0 +1,5 @@
+from apiroutes import text
+
+
+async def GET():
+    return text("Case")

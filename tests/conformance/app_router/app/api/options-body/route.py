@@ -1,0 +1,5 @@
+from apiroutes import text
+
+
+async def OPTIONS():
+    return text("options body", status=200)

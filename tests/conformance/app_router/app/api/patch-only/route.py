@@ -1,0 +1,5 @@
+from apiroutes import text
+
+
+async def PATCH():
+    return text("patch")

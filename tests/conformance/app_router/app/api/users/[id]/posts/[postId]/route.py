@@ -1,0 +1,2 @@
+async def GET(params):
+    return {"file": "[id]/posts/[postId]", "params": params}

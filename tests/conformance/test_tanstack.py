@@ -1,0 +1,84 @@
+"""The `tanstack` convention matches as the recorded TanStack router does, but for DEVIATIONS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apiroutes import App, ProjectError
+from tests.conformance.records import Record, load
+from tests.support import call, project
+
+CASES = {case["id"]: case for case in load("tanstack.given.jsonl")}
+
+START_ERROR = "start error"
+
+OUTSIDE = "§1: the routes lie at `routes/api*`, so `$.py` and `index.py` are none"
+TWO_NAMES = "§1: two names for the dynamic segment of one level stop the start"
+SPLAT_NOT_LAST = "§1: a catch-all that is not last stops the start"
+CASE_COUNTS = "§2: matching is case-sensitive"
+DECODED = "§2: matching is on decoded segments, so %26 is the & of a file's name"
+
+# the cases that the contract decides otherwise: the file that answers with us, and why
+DEVIATIONS: dict[str, tuple[str | None, str]] = {
+    "m084": (None, OUTSIDE),
+    "m085": (None, OUTSIDE),
+    "m123": ("api/$a/$b.py", CASE_COUNTS),
+    "m141": (START_ERROR, TWO_NAMES),
+    "m143": (START_ERROR, TWO_NAMES),
+    "m188": (START_ERROR, SPLAT_NOT_LAST),
+    "m189": (START_ERROR, SPLAT_NOT_LAST),
+    "m190": (START_ERROR, SPLAT_NOT_LAST),
+    "m191": (START_ERROR, SPLAT_NOT_LAST),
+    "m279": ("api/a&b=c.py", DECODED),
+    "m280": (None, CASE_COUNTS),
+    "m293": (START_ERROR, TWO_NAMES + ", and `params.parse` tells none apart"),
+    "m294": (START_ERROR, TWO_NAMES + ", and `params.parse` tells none apart"),
+}
+
+HANDLER = "from apiroutes import json\ndef GET(params): return json({{'file': {file!r}, 'params': params}})\n"
+# The App has a route in every case, also where no file of the case is one.
+OTHER = {"pages/api/other-route.py": "def GET(): return 'other'\n"}
+
+
+def match(root: Path, case: Record) -> tuple[str | None, dict[str, Any]]:
+    """The file that answers the case's URL with us, and its parameters."""
+    files = {f"routes/{file}": HANDLER.format(file=file) for file in case["files"]}
+    try:
+        app = App(project(root, OTHER | files))
+    except ProjectError:
+        return START_ERROR, {}
+    answer = call(app, target=case["url"])
+    if answer.status == 404:
+        return None, {}
+    assert answer.status == 200
+    found = answer.json()
+    return found["file"], found["params"]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in DEVIATIONS])
+def test_match_is_the_recorded_one(tmp_path: Path, name: str) -> None:
+    case = CASES[name]
+    assert match(tmp_path, case) == (case["file"], case["params"]), case["why"]
+
+
+@pytest.mark.parametrize("name", DEVIATIONS)
+def test_deviation_differs_from_the_recorded_match(tmp_path: Path, name: str) -> None:
+    case = CASES[name]
+    ours, reason = DEVIATIONS[name]
+    found = match(tmp_path, case)
+    assert found[0] == ours, reason
+    assert found != (case["file"], case["params"]), f"{name} agrees, take it off the list: {reason}"
+
+
+def test_every_start_error_is_the_one_of_its_reason(tmp_path: Path) -> None:
+    said = {TWO_NAMES: "the parameter is called", SPLAT_NOT_LAST: "must be the last segment"}
+    for name, (ours, reason) in DEVIATIONS.items():
+        if ours == START_ERROR:
+            files = {f"routes/{file}": HANDLER.format(file=file) for file in CASES[name]["files"]}
+            with pytest.raises(ProjectError) as caught:
+                App(project(tmp_path / name, files))
+            (problem,) = caught.value.problems
+            assert said[reason.split(", and")[0]] in problem.message

@@ -1,0 +1,1 @@
+"""Real applications of other frameworks, with our routes in front of them, inside them, and both."""
