@@ -29,7 +29,7 @@ from apiroutes.paths import Fault, is_clean, path_of, read_path, sent_plainly
 from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.request import Request
 from apiroutes.response import TEXT, Response, State
-from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send
+from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send, starting_again
 
 __all__ = ["App"]
 
@@ -180,6 +180,8 @@ class App:
             request.close()
             # PEP 3333: the client must not take half an answer for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
+        if response._application is not None:
+            start_response = starting_again(start_response)
         if response._is_special and response._write is None:
             response._restore()  # an answer that failed before any of it was sent
         if response._state == State.OPEN:

@@ -7,6 +7,7 @@ In: a request's environ and an answered response. Out: the response, with its ET
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from werkzeug.http import parse_date
@@ -29,6 +30,8 @@ def apply(environ: dict[str, Any], response: Response) -> None:
     if response._status in _WITHOUT_CONTENT:
         return
     headers = response._headers
+    if response._lists is not None and "etag" in response._lists:
+        return  # the handler set several, of which none is the one
     if "etag" not in headers:
         headers["etag"] = ("ETag", f'"{xxh3_128_hexdigest(response._content)}"')
     if "HTTP_IF_NONE_MATCH" not in environ and "HTTP_IF_MODIFIED_SINCE" not in environ:
@@ -52,8 +55,16 @@ def _is_current(environ: dict[str, Any], response: Response) -> bool:
     modified = response._headers.get("last-modified")
     if modified is None:
         return False
-    since, last = parse_date(environ["HTTP_IF_MODIFIED_SINCE"]), parse_date(modified[1])
+    since, last = _date(environ["HTTP_IF_MODIFIED_SINCE"]), _date(modified[1])
     return since is not None and last is not None and last <= since
+
+
+def _date(text: str) -> datetime | None:
+    """Section 13.1.3: a date that cannot be read is as good as none."""
+    try:
+        return parse_date(text)
+    except (OverflowError, ValueError):
+        return None
 
 
 def _matches(tags: str, etag: str) -> bool:

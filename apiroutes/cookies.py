@@ -64,11 +64,13 @@ def dump_cookie(
     """The value of a Set-Cookie header; what a cookie cannot hold is percent-encoded."""
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} is no cookie name")
+    if not isinstance(value, str):
+        raise TypeError(f"the cookie {name!r} has a str as its value, not {value!r}")
     if not value.isalnum() or not value.isascii():
         value = quote(value, safe=_OCTETS)
     parts = [f"{name}={value}"]
     if max_age is not None:
-        parts.append(f"Max-Age={int(max_age)}")
+        parts.append(f"Max-Age={_seconds(max_age)}")
     if expires is not None:
         parts.append(f"Expires={http_date(expires)}")
     if path is not None:
@@ -88,6 +90,13 @@ def dump_cookie(
     return "; ".join(parts)
 
 
+def _seconds(max_age: float) -> int:
+    try:
+        return int(max_age)
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(f"a cookie's max_age is a number of seconds, not {max_age!r}") from None
+
+
 def _attribute(name: str, value: str) -> str:
     if not _ATTRIBUTE.fullmatch(value):
         raise ValueError(f"{value!r} cannot be a cookie's {name}")
@@ -95,7 +104,7 @@ def _attribute(name: str, value: str) -> str:
 
 
 def _same_site(value: str, secure: bool) -> str:
-    spelled = _SAME_SITE.get(value.lower())
+    spelled = _SAME_SITE.get(value.lower()) if isinstance(value, str) else None
     if spelled is None:
         raise ValueError(f"{value!r} is not 'Strict', 'Lax' or 'None'")
     if spelled == "None" and not secure:

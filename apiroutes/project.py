@@ -182,7 +182,11 @@ class _Builder:
                 everything.middleware += found.middleware
                 everything.problems += found.problems
         self.problems += everything.problems
-        has_place = any((self.root / convention.directory / API).is_dir() for convention in CONVENTIONS)
+        has_place = any(
+            (self.root / convention.directory / API).is_dir()
+            for convention in CONVENTIONS
+            if convention.name in settings.conventions
+        )
         if not everything.routes and not everything.problems and not has_place:
             self.problems.append(
                 Problem(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from apiroutes.errors import ResponseAborted, phrase
 from apiroutes.response import TEXT, Response
 
-__all__ = ["Closing", "FixedAnswer", "ServerResponse", "StartResponse", "send"]
+__all__ = ["Closing", "FixedAnswer", "ServerResponse", "StartResponse", "send", "starting_again"]
 
 StartResponse = Callable[..., Callable[[bytes], object]]
 
@@ -58,6 +59,8 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
         _add_type(response, headers)
     if "content-length" in named:  # ours is the true one
         headers.remove(named["content-length"])
+    if response._lists is not None and "content-length" in response._lists:
+        headers = [line for line in headers if line[0].lower() != "content-length"]
     headers.append(("Content-Length", str(len(content))))
     start_response(_STATUS_LINES[status], headers)
     return () if environ.get("REQUEST_METHOD") == "HEAD" else (content,)
@@ -85,6 +88,8 @@ def _header_list(response: Response) -> list[tuple[str, str]]:
 def _add_type(response: Response, headers: list[tuple[str, str]]) -> None:
     """The Content-Type that `send` adds by itself, unless the handler set one."""
     if response._type is None or "content-type" in response._headers:
+        return
+    if response._lists is not None and "content-type" in response._lists:
         return
     headers += _AUTOMATIC.get(response._type) or (("Content-Type", response._type),)
 
@@ -231,3 +236,12 @@ def _delegate(response: Response, environ: dict[str, Any], start_response: Start
         return start_response(status, merged, *exc_info)
 
     return response._application(environ, start)
+
+
+def starting_again(start_response: StartResponse) -> StartResponse:
+    """PEP 3333: an application may have called start_response already, and then needs exc_info."""
+
+    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+        return start_response(status, headers, sys.exc_info())
+
+    return start

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import werkzeug
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import Request
@@ -142,6 +142,7 @@ def test_cookies_are_read(header: str | None, cookies: dict[str, str]) -> None:
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_any_cookie_header_is_read(header: str) -> None:
     assert all(isinstance(value, str) for value in parse_cookies(header).values())
 
@@ -155,6 +156,7 @@ def naive_urlencoded(text: str) -> dict[str, list[str]]:
 
 
 @given(st.text(alphabet="ab=&+é"))
+@settings(deadline=None)
 def test_urlencoded_agrees_with_a_naive_reading(text: str) -> None:
     read = parse_urlencoded(text)
     assert {name: value if isinstance(value, list) else [value] for name, value in read.items()} == (
@@ -264,3 +266,303 @@ def test_get_json_fails_as_werkzeugs_does(
 def test_a_request_needs_nothing_but_an_environ() -> None:
     request = Request({"wsgi.input": io.BytesIO(b"")})
     assert (request.method, request.path, request.query, request.body) == ("GET", "/", {}, None)
+
+
+# -- against Werkzeug, for anything a server may give
+
+latin1 = st.text(alphabet=st.characters(max_codepoint=255), max_size=8)
+paths = st.text(alphabet="/ab%.\xc3\xa9\xff?", max_size=8)
+DERIVED = [
+    "root_path",
+    "path",
+    "full_path",
+    "query_string",
+    "host",
+    "url",
+    "base_url",
+    "root_url",
+    "host_url",
+]
+MORE = ["is_json", "is_secure", "args", "charset", "mimetype", "mimetype_params", "content_type", "date"]
+HEADERS = ["if_none_match", "if_modified_since", "cache_control", "referrer", "accept_languages", "pragma"]
+
+
+def outcome(request: werkzeug.Request, name: str) -> str:
+    try:
+        return str(getattr(request, name))
+    except Exception as error:
+        return type(error).__name__
+
+
+@given(
+    made=st.fixed_dictionaries(
+        {"REQUEST_METHOD": st.sampled_from(["GET", "POST", "PURGE"]), "SERVER_NAME": st.just("localhost")},
+        optional={
+            "SCRIPT_NAME": paths,
+            "PATH_INFO": paths,
+            "QUERY_STRING": latin1,
+            "HTTP_HOST": st.sampled_from(["localhost", "a.example:80", "[::1]:8000", "a b", "", "é"]),
+            "SERVER_PORT": st.sampled_from(["80", "443", "8000"]),
+            "wsgi.url_scheme": st.sampled_from(["http", "https"]),
+            "CONTENT_TYPE": st.sampled_from(["text/plain; charset=x", "application/a+json", "a", ""]),
+            "HTTP_IF_NONE_MATCH": latin1,
+            "HTTP_IF_MODIFIED_SINCE": latin1,
+            "HTTP_CACHE_CONTROL": latin1,
+            "HTTP_REFERER": latin1,
+            "HTTP_ACCEPT_LANGUAGE": latin1,
+        },
+    )
+)
+@settings(deadline=None)
+def test_every_attribute_is_werkzeugs(made: dict[str, Any]) -> None:
+    ours, theirs = Request(made.copy()), werkzeug.Request(made.copy())
+    names = [*DERIVED, *MORE, *HEADERS]
+    assert {name: outcome(ours, name) for name in names} == {name: outcome(theirs, name) for name in names}
+
+
+@pytest.mark.parametrize("attribute", ["path", "headers", "method", "remote_addr"])
+def test_an_attribute_is_computed_once(attribute: str) -> None:
+    request = Request(environ())
+    assert getattr(request, attribute) is getattr(request, attribute)
+
+
+def test_nothing_is_computed_before_it_is_asked_for() -> None:
+    assert "headers" not in vars(Request(environ()))
+
+
+@pytest.mark.parametrize("attribute", ["method", "path", "remote_addr", "headers"])
+def test_what_werkzeug_lets_assign_can_be_assigned(attribute: str) -> None:
+    request = Request(environ())
+    setattr(request, attribute, "x")
+    assert getattr(request, attribute) == "x"
+
+
+def test_a_request_can_be_shown() -> None:
+    assert repr(Request(environ("POST", "/api/x?a=1"))) == "<Request 'http://localhost/api/x?a=1' [POST]>"
+
+
+def test_a_request_is_made_from_values_as_werkzeugs_is() -> None:
+    request = Request.from_values("/api/x?a=1", method="POST", json={"b": 2})
+    assert isinstance(request, Request)
+    assert (request.query, request.get_json()) == ({"a": "1"}, {"b": 2})
+
+
+def test_a_request_closes_its_files() -> None:
+    with Request(environ("POST", headers=MULTIPART, body=FILE_FORM)) as request:
+        file = request.files["f"].stream
+        assert not file.closed
+    assert file.closed
+
+
+def test_a_request_without_a_body_has_nothing_to_close() -> None:
+    Request(environ()).close()
+
+
+def test_another_environ_is_seen_in_every_attribute() -> None:
+    request = Request(environ("GET", "/api/x"))
+    assert (request.method, request.path) == ("GET", "/api/x")
+    request.see(environ("POST", "/api/y"))
+    assert (request.method, request.path) == ("POST", "/api/y")
+
+
+# -- a class attribute is its own description
+
+
+@pytest.mark.parametrize("name", ["query", "cookies", "body", "context", "stream", "files", "form"])
+def test_a_lazy_part_is_documented(name: str) -> None:
+    assert name == "context" or getattr(Request, name).__doc__
+
+
+# -- the query
+
+
+def naive_decoded(text: str) -> str:
+    """Escapes as UTF-8, byte by byte; what is no escape stays."""
+    content, index = b"", 0
+    while index < len(text):
+        digits = text[index + 1 : index + 3]
+        if text[index] == "%" and len(digits) == 2 and set(digits) <= set("0123456789abcdefABCDEF"):
+            content += bytes([int(digits, 16)])
+            index += 3
+        else:
+            content += text[index].encode()
+            index += 1
+    return content.decode("utf-8", "replace")
+
+
+def naive_query(text: str) -> dict[str, Any]:
+    found: dict[str, list[str]] = {}
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = (part.replace("+", " ") for part in pair.partition("="))
+            found.setdefault(naive_decoded(name), []).append(naive_decoded(value))
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+
+pieces = st.sampled_from(
+    ["a", "b", "=", "&", "+", "%", "%41", "%c3", "%A9", "%e2%98%83", "%ff", "%zz", "é", "2"]
+)
+
+
+@given(st.lists(pieces, max_size=12).map("".join))
+@settings(deadline=None)
+def test_a_query_agrees_with_a_naive_reading(text: str) -> None:
+    assert parse_urlencoded(text) == naive_query(text)
+
+
+@pytest.mark.parametrize("name", ["a", "__proto__", "constructor", "nxtPid", "a[b]", "a.b", "☃"])
+def test_no_name_means_anything(name: str) -> None:
+    assert Request(environ(target=f"/api/x?{name}=1&{name}=2")).query == {name: ["1", "2"]}
+
+
+PARAMS = [
+    ("[id].py", "/api/1?id=2&id=3", {"id": "1"}, {"id": "1"}),
+    ("[...all].py", "/api/a/b?all=c&q=1", {"all": ["a", "b"]}, {"all": ["a", "b"], "q": "1"}),
+    ("[[...all]].py", "/api?q=1", {}, {"q": "1"}),
+    ("[[...all]].py", "/api?all=1", {}, {"all": "1"}),
+    ("[id].py", "/api/a%2Fb?x=%2F", {"id": "a/b"}, {"id": "a/b", "x": "/"}),
+    ("[id].py", "/api/a+b?x=a+b", {"id": "a+b"}, {"id": "a+b", "x": "a b"}),
+]
+
+
+@pytest.mark.parametrize(("file", "target", "params", "query"), PARAMS)
+def test_path_parameters_are_laid_over_the_query(
+    tmp_path: Path, file: str, target: str, params: Any, query: Any
+) -> None:
+    app = app_of(tmp_path, "def handler(req, res):\n    res.json([req.params, req.query])\n", file)
+    assert call(app, target=target).json() == [params, query]
+
+
+def test_a_changed_query_leaves_the_params(tmp_path: Path) -> None:
+    source = "def handler(req, res):\n    req.query['id'] = 'x'\n    res.json(req.params)\n"
+    assert call(app_of(tmp_path, source, "[id].py"), target="/api/1").json() == {"id": "1"}
+
+
+# -- one body, in any order of asking
+
+FILE_FORM = (
+    b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+    b'--X\r\nContent-Disposition: form-data; name="f"; filename="x.txt"\r\n\r\nabc\r\n--X--\r\n'
+)
+URLENCODED = [("Content-Type", "application/x-www-form-urlencoded")]
+ORDERS = ["raw_body", "get_data()", "form", "values", "body", "files", "get_json(silent=True)", "data"]
+
+
+@pytest.mark.parametrize("parsing", PARSING)
+@pytest.mark.parametrize("second", ORDERS)
+@pytest.mark.parametrize("first", ORDERS)
+def test_what_is_asked_first_changes_nothing(tmp_path: Path, parsing: str, first: str, second: str) -> None:
+    shown = "d.decode() if isinstance(d, bytes) else d.to_dict() if hasattr(d, 'to_dict') else d"
+    alone, after = (
+        call(
+            app_of(
+                tmp_path,
+                f"{PARSING[parsing]}def handler(req, res):\n"
+                f"    {line}\n    d = req.{second}\n    res.json({shown})\n",
+            ),
+            "POST",
+            headers=URLENCODED,
+            body=b"a=1&a=2&b=%20",
+        )
+        for line in ("pass", f"req.{first}")
+    )
+    assert (after.status, after.body) == (alone.status, alone.body)
+
+
+@pytest.mark.parametrize("parsing", PARSING)
+def test_werkzeugs_accessors_agree_with_werkzeug(tmp_path: Path, parsing: str) -> None:
+    source = (
+        f"{PARSING[parsing]}def handler(req, res):\n"
+        "    form, values = [list(part.items(multi=True)) for part in (req.form, req.values)]\n"
+        "    res.json([form, values, req.get_data(as_text=True)])\n"
+    )
+    body = b"a=1&a=2&b=%20&c"
+    answer = call(app_of(tmp_path, source), "POST", "/api/x?q=1", headers=URLENCODED, body=body)
+    theirs = werkzeug.Request(environ("POST", "/api/x?q=1", headers=URLENCODED, body=body))
+    data = theirs.get_data(as_text=True)
+    form, both = ([list(pair) for pair in part.items(multi=True)] for part in (theirs.form, theirs.values))
+    assert answer.json() == [form, both, data]
+
+
+SAME = pytest.mark.xfail(strict=True, reason="form decodes the content again, as plain UTF-8")
+FORMS: list[Any] = [
+    ("", b"a=%C3%A9", {"a": "é"}),
+    ("", "a=é".encode(), {"a": "é"}),
+    pytest.param("; charset=latin1", b"a=\xe9", {"a": "é"}, marks=SAME),
+    pytest.param("; charset=utf-16le", "a=é".encode("utf-16-le"), {"a": "é"}, marks=SAME),
+    pytest.param("", b"\xef\xbb\xbfa=1", {"a": "1"}, marks=SAME),
+]
+
+
+@pytest.mark.parametrize(("charset", "body", "form"), FORMS)
+def test_form_is_what_body_is(tmp_path: Path, charset: str, body: bytes, form: dict[str, str]) -> None:
+    app = app_of(tmp_path, "def handler(req, res):\n    res.json([req.body, req.form.to_dict()])\n")
+    headers = [("Content-Type", f"application/x-www-form-urlencoded{charset}")]
+    assert call(app, "POST", headers=headers, body=body).json() == [form, form]
+
+
+@pytest.mark.parametrize("parsing", PARSING)
+def test_a_multipart_form_has_werkzeugs_files(tmp_path: Path, parsing: str) -> None:
+    source = (
+        f"{PARSING[parsing]}def handler(req, res):\n"
+        "    file = req.files['f']\n"
+        "    res.json([file.name, file.filename, file.read().decode(), req.form['a'], req.data.decode()])\n"
+    )
+    answer = call(app_of(tmp_path, source), "POST", headers=MULTIPART, body=FILE_FORM)
+    assert answer.json() == ["f", "x.txt", "abc", "1", ""]
+
+
+def test_values_are_of_the_query_and_the_form(tmp_path: Path) -> None:
+    app = app_of(tmp_path, "def handler(req, res):\n    res.json(req.values.to_dict(flat=False))\n")
+    answer = call(app, "POST", "/api/x?a=1", headers=URLENCODED, body=b"a=2&b=3")
+    assert answer.json() == {"a": ["1", "2"], "b": ["3"]}
+
+
+TOO_LARGE = ["raw_body", "data", "get_data()", "form", "get_json(force=True)", "files"]
+
+
+@pytest.mark.parametrize("way", TOO_LARGE)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_with_parsing_off_every_way_but_the_stream_is_bounded(
+    tmp_path: Path, way: str, chunked: bool
+) -> None:
+    source = f"{PARSING['off']}def handler(req, res):\n    res.json(str(req.{way}))\n"
+    extra: Extra = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": None} if chunked else {}
+    app = app_of(tmp_path, source, body_size_limit="10b")
+    content_type = "text/plain" if way == "data" else "application/x-www-form-urlencoded"
+    answer = call(app, "POST", headers=[("Content-Type", content_type)], body=b"x" * 11, **extra)
+    assert (answer.status, answer.body) == (413, b"Body exceeded 10b limit")
+
+
+@pytest.mark.parametrize("way", ["raw_body", "get_data()", "stream.read()"])
+def test_with_parsing_off_a_body_is_not_parsed(tmp_path: Path, way: str) -> None:
+    source = f"{PARSING['off']}def handler(req, res):\n    res.send(req.{way})\n"
+    answer = call(app_of(tmp_path, source), "POST", headers=[("Content-Type", "application/json")], body=b"{")
+    assert (answer.status, answer.body) == (200, b"{")
+
+
+def test_the_stream_after_raw_body_has_it_again(tmp_path: Path) -> None:
+    source = (
+        f"{PARSING['off']}def handler(req, res):\n    res.json([len(req.raw_body), len(req.stream.read())])\n"
+    )
+    assert call(app_of(tmp_path, source), "POST", body=b"abc").json() == [3, 3]
+
+
+def test_an_assigned_body_leaves_the_raw_one(tmp_path: Path) -> None:
+    source = "def handler(req, res):\n    req.body = 1\n    res.send(req.raw_body)\n"
+    assert call(app_of(tmp_path, source), "POST", body=b"abc").body == b"abc"
+
+
+def test_a_body_without_content_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
+    app = app_of(tmp_path, "def handler(req, res):\n    res.json([req.body, req.raw_body.decode()])\n")
+    assert call(app).json() == [None, ""]
+
+
+def test_the_context_belongs_to_one_request(tmp_path: Path) -> None:
+    source = (
+        "def handler(req, res):\n"
+        "    req.context['n'] = req.context.get('n', 0) + 1\n"
+        "    res.json(req.context)\n"
+    )
+    app = app_of(tmp_path, source)
+    assert [call(app).json(), call(app).json()] == [{"n": 1}, {"n": 1}]

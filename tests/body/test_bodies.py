@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiroutes import App
+from apiroutes import App, Request
 from apiroutes.body import decode_json
 from apiroutes.errors import ApiError
 from tests.support import Answer, Extra, app_of, call, environ, project
@@ -322,7 +322,7 @@ values = st.recursive(
 
 
 @given(value=values, limit=st.integers(1, 6))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_the_depth_is_that_of_the_value(value: Any, limit: int) -> None:
     content = json.dumps(value).encode()
     if depth(value) > limit:
@@ -373,3 +373,400 @@ def test_environ_is_the_same_for_every_read(tmp_path: Path) -> None:
     made = environ("POST", body=b"abc")
     app = app_of(tmp_path, RAW + "def handler(req, res):\n    res.json([req.body, len(req.raw_body)])\n")
     assert call(app, "POST", body=b"abc", **Extra({"wsgi.input": made["wsgi.input"]})).json() == [None, 3]
+
+
+# -- every kind of body, at every length
+
+MULTIPART = "multipart/form-data; boundary=X"
+PART = b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--X--\r\n'
+OF_A_KIND = {
+    JSON: b'{"a": [1, "\xc3\xa9"]}',
+    "application/ld+json": b'{"a": [1, 2]}',
+    FORM: b"a=1&b=%C3%A9",
+    MULTIPART: PART,
+    TEXT: "héllo".encode(),
+    BYTES: b"\x00\x01\xff",
+}
+
+
+def chunked(**more: Any) -> Extra:
+    return {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": None, **more}
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> App:
+    """One route for each length of the samples, whose limit is that length."""
+    lengths = {len(content) for content in OF_A_KIND.values()}
+    files = {
+        f"pages/api/{length}.py": f'config = {{"api": {{"bodyParser": {{"sizeLimit": {length}}}}}}}\n{SHOW}'
+        for length in lengths | {length - 1 for length in lengths}
+    }
+    return App(project(tmp_path_factory.mktemp("limited"), files))
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("content_type", OF_A_KIND)
+def test_every_kind_passes_at_its_limit_and_not_above(
+    limited: App, content_type: str, is_chunked: bool
+) -> None:
+    content = OF_A_KIND[content_type]
+    extra = chunked() if is_chunked else {}
+    at, above = (
+        post(limited, content_type, content, f"/api/{length}", **extra)
+        for length in (len(content), len(content) - 1)
+    )
+    assert (at.status, above.status) == (200, 413)
+    assert above.body == f"Body exceeded {len(content) - 1} limit".encode()
+
+
+@pytest.mark.parametrize("content_type", OF_A_KIND)
+def test_a_body_cut_off_anywhere_is_400(app: App, content_type: str) -> None:
+    content = OF_A_KIND[content_type]
+    for length in range(len(content)):
+        answer = post(app, content_type, content[:length], CONTENT_LENGTH=str(len(content)))
+        assert (answer.status, answer.body) == (400, b"Invalid body"), length
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 1000])
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("content_type", OF_A_KIND)
+def test_a_body_is_the_same_however_many_bytes_a_read_gives(
+    app: App, content_type: str, is_chunked: bool, most: int
+) -> None:
+    content = OF_A_KIND[content_type]
+    whole = post(app, content_type, content)
+    length = chunked() if is_chunked else {"CONTENT_LENGTH": str(len(content))}
+    extra: Extra = {**length, "wsgi.input": Counting(content, most)}
+    in_pieces = post(app, content_type, b"", **extra)
+    assert (in_pieces.status, in_pieces.body) == (200, whole.body)
+
+
+@pytest.mark.parametrize("content_type", OF_A_KIND)
+def test_no_kind_is_read_past_its_announced_end(app: App, content_type: str) -> None:
+    content = OF_A_KIND[content_type]
+    stream = Counting(content + b"GET / HTTP/1.1\r\n", most=1000)
+    extra: Extra = {"wsgi.input": stream, "CONTENT_LENGTH": str(len(content))}
+    answer = post(app, content_type, b"", **extra)
+    assert (answer.status, stream.taken) == (200, len(content))
+
+
+@pytest.mark.parametrize("content_type", OF_A_KIND)
+@pytest.mark.parametrize("error", [OSError, ConnectionResetError, ValueError, StopIteration, RuntimeError])
+def test_an_input_that_fails_midway_is_400(app: App, content_type: str, error: type[Exception]) -> None:
+    class Breaking(Counting):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.taken:
+                raise error
+            return super().read(size)
+
+    content = OF_A_KIND[content_type]
+    extra: Extra = {"wsgi.input": Breaking(content, most=1), "CONTENT_LENGTH": str(len(content))}
+    answer = post(app, content_type, b"", **extra)
+    assert (answer.status, answer.body) == (400, b"Invalid body")
+
+
+@pytest.mark.parametrize("content_type", OF_A_KIND)
+@pytest.mark.parametrize("length", ["-1", "+5", "1_0", "0x10", "５", "5,5", "5.0", " 5", "5 ", "\n5", "²"])
+def test_a_length_that_is_none_is_400_for_every_kind(app: App, content_type: str, length: str) -> None:
+    stream = Counting(OF_A_KIND[content_type])
+    extra: Extra = {"wsgi.input": stream, "CONTENT_LENGTH": length}
+    assert (post(app, content_type, b"", **extra).status, stream.taken) == (400, 0)
+
+
+@pytest.mark.parametrize("content_type", OF_A_KIND)
+@pytest.mark.parametrize(
+    ("coding", "terminated", "status"),
+    [
+        ("gzip", True, 501),
+        ("chunked, gzip", True, 501),
+        ("chunked, chunked", True, 501),
+        ("identity", True, 501),
+        ("xchunked", True, 501),
+        (" ", True, 501),
+        ("chunked", False, 411),
+        ("chunked", None, 411),
+        ("CHUNKED", True, 200),
+        (" chunked ", True, 200),
+    ],
+)
+def test_a_transfer_coding_is_chunked_or_refused(
+    app: App, content_type: str, coding: str, terminated: bool | None, status: int
+) -> None:
+    extra = chunked(**{"wsgi.input_terminated": terminated, "HTTP_TRANSFER_ENCODING": coding})
+    assert post(app, content_type, OF_A_KIND[content_type], **extra).status == status
+
+
+@pytest.mark.parametrize("content_type", OF_A_KIND)
+@pytest.mark.parametrize(
+    "coding", ["gzip", "br", "zstd", "compress", "GZIP", "x", "identity, gzip", "gzip;q=0"]
+)
+def test_no_content_coding_is_undone(app: App, content_type: str, coding: str) -> None:
+    stream = Counting(OF_A_KIND[content_type])
+    extra: Extra = {
+        "wsgi.input": stream,
+        "CONTENT_LENGTH": str(len(OF_A_KIND[content_type])),
+        "HTTP_CONTENT_ENCODING": coding,
+    }
+    assert (post(app, content_type, b"", **extra).status, stream.taken) == (415, 0)
+
+
+@pytest.mark.parametrize("coding", ["identity", "IDENTITY", " identity ", ""])
+def test_identity_is_none(app: App, coding: str) -> None:
+    assert post(app, JSON, b"[]", HTTP_CONTENT_ENCODING=coding).json() == ["list", []]
+
+
+@pytest.mark.parametrize("content_type", [None, *OF_A_KIND])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_no_content_is_none_or_an_empty_dict(app: App, content_type: str | None, is_chunked: bool) -> None:
+    extra = chunked() if is_chunked else {"CONTENT_LENGTH": "0"}
+    is_empty_dict = content_type in (JSON, "application/ld+json", FORM, MULTIPART)
+    expected = ["dict", {}] if is_empty_dict else ["NoneType", None]
+    assert post(app, content_type, b"", **extra).json() == expected
+
+
+# -- JSON
+
+NUMBERS = [
+    (b"1e308", 1e308),
+    (b"-1E-400", 0.0),
+    (b"1e400", None),
+    (b"-1e400", None),
+    (b"1" + b"0" * 400, 10**400),
+    (b"9" * 4300, int("9" * 4300)),
+    (b"9" * 4301, None),
+    (b"-" + b"9" * 100_000, None),
+    (b"0." + b"1" * 1000, float("0." + "1" * 1000)),
+    (b"01", None),
+    (b"+1", None),
+    (b".5", None),
+    (b"1.", None),
+    (b"0x10", None),
+    (b"1_000", None),
+    (b"NaN", None),
+    (b"nan", None),
+    (b"Infinity", None),
+    (b"-Infinity", None),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), NUMBERS)
+@pytest.mark.parametrize("around", [b"%s", b"[%s]", b'{"a": %s}'])
+def test_a_number_is_finite_and_exact_or_refused(around: bytes, text: bytes, value: Any) -> None:
+    content = around % text
+    if value is None:
+        with pytest.raises(ApiError, match="Invalid JSON"):
+            decode_json(content, 200)
+    else:
+        found: Any = decode_json(content, 200)
+        assert (found if around == b"%s" else found[0] if around[:1] == b"[" else found["a"]) == value
+
+
+TEXTS: list[tuple[bytes, Any]] = [
+    (b'"\\ud83d\\ude00"', "😀"),
+    (b'"\\u0000"', "\0"),
+    (b'"\\ud800"', None),
+    (b'"\\udc00"', None),
+    (b'"\\ud800\\u0041"', None),
+    (b'"\\udc00\\ud800"', None),
+    (b'{"\\ud800": 1}', None),
+    (b'"\xed\xa0\x80"', None),
+    (b'"\xc0\xaf"', None),
+    (b'"\xf4\x90\x80\x80"', None),
+    (b'"\xff"', None),
+    (b'"\x00"', None),
+    (b'"\n"', None),
+    (b'"\\x41"', None),
+    (b"'a'", None),
+    (b'"a', None),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), TEXTS)
+def test_a_text_is_of_unicode_scalars_or_refused(app: App, text: bytes, value: Any) -> None:
+    answer = post(app, JSON, text)
+    assert answer.status == (400 if value is None else 200)
+    assert value is None or answer.json() == ["str", value]
+
+
+BOM = b"\xef\xbb\xbf"
+MARKED = [
+    (JSON, BOM + b"[1]", 200),
+    (JSON, BOM + BOM + b"[1]", 400),
+    (JSON, b"[1]" + BOM, 400),
+    (JSON, BOM[:1], 400),
+    (JSON, BOM[:2] + b"[1]", 400),
+    (f"{JSON}; charset=utf-16le", b"\xff\xfe" + "[1]".encode("utf-16-le"), 200),
+    (f"{JSON}; charset=utf-16be", b"\xfe\xff" + "[1]".encode("utf-16-be"), 200),
+    (JSON, "[1]".encode("utf-16"), 400),
+    (JSON, "[1]".encode("utf-32"), 400),
+]
+
+
+@pytest.mark.parametrize(("content_type", "content", "status"), MARKED)
+def test_a_byte_order_mark_is_dropped_once_at_the_start(
+    app: App, content_type: str, content: bytes, status: int
+) -> None:
+    answer = post(app, content_type, content)
+    assert answer.status == status
+    assert status != 200 or answer.json() == ["list", [1]]
+
+
+@pytest.mark.parametrize("text", [b'{"a":1,"a":2}', b'{"a":1,"\\u0061":2}', b'{"a":{"b":1},"a":2}'])
+def test_of_equal_keys_the_last_counts(app: App, text: bytes) -> None:
+    assert post(app, JSON, text).json() == ["dict", {"a": 2}]
+
+
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "toString", "__class__"])
+def test_a_key_is_only_a_key(app: App, name: str) -> None:
+    assert post(app, JSON, json.dumps({name: {"a": 1}}).encode()).json() == ["dict", {name: {"a": 1}}]
+
+
+JSONISH = st.text(alphabet='[]{}",:\\u0d8e1.-+truefalsn \n\t', max_size=20)
+
+
+@given(JSONISH)
+@settings(deadline=None)
+def test_any_text_is_the_json_that_python_reads_or_refused(text: str) -> None:
+    def refuse(constant: str) -> Any:
+        raise ValueError(constant)
+
+    try:
+        expected = json.loads(text, parse_constant=refuse)
+        json.dumps(expected, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        with pytest.raises(ApiError):
+            decode_json(text.encode(), 200)
+    else:
+        assert decode_json(text.encode(), 200) == expected
+
+
+@given(st.binary(max_size=20))
+@settings(deadline=None)
+def test_any_bytes_are_json_or_refused(content: bytes) -> None:
+    status = 400
+    try:
+        decode_json(content, 200)
+    except ApiError as error:
+        status = error.status
+    assert status == 400
+
+
+LEVELS = [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"]":', b"}]"), (b'{"[\\"{":[', b"]}")]
+
+
+@pytest.mark.parametrize(("opening", "closing"), LEVELS)
+@pytest.mark.parametrize("around", [b"%s", b'{"x": "%%]", "y": %s, "z": "[{\\\\"}'])
+def test_200_levels_pass_and_201_do_not(app: App, around: bytes, opening: bytes, closing: bytes) -> None:
+    levels = 1 if opening in (b"[", b'{"a":') else 2
+    outer = 0 if around == b"%s" else 1
+    for depth_wanted, status in ((200, 200), (201, 400)):
+        repeats, odd = divmod(depth_wanted - outer, levels)
+        inner = b"[]" if odd else b"1"
+        text = around % (opening * repeats + inner + closing * repeats)
+        assert depth(json.loads(text)) == depth_wanted
+        assert post(app, JSON, text, "/api/length" if status == 200 else "/api/x").status == status
+
+
+# -- urlencoded
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize(("pairs", "status"), [(1, 200), (999, 200), (1000, 200), (1001, 413), (5000, 413)])
+def test_pairs_are_counted(app: App, pairs: int, status: int, is_chunked: bool) -> None:
+    extra = chunked() if is_chunked else {}
+    answer = post(app, FORM, b"&".join([b"a=1"] * pairs), "/api/length", **extra)
+    assert answer.status == status
+    assert status == 200 or answer.body == b"Form has more than 1000 fields"
+
+
+def test_the_number_of_pairs_is_a_setting(tmp_path: Path) -> None:
+    app = app_of(tmp_path, SHOW, max_form_pairs=2)
+    assert [post(app, FORM, body).status for body in (b"a=1&b=2", b"a=1&b=2&c=3")] == [200, 413]
+
+
+FORMS: list[tuple[bytes, dict[str, Any]]] = [
+    (b"a", {"a": ""}),
+    (b"=", {"": ""}),
+    (b"a==b", {"a": "=b"}),
+    (b"a=b=c", {"a": "b=c"}),
+    (b"a=1;b=2", {"a": "1;b=2"}),
+    (b"a[]=1&a[]=2", {"a[]": ["1", "2"]}),
+    (b"a[b]=1", {"a[b]": "1"}),
+    (b"%61=1&a=2", {"a": ["1", "2"]}),
+    (b"a=%252B", {"a": "%2B"}),
+    (b"a=%00", {"a": "\0"}),
+    (b"a=%0D%0A", {"a": "\r\n"}),
+    (b"a=%C3", {"a": "\ufffd"}),
+    (b"a=%C3x%A9", {"a": "\ufffdx\ufffd"}),
+    (b"a=%ED%A0%80", {"a": "\ufffd\ufffd\ufffd"}),
+    (b"__proto__=1&constructor=2", {"__proto__": "1", "constructor": "2"}),
+]
+
+
+@pytest.mark.parametrize(("body", "value"), FORMS)
+def test_a_form_is_read_as_a_query_is(app: App, body: bytes, value: dict[str, Any]) -> None:
+    assert post(app, FORM, body).json() == ["dict", value]
+    assert Request({"QUERY_STRING": body.decode()}).query == value
+
+
+# -- what a client may say of its content
+
+TYPES: list[tuple[str, str | None]] = [
+    ("application/json", "list"),
+    ("Application/JSON", "list"),
+    ("application/json;charset=UTF-8", "list"),
+    ('application/json; charset="utf-8"', "list"),
+    ("application/json; profile=x", "list"),
+    ("application/problem+json", "list"),
+    ("application/activity+json; charset=utf-8", "list"),
+    ("application/x+JSON", "list"),
+    ("application/json-seq", "bytes"),
+    ("application/jsonp", "bytes"),
+    ("application/+json", "list"),
+    ("application/x-ndjson", "bytes"),
+    ("text/plain", "str"),
+    ("text/plain; charset=us-ascii", "str"),
+    ("text/csv", "bytes"),
+    ("application/octet-stream; charset=zlib", "bytes"),
+    ("application/xml; charset=punycode", "bytes"),
+    ("multipart/mixed; boundary=X", "bytes"),
+    ("image/png", "bytes"),
+    ("application/json\x0b", "list"),
+    ("application/json;;", "str"),
+    ("/json", "str"),
+    ("application/", "str"),
+    ("a b/c", "str"),
+    ("text/plain; charset=utf-8; charset=zlib", None),
+]
+
+
+@pytest.mark.parametrize(("content_type", "kind"), TYPES)
+def test_a_media_type_decides_what_a_body_is(app: App, content_type: str, kind: str | None) -> None:
+    answer = post(app, content_type, b"[1]")
+    assert (answer.status, answer.json()[0] if answer.status == 200 else None) == (200 if kind else 400, kind)
+
+
+@given(st.text(alphabet='application/json;charset=utf-8+ "\\x\t\xe9', max_size=40))
+@settings(deadline=None)
+def test_any_content_type_is_answered(app: App, content_type: str) -> None:
+    assert post(app, None, b"[1]", CONTENT_TYPE=content_type).status in (200, 400)
+
+
+# -- a body at limits of its reader
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 131_072, 2**20])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_of_several_reads_is_whole(app: App, size: int, is_chunked: bool) -> None:
+    extra = chunked() if is_chunked else {}
+    assert post(app, BYTES, b"x" * size, "/api/length", **extra).json() == size
+
+
+@pytest.mark.xfail(strict=True, reason="TypeError, which is a 500")
+def test_an_input_that_gives_nothing_is_a_body_cut_off(app: App) -> None:
+    class Blocking(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> Any:
+            return None  # as a socket does that does not block
+
+    extra: Extra = {"wsgi.input": Blocking(), "CONTENT_LENGTH": "3"}
+    assert post(app, TEXT, b"", **extra).status == 400

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import io
 import logging
 import tempfile
@@ -17,7 +19,7 @@ from apiroutes import App
 from apiroutes.body.formdata import Form, parse_form
 from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError
-from tests.support import Answer, app_of, call
+from tests.support import Answer, Extra, app_of, call
 
 Part = tuple[str, bytes]
 
@@ -256,3 +258,308 @@ def test_any_bytes_are_a_form_or_refused(content: bytes) -> None:
     except ApiError as error:
         status = error.status
     assert status in (200, 400, 413)
+
+
+# -- through a whole App, however the content arrives
+
+
+class Pieces(io.BytesIO):
+    """A stream that gives at most so many bytes a read."""
+
+    def __init__(self, content: bytes, most: int) -> None:
+        super().__init__(content)
+        self.most = most
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert size >= 0
+        return super().read(min(size, self.most))
+
+
+@pytest.mark.parametrize("most", [*range(1, 40), 100])
+def test_a_form_is_the_same_in_reads_of_any_size(app: App, most: int) -> None:
+    whole = post(app, SAMPLE).json()
+    extra: Extra = {"wsgi.input": Pieces(SAMPLE, most), "CONTENT_LENGTH": str(len(SAMPLE))}
+    assert post(app, b"", **extra).json() == whole
+
+
+@given(st.lists(st.integers(1, len(SAMPLE) - 1), max_size=8, unique=True).map(sorted))
+@settings(deadline=None)
+def test_a_form_is_the_same_in_pieces_of_any_sizes(splits: list[int]) -> None:
+    ends = [*splits, len(SAMPLE)]
+    pieces = [SAMPLE[start:end] for start, end in zip([0, *splits], ends)]
+    assert parsed(pieces) == parsed([SAMPLE])
+
+
+LENGTHS = [base + offset for base in (2**16, 2**17) for offset in range(-6, 7)]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_file_is_the_same_around_the_size_of_a_read(length: int) -> None:
+    """Other parsers lose or add a byte where a read ends inside the delimiter."""
+    content = (b"\r\n--" * (length // 4 + 1))[:length]
+    _, ((_, read),) = parsed_in_reads(form(upload("f", "x", content)))
+    assert read == content
+
+
+@pytest.mark.parametrize("total", LENGTHS)
+def test_a_body_of_any_length_ends_with_its_file(total: int) -> None:
+    empty = len(form(upload("f", "x", b"")))
+    content = b"x" * (total - empty)
+    _, ((_, read),) = parsed_in_reads(form(upload("f", "x", content)))
+    assert read == content
+
+
+def parsed_in_reads(body: bytes) -> tuple[list[tuple[str, str]], list[tuple[str, bytes]]]:
+    return parsed([body[start : start + 2**16] for start in range(0, len(body), 2**16)])
+
+
+def test_a_form_cut_off_anywhere_is_400(app: App) -> None:
+    end = SAMPLE.rindex(b"--\r\n") + 2  # what follows the last delimiter is no part of a form
+    for length in range(1, end):
+        answer = post(app, SAMPLE[:length])
+        assert (answer.status, answer.body) == (400, b"Invalid body"), length
+
+
+AROUND = {
+    "a preamble": b"ignored\r\n" + form(field("a", b"1")),
+    "a line break first": b"\r\n" + form(field("a", b"1")),
+    "an epilogue": form(field("a", b"1")) + b"ignored",
+    "no line break at the end": form(field("a", b"1"), end=b"--"),
+    "blanks after a delimiter": form(field("a", b"1")).replace(b"--X\r\n", b"--X  \r\n", 1),
+}
+
+
+@pytest.mark.parametrize("body", AROUND.values(), ids=AROUND)
+def test_what_is_around_the_parts_is_ignored_or_refused(app: App, body: bytes) -> None:
+    answer = post(app, body)
+    assert answer.status in (200, 400)
+    assert answer.status != 200 or answer.json() == {"fields": {"a": "1"}, "files": []}
+
+
+# -- against email's parser, where both can read it
+
+texts = st.text(alphabet="ab é-X\t", max_size=12)
+
+
+@given(st.lists(st.tuples(names, texts), min_size=1, max_size=4))
+@settings(deadline=None)
+def test_a_form_reads_as_email_reads_it(parts: list[tuple[str, str]]) -> None:
+    body = form(*[field(name, text.encode()) for name, text in parts])
+    message = email.message_from_bytes(
+        b"Content-Type: multipart/form-data; boundary=X\r\n\r\n" + body, policy=email.policy.HTTP
+    )
+    theirs = [part.get_payload(decode=True) for part in message.walk() if not part.is_multipart()]
+    fields, _ = parsed([body])
+    assert [text.encode() for _, text in fields] == theirs
+
+
+# -- names and headers of parts
+
+
+@given(st.text(alphabet="abé./\\:\x00\x01\x7f\x85\u2028\u202e \t", max_size=10))
+@settings(deadline=None)
+def test_a_file_name_is_never_a_path(name: str) -> None:
+    try:
+        found = parse_form([form(upload("f", name, b""))], "X", Limits())
+    except ApiError:  # a line break in it, which no header can have
+        return
+    filename = found.files[0][1].filename or ""
+    found.close()
+    assert not set(filename) & set("/\\\0\r\n\x01\x7f\x85\u2028\u202e")
+    assert filename not in (".", "..")
+
+
+DISPOSITIONS = [
+    ('form-data; name="a"', {"a": "1"}, 0),
+    ("form-data; name=a", {"a": "1"}, 0),
+    ('FORM-DATA; NAME="a"', {"a": "1"}, 0),
+    ('form-data; name="a;b"', {"a;b": "1"}, 0),
+    ('form-data; name="a%22b"', {'a"b': "1"}, 0),
+    ('form-data; name=""', {"": "1"}, 0),
+    ('form-data; name="a"; filename="x"', {}, 1),
+    ('form-data; name="a"; filename=""', {}, 1),
+    ("form-data; name=\"a\"; filename*=UTF-8''%2e%2e%2fx", {"a": "1"}, 0),
+    ('form-data; name="a"; filename="x"; filename*=zlib\'\'%78', {}, 1),
+    ("form-data; name=\"a\"; name*=UTF-8''b", {"a": "1"}, 0),
+]
+
+
+@pytest.mark.parametrize(("disposition", "fields", "files"), DISPOSITIONS)
+def test_a_disposition_names_a_field_or_a_file(
+    app: App, disposition: str, fields: dict[str, str], files: int
+) -> None:
+    answer = post(app, form((f"Content-Disposition: {disposition}", b"1")))
+    assert answer.status == 200
+    assert (answer.json()["fields"], len(answer.json()["files"])) == (fields, files)
+
+
+def test_a_file_name_of_another_charset_is_ignored(app: App) -> None:
+    header = 'Content-Disposition: form-data; name="f"; filename="x.txt"; filename*=punycode\'\'evil'
+    assert post(app, form((header, b""))).json()["files"][0][1] == "x.txt"
+
+
+CHARSETS = ["zlib", "punycode", "utf-7", "utf-16", "rot13", "x" * 100]
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_the_form_chooses_no_charset_either(app: App, charset: str) -> None:
+    body = form(field("_charset_", charset.encode()), field("a", "é".encode()))
+    headers = [("Content-Type", f"multipart/form-data; boundary=X; charset={charset}")]
+    answer = call(app, "POST", "/api/x", headers, body)
+    assert answer.json()["fields"] == {"_charset_": charset, "a": "é"}
+
+
+@pytest.mark.parametrize("coding", ["base64", "quoted-printable", "gzip", "8bit", "binary"])
+def test_a_transfer_encoding_of_a_part_is_not_undone(app: App, coding: str) -> None:
+    body = form(field("a", b"YQ==", f"\r\nContent-Transfer-Encoding: {coding}"))
+    answer = post(app, body)
+    assert answer.status in (200, 400)
+    assert answer.status == 400 or answer.json()["fields"] == {"a": "YQ=="}
+
+
+BOUNDARIES = ["X", "-" * 70, "a'()+_,-./:=?b", "x" * 100, "----WebKitFormBoundary7MA4YWxkTrZu0gW"]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_a_boundary_may_have_all_that_rfc_2046_allows(app: App, boundary: str) -> None:
+    answer = post(app, form(field("a", b"1"), boundary=boundary), f'"{boundary}"')
+    assert answer.json()["fields"] == {"a": "1"}
+
+
+NO_BOUNDARY = [
+    "multipart/form-data",
+    "multipart/form-data; boundary",
+    "multipart/form-data; boundary=",
+    'multipart/form-data; boundary=""',
+    "multipart/form-data; boundary=X; boundary=Y",
+    "multipart/form-data; boundary=Y",
+    "multipart/form-data; charset=X",
+]
+
+
+@pytest.mark.parametrize("content_type", NO_BOUNDARY)
+def test_a_form_without_its_boundary_is_no_form(app: App, content_type: str) -> None:
+    answer = call(app, "POST", "/api/x", [("Content-Type", content_type)], form(field("a", b"1")))
+    # a Content-Type that cannot be read counts as none, and then the body is a text
+    assert answer.status == 400 or isinstance(answer.json()["fields"], str)
+
+
+def test_files_of_one_name_are_all_there(app: App) -> None:
+    body = form(upload("f", "1", b"a"), upload("f", "2", b"bb"), field("f", b"field"))
+    assert post(app, body).json() == {
+        "fields": {"f": "field"},
+        "files": [["f", "1", "text/plain", 1], ["f", "2", "text/plain", 2]],
+    }
+
+
+# -- limits, exactly
+
+EXACT: list[tuple[dict[str, Any], bytes, int]] = [
+    ({"max_form_parts": 3}, form(*[field("a", b"1")] * 3), 200),
+    ({"max_form_parts": 3}, form(*[field("a", b"1")] * 4), 413),
+    ({"max_form_parts": 3}, form(*[upload("a", "x", b"1")] * 4), 413),
+    ({"max_part_headers": 3}, form(field("a", b"1", "\r\nA: 1\r\nB: 2")), 200),
+    ({"max_part_headers": 3}, form(field("a", b"1", "\r\nA: 1\r\nB: 2\r\nC: 3")), 413),
+    ({"max_form_memory": "10b"}, form(field("a", b"12345"), field("b", b"12345")), 200),
+    ({"max_form_memory": "10b"}, form(field("a", b"12345"), field("b", b"123456")), 413),
+    ({"max_form_memory": "10b"}, form(field("a", b"12345678901")), 413),
+]
+
+
+@pytest.mark.parametrize(("settings_", "body", "status"), EXACT)
+@pytest.mark.parametrize("most", [1, 1000])
+def test_a_limit_of_a_form_is_exact(
+    tmp_path: Path, settings_: dict[str, Any], body: bytes, status: int, most: int
+) -> None:
+    extra: Extra = {"wsgi.input": Pieces(body, most), "CONTENT_LENGTH": str(len(body))}
+    assert post(app_of(tmp_path, SHOW, **settings_), b"", **extra).status == status
+
+
+def test_the_usual_limits_take_what_people_send(app: App) -> None:
+    body = form(*[field(f"f{number}", b"x" * 100) for number in range(1000)])
+    assert len(post(app, body).json()["fields"]) == 1000
+
+
+def test_a_part_more_than_the_usual_limit_is_413(app: App) -> None:
+    assert post(app, form(*[field("a", b"")] * 1001)).status == 413
+
+
+# -- where files go
+
+
+@pytest.fixture
+def spools(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every spool that is opened, so that it can be looked at after the request."""
+    opened: list[Any] = []
+
+    class Noted(tempfile.SpooledTemporaryFile):  # type: ignore[type-arg]
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            opened.append(self)
+
+    monkeypatch.setattr("apiroutes.body.formdata.SpooledTemporaryFile", Noted)
+    return opened
+
+
+FILES = form(upload("f", "1", b"a"), upload("g", "2", b"b" * 100_000), field("a", b"1"))
+REFUSED: dict[str, tuple[dict[str, Any], bytes, int]] = {
+    "cut off": ({}, FILES[:-10], 400),
+    "a field that is not UTF-8": ({}, FILES.replace(b"\r\n1\r\n", b"\r\n\xff\r\n"), 400),
+    "too many parts": ({"max_form_parts": 2}, FILES, 413),
+    "too much memory": ({"max_form_memory": 0}, FILES, 413),
+    "a header that is none": ({}, FILES.replace(b'Content-Disposition: form-data; name="a"', b"x"), 400),
+}
+
+
+@pytest.mark.parametrize(("settings_", "body", "status"), REFUSED.values(), ids=REFUSED)
+def test_a_form_that_is_refused_leaves_no_file_open(
+    tmp_path: Path, spools: list[Any], settings_: dict[str, Any], body: bytes, status: int
+) -> None:
+    assert post(app_of(tmp_path, SHOW, **settings_), body).status == status
+    assert [file.closed for file in spools] == [True, True]
+
+
+def test_a_form_over_its_size_leaves_no_file_open(tmp_path: Path, spools: list[Any]) -> None:
+    app = app_of(tmp_path, "def handler(req, res): res.end()\n", body_size_limit="50kb")
+    stream = Pieces(form(upload("f", "1", b"b" * 200_000)), 1000)
+    extra: Extra = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": stream}
+    assert post(app, b"", **extra).status == 413
+    assert [file.closed for file in spools] == [True]
+
+
+def test_a_connection_that_breaks_leaves_no_file_open(tmp_path: Path, spools: list[Any]) -> None:
+    class Breaking(Pieces):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > 100_000:
+                raise ConnectionResetError
+            return super().read(size)
+
+    app = app_of(tmp_path, "def handler(req, res): res.end()\n")
+    body = form(upload("f", "1", b"b" * 200_000))
+    extra: Extra = {"wsgi.input": Breaking(body, 2**16), "CONTENT_LENGTH": str(len(body))}
+    assert post(app, b"", **extra).status == 400
+    assert [file.closed for file in spools] == [True]
+
+
+def test_a_full_disk_leaves_no_file_open(
+    tmp_path: Path, app: App, spools: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    answer = post(app, FILES)
+    assert (answer.status, answer.body) == (507, b"Insufficient Storage")
+    assert [file.closed for file in spools] == [True, True]
+
+
+def test_a_spooled_file_is_gone_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    app = app_of(tmp_path, "def handler(req, res):\n    res.json(len(req.files['g'].read()))\n")
+    assert post(app, FILES).json() == 100_000
+    assert list(disk.iterdir()) == []
+
+
+def test_files_within_64_kib_need_no_disk(tmp_path: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert post(app, form(upload("f", "1", b"b" * 65_536))).status == 200

@@ -62,7 +62,7 @@ DEVIATIONS: dict[str, tuple[Seen, str]] = {
     "n150": (Seen(200, "umlaut"), "§2: a raw target is read as UTF-8, as its encoded form is"),
 }
 
-# the recorded files that stop the start: their source, and what marks them
+# the recorded files that stop the start: their source
 STOPPING = {
     "app/api/lower/route.py": "async def get():\n    return 'lower'\n",
     "app/api/no-methods/route.py": "x = 1\n",
