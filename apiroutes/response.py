@@ -280,7 +280,9 @@ class Response:
             length = _remaining_size(body)
             self._stream = _FileChunks(body)
             if length is not None:
-                self._headers["content-length"] = ("Content-Length", str(length))
+                self._headers["content-length"] = ("Content-Length", str(max(length, 0)))
+                if self._lists is not None:
+                    self._lists.pop("content-length", None)
         self._type = _BINARY
         self._is_special = True
         self._state = State.SENT
