@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
@@ -97,7 +96,11 @@ class App:
                 conditional.apply(environ, response)
             answer = send(response, environ, start_response)
         except BaseException as error:
-            answer = self._answer_error(error, served, request, response, start_response)
+            try:
+                answer = self._answer_error(error, served, request, response, start_response)
+            except BaseException:
+                request.close()
+                raise
         if request._body is not None and request._body.files:
             return Closing(answer, request.close)
         return answer
@@ -170,25 +173,31 @@ class App:
     ) -> Iterable[bytes]:
         """The answer to a request whose step raised, or the first one if it gave one."""
         if isinstance(error, KeyboardInterrupt):
-            request.close()
             raise error
         is_answer = isinstance(error, (ApiError, HTTPException))
         was_sent = response._state != State.OPEN and not (response._is_special and response._write is None)
         if not is_answer or was_sent:
             _log.error("%s %s failed", request.method, served.name, exc_info=error)
         if response._write is not None and response._state != State.SENT:
-            request.close()
             # PEP 3333: the client must not take half an answer for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
         if response._application is not None:
             start_response = starting_again(start_response)
         if response._is_special and response._write is None:
             response._restore()  # an answer that failed before any of it was sent
-        if response._state == State.OPEN:
+        if response._state != State.OPEN:
+            if response._tagged:
+                conditional.apply(request.environ, response)
+            return send(response, request.environ, start_response)
+        try:
             self._say_error(error, request, response)
-        elif response._tagged:
-            conditional.apply(request.environ, response)
-        return send(response, request.environ, start_response)
+            return send(response, request.environ, start_response)
+        except Exception as fault:
+            # What the error itself says cannot be sent.
+            _log.error("%s %s failed", request.method, served.name, exc_info=fault)
+            response._restore()
+            self.say_fault(fault, request, response)
+            return send(response, request.environ, starting_again(start_response))
 
     def _say_error(self, error: BaseException, request: Request, response: Response) -> None:
         """Put an error into the response."""
@@ -212,8 +221,11 @@ def say(
     headers: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Answer with an error: text/plain, or RFC 9457's problem+json when Accept prefers JSON."""
+    headers = list(headers)
+    for name, _ in headers:
+        response.remove_header(name)
     for name, value in headers:
-        response.set_header(name, value)
+        response.append_header(name, value)
     if response._headers:
         response.remove_header("Content-Type")
     response._status = status
@@ -237,11 +249,17 @@ def _say_http_exception(error: HTTPException, request: Request, response: Respon
 
 
 def _prefers_json(accept: str | None) -> bool:
-    if not accept or "json" not in accept or len(accept) > 1000:
+    # RFC 9110 section 12.5.1: of the ranges that take a type, the most specific one counts.
+    if not accept or len(accept) > 1000 or "application/" not in accept.lower():
         return False
-    offers = ["text/plain", "application/problem+json", "application/json"]
-    best = parse_accept_header(accept, MIMEAccept).best_match(offers)
-    return best is not None and best != "text/plain"
+    accepted: dict[str, float] = {}
+    for media_range, quality in parse_accept_header(accept.lower()):
+        name = media_range.partition(";")[0].strip()
+        accepted[name] = max(quality, accepted.get(name, 0))
+    everything = accepted.get("*/*", 0)
+    text = accepted.get("text/plain", accepted.get("text/*", everything))
+    json = accepted.get("application/*", everything)
+    return text < max(accepted.get(name, json) for name in ("application/json", "application/problem+json"))
 
 
 def _bad_path(request: Request, response: Response) -> None:

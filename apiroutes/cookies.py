@@ -66,13 +66,14 @@ def dump_cookie(
         raise ValueError(f"{name!r} is no cookie name")
     if not isinstance(value, str):
         raise TypeError(f"the cookie {name!r} has a str as its value, not {value!r}")
+    value = str.__str__(value)  # of a member of an Enum too
     if not value.isalnum() or not value.isascii():
         value = quote(value, safe=_OCTETS)
     parts = [f"{name}={value}"]
     if max_age is not None:
         parts.append(f"Max-Age={_seconds(max_age)}")
     if expires is not None:
-        parts.append(f"Expires={http_date(expires)}")
+        parts.append(f"Expires={_instant(expires)}")
     if path is not None:
         parts.append(f"Path={_attribute('path', path)}")
     if domain is not None:
@@ -95,6 +96,13 @@ def _seconds(max_age: float) -> int:
         return int(max_age)
     except (OverflowError, TypeError, ValueError):
         raise ValueError(f"a cookie's max_age is a number of seconds, not {max_age!r}") from None
+
+
+def _instant(expires: datetime | float) -> str:
+    try:
+        return http_date(expires)
+    except OverflowError:
+        raise ValueError(f"a cookie cannot expire at {expires!r}, which no calendar has") from None
 
 
 def _attribute(name: str, value: str) -> str:

@@ -35,9 +35,9 @@ _thread = threading.local()
 def run(awaitable: Awaitable[_Result]) -> _Result:
     """Run an awaitable to its end on this thread's loop, in a copy of the current context."""
     coroutine = awaitable if isinstance(awaitable, CoroutineType) else _wait_for(awaitable)
-    if _thread_loop().is_running():
-        # A plain function inside a coroutine waits for another: that one gets a thread of its
-        # own, because a loop that runs cannot be run again.
+    if asyncio._get_running_loop() is not None:
+        # A plain function inside a coroutine waits for another, or the App is called in somebody's
+        # loop: this one gets a thread of its own, because a thread runs one loop at a time.
         with ThreadPoolExecutor(1) as pool:
             nested: _Result = pool.submit(contextvars.copy_context().run, run, coroutine).result()
             return nested

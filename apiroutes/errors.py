@@ -56,10 +56,10 @@ class ApiError(Exception):
     """
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        if type(status) is not int or not 400 <= status <= 599:
+        if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
             raise ValueError(f"an ApiError has a status from 400 to 599, not {status!r}")
         super().__init__(status, message)
-        self.status = status
+        self.status = int(status)
         self.message = message
         self.headers = dict(headers) if headers else {}
 

@@ -19,7 +19,6 @@ from apiroutes.body import (
     Values,
     bounded_stream,
     decode_json,
-    parse_pairs,
     parse_urlencoded,
     read_body,
     read_content,
@@ -151,12 +150,7 @@ class Request(werkzeug.wrappers.Request):
     @lazy
     def form(self) -> ImmutableMultiDict[str, str]:
         """The fields of a form, as Werkzeug has them."""
-        body = self.load_body()
-        if body.fields is not None:
-            return ImmutableMultiDict(body.fields)
-        if self.mimetype == "application/x-www-form-urlencoded" and body.content:
-            return ImmutableMultiDict(parse_pairs(body.content.decode("utf-8", "replace")))
-        return ImmutableMultiDict()
+        return ImmutableMultiDict(self.load_body().fields())
 
     def load_body(self) -> Body:
         """Read and decode the body, once. Raises ApiError for one that cannot be read."""

@@ -101,7 +101,7 @@ class Response:
     def status(self, code: int) -> Response:
         """Set the status code, an int from 200 to 599 (RFC 9110 section 15)."""
         if type(code) is not int:
-            raise TypeError(f"a status is an int from 200 to 599, not {code!r}")
+            code = _as_int(code)
         if not 200 <= code <= 599:
             raise ValueError(f"a status is an int from 200 to 599, not {code!r}")
         if self._state:
@@ -278,9 +278,9 @@ class Response:
             self._stream = body
         else:
             length = _remaining_size(body)
-            self._stream = _FileChunks(body)
+            self._stream = _FileChunks(body, length)
             if length is not None:
-                self._headers["content-length"] = ("Content-Length", str(max(length, 0)))
+                self._headers["content-length"] = ("Content-Length", str(length))
                 if self._lists is not None:
                     self._lists.pop("content-length", None)
         self._type = _BINARY
@@ -306,12 +306,12 @@ class Response:
             status, url = 307, status  # type: ignore[assignment]
         if not isinstance(url, str):
             raise TypeError(f"redirect(url) or redirect(status, url), and the URL is a str, not {url!r}")
-        if type(status) is not int or status not in _REDIRECTS:
+        if not isinstance(status, int) or status not in _REDIRECTS:
             raise ValueError(f"a redirect has the status 301, 302, 303, 307 or 308, not {status!r}")
         if self._state:
             self._refuse("redirect")
         location = _location(url)
-        self._status = status
+        self._status = int(status)
         self.set_header("Location", location)
         self._content = location.encode()
         self._type = TEXT
@@ -385,19 +385,28 @@ class Response:
 
 
 class _FileChunks:
-    """A file as an iterator of chunks, closed with it."""
+    """A file as an iterator of chunks, closed with it.
 
-    def __init__(self, file: Any) -> None:
+    `length` is how many bytes it was announced to have: one that grows meanwhile is sent as it
+    was, and for one that shrinks reading raises EOFError.
+    """
+
+    def __init__(self, file: Any, length: int | None) -> None:
         self._file = file
+        self._left = length
 
     def __iter__(self) -> _FileChunks:
         return self
 
     def __next__(self) -> bytes:
-        chunk = self._file.read(2**16)
+        chunk: bytes = self._file.read(2**16 if self._left is None else min(2**16, self._left))
         if not chunk:
+            if self._left:
+                raise EOFError(f"the file is {self._left} bytes too short for its Content-Length")
             raise StopIteration
-        return chunk  # type: ignore[no-any-return]
+        if self._left is not None:
+            self._left -= len(chunk)
+        return chunk
 
     def close(self) -> None:
         close = getattr(self._file, "close", None)
@@ -411,11 +420,18 @@ def _remaining_size(file: Any) -> int | None:
         if isinstance(file, io.TextIOBase) or not file.seekable():
             return None
         position = file.tell()
-        size: int = file.seek(0, io.SEEK_END) - position
+        size: int = max(0, file.seek(0, io.SEEK_END) - position)
         file.seek(position)
     except (AttributeError, OSError):
         return None
     return size
+
+
+def _as_int(code: object) -> int:
+    """A status of another class, such as http.HTTPStatus, as the int that it is."""
+    if isinstance(code, int) and not isinstance(code, bool):
+        return int(code)
+    raise TypeError(f"a status is an int from 200 to 599, not {code!r}")
 
 
 def _as_bytes(data: object) -> bytes:
@@ -454,8 +470,9 @@ def _check_value(name: str, value: str) -> str:
         raise TypeError(f"the header {name!r} is a str, not {value!r}")
     if not _FIELD_VALUE.fullmatch(value):
         raise ValueError(f"the header {name!r} cannot have the value {value!r}")
-    # As recorded: what is not ASCII is sent as UTF-8.
-    return value if value.isascii() else value.encode().decode("latin-1")
+    # As recorded: what is not ASCII is sent as UTF-8. A str of a class of its own, such as a
+    # member of an Enum, is sent as its text: PEP 3333 wants a plain one.
+    return str.__str__(value) if value.isascii() else value.encode().decode("latin-1")
 
 
 def _unwire(value: str) -> str:

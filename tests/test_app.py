@@ -490,22 +490,10 @@ class Odd(exceptions.HTTPException):
 def broken(environ, start_response):
     raise RuntimeError("s3cret")
 """
-ESCAPES = pytest.mark.xfail(strict=True, reason="the fault in the error leaves the App")
-WHOLE = [("*/*", "a surrogate")] + [
-    ("application/json", name)
-    for name in ODD_ERRORS
-    if name.startswith(("no text", "a dict", "bytes", "an int"))
-]
 
 
-ODD_CASES = [
-    pytest.param(accept, name, marks=() if (accept, name) in WHOLE else ESCAPES)
-    for accept in ("*/*", "application/json")
-    for name in ODD_ERRORS
-]
-
-
-@pytest.mark.parametrize(("accept", "name"), ODD_CASES)
+@pytest.mark.parametrize("name", ODD_ERRORS)
+@pytest.mark.parametrize("accept", ["*/*", "application/json"])
 def test_an_odd_error_is_answered_whole(tmp_path: Path, accept: str, name: str) -> None:
     answer = answered(tmp_path, f"raise {ODD_ERRORS[name]}", before=ODD, headers=[("Accept", accept)])
     assert answer.status in (400, 404, 405, 500)
@@ -513,14 +501,13 @@ def test_an_odd_error_is_answered_whole(tmp_path: Path, accept: str, name: str) 
     assert b"s3cret" not in answer.body
 
 
-@pytest.mark.xfail(strict=True, reason="of headers of one name the last alone is sent")
 def test_every_challenge_of_a_401_is_sent(tmp_path: Path) -> None:
     before = (
         "from werkzeug.exceptions import Unauthorized\nfrom werkzeug.datastructures import WWWAuthenticate\n"
     )
     challenges = "[WWWAuthenticate('basic', {'realm': 'a'}), WWWAuthenticate('bearer')]"
     answer = answered(tmp_path, f"raise Unauthorized('x', www_authenticate={challenges})", before=before)
-    assert answer.all("WWW-Authenticate") == ['Basic realm="a"', "Bearer"]
+    assert answer.all("WWW-Authenticate") == ["Basic realm=a", "Bearer"]
 
 
 HTTP_EXCEPTIONS = [
@@ -565,15 +552,15 @@ def test_an_http_exception_with_html_is_text(tmp_path: Path) -> None:
 
 # -- who prefers JSON
 
-PREFERS = pytest.mark.xfail(strict=True, reason="is not taken for JSON")
 MORE_ACCEPTS = [
-    pytest.param(*("application/*", True), marks=PREFERS),
+    ("application/*", True),
+    ("application/*;q=0.5, text/*", False),
     ("application/json;q=0.5, text/plain;q=0.4", True),
     ("application/json;q=0.4, text/plain;q=0.5", False),
     ("application/json;q=0.001", True),
-    pytest.param(*("application/json; charset=utf-8", True), marks=PREFERS),
+    ("application/json; charset=utf-8", True),
     ("application/problem+json;q=0.9, text/html", True),
-    pytest.param(*("APPLICATION/JSON", True), marks=PREFERS),
+    ("APPLICATION/JSON", True),
     ("text/*, application/json;q=0.9", False),
     ("*/*, application/json;q=0.9", False),
     ("application/jsonx", False),

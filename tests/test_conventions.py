@@ -295,19 +295,12 @@ WRONG = {
     "app/api/(.)/route.py": ("(.)", 8, "is no group"),
     "app/api/@slot/route.py": ("@", 8, "a slot of a page"),
     "app/api/a/@slot/x/route.py": ("@", 10, "a slot of a page"),
-    "app/api/(.)x/route.py": ("(", 8, ""),
-    "app/api/(..)(..)x/route.py": ("(", 8, ""),
+    "app/api/(.)x/route.py": ("(.)", 8, "is no group"),
+    "app/api/(..)(..)x/route.py": ("(..)", 8, "is no group"),
+    "app/api/(x)y/route.py": ("y", 11, "text after"),
+    "app/api/%5F[id]/route.py": ("[", 11, "bracket inside"),
     "app/api/(g)/[id/route.py": ("d", 14, "not closed"),
     "app/api/[...r]/y/route.py": ("[...r]", 8, "must be the last segment"),
-}
-
-# what the names ought to be marked with, where the framework is not there yet
-ESCAPE_MARK = "the rules of a bracketed name count from `_`, not from `%5F`"
-GROUP_TEXT = "text after a group is reported as a group that is not closed"
-NOT_YET_RIGHT = {
-    "app/api/%5F[id]/route.py": ("[", 11, "bracket inside", ESCAPE_MARK),
-    "app/api/(.)y/route.py": ("(.)", 8, "is no group", GROUP_TEXT),
-    "app/api/(x)y/route.py": ("y", 11, "text after", GROUP_TEXT),
 }
 
 
@@ -325,19 +318,7 @@ def test_a_wrong_name_is_marked(tmp_path: Path, file: str) -> None:
     check_mark(tmp_path, file, *WRONG[file])
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(file, marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason))
-        for file, (_, _, _, reason) in NOT_YET_RIGHT.items()
-    ],
-)
-def test_a_wrong_name_is_marked_where_it_is_wrong(tmp_path: Path, file: str) -> None:
-    marked, start, message, _ = NOT_YET_RIGHT[file]
-    check_mark(tmp_path, file, marked, start, message)
-
-
-@pytest.mark.parametrize("file", [*WRONG, *NOT_YET_RIGHT])
+@pytest.mark.parametrize("file", WRONG)
 def test_a_wrong_name_stops_the_start(tmp_path: Path, file: str) -> None:
     fine = {"pages/api/fine.py": HELLO}
     assert [problem.file for problem in problems_of(tmp_path, {file: HELLO, **fine})] == [file]

@@ -121,7 +121,6 @@ def test_a_value_is_encoded_where_it_would_end(text: str) -> None:
     assert re.fullmatch(r"a=x(%[0-9A-F]{2}|[A-Za-z0-9.=:-])+y", line[0])
 
 
-OVERFLOWS = pytest.mark.xfail(strict=True, raises=OverflowError, reason="http_date overflows")
 WRONG: list[dict[str, Any]] = [
     {"value": 5},
     {"value": None},
@@ -144,9 +143,7 @@ def test_an_attribute_of_another_kind_is_refused(arguments: dict[str, Any]) -> N
         Response().set_cookie("a", **arguments)
 
 
-@pytest.mark.parametrize(
-    "expires", [pytest.param(value, marks=OVERFLOWS) for value in (10**20, -(10**20), float("inf"))]
-)
+@pytest.mark.parametrize("expires", [10**20, -(10**20), float("inf")])
 def test_an_instant_that_no_calendar_has_is_refused(expires: float) -> None:
     with pytest.raises((TypeError, ValueError)):
         Response().set_cookie("a", expires=expires)

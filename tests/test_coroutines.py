@@ -270,8 +270,6 @@ async def called(app: App) -> Answer:
     return call(app)
 
 
-@pytest.mark.xfail(strict=True, reason="the loop of the caller runs already: RuntimeError, a 500")
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 def test_an_app_may_be_called_inside_a_loop_of_the_caller(tmp_path: Path) -> None:
     """As an async test does, or a bridge from ASGI."""
     app = awaited(tmp_path, "await asyncio.sleep(0)", "res.json(1)")

@@ -4,7 +4,7 @@ from apiroutes.body.decoders import Body, read_body
 from apiroutes.body.jsontext import decode_json
 from apiroutes.body.limits import Limits
 from apiroutes.body.reading import bounded_stream, read_content
-from apiroutes.body.urlencoded import Values, parse_pairs, parse_urlencoded
+from apiroutes.body.urlencoded import Values, parse_urlencoded
 
 __all__ = [
     "Body",
@@ -12,7 +12,6 @@ __all__ = [
     "Values",
     "bounded_stream",
     "decode_json",
-    "parse_pairs",
     "parse_urlencoded",
     "read_body",
     "read_content",

@@ -19,7 +19,7 @@ from apiroutes.body.jsontext import decode_json
 from apiroutes.body.limits import Limits
 from apiroutes.body.media_types import parse_media_type
 from apiroutes.body.reading import invalid_body, read_chunks, read_content
-from apiroutes.body.urlencoded import collect, parse_urlencoded
+from apiroutes.body.urlencoded import collect, parse_pairs, parse_urlencoded
 from apiroutes.errors import ApiError
 
 __all__ = ["Body", "read_body"]
@@ -29,17 +29,27 @@ class Body:
     """A parsed body.
 
     `value` is what the handler sees; `content` the bytes as received, None for a multipart
-    form, which is not kept; `is_json` whether `value` was JSON; `fields` and `files` are the
-    parts of a multipart form.
+    form, which is not kept; `files` are the uploads of one.
     """
 
-    fields: list[tuple[str, str]] | None = None
     files: list[tuple[str, FileStorage]] | None = None
+    _fields: list[tuple[str, str]] | None = None
 
-    def __init__(self, value: Any, content: bytes | None, is_json: bool = False) -> None:
+    def __init__(self, value: Any, content: bytes | None, decoder: _Decoder) -> None:
         self.value = value
         self.content = content
-        self.is_json = is_json
+        self._decoder = decoder
+
+    @property
+    def is_json(self) -> bool:
+        """Whether `value` was JSON."""
+        return self._decoder.decode is _json
+
+    def fields(self) -> list[tuple[str, str]]:
+        """The fields of a form of either kind, in their order; none of anything else."""
+        if self._decoder.decode is _form and self.content:
+            return parse_pairs(_text_in(self.content, self._decoder.charset))
+        return self._fields or []
 
 
 def read_body(environ: dict[str, Any], limits: Limits) -> Body:
@@ -49,10 +59,9 @@ def read_body(environ: dict[str, Any], limits: Limits) -> Body:
     content_type = environ.get("CONTENT_TYPE") or ""
     decoder = _find(content_type) if len(content_type) <= _REMEMBERED else _find.__wrapped__(content_type)
     if decoder.boundary is not None:
-        return _read_form(environ, decoder.boundary, limits)
+        return _read_form(environ, decoder, limits)
     content = read_content(environ, limits.size)
-    decode = decoder.decode
-    return Body(decode(content, decoder.charset, limits), content, decode is _json)
+    return Body(decoder.decode(content, decoder.charset, limits), content, decoder)
 
 
 def _check_encoding(encoding: str) -> None:
@@ -61,14 +70,15 @@ def _check_encoding(encoding: str) -> None:
         raise ApiError(415, "Content encoding is not supported")
 
 
-def _read_form(environ: dict[str, Any], boundary: str, limits: Limits) -> Body:
+def _read_form(environ: dict[str, Any], decoder: _Decoder, limits: Limits) -> Body:
+    assert decoder.boundary is not None
     chunks = read_chunks(environ, limits.size)
     first = next(chunks, b"")
     if not first:
-        return Body({}, b"")
-    form = parse_form(_prepend(first, chunks), boundary, limits)
-    body = Body(collect(form.fields), None)
-    body.fields, body.files = form.fields, form.files
+        return Body({}, b"", decoder)
+    form = parse_form(_prepend(first, chunks), decoder.boundary, limits)
+    body = Body(collect(form.fields), None, decoder)
+    body._fields, body.files = form.fields, form.files
     return body
 
 
@@ -86,9 +96,10 @@ def _json(content: bytes, charset: str, limits: Limits) -> object:
 
 
 def _form(content: bytes, charset: str, limits: Limits) -> object:
-    if content.count(b"&") >= limits.form_pairs:
+    text = _text_in(content, charset)
+    if text.count("&") >= limits.form_pairs:
         raise ApiError(413, f"Form has more than {limits.form_pairs} fields")
-    return parse_urlencoded(_text_in(content, charset))
+    return parse_urlencoded(text)
 
 
 def _text(content: bytes, charset: str, limits: Limits) -> object:

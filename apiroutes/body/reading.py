@@ -74,7 +74,7 @@ def read_content(environ: dict[str, Any], limit: Size) -> bytes:
         raise too_large(limit)
     content: bytes
     try:
-        content = environ["wsgi.input"].read(limit.bytes + 1 if length is None else length)
+        content = environ["wsgi.input"].read(limit.bytes + 1 if length is None else length) or b""
     except Exception as error:  # as in _read, whose frame the common case is spared
         raise invalid_body() from error
     if len(content) == length:
@@ -111,7 +111,7 @@ def _rest(environ: dict[str, Any], length: int | None, limit: Size, count: int) 
 
 def _read(source: Any, size: int) -> bytes:
     try:
-        content: bytes = source.read(size)
+        content: bytes = source.read(size) or b""  # a raw stream without data says None
     except Exception as error:
         # A broken connection is an OSError, broken chunks are what the server makes of them
         # (gunicorn has exceptions of its own): either way the client did not send a body.

@@ -762,7 +762,6 @@ def test_a_body_of_several_reads_is_whole(app: App, size: int, is_chunked: bool)
     assert post(app, BYTES, b"x" * size, "/api/length", **extra).json() == size
 
 
-@pytest.mark.xfail(strict=True, reason="TypeError, which is a 500")
 def test_an_input_that_gives_nothing_is_a_body_cut_off(app: App) -> None:
     class Blocking(io.BytesIO):
         def read(self, size: int | None = -1, /) -> Any:

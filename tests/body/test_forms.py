@@ -339,7 +339,8 @@ def test_what_is_around_the_parts_is_ignored_or_refused(app: App, body: bytes) -
 
 # -- against email's parser, where both can read it
 
-texts = st.text(alphabet="ab é-X\t", max_size=12)
+# What begins like a delimiter is one, and no client sends it.
+texts = st.text(alphabet="ab é-X\t", max_size=12).filter(lambda text: not text.startswith("--X"))
 
 
 @given(st.lists(st.tuples(names, texts), min_size=1, max_size=4))

@@ -14,6 +14,8 @@ from apiroutes.routing.pattern import PatternError, Placed, Segment
 
 __all__ = ["read"]
 
+_GROUP = "A group is a whole name in parentheses: (admin)."
+
 
 def read(parts: tuple[str, ...]) -> tuple[Placed, ...] | None:
     """path = *( directory "/" ) "route" """
@@ -28,25 +30,23 @@ def read(parts: tuple[str, ...]) -> tuple[Placed, ...] | None:
 
 def _is_group(part: str, index: int) -> bool:
     """ "(" group ")" """
-    if part.startswith("(") and not part.endswith(")"):
-        raise PatternError(
-            f"{part!r} opens a group and does not close it",
-            "A group is a whole name in parentheses: (admin).",
-            index,
-            (0, 1),
-        )
-    if part.startswith("(.") or part == "()":
-        # Next.js's intercepting routes, which are for pages only.
-        raise PatternError(
-            f"{part!r} is no group", "A group is a name in parentheses: (admin).", index, (0, len(part))
-        )
-    return part.startswith("(")
+    if not part.startswith("("):
+        return False
+    end = part.find(")") + 1
+    if not end:
+        raise PatternError(f"{part!r} opens a group and does not close it", _GROUP, index, (0, 1))
+    if part.startswith(("()", "(.")):
+        # Dots are Next.js's intercepting routes, which are for pages only.
+        raise PatternError(f"{part[:end]!r} is no group", _GROUP, index, (0, end))
+    if end < len(part):
+        raise PatternError(f"{part!r} has text after its group", _GROUP, index, (end, len(part)))
+    return True
 
 
 def _directory(part: str, index: int) -> Segment:
     """[ "%5F" ] segment: an escaped underscore begins a name that is not private"""
     if part[:3].lower() == "%5f":
-        return Segment(read_segment("_" + part[3:], index).kind, "_" + part[3:])
+        return Segment(read_segment(part, index).kind, "_" + part[3:])
     if part.startswith("@"):
         raise PatternError(
             f"{part!r} is a slot of a page, which an endpoint has none of",
