@@ -68,6 +68,7 @@ class App:
         self.served = project.served
         self._fallback = fallback
         self._unrouted = project.unrouted
+        self._response = project.response
         self._prefix = [segment.text for segment in prefix_of(self.settings)]
         self._trailing_slash = self.settings.trailing_slash
 
@@ -81,7 +82,7 @@ class App:
         ):
             return served.fixed.send(environ, start_response)
         request = Request(environ, params, served.limits, served.pattern)
-        response = ServerResponse(environ, start_response)
+        response = self._response(request, start_response)
         try:
             method = environ["REQUEST_METHOD"]
             run = served.by_method.get(method)
@@ -89,9 +90,9 @@ class App:
                 run = served.other
                 if method not in _METHODS:
                     _check_method(method)
-            run(request, response)
+            run(response)
             if response._state == State.OPEN:
-                require_answer(request, response)
+                require_answer(response)
             if response._tagged:
                 conditional.apply(environ, response)
             answer = send(response, environ, start_response)
@@ -262,12 +263,12 @@ def _prefers_json(accept: str | None) -> bool:
     return text < max(accepted.get(name, json) for name in ("application/json", "application/problem+json"))
 
 
-def _bad_path(request: Request, response: Response) -> None:
+def _bad_path(response: Response) -> None:
     raise ApiError(400, "Bad Request")
 
 
 def _redirect_to(location: str) -> Served:
-    def redirect(request: Request, response: Response) -> None:
+    def redirect(response: Response) -> None:
         response.redirect(308, location)
 
     return Served("a path that is not canonical", redirect)

@@ -2,21 +2,23 @@
 
 In: functions (req, res, next) and the step inside them. Out: one step. Raises nothing of its
 own; what a step raises travels outward through the code after `next()`.
+
+What `next` calls is decided at start, whose request it belongs to is not. So what middleware
+goes on to are methods of the App's responses, and `next` is one of them: a bound method is the
+cheapest thing that Python makes for a request, and the cheapest to call.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from types import MethodType
+from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from apiroutes import coroutines
 from apiroutes.declarations import Middleware
 from apiroutes.errors import ApiError
-from apiroutes.request import Request
 from apiroutes.response import Response
 
 __all__ = ["Step", "as_sync", "compose", "require_answer"]
@@ -25,97 +27,63 @@ _log = logging.getLogger("apiroutes")
 
 
 class Step(NamedTuple):
-    """Something that answers a request; an async one gives a coroutine."""
+    """Something that answers a request, called with its response; an async one gives a coroutine.
 
-    call: Callable[[Request, Response], Any]
+    `middleware` is its own, and runs inside of what is put around it.
+    """
+
+    call: Callable[[Any], Any]
     is_async: bool = False
+    middleware: tuple[Middleware, ...] = ()
 
 
-def compose(middleware: Sequence[Middleware], step: Step) -> Step:
-    """`step` with the middleware around it, the first outermost; without any, `step` itself."""
-    if not middleware:
-        return step
-    if not step.is_async and not any(map(_is_async, middleware)):
-        return Step(_all_sync(middleware, step.call))
-    for each in reversed(middleware):
-        step = _around(each, step)
+def compose(middleware: Sequence[Middleware], step: Step, response: type[Response]) -> Step:
+    """`step` with the middleware around it, the first outermost.
+
+    `response` is the class of the responses that it will be called with, which gets what `next`
+    calls as methods.
+    """
+    for each in reversed((*middleware, *step.middleware)):
+        step = _around(each, step, response)
     return step
 
 
-def as_sync(step: Step) -> Callable[[Request, Response], Any]:
+def as_sync(step: Step) -> Callable[[Any], Any]:
     """The step as a plain function, which runs a coroutine to its end."""
     if not step.is_async:
         return step.call
-    return lambda request, response: coroutines.run(step.call(request, response))
+    return lambda response: coroutines.run(step.call(response))
 
 
-def require_answer(request: Request, response: Response) -> None:
+def require_answer(response: Response) -> None:
     """Raises ApiError 500 when middleware neither answered nor went on to the next step."""
     if not response.headers_sent:
-        where = request.route_pattern or "a path without a route"
+        where = response.req.route_pattern or "a path without a route"
         _log.error("middleware of %s neither answered nor called next()", where)
         raise ApiError(500, "Internal Server Error")
 
 
-_Exchange = tuple[Request, Response]
+def _around(middleware: Middleware, inner: Step, response: type[Response]) -> Step:
+    is_async = _is_async(middleware)
+    name = f"_next_{len(vars(response))}"
+    setattr(response, name, _as_async(inner) if is_async else as_sync(inner))
+    # Python is fast with names that stand in the code and with globals: each step has its own.
+    code = _step.__code__
+    names = tuple(name if each == "_next" else each for each in code.co_names)
+    return Step(FunctionType(code.replace(co_names=names), {"_middleware": middleware}), is_async)
 
 
-def _all_sync(
-    middleware: Sequence[Middleware], last: Callable[[Request, Response], Any]
-) -> Callable[[Request, Response], Any]:
-    # Steps are made at start, and `next` is one of them bound to the request's exchange: a bound
-    # method is the cheapest thing to make, and the cheapest to call.
-    following = _last_step(last)
-    for each in reversed(middleware[1:]):
-        following = _step(each, following)
-    first = middleware[0]
-
-    def run(request: Request, response: Response) -> None:
-        first(request, response, MethodType(following, (request, response)))
-
-    return run
+def _step(response: Any) -> Any:
+    return _middleware(response.req, response, response._next)  # type: ignore[name-defined]  # noqa: F821
 
 
-def _step(middleware: Middleware, following: Callable[[_Exchange], Any]) -> Callable[[_Exchange], Any]:
-    def step(exchange: _Exchange) -> Any:
-        request, response = exchange
-        return middleware(request, response, MethodType(following, exchange))
+def _as_async(step: Step) -> Callable[[Any], Any]:
+    """The step as a coroutine function, which calls a plain one."""
+    if step.is_async:
+        return step.call
 
-    return step
-
-
-def _last_step(call: Callable[[Request, Response], Any]) -> Callable[[_Exchange], Any]:
-    def step(exchange: _Exchange) -> Any:
-        request, response = exchange
-        return call(request, response)
-
-    return step
-
-
-def _around(middleware: Middleware, inner: Step) -> Step:
-    if not _is_async(middleware):
-        call = as_sync(inner)
-
-        def run(request: Request, response: Response) -> None:
-            middleware(request, response, partial(call, request, response))
-
-        return Step(run)
-
-    following: Callable[[Request, Response], Awaitable[Any]] = (
-        inner.call if inner.is_async else _awaitable(inner.call)
-    )
-
-    async def run_async(request: Request, response: Response) -> None:
-        await middleware(request, response, partial(following, request, response))
-
-    return Step(run_async, is_async=True)
-
-
-def _awaitable(
-    call: Callable[[Request, Response], Any],
-) -> Callable[[Request, Response], Awaitable[Any]]:
-    async def run(request: Request, response: Response) -> None:
-        call(request, response)
+    async def run(response: Any) -> None:
+        step.call(response)
 
     return run
 

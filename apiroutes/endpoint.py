@@ -16,7 +16,7 @@ from typing import Any
 from apiroutes import coroutines
 from apiroutes.answers import Answer
 from apiroutes.body import Limits, read_body
-from apiroutes.chain import Step, compose
+from apiroutes.chain import Step
 from apiroutes.errors import ApiError
 from apiroutes.modules import Handler, RouteModule
 from apiroutes.request import Request
@@ -38,10 +38,7 @@ class Endpoint:
         self.pattern = str(module.route.pattern)
         limit = module.config.response_limit
         self.response_limit = math.inf if limit is None else limit.bytes
-        steps = {
-            method: compose(handler.middleware, _step(self, handler))
-            for method, handler in module.handlers.items()
-        }
+        steps = {method: _step(self, handler) for method, handler in module.handlers.items()}
         self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
 
     def end(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
@@ -100,7 +97,8 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
     """The step that calls one handler; the sync and the async form differ in a word."""
     call, end, limits = handler.call, endpoint.end, endpoint.limits
 
-    def run(request: Request, response: Response) -> None:
+    def run(response: Response) -> None:
+        request = response.req
         _begin(request, response, limits)
         try:
             result = call(request, response)
@@ -111,7 +109,8 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
             _forget(response)
             raise
 
-    async def run_async(request: Request, response: Response) -> None:
+    async def run_async(response: Response) -> None:
+        request = response.req
         _begin(request, response, limits)
         try:
             end(await call(request, response), handler, request, response)
@@ -119,7 +118,7 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
             _forget(response)
             raise
 
-    return Step(run_async, is_async=True) if handler.is_async else Step(run)
+    return Step(run_async if handler.is_async else run, handler.is_async, handler.middleware)
 
 
 def _begin(request: Request, response: Response, limits: Limits) -> None:
@@ -154,14 +153,14 @@ def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:
 
 
 def _options(allow: str) -> Any:
-    def options(request: Request, response: Response) -> None:
+    def options(response: Response) -> None:
         response.status(204).set_header("Allow", allow).end()
 
     return options
 
 
 def _not_allowed(allow: str) -> Any:
-    def not_allowed(request: Request, response: Response) -> None:
+    def not_allowed(response: Response) -> None:
         raise ApiError(405, "Method Not Allowed", {"Allow": allow})
 
     return not_allowed

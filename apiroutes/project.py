@@ -19,8 +19,6 @@ from apiroutes.declarations import Middleware
 from apiroutes.endpoint import OTHER, Endpoint
 from apiroutes.errors import ApiError, Problem, ProjectError
 from apiroutes.modules import RouteModule, RouteModules, cause_of
-from apiroutes.request import Request
-from apiroutes.response import Response
 from apiroutes.routing import (
     API,
     CONVENTIONS,
@@ -33,12 +31,12 @@ from apiroutes.routing import (
     scan,
 )
 from apiroutes.settings import Settings, read_settings
-from apiroutes.wsgi import FixedAnswer
+from apiroutes.wsgi import FixedAnswer, ServerResponse
 
 __all__ = ["Params", "Project", "Served", "Unrouted", "build", "prefix_of"]
 
 Params = dict[str, "str | list[str]"]
-Run = Callable[[Request, Response], Any]
+Run = Callable[[ServerResponse], Any]
 
 _Built = TypeVar("_Built")
 
@@ -47,9 +45,9 @@ _Built = TypeVar("_Built")
 class Served:
     """What answers a path: a function for each method, and one for the others.
 
-    `name` says it in logs; `pattern` is None where no route answers. `middleware` is what runs
-    around it, in order, and `module` the route's own, both for listings. `fixed` is the answer
-    where it is the same for everyone who takes text.
+    They take a response of the project's class. `name` says it in logs; `pattern` is None where
+    no route answers. `middleware` is what runs around it, in order, and `module` the route's own,
+    both for listings. `fixed` is the answer where it is the same for everyone who takes text.
     """
 
     name: str
@@ -64,12 +62,16 @@ class Served:
 
 @dataclass(frozen=True)
 class Project:
-    """A project that can be served; `served` is by the route's file."""
+    """A project that can be served; `served` is by the route's file.
+
+    `response` is the class of its responses, which has the steps of its middleware as methods.
+    """
 
     settings: Settings
     routes: RouteTree
     served: Mapping[str, Served]
     unrouted: Unrouted
+    response: type[ServerResponse]
 
 
 class Unrouted:
@@ -79,7 +81,9 @@ class Unrouted:
         self,
         everywhere: Sequence[Middleware],
         directories: Sequence[tuple[tuple[Segment, ...], tuple[Middleware, ...]]],
+        response: type[ServerResponse],
     ) -> None:
+        self._response = response
         self._everywhere = tuple(everywhere)
         self._directories = directories
         self._built: dict[tuple[int, ...], Served] = {}
@@ -103,7 +107,7 @@ class Unrouted:
         middleware = list(self._everywhere)
         for index in around:
             middleware += self._directories[index][1]
-        run = as_sync(compose(middleware, Step(_not_found)))
+        run = as_sync(compose(middleware, Step(_not_found), self._response))
         fixed = None if middleware else FixedAnswer(404, "Not Found")
         return Served("a path without a route", run, middleware=tuple(middleware), fixed=fixed)
 
@@ -112,7 +116,7 @@ def _fits(pattern: Segment, segment: str) -> bool:
     return pattern.kind is not Kind.STATIC or pattern.text == segment
 
 
-def _not_found(request: Request, response: Response) -> None:
+def _not_found(response: ServerResponse) -> None:
     raise ApiError(404, "Not Found")
 
 
@@ -156,14 +160,15 @@ class _Builder:
         modules = RouteModules(self.root, defaults)
         everywhere = (*self._project_middleware(settings), *self._checked(middleware))
         directories = self._directories(found.middleware, modules)
+        response = type("ServerResponse", (ServerResponse,), {})
         served = {}
         for route in routes.walk():
             module = self._try(lambda route=route: modules.load(route))  # type: ignore[misc]
             if module is not None:
                 around = (*everywhere, *_around(route, directories), *module.middleware)
-                served[route.file] = _serve(module, settings, around)
+                served[route.file] = _serve(module, settings, around, response)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
-        return Project(settings, routes, served, Unrouted(everywhere, below))
+        return Project(settings, routes, served, Unrouted(everywhere, below, response), response)
 
     def _try(self, make: Callable[[], _Built]) -> _Built | None:
         try:
@@ -242,10 +247,15 @@ def _around(
     return found
 
 
-def _serve(module: RouteModule, settings: Settings, around: tuple[Middleware, ...]) -> Served:
+def _serve(
+    module: RouteModule,
+    settings: Settings,
+    around: tuple[Middleware, ...],
+    response: type[ServerResponse],
+) -> Served:
     limits = _limits(settings, module.config)
     endpoint = Endpoint(module, limits)
-    runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
+    runs = {method: as_sync(compose(around, step, response)) for method, step in endpoint.steps.items()}
     other = runs.pop(OTHER)
     name = f"{endpoint.pattern} ({module.route.file})"
     return Served(name, other, runs, limits, endpoint.pattern, module, around)

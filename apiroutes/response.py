@@ -69,6 +69,8 @@ class Response:
     `write` has nowhere to go.
     """
 
+    req: Any  # the request that it answers, as Node's response has it; App sets it
+
     # Defaults of the class, so that a response costs only what is said in it.
     _status = 200
     _said_status = False

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from apiroutes.errors import ResponseAborted, phrase
+from apiroutes.request import Request
 from apiroutes.response import TEXT, Response
 
 __all__ = ["Closing", "FixedAnswer", "ServerResponse", "StartResponse", "send", "starting_again"]
@@ -31,16 +32,16 @@ _BODYLESS = frozenset((204, 205, 304))
 
 
 class ServerResponse(Response):
-    """A response with a connection: what a handler gets."""
+    """A response with a request and a connection: what a handler gets."""
 
-    def __init__(self, environ: dict[str, Any], start_response: StartResponse) -> None:
+    def __init__(self, req: Request, start_response: StartResponse) -> None:
         self._headers = {}
-        self._environ = environ
+        self.req = req
         self._start_response = start_response
 
     def _begin(self) -> Callable[[bytes], object]:
         write = self._start_response(_STATUS_LINES[self._status], _header_list(self))
-        if self._environ.get("REQUEST_METHOD") == "HEAD" or self._status in _BODYLESS:
+        if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in _BODYLESS:
             return lambda content: None
         return write
 

@@ -48,7 +48,7 @@ def _rest_of_chain(environ: dict[str, Any], start_response: StartResponse) -> It
     req.see(environ)
     res._start_response = start_response
     next()
-    require_answer(req, res)
+    require_answer(res)
     if res._tagged:
         conditional.apply(environ, res)
     return send(res, environ, start_response)
