@@ -19,7 +19,6 @@ from urllib.parse import quote
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
-from apiroutes import conditional
 from apiroutes.chain import require_answer
 from apiroutes.declarations import Middleware
 from apiroutes.errors import ApiError, ResponseAborted, phrase
@@ -27,7 +26,7 @@ from apiroutes.jsonout import encode_json
 from apiroutes.paths import Fault, is_clean, path_of, read_path, sent_plainly
 from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.request import Request
-from apiroutes.response import TEXT, Response, State
+from apiroutes.response import OPEN, SENT, TEXT, Lines, Response
 from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send, starting_again
 
 __all__ = ["App"]
@@ -39,6 +38,7 @@ WSGIApplication = Callable[..., Iterable[bytes]]
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
 _METHOD = re.compile(r"[A-Z][A-Z0-9-]{0,31}")
+_PROBLEM: Lines = (("Content-Type", "application/problem+json"),)
 # What a query may be in a Location; everything else is percent-encoded.
 _QUERY = "!$%&'()*+,-./:;=?@[]_~"
 
@@ -91,10 +91,8 @@ class App:
                 if method not in _METHODS:
                     _check_method(method)
             run(response)
-            if response._state == State.OPEN:
+            if not response._state:
                 require_answer(response)
-            if response._tagged:
-                conditional.apply(environ, response)
             answer = send(response, environ, start_response)
         except BaseException as error:
             try:
@@ -176,19 +174,17 @@ class App:
         if isinstance(error, KeyboardInterrupt):
             raise error
         is_answer = isinstance(error, (ApiError, HTTPException))
-        was_sent = response._state != State.OPEN and not (response._is_special and response._write is None)
+        was_sent = response._state != OPEN and not (response._is_special and response._write is None)
         if not is_answer or was_sent:
             _log.error("%s %s failed", request.method, served.name, exc_info=error)
-        if response._write is not None and response._state != State.SENT:
+        if response._write is not None and response._state != SENT:
             # PEP 3333: the client must not take half an answer for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
         if response._application is not None:
             start_response = starting_again(start_response)
         if response._is_special and response._write is None:
             response._restore()  # an answer that failed before any of it was sent
-        if response._state != State.OPEN:
-            if response._tagged:
-                conditional.apply(request.environ, response)
+        if response._state != OPEN:
             return send(response, request.environ, start_response)
         try:
             self._say_error(error, request, response)
@@ -234,11 +230,11 @@ def say(
         response._content = encode_json(
             {"type": "about:blank", "title": phrase(status), "status": status, "detail": message}
         )
-        response._type = "application/problem+json"
+        response._lines = _PROBLEM
     else:
         response._content = message.encode("utf-8", "replace")
-        response._type = TEXT
-    response._state = State.SENT
+        response._lines = TEXT
+    response._state = SENT
 
 
 def _say_http_exception(error: HTTPException, request: Request, response: Response) -> None:

@@ -20,7 +20,7 @@ from apiroutes.chain import Step
 from apiroutes.errors import ApiError
 from apiroutes.modules import Handler, RouteModule
 from apiroutes.request import Request
-from apiroutes.response import Response, State
+from apiroutes.response import OPEN, Response
 
 __all__ = ["OTHER", "Endpoint"]
 
@@ -43,18 +43,18 @@ class Endpoint:
 
     def end(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
         """Answer with what the handler returned, if it did not answer."""
-        if result is not None or response._state == State.OPEN:
+        if result is not None or response._state == OPEN:
             self._take(result, handler, request, response)
         if len(response._content) + response._written >= self.response_limit:
             self._exceeds_limit(handler, response)
 
     def _take(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
-        if type(result) is dict and response._state == State.OPEN:
+        if type(result) is dict and response._state == OPEN:
             response.send(result)
         elif result is None or result is response:
-            if response._state == State.OPEN:
+            if response._state == OPEN:
                 self._nothing_sent(handler, response)
-        elif response._state != State.OPEN:
+        elif response._state != OPEN:
             _log.warning(
                 "%s returned %s after it had answered; the returned value is dropped",
                 handler.place,
@@ -88,7 +88,7 @@ class Endpoint:
         message = "API response for %s (%s) exceeds %s"
         if config.enforce_response_limit and response._write is None:
             _log.error(message, self.pattern, handler.place, config.response_limit.text)
-            response._state = State.OPEN
+            response._state = OPEN
             raise ApiError(500, "Internal Server Error")
         _log.warning(message, self.pattern, handler.place, config.response_limit.text)
 
@@ -138,7 +138,7 @@ def _begin(request: Request, response: Response, limits: Limits) -> None:
 
 def _forget(response: Response) -> None:
     """What was said before the handler stays, what it said is gone; an answer given is given."""
-    if response._state == State.OPEN:
+    if response._state == OPEN:
         response._restore()
 
 

@@ -19,15 +19,20 @@ from apiroutes.cookies import dump_cookie
 from apiroutes.errors import ResponseSentError
 from apiroutes.jsonout import encode_json
 
-__all__ = ["TEXT", "Response", "State", "is_local"]
+__all__ = ["JSON", "OPEN", "SENT", "STARTED", "TEXT", "Lines", "Response", "has_header", "is_local"]
 
 HeaderValue = Union[str, int, float, Iterable[str]]
 WSGIApplication = Callable[..., Iterable[bytes]]
 
 _NOTHING: Any = object()  # "no argument", where None is a value
+Lines = tuple[tuple[str, str], ...]
 _JSON = ("Content-Type", "application/json; charset=utf-8")
-TEXT = "text/plain; charset=utf-8"
-_BINARY = "application/octet-stream"
+# As recorded, a 304 keeps the type of `json` and not that of `send`.
+JSON: Lines = (_JSON,)
+_SENT_JSON: Lines = (_JSON,)
+# A str that nobody gave a type is text, and no browser may think otherwise.
+TEXT: Lines = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
+_BINARY: Lines = (("Content-Type", "application/octet-stream"),)
 _JSON_TYPES = frozenset((dict, list, bool, int, float))  # what most JSON answers are
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -54,40 +59,37 @@ _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 _Saved = tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
 
 
-class State:
-    """Where a response is: nothing said, content said, or headers on the wire."""
-
-    OPEN = 0
-    SENT = 1
-    STARTED = 2
+# Where a response is: nothing said, content said, headers on the wire. Plain numbers, because
+# the members of a class are found more slowly.
+OPEN, SENT, STARTED = 0, 1, 2
 
 
 class Response:
     """The response. Setters return it, so that they can be chained; what answers returns None.
 
-    `apiroutes.wsgi` gives it a connection; without one it only holds what was said, and
-    `write` has nowhere to go.
+    `req` is the request that it answers. `apiroutes.wsgi` gives a response its connection;
+    without one it only holds what was said, and `write` has nowhere to go.
     """
 
-    req: Any  # the request that it answers, as Node's response has it; App sets it
-
-    # Defaults of the class, so that a response costs only what is said in it.
-    _status = 200
-    _said_status = False
-    _lists: dict[str, list[tuple[str, str]]] | None = None  # headers of several lines
-    _content = b""
+    # What few responses say; what every response is asked for is in the instance.
     _stream: Iterator[bytes | str] | None = None
     _application: WSGIApplication | None = None  # that answers instead
-    _is_special = False  # whether the answer is one of these two, or was written
-    _type: str | None = None  # the Content-Type that an answer has unless one was set
-    _tagged = False  # whether the content gets an ETag
-    _state = State.OPEN
     _write: Callable[[bytes], object] | None = None
     _written = 0  # bytes
     _before: _Saved = (200, False, {}, {})  # what was said before the handler
 
-    def __init__(self) -> None:
+    def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
+        self.req = req
+        self._start_response = start_response
+        self._status = 200
+        self._said_status = False
         self._headers: dict[str, tuple[str, str]] = {}
+        self._lists: dict[str, list[tuple[str, str]]] | None = None  # headers of several lines
+        self._content = b""
+        self._lines: Lines = ()  # that the content brings along unless a Content-Type was set
+        self._tagged = False  # whether the content gets an ETag
+        self._is_special = False  # whether the answer is no content in memory
+        self._state = OPEN
 
     # -- status ----------------------------------------------------------------------------
 
@@ -115,7 +117,7 @@ class Response:
     @property
     def headers_sent(self) -> bool:
         """Whether the answer was given: by json, send, end, redirect or the first write."""
-        return self._state != State.OPEN
+        return self._state != OPEN
 
     # -- headers ---------------------------------------------------------------------------
 
@@ -155,7 +157,9 @@ class Response:
         if single is not None:
             return [_unwire(single[1])] if key == "set-cookie" else _unwire(single[1])
         lines = (self._lists or {}).get(key)
-        return None if lines is None else [_unwire(value) for _, value in lines]
+        if lines is not None:
+            return [_unwire(value) for _, value in lines]
+        return next((value for name, value in self._lines if name.lower() == key), None)
 
     def remove_header(self, name: str) -> Response:
         """Remove every line of a header; it need not be there."""
@@ -225,16 +229,13 @@ class Response:
         """Answer with JSON. Without a value there is no content."""
         if self._state:
             self._refuse("send JSON")
-        if value is _NOTHING:
-            content = b""
-        else:
-            content = encode_json(value)
+        if value is not _NOTHING:
+            self._content = encode_json(value)
             self._tagged = True
-        self._headers["content-type"] = _JSON
-        if self._lists is not None:
-            self._lists.pop("content-type", None)
-        self._content = content
-        self._state = State.SENT
+        if self._headers or self._lists:
+            self._drop_type()
+        self._lines = JSON
+        self._state = SENT
 
     def send(self, body: Any = None) -> None:
         """Answer with what `body` is.
@@ -246,13 +247,11 @@ class Response:
         if self._state:
             self._refuse("send")
         if type(body) in _JSON_TYPES:
-            self._answer(encode_json(body), _JSON[1])
-            if self._headers or self._lists:
-                self._drop_type()
+            self._send_json(body)
         elif body is None:
-            self._state = State.SENT
+            self._state = SENT
         elif isinstance(body, str):
-            self._answer(body.encode(), TEXT if body else None)
+            self._answer(body.encode(), TEXT if body else ())
         elif isinstance(body, (bytes, bytearray, memoryview)):
             self._answer(bytes(body), _BINARY)
         elif hasattr(body, "__anext__"):
@@ -260,7 +259,11 @@ class Response:
         elif hasattr(body, "__next__") or hasattr(body, "read"):
             self._send_stream(body)
         else:
-            self._answer(encode_json(body), _JSON[1])
+            self._send_json(body)
+
+    def _send_json(self, body: Any) -> None:
+        self._answer(encode_json(body), _SENT_JSON)
+        if self._headers or self._lists:
             self._drop_type()
 
     def _drop_type(self) -> None:
@@ -269,11 +272,11 @@ class Response:
         if self._lists is not None:
             self._lists.pop("content-type", None)
 
-    def _answer(self, content: bytes, media_type: str | None) -> None:
+    def _answer(self, content: bytes, lines: Lines) -> None:
         self._content = content
-        self._type = media_type
+        self._lines = lines
         self._tagged = True
-        self._state = State.SENT
+        self._state = SENT
 
     def _send_stream(self, body: Any) -> None:
         if hasattr(body, "__next__") and not hasattr(body, "read"):
@@ -285,9 +288,9 @@ class Response:
                 self._headers["content-length"] = ("Content-Length", str(length))
                 if self._lists is not None:
                     self._lists.pop("content-length", None)
-        self._type = _BINARY
+        self._lines = _BINARY
         self._is_special = True
-        self._state = State.SENT
+        self._state = SENT
 
     def delegate(self, application: WSGIApplication) -> None:
         """Let another WSGI application answer; headers that were set are added to its own."""
@@ -295,7 +298,7 @@ class Response:
             self._refuse("delegate")
         self._application = application
         self._is_special = True
-        self._state = State.SENT
+        self._state = SENT
 
     def redirect(self, status: int | str, url: str = _NOTHING) -> Response:
         """Answer with a redirect: `redirect(url)`, which is a 307, or `redirect(status, url)`.
@@ -316,8 +319,8 @@ class Response:
         self._status = int(status)
         self.set_header("Location", location)
         self._content = location.encode()
-        self._type = TEXT
-        self._state = State.SENT
+        self._lines = TEXT
+        self._state = SENT
         return self
 
     def safe_redirect(self, status: int | str, url: str = _NOTHING) -> Response:
@@ -329,30 +332,30 @@ class Response:
 
     def end(self, data: bytes | str = b"") -> None:
         """Answer with `data`, or finish what `write` began."""
-        if self._state == State.SENT:
+        if self._state == SENT:
             self._refuse("end")
         content = _as_bytes(data)
-        if self._state == State.STARTED:
+        if self._state == STARTED:
             self._put(content)
-            self._state = State.SENT
+            self._state = SENT
             return
         self._content = content
         if content and isinstance(data, str):
-            self._type = TEXT
-        self._state = State.SENT
+            self._lines = TEXT
+        self._state = SENT
 
     def write(self, chunk: bytes | str) -> bool:
         """Send a piece of the answer at once; the first one sends the headers as well.
 
         The answer ends with `end`, or when the handler returns.
         """
-        if self._state == State.SENT:
+        if self._state == SENT:
             self._refuse("write")
         content = _as_bytes(chunk)
-        if self._state == State.OPEN:
+        if self._state == OPEN:
             self._write = self._begin()
             self._is_special = True
-            self._state = State.STARTED
+            self._state = STARTED
         self._put(content)
         return True
 
@@ -380,10 +383,15 @@ class Response:
         self._status, self._said_status, headers, lists = self._before
         self._headers = dict(headers)
         self._lists = {key: list(lines) for key, lines in lists.items()} or None
-        self._content, self._type, self._tagged = b"", None, False
+        self._content, self._lines, self._tagged = b"", (), False
         self._stream = self._application = None
         self._is_special = False
-        self._state = State.OPEN
+        self._state = OPEN
+
+
+def has_header(response: Response, key: str) -> bool:
+    """Whether a header was set; `key` is its name in lower case."""
+    return key in response._headers or (response._lists is not None and key in response._lists)
 
 
 class _FileChunks:

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from apiroutes.conditional import content_hash, is_current
 from apiroutes.errors import ResponseAborted, phrase
-from apiroutes.request import Request
-from apiroutes.response import TEXT, Response
+from apiroutes.response import JSON, TEXT, Response, has_header
 
 __all__ = ["Closing", "FixedAnswer", "ServerResponse", "StartResponse", "send", "starting_again"]
 
@@ -23,24 +23,18 @@ StartResponse = Callable[..., Callable[[bytes], object]]
 _log = logging.getLogger("apiroutes")
 
 _STATUS_LINES = {code: f"{code} {phrase(code)}" for code in range(200, 600)}
-# A str that nobody gave a type is text, and no browser may think otherwise.
-_AUTOMATIC = {
-    TEXT: (("Content-Type", TEXT), ("X-Content-Type-Options", "nosniff")),
-}
 # RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5
 _BODYLESS = frozenset((204, 205, 304))
 
 
 class ServerResponse(Response):
-    """A response with a request and a connection: what a handler gets."""
-
-    def __init__(self, req: Request, start_response: StartResponse) -> None:
-        self._headers = {}
-        self.req = req
-        self._start_response = start_response
+    """A response with a connection: what a handler gets."""
 
     def _begin(self) -> Callable[[bytes], object]:
-        write = self._start_response(_STATUS_LINES[self._status], _header_list(self))
+        assert self._start_response is not None
+        write: Callable[[bytes], object] = self._start_response(
+            _STATUS_LINES[self._status], _header_list(self)
+        )
         if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in _BODYLESS:
             return lambda content: None
         return write
@@ -50,17 +44,22 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
     """Send what the response says: status and headers by start_response, content by the iterable."""
     if response._is_special:
         return _send_special(response, environ, start_response)
+    status = response._status
     named = response._headers
     headers = [*named.values()] if response._lists is None else _header_list(response)
-    status = response._status
-    content = response._content
     if status in _BODYLESS:
         return _send_bodyless(response, headers, start_response)
-    if response._type is not None:
-        _add_type(response, headers)
-    if "content-length" in named:  # ours is the true one
-        headers.remove(named["content-length"])
-    if response._lists is not None and "content-length" in response._lists:
+    content = response._content
+    if response._tagged:
+        if not has_header(response, "etag"):
+            headers.append(("ETag", f'"{content_hash(content)}"'))
+        if ("HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ) and (
+            status == 200 and is_current(environ, headers)
+        ):
+            return _send_not_modified(response, headers, start_response)
+    if response._lines and not has_header(response, "content-type"):
+        headers += response._lines
+    if (named or response._lists) and has_header(response, "content-length"):  # ours is the true one
         headers = [line for line in headers if line[0].lower() != "content-length"]
     headers.append(("Content-Length", str(len(content))))
     start_response(_STATUS_LINES[status], headers)
@@ -86,13 +85,15 @@ def _header_list(response: Response) -> list[tuple[str, str]]:
     return headers
 
 
-def _add_type(response: Response, headers: list[tuple[str, str]]) -> None:
-    """The Content-Type that `send` adds by itself, unless the handler set one."""
-    if response._type is None or "content-type" in response._headers:
-        return
-    if response._lists is not None and "content-type" in response._lists:
-        return
-    headers += _AUTOMATIC.get(response._type) or (("Content-Type", response._type),)
+def _send_not_modified(
+    response: Response, headers: list[tuple[str, str]], start_response: StartResponse
+) -> Iterable[bytes]:
+    """RFC 9110 section 15.4.5: what the client has is described by its validators."""
+    if response._lines is JSON and not has_header(response, "content-type"):
+        headers += JSON
+    headers = [line for line in headers if line[0].lower() != "content-length"]
+    start_response(_STATUS_LINES[304], headers)
+    return ()
 
 
 def _send_bodyless(
@@ -102,6 +103,8 @@ def _send_bodyless(
     dropped = {"content-length"}
     if response._content or response._stream is not None:
         dropped |= {"content-type", "etag"}
+    elif response._lines is JSON and not has_header(response, "content-type"):
+        headers += JSON  # as recorded, of `json` without a value
     headers = [(name, value) for name, value in headers if name.lower() not in dropped]
     if response._status == 205:
         headers.append(("Content-Length", "0"))
@@ -118,7 +121,8 @@ def _send_stream(
     if response._status in _BODYLESS:
         _close(stream)
         return _send_bodyless(response, headers, start_response)
-    _add_type(response, headers)
+    if not has_header(response, "content-type"):
+        headers += response._lines
     if environ.get("REQUEST_METHOD") == "HEAD":
         _close(stream)
         start_response(_STATUS_LINES[response._status], headers)
@@ -198,7 +202,7 @@ class FixedAnswer:
     def __init__(self, status: int, content: str) -> None:
         self._status = _STATUS_LINES[status]
         self._content = content.encode()
-        self._headers = [*_AUTOMATIC[TEXT], ("Content-Length", str(len(self._content)))]
+        self._headers = [*TEXT, ("Content-Length", str(len(self._content)))]
 
     def send(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Send it."""

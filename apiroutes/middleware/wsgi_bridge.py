@@ -11,11 +11,10 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from apiroutes import conditional
 from apiroutes.chain import require_answer
 from apiroutes.declarations import Middleware
 from apiroutes.request import Request
-from apiroutes.response import State
+from apiroutes.response import OPEN
 from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send
 
 __all__ = ["from_wsgi"]
@@ -31,6 +30,7 @@ def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any
 
     def middleware(req: Request, res: ServerResponse, next: Callable[[], Any]) -> None:
         connection = res._start_response
+        assert connection is not None
         answer = _Answer(connection)
         req.environ[_KEY] = (req, res, next)
         try:
@@ -49,8 +49,6 @@ def _rest_of_chain(environ: dict[str, Any], start_response: StartResponse) -> It
     res._start_response = start_response
     next()
     require_answer(res)
-    if res._tagged:
-        conditional.apply(environ, res)
     return send(res, environ, start_response)
 
 
@@ -87,7 +85,7 @@ class _Answer:
         if self._status is None:
             raise RuntimeError("the WSGI middleware did not call start_response")
         res._status = int(self._status[:3])
-        res._state = State.OPEN  # what was said is in the answer that takes its place
+        res._state = OPEN  # what was said is in the answer that takes its place
         res.delegate(self)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:

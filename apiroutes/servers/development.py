@@ -154,7 +154,7 @@ class DevelopmentApp(App):
             response.set_header("Content-Type", "text/html; charset=utf-8")
             text = _page(f"{type(error).__name__} in {request.method} {request.path}", text)
         response.end(text.encode("utf-8", "backslashreplace"))
-        response._type = TEXT
+        response._lines = TEXT
 
 
 class _ReportApplication:
