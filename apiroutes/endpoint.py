@@ -41,15 +41,9 @@ class Endpoint:
         steps = {method: _step(self, handler) for method, handler in module.handlers.items()}
         self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
 
-    def end(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
+    def take(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
         """Answer with what the handler returned, if it did not answer."""
-        if result is not None or response._state == OPEN:
-            self._take(result, handler, request, response)
-        if len(response._content) + response._written >= self.response_limit:
-            self._exceeds_limit(handler, response)
-
-    def _take(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
-        if type(result) is dict and response._state == OPEN:
+        if type(result) is dict and not response._state:
             response.send(result)
         elif result is None or result is response:
             if response._state == OPEN:
@@ -82,7 +76,8 @@ class Endpoint:
             _log.warning(message, self.pattern, handler.place)
         response.end()
 
-    def _exceeds_limit(self, handler: Handler, response: Response) -> None:
+    def exceeds_limit(self, handler: Handler, response: Response) -> None:
+        """Warn of an answer that is as large as the response limit, or refuse to send it."""
         config = self.module.config
         assert config.response_limit is not None
         message = "API response for %s (%s) exceeds %s"
@@ -95,16 +90,19 @@ class Endpoint:
 
 def _step(endpoint: Endpoint, handler: Handler) -> Step:
     """The step that calls one handler; the sync and the async form differ in a word."""
-    call, end, limits = handler.call, endpoint.end, endpoint.limits
+    call, take, limits, limit = handler.call, endpoint.take, endpoint.limits, endpoint.response_limit
 
     def run(response: Response) -> None:
         request = response.req
         _begin(request, response, limits)
         try:
             result = call(request, response)
-            if result is not None and hasattr(result, "__await__"):
-                result = coroutines.run(result)
-            end(result, handler, request, response)
+            if result is not None or not response._state:
+                if hasattr(result, "__await__"):
+                    result = coroutines.run(result)
+                take(result, handler, request, response)
+            if len(response._content) >= limit or response._written >= limit:
+                endpoint.exceeds_limit(handler, response)
         except BaseException:
             _forget(response)
             raise
@@ -113,7 +111,9 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
         request = response.req
         _begin(request, response, limits)
         try:
-            end(await call(request, response), handler, request, response)
+            take(await call(request, response), handler, request, response)
+            if len(response._content) >= limit or response._written >= limit:
+                endpoint.exceeds_limit(handler, response)
         except BaseException:
             _forget(response)
             raise

@@ -39,8 +39,10 @@ class lazy(Generic[_Value]):
 
     def __init__(self, compute: Callable[[Any], _Value]) -> None:
         self.compute = compute
-        self.name = compute.__name__
         self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
 
     @overload
     def __get__(self, instance: None, owner: type) -> lazy[_Value]: ...
@@ -51,8 +53,21 @@ class lazy(Generic[_Value]):
     def __get__(self, instance: object | None, owner: type) -> lazy[_Value] | _Value:
         if instance is None:
             return self
-        value = instance.__dict__[self.name] = self.compute(instance)
+        value = self.compute(instance)
+        setattr(instance, self.name, value)
         return value
+
+
+_OF_ENVIRON = (
+    "method",
+    "scheme",
+    "server",
+    "root_path",
+    "path",
+    "query_string",
+    "headers",
+    "remote_addr",
+)
 
 
 class Request(werkzeug.wrappers.Request):
@@ -64,8 +79,6 @@ class Request(werkzeug.wrappers.Request):
     assigned here.
     """
 
-    _body: Body | None = None
-
     def __init__(
         self,
         environ: dict[str, Any],
@@ -73,19 +86,60 @@ class Request(werkzeug.wrappers.Request):
         limits: Limits = Limits(),
         route_pattern: str | None = None,
     ) -> None:
-        # Werkzeug's own __init__ computes eight attributes at once; here each is computed by
-        # __getattr__ when it is missed.
         self.environ = environ
         self.params: Values = {} if params is None else params
-        self._limits = limits
         self.route_pattern = route_pattern
+        self._limits = limits
+        self._body: Body | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        compute = _FROM_ENVIRON.get(name)
-        if compute is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        value = self.__dict__[name] = compute(self.environ)
-        return value
+    # What Werkzeug's own __init__ computes for every request.
+
+    shallow = False
+
+    @lazy
+    def method(self) -> str:
+        """The method, in upper case as it is sent."""
+        method: str = self.environ.get("REQUEST_METHOD", "GET")
+        return method
+
+    @lazy
+    def scheme(self) -> str:
+        """The URL's scheme, such as "https"."""
+        scheme: str = self.environ.get("wsgi.url_scheme", "http")
+        return scheme
+
+    @lazy
+    def server(self) -> tuple[str, int | None] | None:
+        """The server's name and port."""
+        return _server(self.environ)
+
+    @lazy
+    def root_path(self) -> str:
+        """Where the App is mounted, without a slash at the end."""
+        return _utf8(self.environ.get("SCRIPT_NAME") or "").rstrip("/")
+
+    @lazy
+    def path(self) -> str:
+        """The decoded path below `root_path`."""
+        return "/" + _utf8(self.environ.get("PATH_INFO") or "").lstrip("/")
+
+    @lazy
+    def query_string(self) -> bytes:
+        """The query string as it was sent."""
+        text: str = self.environ.get("QUERY_STRING", "")
+        return text.encode("latin-1", "replace")
+
+    @lazy
+    def headers(self) -> EnvironHeaders:  # type: ignore[override]
+        """The headers, by their names in any case."""
+        return EnvironHeaders(self.environ)
+
+    @lazy
+    def remote_addr(self) -> str | None:
+        """The address of whoever sent the request to the server, which may be a proxy."""
+        return self.environ.get("REMOTE_ADDR")
+
+    # What Next.js's request has.
 
     @lazy
     def query(self) -> Values:
@@ -185,7 +239,7 @@ class Request(werkzeug.wrappers.Request):
     def see(self, environ: dict[str, Any]) -> None:
         """Take another environ for the same request, such as WSGI middleware makes."""
         self.environ = environ
-        for name in _FROM_ENVIRON:
+        for name in _OF_ENVIRON:
             self.__dict__.pop(name, None)
 
     def close(self) -> None:
@@ -206,16 +260,3 @@ def _server(environ: dict[str, Any]) -> tuple[str, int | None] | None:
         return None
     port = environ.get("SERVER_PORT") or ""
     return name, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None
-
-
-_FROM_ENVIRON: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "method": lambda environ: environ.get("REQUEST_METHOD", "GET"),
-    "scheme": lambda environ: environ.get("wsgi.url_scheme", "http"),
-    "server": _server,
-    "root_path": lambda environ: _utf8(environ.get("SCRIPT_NAME") or "").rstrip("/"),
-    "path": lambda environ: "/" + _utf8(environ.get("PATH_INFO") or "").lstrip("/"),
-    "query_string": lambda environ: environ.get("QUERY_STRING", "").encode("latin-1", "replace"),
-    "headers": EnvironHeaders,
-    "remote_addr": lambda environ: environ.get("REMOTE_ADDR"),
-    "shallow": lambda environ: False,
-}

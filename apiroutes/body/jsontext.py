@@ -19,6 +19,7 @@ __all__ = ["decode_json"]
 _decode = msgspec.json.Decoder().decode
 # What a bracket adds to the depth, as a signed byte: 1 or -1.
 _STEPS = bytes.maketrans(b"[]", b"\x01\xff")
+_LEVELS = 8  # that are taken off one by one, as most documents have no more
 _ARRAYS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NOT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
@@ -32,31 +33,32 @@ def decode_json(content: bytes, max_depth: int) -> object:
         raise invalid_body() from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise ApiError(400, "Invalid JSON") from error
-    # Each level takes two brackets, so the length decides for small documents, and a count of
-    # opening brackets for most.
-    if (
-        len(content) > 2 * max_depth
-        and content.count(b"[") + content.count(b"{") > max_depth
-        and _deeper_than(content, max_depth)
-    ):
+    # Each level takes two brackets, so the length decides for small documents.
+    if len(content) > 2 * max_depth and _deeper_than(content, max_depth):
         raise ApiError(400, "Invalid JSON")
     return value
 
 
 def _deeper_than(content: bytes, depth: int) -> bool:
-    """Whether valid JSON nests deeper: the running sum of its brackets, with no step in Python."""
-    steps = array("b", _brackets(content).translate(_STEPS))
-    return max(accumulate(steps), default=0) > depth
+    """Whether valid JSON nests deeper, with no step in Python for each bracket."""
+    brackets = _brackets(content)
+    for level in range(_LEVELS):
+        if level + len(brackets) // 2 <= depth:
+            return False
+        brackets = brackets.replace(b"[]", b"")  # takes off the innermost level
+    # What is still nested is summed up, which takes the same time however deep it is.
+    steps = array("b", brackets.translate(_STEPS))
+    return _LEVELS + max(accumulate(steps), default=0) > depth
 
 
 def _brackets(content: bytes) -> bytes:
     """The brackets of valid JSON that stand outside its strings, all of them square."""
     if b'\\"' not in content:
-        # A string without a bracket leaves nothing between its quotes; if none is left over,
-        # there was no bracket in any.
-        marks = content.translate(_ARRAYS, _NOT_MARKS).replace(b'""', b"")
-        if b'"' not in marks:
-            return marks
+        # A string without a bracket leaves nothing between its quotes; if all do, there is no
+        # bracket in any.
+        marks = content.translate(_ARRAYS, _NOT_MARKS)
+        if 2 * marks.count(b'""') == marks.count(b'"'):
+            return marks.translate(None, b'"')
     # Backslashes stand only in strings; without escaped quotes every second piece is outside.
     pieces = content.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
     return b"".join(pieces[::2]).translate(_ARRAYS, _NOT_BRACKETS)
