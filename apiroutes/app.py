@@ -8,6 +8,7 @@ ResponseAborted, for the server. Here, and only here, errors become responses.
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 import re
@@ -23,7 +24,7 @@ from apiroutes.chain import require_answer
 from apiroutes.declarations import Middleware
 from apiroutes.errors import ApiError, ResponseAborted, phrase
 from apiroutes.jsonout import encode_json
-from apiroutes.paths import Fault, is_clean, path_of, read_path, sent_plainly
+from apiroutes.paths import Fault, is_plain, path_of, read_path, sent_plainly
 from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.request import Request
 from apiroutes.response import OPEN, SENT, TEXT, Lines, Response
@@ -71,6 +72,15 @@ class App:
         self._response = project.response
         self._prefix = [segment.text for segment in prefix_of(self.settings)]
         self._trailing_slash = self.settings.trailing_slash
+        # Paths of unreserved characters need no reading, unless each is to end with a slash.
+        self._takes_plain_paths = self._trailing_slash != "require"
+        self._by_path: dict[str, Served] = {}
+        self._by_parent: dict[str, tuple[Served, str]] = {}
+        if self._takes_plain_paths:
+            for path, route in self.routes.by_path.items():
+                self._by_path[path] = self.served[route.file]
+            for path, (route, name) in self.routes.by_parent.items():
+                self._by_parent[path] = self.served[route.file], name
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         served, params = self._find(environ)
@@ -109,18 +119,22 @@ class App:
     def _find(self, environ: dict[str, Any]) -> tuple[Served | None, Params]:
         """What answers this path; None is the fallback."""
         path = environ.get("PATH_INFO") or ""
-        # Most targets are nothing but their path; the closer look is for the others.
-        plain = (environ.get("RAW_URI") == path and not environ.get("SCRIPT_NAME")) or sent_plainly(
-            path, environ
-        )
-        if plain and self._trailing_slash != "require":
-            match = self.routes.match_plain(path)
-            if match is not None:
-                return self.served[match[0].file], match[1]
-        if plain and is_clean(path):
-            segments, fault = path.split("/")[1:], None
-        else:
-            segments, fault = read_path(path, environ)
+        query = environ.get("QUERY_STRING")
+        # Most targets are their path as it is, without an escape; the others get a closer look.
+        if environ.get("RAW_URI") == (f"{path}?{query}" if query else path) or sent_plainly(path, environ):
+            served = self._by_path.get(path)
+            if served is not None:
+                return served, {}
+            parent, _, last = path.rpartition("/")
+            found = self._by_parent.get(parent)
+            if found is not None and last.isalnum() and last.isascii():
+                return found[0], {found[1]: last}
+            if self._takes_plain_paths and is_plain(path):
+                return self._match(path.split("/")[1:])
+        return self._find_closely(path, environ)
+
+    def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+        segments, fault = read_path(path, environ)
         canonical = [segment for segment in segments if segment] if "" in segments else segments
         match = None if fault is Fault.DOTS else self.routes.match(canonical)
         if match is None:
@@ -137,6 +151,15 @@ class App:
         if location is not None:
             return _redirect_to(location), {}
         return self.served[match[0].file], match[1]
+
+    def _match(self, segments: list[str]) -> tuple[Served | None, Params]:
+        """What answers a path that has no faults and is canonical."""
+        match = self.routes.match(segments)
+        if match is not None:
+            return self.served[match[0].file], match[1]
+        if self._fallback is not None:
+            return None, {}
+        return self._unrouted.everywhere or self._unrouted.below(segments), {}
 
     def _is_ours(self, segments: list[str]) -> bool:
         return segments[: len(self._prefix)] == self._prefix
@@ -245,6 +268,7 @@ def _say_http_exception(error: HTTPException, request: Request, response: Respon
     say(request, response, error.code, error.description or phrase(error.code), headers)
 
 
+@functools.lru_cache(maxsize=128)
 def _prefers_json(accept: str | None) -> bool:
     # RFC 9110 section 12.5.1: of the ranges that take a type, the most specific one counts.
     if not accept or len(accept) > 1000 or "application/" not in accept.lower():

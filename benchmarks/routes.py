@@ -66,7 +66,12 @@ def read_routes(count: int) -> list[Route]:
 
 
 def look_up(tree: RouteTree, path: str) -> Match | None:
-    return tree.match_plain(path) or tree.match(path[1:].split("/"))
+    route = tree.by_path.get(path)
+    if route is not None:
+        return route, {}
+    parent, _, last = path.rpartition("/")
+    found = tree.by_parent.get(parent)
+    return (found[0], {found[1]: last}) if found is not None else tree.match(path[1:].split("/"))
 
 
 def paths_of(kind: Kind, count: int) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -67,9 +68,31 @@ class RoutePattern:
         return "/" + "/".join(map(str, self.segments))
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The parameters' names, in the order of the path."""
-        return tuple(segment.text for segment in self.segments if segment.kind is not Kind.STATIC)
+    def _dynamic(self) -> tuple[tuple[str, int], ...]:
+        """The names of dynamic segments, and where they are."""
+        return tuple(
+            (segment.text, index)
+            for index, segment in enumerate(self.segments)
+            if segment.kind is Kind.DYNAMIC
+        )
+
+    @cached_property
+    def _catch_all(self) -> Segment | None:
+        """The last segment, if it is a catch-all."""
+        last = self.segments[-1] if self.segments else None
+        return last if last is not None and last.kind >= Kind.CATCH_ALL else None
+
+    def captures(self, segments: Sequence[str]) -> dict[str, str | list[str]]:
+        """What the parameters capture of a path that the pattern matches, by name."""
+        found: dict[str, str | list[str]] = {name: segments[index] for name, index in self._dynamic}
+        last = self._catch_all
+        if last is not None:
+            rest = list(segments[len(self.segments) - 1 :])
+            if last.joined:
+                found[last.text] = "/".join(rest)
+            elif rest:
+                found[last.text] = rest
+        return found
 
 
 class PatternError(ValueError):

@@ -2,8 +2,11 @@
 
 In: routes, then decoded path segments. Out: a `Match` or None. What is wrong between routes
 is in `problems`, all of it. Per segment a static one wins over a dynamic one, over a
-catch-all, over an optional catch-all, with full backtracking; a look-up visits each node of
-the tree at most once.
+catch-all, over an optional catch-all, with full backtracking.
+
+The backtracking is done at start. Where a static and a dynamic segment stand side by side, the
+static one's node is overlaid on the dynamic one's: it answers what either answers, in the order
+of precedence. So a look-up takes one step for each segment and none back, whatever the tree.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ from apiroutes.routing.scan import Route
 
 __all__ = ["Match", "RouteTree"]
 
-_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 Params = dict[str, "str | list[str]"]
@@ -28,20 +30,14 @@ Match = tuple[Route, Params]
 
 
 class _Node:
-    """A place in the tree: what answers here, and where the next segment leads."""
+    """A place in the tree: what answers here, and where the next segment leads.
 
-    __slots__ = (
-        "static",
-        "dynamic",
-        "dynamic_route",
-        "route",
-        "catch_all",
-        "optional_catch_all",
-        "branches",
-    )
+    `catch_all` answers what goes on from here and leads nowhere else.
+    """
+
+    __slots__ = ("static", "dynamic", "dynamic_route", "route", "catch_all", "optional_catch_all")
 
     def __init__(self) -> None:
-        self.branches = False  # whether a segment may be matched by something not static
         self.static: dict[str, _Node] = {}
         self.dynamic: _Node | None = None
         self.dynamic_route: Route | None = None  # the first one that named the dynamic segment
@@ -51,58 +47,47 @@ class _Node:
 
 
 class RouteTree:
-    """The routes of a project, built once; `match` only walks."""
+    """The routes of a project, built once; `match` only walks.
+
+    Most paths are matched by one or two look-ups: `by_path` has the routes whose whole path is
+    static, `by_parent` those with a static path up to a dynamic last segment, with its name. They
+    hold for paths of unreserved characters (RFC 3986 section 2.3), which are the same decoded or
+    not, and for no others. Only a fully static route outranks a static parent with a dynamic last
+    segment, so these two, in this order, need no walk.
+    """
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.problems: list[Problem] = []
+        self.by_path: dict[str, Route] = {}
+        self.by_parent: dict[str, tuple[Route, str]] = {}
         self._root = _Node()
-        self._by_path: dict[str, Route] = {}
-        self._by_parent: dict[str, tuple[Route, str]] = {}
-        self._bare_splats: set[str] = set()
-        self._optional_catch_alls: list[_Node] = []
+        self._dynamic: list[tuple[int, _Node]] = []  # nodes with a dynamic segment below, by depth
+        self._optional: list[_Node] = []  # nodes with an optional catch-all
         for route in routes:
             self._add(route)
         self._check_optional_catch_alls()
-
-    def match_plain(self, path: str) -> Match | None:
-        """The match of a path by one or two dict look-ups, when that is enough.
-
-        Answers only for paths of unreserved characters (RFC 3986 section 2.3), which are the
-        same decoded or not; None says nothing. Only a fully static route outranks a static
-        parent with a dynamic last segment, so these two need no walk.
-        """
-        route = self._by_path.get(path)
-        if route is not None:
-            return route, {}
-        if path in self._bare_splats:
-            return None
-        parent, _, last = path.rpartition("/")
-        found = self._by_parent.get(parent)
-        if found is None or not ((last.isalnum() and last.isascii()) or _PLAIN_SEGMENT.fullmatch(last)):
-            return None
-        return found[0], {found[1]: last}
+        self._ordered = list(_routes_below(self._root))
+        self._settle()
 
     def match(self, segments: Sequence[str]) -> Match | None:
         """The match of a path given as its decoded segments, none of them empty, or None."""
-        captures: list[str | list[str]] = []
-        node, index = self._root, 0
-        for segment in segments:  # as long as there is one way only, no step can be taken back
-            child = node.static.get(segment)
-            if child is None or node.branches:
+        node = self._root
+        rest: Route | None = None  # of the catch-alls on the way, the last
+        for segment in segments:
+            if node.catch_all is not None:
+                rest = node.catch_all
+            child = node.static.get(segment) or node.dynamic
+            if child is None:
+                route = rest
                 break
-            node, index = child, index + 1
-        route = _walk(node, segments, index, captures)
-        if route is None:
-            return None
-        params: Params = dict(zip(route.pattern.names, captures))
-        last = route.pattern.segments[-1] if route.pattern.segments else None
-        if last is not None and last.joined:
-            params[last.text] = "/".join(params.get(last.text, ()))
-        return route, params
+            node = child
+        else:
+            route = node.route or rest
+        return None if route is None else (route, route.pattern.captures(segments))
 
     def walk(self) -> Iterator[Route]:
         """Every route, in the order of precedence that Next.js lists them in."""
-        yield from _routes_below(self._root)
+        yield from self._ordered
 
     def _add(self, route: Route) -> None:
         known_problems = len(self.problems)
@@ -138,27 +123,24 @@ class RouteTree:
         if parent is None or not _PLAIN_PATH.fullmatch(parent):
             return
         if name is not None:
-            self._by_parent[parent] = route, name
+            self.by_parent[parent] = route, name
         else:
-            self._by_path[parent] = route
+            self.by_path[parent] = route
 
     def _bare(self, path: str, route: Route) -> None:
         """The path of an optional catch-all without segments, by one look-up where that is enough."""
-        if route.pattern.segments[-1].joined:
-            self._bare_splats.add(path)  # a splat captures an empty str there, so it needs the walk
-        elif _PLAIN_PATH.fullmatch(path):
-            self._by_path.setdefault(path, route)
+        if _PLAIN_PATH.fullmatch(path) and not route.pattern.segments[-1].joined:
+            self.by_path.setdefault(path, route)
 
     def _dynamic_child(self, node: _Node, route: Route, index: int) -> _Node:
         if node.dynamic is None or node.dynamic_route is None:
             node.dynamic = _Node()
-            node.branches = True
             node.dynamic_route = route
+            self._dynamic.append((index, node))
         self._check_name(node.dynamic_route, route, index)
         return node.dynamic
 
     def _add_catch_all(self, node: _Node, route: Route, index: int) -> None:
-        node.branches = True
         required = route.pattern.segments[index].kind is Kind.CATCH_ALL
         same, other = (
             (node.catch_all, node.optional_catch_all)
@@ -176,9 +158,8 @@ class RouteTree:
             node.catch_all = route
         elif same is None:
             node.optional_catch_all = route
-            if not route.pattern.segments[index].joined:  # beside a splat an index file is usual
-                self._optional_catch_alls.append(node)
-        elif same.pattern.names == route.pattern.names:
+            self._optional.append(node)
+        elif same.pattern.segments == route.pattern.segments:
             self._same_path(same, route)
         else:
             self._check_name(same, route, index)
@@ -202,9 +183,10 @@ class RouteTree:
         )
 
     def _check_optional_catch_alls(self) -> None:
-        for node in self._optional_catch_alls:
+        for node in self._optional:
             bare, optional = node.route, node.optional_catch_all
-            if bare is not None and optional is not None:
+            # Beside a splat an index file is usual.
+            if bare is not None and optional is not None and not optional.pattern.segments[-1].joined:
                 self._problem(
                     optional,
                     len(optional.pattern.segments) - 1,
@@ -212,34 +194,69 @@ class RouteTree:
                     "Make this one a catch-all, [...name], or remove the other file.",
                 )
 
+    def _settle(self) -> None:
+        """Do what would be backtracking, once and for all paths."""
+        for node in self._optional:
+            node.route = node.route or node.optional_catch_all
+            node.catch_all = node.optional_catch_all
+        overlaid: dict[tuple[int, int], _Node] = {}
+        # What is below a node is settled first.
+        for _, node in sorted(self._dynamic, key=lambda placed: placed[0], reverse=True):
+            if node.dynamic is not None:
+                for text, child in node.static.items():
+                    node.static[text] = _overlay(child, node.dynamic, overlaid)
+
     def _problem(self, route: Route, segment: int, message: str, remedy: str) -> None:
         span = route.span(segment)
         self.problems.append(Problem(route.file, message + ".", remedy, source=route.file, span=span))
 
 
-def _walk(node: _Node, segments: Sequence[str], index: int, captures: list[str | list[str]]) -> Route | None:
-    # Recursion ends with the tree, not with the path: it is as deep as the longest pattern.
-    if index == len(segments):
-        return node.route or node.optional_catch_all
-    segment = segments[index]
-    # 1. static
-    child = node.static.get(segment)
-    if child is not None:
-        route = _walk(child, segments, index + 1, captures)
-        if route is not None:
-            return route
-    # 2. dynamic
-    if node.dynamic is not None:
-        captures.append(segment)
-        route = _walk(node.dynamic, segments, index + 1, captures)
-        if route is not None:
-            return route
-        captures.pop()
-    # 3. catch-all, 4. optional catch-all
-    route = node.catch_all or node.optional_catch_all
-    if route is not None:
-        captures.append(list(segments[index:]))
-    return route
+def _overlay(first: _Node, second: _Node, known: dict[tuple[int, int], _Node]) -> _Node:
+    """A node that answers what `first` answers, and what `first` does not as `second` does.
+
+    Both are settled, and so is what is returned; it is `first` itself where `second` adds nothing.
+    """
+    key = (id(first), id(second))
+    if key not in known:
+        known[key] = _overlaid(first, second, known)
+    return known[key]
+
+
+def _overlaid(first: _Node, second: _Node, known: dict[tuple[int, int], _Node]) -> _Node:
+    node = _Node()
+    node.route = first.route or second.route
+    if first.catch_all is not None:  # it answers whatever `second` might
+        node.static, node.dynamic, node.catch_all = first.static, first.dynamic, first.catch_all
+    else:
+        node.static = _overlaid_static(first, second, known)
+        node.dynamic = _either(first.dynamic, second.dynamic, known)
+        node.catch_all = second.catch_all
+    adds_nothing = (
+        node.route is first.route
+        and node.dynamic is first.dynamic
+        and node.catch_all is first.catch_all
+        and len(node.static) == len(first.static)
+        and all(node.static[text] is child for text, child in first.static.items())
+    )
+    return first if adds_nothing else node
+
+
+def _overlaid_static(first: _Node, second: _Node, known: dict[tuple[int, int], _Node]) -> dict[str, _Node]:
+    if not first.static and first.dynamic is None:
+        return second.static  # shared, because it may be large and `first` is often a mere leaf
+    static = {}
+    for text in first.static.keys() | second.static.keys():
+        # Where a static child is, the dynamic one has been overlaid by it.
+        child = _either(first.static.get(text, first.dynamic), second.static.get(text, second.dynamic), known)
+        if child is not None:
+            static[text] = child
+    return static
+
+
+def _either(first: _Node | None, second: _Node | None, known: dict[tuple[int, int], _Node]) -> _Node | None:
+    if first is None or second is None or first is second:
+        return first or second
+    return _overlay(first, second, known)
 
 
 def _routes_below(node: _Node) -> Iterator[Route]:

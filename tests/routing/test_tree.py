@@ -73,8 +73,12 @@ def test_a_match_is_that_of_the_naive_reference(found: list[RoutePattern], segme
         return
     match, expected = built.match(segments), naive(routes, segments)
     assert (match[0] if match else None) == expected
-    plain = built.match_plain("/" + "/".join(segments))
-    assert plain is None or plain == match
+    path = "/" + "/".join(segments)
+    if path in built.by_path:
+        assert built.by_path[path] == expected
+    elif segments and path.rpartition("/")[0] in built.by_parent:
+        one, name = built.by_parent[path.rpartition("/")[0]]
+        assert (one, {name: segments[-1]}) == match
 
 
 @given(st.lists(patterns(), unique=True, max_size=8))
