@@ -19,7 +19,7 @@ from apiroutes.cookies import dump_cookie
 from apiroutes.errors import ResponseSentError
 from apiroutes.jsonout import encode_json
 
-__all__ = ["JSON", "OPEN", "SENT", "STARTED", "TEXT", "Lines", "Response", "has_header", "is_local"]
+__all__ = ["JSON", "OPEN", "SENT", "STARTED", "TEXT", "Lines", "Response", "is_local"]
 
 HeaderValue = Union[str, int, float, Iterable[str]]
 WSGIApplication = Callable[..., Iterable[bytes]]
@@ -84,7 +84,7 @@ class Response:
         self._status = 200
         self._said_status = False
         self._headers: dict[str, tuple[str, str]] = {}
-        self._lists: dict[str, list[tuple[str, str]]] | None = None  # headers of several lines
+        self._more: dict[str, list[tuple[str, str]]] | None = None  # further lines of a header
         self._content = b""
         self._lines: Lines = ()  # that the content brings along unless a Content-Type was set
         self._tagged = False  # whether the content gets an ETag
@@ -130,8 +130,8 @@ class Response:
             if not (value.isascii() and value.isprintable()):
                 value = _check_value(name, value)
             self._headers[key] = (name, value)
-            if self._lists is not None:
-                self._lists.pop(key, None)
+            if self._more is not None:
+                self._more.pop(key, None)
             return self
         lines = _check_values(name, value)
         if key == "set-cookie":  # as recorded: the same cookie line is sent once
@@ -153,35 +153,31 @@ class Response:
     def get_header(self, name: str) -> str | list[str] | None:
         """The header's value; a list when it has several lines, and always for Set-Cookie."""
         key = name.lower()
-        single = self._headers.get(key)
-        if single is not None:
-            return [_unwire(single[1])] if key == "set-cookie" else _unwire(single[1])
-        lines = (self._lists or {}).get(key)
-        if lines is not None:
-            return [_unwire(value) for _, value in lines]
+        line = self._headers.get(key)
+        if line is not None:
+            more = (self._more or {}).get(key, ())
+            if more or key == "set-cookie":
+                return [_unwire(value) for _, value in (line, *more)]
+            return _unwire(line[1])
         return next((value for name, value in self._lines if name.lower() == key), None)
 
     def remove_header(self, name: str) -> Response:
         """Remove every line of a header; it need not be there."""
         if self._state:
             self._refuse(f"remove the header {name!r}")
-        key = name.lower()
-        self._headers.pop(key, None)
-        if self._lists is not None:
-            self._lists.pop(key, None)
+        self._drop(name.lower())
         return self
 
     def _append(self, key: str, name: str, value: str) -> None:
-        if self._lists is None:
-            self._lists = {}
-        lines = self._lists.get(key)
-        if lines is None:
-            single = self._headers.pop(key, None)
-            if single is None:
-                self._headers[key] = (name, value)
-                return
-            lines = self._lists[key] = [single]
-        lines.append((name, value))
+        if self._headers.setdefault(key, line := (name, value)) is not line:
+            if self._more is None:
+                self._more = {}
+            self._more.setdefault(key, []).append(line)
+
+    def _drop(self, key: str) -> None:
+        self._headers.pop(key, None)
+        if self._more is not None:
+            self._more.pop(key, None)
 
     def set_cookie(
         self,
@@ -232,8 +228,8 @@ class Response:
         if value is not _NOTHING:
             self._content = encode_json(value)
             self._tagged = True
-        if self._headers or self._lists:
-            self._drop_type()
+        if self._headers:
+            self._drop("content-type")  # JSON is called JSON, whatever type was set
         self._lines = JSON
         self._state = SENT
 
@@ -263,14 +259,8 @@ class Response:
 
     def _send_json(self, body: Any) -> None:
         self._answer(encode_json(body), _SENT_JSON)
-        if self._headers or self._lists:
-            self._drop_type()
-
-    def _drop_type(self) -> None:
-        """JSON is called JSON, whatever type was set."""
-        self._headers.pop("content-type", None)
-        if self._lists is not None:
-            self._lists.pop("content-type", None)
+        if self._headers:
+            self._drop("content-type")
 
     def _answer(self, content: bytes, lines: Lines) -> None:
         self._content = content
@@ -285,9 +275,8 @@ class Response:
             length = _remaining_size(body)
             self._stream = _FileChunks(body, length)
             if length is not None:
+                self._drop("content-length")
                 self._headers["content-length"] = ("Content-Length", str(length))
-                if self._lists is not None:
-                    self._lists.pop("content-length", None)
         self._lines = _BINARY
         self._is_special = True
         self._state = SENT
@@ -375,23 +364,18 @@ class Response:
 
     def _saved(self) -> _Saved:
         """Status and headers as they are now, for `_restore`."""
-        lists = {key: list(lines) for key, lines in (self._lists or {}).items()}
-        return self._status, self._said_status, dict(self._headers), lists
+        more = {key: list(lines) for key, lines in (self._more or {}).items()}
+        return self._status, self._said_status, dict(self._headers), more
 
     def _restore(self) -> None:
         """Forget what the handler said. Only before headers are on the wire."""
-        self._status, self._said_status, headers, lists = self._before
+        self._status, self._said_status, headers, more = self._before
         self._headers = dict(headers)
-        self._lists = {key: list(lines) for key, lines in lists.items()} or None
+        self._more = {key: list(lines) for key, lines in more.items()} or None
         self._content, self._lines, self._tagged = b"", (), False
         self._stream = self._application = None
         self._is_special = False
         self._state = OPEN
-
-
-def has_header(response: Response, key: str) -> bool:
-    """Whether a header was set; `key` is its name in lower case."""
-    return key in response._headers or (response._lists is not None and key in response._lists)
 
 
 class _FileChunks:

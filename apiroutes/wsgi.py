@@ -14,7 +14,7 @@ from typing import Any
 
 from apiroutes.conditional import content_hash, is_current
 from apiroutes.errors import ResponseAborted, phrase
-from apiroutes.response import JSON, TEXT, Response, has_header
+from apiroutes.response import JSON, TEXT, Response
 
 __all__ = ["Closing", "FixedAnswer", "ServerResponse", "StartResponse", "send", "starting_again"]
 
@@ -45,25 +45,38 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
     if response._is_special:
         return _send_special(response, environ, start_response)
     status = response._status
-    named = response._headers
-    headers = [*named.values()] if response._lists is None else _header_list(response)
-    if status in _BODYLESS:
-        return _send_bodyless(response, headers, start_response)
+    if status != 200 and status in _BODYLESS:
+        return _send_bodyless(response, start_response)
     content = response._content
+    named = response._headers
+    headers = _header_list(response) if named else [*response._lines]
     if response._tagged:
-        if not has_header(response, "etag"):
+        if "etag" not in named:
             headers.append(("ETag", f'"{content_hash(content)}"'))
         if ("HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ) and (
             status == 200 and is_current(environ, headers)
         ):
             return _send_not_modified(response, headers, start_response)
-    if response._lines and not has_header(response, "content-type"):
-        headers += response._lines
-    if (named or response._lists) and has_header(response, "content-length"):  # ours is the true one
-        headers = [line for line in headers if line[0].lower() != "content-length"]
+    if "content-length" in named:  # ours is the true one
+        headers = _without(headers, "content-length")
     headers.append(("Content-Length", str(len(content))))
     start_response(_STATUS_LINES[status], headers)
     return () if environ.get("REQUEST_METHOD") == "HEAD" else (content,)
+
+
+def _header_list(response: Response) -> list[tuple[str, str]]:
+    """The lines of the headers that were set, and the content's own unless it was given a type."""
+    headers = [*response._headers.values()]
+    if response._more is not None:
+        for lines in response._more.values():
+            headers += lines
+    if "content-type" not in response._headers:
+        headers += response._lines
+    return headers
+
+
+def _without(headers: list[tuple[str, str]], *keys: str) -> list[tuple[str, str]]:
+    return [line for line in headers if line[0].lower() not in keys]
 
 
 def _send_special(
@@ -77,35 +90,23 @@ def _send_special(
     return ()  # it is all written
 
 
-def _header_list(response: Response) -> list[tuple[str, str]]:
-    headers = list(response._headers.values())
-    if response._lists is not None:
-        for lines in response._lists.values():
-            headers += lines
-    return headers
-
-
 def _send_not_modified(
     response: Response, headers: list[tuple[str, str]], start_response: StartResponse
 ) -> Iterable[bytes]:
-    """RFC 9110 section 15.4.5: what the client has is described by its validators."""
-    if response._lines is JSON and not has_header(response, "content-type"):
-        headers += JSON
-    headers = [line for line in headers if line[0].lower() != "content-length"]
+    """RFC 9110 section 15.4.5: what the client has already is not described again."""
+    headers = _without(headers, "content-length")
+    if response._lines is not JSON:
+        headers = [line for line in headers if line not in response._lines]
     start_response(_STATUS_LINES[304], headers)
     return ()
 
 
-def _send_bodyless(
-    response: Response, headers: list[tuple[str, str]], start_response: StartResponse
-) -> Iterable[bytes]:
+def _send_bodyless(response: Response, start_response: StartResponse) -> Iterable[bytes]:
     """204, 205 and 304 carry no content, whatever was sent, and nothing that describes it."""
-    dropped = {"content-length"}
+    headers = _without(_header_list(response), "content-length")
     if response._content or response._stream is not None:
-        dropped |= {"content-type", "etag"}
-    elif response._lines is JSON and not has_header(response, "content-type"):
-        headers += JSON  # as recorded, of `json` without a value
-    headers = [(name, value) for name, value in headers if name.lower() not in dropped]
+        headers = _without(headers, "content-type", "etag")
+        headers = [line for line in headers if line not in response._lines]
     if response._status == 205:
         headers.append(("Content-Length", "0"))
     start_response(_STATUS_LINES[response._status], headers)
@@ -120,9 +121,7 @@ def _send_stream(
     headers = _header_list(response)
     if response._status in _BODYLESS:
         _close(stream)
-        return _send_bodyless(response, headers, start_response)
-    if not has_header(response, "content-type"):
-        headers += response._lines
+        return _send_bodyless(response, start_response)
     if environ.get("REQUEST_METHOD") == "HEAD":
         _close(stream)
         start_response(_STATUS_LINES[response._status], headers)

@@ -80,7 +80,7 @@ class _Answer:
 
     def take(self, res: ServerResponse) -> None:
         """Make it the response's answer."""
-        res._headers, res._lists = {}, None  # they are among the answer's own by now
+        res._headers, res._more = {}, None  # they are among the answer's own by now
         res._stream, res._tagged = None, False
         if self._status is None:
             raise RuntimeError("the WSGI middleware did not call start_response")

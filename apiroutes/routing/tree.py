@@ -199,7 +199,7 @@ class RouteTree:
         for node in self._optional:
             node.route = node.route or node.optional_catch_all
             node.catch_all = node.optional_catch_all
-        overlaid: dict[tuple[int, int], _Node] = {}
+        overlaid: _Overlays = {}
         # What is below a node is settled first.
         for _, node in sorted(self._dynamic, key=lambda placed: placed[0], reverse=True):
             if node.dynamic is not None:
@@ -211,18 +211,22 @@ class RouteTree:
         self.problems.append(Problem(route.file, message + ".", remedy, source=route.file, span=span))
 
 
-def _overlay(first: _Node, second: _Node, known: dict[tuple[int, int], _Node]) -> _Node:
+_Overlays = dict[tuple[_Node, _Node], _Node]
+
+
+def _overlay(first: _Node, second: _Node, known: _Overlays) -> _Node:
     """A node that answers what `first` answers, and what `first` does not as `second` does.
 
     Both are settled, and so is what is returned; it is `first` itself where `second` adds nothing.
     """
-    key = (id(first), id(second))
+    # Nodes are known as what they are, whatever is in them.
+    key = (first, second)
     if key not in known:
         known[key] = _overlaid(first, second, known)
     return known[key]
 
 
-def _overlaid(first: _Node, second: _Node, known: dict[tuple[int, int], _Node]) -> _Node:
+def _overlaid(first: _Node, second: _Node, known: _Overlays) -> _Node:
     node = _Node()
     node.route = first.route or second.route
     if first.catch_all is not None:  # it answers whatever `second` might
@@ -241,7 +245,7 @@ def _overlaid(first: _Node, second: _Node, known: dict[tuple[int, int], _Node]) 
     return first if adds_nothing else node
 
 
-def _overlaid_static(first: _Node, second: _Node, known: dict[tuple[int, int], _Node]) -> dict[str, _Node]:
+def _overlaid_static(first: _Node, second: _Node, known: _Overlays) -> dict[str, _Node]:
     if not first.static and first.dynamic is None:
         return second.static  # shared, because it may be large and `first` is often a mere leaf
     static = {}
@@ -253,7 +257,7 @@ def _overlaid_static(first: _Node, second: _Node, known: dict[tuple[int, int], _
     return static
 
 
-def _either(first: _Node | None, second: _Node | None, known: dict[tuple[int, int], _Node]) -> _Node | None:
+def _either(first: _Node | None, second: _Node | None, known: _Overlays) -> _Node | None:
     if first is None or second is None or first is second:
         return first or second
     return _overlay(first, second, known)
