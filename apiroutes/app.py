@@ -69,6 +69,8 @@ class App:
         self.served = project.served
         self._fallback = fallback
         self._unrouted = project.unrouted
+        # What answers every path without a route, where it is the same for all.
+        self._unknown = project.unrouted.everywhere if fallback is None else None
         self._response = project.response
         self._prefix = [segment.text for segment in prefix_of(self.settings)]
         self._trailing_slash = self.settings.trailing_slash
@@ -87,9 +89,7 @@ class App:
         if served is None:
             assert self._fallback is not None
             return self._fallback(environ, start_response)
-        if served.fixed is not None and not (
-            "HTTP_ACCEPT" in environ and _prefers_json(environ["HTTP_ACCEPT"])
-        ):
+        if served.fixed is not None and not _prefers_json(environ.get("HTTP_ACCEPT")):
             return served.fixed.send(environ, start_response)
         request = Request(environ, params, served.limits, served.pattern)
         response = self._response(request, start_response)
@@ -130,7 +130,11 @@ class App:
             if found is not None and last.isalnum() and last.isascii():
                 return found[0], {found[1]: last}
             if self._takes_plain_paths and is_plain(path):
-                return self._match(path.split("/")[1:])
+                segments = path[1:].split("/")
+                match = self.routes.match(segments)
+                if match is not None:
+                    return self.served[match[0].file], match[1]
+                return self._unknown or self._unknown_below(segments), {}
         return self._find_closely(path, environ)
 
     def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Served | None, Params]:
@@ -138,13 +142,11 @@ class App:
         canonical = [segment for segment in segments if segment] if "" in segments else segments
         match = None if fault is Fault.DOTS else self.routes.match(canonical)
         if match is None:
-            if self._fallback is not None:
-                return None, {}
             # A path that no route answers is unknown, whatever is in it; only control
             # characters are refused everywhere below the prefix.
-            if fault is Fault.CHARACTER and self._is_ours(canonical):
+            if fault is Fault.CHARACTER and self._fallback is None and self._is_ours(canonical):
                 return _BAD_PATH, {}
-            return self._unrouted.everywhere or self._unrouted.below(canonical), {}
+            return self._unknown or self._unknown_below(canonical), {}
         if fault is not None:
             return _BAD_PATH, {}
         location = self._redirect_location(segments, canonical, environ)
@@ -152,14 +154,11 @@ class App:
             return _redirect_to(location), {}
         return self.served[match[0].file], match[1]
 
-    def _match(self, segments: list[str]) -> tuple[Served | None, Params]:
-        """What answers a path that has no faults and is canonical."""
-        match = self.routes.match(segments)
-        if match is not None:
-            return self.served[match[0].file], match[1]
+    def _unknown_below(self, segments: list[str]) -> Served | None:
+        """What answers a path that no route does."""
         if self._fallback is not None:
-            return None, {}
-        return self._unrouted.everywhere or self._unrouted.below(segments), {}
+            return None
+        return self._unrouted.below(segments)
 
     def _is_ours(self, segments: list[str]) -> bool:
         return segments[: len(self._prefix)] == self._prefix

@@ -20,6 +20,8 @@ _ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")  # section 4.1.1: no control c
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Section 4.1.1's cookie-octets, less "%", which marks an escape.
 _OCTETS = "!#$&'()*+-./:<=>?@[]^_`{|}~"
+_KNOWN_NAMES: set[str] = set()  # that were checked
+_KNOWN_NAMES_MAX = 512
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
 
 
@@ -32,7 +34,7 @@ def parse_cookies(header: str) -> dict[str, str]:
         if not equals or name in found:
             continue
         value = value.strip()
-        if value.startswith('"'):
+        if value[:1] == '"':
             value = value[1:-1]
         found[name] = _decode(value) if "%" in value else value
     return found
@@ -62,33 +64,42 @@ def dump_cookie(
     partitioned: bool,
 ) -> str:
     """The value of a Set-Cookie header; what a cookie cannot hold is percent-encoded."""
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is no cookie name")
+    if name not in _KNOWN_NAMES:
+        _check_name(name)
     if not isinstance(value, str):
         raise TypeError(f"the cookie {name!r} has a str as its value, not {value!r}")
     value = str.__str__(value)  # of a member of an Enum too
     if not value.isalnum() or not value.isascii():
         value = quote(value, safe=_OCTETS)
-    parts = [f"{name}={value}"]
+    line = f"{name}={value}"
     if max_age is not None:
-        parts.append(f"Max-Age={_seconds(max_age)}")
+        line += f"; Max-Age={_seconds(max_age)}"
     if expires is not None:
-        parts.append(f"Expires={_instant(expires)}")
-    if path is not None:
-        parts.append(f"Path={_attribute('path', path)}")
+        line += f"; Expires={_instant(expires)}"
+    if path == "/":
+        line += "; Path=/"
+    elif path is not None:
+        line += f"; Path={_attribute('path', path)}"
     if domain is not None:
-        parts.append(f"Domain={_attribute('domain', domain)}")
+        line += f"; Domain={_attribute('domain', domain)}"
     if secure:
-        parts.append("Secure")
+        line += "; Secure"
     if httponly:
-        parts.append("HttpOnly")
+        line += "; HttpOnly"
     if samesite is not None:
-        parts.append(f"SameSite={_same_site(samesite, secure)}")
+        line += f"; SameSite={_same_site(samesite, secure)}"
     if partitioned:
         if not secure:
             raise ValueError("a partitioned cookie must be secure, or browsers refuse it")
-        parts.append("Partitioned")
-    return "; ".join(parts)
+        line += "; Partitioned"
+    return line
+
+
+def _check_name(name: str) -> None:
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no cookie name")
+    if len(_KNOWN_NAMES) < _KNOWN_NAMES_MAX:
+        _KNOWN_NAMES.add(name)
 
 
 def _seconds(max_age: float) -> int:

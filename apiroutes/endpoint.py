@@ -89,12 +89,20 @@ class Endpoint:
 
 
 def _step(endpoint: Endpoint, handler: Handler) -> Step:
-    """The step that calls one handler; the sync and the async form differ in a word."""
-    call, take, limits, limit = handler.call, endpoint.take, endpoint.limits, endpoint.response_limit
+    """The step that calls one handler; the sync and the async form differ in a few words.
+
+    It begins with reading the body, and with noting what was said so far, which an error restores.
+    """
+    call, take, exceeds_limit = handler.call, endpoint.take, endpoint.exceeds_limit
+    limits, limit = endpoint.limits, endpoint.response_limit
 
     def run(response: Response) -> None:
         request = response.req
-        _begin(request, response, limits)
+        environ = request.environ
+        if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+            _read(request, limits)
+        if response._headers or response._said_status:
+            response._before = response._saved()
         try:
             result = call(request, response)
             if result is not None or not response._state:
@@ -102,18 +110,22 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
                     result = coroutines.run(result)
                 take(result, handler, request, response)
             if len(response._content) >= limit or response._written >= limit:
-                endpoint.exceeds_limit(handler, response)
+                exceeds_limit(handler, response)
         except BaseException:
             _forget(response)
             raise
 
     async def run_async(response: Response) -> None:
         request = response.req
-        _begin(request, response, limits)
+        environ = request.environ
+        if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+            _read(request, limits)
+        if response._headers or response._said_status:
+            response._before = response._saved()
         try:
             take(await call(request, response), handler, request, response)
             if len(response._content) >= limit or response._written >= limit:
-                endpoint.exceeds_limit(handler, response)
+                exceeds_limit(handler, response)
         except BaseException:
             _forget(response)
             raise
@@ -121,19 +133,11 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
     return Step(run_async if handler.is_async else run, handler.is_async, handler.middleware)
 
 
-def _begin(request: Request, response: Response, limits: Limits) -> None:
-    """Read the body, and note what was said so far."""
-    environ = request.environ
-    # A request with none of these three has no content and says nothing of its type.
-    if (
-        ("CONTENT_TYPE" in environ or "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ)
-        and limits.parse
-        and "body" not in request.__dict__  # which middleware may have read or replaced
-    ):
-        body = request._body = read_body(environ, limits)
+def _read(request: Request, limits: Limits) -> None:
+    """Read the body of a request that has content or says something of its type."""
+    if limits.parse and "body" not in request.__dict__:  # which middleware may have read or replaced
+        body = request._body = read_body(request.environ, limits)
         request.body = body.value
-    if response._headers or response._said_status:
-        response._before = response._saved()
 
 
 def _forget(response: Response) -> None:

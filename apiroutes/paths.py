@@ -22,11 +22,14 @@ class Fault:
     DOTS = "a dot segment"
 
 
+# Whether a path is all unreserved characters (RFC 3986 section 2.3) in segments that are neither
+# empty nor begin with a dot: it is the same decoded or not, and nothing in it can be wrong.
+is_plain = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+").fullmatch
+
 # Decoded segments, and what is wrong with them: None for a path that may be matched.
 RequestPath = tuple[list[str], "str | None"]
 
 
-_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PARTS = re.compile(r"[/\\]")
 _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
@@ -42,13 +45,6 @@ def sent_plainly(path: str, environ: dict[str, Any]) -> bool:
     if not target.startswith(path) or environ.get("SCRIPT_NAME"):
         return False
     return target[len(path) : len(path) + 1] in ("", "?")
-
-
-def is_plain(path: str) -> bool:
-    """Whether a path is all unreserved characters (RFC 3986 section 2.3) in segments that are
-    neither empty nor begin with a dot: it is the same decoded or not, and nothing can be wrong.
-    """
-    return _PLAIN.fullmatch(path) is not None
 
 
 def read_path(path: str, environ: dict[str, Any]) -> RequestPath:
