@@ -93,14 +93,13 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
 
     It begins with reading the body, and with noting what was said so far, which an error restores.
     """
-    call, take, exceeds_limit = handler.call, endpoint.take, endpoint.exceeds_limit
-    limits, limit = endpoint.limits, endpoint.response_limit
+    call, limit = handler.call, endpoint.response_limit
 
     def run(response: Response) -> None:
         request = response.req
         environ = request.environ
         if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, limits)
+            _read(request, endpoint.limits)
         if response._headers or response._said_status:
             response._before = response._saved()
         try:
@@ -108,9 +107,9 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
             if result is not None or not response._state:
                 if hasattr(result, "__await__"):
                     result = coroutines.run(result)
-                take(result, handler, request, response)
+                endpoint.take(result, handler, request, response)
             if len(response._content) >= limit or response._written >= limit:
-                exceeds_limit(handler, response)
+                endpoint.exceeds_limit(handler, response)
         except BaseException:
             _forget(response)
             raise
@@ -119,13 +118,13 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
         request = response.req
         environ = request.environ
         if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, limits)
+            _read(request, endpoint.limits)
         if response._headers or response._said_status:
             response._before = response._saved()
         try:
-            take(await call(request, response), handler, request, response)
+            endpoint.take(await call(request, response), handler, request, response)
             if len(response._content) >= limit or response._written >= limit:
-                exceeds_limit(handler, response)
+                endpoint.exceeds_limit(handler, response)
         except BaseException:
             _forget(response)
             raise

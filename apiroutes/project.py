@@ -41,7 +41,7 @@ Run = Callable[[ServerResponse], Any]
 _Built = TypeVar("_Built")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Served:
     """What answers a path: a function for each method, and one for the others.
 

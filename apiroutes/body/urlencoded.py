@@ -23,8 +23,13 @@ _ASCII = {high + low: chr(int(high + low, 16)) for high in "01234567" for low in
 
 def percent_decode(text: str) -> str:
     """Escapes decoded once, as UTF-8; everything else is left alone."""
-    if "%" not in text:
+    first, percent, rest = text.partition("%")
+    if not percent:
         return text
+    if "%" not in rest:  # as most that have one
+        character = _ASCII.get(rest[:2])
+        if character is not None:
+            return first + character + rest[2:]
     first, *pieces = text.split("%")
     decoded = [first]
     for piece in pieces:
@@ -41,11 +46,14 @@ def _decode_run(run: re.Match[str]) -> str:
 
 def parse_urlencoded(text: str) -> Values:
     """All pairs of `text`; a name alone has the value "", empty pairs are none."""
-    if "%" in text or "+" in text:
-        return collect(parse_pairs(text))
+    if "+" in text:
+        text = text.replace("+", " ")
+    escaped = "%" in text
     found: Values = {}
     for pair in text.split("&"):
         name, equals, value = pair.partition("=")
+        if escaped and "%" in pair:
+            name, value = percent_decode(name), percent_decode(value)
         if name in found:
             # A name that is repeated: begin again, the other way.
             return collect(parse_pairs(text))
