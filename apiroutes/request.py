@@ -199,7 +199,10 @@ class Request(werkzeug.wrappers.Request):
     @lazy
     def files(self) -> MultiDict[str, FileStorage]:  # type: ignore[override]
         """The uploads of a multipart form, by field name; they are closed with the request."""
-        return MultiDict(self.load_body().files or ())
+        files: MultiDict[str, FileStorage] = MultiDict()
+        for name, file in self.load_body().files or ():
+            files.add(name, file)
+        return files
 
     @lazy
     def form(self) -> ImmutableMultiDict[str, str]:

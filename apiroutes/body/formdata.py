@@ -7,10 +7,13 @@ spooled to disk past a small size; whatever is raised, none stays open.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from tempfile import SpooledTemporaryFile
-from typing import IO, cast
+from functools import cached_property
+from io import BytesIO
+from tempfile import TemporaryFile
+from typing import IO
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from werkzeug.datastructures import FileStorage, Headers
@@ -35,7 +38,7 @@ class Form:
     def close(self) -> None:
         """Close every file; the temporary ones are gone with it."""
         for _, file in self.files:
-            file.close()
+            _discard(file)
 
 
 def parse_form(chunks: Iterable[bytes], boundary: str, limits: Limits) -> Form:
@@ -77,55 +80,80 @@ class _FormReader:
     def __init__(self, limits: Limits) -> None:
         self.form = Form()
         self._limits = limits
-        self._memory = 0
-        self._name = ""
-        self._text: list[bytes] | None = None
-        self._file: IO[bytes] | None = None
+        self._memory = 0  # bytes of all text fields
+        self._size = 0  # bytes of this part
+        self._segment: MultipartSegment | None = None
+        self._pieces: list[bytes] = []
+        self._file: IO[bytes] | None = None  # where the pieces are, once they are too many
 
     def take(self, event: MultipartSegment | bytes | None) -> None:
-        if isinstance(event, MultipartSegment):
-            self._begin(event)
-        elif event is None:
+        if event is None:
             self._end()
+        elif isinstance(event, MultipartSegment):
+            self._segment, self._size, self._pieces = event, 0, []
         elif self._file is not None:
             self._file.write(event)
-        elif self._text is not None:
-            self._memory += len(event)
-            if self._memory > self._limits.form_memory.bytes:
-                raise ApiError(413, f"Form fields exceeded {self._limits.form_memory.text} limit")
-            self._text.append(event)
+        else:
+            self._pieces.append(event)
+            self._size += len(event)
+            self._check_size(len(event))
 
     def close(self) -> None:
+        if self._file is not None:
+            _discard(self._file)
         self.form.close()
 
-    def _begin(self, segment: MultipartSegment) -> None:
-        self._name = segment.name or ""
-        if segment.filename is None:
-            self._text = []
+    def _check_size(self, more: int) -> None:
+        assert self._segment is not None
+        if self._segment.filename is not None:
+            if self._size > self._limits.spool_size:
+                self._file = TemporaryFile()  # noqa: SIM115  (closed by whoever has the form)
+                self._file.writelines(self._pieces)
             return
-        # SpooledTemporaryFile is an IO[bytes] in all but its declared type.
-        spool = SpooledTemporaryFile(max_size=self._limits.spool_size)  # noqa: SIM115  (closed by Form)
-        self._file = cast("IO[bytes]", spool)
-        headers = Headers((name, value) for name, value in segment.headerlist if _is_plain(value))
-        self.form.files.append(
-            (self._name, FileStorage(self._file, _base_name(segment.filename), self._name, headers=headers))
-        )
+        self._memory += more
+        if self._memory > self._limits.form_memory.bytes:
+            raise ApiError(413, f"Form fields exceeded {self._limits.form_memory.text} limit")
 
     def _end(self) -> None:
-        if self._file is not None:
-            self._file.seek(0)
-        elif self._text is not None:
+        segment, self._segment = self._segment, None
+        assert segment is not None
+        name = segment.name or ""
+        if segment.filename is None:
             # Fields are UTF-8; a part's own charset would let the client pick a codec.
-            self.form.fields.append((self._name, b"".join(self._text).decode("utf-8")))
-        self._file = self._text = None
+            self.form.fields.append((name, b"".join(self._pieces).decode("utf-8")))
+            return
+        if self._file is None:
+            content: IO[bytes] = BytesIO(b"".join(self._pieces))
+        else:
+            self._file.seek(0)  # which writes what is left to the disk
+            content, self._file = self._file, None
+        self.form.files.append((name, _Upload(content, name, segment)))
 
 
-def _is_plain(value: str) -> bool:
-    return value.isprintable()
+class _Upload(FileStorage):
+    """An uploaded file, whose headers are made when they are asked for."""
+
+    def __init__(self, content: IO[bytes], name: str, segment: MultipartSegment) -> None:
+        self.stream = content
+        self.name = name
+        self.filename = _base_name(segment.filename or "")
+        self._segment = segment
+
+    @cached_property
+    def headers(self) -> Headers:  # type: ignore[override]
+        return Headers([line for line in self._segment.headerlist if line[1].isprintable()])
+
+
+def _discard(file: IO[bytes] | FileStorage) -> None:
+    """Close a file for good: on a full disk what was not written yet fails once more."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 def _base_name(filename: str) -> str:
     """The last part of a path of any system, without what a file name cannot hold."""
     name = filename.replace("\\", "/").rpartition("/")[2]
-    name = "".join(character for character in name if character.isprintable()).strip()
+    if not name.isprintable():
+        name = "".join(character for character in name if character.isprintable())
+    name = name.strip()
     return "" if name in (".", "..") else name

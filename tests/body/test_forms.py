@@ -6,7 +6,9 @@ import email
 import email.policy
 import io
 import logging
+import resource
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -176,8 +178,25 @@ def test_files_are_closed_when_the_request_ends(
 
 @pytest.mark.parametrize(("size", "on_disk"), [(65_536, False), (65_537, True)])
 def test_a_file_is_spooled_to_disk_past_64_kib(tmp_path: Path, size: int, on_disk: bool) -> None:
-    app = app_of(tmp_path, "def handler(req, res):\n    res.json(req.files['f'].stream._rolled)\n")
+    line = "res.json(not isinstance(req.files['f'].stream, io.BytesIO))"
+    app = app_of(tmp_path, f"import io\ndef handler(req, res):\n    {line}\n")
     assert post(app, form(upload("f", "x", b"0" * size))).json() is on_disk
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """Files that cannot grow past 70,000 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_disk")
+@pytest.mark.parametrize("size", [70_001, 72_000, 200_000])
+def test_a_disk_that_fills_up_is_507(app: App, size: int) -> None:
+    assert post(app, form(upload("f", "x", b"0" * size))).status == 507
+    assert post(app, form(upload("f", "x", b"0" * 100))).status == 200
 
 
 def test_a_full_disk_is_507(tmp_path: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -491,15 +510,14 @@ def test_a_part_more_than_the_usual_limit_is_413(app: App) -> None:
 
 @pytest.fixture
 def spools(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every spool that is opened, so that it can be looked at after the request."""
+    """Every temporary file that is opened, so that it can be looked at after the request."""
     opened: list[Any] = []
 
-    class Noted(tempfile.SpooledTemporaryFile):  # type: ignore[type-arg]
-        def __init__(self, *arguments: Any, **more: Any) -> None:
-            super().__init__(*arguments, **more)
-            opened.append(self)
+    def noted(temporary_file: Any = tempfile.TemporaryFile) -> Any:
+        opened.append(temporary_file())
+        return opened[-1]
 
-    monkeypatch.setattr("apiroutes.body.formdata.SpooledTemporaryFile", Noted)
+    monkeypatch.setattr("apiroutes.body.formdata.TemporaryFile", noted)
     return opened
 
 
@@ -517,12 +535,15 @@ REFUSED: dict[str, tuple[dict[str, Any], bytes, int]] = {
 def test_a_form_that_is_refused_leaves_no_file_open(
     tmp_path: Path, spools: list[Any], settings_: dict[str, Any], body: bytes, status: int
 ) -> None:
-    assert post(app_of(tmp_path, SHOW, **settings_), body).status == status
+    app = app_of(tmp_path, SHOW, **settings_, upload_spool_size=0)
+    assert post(app, body).status == status
     assert [file.closed for file in spools] == [True, True]
 
 
 def test_a_form_over_its_size_leaves_no_file_open(tmp_path: Path, spools: list[Any]) -> None:
-    app = app_of(tmp_path, "def handler(req, res): res.end()\n", body_size_limit="50kb")
+    app = app_of(
+        tmp_path, "def handler(req, res): res.end()\n", body_size_limit="50kb", upload_spool_size="1kb"
+    )
     stream = Pieces(form(upload("f", "1", b"b" * 200_000)), 1000)
     extra: Extra = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": stream}
     assert post(app, b"", **extra).status == 413
@@ -543,13 +564,11 @@ def test_a_connection_that_breaks_leaves_no_file_open(tmp_path: Path, spools: li
     assert [file.closed for file in spools] == [True]
 
 
-def test_a_full_disk_leaves_no_file_open(
-    tmp_path: Path, app: App, spools: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+@pytest.mark.usefixtures("small_disk")
+def test_a_full_disk_leaves_no_file_open(app: App, spools: list[Any]) -> None:
     answer = post(app, FILES)
     assert (answer.status, answer.body) == (507, b"Insufficient Storage")
-    assert [file.closed for file in spools] == [True, True]
+    assert [file.closed for file in spools] == [True]
 
 
 def test_a_spooled_file_is_gone_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
