@@ -130,11 +130,12 @@ class App:
             if found is not None and last.isalnum() and last.isascii():
                 return found[0], {found[1]: last}
             if self._takes_plain_paths and is_plain(path):
-                segments = path[1:].split("/")
-                match = self.routes.match(segments)
+                if found is not None:
+                    return found[0], {found[1]: last}
+                match = None if self.routes.is_flat else self.routes.match(path[1:].split("/"))
                 if match is not None:
                     return self.served[match[0].file], match[1]
-                return self._unknown or self._unknown_below(segments), {}
+                return self._unknown or self._unknown_below(path[1:].split("/")), {}
         return self._find_closely(path, environ)
 
     def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Served | None, Params]:

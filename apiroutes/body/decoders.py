@@ -72,19 +72,12 @@ def _check_encoding(encoding: str) -> None:
 
 def _read_form(environ: dict[str, Any], decoder: _Decoder, limits: Limits) -> Body:
     assert decoder.boundary is not None
-    chunks = read_chunks(environ, limits.size)
-    first = next(chunks, b"")
-    if not first:
+    form = parse_form(read_chunks(environ, limits.size), decoder.boundary, limits)
+    if form is None:
         return Body({}, b"", decoder)
-    form = parse_form(_prepend(first, chunks), decoder.boundary, limits)
     body = Body(collect(form.fields), None, decoder)
     body._fields, body.files = form.fields, form.files
     return body
-
-
-def _prepend(first: bytes, rest: Any) -> Any:
-    yield first
-    yield from rest
 
 
 def _json(content: bytes, charset: str, limits: Limits) -> object:

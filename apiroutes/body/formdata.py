@@ -8,7 +8,7 @@ spooled to disk past a small size; whatever is raised, none stays open.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
@@ -41,11 +41,15 @@ class Form:
             _discard(file)
 
 
-def parse_form(chunks: Iterable[bytes], boundary: str, limits: Limits) -> Form:
-    """Read a form to its end."""
+def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form | None:
+    """Read a form to its end; None where there is no content."""
+    chunk = next(chunks, b"")
+    if not chunk:
+        return None
     if not 0 < len(boundary) <= _BOUNDARY_LENGTH or not boundary.isascii():
         raise invalid_body()
     reader = _FormReader(limits)
+    take = reader.take
     try:
         # Not strict: strict mode refuses valid forms of certain lengths (multipart 2.0.1).
         parser = PushMultipartParser(
@@ -55,9 +59,10 @@ def parse_form(chunks: Iterable[bytes], boundary: str, limits: Limits) -> Form:
             strict=False,
         )
         with parser:
-            for chunk in chunks:
+            while chunk:
                 for event in parser.parse(chunk):
-                    reader.take(event)
+                    take(event)
+                chunk = next(chunks, b"")
     except BaseException as error:
         reader.close()
         raise _as_request_error(error) from error

@@ -53,13 +53,14 @@ class RouteTree:
     static, `by_parent` those with a static path up to a dynamic last segment, with its name. They
     hold for paths of unreserved characters (RFC 3986 section 2.3), which are the same decoded or
     not, and for no others. Only a fully static route outranks a static parent with a dynamic last
-    segment, so these two, in this order, need no walk.
+    segment, so these two, in this order, need no walk. The tree `is_flat` when they have all routes.
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.problems: list[Problem] = []
         self.by_path: dict[str, Route] = {}
         self.by_parent: dict[str, tuple[Route, str]] = {}
+        self.is_flat = True
         self._root = _Node()
         self._dynamic: list[tuple[int, _Node]] = []  # nodes with a dynamic segment below, by depth
         self._optional: list[_Node] = []  # nodes with an optional catch-all
@@ -109,6 +110,7 @@ class RouteTree:
                 node = self._dynamic_child(node, route, index)
                 name = text
             else:
+                self.is_flat = False
                 self._add_catch_all(node, route, index)
                 if kind is Kind.OPTIONAL_CATCH_ALL and parent is not None and name is None:
                     # The bare path is static, and as such outranks a dynamic segment beside it.
@@ -121,6 +123,7 @@ class RouteTree:
             return
         node.route = route
         if parent is None or not _PLAIN_PATH.fullmatch(parent):
+            self.is_flat = False
             return
         if name is not None:
             self.by_parent[parent] = route, name
