@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,16 +73,22 @@ def dev(root: Path, host: str | None, port: int | None) -> None:
 @click.option("--port", type=_PORT, help="Port to listen on.")
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of each worker.")
-@click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- GUNICORN FLAGS...]")
-def start(root: Path, flags: tuple[str, ...], **options: Any) -> None:
-    """Serve for production, with gunicorn; its own flags follow `--`."""
-    from apiroutes.servers import production
-
+@click.option(
+    "--server",
+    type=click.Choice(["gunicorn", "granian"]),
+    default="gunicorn",
+    show_default=True,
+    help="What serves; granian needs the extra of that name.",
+)
+@click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER FLAGS...]")
+def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> None:
+    """Serve for production; the server's own flags follow `--`."""
+    run = _server(server)
     os.chdir(root)
     given = {name: value for name, value in options.items() if value is not None}
     # A mistake is better said once here than by every worker.
     app = _build(Path("."), **given)
-    production.run(app.settings, flags)
+    run(app.settings, flags)
 
 
 @main.command()
@@ -107,6 +113,18 @@ def check(root: Path) -> None:
     """Find every mistake that would stop the start; exit status 1 when there is one."""
     count = len(_build(root).served)
     click.echo(f"{count} {'route' if count == 1 else 'routes'}, no problems.")
+
+
+def _server(name: str) -> Callable[[Settings, Sequence[str]], None]:
+    if name == "gunicorn":
+        from apiroutes.servers import gunicorn
+
+        return gunicorn.run
+    try:
+        from apiroutes.servers import granian
+    except ImportError as error:
+        raise click.ClickException(f"{error}; pip install 'apiroutes[granian]' for that server") from error
+    return granian.run
 
 
 def _port_of_environment() -> int | None:

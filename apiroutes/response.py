@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Union
 from urllib.parse import quote
@@ -76,6 +76,7 @@ class Response:
     _application: WSGIApplication | None = None  # that answers instead
     _write: Callable[[bytes], object] | None = None
     _written = 0  # bytes
+    _unwritten: Sequence[bytes] = ()  # what was written, where the server takes it at the end
     _before: _Saved = (200, False, {}, {})  # what was said before the handler
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:

@@ -32,12 +32,15 @@ class ServerResponse(Response):
 
     def _begin(self) -> Callable[[bytes], object]:
         assert self._start_response is not None
-        write: Callable[[bytes], object] = self._start_response(
+        unwritten: list[bytes] = []
+        self._unwritten = unwritten
+        write: Callable[[bytes], object] | None = self._start_response(
             _STATUS_LINES[self._status], _header_list(self)
         )
         if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in _BODYLESS:
             return lambda content: None
-        return write
+        # PEP 3333 promises a write(); where a server has none, what is written is its iterable.
+        return write or unwritten.append
 
 
 def send(response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -61,7 +64,8 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
         headers = _without(headers, "content-length")
     headers.append(("Content-Length", str(len(content))))
     start_response(_STATUS_LINES[status], headers)
-    return () if environ.get("REQUEST_METHOD") == "HEAD" else (content,)
+    # A list, because some servers send one at once, and take everything else for a stream.
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
 
 
 def _header_list(response: Response) -> list[tuple[str, str]]:
@@ -87,7 +91,7 @@ def _send_special(
         return _delegate(response, environ, start_response)
     if response._stream is not None:
         return _send_stream(response, environ, start_response)
-    return ()  # it is all written
+    return response._unwritten
 
 
 def _send_not_modified(
@@ -98,7 +102,7 @@ def _send_not_modified(
     if response._lines is not JSON:
         headers = [line for line in headers if line not in response._lines]
     start_response(_STATUS_LINES[304], headers)
-    return ()
+    return []
 
 
 def _send_bodyless(response: Response, start_response: StartResponse) -> Iterable[bytes]:
@@ -110,7 +114,7 @@ def _send_bodyless(response: Response, start_response: StartResponse) -> Iterabl
     if response._status == 205:
         headers.append(("Content-Length", "0"))
     start_response(_STATUS_LINES[response._status], headers)
-    return ()
+    return []
 
 
 def _send_stream(
@@ -125,7 +129,7 @@ def _send_stream(
     if environ.get("REQUEST_METHOD") == "HEAD":
         _close(stream)
         start_response(_STATUS_LINES[response._status], headers)
-        return ()
+        return []
     # The first chunk is taken before anything is sent: what fails there can still be a 500.
     try:
         first = _encoded(next(stream, b""))
@@ -206,7 +210,7 @@ class FixedAnswer:
     def send(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Send it."""
         start_response(self._status, self._headers.copy())
-        return () if environ.get("REQUEST_METHOD") == "HEAD" else (self._content,)
+        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [self._content]
 
 
 class Closing:

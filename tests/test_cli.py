@@ -109,3 +109,14 @@ def test_a_port_in_the_environment_that_is_none_is_status_2(
 
 def test_the_version_is_told() -> None:
     assert run("--version").output == f"apiroutes, version {__version__}\n"
+
+
+def test_a_server_whose_extra_is_missing_is_named_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "granian.cli", None)
+    monkeypatch.delitem(sys.modules, "apiroutes.servers.granian", raising=False)
+    monkeypatch.delattr("apiroutes.servers.granian", raising=False)
+    result = CliRunner().invoke(main, ["start", "--server", "granian", "--root", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "pip install 'apiroutes[granian]'" in result.output

@@ -33,7 +33,8 @@ STEP_OF = {name: number for number, names in enumerate(STEPS) for name in names}
 MET_IN = {
     "click": {"cli.py"},
     "dotenv": {"settings.py"},
-    "gunicorn": {"servers/production.py"},
+    "granian": {"servers/granian.py"},
+    "gunicorn": {"servers/gunicorn.py"},
     "msgspec": {"jsonout.py", "body/jsontext.py"},
     "multipart": {"body/formdata.py"},
     "tomli": {"settings.py"},

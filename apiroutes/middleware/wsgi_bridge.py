@@ -61,6 +61,7 @@ class _Answer:
         self._status: str | None = None
         self._headers: list[tuple[str, str]] = []
         self._write: Callable[[bytes], object] | None = None
+        self._unwritten: list[bytes] = []
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], *exc_info: Any
@@ -91,11 +92,16 @@ class _Answer:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if self._write is None:  # else the headers are on the wire
             start_response(self._status, self._headers)
+        elif self._unwritten:
+            content = self._content
+            return Closing(_joined(self._unwritten, iter(content)), getattr(content, "close", _nothing))
         return self._content
 
     def _write_through(self, chunk: bytes) -> None:
         if self._write is None:
-            self._write = self._connection(self._status, self._headers)
+            # Where the server has no write(), what is written is sent at the end.
+            write: Any = self._connection(self._status, self._headers)
+            self._write = write or self._unwritten.append
         self._write(chunk)
 
 

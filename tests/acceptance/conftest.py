@@ -1,5 +1,6 @@
 """The six ways to serve the example application. A test that takes `client` runs once for each."""
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from apiroutes import App
 from .applications import PROJECT
 from .client import Client, InProcess, OverHttp
 from .exchanges import Seen, record
-from .servers import gunicorn, serve
+from .servers import granian, gunicorn, serve
 
 
 class Way(NamedTuple):
@@ -29,6 +30,7 @@ WAYS = {
     "validated": Way(),
     "gunicorn-sync": Way(gunicorn("apiroutes:create_app()", "--workers=2", "--worker-class=sync")),
     "gunicorn-gthread": Way(gunicorn("apiroutes:create_app()", "--workers=2", "--threads=4")),
+    "granian": Way(granian()),
     "development": Way([sys.executable, "-m", "tests.acceptance.applications"]),
     "mounted": Way(gunicorn("tests.acceptance.applications:mounted()", "--threads=4"), prefix="/v1"),
     "in-front": Way(
@@ -36,6 +38,17 @@ WAYS = {
         elsewhere=(200, "POST /elsewhere?q=%zz body"),
     ),
 }
+
+
+# What of the names of tests and exchanges tells that they need the target as it was sent, which
+# granian does not hand on: an encoded slash, and percent-encoding that is none.
+NEED_THE_TARGET = re.compile("a%2Fb(-a/b|/-)|%zz|/%]|with a slash|malformed percent|(list|stream) the notes]")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "[granian-" in item.name and NEED_THE_TARGET.search(item.name):
+            item.add_marker(pytest.mark.xfail(strict=True, reason="granian gives no RAW_URI"))
 
 
 class Served(NamedTuple):

@@ -25,6 +25,15 @@ def gunicorn(application: str, *flags: str) -> list[str]:
     return [*command, "--bind", "127.0.0.1:0", *flags]
 
 
+def granian(*flags: str) -> list[str]:
+    """Return the command that serves the project with granian."""
+    with socket.socket() as probe:  # granian does not say which port it was given
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "apiroutes", "start", "--server", "granian", "--port", str(port)]
+    return [*command, "--workers", "1", "--", *flags]
+
+
 def environment(**variables: str) -> dict[str, str]:
     """Return the environment of a server."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
@@ -64,7 +73,8 @@ def serve(
 def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if said := re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(errors="replace")):
+        said = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))
+        if said and _listens(int(said[1])):  # granian says it before it does
             return int(said[1])
         time.sleep(0.02)
     raise AssertionError(f"The server does not listen. It said:\n{log.read_text(errors='replace')}")

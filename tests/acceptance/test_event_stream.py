@@ -1,4 +1,4 @@
-"""Server-sent events through a real gunicorn: each leaves at once, and a client that leaves is noticed.
+"""Server-sent events through a real server: each leaves at once, and a client that leaves is noticed.
 
 Nothing here waits for a time to pass: the test and the generator wait for each other, by files.
 """
@@ -15,7 +15,7 @@ import pytest
 from tests.support import project
 
 from .client import SECONDS
-from .servers import gunicorn, serve
+from .servers import granian, gunicorn, serve
 
 # It goes on to its second event when the test has created the file `go`; without it there is none.
 STEPS = """
@@ -80,17 +80,27 @@ async def GET():
 """
 
 
+SERVERS = {
+    "gthread": gunicorn("apiroutes:create_app()", "--worker-class=gthread", "--threads=4"),
+    "granian": granian(),
+}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> list[str]:
+    return SERVERS[request.param]
+
+
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def directory(server: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {"steps": STEPS, "ticks": TICKS, "async-ticks": ASYNC_TICKS}
     sources = {f"pages/api/{name}.py": source for name, source in files.items()}
     return project(tmp_path_factory.mktemp("events"), sources)
 
 
 @pytest.fixture(scope="module")
-def port(directory: Path) -> Iterator[int]:
-    command = gunicorn("apiroutes:create_app()", "--worker-class=gthread", "--threads=4")
-    with serve(command, directory / "log", {}, directory) as port:
+def port(server: list[str], directory: Path) -> Iterator[int]:
+    with serve(server, directory / "log", {}, directory) as port:
         yield port
 
 

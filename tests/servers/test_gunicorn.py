@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiroutes.servers.production import _defaults
+from apiroutes.servers.gunicorn import _defaults
 from apiroutes.settings import Settings
 
 

@@ -14,11 +14,10 @@ from typing import Any
 
 from gunicorn.app.wsgiapp import WSGIApplication
 
+from apiroutes.servers.defaults import THREADS, processors
 from apiroutes.settings import Settings
 
 __all__ = ["run"]
-
-_DEFAULT_THREADS = 8
 
 
 def run(settings: Settings, flags: Sequence[str]) -> None:
@@ -40,9 +39,8 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
 
 def _defaults(settings: Settings) -> dict[str, Any]:
     defaults: dict[str, Any] = {
-        # Threads keep a worker answering while a handler waits for a database.
         "worker_class": "gthread",
-        "threads": settings.threads or _DEFAULT_THREADS,
+        "threads": settings.threads or THREADS,
         "timeout": settings.timeout,
         "graceful_timeout": settings.graceful_timeout,
         "keepalive": settings.keepalive,
@@ -50,7 +48,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,
     }
     if settings.workers is not None or "WEB_CONCURRENCY" not in os.environ:
-        defaults["workers"] = settings.workers or _processors()
+        defaults["workers"] = settings.workers or processors()
     bind = _bind(settings)
     if bind is not None:
         defaults["bind"] = bind
@@ -63,10 +61,3 @@ def _bind(settings: Settings) -> str | None:
     port = os.environ.get("PORT") or 8000 if settings.port is None else settings.port
     host = settings.host or "127.0.0.1"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _processors() -> int:
-    """The processors that this process may use, which in a container is not all there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,0 +1,94 @@
+"""granian serves the same application; what signals do to it, and what it is started with."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from apiroutes.servers.granian import _defaults
+from apiroutes.settings import Settings
+from tests.support import project
+
+from .client import Client, OverHttp
+from .servers import SECONDS, granian, serve
+
+SLOW = """
+import time
+from pathlib import Path
+def GET():
+    Path("begun").touch()
+    time.sleep(1)
+    return "whole"
+"""
+WRITES = "def GET(res):\n    res.write('a')\n    res.write(b'b')\n    res.end('c')\n"
+VERSION = "def GET():\n    return {}\n"
+
+
+def _wait_for(condition: Path) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_request_is_answered_whole_when_the_server_is_told_to_stop(tmp_path: Path) -> None:
+    project(tmp_path, {"pages/api/slow.py": SLOW})
+    with ThreadPoolExecutor(1) as pool:
+        with serve(granian(), tmp_path / "log", {}, tmp_path) as port:
+            answer = pool.submit(Client(OverHttp(port)).request, "GET", "/api/slow")
+            _wait_for(tmp_path / "begun")
+        assert (answer.result().status, answer.result().text) == (200, "whole")
+
+
+def test_a_reload_serves_the_new_code_and_fails_no_request(tmp_path: Path) -> None:
+    project(tmp_path, {"pages/api/version.py": VERSION.format(1)})
+    with serve(granian(), tmp_path / "log", {}, tmp_path) as port:
+        client = Client(OverHttp(port))
+        assert client.request("GET", "/api/version").text == "1"
+        project(tmp_path, {"pages/api/version.py": VERSION.format(2)})
+        main = re.search(r"main PID: (\d+)", (tmp_path / "log").read_text())
+        assert main is not None
+        os.kill(int(main[1]), signal.SIGHUP)
+        deadline = time.monotonic() + SECONDS
+        while (answer := client.request("GET", "/api/version")).text != "2":
+            assert answer.status == 200
+            assert time.monotonic() < deadline
+        assert answer.status == 200
+
+
+def test_what_is_written_arrives_whole_from_a_server_without_write(tmp_path: Path) -> None:
+    project(tmp_path, {"pages/api/writes.py": WRITES})
+    with serve(granian(), tmp_path / "log", {}, tmp_path) as port:
+        assert Client(OverHttp(port)).request("GET", "/api/writes").text == "abc"
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "expected"),
+    [
+        (Settings(), {}, {"host": "127.0.0.1", "port": 8000, "blocking_threads": 8}),
+        (Settings(), {"PORT": "7000"}, {"host": "0.0.0.0", "port": "7000"}),
+        (Settings(port=9000), {"PORT": "7000"}, {"host": "127.0.0.1", "port": 9000}),
+        (Settings(host="::1"), {"PORT": "7000"}, {"host": "::1", "port": "7000"}),
+        (Settings(), {"WEB_CONCURRENCY": "3"}, {"workers": "3"}),
+        (Settings(workers=2), {"WEB_CONCURRENCY": "3"}, {"workers": 2}),
+        (Settings(threads=3, graceful_timeout=0), {}, {"blocking_threads": 3, "workers_kill_timeout": "1"}),
+        (Settings(keepalive=0), {}, {"http1_keep_alive": False}),
+    ],
+)
+def test_settings_are_granians_defaults(
+    settings: Settings,
+    environment: dict[str, str],
+    expected: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("PORT", "WEB_CONCURRENCY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _defaults(settings).items() >= expected.items()
