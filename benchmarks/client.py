@@ -1,89 +1,119 @@
 """A keep-alive HTTP client for http.py, run in a process of its own: `python -m benchmarks.client`.
 
-Reads one raw request from standard input, sends it `--requests` times over `--connections` connections to
-127.0.0.1, and writes what it saw to standard output as JSON. Any answer but a 200 ends it with an error.
+Reads one raw request from standard input, sends it over `--connections` connections to 127.0.0.1 for
+`--seconds`, on each as soon as the last answer is whole, and writes what it saw to standard output as JSON.
+One thread and no library, because a client that is slower than the server measures itself. Any answer but a
+200 ends it with an error.
 """
 
 import argparse
 import json
+import re
+import selectors
 import socket
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from time import perf_counter
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+_CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
+
+
+@lru_cache(maxsize=16)
+def read_head(head: bytes) -> tuple[int, bool]:
+    """The content's length in bytes, and whether the server closes the connection after it.
+
+    Raises ConnectionError for an answer that is no 200 of known length.
+    """
+    length = _LENGTH.search(head)
+    if not head.startswith(b"HTTP/1.1 200 ") or length is None or _CHUNKED.search(head):
+        raise ConnectionError(f"not answered with a 200 of known length: {head[:200]!r}")
+    return int(length[1]), _CLOSE.search(head) is not None
 
 
 class Connection:
     """One connection, opened again whenever the server has closed it (gunicorn's sync worker always does)."""
 
-    def __init__(self, port: int, timeout: float) -> None:
+    def __init__(self, port: int, request: bytes, selector: selectors.BaseSelector) -> None:
         self._address = ("127.0.0.1", port)
-        self._timeout = timeout
+        self._request = request
+        self._selector = selector
         self._socket: socket.socket | None = None
+        self._received = b""
+        self._start = 0.0
 
-    def ask(self, request: bytes) -> float:
-        """Send `request`, read the whole answer; the seconds it took, connecting included."""
-        start = perf_counter()
+    def ask(self) -> None:
+        """Send the request; connecting is part of the time."""
+        self._start = perf_counter()
+        self._received = b""
         if self._socket is None:
-            self._socket = socket.create_connection(self._address, self._timeout)
+            self._socket = socket.create_connection(self._address, 10)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(request)
-        head = self._read_answer(self._socket)
-        if not head.startswith(b"http/1.1 200 "):
-            raise ConnectionError(f"not answered with 200: {head[:100]!r}")
-        if b"\r\nconnection: close" in head:
+            self._selector.register(self._socket, selectors.EVENT_READ, self)
+        self._socket.sendall(self._request)
+
+    def receive(self) -> float | None:
+        """Take what has come; the seconds of the answer once it is whole."""
+        assert self._socket is not None
+        more = self._socket.recv(262_144)
+        if not more:
+            raise ConnectionError("the server closed the connection within an answer")
+        self._received += more
+        head, end, content = self._received.partition(b"\r\n\r\n")
+        if not end:
+            return None
+        length, closes = read_head(head)
+        if len(content) < length:
+            return None
+        seconds = perf_counter() - self._start
+        if closes:
             self.close()
-        return perf_counter() - start
+        return seconds
 
     def close(self) -> None:
         if self._socket is not None:
+            self._selector.unregister(self._socket)
             self._socket.close()
             self._socket = None
 
-    @staticmethod
-    def _read_answer(connected: socket.socket) -> bytes:
-        """The head of the answer, in lower case; the content is read and dropped."""
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += _receive(connected)
-        head, _, content = received.lower().partition(b"\r\n\r\n")
-        length = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
-        missing = length - len(content)
-        while missing > 0:
-            missing -= len(_receive(connected))
-        return head
 
-
-def _receive(connected: socket.socket) -> bytes:
-    received = connected.recv(65536)
-    if not received:
-        raise ConnectionError("the server closed the connection within an answer")
-    return received
-
-
-def ask_repeatedly(port: int, request: bytes, times: int, timeout: float) -> list[float]:
-    """The seconds of each answer on one connection."""
-    connection = Connection(port, timeout)
-    try:
-        return [connection.ask(request) for _ in range(times)]
-    finally:
-        connection.close()
+def ask_repeatedly(port: int, request: bytes, connections: int, seconds: float) -> list[float]:
+    """The seconds of every answer."""
+    latencies: list[float] = []
+    with selectors.DefaultSelector() as selector:
+        asking = [Connection(port, request, selector) for _ in range(connections)]
+        for connection in asking:
+            connection.ask()
+        end = perf_counter() + seconds
+        waiting = len(asking)
+        while waiting:
+            ready = selector.select(10)
+            if not ready:
+                raise TimeoutError("no answer for ten seconds")
+            for key, _ in ready:
+                connection = key.data
+                latency = connection.receive()
+                if latency is None:
+                    continue
+                latencies.append(latency)
+                if perf_counter() < end:
+                    connection.ask()
+                else:
+                    connection.close()
+                    waiting -= 1
+    return latencies
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, required=True)
-    parser.add_argument("--requests", type=int, required=True, help="on each connection")
-    parser.add_argument("--timeout", type=float, default=10, help="seconds for one answer")
+    parser.add_argument("--seconds", type=float, required=True, help="how long to go on")
     chosen = parser.parse_args()
     request = sys.stdin.buffer.read()
     start = perf_counter()
-    with ThreadPoolExecutor(chosen.connections) as threads:
-        asked = [
-            threads.submit(ask_repeatedly, chosen.port, request, chosen.requests, chosen.timeout)
-            for _ in range(chosen.connections)
-        ]
-    latencies = sorted(latency for connection in asked for latency in connection.result())
+    latencies = sorted(ask_repeatedly(chosen.port, request, chosen.connections, chosen.seconds))
     json.dump({"seconds": perf_counter() - start, "latencies": latencies}, sys.stdout)
     return 0
 

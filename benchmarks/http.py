@@ -1,10 +1,9 @@
-"""What does a request cost under gunicorn, over loopback, with one worker?
+"""What does a request cost under gunicorn, granian and uvicorn, over loopback, in one process?
 
-gunicorn is started on a free port of 127.0.0.1 for each worker class and peer, asked by `client.py` in a
-second process, and stopped again by its pid; this is repeated, everybody in turn, and a figure is the median.
-Requests per second vary by a quarter from run to run: compare the CPU time of the server (master and worker,
-from /proc where there is one), and mind its lowest and highest, which gthread's hand-over between threads
-sets far apart.
+Each server is started on a free port of 127.0.0.1 for each peer, asked by `client.py` in a second process,
+and stopped again by its pid; this is repeated, everybody in turn, and a figure is the median. Requests per
+second vary by a quarter from run to run: compare the CPU time of the server's processes (from /proc where
+there is one), and mind its lowest and highest, which gthread's hand-over between threads sets far apart.
 """
 
 import argparse
@@ -14,28 +13,30 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import product
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from time import monotonic
+from time import monotonic, sleep
 
 if __spec__ is None:  # run as a file: this file would hide the standard library's http
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.commandline import names_of, positive
+from benchmarks.commandline import names_of
 from benchmarks.machine import machine_line
-from benchmarks.peers import PEERS, Peer, installed_peers
+from benchmarks.peers import PEERS, installed_peers
 from benchmarks.tables import progress, table
-from benchmarks.workloads import WORKLOADS, Request
+from benchmarks.workloads import WORKLOADS, Request, Workload
 
 TOP = Path(__file__).resolve().parents[1]
-WORKER_CLASSES = ("sync", "gthread")
-DEFAULT_PEERS = ("apiroutes", "msgspec", "falcon", "flask")
-CHOICES = ("W1", "W2", "W3", "W4", "W5", "W10")  # answered with 200 by an application of a few routes
-COLUMNS = ["requests/s", "p50 ms", "p99 ms", "CPU us/request", "lowest-highest"]
+DEFAULT_PEERS = ["apiroutes", "msgspec", "falcon", "flask"]
+CHOICES = ("W1", "W2", "W3", "W10")  # answered with 200 by an application of a few routes, and by FastAPI
+COLUMNS = ["requests/s", "p50 ms", "p99 ms", "CPU us/request", "lowest-highest", "MB"]
+OURS, LIMIT, FASTAPI = "apiroutes", "msgspec", "FastAPI"
+
+Command = Callable[[str, int, int], list[str]]  # of a module with application(), a socket and its port
 
 
 class OutOfTimeError(Exception):
@@ -57,11 +58,22 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Load:
-    """What the client sends."""
+    """What the client sends, and for how long."""
 
     request: bytes
     connections: int
-    requests: int  # on each connection
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Server:
+    """A way to serve one process; `needs` is the package that it takes."""
+
+    title: str
+    needs: str
+    command: Command
+    inherits: bool = True  # the listening socket
+    asgi: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,58 +84,87 @@ class Figures:
     p50: float
     p99: float
     cpu: float | None  # seconds per request
+    memory: float | None  # megabytes
 
 
-def cells(repeats: Sequence[Figures]) -> list[str]:
-    """A row of the table: medians, and how far the CPU times are apart."""
-    row = [
-        f"{median(figures.requests_per_second for figures in repeats):,.0f}",
-        f"{median(figures.p50 for figures in repeats) * 1e3:.2f}",
-        f"{median(figures.p99 for figures in repeats) * 1e3:.2f}",
+# The servers.
+
+
+def gunicorn(*flags: str) -> Command:
+    def command(module: str, descriptor: int, port: int) -> list[str]:
+        return [
+            *(sys.executable, "-m", "gunicorn", f"{module}:application()", "--bind", f"fd://{descriptor}"),
+            *("--workers", "1", "--no-control-socket", "--log-level", "error", *flags),
+        ]
+
+    return command
+
+
+def granian(module: str, descriptor: int, port: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "granian", f"{module}:application", "--factory", "--interface", "wsgi"),
+        *("--port", str(port), "--workers", "1", "--blocking-threads", "1", "--no-ws"),
+        *("--log-level", "error"),
     ]
-    cpu = [figures.cpu * 1e6 for figures in repeats if figures.cpu is not None]
-    return [*row, f"{median(cpu):,.0f}", f"{min(cpu):,.0f}-{max(cpu):,.0f}"] if cpu else [*row, "-", "-"]
 
 
-# One server.
+def uvicorn(module: str, descriptor: int, port: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "uvicorn", f"{module}:application", "--factory", "--port", str(port)),
+        *("--log-level", "error", "--no-access-log"),
+    ]
 
 
-def measure(peer: Peer, worker_class: str, load: Load, deadline: Deadline) -> Figures:
-    with gunicorn(peer, worker_class) as (process, port):
-        ask(port, Load(load.request, load.connections, 25), deadline)  # it is up, and warm
-        before = cpu_seconds(process.pid)
-        seconds, latencies = ask(port, load, deadline)
-        after = cpu_seconds(process.pid)
-    count = len(latencies)
-    cpu = None if before is None or after is None else (after - before) / count
-    return Figures(count / seconds, latencies[count // 2], latencies[count * 99 // 100], cpu)
+SERVERS = {
+    "sync": Server("gunicorn sync", "gunicorn", gunicorn("--worker-class", "sync")),
+    "gthread": Server(
+        "gunicorn gthread", "gunicorn", gunicorn("--worker-class", "gthread", "--threads", "4")
+    ),
+    "gevent": Server("gunicorn gevent", "gevent", gunicorn("--worker-class", "gevent")),
+    "granian": Server("granian", "granian", granian, inherits=False),
+    "uvicorn": Server("uvicorn", "uvicorn", uvicorn, inherits=False, asgi=True),
+}
 
 
 @contextmanager
-def gunicorn(peer: Peer, worker_class: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A running gunicorn and its port; stopped at the end, however that comes."""
+def running(server: Server, module: str, deadline: Deadline) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A server that listens, and its port; stopped at the end, however that comes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
-        command = [sys.executable, "-m", "gunicorn", f"{peer.module}:application()"]
-        command += ["--bind", f"fd://{listener.fileno()}", "--worker-class", worker_class, "--workers", "1"]
-        command += ["--threads", "1" if worker_class == "sync" else "4"]
-        command += ["--no-control-socket", "--log-level", "error"]
-        process = subprocess.Popen(command, cwd=TOP, env=_environment(), pass_fds=[listener.fileno()])
+        descriptors = [listener.fileno()] if server.inherits else []
+        if not server.inherits:
+            listener.close()  # the port was free a moment ago, and the server binds it itself
+        process = subprocess.Popen(
+            server.command(module, listener.fileno(), port),
+            cwd=TOP,
+            env=_environment(),
+            pass_fds=descriptors,
+        )
     try:
+        _wait_until_it_listens(process, port, deadline)
         yield process, port
     finally:
         stop(process)
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment without the settings that gunicorn and the peers would read from it."""
-    own = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "PORT")
-    return {name: value for name, value in os.environ.items() if name not in own}
+    """This process's environment without the settings that servers and peers would read from it."""
+    own = ("GUNICORN_", "GRANIAN_", "UVICORN_", "WEB_CONCURRENCY", "PORT")
+    return {name: value for name, value in os.environ.items() if not name.startswith(own)}
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, deadline: Deadline) -> None:
+    while process.poll() is None and deadline.left():
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        sleep(0.02)
+    raise ChildProcessError(f"the server ended with status {process.returncode}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to the master, which stops its worker; SIGKILL to both when that takes too long."""
-    pids = [process.pid, *worker_pids(process.pid)]
+    """SIGTERM to the main process, which stops its workers; SIGKILL to all when that takes too long."""
+    pids = [process.pid, *children(process.pid)]
     process.terminate()
     try:
         process.wait(timeout=5)
@@ -134,10 +175,25 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+# One measurement.
+
+
+def measure(server: Server, module: str, load: Load, deadline: Deadline) -> Figures:
+    with running(server, module, deadline) as (process, port):
+        ask(port, Load(load.request, load.connections, 0.3), deadline)  # it is up, and warm
+        before = cpu_seconds(process.pid)
+        seconds, latencies = ask(port, load, deadline)
+        after = cpu_seconds(process.pid)
+        memory = megabytes(process.pid)
+    count = len(latencies)
+    cpu = None if before is None or after is None else (after - before) / count
+    return Figures(count / seconds, latencies[count // 2], latencies[count * 99 // 100], cpu, memory)
+
+
 def ask(port: int, load: Load, deadline: Deadline) -> tuple[float, list[float]]:
-    """Run the client: seconds it took, and the sorted latencies. Connections wait for a server that boots."""
+    """Run the client: seconds it took, and the sorted latencies."""
     command = [sys.executable, "-m", "benchmarks.client", "--port", str(port)]
-    command += ["--connections", str(load.connections), "--requests", str(load.requests)]
+    command += ["--connections", str(load.connections), "--seconds", str(load.seconds)]
     try:
         done = subprocess.run(
             command, cwd=TOP, input=load.request, stdout=subprocess.PIPE, check=True, timeout=deadline.left()
@@ -154,7 +210,7 @@ def ask(port: int, load: Load, deadline: Deadline) -> tuple[float, list[float]]:
 def cpu_seconds(pid: int) -> float | None:
     """User and system time of a process and of its children; None where there is no /proc."""
     try:
-        return sum(_cpu_ticks(one) for one in (pid, *worker_pids(pid))) / os.sysconf("SC_CLK_TCK")
+        return sum(_cpu_ticks(one) for one in (pid, *children(pid))) / os.sysconf("SC_CLK_TCK")
     except OSError:
         return None
 
@@ -165,11 +221,27 @@ def _cpu_ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def worker_pids(pid: int) -> list[int]:
+def megabytes(pid: int) -> float | None:
+    """Memory of a process and of its children, what they share counted once."""
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return sum(_proportional_kilobytes(one) for one in (pid, *children(pid))) / 1000
     except OSError:
-        return []
+        return None
+
+
+def _proportional_kilobytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
+
+
+def children(pid: int) -> list[int]:
+    found: list[int] = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(child) for child in listing.read_text(encoding="utf-8").split()]
+    return found
 
 
 def raw_request(request: Request) -> bytes:
@@ -182,6 +254,64 @@ def raw_request(request: Request) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + request.content
 
 
+# What is printed.
+
+Seen = dict[tuple[str, str], list[Figures]]  # by server and the title of what it served
+
+
+def cells(repeats: Sequence[Figures]) -> list[str]:
+    """A row of the table: medians, and how far the CPU times are apart."""
+    row = [
+        f"{median(figures.requests_per_second for figures in repeats):,.0f}",
+        f"{median(figures.p50 for figures in repeats) * 1e3:.2f}",
+        f"{median(figures.p99 for figures in repeats) * 1e3:.2f}",
+    ]
+    cpu = [figures.cpu * 1e6 for figures in repeats if figures.cpu is not None]
+    memory = [figures.memory for figures in repeats if figures.memory is not None]
+    row += [f"{median(cpu):,.1f}", f"{min(cpu):,.1f}-{max(cpu):,.1f}"] if cpu else ["-", "-"]
+    return [*row, f"{median(memory):,.0f}" if memory else "-"]
+
+
+def report(seen: Seen) -> Iterator[str]:
+    for key, server in SERVERS.items():
+        rows = {title: cells(repeats) for (name, title), repeats in seen.items() if name == key}
+        if rows:
+            yield ""
+            yield from table(server.title, COLUMNS, rows)
+
+
+def goals_report(seen: Seen) -> Iterator[tuple[str, bool]]:
+    """A line for each goal that was measured, and whether it was reached."""
+    ours, limit = PEERS[OURS].title, PEERS[LIMIT].title
+    for key, server in SERVERS.items():
+        mine, theirs = _cpu(seen, key, ours), _cpu(seen, key, limit)
+        if mine is None or theirs is None:
+            continue
+        more = mine - theirs
+        if key == "granian":
+            yield f"{server.title}: {more:+.1f} us of CPU beside hand-written WSGI, goal <= 6", more <= 6
+        else:
+            part = more / theirs
+            yield f"{server.title}: {part:+.1%} of CPU beside hand-written WSGI, goal <= 8%", part <= 0.08
+    mine, theirs = _rate(seen, "granian", ours), _rate(seen, "uvicorn", FASTAPI)
+    if mine is not None and theirs is not None:
+        yield (
+            f"granian: {mine / theirs:.1f} times the requests/s of FastAPI under uvicorn, goal >= 2.5",
+            (mine / theirs >= 2.5),
+        )
+
+
+def _cpu(seen: Seen, server: str, title: str) -> float | None:
+    """The median of its CPU time, in microseconds per request."""
+    cpu = [figures.cpu * 1e6 for figures in seen.get((server, title), ()) if figures.cpu is not None]
+    return median(cpu) if cpu else None
+
+
+def _rate(seen: Seen, server: str, title: str) -> float | None:
+    rates = [figures.requests_per_second for figures in seen.get((server, title), ())]
+    return median(rates) if rates else None
+
+
 # The command line.
 
 
@@ -189,41 +319,68 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
     add("--workload", choices=CHOICES, default="W1", help="default: %(default)s")
-    add("--peers", type=names_of(PEERS), default=DEFAULT_PEERS, metavar="NAMES", help=f"of {','.join(PEERS)}")
-    add("--connections", type=positive, default=8, help="default: %(default)s")
-    add("--repeats", type=positive, default=3, help="of each server (default: %(default)s)")
-    add("--requests", type=positive, default=200, help="on each connection (default: %(default)s)")
-    add("--time-limit", type=float, default=60, metavar="SECONDS", help="default: %(default)s")
+    add("--servers", type=names_of(SERVERS), default=list(SERVERS), metavar="NAMES", help=",".join(SERVERS))
+    add("--peers", type=names_of(PEERS), default=DEFAULT_PEERS, metavar="NAMES", help=",".join(PEERS))
+    add("--connections", type=int, default=8, help="default: %(default)s")
+    add("--repeats", type=int, default=3, help="of each server (default: %(default)s)")
+    add("--seconds", type=float, default=1.5, help="of load each time (default: %(default)s)")
+    add("--time-limit", type=float, default=300, metavar="SECONDS", help="default: %(default)s")
+    add("--goals", action="store_true", help="compare with the goals; exit status 1 when one is missed")
     return parser.parse_args(arguments)
+
+
+def combinations(servers: Sequence[str], peers: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Server, title and module of everything that is measured."""
+    usable = installed_peers(peers)
+    for key in servers:
+        server = SERVERS[key]
+        missing = [name for name in (server.needs, "fastapi") if find_spec(name) is None]
+        if server.needs in missing or (server.asgi and missing):
+            print(f"left out: {server.title} ({missing[0]} is not installed)", file=sys.stderr)
+        elif server.asgi:
+            yield key, FASTAPI, "benchmarks.fastapi_application"
+        else:
+            for peer in usable:
+                yield key, peer.title, peer.module
+
+
+def measure_all(chosen: argparse.Namespace, workload: Workload, seen: Seen) -> bool:
+    """Fill in what is seen; whether all of it was, in time."""
+    deadline = Deadline(monotonic() + chosen.time_limit)
+    load = Load(raw_request(workload.requests[0]), chosen.connections, chosen.seconds)
+    everything = list(combinations(chosen.servers, chosen.peers))
+    try:
+        for repeat in range(chosen.repeats):
+            for key, title, module in everything:
+                progress(f"{repeat + 1} of {chosen.repeats}: {SERVERS[key].title}, {title}")
+                figures = measure(SERVERS[key], module, load, deadline)
+                seen.setdefault((key, title), []).append(figures)
+    except OutOfTimeError:
+        return False
+    finally:
+        progress("")
+    return True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parse_arguments(arguments)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that servers are stopped
-    deadline = Deadline(monotonic() + chosen.time_limit)
     workload = WORKLOADS[chosen.workload]()
-    load = Load(raw_request(workload.requests[0]), chosen.connections, chosen.requests)
-    peers = installed_peers(chosen.peers)
-    print(machine_line(["gunicorn", *(peer.needs for peer in peers if peer.needs)]))
-    print(f"{workload.name}, {workload.title}: {load.connections} connections, {load.requests} requests each")
-    in_time = True
-    seen: dict[tuple[str, str], list[Figures]] = {}
-    try:
-        for worker_class, peer in list(product(WORKER_CLASSES, peers)) * chosen.repeats:
-            progress(f"{worker_class}: {peer.title}")
-            seen.setdefault((worker_class, peer.title), []).append(
-                measure(peer, worker_class, load, deadline)
-            )
-    except OutOfTimeError:
-        in_time = False
-    finally:
-        progress("")
-    for worker_class in WORKER_CLASSES:
-        rows = {title: cells(repeats) for (name, title), repeats in seen.items() if name == worker_class}
-        print("\n".join(["", *table(f"gunicorn {worker_class}", COLUMNS, rows)]))
+    needs = {SERVERS[key].needs for key in chosen.servers} | {PEERS[key].needs for key in chosen.peers}
+    needs |= {"fastapi"} if "uvicorn" in chosen.servers else set()
+    print(machine_line(sorted(name for name in needs if name and find_spec(name))))
+    print(f"{workload.name}, {workload.title}: {chosen.connections} connections, {chosen.seconds:g} s each")
+    seen: Seen = {}
+    in_time = measure_all(chosen, workload, seen)
+    print("\n".join(report(seen)))
+    goals = list(goals_report(seen))
+    print()
+    for line, reached in goals:
+        print(f"{line}: {'reached' if reached else 'MISSED'}")
     if not in_time:
         print(f"stopped at the time limit of {chosen.time_limit:g} s", file=sys.stderr)
-    return 0 if in_time else 1
+        return 1
+    return 0 if not chosen.goals or all(reached for _, reached in goals) else 1
 
 
 if __name__ == "__main__":

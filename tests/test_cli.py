@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,6 @@ def test_a_server_whose_extra_is_missing_is_named_with_its_remedy(
     monkeypatch.setitem(sys.modules, "granian.cli", None)
     monkeypatch.delitem(sys.modules, "apiroutes.servers.granian", raising=False)
     monkeypatch.delattr("apiroutes.servers.granian", raising=False)
-    result = CliRunner().invoke(main, ["start", "--server", "granian", "--root", str(tmp_path)])
+    result = run("start", "--server", "granian", "--root", str(tmp_path))
     assert result.exit_code == 1
     assert "pip install 'apiroutes[granian]'" in result.output
