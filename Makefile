@@ -10,7 +10,7 @@ help:
 	@echo "make start   install, and serve pages/ with gunicorn on port 8000 (PORT=... for another)"
 	@echo "make dev     the same for development: reload, tracebacks, a line per request"
 	@echo "make test    lint, types and all tests"
-	@echo "make bench   the benchmarks, against other frameworks"
+	@echo "make bench   the benchmarks, against other frameworks; writes benchmarks/RESULTS.md"
 	@echo "make clean   remove what the others made"
 
 start: $(VENV)/.installed
@@ -33,9 +33,7 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-bench
-	$(BIN)/python -m benchmarks.inprocess
-	$(BIN)/python -m benchmarks.routes
-	$(BIN)/python -m benchmarks.http
+	$(BIN)/python -m benchmarks.results
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -338,7 +338,7 @@ def combinations(servers: Sequence[str], peers: Sequence[str]) -> Iterator[tuple
         if server.needs in missing or (server.asgi and missing):
             print(f"left out: {server.title} ({missing[0]} is not installed)", file=sys.stderr)
         elif server.asgi:
-            yield key, FASTAPI, "benchmarks.fastapi_application"
+            yield key, FASTAPI, "benchmarks.peers.fastapi"
         else:
             for peer in usable:
                 yield key, peer.title, peer.module

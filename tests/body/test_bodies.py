@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -330,6 +332,35 @@ def test_the_depth_is_that_of_the_value(value: Any, limit: int) -> None:
             decode_json(content, limit)
     else:
         assert decode_json(content, limit) == value
+
+
+@given(st.text(alphabet='[]{}",:\\1 ', max_size=40), st.integers(0, 4))
+@settings(deadline=None, max_examples=1000)
+def test_a_document_is_refused_where_it_is_none_or_too_deep(text: str, limit: int) -> None:
+    try:
+        expected = json.loads(text)
+    except ValueError:
+        expected = None  # which no text of these characters stands for
+    if expected is not None and depth(expected) <= limit:
+        assert decode_json(text.encode(), limit) == expected
+    else:
+        with pytest.raises(ApiError, match="Invalid JSON"):
+            decode_json(text.encode(), limit)
+
+
+HOSTILE = [b"[" * 500_000, b'{"a":' * 100_000, b'["]",' * 100_000, b'["\\"]' * 100_000, b'"' + b"[" * 500_000]
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=lambda body: repr(body[:8]))
+def test_no_depth_exhausts_the_stack_of_a_small_thread(app: App, body: bytes) -> None:
+    """Servers choose the stacks of their threads; past the end of one the process is gone."""
+    usual = threading.stack_size(256 * 1024)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(post, app, JSON, body).result()
+    finally:
+        threading.stack_size(usual)
+    assert (answer.status, answer.body) == (400, b"Invalid JSON")
 
 
 # -- with parsing off

@@ -1,4 +1,4 @@
-"""FastAPI, as its documentation writes it, for the workloads that http.py compares it in."""
+"""FastAPI, as its documentation writes it, under ASGI: the workloads that http.py compares it in."""
 
 from typing import Any
 
