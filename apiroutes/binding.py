@@ -80,9 +80,15 @@ def _caller(function: Callable[..., Any], parameters: list[inspect.Parameter]) -
             *[meaning(request, response) for meaning in by_position],
             **{name: meaning(request, response) for name, meaning in by_name.items()},
         )
+    # Most take few, and a list of arguments is made for the others alone.
+    if not by_position:
+        return lambda request, response: function()
     if len(by_position) == 1:
         only = by_position[0]
         return lambda request, response: function(only(request, response))
+    if len(by_position) == 2:
+        first, second = by_position
+        return lambda request, response: function(first(request, response), second(request, response))
     return lambda request, response: function(*[meaning(request, response) for meaning in by_position])
 
 

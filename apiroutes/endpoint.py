@@ -105,7 +105,7 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
         try:
             result = call(request, response)
             if result is not None or not response._state:
-                if hasattr(result, "__await__"):
+                if type(result) is not dict and hasattr(result, "__await__"):
                     result = coroutines.run(result)
                 endpoint.take(result, handler, request, response)
             if len(response._content) >= limit or response._written >= limit:
