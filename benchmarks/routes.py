@@ -1,7 +1,9 @@
-"""What does the route tree cost, from 10 routes to 100,000?
+"""What does the route tree cost, from 10 routes to 100,000, and what where a tree is made to be slow?
 
 No HTTP and no files: patterns as the `pages` convention reads them, the tree built of them, its memory, and
 nanoseconds per look-up of a path, tried the way a request tries it: the whole path first, then by segments.
+A tree is slow where a look-up has to go back: in those of the second table every level has a static and a
+dynamic name, and the paths are those that agree with as much as possible and fail at the very end.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -46,6 +49,8 @@ MISSING = "/api/area{area}/gone{item}/{value}"
 MIXTURE = (STATIC, STATIC, STATIC, STATIC, DYNAMIC, DYNAMIC, DYNAMIC, INSIDE, INSIDE, CATCH_ALL)
 PER_AREA = 100
 
+PAGES = next(convention for convention in CONVENTIONS if convention.name == "pages")
+
 
 def place(number: int) -> dict[str, int]:
     """Where route `number` lies; a hundred of them share a directory."""
@@ -54,15 +59,68 @@ def place(number: int) -> dict[str, int]:
 
 def read_routes(count: int) -> list[Route]:
     """`count` routes of the mixture, as the scan makes them of files."""
-    convention = next(convention for convention in CONVENTIONS if convention.name == "pages")
-    routes = []
-    for number in range(count):
-        file = MIXTURE[number % len(MIXTURE)].file.format(**place(number))
-        segments = convention.read(("api", *file.removesuffix(".py").split("/")))
-        routes.append(
-            Route(RoutePattern(tuple(placed.segment for placed in segments or ())), f"pages/api/{file}")
-        )
-    return routes
+    return [route_of(MIXTURE[number % len(MIXTURE)].file.format(**place(number))) for number in range(count)]
+
+
+def route_of(file: str) -> Route:
+    """The route of a file below pages/api."""
+    segments = PAGES.read(("api", *file.removesuffix(".py").split("/")))
+    return Route(RoutePattern(tuple(placed.segment for placed in segments or ())), f"pages/api/{file}")
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A tree made to be slow, and a path for each way to look one up."""
+
+    title: str
+    files: list[str]
+    paths: list[str]
+
+
+def every_level_both(depth: int, part: float = 1) -> Slow:
+    """All files of `depth` levels, each static or dynamic; or a random part of them."""
+    levels = [("a", f"[p{level}]") for level in range(depth)]
+    files = ["/".join((*names, "end.py")) for names in product(*levels)]
+    if part < 1:
+        files = Random(depth).sample(files, int(len(files) * part))
+    names = ["a"] * depth
+    paths = ["/".join(("/api", *names, "nowhere")), "/".join(("/api", *names[:-1], "b", "nowhere"))]
+    return Slow(f"depth {depth}{'' if part == 1 else ', a random half'}", files, paths)
+
+
+def beside_a_large_one(count: int) -> Slow:
+    """Static directories beside a dynamic one with as many routes below as there are of them."""
+    files = [f"[tenant]/item{number}/list.py" for number in range(count)]
+    files += [f"area{number}/item{number}/all.py" for number in range(count)]
+    paths = [f"/api/area{count // 2}/item{count // 3}/list", f"/api/area{count // 2}/item{count // 2}/none"]
+    return Slow(f"{count} beside [tenant]", files, paths)
+
+
+SLOW = (
+    *(every_level_both(depth) for depth in (4, 8, 12)),
+    *(every_level_both(depth, 0.5) for depth in (4, 8, 12)),
+    beside_a_large_one(300),
+)
+SLOW_COLUMNS = ["routes", "build ms", "tree MB", "segments", "ns a look-up", "ns a segment"]
+
+
+def measure_slow(slow: Slow) -> list[str]:
+    """A row of the second table."""
+    routes = [route_of(file) for file in slow.files]
+    start = perf_counter_ns()
+    tree = RouteTree(routes)
+    built = perf_counter_ns() - start
+    check(tree)
+    segments = sum(path.count("/") for path in slow.paths) / len(slow.paths)
+    nanoseconds = time_lookups(tree, slow.paths * (LOOKUPS // len(slow.paths)))
+    return [
+        f"{len(routes):,}",
+        f"{built / 1e6:,.1f}",
+        f"{built_memory(routes):,.1f}",
+        f"{segments:g}",
+        f"{nanoseconds:,.0f}",
+        f"{nanoseconds / segments:,.0f}",
+    ]
 
 
 def look_up(tree: RouteTree, path: str) -> Match | None:
@@ -164,6 +222,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(machine_line(["apiroutes"]))
     print("reading patterns and building the tree in ms, the tree's memory, look-ups in nanoseconds\n")
     print("\n".join(table("routes", COLUMNS, rows)))
+    slow = {}
+    for one in SLOW:
+        progress(one.title)
+        slow[one.title] = measure_slow(one)
+    progress("")
+    print("\n" + "\n".join(table("trees made to be slow", SLOW_COLUMNS, slow)))
     return 0
 
 
