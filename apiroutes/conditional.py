@@ -27,7 +27,7 @@ def is_current(environ: dict[str, Any], headers: Sequence[tuple[str, str]]) -> b
     if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
         return False
     # As recorded: a client that says no-cache wants the whole answer.
-    if _NO_CACHE.search(environ.get("HTTP_CACHE_CONTROL", "")):
+    if "HTTP_CACHE_CONTROL" in environ and _NO_CACHE.search(environ["HTTP_CACHE_CONTROL"]):
         return False
     tags = environ.get("HTTP_IF_NONE_MATCH")
     if tags is not None:  # section 13.1.3: it makes If-Modified-Since moot
@@ -54,7 +54,7 @@ def _date(text: str) -> datetime | None:
 
 def _matches(tags: str, etag: str) -> bool:
     """Section 13.1.2, by weak comparison; "*" stands for any current representation."""
-    if tags.strip() == "*":
+    if (tags == etag and etag[-1:] == '"') or tags.strip() == "*":
         return True
     opaque = etag.removeprefix("W/")
     return any(found[1] == opaque for found in _ENTITY_TAG.finditer(tags))

@@ -98,10 +98,9 @@ def _send_not_modified(
     response: Response, headers: list[tuple[str, str]], start_response: StartResponse
 ) -> Iterable[bytes]:
     """RFC 9110 section 15.4.5: what the client has already is not described again."""
-    headers = _without(headers, "content-length")
-    if response._lines is not JSON:
-        headers = [line for line in headers if line not in response._lines]
-    start_response(_STATUS_LINES[304], headers)
+    dropped = () if response._lines is JSON else response._lines
+    headers = [line for line in headers if line not in dropped]
+    start_response(_STATUS_LINES[304], _without(headers, "content-length"))
     return []
 
 

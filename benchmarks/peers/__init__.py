@@ -45,8 +45,10 @@ PEERS = {
         Peer("json", "hand-written WSGI, json", "benchmarks.peers.handwritten_json", None),
         Peer("msgspec", "hand-written WSGI, msgspec", "benchmarks.peers.handwritten_msgspec", "msgspec"),
         Peer("falcon", "Falcon", "benchmarks.peers.falcon", "falcon"),
+        Peer("falcon_msgspec", "Falcon, msgspec", "benchmarks.peers.falcon_msgspec", "falcon"),
         Peer("bottle", "Bottle", "benchmarks.peers.bottle", "bottle"),
         Peer("flask", "Flask", "benchmarks.peers.flask", "flask"),
+        Peer("django", "Django", "benchmarks.peers.django", "django"),
     )
 }
 

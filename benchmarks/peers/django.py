@@ -1,0 +1,118 @@
+"""Django, as its documentation writes an API without Django REST framework: views and JsonResponse."""
+
+import json
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path, set_urlconf
+
+from benchmarks.workloads import TEXT, Environ, NumberedRoute, StartResponse, WSGIApplication
+
+
+def hello(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"message": "Hello"})
+
+
+def user(request: HttpRequest, user_id: str) -> HttpResponse:
+    return JsonResponse({"id": user_id, "sort": request.GET.get("sort"), "page": request.GET.get("page")})
+
+
+def echo(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(json.loads(request.body))
+
+
+def form(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(request.POST.dict())
+
+
+def upload(request: HttpRequest) -> HttpResponse:
+    file = request.FILES["file"]
+    return JsonResponse({"filename": file.name, "size": len(file.read())})
+
+
+def session(request: HttpRequest) -> HttpResponse:
+    cookies = request.COOKIES
+    response = JsonResponse({"session": cookies["session"], "theme": cookies["theme"]}, status=201)
+    response["X-Request-Id"] = "c9f0f895fb98"
+    response["Cache-Control"] = "no-store"
+    response.set_cookie("visits", str(int(cookies["visits"]) + 1), httponly=True)
+    return response
+
+
+def import_(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"items": len(json.loads(request.body))})
+
+
+def text(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(TEXT, content_type="text/plain; charset=utf-8")
+
+
+def application() -> WSGIApplication:
+    return _application(
+        [
+            path("api/hello", hello),
+            path("api/users/<user_id>", user),
+            path("api/echo", echo),
+            path("api/form", form),
+            path("api/upload", upload),
+            path("api/session", session),
+            path("api/import", import_),
+            path("api/text", text),
+        ]
+    )
+
+
+def numbered_application(routes: Sequence[NumberedRoute]) -> WSGIApplication:
+    return _application(
+        [path(f"{route.path[1:]}{'/<value>' if route.dynamic else ''}", _numbered(route)) for route in routes]
+    )
+
+
+def _numbered(route: NumberedRoute) -> Callable[..., HttpResponse]:
+    def static(request: HttpRequest) -> HttpResponse:
+        return JsonResponse({"route": route.number})
+
+    def dynamic(request: HttpRequest, value: str) -> HttpResponse:
+        return JsonResponse({"route": route.number, "id": value})
+
+    return dynamic if route.dynamic else static
+
+
+def _application(patterns: Sequence[Any]) -> WSGIApplication:
+    """Settings are the process's, so that each application brings its own URLs to every request."""
+    if not settings.configured:
+        settings.configure(
+            ALLOWED_HOSTS=["*"],
+            ROOT_URLCONF=_urls("benchmark_urls", []),
+            # Of the usual seven the one without which answers have no Content-Length.
+            MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+        )
+        django.setup()
+    urls = _urls(f"benchmark_urls_{id(patterns)}", patterns)
+    handler = _Handler()
+
+    def wsgi(environ: Environ, start_response: StartResponse) -> Any:
+        handler.urls = urls
+        return handler(environ, start_response)
+
+    return wsgi
+
+
+def _urls(name: str, patterns: Sequence[Any]) -> ModuleType:
+    module = ModuleType(name)
+    module.__dict__["urlpatterns"] = list(patterns)
+    return module
+
+
+class _Handler(WSGIHandler):  # type: ignore[misc]
+    urls: ModuleType
+
+    def get_response(self, request: HttpRequest) -> HttpResponse:
+        request.urlconf = self.urls
+        set_urlconf(self.urls)
+        return super().get_response(request)
