@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,8 @@ Params = dict[str, "str | list[str]"]
 Run = Callable[[ServerResponse], Any]
 
 _Built = TypeVar("_Built")
+
+_NO_METHODS: Mapping[str, Run] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +261,11 @@ def _serve(
     runs = {method: as_sync(compose(around, step, response)) for method, step in endpoint.steps.items()}
     other = runs.pop(OTHER)
     name = f"{endpoint.pattern} ({module.route.file})"
-    return Served(name, other, runs, limits, endpoint.pattern, module, around)
+    # What is the same for many routes is one object, which stays in the processor's cache.
+    return Served(name, other, runs or _NO_METHODS, limits, endpoint.pattern, module, around)
 
 
+@lru_cache
 def _limits(settings: Settings, config: RouteConfig) -> Limits:
     return Limits(
         parse=config.parse_body,

@@ -7,6 +7,7 @@ decoder of a Content-Type is found once and remembered.
 from __future__ import annotations
 
 import functools
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -83,8 +84,8 @@ def _read_form(environ: dict[str, Any], decoder: _Decoder, limits: Limits) -> Bo
 def _json(content: bytes, charset: str, limits: Limits) -> object:
     if charset != "utf-8":
         content = _text_in(content, charset).encode()
-    elif content[:1] == b"\xef":  # the first byte of a byte order mark, and of no JSON
-        content = content.removeprefix(b"\xef\xbb\xbf")
+    elif content.startswith(BOM_UTF8):
+        content = content.removeprefix(BOM_UTF8)
     return decode_json(content, limits.json_depth) if content else {}
 
 
