@@ -20,6 +20,9 @@ _ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")  # section 4.1.1: no control c
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Section 4.1.1's cookie-octets, less "%", which marks an escape.
 _OCTETS = "!#$&'()*+-./:<=>?@[]^_`{|}~"
+# As recorded, but for what only Unicode calls white space: a name that begins with it is another
+# name, and must not be read as one that the prefix `__Host-` protects.
+_BLANKS = " \t\n\r\v\f"
 _KNOWN_NAMES: set[str] = set()  # that were checked
 _KNOWN_NAMES_MAX = 512
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
@@ -30,10 +33,10 @@ def parse_cookies(header: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in header.split(";"):
         name, equals, value = pair.partition("=")
-        name = name.strip()
+        name = name.strip(_BLANKS)
         if not equals or name in found:
             continue
-        value = value.strip()
+        value = value.strip(_BLANKS)
         if value[:1] == '"':
             value = value[1:-1]
         found[name] = _decode(value) if "%" in value else value

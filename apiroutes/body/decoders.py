@@ -135,8 +135,10 @@ _REMEMBERED = 200  # characters; a longer header is nobody's and must not fill t
 def _find(content_type: str) -> _Decoder:
     media_type = parse_media_type(content_type)
     if media_type is None:
-        # As recorded: a Content-Type that cannot be read counts as none.
-        return _Decoder(_text)
+        # A form without a boundary is none; as recorded, any other Content-Type that cannot be
+        # read counts as none.
+        is_form = content_type.strip().lower().startswith("multipart/form-data")
+        return _Decoder(_bytes, boundary="") if is_form else _Decoder(_text)
     if media_type.type == "multipart/form-data":
         return _Decoder(_bytes, boundary=media_type.parameters.get("boundary", ""))
     decode = _BY_TYPE.get(media_type.type)

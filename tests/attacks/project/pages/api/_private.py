@@ -1,0 +1,1 @@
+raise RuntimeError("s3cr3t import")

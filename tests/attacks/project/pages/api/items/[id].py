@@ -1,0 +1,2 @@
+def handler(req, res):
+    res.json({"id": req.query["id"]})

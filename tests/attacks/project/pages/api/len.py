@@ -1,0 +1,3 @@
+def handler(req, res):
+    body = req.body
+    res.json({"type": type(body).__name__, "n": len(body) if hasattr(body, "__len__") else None})

@@ -1,0 +1,3 @@
+def handler(req, res):
+    res.set_header(req.query["n"], req.query["v"])
+    res.json({"ok": True})
