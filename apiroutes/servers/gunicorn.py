@@ -2,22 +2,28 @@
 
 In: settings and gunicorn's own flags. Out: nothing; runs until it is stopped. Precedence is
 gunicorn's: what the project sets is a default, then gunicorn.conf.py, GUNICORN_CMD_ARGS, and
-the flags. `PORT` and `WEB_CONCURRENCY` hold where the project sets nothing.
+the flags. `PORT` and `WEB_CONCURRENCY` hold where the project sets nothing. On HUP the project is
+checked before a worker is replaced.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from gunicorn.app import base
 from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.arbiter import Arbiter
 
 from apiroutes.servers.defaults import THREADS, processors
 from apiroutes.settings import Settings
 
 __all__ = ["run"]
+
+_CHECK_SECONDS = 60
 
 
 def run(settings: Settings, flags: Sequence[str]) -> None:
@@ -27,10 +33,50 @@ def run(settings: Settings, flags: Sequence[str]) -> None:
     _Gunicorn(_defaults(settings), "apiroutes start -- [GUNICORN FLAGS]").run()
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    def handle_hup(self) -> None:
+        """Reload, unless the new code would not start: gunicorn ends when its workers do not."""
+        report = _mistakes()
+        if report is None:
+            super().handle_hup()
+        else:
+            self.log.error("Not reloaded, the old code goes on serving. %s", report)
+
+
+# The answer comes by standard output, because the master's own SIGCHLD may take the exit status.
+_SOUND = "sound"
+_CHECK = f"""
+import os
+from apiroutes import ProjectError, create_app
+try:
+    create_app()
+except ProjectError as error:
+    print(error, flush=True)
+else:
+    print({_SOUND!r}, flush=True)
+os._exit(0)
+"""
+
+
+def _mistakes() -> str | None:
+    """What keeps the project in the current directory from starting; None for nothing."""
+    command = [sys.executable, "-c", _CHECK]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_CHECK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"The project did not start within {_CHECK_SECONDS} seconds."
+    said = done.stdout.strip()
+    return None if said.rpartition("\n")[2] == _SOUND else said or done.stderr.strip()
+
+
 class _Gunicorn(WSGIApplication):  # type: ignore[misc]
     def __init__(self, defaults: dict[str, Any], usage: str) -> None:
         self._project_defaults = defaults
         super().__init__(usage)
+
+    def run(self) -> None:
+        base.Arbiter = _Arbiter  # where gunicorn takes it from; it has no setting for it
+        super().run()
 
     def init(self, parser: Any, opts: Any, args: Any) -> dict[str, Any]:
         super().init(parser, opts, args)
