@@ -115,7 +115,7 @@ def test_the_version_is_told() -> None:
 def test_a_server_whose_extra_is_missing_is_named_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "granian.cli", None)
+    monkeypatch.setitem(sys.modules, "granian", None)
     monkeypatch.delitem(sys.modules, "apiroutes.servers.granian", raising=False)
     monkeypatch.delattr("apiroutes.servers.granian", raising=False)
     result = run("start", "--server", "granian", "--root", str(tmp_path))

@@ -9,7 +9,6 @@ checked before a worker is replaced.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,11 +18,10 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
 
 from apiroutes.servers.defaults import THREADS, processors
+from apiroutes.servers.reloading import NOT_RELOADED, mistakes_of_new_code
 from apiroutes.settings import Settings
 
 __all__ = ["run"]
-
-_CHECK_SECONDS = 60
 
 
 def run(settings: Settings, flags: Sequence[str]) -> None:
@@ -36,37 +34,11 @@ def run(settings: Settings, flags: Sequence[str]) -> None:
 class _Arbiter(Arbiter):  # type: ignore[misc]
     def handle_hup(self) -> None:
         """Reload, unless the new code would not start: gunicorn ends when its workers do not."""
-        report = _mistakes()
+        report = mistakes_of_new_code()
         if report is None:
             super().handle_hup()
         else:
-            self.log.error("Not reloaded, the old code goes on serving. %s", report)
-
-
-# The answer comes by standard output, because the master's own SIGCHLD may take the exit status.
-_SOUND = "sound"
-_CHECK = f"""
-import os
-from apiroutes import ProjectError, create_app
-try:
-    create_app()
-except ProjectError as error:
-    print(error, flush=True)
-else:
-    print({_SOUND!r}, flush=True)
-os._exit(0)
-"""
-
-
-def _mistakes() -> str | None:
-    """What keeps the project in the current directory from starting; None for nothing."""
-    command = [sys.executable, "-c", _CHECK]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_CHECK_SECONDS)
-    except subprocess.TimeoutExpired:
-        return f"The project did not start within {_CHECK_SECONDS} seconds."
-    said = done.stdout.strip()
-    return None if said.rpartition("\n")[2] == _SOUND else said or done.stderr.strip()
+            self.log.error(NOT_RELOADED, report)
 
 
 class _Gunicorn(WSGIApplication):  # type: ignore[misc]

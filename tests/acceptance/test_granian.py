@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +24,6 @@ def GET():
     return "whole"
 """
 WRITES = "def GET(res):\n    res.write('a')\n    res.write(b'b')\n    res.end('c')\n"
-VERSION = "def GET():\n    return {}\n"
 
 
 def _wait_for(condition: Path) -> None:
@@ -44,22 +40,6 @@ def test_a_request_is_answered_whole_when_the_server_is_told_to_stop(tmp_path: P
             answer = pool.submit(Client(OverHttp(port)).request, "GET", "/api/slow")
             _wait_for(tmp_path / "begun")
         assert (answer.result().status, answer.result().text) == (200, "whole")
-
-
-def test_a_reload_serves_the_new_code_and_fails_no_request(tmp_path: Path) -> None:
-    project(tmp_path, {"pages/api/version.py": VERSION.format(1)})
-    with serve(granian(), tmp_path / "log", {}, tmp_path) as port:
-        client = Client(OverHttp(port))
-        assert client.request("GET", "/api/version").text == "1"
-        project(tmp_path, {"pages/api/version.py": VERSION.format(2)})
-        main = re.search(r"main PID: (\d+)", (tmp_path / "log").read_text())
-        assert main is not None
-        os.kill(int(main[1]), signal.SIGHUP)
-        deadline = time.monotonic() + SECONDS
-        while (answer := client.request("GET", "/api/version")).text != "2":
-            assert answer.status == 200
-            assert time.monotonic() < deadline
-        assert answer.status == 200
 
 
 def test_what_is_written_arrives_whole_from_a_server_without_write(tmp_path: Path) -> None:
