@@ -64,6 +64,7 @@ class RouteTree:
         self._root = _Node()
         self._dynamic: list[tuple[int, _Node]] = []  # nodes with a dynamic segment below, by depth
         self._optional: list[_Node] = []  # nodes with an optional catch-all
+        self._bare_splats: list[str] = []  # paths of splats without segments
         for route in routes:
             self._add(route)
         self._check_optional_catch_alls()
@@ -132,7 +133,9 @@ class RouteTree:
 
     def _bare(self, path: str, route: Route) -> None:
         """The path of an optional catch-all without segments, by one look-up where that is enough."""
-        if _PLAIN_PATH.fullmatch(path) and not route.pattern.segments[-1].joined:
+        if route.pattern.segments[-1].joined:
+            self._bare_splats.append(path)  # which capture an empty str, so that they need the walk
+        elif _PLAIN_PATH.fullmatch(path):
             self.by_path.setdefault(path, route)
 
     def _dynamic_child(self, node: _Node, route: Route, index: int) -> _Node:
@@ -162,7 +165,7 @@ class RouteTree:
         elif same is None:
             node.optional_catch_all = route
             self._optional.append(node)
-        elif same.pattern.segments == route.pattern.segments:
+        elif _texts(same) == _texts(route):
             self._same_path(same, route)
         else:
             self._check_name(same, route, index)
@@ -199,6 +202,9 @@ class RouteTree:
 
     def _settle(self) -> None:
         """Do what would be backtracking, once and for all paths."""
+        for path in self._bare_splats:
+            # Below its parent it is a path like any other, and only the walk gives what it captures.
+            self.by_parent.pop(path.rpartition("/")[0], None)
         for node in self._optional:
             node.route = node.route or node.optional_catch_all
             node.catch_all = node.optional_catch_all
@@ -212,6 +218,10 @@ class RouteTree:
     def _problem(self, route: Route, segment: int, message: str, remedy: str) -> None:
         span = route.span(segment)
         self.problems.append(Problem(route.file, message + ".", remedy, source=route.file, span=span))
+
+
+def _texts(route: Route) -> list[str]:
+    return [segment.text for segment in route.pattern.segments]
 
 
 _Overlays = dict[tuple[_Node, _Node], _Node]

@@ -116,6 +116,15 @@ def test_conventions_share_one_tree(tmp_path: Path, files: tuple[str, str]) -> N
     assert CLASHES[files] in problem.message
 
 
+def test_a_bare_splat_outranks_a_parameter_beside_it(tmp_path: Path) -> None:
+    source = "def handler(req, res):\n    res.json(req.params)\n"
+    app = App(project(tmp_path, {"routes/api/file/$.py": source, "routes/api/$id.py": source}))
+    assert [call(app, target=f"/api/{path}").json() for path in ("file", "x")] == [
+        {"_splat": ""},
+        {"id": "x"},
+    ]
+
+
 def test_an_index_beside_a_splat_answers_the_bare_path(tmp_path: Path) -> None:
     index = "def handler(req, res): res.send('index')"
     app = App(project(tmp_path, {"routes/api/f/$.py": SHOW, "routes/api/f/index.py": index}))

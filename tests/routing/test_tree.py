@@ -35,7 +35,8 @@ def rank_of(pattern: RoutePattern, segments: list[str]) -> tuple[int, ...] | Non
     kinds: list[int] = []
     for index, segment in enumerate(pattern.segments):
         if segment.kind is Kind.OPTIONAL_CATCH_ALL:
-            # Where nothing is left it stands for the bare path, which is as static as its parent.
+            # Where nothing is left it stands for the bare path, which is as static as its parent; a
+            # splat may have a file for that beside it.
             return (*kinds, Kind.OPTIONAL_CATCH_ALL) if len(segments) > index else (*kinds, -1)
         if index >= len(segments):
             return None
@@ -44,7 +45,7 @@ def rank_of(pattern: RoutePattern, segments: list[str]) -> tuple[int, ...] | Non
         if segment.kind is Kind.STATIC and segment.text != segments[index]:
             return None
         kinds.append(segment.kind)
-    return (*kinds, -1) if len(segments) == len(pattern.segments) else None
+    return (*kinds, -2) if len(segments) == len(pattern.segments) else None
 
 
 names = st.sampled_from(["a", "b", "c"])
@@ -60,7 +61,8 @@ def patterns(draw: st.DrawFn) -> RoutePattern:
     ]
     last = draw(st.sampled_from(list(Kind)))
     if last >= Kind.CATCH_ALL:
-        segments.append(Segment(last, f"p{depth}"))
+        joined = last is Kind.OPTIONAL_CATCH_ALL and draw(st.booleans())
+        segments.append(Segment(last, f"p{depth}", joined))
     return RoutePattern(tuple(segments))
 
 
@@ -122,6 +124,8 @@ def test_parameters_are_captured(paths: list[str], path: str, params: dict[str, 
 
 
 def test_conflicts_are_found_in_every_order() -> None:
+    both = [Segment(Kind.OPTIONAL_CATCH_ALL, "r", joined) for joined in (True, False)]
+    assert len(RouteTree([Route(RoutePattern((one,)), str(one)) for one in both]).problems) == 1
     paths = ["/a/[x]/1", "/a/[y]/2", "/b/[[...r]]", "/b", "/c/[...r]", "/c/[[...r]]"]
     for order in itertools.permutations(paths):
         assert len(tree(*order).problems) == 3
@@ -137,3 +141,14 @@ def test_every_level_static_and_dynamic_is_looked_up_once_a_node() -> None:
     match = built.match(["b"] * depth + ["end"])
     assert match is not None
     assert match[1] == {f"p{n}": "b" for n in range(depth)}
+
+
+def test_a_splat_without_segments_outranks_a_dynamic_name_beside_it() -> None:
+    """Its bare path is as static as its directory, and the look-up by the parent must not take it."""
+    splat = Route(
+        RoutePattern((Segment(Kind.STATIC, "file"), Segment(Kind.OPTIONAL_CATCH_ALL, "_splat", joined=True))),
+        "file/$",
+    )
+    built = RouteTree([splat, route("/[id]")])
+    assert built.match(["file"]) == (splat, {"_splat": ""})
+    assert "" not in built.by_parent
