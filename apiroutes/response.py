@@ -373,6 +373,10 @@ class Response:
         self._status, self._said_status, headers, more = self._before
         self._headers = dict(headers)
         self._more = {key: list(lines) for key, lines in more.items()} or None
+        self._forget_answer()
+
+    def _forget_answer(self) -> None:
+        """Forget the content and all that it brings along, so that another answer can be given."""
         self._content, self._lines, self._tagged = b"", (), False
         self._stream = self._application = None
         self._is_special = False

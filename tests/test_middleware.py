@@ -339,3 +339,11 @@ def test_the_steps_around_wsgi_middleware_see_its_status(tmp_path: Path) -> None
     app = App(project(tmp_path, {"pages/api/x.py": source}))
     assert call(app).status == 401
     assert json.loads(json.dumps(call(app).headers)) != []
+
+
+def test_what_the_client_has_is_not_described_again_behind_wsgi_middleware(tmp_path: Path) -> None:
+    source = f"{BRIDGED}middleware = [from_wsgi(Mark, 'm')]\ndef GET(res):\n    res.send('x')\n"
+    app = App(project(tmp_path, {"pages/api/x.py": source}))
+    etag = call(app).header("ETag")
+    answer = call(app, headers=[("If-None-Match", etag or "")])
+    assert (answer.status, dict(answer.headers)) == (304, {"ETag": etag, "X-Mark": "m"})

@@ -14,7 +14,6 @@ from typing import Any
 from apiroutes.chain import require_answer
 from apiroutes.declarations import Middleware
 from apiroutes.request import Request
-from apiroutes.response import OPEN
 from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send
 
 __all__ = ["from_wsgi"]
@@ -82,11 +81,10 @@ class _Answer:
     def take(self, res: ServerResponse) -> None:
         """Make it the response's answer."""
         res._headers, res._more = {}, None  # they are among the answer's own by now
-        res._stream, res._tagged = None, False
         if self._status is None:
             raise RuntimeError("the WSGI middleware did not call start_response")
         res._status = int(self._status[:3])
-        res._state = OPEN  # what was said is in the answer that takes its place
+        res._forget_answer()  # what was said is in the answer that takes its place
         res.delegate(self)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
