@@ -24,10 +24,11 @@ from apiroutes.chain import require_answer
 from apiroutes.declarations import Middleware
 from apiroutes.errors import ApiError, ResponseAborted, phrase
 from apiroutes.jsonout import encode_json
-from apiroutes.paths import Fault, is_plain, path_of, read_path, sent_plainly
+from apiroutes.paths import Fault, path_of, read_path, sent_plainly
 from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.request import Request
 from apiroutes.response import OPEN, SENT, TEXT, Lines, Response
+from apiroutes.routing import is_plain
 from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send, starting_again
 
 __all__ = ["App"]

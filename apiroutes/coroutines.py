@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import CoroutineType
 from typing import TypeVar
 
-__all__ = ["run"]
+__all__ = ["iterate", "run"]
 
 _Result = TypeVar("_Result")
 

@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["Fault", "RequestPath", "is_plain", "path_of", "read_path", "sent_plainly"]
+__all__ = ["Fault", "RequestPath", "path_of", "read_path", "sent_plainly"]
 
 
 class Fault:
@@ -21,10 +21,6 @@ class Fault:
     CHARACTER = "a control character or a blank"
     DOTS = "a dot segment"
 
-
-# Whether a path is all unreserved characters (RFC 3986 section 2.3) in segments that are neither
-# empty nor begin with a dot: it is the same decoded or not, and nothing in it can be wrong.
-is_plain = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+").fullmatch
 
 # Decoded segments, and what is wrong with them: None for a path that may be matched.
 RequestPath = tuple[list[str], "str | None"]

@@ -8,7 +8,7 @@ the answer.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from apiroutes.chain import require_answer
@@ -76,7 +76,7 @@ class _Answer:
             # generators do: the chain inside must have run before this step ends.
             chunks = iter(content)
             first = list(itertools.islice(chunks, 1))
-            self._content = Closing(_joined(first, chunks), getattr(content, "close", _nothing))
+            self._content = Closing(itertools.chain(first, chunks), getattr(content, "close", _nothing))
 
     def take(self, res: ServerResponse) -> None:
         """Make it the response's answer."""
@@ -92,7 +92,8 @@ class _Answer:
             start_response(self._status, self._headers)
         elif self._unwritten:
             content = self._content
-            return Closing(_joined(self._unwritten, iter(content)), getattr(content, "close", _nothing))
+            whole = itertools.chain(self._unwritten, content)
+            return Closing(whole, getattr(content, "close", _nothing))
         return self._content
 
     def _write_through(self, chunk: bytes) -> None:
@@ -101,11 +102,6 @@ class _Answer:
             write: Any = self._connection(self._status, self._headers)
             self._write = write or self._unwritten.append
         self._write(chunk)
-
-
-def _joined(first: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield from first
-    yield from rest
 
 
 def _nothing() -> None:

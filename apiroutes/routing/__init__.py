@@ -3,7 +3,7 @@
 from apiroutes.routing.conventions import API, CONVENTIONS, Convention
 from apiroutes.routing.pattern import Kind, PatternError, RoutePattern, Segment
 from apiroutes.routing.scan import DirectoryMiddleware, Route, Scan, scan
-from apiroutes.routing.tree import Match, RouteTree
+from apiroutes.routing.tree import Match, RouteTree, is_plain
 
 __all__ = [
     "API",
@@ -18,5 +18,6 @@ __all__ = [
     "RouteTree",
     "Scan",
     "Segment",
+    "is_plain",
     "scan",
 ]

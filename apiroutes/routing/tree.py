@@ -18,9 +18,11 @@ from apiroutes.errors import Problem
 from apiroutes.routing.pattern import Kind
 from apiroutes.routing.scan import Route
 
-__all__ = ["Match", "RouteTree"]
+__all__ = ["Match", "RouteTree", "is_plain"]
 
-_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+# Whether a path is all unreserved characters (RFC 3986 section 2.3) in segments that are neither
+# empty nor begin with a dot: it is the same decoded or not, and nothing in it can be wrong.
+is_plain = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+").fullmatch
 
 Params = dict[str, "str | list[str]"]
 
@@ -51,9 +53,9 @@ class RouteTree:
 
     Most paths are matched by one or two look-ups: `by_path` has the routes whose whole path is
     static, `by_parent` those with a static path up to a dynamic last segment, with its name. They
-    hold for paths of unreserved characters (RFC 3986 section 2.3), which are the same decoded or
-    not, and for no others. Only a fully static route outranks a static parent with a dynamic last
-    segment, so these two, in this order, need no walk. The tree `is_flat` when they have all routes.
+    hold for paths that are plain (`is_plain`), and for no others. Only a fully static route outranks
+    a static parent with a dynamic last segment, so these two, in this order, need no walk. The tree
+    `is_flat` when they have all routes.
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:
@@ -123,7 +125,7 @@ class RouteTree:
             self._same_path(node.route, route)
             return
         node.route = route
-        if parent is None or not _PLAIN_PATH.fullmatch(parent):
+        if parent is None or (parent and not is_plain(parent)):
             self.is_flat = False
             return
         if name is not None:
@@ -135,7 +137,7 @@ class RouteTree:
         """The path of an optional catch-all without segments, by one look-up where that is enough."""
         if route.pattern.segments[-1].joined:
             self._bare_splats.append(path)  # which capture an empty str, so that they need the walk
-        elif _PLAIN_PATH.fullmatch(path):
+        elif not path or is_plain(path):
             self.by_path.setdefault(path, route)
 
     def _dynamic_child(self, node: _Node, route: Route, index: int) -> _Node:

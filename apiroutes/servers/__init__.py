@@ -1,1 +1,1 @@
-"""Ways to run an App: `development` while it is written, `production` when it is used."""
+"""Ways to run an App: `development` while it is written, `gunicorn` and `granian` when it is used."""
