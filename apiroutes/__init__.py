@@ -8,7 +8,7 @@ app = App("path/to/project")        # or: gunicorn 'apiroutes:create_app()'
 from apiroutes.answers import event_stream, file, html, json, redirect, stream, text
 from apiroutes.app import App
 from apiroutes.declarations import file_route, use
-from apiroutes.errors import ApiError, Problem, ProjectError, ResponseSentError
+from apiroutes.errors import ApiError, MaxDurationExceeded, Problem, ProjectError, ResponseSentError
 from apiroutes.events import Event, comment
 from apiroutes.factory import create_app
 from apiroutes.middleware import from_wsgi
@@ -21,6 +21,7 @@ __all__ = [
     "ApiError",
     "App",
     "Event",
+    "MaxDurationExceeded",
     "Problem",
     "ProjectError",
     "Request",

@@ -22,7 +22,7 @@ from werkzeug.http import parse_accept_header
 
 from apiroutes.chain import require_answer
 from apiroutes.declarations import Middleware
-from apiroutes.errors import ApiError, ResponseAborted, phrase
+from apiroutes.errors import ApiError, HandlerTimeout, ResponseAborted, phrase
 from apiroutes.jsonout import encode_json
 from apiroutes.paths import Fault, path_of, read_path, sent_plainly
 from apiroutes.project import Params, Served, build, prefix_of
@@ -226,6 +226,8 @@ class App:
             say(request, response, error.status, error.message, error.headers.items())
         elif isinstance(error, HTTPException):
             _say_http_exception(error, request, response)
+        elif isinstance(error, HandlerTimeout):
+            say(request, response, 504, phrase(504))
         else:
             self.say_fault(error, request, response)
 

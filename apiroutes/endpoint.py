@@ -39,6 +39,8 @@ class Endpoint:
         limit = module.config.response_limit
         self.response_limit = math.inf if limit is None else limit.bytes
         steps = {method: _step(self, handler) for method, handler in module.handlers.items()}
+        if module.config.max_duration is not None:
+            steps = {method: _noting(step) for method, step in steps.items()}
         self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
 
     def take(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
@@ -130,6 +132,20 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
             raise
 
     return Step(run_async if handler.is_async else run, handler.is_async, handler.middleware)
+
+
+def _noting(step: Step) -> Step:
+    """The step, which notes what was said before it even where that is nothing.
+
+    For a deadline, which may pass before the step begins: nothing noted means that it has not.
+    """
+    call = step.call
+
+    def noting(response: Response) -> Any:
+        response._before = response._saved()
+        return call(response)
+
+    return step._replace(call=noting)
 
 
 def _read(request: Request, limits: Limits) -> None:

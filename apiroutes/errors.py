@@ -14,6 +14,8 @@ from http import HTTPStatus
 
 __all__ = [
     "ApiError",
+    "HandlerTimeout",
+    "MaxDurationExceeded",
     "Problem",
     "ProjectError",
     "ResponseAborted",
@@ -62,6 +64,20 @@ class ApiError(Exception):
         self.status = int(status)
         self.message = message
         self.headers = dict(headers) if headers else {}
+
+
+class MaxDurationExceeded(BaseException):
+    """Raised inside a handler whose `maxDuration` has passed, wherever it is.
+
+    No Exception, so that what a handler does to carry on after errors does not stop it. The
+    client has its 504 already; `finally` and `with` clean up as they do for any exception.
+    """
+
+    code = 504  # what an access log has for it
+
+
+class HandlerTimeout(TimeoutError):
+    """A handler was not done within its `maxDuration`: 504 for the client."""
 
 
 class ResponseSentError(RuntimeError):

@@ -184,7 +184,7 @@ class Request(werkzeug.wrappers.Request):
         if "_raw" not in self.__dict__:
             if "stream" in self.__dict__:
                 raise RuntimeError("the body is being read from req.stream already")
-            self._raw = read_content(self.environ, self._limits.size)
+            self._raw = read_content(self.environ, self._limits)
             # Whoever reads next, a parser or another application, sees the same content.
             self.environ["wsgi.input"] = io.BytesIO(self._raw)
         return self._raw
@@ -194,7 +194,7 @@ class Request(werkzeug.wrappers.Request):
         """The content as a stream that ends where the content ends; empty once it is parsed."""
         if self._body is not None:
             return io.BytesIO()
-        return bounded_stream(self.environ)
+        return bounded_stream(self.environ, self._limits)
 
     @lazy
     def files(self) -> MultiDict[str, FileStorage]:  # type: ignore[override]

@@ -73,6 +73,7 @@ class Response:
 
     # What few responses say; what every response is asked for is in the instance.
     _stream: Iterator[bytes | str] | None = None
+    _sends_file = False  # whether the stream is a file, and no code of the handler's
     _application: WSGIApplication | None = None  # that answers instead
     _write: Callable[[bytes], object] | None = None
     _written = 0  # bytes
@@ -275,6 +276,7 @@ class Response:
         else:
             length = _remaining_size(body)
             self._stream = _FileChunks(body, length)
+            self._sends_file = True
             if length is not None:
                 self._drop("content-length")
                 self._headers["content-length"] = ("Content-Length", str(length))
@@ -362,6 +364,10 @@ class Response:
 
     def _refuse(self, what: str) -> None:
         raise ResponseSentError(f"cannot {what}: the response was sent already")
+
+    def _refuse_all(self) -> None:
+        """Let nothing more be said: another response has answered."""
+        self._state = SENT
 
     def _saved(self) -> _Saved:
         """Status and headers as they are now, for `_restore`."""

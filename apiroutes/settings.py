@@ -7,10 +7,12 @@ into the environment first, in Next.js's order, never over a variable that is se
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import tomli
 from dotenv import dotenv_values
@@ -43,6 +45,13 @@ class Settings:
     max_form_parts: int = 1000
     max_part_headers: int = 8
     max_json_depth: int = 200
+    max_query_keys: int = 1000
+    max_headers: int | None = None
+    max_header_size: Size | None = None
+    body_timeout: float = 10.0
+    body_min_rate: Size = Size(2**14, "16kb")  # a second
+    max_abandoned_handlers: int = 32
+    readiness_path: str | None = None
 
     host: str | None = None
     port: int | None = None
@@ -50,6 +59,7 @@ class Settings:
     threads: int | None = None
     timeout: int = 30
     graceful_timeout: int = 30
+    shutdown_delay: float = 0.0
     keepalive: int = 5
 
 
@@ -122,6 +132,28 @@ def _int_from(least: int) -> Callable[[object], int]:
     return read
 
 
+def _seconds(*, above_zero: bool) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            raise TypeError(f"{value!r} is not a number of seconds")
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a number of seconds") from None
+        if not math.isfinite(number) or number < 0 or (above_zero and number == 0):
+            raise ValueError(f"{value!r} is not a number of seconds {'above' if above_zero else 'from'} 0")
+        return number
+
+    return read
+
+
+def _absolute_path(value: object) -> str:
+    path = _path_prefix(value)
+    if not path or quote(path, safe="/") != path:
+        raise ValueError(f"{value!r} is not a path such as '/ready'")
+    return path
+
+
 def _port(value: object) -> int:
     number = _int_from(0)(value)
     if number > 65535:
@@ -157,12 +189,20 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "max_form_parts": _int_from(0),
     "max_part_headers": _int_from(1),
     "max_json_depth": _int_from(1),
+    "max_query_keys": _int_from(0),
+    "max_headers": _int_from(1),
+    "max_header_size": read_size,
+    "body_timeout": _seconds(above_zero=True),
+    "body_min_rate": read_size,
+    "max_abandoned_handlers": _int_from(1),
+    "readiness_path": _absolute_path,
     "host": _text,
     "port": _port,
     "workers": _int_from(1),
     "threads": _int_from(1),
     "timeout": _int_from(0),
     "graceful_timeout": _int_from(0),
+    "shutdown_delay": _seconds(above_zero=False),
     "keepalive": _int_from(0),
 }
 assert _READERS.keys() == {field.name for field in fields(Settings)}

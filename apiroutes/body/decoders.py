@@ -61,7 +61,7 @@ def read_body(environ: dict[str, Any], limits: Limits) -> Body:
     decoder = _find(content_type) if len(content_type) <= _REMEMBERED else _find.__wrapped__(content_type)
     if decoder.boundary is not None:
         return _read_form(environ, decoder, limits)
-    content = read_content(environ, limits.size)
+    content = read_content(environ, limits)
     return Body(decoder.decode(content, decoder.charset, limits), content, decoder)
 
 
@@ -73,7 +73,7 @@ def _check_encoding(encoding: str) -> None:
 
 def _read_form(environ: dict[str, Any], decoder: _Decoder, limits: Limits) -> Body:
     assert decoder.boundary is not None
-    form = parse_form(read_chunks(environ, limits.size), decoder.boundary, limits)
+    form = parse_form(read_chunks(environ, limits), decoder.boundary, limits)
     if form is None:
         return Body({}, b"", decoder)
     body = Body(collect(form.fields), None, decoder)

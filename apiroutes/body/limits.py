@@ -13,6 +13,8 @@ __all__ = ["Limits"]
 class Limits:
     """`size` bounds the content, the others what is in it; `spool_size` is in bytes.
 
+    Content may take `timeout` seconds to come, and a second more for every `min_rate` bytes of it;
+    a rate of 0 gives no more.
     `parse` is off where the handler reads the content itself.
     """
 
@@ -24,3 +26,5 @@ class Limits:
     part_headers: int = 8
     json_depth: int = 200
     spool_size: int = 2**16
+    timeout: float = 10.0
+    min_rate: Size = Size(2**14, "16kb")

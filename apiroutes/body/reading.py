@@ -1,7 +1,7 @@
 """Content out of a WSGI environ, never more than is announced and allowed.
 
-In: an environ and a limit. Out: bytes, chunks or a stream. Raises ApiError: 400 for a length
-that is none and for content that is cut off, 411, 413 and 501. What a client announces is
+In: an environ and limits. Out: bytes, chunks or a stream. Raises ApiError: 400 for a length
+that is none and for content that is cut off, 408, 411, 413 and 501. What a client announces is
 checked before anything is read; what it sends is counted while it is read.
 """
 
@@ -11,6 +11,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from apiroutes.body.limits import Limits
+from apiroutes.body.patience import CONNECTION, PatientInput
 from apiroutes.errors import ApiError
 from apiroutes.sizes import Size
 
@@ -65,36 +67,43 @@ def _check_coding(environ: dict[str, Any]) -> None:
         raise ApiError(411, "Length Required")
 
 
-def read_content(environ: dict[str, Any], limit: Size) -> bytes:
-    """The whole content. Raises ApiError 413 before reading more than `limit`."""
+def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
+    """The whole content. Raises ApiError 413 before reading more than `limits.size`."""
     length = announced_length(environ)
     if length == 0:
         return b""
+    limit = limits.size
     if length is not None and length > limit.bytes:
         raise too_large(limit)
+    source, size = environ["wsgi.input"], limit.bytes + 1 if length is None else length
+    if CONNECTION in environ:
+        source, size = PatientInput(environ, limits), min(size, _CHUNK)
     content: bytes
     try:
-        content = environ["wsgi.input"].read(limit.bytes + 1 if length is None else length) or b""
+        content = source.read(size) or b""
+    except ApiError:
+        raise
     except Exception as error:  # as in _read, whose frame the common case is spared
         raise invalid_body() from error
     if len(content) == length:
         return content
+    if source is environ["wsgi.input"]:
+        source = PatientInput(environ, limits)
     # A stream may give less than it was asked for, so ask until it says that it is at its end.
-    return b"".join((content, *_rest(environ, length, limit, len(content))))
+    return b"".join((content, *_rest(source, length, limit, len(content))))
 
 
-def read_chunks(environ: dict[str, Any], limit: Size) -> Iterator[bytes]:
+def read_chunks(environ: dict[str, Any], limits: Limits) -> Iterator[bytes]:
     """The content in pieces, as `read_content` reads it whole."""
     length = announced_length(environ)
-    if length is not None and length > limit.bytes:
-        raise too_large(limit)
-    return _rest(environ, length, limit, 0)
+    if length is not None and length > limits.size.bytes:
+        raise too_large(limits.size)
+    return _rest(PatientInput(environ, limits), length, limits.size, 0)
 
 
-def _rest(environ: dict[str, Any], length: int | None, limit: Size, count: int) -> Iterator[bytes]:
+def _rest(source: PatientInput, length: int | None, limit: Size, count: int) -> Iterator[bytes]:
     if count > limit.bytes:
         raise too_large(limit)
-    source = environ["wsgi.input"]
     # Chunked content is read one byte past the limit, to see that there is more.
     end = limit.bytes + 1 if length is None else length
     while count < end:
@@ -109,27 +118,28 @@ def _rest(environ: dict[str, Any], length: int | None, limit: Size, count: int) 
         yield chunk
 
 
-def _read(source: Any, size: int) -> bytes:
+def _read(source: PatientInput, size: int) -> bytes:
     try:
-        content: bytes = source.read(size) or b""  # a raw stream without data says None
+        return source.read(size)
+    except ApiError:
+        raise
     except Exception as error:
         # A broken connection is an OSError, broken chunks are what the server makes of them
         # (gunicorn has exceptions of its own): either way the client did not send a body.
         raise invalid_body() from error
-    return content
 
 
-def bounded_stream(environ: dict[str, Any]) -> io.BufferedReader:
+def bounded_stream(environ: dict[str, Any], limits: Limits) -> io.BufferedReader:
     """The content as a stream that ends where the content ends, of any size.
 
-    Reading raises ApiError 400 when the content is cut off.
+    Reading raises ApiError 400 when the content is cut off, and 408 when it takes too long.
     """
     length = announced_length(environ)
-    return io.BufferedReader(_BoundedReader(environ["wsgi.input"] if length != 0 else None, length))
+    return io.BufferedReader(_BoundedReader(None if length == 0 else PatientInput(environ, limits), length))
 
 
 class _BoundedReader(io.RawIOBase):
-    def __init__(self, source: Any, length: int | None) -> None:
+    def __init__(self, source: PatientInput | None, length: int | None) -> None:
         self._source = source
         self._left = length
 
