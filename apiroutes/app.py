@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -22,8 +21,9 @@ from werkzeug.http import parse_accept_header
 
 from apiroutes.chain import require_answer
 from apiroutes.declarations import Middleware
-from apiroutes.errors import ApiError, HandlerTimeout, ResponseAborted, phrase
+from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted, phrase
 from apiroutes.jsonout import encode_json
+from apiroutes.logs import log_departure, log_fault
 from apiroutes.paths import Fault, path_of, read_path, sent_plainly
 from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.request import Request
@@ -32,8 +32,6 @@ from apiroutes.routing import is_plain
 from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send, starting_again
 
 __all__ = ["App"]
-
-_log = logging.getLogger("apiroutes")
 
 WSGIApplication = Callable[..., Iterable[bytes]]
 
@@ -197,10 +195,15 @@ class App:
         """The answer to a request whose step raised, or the first one if it gave one."""
         if isinstance(error, KeyboardInterrupt):
             raise error
+        if isinstance(error, ResponseAborted):
+            log_departure(request, "while the answer was written")
+            raise error
+        if isinstance(error, BodyCutOff):
+            log_departure(request, "before the body's end")
         is_answer = isinstance(error, (ApiError, HTTPException))
         was_sent = response._state != OPEN and not (response._is_special and response._write is None)
         if not is_answer or was_sent:
-            _log.error("%s %s failed", request.method, served.name, exc_info=error)
+            log_fault(request, served.name, error)
         if response._write is not None and response._state != SENT:
             # PEP 3333: the client must not take half an answer for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
@@ -215,7 +218,7 @@ class App:
             return send(response, request.environ, start_response)
         except Exception as fault:
             # What the error itself says cannot be sent.
-            _log.error("%s %s failed", request.method, served.name, exc_info=fault)
+            log_fault(request, served.name, fault)
             response._restore()
             self.say_fault(fault, request, response)
             return send(response, request.environ, starting_again(start_response))

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 from apiroutes import coroutines
 from apiroutes.body import end_reading
 from apiroutes.errors import ApiError, HandlerTimeout, MaxDurationExceeded, ResponseSentError
+from apiroutes.logs import log_fault
 from apiroutes.response import STARTED, Response
 
 __all__ = ["Deadlines"]
@@ -188,6 +189,10 @@ class _Hold:
     def _timeout(self) -> HandlerTimeout:
         return HandlerTimeout(f"not done within {self._seconds:g} s (maxDuration)")
 
+    def log(self, error: BaseException, what: str) -> None:
+        """Log a fault that nobody else can see."""
+        log_fault(self._request, self._request.route_pattern or "", error, what)
+
     @property
     def is_held(self) -> bool:
         """Whether the runner is still this request's."""
@@ -260,7 +265,7 @@ class _Stream:
             try:
                 self._hold.close(close)
             except HandlerTimeout as error:
-                _log.error("closing a streamed answer failed", exc_info=error)
+                self._hold.log(error, "failed to close its answer")
         self._hold.release()
 
     __del__ = close  # an answer that was not sent is not closed by anybody else

@@ -14,6 +14,7 @@ from http import HTTPStatus
 
 __all__ = [
     "ApiError",
+    "BodyCutOff",
     "HandlerTimeout",
     "MaxDurationExceeded",
     "Problem",
@@ -64,6 +65,10 @@ class ApiError(Exception):
         self.status = int(status)
         self.message = message
         self.headers = dict(headers) if headers else {}
+
+
+class BodyCutOff(ApiError):
+    """The body ended before it should: 400, to a client that has left in most cases."""
 
 
 class MaxDurationExceeded(BaseException):

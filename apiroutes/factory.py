@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, overload
 
 from apiroutes.app import App
+from apiroutes.logs import write_to_stderr
 
 __all__ = ["create_app"]
 
@@ -33,10 +34,13 @@ def create_app(
 ) -> App | Iterable[bytes]:
     """The App of the project in `root`: `gunicorn 'apiroutes:create_app()'`.
 
+    Its log, from INFO, goes to standard error unless the root logger has a handler.
+
     A server that is given `apiroutes:create_app` calls it as if it were the application;
     then the answer to every request, and a log line, say what to write instead.
     """
     if start_response is None and not isinstance(root, dict):
+        write_to_stderr()
         return App(root, **settings)
     logging.getLogger("apiroutes").error(_HOW)
     content = f"{_HOW}\n".encode()

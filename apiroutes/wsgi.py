@@ -7,20 +7,18 @@ Raises ResponseAborted when an answer that began cannot be finished.
 from __future__ import annotations
 
 import errno
-import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from apiroutes.conditional import content_hash, is_current
 from apiroutes.errors import ResponseAborted, phrase
+from apiroutes.logs import log_departure, log_fault
 from apiroutes.response import JSON, TEXT, Response
 
 __all__ = ["Closing", "FixedAnswer", "ServerResponse", "StartResponse", "send", "starting_again"]
 
 StartResponse = Callable[..., Callable[[bytes], object]]
-
-_log = logging.getLogger("apiroutes")
 
 _STATUS_LINES = {code: f"{code} {phrase(code)}" for code in range(200, 600)}
 # RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5
@@ -39,8 +37,16 @@ class ServerResponse(Response):
         )
         if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in _BODYLESS:
             return lambda content: None
-        # PEP 3333 promises a write(); where a server has none, what is written is its iterable.
-        return write or unwritten.append
+        if write is None:  # which PEP 3333 promises; then what is written is the iterable
+            return unwritten.append
+
+        def write_on(content: bytes) -> None:
+            try:
+                write(content)
+            except OSError as error:  # the server's word for a client that has left
+                raise ResponseAborted(error.errno, "the client left") from error
+
+        return write_on
 
 
 def send(response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -141,7 +147,7 @@ def _send_stream(
         if ended:
             headers.append(("Content-Length", "0"))
     start_response(_STATUS_LINES[response._status], headers)
-    return _Stream(first, stream)
+    return _Stream(first, stream, response.req)
 
 
 def _first_content(stream: Iterator[bytes | str]) -> tuple[bytes, bool]:
@@ -158,9 +164,11 @@ def _first_content(stream: Iterator[bytes | str]) -> tuple[bytes, bool]:
 class _Stream:
     """A stream's chunks as bytes. A fault in the middle is logged and cuts the connection."""
 
-    def __init__(self, first: bytes, stream: Iterator[bytes | str]) -> None:
+    def __init__(self, first: bytes, stream: Iterator[bytes | str], request: Any) -> None:
         self._first: bytes | None = first
         self._stream = stream
+        self._request = request
+        self._has_ended = False
 
     def __iter__(self) -> _Stream:
         return self
@@ -173,12 +181,18 @@ class _Stream:
         try:
             return _encoded(next(self._stream))
         except (StopIteration, KeyboardInterrupt):
+            self._has_ended = True
             raise
         except BaseException as error:
-            _log.error("a streamed answer failed after it began", exc_info=error)
+            self._has_ended = True
+            route = self._request.route_pattern or "a path without a route"
+            log_fault(self._request, route, error, "failed after its answer began")
             raise ResponseAborted(errno.ECONNRESET, "a streamed answer failed") from None
 
     def close(self) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            log_departure(self._request, "before the answer's end")
         _close(self._stream)
 
 

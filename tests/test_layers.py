@@ -17,7 +17,7 @@ STEPS = [
     {"errors", "sizes", "version"},
     {"settings", "config", "paths", "cookies", "coroutines", "jsonout", "binding", "declarations"}
     | {"routing", "body"},
-    {"request", "response", "events"},
+    {"request", "response", "events", "logs"},
     {"modules", "chain", "answers", "deadlines"},
     {"endpoint", "conditional"},
     {"wsgi"},

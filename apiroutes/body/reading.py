@@ -13,7 +13,7 @@ from typing import Any
 
 from apiroutes.body.limits import Limits
 from apiroutes.body.patience import CONNECTION, PatientInput
-from apiroutes.errors import ApiError
+from apiroutes.errors import ApiError, BodyCutOff
 from apiroutes.sizes import Size
 
 __all__ = [
@@ -33,6 +33,10 @@ _LENGTH_DIGITS = 18
 def invalid_body() -> ApiError:
     """Content that is not what its headers say."""
     return ApiError(400, "Invalid body")
+
+
+def _cut_off() -> ApiError:
+    return BodyCutOff(400, "Invalid body")
 
 
 def too_large(limit: Size) -> ApiError:
@@ -84,7 +88,7 @@ def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
     except ApiError:
         raise
     except Exception as error:  # as in _read, whose frame the common case is spared
-        raise invalid_body() from error
+        raise _cut_off() from error
     if len(content) == length:
         return content
     if source is environ["wsgi.input"]:
@@ -111,7 +115,7 @@ def _rest(source: PatientInput, length: int | None, limit: Size, count: int) -> 
         if not chunk:
             if length is None:
                 return
-            raise invalid_body()  # shorter than its Content-Length
+            raise _cut_off()  # shorter than its Content-Length
         count += len(chunk)
         if count > limit.bytes:
             raise too_large(limit)
@@ -126,7 +130,7 @@ def _read(source: PatientInput, size: int) -> bytes:
     except Exception as error:
         # A broken connection is an OSError, broken chunks are what the server makes of them
         # (gunicorn has exceptions of its own): either way the client did not send a body.
-        raise invalid_body() from error
+        raise _cut_off() from error
 
 
 def bounded_stream(environ: dict[str, Any], limits: Limits) -> io.BufferedReader:
@@ -153,7 +157,7 @@ class _BoundedReader(io.RawIOBase):
         chunk = _read(self._source, size)
         if self._left is not None:
             if not chunk:
-                raise invalid_body()
+                raise _cut_off()
             self._left -= len(chunk)
         buffer[: len(chunk)] = chunk
         return len(chunk)

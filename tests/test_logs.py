@@ -1,0 +1,201 @@
+"""What the log has of requests: one record for each fault, and no line that a client made."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apiroutes import App, create_app
+from apiroutes.errors import ResponseAborted
+from apiroutes.middleware import request_id
+
+from .support import HELLO, Extra, app_of, call, environ, project
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+def text_of(record: logging.LogRecord) -> str:
+    return logging.Formatter("%(message)s").format(record)
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        ([], "GET /api/x (pages/api/x.py) failed"),
+        ([("X-Request-ID", "abc-1")], "GET /api/x (pages/api/x.py) [abc-1] failed"),
+        (
+            [("traceparent", f"00-{TRACE}-b7ad6b7169203331-01")],
+            f"GET /api/x (pages/api/x.py) [{TRACE}] failed",
+        ),
+        ([("X-Request-ID", "a b")], "GET /api/x (pages/api/x.py) failed"),
+        ([("X-Request-ID", "a" * 129)], "GET /api/x (pages/api/x.py) failed"),
+    ],
+)
+def test_a_fault_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, headers: list[tuple[str, str]], named: str
+) -> None:
+    call(app_of(tmp_path, "def handler(req, res): 1 / 0"), headers=headers)
+    assert caplog.messages == [named]
+
+
+def test_the_id_that_middleware_gave_is_the_logs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = app_of(tmp_path, "def handler(req, res): 1 / 0", middleware=[request_id(trust_client=False)])
+    answer = call(app, headers=[("X-Request-ID", "theirs")])
+    assert f"[{answer.header('X-Request-ID')}]" in caplog.messages[0]
+    assert "theirs" not in caplog.messages[0]
+
+
+def test_a_record_has_its_parts_for_programs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = project(tmp_path, {"pages/api/[id].py": "def handler(req, res): 1 / 0"})
+    call(App(root), "POST", "/api/5", [("X-Request-ID", "abc")])
+    found = vars(caplog.records[0])
+    assert (found["method"], found["route"], found["request_id"]) == ("POST", "/api/[id]", "abc")
+    assert found["exc_info"][0] is ZeroDivisionError
+
+
+FORGED = "2026-11-21 12:00:00 ERROR forged"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1b[2K", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "raise ValueError(req.query['x'])",
+        "raise KeyError(req.query['x'])",
+        "raise ValueError() from ValueError(req.query['x'])",
+        "raise type(req.query['x'].strip(), (Exception,), {})()",
+    ],
+)
+def test_an_exception_that_quotes_the_client_makes_no_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, end: str, fault: str
+) -> None:
+    app = app_of(tmp_path, f"def handler(req, res): {fault}")
+    call(app, **Extra({"QUERY_STRING": "x=" + f"a{end}{FORGED}".encode().decode("latin-1")}))
+    [first, *rest] = text_of(caplog.records[0]).splitlines()
+    assert first == "GET /api/x (pages/api/x.py) failed"
+    assert rest
+    assert all(line.startswith("  ") for line in rest)
+    assert "\x1b" not in caplog.text
+
+
+def test_an_exception_that_utf_8_cannot_say_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    call(app_of(tmp_path, "def handler(req, res): raise ValueError('\\ud800')"))
+    text_of(caplog.records[0]).encode()
+
+
+def test_a_tab_in_a_line_of_code_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    call(app_of(tmp_path, "def handler(req, res): 1 /\t0"))
+    assert "1 /\t0" in text_of(caplog.records[0])
+
+
+SECRETS = [("Cookie", "sid=s3cr3t"), ("Authorization", "Bearer s3cr3t"), ("Content-Type", "text/plain")]
+
+
+def test_nothing_that_is_secret_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    handler = "def handler(req, res): req.cookies, req.body, req.query; 1 / 0"
+    call(app_of(tmp_path, handler), "POST", "/api/x?token=s3cr3t", SECRETS, b"s3cr3t")
+    assert "s3cr3t" not in text_of(caplog.records[0])
+    assert "s3cr3t" not in str(vars(caplog.records[0]))
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "def handler(req, res): return (b'x' for _ in range(9))",
+        "import io\ndef handler(req, res): res.send(io.BytesIO(b'x' * 200000))",
+        "async def chunks():\n    while True: yield b'x'\ndef handler(req, res): res.send(chunks())",
+    ],
+)
+def test_a_client_that_leaves_is_a_line_without_a_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, handler: str
+) -> None:
+    caplog.set_level(logging.INFO, "apiroutes")
+    answer: Any = app_of(tmp_path, handler)(environ(), lambda *said: None)  # type: ignore[arg-type]
+    next(iter(answer))
+    answer.close()
+    answer.close()
+    assert [text_of(record) for record in caplog.records] == [
+        "GET /api/x: the client left before the answer's end"
+    ]
+
+
+def test_an_answer_that_is_read_to_its_end_is_no_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "apiroutes")
+    call(app_of(tmp_path, "def handler(req, res): return (b'x' for _ in range(9))"))
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), ConnectionResetError(104, "reset")])
+def test_a_client_that_leaves_while_it_is_written_to_is_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: OSError
+) -> None:
+    def start_response(*said: Any) -> Any:
+        def write(content: bytes) -> None:
+            raise error
+
+        return write
+
+    caplog.set_level(logging.INFO, "apiroutes")
+    with pytest.raises(ResponseAborted):
+        app_of(tmp_path, "def handler(req, res): res.write('a')")(environ(), start_response)
+    assert [text_of(record) for record in caplog.records] == [
+        "GET /api/x: the client left while the answer was written"
+    ]
+
+
+def test_a_body_that_is_cut_off_is_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "apiroutes")
+    app = app_of(tmp_path, "def handler(req, res): res.json(1)")
+    answer = call(app, "POST", "/api/x", [("Content-Type", "text/plain")], b"x", CONTENT_LENGTH="5")
+    assert answer.status == 400
+    assert [text_of(record) for record in caplog.records] == [
+        "POST /api/x: the client left before the body's end"
+    ]
+
+
+LOGS = """
+import logging, sys
+{configured}
+from apiroutes import create_app
+create_app()
+logging.getLogger("apiroutes.access").info("seen")
+"""
+
+
+@pytest.mark.parametrize(
+    ("configured", "lines"),
+    [("", 1), ("logging.basicConfig(level=logging.INFO)", 1), ("logging.basicConfig()", 1)],
+)
+def test_what_is_logged_is_seen_once(tmp_path: Path, configured: str, lines: int) -> None:
+    project(tmp_path, {"pages/api/hello.py": HELLO})
+    done = subprocess.run(
+        [sys.executable, "-c", LOGS.format(configured=configured)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.count("seen") == lines
+
+
+def test_create_app_twice_writes_once(tmp_path: Path) -> None:
+    ours = logging.getLogger("apiroutes")
+    before = list(ours.handlers), ours.level
+    try:
+        root = str(project(tmp_path, {"pages/api/hello.py": HELLO}))
+        create_app(root)
+        once = len(ours.handlers)
+        create_app(root)
+        assert len(ours.handlers) == once
+    finally:
+        ours.handlers[:], ours.level = before
+        ours.setLevel(before[1])
