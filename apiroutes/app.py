@@ -26,6 +26,7 @@ from apiroutes.jsonout import encode_json
 from apiroutes.logs import log_departure, log_fault
 from apiroutes.paths import Fault, path_of, read_path, sent_plainly
 from apiroutes.project import Params, Served, build, prefix_of
+from apiroutes.readiness import is_ready
 from apiroutes.request import Request
 from apiroutes.response import OPEN, SENT, TEXT, Lines, Response
 from apiroutes.routing import is_plain
@@ -38,6 +39,7 @@ WSGIApplication = Callable[..., Iterable[bytes]]
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
 _METHOD = re.compile(r"[A-Z][A-Z0-9-]{0,31}")
+_CONTENT_HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")  # PEP 3333's two without HTTP_
 _PROBLEM: Lines = (("Content-Type", "application/problem+json"),)
 # What a query may be in a Location; everything else is percent-encoded.
 _QUERY = "!$%&'()*+,-./:;=?@[]_~"
@@ -82,9 +84,13 @@ class App:
                 self._by_path[path] = self.served[route.file]
             for path, (route, name) in self.routes.by_parent.items():
                 self._by_parent[path] = self.served[route.file], name
+        if self.settings.readiness_path is not None:
+            self._by_path[self.settings.readiness_path] = _READINESS
+        checks_headers = self.settings.max_headers is not None or self.settings.max_header_size is not None
+        self._look_up = self._find_with_headers if checks_headers else self._find
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        served, params = self._find(environ)
+        served, params = self._look_up(environ)
         if served is None:
             assert self._fallback is not None
             return self._fallback(environ, start_response)
@@ -136,6 +142,22 @@ class App:
                     return self.served[match[0].file], match[1]
                 return self._unknown or self._unknown_below(path[1:].split("/")), {}
         return self._find_closely(path, environ)
+
+    def _find_with_headers(self, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+        """What answers, where the project limits the headers: for servers that do not."""
+        served, params = self._find(environ)
+        if served is not None and self._has_too_many_headers(environ):
+            return _HEADERS_TOO_LARGE, {}
+        return served, params
+
+    def _has_too_many_headers(self, environ: dict[str, Any]) -> bool:
+        most, size = self.settings.max_headers, self.settings.max_header_size
+        fields = [key for key in environ if key.startswith("HTTP_") or key in _CONTENT_HEADERS]
+        return (most is not None and len(fields) > most) or (
+            size is not None
+            # A name and its value, without the prefix that CGI puts before most names.
+            and any(len(key.removeprefix("HTTP_")) + len(environ[key]) > size.bytes for key in fields)
+        )
 
     def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Served | None, Params]:
         segments, fault = read_path(path, environ)
@@ -293,6 +315,22 @@ def _bad_path(response: Response) -> None:
     raise ApiError(400, "Bad Request")
 
 
+def _headers_too_large(response: Response) -> None:
+    raise ApiError(431, "Request Header Fields Too Large")
+
+
+def _say_whether_ready(response: Response) -> None:
+    response.set_header("Cache-Control", "no-store")
+    if is_ready():
+        response.end("ready")
+    else:
+        response.status(503).end("stopping")
+
+
+def _not_a_question(response: Response) -> None:
+    raise ApiError(405, "Method Not Allowed", {"Allow": "GET, HEAD"})
+
+
 def _redirect_to(location: str) -> Served:
     def redirect(response: Response) -> None:
         response.redirect(308, location)
@@ -306,3 +344,7 @@ def _check_method(method: str) -> None:
 
 
 _BAD_PATH = Served("a bad path", _bad_path)
+_HEADERS_TOO_LARGE = Served("headers that are too large", _headers_too_large)
+_READINESS = Served(
+    "the readiness path", _not_a_question, {"GET": _say_whether_ready, "HEAD": _say_whether_ready}
+)

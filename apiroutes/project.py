@@ -172,6 +172,7 @@ class _Builder:
             if module is not None:
                 around = (*everywhere, *_around(route, directories), *module.middleware)
                 served[route.file] = _serve(module, settings, around, response, deadlines)
+        self._check_readiness_path(settings, routes)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
         return Project(settings, routes, served, Unrouted(everywhere, below, response), response)
 
@@ -206,6 +207,12 @@ class _Builder:
                 )
             )
         return everything
+
+    def _check_readiness_path(self, settings: Settings, routes: RouteTree) -> None:
+        route = routes.by_path.get(settings.readiness_path or "")
+        if route is not None:
+            message = f"{route.file} answers {settings.readiness_path} too."
+            self.problems.append(Problem("readiness_path", message, "Choose a path that no file answers."))
 
     def _directories(
         self, files: Sequence[DirectoryMiddleware], modules: RouteModules
@@ -281,6 +288,7 @@ def _limits(settings: Settings, config: RouteConfig) -> Limits:
         form_parts=settings.max_form_parts,
         part_headers=settings.max_part_headers,
         json_depth=settings.max_json_depth,
+        query_keys=settings.max_query_keys,
         spool_size=settings.upload_spool_size.bytes,
         timeout=settings.body_timeout,
         min_rate=settings.body_min_rate,

@@ -143,14 +143,31 @@ class Request(werkzeug.wrappers.Request):
 
     @lazy
     def query(self) -> Values:
-        """The query string's values, with the path's parameters laid over them."""
+        """The query string's values, with the path's parameters laid over them.
+
+        Raises ApiError 414 when there are more than `max_query_keys`.
+        """
         text = self.environ.get("QUERY_STRING")
         if not text:
             return self.params.copy()
+        if len(text) > self._limits.query_keys:  # or there cannot be as many
+            self._check_query(text)
         values = parse_urlencoded(text if text.isascii() else _utf8(text))
         if self.params:
             values.update(self.params)
         return values
+
+    @lazy
+    def args(self) -> MultiDict[str, str]:
+        """The query string as Werkzeug has it. Raises ApiError 414 as `query` does."""
+        self._check_query(self.environ.get("QUERY_STRING") or "")
+        return super().args
+
+    def _check_query(self, text: str) -> None:
+        limit = self._limits.query_keys
+        if text and text.count("&") >= limit:
+            # RFC 9110 section 15.5.15: longer than the server is willing to interpret.
+            raise ApiError(414, f"Query has more than {limit} keys")
 
     @lazy
     def cookies(self) -> dict[str, str]:  # type: ignore[override]

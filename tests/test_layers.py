@@ -16,6 +16,7 @@ PACKAGE = Path(apiroutes.__file__).parent
 STEPS = [
     {"errors", "sizes", "version"},
     {"settings", "config", "paths", "cookies", "coroutines", "jsonout", "binding", "declarations"}
+    | {"readiness"}
     | {"routing", "body"},
     {"request", "response", "events", "logs"},
     {"modules", "chain", "answers", "deadlines"},

@@ -8,6 +8,8 @@ spooled to disk past a small size; whatever is raised, none stays open.
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +28,8 @@ __all__ = ["Form", "parse_form"]
 
 # RFC 2046 section 5.1.1 allows 70; clients are known to send a little more.
 _BOUNDARY_LENGTH = 100
+# Bytes that a file's name may have on every file system in use.
+_NAME_LENGTH = 255
 
 
 @dataclass
@@ -144,6 +148,22 @@ class _Upload(FileStorage):
         self.filename = _base_name(segment.filename or "")
         self._segment = segment
 
+    def save(self, dst: str | os.PathLike[str] | IO[bytes], buffer_size: int = 2**16) -> None:
+        """Store the file at `dst`: a path, an open file, or a directory, where it gets its own name.
+
+        In a directory it stays in there: its name has no other parts, and a link of that name is
+        not followed. Raises ValueError for a file without a name, and OSError.
+        """
+        if not isinstance(dst, (str, os.PathLike)) or not os.path.isdir(dst):
+            super().save(dst, buffer_size)
+            return
+        name = _base_name(self.filename or "")
+        if not name:
+            raise ValueError(f"the file of the field {self.name!r} has no name of its own: save it under one")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+        with open(os.open(os.path.join(dst, name), flags, 0o666), "wb") as target:
+            shutil.copyfileobj(self.stream, target, buffer_size)
+
     @cached_property
     def headers(self) -> Headers:  # type: ignore[override]
         return Headers([line for line in self._segment.headerlist if line[1].isprintable()])
@@ -161,4 +181,8 @@ def _base_name(filename: str) -> str:
     if not name.isprintable():
         name = "".join(character for character in name if character.isprintable())
     name = name.strip()
+    if len(name.encode()) > _NAME_LENGTH:
+        stem, ending = os.path.splitext(name)
+        ending = ending if len(ending.encode()) < _NAME_LENGTH else ""
+        name = stem.encode()[: _NAME_LENGTH - len(ending.encode())].decode("utf-8", "ignore") + ending
     return "" if name in (".", "..") else name

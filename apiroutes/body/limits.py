@@ -1,4 +1,4 @@
-"""What one request's body may be, all of it decided at start."""
+"""What one request's body and query may be, all of it decided at start."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Limits:
     form_parts: int = 1000
     part_headers: int = 8
     json_depth: int = 200
+    query_keys: int = 1000
     spool_size: int = 2**16
     timeout: float = 10.0
     min_rate: Size = Size(2**14, "16kb")

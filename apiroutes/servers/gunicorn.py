@@ -3,13 +3,15 @@
 In: settings and gunicorn's own flags. Out: nothing; runs until it is stopped. Precedence is
 gunicorn's: what the project sets is a default, then gunicorn.conf.py, GUNICORN_CMD_ARGS, and
 the flags. `PORT` and `WEB_CONCURRENCY` hold where the project sets nothing. On HUP the project is
-checked before a worker is replaced.
+checked before a worker is replaced; on TERM the readiness path says so before anything stops.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +19,7 @@ from gunicorn.app import base
 from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
 
+from apiroutes.readiness import announce_stop
 from apiroutes.servers.defaults import THREADS, processors
 from apiroutes.servers.reloading import NOT_RELOADED, mistakes_of_new_code
 from apiroutes.settings import Settings
@@ -28,7 +31,7 @@ def run(settings: Settings, flags: Sequence[str]) -> None:
     """Serve the project in the current directory until SIGTERM or SIGINT."""
     # gunicorn reads its flags from the command line, and only from there.
     sys.argv = ["apiroutes", *flags, "apiroutes:create_app()"]
-    _Gunicorn(_defaults(settings), "apiroutes start -- [GUNICORN FLAGS]").run()
+    _Gunicorn(settings, "apiroutes start -- [GUNICORN FLAGS]").run()
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
@@ -40,10 +43,28 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         else:
             self.log.error(NOT_RELOADED, report)
 
+    def handle_term(self) -> None:
+        """Say that we are not ready, and stop when whoever asks has had the time to notice.
+
+        A second SIGTERM stops at once.
+        """
+        announce_stop()
+        delay = self.app.shutdown_delay
+        if not delay or self._is_stopping:
+            super().handle_term()
+        self._is_stopping = True
+        self.log.info("Stopping in %g s", delay)
+        again = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGTERM))
+        again.daemon = True
+        again.start()
+
+    _is_stopping = False
+
 
 class _Gunicorn(WSGIApplication):  # type: ignore[misc]
-    def __init__(self, defaults: dict[str, Any], usage: str) -> None:
-        self._project_defaults = defaults
+    def __init__(self, settings: Settings, usage: str) -> None:
+        self._project_defaults = _defaults(settings)
+        self.shutdown_delay = settings.shutdown_delay
         super().__init__(usage)
 
     def run(self) -> None:
@@ -65,6 +86,10 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         # A socket for gunicorn's own control commands, which nobody asked for.
         "control_socket_disable": True,
     }
+    if settings.max_headers is not None:
+        defaults["limit_request_fields"] = settings.max_headers
+    if settings.max_header_size is not None:
+        defaults["limit_request_field_size"] = settings.max_header_size.bytes
     if settings.workers is not None or "WEB_CONCURRENCY" not in os.environ:
         defaults["workers"] = settings.workers or processors()
     bind = _bind(settings)

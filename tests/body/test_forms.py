@@ -204,6 +204,61 @@ def test_a_full_disk_is_507(tmp_path: Path, app: App, monkeypatch: pytest.Monkey
     assert post(app, form(upload("f", "x", b"0" * 100_000))).status == 507
 
 
+SAVE = """
+def handler(req, res):
+    file = req.files["f"]
+    file.filename = {rename!r} or file.filename
+    file.save({directory!r})
+    res.end()
+"""
+
+NAMES = [
+    ("a.txt", "a.txt"),
+    ("../a.txt", "a.txt"),
+    ("..\\\\a.txt", "a.txt"),
+    ("/etc/a.txt", "a.txt"),
+    ("C:\\\\a.txt", "a.txt"),
+    ("%2e%2e%2fa.txt", "%2e%2e%2fa.txt"),
+    ("é" * 200 + ".txt", "é" * 125 + ".txt"),
+    ("a." + "x" * 300, "a"),
+]
+
+
+def _save(tmp_path: Path, name: str, rename: str = "") -> int:
+    directory = tmp_path / "uploads"
+    directory.mkdir(exist_ok=True)
+    app = app_of(tmp_path, SAVE.format(directory=str(directory), rename=rename))
+    return post(app, form(upload("f", name, b"abc"))).status
+
+
+@pytest.mark.parametrize(("name", "stored"), NAMES)
+def test_an_upload_saved_to_a_directory_stays_in_it(tmp_path: Path, name: str, stored: str) -> None:
+    assert _save(tmp_path, name) == 200
+    [found] = (tmp_path / "uploads").iterdir()
+    assert (found.name, found.read_bytes()) == (stored, b"abc")
+
+
+def test_a_name_that_the_handler_takes_from_elsewhere_does_not_lead_out(tmp_path: Path) -> None:
+    assert _save(tmp_path, "a.txt", rename="../../b.txt") == 200
+    assert [found.name for found in (tmp_path / "uploads").iterdir()] == ["b.txt"]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/"])
+def test_an_upload_without_a_name_of_its_own_is_not_saved(tmp_path: Path, name: str) -> None:
+    assert _save(tmp_path, name) == 500
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_a_link_in_the_directory_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("kept")
+    directory = tmp_path / "uploads"
+    directory.mkdir()
+    (directory / "a.txt").symlink_to(outside)
+    assert _save(tmp_path, "a.txt") == 500
+    assert outside.read_text() == "kept"
+
+
 def test_an_upload_can_be_saved(tmp_path: Path) -> None:
     app = app_of(
         tmp_path,
