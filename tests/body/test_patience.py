@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import socket
@@ -89,7 +90,8 @@ def test_content_that_drips_in_is_408(
 
     def drip() -> None:
         while not ended.wait(0.01):
-            client.sendall(b"x")
+            with contextlib.suppress(OSError):  # once the server has closed
+                client.sendall(b"x")
 
     dripping = threading.Thread(target=drip)
     dripping.start()

@@ -1,0 +1,176 @@
+"""What goes wrong under a real server: handlers that hang, clients that drip or leave, TERM."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support import project
+
+from .client import Answer, Client, OverHttp
+from .servers import SECONDS, gunicorn, serve
+
+FILES = {
+    "pages/api/pid.py": "import os\ndef GET(): return {'pid': os.getpid()}\n",
+    "pages/api/length.py": "def POST(body): return {'length': len(body)}\n",
+    "pages/api/hang.py": (
+        "import asyncio, threading\n"
+        'config = {"maxDuration": 0.3}\n'
+        "def GET(req):\n"
+        "    while 'spin' in req.query: pass\n"
+        "    threading.Event().wait()\n"
+        "async def POST(req):\n"
+        "    while 'spin' in req.query: pass\n"
+        "    await asyncio.sleep(3600)\n"
+    ),
+    "pages/api/endless.py": "def GET():\n    while True: yield b'x' * 65536\n",
+    "pages/api/slow.py": (
+        "import pathlib, time\n"
+        "def GET():\n"
+        "    pathlib.Path('started').touch()\n"
+        "    while not pathlib.Path('go').exists(): time.sleep(0.01)\n"
+        "    return {'done': True}\n"
+    ),
+    "pyproject.toml": (
+        '[tool.apiroutes]\nbody_timeout = 0.3\nmax_abandoned_handlers = 3\nreadiness_path = "/ready"\n'
+    ),
+}
+CLASSES = {
+    "sync": ["--worker-class", "sync"],
+    "gthread": ["--worker-class", "gthread", "--threads", "2"],
+}
+
+
+@pytest.fixture(params=CLASSES)
+def flags(request: pytest.FixtureRequest) -> list[str]:
+    return CLASSES[request.param]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def port(tmp_path: Path, log: Path, flags: list[str]) -> Iterator[int]:
+    project(tmp_path, FILES)
+    with serve(gunicorn("apiroutes:create_app()", *flags), log, {}, tmp_path) as port:
+        yield port
+
+
+def ask(port: int, method: str, path: str, body: bytes = b"") -> Answer:
+    return Client(OverHttp(port)).request(method, path, {"Content-Type": "text/plain"}, body)
+
+
+def pid_of(port: int) -> int:
+    pid: int = ask(port, "GET", "/api/pid").json()["pid"]
+    return pid
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "hang",
+    [("GET", "/api/hang"), ("GET", "/api/hang?spin"), ("POST", "/api/hang"), ("POST", "/api/hang?spin")],
+)
+def test_a_handler_that_hangs_is_504_and_its_place_is_free_again(port: int, hang: tuple[str, str]) -> None:
+    before = pid_of(port)
+    assert [ask(port, *hang).status for _ in range(2)] == [504, 504]
+    assert pid_of(port) == before
+
+
+def test_a_worker_with_too_many_handlers_that_go_on_is_replaced(port: int, log: Path) -> None:
+    before = pid_of(port)
+    assert [ask(port, "GET", "/api/hang").status for _ in range(3)] == [504, 504, 504]
+    until(lambda: pid_of(port) != before)
+    assert log.read_text().count("3 handlers go on after their maxDuration; this worker ends") == 1
+
+
+@pytest.mark.parametrize("path", ["/api/length", "/api/hang"])
+def test_a_body_that_drips_in_is_408(port: int, path: str) -> None:
+    before = pid_of(port)
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as client:
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n"
+        client.sendall(head.encode())
+        ended = threading.Event()
+
+        def drip() -> None:
+            while not ended.wait(0.02):
+                with suppress(OSError):  # once the server has closed
+                    client.sendall(b"x")
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        try:
+            assert client.recv(100).startswith(b"HTTP/1.1 408 ")
+        finally:
+            ended.set()
+            dripping.join()
+    assert pid_of(port) == before
+
+
+def test_a_client_that_leaves_is_one_line(port: int, log: Path) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as connection:
+        connection.request("GET", "/api/endless")
+        connection.getresponse().read(1000)
+    until(lambda: "the client left" in log.read_text())
+    assert pid_of(port)
+    said = log.read_text()
+    assert said.count("GET /api/endless: the client left before the answer's end") == 1
+    assert "Traceback" not in said
+
+
+def test_term_lets_what_has_begun_end(tmp_path: Path, log: Path, flags: list[str]) -> None:
+    project(tmp_path, FILES)
+    answers: list[Answer] = []
+    with serve(gunicorn("apiroutes:create_app()", *flags), log, {}, tmp_path) as port:
+        asking = threading.Thread(target=lambda: answers.append(ask(port, "GET", "/api/slow")))
+        asking.start()
+        until((tmp_path / "started").exists)
+        os.kill(main_process(log), signal.SIGTERM)
+        until(lambda: "Handling signal: term" in log.read_text())
+        (tmp_path / "go").touch()
+        asking.join(SECONDS)
+    assert [answer.status for answer in answers] == [200]
+
+
+def main_process(log: Path) -> int:
+    found = re.search(r"\[(\d+)\] \[INFO\] Listening at", log.read_text())
+    assert found is not None
+    return int(found[1])
+
+
+def test_term_is_said_before_anything_stops(tmp_path: Path, log: Path, flags: list[str]) -> None:
+    project(tmp_path, FILES)
+    start = [
+        sys.executable,
+        "-m",
+        "apiroutes",
+        "start",
+        "--workers",
+        "2",
+        "--",
+        "--bind",
+        "127.0.0.1:0",
+        *flags,
+    ]
+    with serve(start, log, {"APIROUTES_SHUTDOWN_DELAY": "600"}, tmp_path) as port:
+        assert ask(port, "GET", "/ready").status == 200
+        os.kill(main_process(log), signal.SIGTERM)
+        until(lambda: ask(port, "GET", "/ready").status == 503)
+        assert ask(port, "GET", "/api/pid").status == 200
+        # serve() sends the second SIGTERM, which stops at once.
