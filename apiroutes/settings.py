@@ -48,6 +48,7 @@ class Settings:
     max_query_keys: int = 1000
     max_headers: int | None = None
     max_header_size: Size | None = None
+    header_timeout: float = 5.0
     body_timeout: float = 10.0
     body_min_rate: Size = Size(2**14, "16kb")  # a second
     max_abandoned_handlers: int = 32
@@ -192,6 +193,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "max_query_keys": _int_from(0),
     "max_headers": _int_from(1),
     "max_header_size": read_size,
+    "header_timeout": _seconds(above_zero=True),
     "body_timeout": _seconds(above_zero=True),
     "body_min_rate": read_size,
     "max_abandoned_handlers": _int_from(1),

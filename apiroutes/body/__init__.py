@@ -3,7 +3,7 @@
 from apiroutes.body.decoders import Body, read_body
 from apiroutes.body.jsontext import decode_json
 from apiroutes.body.limits import Limits
-from apiroutes.body.patience import end_reading
+from apiroutes.body.patience import end_reading, shut, unwatch, watch
 from apiroutes.body.reading import bounded_stream, read_content
 from apiroutes.body.urlencoded import Values, parse_urlencoded
 
@@ -17,4 +17,7 @@ __all__ = [
     "parse_urlencoded",
     "read_body",
     "read_content",
+    "shut",
+    "unwatch",
+    "watch",
 ]

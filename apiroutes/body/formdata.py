@@ -69,8 +69,18 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
                 chunk = next(chunks, b"")
     except BaseException as error:
         reader.close()
-        raise _as_request_error(error) from error
+        refusal = _as_request_error(error)
+        if isinstance(refusal, ApiError) and refusal is not error:
+            _discard_rest(chunks)
+        raise refusal from error
     return reader.form
+
+
+def _discard_rest(chunks: Iterator[bytes]) -> None:
+    """Read what is left, which is within the limit: who still sends does not see the answer."""
+    with contextlib.suppress(ApiError):
+        for _ in chunks:
+            pass
 
 
 def _as_request_error(error: BaseException) -> BaseException:

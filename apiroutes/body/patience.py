@@ -1,4 +1,4 @@
-"""How long a client may take to send its content (RFC 9110 section 15.5.9).
+"""How long a client may take to send what it has begun (RFC 9110 section 15.5.9).
 
 In: an environ and limits. Out: what to read from in place of `wsgi.input`. Raises ApiError 408.
 A server's `read` blocks until it has what it was asked for, so that a client that sends a byte a
@@ -13,12 +13,13 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError
 
-__all__ = ["PatientInput", "end_reading"]
+__all__ = ["PatientInput", "end_reading", "shut", "unwatch", "watch"]
 
 # Where gunicorn has the connection. Another server's reads end between two of them.
 CONNECTION = "gunicorn.socket"
@@ -31,11 +32,11 @@ def end_reading(environ: dict[str, Any]) -> bool:
     connection = environ.get(CONNECTION)
     if connection is None:
         return False
-    reading = _watch.reads.pop(id(connection), None)
-    if reading is None:
-        _shut(connection)
+    cut = unwatch(connection)
+    if cut is None:
+        shut(connection)
         return False
-    reading[1].cut()
+    cut()
     return True
 
 
@@ -75,25 +76,35 @@ class PatientInput:
         return content
 
     def _read_watched(self, size: int, until: float) -> bytes:
-        key = id(self._connection)
-        _watch.add(key, until, self)
+        watch(self._connection, until, self._cut)
         try:
             content: bytes = self._input.read(size) or b""
             return content
         finally:
-            _watch.reads.pop(key, None)
+            unwatch(self._connection)
 
-    def cut(self) -> None:
-        """End the read in progress."""
+    def _cut(self) -> None:
         self._is_cut = True
-        _shut(self._connection)
+        shut(self._connection)
 
 
 def _too_slow() -> ApiError:
     return ApiError(408, "Request Timeout")
 
 
-def _shut(connection: Any) -> None:
+def watch(connection: object, until: float, cut: Callable[[], None]) -> None:
+    """Call `cut` when a monotonic time has come, unless `unwatch` is called before."""
+    _watch.add(id(connection), until, cut)
+
+
+def unwatch(connection: object) -> Callable[[], None] | None:
+    """What would have been called to cut it; None where nothing would, or has been called."""
+    watched = _watch.reads.pop(id(connection), None)
+    return None if watched is None else watched[1]
+
+
+def shut(connection: Any) -> None:
+    """Close a connection for receiving: who reads from it is at its end."""
     # The method of the class below, because TLS would forget itself and answer in clear text.
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RD)
@@ -103,13 +114,13 @@ class _Watch:
     """The reads in progress, by connection, and the thread that ends those that take too long."""
 
     def __init__(self) -> None:
-        self.reads: dict[int, tuple[float, PatientInput]] = {}
+        self.reads: dict[int, tuple[float, Callable[[], None]]] = {}
         self._needed = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def add(self, key: int, until: float, reading: PatientInput) -> None:
-        self.reads[key] = until, reading
+    def add(self, key: int, until: float, cut: Callable[[], None]) -> None:
+        self.reads[key] = until, cut
         if not self._needed.is_set():
             self._needed.set()
             with self._starting:
@@ -125,7 +136,7 @@ class _Watch:
             # Whoever takes a read out of the dict has it: it ended by itself, or it is cut.
             for key, (until, _) in list(self.reads.items()):
                 if until <= now and (overdue := self.reads.pop(key, None)) is not None:
-                    overdue[1].cut()
+                    overdue[1]()
             if not self.reads:
                 self._needed.clear()
                 if self.reads:  # one that began meanwhile did not see that it is not watched

@@ -12,13 +12,17 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from gunicorn.app import base
 from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.sync import SyncWorker
 
+from apiroutes.body import shut, unwatch, watch
 from apiroutes.readiness import announce_stop
 from apiroutes.servers.defaults import THREADS, processors
 from apiroutes.servers.reloading import NOT_RELOADED, mistakes_of_new_code
@@ -61,15 +65,63 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     _is_stopping = False
 
 
+class _SyncWorker(SyncWorker):  # type: ignore[misc]
+    """gunicorn's, which ends a connection whose request takes too long to begin."""
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        watch(self, time.monotonic() + self.app.header_timeout, lambda: shut(client))
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            unwatch(self)
+
+    def handle_request(self, *arguments: Any) -> Any:
+        unwatch(self)
+        return super().handle_request(*arguments)
+
+
+class _ThreadWorker(ThreadWorker):  # type: ignore[misc]
+    """The same with threads."""
+
+    def handle(self, conn: Any) -> Any:
+        watch(conn, time.monotonic() + self.app.header_timeout, lambda: shut(conn.sock))
+        try:
+            return super().handle(conn)
+        finally:
+            unwatch(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        unwatch(conn)
+        return super().handle_request(req, conn)
+
+
+_WORKERS = {"sync": _SyncWorker, "gthread": _ThreadWorker}
+
+
 class _Gunicorn(WSGIApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings, usage: str) -> None:
         self._project_defaults = _defaults(settings)
+        self._threads_are_default = settings.threads is None
         self.shutdown_delay = settings.shutdown_delay
+        self.header_timeout = settings.header_timeout
         super().__init__(usage)
 
     def run(self) -> None:
         base.Arbiter = _Arbiter  # where gunicorn takes it from; it has no setting for it
         super().run()
+
+    @property
+    def _threads_are_ours(self) -> bool:
+        return self._threads_are_default and self.cfg.threads == THREADS
+
+    def load_config(self) -> None:
+        super().load_config()
+        if self.cfg.settings["worker_class"].get() == "sync" and self._threads_are_ours:
+            # Whoever asks for it gets it; gunicorn would make it the other for our threads.
+            self.cfg.set("threads", 1)
+        name = self.cfg.worker_class_str
+        if name in _WORKERS:
+            self.cfg.set("worker_class", _WORKERS[name])
 
     def init(self, parser: Any, opts: Any, args: Any) -> dict[str, Any]:
         super().init(parser, opts, args)
@@ -78,6 +130,8 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
 
 def _defaults(settings: Settings) -> dict[str, Any]:
     defaults: dict[str, Any] = {
+        # gunicorn's own default is where it was imported, and it goes there.
+        "chdir": os.getcwd(),
         "worker_class": "gthread",
         "threads": settings.threads or THREADS,
         "timeout": settings.timeout,

@@ -84,6 +84,13 @@ def test_start_serves(tmp_path: Path) -> None:
         assert Client(OverHttp(port)).request("GET", "/api/hello").json() == {"message": "Hello"}
 
 
+def test_start_serves_another_directory(tmp_path: Path) -> None:
+    root = project(tmp_path / "there", {"only.py": HELLO})
+    command = [*APIROUTES, "start", "--root", str(root), "--workers", "1", "--", "--bind", "127.0.0.1:0"]
+    with serve(command, tmp_path / "log", {}, tmp_path) as port:
+        assert Client(OverHttp(port)).request("GET", "/api/only").status == 200
+
+
 def test_start_passes_flags_after_two_dashes_to_gunicorn(tmp_path: Path) -> None:
     command = [*APIROUTES, "start", "--", "--bind", "127.0.0.1:0", "--workers", "1"]
     with serve(command, tmp_path / "log", {"NOTES_DB": str(tmp_path / "notes.db")}) as port:

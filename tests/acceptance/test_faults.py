@@ -154,6 +154,25 @@ def main_process(log: Path) -> int:
     return int(found[1])
 
 
+def test_a_header_that_drips_in_ends_the_connection(tmp_path: Path, log: Path, flags: list[str]) -> None:
+    project(tmp_path, FILES)
+    start = [sys.executable, "-m", "apiroutes", "start", "--workers", "1"]
+    start += ["--", "--bind", "127.0.0.1:0", *flags]
+    with serve(start, log, {"APIROUTES_HEADER_TIMEOUT": "0.3"}, tmp_path) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as client:
+            client.sendall(b"GET /api/pid HTTP/1.1\r\nHost: x\r\nX-Drip: ")
+            assert client.recv(100) == b""
+        assert ask(port, "GET", "/api/pid").status == 200
+
+
+def test_a_header_in_time_gives_the_handler_its_own_time(tmp_path: Path, log: Path, flags: list[str]) -> None:
+    project(tmp_path, FILES)
+    start = [sys.executable, "-m", "apiroutes", "start", "--workers", "1"]
+    start += ["--", "--bind", "127.0.0.1:0", *flags]
+    with serve(start, log, {"APIROUTES_HEADER_TIMEOUT": "0.1"}, tmp_path) as port:
+        assert ask(port, "GET", "/api/hang").status == 504  # after 0.3 s
+
+
 def test_term_is_said_before_anything_stops(tmp_path: Path, log: Path, flags: list[str]) -> None:
     project(tmp_path, FILES)
     start = [

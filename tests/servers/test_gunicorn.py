@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.sync import SyncWorker
 
-from apiroutes.servers.gunicorn import _defaults
+from apiroutes.servers.gunicorn import _defaults, _Gunicorn
 from apiroutes.settings import Settings
 
 
@@ -48,3 +50,23 @@ def test_there_is_a_worker_for_each_processor() -> None:
 
 def test_gunicorns_control_socket_is_off() -> None:
     assert _defaults(Settings())["control_socket_disable"] is True
+
+
+FLAGS = [
+    ([], "gthread", 8),
+    (["--worker-class", "sync"], "sync", 1),
+    (["--worker-class", "sync", "--threads", "4"], "gthread", 4),
+    (["--threads", "2"], "gthread", 2),
+    (["--worker-class", "gthread", "--threads", "1"], "gthread", 1),
+]
+
+
+@pytest.mark.parametrize(("flags", "worker_class", "threads"), FLAGS)
+def test_the_worker_that_was_asked_for_is_what_runs(
+    flags: list[str], worker_class: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["apiroutes", *flags, "apiroutes:create_app()"])
+    config = _Gunicorn(Settings(), "").cfg
+    base = {"gthread": ThreadWorker, "sync": SyncWorker}[worker_class]
+    assert issubclass(config.worker_class, base)
+    assert config.threads == threads

@@ -1,0 +1,5 @@
+import os
+
+
+def GET():
+    return {"pid": os.getpid()}

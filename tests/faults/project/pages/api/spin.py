@@ -1,0 +1,6 @@
+config = {"maxDuration": 1}
+
+
+def GET():
+    while True:
+        pass

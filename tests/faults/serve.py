@@ -1,0 +1,23 @@
+"""What `faults.py` runs in place of gunicorn: `apiroutes start`, with the flags it gives gunicorn."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    application, *flags = sys.argv[1:]
+    root = HERE / "project"
+    if application.startswith("treeapp:"):  # a file in a directory of its own, which the test changes
+        root = Path(os.environ["PYTHONPATH"])
+        route = root / "pages" / "api" / "hello.py"
+        route.parent.mkdir(parents=True, exist_ok=True)
+        route.symlink_to(root / "treeapp.py")
+    start = [sys.executable, "-m", "apiroutes", "start", "--root", str(root), "--", *flags]
+    os.execv(sys.executable, start)
+
+
+if __name__ == "__main__":
+    main()
