@@ -3,13 +3,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_SECONDS ?= 600
 
-.PHONY: help start dev test lint types bench clean
+.PHONY: help start dev test lint types fuzz faults bench clean
 
 help:
 	@echo "make start   install, and serve pages/ with gunicorn on port 8000 (PORT=... for another)"
 	@echo "make dev     the same for development: reload, tracebacks, a line per request"
 	@echo "make test    lint, types and all tests"
+	@echo "make fuzz    every property of the tests at length, ten minutes (FUZZ_SECONDS=... for another time)"
+	@echo "make faults  what happens to a server when clients, handlers, workers and disks fail; four minutes"
 	@echo "make bench   the benchmarks, against other frameworks; writes benchmarks/RESULTS.md"
 	@echo "make clean   remove what the others made"
 
@@ -32,6 +35,12 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
+fuzz: $(VENV)/.installed-fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+faults: $(VENV)/.installed-test
+	$(BIN)/python -m tests.faults
+
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.results
 
@@ -48,6 +57,11 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/.installed
+
+# Coverage-guided fuzzing where its package can be had; the properties run without it.
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet atheris || echo "Without atheris: hypothesis alone."
+	@touch $@
 
 $(VENV)/.installed-bench: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

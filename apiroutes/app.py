@@ -116,7 +116,9 @@ class App:
                 request.close()
                 raise
         if request._body is not None and request._body.files:
-            return Closing(answer, request.close)
+            if response._is_special:  # what sends it may be reading them
+                return Closing(answer, request.close)
+            request.close()
         return answer
 
     # -- what answers ----------------------------------------------------------------------

@@ -28,6 +28,8 @@ __all__ = ["Form", "parse_form"]
 
 # RFC 2046 section 5.1.1 allows 70; clients are known to send a little more.
 _BOUNDARY_LENGTH = 100
+# Bytes before the first part, which nobody has a use for.
+_PREAMBLE = 1024
 # Bytes that a file's name may have on every file system in use.
 _NAME_LENGTH = 255
 
@@ -55,6 +57,7 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
     reader = _FormReader(limits)
     take = reader.take
     try:
+        chunk = _with_first_delimiter(chunk, chunks, boundary)
         # Not strict: strict mode refuses valid forms of certain lengths (multipart 2.0.1).
         parser = PushMultipartParser(
             boundary,
@@ -74,6 +77,25 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
             _discard_rest(chunks)
         raise refusal from error
     return reader.form
+
+
+def _with_first_delimiter(chunk: bytes, chunks: Iterator[bytes], boundary: str) -> bytes:
+    """The first chunk, lengthened until it has the whole first delimiter.
+
+    The parser takes what comes after a chunk without one for the beginning of the form
+    (multipart 2.0.1), so that what it makes of a form would depend on how it arrived.
+    """
+    delimiter = b"--" + boundary.encode()
+    while True:
+        index = chunk.find(delimiter)
+        if index > _PREAMBLE or (index < 0 and len(chunk) > _PREAMBLE + len(delimiter)):
+            raise invalid_body()
+        if 0 <= index <= len(chunk) - len(delimiter) - 2:
+            return chunk
+        more = next(chunks, b"")
+        if not more:
+            return chunk  # and the parser says what is missing
+        chunk += more
 
 
 def _discard_rest(chunks: Iterator[bytes]) -> None:

@@ -297,6 +297,24 @@ def test_a_form_is_the_same_byte_by_byte() -> None:
     assert parsed([SAMPLE[index : index + 1] for index in range(len(SAMPLE))]) == parsed([SAMPLE])
 
 
+ODD_BEGINNINGS = [b"------X\r\n--X--\r\n", b"\r--X--\r\n", b"-\r\n--X--\r\n", b"a--X\r\n--X--\r\n"]
+ODD_BEGINNINGS += [b"p" * 1022 + b"\r\n" + SAMPLE, b"p" * 1023 + b"\r\n" + SAMPLE, b"p" * 5000]
+
+
+def parsed_or_refused(chunks: list[bytes]) -> object:
+    try:
+        return parsed(chunks)
+    except ApiError as error:
+        return error.status
+
+
+@pytest.mark.parametrize("content", ODD_BEGINNINGS)
+def test_an_odd_beginning_means_the_same_at_every_split_point(content: bytes) -> None:
+    whole = parsed_or_refused([content])
+    for split in range(1, len(content)):
+        assert parsed_or_refused([content[:split], content[split:]]) == whole, split
+
+
 names = st.text(alphabet="abcé", min_size=1, max_size=5)
 contents = st.text(alphabet="\r\n-Xaé", max_size=20).filter(lambda text: "--X" not in text)
 
