@@ -1,122 +1,61 @@
 """`maxDuration`: past it the client has its answer, whatever the handler does.
 
 In: what answers a route's requests, and its seconds. Out: a function that runs it in a thread
-that can be given up. Raises HandlerTimeout at the deadline, ApiError 503 while too many that
-were given up have not ended. A route without a `maxDuration` has nothing of this around it.
-
-Python cannot end a thread. It can raise an exception in one, which comes when the thread runs
-Python code again: a handler that waits in a system call goes on waiting, in a thread that nobody
-waits for. How many of those there may be is bounded, and a worker that has too many is replaced.
+that can be given up. Raises HandlerTimeout at the deadline, and ApiError 503 as `apiroutes.runners`
+does. A route without a `maxDuration` has nothing of this around it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
-import ctypes
-import logging
-import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from queue import SimpleQueue
-from types import TracebackType
 from typing import Any, TypeVar
 
-from apiroutes import coroutines
 from apiroutes.body import end_reading
-from apiroutes.errors import ApiError, HandlerTimeout, MaxDurationExceeded, ResponseSentError
+from apiroutes.errors import HandlerTimeout, ResponseSentError
 from apiroutes.logs import log_fault
 from apiroutes.response import STARTED, Response
+from apiroutes.runners import GRACE, Call, Runner, Runners
 
-__all__ = ["Deadlines"]
-
-_log = logging.getLogger("apiroutes")
+__all__ = ["limited"]
 
 _Result = TypeVar("_Result")
 Run = Callable[[Any], Any]
 
-# Seconds that something gets to end by itself once it was told to. The client waits for it.
-_GRACE = 0.02
 # Seconds for a stream's own cleaning up.
 _CLOSING = 1.0
 
 
-class Deadlines:
-    """The threads that run handlers which have a `maxDuration`, for one App.
+def limited(run: Run, seconds: float, runners: Runners) -> Run:
+    """`run` with a deadline, which it and the stream that it answers with have together."""
 
-    `most_abandoned` is how many that were given up may be running.
-    """
-
-    def __init__(self, most_abandoned: int) -> None:
-        self._most_abandoned = most_abandoned
-        self._idle: list[_Runner] = []
-        self._abandoned: list[_Runner] = []
-        self._is_replaced = False
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-
-    def around(self, run: Run, seconds: float) -> Run:
-        """`run` with a deadline, which it and the stream that it answers with have together."""
-
-        def run_until(response: Response) -> None:
-            hold = _Hold(self, seconds, response.req)
-            # The handler has a response of its own: what it says too late reaches nobody.
-            inner = type(response)(response.req, hold.guarded(response._start_response))
-            try:
-                hold.call(run, inner)
-            except HandlerTimeout:
-                if hold.is_over:
-                    _take_what_was_before(response, inner, hold.has_started)
-                    inner._refuse_all()
-                raise
-            finally:
-                if not hold.is_over:
-                    hold.hand_over(inner, response)
-
-        return run_until
-
-    # -- runners ---------------------------------------------------------------------------
-
-    def take(self) -> _Runner:
-        """A runner for one request. Raises ApiError 503."""
-        if self._process != os.getpid():  # a fork takes no threads along
-            self.__init__(self._most_abandoned)  # type: ignore[misc]
-        if self._abandoned:
-            with self._lock:
-                if self._count_abandoned() >= self._most_abandoned:
-                    raise ApiError(503, "Service Unavailable")
+    def run_until(response: Response) -> None:
+        hold = _Hold(runners, runners.take(), seconds, response.req)
+        # The handler has a response of its own: what it says too late reaches nobody.
+        inner = type(response)(response.req, hold.guarded(response._start_response))
         try:
-            return self._idle.pop()
-        except IndexError:
-            return _Runner()
+            hold.call(run, inner)
+        except BaseException:
+            if hold.is_over:
+                _take_what_was_before(response, inner, hold.has_started)
+                inner._refuse_all()
+            else:
+                _take_all(response, inner)
+                hold.release()
+            raise
+        _take_all(response, inner)
+        hold.keep_for(response)
 
-    def give_back(self, runner: _Runner) -> None:
-        """Keep a runner for another request."""
-        self._idle.append(runner)
+    return run_until
 
-    def abandon(self, runner: _Runner, environ: dict[str, Any]) -> None:
-        """Take no more notice of a runner whose request is over. Too many of them end the worker."""
-        with self._lock:
-            self._abandoned.append(runner)
-            if self._count_abandoned() < self._most_abandoned or self._is_replaced:
-                return
-            self._is_replaced = True
-        can_replace = environ.get("SERVER_SOFTWARE", "").startswith("gunicorn")
-        _log.critical(
-            "%d handlers go on after their maxDuration; %s",
-            self._most_abandoned,
-            "this worker ends and is replaced" if can_replace else "routes that have one answer 503",
-        )
-        if can_replace:
-            # As gunicorn's main process does it: what the worker has begun is finished.
-            os.kill(os.getpid(), signal.SIGTERM)
 
-    def _count_abandoned(self) -> int:
-        self._abandoned = [runner for runner in self._abandoned if runner.is_running]
-        return len(self._abandoned)
+def _take_all(response: Response, inner: Response) -> None:
+    """What the handler said, for the response that is sent."""
+    start_response = response._start_response
+    vars(response).update(vars(inner))
+    response._start_response = start_response
 
 
 def _take_what_was_before(response: Response, inner: Response, has_started: bool) -> None:
@@ -135,14 +74,14 @@ def _nothing(chunk: bytes) -> None:
 class _Hold:
     """One request's hold on a runner, until its deadline."""
 
-    def __init__(self, deadlines: Deadlines, seconds: float, request: Any) -> None:
-        self._deadlines = deadlines
+    def __init__(self, runners: Runners, runner: Runner, seconds: float, request: Any) -> None:
+        self._runners = runners
+        self._runner: Runner | None = runner
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._request = request
         self._context = contextvars.copy_context()
         self._gate = threading.Lock()
-        self._runner: _Runner | None = deadlines.take()
         self.is_over = False
         self.has_started = False  # whether start_response was called for the handler
 
@@ -151,10 +90,15 @@ class _Hold:
         left = self._until - time.monotonic()
         if self._runner is None or left <= 0:
             raise self._timeout()
-        call = _Call(self._context, function, arguments)
+        call = Call(self._context, function, arguments)
         self._runner.calls.put(call)
-        # A body that drips in is the client's doing, and is 408 by what reads it.
-        if not call.is_done(left) and not (self._end_reading() and call.is_done(_GRACE)):
+        try:
+            # A body that drips in is the client's doing, and is 408 by what reads it.
+            is_done = call.is_done(left) or (self._end_reading() and call.is_done(GRACE))
+        except BaseException:  # the server ends what waits here
+            self._give_up(call)
+            raise
+        if not is_done:
             raise self._give_up(call)
         if call.error is None:
             result: _Result = call.result
@@ -173,17 +117,18 @@ class _Hold:
     def _end_reading(self) -> bool:
         """Let nobody read on the connection who is not waited for; whether somebody did."""
         environ = self._request.environ
-        has_content = environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
+        has_content = environ.get("CONTENT_LENGTH", "") not in ("", "0")
+        has_content = has_content or "HTTP_TRANSFER_ENCODING" in environ
         return has_content and self._request._body is None and end_reading(environ)
 
-    def _give_up(self, call: _Call) -> BaseException:
+    def _give_up(self, call: Call) -> BaseException:
         with self._gate:
             self.is_over = True
         runner, self._runner = self._runner, None
         assert runner is not None
         where = runner.where()
         runner.interrupt(call)
-        self._deadlines.abandon(runner, self._request.environ)
+        self._runners.abandon(runner, self._request.environ)
         return self._timeout().with_traceback(where)
 
     def _timeout(self) -> HandlerTimeout:
@@ -202,7 +147,9 @@ class _Hold:
         """Let another request have the runner."""
         runner, self._runner = self._runner, None
         if runner is not None:
-            self._deadlines.give_back(runner)
+            self._runners.give_back(runner)
+
+    __del__ = release  # whatever became of an answer that was not sent
 
     def guarded(self, start_response: Callable[..., Any] | None) -> Callable[..., Any]:
         """A start_response, and a write, that refuse once the deadline has passed."""
@@ -228,11 +175,8 @@ class _Hold:
         if self.is_over:
             raise ResponseSentError("the maxDuration has passed and the client has its answer")
 
-    def hand_over(self, inner: Response, response: Response) -> None:
-        """Give the answer that the handler gave to the response that is sent."""
-        start_response = response._start_response
-        vars(response).update(vars(inner))
-        response._start_response = start_response
+    def keep_for(self, response: Response) -> None:
+        """Hold on for what of the answer is still to be run."""
         if response._application is not None:
             response._application = _Application(self, response._application)
         elif response._stream is not None and not response._sends_file:
@@ -268,7 +212,7 @@ class _Stream:
                 self._hold.log(error, "failed to close its answer")
         self._hold.release()
 
-    __del__ = close  # an answer that was not sent is not closed by anybody else
+    __del__ = close  # an answer that was not sent is closed by nobody else
 
 
 class _Application:
@@ -279,84 +223,9 @@ class _Application:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return _Stream(
-            self._hold, self._hold.call(self._application, environ, self._hold.guarded(start_response))
-        )
-
-
-class _Call:
-    """Something for a runner to do, and what came of it."""
-
-    def __init__(
-        self, context: contextvars.Context, function: Callable[..., Any], arguments: tuple[Any, ...]
-    ) -> None:
-        self._context = context
-        self._function = function
-        self._arguments = arguments
-        self._done = threading.Lock()
-        self._done.acquire()
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def __call__(self) -> None:
+        hold = self._hold
         try:
-            self.result = self._context.run(self._function, *self._arguments)
-        except BaseException as error:
-            self.error = error
-        finally:
-            self._done.release()
-
-    def is_done(self, within: float) -> bool:
-        """Whether it has ended, which is waited for so many seconds."""
-        return self._done.acquire(timeout=within)
-
-
-class _Runner:
-    """A thread that does what it is given, one call after the other."""
-
-    def __init__(self) -> None:
-        self.calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self.is_running = True
-        self._ending = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="apiroutes-handler", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        with contextlib.suppress(MaxDurationExceeded):
-            try:
-                while True:
-                    call = self.calls.get()
-                    if call is None:
-                        break
-                    call()
-                    del call  # or its request would live until the next one comes
-            finally:
-                with self._ending:
-                    self.is_running = False
-
-    def where(self) -> TracebackType | None:
-        """What the thread is doing now, as a traceback from our frames inward."""
-        assert self._thread.ident is not None
-        frames = coroutines.suspended_frames(self._thread.ident)
-        if not frames:
-            frame = sys._current_frames().get(self._thread.ident)
-            while frame is not None and frame.f_code is not _Call.__call__.__code__:
-                frames.insert(0, frame)
-                frame = frame.f_back
-        found: TracebackType | None = None
-        for frame in reversed(frames):
-            found = TracebackType(found, frame, frame.f_lasti, frame.f_lineno or 0)
-        return found
-
-    def interrupt(self, call: _Call) -> None:
-        """End the call as far as Python can, and the thread with it."""
-        self.calls.put(None)
-        ident = self._thread.ident
-        assert ident is not None
-        if coroutines.cancel(ident, _GRACE):
-            return
-        with self._ending:  # whoever has it knows that the number is still this thread's
-            if self.is_running and not call.is_done(0):
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(ident), ctypes.py_object(MaxDurationExceeded)
-                )
+            return _Stream(hold, hold.call(self._application, environ, hold.guarded(start_response)))
+        except BaseException:
+            hold.release()
+            raise

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from apiroutes.body import Limits
 from apiroutes.chain import Step, as_sync, compose
 from apiroutes.config import RouteConfig
-from apiroutes.deadlines import Deadlines
+from apiroutes.deadlines import limited
 from apiroutes.declarations import Middleware
 from apiroutes.endpoint import OTHER, Endpoint
 from apiroutes.errors import ApiError, Problem, ProjectError
@@ -32,6 +32,7 @@ from apiroutes.routing import (
     Segment,
     scan,
 )
+from apiroutes.runners import Runners
 from apiroutes.settings import Settings, read_settings
 from apiroutes.wsgi import FixedAnswer, ServerResponse
 
@@ -165,13 +166,13 @@ class _Builder:
         everywhere = (*self._project_middleware(settings), *self._checked(middleware))
         directories = self._directories(found.middleware, modules)
         response = type("ServerResponse", (ServerResponse,), {})
-        deadlines = Deadlines(settings.max_abandoned_handlers)
+        runners = Runners(settings.max_abandoned_handlers)
         served = {}
         for route in routes.walk():
             module = self._try(lambda route=route: modules.load(route))  # type: ignore[misc]
             if module is not None:
                 around = (*everywhere, *_around(route, directories), *module.middleware)
-                served[route.file] = _serve(module, settings, around, response, deadlines)
+                served[route.file] = _serve(module, settings, around, response, runners)
         self._check_readiness_path(settings, routes)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
         return Project(settings, routes, served, Unrouted(everywhere, below, response), response)
@@ -264,14 +265,14 @@ def _serve(
     settings: Settings,
     around: tuple[Middleware, ...],
     response: type[ServerResponse],
-    deadlines: Deadlines,
+    runners: Runners,
 ) -> Served:
     limits = _limits(settings, module.config)
     endpoint = Endpoint(module, limits)
     runs = {method: as_sync(compose(around, step, response)) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
     if seconds is not None:
-        runs = {method: deadlines.around(run, seconds) for method, run in runs.items()}
+        runs = {method: limited(run, seconds, runners) for method, run in runs.items()}
     other = runs.pop(OTHER)
     name = f"{endpoint.pattern} ({module.route.file})"
     # What is the same for many routes is one object, which stays in the processor's cache.

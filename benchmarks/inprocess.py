@@ -268,6 +268,7 @@ VARIANTS = {
     "def three(req, res, next):\n    next()\nmiddleware = [one, two, three]\n"
     "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
     "an answer that the client has (304)": "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "maxDuration": "config = {'maxDuration': 60}\ndef GET(req, res):\n    res.json({'message': 'Hello'})\n",
     "async handler": "async def GET(res):\n    res.json({'message': 'Hello'})\n",
     "async handler that suspends": "import asyncio\nasync def GET(res):\n    await asyncio.sleep(0)\n"
     "    res.json({'message': 'Hello'})\n",

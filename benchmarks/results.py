@@ -47,6 +47,7 @@ PARTS = (
     Part("inprocess", ("--variants",), ("--rounds", "3")),
     Part("routes", (), ("10", "1000")),
     Part("startup", ("--goals",), ("10", "1000", "--rounds", "1")),
+    Part("memory", (), ("1000",)),
     Part("http", ("--goals",), ("--repeats", "1", "--seconds", "0.5")),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import decimal
 import logging
 import os
@@ -342,6 +343,59 @@ def test_threads_are_used_again(tmp_path: Path) -> None:
     """
     app = timed(tmp_path, handler, LONG)
     assert len({call(app).json() for _ in range(5)}) == 1
+
+
+LEFT = {
+    "an application that fails": """
+        def application(environ, start_response):
+            1 / 0
+        def handler(req, res):
+            return application
+    """,
+    "an application that was not called": """
+        def after(req, res, next):
+            next()
+            1 / 0
+        middleware = [after]
+        def handler(req, res):
+            return lambda environ, start_response: [b""]
+    """,
+    "a stream that was not sent": """
+        def after(req, res, next):
+            next()
+            1 / 0
+        middleware = [after]
+        def handler(req, res):
+            res.send(iter([b"a"]))
+    """,
+    "a stream that fails": """
+        def handler(req, res):
+            def chunks():
+                yield b"a"
+                1 / 0
+            res.send(chunks())
+    """,
+    "a stream whose closing fails": """
+        def handler(req, res):
+            def chunks():
+                try:
+                    yield b""
+                finally:
+                    1 / 0
+            res.send(chunks())
+    """,
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_no_answer_keeps_a_thread(tmp_path: Path, name: str) -> None:
+    app = timed(tmp_path, LEFT[name], LONG)
+    counts = []
+    for _ in range(5):
+        with contextlib.suppress(ResponseAborted, ZeroDivisionError):
+            call(app)
+        counts.append(threading.active_count())
+    assert len(set(counts)) == 1
 
 
 WAITS = """

@@ -18,7 +18,7 @@ STEPS = [
     {"settings", "config", "paths", "cookies", "coroutines", "jsonout", "binding", "declarations"}
     | {"readiness"}
     | {"routing", "body"},
-    {"request", "response", "events", "logs"},
+    {"request", "response", "events", "logs", "runners"},
     {"modules", "chain", "answers", "deadlines"},
     {"endpoint", "conditional"},
     {"wsgi"},

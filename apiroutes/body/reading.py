@@ -79,22 +79,17 @@ def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
     limit = limits.size
     if length is not None and length > limit.bytes:
         raise too_large(limit)
-    source, size = environ["wsgi.input"], limit.bytes + 1 if length is None else length
-    if CONNECTION in environ:
-        source, size = PatientInput(environ, limits), min(size, _CHUNK)
+    if environ.get(CONNECTION) is not None:
+        return b"".join(_rest(PatientInput(environ, limits), length, limit, 0))
     content: bytes
     try:
-        content = source.read(size) or b""
-    except ApiError:
-        raise
+        content = environ["wsgi.input"].read(limit.bytes + 1 if length is None else length) or b""
     except Exception as error:  # as in _read, whose frame the common case is spared
         raise _cut_off() from error
     if len(content) == length:
         return content
-    if source is environ["wsgi.input"]:
-        source = PatientInput(environ, limits)
     # A stream may give less than it was asked for, so ask until it says that it is at its end.
-    return b"".join((content, *_rest(source, length, limit, len(content))))
+    return b"".join((content, *_rest(PatientInput(environ, limits), length, limit, len(content))))
 
 
 def read_chunks(environ: dict[str, Any], limits: Limits) -> Iterator[bytes]:

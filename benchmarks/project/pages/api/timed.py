@@ -1,0 +1,5 @@
+config = {"maxDuration": 60}
+
+
+def handler(req, res):
+    res.json({"message": "Hello"})
