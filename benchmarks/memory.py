@@ -49,16 +49,18 @@ def send(application: WSGIApplication, requests: list[Request], first: int, end:
     """Send the requests in turn, each with something that no other has."""
     started = StartedResponse()
     for number in range(first, end):
-        request = requests[number % len(requests)]
+        kind = number % len(requests)
+        request = requests[kind]
         environ = {**request.environ, "wsgi.input": BytesIO(request.content)}
-        if number % 7 == 1:
-            environ["PATH_INFO"] = environ["RAW_URI"] = f"/api/users/{number}"
-            environ["QUERY_STRING"] = ""
-        elif number % 7 == 6:
+        if kind == 1:  # the dynamic route
+            environ["PATH_INFO"] = f"/api/users/{number}"
+            environ["QUERY_STRING"] = f"sort=name&page={number}"
+            environ["RAW_URI"] = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        elif kind == 6:  # the one that does not exist
             environ["PATH_INFO"] = environ["RAW_URI"] = f"/api/missing{number}"
         environ[f"HTTP_X_{number % 5000}"] = str(number)
         environ["HTTP_ACCEPT"] = f"text/html;q=0.{number % 1000}, application/json"
-        environ["HTTP_COOKIE"] = f"visit{number}={number}"
+        environ["HTTP_COOKIE"] = f"{environ.get('HTTP_COOKIE', 'a=1')}; visit{number}={number}"
         body = application(environ, started)
         for _ in body:
             pass

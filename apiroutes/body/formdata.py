@@ -86,6 +86,8 @@ def _with_first_delimiter(chunk: bytes, chunks: Iterator[bytes], boundary: str) 
     (multipart 2.0.1), so that what it makes of a form would depend on how it arrived.
     """
     delimiter = b"--" + boundary.encode()
+    if chunk.startswith(delimiter) and len(chunk) > len(delimiter) + 1:
+        return chunk
     while True:
         index = chunk.find(delimiter)
         if index > _PREAMBLE or (index < 0 and len(chunk) > _PREAMBLE + len(delimiter)):

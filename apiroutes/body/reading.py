@@ -80,7 +80,7 @@ def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
     if length is not None and length > limit.bytes:
         raise too_large(limit)
     if environ.get(CONNECTION) is not None:
-        return b"".join(_rest(PatientInput(environ, limits), length, limit, 0))
+        return b"".join(_rest(environ, length, limits, 0))
     content: bytes
     try:
         content = environ["wsgi.input"].read(limit.bytes + 1 if length is None else length) or b""
@@ -89,7 +89,7 @@ def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
     if len(content) == length:
         return content
     # A stream may give less than it was asked for, so ask until it says that it is at its end.
-    return b"".join((content, *_rest(PatientInput(environ, limits), length, limit, len(content))))
+    return b"".join((content, *_rest(environ, length, limits, len(content))))
 
 
 def read_chunks(environ: dict[str, Any], limits: Limits) -> Iterator[bytes]:
@@ -97,12 +97,17 @@ def read_chunks(environ: dict[str, Any], limits: Limits) -> Iterator[bytes]:
     length = announced_length(environ)
     if length is not None and length > limits.size.bytes:
         raise too_large(limits.size)
-    return _rest(PatientInput(environ, limits), length, limits.size, 0)
+    return _rest(environ, length, limits, 0)
 
 
-def _rest(source: PatientInput, length: int | None, limit: Size, count: int) -> Iterator[bytes]:
+def _rest(environ: dict[str, Any], length: int | None, limits: Limits, count: int) -> Iterator[bytes]:
+    limit = limits.size
     if count > limit.bytes:
         raise too_large(limit)
+    # The first read, which gives all that most clients send, needs no clock unless it can be ended.
+    source = environ["wsgi.input"]
+    if count or environ.get(CONNECTION) is not None:
+        source = PatientInput(environ, limits)
     # Chunked content is read one byte past the limit, to see that there is more.
     end = limit.bytes + 1 if length is None else length
     while count < end:
@@ -115,17 +120,20 @@ def _rest(source: PatientInput, length: int | None, limit: Size, count: int) -> 
         if count > limit.bytes:
             raise too_large(limit)
         yield chunk
+        if count < end and not isinstance(source, PatientInput):
+            source = PatientInput(environ, limits)
 
 
-def _read(source: PatientInput, size: int) -> bytes:
+def _read(source: Any, size: int) -> bytes:
     try:
-        return source.read(size)
+        content: bytes = source.read(size) or b""  # a raw stream without data says None
     except ApiError:
         raise
     except Exception as error:
         # A broken connection is an OSError, broken chunks are what the server makes of them
         # (gunicorn has exceptions of its own): either way the client did not send a body.
         raise _cut_off() from error
+    return content
 
 
 def bounded_stream(environ: dict[str, Any], limits: Limits) -> io.BufferedReader:

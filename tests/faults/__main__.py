@@ -210,14 +210,16 @@ def main() -> int:
     if unknown:
         parser.error(f"no test is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     chosen = [fault for fault in FAULTS if fault.test in (arguments.tests or known)]
-    rows = list(_run(chosen, arguments.cls or CLASSES))
-    print("| fault | worker class | |\n|---|---|---|")
-    for fault, worker_class, found in rows:
-        print(f"| {fault.title} | {worker_class} | {_verdict(fault, found)} |")
+    classes = arguments.cls or list(CLASSES)
+    rows = list(_run(chosen, classes))
+    print(f"| fault | {' | '.join(classes)} |\n|---|{'---|' * len(classes)}")
+    for fault in chosen:
+        cells = [_verdict(fault, found) for other, _, found in rows if other is fault]
+        print(f"| {fault.title} | {' | '.join(cells)} |")
     return 0 if all(_holds(fault, found) is not False for fault, _, found in rows) else 1
 
 
-def _run(chosen: list[Fault], classes: list[str] | tuple[str, ...]) -> Iterator[tuple[Fault, str, Found]]:
+def _run(chosen: list[Fault], classes: list[str]) -> Iterator[tuple[Fault, str, Found]]:
     with tempfile.TemporaryDirectory() as directory:
         server = Path(directory) / "server"
         server.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "serve.py"}" "$@"\n')
