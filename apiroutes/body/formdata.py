@@ -73,8 +73,8 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
     except BaseException as error:
         reader.close()
         refusal = _as_request_error(error)
-        if isinstance(refusal, ApiError) and refusal is not error:
-            _discard_rest(chunks)
+        if isinstance(refusal, ApiError):
+            _discard_rest(chunks)  # which are at their end if reading them is what failed
         raise refusal from error
     return reader.form
 

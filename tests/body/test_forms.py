@@ -21,7 +21,7 @@ from apiroutes import App
 from apiroutes.body.formdata import parse_form
 from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError
-from tests.support import Answer, Extra, app_of, call
+from tests.support import Answer, Extra, app_of, call, environ
 
 Part = tuple[str, bytes]
 
@@ -202,6 +202,29 @@ def test_a_disk_that_fills_up_is_507(app: App, size: int) -> None:
 def test_a_full_disk_is_507(tmp_path: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     assert post(app, form(upload("f", "x", b"0" * 100_000))).status == 507
+
+
+def test_a_form_that_is_refused_is_read_to_its_end(app: App) -> None:
+    """Who still sends gets no answer: the server closes on what was not read."""
+    broken = form(upload("f", "x", b"0" * 200_000)).replace(b"filename=", b"filename\xff=")
+    too_many = form(*[field(f"f{number}", b"0" * 100) for number in range(1500)])
+    for body, status in ((broken, 400), (b"--Y" * 60_000, 400), (too_many, 413)):
+        source = io.BytesIO(body)
+        assert post(app, body, **Extra({"wsgi.input": source})).status == status
+        assert source.tell() == len(body)
+
+
+@pytest.mark.parametrize("answer", ["res.json(1)", "1 / 0"])
+def test_an_upload_is_closed_when_its_answer_is_given(tmp_path: Path, answer: str) -> None:
+    see = "req.environ['seen'].append(req.files['f'].stream)"
+    handler = f"def handler(req, res):\n    {see}\n    {answer}\n"
+    seen: list[Any] = []
+    body = form(upload("f", "x", b"0" * 100_000))
+    asked = environ(
+        "POST", headers=[("Content-Type", "multipart/form-data; boundary=X")], body=body, seen=seen
+    )
+    app_of(tmp_path, handler)(asked, lambda *said: lambda content: None)
+    assert seen[0].closed
 
 
 SAVE = """
