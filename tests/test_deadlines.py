@@ -17,7 +17,9 @@ import pytest
 from apiroutes import App
 from apiroutes.errors import ResponseAborted
 
-from .support import Answer, Extra, app_of, call, environ, project
+from .support import CANNOT_INTERRUPT, Answer, Extra, app_of, call, environ, project
+
+pytestmark = pytest.mark.skipif(CANNOT_INTERRUPT, reason="run without coverage as well")
 
 SHORT = 'config = {"maxDuration": 0.1}\n'
 LONG = 'config = {"maxDuration": 60}\n'
