@@ -210,9 +210,10 @@ class _Builder:
         return everything
 
     def _check_readiness_path(self, settings: Settings, routes: RouteTree) -> None:
-        route = routes.by_path.get(settings.readiness_path or "")
+        path = settings.readiness_path
+        route = None if path is None else routes.by_path.get(path)
         if route is not None:
-            message = f"{route.file} answers {settings.readiness_path} too."
+            message = f"{route.file} answers {path} too."
             self.problems.append(Problem("readiness_path", message, "Choose a path that no file answers."))
 
     def _directories(
