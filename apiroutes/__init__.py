@@ -5,6 +5,8 @@ from apiroutes import App
 app = App("path/to/project")        # or: gunicorn 'apiroutes:create_app()'
 """
 
+from werkzeug.datastructures import FileStorage as UploadFile
+
 from apiroutes.answers import event_stream, file, html, json, redirect, stream, text
 from apiroutes.app import App
 from apiroutes.declarations import file_route, use
@@ -28,6 +30,7 @@ __all__ = [
     "Response",
     "ResponseSentError",
     "Settings",
+    "UploadFile",
     "__version__",
     "comment",
     "create_app",

@@ -21,7 +21,7 @@ from werkzeug.http import parse_accept_header
 
 from apiroutes.chain import require_answer
 from apiroutes.declarations import Middleware
-from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted, phrase
+from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, InvalidRequest, ResponseAborted, phrase
 from apiroutes.jsonout import encode_json
 from apiroutes.logs import log_departure, log_fault
 from apiroutes.paths import Fault, path_of, read_path, sent_plainly
@@ -249,7 +249,9 @@ class App:
 
     def _say_error(self, error: BaseException, request: Request, response: Response) -> None:
         """Put an error into the response."""
-        if isinstance(error, ApiError):
+        if isinstance(error, InvalidRequest):
+            _say_invalid(error, request, response)
+        elif isinstance(error, ApiError):
             say(request, response, error.status, error.message, error.headers.items())
         elif isinstance(error, HTTPException):
             _say_http_exception(error, request, response)
@@ -290,6 +292,18 @@ def say(
     response._state = SENT
 
 
+def _say_invalid(error: InvalidRequest, request: Request, response: Response) -> None:
+    """All that is wrong, as text for browsers and as problem+json for everybody else."""
+    say(request, response, error.status, error.message)
+    if not _prefers_text(request.environ.get("HTTP_ACCEPT")):
+        faults = [{"place": place, "message": message} for place, message in error.faults]
+        title = phrase(error.status)
+        detail = "The request does not fit."
+        problem = {"type": "about:blank", "title": title, "status": error.status, "detail": detail}
+        response._content = encode_json({**problem, "errors": faults})
+        response._lines = _PROBLEM
+
+
 def _say_http_exception(error: HTTPException, request: Request, response: Response) -> None:
     if error.response is not None or error.code is None or error.code < 400:
         response.delegate(error.get_response(request.environ))
@@ -300,17 +314,36 @@ def _say_http_exception(error: HTTPException, request: Request, response: Respon
 
 @functools.lru_cache(maxsize=128)
 def _prefers_json(accept: str | None) -> bool:
-    # RFC 9110 section 12.5.1: of the ranges that take a type, the most specific one counts.
     if not accept or len(accept) > 1000 or "application/" not in accept.lower():
         return False
+    text, json = _qualities(accept, ("text/plain",))
+    return text < json
+
+
+@functools.lru_cache(maxsize=128)
+def _prefers_text(accept: str | None) -> bool:
+    if not accept or len(accept) > 1000 or "text/" not in accept.lower():
+        return False
+    text, json = _qualities(accept, ("text/plain", "text/html"))
+    return json < text
+
+
+def _qualities(accept: str, texts: tuple[str, ...]) -> tuple[float, float]:
+    """How much text is accepted, and JSON.
+
+    RFC 9110 section 12.5.1: of the ranges that take a type, the most specific one counts.
+    """
     accepted: dict[str, float] = {}
     for media_range, quality in parse_accept_header(accept.lower()):
         name = media_range.partition(";")[0].strip()
         accepted[name] = max(quality, accepted.get(name, 0))
     everything = accepted.get("*/*", 0)
-    text = accepted.get("text/plain", accepted.get("text/*", everything))
+    text = accepted.get("text/*", everything)
     json = accepted.get("application/*", everything)
-    return text < max(accepted.get(name, json) for name in ("application/json", "application/problem+json"))
+    return (
+        max(accepted.get(name, text) for name in texts),
+        max(accepted.get(name, json) for name in ("application/json", "application/problem+json")),
+    )
 
 
 def _bad_path(response: Response) -> None:

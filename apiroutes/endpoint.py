@@ -11,6 +11,7 @@ import io
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from apiroutes import coroutines
@@ -96,12 +97,14 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
     It begins with reading the body, and with noting what was said so far, which an error restores.
     """
     call, limit = handler.call, endpoint.response_limit
+    # A handler that takes the body as a type reads it when it is called.
+    limits = replace(endpoint.limits, parse=False) if handler.reads_body else endpoint.limits
 
     def run(response: Response) -> None:
         request = response.req
         environ = request.environ
         if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, endpoint.limits)
+            _read(request, limits)
         if response._headers or response._said_status:
             response._before = response._saved()
         try:
@@ -120,7 +123,7 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
         request = response.req
         environ = request.environ
         if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, endpoint.limits)
+            _read(request, limits)
         if response._headers or response._said_status:
             response._before = response._saved()
         try:

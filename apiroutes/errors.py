@@ -16,6 +16,7 @@ __all__ = [
     "ApiError",
     "BodyCutOff",
     "HandlerTimeout",
+    "InvalidRequest",
     "MaxDurationExceeded",
     "Problem",
     "ProjectError",
@@ -65,6 +66,18 @@ class ApiError(Exception):
         self.status = int(status)
         self.message = message
         self.headers = dict(headers) if headers else {}
+
+
+class InvalidRequest(ApiError):
+    """A request that does not fit what its handler takes: 422, with all that is wrong with it.
+
+    `faults` are pairs of a place, such as `body.items[3].price`, and what is wrong there.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        lines = [f"{place}: {message}" for place, message in faults]
+        super().__init__(422, "\n".join(lines))
+        self.faults = tuple(faults)
 
 
 class BodyCutOff(ApiError):

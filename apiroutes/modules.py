@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from apiroutes.binding import BindingError, Bound, bind
+from apiroutes.binding import Binding, BindingError, Bound, bind
 from apiroutes.config import RouteConfig, read_config
 from apiroutes.declarations import FileRoute, Middleware, middleware_of
 from apiroutes.errors import Problem, ProjectError
@@ -42,6 +42,12 @@ class Handler:
     place: str
     is_async: bool
     middleware: tuple[Middleware, ...] = ()
+    binding: Binding | None = None  # what it takes by its type
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether it reads the body itself, into a type."""
+        return self.binding is not None and self.binding.reads_body
 
 
 @dataclass(frozen=True)
@@ -223,11 +229,12 @@ class _Exports:
             )
             return None
         try:
-            call = bind(function)
+            binding = bind(function, self.route.pattern.segments)
         except BindingError as error:
             self._problem(f"`{name}`: {error}.", error.remedy, line=_line(function))
             return None
-        return Handler(call, _place(function, self.route), _is_async(function), middleware_of(function))
+        place = _place(function, self.route)
+        return Handler(binding.call, place, _is_async(function), middleware_of(function), binding)
 
     def _check_path(self, declared: FileRoute) -> None:
         own = {str(self.route.pattern), _tanstack_path(self.route)}

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, overload
 
 import werkzeug.wrappers
+from typing_extensions import TypeVar
 from werkzeug.datastructures import EnvironHeaders, FileStorage, ImmutableMultiDict, MultiDict
 
 from apiroutes.body import (
@@ -29,6 +30,7 @@ from apiroutes.errors import ApiError
 __all__ = ["Request"]
 
 _Value = TypeVar("_Value")
+Content = TypeVar("Content", default=Any)
 
 
 class lazy(Generic[_Value]):
@@ -70,13 +72,13 @@ _OF_ENVIRON = (
 )
 
 
-class Request(werkzeug.wrappers.Request):
+class Request(werkzeug.wrappers.Request, Generic[Content]):
     """The request: all that Werkzeug's has, and what Next.js's has.
 
     `params` are the path's parameters: a catch-all is a list of str, an optional catch-all
     without segments is absent. `route_pattern` is the route's, such as `/api/users/[id]`, None
     where no route answers. What can be assigned in Next.js (`body`, `query`, `cookies`) can be
-    assigned here.
+    assigned here. `Request[User]`, as the annotation of a handler's parameter, has a User for a body.
     """
 
     def __init__(
@@ -176,12 +178,13 @@ class Request(werkzeug.wrappers.Request):
         return parse_cookies(header) if header else {}
 
     @lazy
-    def body(self) -> Any:
+    def body(self) -> Content:
         """The parsed body; None without content, and where the route's config says not to parse.
 
         Raises ApiError for a body that cannot be read. A handler is not called for one.
         """
-        return self.load_body().value if self._limits.parse else None
+        body: Any = self.load_body().value if self._limits.parse else None
+        return body  # type: ignore[no-any-return]
 
     @lazy
     def context(self) -> dict[str, Any]:
@@ -225,6 +228,17 @@ class Request(werkzeug.wrappers.Request):
     def form(self) -> ImmutableMultiDict[str, str]:
         """The fields of a form, as Werkzeug has them."""
         return ImmutableMultiDict(self.load_body().fields())
+
+    def read_body_as(self, validator: Any) -> Any:
+        """The body as a type, which `body` is from then on. Raises ApiError and Invalid."""
+        if "body" in self.__dict__:  # which middleware has read or replaced
+            value = validator.convert(self.body, "body")
+        else:
+            if self._body is None:
+                self._body = read_body(self.environ, self._limits, validator)
+            value = self._body.value
+        self.body = value
+        return value
 
     def load_body(self) -> Body:
         """Read and decode the body, once. Raises ApiError for one that cannot be read."""

@@ -15,10 +15,20 @@ PACKAGE = Path(apiroutes.__file__).parent
 # A file imports from lower steps, or from inside its own folder; never sideways, never up.
 STEPS = [
     {"errors", "sizes", "version"},
-    {"settings", "config", "paths", "cookies", "coroutines", "jsonout", "binding", "declarations"}
-    | {"readiness"}
+    {
+        "settings",
+        "config",
+        "paths",
+        "cookies",
+        "coroutines",
+        "jsonout",
+        "declarations",
+        "readiness",
+        "validation",
+    }
     | {"routing", "body"},
     {"request", "response", "events", "logs", "runners"},
+    {"binding"},
     {"modules", "chain", "answers", "deadlines"},
     {"endpoint", "conditional"},
     {"wsgi"},
@@ -36,7 +46,7 @@ MET_IN = {
     "dotenv": {"settings.py"},
     "granian": {"servers/granian.py"},
     "gunicorn": {"servers/gunicorn.py"},
-    "msgspec": {"jsonout.py", "body/jsontext.py"},
+    "msgspec": {"body/jsontext.py", "jsonout.py", "validation.py"},
     "multipart": {"body/formdata.py"},
     "tomli": {"settings.py"},
     "watchfiles": {"servers/development.py"},

@@ -53,16 +53,30 @@ class Body:
         return self._fields or []
 
 
-def read_body(environ: dict[str, Any], limits: Limits) -> Body:
-    """Read and decode the request's content."""
+def read_body(environ: dict[str, Any], limits: Limits, into: Any = None) -> Body:
+    """Read and decode the request's content.
+
+    `into` makes a type of it, JSON straight (`decode`) and everything else from its value
+    (`convert`); it raises what it likes for what does not fit.
+    """
     if "HTTP_CONTENT_ENCODING" in environ:
         _check_encoding(environ["HTTP_CONTENT_ENCODING"])
     content_type = environ.get("CONTENT_TYPE") or ""
     decoder = _find(content_type) if len(content_type) <= _REMEMBERED else _find.__wrapped__(content_type)
     if decoder.boundary is not None:
-        return _read_form(environ, decoder, limits)
+        body = _read_form(environ, decoder, limits)
+        if into is not None:
+            body.value = into.convert(body.value, "body")
+        return body
     content = read_content(environ, limits)
-    return Body(decoder.decode(content, decoder.charset, limits), content, decoder)
+    if into is None:
+        return Body(decoder.decode(content, decoder.charset, limits), content, decoder)
+    if decoder.decode is _json and content:
+        document = _as_utf8(content, decoder.charset)
+        value = decode_json(document, limits.json_depth, lambda text: into.decode(text, "body"))
+    else:
+        value = into.convert(decoder.decode(content, decoder.charset, limits), "body")
+    return Body(value, content, decoder)
 
 
 def _check_encoding(encoding: str) -> None:
@@ -82,11 +96,15 @@ def _read_form(environ: dict[str, Any], decoder: _Decoder, limits: Limits) -> Bo
 
 
 def _json(content: bytes, charset: str, limits: Limits) -> object:
-    if charset != "utf-8":
-        content = _text_in(content, charset).encode()
-    elif content.startswith(BOM_UTF8):
-        content = content.removeprefix(BOM_UTF8)
+    content = _as_utf8(content, charset)
     return decode_json(content, limits.json_depth) if content else {}
+
+
+def _as_utf8(content: bytes, charset: str) -> bytes:
+    """A document as JSON text is sent (RFC 8259 section 8.1), without its mark."""
+    if charset != "utf-8":
+        return _text_in(content, charset).encode()
+    return content.removeprefix(BOM_UTF8) if content.startswith(BOM_UTF8) else content
 
 
 def _form(content: bytes, charset: str, limits: Limits) -> object:

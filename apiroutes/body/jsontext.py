@@ -7,6 +7,7 @@ JSON, not UTF-8, nested too deeply, a number that is not finite.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from itertools import accumulate
 
 import msgspec
@@ -25,15 +26,18 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NOT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
 
 
-def decode_json(content: bytes, max_depth: int) -> object:
-    """The value that `content` stands for; arrays and objects nest `max_depth` deep at most."""
+def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object] = _decode) -> object:
+    """The value that `content` stands for; arrays and objects nest `max_depth` deep at most.
+
+    `decode` may be another decoder of msgspec's, which makes a type of it.
+    """
     # The decoder recurses, and what stops it differs: on Python 3.12 and later it goes on past the
     # end of a small thread's stack, which ends the process. So the depth is known before. Each
     # level of a whole document takes two brackets, so the length decides for small ones.
     if len(content) > 2 * max_depth and _may_be_deeper(content, max_depth):
         raise ApiError(400, "Invalid JSON")
     try:
-        return _decode(content)
+        return decode(content)
     except UnicodeDecodeError as error:
         raise invalid_body() from error
     except (msgspec.DecodeError, RecursionError) as error:
