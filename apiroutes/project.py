@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from apiroutes.declarations import Middleware
 from apiroutes.endpoint import OTHER, Endpoint
 from apiroutes.errors import ApiError, Problem, ProjectError
 from apiroutes.modules import RouteModule, RouteModules, cause_of
+from apiroutes.returns import checked
 from apiroutes.routing import (
     API,
     CONVENTIONS,
@@ -171,6 +172,9 @@ class _Builder:
         for route in routes.walk():
             module = self._try(lambda route=route: modules.load(route))  # type: ignore[misc]
             if module is not None:
+                if settings.mode == "development":
+                    handlers = {method: checked(handler) for method, handler in module.handlers.items()}
+                    module = replace(module, handlers=handlers)
                 around = (*everywhere, *_around(route, directories), *module.middleware)
                 served[route.file] = _serve(module, settings, around, response, runners)
         self._check_readiness_path(settings, routes)

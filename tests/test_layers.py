@@ -30,12 +30,12 @@ STEPS = [
     {"request", "response", "events", "logs", "runners"},
     {"binding"},
     {"modules", "chain", "answers", "deadlines"},
-    {"endpoint", "conditional"},
+    {"endpoint", "conditional", "returns"},
     {"wsgi"},
     {"middleware", "project"},
     {"app"},
-    {"servers", "factory"},
-    {"cli", "__init__"},
+    {"servers", "factory", "testing"},
+    {"cli", "pytest_plugin", "__init__"},
     {"__main__"},
 ]
 STEP_OF = {name: number for number, names in enumerate(STEPS) for name in names}
@@ -48,6 +48,7 @@ MET_IN = {
     "gunicorn": {"servers/gunicorn.py"},
     "msgspec": {"body/jsontext.py", "jsonout.py", "validation.py"},
     "multipart": {"body/formdata.py"},
+    "pytest": {"pytest_plugin.py"},
     "tomli": {"settings.py"},
     "watchfiles": {"servers/development.py"},
     "xxhash": {"conditional.py"},

@@ -478,3 +478,39 @@ def test_annotations_may_be_texts(tmp_path: Path) -> None:
     )
     assert post(app, {"b": {"c": 5}}).json() == {"c": 5}
     assert faults(post(app, {"b": {}})) == [("body.b.c", "is required")]
+
+
+# -- what is returned, in development
+
+RETURNED = [
+    ("-> Point", "{'x': 1}", None),
+    ("-> Point", "Point(1)", None),
+    ("-> list[Point]", "[{'x': 1}]", None),
+    ("-> Point | None", "res.json(1)", None),
+    ("-> Point", "json({'y': 1})", None),
+    ("-> Any", "{'x': object}", "cannot be written as JSON"),
+    ("", "{'y': 1}", None),
+    ("-> Point", "{'y': 1}", "returned.x: is required"),
+    ("-> list[Point]", "[{'x': 1}, {'x': '1'}]", "returned[1].x: Expected `int`, got `str`"),
+    ("-> 'Missing'", "{'y': 1}", None),
+]
+
+
+@pytest.mark.parametrize("word", ["def", "async def"])
+@pytest.mark.parametrize(("annotation", "returned", "said"), RETURNED)
+def test_what_is_returned_is_checked_in_development(
+    tmp_path: Path,
+    word: str,
+    annotation: str,
+    returned: str,
+    said: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    handler = f"{word} GET(res) {annotation}: return {returned}"
+    answer = call(typed(tmp_path, handler, mode="development"))
+    assert answer.status == (200 if said is None else 500)
+    assert (said or "") in caplog.text
+
+
+def test_what_is_returned_is_sent_as_it_is_in_production(tmp_path: Path) -> None:
+    assert call(typed(tmp_path, "def GET() -> Point: return {'y': 1}")).json() == {"y": 1}

@@ -1,0 +1,79 @@
+"""In development: whether a handler returns what its annotation says.
+
+In: a handler. Out: the same, which raises TypeError for what it should not have returned, so that
+the error page shows it. In production what is returned is encoded as it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Union, get_args, get_origin
+
+import werkzeug.wrappers
+
+from apiroutes.answers import Answer
+from apiroutes.jsonout import encode_json
+from apiroutes.modules import Handler
+from apiroutes.validation import Invalid, SchemaError, Validator, validator_of
+
+__all__ = ["checked", "returned_type"]
+
+# What a handler may return that is no value of a type: it says for itself what it sends.
+_OTHERS = (Answer, werkzeug.wrappers.Response, str, bytes)
+
+
+def returned_type(handler: Handler) -> Any:
+    """The annotation of the JSON that a handler returns; None where it has none."""
+    annotation = None if handler.binding is None else handler.binding.returns
+    if annotation in (None, type(None), inspect.Signature.empty):
+        return None
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = [part for part in get_args(annotation) if not _is_other(part)]
+        if len(parts) < len(get_args(annotation)):
+            annotation = Union[tuple(parts)] if parts else None
+    return None if annotation is None or _is_other(annotation) else annotation
+
+
+def _is_other(annotation: Any) -> bool:
+    return annotation is Any or (isinstance(annotation, type) and issubclass(annotation, _OTHERS))
+
+
+def checked(handler: Handler) -> Handler:
+    """The handler with its returned values checked; itself where its annotation says nothing."""
+    annotation = returned_type(handler)
+    if annotation is None:
+        return handler
+    try:
+        validator = validator_of(annotation)
+    except SchemaError:
+        return handler
+    call = _checked_async(handler, validator) if handler.is_async else _checked(handler, validator)
+    return replace(handler, call=call)
+
+
+def _checked(handler: Handler, validator: Validator) -> Callable[[Any, Any], Any]:
+    def call(request: Any, response: Any) -> Any:
+        return _check(handler.call(request, response), handler, validator)
+
+    return call
+
+
+def _checked_async(handler: Handler, validator: Validator) -> Callable[[Any, Any], Any]:
+    async def call(request: Any, response: Any) -> Any:
+        return _check(await handler.call(request, response), handler, validator)
+
+    return call
+
+
+def _check(result: Any, handler: Handler, validator: Validator) -> Any:
+    is_other = result is None or isinstance(result, _OTHERS) or callable(result)
+    if not is_other and not hasattr(result, "__next__"):
+        try:
+            validator.decode(encode_json(result), "returned")
+        except Invalid as invalid:
+            lines = "; ".join(f"{place}: {message}" for place, message in invalid.faults)
+            raise TypeError(f"{handler.place} does not return what its annotation says: {lines}") from None
+    return result

@@ -1,0 +1,99 @@
+"""Call a project's routes by their URLs in tests, without a server.
+
+In: an App or a project directory. Out: a client whose requests are answered in this process. It is
+Werkzeug's, with its cookies, redirects, forms and uploads: `client.post("/api/x", json={...})`,
+`data={"file": (io.BytesIO(b"..."), "name.txt")}`, `query_string={...}`, `headers={...}`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import werkzeug.test
+
+from apiroutes.app import App
+from apiroutes.events import Event
+
+__all__ = ["Client", "Response"]
+
+WSGIApplication = Callable[..., Iterable[bytes]]
+
+
+class Response(werkzeug.test.TestResponse):
+    """What came back: `status_code`, `headers`, `json`, `text`, `data`; a stream as it comes."""
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the content, each when it has come, without their ends."""
+        rest = b""
+        for chunk in self.iter_encoded():
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield line.removesuffix(b"\r").decode()
+        if rest:
+            yield rest.decode()
+
+    def events(self) -> Iterator[Event]:
+        """The server-sent events of the content, each when it has come; comments are left out."""
+        fields: dict[str, str] = {}
+        for line in self.lines():
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if name == "data" and "data" in fields:
+                fields["data"] += "\n" + value
+            elif name:
+                fields[name] = value
+            elif not line and "data" in fields:
+                yield _event(fields)
+                fields = {}
+
+
+def _event(fields: dict[str, str]) -> Event:
+    retry = fields.get("retry")
+    return Event(
+        fields["data"],
+        event=fields.get("event"),
+        id=fields.get("id"),
+        retry=None if retry is None else int(retry),
+    )
+
+
+class Client(werkzeug.test.Client):
+    """A client of an App, or of the project in a directory, which keeps its cookies.
+
+    A project is built in development mode, where a handler that does not return what its annotation
+    says is an error. Raises ProjectError for one with mistakes.
+    """
+
+    def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
+        if isinstance(application, (str, os.PathLike)):
+            application = App(application, **{"mode": "development", **settings})
+        super().__init__(application, Response)
+
+    def open(self, *args: Any, **kwargs: Any) -> Response:
+        """Send a request; see `werkzeug.test.EnvironBuilder` for what it can have."""
+        answer = super().open(*args, **kwargs)
+        assert isinstance(answer, Response)
+        return answer
+
+    def get(self, *args: Any, **kwargs: Any) -> Response:
+        return self.open(*args, **{**kwargs, "method": "GET"})
+
+    def post(self, *args: Any, **kwargs: Any) -> Response:
+        return self.open(*args, **{**kwargs, "method": "POST"})
+
+    def put(self, *args: Any, **kwargs: Any) -> Response:
+        return self.open(*args, **{**kwargs, "method": "PUT"})
+
+    def patch(self, *args: Any, **kwargs: Any) -> Response:
+        return self.open(*args, **{**kwargs, "method": "PATCH"})
+
+    def delete(self, *args: Any, **kwargs: Any) -> Response:
+        return self.open(*args, **{**kwargs, "method": "DELETE"})
+
+    def head(self, *args: Any, **kwargs: Any) -> Response:
+        return self.open(*args, **{**kwargs, "method": "HEAD"})
+
+    def options(self, *args: Any, **kwargs: Any) -> Response:
+        return self.open(*args, **{**kwargs, "method": "OPTIONS"})
