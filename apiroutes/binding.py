@@ -304,6 +304,8 @@ class _Binder:
         function, reads = self.function, tuple(self.reads)
         arguments: Any = self._arguments()
         by_position, by_name = arguments
+        if len(reads) == 1 and not by_name and by_position == list(range(self.count)):
+            return _caller_of_one(function, reads[0])
 
         def call(request: Any, response: Any) -> Any:
             values: list[Any] = []
@@ -363,6 +365,19 @@ class _Binder:
             first, second = by_position
             return lambda request, response: function(first(request, response), second(request, response))
         return lambda request, response: function(*[meaning(request, response) for meaning in by_position])
+
+
+def _caller_of_one(function: Callable[..., Any], read: _Read) -> Bound:
+    """What calls a function that takes what is read at once, and nothing else."""
+
+    def call(request: Any, response: Any) -> Any:
+        try:
+            values = read(request)
+        except Invalid as invalid:
+            raise InvalidRequest(invalid.faults) from None
+        return function(*values)
+
+    return call
 
 
 def _is_optional(annotation: Any) -> bool:

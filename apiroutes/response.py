@@ -7,6 +7,7 @@ anything said after the answer.
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -256,9 +257,15 @@ class Response(Generic[Data]):
             self._answer(body.encode(), TEXT if body else ())
         elif isinstance(body, (bytes, bytearray, memoryview)):
             self._answer(bytes(body), _BINARY)
-        elif hasattr(body, "__anext__"):
+        else:
+            self._send_by_type(body)
+
+    def _send_by_type(self, body: Any) -> None:
+        cls: Any = type(body)
+        kind = _kind_of(cls)
+        if kind == "async":
             self._send_stream(coroutines.iterate(body))
-        elif hasattr(body, "__next__") or hasattr(body, "read"):
+        elif kind == "stream" or (kind == "unknown" and callable(getattr(body, "read", None))):
             self._send_stream(body)
         else:
             self._send_json(body)
@@ -421,6 +428,17 @@ class _FileChunks:
         close = getattr(self._file, "close", None)
         if close is not None:
             close()
+
+
+@functools.lru_cache(maxsize=512)
+def _kind_of(cls: type) -> str:
+    """Whether values of a class are streams; a field that is called `read` makes none."""
+    if hasattr(cls, "__anext__"):
+        return "async"
+    if hasattr(cls, "__next__") or callable(getattr(cls, "read", None)):
+        return "stream"
+    # What hands on to a file, as temporary files and uploads do, says so only for each value.
+    return "unknown" if hasattr(cls, "__getattr__") else "json"
 
 
 def _remaining_size(file: Any) -> int | None:

@@ -70,7 +70,7 @@ class Validator(Protocol):
 
     annotation: Any
 
-    def decode(self, content: bytes, place: str) -> Any:
+    def decode(self, content: bytes, place: str = "body") -> Any:
         """The value of a JSON document. Raises Invalid, and msgspec.DecodeError for what is none."""
         ...
 
@@ -179,7 +179,7 @@ class _MsgspecValidator:
             field.encode_name for field in getattr(info, "fields", ()) if _is_list(field.type)
         )
 
-    def decode(self, content: bytes, place: str) -> Any:
+    def decode(self, content: bytes, place: str = "body") -> Any:
         try:
             return self._decode(content)
         except msgspec.ValidationError as error:
@@ -294,7 +294,7 @@ class _PydanticValidator:
         except Exception as error:
             raise SchemaError(f"{_named(annotation)} cannot be checked: {error}") from error
 
-    def decode(self, content: bytes, place: str) -> Any:
+    def decode(self, content: bytes, place: str = "body") -> Any:
         msgspec.json.decode(content)  # what is JSON is decided by one decoder
         return self._checked(self._adapter.validate_json, content, place)
 

@@ -514,3 +514,22 @@ def test_what_is_returned_is_checked_in_development(
 
 def test_what_is_returned_is_sent_as_it_is_in_production(tmp_path: Path) -> None:
     assert call(typed(tmp_path, "def GET() -> Point: return {'y': 1}")).json() == {"y": 1}
+
+
+@pytest.mark.parametrize("kind", ["@dataclasses.dataclass\nclass Note", "class Note(msgspec.Struct)"])
+def test_a_field_that_is_called_read_makes_no_file(tmp_path: Path, kind: str) -> None:
+    handler = f"{kind}:\n    read: bool = False\ndef GET(): return Note()"
+    assert call(typed(tmp_path, handler)).json() == {"read": False}
+
+
+@pytest.mark.parametrize("file", ["tempfile.NamedTemporaryFile()", "tempfile.SpooledTemporaryFile()"])
+def test_what_hands_on_to_a_file_is_sent_as_one(tmp_path: Path, file: str) -> None:
+    handler = f"""
+        import tempfile
+        def GET(res):
+            file = {file}
+            file.write(b"abc")
+            file.seek(0)
+            res.send(file)
+    """
+    assert call(typed(tmp_path, handler)).body == b"abc"
