@@ -128,6 +128,7 @@ class _Binder:
         self.captures = {segment.text: segment for segment in segments if segment.kind is not Kind.STATIC}
         self.inputs: list[Input] = []
         self.reads: list[_Read] = []
+        self.body: Validator | None = None
         # For each parameter that is passed: what gives it, or its position among what was read.
         self.plan: dict[str, Bound | int] = {}
         self.count = 0
@@ -163,6 +164,8 @@ class _Binder:
     def _take_whole(self, source: str, annotation: Any, parameter: inspect.Parameter | None) -> None:
         """All that a source has, as one type."""
         validator = self._validator(annotation, source)
+        if source == "body":
+            self.body = validator
         if source == "path":
             self._check_fields(validator)
         self.reads.append(_whole_reader(source, validator))
@@ -305,7 +308,8 @@ class _Binder:
         arguments: Any = self._arguments()
         by_position, by_name = arguments
         if len(reads) == 1 and not by_name and by_position == list(range(self.count)):
-            return _caller_of_one(function, reads[0])
+            whole = self.inputs[0].source == "body" and self.body
+            return _caller_of_body(function, whole) if whole else _caller_of_one(function, reads[0])
 
         def call(request: Any, response: Any) -> Any:
             values: list[Any] = []
@@ -365,6 +369,19 @@ class _Binder:
             first, second = by_position
             return lambda request, response: function(first(request, response), second(request, response))
         return lambda request, response: function(*[meaning(request, response) for meaning in by_position])
+
+
+def _caller_of_body(function: Callable[..., Any], validator: Validator) -> Bound:
+    """What calls a function that takes the body, and nothing else."""
+
+    def call(request: Any, response: Any) -> Any:
+        try:
+            body = request.read_body_as(validator)
+        except Invalid as invalid:
+            raise InvalidRequest(invalid.faults) from None
+        return function(body)
+
+    return call
 
 
 def _caller_of_one(function: Callable[..., Any], read: _Read) -> Bound:
