@@ -21,13 +21,17 @@ from apiroutes.chain import Step
 from apiroutes.errors import ApiError
 from apiroutes.modules import Handler, RouteModule
 from apiroutes.request import Request
-from apiroutes.response import OPEN, Response
+from apiroutes.response import JSON_VALUE, OPEN, Response, kind_of
 
 __all__ = ["OTHER", "Endpoint"]
 
 OTHER = RouteModule.ANY
 
 _log = logging.getLogger("apiroutes")
+
+# Classes whose instances are values for JSON and nothing else that a handler may return.
+_VALUES: set[type] = {dict, list}
+_VALUES_MAX = 512
 
 
 class Endpoint:
@@ -46,8 +50,8 @@ class Endpoint:
 
     def take(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
         """Answer with what the handler returned, if it did not answer."""
-        if type(result) is dict and not response._state:
-            response.send(result)
+        if type(result) in _VALUES and not response._state:
+            response._send_json(result)
         elif result is None or result is response:
             if response._state == OPEN:
                 self._nothing_sent(handler, response)
@@ -69,6 +73,9 @@ class Endpoint:
             _hand_over_body(request)
         else:
             response.send(result)
+            cls: Any = type(result)
+            if response._lines is JSON_VALUE and kind_of(cls) == "json" and len(_VALUES) < _VALUES_MAX:
+                _VALUES.add(cls)
 
     def _nothing_sent(self, handler: Handler, response: Response) -> None:
         if not self.module.config.external_resolver:

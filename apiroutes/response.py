@@ -22,7 +22,18 @@ from apiroutes.cookies import dump_cookie
 from apiroutes.errors import ResponseSentError
 from apiroutes.jsonout import encode_json
 
-__all__ = ["JSON", "OPEN", "SENT", "STARTED", "TEXT", "Lines", "Response", "is_local"]
+__all__ = [
+    "JSON",
+    "JSON_VALUE",
+    "OPEN",
+    "SENT",
+    "STARTED",
+    "TEXT",
+    "Lines",
+    "Response",
+    "is_local",
+    "kind_of",
+]
 
 Data = TypeVar("Data", default=Any)
 HeaderValue = Union[str, int, float, Iterable[str]]
@@ -33,7 +44,7 @@ Lines = tuple[tuple[str, str], ...]
 _JSON = ("Content-Type", "application/json; charset=utf-8")
 # As recorded, a 304 keeps the type of `json` and not that of `send`.
 JSON: Lines = (_JSON,)
-_SENT_JSON: Lines = (_JSON,)
+JSON_VALUE: Lines = (_JSON,)
 # A str that nobody gave a type is text, and no browser may think otherwise.
 TEXT: Lines = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
 _BINARY: Lines = (("Content-Type", "application/octet-stream"),)
@@ -262,7 +273,7 @@ class Response(Generic[Data]):
 
     def _send_by_type(self, body: Any) -> None:
         cls: Any = type(body)
-        kind = _kind_of(cls)
+        kind = kind_of(cls)
         if kind == "async":
             self._send_stream(coroutines.iterate(body))
         elif kind == "stream" or (kind == "unknown" and callable(getattr(body, "read", None))):
@@ -271,7 +282,7 @@ class Response(Generic[Data]):
             self._send_json(body)
 
     def _send_json(self, body: Any) -> None:
-        self._answer(encode_json(body), _SENT_JSON)
+        self._answer(encode_json(body), JSON_VALUE)
         if self._headers:
             self._drop("content-type")
 
@@ -431,7 +442,7 @@ class _FileChunks:
 
 
 @functools.lru_cache(maxsize=512)
-def _kind_of(cls: type) -> str:
+def kind_of(cls: type) -> str:
     """Whether values of a class are streams; a field that is called `read` makes none."""
     if hasattr(cls, "__anext__"):
         return "async"
