@@ -24,6 +24,7 @@ from apiroutes.declarations import Middleware
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, InvalidRequest, ResponseAborted, phrase
 from apiroutes.jsonout import encode_json
 from apiroutes.logs import log_departure, log_fault
+from apiroutes.openapi import document
 from apiroutes.paths import Fault, path_of, read_path, sent_plainly
 from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.readiness import is_ready
@@ -86,6 +87,8 @@ class App:
                 self._by_parent[path] = self.served[route.file], name
         if self.settings.readiness_path is not None:
             self._by_path[self.settings.readiness_path] = _READINESS
+        if self.settings.openapi_path is not None:
+            self._by_path[self.settings.openapi_path] = _document(encode_json(self.openapi()))
         checks_headers = self.settings.max_headers is not None or self.settings.max_header_size is not None
         self._look_up = self._find_with_headers if checks_headers else self._find
 
@@ -120,6 +123,11 @@ class App:
                 return Closing(answer, request.close)
             request.close()
         return answer
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document of the routes, as data for JSON."""
+        modules = [self.served[route.file].module for route in self.routes.walk()]
+        return document([module for module in modules if module is not None], self.settings, self.root.name)
 
     # -- what answers ----------------------------------------------------------------------
 
@@ -360,6 +368,13 @@ def _say_whether_ready(response: Response) -> None:
         response.end("ready")
     else:
         response.status(503).end("stopping")
+
+
+def _document(content: bytes) -> Served:
+    def send_document(response: Response) -> None:
+        response.set_header("Content-Type", "application/json").send(content)
+
+    return Served("the OpenAPI document", _not_a_question, {"GET": send_document, "HEAD": send_document})
 
 
 def _not_a_question(response: Response) -> None:

@@ -115,6 +115,29 @@ def check(root: Path) -> None:
     click.echo(f"{count} {'route' if count == 1 else 'routes'}, no problems.")
 
 
+@main.command()
+@_root
+@click.option("--yaml", "as_yaml", is_flag=True, help="YAML instead of JSON; needs PyYAML.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
+def openapi(root: Path, as_yaml: bool, output: Path | None) -> None:
+    """Write the OpenAPI 3.1 document of the routes."""
+    document = _build(root).openapi()
+    text = _yaml(document) if as_yaml else json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    try:
+        import yaml
+    except ImportError as error:
+        raise click.ClickException("pip install pyyaml for --yaml") from error
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    return text
+
+
 def _server(name: str) -> Callable[[Settings, Sequence[str]], None]:
     if name == "gunicorn":
         from apiroutes.servers import gunicorn

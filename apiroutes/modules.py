@@ -14,7 +14,7 @@ import itertools
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -24,6 +24,7 @@ from apiroutes.config import RouteConfig, read_config
 from apiroutes.declarations import FileRoute, Middleware, middleware_of
 from apiroutes.errors import Problem, ProjectError
 from apiroutes.routing import Kind, Route
+from apiroutes.validation import SchemaError, validator_of
 
 __all__ = ["METHODS", "Handler", "RouteModule", "RouteModules", "cause_of"]
 
@@ -43,6 +44,7 @@ class Handler:
     is_async: bool
     middleware: tuple[Middleware, ...] = ()
     binding: Binding | None = None  # what it takes by its type
+    doc: str = ""
 
     @property
     def reads_body(self) -> bool:
@@ -58,6 +60,8 @@ class RouteModule:
     handlers: Mapping[str, Handler]  # by method; ANY alone for `handler`
     config: RouteConfig
     middleware: tuple[Middleware, ...] = ()
+    doc: str = ""
+    responses: Mapping[int, Any] = field(default_factory=dict)  # a type or a text, by status code
 
     ANY = "*"
 
@@ -190,7 +194,9 @@ class _Exports:
                 "exports no handler.",
                 f"Write `def handler(req, res): ...` or `def GET(): ...`, {_PRIVATE}",
             )
-        return RouteModule(self.route, handlers, self._config(), self._middleware())
+        doc = inspect.cleandoc(self.module.__doc__ or "")
+        middleware, config = self._middleware(), self._config()
+        return RouteModule(self.route, handlers, config, middleware, doc, self._responses())
 
     def _handlers(self) -> Iterator[tuple[str, Handler]]:
         declared = getattr(self.module, "Route", None)
@@ -234,7 +240,9 @@ class _Exports:
             self._problem(f"`{name}`: {error}.", error.remedy, line=_line(function))
             return None
         place = _place(function, self.route)
-        return Handler(binding.call, place, _is_async(function), middleware_of(function), binding)
+        doc = inspect.getdoc(function) if isinstance(function, FunctionType) else None
+        is_async, middleware = _is_async(function), middleware_of(function)
+        return Handler(binding.call, place, is_async, middleware, binding, doc or "")
 
     def _check_path(self, declared: FileRoute) -> None:
         own = {str(self.route.pattern), _tanstack_path(self.route)}
@@ -257,6 +265,21 @@ class _Exports:
                     f"Call it `{method}`, or `_{method.lower()}` if it is a helper.",
                     line=_line(function),
                 )
+
+    def _responses(self) -> Mapping[int, Any]:
+        """What the module declares of its answers: `responses = {404: "No such user", 201: User}`."""
+        declared = getattr(self.module, "responses", {})
+        if not isinstance(declared, Mapping):
+            return {}  # a name of the module's own
+        for status, meaning in declared.items():
+            if type(status) is not int or not 100 <= status <= 599:
+                self._problem(f"`responses` has {status!r}, which is no status code.", "Correct it.")
+            elif not isinstance(meaning, str):
+                try:
+                    validator_of(meaning)
+                except SchemaError as error:
+                    self._problem(f"`responses` of {status}: {error}.", "Use a type, or a text.")
+        return declared
 
     def _config(self) -> RouteConfig:
         try:

@@ -177,7 +177,7 @@ class _Builder:
                     module = replace(module, handlers=handlers)
                 around = (*everywhere, *_around(route, directories), *module.middleware)
                 served[route.file] = _serve(module, settings, around, response, runners)
-        self._check_readiness_path(settings, routes)
+        self._check_own_paths(settings, routes)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
         return Project(settings, routes, served, Unrouted(everywhere, below, response), response)
 
@@ -213,12 +213,13 @@ class _Builder:
             )
         return everything
 
-    def _check_readiness_path(self, settings: Settings, routes: RouteTree) -> None:
-        path = settings.readiness_path
-        route = None if path is None else routes.by_path.get(path)
-        if route is not None:
-            message = f"{route.file} answers {path} too."
-            self.problems.append(Problem("readiness_path", message, "Choose a path that no file answers."))
+    def _check_own_paths(self, settings: Settings, routes: RouteTree) -> None:
+        for name in ("readiness_path", "openapi_path"):
+            path = getattr(settings, name)
+            route = None if path is None else routes.by_path.get(path)
+            if route is not None:
+                message = f"{route.file} answers {path} too."
+                self.problems.append(Problem(name, message, "Choose a path that no file answers."))
 
     def _directories(
         self, files: Sequence[DirectoryMiddleware], modules: RouteModules

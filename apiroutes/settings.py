@@ -53,6 +53,9 @@ class Settings:
     body_min_rate: Size = Size(2**14, "16kb")  # a second
     max_abandoned_handlers: int = 32
     readiness_path: str | None = None
+    openapi_path: str | None = None
+    title: str | None = None
+    version: str | None = None
 
     host: str | None = None
     port: int | None = None
@@ -198,6 +201,9 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "body_min_rate": read_size,
     "max_abandoned_handlers": _int_from(1),
     "readiness_path": _absolute_path,
+    "openapi_path": _absolute_path,
+    "title": _text,
+    "version": _text,
     "host": _text,
     "port": _port,
     "workers": _int_from(1),
@@ -226,7 +232,7 @@ def read_settings(
     Loads the project's `.env` files into `environ` on the way.
     """
     problems: list[Problem] = []
-    table = _pyproject_table(root, problems)
+    table, described = _pyproject_tables(root, problems)
     mode = arguments.get("mode") or environ.get(_ENV_PREFIX + "MODE") or table.get("mode")
     _load_env_files(root, "development" if mode == "development" else "production", environ, problems)
     from_environ = {
@@ -234,7 +240,7 @@ def read_settings(
         for name, value in environ.items()
         if name.startswith(_ENV_PREFIX)
     }
-    values: dict[str, object] = {}
+    values: dict[str, object] = described
     for place, spelling, source in (
         ("pyproject.toml", "[tool.apiroutes] {}", table),
         ("environment", _ENV_PREFIX + "{}", from_environ),
@@ -258,23 +264,30 @@ def _read(place: str, shown: str, name: str, value: object, values: dict[str, ob
         yield Problem(place, f"{shown}: {error}.", "Correct the value, or leave it out.")
 
 
-def _pyproject_table(root: Path, problems: list[Problem]) -> dict[str, Any]:
+def _pyproject_tables(root: Path, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """[tool.apiroutes], and what [project] says of title and version."""
     path = root / "pyproject.toml"
     try:
         document = tomli.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
+        return {}, {}
     except (OSError, ValueError) as error:
         problems.append(Problem("pyproject.toml", f"cannot be read: {error}.", "Correct the file."))
-        return {}
+        return {}, {}
+    project = document.get("project", {})
+    described = {
+        setting: project[name]
+        for setting, name in (("title", "name"), ("version", "version"))
+        if isinstance(project, dict) and isinstance(project.get(name), str)
+    }
     tool = document.get("tool", {})
     table = tool.get("apiroutes", {}) if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         problems.append(
             Problem("pyproject.toml", "tool.apiroutes is not a table.", "Write [tool.apiroutes].")
         )
-        return {}
-    return table
+        return {}, described
+    return table, described
 
 
 def _load_env_files(

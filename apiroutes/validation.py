@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Protocol, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -25,6 +25,7 @@ __all__ = [
     "SchemaError",
     "Validator",
     "is_simple",
+    "json_schemas",
     "required_fields",
     "takes_list",
     "validator_of",
@@ -274,6 +275,31 @@ def _values(info: inspect.Type) -> list[object]:
     if isinstance(info, inspect.EnumType):
         return [member.value for member in info.cls]
     return list(info.values) if isinstance(info, inspect.LiteralType) else []
+
+
+# -- as JSON Schema ----------------------------------------------------------------------------
+
+
+def json_schemas(
+    annotations: Sequence[Any], reference: str
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The JSON Schema (2020-12) of each type, and the schemas that these refer to, by name.
+
+    `reference` is what a reference looks like, with `{name}` in it.
+    """
+    ours = [annotation for annotation in annotations if not _has_model(annotation)]
+    schemas, definitions = msgspec.json.schema_components(ours, ref_template=reference)
+    found = iter(schemas)
+    result: list[dict[str, Any]] = []
+    for annotation in annotations:
+        if _has_model(annotation):
+            template = reference.replace("{name}", "{model}")
+            schema = sys.modules["pydantic"].TypeAdapter(annotation).json_schema(ref_template=template)
+            definitions.update(schema.pop("$defs", {}))
+            result.append(schema)
+        else:
+            result.append(next(found))
+    return result, definitions
 
 
 # -- pydantic, which is never imported: who has a model has imported it --------------------------

@@ -1,0 +1,314 @@
+"""The OpenAPI 3.1 document of a project: its routes, annotations, docstrings and limits.
+
+In: route modules and settings. Out: a document as data for JSON. Raises nothing: what cannot be
+described stopped the start.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from apiroutes.binding import Input
+from apiroutes.errors import phrase
+from apiroutes.modules import Handler, RouteModule
+from apiroutes.returns import returned_type
+from apiroutes.routing import Kind, Segment
+from apiroutes.settings import Settings
+from apiroutes.validation import json_schemas
+
+__all__ = ["document"]
+
+_REFERENCE = "#/components/schemas/{name}"
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+# What a docstring says of answers: "Raises 404 when there is none."
+_RAISES = re.compile(r"^Raises (\d{3})\b[ :,]*(.*?)\.?$", re.MULTILINE)
+_MODULE = re.compile(r"_apiroutes_project_\d+\.(?:pages|app|routes)\.")
+
+# RFC 9457 section 3, with the places of what does not fit.
+_PROBLEM_SCHEMA = {
+    "title": "Problem",
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"place": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["place", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+
+
+def document(modules: Sequence[RouteModule], settings: Settings, name: str) -> dict[str, Any]:
+    """The document; `name` is the title where neither settings nor [project] have one."""
+    return _Document(modules, settings, name).make()
+
+
+class _Document:
+    def __init__(self, modules: Sequence[RouteModule], settings: Settings, name: str) -> None:
+        self.modules = modules
+        self.settings = settings
+        self.name = name
+        self.prefix = (settings.base_path + settings.api_prefix).strip("/").count("/") + 1
+        annotations = list(_annotations(modules))
+        schemas, self.definitions = json_schemas(annotations, _REFERENCE)
+        self.schemas = list(zip(annotations, schemas))
+        self.identifiers: set[str] = set()
+
+    def make(self) -> dict[str, Any]:
+        """The document, with short names for its schemas."""
+        paths: dict[str, dict[str, Any]] = {}
+        for module in self.modules:
+            for path, segments in _paths(module):
+                paths[path] = self._path_item(module, segments)
+        found = {
+            "openapi": "3.1.0",
+            "info": {"title": self.settings.title or self.name, "version": self.settings.version or "0"},
+            "paths": paths,
+            "components": {
+                "schemas": {**self.definitions, "Problem": _PROBLEM_SCHEMA},
+                "responses": {
+                    "Error": _error("Any other error"),
+                    "Invalid": _error("The request does not fit; `errors` has all that is wrong"),
+                },
+            },
+        }
+        return _with_short_names(found)
+
+    def _path_item(self, module: RouteModule, segments: tuple[Segment, ...]) -> dict[str, Any]:
+        summary = module.doc.partition("\n")[0]
+        item: dict[str, Any] = {"summary": summary} if summary else {}
+        for method, handler in module.handlers.items():
+            if method == RouteModule.ANY:
+                item["description"] = "Answers every method; which ones it means is the handler's to say."
+            else:
+                item[method.lower()] = self._operation(module, handler, method, segments)
+        return item
+
+    def _operation(
+        self, module: RouteModule, handler: Handler, method: str, segments: tuple[Segment, ...]
+    ) -> dict[str, Any]:
+        doc = handler.doc or (module.doc if len(module.handlers) == 1 else "")
+        summary, _, description = _RAISES.sub("", doc).strip().partition("\n")
+        operation: dict[str, Any] = {"operationId": self._identifier(method, segments)}
+        own = [segment.text for segment in segments[self.prefix :] if segment.kind is Kind.STATIC]
+        if own:
+            operation["tags"] = own[:1]
+        if summary:
+            operation["summary"] = summary
+        if description.strip():
+            operation["description"] = description.strip()
+        inputs = handler.binding.inputs if handler.binding is not None else ()
+        parameters = [*self._parameters(inputs, segments)]
+        if parameters:
+            operation["parameters"] = parameters
+        body = self._request_body(module, inputs)
+        if body is not None:
+            operation["requestBody"] = body
+        operation["responses"] = self._responses(module, handler, inputs)
+        return operation
+
+    def _identifier(self, method: str, segments: tuple[Segment, ...]) -> str:
+        """`get_users_by_id`: the method and the path, in words that are the same in every build."""
+        words = [method.lower()]
+        for segment in segments[self.prefix :]:
+            words += [segment.text] if segment.kind is Kind.STATIC else ["by", segment.text]
+        if len(words) == 1:
+            words.append("root")
+        name = re.sub(r"[^A-Za-z0-9]+", "_", "_".join(words)).strip("_")
+        unique, number = name, 2
+        while unique in self.identifiers:
+            unique, number = f"{name}_{number}", number + 1
+        self.identifiers.add(unique)
+        return unique
+
+    # -- what is taken ---------------------------------------------------------------------
+
+    def _parameters(self, inputs: Sequence[Input], segments: tuple[Segment, ...]) -> Iterator[dict[str, Any]]:
+        path = {name: schema for name, schema, _ in self._fields("path", inputs)}
+        for segment in segments:
+            if segment.kind is not Kind.STATIC:
+                yield self._path_parameter(segment, path.get(segment.text, {"type": "string"}))
+        for name, schema, is_required in self._fields("query", inputs):
+            parameter: dict[str, Any] = {"name": name, "in": "query", "schema": schema}
+            yield {**parameter, "required": True} if is_required else parameter
+
+    def _path_parameter(self, segment: Segment, schema: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {"name": segment.text, "in": "path", "required": True}
+        if segment.kind is not Kind.DYNAMIC:
+            # OpenAPI has no word for several segments.
+            return {**found, "description": "Segments, with `/` between them.", "schema": {"type": "string"}}
+        return {**found, "schema": schema}
+
+    def _fields(self, source: str, inputs: Sequence[Input]) -> Iterator[tuple[str, dict[str, Any], bool]]:
+        """What is taken of a source, one by one: name, schema, whether it is required."""
+        for each in inputs:
+            if each.source != source:
+                continue
+            schema = self._schema(each.annotation)
+            if each.name is not None:
+                default = {} if each.is_required or each.default is None else {"default": each.default}
+                yield each.name, _with_default(schema, default), each.is_required
+                continue
+            whole = self._resolved(schema)
+            for name, part in whole.get("properties", {}).items():
+                yield name, part, name in whole.get("required", ())
+
+    def _request_body(self, module: RouteModule, inputs: Sequence[Input]) -> dict[str, Any] | None:
+        body = next((each for each in inputs if each.source == "body"), None)
+        files = [each for each in inputs if each.source == "files"]
+        if body is None and not files:
+            return None
+        limit = f"At most {module.config.size_limit.text}."
+        if not files:
+            assert body is not None
+            content = {"application/json": {"schema": self._schema(body.annotation)}}
+            return {"description": limit, "required": True, "content": content}
+        parts = {each.name: _file_schema(each) for each in files}
+        required = [each.name for each in files if each.is_required]
+        schema: dict[str, Any] = {"type": "object", "properties": parts, "required": required}
+        if body is not None:
+            schema = {"allOf": [self._schema(body.annotation), schema]}
+        return {
+            "description": limit,
+            "required": True,
+            "content": {"multipart/form-data": {"schema": schema}},
+        }
+
+    # -- what is answered ------------------------------------------------------------------
+
+    def _responses(
+        self, module: RouteModule, handler: Handler, inputs: Sequence[Input]
+    ) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        success = self._success(handler)
+        if "content" in success or not any(200 <= status < 300 for status in module.responses):
+            found["200"] = success
+        for status, meaning in module.responses.items():
+            found[str(status)] = self._declared(status, meaning)
+        for status_text, meaning in _RAISES.findall(handler.doc):
+            found.setdefault(status_text, _error(meaning[:1].upper() + meaning[1:]))
+        if any(each.source in ("body", "files") for each in inputs):
+            found.setdefault("413", _error(f"The body is larger than {module.config.size_limit.text}"))
+        if inputs:
+            found.setdefault("422", {"$ref": "#/components/responses/Invalid"})
+        if module.config.max_duration is not None:
+            found.setdefault("504", _error(f"Not done within {module.config.max_duration:g} s"))
+        found["default"] = {"$ref": "#/components/responses/Error"}
+        return dict(sorted(found.items()))
+
+    def _success(self, handler: Handler) -> dict[str, Any]:
+        answer: dict[str, Any] = {"description": HTTPStatus(200).phrase}
+        annotation = returned_type(handler)
+        returns = None if handler.binding is None else handler.binding.returns
+        if annotation is not None:
+            answer["content"] = {"application/json": {"schema": self._schema(annotation)}}
+        elif returns is str:
+            answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
+        elif returns is bytes:
+            answer["content"] = {"application/octet-stream": {}}
+        return answer
+
+    def _declared(self, status: int, meaning: Any) -> dict[str, Any]:
+        if isinstance(meaning, str):
+            return {"description": meaning} if status < 400 else _error(meaning)
+        content = {"application/json": {"schema": self._schema(meaning)}}
+        return {"description": phrase(status), "content": content}
+
+    # -- schemas ---------------------------------------------------------------------------
+
+    def _schema(self, annotation: Any) -> dict[str, Any]:
+        return next(schema for known, schema in self.schemas if known is annotation or known == annotation)
+
+    def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        name = schema.get("$ref", "").rpartition("/")[2]
+        return self.definitions.get(name, schema)
+
+
+def _annotations(modules: Sequence[RouteModule]) -> Iterator[Any]:
+    """Every type that the document has a schema of."""
+    for module in modules:
+        yield from (meaning for meaning in module.responses.values() if not isinstance(meaning, str))
+        for handler in module.handlers.values():
+            if handler.binding is not None:
+                yield from (each.annotation for each in handler.binding.inputs if each.source != "files")
+            returned = returned_type(handler)
+            if returned is not None:
+                yield returned
+
+
+def _paths(module: RouteModule) -> Iterator[tuple[str, tuple[Segment, ...]]]:
+    """The paths of a route as OpenAPI writes them; an optional catch-all has two."""
+    segments = module.route.pattern.segments
+    if segments and segments[-1].kind is Kind.OPTIONAL_CATCH_ALL:
+        yield _template(segments[:-1]), segments[:-1]
+    yield _template(segments), segments
+
+
+def _template(segments: tuple[Segment, ...]) -> str:
+    return "/" + "/".join(
+        segment.text if segment.kind is Kind.STATIC else f"{{{segment.text}}}" for segment in segments
+    )
+
+
+def _with_default(schema: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(default)
+    except TypeError:
+        return schema  # a date, say, which the text of the schema need not have
+    return {**schema, **default}
+
+
+def _file_schema(each: Input) -> dict[str, Any]:
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    is_list = getattr(each.annotation, "__origin__", None) is list
+    return {"type": "array", "items": file} if is_list else file
+
+
+def _error(description: str) -> dict[str, Any]:
+    content: Mapping[str, Any] = {
+        "application/problem+json": {"schema": _PROBLEM},
+        "text/plain": {"schema": {"type": "string"}},
+    }
+    return {"description": inspect.cleandoc(description) or "An error", "content": content}
+
+
+def _with_short_names(found: dict[str, Any]) -> dict[str, Any]:
+    """The document with names of schemas that do not have the package of a project in them."""
+    schemas = found["components"]["schemas"]
+    names: dict[str, str] = {}
+    for name in schemas:
+        short = re.sub(r"[^A-Za-z0-9]+", "_", _MODULE.sub("", name)).strip("_")
+        short = re.sub(r"^api_", "", short)
+        while short in names.values():
+            short += "_"
+        names[name] = short
+    components = {**found["components"], "schemas": {names[name]: each for name, each in schemas.items()}}
+    renamed = {**found, "components": components}
+    result: dict[str, Any] = _renamed(
+        renamed, {_REFERENCE.format(name=old): new for old, new in names.items()}
+    )
+    return result
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _REFERENCE.format(name=names[part])
+            if key == "$ref" and part in names
+            else _renamed(part, names)
+            for key, part in value.items()
+        }
+    return [_renamed(part, names) for part in value] if isinstance(value, list) else value

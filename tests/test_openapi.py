@@ -1,0 +1,255 @@
+"""The OpenAPI document: of routes, annotations, docstrings and limits, and valid."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from openapi_spec_validator import validate
+
+from apiroutes import App, ProjectError
+from apiroutes.cli import main
+
+from .support import HELLO, call, project
+
+FILES = {
+    "pages/api/users/index.py": """
+        '''Users.'''
+        import dataclasses, enum
+        import msgspec
+
+        class Order(enum.Enum):
+            name = "name"
+            age = "age"
+
+        class User(msgspec.Struct):
+            name: str
+            age: int = 0
+            friends: list["User"] = []
+
+        responses = {201: User, 409: "There is one of that name"}
+
+        def GET(page: int = 1, order: Order = Order.name, tags: list[str] = []) -> list[User]:
+            '''List users.
+
+            Ten on a page.
+            '''
+
+        def POST(body: User) -> User:
+            '''Add a user.'''
+    """,
+    "pages/api/users/[id].py": """
+        import uuid
+        from typing import Annotated
+        import msgspec
+        from apiroutes import json, text
+
+        config = {"maxDuration": 5, "api": {"bodyParser": {"sizeLimit": "64kb"}}}
+
+        class User(msgspec.Struct, rename="camel"):
+            first_name: Annotated[str, msgspec.Meta(min_length=1)]
+
+        class Search(msgspec.Struct):
+            q: str
+            limit: int = 10
+
+        def GET(id: uuid.UUID, query: Search) -> User | None:
+            '''One user.
+
+            Raises 404 when there is none.
+            '''
+
+        def PATCH(id: int, body: User | None): ...
+        def DELETE(params, res): ...
+    """,
+    "pages/api/files/[...path].py": """
+        from apiroutes import UploadFile
+        def GET(path: list[str]) -> bytes: ...
+        def POST(path: list[str], one: UploadFile, more: list[UploadFile] = []) -> str: ...
+    """,
+    "pages/api/docs/[[...path]].py": "def GET(path: list[str]): ...\n",
+    "pages/api/hello.py": '"""Says hello."""\n' + HELLO,
+    "pages/api/with-dash/x_y.py": "def GET(): ...\n",
+    "pages/api/with_dash/x-y.py": "def GET(): ...\n",
+    "pages/api/index.py": "def GET(): ...\n",
+    "pages/api/model.py": """
+        import pydantic
+        class Part(pydantic.BaseModel):
+            weight: float
+        class Thing(pydantic.BaseModel):
+            parts: list[Part]
+        def PUT(body: Thing) -> Thing: ...
+    """,
+    "pyproject.toml": '[project]\nname = "shop"\nversion = "1.2"\n',
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = {name: textwrap.dedent(source) for name, source in FILES.items()}
+    return project(tmp_path_factory.mktemp("openapi"), files)
+
+
+@pytest.fixture(scope="module")
+def found(root: Path) -> dict[str, Any]:
+    return json.loads(json.dumps(App(root).openapi()))  # type: ignore[no-any-return]
+
+
+def resolved(found: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    name = schema["$ref"].removeprefix("#/components/schemas/")
+    part: dict[str, Any] = found["components"]["schemas"][name]
+    return part
+
+
+def test_the_document_is_valid(found: dict[str, Any]) -> None:
+    validate(found)
+
+
+def test_it_is_the_same_in_every_build(root: Path, found: dict[str, Any]) -> None:
+    assert App(root).openapi() == found
+
+
+def test_title_and_version_are_the_projects(found: dict[str, Any]) -> None:
+    assert found["info"] == {"title": "shop", "version": "1.2"}
+
+
+def test_settings_say_another_title(tmp_path: Path) -> None:
+    app = App(project(tmp_path, {"pages/api/x.py": HELLO}), title="Mine", version="3")
+    assert app.openapi()["info"] == {"title": "Mine", "version": "3"}
+
+
+def test_every_route_has_its_path(found: dict[str, Any]) -> None:
+    assert sorted(found["paths"]) == [
+        "/api",
+        "/api/docs",
+        "/api/docs/{path}",
+        "/api/files/{path}",
+        "/api/hello",
+        "/api/model",
+        "/api/users",
+        "/api/users/{id}",
+        "/api/with-dash/x_y",
+        "/api/with_dash/x-y",
+    ]
+
+
+def test_operations_have_names_that_say_what_they_are(found: dict[str, Any]) -> None:
+    names = {
+        (path, method): operation["operationId"]
+        for path, item in found["paths"].items()
+        for method, operation in item.items()
+        if isinstance(operation, dict)
+    }
+    assert names["/api/users", "get"] == "get_users"
+    assert names["/api/users/{id}", "patch"] == "patch_users_by_id"
+    assert names["/api", "get"] == "get_root"
+    assert len(set(names.values())) == len(names)
+
+
+def test_a_docstring_is_summary_and_description(found: dict[str, Any]) -> None:
+    operation = found["paths"]["/api/users"]["get"]
+    assert (operation["summary"], operation["description"]) == ("List users.", "Ten on a page.")
+    assert operation["tags"] == ["users"]
+    assert found["paths"]["/api/users"]["summary"] == "Users."
+
+
+def test_parameters_are_described(found: dict[str, Any]) -> None:
+    parameters = {each["name"]: each for each in found["paths"]["/api/users"]["get"]["parameters"]}
+    assert parameters["page"] == {"name": "page", "in": "query", "schema": {"type": "integer", "default": 1}}
+    assert resolved(found, parameters["order"]["schema"])["enum"] == ["age", "name"]
+    assert parameters["tags"]["schema"]["items"] == {"type": "string"}
+
+
+def test_a_whole_query_is_described_field_by_field(found: dict[str, Any]) -> None:
+    parameters = {each["name"]: each for each in found["paths"]["/api/users/{id}"]["get"]["parameters"]}
+    assert parameters["id"]["schema"] == {"type": "string", "format": "uuid"}
+    assert (parameters["q"]["required"], "required" in parameters["limit"]) == (True, False)
+
+
+def test_parameters_of_the_path_are_described_without_annotations(found: dict[str, Any]) -> None:
+    assert found["paths"]["/api/users/{id}"]["delete"]["parameters"] == [
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    ]
+
+
+def test_a_body_is_described_with_its_limit(found: dict[str, Any]) -> None:
+    body = found["paths"]["/api/users/{id}"]["patch"]["requestBody"]
+    assert body["description"] == "At most 64kb."
+    [schema, _] = body["content"]["application/json"]["schema"]["anyOf"]
+    assert resolved(found, schema)["properties"] == {"firstName": {"type": "string", "minLength": 1}}
+
+
+def test_schemas_of_one_name_are_told_apart(found: dict[str, Any]) -> None:
+    names = list(found["components"]["schemas"])
+    assert len([name for name in names if "User" in name]) == 2
+    assert not [name for name in names if "apiroutes" in name]
+
+
+def test_uploads_are_described(found: dict[str, Any]) -> None:
+    schema = found["paths"]["/api/files/{path}"]["post"]["requestBody"]["content"]["multipart/form-data"][
+        "schema"
+    ]
+    assert schema["properties"]["one"] == {"type": "string", "contentMediaType": "application/octet-stream"}
+    assert (schema["properties"]["more"]["type"], schema["required"]) == ("array", ["one"])
+
+
+def test_answers_are_described(found: dict[str, Any]) -> None:
+    users = found["paths"]["/api/users"]
+    assert users["get"]["responses"].keys() == {"200", "201", "409", "422", "default"}
+    user = found["paths"]["/api/users/{id}"]
+    assert user["get"]["responses"].keys() == {"200", "404", "422", "504", "default"}
+    assert user["get"]["responses"]["404"]["description"] == "When there is none"
+    assert user["patch"]["responses"].keys() == {"200", "413", "422", "504", "default"}
+    assert "text/plain" in found["paths"]["/api/files/{path}"]["post"]["responses"]["200"]["content"]
+
+
+def test_pydantic_models_are_described(found: dict[str, Any]) -> None:
+    body = found["paths"]["/api/model"]["put"]["requestBody"]["content"]["application/json"]["schema"]
+    assert "parts" in json.dumps(body)
+    assert "weight" in json.dumps(found["components"]["schemas"])
+
+
+# -- where it is
+
+
+def test_it_is_served_where_the_setting_says(root: Path, found: dict[str, Any]) -> None:
+    app = App(root, openapi_path="/api/openapi.json")
+    answer = call(app, target="/api/openapi.json")
+    assert (answer.status, answer.header("Content-Type"), answer.json()) == (200, "application/json", found)
+    etag = [("If-None-Match", answer.header("ETag") or "")]
+    assert call(app, target="/api/openapi.json", headers=etag).status == 304
+    assert call(app, "POST", "/api/openapi.json").status == 405
+
+
+def test_it_is_not_served_by_default(root: Path) -> None:
+    assert call(App(root), target="/api/openapi.json").status == 404
+
+
+def test_a_path_that_a_file_answers_is_refused(root: Path) -> None:
+    with pytest.raises(ProjectError, match=r"hello\.py answers /api/hello too"):
+        App(root, openapi_path="/api/hello")
+
+
+def test_the_command_prints_it(root: Path, found: dict[str, Any]) -> None:
+    done = CliRunner().invoke(main, ["openapi", "--root", str(root)])
+    assert (done.exit_code, json.loads(done.output)) == (0, found)
+
+
+def test_the_command_writes_yaml(root: Path, found: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "openapi.yaml"
+    done = CliRunner().invoke(main, ["openapi", "--root", str(root), "--yaml", "-o", str(file)])
+    assert (done.exit_code, yaml.safe_load(file.read_text())) == (0, found)
+
+
+MISTAKES = ["responses = {99: 'x'}", "responses = {'404': 'x'}", "responses = {404: object()}"]
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_in_responses_stops_the_start(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ProjectError, match="`responses`"):
+        App(project(tmp_path, {"pages/api/x.py": HELLO + line}))
