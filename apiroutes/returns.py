@@ -34,7 +34,13 @@ def returned_type(handler: Handler) -> Any:
         parts = [part for part in get_args(annotation) if not _is_other(part)]
         if len(parts) < len(get_args(annotation)):
             annotation = Union[tuple(parts)] if parts else None
-    return None if annotation is None or _is_other(annotation) else annotation
+    if annotation is None or _is_other(annotation):
+        return None
+    try:
+        validator_of(annotation)
+    except SchemaError:  # an iterator, say
+        return None
+    return annotation
 
 
 def _is_other(annotation: Any) -> bool:
@@ -46,10 +52,7 @@ def checked(handler: Handler) -> Handler:
     annotation = returned_type(handler)
     if annotation is None:
         return handler
-    try:
-        validator = validator_of(annotation)
-    except SchemaError:
-        return handler
+    validator = validator_of(annotation)
     call = _checked_async(handler, validator) if handler.is_async else _checked(handler, validator)
     return replace(handler, call=call)
 

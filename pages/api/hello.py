@@ -1,10 +1,9 @@
-"""The smallest endpoint: a file, and a function that answers.
+"""The smallest endpoint: a file, and a function for the method that it answers.
 
 curl localhost:8000/api/hello
 """
 
-from apiroutes import Request, Response
 
-
-def handler(req: Request, res: Response) -> None:
-    res.status(200).json({"message": "Hello"})
+def GET() -> dict[str, str]:
+    """Say hello."""
+    return {"message": "Hello"}

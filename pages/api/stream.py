@@ -6,16 +6,15 @@ curl -N localhost:8000/api/stream
 import json
 from collections.abc import Iterator
 
-from apiroutes import Request, Response
+from apiroutes import Response
 
 from ._db import connect
 
 
-def handler(req: Request, res: Response) -> None:
-    if req.method not in ("GET", "HEAD"):
-        res.status(405).set_header("Allow", "GET, HEAD").send("Method Not Allowed")
-        return
-    res.set_header("Content-Type", "application/x-ndjson").send(lines())
+def GET(res: Response) -> Iterator[str]:
+    """All notes, each a line of JSON."""
+    res.set_header("Content-Type", "application/x-ndjson")
+    return lines()
 
 
 def lines() -> Iterator[str]:

@@ -11,16 +11,25 @@ development: everybody knows it.
 import hashlib
 import hmac
 import os
+from typing import Any
 
-from apiroutes import ApiError, Request, Response
+import msgspec
+
+from apiroutes import ApiError, Request
 
 config = {"api": {"bodyParser": {"sizeLimit": "64kb"}}}
 
 
-def handler(req: Request, res: Response) -> None:
-    if req.method != "POST":
-        res.status(405).set_header("Allow", "POST").send("Method Not Allowed")
-        return
+class Received(msgspec.Struct):
+    received: Any
+
+
+def POST(req: Request) -> Received:
+    """Take an event.
+
+    Raises 401 when the signature does not match the body.
+    Raises 415 when it is not JSON.
+    """
     if req.mimetype != "application/json":
         raise ApiError(415, "Send JSON")
     secret = os.environ.get("WEBHOOK_SECRET", "development").encode()
@@ -28,4 +37,4 @@ def handler(req: Request, res: Response) -> None:
     # As bytes: compare_digest takes no text beyond ASCII, and a header may hold some.
     if not hmac.compare_digest(req.headers.get("X-Signature", "").encode(), expected.encode()):
         raise ApiError(401, "The signature does not match the body")
-    res.json({"received": req.body})
+    return Received(req.body)

@@ -4,7 +4,7 @@ curl localhost:8000/api/docs
 curl localhost:8000/api/docs/notes/attachments
 """
 
-from apiroutes import ApiError, Request, Response
+from apiroutes import ApiError
 
 PAGES = {
     (): "The notes API. Read on: /api/docs/notes, /api/docs/notes/attachments\n",
@@ -13,9 +13,13 @@ PAGES = {
 }
 
 
-def handler(req: Request, res: Response) -> None:
-    page = PAGES.get(tuple(req.params.get("path", ())))
+def GET(path: list[str]) -> str:
+    """Read a page.
+
+    Raises 404 when there is none.
+    """
+    page = PAGES.get(tuple(path))
     if page is None:
         raise ApiError(404, "No such page")
     # A text goes out with an ETag; a client that sends it back in If-None-Match is answered 304.
-    res.send(page)
+    return page

@@ -3,19 +3,22 @@
 curl localhost:8000/api/files/milk/bottle.jpg -O
 """
 
-from apiroutes import ApiError, Request, Response
+from apiroutes import ApiError, Response
 
 from .._db import connect
 
 
-def handler(req: Request, res: Response) -> None:
-    if req.method not in ("GET", "HEAD"):
-        res.status(405).set_header("Allow", "GET, HEAD").send("Method Not Allowed")
-        return
-    path = "/".join(req.params["path"])
+def GET(path: list[str], res: Response) -> bytes:
+    """Download a file.
+
+    Raises 404 when there is none.
+    """
+    name = "/".join(path)
     with connect() as db:
-        file = db.execute("SELECT content FROM files WHERE path = ?", (path,)).fetchone()
+        file = db.execute("SELECT content FROM files WHERE path = ?", (name,)).fetchone()
     if file is None:
-        raise ApiError(404, f"No file {path!r}")
+        raise ApiError(404, f"No file {name!r}")
     # Whatever somebody uploaded is for saving, not for showing as a page of this site.
-    res.set_header("Content-Disposition", "attachment").send(file["content"])
+    res.set_header("Content-Disposition", "attachment")
+    content: bytes = file["content"]
+    return content

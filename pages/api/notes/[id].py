@@ -5,41 +5,40 @@ curl localhost:8000/api/notes/milk
 curl localhost:8000/api/notes/milk -X DELETE
 """
 
-from apiroutes import Request, Response
+from apiroutes import Response
 
 from .._db import connect
-from ._note import find_note, read_note
+from ._note import NewNote, Note, find_note
+
+responses = {201: Note, 204: "The note is gone"}
 
 
-def handler(req: Request, res: Response) -> None:
-    match req.method:
-        case "GET" | "HEAD":
-            read(req, res)
-        case "PUT":
-            write(req, res)
-        case "DELETE":
-            delete(req, res)
-        case _:
-            res.status(405).set_header("Allow", "GET, HEAD, PUT, DELETE").send("Method Not Allowed")
+def GET(id: str) -> Note:
+    """Read a note.
 
-
-def read(req: Request, res: Response) -> None:
+    Raises 404 when there is none.
+    """
     with connect() as db:
-        res.json(find_note(db, req.params["id"]))
+        return Note(**find_note(db, id))
 
 
-def write(req: Request, res: Response) -> None:
-    title, text = read_note(req.body)
-    note = {"id": req.params["id"], "title": title, "text": text}
+def PUT(id: str, body: NewNote, res: Response) -> Note:
+    """Write a note, which need not exist."""
+    values = (body.title, body.text, id)
     with connect() as db:
         # The first statement that writes opens the transaction; nobody else writes until it ends.
-        changed = db.execute("UPDATE notes SET title = :title, text = :text WHERE id = :id", note).rowcount
+        changed = db.execute("UPDATE notes SET title = ?, text = ? WHERE id = ?", values).rowcount
         if not changed:
-            db.execute("INSERT INTO notes (id, title, text) VALUES (:id, :title, :text)", note)
-    res.status(200 if changed else 201).json(note)
+            db.execute("INSERT INTO notes (title, text, id) VALUES (?, ?, ?)", values)
+    res.status(200 if changed else 201)
+    return Note(id, body.title, body.text)
 
 
-def delete(req: Request, res: Response) -> None:
+def DELETE(id: str, res: Response) -> None:
+    """Delete a note, and its attachments.
+
+    Raises 404 when there is none.
+    """
     with connect() as db:
-        db.execute("DELETE FROM notes WHERE id = :id", find_note(db, req.params["id"]))
+        db.execute("DELETE FROM notes WHERE id = :id", find_note(db, id))
     res.status(204).end()
