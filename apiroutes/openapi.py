@@ -29,6 +29,9 @@ _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _RAISES = re.compile(r"^Raises (\d{3})\b[ :,]*(.*?)\.?$", re.MULTILINE)
 _MODULE = re.compile(r"_apiroutes_project_\d+\.(?:pages|app|routes)\.")
 
+# What a segment can be: no control character, and no part of it a dot segment (`apiroutes.paths`).
+_SEGMENT = r"^(?!(?:[\s\S]*[/\\])?\.\.?(?:[/\\]|$))[^\u0000-\u001f\u007f-\u009f]+$"
+
 # RFC 9457 section 3, with the places of what does not fit.
 _PROBLEM_SCHEMA = {
     "title": "Problem",
@@ -149,8 +152,12 @@ class _Document:
         found: dict[str, Any] = {"name": segment.text, "in": "path", "required": True}
         if segment.kind is not Kind.DYNAMIC:
             # OpenAPI has no word for several segments.
-            return {**found, "description": "Segments, with `/` between them.", "schema": {"type": "string"}}
-        return {**found, "schema": schema}
+            found["description"] = "Segments, with `/` between them."
+            schema = {"type": "string"}
+        return {
+            **found,
+            "schema": {**schema, "pattern": _SEGMENT} if schema == {"type": "string"} else schema,
+        }
 
     def _fields(self, source: str, inputs: Sequence[Input]) -> Iterator[tuple[str, dict[str, Any], bool]]:
         """What is taken of a source, one by one: name, schema, whether it is required."""
@@ -274,7 +281,10 @@ def _with_default(schema: dict[str, Any], default: dict[str, Any]) -> dict[str, 
 def _file_schema(each: Input) -> dict[str, Any]:
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
     is_list = getattr(each.annotation, "__origin__", None) is list
-    return {"type": "array", "items": file} if is_list else file
+    if not is_list:
+        return file
+    files: dict[str, Any] = {"type": "array", "items": file}
+    return {**files, "minItems": 1} if each.is_required else files  # a form cannot send none
 
 
 def _error(description: str) -> dict[str, Any]:

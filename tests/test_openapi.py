@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -172,9 +173,20 @@ def test_a_whole_query_is_described_field_by_field(found: dict[str, Any]) -> Non
 
 
 def test_parameters_of_the_path_are_described_without_annotations(found: dict[str, Any]) -> None:
-    assert found["paths"]["/api/users/{id}"]["delete"]["parameters"] == [
-        {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    ]
+    [parameter] = found["paths"]["/api/users/{id}"]["delete"]["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["required"]) == ("id", "path", True)
+    assert parameter["schema"]["type"] == "string"
+
+
+SEGMENTS = ["a", "a/b", "a b", "é", "...", "a..b", ".hidden", "100%"]
+REFUSED = ["", ".", "..", "a/..", "../a", "a\\..", "./a", "a\n", "\x00", "\x7f", "\x85"]
+
+
+@pytest.mark.parametrize("segment", [*SEGMENTS, *REFUSED])
+def test_the_pattern_of_a_segment_is_what_is_taken(found: dict[str, Any], segment: str) -> None:
+    [parameter] = found["paths"]["/api/users/{id}"]["delete"]["parameters"]
+    pattern = re.compile(parameter["schema"]["pattern"].replace("$)", r"\Z)"))
+    assert (pattern.fullmatch(segment) is not None) is (segment in SEGMENTS)
 
 
 def test_a_body_is_described_with_its_limit(found: dict[str, Any]) -> None:

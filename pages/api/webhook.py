@@ -21,10 +21,10 @@ config = {"api": {"bodyParser": {"sizeLimit": "64kb"}}}
 
 
 class Received(msgspec.Struct):
-    received: Any
+    received: dict[str, Any]
 
 
-def POST(req: Request) -> Received:
+def POST(req: Request[dict[str, Any]]) -> Received:
     """Take an event.
 
     Raises 401 when the signature does not match the body.
