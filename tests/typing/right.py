@@ -1,0 +1,111 @@
+"""Every form of handler and of the API around it, as a project writes them. mypy --strict finds nothing."""
+
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, TypedDict
+
+import msgspec
+from typing_extensions import assert_type
+
+from apiroutes import (
+    ApiError,
+    App,
+    Event,
+    Request,
+    Response,
+    UploadFile,
+    create_app,
+    event_stream,
+    file,
+    file_route,
+    from_wsgi,
+    html,
+    is_local,
+    json,
+    redirect,
+    stream,
+    text,
+    use,
+)
+from apiroutes.middleware import access_log, cors, request_id
+from apiroutes.testing import Client
+
+
+class User(msgspec.Struct):
+    name: str
+    age: int = 0
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+
+
+class Named(TypedDict):
+    name: str
+
+
+def handler(req: Request, res: Response) -> None:
+    assert_type(req.body, Any)
+    assert_type(req.query, dict[str, str | list[str]])
+    assert_type(req.cookies, dict[str, str])
+    assert_type(req.raw_body, bytes)
+    res.status(201).set_header("X-A", "1").set_cookie("a", "b").json({"a": 1})
+
+
+def POST(req: Request[User], res: Response[Point]) -> None:
+    assert_type(req.body, User)
+    assert_type(req.body.name, str)
+    res.json(Point(1))
+
+
+async def PUT(id: int, body: Named, page: int = 1) -> list[User]:
+    if id > page:
+        raise ApiError(404, "none", {"X-A": "1"})
+    return [User(body["name"])]
+
+
+def PATCH(one: UploadFile, more: list[UploadFile]) -> str:
+    return one.filename or more[0].stream.read().decode()
+
+
+def validate(req: Request, res: Response, next: Callable[[], Any]) -> Any:
+    req.context["a"] = 1
+    return next()
+
+
+@use(validate)
+def DELETE(params: dict[str, Any], context: dict[str, Any]) -> Any:
+    return json({"a": 1}, status=204, headers={"X-A": "1"})
+
+
+def numbers() -> Iterator[str]:
+    yield "1"
+
+
+async def events() -> AsyncIterator[Event]:
+    yield Event("a", event="b")
+
+
+ANSWERS = [
+    text("a"),
+    html("<b>"),
+    redirect("/a", 303),
+    stream(numbers()),
+    event_stream(events()),
+    file("a.txt", as_attachment=True),
+]
+
+Route = file_route("/api/posts/$id", handlers={"GET": handler}, middleware=[validate])
+middleware = [validate, cors(["*"]), request_id(), access_log(format="json"), from_wsgi(lambda app: app)]
+
+app = App(".", fallback=create_app("elsewhere"), middleware=[validate], body_size_limit="2mb")
+
+
+def test_it() -> None:
+    client = Client(app)
+    answer = client.post("/api/x", json={"a": 1})
+    assert_type(answer.status_code, int)
+    assert_type(answer.text, str)
+    assert [event.data for event in answer.events()] == []
+    assert is_local("/a")

@@ -1,0 +1,34 @@
+"""Mistakes that mypy finds: each line says which."""
+
+import msgspec
+
+from apiroutes import App, Request, Response, json, redirect, use
+from apiroutes.testing import Client
+
+
+class User(msgspec.Struct):
+    name: str
+
+
+def POST(req: Request[User], res: Response[User]) -> None:
+    req.body.nothing  # error: attr-defined
+    req.body.name + 1  # error: operator
+    res.json({"name": "a"})  # error: arg-type
+    res.status("200")  # error: arg-type
+    res.send(1).json(1)  # error: attr-defined, func-returns-value
+    res.set_cookie("a", "b", secur=True)  # error: call-arg
+    req.nothing  # error: attr-defined
+
+
+def GET(req: Request, res: Response) -> None:
+    req.params["a"].nothing  # error: union-attr
+    res.statuss(200)  # error: attr-defined
+
+
+json()  # error: call-arg
+redirect(303)  # error: arg-type
+use(5)  # error: arg-type
+App(5)  # error: arg-type
+App(".", middleware=[5])  # error: list-item
+Client(5)  # error: arg-type
+Client(".").get("/api").jsn  # error: attr-defined
