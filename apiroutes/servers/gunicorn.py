@@ -96,6 +96,8 @@ class _ThreadWorker(ThreadWorker):  # type: ignore[misc]
 
 
 _WORKERS = {"sync": _SyncWorker, "gthread": _ThreadWorker}
+for _name, _worker in _WORKERS.items():
+    _worker.__name__ = _name  # which gunicorn says when it starts
 
 
 class _Gunicorn(WSGIApplication):  # type: ignore[misc]

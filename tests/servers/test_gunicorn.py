@@ -69,4 +69,5 @@ def test_the_worker_that_was_asked_for_is_what_runs(
     config = _Gunicorn(Settings(), "").cfg
     base = {"gthread": ThreadWorker, "sync": SyncWorker}[worker_class]
     assert issubclass(config.worker_class, base)
+    assert config.worker_class_str == worker_class
     assert config.threads == threads
