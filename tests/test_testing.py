@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,19 @@ def test_a_path_is_sent_as_it_is_written(client: Client) -> None:
 def test_files_are_uploaded(client: Client) -> None:
     answer = client.post("/api/upload", data={"f": (io.BytesIO(b"abc"), "a.txt")})
     assert answer.json == ["a.txt", "abc"]
+
+
+FORMS = [
+    ({"f": (io.BytesIO(b""), "a.txt")}, ["a.txt", ""]),
+    ({"x": "", "f": (io.BytesIO(b"abc"), "a.txt"), "y": ""}, ["a.txt", "abc"]),
+    ({"x": "\r\n", "f": (io.BytesIO(b"abc\r\n"), "a.txt")}, ["a.txt", "abc\r\n"]),
+    ({"f": (io.BytesIO(b"\r\n\r\n--"), "a.txt"), "x": ""}, ["a.txt", "\r\n\r\n--"]),
+]
+
+
+@pytest.mark.parametrize(("data", "seen"), FORMS)
+def test_parts_without_content_are_sent(client: Client, data: dict[str, Any], seen: list[str]) -> None:
+    assert client.post("/api/upload", data=data).json == seen
 
 
 def test_cookies_are_kept(client: Client) -> None:
