@@ -196,6 +196,7 @@ class _Exports:
             )
         doc = inspect.cleandoc(self.module.__doc__ or "")
         middleware, config = self._middleware(), self._config()
+        self._check_parsing(handlers, config)
         return RouteModule(self.route, handlers, config, middleware, doc, self._responses())
 
     def _handlers(self) -> Iterator[tuple[str, Handler]]:
@@ -264,6 +265,16 @@ class _Exports:
                     f"`{method.lower()}` answers no request.",
                     f"Call it `{method}`, or `_{method.lower()}` if it is a helper.",
                     line=_line(function),
+                )
+
+    def _check_parsing(self, handlers: Mapping[str, Handler], config: RouteConfig) -> None:
+        for name, handler in handlers.items():
+            inputs = () if handler.binding is None else handler.binding.inputs
+            if not config.parse_body and any(each.source in ("body", "files") for each in inputs):
+                self._problem(
+                    f"`{name}` takes the body by a type, and config.api.bodyParser is off.",
+                    "Let it be parsed, or read `req.stream`.",
+                    line=int(handler.place.rpartition(":")[2]),
                 )
 
     def _responses(self) -> Mapping[int, Any]:

@@ -430,6 +430,7 @@ def test_the_log_has_nothing_of_a_request_that_does_not_fit(
 
 # -- mistakes of the project
 
+OFF = "config = {'api': {'bodyParser': False}}\n"
 MISTAKES = [
     ("def POST(body: object()): ...", "x.py", "no schema|cannot be"),
     ("class Plain: ...\ndef POST(body: Plain): ...", "x.py", "Plain cannot be checked"),
@@ -445,6 +446,8 @@ MISTAKES = [
     ("def GET(id: list[str]): ...", "[id].py", "'id' of the path is a single value"),
     ("def GET(path: str): ...", "[...path].py", "'path' of the path is a list"),
     ("def POST(req: Request[Point], body: Point): ...", "x.py", "the body is taken twice"),
+    (OFF + "def POST(body: Point): ...", "x.py", "takes the body by a type, and config"),
+    (OFF + "def POST(f: UploadFile): ...", "x.py", "takes the body by a type, and config"),
 ]
 
 
