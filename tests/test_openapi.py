@@ -31,7 +31,7 @@ FILES = {
         class User(msgspec.Struct):
             name: str
             age: int = 0
-            friends: list["User"] = []
+            friends: "list[User]" = []
 
         responses = {201: User, 409: "There is one of that name"}
 
