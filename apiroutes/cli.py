@@ -1,4 +1,4 @@
-"""The command line: `apiroutes dev | start | routes | check`.
+"""The command line: `apiroutes dev | start | routes | check | openapi | client`.
 
 In: arguments. Out: text, or JSON with --json. Exit status 0, 1 for a project with mistakes, 2
 for arguments that are wrong.
@@ -22,6 +22,7 @@ from apiroutes.modules import RouteModule
 from apiroutes.project import Served
 from apiroutes.settings import Settings, load_settings
 from apiroutes.sizes import Size
+from apiroutes.typescript import typescript_client
 from apiroutes.version import __version__
 
 __all__ = ["main"]
@@ -123,6 +124,19 @@ def openapi(root: Path, as_yaml: bool, output: Path | None) -> None:
     """Write the OpenAPI 3.1 document of the routes."""
     document = _build(root).openapi()
     text = _yaml(document) if as_yaml else json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@main.command()
+@_root
+@click.option("--typescript", is_flag=True, required=True, help="The language, so far the only one.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
+def client(root: Path, typescript: bool, output: Path | None) -> None:
+    """Write a typed client of the routes, without dependencies."""
+    text = typescript_client(_build(root).openapi())
     if output is None:
         click.echo(text, nl=False)
     else:

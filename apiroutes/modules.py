@@ -61,7 +61,8 @@ class RouteModule:
     config: RouteConfig
     middleware: tuple[Middleware, ...] = ()
     doc: str = ""
-    responses: Mapping[int, Any] = field(default_factory=dict)  # a type or a text, by status code
+    # A type or a text, by status code; under a method's name those of that method alone.
+    responses: Mapping[Any, Any] = field(default_factory=dict)
 
     ANY = "*"
 
@@ -277,20 +278,31 @@ class _Exports:
                     line=int(handler.place.rpartition(":")[2]),
                 )
 
-    def _responses(self) -> Mapping[int, Any]:
-        """What the module declares of its answers: `responses = {404: "No such user", 201: User}`."""
+    def _responses(self) -> Mapping[Any, Any]:
+        """What the module declares of its answers: `responses = {404: "No such user", 201: User}`.
+
+        Or for one method: `responses = {"POST": {201: User}}`.
+        """
         declared = getattr(self.module, "responses", {})
         if not isinstance(declared, Mapping):
             return {}  # a name of the module's own
-        for status, meaning in declared.items():
-            if type(status) is not int or not 100 <= status <= 599:
-                self._problem(f"`responses` has {status!r}, which is no status code.", "Correct it.")
-            elif not isinstance(meaning, str):
-                try:
-                    validator_of(meaning)
-                except SchemaError as error:
-                    self._problem(f"`responses` of {status}: {error}.", "Use a type, or a text.")
+        for key, meaning in declared.items():
+            if key in METHODS and isinstance(meaning, Mapping):
+                for status, each in meaning.items():
+                    self._check_response(status, each)
+            else:
+                self._check_response(key, meaning)
         return declared
+
+    def _check_response(self, status: object, meaning: object) -> None:
+        if type(status) is not int or not 100 <= status <= 599:
+            remedy = "Write a number such as 404, or a method with a dict of them."
+            self._problem(f"`responses` has {status!r}, which is no status code.", remedy)
+        elif not isinstance(meaning, str):
+            try:
+                validator_of(meaning)
+            except SchemaError as error:
+                self._problem(f"`responses` of {status}: {error}.", "Use a type, or a text.")
 
     def _config(self) -> RouteConfig:
         try:

@@ -120,7 +120,7 @@ class _Document:
         body = self._request_body(module, inputs)
         if body is not None:
             operation["requestBody"] = body
-        operation["responses"] = self._responses(module, handler, inputs)
+        operation["responses"] = self._responses(module, handler, method, inputs)
         return operation
 
     def _identifier(self, method: str, segments: tuple[Segment, ...]) -> str:
@@ -152,7 +152,7 @@ class _Document:
         found: dict[str, Any] = {"name": segment.text, "in": "path", "required": True}
         if segment.kind is not Kind.DYNAMIC:
             # OpenAPI has no word for several segments.
-            found["description"] = "Segments, with `/` between them."
+            found |= {"description": "Segments, with `/` between them.", "x-catch-all": True}
             schema = {"type": "string"}
         return {
             **found,
@@ -197,14 +197,15 @@ class _Document:
     # -- what is answered ------------------------------------------------------------------
 
     def _responses(
-        self, module: RouteModule, handler: Handler, inputs: Sequence[Input]
+        self, module: RouteModule, handler: Handler, method: str, inputs: Sequence[Input]
     ) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
+        declared = _declared(module, method)
         success = self._success(handler)
-        if "content" in success or not any(200 <= status < 300 for status in module.responses):
+        if "content" in success or not any(200 <= status < 300 for status in declared):
             found["200"] = success
-        for status, meaning in module.responses.items():
-            found[str(status)] = self._declared(status, meaning)
+        for status, meaning in declared.items():
+            found[str(status)] = self._answer(status, meaning)
         for status_text, meaning in _RAISES.findall(handler.doc):
             found.setdefault(status_text, _error(meaning[:1].upper() + meaning[1:]))
         if any(each.source in ("body", "files") for each in inputs):
@@ -228,7 +229,7 @@ class _Document:
             answer["content"] = {"application/octet-stream": {}}
         return answer
 
-    def _declared(self, status: int, meaning: Any) -> dict[str, Any]:
+    def _answer(self, status: int, meaning: Any) -> dict[str, Any]:
         if isinstance(meaning, str):
             return {"description": meaning} if status < 400 else _error(meaning)
         content = {"application/json": {"schema": self._schema(meaning)}}
@@ -247,13 +248,20 @@ class _Document:
 def _annotations(modules: Sequence[RouteModule]) -> Iterator[Any]:
     """Every type that the document has a schema of."""
     for module in modules:
-        yield from (meaning for meaning in module.responses.values() if not isinstance(meaning, str))
-        for handler in module.handlers.values():
+        for method, handler in module.handlers.items():
+            declared = _declared(module, method)
+            yield from (meaning for meaning in declared.values() if not isinstance(meaning, str))
             if handler.binding is not None:
                 yield from (each.annotation for each in handler.binding.inputs if each.source != "files")
             returned = returned_type(handler)
             if returned is not None:
                 yield returned
+
+
+def _declared(module: RouteModule, method: str) -> dict[int, Any]:
+    """What a module declares of the answers of one method, by status code."""
+    common = {status: meaning for status, meaning in module.responses.items() if type(status) is int}
+    return {**common, **module.responses.get(method, {})}
 
 
 def _paths(module: RouteModule) -> Iterator[tuple[str, tuple[Segment, ...]]]:

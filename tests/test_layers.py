@@ -14,7 +14,7 @@ PACKAGE = Path(apiroutes.__file__).parent
 
 # A file imports from lower steps, or from inside its own folder; never sideways, never up.
 STEPS = [
-    {"errors", "sizes", "version"},
+    {"errors", "sizes", "typescript", "version"},
     {
         "settings",
         "config",

@@ -33,7 +33,7 @@ FILES = {
             age: int = 0
             friends: "list[User]" = []
 
-        responses = {201: User, 409: "There is one of that name"}
+        responses = {"POST": {201: User}, 409: "There is one of that name"}
 
         def GET(page: int = 1, order: Order = Order.name, tags: list[str] = []) -> list[User]:
             '''List users.
@@ -212,7 +212,8 @@ def test_uploads_are_described(found: dict[str, Any]) -> None:
 
 def test_answers_are_described(found: dict[str, Any]) -> None:
     users = found["paths"]["/api/users"]
-    assert users["get"]["responses"].keys() == {"200", "201", "409", "422", "default"}
+    assert users["get"]["responses"].keys() == {"200", "409", "422", "default"}
+    assert users["post"]["responses"].keys() == {"200", "201", "409", "413", "422", "default"}
     user = found["paths"]["/api/users/{id}"]
     assert user["get"]["responses"].keys() == {"200", "404", "422", "504", "default"}
     assert user["get"]["responses"]["404"]["description"] == "When there is none"
@@ -258,7 +259,13 @@ def test_the_command_writes_yaml(root: Path, found: dict[str, Any], tmp_path: Pa
     assert (done.exit_code, yaml.safe_load(file.read_text())) == (0, found)
 
 
-MISTAKES = ["responses = {99: 'x'}", "responses = {'404': 'x'}", "responses = {404: object()}"]
+MISTAKES = [
+    "responses = {99: 'x'}",
+    "responses = {'404': 'x'}",
+    "responses = {404: object()}",
+    "responses = {'GET': {9: 'x'}}",
+    "responses = {'GETS': {}}",
+]
 
 
 @pytest.mark.parametrize("line", MISTAKES)

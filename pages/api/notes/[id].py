@@ -10,7 +10,7 @@ from apiroutes import Response
 from .._db import connect
 from ._note import NewNote, Note, find_note
 
-responses = {201: Note, 204: "The note is gone"}
+responses = {"PUT": {201: Note}, "DELETE": {204: "The note is gone"}}
 
 
 def GET(id: str) -> Note:

@@ -14,7 +14,7 @@ from apiroutes import Request, json
 from .._db import connect
 from ._note import NewNote, Note
 
-responses = {201: Note}
+responses = {"POST": {201: Note}}
 
 
 def GET(q: str = "", limit: Annotated[int, Meta(ge=1, le=100)] = 20) -> list[Note]:

@@ -15,7 +15,7 @@ from .._note import find_note
 
 # The default is 1mb; a larger body is answered 413.
 config = {"api": {"bodyParser": {"sizeLimit": "5mb"}}}
-responses = {201: list[str]}
+responses = {"POST": {201: list[str]}}
 
 
 class Attachment(msgspec.Struct):

@@ -1,0 +1,263 @@
+"""A TypeScript client of an OpenAPI document: typed, small, without dependencies.
+
+In: a document as `apiroutes.openapi` makes it. Out: the source of one module. Raises nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["typescript_client"]
+
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
+_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
+
+_RUNTIME = """\
+export class ApiError extends Error {
+  readonly status: number;
+  /** What the server said: a problem document, or text. */
+  readonly problem: Problem | string;
+
+  constructor(status: number, problem: Problem | string) {
+    super(typeof problem === "string" ? problem : (problem.detail ?? problem.title));
+    this.name = "ApiError";
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+export interface Options {
+  /** Where the server is, such as "https://example.com"; the page's own without it. */
+  baseUrl?: string;
+  headers?: Record<string, string>;
+  fetch?: typeof fetch;
+}
+
+type Value = string | number | boolean | null | undefined;
+type Query = Record<string, Value | readonly Value[]>;
+interface Parts {
+  query?: object | undefined;
+  json?: unknown;
+  form?: object | undefined;
+}
+
+const segment = (value: string | number): string => encodeURIComponent(String(value));
+const segments = (value: string): string => value.split("/").map(encodeURIComponent).join("/");
+
+function queryString(query: Query): string {
+  const found = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (each !== undefined && each !== null) found.append(name, String(each));
+    }
+  }
+  const text = found.toString();
+  return text && "?" + text;
+}
+
+function formData(form: Record<string, unknown>): FormData {
+  const found = new FormData();
+  for (const [name, value] of Object.entries(form)) {
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (each !== undefined && each !== null) found.append(name, each instanceof Blob ? each : String(each));
+    }
+  }
+  return found;
+}
+
+async function content(response: Response): Promise<unknown> {
+  const type = response.headers.get("Content-Type") ?? "";
+  if (response.status === 204 || response.status === 205) return undefined;
+  if (/^application\\/(?:[^;]*\\+)?json/.test(type)) return response.json();
+  return /^text\\/|x-ndjson/.test(type) ? response.text() : response.blob();
+}
+
+/** A client of the server at `baseUrl`. Its functions throw ApiError for every answer but 2xx. */
+export function createClient(options: Options = {}) {
+  async function request<T>(method: string, path: string, parts: Parts, init?: RequestInit): Promise<T> {
+    const headers = new Headers({ Accept: "application/json, */*;q=0.8", ...options.headers });
+    new Headers(init?.headers).forEach((value, name) => headers.set(name, value));
+    let body: string | FormData | undefined;
+    if (parts.json !== undefined) {
+      body = JSON.stringify(parts.json);
+      headers.set("Content-Type", "application/json");
+    } else if (parts.form !== undefined) {
+      body = formData(parts.form as Record<string, unknown>);
+    }
+    const url = (options.baseUrl ?? "") + path + queryString((parts.query ?? {}) as Query);
+    const call = options.fetch ?? fetch;
+    const response = await call(url, { ...init, method, headers, ...(body === undefined ? {} : { body }) });
+    const found = await content(response);
+    if (!response.ok) throw new ApiError(response.status, found as Problem | string);
+    return found as T;
+  }
+
+  return {
+"""
+
+
+def typescript_client(document: dict[str, Any]) -> str:
+    """The module: a type for each schema, and `createClient` with a function for each operation."""
+    return "\n".join(_lines(document)) + "\n"
+
+
+def _lines(document: dict[str, Any]) -> Iterator[str]:
+    name = _one_line(f"{document['info']['title']} {document['info']['version']}")
+    yield f"// A client of {name}, written by `apiroutes client`."
+    yield ""
+    for name, schema in document["components"]["schemas"].items():
+        yield from _comment(schema.get("description"), "")
+        yield f"export type {_identifier(name)} = {_type(schema)};"
+        yield ""
+    yield _RUNTIME.rstrip("\n")
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                yield from _operation(path, method, item[method])
+    yield "  };"
+    yield "}"
+
+
+def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
+    said = "\n\n".join(filter(None, [operation.get("summary"), operation.get("description")]))
+    yield from _comment(said, "    ")
+    parts, passed = _parameters(operation)
+    is_needed = any(not name.endswith("?") for name, _ in parts)
+    fields = "; ".join(f"{name}: {kind}" for name, kind in parts)
+    parameters = [f"parameters: {{ {fields} }}" + ("" if is_needed else " = {}")] if parts else []
+    signature = ", ".join([*parameters, "init?: RequestInit"])
+    result = _result(operation)
+    yield f"    {_camel(operation['operationId'])}: ({signature}): Promise<{result}> =>"
+    yield f"      request<{result}>({json.dumps(method.upper())}, {_path(path, operation)}, {passed}, init),"
+
+
+def _parameters(operation: dict[str, Any]) -> tuple[list[tuple[str, str]], str]:
+    """The members of `parameters`, and what of them goes to `request`."""
+    parts: list[tuple[str, str]] = []
+    passed: list[str] = []
+    for place in ("path", "query"):
+        found = [each for each in operation.get("parameters", ()) if each["in"] == place]
+        if found:
+            fields = "; ".join(
+                f"{_key(each['name'])}{'' if each.get('required') else '?'}: {_type(each['schema'])}"
+                for each in found
+            )
+            is_needed = any(each.get("required") for each in found)
+            parts.append((place if is_needed else f"{place}?", f"{{ {fields} }}"))
+            if place == "query":
+                passed.append("query: parameters.query")
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        parts.append(("body", _type(content["schema"])))
+        passed.append(f"{'json' if media_type == 'application/json' else 'form'}: parameters.body")
+    return parts, "{ " + ", ".join(passed) + " }" if passed else "{}"
+
+
+def _path(path: str, operation: dict[str, Any]) -> str:
+    """The path as a template literal, with its parameters encoded."""
+    for each in operation.get("parameters", ()):
+        if each["in"] == "path":
+            encode = "segments" if each.get("x-catch-all") else "segment"
+            value = f"parameters.path[{json.dumps(each['name'])}]"
+            path = path.replace(f"{{{each['name']}}}", f"${{{encode}({value})}}")
+    return f"`{path}`"
+
+
+def _result(operation: dict[str, Any]) -> str:
+    """What the answers with a status of 2xx have."""
+    kinds: list[str] = []
+    for status, answer in operation["responses"].items():
+        if not status.startswith("2"):
+            continue
+        content = answer.get("content")
+        if content is None:
+            kinds.append("void" if status in ("204", "205") else "unknown")
+        for media_type, each in (content or {}).items():
+            if media_type == "application/json":
+                kinds.append(_type(each.get("schema", {})))
+            else:
+                kinds.append("string" if media_type.startswith("text/") else "Blob")
+    return " | ".join(dict.fromkeys(kinds)) or "unknown"
+
+
+# -- schemas -------------------------------------------------------------------------------------
+
+
+def _type(schema: Any) -> str:
+    """A JSON Schema (2020-12) as a type."""
+    if not isinstance(schema, dict):
+        return "unknown" if schema else "never"
+    if "$ref" in schema:
+        return _identifier(schema["$ref"].rpartition("/")[2])
+    if "const" in schema or "enum" in schema:
+        values = [schema["const"]] if "const" in schema else schema["enum"]
+        return " | ".join(json.dumps(value, ensure_ascii=False) for value in values)
+    for word, operator in (("anyOf", " | "), ("oneOf", " | "), ("allOf", " & ")):
+        if word in schema:
+            return operator.join(dict.fromkeys(_grouped(_type(each)) for each in schema[word]))
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        return " | ".join(_type({**schema, "type": each}) for each in kind)
+    return _type_by_name(kind, schema)
+
+
+def _type_by_name(kind: Any, schema: dict[str, Any]) -> str:
+    if kind == "string":
+        return "Blob" if "contentMediaType" in schema else "string"
+    if kind == "array":
+        if "prefixItems" in schema:
+            return "[" + ", ".join(map(_type, schema["prefixItems"])) + "]"
+        return _grouped(_type(schema.get("items", {}))) + "[]"
+    if kind == "object" or "properties" in schema:
+        return _object(schema)
+    return {"integer": "number", "number": "number", "boolean": "boolean", "null": "null"}.get(
+        kind, "unknown"
+    )
+
+
+def _object(schema: dict[str, Any]) -> str:
+    required = schema.get("required", ())
+    fields = [
+        f"{_key(name)}{'' if name in required else '?'}: {_type(each)}"
+        for name, each in schema.get("properties", {}).items()
+    ]
+    if fields:
+        return "{ " + "; ".join(fields) + " }"
+    return f"Record<string, {_type(schema.get('additionalProperties', True))}>"
+
+
+def _grouped(kind: str) -> str:
+    return f"({kind})" if " | " in kind or " & " in kind else kind
+
+
+# -- words ---------------------------------------------------------------------------------------
+
+
+def _identifier(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_$]", "_", name)
+
+
+def _key(name: str) -> str:
+    return name if _NAME.fullmatch(name) else json.dumps(name)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _comment(text: str | None, indent: str) -> Iterator[str]:
+    if text:
+        lines = text.replace("*/", "* /").split("\n")
+        if len(lines) == 1:
+            yield f"{indent}/** {lines[0]} */"
+            return
+        yield f"{indent}/**"
+        yield from (f"{indent} * {line}".rstrip() for line in lines)
+        yield f"{indent} */"

@@ -1,0 +1,109 @@
+"""The TypeScript client of the example: the compiler takes it, and Node asks the running server by it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from apiroutes.cli import main
+
+from .applications import PROJECT
+from .servers import gunicorn, serve
+
+SECONDS = 60
+FLAGS = ["--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]
+FLAGS += ["--lib", "es2022,dom,dom.iterable", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes"]
+
+USE = """
+import { ApiError, createClient } from "./client.js";
+import type { Note } from "./client.js";
+
+declare const process: { argv: string[] };
+
+const api = createClient({ baseUrl: process.argv[2]! });
+const note: Note = await api.putNotesById({ path: { id: "a/b" }, body: { title: "Milk" } });
+const found: Note[] = await api.getNotes({ query: { q: "milk", limit: 5 } });
+const files: string[] = await api.postNotesByIdAttachments({
+  path: { id: "a/b" },
+  body: { file: [new File(["abc"], "list.txt")] },
+});
+const file: Blob = await api.getFilesByPath({ path: { path: "a/b/list.txt" } });
+const wrong = await api.getNotes({ query: { limit: 0 } }).catch((error: unknown) => error);
+const missing = await api.getNotesById({ path: { id: "none" } }).catch((error: unknown) => error);
+const gone: void = await api.deleteNotesById({ path: { id: "a/b" } });
+console.log(JSON.stringify([
+  note,
+  found.length,
+  files,
+  await file.text(),
+  wrong instanceof ApiError && typeof wrong.problem !== "string" && wrong.problem.errors,
+  missing instanceof ApiError && missing.status,
+  gone === undefined,
+  await api.getHello(),
+]));
+"""
+SEEN = (
+    '[{"id":"a/b","title":"Milk","text":""},1,["list.txt"],"abc",'
+    '[{"place":"query.limit","message":"Expected `int` >= 1"}],404,true,{"message":"Hello"}]'
+)
+MISTAKES = [
+    "api.getNotes({ query: { limit: 'many' } })",
+    "api.getNotesById({})",
+    "api.postNotes({ body: { text: 'a' } })",
+    "api.postNotes({ body: { title: 'a', tittle: 'b' } })",
+    "api.getHello().then((hello) => hello.message.missing)",
+    "api.getNothing()",
+]
+
+
+@pytest.fixture(scope="module")
+def tsc() -> str:
+    found = shutil.which("tsc")
+    if found is None or shutil.which("node") is None:
+        pytest.skip("there is no TypeScript compiler: npm install -g typescript")
+    return found
+
+
+def written(directory: Path) -> Path:
+    file = directory / "client.ts"
+    done = CliRunner().invoke(main, ["client", "--typescript", "--root", str(PROJECT), "-o", str(file)])
+    assert done.exit_code == 0, done.output
+    return file
+
+
+def compiled(tsc: str, directory: Path, name: str) -> str:
+    command = [tsc, *FLAGS, "--outDir", str(directory), str(directory / name)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS).stdout
+
+
+def test_the_client_is_used_from_node(tsc: str, tmp_path: Path) -> None:
+    written(tmp_path)
+    (tmp_path / "use.ts").write_text(USE, encoding="utf-8")
+    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    assert compiled(tsc, tmp_path, "use.ts") == ""
+    database = {"NOTES_DB": str(tmp_path / "notes.db")}
+    with serve(gunicorn("apiroutes:create_app()", "--threads", "2"), tmp_path / "log", database) as port:
+        done = subprocess.run(
+            ["node", str(tmp_path / "use.js"), f"http://127.0.0.1:{port}"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    assert done.stdout.strip() == SEEN, done.stderr
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_compiler_finds_a_mistake(tsc: str, tmp_path: Path, mistake: str) -> None:
+    written(tmp_path)
+    lines = [
+        'import { createClient } from "./client.js";',
+        "const api = createClient();",
+        f"await {mistake};",
+    ]
+    source = "\n".join([*lines, "export {};", ""])
+    (tmp_path / "use.ts").write_text(source, encoding="utf-8")
+    assert "use.ts(3," in compiled(tsc, tmp_path, "use.ts")
