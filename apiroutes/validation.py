@@ -14,6 +14,7 @@ import enum
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, Protocol, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -52,6 +53,11 @@ _SIMPLE = (
     inspect.UUIDType,
 )
 _LISTS = (inspect.FrozenSetType, inspect.ListType, inspect.SetType, inspect.VarTupleType)
+
+
+# How many problems are said, and how deep they are looked for: each level looks at all below it.
+_MOST_FAULTS = 100
+_DEEPEST_FAULT = 32
 
 
 class SchemaError(TypeError):
@@ -185,7 +191,7 @@ class _MsgspecValidator:
             return self._decode(content)
         except msgspec.ValidationError as error:
             value = msgspec.json.decode(content)
-            faults = list(_faults(value, self.annotation, place, strict=True))
+            faults = list(islice(_faults(value, self.annotation, place, True), _MOST_FAULTS))
             raise Invalid(faults or [(place, _said(error, self.annotation))]) from None
 
     def convert(self, value: Any, place: str) -> Any:
@@ -197,36 +203,39 @@ class _MsgspecValidator:
         try:
             return msgspec.convert(value, self.annotation, strict=False)
         except msgspec.ValidationError as error:
-            faults = list(_faults(value, self.annotation, place, strict=False))
+            faults = list(islice(_faults(value, self.annotation, place, False), _MOST_FAULTS))
             raise Invalid(faults or [(place, _said(error, self.annotation))]) from None
 
 
 # -- all that is wrong with a value ------------------------------------------------------------
 
 
-def _faults(value: Any, annotation: Any, place: str, strict: bool) -> Iterator[Fault]:
+def _faults(value: Any, annotation: Any, place: str, strict: bool, depth: int = 0) -> Iterator[Fault]:
     """The problems of a value, from the inside: of its parts, or else its own."""
     try:
         msgspec.convert(value, annotation, strict=strict)
     except msgspec.ValidationError as error:
-        found = list(_faults_of_parts(value, _unwrapped(annotation, value), place, strict))
-        yield from found or [(place, _said(error, annotation))]
+        found: Iterator[Fault] = iter(())
+        if depth < _DEEPEST_FAULT:
+            found = _faults_of_parts(value, _unwrapped(annotation, value), place, strict, depth + 1)
+        yield next(found, (place, _said(error, annotation)))
+        yield from found
 
 
-def _faults_of_parts(value: Any, annotation: Any, place: str, strict: bool) -> Iterator[Fault]:
+def _faults_of_parts(value: Any, annotation: Any, place: str, strict: bool, depth: int) -> Iterator[Fault]:
     info = _info(annotation)
     if isinstance(value, Mapping) and hasattr(info, "fields"):
-        yield from _faults_of_fields(value, annotation, info, place, strict)
+        yield from _faults_of_fields(value, annotation, info, place, strict, depth)
     elif isinstance(value, Mapping) and isinstance(info, inspect.DictType):
         for name, part in value.items():
-            yield from _faults(part, get_args(annotation)[1], f"{place}.{name}", strict)
+            yield from _faults(part, get_args(annotation)[1], f"{place}.{name}", strict, depth)
     elif isinstance(value, list) and isinstance(info, _LISTS) and get_args(annotation):
         for index, part in enumerate(value):
-            yield from _faults(part, get_args(annotation)[0], f"{place}[{index}]", strict)
+            yield from _faults(part, get_args(annotation)[0], f"{place}[{index}]", strict, depth)
 
 
 def _faults_of_fields(
-    value: Mapping[str, Any], annotation: Any, info: Any, place: str, strict: bool
+    value: Mapping[str, Any], annotation: Any, info: Any, place: str, strict: bool, depth: int
 ) -> Iterator[Fault]:
     hints = get_type_hints(get_origin(annotation) or annotation, include_extras=True)
     known = set()
@@ -234,7 +243,7 @@ def _faults_of_fields(
         known.add(field.encode_name)
         inner = f"{place}.{field.encode_name}"
         if field.encode_name in value:
-            yield from _faults(value[field.encode_name], _bare(hints[field.name]), inner, strict)
+            yield from _faults(value[field.encode_name], _bare(hints[field.name]), inner, strict, depth)
         elif field.required:
             yield inner, "is required"
     if getattr(info, "forbid_unknown_fields", False):
@@ -332,7 +341,8 @@ class _PydanticValidator:
             return validate(value)
         except self._pydantic.ValidationError as error:
             found = error.errors(include_input=False, include_url=False, include_context=False)
-            raise Invalid([(_joined(place, each["loc"]), each["msg"]) for each in found]) from None
+            faults = [(_joined(place, each["loc"]), each["msg"]) for each in found[:_MOST_FAULTS]]
+            raise Invalid(faults) from None
 
 
 def _joined(place: str, location: tuple[str | int, ...]) -> str:

@@ -209,6 +209,21 @@ def test_names_are_those_on_the_wire(tmp_path: Path) -> None:
     assert faults(post(app, {"unitPrice": ""})) == [("body.unitPrice", "Expected `int`, got `str`")]
 
 
+def test_a_hundred_problems_are_enough(tmp_path: Path) -> None:
+    app = typed(tmp_path, "def POST(body: list[Point]): ...")
+    found = faults(post(app, [{}] * 50_000))
+    assert found == [(f"body[{index}].x", "is required") for index in range(100)]
+
+
+def test_problems_are_looked_for_to_a_depth(tmp_path: Path) -> None:
+    app = typed(
+        tmp_path, "class Node(msgspec.Struct):\n    next: 'Node | None' = None\ndef POST(body: Node): ..."
+    )
+    shallow, deep = b'{"next":' * 20 + b"5" + b"}" * 20, b'{"next":' * 150 + b"5" + b"}" * 150
+    assert faults(post(app, shallow)) == [("body" + ".next" * 20, "Expected `object | null`, got `int`")]
+    assert faults(post(app, deep)) == [("body" + ".next" * 32, "Expected `object | null`, got `int`")]
+
+
 UNREADABLE = [(b"{", 400, b"Invalid JSON"), (b"[" * 300, 400, b"Invalid JSON"), (b"\xff", 400, b"Invalid")]
 
 
