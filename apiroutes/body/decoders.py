@@ -100,7 +100,8 @@ def _read_form(environ: dict[str, Any], decoder: _Decoder, limits: Limits) -> Bo
 
 
 def _json(content: bytes, charset: str, limits: Limits) -> object:
-    content = _as_utf8(content, charset)
+    if charset != "utf-8" or content.startswith(BOM_UTF8):
+        content = _as_utf8(content, charset)
     return decode_json(content, limits.json_depth) if content else {}
 
 
