@@ -290,10 +290,7 @@ def say(
         response.remove_header("Content-Type")
     response._status = status
     if _prefers_json(request.environ.get("HTTP_ACCEPT")):
-        response._content = encode_json(
-            {"type": "about:blank", "title": phrase(status), "status": status, "detail": message}
-        )
-        response._lines = _PROBLEM
+        _put_problem(response, message)
     else:
         response._content = message.encode("utf-8", "replace")
         response._lines = TEXT
@@ -305,11 +302,15 @@ def _say_invalid(error: InvalidRequest, request: Request, response: Response) ->
     say(request, response, error.status, error.message)
     if not _prefers_text(request.environ.get("HTTP_ACCEPT")):
         faults = [{"place": place, "message": message} for place, message in error.faults]
-        title = phrase(error.status)
-        detail = "The request does not fit."
-        problem = {"type": "about:blank", "title": title, "status": error.status, "detail": detail}
-        response._content = encode_json({**problem, "errors": faults})
-        response._lines = _PROBLEM
+        _put_problem(response, "The request does not fit.", errors=faults)
+
+
+def _put_problem(response: Response, detail: str, **more: Any) -> None:
+    """RFC 9457's document of the response's status, as its content."""
+    status = response._status
+    problem = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
+    response._content = encode_json({**problem, **more})
+    response._lines = _PROBLEM
 
 
 def _say_http_exception(error: HTTPException, request: Request, response: Response) -> None:

@@ -13,7 +13,7 @@ import inspect
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from werkzeug.datastructures import FileStorage
 
@@ -25,6 +25,7 @@ from apiroutes.validation import (
     SchemaError,
     Validator,
     is_simple,
+    is_union,
     required_fields,
     takes_list,
     validator_of,
@@ -90,6 +91,11 @@ class Binding:
         """Whether calling it reads the body, into a type."""
         return any(each.source == "body" for each in self.inputs)
 
+    @property
+    def takes_content(self) -> bool:
+        """Whether it takes anything of the request's content by a type."""
+        return any(each.source in ("body", "files") for each in self.inputs)
+
 
 def bind(function: Callable[..., Any], segments: tuple[Segment, ...] = ()) -> Binding:
     """The function as one of (request, response), whichever of their parts it asks for."""
@@ -128,7 +134,6 @@ class _Binder:
         self.captures = {segment.text: segment for segment in segments if segment.kind is not Kind.STATIC}
         self.inputs: list[Input] = []
         self.reads: list[_Read] = []
-        self.body: Validator | None = None
         # For each parameter that is passed: what gives it, or its position among what was read.
         self.plan: dict[str, Bound | int] = {}
         self.count = 0
@@ -164,8 +169,6 @@ class _Binder:
     def _take_whole(self, source: str, annotation: Any, parameter: inspect.Parameter | None) -> None:
         """All that a source has, as one type."""
         validator = self._validator(annotation, source)
-        if source == "body":
-            self.body = validator
         if source == "path":
             self._check_fields(validator)
         self.reads.append(_whole_reader(source, validator))
@@ -308,8 +311,7 @@ class _Binder:
         arguments: Any = self._arguments()
         by_position, by_name = arguments
         if len(reads) == 1 and not by_name and by_position == list(range(self.count)):
-            whole = self.inputs[0].source == "body" and self.body
-            return _caller_of_body(function, whole) if whole else _caller_of_one(function, reads[0])
+            return _caller_of_one(function, reads[0])
 
         def call(request: Any, response: Any) -> Any:
             values: list[Any] = []
@@ -371,19 +373,6 @@ class _Binder:
         return lambda request, response: function(*[meaning(request, response) for meaning in by_position])
 
 
-def _caller_of_body(function: Callable[..., Any], validator: Validator) -> Bound:
-    """What calls a function that takes the body, and nothing else."""
-
-    def call(request: Any, response: Any) -> Any:
-        try:
-            body = request.read_body_as(validator)
-        except Invalid as invalid:
-            raise InvalidRequest(invalid.faults) from None
-        return function(body)
-
-    return call
-
-
 def _caller_of_one(function: Callable[..., Any], read: _Read) -> Bound:
     """What calls a function that takes what is read at once, and nothing else."""
 
@@ -398,7 +387,7 @@ def _caller_of_one(function: Callable[..., Any], read: _Read) -> Bound:
 
 
 def _is_optional(annotation: Any) -> bool:
-    return get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation)
+    return is_union(annotation) and type(None) in get_args(annotation)
 
 
 # -- where values are read ---------------------------------------------------------------------

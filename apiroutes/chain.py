@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from apiroutes import coroutines
 from apiroutes.declarations import Middleware
 from apiroutes.errors import ApiError
+from apiroutes.logs import route_of
 from apiroutes.response import Response
 
 __all__ = ["Step", "as_sync", "compose", "require_answer"]
@@ -58,8 +59,7 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
 def require_answer(response: Response) -> None:
     """Raises ApiError 500 when middleware neither answered nor went on to the next step."""
     if not response.headers_sent:
-        where = response.req.route_pattern or "a path without a route"
-        _log.error("middleware of %s neither answered nor called next()", where)
+        _log.error("middleware of %s neither answered nor called next()", route_of(response.req))
         raise ApiError(500, "Internal Server Error")
 
 

@@ -37,6 +37,10 @@ _root = click.option(
     help="The project directory; the current one without it.",
 )
 
+_output = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write."
+)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="apiroutes")
@@ -119,24 +123,25 @@ def check(root: Path) -> None:
 @main.command()
 @_root
 @click.option("--yaml", "as_yaml", is_flag=True, help="YAML instead of JSON; needs PyYAML.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
+@_output
 def openapi(root: Path, as_yaml: bool, output: Path | None) -> None:
     """Write the OpenAPI 3.1 document of the routes."""
     document = _build(root).openapi()
     text = _yaml(document) if as_yaml else json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        output.write_text(text, encoding="utf-8")
+    _write(text, output)
 
 
 @main.command()
 @_root
 @click.option("--typescript", is_flag=True, required=True, help="The language, so far the only one.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
+@_output
 def client(root: Path, typescript: bool, output: Path | None) -> None:
     """Write a typed client of the routes, without dependencies."""
     text = typescript_client(_build(root).openapi())
+    _write(text, output)
+
+
+def _write(text: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from apiroutes.body import end_reading
 from apiroutes.errors import HandlerTimeout, ResponseSentError
-from apiroutes.logs import log_fault
+from apiroutes.logs import log_fault, route_of
 from apiroutes.response import STARTED, Response
 from apiroutes.runners import GRACE, Call, Runner, Runners
 
@@ -136,7 +136,7 @@ class _Hold:
 
     def log(self, error: BaseException, what: str) -> None:
         """Log a fault that nobody else can see."""
-        log_fault(self._request, self._request.route_pattern or "", error, what)
+        log_fault(self._request, route_of(self._request), error, what)
 
     @property
     def is_held(self) -> bool:

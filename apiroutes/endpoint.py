@@ -105,7 +105,7 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
     """
     call, limit = handler.call, endpoint.response_limit
     # A handler that takes the body as a type reads it when it is called.
-    limits = replace(endpoint.limits, parse=False) if handler.reads_body else endpoint.limits
+    limits = replace(endpoint.limits, parse=False) if handler.binding.reads_body else endpoint.limits
 
     def run(response: Response) -> None:
         request = response.req

@@ -12,7 +12,15 @@ import re
 import traceback
 from typing import Any
 
-__all__ = ["log_departure", "log_fault", "printable", "request_id_of", "sent_request_id", "write_to_stderr"]
+__all__ = [
+    "log_departure",
+    "log_fault",
+    "printable",
+    "request_id_of",
+    "route_of",
+    "sent_request_id",
+    "write_to_stderr",
+]
 
 _log = logging.getLogger("apiroutes")
 
@@ -30,8 +38,13 @@ def log_fault(request: Any, route: str, error: BaseException, what: str = "faile
 
 def log_departure(request: Any, when: str) -> None:
     """A client that left, which is no fault: no traceback."""
-    named = _named(request, request.route_pattern or "a path without a route")
+    named = _named(request, route_of(request))
     _log.info("%s: the client left %s", named, when, extra=_extra(request))
+
+
+def route_of(request: Any) -> str:
+    """The request's route as a log names it."""
+    return request.route_pattern or "a path without a route"
 
 
 def request_id_of(request: Any) -> str | None:

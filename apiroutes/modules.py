@@ -42,14 +42,9 @@ class Handler:
     call: Bound
     place: str
     is_async: bool
-    middleware: tuple[Middleware, ...] = ()
-    binding: Binding | None = None  # what it takes by its type
-    doc: str = ""
-
-    @property
-    def reads_body(self) -> bool:
-        """Whether it reads the body itself, into a type."""
-        return self.binding is not None and self.binding.reads_body
+    middleware: tuple[Middleware, ...]
+    binding: Binding  # what it takes by its type
+    doc: str
 
 
 @dataclass(frozen=True)
@@ -270,8 +265,7 @@ class _Exports:
 
     def _check_parsing(self, handlers: Mapping[str, Handler], config: RouteConfig) -> None:
         for name, handler in handlers.items():
-            inputs = () if handler.binding is None else handler.binding.inputs
-            if not config.parse_body and any(each.source in ("body", "files") for each in inputs):
+            if handler.binding.takes_content and not config.parse_body:
                 self._problem(
                     f"`{name}` takes the body by a type, and config.api.bodyParser is off.",
                     "Let it be parsed, or read `req.stream`.",

@@ -10,8 +10,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from http import HTTPStatus
-from typing import Any
+from typing import Any, get_origin
 
 from apiroutes.binding import Input
 from apiroutes.errors import phrase
@@ -113,14 +112,14 @@ class _Document:
             operation["summary"] = summary
         if description.strip():
             operation["description"] = description.strip()
-        inputs = handler.binding.inputs if handler.binding is not None else ()
+        inputs = handler.binding.inputs
         parameters = [*self._parameters(inputs, segments)]
         if parameters:
             operation["parameters"] = parameters
         body = self._request_body(module, inputs)
         if body is not None:
             operation["requestBody"] = body
-        operation["responses"] = self._responses(module, handler, method, inputs)
+        operation["responses"] = self._responses(module, handler, method)
         return operation
 
     def _identifier(self, method: str, segments: tuple[Segment, ...]) -> str:
@@ -196,9 +195,7 @@ class _Document:
 
     # -- what is answered ------------------------------------------------------------------
 
-    def _responses(
-        self, module: RouteModule, handler: Handler, method: str, inputs: Sequence[Input]
-    ) -> dict[str, dict[str, Any]]:
+    def _responses(self, module: RouteModule, handler: Handler, method: str) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         declared = _declared(module, method)
         success = self._success(handler)
@@ -208,9 +205,9 @@ class _Document:
             found[str(status)] = self._answer(status, meaning)
         for status_text, meaning in _RAISES.findall(handler.doc):
             found.setdefault(status_text, _error(meaning[:1].upper() + meaning[1:]))
-        if any(each.source in ("body", "files") for each in inputs):
+        if handler.binding.takes_content:
             found.setdefault("413", _error(f"The body is larger than {module.config.size_limit.text}"))
-        if inputs:
+        if handler.binding.inputs:
             found.setdefault("422", {"$ref": "#/components/responses/Invalid"})
         if module.config.max_duration is not None:
             found.setdefault("504", _error(f"Not done within {module.config.max_duration:g} s"))
@@ -218,9 +215,9 @@ class _Document:
         return dict(sorted(found.items()))
 
     def _success(self, handler: Handler) -> dict[str, Any]:
-        answer: dict[str, Any] = {"description": HTTPStatus(200).phrase}
+        answer: dict[str, Any] = {"description": phrase(200)}
         annotation = returned_type(handler)
-        returns = None if handler.binding is None else handler.binding.returns
+        returns = handler.binding.returns
         if annotation is not None:
             answer["content"] = {"application/json": {"schema": self._schema(annotation)}}
         elif returns is str:
@@ -251,8 +248,7 @@ def _annotations(modules: Sequence[RouteModule]) -> Iterator[Any]:
         for method, handler in module.handlers.items():
             declared = _declared(module, method)
             yield from (meaning for meaning in declared.values() if not isinstance(meaning, str))
-            if handler.binding is not None:
-                yield from (each.annotation for each in handler.binding.inputs if each.source != "files")
+            yield from (each.annotation for each in handler.binding.inputs if each.source != "files")
             returned = returned_type(handler)
             if returned is not None:
                 yield returned
@@ -288,8 +284,7 @@ def _with_default(schema: dict[str, Any], default: dict[str, Any]) -> dict[str, 
 
 def _file_schema(each: Input) -> dict[str, Any]:
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
-    is_list = getattr(each.annotation, "__origin__", None) is list
-    if not is_list:
+    if get_origin(each.annotation) is not list:
         return file
     files: dict[str, Any] = {"type": "array", "items": file}
     return {**files, "minItems": 1} if each.is_required else files  # a form cannot send none

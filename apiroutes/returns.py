@@ -7,17 +7,16 @@ the error page shows it. In production what is returned is encoded as it is.
 from __future__ import annotations
 
 import inspect
-import types
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, get_args
 
 import werkzeug.wrappers
 
 from apiroutes.answers import Answer
 from apiroutes.jsonout import encode_json
 from apiroutes.modules import Handler
-from apiroutes.validation import Invalid, SchemaError, Validator, validator_of
+from apiroutes.validation import Invalid, SchemaError, Validator, is_union, validator_of
 
 __all__ = ["checked", "returned_type"]
 
@@ -27,10 +26,10 @@ _OTHERS = (Answer, werkzeug.wrappers.Response, str, bytes)
 
 def returned_type(handler: Handler) -> Any:
     """The annotation of the JSON that a handler returns; None where it has none."""
-    annotation = None if handler.binding is None else handler.binding.returns
+    annotation = handler.binding.returns
     if annotation in (None, type(None), inspect.Signature.empty):
         return None
-    if get_origin(annotation) in (Union, types.UnionType):
+    if is_union(annotation):
         parts = [part for part in get_args(annotation) if not _is_other(part)]
         if len(parts) < len(get_args(annotation)):
             annotation = Union[tuple(parts)] if parts else None

@@ -26,6 +26,7 @@ __all__ = [
     "SchemaError",
     "Validator",
     "is_simple",
+    "is_union",
     "json_schemas",
     "required_fields",
     "takes_list",
@@ -138,6 +139,11 @@ def is_simple(annotation: Any) -> bool:
     return all(isinstance(node, allowed) for node in _nodes(_info(annotation)))
 
 
+def is_union(annotation: Any) -> bool:
+    """Whether it is one of several types, as `int | None` is."""
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
 def takes_list(annotation: Any) -> bool:
     """Whether it is a list, a set or a tuple, also an optional one."""
     return _is_list(_info(annotation))
@@ -190,9 +196,7 @@ class _MsgspecValidator:
         try:
             return self._decode(content)
         except msgspec.ValidationError as error:
-            value = msgspec.json.decode(content)
-            faults = list(islice(_faults(value, self.annotation, place, True), _MOST_FAULTS))
-            raise Invalid(faults or [(place, _said(error, self.annotation))]) from None
+            raise self._refusal(msgspec.json.decode(content), place, True, error) from None
 
     def convert(self, value: Any, place: str) -> Any:
         if self._lists and isinstance(value, Mapping):
@@ -203,8 +207,12 @@ class _MsgspecValidator:
         try:
             return msgspec.convert(value, self.annotation, strict=False)
         except msgspec.ValidationError as error:
-            faults = list(islice(_faults(value, self.annotation, place, False), _MOST_FAULTS))
-            raise Invalid(faults or [(place, _said(error, self.annotation))]) from None
+            raise self._refusal(value, place, False, error) from None
+
+    def _refusal(self, value: Any, place: str, strict: bool, error: Exception) -> Invalid:
+        """All that is wrong, or else what the decoder stopped at."""
+        faults = list(islice(_faults(value, self.annotation, place, strict), _MOST_FAULTS))
+        return Invalid(faults or [(place, _said(error, self.annotation))])
 
 
 # -- all that is wrong with a value ------------------------------------------------------------
@@ -262,7 +270,7 @@ def _unwrapped(annotation: Any, value: Any) -> Any:
     """What an annotation is about: without Annotated, and without the None of an optional one."""
     if get_origin(annotation) is Annotated:
         return _unwrapped(get_args(annotation)[0], value)
-    if get_origin(annotation) in (Union, types.UnionType):
+    if is_union(annotation):
         others = [part for part in get_args(annotation) if part is not type(None)]
         if len(others) == 1 and value is not None:
             return _unwrapped(others[0], value)

@@ -13,7 +13,7 @@ from typing import Any
 
 from apiroutes.conditional import content_hash, is_current
 from apiroutes.errors import ResponseAborted, phrase
-from apiroutes.logs import log_departure, log_fault
+from apiroutes.logs import log_departure, log_fault, route_of
 from apiroutes.response import JSON, TEXT, Response
 
 __all__ = ["Closing", "FixedAnswer", "ServerResponse", "StartResponse", "send", "starting_again"]
@@ -185,8 +185,7 @@ class _Stream:
             raise
         except BaseException as error:
             self._has_ended = True
-            route = self._request.route_pattern or "a path without a route"
-            log_fault(self._request, route, error, "failed after its answer began")
+            log_fault(self._request, route_of(self._request), error, "failed after its answer began")
             raise ResponseAborted(errno.ECONNRESET, "a streamed answer failed") from None
 
     def close(self) -> None:

@@ -72,12 +72,7 @@ def read_body(environ: dict[str, Any], limits: Limits, into: Any = None) -> Body
     if into is None:
         return Body(decoder.decode(content, decoder.charset, limits), content, decoder)
     if decoder.decode is _json and content:
-        text = (
-            content
-            if decoder.charset == "utf-8" and content[:1] == b"{"
-            else _as_utf8(content, decoder.charset)
-        )
-        value = decode_json(text, limits.json_depth, into.decode)
+        value = decode_json(_as_utf8(content, decoder.charset), limits.json_depth, into.decode)
     else:
         value = into.convert(decoder.decode(content, decoder.charset, limits), "body")
     return Body(value, content, decoder)
@@ -100,8 +95,7 @@ def _read_form(environ: dict[str, Any], decoder: _Decoder, limits: Limits) -> Bo
 
 
 def _json(content: bytes, charset: str, limits: Limits) -> object:
-    if charset != "utf-8" or content.startswith(BOM_UTF8):
-        content = _as_utf8(content, charset)
+    content = _as_utf8(content, charset)
     return decode_json(content, limits.json_depth) if content else {}
 
 
@@ -109,7 +103,7 @@ def _as_utf8(content: bytes, charset: str) -> bytes:
     """A document as JSON text is sent (RFC 8259 section 8.1), without its mark."""
     if charset != "utf-8":
         return _text_in(content, charset).encode()
-    return content.removeprefix(BOM_UTF8) if content.startswith(BOM_UTF8) else content
+    return content.removeprefix(BOM_UTF8)
 
 
 def _form(content: bytes, charset: str, limits: Limits) -> object:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -78,6 +78,21 @@ def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
             return int(said[1])
         time.sleep(0.02)
     raise AssertionError(f"The server does not listen. It said:\n{log.read_text(errors='replace')}")
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something, and not for ever."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def main_process(log: Path) -> int:
+    """Return the process id that the server logs when it begins."""
+    found = re.search(r"main PID: (\d+)|\[(\d+)\] \[INFO\] Listening at", log.read_text())
+    assert found is not None
+    return int(found[1] or found[2])
 
 
 def _listens(port: int) -> bool:

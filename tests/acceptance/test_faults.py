@@ -2,13 +2,11 @@
 
 import http.client
 import os
-import re
 import signal
 import socket
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import pytest
 from tests.support import CANNOT_INTERRUPT, project
 
 from .client import Answer, Client, OverHttp
-from .servers import SECONDS, gunicorn, serve
+from .servers import SECONDS, gunicorn, main_process, serve, until
 
 FILES = {
     "pages/api/pid.py": "import os\ndef GET(): return {'pid': os.getpid()}\n",
@@ -74,13 +72,6 @@ def ask(port: int, method: str, path: str, body: bytes = b"") -> Answer:
 def pid_of(port: int) -> int:
     pid: int = ask(port, "GET", "/api/pid").json()["pid"]
     return pid
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.skipif(CANNOT_INTERRUPT, reason="run without coverage as well")
@@ -145,12 +136,6 @@ def test_term_lets_what_has_begun_end(tmp_path: Path, log: Path, flags: list[str
         (tmp_path / "go").touch()
         asking.join(SECONDS)
     assert [answer.status for answer in answers] == [200]
-
-
-def main_process(log: Path) -> int:
-    found = re.search(r"\[(\d+)\] \[INFO\] Listening at", log.read_text())
-    assert found is not None
-    return int(found[1])
 
 
 def test_a_header_that_drips_in_ends_the_connection(tmp_path: Path, log: Path, flags: list[str]) -> None:
