@@ -5,7 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 600
 
-.PHONY: help start dev test lint types fuzz faults bench clean
+SWAGGER_UI := 5.35.0
+SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css
+
+.PHONY: help start dev test lint types fuzz faults bench vendor clean
 
 help:
 	@echo "make start   install, and serve pages/ with gunicorn on port 8000 (PORT=... for another)"
@@ -14,6 +17,7 @@ help:
 	@echo "make fuzz    every property of the tests at length, ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults  what happens to a server when clients, handlers, workers and disks fail; four minutes"
 	@echo "make bench   the benchmarks, against other frameworks; writes benchmarks/RESULTS.md"
+	@echo "make vendor  fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), by npm"
 	@echo "make clean   remove what the others made"
 
 start: $(VENV)/.installed
@@ -47,6 +51,13 @@ faults: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.results
+
+# A new version: change SWAGGER_UI, run this and the tests, and commit what it wrote.
+vendor:
+	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
+	npm pack --silent --pack-destination "$$directory" swagger-ui-dist@$(SWAGGER_UI) >/dev/null && \
+	tar -xzf "$$directory"/swagger-ui-dist-*.tgz -C "$$directory" && \
+	cd "$$directory/package" && cp $(SWAGGER_UI_FILES) "$(CURDIR)/apiroutes/documentation/swagger_ui/"
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -25,9 +25,9 @@ from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, InvalidReques
 from apiroutes.jsonout import encode_json
 from apiroutes.logs import log_departure, log_fault
 from apiroutes.openapi import document
-from apiroutes.paths import Fault, path_of, read_path, sent_plainly
+from apiroutes.own_paths import own_paths
+from apiroutes.paths import Fault, mount_of, path_of, read_path, sent_plainly
 from apiroutes.project import Params, Served, build, prefix_of
-from apiroutes.readiness import is_ready
 from apiroutes.request import Request
 from apiroutes.response import OPEN, SENT, TEXT, Lines, Response
 from apiroutes.routing import is_plain
@@ -85,10 +85,9 @@ class App:
                 self._by_path[path] = self.served[route.file]
             for path, (route, name) in self.routes.by_parent.items():
                 self._by_parent[path] = self.served[route.file], name
-        if self.settings.readiness_path is not None:
-            self._by_path[self.settings.readiness_path] = _READINESS
-        if self.settings.openapi_path is not None:
-            self._by_path[self.settings.openapi_path] = _document(encode_json(self.openapi()))
+        own = dict(own_paths(project, self.openapi))
+        self._by_path.update(own)
+        self._own = {tuple(path[1:].split("/")): served for path, served in own.items()}
         checks_headers = self.settings.max_headers is not None or self.settings.max_header_size is not None
         self._look_up = self._find_with_headers if checks_headers else self._find
 
@@ -171,6 +170,9 @@ class App:
 
     def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Served | None, Params]:
         segments, fault = read_path(path, environ)
+        own = self._own.get(tuple(segments)) if self._own else None
+        if own is not None:
+            return own, {}
         canonical = [segment for segment in segments if segment] if "" in segments else segments
         match = None if fault is Fault.DOTS else self.routes.match(canonical)
         if match is None:
@@ -205,12 +207,9 @@ class App:
         wanted = slash if self._trailing_slash == "ignore" else self._trailing_slash == "require"
         if slash == wanted and len(segments) == len(canonical) + slash:
             return None
-        # One slash in front, or a browser would take the first segment for a host.
-        mount = "/" + (environ.get("SCRIPT_NAME") or "").strip("/\\")
-        mount = quote(mount.encode("latin-1", "replace"), safe="/") if mount != "/" else ""
-        location = (
-            mount + (path_of(canonical) if canonical else "") + ("/" if wanted or not canonical else "")
-        )
+        location = mount_of(environ) + (path_of(canonical) if canonical else "")
+        if wanted or not canonical:
+            location += "/"
         query = environ.get("QUERY_STRING")
         return f"{location}?{quote(query.encode('latin-1', 'replace'), safe=_QUERY)}" if query else location
 
@@ -363,25 +362,6 @@ def _headers_too_large(response: Response) -> None:
     raise ApiError(431, "Request Header Fields Too Large")
 
 
-def _say_whether_ready(response: Response) -> None:
-    response.set_header("Cache-Control", "no-store")
-    if is_ready():
-        response.end("ready")
-    else:
-        response.status(503).end("stopping")
-
-
-def _document(content: bytes) -> Served:
-    def send_document(response: Response) -> None:
-        response.set_header("Content-Type", "application/json").send(content)
-
-    return Served("the OpenAPI document", _not_a_question, {"GET": send_document, "HEAD": send_document})
-
-
-def _not_a_question(response: Response) -> None:
-    raise ApiError(405, "Method Not Allowed", {"Allow": "GET, HEAD"})
-
-
 def _redirect_to(location: str) -> Served:
     def redirect(response: Response) -> None:
         response.redirect(308, location)
@@ -396,6 +376,3 @@ def _check_method(method: str) -> None:
 
 _BAD_PATH = Served("a bad path", _bad_path)
 _HEADERS_TOO_LARGE = Served("headers that are too large", _headers_too_large)
-_READINESS = Served(
-    "the readiness path", _not_a_question, {"GET": _say_whether_ready, "HEAD": _say_whether_ready}
-)

@@ -67,7 +67,7 @@ def dev(root: Path, host: str | None, port: int | None) -> None:
         number for number in (port, settings.port, _port_of_environment(), 8000) if number is not None
     )
     try:
-        development.run(root.resolve(), address, number, _say)
+        development.run(root.resolve(), address, number, settings.docs_path, _say)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {address}:{number}: {error.strerror}") from error
 

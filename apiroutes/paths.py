@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["Fault", "RequestPath", "path_of", "read_path", "sent_plainly"]
+__all__ = ["Fault", "RequestPath", "mount_of", "path_of", "read_path", "sent_plainly"]
 
 
 class Fault:
@@ -115,3 +115,10 @@ def _checked(parts: list[bytes], fault: str | None) -> RequestPath:
 def path_of(segments: list[str]) -> str:
     """A path of decoded segments, percent-encoded (RFC 3986 section 3.3)."""
     return "/" + "/".join(quote(segment, safe="!$&'()*+,;=:@") for segment in segments)
+
+
+def mount_of(environ: dict[str, Any]) -> str:
+    """Where the App is mounted (PEP 3333's SCRIPT_NAME), percent-encoded; empty for the root."""
+    # One slash in front, or a browser would take the first segment for a host.
+    mount = "/" + (environ.get("SCRIPT_NAME") or "").strip("/\\")
+    return quote(mount.encode("latin-1", "replace"), safe="/") if mount != "/" else ""

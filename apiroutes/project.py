@@ -70,13 +70,15 @@ class Served:
 class Project:
     """A project that can be served; `served` is by the route's file.
 
-    `response` is the class of its responses, which has the steps of its middleware as methods.
+    `middleware` is around everything, in order. `response` is the class of the responses, which has
+    the steps of middleware as methods.
     """
 
     settings: Settings
     routes: RouteTree
     served: Mapping[str, Served]
     unrouted: Unrouted
+    middleware: tuple[Middleware, ...]
     response: type[ServerResponse]
 
 
@@ -179,7 +181,8 @@ class _Builder:
                 served[route.file] = _serve(module, settings, around, response, runners)
         self._check_own_paths(settings, routes)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
-        return Project(settings, routes, served, Unrouted(everywhere, below, response), response)
+        unrouted = Unrouted(everywhere, below, response)
+        return Project(settings, routes, served, unrouted, everywhere, response)
 
     def _try(self, make: Callable[[], _Built]) -> _Built | None:
         try:

@@ -54,6 +54,7 @@ class Settings:
     max_abandoned_handlers: int = 32
     readiness_path: str | None = None
     openapi_path: str | None = None
+    docs: bool | None = None
     title: str | None = None
     version: str | None = None
 
@@ -65,6 +66,13 @@ class Settings:
     graceful_timeout: int = 30
     shutdown_delay: float = 0.0
     keepalive: int = 5
+
+    @property
+    def docs_path(self) -> str | None:
+        """Where the documentation page is, None when it is off; unless it is set, on in development."""
+        is_on = self.mode == "development" if self.docs is None else self.docs
+        # No file of a route has such a name.
+        return f"{self.base_path}{self.api_prefix}/_docs" if is_on else None
 
 
 def _one_of(*allowed: str) -> Callable[[object], str]:
@@ -171,6 +179,14 @@ def _size_or_off(value: object) -> Size | None:
     return read_size(value)
 
 
+def _switch(value: object) -> bool:
+    if value in (True, "true", "1"):
+        return True
+    if value in (False, "false", "0"):
+        return False
+    raise ValueError(f"{value!r} is neither true nor false")
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{value!r} is not a text")
@@ -202,6 +218,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "max_abandoned_handlers": _int_from(1),
     "readiness_path": _absolute_path,
     "openapi_path": _absolute_path,
+    "docs": _switch,
     "title": _text,
     "version": _text,
     "host": _text,

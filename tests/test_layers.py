@@ -34,6 +34,7 @@ STEPS = [
     {"endpoint", "conditional", "openapi"},
     {"wsgi"},
     {"middleware", "project"},
+    {"own_paths"},
     {"app"},
     {"servers", "factory", "testing"},
     {"cli", "pytest_plugin", "__init__"},

@@ -206,7 +206,11 @@ def test_uploads_are_described(found: dict[str, Any]) -> None:
     schema = found["paths"]["/api/files/{path}"]["post"]["requestBody"]["content"]["multipart/form-data"][
         "schema"
     ]
-    assert schema["properties"]["one"] == {"type": "string", "contentMediaType": "application/octet-stream"}
+    assert schema["properties"]["one"] == {
+        "type": "string",
+        "format": "binary",
+        "contentMediaType": "application/octet-stream",
+    }
     assert (schema["properties"]["more"]["type"], schema["required"]) == ("array", ["one"])
 
 

@@ -45,12 +45,15 @@ CHILD_SOCKET = "_APIROUTES_DEV_SOCKET"
 _WATCHED_ENDINGS = (".py", ".toml")
 
 
-def run(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
+def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[str], None]) -> None:
     """Serve the project until Ctrl-C, anew after every change. Raises OSError for a port in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=128)
     host, port = listener.getsockname()[:2]
-    say(f"Serving {root} on http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C stops)")
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    say(f"Serving {root} on {url} (Ctrl-C stops)")
+    if docs_path is not None:
+        say(f"Documentation: {url}{docs_path}")
     if watchfiles is None:
         say("Changes are not watched: pip install 'apiroutes[dev]' for that.")
     signal.signal(signal.SIGTERM, _interrupt)  # or the child would be left behind

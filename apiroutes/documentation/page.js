@@ -1,0 +1,42 @@
+// Swagger UI with the OpenAPI document of the project, both of which lie beside the page.
+"use strict";
+
+// What matches the URLs of routes whose last parameter takes several segments (`x-catch-all`).
+let catchAlls = [];
+
+function isCatchAll(pathItem) {
+  const operations = Object.values(pathItem).filter((part) => part.parameters);
+  return operations.some(({ parameters }) => parameters.some((each) => each["x-catch-all"]));
+}
+
+function patternOf(template) {
+  const [parent] = template.split(/[^/]*$/);
+  const texts = parent.split(/\{[^}]*\}/).map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^(.*?${texts.join("[^/]+")})([^/]+)$`);
+}
+
+// Swagger UI escapes "/" in parameters of a path; here it stands between the segments.
+function withSegments(request) {
+  const url = new URL(request.url, location.href);
+  for (const pattern of catchAlls) {
+    url.pathname = url.pathname.replace(pattern, (_, parent, last) => parent + last.replace(/%2F/gi, "/"));
+  }
+  return { ...request, url: url.href };
+}
+
+const page = SwaggerUIBundle({
+  url: "_docs/openapi.json",
+  dom_id: "#documentation",
+  deepLinking: true,
+  displayRequestDuration: true,
+  tryItOutEnabled: true,
+  validatorUrl: null, // it would ask another host
+  requestInterceptor: (request) => (request.loadSpec ? request : withSegments(request)),
+  onComplete() {
+    const { info, paths } = page.specSelectors.specJson().toJS();
+    document.title = info.title;
+    catchAlls = Object.keys(paths)
+      .filter((template) => isCatchAll(paths[template]))
+      .map(patternOf);
+  },
+});

@@ -1,0 +1,101 @@
+"""What answers beside the routes: readiness, the OpenAPI document, the documentation page.
+
+In: a project and its document. Out: a `Served` for each of their paths. Raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from apiroutes.answers import file
+from apiroutes.chain import Step, as_sync, compose
+from apiroutes.errors import ApiError
+from apiroutes.jsonout import encode_json
+from apiroutes.paths import mount_of
+from apiroutes.project import Project, Served
+from apiroutes.readiness import is_ready
+from apiroutes.response import Response
+
+__all__ = ["own_paths"]
+
+_FOLDER = Path(__file__).with_name("documentation")
+# By their name below the page's path.
+_FILES = {
+    "": "page.html",
+    "/page.js": "page.js",
+    "/swagger-ui.css": "swagger_ui/swagger-ui.css",
+    "/swagger-ui-bundle.js": "swagger_ui/swagger-ui-bundle.js",
+}
+# The page runs its own scripts alone, talks to this host alone, and nobody frames it.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def own_paths(project: Project, document: Callable[[], dict[str, Any]]) -> Iterator[tuple[str, Served]]:
+    """Paths and what answers them; `document` is called where one of them needs it."""
+    settings = project.settings
+    if settings.readiness_path is not None:
+        # A load balancer asks for it under no name that middleware knows.
+        yield settings.readiness_path, _served("the readiness path", _say_whether_ready)
+    docs = settings.docs_path
+    if docs is None and settings.openapi_path is None:
+        return
+    send_document = _document(document())
+    if settings.openapi_path is not None:
+        yield settings.openapi_path, _within(project, "the OpenAPI document", send_document)
+    if docs is not None:
+        yield docs + "/openapi.json", _within(project, "the OpenAPI document", send_document)
+        for name, source in _FILES.items():
+            yield docs + name, _within(project, "the documentation page", _file(_FOLDER / source))
+        # The page's links are relative, so that it works wherever the App is mounted.
+        yield docs + "/", _within(project, "the documentation page", _to_parent)
+
+
+def _within(project: Project, name: str, answer: Callable[[Response], object]) -> Served:
+    """Inside the middleware that is around everything."""
+    step = compose(project.middleware, Step(answer), project.response)
+    return _served(name, as_sync(step))
+
+
+def _served(name: str, run: Callable[[Any], Any]) -> Served:
+    return Served(name, _not_a_question, {"GET": run, "HEAD": run})
+
+
+def _not_a_question(response: Response) -> None:
+    raise ApiError(405, "Method Not Allowed", {"Allow": "GET, HEAD"})
+
+
+def _say_whether_ready(response: Response) -> None:
+    response.set_header("Cache-Control", "no-store")
+    if is_ready():
+        response.end("ready")
+    else:
+        response.status(503).end("stopping")
+
+
+def _document(document: dict[str, Any]) -> Callable[[Response], object]:
+    content = encode_json(document)
+
+    def send_document(response: Response) -> None:
+        response.set_header("Content-Type", "application/json")
+        mount = mount_of(response.req.environ)
+        # Paths of a document are below the URL of its server, which is "/" where it says none.
+        response.send(encode_json({**document, "servers": [{"url": mount}]}) if mount else content)
+
+    return send_document
+
+
+def _file(path: Path) -> Callable[[Response], object]:
+    answer = file(path, headers=_HEADERS)
+    return lambda response: answer.say(response.req, response)
+
+
+def _to_parent(response: Response) -> None:
+    response.redirect(308, "../_docs")

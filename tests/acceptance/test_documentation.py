@@ -1,0 +1,142 @@
+"""The documentation page in a browser: it shows every operation, and tries them on the running server."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from apiroutes import App
+
+from .applications import PROJECT
+from .servers import gunicorn, serve
+
+# Chromium asks its makers for one thing or another at every start.
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
+MILLISECONDS = 30_000
+MOUNTS = {"": "apiroutes:create_app()", "/v1": "tests.acceptance.applications:mounted()"}
+OPERATIONS = {
+    operation["operationId"]
+    for path_item in App(PROJECT).openapi()["paths"].values()
+    for operation in path_item.values()
+    if isinstance(operation, dict)
+}
+
+
+class Shown(NamedTuple):
+    page: Page
+    complaints: list[str]
+    asked: list[str]
+    url: str
+
+    def operation(self, name: str) -> Locator:
+        """Open an operation."""
+        found = self.page.locator(f".opblock[id$='-{name}']")
+        found.locator(".opblock-summary-control").click()
+        return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=executable, args=QUIET)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module", params=MOUNTS)
+def url(
+    request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("documentation")
+    variables = {"NOTES_DB": str(directory / "notes.db"), "APIROUTES_DOCS": "true"}
+    command = gunicorn(MOUNTS[request.param], "--threads", "4")
+    with serve(command, directory / "log", variables) as port:
+        yield f"http://127.0.0.1:{port}{request.param}"
+
+
+@pytest.fixture
+def shown(browser: Browser, url: str) -> Iterator[Shown]:
+    page = browser.new_page()
+    page.set_default_timeout(MILLISECONDS)
+    complaints: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda sent: asked.append(sent.url))
+    page.goto(url + "/api/_docs")
+    page.locator(".opblock").first.wait_for()
+    yield Shown(page, complaints, asked, url)
+    page.close()
+
+
+def tried(operation: Locator) -> tuple[str, str]:
+    """Execute an operation and return status and body of what it shows as the answer."""
+    operation.locator("button.execute").click()
+    answer = operation.locator(".live-responses-table tbody")
+    status = answer.locator(".response-col_status").first.inner_text().split()[0]
+    body = answer.locator(".highlight-code pre").first.inner_text()
+    return status, re.sub(r"\s+", "", body)
+
+
+def filled(operation: Locator, **values: str) -> Locator:
+    for name, value in values.items():
+        operation.locator(f"[data-param-name='{name}'] input").fill(value)
+    return operation
+
+
+def test_it_shows_every_operation(shown: Shown) -> None:
+    operations = shown.page.locator(".opblock")
+    names = [each.get_attribute("id") or "" for each in operations.all()]
+    assert {name.rpartition("-")[2] for name in names} == OPERATIONS
+
+
+def test_every_operation_can_be_opened(shown: Shown) -> None:
+    for name in OPERATIONS:
+        shown.operation(name).locator("button.execute").wait_for()
+    assert shown.complaints == []
+
+
+def test_its_title_is_the_projects(shown: Shown) -> None:
+    assert shown.page.title() == App(PROJECT).openapi()["info"]["title"]
+
+
+def test_it_asks_no_other_host_and_its_policy_stops_nothing(shown: Shown) -> None:
+    assert [url for url in shown.asked if not url.startswith((shown.url + "/api/_docs", "data:"))] == []
+    assert shown.complaints == []
+
+
+def test_a_typed_body_is_sent_and_its_answer_shown(shown: Shown) -> None:
+    put = filled(shown.operation("put_notes_by_id"), id="milk")
+    put.locator("textarea").fill('{"title": "Milk", "text": "2 l"}')
+    assert tried(put) == ("201", '{"id":"milk","title":"Milk","text":"2l"}')
+    assert shown.asked[-1] == shown.url + "/api/notes/milk"
+
+
+def test_a_file_is_sent_and_found_by_its_segments(shown: Shown, tmp_path: Path) -> None:
+    (tmp_path / "a list.txt").write_text("eggs", encoding="utf-8")
+    put = filled(shown.operation("put_notes_by_id"), id="eggs")
+    put.locator("textarea").fill('{"title": "Eggs"}')
+    tried(put)
+    post = filled(shown.operation("post_notes_by_id_attachments"), id="eggs")
+    post.locator("input[type=file]").set_input_files(tmp_path / "a list.txt")
+    assert tried(post) == ("201", '["alist.txt"]')
+    get = filled(shown.operation("get_files_by_path"), path="eggs/a list.txt")
+    get.locator("button.execute").click()
+    get.locator(".live-responses-table").wait_for()
+    assert shown.asked[-1] == shown.url + "/api/files/eggs/a%20list.txt"
+
+
+def test_what_does_not_fit_is_refused_by_the_server(shown: Shown) -> None:
+    put = filled(shown.operation("put_notes_by_id"), id="milk")
+    put.locator("textarea").fill('{"title": 1}')
+    status, body = tried(put)
+    assert (status, '"place":"body.title"' in body) == ("422", True)
