@@ -9,7 +9,7 @@ from werkzeug.datastructures import FileStorage as UploadFile
 
 from apiroutes.answers import event_stream, file, html, json, redirect, stream, text
 from apiroutes.app import App
-from apiroutes.declarations import file_route, use
+from apiroutes.declarations import file_route, security_scheme, use
 from apiroutes.errors import ApiError, MaxDurationExceeded, Problem, ProjectError, ResponseSentError
 from apiroutes.events import Event, comment
 from apiroutes.factory import create_app
@@ -42,6 +42,7 @@ __all__ = [
     "is_local",
     "json",
     "redirect",
+    "security_scheme",
     "stream",
     "text",
     "use",

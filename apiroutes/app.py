@@ -125,8 +125,9 @@ class App:
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of the routes, as data for JSON."""
-        modules = [self.served[route.file].module for route in self.routes.walk()]
-        return document([module for module in modules if module is not None], self.settings, self.root.name)
+        served = [self.served[route.file] for route in self.routes.walk()]
+        routes = [(each.module, each.middleware) for each in served if each.module is not None]
+        return document(routes, self.settings, self.root.name)
 
     # -- what answers ----------------------------------------------------------------------
 

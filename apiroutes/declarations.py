@@ -1,22 +1,44 @@
-"""What a route module writes to declare more than functions: `use` and `file_route`.
+"""What a project writes to declare more than functions: `use`, `security_scheme` and `file_route`.
 
-In: functions. Out: the same functions with their middleware, or a declared route. Data only;
-`apiroutes.modules` reads it when the file is loaded.
+In: functions. Out: the same functions with their middleware or security schemes, or a declared
+route. Data only; it is read when the project is loaded.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-__all__ = ["FileRoute", "Middleware", "file_route", "middleware_of", "use"]
+__all__ = [
+    "FileRoute",
+    "Middleware",
+    "SecurityScheme",
+    "file_route",
+    "middleware_of",
+    "security_of",
+    "security_scheme",
+    "use",
+]
 
 # (request, response, next), sync or async.
 Middleware = Callable[..., Any]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _ATTRIBUTE = "__apiroutes_middleware__"
+_SECURITY = "__apiroutes_security__"
+
+# OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and what each type of scheme needs.
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_PLACES = ("header", "query", "cookie")
+_NEEDED: Mapping[str, Mapping[str, type]] = {
+    "http": {"scheme": str},
+    "apiKey": {"in": str, "name": str},
+    "oauth2": {"flows": Mapping},
+    "openIdConnect": {"openIdConnectUrl": str},
+    "mutualTLS": {},
+}
 
 
 def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
@@ -40,6 +62,54 @@ def middleware_of(function: Callable[..., Any]) -> tuple[Middleware, ...]:
     """What `use` put around a function."""
     found: tuple[Middleware, ...] = getattr(function, _ATTRIBUTE, ())
     return found
+
+
+@dataclass(frozen=True)
+class SecurityScheme:
+    """What a step asks of a request's credentials, in OpenAPI's words."""
+
+    name: str
+    scheme: Mapping[str, Any]
+    scopes: tuple[str, ...]
+
+
+def security_scheme(
+    name: str, scheme: Mapping[str, Any], *, scopes: Sequence[str] = ()
+) -> Callable[[_Function], _Function]:
+    """Say in the OpenAPI document which credentials a middleware, or a handler, asks for.
+
+    `scheme` is a Security Scheme Object (OpenAPI 3.1 section 4.8.27), such as
+    `{"type": "http", "scheme": "bearer"}`, and `scopes` are what OAuth 2 calls so. A route needs
+    what each of its middleware asks for; of several on one function any will do. It checks
+    nothing: the function does. Raises ValueError for a scheme that OpenAPI does not know.
+    """
+    _check_scheme(name, scheme)
+    declared = SecurityScheme(name, dict(scheme), tuple(scopes))
+
+    def decorate(function: _Function) -> _Function:
+        setattr(function, _SECURITY, (declared, *security_of(function)))
+        return function
+
+    return decorate
+
+
+def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
+    """What `security_scheme` said of a function: alternatives."""
+    found: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, ())
+    return found
+
+
+def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"security scheme {name!r}: a name has letters, digits, '.', '-' and '_'")
+    needed = _NEEDED.get(str(scheme.get("type")))
+    if needed is None:
+        raise ValueError(f"security scheme {name!r}: 'type' is one of " + ", ".join(map(repr, _NEEDED)))
+    for member, kind in needed.items():
+        if not isinstance(scheme.get(member), kind):
+            raise ValueError(f"security scheme {name!r}: {scheme['type']!r} needs {member!r}")
+    if scheme["type"] == "apiKey" and scheme["in"] not in _PLACES:
+        raise ValueError(f"security scheme {name!r}: 'in' is one of " + ", ".join(map(repr, _PLACES)))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import inspect
 import itertools
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -21,7 +21,7 @@ from typing import Any
 
 from apiroutes.binding import Binding, BindingError, Bound, bind
 from apiroutes.config import RouteConfig, read_config
-from apiroutes.declarations import FileRoute, Middleware, middleware_of
+from apiroutes.declarations import FileRoute, Middleware, SecurityScheme, middleware_of, security_of
 from apiroutes.errors import Problem, ProjectError
 from apiroutes.routing import Kind, Route
 from apiroutes.validation import SchemaError, validator_of
@@ -43,8 +43,14 @@ class Handler:
     place: str
     is_async: bool
     middleware: tuple[Middleware, ...]
+    security: tuple[SecurityScheme, ...]
     binding: Binding  # what it takes by its type
     doc: str
+
+    def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
+        """What credentials each step asks for, of `around` and its own, where one says so."""
+        steps = [security_of(step) for step in (*around, *self.middleware)]
+        return [alternatives for alternatives in (*steps, self.security) if alternatives]
 
 
 @dataclass(frozen=True)
@@ -238,8 +244,15 @@ class _Exports:
             return None
         place = _place(function, self.route)
         doc = inspect.getdoc(function) if isinstance(function, FunctionType) else None
-        is_async, middleware = _is_async(function), middleware_of(function)
-        return Handler(binding.call, place, is_async, middleware, binding, doc or "")
+        return Handler(
+            binding.call,
+            place,
+            _is_async(function),
+            middleware_of(function),
+            security_of(function),
+            binding,
+            doc or "",
+        )
 
     def _check_path(self, declared: FileRoute) -> None:
         own = {str(self.route.pattern), _tanstack_path(self.route)}

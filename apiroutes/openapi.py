@@ -7,14 +7,16 @@ described stopped the start.
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_origin
 
 from apiroutes.binding import Input
+from apiroutes.declarations import Middleware, SecurityScheme
 from apiroutes.errors import phrase
-from apiroutes.modules import Handler, RouteModule
+from apiroutes.modules import METHODS, Handler, RouteModule
 from apiroutes.returns import returned_type
 from apiroutes.routing import Kind, Segment
 from apiroutes.settings import Settings
@@ -53,50 +55,66 @@ _PROBLEM_SCHEMA = {
 }
 
 
-def document(modules: Sequence[RouteModule], settings: Settings, name: str) -> dict[str, Any]:
+# A route's module, and the middleware around it.
+DescribedRoute = tuple[RouteModule, Sequence[Middleware]]
+
+
+def document(routes: Sequence[DescribedRoute], settings: Settings, name: str) -> dict[str, Any]:
     """The document; `name` is the title where neither settings nor [project] have one."""
-    return _Document(modules, settings, name).make()
+    return _Document(routes, settings, name).make()
 
 
 class _Document:
-    def __init__(self, modules: Sequence[RouteModule], settings: Settings, name: str) -> None:
-        self.modules = modules
+    def __init__(self, routes: Sequence[DescribedRoute], settings: Settings, name: str) -> None:
+        self.routes = routes
         self.settings = settings
         self.name = name
         self.prefix = (settings.base_path + settings.api_prefix).strip("/").count("/") + 1
-        annotations = list(_annotations(modules))
+        annotations = list(_annotations(module for module, _ in routes))
         schemas, self.definitions = json_schemas(annotations, _REFERENCE)
         self.schemas = list(zip(annotations, schemas))
         self.identifiers: set[str] = set()
+        self.security: dict[str, Mapping[str, Any]] = {}
 
     def make(self) -> dict[str, Any]:
         """The document, with short names for its schemas."""
         paths: dict[str, dict[str, Any]] = {}
-        for module in self.modules:
+        for module, around in self.routes:
             for path, segments in _paths(module):
-                paths[path] = self._path_item(module, segments)
+                paths[path] = self._path_item(module, around, segments)
+        components: dict[str, Any] = {
+            "schemas": {**self.definitions, "Problem": _PROBLEM_SCHEMA},
+            "responses": {
+                "Error": _error("Any other error"),
+                "Invalid": _error("The request does not fit; `errors` has all that is wrong"),
+            },
+        }
         found = {
             "openapi": "3.1.0",
             "info": {"title": self.settings.title or self.name, "version": self.settings.version or "0"},
             "paths": paths,
-            "components": {
-                "schemas": {**self.definitions, "Problem": _PROBLEM_SCHEMA},
-                "responses": {
-                    "Error": _error("Any other error"),
-                    "Invalid": _error("The request does not fit; `errors` has all that is wrong"),
-                },
-            },
+            "components": components,
         }
+        if self.security:
+            components["securitySchemes"] = self.security
         return _with_short_names(found)
 
-    def _path_item(self, module: RouteModule, segments: tuple[Segment, ...]) -> dict[str, Any]:
+    def _path_item(
+        self, module: RouteModule, around: Sequence[Middleware], segments: tuple[Segment, ...]
+    ) -> dict[str, Any]:
         summary = module.doc.partition("\n")[0]
         item: dict[str, Any] = {"summary": summary} if summary else {}
-        for method, handler in module.handlers.items():
-            if method == RouteModule.ANY:
-                item["description"] = "Answers every method; which ones it means is the handler's to say."
-            else:
-                item[method.lower()] = self._operation(module, handler, method, segments)
+        if RouteModule.ANY in module.handlers:
+            item["description"] = "Answers every method."
+        for method, handler in _operations(module):
+            operation = self._operation(module, handler, method, segments)
+            asked = handler.asks(around)
+            if asked:
+                self.security |= {each.name: each.scheme for one in asked for each in one}
+                operation["security"] = _security(asked)
+                operation["responses"].setdefault("401", _error("Credentials are missing, or wrong"))
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+            item[method.lower()] = operation
         return item
 
     def _operation(
@@ -212,7 +230,7 @@ class _Document:
         if module.config.max_duration is not None:
             found.setdefault("504", _error(f"Not done within {module.config.max_duration:g} s"))
         found["default"] = {"$ref": "#/components/responses/Error"}
-        return dict(sorted(found.items()))
+        return found
 
     def _success(self, handler: Handler) -> dict[str, Any]:
         answer: dict[str, Any] = {"description": phrase(200)}
@@ -242,10 +260,25 @@ class _Document:
         return self.definitions.get(name, schema)
 
 
-def _annotations(modules: Sequence[RouteModule]) -> Iterator[Any]:
+def _operations(module: RouteModule) -> Iterator[tuple[str, Handler]]:
+    """What a module answers, by method.
+
+    A `handler` gets every method, and its source alone says which it means: here those that
+    `responses` names, or else POST where it takes content by its type, and GET where not.
+    """
+    for method, handler in module.handlers.items():
+        if method == RouteModule.ANY:
+            named = [each for each in METHODS if each in module.responses]
+            for each in named or ["POST" if handler.binding.takes_content else "GET"]:
+                yield each, handler
+        else:
+            yield method, handler
+
+
+def _annotations(modules: Iterable[RouteModule]) -> Iterator[Any]:
     """Every type that the document has a schema of."""
     for module in modules:
-        for method, handler in module.handlers.items():
+        for method, handler in _operations(module):
             declared = _declared(module, method)
             yield from (meaning for meaning in declared.values() if not isinstance(meaning, str))
             yield from (each.annotation for each in handler.binding.inputs if each.source != "files")
@@ -258,6 +291,18 @@ def _declared(module: RouteModule, method: str) -> dict[int, Any]:
     """What a module declares of the answers of one method, by status code."""
     common = {status: meaning for status, meaning in module.responses.items() if type(status) is int}
     return {**common, **module.responses.get(method, {})}
+
+
+def _security(asked: Sequence[tuple[SecurityScheme, ...]]) -> list[dict[str, list[str]]]:
+    """Alternatives, each with all that it needs: one of every step's own alternatives."""
+    found: list[dict[str, list[str]]] = []
+    for together in itertools.product(*asked):
+        needed: dict[str, list[str]] = {}
+        for each in together:
+            scopes = needed.setdefault(each.name, [])
+            scopes += [scope for scope in each.scopes if scope not in scopes]
+        found.append(needed)
+    return found
 
 
 def _paths(module: RouteModule) -> Iterator[tuple[str, tuple[Segment, ...]]]:

@@ -17,7 +17,7 @@ from apiroutes.body import Limits
 from apiroutes.chain import Step, as_sync, compose
 from apiroutes.config import RouteConfig
 from apiroutes.deadlines import limited
-from apiroutes.declarations import Middleware
+from apiroutes.declarations import Middleware, SecurityScheme
 from apiroutes.endpoint import OTHER, Endpoint
 from apiroutes.errors import ApiError, Problem, ProjectError
 from apiroutes.modules import RouteModule, RouteModules, cause_of
@@ -180,6 +180,7 @@ class _Builder:
                 around = (*everywhere, *_around(route, directories), *module.middleware)
                 served[route.file] = _serve(module, settings, around, response, runners)
         self._check_own_paths(settings, routes)
+        self._check_security(served)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
         unrouted = Unrouted(everywhere, below, response)
         return Project(settings, routes, served, unrouted, everywhere, response)
@@ -223,6 +224,16 @@ class _Builder:
             if route is not None:
                 message = f"{route.file} answers {path} too."
                 self.problems.append(Problem(name, message, "Choose a path that no file answers."))
+
+    def _check_security(self, served: Mapping[str, Served]) -> None:
+        known: dict[str, SecurityScheme] = {}
+        for file, one in served.items():
+            assert one.module is not None
+            asked = [handler.asks(one.middleware) for handler in one.module.handlers.values()]
+            for declared in (each for steps in asked for step in steps for each in step):
+                if known.setdefault(declared.name, declared).scheme != declared.scheme:
+                    message = f"the security scheme {declared.name!r} is declared twice, and not alike."
+                    self.problems.append(Problem(file, message, "Give one of the two another name."))
 
     def _directories(
         self, files: Sequence[DirectoryMiddleware], modules: RouteModules

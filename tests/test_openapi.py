@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner
 from openapi_spec_validator import validate
 
-from apiroutes import App, ProjectError
+from apiroutes import App, ProjectError, Request, Response, security_scheme
 from apiroutes.cli import main
 
 from .support import HELLO, call, project
@@ -78,6 +78,16 @@ FILES = {
     "pages/api/with-dash/x_y.py": "def GET(): ...\n",
     "pages/api/with_dash/x-y.py": "def GET(): ...\n",
     "pages/api/index.py": "def GET(): ...\n",
+    "pages/api/whole/typed.py": """
+        import msgspec
+        from apiroutes import Request
+        class Told(msgspec.Struct):
+            word: str
+        def handler(req: Request[Told], res) -> str:
+            '''Listens.'''
+            return req.body.word
+    """,
+    "pages/api/whole/named.py": "responses = {'GET': {200: int}, 'PUT': {409: 'Other'}}\n" + HELLO,
     "pages/api/model.py": """
         import pydantic
         class Part(pydantic.BaseModel):
@@ -134,6 +144,8 @@ def test_every_route_has_its_path(found: dict[str, Any]) -> None:
         "/api/model",
         "/api/users",
         "/api/users/{id}",
+        "/api/whole/named",
+        "/api/whole/typed",
         "/api/with-dash/x_y",
         "/api/with_dash/x-y",
     ]
@@ -157,6 +169,29 @@ def test_a_docstring_is_summary_and_description(found: dict[str, Any]) -> None:
     assert (operation["summary"], operation["description"]) == ("List users.", "Ten on a page.")
     assert operation["tags"] == ["users"]
     assert found["paths"]["/api/users"]["summary"] == "Users."
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/hello", {"get"}),
+        ("/api/whole/typed", {"post"}),
+        ("/api/whole/named", {"get", "put"}),
+    ],
+)
+def test_a_handler_has_the_methods_that_it_means(found: dict[str, Any], path: str, methods: set[str]) -> None:
+    item = found["paths"][path]
+    assert {key for key, part in item.items() if isinstance(part, dict)} == methods
+    assert item["description"] == "Answers every method."
+
+
+def test_a_handler_is_described_as_a_method_is(found: dict[str, Any]) -> None:
+    operation = found["paths"]["/api/whole/typed"]["post"]
+    assert operation["summary"] == "Listens."
+    assert "Told" in json.dumps(operation["requestBody"])
+    named = found["paths"]["/api/whole/named"]
+    assert named["get"]["responses"]["200"]["content"]["application/json"]["schema"] == {"type": "integer"}
+    assert named["put"]["responses"]["409"]["description"] == "Other"
 
 
 def test_parameters_are_described(found: dict[str, Any]) -> None:
@@ -229,6 +264,101 @@ def test_pydantic_models_are_described(found: dict[str, Any]) -> None:
     body = found["paths"]["/api/model"]["put"]["requestBody"]["content"]["application/json"]["schema"]
     assert "parts" in json.dumps(body)
     assert "weight" in json.dumps(found["components"]["schemas"])
+
+
+# -- what credentials it asks for
+
+BEARER = "security_scheme('token', {'type': 'http', 'scheme': 'bearer'})"
+KEY = "security_scheme('key', {'type': 'apiKey', 'in': 'header', 'name': 'X-Key'})"
+OAUTH = "security_scheme('oauth', {'type': 'openIdConnect', 'openIdConnectUrl': '/oidc'}, scopes=['%s'])"
+CHECK = "def check(req, res, next): next()\n"
+IMPORTS = "from apiroutes import security_scheme, use\n"
+
+
+def operation_of(root: Path, files: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The operation GET /api/a/x, and the security schemes."""
+    files = {"pages/api/a/x.py": "def GET(): ...\n", **files}
+    found = App(project(root, {name: IMPORTS + source for name, source in files.items()})).openapi()
+    validate(found)
+    return found["paths"]["/api/a/x"]["get"], found["components"].get("securitySchemes", {})
+
+
+DECLARED: list[tuple[dict[str, str], Any]] = [
+    ({}, None),
+    ({"pages/api/a/_middleware.py": f"@{BEARER}\n" + CHECK + "middleware = check"}, [{"token": []}]),
+    ({"pages/api/b/_middleware.py": f"@{BEARER}\n" + CHECK + "middleware = check"}, None),
+    ({"pages/api/a/x.py": f"@{KEY}\n" + CHECK + "middleware = [check]\ndef GET(): ..."}, [{"key": []}]),
+    ({"pages/api/a/x.py": f"@{KEY}\n" + CHECK + "@use(check)\ndef GET(): ..."}, [{"key": []}]),
+    ({"pages/api/a/x.py": f"@{KEY}\ndef GET(): ..."}, [{"key": []}]),
+    ({"pages/api/a/x.py": f"@{KEY}\ndef PUT(): ...\ndef GET(): ..."}, None),
+    ({"pages/api/a/x.py": f"@{KEY}\n@{BEARER}\ndef GET(): ..."}, [{"key": []}, {"token": []}]),
+    (
+        {
+            "pages/api/_middleware.py": f"@{BEARER}\n@{KEY}\n" + CHECK + "middleware = check",
+            "pages/api/a/x.py": f"@{OAUTH % 'read'}\n" + CHECK + "@use(check)\ndef GET(): ...",
+        },
+        [{"token": [], "oauth": ["read"]}, {"key": [], "oauth": ["read"]}],
+    ),
+    (
+        {
+            "pages/api/_middleware.py": f"@{OAUTH % 'read'}\n" + CHECK + "middleware = check",
+            "pages/api/a/x.py": f"@{OAUTH % 'write'}\ndef GET(): ...",
+        },
+        [{"oauth": ["read", "write"]}],
+    ),
+    (
+        {"pages/api/_middleware.py": f"@{KEY}\nclass Check:\n  def __call__(*_): ...\nmiddleware = Check()"},
+        [{"key": []}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "security"), DECLARED)
+def test_what_a_route_asks_for_is_that_of_every_step(
+    tmp_path: Path, files: dict[str, str], security: Any
+) -> None:
+    operation, schemes = operation_of(tmp_path, files)
+    assert operation.get("security") == security
+    assert ("401" in operation["responses"]) is (security is not None)
+    assert {name for each in security or () for name in each} <= schemes.keys()
+
+
+def test_middleware_of_everything_is_said_of_every_route(tmp_path: Path) -> None:
+    @security_scheme("token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    def check(req: Request, res: Response, next: Any) -> None: ...
+
+    operation, _ = operation_of(tmp_path, {})
+    assert "security" not in operation
+    found = App(tmp_path, middleware=[check]).openapi()
+    assert found["paths"]["/api/a/x"]["get"]["security"] == [{"token": []}]
+    schemes = found["components"]["securitySchemes"]
+    assert schemes == {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+
+
+def test_two_schemes_of_one_name_stop_the_start(tmp_path: Path) -> None:
+    other = BEARER.replace("bearer", "basic")
+    source = f"@{BEARER}\ndef GET(): ...\n@{other}\ndef PUT(): ...\n"
+    with pytest.raises(ProjectError, match="security scheme 'token' is declared twice, and not alike"):
+        operation_of(tmp_path, {"pages/api/a/x.py": source})
+
+
+WRONG_SCHEMES = [
+    ("a b", {"type": "mutualTLS"}, "a name has letters"),
+    ("a", {}, "'type' is one of 'http', 'apiKey'"),
+    ("a", {"type": "basic"}, "'type' is one of"),
+    ("a", {"type": ["http"]}, "'type' is one of"),
+    ("a", {"type": "http"}, "'http' needs 'scheme'"),
+    ("a", {"type": "apiKey", "name": "k"}, "'apiKey' needs 'in'"),
+    ("a", {"type": "apiKey", "name": "k", "in": "body"}, "'in' is one of 'header', 'query', 'cookie'"),
+    ("a", {"type": "oauth2", "flows": "implicit"}, "'oauth2' needs 'flows'"),
+    ("a", {"type": "openIdConnect"}, "needs 'openIdConnectUrl'"),
+]
+
+
+@pytest.mark.parametrize(("name", "scheme", "said"), WRONG_SCHEMES)
+def test_a_scheme_that_openapi_does_not_know_is_refused(name: str, scheme: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        security_scheme(name, scheme)
 
 
 # -- where it is

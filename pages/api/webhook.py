@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from apiroutes import ApiError, Request
+from apiroutes import ApiError, Request, security_scheme
 
 config = {"api": {"bodyParser": {"sizeLimit": "64kb"}}}
 
@@ -24,6 +24,7 @@ class Received(msgspec.Struct):
     received: dict[str, Any]
 
 
+@security_scheme("signature", {"type": "apiKey", "in": "header", "name": "X-Signature"})
 def POST(req: Request[dict[str, Any]]) -> Received:
     """Take an event.
 
