@@ -339,6 +339,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--peers", type=names_of(PEERS), default=list(PEERS), metavar="NAMES", help=f"of {','.join(PEERS)}")
     add("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
     add("--variants", action="store_true", help="only what parts of apiroutes cost: middleware, async, ...")
+    add(
+        "--typed", action="store_true", help="only typed requests, beside FastAPI too; exit status as --goals"
+    )
     add("--goals", action="store_true", help="compare with the goals; exit status 1 when one is missed")
     return parser.parse_args(arguments)
 
@@ -348,6 +351,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.variants:
         print("\n".join(variants_report(measure_variants(chosen.rounds))))
         return 0
+    if chosen.typed:
+        try:
+            from benchmarks.typed import compare
+        except ImportError as error:
+            print(f"--typed needs what is compared: {error}", file=sys.stderr)
+            return 2
+        return 0 if compare(chosen.rounds) else 1
     peers = installed_peers(chosen.peers)
     if chosen.goals and not {OURS, REFERENCE} <= {peer.key for peer in peers}:
         print(f"--goals needs both {OURS} and {REFERENCE}", file=sys.stderr)

@@ -45,7 +45,7 @@ class Part:
 PARTS = (
     Part("inprocess", ("--goals",), ("--rounds", "3")),
     Part("inprocess", ("--variants",), ("--rounds", "3")),
-    Part("typed", (), ("--rounds", "3")),
+    Part("inprocess", ("--typed",), ("--rounds", "3")),
     Part("routes", (), ("10", "1000")),
     Part("startup", ("--goals",), ("10", "1000", "--rounds", "1")),
     Part("memory", (), ("1000",)),

@@ -3,12 +3,10 @@
 A JSON body of 300 bytes as an object of nine fields, and a query of four keys, converted and checked.
 In one process, without a server: WSGI peers as in `inprocess.py`, FastAPI through its ASGI interface, the
 requests of a round in one coroutine. Rounds are interleaved; a figure is the median, less that of an
-empty application. Takes ten seconds.
+empty application. `inprocess.py --typed` runs it.
 """
 
-import argparse
 import asyncio
-import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -20,11 +18,7 @@ from typing import Any
 import falcon
 import msgspec
 
-if __spec__ is None:  # run as a file: the modules beside it (http, peers) must not hide the real ones
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
 from apiroutes import App
-from benchmarks.commandline import positive
 from benchmarks.inprocess import StartedResponse, empty_application
 from benchmarks.machine import machine_line
 from benchmarks.tables import progress, table
@@ -70,10 +64,8 @@ OURS = {
 }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=positive, default=40)
-    rounds = parser.parse_args().rounds
+def compare(rounds: int) -> bool:
+    """Measure and print it; whether the goals are reached."""
     print(machine_line(["apiroutes", "falcon", "fastapi", "pydantic", "msgspec"]))
     print()
     contenders = {**_ours(), **_falcon(), **_fastapi()}
@@ -97,7 +89,7 @@ def main() -> int:
     return _report(figures)
 
 
-def _report(figures: dict[str, float]) -> int:
+def _report(figures: dict[str, float]) -> bool:
     more = figures["apiroutes, typed body"] - figures["apiroutes, untyped body"]
     reached = more < BODY_GOAL
     print(
@@ -110,7 +102,7 @@ def _report(figures: dict[str, float]) -> int:
             reached = reached and is_goal
             verdict = "reached" if is_goal else "MISSED"
             print(f"typed {kind}: {ratio:.3f} of FastAPI's, goal <= {FASTAPI_GOAL:g}  {verdict}")
-    return 0 if reached else 1
+    return reached
 
 
 def _requests(body_path: str, query_path: str) -> tuple[tuple[Environ, bytes], tuple[Environ, bytes]]:
@@ -268,7 +260,3 @@ def _asgi(
         statuses.clear()
 
     return run
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 import shutil
 from collections.abc import Iterator
@@ -133,6 +135,19 @@ def test_a_file_is_sent_and_found_by_its_segments(shown: Shown, tmp_path: Path) 
     get.locator("button.execute").click()
     get.locator(".live-responses-table").wait_for()
     assert shown.asked[-1] == shown.url + "/api/files/eggs/a%20list.txt"
+
+
+def test_credentials_are_sent_with_what_asks_for_them(shown: Shown) -> None:
+    body = '{"event": "ping"}'
+    signature = "sha256=" + hmac.new(b"development", body.encode(), hashlib.sha256).hexdigest()
+    shown.page.locator("button.authorize").first.click()
+    shown.page.locator(".auth-container input").fill(signature)
+    shown.page.locator(".auth-container button.authorize").click()
+    shown.page.locator(".auth-container button.btn-done").click()
+    post = shown.operation("post_webhook")
+    post.locator("textarea").fill(body)
+    assert tried(post) == ("200", '{"received":{"event":"ping"}}')
+    assert shown.complaints == []
 
 
 def test_what_does_not_fit_is_refused_by_the_server(shown: Shown) -> None:
