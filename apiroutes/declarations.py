@@ -71,6 +71,7 @@ class SecurityScheme:
     name: str
     scheme: Mapping[str, Any]
     scopes: tuple[str, ...]
+    declared_by: str  # the function's name
 
 
 def security_scheme(
@@ -84,9 +85,10 @@ def security_scheme(
     nothing: the function does. Raises ValueError for a scheme that OpenAPI does not know.
     """
     _check_scheme(name, scheme)
-    declared = SecurityScheme(name, dict(scheme), tuple(scopes))
 
     def decorate(function: _Function) -> _Function:
+        owner = getattr(function, "__qualname__", type(function).__name__)
+        declared = SecurityScheme(name, dict(scheme), tuple(scopes), owner)
         setattr(function, _SECURITY, (declared, *security_of(function)))
         return function
 

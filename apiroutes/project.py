@@ -227,13 +227,17 @@ class _Builder:
 
     def _check_security(self, served: Mapping[str, Served]) -> None:
         known: dict[str, SecurityScheme] = {}
+        problems: dict[str, Problem] = {}
         for file, one in served.items():
             assert one.module is not None
             asked = [handler.asks(one.middleware) for handler in one.module.handlers.values()]
             for declared in (each for steps in asked for step in steps for each in step):
-                if known.setdefault(declared.name, declared).scheme != declared.scheme:
-                    message = f"the security scheme {declared.name!r} is declared twice, and not alike."
-                    self.problems.append(Problem(file, message, "Give one of the two another name."))
+                first = known.setdefault(declared.name, declared)
+                if first.scheme != declared.scheme:
+                    functions = f"`{first.declared_by}` and `{declared.declared_by}`"
+                    message = f"the security scheme {declared.name!r} is not the same for {functions}."
+                    problems[declared.name] = Problem(file, message, "Give one of the two another name.")
+        self.problems += problems.values()
 
     def _directories(
         self, files: Sequence[DirectoryMiddleware], modules: RouteModules

@@ -338,7 +338,7 @@ def test_middleware_of_everything_is_said_of_every_route(tmp_path: Path) -> None
 def test_two_schemes_of_one_name_stop_the_start(tmp_path: Path) -> None:
     other = BEARER.replace("bearer", "basic")
     source = f"@{BEARER}\ndef GET(): ...\n@{other}\ndef PUT(): ...\n"
-    with pytest.raises(ProjectError, match="security scheme 'token' is declared twice, and not alike"):
+    with pytest.raises(ProjectError, match="security scheme 'token' is not the same for `GET` and `PUT`"):
         operation_of(tmp_path, {"pages/api/a/x.py": source})
 
 
