@@ -23,6 +23,7 @@ from apiroutes import (
     is_local,
     json,
     redirect,
+    security_scheme,
     stream,
     text,
     use,
@@ -74,6 +75,7 @@ def validate(req: Request, res: Response, next: Callable[[], Any]) -> Any:
     return next()
 
 
+@security_scheme("oauth", {"type": "openIdConnect", "openIdConnectUrl": "/oidc"}, scopes=["write"])
 @use(validate)
 def DELETE(params: dict[str, Any], context: dict[str, Any]) -> Any:
     return json({"a": 1}, status=204, headers={"X-A": "1"})
