@@ -7,6 +7,7 @@ process; a figure is the median of the rounds, less the median of an empty appli
 
 import argparse
 import gc
+import importlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -353,11 +354,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if chosen.typed:
         try:
-            from benchmarks.typed import compare
+            typed = importlib.import_module("benchmarks.typed")
         except ImportError as error:
             print(f"--typed needs what is compared: {error}", file=sys.stderr)
             return 2
-        return 0 if compare(chosen.rounds) else 1
+        return 0 if typed.compare(chosen.rounds) else 1
     peers = installed_peers(chosen.peers)
     if chosen.goals and not {OURS, REFERENCE} <= {peer.key for peer in peers}:
         print(f"--goals needs both {OURS} and {REFERENCE}", file=sys.stderr)
