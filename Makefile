@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 600
 
 SWAGGER_UI := 5.35.0
-SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css
+SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
+	oauth2-redirect.html oauth2-redirect.js
 
 .PHONY: help start dev test lint types fuzz faults bench vendor clean
 

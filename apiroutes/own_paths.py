@@ -5,7 +5,8 @@ In: a project and its document. Out: a `Served` for each of their paths. Raises 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,15 @@ _FILES = {
     "/page.js": "page.js",
     "/swagger-ui.css": "swagger_ui/swagger-ui.css",
     "/swagger-ui-bundle.js": "swagger_ui/swagger-ui-bundle.js",
+    "/oauth2-redirect.html": "swagger_ui/oauth2-redirect.html",
+    "/oauth2-redirect.js": "swagger_ui/oauth2-redirect.js",
 }
-# The page runs its own scripts alone, talks to this host alone, and nobody frames it.
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
+# The page runs its own scripts alone, and nobody frames it.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|$)")
 
 
 def own_paths(project: Project, document: Callable[[], dict[str, Any]]) -> Iterator[tuple[str, Served]]:
@@ -47,13 +48,15 @@ def own_paths(project: Project, document: Callable[[], dict[str, Any]]) -> Itera
     docs = settings.docs_path
     if docs is None and settings.openapi_path is None:
         return
-    send_document = _document(document())
+    described = document()
+    send_document = _document(described)
     if settings.openapi_path is not None:
         yield settings.openapi_path, _within(project, "the OpenAPI document", send_document)
     if docs is not None:
         yield docs + "/openapi.json", _within(project, "the OpenAPI document", send_document)
+        headers = _headers(described)
         for name, source in _FILES.items():
-            yield docs + name, _within(project, "the documentation page", _file(_FOLDER / source))
+            yield docs + name, _within(project, "the documentation page", _file(_FOLDER / source, headers))
         # The page's links are relative, so that it works wherever the App is mounted.
         yield docs + "/", _within(project, "the documentation page", _to_parent)
 
@@ -92,9 +95,24 @@ def _document(document: dict[str, Any]) -> Callable[[Response], object]:
     return send_document
 
 
-def _file(path: Path) -> Callable[[Response], object]:
-    answer = file(path, headers=_HEADERS)
+def _file(path: Path, headers: Mapping[str, str]) -> Callable[[Response], object]:
+    answer = file(path, headers=headers)
     return lambda response: answer.say(response.req, response)
+
+
+def _headers(document: Mapping[str, Any]) -> Mapping[str, str]:
+    """The headers of the page, which may talk to this host, and to those that give it tokens."""
+    schemes = document["components"].get("securitySchemes", {}).values()
+    flows = [flow for scheme in schemes for flow in scheme.get("flows", {}).values()]
+    urls = [scheme.get("openIdConnectUrl") for scheme in schemes]
+    urls += [flow.get(name) for flow in flows for name in ("tokenUrl", "refreshUrl")]
+    origins = {match[0] for match in map(_ORIGIN.match, filter(None, urls)) if match}
+    return {
+        "Content-Security-Policy": _POLICY.format(" ".join(["'self'", *sorted(origins)])),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }
 
 
 def _to_parent(response: Response) -> None:

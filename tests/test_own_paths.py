@@ -13,6 +13,7 @@ from apiroutes import App, ProjectError, Request, Response
 from .support import HELLO, app_of, call, project
 
 FILES = ["", "/page.js", "/swagger-ui.css", "/swagger-ui-bundle.js", "/openapi.json"]
+FILES += ["/oauth2-redirect.html", "/oauth2-redirect.js"]
 
 
 def with_docs(root: Path, **settings: Any) -> App:
@@ -38,10 +39,11 @@ def test_the_page_is_there_in_development_and_where_it_is_switched_on(
 
 @pytest.mark.parametrize("file", FILES)
 def test_each_of_its_files_has_its_type(tmp_path: Path, file: str) -> None:
-    types = {"": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+    types = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
     answer = call(with_docs(tmp_path), target="/api/_docs" + file)
     assert answer.status == 200
-    assert (answer.header("Content-Type") or "").partition(";")[0] == types[Path(file).suffix]
+    media_type = (answer.header("Content-Type") or "").partition(";")[0]
+    assert media_type == types.get(Path(file).suffix, "text/html")
 
 
 def test_the_page_asks_for_files_that_are_there(tmp_path: Path) -> None:
@@ -70,6 +72,27 @@ def test_the_page_runs_its_own_scripts_alone(tmp_path: Path) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
+
+
+FLOW = "{'authorizationUrl': 'https://id.example/a', 'tokenUrl': '%s', 'scopes': {}}"
+OAUTH = "{'type': 'oauth2', 'flows': {'authorizationCode': " + FLOW + "}}"
+SCHEMES = [
+    (OAUTH % "https://id.example/token", "'self' https://id.example"),
+    (OAUTH % "http://id.example:8080", "'self' http://id.example:8080"),
+    (OAUTH % "/token", "'self'"),
+    (OAUTH % "https://a; script-src *", "'self'"),
+    (OAUTH % "https://user@id.example/", "'self'"),
+    ("{'type': 'openIdConnect', 'openIdConnectUrl': 'https://id.example/o'}", "'self' https://id.example"),
+]
+
+
+@pytest.mark.parametrize(("scheme", "sources"), SCHEMES)
+def test_the_page_may_ask_for_tokens_where_the_project_says(
+    tmp_path: Path, scheme: str, sources: str
+) -> None:
+    source = f"from apiroutes import security_scheme\n@security_scheme('a', {scheme})\ndef GET(): ...\n"
+    policy = call(app_of(tmp_path, source, docs=True), target="/api/_docs").header("Content-Security-Policy")
+    assert f"connect-src {sources};" in (policy or "")
 
 
 def test_a_slash_too_many_leads_to_the_page(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ const page = SwaggerUIBundle({
   displayRequestDuration: true,
   tryItOutEnabled: true,
   validatorUrl: null, // it would ask another host
+  oauth2RedirectUrl: new URL("_docs/oauth2-redirect.html", location.href).href,
   requestInterceptor: (request) => (request.loadSpec ? request : withSegments(request)),
   onComplete() {
     const { info, paths } = page.specSelectors.specJson().toJS();
@@ -40,3 +41,4 @@ const page = SwaggerUIBundle({
       .map(patternOf);
   },
 });
+page.initOAuth({ usePkceWithAuthorizationCodeGrant: true });

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 import shutil
+import threading
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
 
 from apiroutes import App
+from tests.support import project
 
 from .applications import PROJECT
 from .servers import gunicorn, serve
@@ -67,6 +75,13 @@ def url(
 
 @pytest.fixture
 def shown(browser: Browser, url: str) -> Iterator[Shown]:
+    with showing(browser, url) as found:
+        yield found
+
+
+@contextmanager
+def showing(browser: Browser, url: str) -> Iterator[Shown]:
+    """Open the page of the API at `url`."""
     page = browser.new_page()
     page.set_default_timeout(MILLISECONDS)
     complaints: list[str] = []
@@ -148,6 +163,64 @@ def test_credentials_are_sent_with_what_asks_for_them(shown: Shown) -> None:
     post.locator("textarea").fill(body)
     assert tried(post) == ("200", '{"received":{"event":"ping"}}')
     assert shown.complaints == []
+
+
+@pytest.fixture
+def token_host() -> Iterator[str]:
+    """A server of OAuth 2 that asks nobody anything (RFC 6749 section 4.1, RFC 7636)."""
+    challenges = {}
+    headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
+
+    @Request.application
+    def answer(request: Request) -> Response:
+        if request.path == "/authorize":
+            challenges["code1"] = request.args["code_challenge"]
+            back = urlencode({"code": "code1", "state": request.args["state"]})
+            return Response(status=303, headers={"Location": f"{request.args['redirect_uri']}?{back}"})
+        if request.method == "OPTIONS":
+            return Response(status=204, headers=headers)
+        verifier = hashlib.sha256(request.form["code_verifier"].encode()).digest()
+        is_right = urlsafe_b64encode(verifier).decode().rstrip("=") == challenges[request.form["code"]]
+        token = (
+            {"access_token": "a token", "token_type": "bearer"} if is_right else {"error": "invalid_grant"}
+        )
+        return Response(json.dumps(token), headers=headers, content_type="application/json")
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+PROTECTED = """
+from apiroutes import security_scheme
+
+flow = {{"authorizationUrl": "{host}/authorize", "tokenUrl": "{host}/token", "scopes": {{}}}}
+
+@security_scheme("id", {{"type": "oauth2", "flows": {{"authorizationCode": flow}}}})
+def GET(req):
+    return {{"authorization": req.headers.get("Authorization")}}
+"""
+
+
+def test_a_token_of_another_host_is_taken_and_sent(browser: Browser, token_host: str, tmp_path: Path) -> None:
+    root = project(tmp_path, {"pages/api/x.py": PROTECTED.format(host=token_host)})
+    command = gunicorn("apiroutes:create_app()", "--threads", "4")
+    with (
+        serve(command, tmp_path / "log", {"APIROUTES_DOCS": "true"}, root) as port,
+        showing(browser, f"http://127.0.0.1:{port}") as shown,
+    ):
+        shown.page.locator("button.authorize").first.click()
+        shown.page.locator("#client_id_authorizationCode").fill("the page")
+        shown.page.locator(".auth-container button.authorize").click()
+        shown.page.locator(".auth-container button.btn-done").wait_for()
+        shown.page.locator(".auth-container h6", has_text="Authorized").wait_for()
+        shown.page.locator(".auth-container button.btn-done").click()
+        assert tried(shown.operation("get_x")) == ("200", '{"authorization":"Beareratoken"}')
+        assert shown.complaints == []
 
 
 def test_what_does_not_fit_is_refused_by_the_server(shown: Shown) -> None:
