@@ -206,7 +206,7 @@ class _Binder:
             is_required = parameter.default is _EMPTY and not _is_optional(annotation)
             default = None if parameter.default is _EMPTY else parameter.default
             self.reads.append(_file_reader(parameter.name, many, is_required, default))
-            self.inputs.append(Input("files", parameter.name, annotation, is_required, parameter.default))
+            self.inputs.append(Input("files", parameter.name, annotation, is_required, default))
             self.plan[parameter.name] = self.count
             self.count += 1
 
@@ -308,8 +308,7 @@ class _Binder:
         if not self.reads:
             return self._plain_caller()
         function, reads = self.function, tuple(self.reads)
-        arguments: Any = self._arguments()
-        by_position, by_name = arguments
+        by_position, by_name = self._arguments()
         if len(reads) == 1 and not by_name and by_position == list(range(self.count)):
             return _caller_of_one(function, reads[0])
 
@@ -333,9 +332,10 @@ class _Binder:
 
         return call
 
-    def _arguments(self) -> tuple[list[Bound | int], dict[str, Bound | int]]:
-        by_position: list[Bound | int] = []
-        by_name: dict[str, Bound | int] = {}
+    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        """The plan's entries as the function is called with them: by position, and by name."""
+        by_position: list[Any] = []
+        by_name: dict[str, Any] = {}
         for parameter in self.parameters:
             if parameter.name not in self.plan:
                 continue
@@ -354,8 +354,7 @@ class _Binder:
         )
         if takes_both and inspect.Parameter.KEYWORD_ONLY not in kinds:
             return function
-        arguments: Any = self._arguments()
-        by_position, by_name = arguments
+        by_position, by_name = self._arguments()
         if by_name:
             return lambda request, response: function(
                 *[meaning(request, response) for meaning in by_position],

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from apiroutes.app import App
-from apiroutes.declarations import Middleware
+from apiroutes.declarations import name_of
 from apiroutes.errors import ProjectError, report
 from apiroutes.modules import RouteModule
 from apiroutes.project import Served
@@ -206,9 +206,9 @@ def _row(served: Served) -> dict[str, Any]:
         "path": served.pattern,
         "methods": ["ANY"] if is_whole else list(module.handlers),
         "file": module.route.file,
-        "middleware": [_name(step) for step in served.middleware],
+        "middleware": [name_of(step) for step in served.middleware],
         "method_middleware": {
-            "ANY" if method == RouteModule.ANY else method: [_name(step) for step in handler.middleware]
+            "ANY" if method == RouteModule.ANY else method: [name_of(step) for step in handler.middleware]
             for method, handler in module.handlers.items()
             if handler.middleware
         },
@@ -216,12 +216,6 @@ def _row(served: Served) -> dict[str, Any]:
         "response_limit": _limit(config.response_limit),
         "max_duration": config.max_duration,
     }
-
-
-def _name(step: Middleware) -> str:
-    """What a step is called in the source: the function, or what made it."""
-    name: str = getattr(step, "__qualname__", type(step).__name__)
-    return name.partition(".<locals>")[0]
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:

@@ -17,6 +17,7 @@ __all__ = [
     "SecurityScheme",
     "file_route",
     "middleware_of",
+    "name_of",
     "security_of",
     "security_scheme",
     "use",
@@ -87,8 +88,7 @@ def security_scheme(
     _check_scheme(name, scheme)
 
     def decorate(function: _Function) -> _Function:
-        owner = getattr(function, "__qualname__", type(function).__name__)
-        declared = SecurityScheme(name, dict(scheme), tuple(scopes), owner)
+        declared = SecurityScheme(name, dict(scheme), tuple(scopes), name_of(function))
         setattr(function, _SECURITY, (declared, *security_of(function)))
         return function
 
@@ -99,6 +99,12 @@ def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
     """What `security_scheme` said of a function: alternatives."""
     found: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, ())
     return found
+
+
+def name_of(step: Callable[..., Any]) -> str:
+    """What a step is called in the source: the function, or what made it."""
+    name: str = getattr(step, "__qualname__", type(step).__name__)
+    return name.partition(".<locals>")[0]
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import inspect
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_origin
 
 from apiroutes.binding import Input
@@ -70,9 +70,12 @@ class _Document:
         self.settings = settings
         self.name = name
         self.prefix = (settings.base_path + settings.api_prefix).strip("/").count("/") + 1
-        annotations = list(_annotations(module for module, _ in routes))
-        schemas, self.definitions = json_schemas(annotations, _REFERENCE)
-        self.schemas = list(zip(annotations, schemas))
+        operations = [each for module, _ in routes for each in _operations(module)]
+        self.returned = {id(handler): returned_type(handler) for _, handler in operations}
+        # An annotation need not have a hash; it lives as long as what it is the annotation of.
+        self.annotations = list(self._annotations())
+        schemas, self.definitions = json_schemas(self.annotations, _REFERENCE)
+        self.schemas = dict(zip(map(id, self.annotations), schemas))
         self.identifiers: set[str] = set()
         self.security: dict[str, Mapping[str, Any]] = {}
 
@@ -234,7 +237,7 @@ class _Document:
 
     def _success(self, handler: Handler) -> dict[str, Any]:
         answer: dict[str, Any] = {"description": phrase(200)}
-        annotation = returned_type(handler)
+        annotation = self.returned[id(handler)]
         returns = handler.binding.returns
         if annotation is not None:
             answer["content"] = {"application/json": {"schema": self._schema(annotation)}}
@@ -252,8 +255,19 @@ class _Document:
 
     # -- schemas ---------------------------------------------------------------------------
 
+    def _annotations(self) -> Iterator[Any]:
+        """Every type that the document has a schema of."""
+        for module, _ in self.routes:
+            for method, handler in _operations(module):
+                declared = _declared(module, method)
+                yield from (meaning for meaning in declared.values() if not isinstance(meaning, str))
+                yield from (each.annotation for each in handler.binding.inputs if each.source != "files")
+                returned = self.returned[id(handler)]
+                if returned is not None:
+                    yield returned
+
     def _schema(self, annotation: Any) -> dict[str, Any]:
-        return next(schema for known, schema in self.schemas if known is annotation or known == annotation)
+        return self.schemas[id(annotation)]
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
         name = schema.get("$ref", "").rpartition("/")[2]
@@ -273,18 +287,6 @@ def _operations(module: RouteModule) -> Iterator[tuple[str, Handler]]:
                 yield each, handler
         else:
             yield method, handler
-
-
-def _annotations(modules: Iterable[RouteModule]) -> Iterator[Any]:
-    """Every type that the document has a schema of."""
-    for module in modules:
-        for method, handler in _operations(module):
-            declared = _declared(module, method)
-            yield from (meaning for meaning in declared.values() if not isinstance(meaning, str))
-            yield from (each.annotation for each in handler.binding.inputs if each.source != "files")
-            returned = returned_type(handler)
-            if returned is not None:
-                yield returned
 
 
 def _declared(module: RouteModule, method: str) -> dict[int, Any]:

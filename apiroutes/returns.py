@@ -26,6 +26,11 @@ _OTHERS = (Answer, werkzeug.wrappers.Response, str, bytes)
 
 def returned_type(handler: Handler) -> Any:
     """The annotation of the JSON that a handler returns; None where it has none."""
+    validator = _validator(handler)
+    return None if validator is None else validator.annotation
+
+
+def _validator(handler: Handler) -> Validator | None:
     annotation = handler.binding.returns
     if annotation in (None, type(None), inspect.Signature.empty):
         return None
@@ -36,10 +41,9 @@ def returned_type(handler: Handler) -> Any:
     if annotation is None or _is_other(annotation):
         return None
     try:
-        validator_of(annotation)
+        return validator_of(annotation)
     except SchemaError:  # an iterator, say
         return None
-    return annotation
 
 
 def _is_other(annotation: Any) -> bool:
@@ -48,10 +52,9 @@ def _is_other(annotation: Any) -> bool:
 
 def checked(handler: Handler) -> Handler:
     """The handler with its returned values checked; itself where its annotation says nothing."""
-    annotation = returned_type(handler)
-    if annotation is None:
+    validator = _validator(handler)
+    if validator is None:
         return handler
-    validator = validator_of(annotation)
     call = _checked_async(handler, validator) if handler.is_async else _checked(handler, validator)
     return replace(handler, call=call)
 
