@@ -64,8 +64,34 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     _is_stopping = False
 
+    def spawn_worker(self) -> Any:
+        """Fork a worker, which gets the signals that come before it has handlers of its own.
 
-class _SyncWorker(SyncWorker):  # type: ignore[misc]
+        With this process's, which it begins with, it would note a SIGTERM for nobody, and serve on
+        until `graceful_timeout` ends it.
+        """
+        if not issubclass(self.worker_class, _Worker):
+            return super().spawn_worker()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class _Worker:
+    """What both of ours have."""
+
+    def init_signals(self) -> None:
+        """Handle signals, those included that have waited since the fork."""
+        super().init_signals()  # type: ignore[misc]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+
+class _SyncWorker(_Worker, SyncWorker):  # type: ignore[misc]
     """gunicorn's, which ends a connection whose request takes too long to begin."""
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
@@ -80,7 +106,7 @@ class _SyncWorker(SyncWorker):  # type: ignore[misc]
         return super().handle_request(*arguments)
 
 
-class _ThreadWorker(ThreadWorker):  # type: ignore[misc]
+class _ThreadWorker(_Worker, ThreadWorker):  # type: ignore[misc]
     """The same with threads."""
 
     def handle(self, conn: Any) -> Any:

@@ -1,9 +1,13 @@
-"""Mistakes in the command line of gunicorn are answered, not left to be guessed."""
+"""gunicorn as users meet it: mistakes in its command line, and signals that come early."""
 
+import re
+import sys
 from pathlib import Path
 
+import pytest
+
 from .client import Client, OverHttp
-from .servers import gunicorn, serve
+from .servers import gunicorn, serve, until
 
 
 def test_create_app_without_parentheses_says_how_to_write_it(tmp_path: Path) -> None:
@@ -11,3 +15,26 @@ def test_create_app_without_parentheses_says_how_to_write_it(tmp_path: Path) -> 
         answer = Client(OverHttp(port)).request("GET", "/api/hello")
     assert answer.status == 503
     assert "apiroutes:create_app()" in answer.text
+
+
+# The first worker gets a SIGTERM between the fork and its own handlers.
+EARLY = """
+import os, signal
+
+def post_fork(server, worker):
+    if worker.age == 1:
+        os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@pytest.mark.parametrize("worker_class", ["sync", "gthread"])
+def test_a_worker_that_is_stopped_before_it_has_begun_stops(tmp_path: Path, worker_class: str) -> None:
+    (tmp_path / "conf.py").write_text(EARLY, encoding="utf-8")
+    flags = ["--workers", "1", "--worker-class", worker_class, "--config", str(tmp_path / "conf.py")]
+    command = [sys.executable, "-m", "apiroutes", "start", "--port", "0", "--", *flags]
+    log = tmp_path / "log"
+    with serve(command, log, {}):
+        until(lambda: "Worker exiting" in log.read_text())
+        first = re.search(r"Booting worker with pid: (\d+)", log.read_text())
+        assert first is not None
+        assert f"Worker exiting (pid: {first[1]})" in log.read_text()
