@@ -19,6 +19,7 @@ from urllib.parse import quote
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
+from apiroutes.body import drain, has_unread
 from apiroutes.chain import require_answer
 from apiroutes.declarations import Middleware
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, InvalidRequest, ResponseAborted, phrase
@@ -96,8 +97,13 @@ class App:
         if served is None:
             assert self._fallback is not None
             return self._fallback(environ, start_response)
-        if served.fixed is not None and not _prefers_json(environ.get("HTTP_ACCEPT")):
-            return served.fixed.send(environ, start_response)
+        if served.fixed is not None and (
+            (accept := environ.get("HTTP_ACCEPT")) == "*/*" or not _prefers_json(accept)
+        ):
+            answer = served.fixed.send(environ, start_response)
+            if ("CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ) and has_unread(environ):
+                return Closing(answer, functools.partial(drain, environ))
+            return answer
         request = Request(environ, params, served.limits, served.pattern)
         response = self._response(request, start_response)
         try:
@@ -117,10 +123,20 @@ class App:
             except BaseException:
                 request.close()
                 raise
+        if request._pending:
+            return self._see_to_content(answer, request, response, environ)
+        return answer
+
+    def _see_to_content(
+        self, answer: Iterable[bytes], request: Request, response: Response, environ: dict[str, Any]
+    ) -> Iterable[bytes]:
+        """The answer, after which uploads are closed and what nobody has read is read away."""
         if request._body is not None and request._body.files:
             if response._is_special:  # what sends it may be reading them
                 return Closing(answer, request.close)
             request.close()
+        elif has_unread(environ):
+            return Closing(answer, functools.partial(drain, environ))
         return answer
 
     def openapi(self) -> dict[str, Any]:

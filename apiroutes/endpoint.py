@@ -7,16 +7,14 @@ be read.
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from apiroutes import coroutines
 from apiroutes.answers import Answer
-from apiroutes.body import Limits, read_body
+from apiroutes.body import Limits
 from apiroutes.chain import Step
 from apiroutes.errors import ApiError
 from apiroutes.modules import Handler, RouteModule
@@ -70,7 +68,7 @@ class Endpoint:
             )
         elif callable(result):
             response.delegate(result)
-            _hand_over_body(request)
+            request.hand_over_body()
         else:
             response.send(result)
             cls: Any = type(result)
@@ -105,13 +103,12 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
     """
     call, limit = handler.call, endpoint.response_limit
     # A handler that takes the body as a type reads it when it is called.
-    limits = replace(endpoint.limits, parse=False) if handler.binding.reads_body else endpoint.limits
+    prepares, parses = not handler.binding.reads_body, endpoint.limits.parse
 
     def run(response: Response) -> None:
         request = response.req
-        environ = request.environ
-        if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, limits)
+        if request._pending and prepares:
+            request.prepare_body(parses)
         if response._headers or response._said_status:
             response._before = response._saved()
         try:
@@ -128,9 +125,8 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
 
     async def run_async(response: Response) -> None:
         request = response.req
-        environ = request.environ
-        if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, limits)
+        if request._pending and prepares:
+            request.prepare_body(parses)
         if response._headers or response._said_status:
             response._before = response._saved()
         try:
@@ -156,13 +152,6 @@ def _noting(step: Step) -> Step:
         return call(response)
 
     return step._replace(call=noting)
-
-
-def _read(request: Request, limits: Limits) -> None:
-    """Read the body of a request that has content or says something of its type."""
-    if limits.parse and "body" not in request.__dict__:  # which middleware may have read or replaced
-        body = request._body = read_body(request.environ, limits)
-        request.body = body.value
 
 
 def _forget(response: Response) -> None:
@@ -193,14 +182,3 @@ def _not_allowed(allow: str) -> Any:
         raise ApiError(405, "Method Not Allowed", {"Allow": allow})
 
     return not_allowed
-
-
-def _hand_over_body(request: Request) -> None:
-    """The application that answers reads the body from the start, also when it was parsed."""
-    if request._body is None:
-        return
-    environ = request.environ
-    environ["wsgi.input"] = io.BytesIO(request.raw_body)
-    # Not every application reads a chunked body, and this one's length is known.
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    environ["CONTENT_LENGTH"] = str(len(request.raw_body))

@@ -72,10 +72,7 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
                 chunk = next(chunks, b"")
     except BaseException as error:
         reader.close()
-        refusal = _as_request_error(error)
-        if isinstance(refusal, ApiError):
-            _discard_rest(chunks)  # which are at their end if reading them is what failed
-        raise refusal from error
+        raise _as_request_error(error) from error
     return reader.form
 
 
@@ -98,13 +95,6 @@ def _with_first_delimiter(chunk: bytes, chunks: Iterator[bytes], boundary: str) 
         if not more:
             return chunk  # and the parser says what is missing
         chunk += more
-
-
-def _discard_rest(chunks: Iterator[bytes]) -> None:
-    """Read what is left, which is within the limit: who still sends does not see the answer."""
-    with contextlib.suppress(ApiError):
-        for _ in chunks:
-            pass
 
 
 def _as_request_error(error: BaseException) -> BaseException:

@@ -9,21 +9,24 @@ ends one that takes too long by closing the connection for receiving.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError
 
-__all__ = ["PatientInput", "end_reading", "shut", "unwatch", "watch"]
+__all__ = ["Input", "PatientInput", "end_reading", "shut", "unwatch", "watch"]
 
 # Where gunicorn has the connection. Another server's reads end between two of them.
 CONNECTION = "gunicorn.socket"
 
+_CHUNK = 2**16
 _TICK = 0.05  # seconds between two looks at the reads in progress
 
 
@@ -40,45 +43,101 @@ def end_reading(environ: dict[str, Any]) -> bool:
     return True
 
 
-class PatientInput:
-    """`wsgi.input` with a limit to the time that reading it may take.
+class Input:
+    """What stands in the place of `wsgi.input` once we have begun to read from it."""
+
+    def whole(self) -> bytes:
+        """The whole content. Raises what reading it raised before, RuntimeError where it is not kept."""
+        raise RuntimeError("the body is being read from req.stream already")
+
+
+class PatientInput(Input):
+    """`wsgi.input` with a limit to the time that reading it may take; it takes its place in the environ.
 
     That is `limits.timeout` seconds, and a second more for every `limits.min_rate` bytes that
-    came. Only the time that is spent waiting for the client counts.
+    came. Only the time that is spent waiting for the client counts. `left` is how many bytes are
+    still to come, None as long as only the server knows.
     """
 
-    def __init__(self, environ: dict[str, Any], limits: Limits) -> None:
-        self._input = environ["wsgi.input"]
+    def __init__(self, environ: dict[str, Any], limits: Limits, left: int | None) -> None:
+        self.source = environ["wsgi.input"]
+        self.left = left
+        self.has_begun = False
         self._connection = environ.get(CONNECTION)
         self._rate = limits.min_rate.bytes
-        self._left = limits.timeout  # seconds
+        self._seconds = limits.timeout
         self._is_cut = False
+        self._refusal: Callable[[], ApiError] | None = None
+        environ["wsgi.input"] = self
 
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes, none at the end."""
-        if self._left <= 0:
-            raise _too_slow()
+    def refuse(self, error: ApiError) -> ApiError:
+        """Raise such an error for everybody who reads from here on; `error` itself."""
+        # An error made anew has no traceback, which would lead back here.
+        self._refusal = functools.partial(type(error), error.status, error.message, error.headers)
+        return error
+
+    def whole(self) -> bytes:
+        if self._refusal is not None:
+            raise self._refusal()
+        return super().whole()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to `size` bytes, all that are left without one; none at the end. Raises ApiError 408."""
+        if size is None or size < 0:
+            return b"".join(iter(lambda: self.read(_CHUNK), b""))
+        if self._refusal is not None:
+            raise self._refusal()
+        if self.left is not None and size > self.left:
+            size = self.left
+        content = self._read_in_time(size) if size else b""
+        if self.left is not None:
+            self.left -= len(content)
+        elif size and not content:
+            self.left = 0
+        return content
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """A line, or up to `size` bytes of it."""
+        line = bytearray()
+        most = sys.maxsize if size is None or size < 0 else size
+        while len(line) < most and not line.endswith(b"\n") and (byte := self.read(1)):
+            line += byte
+        return bytes(line)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """All lines that are left."""
+        return list(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+    def _read_in_time(self, size: int) -> bytes:
+        if self._seconds <= 0:
+            raise self.refuse(_too_slow())
+        self.has_begun = True
         began = time.monotonic()
         try:
             if self._connection is None:
-                content: bytes = self._input.read(size) or b""
+                content: bytes = self.source.read(size) or b""  # a raw stream without data says None
             else:
-                content = self._read_watched(size, began + self._left)
+                content = self._read_watched(size, began + self._seconds)
         except Exception:  # what a server makes of a connection that ends in the middle
+            self.left = 0
             if self._is_cut:
-                raise _too_slow() from None
+                raise self.refuse(_too_slow()) from None
             raise
         if self._is_cut:
-            raise _too_slow()
-        self._left -= time.monotonic() - began
+            self.left = 0
+            raise self.refuse(_too_slow())
+        self._seconds -= time.monotonic() - began
         if self._rate:
-            self._left += len(content) / self._rate
+            self._seconds += len(content) / self._rate
         return content
 
     def _read_watched(self, size: int, until: float) -> bytes:
         watch(self._connection, until, self._cut)
         try:
-            content: bytes = self._input.read(size) or b""
+            content: bytes = self.source.read(size) or b""
             return content
         finally:
             unwatch(self._connection)
