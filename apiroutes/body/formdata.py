@@ -20,6 +20,7 @@ from typing import IO
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from werkzeug.datastructures import FileStorage, Headers
 
+from apiroutes.body.disposition import extended_file_name
 from apiroutes.body.limits import Limits
 from apiroutes.body.reading import invalid_body
 from apiroutes.errors import ApiError
@@ -124,6 +125,9 @@ class _FormReader:
             self._end()
         elif isinstance(event, MultipartSegment):
             self._segment, self._size, self._pieces = event, 0, []
+            for name, value in event.headerlist:
+                if name == "Content-Disposition" and "*" in value:
+                    event.filename = extended_file_name(value, event.filename)
         elif self._file is not None:
             self._file.write(event)
         else:
