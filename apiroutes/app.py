@@ -27,7 +27,7 @@ from apiroutes.jsonout import encode_json
 from apiroutes.logs import log_departure, log_fault
 from apiroutes.openapi import document
 from apiroutes.own_paths import own_paths
-from apiroutes.paths import Fault, mount_of, path_of, read_path, sent_plainly
+from apiroutes.paths import Fault, mount_of, path_of, read_path, sent_plainly, target_size
 from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.request import Request
 from apiroutes.response import OPEN, SENT, TEXT, Lines, Response
@@ -76,6 +76,8 @@ class App:
         self._unknown = project.unrouted.everywhere if fallback is None else None
         self._response = project.response
         self._prefix = [segment.text for segment in prefix_of(self.settings)]
+        self._below = "/".join(["", *self._prefix, ""])
+        self._max_target = self.settings.max_target_size.bytes
         self._trailing_slash = self.settings.trailing_slash
         # Paths of unreserved characters need no reading, unless each is to end with a slash.
         self._takes_plain_paths = self._trailing_slash != "require"
@@ -151,9 +153,14 @@ class App:
         """What answers this path; None is the fallback."""
         path = environ.get("PATH_INFO") or ""
         query = environ.get("QUERY_STRING")
+        target = f"{path}?{query}" if query else path
         # Most targets are their path as it is, without an escape; the others get a closer look.
-        if environ.get("RAW_URI") == (f"{path}?{query}" if query else path) or sent_plainly(path, environ):
+        if environ.get("RAW_URI") == target or sent_plainly(path, environ):
             served = self._by_path.get(path)
+            if served is not None and not query:  # no route's path is that long
+                return served, {}
+            if len(target) > self._max_target:
+                return self._find_too_long(path)
             if served is not None:
                 return served, {}
             parent, _, last = path.rpartition("/")
@@ -185,7 +192,23 @@ class App:
             and any(len(key.removeprefix("HTTP_")) + len(environ[key]) > size.bytes for key in fields)
         )
 
+    def _find_too_long(self, path: str) -> tuple[Served | None, Params]:
+        """What answers a target that is longer than is read: nothing of it is decoded.
+
+        With a fallback, it is ours if it may be: if a path without an escape is a route's, and any other
+        lies below the prefix.
+        """
+        if self._fallback is not None:
+            is_ours = (
+                self.routes.match(path[1:].split("/")) if is_plain(path) else path.startswith(self._below)
+            )
+            if not is_ours:
+                return None, {}
+        return _TOO_LONG, {}
+
     def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+        if target_size(path, environ) > self._max_target:
+            return self._find_too_long(path)
         segments, fault = read_path(path, environ)
         own = self._own.get(tuple(segments)) if self._own else None
         if own is not None:
@@ -375,6 +398,10 @@ def _bad_path(response: Response) -> None:
     raise ApiError(400, "Bad Request")
 
 
+def _target_too_long(response: Response) -> None:
+    raise ApiError(414, "URI Too Long")
+
+
 def _headers_too_large(response: Response) -> None:
     raise ApiError(431, "Request Header Fields Too Large")
 
@@ -392,4 +419,5 @@ def _check_method(method: str) -> None:
 
 
 _BAD_PATH = Served("a bad path", _bad_path)
+_TOO_LONG = Served("a target that is too long", _target_too_long)
 _HEADERS_TOO_LARGE = Served("headers that are too large", _headers_too_large)
