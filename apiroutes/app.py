@@ -157,12 +157,10 @@ class App:
         # Most targets are their path as it is, without an escape; the others get a closer look.
         if environ.get("RAW_URI") == target or sent_plainly(path, environ):
             served = self._by_path.get(path)
-            if served is not None and not query:  # no route's path is that long
+            if served is not None and (not query or len(target) <= self._max_target):
                 return served, {}
             if len(target) > self._max_target:
                 return self._find_too_long(path)
-            if served is not None:
-                return served, {}
             parent, _, last = path.rpartition("/")
             found = self._by_parent.get(parent)
             if found is not None and last.isalnum() and last.isascii():

@@ -258,16 +258,13 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         Who has read from the environ before takes nothing from who reads from it next.
         """
         if parses and self._body is None and "body" not in self.__dict__:
+            environ = self.environ
+            limits = self._limits if self.max_content_length is None else self._sized()
             try:  # as in load_body, whose frame the common case is spared
-                body = self._body = read_body(
-                    self.environ,
-                    self._limits if self.max_content_length is None else self._sized(),
-                    True,
-                    self,
-                )
+                self._body = body = read_body(environ, limits, True, self)
             except ApiError as error:
                 raise _as_werkzeugs(error) from error
-            if "HTTP_TRANSFER_ENCODING" in self.environ:
+            if "HTTP_TRANSFER_ENCODING" in environ:
                 self._say_length(body.content)
             self.body = body.value
             self._pending = body.files is not None
