@@ -21,7 +21,7 @@ from typing import Any
 from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError
 
-__all__ = ["Input", "PatientInput", "end_reading", "shut", "unwatch", "watch"]
+__all__ = ["Input", "PatientInput", "end_reading", "read_watched", "shut", "unwatch", "watch"]
 
 # Where gunicorn has the connection. Another server's reads end between two of them.
 CONNECTION = "gunicorn.socket"
@@ -66,7 +66,6 @@ class PatientInput(Input):
         self._connection = environ.get(CONNECTION)
         self._rate = limits.min_rate.bytes
         self._seconds = limits.timeout
-        self._is_cut = False
         self._refusal: Callable[[], ApiError] | None = None
         environ["wsgi.input"] = self
 
@@ -118,33 +117,50 @@ class PatientInput(Input):
         began = time.monotonic()
         try:
             if self._connection is None:
-                content: bytes = self.source.read(size) or b""  # a raw stream without data says None
+                content: bytes = self.source.read(size) or b""
             else:
-                content = self._read_watched(size, began + self._seconds)
-        except Exception:  # what a server makes of a connection that ends in the middle
+                content = read_watched(self.source, size, self._connection, self._seconds)
+        except ApiError as error:
             self.left = 0
-            if self._is_cut:
-                raise self.refuse(_too_slow()) from None
+            raise self.refuse(error) from None
+        except Exception:
+            self.left = 0
             raise
-        if self._is_cut:
-            self.left = 0
-            raise self.refuse(_too_slow())
         self._seconds -= time.monotonic() - began
         if self._rate:
             self._seconds += len(content) / self._rate
         return content
 
-    def _read_watched(self, size: int, until: float) -> bytes:
-        watch(self._connection, until, self._cut)
-        try:
-            content: bytes = self.source.read(size) or b""
-            return content
-        finally:
-            unwatch(self._connection)
 
-    def _cut(self) -> None:
-        self._is_cut = True
-        shut(self._connection)
+class _Cut:
+    """Ends one read when it is called, and says whether it was."""
+
+    __slots__ = ("connection", "is_done")
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.is_done = False
+
+    def __call__(self) -> None:
+        self.is_done = True
+        shut(self.connection)
+
+
+def read_watched(source: Any, size: int, connection: Any, seconds: float) -> bytes:
+    """One read of up to `size` bytes that takes so many seconds at most. Raises ApiError 408."""
+    cut = _Cut(connection)
+    watch(connection, time.monotonic() + seconds, cut)
+    try:
+        content: bytes = source.read(size) or b""  # a raw stream without data says None
+    except Exception:  # what a server makes of a connection that ends in the middle
+        if cut.is_done:
+            raise _too_slow() from None
+        raise
+    finally:
+        unwatch(connection)
+    if cut.is_done:
+        raise _too_slow()
+    return content
 
 
 def _too_slow() -> ApiError:
@@ -153,7 +169,9 @@ def _too_slow() -> ApiError:
 
 def watch(connection: object, until: float, cut: Callable[[], None]) -> None:
     """Call `cut` when a monotonic time has come, unless `unwatch` is called before."""
-    _watch.add(id(connection), until, cut)
+    _watch.reads[id(connection)] = until, cut
+    if not _watch.is_needed:
+        _watch.begin()
 
 
 def unwatch(connection: object) -> Callable[[], None] | None:
@@ -174,18 +192,19 @@ class _Watch:
 
     def __init__(self) -> None:
         self.reads: dict[int, tuple[float, Callable[[], None]]] = {}
+        self.is_needed = False
         self._needed = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def add(self, key: int, until: float, cut: Callable[[], None]) -> None:
-        self.reads[key] = until, cut
-        if not self._needed.is_set():
-            self._needed.set()
-            with self._starting:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="apiroutes-reads", daemon=True)
-                    self._thread.start()
+    def begin(self) -> None:
+        """Look at the reads in progress until there are none."""
+        self.is_needed = True
+        self._needed.set()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="apiroutes-reads", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         while True:
@@ -198,7 +217,9 @@ class _Watch:
                     overdue[1]()
             if not self.reads:
                 self._needed.clear()
+                self.is_needed = False
                 if self.reads:  # one that began meanwhile did not see that it is not watched
+                    self.is_needed = True
                     self._needed.set()
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from apiroutes.body.limits import Limits
-from apiroutes.body.patience import CONNECTION, Input, PatientInput, shut, unwatch, watch
+from apiroutes.body.patience import CONNECTION, Input, PatientInput, read_watched, shut, unwatch, watch
 from apiroutes.errors import ApiError, BodyCutOff
 from apiroutes.sizes import Size
 
@@ -165,11 +165,18 @@ def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
     if length is not None and length > limit.bytes:
         raise _too_large_unread(environ, limits, length)
     content = b""
-    if environ.get(CONNECTION) is None:
-        # The first read, which gives all that most clients send, needs no clock if nothing can end it.
+    connection = environ.get(CONNECTION)
+    if connection is None or (length is not None and length <= _CHUNK):
+        # The first read gives all that most clients send. It needs no clock if nothing can end it.
+        source = environ["wsgi.input"]
         try:
-            content = environ["wsgi.input"].read(limit.bytes + 1 if length is None else length) or b""
-        except ApiError:  # which an input of ours remembers
+            if connection is None:
+                content = source.read(limit.bytes + 1 if length is None else length) or b""
+            else:
+                content = read_watched(source, length or 0, connection, limits.timeout)
+        except ApiError as error:  # too slow, or what an input of ours remembers
+            if not isinstance(source, Input):
+                PatientInput(environ, limits, 0).refuse(error)
             raise
         except Exception as error:  # as in _read, whose frame the common case is spared
             raise PatientInput(environ, limits, 0).refuse(_cut_off()) from error
