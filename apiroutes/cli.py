@@ -6,10 +6,12 @@ for arguments that are wrong.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,26 +52,25 @@ def main() -> None:
 
 @main.command()
 @_root
-@click.option("--host", help="Address to listen on  [default: 127.0.0.1]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=_PORT, help="Port to listen on; 0 picks a free one  [default: 8000]")
-def dev(root: Path, host: str | None, port: int | None) -> None:
-    """Serve for development: reload on change, tracebacks, a line per request."""
+def dev(root: Path, host: str, port: int | None) -> None:
+    """Serve for development: reload on change, tracebacks, a line per request.
+
+    Only this machine is listened to, whatever the project sets for production: --host opens it to others.
+    """
     from apiroutes.servers import development
 
-    descriptor = os.environ.pop(development.CHILD_SOCKET, None)
-    if descriptor is not None:
-        development.serve(root.resolve(), int(descriptor), _say, {})
+    if development.is_child():
+        development.serve(root.resolve(), host, port or 0, _say, {})
         return
-    # The project's own host and port hold, unless its mistakes keep them from being read.
+    # The project's own port holds, unless its mistakes keep it from being read.
     settings = _settings(root)
-    address = host or settings.host or "127.0.0.1"
     number = next(
         number for number in (port, settings.port, _port_of_environment(), 8000) if number is not None
     )
-    try:
-        development.run(root.resolve(), address, number, settings.docs_path, _say)
-    except OSError as error:
-        raise click.ClickException(f"cannot listen on {address}:{number}: {error.strerror}") from error
+    with _address_errors():
+        development.run(root.resolve(), host, number, settings.docs_path, _say)
 
 
 @main.command(context_settings={"ignore_unknown_options": False})
@@ -88,12 +89,19 @@ def dev(root: Path, host: str | None, port: int | None) -> None:
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER FLAGS...]")
 def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> None:
     """Serve for production; the server's own flags follow `--`."""
-    run = _server(server)
     os.chdir(root)
     given = {name: value for name, value in options.items() if value is not None}
-    # A mistake is better said once here than by every worker.
-    app = _build(Path("."), **given)
-    run(app.settings, flags)
+    # A mistake is better said once here than by every worker. The project is imported in those alone:
+    # connections and threads that this process had would not be theirs.
+    with _checked(given) as mistakes:
+        run = _server(server)
+        said = mistakes()
+    if said is not None:
+        click.echo(said, err=True)
+        sys.exit(1)
+    settings = load_settings(Path.cwd(), os.environ, given)
+    with _address_errors():
+        run(settings, flags)
 
 
 @main.command()
@@ -167,6 +175,32 @@ def _server(name: str) -> Callable[[Settings, Sequence[str]], None]:
     except ImportError as error:
         raise click.ClickException(f"{error}; pip install 'apiroutes[granian]' for that server") from error
     return granian.run
+
+
+@contextlib.contextmanager
+def _checked(settings: dict[str, Any]) -> Iterator[Callable[[], str | None]]:
+    """Start the project in a process of its own, which ends with this block or before."""
+    from apiroutes.servers.reloading import Check
+
+    check = Check(settings)
+    # SIGTERM would leave it behind.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield check.wait
+    finally:
+        check.stop()
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _address_errors() -> Iterator[None]:
+    """Say on one line why a server cannot listen."""
+    from apiroutes.servers.addresses import AddressError
+
+    try:
+        yield
+    except AddressError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _port_of_environment() -> int | None:
