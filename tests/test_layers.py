@@ -23,6 +23,7 @@ STEPS = [
         "coroutines",
         "jsonout",
         "declarations",
+        "hosts",
         "readiness",
         "validation",
     }

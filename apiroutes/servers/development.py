@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import html
-import ipaddress
 import logging
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -32,6 +30,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from apiroutes.app import App
 from apiroutes.errors import ProjectError, report
+from apiroutes.hosts import canonical_host, is_address, requested_host
 from apiroutes.request import Request
 from apiroutes.response import TEXT, Response
 from apiroutes.servers.addresses import AddressError, family_of, shown
@@ -230,7 +229,6 @@ def _page(title: str, text: str) -> str:
     )
 
 
-_HOST = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::[0-9]*)?")  # RFC 9110 section 7.2
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -243,11 +241,11 @@ class HostGuard:
 
     def __init__(self, application: Callable[..., Iterable[bytes]], host: str) -> None:
         self._application = application
-        host = _canonical_host(host)
-        self._hosts = _LOCAL | {host}
-        self._takes_addresses = host in ("0.0.0.0", "::")
+        served = {canonical_host(host or "0.0.0.0")}
+        self._takes_addresses = not served.isdisjoint(("0.0.0.0", "::"))
         if self._takes_addresses:
-            self._hosts |= {_canonical_host(socket.gethostname())}
+            served |= {requested_host(socket.gethostname()) or "localhost"}
+        self._hosts = _LOCAL | served
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         sent = environ.get("HTTP_HOST")
@@ -262,25 +260,8 @@ class HostGuard:
         return (content,)
 
     def _is_ours(self, sent: str) -> bool:
-        found = _HOST.fullmatch(sent)
-        if found is None:
-            return False
-        host = _canonical_host(found[1])
-        return host in self._hosts or (self._takes_addresses and _is_address(host))
-
-
-def _canonical_host(host: str) -> str:
-    """In lower case, an IP address in its one spelling, without brackets and the root's dot."""
-    host = host.strip("[]").lower().removesuffix(".")
-    return str(ipaddress.ip_address(host)) if _is_address(host) else host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+        host = requested_host(sent)
+        return host is not None and (host in self._hosts or (self._takes_addresses and is_address(host)))
 
 
 class RequestLog:
