@@ -11,7 +11,7 @@ import pytest
 from tests.support import project
 
 from .client import Client, OverHttp
-from .servers import granian, serve, until
+from .servers import granian, gunicorn, serve, until
 
 FILES = {
     "pages/api/pid.py": "import os\ndef GET(): return {'pid': os.getpid()}\n",
@@ -115,6 +115,19 @@ def test_workers_are_replaced_one_at_a_time(tmp_path: Path) -> None:
         said = log.read_text()
         first_end = said.index("Worker exiting")
         assert said[:first_end].count("Starting a successor") == 1
+
+
+def test_a_server_that_replaces_no_worker_is_not_ready_any_more(tmp_path: Path) -> None:
+    project(tmp_path, FILES)
+    log = tmp_path / "log"
+    with serve(gunicorn("apiroutes:create_app()"), log, {}, tmp_path) as port:
+        assert Client(OverHttp(port)).request("GET", "/ready").status == 200
+        first = pid_of(port)
+        ask(port)
+        ask(port)
+        assert Client(OverHttp(port)).request("GET", "/ready").status == 503
+        assert pid_of(port) == first
+    assert log.read_text().count("A handler does not end; this server replaces no worker: restart it") == 1
 
 
 def _is_gone(pid: int) -> Callable[[], bool]:
