@@ -1,12 +1,13 @@
-"""What a handler may return instead of using `res`: `json`, `text`, `html`, `redirect`,
-`stream`, `event_stream` and `file`.
+"""What handlers and middleware may return instead of using `res`: `json`, `text`, `html`, `redirect`,
+`stream`, `event_stream` and `file`, values, and WSGI applications.
 
-In: content, a status, headers. Out: an Answer, which the endpoint puts into the response.
+In: content, a status, headers. Out: an Answer, which `apply_result` puts into the response.
 Raises nothing until it is put there.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from apiroutes import coroutines
 from apiroutes.events import Event, comment
 from apiroutes.request import Request
 from apiroutes.response import HeaderValue, Response
+from apiroutes.streams import close
 
-__all__ = ["Answer", "event_stream", "file", "html", "json", "redirect", "stream", "text"]
+__all__ = ["Answer", "apply_result", "event_stream", "file", "html", "json", "redirect", "stream", "text"]
 
 Headers = Union[Mapping[str, HeaderValue], None]
 Chunks = Union[Iterable[Union[bytes, str]], AsyncIterable[Union[bytes, str]]]
@@ -40,6 +42,33 @@ class Answer:
         for name, value in (self.headers or {}).items():
             response.set_header(name, value)
         self.content(request, response)
+
+
+def apply_result(result: Any, place: str, request: Request, response: Response) -> None:
+    """Answer with what the function at `place` returned. Raises TypeError for what is no answer."""
+    if isinstance(result, Answer):
+        result.say(request, response)
+    elif isinstance(result, tuple):
+        raise TypeError(
+            f"{place} returned a tuple; return the content alone, "
+            "and set the status with res.status() or json(..., status=...)"
+        )
+    elif callable(result):
+        response.delegate(result)
+        _hand_over_body(request)
+    else:
+        response.send(result)
+
+
+def _hand_over_body(request: Request) -> None:
+    """The application that answers reads the body from the start, also when it was parsed."""
+    if request._body is None:
+        return
+    environ = request.environ
+    environ["wsgi.input"] = io.BytesIO(request.raw_body)
+    # Not every application reads a chunked body, and this one's length is known.
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ["CONTENT_LENGTH"] = str(len(request.raw_body))
 
 
 def json(value: Any, status: int | None = None, headers: Headers = None) -> Answer:
@@ -117,9 +146,7 @@ class _Lines:
         return str(event if isinstance(event, Event) else Event(event))
 
     def close(self) -> None:
-        close = getattr(self._events, "close", None)
-        if close is not None:
-            close()
+        close(self._events)
 
 
 def file(

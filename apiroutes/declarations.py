@@ -6,6 +6,8 @@ route. Data only; it is read when the project is loaded.
 
 from __future__ import annotations
 
+import inspect
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +18,10 @@ __all__ = [
     "Middleware",
     "SecurityScheme",
     "file_route",
+    "is_async",
     "middleware_of",
     "name_of",
+    "place_of",
     "security_of",
     "security_scheme",
     "use",
@@ -105,6 +109,23 @@ def name_of(step: Callable[..., Any]) -> str:
     """What a step is called in the source: the function, or what made it."""
     name: str = getattr(step, "__qualname__", type(step).__name__)
     return name.partition(".<locals>")[0]
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call of the function, or of the object, gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  (an object's own __call__)
+    )
+
+
+def place_of(step: Callable[..., Any]) -> str:
+    """A step's name with the file and line of its source, for messages."""
+    code = getattr(inspect.unwrap(step), "__code__", None)
+    if code is None:
+        return f"`{name_of(step)}`"
+    file = os.path.relpath(code.co_filename)
+    file = code.co_filename if file.startswith(os.pardir) else file
+    return f"`{name_of(step)}` ({file}:{code.co_firstlineno})"
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

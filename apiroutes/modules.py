@@ -21,7 +21,14 @@ from typing import Any
 
 from apiroutes.binding import Binding, BindingError, Bound, bind
 from apiroutes.config import RouteConfig, read_config
-from apiroutes.declarations import FileRoute, Middleware, SecurityScheme, middleware_of, security_of
+from apiroutes.declarations import (
+    FileRoute,
+    Middleware,
+    SecurityScheme,
+    is_async,
+    middleware_of,
+    security_of,
+)
 from apiroutes.errors import Problem, ProjectError
 from apiroutes.routing import Kind, Route
 from apiroutes.validation import SchemaError, validator_of
@@ -247,7 +254,7 @@ class _Exports:
         return Handler(
             binding.call,
             place,
-            _is_async(function),
+            is_async(function),
             middleware_of(function),
             security_of(function),
             binding,
@@ -346,12 +353,6 @@ def _middleware(exported: object) -> tuple[Middleware, ...]:
 def _escaped(name: str) -> str:
     """A name of a file or directory as one part of a module's name: without dots."""
     return name.replace("%", "%25").replace(".", "%2E")
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  (an object's own __call__)
-    )
 
 
 def _line(function: object) -> int | None:

@@ -13,14 +13,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from apiroutes import coroutines
 from apiroutes.body import Limits
 from apiroutes.chain import Step, as_sync, compose
 from apiroutes.config import RouteConfig
 from apiroutes.deadlines import limited
 from apiroutes.declarations import Middleware, SecurityScheme
 from apiroutes.endpoint import OTHER, Endpoint
-from apiroutes.errors import ApiError, Problem, ProjectError
+from apiroutes.error_responses import write_error
+from apiroutes.errors import Problem, ProjectError, phrase
 from apiroutes.modules import RouteModule, RouteModules, cause_of
+from apiroutes.readiness import request_replacement
 from apiroutes.returns import checked
 from apiroutes.routing import (
     API,
@@ -65,13 +68,17 @@ class Served:
     middleware: tuple[Middleware, ...] = ()
     fixed: FixedAnswer | None = None
 
+    def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Served:
+        """What answers in the place of this one, inside the same middleware."""
+        run = as_sync(compose(self.middleware, Step(answer)))
+        return Served(name, run, limits=self.limits, pattern=self.pattern, middleware=self.middleware)
+
 
 @dataclass(frozen=True)
 class Project:
     """A project that can be served; `served` is by the route's file.
 
-    `middleware` is around everything, in order. `response` is the class of the responses, which has
-    the steps of middleware as methods.
+    `middleware` is around everything, in order.
     """
 
     settings: Settings
@@ -79,7 +86,6 @@ class Project:
     served: Mapping[str, Served]
     unrouted: Unrouted
     middleware: tuple[Middleware, ...]
-    response: type[ServerResponse]
 
 
 class Unrouted:
@@ -89,9 +95,7 @@ class Unrouted:
         self,
         everywhere: Sequence[Middleware],
         directories: Sequence[tuple[tuple[Segment, ...], tuple[Middleware, ...]]],
-        response: type[ServerResponse],
     ) -> None:
-        self._response = response
         self._everywhere = tuple(everywhere)
         self._directories = directories
         self._built: dict[tuple[int, ...], Served] = {}
@@ -115,7 +119,7 @@ class Unrouted:
         middleware = list(self._everywhere)
         for index in around:
             middleware += self._directories[index][1]
-        run = as_sync(compose(middleware, Step(_not_found), self._response))
+        run = as_sync(compose(middleware, Step(_not_found)))
         fixed = None if middleware else FixedAnswer(404, "Not Found")
         return Served("a path without a route", run, middleware=tuple(middleware), fixed=fixed)
 
@@ -125,7 +129,7 @@ def _fits(pattern: Segment, segment: str) -> bool:
 
 
 def _not_found(response: ServerResponse) -> None:
-    raise ApiError(404, "Not Found")
+    write_error(response.req, response, 404, phrase(404))
 
 
 def prefix_of(settings: Settings) -> tuple[Segment, ...]:
@@ -168,8 +172,12 @@ class _Builder:
         modules = RouteModules(self.root, defaults)
         everywhere = (*self._project_middleware(settings), *self._checked(middleware))
         directories = self._directories(found.middleware, modules)
-        response = type("ServerResponse", (ServerResponse,), {})
-        runners = Runners(settings.max_abandoned_handlers)
+        runners = Runners(settings.max_abandoned_handlers, settings.abandon_timeout)
+        coroutines.configure(
+            abandon_timeout=settings.abandon_timeout,
+            reports_blocking=settings.mode == "development",
+            on_blocked=request_replacement,
+        )
         served = {}
         for route in routes.walk():
             module = self._try(lambda route=route: modules.load(route))  # type: ignore[misc]
@@ -178,12 +186,12 @@ class _Builder:
                     handlers = {method: checked(handler) for method, handler in module.handlers.items()}
                     module = replace(module, handlers=handlers)
                 around = (*everywhere, *_around(route, directories), *module.middleware)
-                served[route.file] = _serve(module, settings, around, response, runners)
+                served[route.file] = _serve(module, settings, around, runners)
         self._check_own_paths(settings, routes)
         self._check_security(served)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
-        unrouted = Unrouted(everywhere, below, response)
-        return Project(settings, routes, served, unrouted, everywhere, response)
+        unrouted = Unrouted(everywhere, below)
+        return Project(settings, routes, served, unrouted, everywhere)
 
     def _try(self, make: Callable[[], _Built]) -> _Built | None:
         try:
@@ -288,12 +296,11 @@ def _serve(
     module: RouteModule,
     settings: Settings,
     around: tuple[Middleware, ...],
-    response: type[ServerResponse],
     runners: Runners,
 ) -> Served:
     limits = _limits(settings, module.config)
     endpoint = Endpoint(module, limits)
-    runs = {method: as_sync(compose(around, step, response)) for method, step in endpoint.steps.items()}
+    runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
     if seconds is not None:
         runs = {method: limited(run, seconds, runners) for method, run in runs.items()}

@@ -14,7 +14,7 @@ PACKAGE = Path(apiroutes.__file__).parent
 
 # A file imports from lower steps, or from inside its own folder; never sideways, never up.
 STEPS = [
-    {"errors", "sizes", "typescript", "version"},
+    {"errors", "sizes", "typescript", "version", "streams", "greenlets"},
     {
         "settings",
         "config",
@@ -26,11 +26,12 @@ STEPS = [
         "hosts",
         "readiness",
         "validation",
+        "logs",
     }
     | {"routing", "body"},
-    {"request", "response", "events", "logs", "runners"},
-    {"binding"},
-    {"modules", "chain", "answers", "deadlines"},
+    {"request", "response", "events", "runners"},
+    {"binding", "answers", "deadlines", "error_responses"},
+    {"modules", "chain"},
     {"returns"},
     {"endpoint", "conditional", "openapi"},
     {"wsgi"},

@@ -188,7 +188,7 @@ class _QuietHandler(WSGIRequestHandler):
 class DevelopmentApp(App):
     """An App whose faults show their traceback to the client."""
 
-    def say_fault(self, error: BaseException, request: Request, response: Response) -> None:
+    def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
         """Answer with the traceback: a page for browsers, text for everyone else."""
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         response.status(500)
