@@ -7,6 +7,7 @@ for arguments that are wrong.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -116,8 +117,27 @@ def routes(root: Path, as_json: bool) -> None:
 @_root
 def check(root: Path) -> None:
     """Find every mistake that would stop the start; exit status 1 when there is one."""
-    count = len(_build(root).served)
-    click.echo(f"{count} {'route' if count == 1 else 'routes'}, no problems.")
+    warnings = _Warnings()
+    ours = logging.getLogger("apiroutes")
+    ours.addHandler(warnings)
+    try:
+        count = len(_build(root).served)
+    finally:
+        ours.removeHandler(warnings)
+    what = "no problems" if not warnings.count else "no problems, but what is above"
+    click.echo(f"{count} {'route' if count == 1 else 'routes'}, {what}.")
+
+
+class _Warnings(logging.Handler):
+    """Shows what the start warns of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+        click.echo(f"Warning: {record.getMessage()}", err=True)
 
 
 @main.command()

@@ -14,7 +14,7 @@ PACKAGE = Path(apiroutes.__file__).parent
 
 # A file imports from lower steps, or from inside its own folder; never sideways, never up.
 STEPS = [
-    {"errors", "sizes", "typescript", "version"},
+    {"errors", "sizes", "sources", "typescript", "version"},
     {
         "settings",
         "config",
@@ -27,7 +27,7 @@ STEPS = [
         "validation",
     }
     | {"routing", "body"},
-    {"request", "response", "events", "logs", "runners"},
+    {"request", "response", "events", "logs", "misnamed", "runners"},
     {"binding"},
     {"modules", "chain", "answers", "deadlines"},
     {"returns"},
