@@ -124,8 +124,12 @@ def check(root: Path) -> None:
         count = len(_build(root).served)
     finally:
         ours.removeHandler(warnings)
-    what = "no problems" if not warnings.count else "no problems, but what is above"
-    click.echo(f"{count} {'route' if count == 1 else 'routes'}, {what}.")
+    also = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
+    click.echo(f"{_counted(count, 'route')}, no problems{also}.")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 class _Warnings(logging.Handler):

@@ -319,7 +319,7 @@ class _Exports:
             middleware: tuple[Middleware, ...] = ()
             if isinstance(each, Mapping):
                 function, middleware = self._in_dict(each, place)
-                if function is None:
+                if "handler" not in each:
                     continue
             functions.append(function)
             if not callable(function):
@@ -422,6 +422,8 @@ class _Exports:
         """Names that are almost right, and so answer nothing."""
         if hasattr(self.module, "handler"):
             return  # then they are its helpers
+        if isinstance(self.declared, FileRoute) and self.problems:
+            return  # then they may be what is wrongly declared
         for found in misnamed_method(self.module, METHODS, handlers):
             self._problem(found.message, found.remedy, line=found.line)
         if not isinstance(self.declared, FileRoute):

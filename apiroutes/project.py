@@ -345,7 +345,7 @@ def _unlike(files: Sequence[str], convention: Convention, extensions: Sequence[s
     """The warning about files that are no routes because of their extension."""
     endings = " or ".join(f".{each}" for each in extensions)
     what = "is no route" if len(files) == 1 else "are no routes"
-    remedy = f"Rename what is meant to be one; else {convention.how_to_hide}."
+    remedy = f"Rename what is meant to be one, or {convention.how_to_hide}."
     return Problem(_listed(files), f"{what}: the name of a route's file ends in {endings}.", remedy)
 
 
