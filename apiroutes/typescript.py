@@ -113,15 +113,20 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"export type {_identifier(name)} = {_type(schema)};"
         yield ""
     yield _RUNTIME.rstrip("\n")
+    names: set[str] = set()
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
-                yield from _operation(path, method, item[method])
+                name = _camel(item[method]["operationId"])
+                while name in names:  # `get_x_2` and `get_x2`
+                    name += "_"
+                names.add(name)
+                yield from _operation(name, path, method, item[method])
     yield "  };"
     yield "}"
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
+def _operation(name: str, path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
     said = "\n\n".join(filter(None, [operation.get("summary"), operation.get("description")]))
     yield from _comment(said, "    ")
     parts, passed = _parameters(operation)
@@ -130,7 +135,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[st
     parameters = [f"parameters: {{ {fields} }}" + ("" if is_needed else " = {}")] if parts else []
     signature = ", ".join([*parameters, "init?: RequestInit"])
     result = _result(operation)
-    yield f"    {_camel(operation['operationId'])}: ({signature}): Promise<{result}> =>"
+    yield f"    {name}: ({signature}): Promise<{result}> =>"
     yield f"      request<{result}>({_string(method.upper())}, {_path(path, operation)}, {passed}, init),"
 
 
