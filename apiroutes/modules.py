@@ -115,11 +115,8 @@ class RouteModules:
                 places.append(f"{route.file}:{setting.line}")
         return found
 
-    def load_middleware(self, file: str, *, needed: bool = True) -> tuple[Middleware, ...]:
-        """Import a file of middleware; it exports `middleware`, a function or a list of them.
-
-        Where it is not `needed`, it may be without.
-        """
+    def load_middleware(self, file: str) -> tuple[Middleware, ...]:
+        """Import a file of middleware; it exports `middleware`, a function or a list of them."""
         module = self._import(file)
         problems: list[Problem] = []
         own = own_names(self._root / file)
@@ -134,7 +131,7 @@ class RouteModules:
             line = own["middleware"].line if "middleware" in own else None
             steps, found = _steps(module.middleware, "`middleware`", file, self._root, line, remedy)
             problems += found
-        elif needed:
+        else:
             misnamed = misnamed_middleware(module, lambda name: own[name].line if name in own else None)
             if misnamed is None:
                 problems.append(Problem(file, "exports no `middleware`.", remedy))
@@ -143,6 +140,24 @@ class RouteModules:
         if problems:
             raise ProjectError(problems)
         return steps
+
+    def has_middleware(self, file: str, *, is_used: bool) -> bool:
+        """Import the file, and say whether it is one of middleware, as it should be.
+
+        It is another module, of Django's middleware say, where it defines functions or classes and
+        nothing that could be meant; or where something else of it `is_used`.
+        """
+        module = self._import(file)
+        own = own_names(self._root / file)
+        values = [getattr(module, name, None) for name in own if not name.startswith("_")]
+        if hasattr(module, "middleware") or is_used:
+            return hasattr(module, "middleware")
+        if not any(callable(value) for value in values):
+            return True
+        misnamed = misnamed_middleware(module, lambda name: own[name].line if name in own else None)
+        return misnamed is not None or any(
+            isinstance(value, FunctionType) and fault_of(value) is None for value in values
+        )
 
     # -- importing -------------------------------------------------------------------------
 

@@ -180,9 +180,12 @@ class _Builder:
         defaults = RouteConfig(size_limit=settings.body_size_limit, response_limit=settings.response_limit)
         prefixes = (prefix_of(settings), _segments(settings.base_path), ())
         modules = RouteModules(self.root, defaults, prefixes)
+        of_file = self._middleware_file(settings, modules)
+        # What the setting names of the file that runs anyway would run twice.
+        names = [name for name in settings.middleware if not (of_file and name == "middleware:middleware")]
         everywhere = (
-            *self._middleware_file(settings, modules),
-            *self._middleware_setting(settings, "APIROUTES_MIDDLEWARE" in environ),
+            *of_file,
+            *self._middleware_setting(names, "APIROUTES_MIDDLEWARE" in environ),
             *self._checked(middleware, "App(middleware=...)"),
         )
         directories = self._directories(found.middleware, modules)
@@ -303,19 +306,25 @@ class _Builder:
         if problem is not None:
             self.problems.append(problem)
             return ()
-        # A module that the setting takes its functions from may have no other.
-        needed = not any(name.startswith("middleware:") for name in settings.middleware)
-        found = self._try(lambda: modules.load_middleware(PROJECT_MIDDLEWARE_FILE, needed=needed))
-        return found or ()
+        is_used = any(name.startswith("middleware:") for name in settings.middleware)
+        return self._try(lambda: self._load_middleware_file(modules, is_used)) or ()
 
-    def _middleware_setting(self, settings: Settings, is_from_environ: bool) -> tuple[Middleware, ...]:
+    def _load_middleware_file(self, modules: RouteModules, is_used: bool) -> tuple[Middleware, ...]:
+        """`is_used`: the setting takes functions from this module, which may have no other."""
+        file = PROJECT_MIDDLEWARE_FILE
+        if modules.has_middleware(file, is_used=is_used):
+            return modules.load_middleware(file)
+        if not is_used:
+            message = "exports no `middleware`, so that it runs around no route."
+            self.warnings.append(Problem(file, message, "Rename it, if it is another module."))
+        return ()
+
+    def _middleware_setting(self, names: Sequence[str], is_from_environ: bool) -> tuple[Middleware, ...]:
         place = "environment" if is_from_environ else "pyproject.toml"
         shown = "APIROUTES_MIDDLEWARE" if is_from_environ else "[tool.apiroutes] middleware"
         found: list[Any] = []
-        for name in settings.middleware:
+        for name in names:
             module, _, attribute = name.partition(":")
-            if name == "middleware:middleware" and (self.root / PROJECT_MIDDLEWARE_FILE).is_file():
-                continue  # the file's, which is around everything already
             try:
                 step = getattr(importlib.import_module(module), attribute)
             except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -83,7 +84,7 @@ SILENT = [
 
 @pytest.mark.parametrize(("files", "settings"), SILENT)
 def test_what_nobody_takes_for_a_route_is_not_warned_of(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, files: dict[str, str], settings: dict[str, list[str]]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, files: dict[str, str], settings: dict[str, Any]
 ) -> None:
     App(project(tmp_path, files), **settings)
     assert not caplog.records

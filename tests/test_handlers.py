@@ -385,7 +385,7 @@ PATHS = [
 
 @pytest.mark.parametrize(("file", "path", "settings"), PATHS)
 def test_a_declared_path_is_the_files_with_the_prefix_or_without(
-    tmp_path: Path, file: str, path: str, settings: dict[str, str]
+    tmp_path: Path, file: str, path: str, settings: dict[str, Any]
 ) -> None:
     assert App(project(tmp_path, {file: DECLARED.format(path=path)}), **settings).served.keys() == {file}
 
