@@ -120,8 +120,7 @@ class RouteModules:
         module = self._import(file)
         problems: list[Problem] = []
         own = own_names(self._root / file)
-        config = getattr(module, "config", None)
-        if isinstance(config, Mapping) and "matcher" in config and "config" in own:
+        if _has_matcher(module) and "config" in own:
             remedy = f"Put a {MIDDLEWARE_FILE} into the directory whose paths it is for."
             message = "`config` has a matcher, which means nothing here."
             problems.append(Problem(file, message, remedy, line=own["config"].line))
@@ -129,8 +128,8 @@ class RouteModules:
         steps: tuple[Middleware, ...] = ()
         if hasattr(module, "middleware"):
             line = own["middleware"].line if "middleware" in own else None
-            steps, found = _steps(module.middleware, "`middleware`", file, self._root, line, remedy)
-            problems += found
+            steps, found = _steps(module.middleware, "`middleware`", file, self._root, remedy)
+            problems += [replace(each, line=each.line or line) for each in found]
         else:
             misnamed = misnamed_middleware(module, lambda name: own[name].line if name in own else None)
             if misnamed is None:
@@ -152,7 +151,7 @@ class RouteModules:
         values = [getattr(module, name, None) for name in own if not name.startswith("_")]
         if hasattr(module, "middleware") or is_used:
             return hasattr(module, "middleware")
-        if not any(callable(value) for value in values):
+        if not any(callable(value) for value in values) or _has_matcher(module):
             return True
         misnamed = misnamed_middleware(module, lambda name: own[name].line if name in own else None)
         return misnamed is not None or any(
@@ -516,10 +515,11 @@ class _Exports:
         return self._read_steps(exported, "`middleware`")
 
     def _read_steps(self, exported: object, place: str) -> tuple[Middleware, ...]:
-        line = self._line_of("Route" if isinstance(self.declared, FileRoute) else "middleware")
         root = self.path.parents[self.route.file.count("/")]
-        steps, problems = _steps(exported, place, self.route.file, root, line, _LIST)
-        self.problems += problems
+        steps, problems = _steps(exported, place, self.route.file, root, _LIST)
+        if problems:
+            line = self._line_of("Route" if isinstance(self.declared, FileRoute) else "middleware")
+            self.problems += [replace(each, line=each.line or line) for each in problems]
         return steps
 
     def _problem_of_route(self, message: str, remedy: str) -> None:
@@ -527,6 +527,12 @@ class _Exports:
 
     def _problem(self, message: str, remedy: str, line: int | None = None) -> None:
         self.problems.append(Problem(self.route.file, message, remedy, line=line))
+
+
+def _has_matcher(module: ModuleType) -> bool:
+    """Whether the module says, as Next.js's `middleware.ts` does, which paths it is for."""
+    config = getattr(module, "config", None)
+    return isinstance(config, Mapping) and "matcher" in config
 
 
 _LIST = "Write a list of functions (req, res, next)."
@@ -542,19 +548,16 @@ def _create_handlers(handlers: object) -> object:
 
 
 def _steps(
-    exported: object, place: str, file: str, root: Path, line: int | None, remedy: str
+    exported: object, place: str, file: str, root: Path, remedy: str
 ) -> tuple[tuple[Middleware, ...], list[Problem]]:
-    """A function or a list of functions, and what is wrong with them.
-
-    `place` is what they are called in `file`, `line` where that is.
-    """
+    """A function or a list of functions, and what is wrong with them; `place` is their name in `file`."""
     steps = exported if isinstance(exported, (list, tuple)) else [exported]
     problems = []
     for step in steps:
         fault = fault_of(step)
         if fault is not None:
-            own = _line_in(step, root / file)
-            problems.append(Problem(file, f"{place} has {fault}.", remedy, line=own or line))
+            line = _line_in(step, root / file)
+            problems.append(Problem(file, f"{place} has {fault}.", remedy, line=line))
     return tuple(steps), problems
 
 

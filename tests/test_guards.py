@@ -211,6 +211,19 @@ def test_a_mistake_in_the_projects_middleware_is_a_start_error(tmp_path: Path, s
     assert remedy in problem.remedy
 
 
+def test_a_file_with_a_matcher_is_meant_to_be_the_projects_middleware(tmp_path: Path) -> None:
+    source = "def proxy(request): ...\nconfig = {'matcher': '/api'}\n"
+    found = problems_of(project(tmp_path, {"middleware.py": source, "pages/api/x.py": HELLO}))
+    assert [problem.line for problem in found] == [2, None]
+    assert "_middleware.py" in found[0].remedy
+
+
+def test_a_matcher_in_the_middleware_of_a_directory_is_a_start_error(tmp_path: Path) -> None:
+    source = f"{STOP}config = {{'matcher': '/api'}}\n"
+    (problem,) = problems_of(project(tmp_path, {"pages/_middleware.py": source, "pages/api/x.py": HELLO}))
+    assert (problem.file, problem.line) == ("pages/_middleware.py", 3)
+
+
 ANOTHER = [
     "class Middleware:\n    def __init__(self, get_response): ...\n    def __call__(self, request): ...\n",
     "def simple(get_response): ...\n",
