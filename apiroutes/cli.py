@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -124,8 +125,31 @@ def routes(root: Path, as_json: bool) -> None:
 @_root
 def check(root: Path) -> None:
     """Find every mistake that would stop the start; exit status 1 when there is one."""
-    count = len(_build(root).served)
-    click.echo(f"{count} {'route' if count == 1 else 'routes'}, no problems.")
+    warnings = _Warnings()
+    ours = logging.getLogger("apiroutes")
+    ours.addHandler(warnings)
+    try:
+        count = len(_build(root).served)
+    finally:
+        ours.removeHandler(warnings)
+    also = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
+    click.echo(f"{_counted(count, 'route')}, no problems{also}.")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+class _Warnings(logging.Handler):
+    """Shows what the start warns of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+        click.echo(f"Warning: {record.getMessage()}", err=True)
 
 
 @main.command()

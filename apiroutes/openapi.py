@@ -17,6 +17,7 @@ from apiroutes.binding import Input
 from apiroutes.declarations import Middleware, SecurityScheme
 from apiroutes.errors import phrase
 from apiroutes.modules import METHODS, Handler, RouteModule
+from apiroutes.paths import path_of
 from apiroutes.returns import returned_type
 from apiroutes.routing import Kind, Segment
 from apiroutes.settings import Settings
@@ -69,7 +70,10 @@ class _Document:
         self.routes = routes
         self.settings = settings
         self.name = name
-        self.prefix = (settings.base_path + settings.api_prefix).strip("/").count("/") + 1
+        self.prefixes = [
+            [part for part in path.split("/") if part]
+            for path in (settings.base_path + settings.api_prefix, settings.base_path)
+        ]
         operations = [each for module, _ in routes for each in _operations(module)]
         self.returned = {id(handler): returned_type(handler) for _, handler in operations}
         # An annotation need not have a hash; it lives as long as what it is the annotation of.
@@ -126,7 +130,7 @@ class _Document:
         doc = handler.doc or (module.doc if len(module.handlers) == 1 else "")
         summary, _, description = _RAISES.sub("", doc).strip().partition("\n")
         operation: dict[str, Any] = {"operationId": self._identifier(method, segments)}
-        own = [segment.text for segment in segments[self.prefix :] if segment.kind is Kind.STATIC]
+        own = [segment.text for segment in self._own(segments) if segment.kind is Kind.STATIC]
         if own:
             operation["tags"] = own[:1]
         if summary:
@@ -146,7 +150,7 @@ class _Document:
     def _identifier(self, method: str, segments: tuple[Segment, ...]) -> str:
         """`get_users_by_id`: the method and the path, in words that are the same in every build."""
         words = [method.lower()]
-        for segment in segments[self.prefix :]:
+        for segment in self._own(segments):
             words += [segment.text] if segment.kind is Kind.STATIC else ["by", segment.text]
         if len(words) == 1:
             words.append("root")
@@ -156,6 +160,14 @@ class _Document:
             unique, number = f"{name}_{number}", number + 1
         self.identifiers.add(unique)
         return unique
+
+    def _own(self, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+        """What comes after the prefix, where there is one: a route of `app` may lie outside."""
+        for prefix in self.prefixes:
+            begin = [segment.text for segment in segments[: len(prefix)] if segment.kind is Kind.STATIC]
+            if begin == prefix:
+                return segments[len(prefix) :]
+        return segments
 
     # -- what is taken ---------------------------------------------------------------------
 
@@ -316,8 +328,10 @@ def _paths(module: RouteModule) -> Iterator[tuple[str, tuple[Segment, ...]]]:
 
 
 def _template(segments: tuple[Segment, ...]) -> str:
+    # A static segment as it is in a URL: a brace or a percent sign in it means nothing.
     return "/" + "/".join(
-        segment.text if segment.kind is Kind.STATIC else f"{{{segment.text}}}" for segment in segments
+        path_of([segment.text])[1:] if segment.kind is Kind.STATIC else f"{{{segment.text}}}"
+        for segment in segments
     )
 
 

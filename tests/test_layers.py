@@ -14,7 +14,7 @@ PACKAGE = Path(apiroutes.__file__).parent
 
 # A file imports from lower steps, or from inside its own folder; never sideways, never up.
 STEPS = [
-    {"errors", "sizes", "typescript", "version", "streams", "greenlets"},
+    {"errors", "sizes", "sources", "typescript", "version", "streams", "greenlets"},
     {
         "settings",
         "config",
@@ -29,7 +29,7 @@ STEPS = [
         "logs",
     }
     | {"routing", "body"},
-    {"request", "response", "events", "runners"},
+    {"request", "response", "events", "misnamed", "runners"},
     {"binding", "answers", "deadlines", "error_responses"},
     {"modules", "chain"},
     {"returns"},

@@ -240,7 +240,7 @@ def test_an_async_step_runs_in_the_handlers_loop(tmp_path: Path) -> None:
 # -- mistakes
 
 WRONG = [
-    ({"pages/api/_middleware.py": ""}, "pages/api/_middleware.py", "`middleware` has None"),
+    ({"pages/api/_middleware.py": ""}, "pages/api/_middleware.py", "exports no `middleware`"),
     ({"pages/api/_middleware.py": "middleware = [1]"}, "pages/api/_middleware.py", "`middleware` has 1"),
     (
         {"pages/api/_middleware.py": "1 / 0"},
