@@ -68,6 +68,8 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Workers may be threads, which cannot be replaced alone; `--reload` has another main loop.
+        self._hears_workers = issubclass(Server, MPServer) and not self.reload_on_changes
         self.main_loop_interrupt = _Interrupt(self._has_work)
         self._spawning: tuple[Any, Any] | None = None
         self._check: Check | None = None
@@ -78,8 +80,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
 
     def serve(self, spawn_target: Any = None, target_loader: Any = None, wrap_loader: bool = True) -> None:
         """Serve until it is told to stop."""
-        # Threads as workers cannot be replaced alone; with `--reload` granian's main loop is another.
-        if issubclass(Server, MPServer) and not self.reload_on_changes:
+        if self._hears_workers:
             load = partial(load_target, self.target, wd=self.working_dir, factory=self.factory)
             target_loader, wrap_loader = partial(_load, self._to_main, load), False
         super().serve(spawn_target, target_loader, wrap_loader)
@@ -122,6 +123,8 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
     def _begin_check(self) -> None:
         self._is_reload_due = False
         self._check = Check(within=SECONDS)
+        if self.interrupt_signal:  # which came meanwhile
+            self._check.stop()
         threading.Thread(target=self._end_check, args=(self._check,), daemon=True).start()
 
     def _end_check(self, check: Check) -> None:
@@ -158,7 +161,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         self, workers: Sequence[int], spawn_target: Any, target_loader: Any, delay: float = 0
     ) -> None:
         """Replace workers, one after the other; what is left undone at TERM is stopped with the rest."""
-        if not issubclass(Server, MPServer):
+        if not self._hears_workers:
             super()._respawn_workers(workers, spawn_target, target_loader, delay)
             return
         count = 0
@@ -191,6 +194,8 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
             if not successor.is_alive():
                 break
         if self.interrupt_signal:
+            if successor._id() not in self._loaded:
+                successor.kill()  # it has nothing to finish but its start, which may take its time
             self.wrks.append(successor)
             return False
         if successor.is_alive():

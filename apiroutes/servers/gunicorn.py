@@ -189,6 +189,8 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         """Send the worker a signal, and remember which were told to stop."""
         if sig == signal.SIGTERM and pid in self.WORKERS:
             self._leaving.setdefault(pid, time.monotonic() + self.cfg.graceful_timeout + _MARGIN)
+            if not _serves(self.WORKERS[pid]):
+                sig = signal.SIGQUIT  # it has nothing to finish but its start, which may take its time
         super().kill_worker(pid, sig)
 
     def reap_workers(self) -> None:
@@ -327,11 +329,17 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
 
     def run(self) -> None:
         base.Arbiter = _Arbiter  # where gunicorn takes it from; it has no setting for it
-        if not self.cfg.reuse_port and not _has_inherited_sockets():
-            for address in self.cfg.address:
-                if isinstance(address, tuple):  # no path of a socket, no file descriptor
-                    require_free(*address)
+        if not (self.cfg.check_config or self.cfg.print_config):  # which open nothing
+            self._require_addresses()
         super().run()
+
+    def _require_addresses(self) -> None:
+        """Raise AddressError for one that is taken: gunicorn would try it for five seconds."""
+        if self.cfg.reuse_port or _has_inherited_sockets():
+            return
+        for address in self.cfg.address:
+            if isinstance(address, tuple):  # no path of a socket, no file descriptor
+                require_free(*address)
 
     @property
     def _threads_are_ours(self) -> bool:

@@ -154,6 +154,11 @@ def test_gunicorns_own_addresses_are_looked_at_too(tmp_path: Path, flags: list[s
     assert f"cannot listen on 127.0.0.1:{taken}" in done.stderr
 
 
+def test_a_configuration_is_checked_beside_a_server_that_runs(tmp_path: Path, taken: int) -> None:
+    project(tmp_path, {"hello.py": HELLO})
+    assert run("start", "--port", str(taken), "--", "--check-config", directory=tmp_path).returncode == 0
+
+
 def test_start_says_every_mistake_once_and_is_1(tmp_path: Path) -> None:
     done = run("start", "--workers", "2", "--port", "0", directory=project(tmp_path, MISTAKES))
     assert done.returncode == 1

@@ -102,6 +102,18 @@ def test_a_successor_that_does_not_start_takes_nothing_down(tmp_path: Path, comm
         assert pid_of(port) == first
 
 
+@pytest.mark.parametrize("command", ALL.values(), ids=ALL)
+def test_a_server_stops_while_a_successor_starts(tmp_path: Path, command: list[str]) -> None:
+    waits = "import pathlib, time\npathlib.Path('waits').touch()\ntime.sleep(3600)\n"
+    project(tmp_path, FILES)
+    # serve() would wait no longer than 30 seconds for the end.
+    with serve(command, tmp_path / "log", {"APIROUTES_GRACEFUL_TIMEOUT": "60"}, tmp_path) as port:
+        assert pid_of(port)
+        project(tmp_path, {"pages/api/waits.py": waits})
+        ask(port)
+        until((tmp_path / "waits").exists)
+
+
 def test_workers_are_replaced_one_at_a_time(tmp_path: Path) -> None:
     project(tmp_path, FILES)
     command = [*GUNICORN[:4], "--workers", "3", *GUNICORN[6:], "--worker-class", "sync"]
