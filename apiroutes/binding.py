@@ -24,6 +24,7 @@ from apiroutes.validation import (
     Invalid,
     SchemaError,
     Validator,
+    bounded,
     is_simple,
     is_union,
     required_fields,
@@ -321,7 +322,7 @@ class _Binder:
                 except Invalid as invalid:
                     faults += invalid.faults
             if faults:
-                raise InvalidRequest(faults)
+                raise InvalidRequest(bounded(faults))
             return function(
                 *[values[each] if type(each) is int else each(request, response) for each in by_position],
                 **{

@@ -1,0 +1,225 @@
+"""pydantic's models as types. pydantic is never imported: who has a model has imported it.
+
+In: a type that has a model in it. Out: what checks values against it, and its JSON Schema. Raises
+SchemaError at start; the validator raises Invalid.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, get_args
+
+import msgspec
+from msgspec import inspect
+
+from apiroutes.validation.annotations import info_of, named, nodes
+from apiroutes.validation.faults import (
+    MOST_FAULTS,
+    Fault,
+    Invalid,
+    SchemaError,
+    bounded,
+    collecting_paused,
+    place_of,
+)
+
+__all__ = ["ModelValidator", "has_model", "is_model", "model_schemas"]
+
+# Problems that one value may have and still be gone through whole: a value of that many parts is
+# checked against a type of one node, or a value of fewer against one of more.
+_FEW_PROBLEMS = 100_000
+# What pydantic's own schema calls the parts of a schema that are schemas, or hold some.
+_PARTS = {
+    "arguments_schema",
+    "choices",
+    "definitions",
+    "extras_schema",
+    "fields",
+    "items_schema",
+    "json_schema",
+    "keys_schema",
+    "lax_schema",
+    "python_schema",
+    "schema",
+    "steps",
+    "strict_schema",
+    "values_schema",
+}
+_BY_NAME = {"choices", "fields"}  # which may be mappings
+_CONTAINERS = ("dict", "frozenset", "list", "set", "tuple")
+
+
+def is_model(annotation: Any) -> bool:
+    """Whether it is a model or a dataclass of pydantic's."""
+    return isinstance(annotation, type) and hasattr(annotation, "__pydantic_validator__")
+
+
+def has_model(annotation: Any) -> bool:
+    """Whether there is a model in a type, also among the fields of a dataclass."""
+    if is_model(annotation):
+        return True
+    if "pydantic" not in sys.modules:
+        return False
+    if any(has_model(part) for part in get_args(annotation) if not isinstance(part, enum.Enum)):
+        return True
+    try:
+        parts = [*nodes(info_of(annotation))]
+    except SchemaError:
+        return False
+    return any(is_model(getattr(part, "cls", None)) for part in parts) and not any(
+        isinstance(part, inspect.StructType) for part in parts
+    )
+
+
+class ModelValidator:
+    """Checks by pydantic what has a model in it."""
+
+    def __init__(self, annotation: Any) -> None:
+        self.annotation = annotation
+        pydantic = sys.modules["pydantic"]
+        self._error: type[Exception] = pydantic.ValidationError
+        try:
+            self._adapter = pydantic.TypeAdapter(annotation)
+            self._schema = self._adapter.core_schema
+        except Exception as error:
+            raise SchemaError(f"{named(annotation)} cannot be checked: {error}") from error
+        self._first = _failing_fast(self._schema) or self._adapter
+        self._most = _FEW_PROBLEMS // max(1, _size(self._schema))
+
+    def decode(self, content: bytes, place: str = "body") -> Any:
+        msgspec.json.decode(content)  # what is JSON is decided by one decoder
+        if len(content) <= self._most:
+            return self._checked(self._adapter.validate_json, content, place)
+        with collecting_paused():
+            return self._checked(self._first.validate_json, content, place)
+
+    def convert(self, value: Any, place: str) -> Any:
+        if _is_small(value, self._most):
+            return self._checked(self._adapter.validate_python, value, place)
+        with collecting_paused():
+            return self._checked(self._first.validate_python, value, place)
+
+    def fits(self, value: Any) -> bool:
+        """Whether it is of the type as it is: a model's instance is, whatever its aliases are."""
+        try:
+            self._adapter.validate_python(value)
+        except self._error:
+            return False
+        return True
+
+    def _checked(self, validate: Any, value: Any, place: str) -> Any:
+        try:
+            return validate(value)
+        except self._error as error:
+            faults = bounded(_faults(error, place))
+        raise Invalid(faults)
+
+
+def _failing_fast(schema: Any) -> Any:
+    """A validator that stops at the first part of a container that does not fit; None without one.
+
+    pydantic makes all errors before any can be taken, about 250 bytes each, and a list of a
+    megabyte has a third of a million parts. This is what `FailFast` says of one container.
+    """
+    try:
+        # A model has a validator already, of the schema as it was: it is not to be used.
+        return sys.modules["pydantic_core"].SchemaValidator(_with_fail_fast(schema), None, False)
+    except Exception:  # an older pydantic
+        return None
+
+
+def _with_fail_fast(schema: Any) -> Any:
+    if isinstance(schema, (list, tuple)):
+        return type(schema)(map(_with_fail_fast, schema))
+    if not isinstance(schema, dict):
+        return schema
+    found = dict(schema)
+    for name, part in _parts(schema):
+        by_name = name in _BY_NAME and isinstance(part, dict)
+        found[name] = (
+            {one: _with_fail_fast(each) for one, each in part.items()} if by_name else _with_fail_fast(part)
+        )
+    if schema.get("type") in _CONTAINERS:
+        found["fail_fast"] = True
+    return found
+
+
+def _size(schema: Any) -> int:
+    """How many problems one value may have: each of the parts of its type has one."""
+    if isinstance(schema, (list, tuple)):
+        return sum(map(_size, schema))
+    if not isinstance(schema, dict):
+        return 0
+    count = 1
+    for name, part in _parts(schema):
+        by_name = name in _BY_NAME and isinstance(part, dict)
+        count += sum(map(_size, part.values())) if by_name else _size(part)
+    return count
+
+
+def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name, part) for name, part in schema.items() if name in _PARTS)
+
+
+def _is_small(value: Any, most: int) -> bool:
+    """Whether a value has at most so many parts."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        most -= 1
+        if isinstance(part, Mapping):
+            most -= len(part)
+            waiting += part.values() if most >= 0 else ()
+        elif isinstance(part, (list, tuple)):
+            waiting += part if len(part) <= most else ()
+            most -= 0 if len(part) <= most else len(part)
+        if most < 0:
+            return False
+    return True
+
+
+def _faults(error: Any, place: str) -> Iterator[Fault]:
+    """The first problems. Of many, one text is made and not each as an object."""
+    if error.error_count() <= MOST_FAULTS:
+        found = iter(error.errors(include_input=False, include_url=False, include_context=False))
+    else:
+        found = _first_of(error.json(include_input=False, include_url=False, include_context=False))
+    for each in islice(found, MOST_FAULTS):
+        yield place_of(place, each["loc"]), each["msg"]
+
+
+def _first_of(text: str) -> Iterator[Any]:
+    """The items of a JSON array, one at a time."""
+    decode, at = json.JSONDecoder().raw_decode, 1
+    while text[at : at + 1] == "{":
+        item, at = decode(text, at)
+        yield item
+        at += 1  # the comma
+
+
+# -- as JSON Schema ----------------------------------------------------------------------------
+
+
+def model_schemas(
+    wanted: Sequence[tuple[Any, bool]], reference: str
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The JSON Schema of each type as it is sent (True) or taken, and what these refer to, by name.
+
+    A model that is sent in another form than it is taken in has two: pydantic calls them `M-Output`
+    and `M-Input`.
+    """
+    if not wanted:
+        return [], {}
+    adapter = sys.modules["pydantic"].TypeAdapter
+    keys: list[tuple[int, str]] = [
+        (index, "serialization" if is_sent else "validation") for index, (_, is_sent) in enumerate(wanted)
+    ]
+    found, definitions = adapter.json_schemas(
+        [(*key, adapter(annotation)) for key, (annotation, _) in zip(keys, wanted)],
+        ref_template=reference.replace("{name}", "{model}"),
+    )
+    return [found[key] for key in keys], definitions.get("$defs", {})
