@@ -655,6 +655,83 @@ def test_what_is_returned_is_checked_in_development(
     assert (said or "") in caplog.text
 
 
+MODEL = """
+import pydantic
+class Out(pydantic.BaseModel, extra="forbid"):
+    full_name: str = pydantic.Field(alias="fullName")
+    secret: str = pydantic.Field("s", exclude=True)
+    when: datetime.date = datetime.date(2020, 1, 2)
+    other: int = pydantic.Field(1, validation_alias="in", serialization_alias="out")
+    @pydantic.computed_field
+    @property
+    def letter(self) -> str: return self.full_name[0]
+    @pydantic.field_serializer("when")
+    def year(self, value): return value.year
+@dataclasses.dataclass
+class Page:
+    outs: list[Out]
+"""
+SENT = {"fullName": "a", "when": 2020, "out": 1, "letter": "a"}
+RETURNED_MODELS = [
+    ("Out", "Out(fullName='a')", SENT),
+    ("list[Out]", "[Out(fullName='a')]", [SENT]),
+    ("dict[str, Out]", "{'k': Out(fullName='a')}", {"k": SENT}),
+    ("Out | None", "Out(fullName='a')", SENT),
+    ("Page", "Page([Out(fullName='a')])", {"outs": [SENT]}),
+    ("Out", "{'fullName': 'a'}", {"fullName": "a"}),
+    ("Out", "Point(1)", None),
+    ("Out", "{'full_name': 'a'}", None),
+    ("list[Out]", "[Out(fullName='a'), {}]", None),
+]
+
+
+@pytest.mark.parametrize(("annotation", "returned", "sent"), RETURNED_MODELS)
+def test_a_returned_model_is_checked_in_development_and_sent_by_alias(
+    tmp_path: Path, annotation: str, returned: str, sent: Any
+) -> None:
+    pytest.importorskip("pydantic")
+    handler = textwrap.dedent(MODEL) + f"def GET() -> {annotation}: return {returned}"
+    answer = call(app_of(tmp_path, HEAD + handler, mode="development"))
+    assert answer.status == (500 if sent is None else 200)
+    assert sent is None or answer.json() == sent
+
+
+MODEL_BODIES = [
+    ("list[In]", [{"fullName": "a"}], "[In(full_name='a')]"),
+    ("dict[str, In]", {"k": {"fullName": "a"}}, "{'k': In(full_name='a')}"),
+    ("In | None", None, "None"),
+    ("In | None", {"fullName": "a"}, "In(full_name='a')"),
+    ("Held", {"one": {"fullName": "a"}}, "Held(one=In(full_name='a'))"),
+    ("Own", {"fullName": "a"}, "Own(full_name='a')"),
+    ("Box[In]", {"item": {"fullName": "a"}}, "Box[In](item=In(full_name='a'))"),
+    ("Row", {"one": {"fullName": "a"}}, "{'one': In(full_name='a')}"),
+]
+MODEL_TYPES = """
+import pydantic, typing_extensions
+from typing import Generic, TypeVar
+T = TypeVar("T")
+class In(pydantic.BaseModel):
+    full_name: str = pydantic.Field(alias="fullName")
+@dataclasses.dataclass
+class Held:
+    one: In
+@pydantic.dataclasses.dataclass
+class Own:
+    full_name: str = pydantic.Field(alias="fullName")
+class Box(pydantic.BaseModel, Generic[T]):
+    item: T
+class Row(typing_extensions.TypedDict):
+    one: In
+"""
+
+
+@pytest.mark.parametrize(("annotation", "sent", "seen"), MODEL_BODIES)
+def test_a_type_may_have_models_in_it(tmp_path: Path, annotation: str, sent: Any, seen: str) -> None:
+    pytest.importorskip("pydantic")
+    app = typed(tmp_path, f"{MODEL_TYPES}\ndef POST(body: {annotation}): return show(body)")
+    assert post(app, sent).json() == [seen]
+
+
 def test_what_is_returned_is_sent_as_it_is_in_production(tmp_path: Path) -> None:
     assert call(typed(tmp_path, "def GET() -> Point: return {'y': 1}")).json() == {"y": 1}
 

@@ -104,7 +104,7 @@ class ModelValidator:
             return self._checked(self._first.validate_python, value, place)
 
     def fits(self, value: Any) -> bool:
-        """Whether it is of the type as it is: a model's instance is, whatever its aliases are."""
+        """Whether it is of the type as it is, as a model's instance is, whatever it is sent as."""
         try:
             self._adapter.validate_python(value)
         except self._error:

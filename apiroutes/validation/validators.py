@@ -37,6 +37,10 @@ class Validator(Protocol):
         """A value made of texts: numbers, dates and the like are read from them. Raises Invalid."""
         ...
 
+    def fits(self, value: Any) -> bool:
+        """Whether a value is of the type as it is; False where only its JSON tells."""
+        ...
+
 
 def validator_of(annotation: Any) -> Validator:
     """The validator of a type. Raises SchemaError."""
@@ -97,6 +101,9 @@ class _MsgspecValidator:
             found = error
         with collecting_paused():
             raise self._refusal(value, place, False, found)
+
+    def fits(self, value: Any) -> bool:
+        return False
 
     def _refusal(self, value: Any, place: str, strict: bool, error: Exception) -> Invalid:
         """All that is wrong, or else what the decoder stopped at."""
