@@ -25,6 +25,7 @@ from apiroutes.validation import (
     SchemaError,
     Validator,
     bounded,
+    has_model,
     is_simple,
     is_union,
     required_fields,
@@ -279,6 +280,11 @@ class _Binder:
             raise BindingError(
                 f"the parameter {name!r} of the {source} is no number, date or other single value",
                 "Call it `body` if it is the body, or `query` if it is the whole query.",
+            )
+        if has_model(annotation):
+            raise BindingError(
+                f"the parameter {name!r} of the {source} has pydantic's constraints, which nothing checks",
+                "Write them as `Annotated[int, msgspec.Meta(ge=1)]`, or take `query` as a model.",
             )
         segment = self.captures.get(name)
         is_several = segment is not None and segment.kind is not Kind.DYNAMIC and not segment.joined

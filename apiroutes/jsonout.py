@@ -22,6 +22,8 @@ import msgspec
 
 __all__ = ["encode_json"]
 
+# The encoder leaves subclasses to us.
+_PLAIN: tuple[type[Any], ...] = (str, int, float, bytes, decimal.Decimal)
 _ADDRESSES = (
     ipaddress.IPv4Address,
     ipaddress.IPv4Interface,
@@ -40,7 +42,7 @@ def _as_plain(value: Any) -> Any:
         # By alias, as the document says, and as FastAPI does.
         by_alias = {"by_alias": True} if hasattr(kind, "__pydantic_serializer__") else {}
         return dump(value, mode="json", **by_alias)
-    for plain in (str, int, float, bytes, decimal.Decimal):  # subclasses, which the encoder leaves to us
+    for plain in _PLAIN:
         if isinstance(value, plain):
             return plain(value)
     if isinstance(value, abc.Mapping):
@@ -115,5 +117,5 @@ def _refuse(value: Any) -> Any:
     raise TypeError(f"{name} cannot be written as JSON: {remedy}")
 
 
-# NaN is null. A field of a type that is not known is asked for by the hook, as a value is.
+# NaN is null.
 encode_json = msgspec.json.Encoder(enc_hook=_as_plain).encode

@@ -266,7 +266,7 @@ def test_rows_of_sqlalchemy_are_written_and_its_objects_say_what_to_do() -> None
     orm = pytest.importorskip("sqlalchemy.orm")
     base = orm.declarative_base()
     columns = {"__tablename__": "users", "id": sqlalchemy.Column(sqlalchemy.Integer, primary_key=True)}
-    user = type("User", (base,), columns)
+    user: Any = type("User", (base,), columns)
     engine = sqlalchemy.create_engine("sqlite://")
     base.metadata.create_all(engine)
     with orm.Session(engine) as session:

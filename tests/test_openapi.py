@@ -329,6 +329,27 @@ def test_a_pydantic_model_that_differs_has_two_names(tmp_path: Path) -> None:
     assert (properties(found, "User_Input"), properties(found, "User_Output")) == (TAKEN, SENT)
 
 
+def test_a_tuple_has_its_length_and_no_items_that_are_false(tmp_path: Path) -> None:
+    source = "def GET() -> tuple[int, str]: ..."
+    answer = App(project(tmp_path, {"pages/api/x.py": source})).openapi()["paths"]["/api/x"]["get"]
+    assert answer["responses"]["200"]["content"]["application/json"]["schema"] == {
+        "type": "array",
+        "minItems": 2,
+        "maxItems": 2,
+        "prefixItems": [{"type": "integer"}, {"type": "string"}],
+    }
+
+
+def test_a_parameter_may_have_a_description(tmp_path: Path) -> None:
+    source = (
+        "import msgspec\nfrom typing import Annotated\n"
+        "def GET(page: Annotated[int, msgspec.Meta(ge=1, description='The page.')] = 1): ..."
+    )
+    operation = App(project(tmp_path, {"pages/api/x.py": source})).openapi()["paths"]["/api/x"]["get"]
+    [parameter] = operation["parameters"]
+    assert parameter["schema"] == {"type": "integer", "minimum": 1, "description": "The page.", "default": 1}
+
+
 def test_types_of_one_name_of_two_libraries_are_two(tmp_path: Path) -> None:
     clash = "class Other(pydantic.BaseModel):\n    word: str\ndef GET() -> Other: ..."
     found = pydantic_document(tmp_path, "def GET() -> Other: ...", clash)

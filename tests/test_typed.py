@@ -445,6 +445,8 @@ QUERY = [
     ),
     ("*, page: str", "page=a%20b", ["'a b'"]),
     ("page: str, /", "page=a", ["'a'"]),
+    ("page: Annotated[int, msgspec.Meta(ge=1, description='The page.')] = 1", "page=5", ["5"]),
+    ("page: Annotated[list[int], msgspec.Meta(examples=[[1]])]", "page=5", ["[5]"]),
 ]
 
 
@@ -582,6 +584,11 @@ MISTAKES = [
     ("def GET(page): ...", "x.py", "'page' means nothing here"),
     ("def GET(page: int = 'x'): ...", "x.py", "default of 'page', 'x', does not fit"),
     ("def GET(page: int = None): ...", "x.py", "default of 'page', None, does not fit"),
+    (
+        "import pydantic\ndef GET(page: Annotated[int, pydantic.Field(ge=1)]): ...",
+        "x.py",
+        "'page' of the query has pydantic's constraints",
+    ),
     ("def GET(params: Point): ...", "[id].py", "the path has no parameter 'x'"),
     ("def GET(id: list[str]): ...", "[id].py", "'id' of the path is a single value"),
     ("def GET(path: str): ...", "[...path].py", "'path' of the path is a list"),
@@ -723,6 +730,14 @@ class Box(pydantic.BaseModel, Generic[T]):
 class Row(typing_extensions.TypedDict):
     one: In
 """
+
+
+def test_a_field_of_pydantic_is_enforced_without_a_model(tmp_path: Path) -> None:
+    pytest.importorskip("pydantic")
+    body = "list[Annotated[int, pydantic.Field(ge=1)]]"
+    app = typed(tmp_path, f"import pydantic\ndef POST(body: {body}): return show(body)")
+    assert post(app, [1]).status == 200
+    assert [place for place, _ in faults(post(app, [1, 0]))] == ["body[1]"]
 
 
 @pytest.mark.parametrize(("annotation", "sent", "seen"), MODEL_BODIES)

@@ -16,6 +16,7 @@ from apiroutes.validation.annotations import (
 )
 from apiroutes.validation.documents import json_schemas
 from apiroutes.validation.faults import Fault, Invalid, SchemaError, bounded
+from apiroutes.validation.models import has_model
 from apiroutes.validation.validators import Validator, validator_of, validator_of_fields
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SchemaError",
     "Validator",
     "bounded",
+    "has_model",
     "is_simple",
     "is_union",
     "json_schemas",

@@ -28,6 +28,8 @@ def json_schemas(
     ours, definitions = msgspec.json.schema_components(
         [annotation for (annotation, _), mine in zip(annotations, is_ours) if mine], ref_template=reference
     )
+    for schema in (*ours, *definitions.values()):
+        _open_tuples(schema)
     theirs, models = model_schemas([each for each, mine in zip(annotations, is_ours) if not mine], reference)
     # Both name a type by its class: one name may be of two types.
     names = {}
@@ -44,6 +46,18 @@ def json_schemas(
         definitions |= {new: _referring(models[old], references) for old, new in names.items()}
     found = {True: iter(ours), False: iter(theirs)}
     return [next(found[mine]) for mine in is_ours], definitions
+
+
+def _open_tuples(schema: Any) -> None:
+    """Take `items: false` from tuples, which have a length: generators of clients do not know it."""
+    if isinstance(schema, dict):
+        if schema.get("items") is False and "maxItems" in schema:
+            del schema["items"]
+        for part in schema.values():
+            _open_tuples(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _open_tuples(part)
 
 
 def _referring(schema: Any, references: Mapping[str, str]) -> Any:

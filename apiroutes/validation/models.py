@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -50,6 +50,7 @@ _PARTS = {
     "values_schema",
 }
 _BY_NAME = {"choices", "fields"}  # which may be mappings
+_LIBRARIES = ("annotated_types", "pydantic")  # whose metadata pydantic enforces, and msgspec does not see
 _CONTAINERS = ("dict", "frozenset", "list", "set", "tuple")
 
 
@@ -59,11 +60,13 @@ def is_model(annotation: Any) -> bool:
 
 
 def has_model(annotation: Any) -> bool:
-    """Whether there is a model in a type, also among the fields of a dataclass."""
-    if is_model(annotation):
+    """Whether pydantic has to read a type: for a model in it, also in a dataclass, or a `Field`."""
+    if is_model(annotation) or is_model(get_origin(annotation)):
         return True
     if "pydantic" not in sys.modules:
         return False
+    if any(type(each).__module__.partition(".")[0] in _LIBRARIES for each in _metadata(annotation)):
+        return True
     if any(has_model(part) for part in get_args(annotation) if not isinstance(part, enum.Enum)):
         return True
     try:
@@ -73,6 +76,10 @@ def has_model(annotation: Any) -> bool:
     return any(is_model(getattr(part, "cls", None)) for part in parts) and not any(
         isinstance(part, inspect.StructType) for part in parts
     )
+
+
+def _metadata(annotation: Any) -> tuple[Any, ...]:
+    return annotation.__metadata__ if get_origin(annotation) is Annotated else ()
 
 
 class ModelValidator:
