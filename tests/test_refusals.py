@@ -54,6 +54,9 @@ class PWide(pydantic.BaseModel):
     d: int
     e: int
     f: int
+class PTree(pydantic.BaseModel):
+    v: int = 0
+    c: list["PTree"] = []
 class PBook(pydantic.BaseModel):
     v: int = 0
     c: dict[str, "PBook"] = {}
@@ -94,6 +97,7 @@ HUGE = {
         "PBook",
         filled(b'{"c":{"k":' * 60 + b'{"c":{', b'"%06d":{"v":""}', b"}}" + b"}}" * 60),
     ),
+    "pydantic, deep lists": ("PTree", filled(b'{"c":[' * 60, b"{}", LAST_WRONG + b"]}" * 60)),
     "pydantic, a union": ("list[PItem] | list[PWide] | dict[str, PItem]", filled(b"[", b"{}", b"]")),
     "pydantic, unknown fields": ("PStrict", filled(b"{", b'"%06d":0', b"}")),
     "pydantic, long names": ("dict[str, PItem]", filled(b"{", b'"%06d' + b"n" * 10_000 + b'":{}', b"}")),

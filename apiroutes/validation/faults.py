@@ -30,6 +30,8 @@ Fault = tuple[str, str]
 
 MOST_FAULTS = 100
 _MOST_BYTES = 48_000  # of all problems of a request, as JSON; the whole answer has less than 64 KB
+_LARGE = 100_000
+_SHORTEST = 8  # bytes of an object that says something, as `{"a":1},` does
 _LONGEST_MESSAGE = 1_000  # characters; an enum may have more values than anybody reads
 _LONGEST_PLACE = 100  # characters, of names that a client chose
 
@@ -82,6 +84,12 @@ def place_of(place: str, parts: Iterable[str | int]) -> str:
             return place if place.endswith("…") else place + "…"
         place = f"{place}[{part}]" if isinstance(part, int) else inside(place, part)
     return place
+
+
+def is_dense(content: bytes) -> bool:
+    """Whether a document is large and has hardly more than empty objects: what it is made into is
+    many times its size."""
+    return len(content) > _LARGE and content.count(b"{") * _SHORTEST > len(content)
 
 
 @contextlib.contextmanager

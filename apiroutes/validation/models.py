@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, get_args, get_origin
 
@@ -24,6 +24,7 @@ from apiroutes.validation.faults import (
     SchemaError,
     bounded,
     collecting_paused,
+    is_dense,
     place_of,
 )
 
@@ -49,6 +50,8 @@ _PARTS = {
     "strict_schema",
     "values_schema",
 }
+# What becomes None, whatever it was.
+_NOTHING = {"type": "default", "schema": {"type": "none"}, "default": None, "on_error": "default"}
 _BY_NAME = {"choices", "fields"}  # which may be mappings
 _LIBRARIES = ("annotated_types", "pydantic")  # whose metadata pydantic enforces, and msgspec does not see
 _CONTAINERS = ("dict", "frozenset", "list", "set", "tuple")
@@ -94,7 +97,9 @@ class ModelValidator:
             self._schema = self._adapter.core_schema
         except Exception as error:
             raise SchemaError(f"{named(annotation)} cannot be checked: {error}") from error
-        self._first = _failing_fast(self._schema) or self._adapter
+        fast = _with_fail_fast(self._schema)
+        self._first = _compiled(fast) or self._adapter
+        self._dry = None if _calls_functions(self._schema) else _compiled(_without_parts(fast))
         self._most = _FEW_PROBLEMS // max(1, _size(self._schema))
 
     def decode(self, content: bytes, place: str = "body") -> Any:
@@ -102,6 +107,8 @@ class ModelValidator:
         if len(content) <= self._most:
             return self._checked(self._adapter.validate_json, content, place)
         with collecting_paused():
+            if self._dry is not None and is_dense(content):
+                self._checked(self._dry.validate_json, content, place)
             return self._checked(self._first.validate_json, content, place)
 
     def convert(self, value: Any, place: str) -> Any:
@@ -126,46 +133,77 @@ class ModelValidator:
         raise Invalid(faults)
 
 
-def _failing_fast(schema: Any) -> Any:
-    """A validator that stops at the first part of a container that does not fit; None without one.
-
-    pydantic makes all errors before any can be taken, about 250 bytes each, and a list of a
-    megabyte has a third of a million parts. This is what `FailFast` says of one container.
-    """
+def _compiled(schema: Any) -> Any:
+    """The validator of a schema that is not the model's own; None where there is none."""
     try:
         # A model has a validator already, of the schema as it was: it is not to be used.
-        return sys.modules["pydantic_core"].SchemaValidator(_with_fail_fast(schema), None, False)
+        return sys.modules["pydantic_core"].SchemaValidator(schema, None, False)
     except Exception:  # an older pydantic
         return None
 
 
 def _with_fail_fast(schema: Any) -> Any:
+    """A schema that stops at the first part of a container that does not fit.
+
+    pydantic makes all errors before any can be taken, about 250 bytes each, and a list of a
+    megabyte has a third of a million parts. This is what `FailFast` says of one container.
+    """
+    if not isinstance(schema, dict):
+        return _in_each(_with_fail_fast, schema)
+    found = _in_each(_with_fail_fast, schema)
+    return {**found, "fail_fast": True} if schema.get("type") in _CONTAINERS else found
+
+
+def _without_parts(schema: Any) -> Any:
+    """A schema that checks the parts of lists and dicts, and keeps None of each.
+
+    A model of an empty object has half a kilobyte, and all come before one that does not fit.
+    """
+    found = _in_each(_without_parts, schema)
+    if isinstance(found, dict):
+        for name in {"list": ("items_schema",), "dict": ("values_schema",)}.get(schema.get("type"), ()):
+            if name in found:
+                found[name] = {"type": "chain", "steps": [found[name], _NOTHING]}
+    return found
+
+
+def _in_each(change: Callable[[Any], Any], schema: Any) -> Any:
+    """A schema, or several, with another for each part."""
     if isinstance(schema, (list, tuple)):
-        return type(schema)(map(_with_fail_fast, schema))
+        return type(schema)(map(change, schema))
     if not isinstance(schema, dict):
         return schema
     found = dict(schema)
     for name, part in _parts(schema):
         by_name = name in _BY_NAME and isinstance(part, dict)
-        found[name] = (
-            {one: _with_fail_fast(each) for one, each in part.items()} if by_name else _with_fail_fast(part)
-        )
-    if schema.get("type") in _CONTAINERS:
-        found["fail_fast"] = True
+        found[name] = {one: change(each) for one, each in part.items()} if by_name else change(part)
     return found
+
+
+def _nodes(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """A schema and all that it is made of."""
+    if isinstance(schema, (list, tuple)):
+        for each in schema:
+            yield from _nodes(each)
+    elif isinstance(schema, dict):
+        yield schema
+        for name, part in _parts(schema):
+            by_name = name in _BY_NAME and isinstance(part, dict)
+            yield from _nodes(list(part.values()) if by_name else part)
 
 
 def _size(schema: Any) -> int:
     """How many problems one value may have: each of the parts of its type has one."""
-    if isinstance(schema, (list, tuple)):
-        return sum(map(_size, schema))
-    if not isinstance(schema, dict):
-        return 0
-    count = 1
-    for name, part in _parts(schema):
-        by_name = name in _BY_NAME and isinstance(part, dict)
-        count += sum(map(_size, part.values())) if by_name else _size(part)
-    return count
+    return sum(1 for _ in _nodes(schema))
+
+
+def _calls_functions(schema: Any) -> bool:
+    """Whether code of a project sees what was made of a value before all of it is made."""
+    return any(
+        str(node.get("type")).startswith("function")
+        or any(node.get(name) for name in ("custom_init", "post_init", "default_factory_takes_data"))
+        for node in _nodes(schema)
+    )
 
 
 def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
