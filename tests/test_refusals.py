@@ -15,6 +15,7 @@ from .support import project
 pytest.importorskip("pydantic")
 
 TYPES = """
+import dataclasses
 import enum
 from typing import TypedDict
 import msgspec
@@ -24,6 +25,10 @@ class Tree(msgspec.Struct):
 class Book(msgspec.Struct):
     v: int = 0
     c: dict[str, "Book"] = {}
+@dataclasses.dataclass
+class Leaves:
+    v: int = 0
+    c: list["Leaves"] = dataclasses.field(default_factory=list)
 class Loose(TypedDict, total=False):
     v: int
     c: "list[Loose]"
@@ -79,6 +84,7 @@ HUGE = {
         "Book",
         filled(b'{"c":{"k":' * 60 + b'{"c":{', b'"%06d":{}', b',"z":{"v":""}}}' + b"}}" * 60),
     ),
+    "deep dataclasses": ("Leaves", filled(b'{"c":[' * 60, b"{}", LAST_WRONG + b"]}" * 60)),
     "deep TypedDicts": ("Loose", filled(b'{"c":[' * 60, b"{}", LAST_WRONG + b"]}" * 60)),
     "the last number": ("list[int]", filled(b"[", b"0", b',"x"]')),
     "all numbers": ("list[int]", filled(b"[", b'""', b"]")),

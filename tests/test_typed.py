@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from apiroutes import App, ProjectError
 from apiroutes.validation import Invalid, validator_of
+from apiroutes.validation.search import Search
 
 from .support import Answer, app_of, call, project
 
@@ -320,9 +321,48 @@ def test_every_problem_is_found(value: Any) -> None:
         assert (place, message[: len(said)]) == (wanted, said)
 
 
-def test_a_name_that_is_twice_is_said_too(tmp_path: Path) -> None:
-    app = typed(tmp_path, "def POST(body: Point): ...")
-    assert faults(post(app, b'{"x": "", "x": 1}')) == [("body", NO_INT)]
+@given(st.recursive(st.just({"v": 1}) | st.just(5), nodes, max_leaves=30), st.integers(1, 8))
+@settings(deadline=None)
+def test_every_problem_is_found_in_pieces(value: Any, piece: int) -> None:
+    search = Search(strict=True, piece=piece)
+    found = search.look(value, Node)
+    assert (found is None) is not any(expected_faults(value, "body"))
+    if found is not None:
+        places = [place for place, _ in search.faults(value, Node, "body", found)]
+        assert sorted(places) == sorted(place for place, _ in expected_faults(value, "body"))
+
+
+TWICE = [
+    ("Point", b'{"x": "", "x": 1}', [("body", NO_INT)]),
+    (
+        "Order",
+        b'{"name": "", "items": [{}], "items": []}',
+        [("body", "Object missing required field `price`")],
+    ),
+    (
+        "Order",
+        b'{"name": "", "items": [5], "items": [], "note": 5}',
+        [("body.note", "Expected `str | null`, got `int`")],
+    ),
+    (
+        "Order",
+        b'{"name": "", "items": [{}], "items": {}}',
+        [("body.items", "Expected `array`, got `object`")],
+    ),
+    (
+        "Order",
+        b'{"items": [{"price": 1}, {}], "items": [5], "name": ""}',
+        [("body.items[0]", "Expected `object`, got `int`")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("annotation", "sent", "expected"), TWICE)
+def test_a_name_that_is_twice_is_said_too(
+    tmp_path: Path, annotation: str, sent: bytes, expected: list[tuple[str, str]]
+) -> None:
+    app = typed(tmp_path, f"def POST(body: {annotation}): ...")
+    assert faults(post(app, sent)) == expected
 
 
 def test_names_of_the_client_are_cut(tmp_path: Path) -> None:

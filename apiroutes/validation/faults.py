@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -90,6 +91,19 @@ def is_dense(content: bytes) -> bool:
     """Whether a document is large and has hardly more than empty objects: what it is made into is
     many times its size."""
     return len(content) > _LARGE and content.count(b"{") * _SHORTEST > len(content)
+
+
+def is_small(value: Any, most: int) -> bool:
+    """Whether a value has at most so many parts, itself and those of its parts counted."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        most -= 1
+        if isinstance(part, (Mapping, list, tuple)):
+            if len(part) > most:
+                return False
+            waiting += part.values() if isinstance(part, Mapping) else part
+    return most >= 0
 
 
 @contextlib.contextmanager

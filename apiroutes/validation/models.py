@@ -25,6 +25,7 @@ from apiroutes.validation.faults import (
     bounded,
     collecting_paused,
     is_dense,
+    is_small,
     place_of,
 )
 
@@ -112,7 +113,7 @@ class ModelValidator:
             return self._checked(self._first.validate_json, content, place)
 
     def convert(self, value: Any, place: str) -> Any:
-        if _is_small(value, self._most):
+        if is_small(value, self._most):
             return self._checked(self._adapter.validate_python, value, place)
         with collecting_paused():
             return self._checked(self._first.validate_python, value, place)
@@ -208,23 +209,6 @@ def _calls_functions(schema: Any) -> bool:
 
 def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name, part) for name, part in schema.items() if name in _PARTS)
-
-
-def _is_small(value: Any, most: int) -> bool:
-    """Whether a value has at most so many parts."""
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        most -= 1
-        if isinstance(part, Mapping):
-            most -= len(part)
-            waiting += part.values() if most >= 0 else ()
-        elif isinstance(part, (list, tuple)):
-            waiting += part if len(part) <= most else ()
-            most -= 0 if len(part) <= most else len(part)
-        if most < 0:
-            return False
-    return True
 
 
 def _faults(error: Any, place: str) -> Iterator[Fault]:

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import inspect
 
 from apiroutes.validation.annotations import LISTS, info_of, is_union
-from apiroutes.validation.faults import Fault, inside
+from apiroutes.validation.faults import Fault, inside, is_small
 from apiroutes.validation.messages import Complaint, complaint, said
 
 __all__ = ["Search"]
@@ -31,7 +31,7 @@ _DEEPEST = 32
 _MOST_DICTS = 8
 # How often the decoder is asked: more than that are only needed where nearly nothing is found.
 _MOST_LOOKS = 5_000
-_FEW, _MANY = 64, 65_536  # parts that are converted at once
+_FEW, _MANY = 64, 65_536  # items of a list that are converted at once
 
 _INDEX = re.compile(r"\[(\d+)\]")
 
@@ -50,10 +50,15 @@ class _Level:
 
 
 class Search:
-    """A search through one value; `strict` as msgspec has it."""
+    """A search through one value; `strict` as msgspec has it.
 
-    def __init__(self, strict: bool) -> None:
+    With `piece` no more than so many parts are converted at once, so that they have little memory. What
+    only shows when all of a larger part is converted, such as a check of its class, is not found then.
+    """
+
+    def __init__(self, strict: bool, piece: int | None = None) -> None:
         self.strict = strict
+        self.piece = piece
         self.looks = 0
         # By identity, as an annotation need not have a hash; it is kept so that no other gets its place.
         self.infos: dict[int, tuple[Any, inspect.Type]] = {}
@@ -77,13 +82,18 @@ class Search:
             yield from parts
             return
         # A name that is twice in an object is decoded once: what was wrong may be gone.
-        own = self._look(value, annotation)
+        own = self.look(value, annotation)
         if own is not None:
             message, steps = own
             yield place + ("" if "[...]" in steps else steps), said(message, self._info(annotation))
 
-    def _look(self, value: Any, annotation: Any) -> Complaint | None:
+    def look(self, value: Any, annotation: Any) -> Complaint | None:
         """What the decoder says of a value; None when it fits."""
+        if self.piece is not None and not is_small(value, self.piece):
+            return self._look_at_parts(value, annotation, self.piece)
+        return self._look_at_whole(value, annotation)
+
+    def _look_at_whole(self, value: Any, annotation: Any) -> Complaint | None:
         self.looks += 1
         try:
             msgspec.convert(value, annotation, strict=self.strict, str_keys=self.strict)
@@ -141,7 +151,7 @@ class Search:
         known: Complaint | None = found if _INDEX.match(found[1]) else None
         while start < len(values) and self.looks <= _MOST_LOOKS:
             if known is None:
-                known = self._look(list(values[start : start + count]), several)
+                known = self.look(list(values[start : start + count]), several)
             if known is None:
                 start, count = start + count, min(count * 4, _MANY)
                 continue
@@ -150,6 +160,9 @@ class Search:
             if index is None:
                 return
             start, count, known = start + int(index[1]), _FEW, None
+            if start >= len(values):  # of another list, that was called the same
+                start = 0
+                continue
             yield from self.faults(
                 values[start], annotation, place_of(start), (message, steps[index.end() :]), level
             )
@@ -160,7 +173,7 @@ class Search:
     ) -> Iterator[Fault]:
         """Of parts that each have a type of their own, and of which there are few."""
         for index, (value, annotation) in enumerate(zip(values, annotations)):
-            found = self._look(value, annotation)
+            found = self.look(value, annotation)
             if found is not None:
                 yield from self.faults(value, annotation, f"{place}[{index}]", found, level)
 
@@ -194,7 +207,7 @@ class Search:
             elif name == wrong:
                 yield from self.faults(value[name], hint, inner, (message, steps[len(name) + 1 :]), level)
             elif name not in fit:
-                own = self._look(value[name], hint)
+                own = self.look(value[name], hint)
                 if own is not None:
                     yield from self.faults(value[name], hint, inner, own, level)
         if getattr(info, "forbid_unknown_fields", False):
@@ -202,6 +215,51 @@ class Search:
             for name in value:
                 if name not in known:
                     yield inside(place, str(name)), "is not known"
+
+    # -- in pieces ---------------------------------------------------------------------------
+
+    def _look_at_parts(self, value: Any, annotation: Any, piece: int) -> Complaint | None:
+        annotation = self._arm(annotation, value)
+        info = self._info(annotation)
+        if isinstance(value, Mapping):
+            if isinstance(info, inspect.DictType) and get_args(annotation):
+                found = self._look_at_items(list(value.values()), get_args(annotation)[1], piece)
+                return found and (found[0], "[...]" + found[1].partition("]")[2])
+            fields: Any = () if _is_array(info) else getattr(info, "fields", ())
+            named = (
+                dict(zip((field.encode_name for field in fields), self._hints(annotation, info)))
+                if fields
+                else {}
+            )
+            for name, part in value.items():
+                found = self.look(part, named[name]) if name in named else None
+                if found is not None:
+                    return found[0], f".{name}{found[1]}"
+            if any(field.required and field.encode_name not in value for field in fields):
+                return "Object missing required field", ""
+        elif isinstance(value, (list, tuple)) and isinstance(info, LISTS) and get_args(annotation):
+            return self._look_at_items(value, get_args(annotation)[0], piece)
+        return None
+
+    def _look_at_items(self, values: Sequence[Any], annotation: Any, piece: int) -> Complaint | None:
+        several: Any = list[annotation]
+        start = 0
+        while start < len(values):
+            count = 1
+            if is_small(values[start], piece):
+                chunk = list(values[start : start + piece])
+                while len(chunk) > 1 and not is_small(chunk, piece):
+                    chunk = chunk[: len(chunk) // 2]
+                count = len(chunk)
+                found = self._look_at_whole(chunk, several)
+            else:
+                found = self.look(values[start], annotation)
+                found = found and (found[0], f"[0]{found[1]}")
+            if found is not None:
+                index = _INDEX.match(found[1])
+                return index and (found[0], f"[{start + int(index[1])}]{found[1][index.end() :]}")
+            start += count
+        return None
 
     # -- annotations -------------------------------------------------------------------------
 

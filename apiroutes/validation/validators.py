@@ -16,12 +16,15 @@ import msgspec
 from msgspec import inspect
 
 from apiroutes.validation.annotations import info_of, is_list, named, nodes
-from apiroutes.validation.faults import Invalid, SchemaError, bounded, collecting_paused
+from apiroutes.validation.faults import Invalid, SchemaError, bounded, collecting_paused, is_dense
 from apiroutes.validation.messages import complaint, said
 from apiroutes.validation.models import ModelValidator, has_model
 from apiroutes.validation.search import Search
 
 __all__ = ["Validator", "validator_of", "validator_of_fields"]
+
+
+_PIECE = 10_000  # parts of a value that are converted at once where each has much memory
 
 
 class Validator(Protocol):
@@ -49,7 +52,8 @@ def validator_of(annotation: Any) -> Validator:
     info = info_of(annotation)
     if any(isinstance(node, (inspect.CustomType, inspect.RawType)) for node in nodes(info)):
         raise SchemaError(f"{named(annotation)} cannot be checked")
-    return _MsgspecValidator(annotation, info)
+    is_heavy = any(isinstance(node, inspect.DataclassType) for node in nodes(info))
+    return (_HeavyValidator if is_heavy else _MsgspecValidator)(annotation, info)
 
 
 def validator_of_fields(
@@ -110,3 +114,21 @@ class _MsgspecValidator:
         found = complaint(error)
         faults = bounded(Search(strict).faults(value, self.annotation, place, found))
         return Invalid(faults or bounded([(place, said(found[0], self._info))]))
+
+
+class _HeavyValidator(_MsgspecValidator):
+    """Of a type with dataclasses in it, whose instances have a dict each."""
+
+    def decode(self, content: bytes, place: str = "body") -> Any:
+        if is_dense(content):
+            with collecting_paused():
+                self._check_in_pieces(msgspec.json.decode(content), place)
+        return super().decode(content, place)
+
+    def _check_in_pieces(self, value: Any, place: str) -> None:
+        """Refuse a value before all that fits in it is made."""
+        search = Search(strict=True, piece=_PIECE)
+        found = search.look(value, self.annotation)
+        faults = bounded(search.faults(value, self.annotation, place, found)) if found else []
+        if faults:
+            raise Invalid(faults)
