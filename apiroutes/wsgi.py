@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from apiroutes.conditional import content_hash, is_current
 from apiroutes.errors import ResponseAborted, phrase
+from apiroutes.files import Selectable
 from apiroutes.logs import log_departure, log_fault, route_of
 from apiroutes.response import BODYLESS, JSON, TEXT, Response
 from apiroutes.streams import Begun, as_chunk, close
@@ -167,22 +168,25 @@ def _send_stream(
 ) -> Iterable[bytes]:
     stream = response._stream
     assert stream is not None
-    if response._status in BODYLESS:
+    status, headers = response._status, header_list(response)
+    if status in BODYLESS:
         close(stream)
         return _send_bodyless(response, start_response)
-    headers = header_list(response)
     length = response._announced_length()
-    if length is None and isinstance(stream, Begun) and stream.is_empty:
+    if isinstance(stream, Selectable):
+        status, headers = stream.select(environ, status, headers)
+        length = None  # it keeps to it by itself
+    elif length is None and isinstance(stream, Begun) and stream.is_empty:
         length = 0
         headers.append(("Content-Length", "0"))
-    if environ.get("REQUEST_METHOD") == "HEAD":
+    if status == 304 or environ.get("REQUEST_METHOD") == "HEAD":
         close(stream)
-        start_response(_STATUS_LINES[response._status], headers)
+        start_response(_STATUS_LINES[status], headers)
         return []
     if response._sends_file:
         # What fails at the first chunk can still be a 500.
         stream = Begun(stream)
-    start_response(_STATUS_LINES[response._status], headers)
+    start_response(_STATUS_LINES[status], headers)
     return _Stream(stream, length, response.req)
 
 

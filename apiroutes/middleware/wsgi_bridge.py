@@ -15,6 +15,7 @@ from typing import Any
 from apiroutes.conditional import content_hash
 from apiroutes.declarations import Middleware
 from apiroutes.errors import ResponseAborted
+from apiroutes.files import PassedContent, Selectable
 from apiroutes.request import Request
 from apiroutes.response import BODYLESS, REFUSED, SENT
 from apiroutes.streams import Begun, as_chunk, close
@@ -83,6 +84,7 @@ class _Crossing:
         self._given: HeaderLines = []
         self._etag: str | None = None
         self._is_stream = False
+        self._file: Selectable | None = None
         # What the WSGI middleware has answered.
         self._status: str | None = None
         self._headers: HeaderLines = []
@@ -133,6 +135,7 @@ class _Crossing:
         headers = header_list(res)
         stream, content = res._stream, res._content
         self._is_stream = stream is not None
+        self._file = stream if isinstance(stream, Selectable) else None
         if res._status in BODYLESS:
             content = b""
         elif stream is None:
@@ -143,7 +146,9 @@ class _Crossing:
                 headers.append(("ETag", self._etag))
         self._given = headers
         start_response(status_line(res._status), [*headers])
-        return map(as_chunk, stream) if stream is not None else [content]
+        if self._file is not None:
+            return self._file
+        return [content] if stream is None else map(as_chunk, stream)
 
     # -- around the WSGI middleware --------------------------------------------------------
 
@@ -187,7 +192,12 @@ class _Crossing:
             )
             return
         self._take_head(lines)
-        if is_whole or (self._was_called and not self._is_stream):
+        if self._file is not None and self._passes_file(self._file):
+            # The request's conditions and its Range are asked outside, as for a file without a wrapper.
+            same = content is self._file
+            res._stream = self._file if same else PassedContent(Begun(content), self._file.size)
+            res._is_special = res._sends_file = True
+        elif is_whole or (self._was_called and not self._is_stream):
             try:
                 res._content = b"".join(content)
             finally:
@@ -216,6 +226,18 @@ class _Crossing:
         res._headers, res._more = {}, None
         for name, value in headers:
             res._append(name.lower(), name, value)
+
+    def _passes_file(self, file: Selectable) -> bool:
+        """Whether what comes out is the file's content; else what is said of that goes."""
+        res = self._res
+        encodings = [value for name, value in self._given if name.lower() == "content-encoding"]
+        sent = res.get_header("Content-Encoding")
+        if res.get_header("Content-Length") == str(file.size) and ([sent] if sent else []) == encodings:
+            return True
+        for name, value in self._given:
+            if name.lower() in ("accept-ranges", "etag") and res.get_header(name) == value:
+                res._drop(name.lower())
+        return False
 
     def _note_changes(self, headers: HeaderLines) -> None:
         if self._res._before is None:
