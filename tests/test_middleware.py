@@ -350,3 +350,34 @@ def test_what_the_client_has_is_not_described_again_behind_wsgi_middleware(tmp_p
     etag = call(app).header("ETag")
     answer = call(app, headers=[("If-None-Match", etag or "")])
     assert (answer.status, dict(answer.headers)) == (304, {"ETag": etag, "X-Mark": "m"})
+
+
+def test_wsgi_middleware_closes_the_stream_that_it_wraps(tmp_path: Path) -> None:
+    """PEP 3333: by calling close(), whoever else still holds the stream."""
+    source = """
+from apiroutes import from_wsgi, use
+
+class Chunks:
+    closed = 0
+    def __iter__(self): return self
+    def __next__(self): return b"x"
+    def close(self): Chunks.closed += 1
+
+def wsgi(application):
+    def wrapped(environ, start_response):
+        content = environ["content"] = application(environ, start_response)
+        try:
+            yield next(iter(content))
+        finally:
+            content.close()
+    return wrapped
+
+chunks = Chunks()
+
+@use(from_wsgi(wsgi))
+def GET(): return chunks
+
+def POST(): return [Chunks.closed]
+"""
+    app = App(project(tmp_path, {"pages/api/x.py": source}))
+    assert (call(app).body, call(app, "POST").json()) == (b"x", [1])

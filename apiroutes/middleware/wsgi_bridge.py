@@ -148,7 +148,7 @@ class _Crossing:
         start_response(status_line(res._status), [*headers])
         if self._file is not None:
             return self._file
-        return [content] if stream is None else map(as_chunk, stream)
+        return [content] if stream is None else Closing(map(as_chunk, stream), lambda: close(stream))
 
     # -- around the WSGI middleware --------------------------------------------------------
 
