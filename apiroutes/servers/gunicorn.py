@@ -107,7 +107,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def _end_check(self) -> None:
         self._is_reload_due = False
         if self._check is not None:
-            self._check.stop()
+            self._check.close()
             self._check = None
 
     # -- told to reload --------------------------------------------------------------------
