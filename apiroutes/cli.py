@@ -90,16 +90,16 @@ def dev(root: Path, host: str, port: int | None) -> None:
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER FLAGS...]")
 def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> None:
     """Serve for production; the server's own flags follow `--`."""
-    os.chdir(root)
     given = {name: value for name, value in options.items() if value is not None}
     # A mistake is better said once here than by every worker. The project is imported in those alone:
     # connections and threads that this process had would not be theirs.
-    with _checked(given) as mistakes:
+    with _checked(root, given) as mistakes:
         run = _server(server)
         said = mistakes()
     if said is not None:
         click.echo(said, err=True)
         sys.exit(1)
+    os.chdir(root)
     settings = load_settings(Path.cwd(), os.environ, given)
     with _address_errors():
         run(settings, flags)
@@ -202,17 +202,17 @@ def _server(name: str) -> Callable[[Settings, Sequence[str]], None]:
 
 
 @contextlib.contextmanager
-def _checked(settings: dict[str, Any]) -> Iterator[Callable[[], str | None]]:
+def _checked(root: Path, settings: dict[str, Any]) -> Iterator[Callable[[], str | None]]:
     """Start the project in a process of its own, which ends with this block or before."""
     from apiroutes.servers.reloading import Check
 
-    check = Check(settings)
+    check = Check(root, settings)
     # SIGTERM would leave it behind.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield check.wait
     finally:
-        check.stop()
+        check.close()
         signal.signal(signal.SIGTERM, before)
 
 

@@ -107,7 +107,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def _end_check(self) -> None:
         self._is_reload_due = False
         if self._check is not None:
-            self._check.stop()
+            self._check.close()
             self._check = None
 
     # -- told to reload --------------------------------------------------------------------
@@ -200,6 +200,9 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         try:
             super().reap_workers()
         except HaltServer:
+            # One that was told to stop need not have started.
+            if self._leaving.keys() - self.WORKERS.keys():
+                return
             # A successor that does not start takes nothing down: its predecessor goes on.
             if self._succession is None or self._succession.successor in self.WORKERS:
                 raise
@@ -213,7 +216,9 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         """Replace the workers that have asked for it, one at a time."""
         self._take_questions()
         if self._succession is None:
-            if self._asked and not self._leaving and time.monotonic() >= self._not_before:
+            if self._is_stopping or self._leaving or time.monotonic() < self._not_before:
+                return
+            if self._asked:
                 predecessor = self._asked.popleft()
                 if predecessor in self.WORKERS:
                     self.log.info("Starting a successor of worker (pid:%s)", predecessor)
@@ -282,6 +287,13 @@ class _Worker:
         """Handle signals, those included that have waited since the fork."""
         super().init_signals()  # type: ignore[misc]
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+    def handle_quit(self, sig: int, frame: object) -> None:
+        """Stop at once."""
+        if not self.booted:  # type: ignore[attr-defined]
+            # The project is being imported, where an exception would be taken for its mistake.
+            os._exit(0)
+        super().handle_quit(sig, frame)  # type: ignore[misc]
 
 
 class _SyncWorker(_Worker, SyncWorker):  # type: ignore[misc]

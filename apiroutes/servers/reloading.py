@@ -1,8 +1,9 @@
 """Would the project start? Asked before a server begins, and before it replaces its workers.
 
-In: the project in the current directory. Out: what keeps it from starting, as text. The project is
-started in an interpreter of its own, so that the server's main process imports none of it, and that
-a typing mistake and a HUP do not stop a service: servers end when their new workers do not start.
+In: a project directory, the current one unless it is named. Out: what keeps it from starting, as
+text. It is started in an interpreter of its own, so that the server's main process imports none of
+it, and that a typing mistake and a HUP do not stop a service: servers end when their new workers do
+not start.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 __all__ = ["NOT_RELOADED", "SECONDS", "Check"]
@@ -40,12 +42,14 @@ os._exit(0)
 
 
 class Check:
-    """The project being started; `settings` are arguments for its App. It has to be stopped or waited for.
+    """The project in `root` being started. It has to be waited for, or closed.
 
-    `within` is how many seconds it may take, None for any number.
+    `settings` are arguments for its App. `within` is how many seconds it may take, None for any number.
     """
 
-    def __init__(self, settings: Mapping[str, Any] | None = None, within: float | None = None) -> None:
+    def __init__(
+        self, root: Path = Path("."), settings: Mapping[str, Any] | None = None, within: float | None = None
+    ) -> None:
         self._within = within
         self._deadline = None if within is None else time.monotonic() + within
         self._is_late = False
@@ -54,6 +58,7 @@ class Check:
         self._complaint = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-c", _CHECK, json.dumps([sys.path, settings or {}])],
+            cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._complaint,
@@ -84,6 +89,13 @@ class Check:
     def stop(self) -> None:
         """Tell it to end, which it does at once. Nothing happens when it has ended."""
         self._process.kill()
+
+    def close(self) -> None:
+        """End it, and keep nothing of it."""
+        self.stop()
+        self._process.wait()
+        self._said.close()
+        self._complaint.close()
 
     def mistakes(self) -> str | None:
         """Of one that is done: what keeps the project from starting; None when nothing does."""

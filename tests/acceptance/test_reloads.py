@@ -115,6 +115,46 @@ def test_reloads_that_come_while_one_is_going_on_are_one(tmp_path: Path) -> None
     assert log.read_text().count("Hang up: Master") <= 2
 
 
+# Says which process imports it, and takes its time while there is a file called `slow`.
+SLOW = """
+import os, pathlib, time
+if pathlib.Path("slow").exists():
+    pathlib.Path(f"begun-{os.getpid()}").touch()
+    while pathlib.Path("slow").exists() and not pathlib.Path(f"go-{os.getpid()}").exists(): time.sleep(0.01)
+def GET(): return {"pid": os.getpid()}
+"""
+
+
+@pytest.mark.parametrize("worker_class", ["sync", "gthread"])
+def test_workers_that_only_begin_are_replaced_by_a_reload(tmp_path: Path, worker_class: str) -> None:
+    project(tmp_path, {"pages/api/pid.py": SLOW})
+    log = tmp_path / "log"
+
+    def importing(count: int) -> list[str]:
+        begun: list[str] = []
+        until(lambda: bool(begun.extend(_begun(tmp_path))) or len(set(begun)) == count)  # type: ignore[func-returns-value]
+        return begun
+
+    with serve(SERVERS[worker_class], log, {}, tmp_path) as port:
+        first = _pid(port)
+        (tmp_path / "slow").touch()
+        for count in (1, 3):  # the look at the new code, and the worker, which stays in its import
+            os.kill(main_process(log), signal.SIGHUP)
+            for pid in importing(count):
+                if f"Booting worker with pid: {pid}" not in log.read_text():
+                    (tmp_path / f"go-{pid}").touch()
+            importing(count + 1)
+        (tmp_path / "slow").unlink()
+        until(lambda: _pid(port) != first)
+    said = log.read_text()
+    assert "Traceback" not in said
+    assert said.count("Hang up: Master") == 2
+
+
+def _begun(directory: Path) -> list[str]:
+    return [path.name.removeprefix("begun-") for path in directory.glob("begun-*")]
+
+
 IMPORTS = {
     "lib/__init__.py": "",
     "lib/db.py": "import os\nPID = os.getpid()\n",
