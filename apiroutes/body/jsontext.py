@@ -1,11 +1,13 @@
 """JSON text to values (RFC 8259), strictly.
 
 In: UTF-8 bytes. Out: dict, list, str, int, float, bool or None. Raises ApiError 400: not
-JSON, not UTF-8, nested too deeply, a number that is not finite.
+JSON, not UTF-8, nested too deeply, a number that is not finite. Half a surrogate pair, which
+RFC 8259 section 8.2 leaves open, is U+FFFD in the value, as no text has one.
 """
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable
 from itertools import accumulate
@@ -25,6 +27,10 @@ _ARRAYS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NOT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
 
+_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
+_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_LONE_SURROGATE = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
+
 
 def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object] = _decode) -> object:
     """The value that `content` stands for; arrays and objects nest `max_depth` deep at most.
@@ -37,11 +43,25 @@ def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object
     if len(content) > 2 * max_depth and _may_be_deeper(content, max_depth):
         raise ApiError(400, "Invalid JSON")
     try:
-        return decode(content)
+        try:
+            return decode(content)
+        except msgspec.DecodeError:
+            mended = _replace_lone_surrogates(content)
+            if mended == content:
+                raise
+            return decode(mended)
     except UnicodeDecodeError as error:
         raise invalid_body() from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise ApiError(400, "Invalid JSON") from error
+
+
+def _replace_lone_surrogates(content: bytes) -> bytes:
+    """Escapes of half a surrogate pair as escapes of U+FFFD; the same content if there are none."""
+    if b"\0" in content:  # which no JSON has, so that it can stand for an escaped backslash
+        return content
+    escaped = content.replace(b"\\\\", b"\0\0")
+    return _LONE_SURROGATE.sub(rb"\\ufffd", escaped).replace(b"\0\0", b"\\\\")
 
 
 def _may_be_deeper(content: bytes, depth: int) -> bool:
