@@ -366,6 +366,22 @@ def test_a_document_is_refused_where_it_is_none_or_too_deep(text: str, limit: in
             decode_json(text.encode(), limit)
 
 
+def test_a_long_document_is_the_same_whichever_way_it_is_decoded() -> None:
+    """Long ones that nest 7 deep at most are decoded by types."""
+    scalars = [0, -1, 2**63, 2**64, 10**400, 0.0, 1.0, 1e22, -2.5e-300, "", "é😀", True, False, None, [], {}]
+    for levels in range(10):
+        value: Any = scalars
+        for level in range(levels):
+            value = [value, level] if level % 2 else {"a": value, "": level, "é": "x" * 500}
+        content = json.dumps(value).encode()
+        found: Any = decode_json(content, 200)
+        assert repr(found) == repr(json.loads(content))
+        with pytest.raises(ApiError, match="Invalid JSON"):
+            decode_json(content[:-1], 200)
+        with pytest.raises(ApiError):
+            decode_json(content, levels + 1)
+
+
 HOSTILE = [b"[" * 500_000, b'{"a":' * 100_000, b'["]",' * 100_000, b'["\\"]' * 100_000, b'"' + b"[" * 500_000]
 
 
@@ -646,6 +662,20 @@ def test_a_text_is_of_unicode_scalars_or_refused(app: App, text: bytes, value: A
     answer = post(app, JSON, text)
     assert answer.status == (400 if value is None else 200)
     assert value is None or answer.json() == ["str", value]
+
+
+@pytest.mark.parametrize(("text", "value"), [*NUMBERS, *TEXTS])
+@pytest.mark.parametrize("levels", [1, 6, 7, 8, 50])
+def test_a_value_in_a_long_document_is_what_it_is_alone(text: bytes, value: Any, levels: int) -> None:
+    content = b"[" * levels + text + b"]" * (levels - 1) + b"," + b"0," * 300 + b"0]"
+    if value is None:
+        with pytest.raises(ApiError):
+            decode_json(content, 200)
+    else:
+        found: Any = decode_json(content, 200)
+        for _ in range(levels):
+            found = found[0]
+        assert (type(found), found) == (type(value), value)
 
 
 NESTED_SURROGATES = [
