@@ -71,8 +71,8 @@ def read_body(environ: dict[str, Any], limits: Limits, into: Any = None) -> Body
     content = read_content(environ, limits)
     if into is None:
         return Body(decoder.decode(content, decoder.charset, limits), content, decoder)
-    if decoder.decode is _json and content:
-        value = decode_json(_as_utf8(content, decoder.charset), limits.json_depth, into.decode)
+    if decoder.decode is _json and (text := _as_utf8(content, decoder.charset)):
+        value = decode_json(text, limits.json_depth, into.decode)
     else:
         value = into.convert(decoder.decode(content, decoder.charset, limits), "body")
     return Body(value, content, decoder)

@@ -737,6 +737,12 @@ def test_half_a_surrogate_pair_is_replaced_in_a_typed_body(
     assert value is None or answer.json() == value
 
 
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
+def test_a_typed_body_without_content_is_an_empty_object(tmp_path: Path, content: bytes) -> None:
+    answer = post(app_of(tmp_path, TYPED), JSON, content)
+    assert (answer.status, b"body.name" in answer.body) == (422, True)
+
+
 BOM = b"\xef\xbb\xbf"
 MARKED = [
     (JSON, BOM + b"[1]", 200),
