@@ -71,8 +71,8 @@ def read_body(environ: dict[str, Any], limits: Limits, into: Any = None) -> Body
     content = read_content(environ, limits)
     if into is None:
         return Body(decoder.decode(content, decoder.charset, limits), content, decoder)
-    if decoder.decode is _json and content:
-        value = decode_json(_as_utf8(content, decoder.charset), limits.json_depth, into.decode)
+    if decoder.decode is _json and (text := _as_utf8(content, decoder.charset)):
+        value = decode_json(text, limits.json_depth, into.decode)
     else:
         value = into.convert(decoder.decode(content, decoder.charset, limits), "body")
     return Body(value, content, decoder)
@@ -134,8 +134,14 @@ _BY_TYPE: Mapping[str, _Decode] = {
     "application/json": _json,
     "application/ld+json": _json,
     "application/x-www-form-urlencoded": _form,
-    "text/plain": _text,
+    "text/plain": _text,  # the most frequent of its family
 }
+
+
+def _of_family(media_type: str) -> _Decode:
+    if media_type.endswith("+json"):
+        return _json
+    return _text if media_type.startswith("text/") else _bytes
 
 
 @dataclass(frozen=True)
@@ -160,10 +166,11 @@ def _find(content_type: str) -> _Decoder:
         return _Decoder(_bytes, boundary=media_type.parameters.get("boundary", ""))
     decode = _BY_TYPE.get(media_type.type)
     if decode is None:
-        decode = _json if media_type.type.endswith("+json") else _bytes
+        decode = _of_family(media_type.type)
     if decode is _bytes:
         return _Decoder(decode)
     charset = find_charset(media_type.parameters.get("charset") or "utf-8")
     if charset is None:
         raise invalid_body()
-    return _Decoder(decode, charset)
+    # The fields of a form are UTF-8, whatever it says: so are its escapes, and no browser says it.
+    return _Decoder(decode, "utf-8" if decode is _form else charset)
