@@ -183,10 +183,9 @@ class App:
         served, params = self.served[match[0].file], match[1]
         if fault is not None:
             return served.instead("a bad path", _bad_path), params
-        location = self._redirect_location(segments, canonical, environ)
-        if location is not None:
-            redirect = partial(Response.redirect, status=308, url=location)
-            return served.instead("a path that is not canonical", redirect), params
+        path = self._canonical_path(segments, canonical)
+        if path is not None:
+            return served.instead("a path that is not canonical", partial(_redirect, path)), params
         return served, params
 
     def _unknown_below(self, segments: list[str]) -> Served | None:
@@ -198,21 +197,16 @@ class App:
     def _is_ours(self, segments: list[str]) -> bool:
         return segments[: len(self._prefix)] == self._prefix
 
-    def _redirect_location(
-        self, segments: list[str], canonical: list[str], environ: dict[str, Any]
-    ) -> str | None:
-        """Where the canonical path is, None when this is it."""
+    def _canonical_path(self, segments: list[str], canonical: list[str]) -> str | None:
+        """The path that a route has, where it is mounted; None when the request has it."""
         if segments in ([], [""]):
             return None  # the root, which mounted or not has one slash at the most
         slash = segments[-1] == ""
         wanted = slash if self._trailing_slash == "ignore" else self._trailing_slash == "require"
         if slash == wanted and len(segments) == len(canonical) + slash:
             return None
-        location = mount_of(environ) + (path_of(canonical) if canonical else "")
-        if wanted or not canonical:
-            location += "/"
-        query = environ.get("QUERY_STRING")
-        return f"{location}?{quote(query.encode('latin-1', 'replace'), safe=_QUERY)}" if query else location
+        path = path_of(canonical) if canonical else ""
+        return path + "/" if wanted or not canonical else path
 
     # -- errors to responses ---------------------------------------------------------------
 
@@ -273,6 +267,16 @@ class App:
 
 def _bad_path(response: Response) -> None:
     write_error(response.req, response, 400, phrase(400))
+
+
+def _redirect(path: str, response: Response) -> None:
+    # Middleware may have said where the App is mounted.
+    environ = response.req.environ
+    location = mount_of(environ) + path
+    query = environ.get("QUERY_STRING")
+    if query:
+        location += "?" + quote(query.encode("latin-1", "replace"), safe=_QUERY)
+    response.redirect(308, location)
 
 
 def _headers_too_large(response: Response) -> None:

@@ -9,6 +9,7 @@ nothing of this around it.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import threading
@@ -19,7 +20,7 @@ from typing import Any, NoReturn, TypeVar
 from apiroutes.body import end_reading
 from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.logs import log_fault, route_of
-from apiroutes.response import NOTHING_SAID, Response
+from apiroutes.response import NOTHING_SAID, Response, call_hook
 from apiroutes.runners import Call, Runner, Runners
 from apiroutes.streams import close
 
@@ -74,9 +75,12 @@ def _copy(request: Any) -> Any:
 
 
 def _take_all(response: Response, inner: Response) -> None:
-    """What the handler said, for the response that is sent."""
+    """What the handler said, for the response that is sent.
+
+    The two are one from here on: what is to be called before the head leaves may know the inner one.
+    """
     outer = response.req, response._start_response
-    vars(response).update(vars(inner))
+    response.__dict__ = vars(inner)
     response.req, response._start_response = outer
 
 
@@ -89,8 +93,20 @@ def _take_what_was_before(response: Response, said: dict[str, Any]) -> None:
         response._before = NOTHING_SAID  # a handler without middleware
     response._is_middlewares = True
     response._answers = response._stream = response._application = None  # where it ran they are closed
+    if response._hooks is not None:
+        response._hooks = [_harmless(hook) for hook in response._hooks]
     if response._write is None:
         response._take_back()
+
+
+def _harmless(hook: Callable[..., object]) -> Callable[[Response], None]:
+    """What is called before the head leaves, and may ask for the response that is closed."""
+
+    def call(response: Response) -> None:
+        with contextlib.suppress(MaxDurationExceeded):
+            call_hook(hook, response)
+
+    return call
 
 
 # -- closed to a handler that is too late ------------------------------------------------------

@@ -37,6 +37,7 @@ __all__ = [
     "TEXT",
     "Lines",
     "Response",
+    "call_hook",
     "is_local",
 ]
 
@@ -600,7 +601,7 @@ class Response(Generic[Data]):
         if hooks:
             held, self._is_middlewares = self._is_middlewares, True
             for hook in reversed(hooks):
-                hook(self) if _has_parameter(hook) else hook()
+                call_hook(hook, self)
             self._is_middlewares = held
 
     def _start_streaming(self) -> None:
@@ -655,6 +656,11 @@ def _readable_lines(response: Response) -> list[tuple[str, str]]:
     if "content-type" not in response._headers:
         lines += response._lines
     return [(name, _unwire(value)) for name, value in lines]
+
+
+def call_hook(hook: Callable[..., object], response: Response) -> None:
+    """Call what `before_head` was given, with the response if it has a parameter."""
+    hook(response) if _has_parameter(hook) else hook()
 
 
 def _has_parameter(function: Callable[..., object]) -> bool:

@@ -388,7 +388,6 @@ def test_a_prefix_that_a_proxy_removed_is_in_urls(
     assert identifier == "a/b"
 
 
-@pytest.mark.xfail(strict=True, reason="the redirect is made outside middleware")
 def test_a_redirect_has_the_prefix_that_a_proxy_removed(tmp_path: Path) -> None:
     app = App(project(tmp_path, {"pages/api/hello.py": URL}), middleware=[proxy_fix(x_prefix=1)])
     answer = call(app, target="/api/hello/?a=1", headers=[("X-Forwarded-Prefix", "/v1")])

@@ -322,6 +322,41 @@ def test_the_client_has_its_504_before_anything_is_logged(tmp_path: Path, shared
         logging.getLogger("apiroutes").removeHandler(waiting)
 
 
+HOOKS = {
+    "a function of the response": "res.before_head(lambda response: response.set_header('X-Hook', '1'))",
+    "a function that knows the response": "res.before_head(lambda: res.set_header('X-Hook', '1'))",
+}
+
+
+@pytest.mark.parametrize("line", HOOKS.values(), ids=HOOKS)
+def test_what_is_to_be_called_before_the_head_is_called(tmp_path: Path, line: str) -> None:
+    handler = f"""
+        def step(req, res, next):
+            {line}
+            next()
+        middleware = [step]
+        def handler(req, res): res.json(1)
+    """
+    answer = call(timed(tmp_path, handler, LONG))
+    assert (answer.status, answer.header("X-Hook")) == (200, "1")
+
+
+@pytest.mark.parametrize(("line", "header"), list(zip(HOOKS.values(), ["1", None])), ids=HOOKS)
+def test_a_deadline_keeps_what_is_to_be_called_before_the_head(
+    tmp_path: Path, shared: dict[str, Any], line: str, header: str | None
+) -> None:
+    handler = f"""
+        def step(req, res, next):
+            {line}
+            next()
+        middleware = [step]
+        def handler(req, res):
+            req.environ["shared"]["gate"].wait()
+    """
+    answer = call(timed(tmp_path, handler), shared=shared)
+    assert (answer.status, answer.header("X-Hook")) == (504, header)
+
+
 def test_the_iterable_of_a_returned_application_has_the_deadline_too(
     tmp_path: Path, shared: dict[str, Any]
 ) -> None:
