@@ -1,5 +1,6 @@
 """The commands, run as a user runs them."""
 
+import http.client
 import json
 import re
 import subprocess
@@ -110,12 +111,12 @@ def test_dev_serves_a_file_that_is_added(tmp_path: Path) -> None:
 
 
 def wait_for(client: Client, path: str) -> Answer:
-    """Ask until the path is there; while the server reloads, it may refuse the connection."""
+    """Ask until the path is there; while the server reloads, it may refuse or cut the connection."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         try:
             answer = client.request("GET", path)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             continue
         if answer.status == 200:
             return answer
