@@ -166,7 +166,7 @@ def test_start_says_every_mistake_once_and_is_1(tmp_path: Path) -> None:
 
 
 def wait_for(client: Client, path: str) -> Answer:
-    """Ask until the path is there; while the server reloads, it may refuse the connection."""
+    """Ask until the path is there; while the server reloads, it may refuse or cut the connection."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         try:
