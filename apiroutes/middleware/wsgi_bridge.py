@@ -78,7 +78,7 @@ class _Crossing:
         self._res = res
         self._next = next
         self._connection = res._start_response
-        self._entered = res._saved(), res._position
+        self._entered = res._saved()
         self._was_called = False
         # What the chain inside has answered.
         self._given: HeaderLines = []
@@ -121,9 +121,8 @@ class _Crossing:
         res = self._res
         if res._write is not None:
             raise RuntimeError("the WSGI middleware called its application again after bytes had left")
-        saved, res._position = self._entered
         res._forget_answer()
-        res._restore(saved)
+        res._restore(self._entered)
         res._before = res._changes = None
         res._is_middlewares = True
 
