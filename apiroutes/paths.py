@@ -72,7 +72,8 @@ def _raw_path(environ: dict[str, Any], path: str) -> str | None:
     # RFC 9110 section 4.2.5: a fragment is no part of a request; servers keep it or cut it off.
     bare = raw.partition("#")[0]
     if not (_agrees(raw, whole) or _agrees(bare, whole)):
-        return None
+        # A proxy, or who knows one, may have put a SCRIPT_NAME there that the target did not have.
+        return bare if _agrees(raw, path) or _agrees(bare, path) else None
     return _below(bare, environ.get("SCRIPT_NAME") or "")
 
 

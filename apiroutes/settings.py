@@ -53,6 +53,7 @@ class Settings:
     body_timeout: float = 10.0
     body_min_rate: Size = Size(2**14, "16kb")  # a second
     max_abandoned_handlers: int = 32
+    abandon_timeout: float = 30.0
     readiness_path: str | None = None
     openapi_path: str | None = None
     docs: bool | None = None
@@ -63,6 +64,7 @@ class Settings:
     port: int | None = None
     workers: int | None = None
     threads: int | None = None
+    preload: bool = False
     timeout: int = 30
     graceful_timeout: int = 30
     shutdown_delay: float = 0.0
@@ -218,6 +220,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "body_timeout": _seconds(above_zero=True),
     "body_min_rate": read_size,
     "max_abandoned_handlers": _int_from(1),
+    "abandon_timeout": _seconds(above_zero=True),
     "readiness_path": _absolute_path,
     "openapi_path": _absolute_path,
     "docs": _switch,
@@ -227,6 +230,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "port": _port,
     "workers": _int_from(1),
     "threads": _int_from(1),
+    "preload": _switch,
     "timeout": _int_from(0),
     "graceful_timeout": _int_from(0),
     "shutdown_delay": _seconds(above_zero=False),

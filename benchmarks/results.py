@@ -46,6 +46,7 @@ PARTS = (
     Part("inprocess", ("--goals",), ("--rounds", "3")),
     Part("inprocess", ("--variants",), ("--rounds", "3")),
     Part("inprocess", ("--typed",), ("--rounds", "3")),
+    Part("bytecodes"),
     Part("routes", (), ("10", "1000")),
     Part("startup", ("--goals",), ("10", "1000", "--rounds", "1")),
     Part("memory", (), ("1000",)),

@@ -1,14 +1,16 @@
 """The ten workloads: what is asked, and what every peer must answer.
 
-`WORKLOADS` holds them by name. A workload is a few requests as a WSGI server would hand them over
-(an environ and the content) and, for each, the answer that is checked before anything is timed.
+`WORKLOADS` holds them by name; those that send content once more without the connection, where content
+may be read otherwise. A workload is a few requests as a WSGI server would hand them over (an environ and
+the content) and, for each, the answer that is checked before anything is timed.
 """
 
 import json
 import random
+import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 from wsgiref.util import FileWrapper
@@ -16,6 +18,9 @@ from wsgiref.util import FileWrapper
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 WSGIApplication = Callable[..., Iterable[bytes]]
+
+# gunicorn puts the connection into the environ: a real one, whose other end stays open.
+_CONNECTION, _CLIENT = socket.socketpair()
 
 JSON = "application/json"
 TEXT = "All the world's a stage, and all the men and women mere players\n" * 1600
@@ -70,7 +75,7 @@ def gunicorn_environ(method: str, target: str, headers: Mapping[str, str], conte
         "wsgi.file_wrapper": FileWrapper,
         "wsgi.input_terminated": True,
         "SERVER_SOFTWARE": "gunicorn/27.0.1",
-        "gunicorn.socket": None,
+        "gunicorn.socket": _CONNECTION,
         "REQUEST_METHOD": method,
         "QUERY_STRING": query,
         "RAW_URI": target,
@@ -195,6 +200,21 @@ def large_text() -> Workload:
     return Workload("W10", "100 KB of text sent", (get("/api/text", Answer(200, TEXT)),), calls=50)
 
 
+def without_connection(make: Callable[[], Workload]) -> Callable[[], Workload]:
+    """The workload as granian hands it over, whose environ holds no connection."""
+
+    def changed() -> Workload:
+        workload = make()
+        requests = tuple(
+            replace(request, environ={k: v for k, v in request.environ.items() if k != "gunicorn.socket"})
+            for request in workload.requests
+        )
+        title = f"{workload.name} without gunicorn.socket, as under granian"
+        return replace(workload, name=f"{workload.name}g", title=title, requests=requests)
+
+    return changed
+
+
 WORKLOADS: dict[str, Callable[[], Workload]] = {
     "W1": static_json,
     "W2": dynamic_and_query,
@@ -206,4 +226,8 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "W8": thousand_routes,
     "W9": large_json,
     "W10": large_text,
+    "W3g": without_connection(json_echo),
+    "W4g": without_connection(urlencoded_form),
+    "W5g": without_connection(multipart_file),
+    "W9g": without_connection(large_json),
 }

@@ -376,3 +376,13 @@ def test_a_long_target_that_is_not_ours_is_the_fallbacks(tmp_path: Path, target:
 
     app = App(project(tmp_path, FILES), fallback=fallback, max_target_size=100)
     assert call(app, target=target).status == status
+
+
+def test_middleware_runs_around_a_target_that_is_too_long(tmp_path: Path) -> None:
+    def header(req: Any, res: Any, next: Any) -> None:
+        next()
+        res.set_header("X-Status", str(res.status_code))
+
+    app = App(project(tmp_path, FILES), middleware=[header], max_target_size=100)
+    for target in ("/api/users/" + LONG, "/api/users/" + "%zz" * 50):
+        assert call(app, target=target).header("X-Status") == "414"

@@ -230,4 +230,5 @@ def _forget() -> None:
     _watch.__init__()  # type: ignore[misc]
 
 
-os.register_at_fork(after_in_child=_forget)  # a thread is not taken along
+if hasattr(os, "register_at_fork"):  # a thread is not taken along
+    os.register_at_fork(after_in_child=_forget)

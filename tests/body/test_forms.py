@@ -5,10 +5,11 @@ from __future__ import annotations
 import email
 import email.policy
 import io
+import json
 import logging
-import resource
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from apiroutes import App
 from apiroutes.body.formdata import parse_form
 from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError
-from tests.support import Answer, Extra, app_of, call, environ
+from tests.support import Answer, Extra, app_of, call, environ, project
 
+TOP = Path(__file__).parents[2]
 Part = tuple[str, bytes]
 
 SHOW = """
@@ -242,25 +244,46 @@ def test_a_file_is_spooled_to_disk_past_64_kib(tmp_path: Path, size: int, on_dis
     assert post(app, form(upload("f", "x", b"0" * size))).json() is on_disk
 
 
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """Files that cannot grow past 70,000 bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+# The limit is a process's, and pytest writes files too: it is lowered in a process of its own.
+SMALL_DISK = """
+import json, resource, sys
+from apiroutes import App
+from apiroutes.body import formdata
+from tests.body.test_forms import form, post, upload
+opened = []
+def noted(temporary_file=formdata.TemporaryFile):
+    opened.append(temporary_file())
+    return opened[-1]
+formdata.TemporaryFile = noted
+app = App(sys.argv[1])
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, hard))
+sent = [form(upload("f", "x", b"0" * int(size))) for size in sys.argv[2:]]
+statuses = [post(app, body).status for body in sent]
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+print(json.dumps({"statuses": statuses, "closed": [file.closed for file in opened]}))
+"""
 
 
-@pytest.mark.usefixtures("small_disk")
+def on_a_small_disk(directory: Path, *sizes: int) -> dict[str, list[Any]]:
+    """Upload files of these sizes where no file can grow past 70,000 bytes."""
+    project(directory, {"pages/api/x.py": SHOW})
+    command = [sys.executable, "-c", SMALL_DISK, str(directory), *map(str, sizes)]
+    done = subprocess.run(command, cwd=TOP, timeout=60, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    found: dict[str, list[Any]] = json.loads(done.stdout)
+    return found
+
+
 @pytest.mark.parametrize("size", [70_001, 72_000, 200_000])
-def test_a_disk_that_fills_up_is_507(app: App, size: int) -> None:
-    assert post(app, form(upload("f", "x", b"0" * size))).status == 507
-    assert post(app, form(upload("f", "x", b"0" * 100))).status == 200
+def test_a_disk_that_fills_up_is_507(tmp_path: Path, size: int) -> None:
+    assert on_a_small_disk(tmp_path, size, 100)["statuses"] == [507, 200]
 
 
 def test_a_full_disk_is_507(tmp_path: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    assert post(app, form(upload("f", "x", b"0" * 100_000))).status == 507
+    answer = post(app, form(upload("f", "x", b"0" * 100_000)))
+    assert (answer.status, answer.body) == (507, b"Insufficient Storage")
 
 
 def test_a_form_that_is_refused_is_read_to_its_end(app: App) -> None:
@@ -721,11 +744,8 @@ def test_a_connection_that_breaks_leaves_no_file_open(tmp_path: Path, spools: li
     assert [file.closed for file in spools] == [True]
 
 
-@pytest.mark.usefixtures("small_disk")
-def test_a_full_disk_leaves_no_file_open(app: App, spools: list[Any]) -> None:
-    answer = post(app, FILES)
-    assert (answer.status, answer.body) == (507, b"Insufficient Storage")
-    assert [file.closed for file in spools] == [True]
+def test_a_full_disk_leaves_no_file_open(tmp_path: Path) -> None:
+    assert on_a_small_disk(tmp_path, 100_000)["closed"] == [True]
 
 
 def test_a_spooled_file_is_gone_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,10 @@ class Answer:
 def build_environ(
     method: str, target: str, headers: Headers = (), body: bytes = b"", *, chunked: bool = False
 ) -> dict[str, Any]:
-    """What gunicorn makes of a request: the path decoded, without the fragment; RAW_URI as it came."""
+    """What gunicorn makes of a request: the path decoded, without the fragment; RAW_URI as it came.
+
+    Values lose the blanks around them (OWS, RFC 9110 section 5.5).
+    """
     path, _, query = target.partition("#")[0].partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -48,6 +51,7 @@ def build_environ(
     for name, value in headers:
         key = name.upper().replace("-", "_")
         key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
+        value = value.strip(" \t")
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     if chunked:
         environ["HTTP_TRANSFER_ENCODING"] = "chunked"

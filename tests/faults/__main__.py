@@ -1,6 +1,6 @@
 """What happens to a running server when clients, handlers, workers, disks and files fail?
 
-`python -m tests.faults` runs the tests of `faults.py`, which is given as it is, against
+`python -m tests.faults` runs the tests of `faults.py`, which is given as it is, and of `ours.py` against
 `apiroutes start` with gunicorn's sync and gthread workers, and prints a table. The exit status is 1
 when something does not hold. Needs Linux; the full disk needs root, and is left out otherwise.
 """
@@ -28,13 +28,14 @@ Found = dict[str, Any]
 
 @dataclass(frozen=True)
 class Fault:
-    """A test of `faults.py`: what must hold of what it found, and what of that is shown."""
+    """A test of one of the files: what must hold of what it found, and what of that is shown."""
 
     title: str
     test: str
     holds: Callable[[Found], bool]
     shown: Callable[[Found], str]
     flags: tuple[str, ...] = ()
+    file: str = "faults.py"
 
 
 def _is_refused(found: Found) -> bool:
@@ -69,6 +70,19 @@ def _is_answered(found: Found) -> bool:
     return served is not None and all(" 504 " in head for head in found["hung_client_got"])
 
 
+def _is_free_to_log(found: Found) -> bool:
+    return bool(
+        found["deadlines"]
+        and all(answer.startswith("504 ") for answer in found["deadlines"])
+        and set(found["logs"]) == {'200 {"held":[]}'}
+        and _ends_in_time(found)
+    )
+
+
+def _ends_in_time(found: Found) -> bool:
+    return found["exit_code"] == 0 and bool(found["exit_s"] <= found["graceful_s"])
+
+
 def _is_untouched(found: Found) -> bool:
     return bool(
         not found["load"]["failed"]
@@ -95,6 +109,14 @@ def _served(found: Found) -> str:
 
 def _ended(found: Found) -> str:
     return f"all {found['slots']} are 504, others served after {found['good_client_served_after_s']} s"
+
+
+def _logged(found: Found) -> str:
+    return f"{len(found['logs'])} answered, every lock free, {_exit(found)}"
+
+
+def _exit(found: Found) -> str:
+    return f"exit {found['exit_code']} after {found['exit_s']} s of {found['graceful_s']}"
 
 
 def _failed(load: Found) -> str:
@@ -144,17 +166,32 @@ FAULTS = (
         lambda found: f"replaced in {max(found['respawn_s'])} s, {_failed(found['load'])}",
     ),
     Fault(
-        "handlers sleep for ever, one for each place and more; maxDuration is 1 s",
+        "handlers wait and log for ever, one for each place and more; maxDuration is 1 s",
         "hang",
         _is_answered,
         _ended,
     ),
     Fault(
-        "the same with handlers that compute for ever",
+        "the same with handlers that compute and log for ever",
         "hang",
         _is_answered,
         _ended,
         ("--hang", "spin"),
+    ),
+    Fault(
+        "requests that log, after handlers that log for ever; then TERM",
+        "log_after_deadlines",
+        _is_free_to_log,
+        _logged,
+        file="ours.py",
+    ),
+    Fault(
+        "the same after handlers that log and compute for ever",
+        "log_after_deadlines",
+        _is_free_to_log,
+        _logged,
+        ("--hang", "spin"),
+        file="ours.py",
     ),
     Fault(
         "hundreds of thousands of requests",
@@ -176,6 +213,13 @@ FAULTS = (
         "sighup",
         lambda found: not found["new_connections"]["failed"] and not found["keepalive"]["failed"],
         lambda found: f"{_failed(found['new_connections'])}, kept alive {_failed(found['keepalive'])}",
+    ),
+    Fault(
+        "HUP ten times in a row, with code that takes two seconds to start; then TERM",
+        "hups_then_term",
+        lambda found: _ends_in_time(found) and not found["load"]["failed"],
+        lambda found: f"{_failed(found['load'])}, {_exit(found)}",
+        file="ours.py",
     ),
     Fault(
         "files change, break and go under load; HUP on broken code",
@@ -231,7 +275,7 @@ def _run(chosen: list[Fault], classes: list[str]) -> Iterator[tuple[Fault, str, 
 def _find(fault: Fault, worker_class: str, server: Path) -> Found:
     if fault.test == "disk_full" and os.geteuid():
         return {"left_out": "needs root"}
-    command = [sys.executable, str(HERE / "faults.py"), fault.test, "--cls", worker_class, *fault.flags]
+    command = [sys.executable, str(HERE / fault.file), fault.test, "--cls", worker_class, *fault.flags]
     environment = {**os.environ, "GUNICORN": str(server)}
     for _ in range(3):  # the full disk's test may look at a file that is closed meanwhile
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS)

@@ -11,7 +11,7 @@ def main() -> None:
     application, *flags = sys.argv[1:]
     root = HERE / "project"
     if application.startswith("treeapp:"):  # a file in a directory of its own, which the test changes
-        root = Path(os.environ["PYTHONPATH"])
+        root = Path(os.environ["PYTHONPATH"].partition(os.pathsep)[0])
         route = root / "pages" / "api" / "hello.py"
         route.parent.mkdir(parents=True, exist_ok=True)
         route.symlink_to(root / "treeapp.py")

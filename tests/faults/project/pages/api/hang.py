@@ -1,8 +1,11 @@
 import time
 
+from ._logs import log
+
 config = {"maxDuration": 1}
 
 
 def GET():
     while True:
-        time.sleep(1)
+        log.info("waiting")
+        time.sleep(0.01)

@@ -1,0 +1,112 @@
+"""Fault tests beside those of `faults.py`, which is given: the same servers, options and line of JSON.
+
+python ours.py TEST [--cls sync|gthread] [--workers 2] [--threads 4] [--hang hang|spin]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faults  # type: ignore[import-not-found]  # the file beside this one, which is run as a file
+
+GRACEFUL = 10  # seconds
+HUPS = 10
+
+# Its code takes longer to check than a HUP to come: all of them one after the other outlast GRACEFUL.
+SLOW_TO_START = "import time\ntime.sleep(2)\ndef GET(): return {'ok': True}\n"
+
+
+def hups_then_term(options: argparse.Namespace) -> dict[str, Any]:
+    """HUP ten times in a row under load, then TERM: when does the server end?"""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "treeapp.py").write_text(SLOW_TO_START, encoding="utf-8")
+        options.app = "treeapp:app"
+        path = os.pathsep.join(filter(None, [directory, os.environ.get("PYTHONPATH")]))
+        server = faults.Server(options, env={"PYTHONPATH": path}, graceful=GRACEFUL)
+        try:
+            load = faults.Load(server, clients=2, pause=0.01)
+            for _ in range(HUPS):
+                server.p.send_signal(signal.SIGHUP)
+                time.sleep(0.1)
+            found = load.stop()
+            return {"graceful_s": GRACEFUL, "load": found, **_term(server)}
+        finally:
+            server.stop()
+
+
+def log_after_deadlines(options: argparse.Namespace) -> dict[str, Any]:
+    """Handlers that log for ever and are given up, then requests that log: are they answered?"""
+    server = faults.Server(options, graceful=GRACEFUL)
+    try:
+        slots = options.workers * (options.threads if options.cls == "gthread" else 1)
+        deadlines = _ask_at_once(server, f"/api/{options.hang}", slots)
+        logs = _ask_at_once(server, "/api/logs", 2 * slots)
+        return {"deadlines": deadlines, "logs": logs, "graceful_s": GRACEFUL, **_term(server)}
+    finally:
+        server.stop()
+
+
+def _ask_at_once(server: Any, path: str, times: int) -> list[str]:
+    """The statuses and bodies of requests, or what kept one from being answered."""
+    answers: list[str] = []
+
+    def ask() -> None:
+        try:
+            status, body = server.get(path, timeout=15)
+            answers.append(f"{status} {body.decode()}")
+        except OSError as error:
+            answers.append(type(error).__name__)
+
+    asking = [threading.Thread(target=ask) for _ in range(times)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    return answers
+
+
+def _term(server: Any) -> dict[str, Any]:
+    start = time.monotonic()
+    server.p.send_signal(signal.SIGTERM)
+    try:
+        status = server.p.wait(4 * GRACEFUL)
+    except subprocess.TimeoutExpired:
+        status = None
+    return {"exit_code": status, "exit_s": round(time.monotonic() - start, 1)}
+
+
+TESTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    test.__name__: test for test in (hups_then_term, log_after_deadlines)
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("test", choices=[*TESTS])
+    parser.add_argument("--app", default="faultapp:app")
+    parser.add_argument("--cls", default="sync")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--hang", default="hang", choices=["hang", "spin"])
+    options = parser.parse_args()
+    start = time.monotonic()
+    try:
+        found = TESTS[options.test](options)
+    except Exception as error:
+        found = {"error": f"{type(error).__name__}: {error}"}
+    named = {"test": options.test, "cls": options.cls, "took_s": round(time.monotonic() - start, 1)}
+    print(json.dumps(named | found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
