@@ -412,10 +412,13 @@ class _Loop:
         self._ended = greenlets.mailbox()
         try:
             greenlets.start_native_thread(self._watch, "apiroutes-loop-watch")
-            greenlets.start_last_thread(self._end_with_process, "apiroutes-loop-end")
         except BaseException:
             self._stop()
             raise
+
+    def end_with_process(self) -> None:
+        """Have it end when the process does. The current greenlet may let others run meanwhile."""
+        greenlets.start_last_thread(self._end_with_process, "apiroutes-loop-end")
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call a function on the loop, in a copy of this context. Raises RuntimeError once it has ended."""
@@ -579,7 +582,10 @@ def _running_loop() -> _Loop:
     loop = _loop
     if loop is None:
         with _starting:
+            is_new = _loop is None
             loop = _loop = _loop or _Loop()
+        if is_new:
+            loop.end_with_process()
     if loop.thread == greenlets.native_ident():
         raise RuntimeError(
             "a coroutine called something that waits for the event loop that it runs on, and would wait "

@@ -274,7 +274,7 @@ class _NativeLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
-        super().__init__(_native("selectors", "DefaultSelector")())
+        super().__init__(import_module("gevent.selectors").GeventSelector())
         self._pool: Pool | None = None
 
     def set_default_executor(self, executor: Any) -> None:
