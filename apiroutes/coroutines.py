@@ -416,8 +416,9 @@ class _Loop:
             self._stop()
             raise
 
-    def end_with_process(self) -> None:
+    def settle(self) -> None:
         """Have it end when the process does. The current greenlet may let others run meanwhile."""
+        greenlets.share_logging()
         greenlets.start_last_thread(self._end_with_process, "apiroutes-loop-end")
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
@@ -585,7 +586,7 @@ def _running_loop() -> _Loop:
             is_new = _loop is None
             loop = _loop = _loop or _Loop()
         if is_new:
-            loop.end_with_process()
+            loop.settle()
     if loop.thread == greenlets.native_ident():
         raise RuntimeError(
             "a coroutine called something that waits for the event loop that it runs on, and would wait "

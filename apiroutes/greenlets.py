@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import sys
 import threading
@@ -35,6 +36,7 @@ __all__ = [
     "native_lock",
     "native_queue",
     "new_event_loop",
+    "share_logging",
     "start_last_thread",
     "start_native_thread",
 ]
@@ -257,20 +259,93 @@ class _Mailbox:
             raise queue.Empty from None
 
 
+# -- locks -------------------------------------------------------------------------------------
+
+
+class _Lock:
+    """A reentrant lock for greenlets of several native threads.
+
+    gevent's own wakes greenlets of one thread. Between threads it forgets some, which then wait for a
+    lock that nobody holds. So a greenlet waits for the others of its thread at one of gevent's, and
+    for the other threads at a native one, which stops its thread for as long as they hold it.
+    """
+
+    def __init__(self) -> None:
+        self._at_fork_reinit()
+
+    def _at_fork_reinit(self) -> None:  # which `logging` calls
+        self._of_threads: dict[int, Any] = {}  # by the number of the native thread
+        self._native = _native("_thread", "RLock")()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        ident = native_ident()
+        own = self._of_threads.get(ident)
+        if own is None:
+            own = self._of_threads.setdefault(ident, import_module("gevent.lock").RLock())
+        if not own.acquire(blocking, None if timeout < 0 else timeout):
+            return False
+        is_taken = False
+        try:
+            is_taken = bool(self._native.acquire(blocking, timeout))
+        finally:
+            if not is_taken:
+                own.release()
+        return is_taken
+
+    def release(self) -> None:
+        self._native.release()
+        self._of_threads[native_ident()].release()
+
+    __enter__ = acquire
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+
+def share_logging() -> None:
+    """Have `logging` wait by locks that the threads of an event loop can share with greenlets."""
+    if not are_greenlets():
+        return
+    if logging.Handler.createLock is not _create_lock:
+        logging.Handler.createLock = _create_lock  # type: ignore[method-assign]
+    for handler in [reference() for reference in logging._handlerList]:  # type: ignore[attr-defined]
+        if handler is not None:
+            _replace_lock(handler, "lock")
+    _replace_lock(logging, "_lock")
+
+
+_create_native_lock = logging.Handler.createLock
+
+
+def _create_lock(handler: logging.Handler) -> None:
+    _create_native_lock(handler)  # which also remembers the handler for a fork
+    if are_greenlets():
+        _replace_lock(handler, "lock")
+
+
+def _replace_lock(owner: Any, name: str) -> None:
+    lock = getattr(owner, name, None)
+    if lock is None or isinstance(lock, _Lock) or not lock.acquire(blocking=False):
+        return
+    setattr(owner, name, _Lock())
+    lock.release()
+
+
 # -- the event loop ----------------------------------------------------------------------------
 
 
 def new_event_loop(pool: Pool) -> asyncio.AbstractEventLoop:
     """An event loop for a native thread, which has to make it itself; `pool` runs what blocks."""
-    loop = _NativeLoop() if are_greenlets() else asyncio.new_event_loop()
+    loop = _HubLoop() if are_greenlets() else asyncio.new_event_loop()
     loop.set_default_executor(pool)
     return loop
 
 
-class _NativeLoop(asyncio.SelectorEventLoop):
-    """A loop that waits by the system's means, and leaves it to native threads to resolve names.
+class _HubLoop(asyncio.SelectorEventLoop):
+    """A loop that waits in the hub of its thread, and leaves what blocks to native threads.
 
-    Its sockets are gevent's, as everybody's are. Those that do not block never wait for a hub.
+    Its sockets are gevent's, as everybody's are, and libraries start what they take for threads on
+    it: it takes a hub that runs whenever the loop waits for that to work.
     """
 
     def __init__(self) -> None:
