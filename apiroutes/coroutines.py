@@ -253,7 +253,13 @@ class _Waiter:
     def start(self, coroutine: Any) -> None:
         """Make the task."""
         _current.set(self)
-        self.task = asyncio.get_running_loop().create_task(self.main(coroutine))
+        main = self.main(coroutine)
+        try:
+            self.task = asyncio.get_running_loop().create_task(main)
+        except BaseException as error:  # a loop that takes no task lets nobody wait for ever
+            main.close()
+            coroutine.close()
+            self._mailbox.put((None, error))
 
     def start_with(self, function: Callable[[_Waiter], Any]) -> None:
         """Make the task of a coroutine function, which takes this."""
