@@ -187,6 +187,7 @@ class Pool(ThreadPoolExecutor):
                 break
             call()
             del call  # or its arguments would live until the next one comes
+            _let_hub_run()
         self._ended.put(None)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -204,6 +205,13 @@ class Pool(ThreadPoolExecutor):
         with contextlib.suppress(queue.Empty):
             for _ in range(self._working):
                 self._ended.get(timeout=max(0.0, until - time.monotonic()))
+
+
+def _let_hub_run() -> None:
+    """Let a hub that a call has made in this native thread wake those in others who wait for it."""
+    local: Any = sys.modules.get("gevent._hub_local")
+    if local is not None and local.get_hub_if_exists() is not None:
+        import_module("gevent").sleep(0)
 
 
 # -- what a greenlet waits at ------------------------------------------------------------------
@@ -336,6 +344,8 @@ def _replace_lock(owner: Any, name: str) -> None:
 
 def new_event_loop(pool: Pool) -> asyncio.AbstractEventLoop:
     """An event loop for a native thread, which has to make it itself; `pool` runs what blocks."""
+    # Resolving a name imports the codec, and gevent's import locks are not for several threads at once.
+    "".encode("idna")
     loop = _HubLoop() if are_greenlets() else asyncio.new_event_loop()
     loop.set_default_executor(pool)
     return loop
