@@ -43,7 +43,7 @@ _ENDING = 5.0
 
 
 class _Settings:
-    """What the Apps of the process have set; the most careful one counts."""
+    """What the Apps of the process have set. The last one counts; one in development is enough."""
 
     abandon_timeout = 30.0  # seconds
     reports_blocking = False
@@ -59,6 +59,8 @@ def configure(*, abandon_timeout: float, reports_blocking: bool, on_blocked: Cal
     _settings.abandon_timeout = abandon_timeout
     _settings.reports_blocking = _settings.reports_blocking or reports_blocking
     _settings.on_blocked = on_blocked
+    if _loop is not None:
+        _loop.look()  # the settings may want it looked at more often
 
 
 def run(awaitable: Awaitable[_Result]) -> _Result:
@@ -430,8 +432,7 @@ class _Loop:
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call a function on the loop, in a copy of this context. Raises RuntimeError once it has ended."""
         if not self._is_watched:
-            self._is_watched = True
-            self._news.put(_News.AWAITED)
+            self.look()
         self._call(function, *arguments)
 
     def _run(self, begun: queue.SimpleQueue[Any]) -> None:
@@ -454,6 +455,11 @@ class _Loop:
             self._refuse_waiters()
             asyncio.set_event_loop(None)
             self._ended.put(None)
+
+    def look(self) -> None:
+        """Have it looked at whether it moves."""
+        self._is_watched = True
+        self._news.put(_News.AWAITED)
 
     def leave_to_parent(self) -> None:
         """Have tasks of the process that this one was forked from neither end nor be missed here.
@@ -503,7 +509,7 @@ class _Loop:
                 self._hears(_News.AWAITED)
                 while self._is_watched:
                     self._look()
-                    self._hears(None, _HELD / 4 if _settings.reports_blocking else _LOOK)
+                    self._hears(_News.AWAITED, _HELD / 4 if _settings.reports_blocking else _LOOK)
                     if not _waiters:
                         self._is_watched = False
                         # One that began meanwhile did not see that nobody looks.
@@ -512,7 +518,7 @@ class _Loop:
             # What cleans up may need a thread, and by then no other can begin.
             self._pool.work()
 
-    def _hears(self, news: _News | None, seconds: float | None = None) -> bool:
+    def _hears(self, news: _News, seconds: float | None = None) -> bool:
         """Whether that is heard within so many seconds. Raises _Ending."""
         until = None if seconds is None else time.monotonic() + seconds
         while True:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import logging
+import os
+import subprocess
 import sys
 import threading
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from apiroutes import App
+from apiroutes import App, coroutines
 from apiroutes.errors import ResponseAborted
 from tests.support import Answer, app_of, call, environ
 
@@ -379,3 +386,193 @@ def test_a_stream_is_entered_and_left_in_one_task(tmp_path: Path, seen: list[Any
     )
     assert call(awaited(tmp_path, "return apiroutes.stream(tasks())", before=before)).body == b"xxx"
     assert len(set(map(id, seen))) == 1
+
+
+def test_a_stream_that_nobody_closes_is_closed() -> None:
+    closed = threading.Event()
+
+    async def chunks() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "x"
+        finally:
+            closed.set()
+
+    stream: Any = coroutines.iterate(chunks())
+    assert next(stream) == "x"
+    del stream
+    assert closed.wait(30)
+
+
+class Marked:
+    """Something that can be looked for."""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_coroutine_leaves_nothing_for_the_collector(fails: bool) -> None:
+    async def inner() -> None:
+        marked = Marked()
+        found.append(weakref.ref(marked))
+        await coroutines.in_request_thread(lambda: None)
+        if fails:
+            raise ValueError
+
+    found: list[weakref.ref[Marked]] = []
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError):
+            coroutines.run(inner())
+        coroutines.run(asyncio.sleep(0))  # the loop has let go of the task by then
+        assert found[0]() is None
+    finally:
+        gc.enable()
+
+
+# -- a loop that is held
+
+
+HELD = """
+import asyncio, threading
+begun, go = threading.Event(), threading.Event()
+async def GET():
+    begun.set()
+    go.wait(30)
+    return "went on"
+def POST():
+    go.set()
+    return "goes on"
+async def PUT():
+    return "ran"
+"""
+
+
+@pytest.fixture
+def watched() -> Iterator[list[str]]:
+    """The reasons for which a replacement was asked for; the settings are as they were afterwards."""
+    before = vars(coroutines._settings).copy()
+    yield []
+    vars(coroutines._settings).clear()
+    vars(coroutines._settings).update(before)
+
+
+def test_a_loop_that_is_held_too_long_refuses_and_comes_back(tmp_path: Path, watched: list[str]) -> None:
+    app = app_of(tmp_path, HELD)
+    coroutines.configure(abandon_timeout=0.2, reports_blocking=False, on_blocked=watched.append)
+    # The one that holds it, one that waits behind it, and one that comes when that is known.
+    assert [answer.status for answer in in_threads(lambda: call(app), lambda: call(app, "PUT"))] == [503, 503]
+    assert call(app, "PUT").status == 503
+    assert len(watched) == 1
+    assert call(app, "POST").body == b"goes on"
+    until(lambda: call(app, "PUT").body == b"ran")
+    assert len(watched) == 1
+
+
+def test_a_loop_that_is_held_is_reported_once_with_the_place(
+    tmp_path: Path, watched: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_of(tmp_path, HELD)
+    coroutines.configure(abandon_timeout=30, reports_blocking=True, on_blocked=watched.append)
+    answers: list[Any] = []
+    held = threading.Thread(target=lambda: answers.append(call(app)))
+    held.start()
+    until(lambda: len(caplog.records) > 0)
+    call(app, "POST")
+    held.join(30)
+    assert answers[0].body == b"went on"
+    [record] = caplog.records
+    assert "held for 100 ms" in record.getMessage()
+    assert "go.wait(30)" in record.getMessage()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something, and not for ever."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+# -- the loop and its process
+
+PROCESS = """
+import asyncio, os, signal, sys, threading
+from apiroutes import coroutines
+kept = []
+async def one():
+    return 1
+async def work():
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        print(await asyncio.to_thread(lambda: "worked"), flush=True)
+async def numbers():
+    try:
+        while True:
+            yield 1
+    finally:
+        await asyncio.sleep(0)
+        print("closed", flush=True)
+async def begin():
+    kept.append(asyncio.create_task(work()))
+    kept.append(numbers())
+    await anext(kept[1])
+"""
+PROCESSES = {
+    "it ends at once": ("coroutines.run(one())", ""),
+    "what is in the background ends first": ("coroutines.run(begin())", "worked closed"),
+    "a coroutine stops the loop": (
+        "async def stop():\n    asyncio.get_running_loop().stop()\n    await asyncio.sleep(0)\n"
+        "coroutines.run(stop())\nprint(coroutines.run(one()))",
+        "1",
+    ),
+    "an interrupt cancels what is waited for": (
+        "async def interrupt():\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    try:\n        await asyncio.Event().wait()\n"
+        "    finally:\n        print('cancelled', flush=True)\n"
+        "try:\n    coroutines.run(interrupt())\nexcept KeyboardInterrupt:\n    pass\n"
+        "print(coroutines.run(one()))",
+        "cancelled 1",
+    ),
+    "a thread other than the main one begins": (
+        "thread = threading.Thread(target=lambda: print(coroutines.run(one())))\n"
+        "thread.start()\nthread.join()",
+        "1",
+    ),
+}
+
+
+def run_python(source: str) -> str:
+    """What a process prints, with each warning an error, which has to end well within a minute."""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", PROCESS + source]
+    ended = subprocess.run(command, timeout=60, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+@pytest.mark.parametrize(("source", "printed"), PROCESSES.values(), ids=PROCESSES)
+def test_a_process_ends_in_order(source: str, printed: str) -> None:
+    assert sorted(run_python(source).split()) == sorted(printed.split())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_has_a_loop_of_its_own_and_leaves_the_other_alone() -> None:
+    source = (
+        "coroutines.run(begin())\n"
+        "child = os.fork()\n"
+        "if not child:\n    print(coroutines.run(one()), flush=True)\n    sys.exit(0)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+        "print(coroutines.run(one()), flush=True)\n"
+    )
+    assert run_python(source).split() == ["1", "1", "worked", "closed"]
+
+
+def test_a_loop_that_is_held_does_not_keep_the_process() -> None:
+    source = (
+        "import time\n"
+        "async def hold():\n    asyncio.get_running_loop().call_soon(time.sleep, 300)\n"
+        "coroutines.run(hold())\n"
+    )
+    command = [sys.executable, "-c", PROCESS + source]
+    assert subprocess.run(command, timeout=60, capture_output=True).returncode == 0
