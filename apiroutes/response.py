@@ -108,9 +108,11 @@ class Response(Generic[Data]):
     _written = 0  # bytes
     _unwritten: Sequence[bytes] = ()  # what was written, where the server takes it at the end
     _hooks: list[Callable[..., object]] | None = None  # to be called before the head leaves
-    # What middleware has set since the handler answered.
+    # What was said before the handler, and what middleware has set since it answered.
+    _before: _Saved | None = None
     _changes: list[tuple[str, Any, Any]] | None = None
     _answers: BaseException | None = None  # the exception that the answer is made for
+    _coroutine: Any = None  # of an async handler that was called
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
@@ -124,9 +126,7 @@ class Response(Generic[Data]):
         self._tagged = False  # whether the content gets an ETag
         self._is_special = False  # whether there is more to do than to send content in memory
         self._state = OPEN
-        # Whether middleware holds the response now, and what was said before the handler.
-        self._is_middlewares = False
-        self._before: _Saved | None = None
+        self._is_middlewares = False  # whether middleware holds the response now
 
     # -- status ----------------------------------------------------------------------------
 
