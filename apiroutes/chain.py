@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from apiroutes import coroutines
 from apiroutes.answers import apply_result
 from apiroutes.declarations import Middleware, is_async, place_of
-from apiroutes.response import REFUSED, Response
+from apiroutes.response import BODYLESS, REFUSED, Response
 
 __all__ = ["Step", "as_sync", "compose"]
 
@@ -85,7 +85,9 @@ def _async_step(middleware: Middleware, call_next: Callable[[Any], Any]) -> Step
 def _take(result: object, middleware: Middleware, response: Response) -> None:
     """Answer with what middleware returned, in place of what there was."""
     if result is None or result is response:
-        if not response._state:
+        if not response._state and response._said_status and response._status in BODYLESS:
+            response.end()  # which is a whole answer
+        elif not response._state:
             raise RuntimeError(
                 f"the middleware {place_of(middleware)} neither answered nor called next(): "
                 "call next(), or return an answer"
