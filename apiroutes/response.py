@@ -623,11 +623,12 @@ class Response(Generic[Data]):
         When one fails the others are called before the head of the error.
         """
         held, self._is_middlewares = self._is_middlewares, True
-        while self._hooks:
-            hook, _ = self._hooks.pop()
-            call_hook(hook, self)
-        self._hooks = None
-        self._is_middlewares = held
+        try:
+            while self._hooks:
+                hook, _ = self._hooks.pop()
+                call_hook(hook, self)
+        finally:
+            self._is_middlewares = held
 
     def _start_streaming(self) -> None:
         """Run a returned application, or a stream, to its first chunk; the rest is sent later.
@@ -674,7 +675,7 @@ class _HeadersView(Headers):
     def _refuse(self, *arguments: Any, **more: Any) -> Any:
         raise TypeError("res.headers is read-only: res.set_header(name, value) sets one")
 
-    def copy(self) -> Headers:
+    def copy(self) -> Any:
         """The headers as they are now, which can be written."""
         return Headers(self._list)
 

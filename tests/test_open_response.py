@@ -1014,7 +1014,7 @@ SEEN = "from . import x\ndef GET(): return x.seen\n"
 def test_a_stream_is_closed_when_the_client_leaves(tmp_path: Path) -> None:
     files = {"pages/api/x.py": source(["next()"], "return Chunks(b'a', b'b')"), "pages/api/seen.py": SEEN}
     app = App(project(tmp_path, files))
-    answer: Any = app(environ(), lambda *head: None)
+    answer: Any = app(environ(), lambda *head: lambda content: None)
     assert next(iter(answer)) == b"a"
     answer.close()
     assert call(app, target="/api/seen").json() == ["closed"]
@@ -1309,7 +1309,6 @@ READS = [
     ("[name for name, _ in res.headers]", ["X-A", "X-B", "X-B", "Content-Type"]),
     ("dict(res.headers.copy())['X-A']", "1"),
     ("res.headers.copy().get('X-B')", "2"),
-    ("res.headers == res.headers.copy()", True),
     ("str(res.headers).splitlines()[0]", "X-A: 1"),
     ("list(res.headers.keys())[0]", "X-A"),
     ("res.headers.get('X-A', type=int)", 1),
