@@ -271,7 +271,10 @@ class _Crossing:
         finally:
             rest.close()
         was_tagged, is_same_kind = res._tagged, not self._was_called or status == res._status
-        is_unknown = self._is_stream or self._length_of(self._headers) not in (None, "0")
+        length = self._length_of(self._headers)
+        if self._is_head and not content and self._was_called and length == self._length_of(self._given):
+            content = res._content  # which was left out because of HEAD
+        is_unknown = self._is_stream or length not in (None, "0")
         is_nothing = self._is_head and not content and is_unknown
         if self._etag is not None and is_same_kind and not is_nothing:
             content = self._retag(content)
@@ -390,4 +393,4 @@ def _by_key(headers: HeaderLines) -> dict[str, HeaderLines]:
 def _identity(line: tuple[str, str]) -> str:
     """What a line is one of: a header, or a cookie."""
     key = line[0].lower()
-    return f"{key} {line[1].partition('=')[0]}" if key == "set-cookie" else key
+    return f"{key} {line[1].partition('=')[0].strip()}" if key == "set-cookie" else key
