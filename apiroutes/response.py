@@ -125,7 +125,8 @@ class Response(Generic[Data]):
     _position = 0
     _before: _Saved | None = None
     _changes: list[_Change] | None = None
-    _answers: BaseException | None = None  # the exception that the answer is made for
+    _answers: BaseException | None = None  # the exception that the answer is made for,
+    _answers_status = 0  # which has this status, whatever middleware says while it travels on
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
@@ -517,6 +518,8 @@ class Response(Generic[Data]):
 
     def _may_answer(self, what: str) -> bool:
         """Whether another answer may be given; it takes the place of the first, whose status stays."""
+        if self._answers is not None:  # an exception's, which was caught: its status goes as well
+            return self._replace()
         if not self._may(what):
             return False
         status = self._status, self._said_status
@@ -587,7 +590,10 @@ class Response(Generic[Data]):
         Middleware lets no success be seen that another exception has followed.
         """
         was_handlers, self._is_middlewares = not self._is_middlewares, True
-        if self._state == REFUSED or error is self._answers:
+        if self._state == REFUSED:
+            return
+        if error is self._answers:
+            self._status = self._answers_status
             return
         is_alone = was_handlers and self._before is None
         says_more = is_alone or (was_handlers and isinstance(error, ResponseSentError))
@@ -595,7 +601,7 @@ class Response(Generic[Data]):
         if self._state == OPEN:
             self._before = None  # which the endpoint has gone back to
         elif says_more and self._state == SENT and not is_streamed:
-            self._answers = error
+            self._answers, self._answers_status = error, self._status
         elif self._write is not None:
             self._answers, self._cut_by = None, error
         elif is_alone:

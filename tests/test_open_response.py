@@ -612,6 +612,12 @@ CASES: dict[str, Case] = {
         FAULT,
         log="neither answered",
     ),
+    "an error's answer that was caught takes its status along": Case(
+        ["try:\n    next()\nexcept ApiError:\n    res.send('caught')", "next()"],
+        "raise ApiError(404, 'gone')",
+        200,
+        b"caught",
+    ),
     "a first answer stands when its second is caught": Case(
         ["try:\n    next()\nexcept RuntimeError:\n    res.set_header('X-A', '1')"],
         "res.json('ok'); res.json('more')",

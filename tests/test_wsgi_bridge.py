@@ -837,3 +837,18 @@ def test_every_answer_is_valid_around_and_inside(
     app = validator(app_with(tmp_path, from_wsgi(Secure), from_wsgi(validator), typed))
     request_, status, _ = ANSWERS[name]
     assert call(app, **request_).status == status
+
+
+@pytest.mark.parametrize("ends", ["raise", "res.send('caught')", "return 'caught'"])
+def test_an_error_keeps_its_status_until_it_is_caught(tmp_path: Path, ends: str) -> None:
+    source = (
+        "def catch(req, res, next):\n    try:\n        next()\n    except Exception:\n"
+        f"        {ends}\ndef middle(req, res, next):\n    try:\n        next()\n    finally:\n        res.status(200)\n"
+    )
+    made: dict[str, Any] = {}
+    exec(source, made)
+    steps = [made["catch"], made["middle"], from_wsgi(Secure)]
+    answer = call(app_with(tmp_path, *steps), target="/api/x?do=500")
+    assert (answer.status, answer.body) == (
+        (500, b"Internal Server Error") if ends == "raise" else (200, b"caught")
+    )

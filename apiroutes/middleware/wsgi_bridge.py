@@ -140,7 +140,7 @@ class _Crossing:
             self.error = error = fault
             res._take_back()
             self._write_exception(fault)
-        res._answers = error
+        res._answers, res._answers_status = error, res._status
 
     def _write_exception(self, error: BaseException) -> None:
         res = self._res
@@ -263,6 +263,7 @@ class _Crossing:
             self._forget(lines)
             res._stream, res._is_special = stream, True
         res._state = SENT
+        res._answers_status = status
 
     def _take_whole(self, status: int, rest: Closing) -> None:
         res = self._res
