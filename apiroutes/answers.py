@@ -7,7 +7,6 @@ Raises nothing until it is put there.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -54,20 +53,9 @@ def apply_result(result: Any, place: str, request: Request, response: Response) 
         )
     elif callable(result):
         response.delegate(result)
-        _hand_over_body(request)
+        request.hand_over_body()
     else:
         response.send(result)
-
-
-def _hand_over_body(request: Request) -> None:
-    """The application that answers reads the body from the start, also when it was parsed."""
-    if request._body is None:
-        return
-    environ = request.environ
-    environ["wsgi.input"] = io.BytesIO(request.raw_body)
-    # Not every application reads a chunked body, and this one's length is known.
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    environ["CONTENT_LENGTH"] = str(len(request.raw_body))
 
 
 def json(value: Any, status: int | None = None, headers: Headers = None) -> Answer:

@@ -18,13 +18,14 @@ from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException
 
+from apiroutes.body import drain, has_unread
 from apiroutes.declarations import Middleware
 from apiroutes.error_responses import prefers_json, write_error, write_exception
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted, phrase
 from apiroutes.logs import log_departure, log_fault
 from apiroutes.openapi import document
 from apiroutes.own_paths import own_paths
-from apiroutes.paths import Fault, mount_of, path_of, read_path, sent_plainly
+from apiroutes.paths import Fault, mount_of, path_of, read_path, sent_plainly, target_size
 from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -75,6 +76,8 @@ class App:
             "ServerResponse", (ServerResponse,), {"_write_exception": self._write_exception}
         )
         self._prefix = [segment.text for segment in prefix_of(self.settings)]
+        self._below = "/".join(["", *self._prefix, ""])
+        self._max_target = self.settings.max_target_size.bytes
         self._trailing_slash = self.settings.trailing_slash
         # Paths of unreserved characters need no reading, unless each is to end with a slash.
         self._takes_plain_paths = self._trailing_slash != "require"
@@ -96,8 +99,13 @@ class App:
         if served is None:
             assert self._fallback is not None
             return self._fallback(environ, start_response)
-        if served.fixed is not None and not prefers_json(environ.get("HTTP_ACCEPT")):
-            return served.fixed.send(environ, start_response)
+        if served.fixed is not None and (
+            (accept := environ.get("HTTP_ACCEPT")) == "*/*" or not prefers_json(accept)
+        ):
+            answer = served.fixed.send(environ, start_response)
+            if ("CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ) and has_unread(environ):
+                return Closing(answer, partial(drain, environ))
+            return answer
         request = Request(environ, params, served.limits, served.pattern)
         response = self._response(request, start_response)
         try:
@@ -115,10 +123,20 @@ class App:
             except BaseException:
                 request.close()
                 raise
+        if request._pending:
+            return self._see_to_content(answer, request, response, environ)
+        return answer
+
+    def _see_to_content(
+        self, answer: Iterable[bytes], request: Request, response: Response, environ: dict[str, Any]
+    ) -> Iterable[bytes]:
+        """The answer, after which uploads are closed and what nobody has read is read away."""
         if request._body is not None and request._body.files:
             if response._is_special:  # what sends it may be reading them
                 return Closing(answer, request.close)
             request.close()
+        elif has_unread(environ):
+            return Closing(answer, partial(drain, environ))
         return answer
 
     def openapi(self) -> dict[str, Any]:
@@ -133,11 +151,14 @@ class App:
         """What answers this path; None is the fallback."""
         path = environ.get("PATH_INFO") or ""
         query = environ.get("QUERY_STRING")
+        target = f"{path}?{query}" if query else path
         # Most targets are their path as it is, without an escape; the others get a closer look.
-        if environ.get("RAW_URI") == (f"{path}?{query}" if query else path) or sent_plainly(path, environ):
+        if environ.get("RAW_URI") == target or sent_plainly(path, environ):
             served = self._by_path.get(path)
-            if served is not None:
+            if served is not None and (not query or len(target) <= self._max_target):
                 return served, {}
+            if len(target) > self._max_target:
+                return self._find_too_long(path)
             parent, _, last = path.rpartition("/")
             found = self._by_parent.get(parent)
             if found is not None and last.isalnum() and last.isascii():
@@ -167,7 +188,25 @@ class App:
             and any(len(key.removeprefix("HTTP_")) + len(environ[key]) > size.bytes for key in fields)
         )
 
+    def _find_too_long(self, path: str) -> tuple[Served | None, Params]:
+        """What answers a target that is longer than is read: nothing of it is decoded.
+
+        With a fallback, it is ours if it may be: if a path without an escape is a route's, and any other
+        lies below the prefix.
+        """
+        if self._fallback is not None:
+            is_ours = (
+                self.routes.match(path[1:].split("/")) if is_plain(path) else path.startswith(self._below)
+            )
+            if not is_ours:
+                return None, {}
+        # The directories whose middleware runs are near the beginning.
+        nearby = path[1 : self._max_target].split("/")
+        return self._unrouted.below(nearby).instead("a target that is too long", _too_long), {}
+
     def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+        if target_size(path, environ) > self._max_target:
+            return self._find_too_long(path)
         segments, fault = read_path(path, environ)
         own = self._own.get(tuple(segments)) if self._own else None
         if own is not None:
@@ -277,6 +316,10 @@ def _redirect(path: str, response: Response) -> None:
     if query:
         location += "?" + quote(query.encode("latin-1", "replace"), safe=_QUERY)
     response.redirect(308, location)
+
+
+def _too_long(response: Response) -> None:
+    write_error(response.req, response, 414, phrase(414))
 
 
 def _headers_too_large(response: Response) -> None:

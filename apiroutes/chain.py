@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from apiroutes import coroutines
 from apiroutes.answers import apply_result
 from apiroutes.declarations import Middleware, is_async, place_of
-from apiroutes.response import BODYLESS, REFUSED, Response
+from apiroutes.response import BODYLESS, NOTHING_SAID, OPEN, REFUSED, Response
 
 __all__ = ["Step", "as_sync", "compose"]
 
@@ -36,10 +36,11 @@ class Step(NamedTuple):
 def compose(middleware: Sequence[Middleware], step: Step) -> Step:
     """`step` with the middleware around it, the first outermost."""
     every = (*middleware, *step.middleware)
-    inner, is_innermost = step, True
-    for position in range(len(every), 0, -1):
-        inner = _around(every[position - 1], inner, position, is_innermost)
-        is_innermost = False
+    if not every:
+        return step
+    inner = _handler(step)
+    for each in reversed(every):
+        inner = _around(each, inner)
     return inner
 
 
@@ -50,44 +51,105 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
     return lambda response: coroutines.run(step.call(response))
 
 
-def _around(middleware: Middleware, inner: Step, position: int, is_innermost: bool) -> Step:
+# What enters a step is what `next` of the one before calls: one call for each. Once it has returned there is
+# an answer, or an exception has passed, so that the response's state says that `next` was called already.
+
+
+def _around(middleware: Middleware, inner: Step) -> Step:
     if is_async(middleware):
-        call_next = _handler_async if is_innermost else _next_async
-        return _async_step(middleware, call_next(_as_async(inner), position))
-    return _step(middleware, (_handler if is_innermost else _next)(as_sync(inner), position))
+        return Step(_enter_async(middleware, _as_async(inner)), is_async=True)
+    return Step(_enter(middleware, as_sync(inner)))
 
 
-def _step(middleware: Middleware, call_next: Callable[[Any], Any]) -> Step:
-    def run(response: Any) -> None:
+def _handler(step: Step) -> Step:
+    """The step inside of all middleware, to which an answer is given once."""
+    enter = _enter_handler_async if step.is_async else _enter_handler
+    return Step(enter(step.call), step.is_async)
+
+
+def _enter(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def enter(response: Any) -> None:
+        if response._state:
+            _refuse(response)
         response._is_middlewares = True
-        # A bound method is the cheapest `next` that belongs to one request alone.
-        result = middleware(response.req, response, MethodType(call_next, response))
-        if result is not None or not response._state:
-            if hasattr(result, "__await__"):  # of a function that does not say that it is async
-                result = coroutines.run(result)
-            _take(result, middleware, response)
+        try:
+            # A bound method is the cheapest `next` that belongs to one request alone.
+            result = middleware(response.req, response, MethodType(call_next, response))
+            if result is not None or response._state <= OPEN:
+                if hasattr(result, "__await__"):  # of a function that does not say that it is async
+                    result = coroutines.run(result)
+                _take(result, middleware, response)
+            if response._is_special:
+                response._start_streaming()
+        except BaseException as error:
+            response._fail(error)
+            raise
 
-    return Step(run)
+    return enter
 
 
-def _async_step(middleware: Middleware, call_next: Callable[[Any], Any]) -> Step:
-    async def run(response: Any) -> None:
+def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    async def enter(response: Any) -> None:
+        if response._state:
+            _refuse(response)
         response._is_middlewares = True
-        result = await middleware(response.req, response, MethodType(call_next, response))
-        if result is not None or not response._state:
-            if hasattr(result, "__await__"):  # `return next()`, as sync middleware may
-                result = await result
-            _take(result, middleware, response)
+        try:
+            result = await middleware(response.req, response, MethodType(call_next, response))
+            if result is not None or response._state <= OPEN:
+                if hasattr(result, "__await__"):  # `return next()`, as sync middleware may
+                    result = await result
+                _take(result, middleware, response)
+            if response._is_special:
+                await coroutines.in_request_thread(response._start_streaming)
+        except BaseException as error:
+            response._fail(error)
+            raise
 
-    return Step(run, is_async=True)
+    return enter
+
+
+def _enter_handler(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def enter(response: Any) -> None:
+        if response._state:
+            _refuse(response)
+        response._before = response._saved() if response._headers or response._said_status else NOTHING_SAID
+        response._is_middlewares = False
+        try:
+            call(response)
+            if response._is_special:
+                response._start_streaming()
+        except BaseException as error:
+            response._fail(error)
+            raise
+        response._is_middlewares = True
+
+    return enter
+
+
+def _enter_handler_async(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    async def enter(response: Any) -> None:
+        if response._state:
+            _refuse(response)
+        response._before = response._saved()
+        response._is_middlewares = False
+        try:
+            await call(response)
+            if response._is_special:
+                await coroutines.in_request_thread(response._start_streaming)
+        except BaseException as error:
+            response._fail(error)
+            raise
+        response._is_middlewares = True
+
+    return enter
 
 
 def _take(result: object, middleware: Middleware, response: Response) -> None:
     """Answer with what middleware returned, in place of what there was."""
     if result is None or result is response:
-        if not response._state and response._said_status and response._status in BODYLESS:
+        if response._state == OPEN and response._said_status and response._status in BODYLESS:
             response.end()  # which is a whole answer
-        elif not response._state:
+        elif response._state <= OPEN:
             raise RuntimeError(
                 f"the middleware {place_of(middleware)} neither answered nor called next(): "
                 "call next(), or return an answer"
@@ -96,85 +158,10 @@ def _take(result: object, middleware: Middleware, response: Response) -> None:
         apply_result(result, place_of(middleware), response.req, response)
 
 
-# -- what `next` calls: the steps between two pieces of middleware, and the handler ----------------
-
-
-def _next(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
-    def call_next(response: Any) -> None:
-        if response._position >= position:
-            _refuse(response)
-        response._position = position
-        try:
-            call(response)
-            if response._is_special:
-                response._start_streaming()
-        except BaseException as error:
-            response._fail(error)
-            raise
-
-    return call_next
-
-
-def _handler(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
-    """The same around the handler, to which an answer is given once."""
-
-    def call_next(response: Any) -> None:
-        if response._position >= position:
-            _refuse(response)
-        response._position = position
-        response._before = response._saved()
-        response._is_middlewares = False
-        try:
-            call(response)
-            if response._is_special:
-                response._start_streaming()
-        except BaseException as error:
-            response._fail(error)
-            raise
-        response._is_middlewares = True
-
-    return call_next
-
-
 def _refuse(response: Response) -> None:
     if response._state == REFUSED:
         response._may("call next()")  # which says why not
-    raise RuntimeError("next() was called twice by the same middleware")
-
-
-def _next_async(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
-    async def call_next(response: Any) -> None:
-        if response._position >= position:
-            _refuse(response)
-        response._position = position
-        try:
-            await call(response)
-            if response._is_special:
-                await coroutines.in_request_thread(response._start_streaming)
-        except BaseException as error:
-            response._fail(error)
-            raise
-
-    return call_next
-
-
-def _handler_async(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
-    async def call_next(response: Any) -> None:
-        if response._position >= position:
-            _refuse(response)
-        response._position = position
-        response._before = response._saved()
-        response._is_middlewares = False
-        try:
-            await call(response)
-            if response._is_special:
-                await coroutines.in_request_thread(response._start_streaming)
-        except BaseException as error:
-            response._fail(error)
-            raise
-        response._is_middlewares = True
-
-    return call_next
+    raise RuntimeError("next() is called once, by middleware that has not answered")
 
 
 def _as_async(step: Step) -> Callable[[Any], Any]:
@@ -187,7 +174,7 @@ def _as_async(step: Step) -> Callable[[Any], Any]:
     call = step.call
 
     async def run(response: Any) -> None:
-        held: list[tuple[int, int]] = []
+        held: list[int] = []
         try:
             await coroutines.in_request_thread(
                 call, response, on_cancel=lambda: held.append(response._refuse())

@@ -10,12 +10,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from apiroutes import coroutines
 from apiroutes.answers import apply_result
-from apiroutes.body import Limits, read_body
+from apiroutes.body import Limits
 from apiroutes.chain import Step
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError, phrase
@@ -95,13 +94,12 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
     """
     call, limit = handler.call, endpoint.response_limit
     # A handler that takes the body as a type reads it when it is called.
-    limits = replace(endpoint.limits, parse=False) if handler.binding.reads_body else endpoint.limits
+    prepares, parses = not handler.binding.reads_body, endpoint.limits.parse
 
     def run(response: Response) -> None:
         request = response.req
-        environ = request.environ
-        if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, limits)
+        if request._pending and prepares:
+            request.prepare_body(parses)
         try:
             result = call(request, response)
             if result is not None or not response._state:
@@ -116,9 +114,8 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
 
     async def run_async(response: Response) -> None:
         request = response.req
-        environ = request.environ
-        if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, limits)
+        if request._pending and prepares:
+            request.prepare_body(parses)
         try:
             endpoint.take(await call(request, response), handler, request, response)
             if len(response._content) >= limit or response._written >= limit:
@@ -128,13 +125,6 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
             raise
 
     return Step(run_async if handler.is_async else run, handler.is_async, handler.middleware)
-
-
-def _read(request: Request, limits: Limits) -> None:
-    """Read the body of a request that has content or says something of its type."""
-    if limits.parse and "body" not in request.__dict__:  # which middleware may have read or replaced
-        body = request._body = read_body(request.environ, limits)
-        request.body = body.value
 
 
 def _forget(response: Response) -> None:

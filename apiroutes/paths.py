@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["Fault", "RequestPath", "mount_of", "path_of", "read_path", "sent_plainly"]
+__all__ = ["Fault", "RequestPath", "mount_of", "path_of", "read_path", "sent_plainly", "target_size"]
 
 
 class Fault:
@@ -41,6 +41,12 @@ def sent_plainly(path: str, environ: dict[str, Any]) -> bool:
     if not target.startswith(path) or environ.get("SCRIPT_NAME"):
         return False
     return target[len(path) : len(path) + 1] in ("", "?")
+
+
+def target_size(path: str, environ: dict[str, Any]) -> int:
+    """Bytes of the target as it was sent, or of path and query where the server does not give it."""
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    return max(len(target), len(path) + len(environ.get("QUERY_STRING") or ""))
 
 
 def read_path(path: str, environ: dict[str, Any]) -> RequestPath:

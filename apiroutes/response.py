@@ -95,10 +95,9 @@ _Change = tuple[str, str, Any]
 NOTHING_SAID: _Saved = (200, False, {}, {})
 
 # Where a response is: nothing said, content said, headers on the wire, or closed to a call that was
-# cancelled. Plain numbers, because the members of a class are found more slowly.
-OPEN, SENT, STARTED, REFUSED = 0, 1, 2, 3
-# Next to any position in a chain: whoever calls next() then is too late.
-_PAST_THE_CHAIN = 1_000_000
+# cancelled; or nothing said since an exception, so that middleware may answer and not go on. Plain numbers,
+# because the members of a class are found more slowly.
+OPEN, SENT, STARTED, REFUSED, FAILED = 0, 1, 2, 3, -1
 
 
 class Response(Generic[Data]):
@@ -119,11 +118,7 @@ class Response(Generic[Data]):
     # To be called before the head leaves, each with whether middleware has given it.
     _hooks: list[tuple[Callable[..., object], bool]] | None = None
     _cut_by: BaseException | None = None  # that came when bytes had left
-    # Of middleware: whether it is what holds the response now, how far the chain has been walked,
-    # what was said before the handler, and what middleware has set since the handler answered.
-    _is_middlewares = False
-    _position = 0
-    _before: _Saved | None = None
+    # What middleware has set since the handler answered.
     _changes: list[_Change] | None = None
     _answers: BaseException | None = None  # the exception that the answer is made for,
     _answers_status = 0  # which has this status, whatever middleware says while it travels on
@@ -140,6 +135,9 @@ class Response(Generic[Data]):
         self._tagged = False  # whether the content gets an ETag
         self._is_special = False  # whether there is more to do than to send content in memory
         self._state = OPEN
+        # Whether middleware holds the response now, and what was said before the handler.
+        self._is_middlewares = False
+        self._before: _Saved | None = None
 
     # -- status ----------------------------------------------------------------------------
 
@@ -173,7 +171,7 @@ class Response(Generic[Data]):
         For a handler that is once it has answered, by json, send, end, redirect or the first write;
         for middleware, once the first byte has left.
         """
-        return self._state != OPEN and not (self._is_middlewares and self._write is None)
+        return self._state > OPEN and not (self._is_middlewares and self._write is None)
 
     @property
     def body(self) -> bytes | None:
@@ -267,9 +265,10 @@ class Response(Generic[Data]):
 
     def _note(self, change: str, key: str, what: Any) -> None:
         """Note what middleware has changed since the answer, which the answer may be dropped without."""
-        if self._changes is None:
-            self._changes = []
-        self._changes.append((change, key, what))
+        if self._state != FAILED:  # then there is no answer
+            if self._changes is None:
+                self._changes = []
+            self._changes.append((change, key, what))
 
     def _apply(self, change: str, key: str, lines: Sequence[tuple[str, str]]) -> None:
         if key == "vary" and change != "remove":
@@ -509,6 +508,8 @@ class Response(Generic[Data]):
         """Whether something may be changed after the answer. Raises ResponseSentError for a handler."""
         if self._state == REFUSED:
             raise asyncio.CancelledError(f"cannot {what}: this call was cancelled")
+        if self._state == FAILED:
+            return True
         if not self._is_middlewares:
             raise ResponseSentError(f"cannot {what}: the response has already been sent")
         if self._write is not None:
@@ -522,23 +523,25 @@ class Response(Generic[Data]):
             return self._replace()
         if not self._may(what):
             return False
+        if self._state == FAILED:
+            self._state = OPEN
+            return True
         status = self._status, self._said_status
         self._take_back()
         self._status, self._said_status = status
         return True
 
-    def _refuse(self) -> tuple[int, int]:
+    def _refuse(self) -> int:
         """Refuse all from now on, to a call that was cancelled; what is given is for `_reopen`."""
-        held = self._state, self._position
-        self._state, self._position = REFUSED, _PAST_THE_CHAIN
+        held, self._state = self._state, REFUSED
         return held
 
-    def _reopen(self, held: tuple[int, int]) -> None:
+    def _reopen(self, held: int) -> None:
         """Give the response to whoever cancelled the call, with its answer taken back."""
-        self._state, self._position = held
-        self._is_middlewares = True
-        if self._write is None and self._state != REFUSED:
+        self._state, self._is_middlewares = held, True
+        if self._write is None and held != REFUSED:
             self._take_back()
+            self._state = FAILED
 
     def _saved(self) -> _Saved:
         """Status and headers as they are now, for `_restore`."""
@@ -573,7 +576,8 @@ class Response(Generic[Data]):
 
     def _replace(self) -> bool:
         """Make room for the answer that middleware returns; whether there is any."""
-        if self._state == OPEN:
+        if self._state in (OPEN, FAILED):
+            self._state = OPEN
             return True
         if not self._may("replace the answer"):
             return False
@@ -598,7 +602,7 @@ class Response(Generic[Data]):
         is_alone = was_handlers and self._before is None
         says_more = is_alone or (was_handlers and isinstance(error, ResponseSentError))
         is_streamed = self._stream is not None or self._application is not None
-        if self._state == OPEN:
+        if self._state in (OPEN, FAILED):
             self._before = None  # which the endpoint has gone back to
         elif says_more and self._state == SENT and not is_streamed:
             self._answers, self._answers_status = error, self._status
@@ -609,6 +613,8 @@ class Response(Generic[Data]):
             self._forget_answer()
         else:
             self._take_back()
+        if self._state == OPEN:
+            self._state = FAILED
 
     def _forget_answer(self) -> None:
         """Forget the content and all that it brings along, so that another answer can be given."""

@@ -46,6 +46,7 @@ class Settings:
     max_part_headers: int = 8
     max_json_depth: int = 200
     max_query_keys: int = 1000
+    max_target_size: Size = Size(2**13, "8kb")
     max_headers: int | None = None
     max_header_size: Size | None = None
     header_timeout: float = 5.0
@@ -212,6 +213,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "max_part_headers": _int_from(1),
     "max_json_depth": _int_from(1),
     "max_query_keys": _int_from(0),
+    "max_target_size": read_size,
     "max_headers": _int_from(1),
     "max_header_size": read_size,
     "header_timeout": _seconds(above_zero=True),
