@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from apiroutes import coroutines
 from apiroutes.answers import apply_result
 from apiroutes.declarations import Middleware, is_async, place_of
-from apiroutes.response import OPEN, REFUSED, Response
+from apiroutes.response import BODYLESS, OPEN, REFUSED, Response
 
 __all__ = ["Step", "as_sync", "compose", "refuse_next"]
 
@@ -153,7 +153,9 @@ def _enter_prepared(call: Callable[[Any], Any], prepare: Callable[[Any], object]
 def _take(result: object, middleware: Middleware, response: Response) -> None:
     """Answer with what middleware returned, in place of what there was."""
     if result is None or result is response:
-        if response._state <= OPEN:
+        if response._state == OPEN and response._said_status and response._status in BODYLESS:
+            response.end()  # which is a whole answer
+        elif response._state <= OPEN:
             raise RuntimeError(
                 f"the middleware {place_of(middleware)} neither answered nor called next(): "
                 "call next(), or return an answer"

@@ -94,7 +94,7 @@ def _take_what_was_before(response: Response, said: dict[str, Any]) -> None:
     response._is_middlewares = True
     response._answers = response._stream = response._application = None  # where it ran they are closed
     if response._hooks is not None:
-        response._hooks = [_harmless(hook) for hook in response._hooks]
+        response._hooks = [(_harmless(hook), is_middlewares) for hook, is_middlewares in response._hooks]
     if response._write is None:
         response._take_back()
 

@@ -67,7 +67,9 @@ class Begun:
         return as_chunk(next(self._iterator))
 
     def close(self) -> None:
-        close(self._stream)
+        """Close it; it may be closed already."""
+        stream, self._stream = self._stream, ()
+        close(stream)
 
 
 class FileChunks:

@@ -118,6 +118,8 @@ def _send_special(
 ) -> Iterable[bytes]:
     """What is more than content in memory: a stream, another application's answer, what was written."""
     if response._write is not None:
+        if response._cut_by is not None:
+            cut_off(response)
         return end_written(response, environ)
     # A stream of the handler's is not asked for content that is not sent.
     if response._stream is None or not _is_bodyless(response, environ):
@@ -137,6 +139,14 @@ def end_written(response: Response, environ: dict[str, Any]) -> Iterable[bytes]:
         log_fault(response.req, route_of(response.req), error, "failed after its answer began")
         raise ResponseAborted(errno.ECONNRESET, "an answer was too short") from None
     return response._unwritten
+
+
+def cut_off(response: Response) -> NoReturn:
+    """Drop a connection on which bytes have left when something failed: no half answer is a whole one."""
+    error, response._cut_by = response._cut_by, None
+    if error is not None:
+        log_fault(response.req, route_of(response.req), error, "failed after its answer began")
+    raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
 
 
 def _is_bodyless(response: Response, environ: dict[str, Any]) -> bool:
@@ -188,11 +198,16 @@ def _send_stream(
         close(stream)
         start_response(_STATUS_LINES[status], headers)
         return []
-    if response._sends_file:
+    if isinstance(stream, Selectable):
         # What fails at the first chunk can still be a 500.
         stream = Begun(stream)
     start_response(_STATUS_LINES[status], headers)
+    response._write = _refuse_to_write  # the head has left
     return _Stream(stream, length, response.req)
+
+
+def _refuse_to_write(content: bytes) -> NoReturn:
+    raise RuntimeError("a stream is sent in place of what is written")
 
 
 class _Stream:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -381,3 +384,31 @@ def POST(): return [Chunks.closed]
 """
     app = App(project(tmp_path, {"pages/api/x.py": source}))
     assert (call(app).body, call(app, "POST").json()) == (b"x", [1])
+
+
+def test_chains_of_unknown_paths_are_right_when_many_threads_ask_first(tmp_path: Path) -> None:
+    directories, depth = 24, 8
+    labels = "from apiroutes import use\ndef label(text):\n    def step(req, res, next):\n"
+    labels += "        res.append_header('X-Label', text)\n        next()\n    return step\n"
+    files = {"pages/api/x.py": HELLO}
+    for number in range(directories):
+        steps = ", ".join(f"label('{number}.{step}')" for step in range(depth))
+        files[f"pages/api/d{number}/_middleware.py"] = f"{labels}middleware = [{steps}]\n"
+    app = App(project(tmp_path, files))
+    expected = [[f"{number}.{step}" for step in range(depth)] for number in range(directories)]
+    begin = threading.Barrier(directories)
+
+    def ask(first: int) -> list[list[str]]:
+        begin.wait()
+        order = [(first + number) % directories for number in range(directories)]
+        found = {number: call(app, target=f"/api/d{number}/nope").all("X-Label") for number in order}
+        return [found[number] for number in range(directories)]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(directories) as pool:
+            answers = list(pool.map(ask, range(directories)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert [answer == expected for answer in answers] == [True] * directories
