@@ -1,7 +1,7 @@
-"""What a handler may return instead of using `res`: `json`, `text`, `html`, `redirect`,
-`stream`, `event_stream` and `file`.
+"""What handlers and middleware may return instead of using `res`: `json`, `text`, `html`, `redirect`,
+`stream`, `event_stream` and `file`, values, and WSGI applications.
 
-In: content, a status, headers. Out: an Answer, which the endpoint puts into the response.
+In: content, a status, headers. Out: an Answer, which `apply_result` puts into the response.
 Raises nothing until it is put there.
 """
 
@@ -12,14 +12,14 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
-from werkzeug.utils import send_file
-
 from apiroutes import coroutines
 from apiroutes.events import Event, comment
+from apiroutes.files import FileContent, disposition_of, type_of, with_charset
 from apiroutes.request import Request
 from apiroutes.response import HeaderValue, Response
+from apiroutes.streams import close
 
-__all__ = ["Answer", "event_stream", "file", "html", "json", "redirect", "stream", "text"]
+__all__ = ["Answer", "apply_result", "event_stream", "file", "html", "json", "redirect", "stream", "text"]
 
 Headers = Union[Mapping[str, HeaderValue], None]
 Chunks = Union[Iterable[Union[bytes, str]], AsyncIterable[Union[bytes, str]]]
@@ -40,6 +40,22 @@ class Answer:
         for name, value in (self.headers or {}).items():
             response.set_header(name, value)
         self.content(request, response)
+
+
+def apply_result(result: Any, place: str, request: Request, response: Response) -> None:
+    """Answer with what the function at `place` returned. Raises TypeError for what is no answer."""
+    if isinstance(result, Answer):
+        result.say(request, response)
+    elif isinstance(result, tuple):
+        raise TypeError(
+            f"{place} returned a tuple; return the content alone, "
+            "and set the status with res.status() or json(..., status=...)"
+        )
+    elif callable(result):
+        response.delegate(result)
+        request.hand_over_body()
+    else:
+        response.send(result)
 
 
 def json(value: Any, status: int | None = None, headers: Headers = None) -> Answer:
@@ -117,9 +133,7 @@ class _Lines:
         return str(event if isinstance(event, Event) else Event(event))
 
     def close(self) -> None:
-        close = getattr(self._events, "close", None)
-        if close is not None:
-            close()
+        close(self._events)
 
 
 def file(
@@ -132,29 +146,61 @@ def file(
     headers: Headers = None,
 ) -> Answer:
     """A file from disk, with Range, conditional requests and a Content-Disposition that holds
-    any name. `max_age` is in seconds. Raises FileNotFoundError when the handler returns it.
+    any name.
+
+    The type is guessed by the name unless `media_type` has it; text is said to be UTF-8. Browsers ask
+    each time whether the file is still the same, or not before `max_age` seconds have passed. The ETag
+    is that of this copy, which another machine's does not share. A header among `headers` takes the
+    place of the file's own.
+
+    When the handler returns it, this raises FileNotFoundError, IsADirectoryError or another OSError for
+    what cannot be read, and ValueError for a `max_age` that is no number of seconds. Conditions and
+    ranges count for GET (conditions for HEAD as well) and the status 200 (RFC 9110 sections 13.2.1 and 14.2).
 
     `path` is trusted: for one that a client gave see `werkzeug.utils.safe_join`.
     """
 
     def content(request: Request, response: Response) -> None:
-        response.delegate(
-            send_file(
-                os.path.abspath(path),
-                request.environ,
-                mimetype=media_type,
-                as_attachment=as_attachment,
-                download_name=_printable(download_name or os.path.basename(path)),
-                max_age=max_age,
-            )
-        )
+        name = os.fsdecode(download_name or os.path.basename(path))
+        guessed, encoding = type_of(name, as_attachment)
+        opened = FileContent(path)
+        try:
+            # What this call says goes before what was said around it, and that before what is usual.
+            said = {header.lower() for header in headers or ()}
+            chosen = {
+                "Content-Type": media_type and with_charset(media_type),
+                "Content-Disposition": disposition_of(name, as_attachment),
+                "Cache-Control": None if max_age is None else _cache_control(max_age),
+            }
+            for header, value in chosen.items():
+                if value is not None and header.lower() not in said:
+                    response.set_header(header, value)
+            usual = {
+                # A type that was given is that of the file as it is.
+                "Content-Encoding": encoding if response.get_header("Content-Type") is None else None,
+                "Content-Type": guessed,
+                "Cache-Control": "no-cache",
+                "ETag": opened.etag,
+                "Last-Modified": opened.last_modified,
+                "Accept-Ranges": "bytes",
+            }
+            for header, value in usual.items():
+                if value is not None and response.get_header(header) is None:
+                    response.set_header(header, value)
+            response.set_header("Content-Length", str(opened.size))
+            response.send(opened)
+            response._sends_file = True
+        except BaseException:
+            opened.close()
+            raise
 
     return Answer(content, None, headers)
 
 
-def _printable(name: str | bytes) -> str:
-    """A file name without the characters that would end a header's line."""
-    return "".join(character for character in os.fsdecode(name) if character.isprintable())
+def _cache_control(max_age: int) -> str:
+    if isinstance(max_age, bool) or not isinstance(max_age, int) or max_age < 0:
+        raise ValueError(f"max_age is a number of seconds, an int from 0, not {max_age!r}")
+    return f"public, max-age={max_age}" if max_age else "no-cache, max-age=0"
 
 
 def _iterator(chunks: Any) -> Iterator[Any]:

@@ -8,28 +8,27 @@ ResponseAborted, for the server. Here, and only here, errors become responses.
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import parse_accept_header
 
-from apiroutes.chain import require_answer
+from apiroutes.body import drain, has_unread
 from apiroutes.declarations import Middleware
-from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, InvalidRequest, ResponseAborted, phrase
-from apiroutes.jsonout import encode_json
+from apiroutes.error_responses import prefers_json, write_error, write_exception
+from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted, phrase
 from apiroutes.logs import log_departure, log_fault
 from apiroutes.openapi import document
 from apiroutes.own_paths import own_paths
-from apiroutes.paths import Fault, mount_of, path_of, read_path, sent_plainly
+from apiroutes.paths import Fault, mount_of, path_of, read_path, sent_plainly, target_size
 from apiroutes.project import Params, Served, build, prefix_of
 from apiroutes.request import Request
-from apiroutes.response import OPEN, SENT, TEXT, Lines, Response
+from apiroutes.response import Response
 from apiroutes.routing import is_plain
 from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send, starting_again
 
@@ -41,7 +40,6 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
 _METHOD = re.compile(r"[A-Z][A-Z0-9-]{0,31}")
 _CONTENT_HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")  # PEP 3333's two without HTTP_
-_PROBLEM: Lines = (("Content-Type", "application/problem+json"),)
 # What a query may be in a Location; everything else is percent-encoded.
 _QUERY = "!$%&'()*+,-./:;=?@[]_~"
 
@@ -73,8 +71,13 @@ class App:
         self._unrouted = project.unrouted
         # What answers every path without a route, where it is the same for all.
         self._unknown = project.unrouted.everywhere if fallback is None else None
-        self._response = project.response
+        # What renders an error inside WSGI middleware is found by the response that it is for.
+        self._response = type(
+            "ServerResponse", (ServerResponse,), {"_write_exception": self._write_exception}
+        )
         self._prefix = [segment.text for segment in prefix_of(self.settings)]
+        self._below = "/".join(["", *self._prefix, ""])
+        self._max_target = self.settings.max_target_size.bytes
         self._trailing_slash = self.settings.trailing_slash
         # Paths of unreserved characters need no reading, unless each is to end with a slash.
         self._takes_plain_paths = self._trailing_slash != "require"
@@ -96,8 +99,13 @@ class App:
         if served is None:
             assert self._fallback is not None
             return self._fallback(environ, start_response)
-        if served.fixed is not None and not _prefers_json(environ.get("HTTP_ACCEPT")):
-            return served.fixed.send(environ, start_response)
+        if served.fixed is not None and (
+            (accept := environ.get("HTTP_ACCEPT")) == "*/*" or not prefers_json(accept)
+        ):
+            answer = served.fixed.send(environ, start_response)
+            if ("CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ) and has_unread(environ):
+                return Closing(answer, partial(drain, environ))
+            return answer
         request = Request(environ, params, served.limits, served.pattern)
         response = self._response(request, start_response)
         try:
@@ -108,8 +116,6 @@ class App:
                 if method not in _METHODS:
                     _check_method(method)
             run(response)
-            if not response._state:
-                require_answer(response)
             answer = send(response, environ, start_response)
         except BaseException as error:
             try:
@@ -117,10 +123,20 @@ class App:
             except BaseException:
                 request.close()
                 raise
+        if request._pending:
+            return self._see_to_content(answer, request, response, environ)
+        return answer
+
+    def _see_to_content(
+        self, answer: Iterable[bytes], request: Request, response: Response, environ: dict[str, Any]
+    ) -> Iterable[bytes]:
+        """The answer, after which uploads are closed and what nobody has read is read away."""
         if request._body is not None and request._body.files:
             if response._is_special:  # what sends it may be reading them
                 return Closing(answer, request.close)
             request.close()
+        elif has_unread(environ):
+            return Closing(answer, partial(drain, environ))
         return answer
 
     def openapi(self) -> dict[str, Any]:
@@ -135,11 +151,14 @@ class App:
         """What answers this path; None is the fallback."""
         path = environ.get("PATH_INFO") or ""
         query = environ.get("QUERY_STRING")
+        target = f"{path}?{query}" if query else path
         # Most targets are their path as it is, without an escape; the others get a closer look.
-        if environ.get("RAW_URI") == (f"{path}?{query}" if query else path) or sent_plainly(path, environ):
+        if environ.get("RAW_URI") == target or sent_plainly(path, environ):
             served = self._by_path.get(path)
-            if served is not None:
+            if served is not None and (not query or len(target) <= self._max_target):
                 return served, {}
+            if len(target) > self._max_target:
+                return self._find_too_long(path)
             parent, _, last = path.rpartition("/")
             found = self._by_parent.get(parent)
             if found is not None and last.isalnum() and last.isascii():
@@ -169,7 +188,25 @@ class App:
             and any(len(key.removeprefix("HTTP_")) + len(environ[key]) > size.bytes for key in fields)
         )
 
+    def _find_too_long(self, path: str) -> tuple[Served | None, Params]:
+        """What answers a target that is longer than is read: nothing of it is decoded.
+
+        With a fallback, it is ours if it may be: if a path without an escape is a route's, and any other
+        lies below the prefix.
+        """
+        if self._fallback is not None:
+            is_ours = (
+                self.routes.match(path[1:].split("/")) if is_plain(path) else path.startswith(self._below)
+            )
+            if not is_ours:
+                return None, {}
+        # The directories whose middleware runs are near the beginning.
+        nearby = path[1 : self._max_target].split("/")
+        return self._unrouted.below(nearby).instead("a target that is too long", _too_long), {}
+
     def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+        if target_size(path, environ) > self._max_target:
+            return self._find_too_long(path)
         segments, fault = read_path(path, environ)
         own = self._own.get(tuple(segments)) if self._own else None
         if own is not None:
@@ -180,14 +217,15 @@ class App:
             # A path that no route answers is unknown, whatever is in it; only control
             # characters are refused everywhere below the prefix.
             if fault is Fault.CHARACTER and self._fallback is None and self._is_ours(canonical):
-                return _BAD_PATH, {}
+                return self._unrouted.below(canonical).instead("a bad path", _bad_path), {}
             return self._unknown or self._unknown_below(canonical), {}
+        served, params = self.served[match[0].file], match[1]
         if fault is not None:
-            return _BAD_PATH, {}
-        location = self._redirect_location(segments, canonical, environ)
-        if location is not None:
-            return _redirect_to(location), {}
-        return self.served[match[0].file], match[1]
+            return served.instead("a bad path", _bad_path), params
+        path = self._canonical_path(segments, canonical)
+        if path is not None:
+            return served.instead("a path that is not canonical", partial(_redirect, path)), params
+        return served, params
 
     def _unknown_below(self, segments: list[str]) -> Served | None:
         """What answers a path that no route does."""
@@ -198,21 +236,16 @@ class App:
     def _is_ours(self, segments: list[str]) -> bool:
         return segments[: len(self._prefix)] == self._prefix
 
-    def _redirect_location(
-        self, segments: list[str], canonical: list[str], environ: dict[str, Any]
-    ) -> str | None:
-        """Where the canonical path is, None when this is it."""
+    def _canonical_path(self, segments: list[str], canonical: list[str]) -> str | None:
+        """The path that a route has, where it is mounted; None when the request has it."""
         if segments in ([], [""]):
             return None  # the root, which mounted or not has one slash at the most
         slash = segments[-1] == ""
         wanted = slash if self._trailing_slash == "ignore" else self._trailing_slash == "require"
         if slash == wanted and len(segments) == len(canonical) + slash:
             return None
-        location = mount_of(environ) + (path_of(canonical) if canonical else "")
-        if wanted or not canonical:
-            location += "/"
-        query = environ.get("QUERY_STRING")
-        return f"{location}?{quote(query.encode('latin-1', 'replace'), safe=_QUERY)}" if query else location
+        path = path_of(canonical) if canonical else ""
+        return path + "/" if wanted or not canonical else path
 
     # -- errors to responses ---------------------------------------------------------------
 
@@ -224,7 +257,10 @@ class App:
         response: ServerResponse,
         start_response: StartResponse,
     ) -> Iterable[bytes]:
-        """The answer to a request whose step raised, or the first one if it gave one."""
+        """The response to a request whose step raised; an answer before it is forgotten.
+
+        One stands: the first answer of a handler that says more.
+        """
         if isinstance(error, KeyboardInterrupt):
             raise error
         if isinstance(error, ResponseAborted):
@@ -232,142 +268,62 @@ class App:
             raise error
         if isinstance(error, BodyCutOff):
             log_departure(request, "before the body's end")
-        is_answer = isinstance(error, (ApiError, HTTPException))
-        was_sent = response._state != OPEN and not (response._is_special and response._write is None)
-        if not is_answer or was_sent:
+        was_handlers = not response._is_middlewares
+        try:
+            response._fail(error)
+        except Exception as fault:  # of what it had to close
+            log_fault(request, served.name, fault)
+        stands, response._answers = response._answers is error, None
+        is_cut = response._write is not None and not stands
+        is_answer = isinstance(error, (ApiError, HTTPException)) and not (stands and was_handlers)
+        is_late = isinstance(error, HandlerTimeout) and not is_cut
+        if not is_late and (is_cut or not is_answer):
             log_fault(request, served.name, error)
-        if response._write is not None and response._state != SENT:
+        if is_cut:
             # PEP 3333: the client must not take half an answer for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
-        if response._application is not None:
-            start_response = starting_again(start_response)
-        if response._is_special and response._write is None:
-            response._restore()  # an answer that failed before any of it was sent
-        if response._state != OPEN:
-            return send(response, request.environ, start_response)
         try:
-            self._say_error(error, request, response)
-            return send(response, request.environ, start_response)
+            if not stands:
+                self._write_exception(error, request, response)
+            answer = send(response, request.environ, start_response)
         except Exception as fault:
             # What the error itself says cannot be sent.
             log_fault(request, served.name, fault)
-            response._restore()
-            self.say_fault(fault, request, response)
-            return send(response, request.environ, starting_again(start_response))
+            response._take_back()
+            self.write_fault(fault, request, response)
+            answer = send(response, request.environ, starting_again(start_response))
+        # The client has its answer before anything is logged, which may take its time.
+        return Closing(answer, lambda: log_fault(request, served.name, error)) if is_late else answer
 
-    def _say_error(self, error: BaseException, request: Request, response: Response) -> None:
+    def _write_exception(self, error: BaseException, request: Request, response: Response) -> None:
         """Put an error into the response."""
-        if isinstance(error, InvalidRequest):
-            _say_invalid(error, request, response)
-        elif isinstance(error, ApiError):
-            say(request, response, error.status, error.message, error.headers.items())
-        elif isinstance(error, HTTPException):
-            _say_http_exception(error, request, response)
-        elif isinstance(error, HandlerTimeout):
-            say(request, response, 504, phrase(504))
-        else:
-            self.say_fault(error, request, response)
+        write_exception(error, request, response, self.write_fault)
 
-    def say_fault(self, error: BaseException, request: Request, response: Response) -> None:
+    def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
         """Answer a fault of ours: it tells the client nothing. Development tells all."""
-        say(request, response, 500, "Internal Server Error")
-
-
-def say(
-    request: Request,
-    response: Response,
-    status: int,
-    message: str,
-    headers: Iterable[tuple[str, str]] = (),
-) -> None:
-    """Answer with an error: text/plain, or RFC 9457's problem+json when Accept prefers JSON."""
-    headers = list(headers)
-    for name, _ in headers:
-        response.remove_header(name)
-    for name, value in headers:
-        response.append_header(name, value)
-    if response._headers:
-        response.remove_header("Content-Type")
-    response._status = status
-    if _prefers_json(request.environ.get("HTTP_ACCEPT")):
-        _put_problem(response, message)
-    else:
-        response._content = message.encode("utf-8", "replace")
-        response._lines = TEXT
-    response._state = SENT
-
-
-def _say_invalid(error: InvalidRequest, request: Request, response: Response) -> None:
-    """All that is wrong, as text for browsers and as problem+json for everybody else."""
-    say(request, response, error.status, error.message)
-    if not _prefers_text(request.environ.get("HTTP_ACCEPT")):
-        faults = [{"place": place, "message": message} for place, message in error.faults]
-        _put_problem(response, "The request does not fit.", errors=faults)
-
-
-def _put_problem(response: Response, detail: str, **more: Any) -> None:
-    """RFC 9457's document of the response's status, as its content."""
-    status = response._status
-    problem = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
-    response._content = encode_json({**problem, **more})
-    response._lines = _PROBLEM
-
-
-def _say_http_exception(error: HTTPException, request: Request, response: Response) -> None:
-    if error.response is not None or error.code is None or error.code < 400:
-        response.delegate(error.get_response(request.environ))
-        return
-    headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
-    say(request, response, error.code, error.description or phrase(error.code), headers)
-
-
-@functools.lru_cache(maxsize=128)
-def _prefers_json(accept: str | None) -> bool:
-    if not accept or len(accept) > 1000 or "application/" not in accept.lower():
-        return False
-    text, json = _qualities(accept, ("text/plain",))
-    return text < json
-
-
-@functools.lru_cache(maxsize=128)
-def _prefers_text(accept: str | None) -> bool:
-    if not accept or len(accept) > 1000 or "text/" not in accept.lower():
-        return False
-    text, json = _qualities(accept, ("text/plain", "text/html"))
-    return json < text
-
-
-def _qualities(accept: str, texts: tuple[str, ...]) -> tuple[float, float]:
-    """How much text is accepted, and JSON.
-
-    RFC 9110 section 12.5.1: of the ranges that take a type, the most specific one counts.
-    """
-    accepted: dict[str, float] = {}
-    for media_range, quality in parse_accept_header(accept.lower()):
-        name = media_range.partition(";")[0].strip()
-        accepted[name] = max(quality, accepted.get(name, 0))
-    everything = accepted.get("*/*", 0)
-    text = accepted.get("text/*", everything)
-    json = accepted.get("application/*", everything)
-    return (
-        max(accepted.get(name, text) for name in texts),
-        max(accepted.get(name, json) for name in ("application/json", "application/problem+json")),
-    )
+        write_error(request, response, 500, phrase(500))
 
 
 def _bad_path(response: Response) -> None:
-    raise ApiError(400, "Bad Request")
+    write_error(response.req, response, 400, phrase(400))
+
+
+def _redirect(path: str, response: Response) -> None:
+    # Middleware may have said where the App is mounted.
+    environ = response.req.environ
+    location = mount_of(environ) + path
+    query = environ.get("QUERY_STRING")
+    if query:
+        location += "?" + quote(query.encode("latin-1", "replace"), safe=_QUERY)
+    response.redirect(308, location)
+
+
+def _too_long(response: Response) -> None:
+    write_error(response.req, response, 414, phrase(414))
 
 
 def _headers_too_large(response: Response) -> None:
     raise ApiError(431, "Request Header Fields Too Large")
-
-
-def _redirect_to(location: str) -> Served:
-    def redirect(response: Response) -> None:
-        response.redirect(308, location)
-
-    return Served("a path that is not canonical", redirect)
 
 
 def _check_method(method: str) -> None:
@@ -375,5 +331,4 @@ def _check_method(method: str) -> None:
         raise ApiError(400, "Bad Request")
 
 
-_BAD_PATH = Served("a bad path", _bad_path)
 _HEADERS_TOO_LARGE = Served("headers that are too large", _headers_too_large)

@@ -24,6 +24,8 @@ from apiroutes.validation import (
     Invalid,
     SchemaError,
     Validator,
+    bounded,
+    has_model,
     is_simple,
     is_union,
     required_fields,
@@ -279,6 +281,11 @@ class _Binder:
                 f"the parameter {name!r} of the {source} is no number, date or other single value",
                 "Call it `body` if it is the body, or `query` if it is the whole query.",
             )
+        if has_model(annotation):
+            raise BindingError(
+                f"the parameter {name!r} of the {source} has pydantic's constraints, which nothing checks",
+                "Write them as `Annotated[int, msgspec.Meta(ge=1)]`, or take `query` as a model.",
+            )
         segment = self.captures.get(name)
         is_several = segment is not None and segment.kind is not Kind.DYNAMIC and not segment.joined
         if source == "path" and is_several != takes_list(annotation):
@@ -321,7 +328,7 @@ class _Binder:
                 except Invalid as invalid:
                     faults += invalid.faults
             if faults:
-                raise InvalidRequest(faults)
+                raise InvalidRequest(bounded(faults))
             return function(
                 *[values[each] if type(each) is int else each(request, response) for each in by_position],
                 **{

@@ -1,30 +1,25 @@
 """Middleware around a step: composed once, at start.
 
-In: functions (req, res, next) and the step inside them. Out: one step. Raises nothing of its
-own; what a step raises travels outward through the code after `next()`.
+In: functions (req, res, next) and the step inside them. Out: one step. Raises what a step raises,
+which travels outward through the code after `next()`, and RuntimeError for middleware that calls
+`next()` twice, or neither answers nor goes on.
 
-What `next` calls is decided at start, whose request it belongs to is not. So what middleware
-goes on to are methods of the App's responses, and `next` is one of them: a bound method is the
-cheapest thing that Python makes for a request, and the cheapest to call.
+A response is the handler's while the handler runs, and middleware's before and after it. Sync steps
+run in the request's own thread, async ones on the event loop, in any order.
 """
 
 from __future__ import annotations
 
-import inspect
-import logging
 from collections.abc import Callable, Sequence
-from types import FunctionType
+from types import MethodType
 from typing import Any, NamedTuple
 
 from apiroutes import coroutines
-from apiroutes.declarations import Middleware
-from apiroutes.errors import ApiError
-from apiroutes.logs import route_of
-from apiroutes.response import Response
+from apiroutes.answers import apply_result
+from apiroutes.declarations import Middleware, is_async, place_of
+from apiroutes.response import NOTHING_SAID, OPEN, REFUSED, Response
 
-__all__ = ["Step", "as_sync", "compose", "require_answer"]
-
-_log = logging.getLogger("apiroutes")
+__all__ = ["Step", "as_sync", "compose"]
 
 
 class Step(NamedTuple):
@@ -38,15 +33,15 @@ class Step(NamedTuple):
     middleware: tuple[Middleware, ...] = ()
 
 
-def compose(middleware: Sequence[Middleware], step: Step, response: type[Response]) -> Step:
-    """`step` with the middleware around it, the first outermost.
-
-    `response` is the class of the responses that it will be called with, which gets what `next`
-    calls as methods.
-    """
-    for each in reversed((*middleware, *step.middleware)):
-        step = _around(each, step, response)
-    return step
+def compose(middleware: Sequence[Middleware], step: Step) -> Step:
+    """`step` with the middleware around it, the first outermost."""
+    every = (*middleware, *step.middleware)
+    if not every:
+        return step
+    inner = _handler(step)
+    for each in reversed(every):
+        inner = _around(each, inner)
+    return inner
 
 
 def as_sync(step: Step) -> Callable[[Any], Any]:
@@ -56,39 +51,134 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
     return lambda response: coroutines.run(step.call(response))
 
 
-def require_answer(response: Response) -> None:
-    """Raises ApiError 500 when middleware neither answered nor went on to the next step."""
-    if not response.headers_sent:
-        _log.error("middleware of %s neither answered nor called next()", route_of(response.req))
-        raise ApiError(500, "Internal Server Error")
+# What enters a step is what `next` of the one before calls: one call for each. Once it has returned there is
+# an answer, or an exception has passed, so that the response's state says that `next` was called already.
 
 
-def _around(middleware: Middleware, inner: Step, response: type[Response]) -> Step:
-    is_async = _is_async(middleware)
-    name = f"_next_{len(vars(response))}"
-    setattr(response, name, _as_async(inner) if is_async else as_sync(inner))
-    # Python is fast with names that stand in the code and with globals: each step has its own.
-    code = _step.__code__
-    names = tuple(name if each == "_next" else each for each in code.co_names)
-    return Step(FunctionType(code.replace(co_names=names), {"_middleware": middleware}), is_async)
+def _around(middleware: Middleware, inner: Step) -> Step:
+    if is_async(middleware):
+        return Step(_enter_async(middleware, _as_async(inner)), is_async=True)
+    return Step(_enter(middleware, as_sync(inner)))
 
 
-def _step(response: Any) -> Any:
-    return _middleware(response.req, response, response._next)  # type: ignore[name-defined]  # noqa: F821
+def _handler(step: Step) -> Step:
+    """The step inside of all middleware, to which an answer is given once."""
+    enter = _enter_handler_async if step.is_async else _enter_handler
+    return Step(enter(step.call), step.is_async)
+
+
+def _enter(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def enter(response: Any) -> None:
+        if response._state:
+            _refuse(response)
+        response._is_middlewares = True
+        try:
+            # A bound method is the cheapest `next` that belongs to one request alone.
+            result = middleware(response.req, response, MethodType(call_next, response))
+            if result is not None or response._state <= OPEN:
+                if hasattr(result, "__await__"):  # of a function that does not say that it is async
+                    result = coroutines.run(result)
+                _take(result, middleware, response)
+            if response._is_special:
+                response._start_streaming()
+        except BaseException as error:
+            response._fail(error)
+            raise
+
+    return enter
+
+
+def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    async def enter(response: Any) -> None:
+        if response._state:
+            _refuse(response)
+        response._is_middlewares = True
+        try:
+            result = await middleware(response.req, response, MethodType(call_next, response))
+            if result is not None or response._state <= OPEN:
+                if hasattr(result, "__await__"):  # `return next()`, as sync middleware may
+                    result = await result
+                _take(result, middleware, response)
+            if response._is_special:
+                await coroutines.in_request_thread(response._start_streaming)
+        except BaseException as error:
+            response._fail(error)
+            raise
+
+    return enter
+
+
+def _enter_handler(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def enter(response: Any) -> None:
+        if response._state:
+            _refuse(response)
+        response._before = response._saved() if response._headers or response._said_status else NOTHING_SAID
+        response._is_middlewares = False
+        try:
+            call(response)
+            if response._is_special:
+                response._start_streaming()
+        except BaseException as error:
+            response._fail(error)
+            raise
+        response._is_middlewares = True
+
+    return enter
+
+
+def _enter_handler_async(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    async def enter(response: Any) -> None:
+        if response._state:
+            _refuse(response)
+        response._before = response._saved()
+        response._is_middlewares = False
+        try:
+            await call(response)
+            if response._is_special:
+                await coroutines.in_request_thread(response._start_streaming)
+        except BaseException as error:
+            response._fail(error)
+            raise
+        response._is_middlewares = True
+
+    return enter
+
+
+def _take(result: object, middleware: Middleware, response: Response) -> None:
+    """Answer with what middleware returned, in place of what there was."""
+    if result is None or result is response:
+        if response._state <= OPEN:
+            raise RuntimeError(
+                f"the middleware {place_of(middleware)} neither answered nor called next(): "
+                "call next(), or return an answer"
+            )
+    elif response._replace():
+        apply_result(result, place_of(middleware), response.req, response)
+
+
+def _refuse(response: Response) -> None:
+    if response._state == REFUSED:
+        response._may("call next()")  # which says why not
+    raise RuntimeError("next() is called once, by middleware that has not answered")
 
 
 def _as_async(step: Step) -> Callable[[Any], Any]:
-    """The step as a coroutine function, which calls a plain one."""
+    """The step as a coroutine function; a plain one runs in the request's thread meanwhile.
+
+    A cancellation refuses the response to the plain one at once, because it goes on until its end.
+    """
     if step.is_async:
         return step.call
+    call = step.call
 
     async def run(response: Any) -> None:
-        step.call(response)
+        held: list[int] = []
+        try:
+            await coroutines.in_request_thread(
+                call, response, on_cancel=lambda: held.append(response._refuse())
+            )
+        finally:
+            if held:
+                response._reopen(held[0])
 
     return run
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  (an object's own __call__)
-    )

@@ -6,10 +6,13 @@ for arguments that are wrong.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,26 +53,25 @@ def main() -> None:
 
 @main.command()
 @_root
-@click.option("--host", help="Address to listen on  [default: 127.0.0.1]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=_PORT, help="Port to listen on; 0 picks a free one  [default: 8000]")
-def dev(root: Path, host: str | None, port: int | None) -> None:
-    """Serve for development: reload on change, tracebacks, a line per request."""
+def dev(root: Path, host: str, port: int | None) -> None:
+    """Serve for development: reload on change, tracebacks, a line per request.
+
+    Only this machine is listened to, whatever the project sets for production: --host opens it to others.
+    """
     from apiroutes.servers import development
 
-    descriptor = os.environ.pop(development.CHILD_SOCKET, None)
-    if descriptor is not None:
-        development.serve(root.resolve(), int(descriptor), _say, {})
+    if development.is_child():
+        development.serve(root.resolve(), host, port or 0, _say, {})
         return
-    # The project's own host and port hold, unless its mistakes keep them from being read.
+    # The project's own port holds, unless its mistakes keep it from being read.
     settings = _settings(root)
-    address = host or settings.host or "127.0.0.1"
     number = next(
         number for number in (port, settings.port, _port_of_environment(), 8000) if number is not None
     )
-    try:
-        development.run(root.resolve(), address, number, settings.docs_path, _say)
-    except OSError as error:
-        raise click.ClickException(f"cannot listen on {address}:{number}: {error.strerror}") from error
+    with _address_errors():
+        development.run(root.resolve(), host, number, settings.docs_path, _say)
 
 
 @main.command(context_settings={"ignore_unknown_options": False})
@@ -88,12 +90,19 @@ def dev(root: Path, host: str | None, port: int | None) -> None:
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER FLAGS...]")
 def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> None:
     """Serve for production; the server's own flags follow `--`."""
-    run = _server(server)
-    os.chdir(root)
     given = {name: value for name, value in options.items() if value is not None}
-    # A mistake is better said once here than by every worker.
-    app = _build(Path("."), **given)
-    run(app.settings, flags)
+    # A mistake is better said once here than by every worker. The project is imported in those alone:
+    # connections and threads that this process had would not be theirs.
+    with _checked(root, given) as mistakes:
+        run = _server(server)
+        said = mistakes()
+    if said is not None:
+        click.echo(said, err=True)
+        sys.exit(1)
+    os.chdir(root)
+    settings = load_settings(Path.cwd(), os.environ, given)
+    with _address_errors():
+        run(settings, flags)
 
 
 @main.command()
@@ -116,8 +125,31 @@ def routes(root: Path, as_json: bool) -> None:
 @_root
 def check(root: Path) -> None:
     """Find every mistake that would stop the start; exit status 1 when there is one."""
-    count = len(_build(root).served)
-    click.echo(f"{count} {'route' if count == 1 else 'routes'}, no problems.")
+    warnings = _Warnings()
+    ours = logging.getLogger("apiroutes")
+    ours.addHandler(warnings)
+    try:
+        count = len(_build(root).served)
+    finally:
+        ours.removeHandler(warnings)
+    also = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
+    click.echo(f"{_counted(count, 'route')}, no problems{also}.")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+class _Warnings(logging.Handler):
+    """Shows what the start warns of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+        click.echo(f"Warning: {record.getMessage()}", err=True)
 
 
 @main.command()
@@ -167,6 +199,32 @@ def _server(name: str) -> Callable[[Settings, Sequence[str]], None]:
     except ImportError as error:
         raise click.ClickException(f"{error}; pip install 'apiroutes[granian]' for that server") from error
     return granian.run
+
+
+@contextlib.contextmanager
+def _checked(root: Path, settings: dict[str, Any]) -> Iterator[Callable[[], str | None]]:
+    """Start the project in a process of its own, which ends with this block or before."""
+    from apiroutes.servers.reloading import Check
+
+    check = Check(root, settings)
+    # SIGTERM would leave it behind.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield check.wait
+    finally:
+        check.close()
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _address_errors() -> Iterator[None]:
+    """Say on one line why a server cannot listen."""
+    from apiroutes.servers.addresses import AddressError
+
+    try:
+        yield
+    except AddressError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _port_of_environment() -> int | None:

@@ -1,27 +1,40 @@
-"""What a route module sets in `config`, in Next.js's spelling or in snake_case.
+"""What a route module sets, in `config` or by the App Router's names, in Next.js's spelling or in
+snake_case.
 
-In: the module's `config` and the project's defaults. Out: a `RouteConfig`. Raises
+In: the module's `config` and constants, and the project's defaults. Out: a `RouteConfig`. Raises
 ProjectError with every unknown key, wrong type and unreadable size, each with a suggestion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 from apiroutes.errors import Problem, ProjectError, suggest
 from apiroutes.sizes import Size, read_size
 
-__all__ = ["RouteConfig", "read_config"]
+__all__ = ["RouteConfig", "Setting", "read_config", "read_settings_in", "settings_in", "without_effect"]
+
+# What Next.js's route segment config may say of caching.
+_DYNAMIC = ("auto", "force-dynamic", "force-static", "error")
+# What it also knows, and the types that its values have: the platform it runs on, its own fetch, pages.
+_MEANINGLESS: Mapping[str, tuple[type, ...]] = {
+    "runtime": (str,),
+    "preferredRegion": (str, list, tuple),
+    "fetchCache": (str,),
+    "dynamicParams": (bool,),
+}
+_SCALARS = (str, bytes, bool, int, float, type(None))
 
 
 @dataclass(frozen=True)
 class RouteConfig:
-    """The settings of one route. `max_duration` is in seconds.
+    """The settings of one route. `max_duration` and `revalidate` are in seconds.
 
     `parse_body` is off when the handler reads `req.stream` itself; `response_limit` None means
-    that no size is too large.
+    that no size is too large. `revalidate` (False: only by hand) and `dynamic` are what the module
+    says of caching, None where it says nothing.
     """
 
     parse_body: bool = True
@@ -30,6 +43,8 @@ class RouteConfig:
     response_limit: Size | None = Size(4 * 2**20, "4mb")
     enforce_response_limit: bool = False
     max_duration: float | None = None
+    revalidate: float | bool | None = None
+    dynamic: str | None = None
 
 
 def read_config(config: object, file: str, defaults: RouteConfig) -> RouteConfig:
@@ -39,6 +54,93 @@ def read_config(config: object, file: str, defaults: RouteConfig) -> RouteConfig
     if reader.problems:
         raise ProjectError(reader.problems)
     return replace(defaults, **found)
+
+
+class Setting(NamedTuple):
+    """A constant of a module, by the App Router's name for it."""
+
+    name: str
+    spelling: str
+    value: object
+    line: int
+
+
+def settings_in(exports: Mapping[str, object], line_of: Callable[[str], int | None]) -> list[Setting]:
+    """The constants that a module has under a name of the App Router's, and with a value for it.
+
+    `line_of` gives the line where the module itself assigns a name, None where it does not. What
+    else has such a name, a function or a dict, is the module's own business.
+    """
+    found = []
+    for name in (*_READ, *_MEANINGLESS):
+        for spelling in dict.fromkeys((name, _snake_case(name))):
+            if spelling in exports and _may_be(name, exports[spelling]):
+                line = line_of(spelling)
+                if line is not None:
+                    found.append(Setting(name, spelling, exports[spelling], line))
+    return found
+
+
+_READ = ("maxDuration", "revalidate", "dynamic")
+
+
+def _may_be(name: str, value: object) -> bool:
+    if name == "maxDuration":  # nothing else is called so
+        return not callable(value)
+    return isinstance(value, _MEANINGLESS.get(name, _SCALARS))
+
+
+def read_settings_in(settings: Sequence[Setting], file: str, config: RouteConfig) -> RouteConfig:
+    """`config` with what the constants of the module in `file` say. Raises ProjectError."""
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for setting in settings:
+        name, spelling, value, line = setting
+        if name in _MEANINGLESS:
+            continue
+        key = _snake_case(name)
+        if key in found:
+            problems.append(Problem(file, f"has {name!r} in two spellings.", "Keep one of them.", line=line))
+        else:
+            found[key] = value
+            remedy = _remedy(setting)
+            if remedy is not None:
+                problems.append(Problem(file, f"`{spelling}` is {value!r}.", remedy, line=line))
+            elif name == "maxDuration" and config.max_duration not in (None, value):
+                message = f"`{spelling}` is {value!r}, and config.maxDuration is {config.max_duration:g}."
+                problems.append(Problem(file, message, "Keep one of them.", line=line))
+    if problems:
+        raise ProjectError(problems)
+    if "max_duration" in found:
+        found["max_duration"] = float(found["max_duration"])
+    return replace(config, **found)
+
+
+def _remedy(setting: Setting) -> str | None:
+    """What to write instead of a value that does not mean anything."""
+    name, spelling, value, _ = setting
+    if name == "maxDuration":
+        return None if _is_duration(value) else "Give a number of seconds above zero."
+    own = f"or call it `_{spelling}` if the name is your own."
+    if name == "dynamic":
+        return None if value in _DYNAMIC else suggest(str(value), _DYNAMIC)[:-1] + f", {own}"
+    is_seconds = value is False or value == 0 or _is_duration(value)
+    return None if is_seconds and value is not True else f"Give seconds from 0, or False, {own}"
+
+
+def without_effect(setting: Setting) -> str | None:
+    """Why a right value changes nothing here; None where it does, or where it says what is so anyway."""
+    if setting.name in _MEANINGLESS:
+        return "means nothing here"
+    if setting.name == "dynamic" and setting.value in ("force-static", "error"):
+        return "has no effect yet: there is no cache of answers"
+    if setting.name == "revalidate" and (setting.value is False or setting.value != 0):
+        return "has no effect yet: there is no cache of answers"
+    return None
+
+
+def _is_duration(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 class _Reader:
@@ -87,7 +189,7 @@ class _Reader:
             self._put_size(found, "response_limit", value, "config.api.responseLimit")
 
     def _read_max_duration(self, value: object, found: dict[str, Any]) -> None:
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
+        if _is_duration(value):
             found["max_duration"] = float(value)
         else:
             self._problem(f"config.maxDuration is {value!r}", "Give a number of seconds above zero.")

@@ -1,23 +1,28 @@
 """`maxDuration`: past it the client has its answer, whatever the handler does.
 
-In: what answers a route's requests, and its seconds. Out: a function that runs it in a thread
-that can be given up. Raises HandlerTimeout at the deadline, and ApiError 503 as `apiroutes.runners`
-does. A route without a `maxDuration` has nothing of this around it.
+In: what answers a route's requests, and its seconds. Out: a function that runs it in a thread that
+can be given up. Raises HandlerTimeout at the deadline, and ApiError 503 as `apiroutes.runners` does.
+A handler that goes on past it learns so from whatever it touches of its request, which raises
+MaxDurationExceeded; no exception comes into it from outside. A route without a `maxDuration` has
+nothing of this around it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from apiroutes.body import end_reading
-from apiroutes.errors import HandlerTimeout, ResponseSentError
+from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.logs import log_fault, route_of
-from apiroutes.response import STARTED, Response
-from apiroutes.runners import GRACE, Call, Runner, Runners
+from apiroutes.response import NOTHING_SAID, Response, call_hook
+from apiroutes.runners import Call, Runner, Runners
+from apiroutes.streams import close
 
 __all__ = ["limited"]
 
@@ -26,64 +31,123 @@ Run = Callable[[Any], Any]
 
 # Seconds for a stream's own cleaning up.
 _CLOSING = 1.0
+# Seconds for a read that was ended to say so.
+_READING = 0.02
 
 
 def limited(run: Run, seconds: float, runners: Runners) -> Run:
     """`run` with a deadline, which it and the stream that it answers with have together."""
 
+    def run_and_begin(response: Response) -> None:
+        run(response)
+        is_head = response.req.environ.get("REQUEST_METHOD") == "HEAD"
+        if response._application is not None or (response._stream is not None and not is_head):
+            response._start_streaming()
+
     def run_until(response: Response) -> None:
-        hold = _Hold(runners, runners.take(), seconds, response.req)
-        # The handler has a response of its own: what it says too late reaches nobody.
-        inner = type(response)(response.req, hold.guarded(response._start_response))
+        # The handler has a request and a response of its own, which can be closed to it.
+        request = _copy(response.req)
+        hold = _Hold(runners, runners.take(), seconds, response.req, vars(request))
+        inner = type(response)(request, hold.guarded(response._start_response))
         try:
-            hold.call(run, inner)
+            hold.call(run_and_begin, inner)
         except BaseException:
             if hold.is_over:
-                _take_what_was_before(response, inner, hold.has_started)
-                inner._refuse_all()
+                _close_to_handler(request)
+                _take_what_was_before(response, _close_to_handler(inner))
             else:
                 _take_all(response, inner)
                 hold.release()
             raise
+        finally:
+            # Its body, to be closed; what a deadline has closed can still be looked into.
+            vars(response.req).update(object.__getattribute__(request, "__dict__"))
         _take_all(response, inner)
         hold.keep_for(response)
 
     return run_until
 
 
+def _copy(request: Any) -> Any:
+    made = object.__new__(type(request))
+    vars(made).update(vars(request))
+    return made
+
+
 def _take_all(response: Response, inner: Response) -> None:
-    """What the handler said, for the response that is sent."""
-    start_response = response._start_response
-    vars(response).update(vars(inner))
-    response._start_response = start_response
+    """What the handler said, for the response that is sent.
+
+    The two are one from here on: what is to be called before the head leaves may know the inner one.
+    """
+    outer = response.req, response._start_response
+    response.__dict__ = vars(inner)
+    response.req, response._start_response = outer
 
 
-def _take_what_was_before(response: Response, inner: Response, has_started: bool) -> None:
-    """Middleware's headers are kept, the handler's are not; what is on the wire is."""
-    before = vars(inner).get("_before")
-    response._before = inner._saved() if before is None else before
-    response._restore()
-    if has_started:
-        response._write, response._state, response._is_special = inner._write or _nothing, STARTED, True
+def _take_what_was_before(response: Response, said: dict[str, Any]) -> None:
+    """What middleware has set is kept, what the handler has said is not; what is on the wire is."""
+    outer = response.req, response._start_response
+    vars(response).update(said)
+    response.req, response._start_response = outer
+    if not response._is_middlewares and response._before is None:
+        response._before = NOTHING_SAID  # a handler without middleware
+    response._is_middlewares = True
+    response._answers = response._stream = response._application = None  # where it ran they are closed
+    if response._hooks is not None:
+        response._hooks = [_harmless(hook) for hook in response._hooks]
+    if response._write is None:
+        response._take_back()
 
 
-def _nothing(chunk: bytes) -> None:
-    return None
+def _harmless(hook: Callable[..., object]) -> Callable[[Response], None]:
+    """What is called before the head leaves, and may ask for the response that is closed."""
+
+    def call(response: Response) -> None:
+        with contextlib.suppress(MaxDurationExceeded):
+            call_hook(hook, response)
+
+    return call
+
+
+# -- closed to a handler that is too late ------------------------------------------------------
+
+
+def _refuse(self: object, *arguments: object) -> NoReturn:
+    raise MaxDurationExceeded("the maxDuration has passed, and the client has its answer")
+
+
+@functools.cache
+def _closed(cls: Any) -> Any:
+    """A class of the same objects that refuses whatever is asked of them."""
+    names = ("__getattribute__", "__setattr__", "__delattr__")
+    return type(cls.__name__, (cls,), dict.fromkeys(names, _refuse))
+
+
+def _close_to_handler(value: Any) -> dict[str, Any]:
+    """Have all that is asked of an object raise MaxDurationExceeded; its attributes as they were.
+
+    Its class is changed, so that what is in time pays nothing for it.
+    """
+    object.__setattr__(value, "__class__", _closed(type(value)))
+    attributes: dict[str, Any] = object.__getattribute__(value, "__dict__")
+    return attributes.copy()
 
 
 class _Hold:
     """One request's hold on a runner, until its deadline."""
 
-    def __init__(self, runners: Runners, runner: Runner, seconds: float, request: Any) -> None:
+    def __init__(
+        self, runners: Runners, runner: Runner, seconds: float, request: Any, handlers: dict[str, Any]
+    ) -> None:
         self._runners = runners
         self._runner: Runner | None = runner
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._request = request
+        self._handlers_request = handlers  # its attributes
         self._context = contextvars.copy_context()
         self._gate = threading.Lock()
         self.is_over = False
-        self.has_started = False  # whether start_response was called for the handler
 
     def call(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """What the function returns, run by the runner. Raises what it raises, and HandlerTimeout."""
@@ -94,12 +158,12 @@ class _Hold:
         self._runner.calls.put(call)
         try:
             # A body that drips in is the client's doing, and is 408 by what reads it.
-            is_done = call.is_done(left) or (self._end_reading() and call.is_done(GRACE))
+            is_done = call.is_done(left) or (self._end_reading() and call.is_done(_READING))
         except BaseException:  # the server ends what waits here
-            self._give_up(call)
+            self._give_up()
             raise
         if not is_done:
-            raise self._give_up(call)
+            raise self._give_up()
         if call.error is None:
             result: _Result = call.result
             return result
@@ -119,16 +183,15 @@ class _Hold:
         environ = self._request.environ
         has_content = environ.get("CONTENT_LENGTH", "") not in ("", "0")
         has_content = has_content or "HTTP_TRANSFER_ENCODING" in environ
-        return has_content and self._request._body is None and end_reading(environ)
+        return has_content and self._handlers_request["_body"] is None and end_reading(environ)
 
-    def _give_up(self, call: Call) -> BaseException:
+    def _give_up(self) -> BaseException:
         with self._gate:
             self.is_over = True
         runner, self._runner = self._runner, None
         assert runner is not None
         where = runner.where()
-        runner.interrupt(call)
-        self._runners.abandon(runner, self._request.environ)
+        self._runners.abandon(runner)
         return self._timeout().with_traceback(where)
 
     def _timeout(self) -> HandlerTimeout:
@@ -159,7 +222,6 @@ class _Hold:
                 self._check()
                 assert start_response is not None
                 write: Callable[[bytes], object] | None = start_response(status, headers, *exc_info)
-                self.has_started = True
             if write is None:  # see `ServerResponse._begin`
                 return None  # type: ignore[return-value]
 
@@ -173,13 +235,11 @@ class _Hold:
 
     def _check(self) -> None:
         if self.is_over:
-            raise ResponseSentError("the maxDuration has passed and the client has its answer")
+            _refuse(self)
 
     def keep_for(self, response: Response) -> None:
         """Hold on for what of the answer is still to be run."""
-        if response._application is not None:
-            response._application = _Application(self, response._application)
-        elif response._stream is not None and not response._sends_file:
+        if response._stream is not None and not response._sends_file:
             response._stream = _Stream(self, response._stream)
         else:
             self.release()
@@ -204,28 +264,11 @@ class _Stream:
         return chunk
 
     def close(self) -> None:
-        close = getattr(self._stream, "close", None)
-        if close is not None and self._hold.is_held:
+        if self._hold.is_held:
             try:
-                self._hold.close(close)
+                self._hold.close(lambda: close(self._stream))
             except HandlerTimeout as error:
                 self._hold.log(error, "failed to close its answer")
         self._hold.release()
 
     __del__ = close  # an answer that was not sent is closed by nobody else
-
-
-class _Application:
-    """A WSGI application that answers for the handler, run where the handler ran."""
-
-    def __init__(self, hold: _Hold, application: Callable[..., Iterable[bytes]]) -> None:
-        self._hold = hold
-        self._application = application
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        hold = self._hold
-        try:
-            return _Stream(hold, hold.call(self._application, environ, hold.guarded(start_response)))
-        except BaseException:
-            hold.release()
-            raise

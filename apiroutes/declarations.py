@@ -6,18 +6,23 @@ route. Data only; it is read when the project is loaded.
 
 from __future__ import annotations
 
+import inspect
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Union
 
 __all__ = [
     "FileRoute",
     "Middleware",
     "SecurityScheme",
+    "fault_of",
     "file_route",
+    "is_async",
     "middleware_of",
     "name_of",
+    "place_of",
     "security_of",
     "security_scheme",
     "use",
@@ -46,11 +51,12 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     """Put middleware around one method: `@use(validate)` on `def POST`.
 
     The first runs first; several `@use` run from the top down. Raises TypeError for what
-    cannot be called.
+    cannot be called so.
     """
     for step in middleware:
-        if not callable(step):
-            raise TypeError(f"middleware is a function (req, res, next), not {step!r}")
+        fault = fault_of(step)
+        if fault is not None:
+            raise TypeError(f"middleware is a function (req, res, next), not {fault}")
 
     def decorate(function: _Function) -> _Function:
         setattr(function, _ATTRIBUTE, (*middleware, *middleware_of(function)))
@@ -63,6 +69,22 @@ def middleware_of(function: Callable[..., Any]) -> tuple[Middleware, ...]:
     """What `use` put around a function."""
     found: tuple[Middleware, ...] = getattr(function, _ATTRIBUTE, ())
     return found
+
+
+def fault_of(step: object) -> str | None:
+    """What a value is that cannot be called as middleware, with three arguments; None where it may be."""
+    if not callable(step):
+        return f"{step!r}, which cannot be called"
+    try:
+        # A wrapper is called as it is, whatever is inside it.
+        signature = inspect.signature(step, follow_wrapped=False)
+    except Exception:  # a built-in function, or an annotation of what is only imported for type checkers
+        return None
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
+        return f"`{name_of(step)}`, which takes ({', '.join(signature.parameters)})"
+    return None
 
 
 @dataclass(frozen=True)
@@ -107,6 +129,23 @@ def name_of(step: Callable[..., Any]) -> str:
     return name.partition(".<locals>")[0]
 
 
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call of the function, or of the object, gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  (an object's own __call__)
+    )
+
+
+def place_of(step: Callable[..., Any]) -> str:
+    """A step's name with the file and line of its source, for messages."""
+    code = getattr(inspect.unwrap(step), "__code__", None)
+    if code is None:
+        return f"`{name_of(step)}`"
+    file = os.path.relpath(code.co_filename)
+    file = code.co_filename if file.startswith(os.pardir) else file
+    return f"`{name_of(step)}` ({file}:{code.co_firstlineno})"
+
+
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(f"security scheme {name!r}: a name has letters, digits, '.', '-' and '_'")
@@ -122,21 +161,29 @@ def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class FileRoute:
-    """A route as TanStack Start declares it."""
+    """A route as TanStack Start declares it, as it was written: the start reads it."""
 
-    path: str
-    handlers: Mapping[str, Callable[..., Any]]
-    middleware: Sequence[Middleware] = ()
+    path: object
+    handlers: object
+    middleware: object = ()
+
+
+# A function, or a dict of `middleware` and `handler`.
+DeclaredHandler = Union[Callable[..., Any], Mapping[str, Any]]
+DeclaredHandlers = Mapping[str, DeclaredHandler]
 
 
 def file_route(
     path: str,
     *,
-    handlers: Mapping[str, Callable[..., Any]],
-    middleware: Sequence[Middleware] = (),
+    handlers: DeclaredHandlers | Callable[..., DeclaredHandlers],
+    middleware: Middleware | Sequence[Middleware] = (),
 ) -> FileRoute:
     """TanStack's `createFileRoute(path)({server: {middleware, handlers}})`; bind it to `Route`.
 
-    `path` must be the file's own, as `/api/posts/$id` or as `/api/posts/[id]`; the start checks it.
+    `path` must be the file's own, as `/api/posts/$id` or as `/api/posts/[id]`, with the prefix or
+    without it. `handlers` has a function for each method, or `{"middleware": [...], "handler":
+    function}`; it may also be a function of `create_handlers`, which is given such a dict and
+    returns it. The start checks all of it.
     """
-    return FileRoute(path, dict(handlers), tuple(middleware))
+    return FileRoute(path, handlers, middleware)

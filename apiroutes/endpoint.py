@@ -7,21 +7,21 @@ be read.
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from apiroutes import coroutines
-from apiroutes.answers import Answer
-from apiroutes.body import Limits, read_body
+from apiroutes.answers import apply_result
+from apiroutes.body import Limits
 from apiroutes.chain import Step
-from apiroutes.errors import ApiError
+from apiroutes.error_responses import write_error
+from apiroutes.errors import ApiError, phrase
 from apiroutes.modules import Handler, RouteModule
 from apiroutes.request import Request
-from apiroutes.response import JSON_VALUE, OPEN, Response, kind_of
+from apiroutes.response import BODYLESS, JSON_VALUE, NOTHING_SAID, OPEN, Response
+from apiroutes.streams import kind_of
 
 __all__ = ["OTHER", "Endpoint"]
 
@@ -44,8 +44,6 @@ class Endpoint:
         limit = module.config.response_limit
         self.response_limit = math.inf if limit is None else limit.bytes
         steps = {method: _step(self, handler) for method, handler in module.handlers.items()}
-        if module.config.max_duration is not None:
-            steps = {method: _noting(step) for method, step in steps.items()}
         self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
 
     def take(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
@@ -61,24 +59,15 @@ class Endpoint:
                 handler.place,
                 type(result).__name__,
             )
-        elif isinstance(result, Answer):
-            result.say(request, response)
-        elif isinstance(result, tuple):
-            raise TypeError(
-                f"{handler.place} returned a tuple; return the content alone, "
-                "and set the status with res.status() or json(..., status=...)"
-            )
-        elif callable(result):
-            response.delegate(result)
-            _hand_over_body(request)
         else:
-            response.send(result)
+            apply_result(result, handler.place, request, response)
             cls: Any = type(result)
             if response._lines is JSON_VALUE and kind_of(cls) == "json" and len(_VALUES) < _VALUES_MAX:
                 _VALUES.add(cls)
 
     def _nothing_sent(self, handler: Handler, response: Response) -> None:
-        if not self.module.config.external_resolver:
+        is_whole = response._said_status and response._status in BODYLESS
+        if not is_whole and not self.module.config.external_resolver:
             message = "API resolved without sending a response for %s (%s)"
             if not response._said_status:
                 _log.error(message, self.pattern, handler.place)
@@ -101,19 +90,16 @@ class Endpoint:
 def _step(endpoint: Endpoint, handler: Handler) -> Step:
     """The step that calls one handler; the sync and the async form differ in a few words.
 
-    It begins with reading the body, and with noting what was said so far, which an error restores.
+    It begins with reading the body. After an error the response is what it was before.
     """
     call, limit = handler.call, endpoint.response_limit
     # A handler that takes the body as a type reads it when it is called.
-    limits = replace(endpoint.limits, parse=False) if handler.binding.reads_body else endpoint.limits
+    prepares, parses = not handler.binding.reads_body, endpoint.limits.parse
 
     def run(response: Response) -> None:
         request = response.req
-        environ = request.environ
-        if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, limits)
-        if response._headers or response._said_status:
-            response._before = response._saved()
+        if request._pending and prepares:
+            request.prepare_body(parses)
         try:
             result = call(request, response)
             if result is not None or not response._state:
@@ -128,11 +114,8 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
 
     async def run_async(response: Response) -> None:
         request = response.req
-        environ = request.environ
-        if "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            _read(request, limits)
-        if response._headers or response._said_status:
-            response._before = response._saved()
+        if request._pending and prepares:
+            request.prepare_body(parses)
         try:
             endpoint.take(await call(request, response), handler, request, response)
             if len(response._content) >= limit or response._written >= limit:
@@ -144,31 +127,11 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
     return Step(run_async if handler.is_async else run, handler.is_async, handler.middleware)
 
 
-def _noting(step: Step) -> Step:
-    """The step, which notes what was said before it even where that is nothing.
-
-    For a deadline, which may pass before the step begins: nothing noted means that it has not.
-    """
-    call = step.call
-
-    def noting(response: Response) -> Any:
-        response._before = response._saved()
-        return call(response)
-
-    return step._replace(call=noting)
-
-
-def _read(request: Request, limits: Limits) -> None:
-    """Read the body of a request that has content or says something of its type."""
-    if limits.parse and "body" not in request.__dict__:  # which middleware may have read or replaced
-        body = request._body = read_body(request.environ, limits)
-        request.body = body.value
-
-
 def _forget(response: Response) -> None:
     """What was said before the handler stays, what it said is gone; an answer given is given."""
     if response._state == OPEN:
-        response._restore()
+        response._restore(response._before or NOTHING_SAID)
+        response._forget_answer()
 
 
 def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:
@@ -190,17 +153,6 @@ def _options(allow: str) -> Any:
 
 def _not_allowed(allow: str) -> Any:
     def not_allowed(response: Response) -> None:
-        raise ApiError(405, "Method Not Allowed", {"Allow": allow})
+        write_error(response.req, response, 405, phrase(405), [("Allow", allow)])
 
     return not_allowed
-
-
-def _hand_over_body(request: Request) -> None:
-    """The application that answers reads the body from the start, also when it was parsed."""
-    if request._body is None:
-        return
-    environ = request.environ
-    environ["wsgi.input"] = io.BytesIO(request.raw_body)
-    # Not every application reads a chunked body, and this one's length is known.
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    environ["CONTENT_LENGTH"] = str(len(request.raw_body))

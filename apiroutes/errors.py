@@ -85,7 +85,7 @@ class BodyCutOff(ApiError):
 
 
 class MaxDurationExceeded(BaseException):
-    """Raised inside a handler whose `maxDuration` has passed, wherever it is.
+    """Raised by `req`, `res` and `next` in a handler whose `maxDuration` has passed.
 
     No Exception, so that what a handler does to carry on after errors does not stop it. The
     client has its 504 already; `finally` and `with` clean up as they do for any exception.

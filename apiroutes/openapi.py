@@ -17,6 +17,7 @@ from apiroutes.binding import Input
 from apiroutes.declarations import Middleware, SecurityScheme
 from apiroutes.errors import phrase
 from apiroutes.modules import METHODS, Handler, RouteModule
+from apiroutes.paths import path_of
 from apiroutes.returns import returned_type
 from apiroutes.routing import Kind, Segment
 from apiroutes.settings import Settings
@@ -28,7 +29,8 @@ _REFERENCE = "#/components/schemas/{name}"
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 # What a docstring says of answers: "Raises 404 when there is none."
 _RAISES = re.compile(r"^Raises (\d{3})\b[ :,]*(.*?)\.?$", re.MULTILINE)
-_MODULE = re.compile(r"_apiroutes_project_\d+\.(?:pages|app|routes)\.")
+# Of a project's module, in the names that msgspec and pydantic give to its types.
+_MODULE = re.compile(r"_apiroutes_project_\d+(\.|__)(?:pages|app|routes)\1")
 
 # What a segment can be: no control character, and no part of it a dot segment (`apiroutes.paths`).
 _SEGMENT = r"^(?!(?:[\s\S]*[/\\])?\.\.?(?:[/\\]|$))[^\u0000-\u001f\u007f-\u009f]+$"
@@ -69,13 +71,16 @@ class _Document:
         self.routes = routes
         self.settings = settings
         self.name = name
-        self.prefix = (settings.base_path + settings.api_prefix).strip("/").count("/") + 1
+        self.prefixes = [
+            [part for part in path.split("/") if part]
+            for path in (settings.base_path + settings.api_prefix, settings.base_path)
+        ]
         operations = [each for module, _ in routes for each in _operations(module)]
         self.returned = {id(handler): returned_type(handler) for _, handler in operations}
         # An annotation need not have a hash; it lives as long as what it is the annotation of.
-        self.annotations = list(self._annotations())
-        schemas, self.definitions = json_schemas(self.annotations, _REFERENCE)
-        self.schemas = dict(zip(map(id, self.annotations), schemas))
+        wanted = {(id(annotation), sent): (annotation, sent) for annotation, sent in self._annotations()}
+        schemas, self.definitions = json_schemas(list(wanted.values()), _REFERENCE)
+        self.schemas = dict(zip(wanted, schemas))
         self.identifiers: set[str] = set()
         self.security: dict[str, Mapping[str, Any]] = {}
 
@@ -126,7 +131,7 @@ class _Document:
         doc = handler.doc or (module.doc if len(module.handlers) == 1 else "")
         summary, _, description = _RAISES.sub("", doc).strip().partition("\n")
         operation: dict[str, Any] = {"operationId": self._identifier(method, segments)}
-        own = [segment.text for segment in segments[self.prefix :] if segment.kind is Kind.STATIC]
+        own = [segment.text for segment in self._own(segments) if segment.kind is Kind.STATIC]
         if own:
             operation["tags"] = own[:1]
         if summary:
@@ -146,7 +151,7 @@ class _Document:
     def _identifier(self, method: str, segments: tuple[Segment, ...]) -> str:
         """`get_users_by_id`: the method and the path, in words that are the same in every build."""
         words = [method.lower()]
-        for segment in segments[self.prefix :]:
+        for segment in self._own(segments):
             words += [segment.text] if segment.kind is Kind.STATIC else ["by", segment.text]
         if len(words) == 1:
             words.append("root")
@@ -156,6 +161,14 @@ class _Document:
             unique, number = f"{name}_{number}", number + 1
         self.identifiers.add(unique)
         return unique
+
+    def _own(self, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+        """What comes after the prefix, where there is one: a route of `app` may lie outside."""
+        for prefix in self.prefixes:
+            begin = [segment.text for segment in segments[: len(prefix)] if segment.kind is Kind.STATIC]
+            if begin == prefix:
+                return segments[len(prefix) :]
+        return segments
 
     # -- what is taken ---------------------------------------------------------------------
 
@@ -184,7 +197,7 @@ class _Document:
         for each in inputs:
             if each.source != source:
                 continue
-            schema = self._schema(each.annotation)
+            schema = self._taken(each.annotation)
             if each.name is not None:
                 default = {} if each.is_required or each.default is None else {"default": each.default}
                 yield each.name, _with_default(schema, default), each.is_required
@@ -201,13 +214,13 @@ class _Document:
         limit = f"At most {module.config.size_limit.text}."
         if not files:
             assert body is not None
-            content = {"application/json": {"schema": self._schema(body.annotation)}}
+            content = {"application/json": {"schema": self._taken(body.annotation)}}
             return {"description": limit, "required": True, "content": content}
         parts = {each.name: _file_schema(each) for each in files}
         required = [each.name for each in files if each.is_required]
         schema: dict[str, Any] = {"type": "object", "properties": parts, "required": required}
         if body is not None:
-            schema = {"allOf": [self._schema(body.annotation), schema]}
+            schema = {"allOf": [self._taken(body.annotation), schema]}
         return {
             "description": limit,
             "required": True,
@@ -240,7 +253,7 @@ class _Document:
         annotation = self.returned[id(handler)]
         returns = handler.binding.returns
         if annotation is not None:
-            answer["content"] = {"application/json": {"schema": self._schema(annotation)}}
+            answer["content"] = {"application/json": {"schema": self._sent(annotation)}}
         elif returns is str:
             answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
         elif returns is bytes:
@@ -250,24 +263,28 @@ class _Document:
     def _answer(self, status: int, meaning: Any) -> dict[str, Any]:
         if isinstance(meaning, str):
             return {"description": meaning} if status < 400 else _error(meaning)
-        content = {"application/json": {"schema": self._schema(meaning)}}
+        content = {"application/json": {"schema": self._sent(meaning)}}
         return {"description": phrase(status), "content": content}
 
     # -- schemas ---------------------------------------------------------------------------
 
-    def _annotations(self) -> Iterator[Any]:
-        """Every type that the document has a schema of."""
+    def _annotations(self) -> Iterator[tuple[Any, bool]]:
+        """Every type that the document has a schema of, and whether it is sent or taken."""
         for module, _ in self.routes:
             for method, handler in _operations(module):
                 declared = _declared(module, method)
-                yield from (meaning for meaning in declared.values() if not isinstance(meaning, str))
-                yield from (each.annotation for each in handler.binding.inputs if each.source != "files")
+                inputs = handler.binding.inputs
+                yield from ((meaning, True) for meaning in declared.values() if not isinstance(meaning, str))
+                yield from ((each.annotation, False) for each in inputs if each.source != "files")
                 returned = self.returned[id(handler)]
                 if returned is not None:
-                    yield returned
+                    yield returned, True
 
-    def _schema(self, annotation: Any) -> dict[str, Any]:
-        return self.schemas[id(annotation)]
+    def _taken(self, annotation: Any) -> dict[str, Any]:
+        return self.schemas[id(annotation), False]
+
+    def _sent(self, annotation: Any) -> dict[str, Any]:
+        return self.schemas[id(annotation), True]
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
         name = schema.get("$ref", "").rpartition("/")[2]
@@ -316,8 +333,10 @@ def _paths(module: RouteModule) -> Iterator[tuple[str, tuple[Segment, ...]]]:
 
 
 def _template(segments: tuple[Segment, ...]) -> str:
+    # A static segment as it is in a URL: a brace or a percent sign in it means nothing.
     return "/" + "/".join(
-        segment.text if segment.kind is Kind.STATIC else f"{{{segment.text}}}" for segment in segments
+        path_of([segment.text])[1:] if segment.kind is Kind.STATIC else f"{{{segment.text}}}"
+        for segment in segments
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from apiroutes.answers import file
 from apiroutes.chain import Step, as_sync, compose
-from apiroutes.errors import ApiError
+from apiroutes.error_responses import write_error
+from apiroutes.errors import phrase
 from apiroutes.jsonout import encode_json
 from apiroutes.paths import mount_of
 from apiroutes.project import Project, Served
@@ -63,7 +64,7 @@ def own_paths(project: Project, document: Callable[[], dict[str, Any]]) -> Itera
 
 def _within(project: Project, name: str, answer: Callable[[Response], object]) -> Served:
     """Inside the middleware that is around everything."""
-    step = compose(project.middleware, Step(answer), project.response)
+    step = compose(project.middleware, Step(answer))
     return _served(name, as_sync(step))
 
 
@@ -72,7 +73,7 @@ def _served(name: str, run: Callable[[Any], Any]) -> Served:
 
 
 def _not_a_question(response: Response) -> None:
-    raise ApiError(405, "Method Not Allowed", {"Allow": "GET, HEAD"})
+    write_error(response.req, response, 405, phrase(405), [("Allow", "GET, HEAD")])
 
 
 def _say_whether_ready(response: Response) -> None:

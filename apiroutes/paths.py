@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["Fault", "RequestPath", "mount_of", "path_of", "read_path", "sent_plainly"]
+__all__ = ["Fault", "RequestPath", "mount_of", "path_of", "read_path", "sent_plainly", "target_size"]
 
 
 class Fault:
@@ -43,6 +43,12 @@ def sent_plainly(path: str, environ: dict[str, Any]) -> bool:
     return target[len(path) : len(path) + 1] in ("", "?")
 
 
+def target_size(path: str, environ: dict[str, Any]) -> int:
+    """Bytes of the target as it was sent, or of path and query where the server does not give it."""
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    return max(len(target), len(path) + len(environ.get("QUERY_STRING") or ""))
+
+
 def read_path(path: str, environ: dict[str, Any]) -> RequestPath:
     """The path below SCRIPT_NAME, PATH_INFO, as segments."""
     raw = _raw_path(environ, path)
@@ -66,7 +72,8 @@ def _raw_path(environ: dict[str, Any], path: str) -> str | None:
     # RFC 9110 section 4.2.5: a fragment is no part of a request; servers keep it or cut it off.
     bare = raw.partition("#")[0]
     if not (_agrees(raw, whole) or _agrees(bare, whole)):
-        return None
+        # A proxy, or who knows one, may have put a SCRIPT_NAME there that the target did not have.
+        return bare if _agrees(raw, path) or _agrees(bare, path) else None
     return _below(bare, environ.get("SCRIPT_NAME") or "")
 
 

@@ -7,30 +7,38 @@ mistake of settings, names, conflicts, modules and middleware, all reported toge
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from apiroutes import coroutines
 from apiroutes.body import Limits
 from apiroutes.chain import Step, as_sync, compose
 from apiroutes.config import RouteConfig
 from apiroutes.deadlines import limited
-from apiroutes.declarations import Middleware, SecurityScheme
+from apiroutes.declarations import Middleware, SecurityScheme, fault_of
 from apiroutes.endpoint import OTHER, Endpoint
-from apiroutes.errors import ApiError, Problem, ProjectError
-from apiroutes.modules import RouteModule, RouteModules, cause_of
+from apiroutes.error_responses import write_error
+from apiroutes.errors import Problem, ProjectError, phrase
+from apiroutes.modules import PROJECT_MIDDLEWARE_FILE, RouteModule, RouteModules, cause_of
+from apiroutes.readiness import request_replacement
 from apiroutes.returns import checked
 from apiroutes.routing import (
     API,
     CONVENTIONS,
+    MIDDLEWARE_FILE,
+    Convention,
     DirectoryMiddleware,
     Kind,
     Route,
     RouteTree,
     Scan,
     Segment,
+    guard_problem,
     scan,
 )
 from apiroutes.runners import Runners
@@ -45,6 +53,8 @@ Run = Callable[[ServerResponse], Any]
 _Built = TypeVar("_Built")
 
 _NO_METHODS: Mapping[str, Run] = {}
+
+_log = logging.getLogger("apiroutes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +75,17 @@ class Served:
     middleware: tuple[Middleware, ...] = ()
     fixed: FixedAnswer | None = None
 
+    def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Served:
+        """What answers in the place of this one, inside the same middleware."""
+        run = as_sync(compose(self.middleware, Step(answer)))
+        return Served(name, run, limits=self.limits, pattern=self.pattern, middleware=self.middleware)
+
 
 @dataclass(frozen=True)
 class Project:
     """A project that can be served; `served` is by the route's file.
 
-    `middleware` is around everything, in order. `response` is the class of the responses, which has
-    the steps of middleware as methods.
+    `middleware` is around everything, in order.
     """
 
     settings: Settings
@@ -79,7 +93,6 @@ class Project:
     served: Mapping[str, Served]
     unrouted: Unrouted
     middleware: tuple[Middleware, ...]
-    response: type[ServerResponse]
 
 
 class Unrouted:
@@ -89,9 +102,7 @@ class Unrouted:
         self,
         everywhere: Sequence[Middleware],
         directories: Sequence[tuple[tuple[Segment, ...], tuple[Middleware, ...]]],
-        response: type[ServerResponse],
     ) -> None:
-        self._response = response
         self._everywhere = tuple(everywhere)
         self._directories = directories
         self._built: dict[tuple[int, ...], Served] = {}
@@ -115,7 +126,7 @@ class Unrouted:
         middleware = list(self._everywhere)
         for index in around:
             middleware += self._directories[index][1]
-        run = as_sync(compose(middleware, Step(_not_found), self._response))
+        run = as_sync(compose(middleware, Step(_not_found)))
         fixed = None if middleware else FixedAnswer(404, "Not Found")
         return Served("a path without a route", run, middleware=tuple(middleware), fixed=fixed)
 
@@ -125,12 +136,15 @@ def _fits(pattern: Segment, segment: str) -> bool:
 
 
 def _not_found(response: ServerResponse) -> None:
-    raise ApiError(404, "Not Found")
+    write_error(response.req, response, 404, phrase(404))
 
 
 def prefix_of(settings: Settings) -> tuple[Segment, ...]:
-    """The segments that every route begins with."""
-    path = settings.base_path + settings.api_prefix
+    """The segments that every route begins with, unless its convention is not below `api`."""
+    return _segments(settings.base_path + settings.api_prefix)
+
+
+def _segments(path: str) -> tuple[Segment, ...]:
     return tuple(Segment(Kind.STATIC, text) for text in path.split("/") if text)
 
 
@@ -140,9 +154,11 @@ def build(
     arguments: Mapping[str, Any],
     middleware: Sequence[Middleware] = (),
 ) -> Project:
-    """Read, scan, load and compose. Raises ProjectError."""
+    """Read, scan, load and compose. Raises ProjectError. What is only odd is logged as a warning."""
     builder = _Builder(root)
     project = builder.build(environ, arguments, middleware)
+    for warning in builder.warnings:
+        _log.warning("%s %s %s", warning.file, warning.message, warning.remedy)
     if builder.problems:
         raise ProjectError(builder.problems)
     return project
@@ -152,6 +168,7 @@ class _Builder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
 
     def build(
         self,
@@ -165,11 +182,23 @@ class _Builder:
         routes = RouteTree(found.routes)
         self.problems += routes.problems
         defaults = RouteConfig(size_limit=settings.body_size_limit, response_limit=settings.response_limit)
-        modules = RouteModules(self.root, defaults)
-        everywhere = (*self._project_middleware(settings), *self._checked(middleware))
+        prefixes = (prefix_of(settings), _segments(settings.base_path), ())
+        modules = RouteModules(self.root, defaults, prefixes)
+        of_file = self._middleware_file(settings, modules)
+        # What the setting names of the file that runs anyway would run twice.
+        names = [name for name in settings.middleware if not (of_file and name == "middleware:middleware")]
+        everywhere = (
+            *of_file,
+            *self._middleware_setting(names, "APIROUTES_MIDDLEWARE" in environ),
+            *self._checked(middleware, "App(middleware=...)"),
+        )
         directories = self._directories(found.middleware, modules)
-        response = type("ServerResponse", (ServerResponse,), {})
-        runners = Runners(settings.max_abandoned_handlers)
+        runners = Runners(settings.max_abandoned_handlers, settings.abandon_timeout)
+        coroutines.configure(
+            abandon_timeout=settings.abandon_timeout,
+            reports_blocking=settings.mode == "development",
+            on_blocked=request_replacement,
+        )
         served = {}
         for route in routes.walk():
             module = self._try(lambda route=route: modules.load(route))  # type: ignore[misc]
@@ -178,12 +207,13 @@ class _Builder:
                     handlers = {method: checked(handler) for method, handler in module.handlers.items()}
                     module = replace(module, handlers=handlers)
                 around = (*everywhere, *_around(route, directories), *module.middleware)
-                served[route.file] = _serve(module, settings, around, response, runners)
+                served[route.file] = _serve(module, settings, around, runners)
+        self._warn_of_ineffective(modules.ineffective)
         self._check_own_paths(settings, routes)
         self._check_security(served)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
-        unrouted = Unrouted(everywhere, below, response)
-        return Project(settings, routes, served, unrouted, everywhere, response)
+        unrouted = Unrouted(everywhere, below)
+        return Project(settings, routes, served, unrouted, everywhere)
 
     def _try(self, make: Callable[[], _Built]) -> _Built | None:
         try:
@@ -195,27 +225,48 @@ class _Builder:
 
     def _scan(self, settings: Settings) -> Scan:
         everything = Scan()
-        for convention in CONVENTIONS:
-            if convention.name in settings.conventions and (self.root / convention.directory).is_dir():
-                found = scan(self.root, convention, prefix_of(settings), settings.page_extensions)
+        conventions = [each for each in CONVENTIONS if each.name in settings.conventions]
+        for convention in conventions:
+            if (self.root / convention.directory).is_dir():
+                prefix = settings.base_path + (settings.api_prefix if convention.is_below_api else "")
+                found = scan(self.root, convention, _segments(prefix), settings.page_extensions)
                 everything.routes += found.routes
                 everything.middleware += found.middleware
                 everything.problems += found.problems
-        self.problems += everything.problems
-        has_place = any(
-            (self.root / convention.directory / API).is_dir()
-            for convention in CONVENTIONS
-            if convention.name in settings.conventions
-        )
-        if not everything.routes and not everything.problems and not has_place:
-            self.problems.append(
-                Problem(
-                    "pages/api",
-                    f"there is no route in {self.root.name or self.root}, so there is nothing to serve.",
-                    "Create pages/api/hello.py with `def handler(req, res): ...` in it.",
+                everything.helpers += found.helpers
+                self.warnings += found.warnings
+                if found.unlike:
+                    everything.unlike += found.unlike
+                    self.warnings.append(_unlike(found.unlike, convention, settings.page_extensions))
+            elif (self.root / convention.directory).is_symlink():
+                message = "is a link to what is no directory, so that no route can be in it."
+                everything.problems.append(
+                    Problem(convention.directory, message, "Mend the link, or remove it.")
                 )
-            )
+        self.problems += everything.problems
+        if not everything.routes and not everything.problems:
+            self._report_no_route(everything, conventions)
         return everything
+
+    def _report_no_route(self, found: Scan, conventions: Sequence[Convention]) -> None:
+        name = self.root.name or self.root
+        message = f"there is no route in {name}, so there is nothing to serve."
+        remedy = "Create pages/api/hello.py with `def handler(req, res): ...` in it."
+        if found.unlike:
+            place, message = found.unlike[0], f"{message} No route: {_listed(found.unlike)}."
+        elif found.helpers:
+            place, message = found.helpers[0], f"{message} No route: {_listed(found.helpers)}."
+            remedy = f"Call it {found.helpers[0].removesuffix('.py')}/route.py."
+        elif any((self.root / each.directory / API).is_dir() for each in conventions):
+            return  # where the first one will be
+        else:
+            place = "pages/api"
+        self.problems.append(Problem(place, message, remedy))
+
+    def _warn_of_ineffective(self, ineffective: Mapping[tuple[str, str], Sequence[str]]) -> None:
+        for (name, effect), places in ineffective.items():
+            remedy = "Remove it, or begin its name with '_' if it is your own."
+            self.warnings.append(Problem(_listed(places), f"`{name}` {effect}.", remedy))
 
     def _check_own_paths(self, settings: Settings, routes: RouteTree) -> None:
         for name in ("readiness_path", "openapi_path"):
@@ -250,27 +301,77 @@ class _Builder:
                 loaded.append((one, steps))
         return loaded
 
-    def _project_middleware(self, settings: Settings) -> tuple[Middleware, ...]:
+    def _middleware_file(self, settings: Settings, modules: RouteModules) -> tuple[Middleware, ...]:
+        """What `middleware.py` at the root exports."""
+        for name in sorted(os.listdir(self.root)):
+            if name.lower() in (MIDDLEWARE_FILE, PROJECT_MIDDLEWARE_FILE) and name != PROJECT_MIDDLEWARE_FILE:
+                message = f"runs around no route: the project's middleware is in {PROJECT_MIDDLEWARE_FILE}."
+                self.warnings.append(Problem(name, message, "Rename it."))
+        path = self.root / PROJECT_MIDDLEWARE_FILE
+        if not os.path.lexists(path):
+            return ()
+        problem = guard_problem(str(path), PROJECT_MIDDLEWARE_FILE, PROJECT_MIDDLEWARE_FILE)
+        if problem is not None:
+            self.problems.append(problem)
+            return ()
+        is_used = any(name.startswith("middleware:") for name in settings.middleware)
+        return self._try(lambda: self._load_middleware_file(modules, is_used)) or ()
+
+    def _load_middleware_file(self, modules: RouteModules, is_used: bool) -> tuple[Middleware, ...]:
+        """`is_used`: the setting takes functions from this module, which may have no other."""
+        file = PROJECT_MIDDLEWARE_FILE
+        if modules.has_middleware(file, is_used=is_used):
+            return modules.load_middleware(file)
+        if not is_used:
+            message = "exports no `middleware`, so that it runs around no route."
+            self.warnings.append(Problem(file, message, "Rename it, if it is another module."))
+        return ()
+
+    def _middleware_setting(self, names: Sequence[str], is_from_environ: bool) -> tuple[Middleware, ...]:
+        place = "environment" if is_from_environ else "pyproject.toml"
+        shown = "APIROUTES_MIDDLEWARE" if is_from_environ else "[tool.apiroutes] middleware"
         found: list[Any] = []
-        for name in settings.middleware:
+        for name in names:
             module, _, attribute = name.partition(":")
             try:
-                found.append(getattr(importlib.import_module(module), attribute))
+                step = getattr(importlib.import_module(module), attribute)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # SystemExit too, as for a route's file
-                self._bad_middleware(f"{name!r} cannot be imported: {cause_of(error)}.")
-        return self._checked(found)
+                self._bad_middleware(place, f"{shown}: {name!r} cannot be imported: {cause_of(error)}.")
+                continue
+            fault = fault_of(step)
+            if fault is not None:
+                self._bad_middleware(place, f"{shown}: {name!r} is {fault}.")
+            found.append(step)
+        return tuple(found)
 
-    def _checked(self, middleware: Sequence[Any]) -> tuple[Middleware, ...]:
+    def _checked(self, middleware: Sequence[Any], place: str) -> tuple[Middleware, ...]:
         for step in middleware:
-            if not callable(step):
-                self._bad_middleware(f"{step!r} cannot be called.")
+            fault = fault_of(step)
+            if fault is not None:
+                self._bad_middleware(place, f"{fault}." if callable(step) else f"{step!r} cannot be called.")
         return tuple(middleware)
 
-    def _bad_middleware(self, message: str) -> None:
+    def _bad_middleware(self, place: str, message: str) -> None:
         remedy = "Middleware is a function (req, res, next), in settings as 'package.module:function'."
-        self.problems.append(Problem("middleware", message, remedy))
+        self.problems.append(Problem(place, message, remedy))
+
+
+def _unlike(files: Sequence[str], convention: Convention, extensions: Sequence[str]) -> Problem:
+    """The warning about files that are no routes because of their extension."""
+    endings = " or ".join(f".{each}" for each in extensions)
+    what = "is no route" if len(files) == 1 else "are no routes"
+    remedy = f"Rename what is meant to be one, or {convention.how_to_hide}."
+    return Problem(_listed(files), f"{what}: the name of a route's file ends in {endings}.", remedy)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, the first of them where they are many."""
+    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
+
+
+_MOST = 20
 
 
 def _around(
@@ -288,12 +389,11 @@ def _serve(
     module: RouteModule,
     settings: Settings,
     around: tuple[Middleware, ...],
-    response: type[ServerResponse],
     runners: Runners,
 ) -> Served:
     limits = _limits(settings, module.config)
     endpoint = Endpoint(module, limits)
-    runs = {method: as_sync(compose(around, step, response)) for method, step in endpoint.steps.items()}
+    runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
     if seconds is not None:
         runs = {method: limited(run, seconds, runners) for method, run in runs.items()}

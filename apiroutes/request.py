@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Generic, overload
 
 import werkzeug.wrappers
 from typing_extensions import TypeVar
 from werkzeug.datastructures import EnvironHeaders, FileStorage, ImmutableMultiDict, MultiDict
+from werkzeug.exceptions import HTTPException, default_exceptions
 
 from apiroutes.body import (
     Body,
+    Input,
+    KeptContent,
     Limits,
     Values,
     bounded_stream,
     decode_json,
+    keep,
     parse_urlencoded,
     read_body,
     read_content,
 )
 from apiroutes.cookies import parse_cookies
 from apiroutes.errors import ApiError
+from apiroutes.sizes import Size, parse_size
 
 __all__ = ["Request"]
 
@@ -70,6 +76,7 @@ _OF_ENVIRON = (
     "headers",
     "remote_addr",
 )
+_OF_BODY = ("form", "files", "values", "data", "stream")
 
 
 class Request(werkzeug.wrappers.Request, Generic[Content]):
@@ -93,6 +100,16 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         self.route_pattern = route_pattern
         self._limits = limits
         self._body: Body | None = None
+        # Whether the content is to be seen to: read, discarded, or its files closed.
+        self._pending = (
+            "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ
+        )
+
+    # Werkzeug's limits, which may be set for a class or a request, and only make a route's smaller.
+
+    max_content_length: int | None = None
+    max_form_memory_size: int | None = None
+    max_form_parts: int | None = None  # type: ignore[assignment]
 
     # What Werkzeug's own __init__ computes for every request.
 
@@ -194,6 +211,9 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     @property
     def raw_body(self) -> bytes:
         """The content as it was received. Raises RuntimeError for a parsed multipart form."""
+        kept = self.environ.get("wsgi.input")
+        if isinstance(kept, KeptContent):
+            return kept.whole()
         if self._body is not None:
             if self._body.content is None:
                 raise RuntimeError(
@@ -201,20 +221,23 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
                     'config = {"api": {"bodyParser": False}} to read it raw'
                 )
             return self._body.content
-        if "_raw" not in self.__dict__:
-            if "stream" in self.__dict__:
-                raise RuntimeError("the body is being read from req.stream already")
-            self._raw = read_content(self.environ, self._limits)
-            # Whoever reads next, a parser or another application, sees the same content.
-            self.environ["wsgi.input"] = io.BytesIO(self._raw)
-        return self._raw
+        try:
+            content = read_content(self.environ, self._sized())
+        except ApiError as error:
+            raise _as_werkzeugs(error) from error
+        # Whoever reads next, a parser or another application, sees the same content.
+        keep(self.environ, content)
+        if "HTTP_TRANSFER_ENCODING" in self.environ:
+            self._say_length(content)
+        return content
 
     @lazy
     def stream(self) -> io.BufferedIOBase:  # type: ignore[override]
         """The content as a stream that ends where the content ends; empty once it is parsed."""
-        if self._body is not None:
+        if self._body is not None and (self._limits.parse or self._body.content is None):
             return io.BytesIO()
-        return bounded_stream(self.environ, self._limits)
+        most = None if self.max_content_length is None else parse_size(self.max_content_length)
+        return bounded_stream(self.environ, self._limits, most)
 
     @lazy
     def files(self) -> MultiDict[str, FileStorage]:  # type: ignore[override]
@@ -229,24 +252,94 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """The fields of a form, as Werkzeug has them."""
         return ImmutableMultiDict(self.load_body().fields())
 
+    def prepare_body(self, parses: bool = True) -> None:
+        """Read the body for a handler, unless middleware has read or replaced it. Raises ApiError.
+
+        Who has read from the environ before takes nothing from who reads from it next.
+        """
+        if parses and self._body is None and "body" not in self.__dict__:
+            environ = self.environ
+            limits = self._limits if self.max_content_length is None else self._sized()
+            try:  # as in load_body, whose frame the common case is spared
+                self._body = body = read_body(environ, limits, True, self)
+            except ApiError as error:
+                raise _as_werkzeugs(error) from error
+            if "HTTP_TRANSFER_ENCODING" in environ:
+                self._say_length(body.content)
+            self.body = body.value
+            self._pending = body.files is not None
+            return
+        kept = self.environ.get("wsgi.input")
+        if isinstance(kept, KeptContent):
+            kept.rewind()
+
+    def hand_over_body(self) -> None:
+        """Let another application read the body from the environ. Raises RuntimeError for a parsed form."""
+        if self._body is not None:
+            keep(self.environ, self.raw_body)
+        else:
+            self.prepare_body(parses=False)
+
     def read_body_as(self, validator: Any) -> Any:
         """The body as a type, which `body` is from then on. Raises ApiError and Invalid."""
-        if "body" in self.__dict__:  # which middleware has read or replaced
-            value = validator.convert(self.body, "body")
+        loaded = self._body
+        if loaded is not None:
+            loaded.rewind()
+        if "body" in self.__dict__ and (loaded is None or self.body is not loaded.value):
+            value = validator.convert(self.body, "body")  # what middleware put there
         else:
-            if self._body is None:
-                self._body = read_body(self.environ, self._limits, validator)
-            value = self._body.value
+            try:
+                loaded = self.load_body(decoded=False)
+                self._pending = loaded.files is not None
+                value = loaded.as_type(validator, self._limits)
+            except ApiError as error:
+                raise _as_werkzeugs(error) from error
         self.body = value
         return value
 
-    def load_body(self) -> Body:
-        """Read and decode the body, once. Raises ApiError for one that cannot be read."""
-        if self._body is None:
-            if "stream" in self.__dict__:
-                raise RuntimeError("the body is being read from req.stream already")
-            self._body = read_body(self.environ, self._limits)
-        return self._body
+    def load_body(self, decoded: bool = True) -> Body:
+        """Read the body, once, and decode it if it is to be. Raises ApiError for one that cannot be read.
+
+        It is an error of Werkzeug's too, as those who read Werkzeug's requests expect.
+        """
+        body = self._body
+        if body is None:
+            limits = self._limits
+            if self.max_content_length is not None:
+                limits = self._sized()
+            try:
+                body = self._body = read_body(self.environ, limits, decoded, self)
+            except ApiError as error:
+                raise _as_werkzeugs(error) from error
+            if "HTTP_TRANSFER_ENCODING" in self.environ:
+                self._say_length(body.content)
+        return body
+
+    def _say_length(self, content: bytes | None) -> None:
+        """Let others read content that came in chunks, which not every application reads.
+
+        Its length is known by now. Our headers stay what the client sent.
+        """
+        if content is not None:
+            self.headers = EnvironHeaders(self.environ.copy())
+            del self.environ["HTTP_TRANSFER_ENCODING"]
+            self.environ["CONTENT_LENGTH"] = str(len(content))
+
+    def _sized(self) -> Limits:
+        """The route's limits, for content of `max_content_length` bytes at the most."""
+        limits = self._limits
+        return replace(limits, size=_smaller(limits.size, self.max_content_length))
+
+    def form_limits(self, limits: Limits) -> Limits:
+        """The limits of a multipart form, and where Werkzeug's were set the smaller of both."""
+        memory, parts = self.max_form_memory_size, self.max_form_parts
+        if memory is None and parts is None:
+            return limits
+        return replace(
+            limits,
+            form_memory=_smaller(limits.form_memory, memory),
+            form_parts=limits.form_parts if parts is None else min(parts, limits.form_parts),
+        )
 
     def get_data(  # type: ignore[override]
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
@@ -264,14 +357,24 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
             body = self.load_body()
             if body.is_json:
                 return body.value
-            return decode_json(self.raw_body, self._limits.json_depth)
-        except ApiError:
+            return decode_json(b"" if body.content is None else body.content, self._limits.json_depth)
+        except ApiError as error:
             if silent:
                 return None
-            raise
+            raise _as_werkzeugs(error) from error
 
     def see(self, environ: dict[str, Any]) -> None:
-        """Take another environ for the same request, such as WSGI middleware makes."""
+        """Take another environ for the same request, such as WSGI middleware makes.
+
+        Where it has put other content there, what was made of the old is forgotten.
+        """
+        body = self._body
+        if body is not None and body.content is not None and not isinstance(environ.get("wsgi.input"), Input):
+            self._body, self._pending = None, True
+            if self.__dict__.get("body") is body.value:
+                self.__dict__.pop("body", None)
+            for name in _OF_BODY:
+                self.__dict__.pop(name, None)
         self.environ = environ
         for name in _OF_ENVIRON:
             self.__dict__.pop(name, None)
@@ -281,6 +384,30 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         if self._body is not None:
             for _, file in self._body.files or ():
                 file.close()
+
+
+def _smaller(size: Size, own: int | None) -> Size:
+    return size if own is None or own >= size.bytes else parse_size(own)
+
+
+def _as_werkzeugs(error: ApiError) -> ApiError:
+    """The error as one that `except BadRequest` and the like catch, as around Werkzeug's accessors."""
+    if isinstance(error, HTTPException):
+        return error
+    made_of = type(error), error.status
+    both = _BOTH.get(made_of)
+    if both is None:
+        theirs = default_exceptions.get(error.status)
+        # Of Werkzeug's is what an error of its class is asked for: `code`, `name`, `get_response()`.
+        both = type(error) if theirs is None else type("ApiError", (type(error), theirs), {"response": None})
+        _BOTH[made_of] = both
+    made: ApiError = both(error.status, error.message, error.headers)
+    vars(made)["description"] = error.message
+    return made
+
+
+# Classes by what they are made of, of which there are as many as statuses that reading a body has.
+_BOTH: dict[tuple[type, int], Any] = {}
 
 
 def _utf8(text: str) -> str:

@@ -1,39 +1,47 @@
 """What the handler said: a status, headers and content. No I/O.
 
 In: calls in Express's and Next.js's spelling. Out: state that `apiroutes.wsgi` sends. Raises
-ValueError or TypeError for what HTTP cannot carry, where it is set, and ResponseSentError for
-anything said after the answer.
+ValueError or TypeError for what HTTP cannot carry, where it is set, and ResponseSentError when a
+handler says more after its answer. Middleware may change an answer until its first byte leaves.
 """
 
 from __future__ import annotations
 
-import functools
-import io
+import asyncio
+import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Union
 from urllib.parse import quote
 
 from typing_extensions import TypeVar
+from werkzeug.datastructures import Headers
 
 from apiroutes import coroutines
 from apiroutes.cookies import dump_cookie
 from apiroutes.errors import ResponseSentError
 from apiroutes.jsonout import encode_json
+from apiroutes.logs import route_of
+from apiroutes.streams import Begun, FileChunks, close, kind_of, remaining_size, run_application
 
 __all__ = [
+    "BODYLESS",
     "JSON",
     "JSON_VALUE",
+    "NOTHING_SAID",
     "OPEN",
+    "REFUSED",
     "SENT",
     "STARTED",
     "TEXT",
     "Lines",
     "Response",
+    "call_hook",
     "is_local",
-    "kind_of",
 ]
+
+_log = logging.getLogger("apiroutes")
 
 Data = TypeVar("Data", default=Any)
 HeaderValue = Union[str, int, float, Iterable[str]]
@@ -49,6 +57,8 @@ JSON_VALUE: Lines = (_JSON,)
 TEXT: Lines = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
 _BINARY: Lines = (("Content-Type", "application/octet-stream"),)
 _JSON_TYPES = frozenset((dict, list, bool, int, float))  # what most JSON answers are
+# RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: these carry no content.
+BODYLESS = frozenset((204, 205, 304))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -74,9 +84,12 @@ _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 _Saved = tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
 
 
-# Where a response is: nothing said, content said, headers on the wire. Plain numbers, because
-# the members of a class are found more slowly.
-OPEN, SENT, STARTED = 0, 1, 2
+NOTHING_SAID: _Saved = (200, False, {}, {})
+
+# Where a response is: nothing said, content said, headers on the wire, or closed to a call that was
+# cancelled; or nothing said since an exception, so that middleware may answer and not go on. Plain numbers,
+# because the members of a class are found more slowly.
+OPEN, SENT, STARTED, REFUSED, FAILED = 0, 1, 2, 3, -1
 
 
 class Response(Generic[Data]):
@@ -91,10 +104,13 @@ class Response(Generic[Data]):
     _stream: Iterator[bytes | str] | None = None
     _sends_file = False  # whether the stream is a file, and no code of the handler's
     _application: WSGIApplication | None = None  # that answers instead
-    _write: Callable[[bytes], object] | None = None
+    _write: Callable[[bytes], object] | None = None  # set once the head has left
     _written = 0  # bytes
     _unwritten: Sequence[bytes] = ()  # what was written, where the server takes it at the end
-    _before: _Saved = (200, False, {}, {})  # what was said before the handler
+    _hooks: list[Callable[..., object]] | None = None  # to be called before the head leaves
+    # What middleware has set since the handler answered.
+    _changes: list[tuple[str, Any, Any]] | None = None
+    _answers: BaseException | None = None  # the exception that the answer is made for
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
@@ -106,8 +122,11 @@ class Response(Generic[Data]):
         self._content = b""
         self._lines: Lines = ()  # that the content brings along unless a Content-Type was set
         self._tagged = False  # whether the content gets an ETag
-        self._is_special = False  # whether the answer is no content in memory
+        self._is_special = False  # whether there is more to do than to send content in memory
         self._state = OPEN
+        # Whether middleware holds the response now, and what was said before the handler.
+        self._is_middlewares = False
+        self._before: _Saved | None = None
 
     # -- status ----------------------------------------------------------------------------
 
@@ -126,24 +145,49 @@ class Response(Generic[Data]):
             code = _as_int(code)
         if not 200 <= code <= 599:
             raise ValueError(f"a status is an int from 200 to 599, not {code!r}")
-        if self._state:
-            self._refuse("set the status")
+        if self._state and not self._may("set the status", "status", code):
+            return self
         self._status = code
         self._said_status = True
         return self
 
     @property
     def headers_sent(self) -> bool:
-        """Whether the answer was given: by json, send, end, redirect or the first write."""
-        return self._state != OPEN
+        """Whether the response can no longer be changed.
+
+        For a handler that is once it has answered, by json, send, end, redirect or the first write;
+        for middleware, once the first byte has left.
+        """
+        return self._state > OPEN and not (self._is_middlewares and self._write is None)
+
+    @property
+    def body(self) -> bytes | None:
+        """The content as it is now, in bytes; None for a stream, and once some of it has left."""
+        is_in_memory = self._stream is None and self._application is None and self._write is None
+        return self._content if is_in_memory else None
 
     # -- headers ---------------------------------------------------------------------------
 
+    @property
+    def headers(self) -> Headers:
+        """A read-only view of the headers that were set, and of the content's own.
+
+        ETag and Content-Length are decided when the response is sent, and are not among them before.
+        """
+        return _HeadersView(self)
+
     def set_header(self, name: str, value: HeaderValue) -> Response:
-        """Set a header, replacing what it had; a list makes one line for each value."""
-        key = _KNOWN_NAMES.get(name) or _check_name(name)
-        if self._state:
-            self._refuse(f"set the header {name!r}")
+        """Set a header, replacing what it had; a list makes one line for each value.
+
+        Vary is a list that everybody adds to (RFC 9110 section 12.5.5): its members are added.
+        """
+        key = _KNOWN_NAMES.get(name)
+        if key is None or self._state:
+            key = key or _check_name(name)
+            if self._state and not self._may(f"set the header {name!r}", "set_header", name, value):
+                return self
+            if key == "vary":
+                return self._vary(value)
         if type(value) is str:
             if not (value.isascii() and value.isprintable()):
                 value = _check_value(name, value)
@@ -152,20 +196,42 @@ class Response(Generic[Data]):
                 self._more.pop(key, None)
             return self
         lines = _check_values(name, value)
-        if key == "set-cookie":  # as recorded: the same cookie line is sent once
+        if key == "set-cookie":  # Next.js sends the same cookie line once (recorded)
             lines = list(dict.fromkeys(lines))
-        self.remove_header(name)
+        self._drop(key)
         for line in lines:
             self._append(key, name, line)
+        return self
+
+    def set_headers(self, headers: Mapping[str, HeaderValue]) -> Response:
+        """Set several headers, each as `set_header` does."""
+        for name, value in headers.items():
+            self.set_header(name, value)
         return self
 
     def append_header(self, name: str, value: HeaderValue) -> Response:
         """Add a header line, keeping those that are there."""
         key = _KNOWN_NAMES.get(name) or _check_name(name)
-        if self._state:
-            self._refuse(f"append the header {name!r}")
+        if self._state and not self._may(f"append the header {name!r}", "append_header", name, value):
+            return self
+        if key == "vary":
+            return self._vary(value)
         for line in _check_values(name, value):
             self._append(key, name, line)
+        return self
+
+    def before_head(self, function: Callable[..., object]) -> Response:
+        """Call `function` once before the head leaves, before the first `write` too.
+
+        It is called with the response if it has a parameter, and may change all of it that is not
+        content. The last one that was given is called first, as middleware returns.
+        """
+        if self._state and not self._may("call anything before the head"):
+            return self
+        if self._hooks is None:
+            self._hooks = []
+        self._hooks.append(function)
+        self._is_special = True
         return self
 
     def get_header(self, name: str) -> str | list[str] | None:
@@ -181,10 +247,26 @@ class Response(Generic[Data]):
 
     def remove_header(self, name: str) -> Response:
         """Remove every line of a header; it need not be there."""
-        if self._state:
-            self._refuse(f"remove the header {name!r}")
+        if self._state and not self._may(f"remove the header {name!r}", "remove_header", name):
+            return self
         self._drop(name.lower())
         return self
+
+    def _vary(self, value: HeaderValue) -> Response:
+        """Add members to Vary, each once, whatever its case."""
+        lines = [line[1] for line in self._lines_of("vary")] + _check_values("Vary", value)
+        members: dict[str, str] = {}
+        for member in ",".join(lines).split(","):
+            if member.strip():
+                members.setdefault(member.strip().lower(), member.strip())
+        self._drop("vary")
+        if members:
+            self._headers["vary"] = ("Vary", "*" if "*" in members else ", ".join(members.values()))
+        return self
+
+    def _lines_of(self, key: str) -> list[tuple[str, str]]:
+        line = self._headers.get(key)
+        return [] if line is None else [line, *(self._more or {}).get(key, ())]
 
     def _append(self, key: str, name: str, value: str) -> None:
         if self._headers.setdefault(key, line := (name, value)) is not line:
@@ -228,8 +310,8 @@ class Response(Generic[Data]):
             samesite=samesite,
             partitioned=partitioned,
         )
-        if self._state:
-            self._refuse(f"set the cookie {name!r}")
+        if self._state and not self._may(f"set the cookie {name!r}", "append_header", "Set-Cookie", line):
+            return self
         self._append("set-cookie", "Set-Cookie", line)
         return self
 
@@ -241,8 +323,8 @@ class Response(Generic[Data]):
 
     def json(self, value: Data = _NOTHING) -> None:
         """Answer with JSON. Without a value there is no content."""
-        if self._state:
-            self._refuse("send JSON")
+        if self._state and not self._may_answer("send JSON"):
+            return
         if value is not _NOTHING:
             self._content = encode_json(value)
             self._tagged = True
@@ -258,8 +340,8 @@ class Response(Generic[Data]):
         is empty; an iterator of bytes or str, an async one, or a binary file, is streamed and
         closed; everything else is JSON.
         """
-        if self._state:
-            self._refuse("send")
+        if self._state and not self._may_answer("send"):
+            return
         if type(body) in _JSON_TYPES:
             self._send_json(body)
         elif body is None:
@@ -296,8 +378,8 @@ class Response(Generic[Data]):
         if hasattr(body, "__next__") and not hasattr(body, "read"):
             self._stream = body
         else:
-            length = _remaining_size(body)
-            self._stream = _FileChunks(body, length)
+            length = remaining_size(body)
+            self._stream = FileChunks(body, length)
             self._sends_file = True
             if length is not None:
                 self._drop("content-length")
@@ -308,8 +390,8 @@ class Response(Generic[Data]):
 
     def delegate(self, application: WSGIApplication) -> None:
         """Let another WSGI application answer; headers that were set are added to its own."""
-        if self._state:
-            self._refuse("delegate")
+        if self._state and not self._may_answer("delegate"):
+            return
         self._application = application
         self._is_special = True
         self._state = SENT
@@ -327,8 +409,8 @@ class Response(Generic[Data]):
             raise TypeError(f"redirect(url) or redirect(status, url), and the URL is a str, not {url!r}")
         if not isinstance(status, int) or status not in _REDIRECTS:
             raise ValueError(f"a redirect has the status 301, 302, 303, 307 or 308, not {status!r}")
-        if self._state:
-            self._refuse("redirect")
+        if self._state and not self._may_answer("redirect"):
+            return self
         location = _location(url)
         self._status = int(status)
         self.set_header("Location", location)
@@ -346,12 +428,12 @@ class Response(Generic[Data]):
 
     def end(self, data: bytes | str = b"") -> None:
         """Answer with `data`, or finish what `write` began."""
-        if self._state == SENT:
-            self._refuse("end")
         content = _as_bytes(data)
         if self._state == STARTED:
             self._put(content)
             self._state = SENT
+            return
+        if self._state and not self._may_answer("end"):
             return
         self._content = content
         if content and isinstance(data, str):
@@ -361,12 +443,14 @@ class Response(Generic[Data]):
     def write(self, chunk: bytes | str) -> bool:
         """Send a piece of the answer at once; the first one sends the headers as well.
 
-        The answer ends with `end`, or when the handler returns.
+        The answer ends with `end`, or when the handler returns. What is beyond a Content-Length
+        that was set is not sent.
         """
-        if self._state == SENT:
-            self._refuse("write")
         content = _as_bytes(chunk)
+        if self._state not in (OPEN, STARTED) and not self._may_answer("write"):
+            return False
         if self._state == OPEN:
+            self._run_hooks()
             self._write = self._begin()
             self._is_special = True
             self._state = STARTED
@@ -374,6 +458,9 @@ class Response(Generic[Data]):
         return True
 
     def _put(self, content: bytes) -> None:
+        length = self._announced_length()
+        if length is not None:
+            content = content[: max(0, length - self._written)]
         self._written += len(content)
         if content and self._write is not None:
             self._write(content)
@@ -382,87 +469,213 @@ class Response(Generic[Data]):
         """Send the headers and give what writes content; `apiroutes.wsgi` knows how."""
         raise RuntimeError("this response has no connection to write to")
 
+    def _announced_length(self) -> int | None:
+        """The Content-Length that was set; None without one that can be counted."""
+        line = self._headers.get("content-length")
+        return int(line[1]) if line is not None and line[1].isascii() and line[1].isdigit() else None
+
     # -- what the rest of the framework needs ----------------------------------------------
 
-    def _refuse(self, what: str) -> None:
-        raise ResponseSentError(f"cannot {what}: the response was sent already")
+    def _may(self, what: str, change: str = "", *arguments: Any) -> bool:
+        """Whether something may be changed after the answer; only middleware may.
 
-    def _refuse_all(self) -> None:
-        """Let nothing more be said: another response has answered."""
-        self._state = SENT
+        A change is noted, so that it outlives the answer. Raises ResponseSentError for a handler.
+        """
+        if self._state == REFUSED:
+            raise asyncio.CancelledError(f"cannot {what}: this call was cancelled")
+        if self._state == FAILED:
+            return True
+        if not self._is_middlewares:
+            raise ResponseSentError(f"cannot {what}: the response has already been sent")
+        if self._write is not None:
+            _log.warning("%s: cannot %s: the head has left; ignored", route_of(self.req), what)
+            return False
+        if change:
+            if self._changes is None:
+                self._changes = []
+            self._changes.append((change, arguments[0], arguments[1] if len(arguments) > 1 else None))
+        return True
+
+    def _may_answer(self, what: str) -> bool:
+        """Whether another answer may be given; it takes the place of the first, whose status stays."""
+        if not self._may(what):
+            return False
+        if self._state == FAILED:
+            self._state = OPEN
+            return True
+        status = self._status, self._said_status
+        self._take_back()
+        self._status, self._said_status = status
+        return True
+
+    def _refuse(self) -> int:
+        """Refuse all from now on, to a call that was cancelled; what is given is for `_reopen`."""
+        held, self._state = self._state, REFUSED
+        return held
+
+    def _reopen(self, held: int) -> None:
+        """Give the response to whoever cancelled the call, with its answer taken back."""
+        self._state, self._is_middlewares = held, True
+        if self._write is None and held != REFUSED:
+            self._take_back()
+            self._state = FAILED
 
     def _saved(self) -> _Saved:
         """Status and headers as they are now, for `_restore`."""
+        if not (self._headers or self._said_status):
+            return NOTHING_SAID
         more = {key: list(lines) for key, lines in (self._more or {}).items()}
         return self._status, self._said_status, dict(self._headers), more
 
-    def _restore(self) -> None:
-        """Forget what the handler said. Only before headers are on the wire."""
-        self._status, self._said_status, headers, more = self._before
+    def _restore(self, saved: _Saved) -> None:
+        self._status, self._said_status, headers, more = saved
         self._headers = dict(headers)
         self._more = {key: list(lines) for key, lines in more.items()} or None
+
+    def _take_back(self) -> None:
+        """Forget the answer: what the handler said goes, the headers that middleware has set stay.
+
+        Only before the head has left.
+        """
+        if self._before is None:  # no handler was called
+            self._status, self._said_status = 200, False
+        else:
+            self._restore(self._before)
         self._forget_answer()
+        changes, self._changes = self._changes, None
+        for change, name, value in changes or ():
+            if change == "remove_header":
+                self.remove_header(name)
+            elif change != "status":
+                getattr(self, change)(name, value)
+        self._before = None  # what is left is middleware's
+
+    def _replace(self) -> bool:
+        """Make room for the answer that middleware returns; whether there is any."""
+        if self._state in (OPEN, FAILED):
+            self._state = OPEN
+            return True
+        if not self._may("replace the answer"):
+            return False
+        statuses = [code for change, code, _ in self._changes or () if change == "status"]
+        self._take_back()
+        if statuses:
+            self.status(statuses[-1])
+        return True
+
+    def _fail(self, error: BaseException) -> None:
+        """Forget an answer that an exception followed, unless it is the exception's own.
+
+        Of a handler that says more after its answer the first one is sent, as Next.js does (recorded).
+        Middleware lets no success be seen that another exception has followed.
+        """
+        was_handlers, self._is_middlewares = not self._is_middlewares, True
+        if self._state == REFUSED or error is self._answers:
+            return
+        is_alone = was_handlers and self._before is None
+        says_more = is_alone or (was_handlers and isinstance(error, ResponseSentError))
+        is_streamed = self._stream is not None or self._application is not None
+        if self._state in (OPEN, FAILED):
+            self._before = None  # which the endpoint has gone back to
+        elif says_more and self._state == SENT and not is_streamed:
+            self._answers = error
+        elif self._write is not None:
+            self._answers = None
+        elif is_alone:
+            self._restore(NOTHING_SAID)
+            self._forget_answer()
+        else:
+            self._take_back()
+        if self._state == OPEN:
+            self._state = FAILED
 
     def _forget_answer(self) -> None:
         """Forget the content and all that it brings along, so that another answer can be given."""
+        if self._stream is not None:
+            close(self._stream)
         self._content, self._lines, self._tagged = b"", (), False
         self._stream = self._application = None
-        self._is_special = False
+        self._sends_file = False
+        self._is_special = self._hooks is not None
+        self._answers = None
         self._state = OPEN
 
+    def _run_hooks(self) -> None:
+        """Call what is to be called before the head leaves, once."""
+        hooks, self._hooks = self._hooks, None
+        if hooks:
+            held, self._is_middlewares = self._is_middlewares, True
+            for hook in reversed(hooks):
+                call_hook(hook, self)
+            self._is_middlewares = held
 
-class _FileChunks:
-    """A file as an iterator of chunks, closed with it.
+    def _start_streaming(self) -> None:
+        """Run a returned application, or a stream, to its first chunk; the rest is sent later.
 
-    `length` is how many bytes it was announced to have: one that grows meanwhile is sent as it
-    was, and for one that shrinks reading raises EOFError.
-    """
+        The application's status and headers are the response's from then on.
+        """
+        if self._application is not None:
+            status, headers, self._stream = run_application(self._application, self.req.environ)
+            self._application = None
+            self._take_application_head(status, headers)
+        elif self._stream is not None and not self._sends_file and not isinstance(self._stream, Begun):
+            self._stream = Begun(self._stream)
 
-    def __init__(self, file: Any, length: int | None) -> None:
-        self._file = file
-        self._left = length
-
-    def __iter__(self) -> _FileChunks:
-        return self
-
-    def __next__(self) -> bytes:
-        chunk: bytes = self._file.read(2**16 if self._left is None else min(2**16, self._left))
-        if not chunk:
-            if self._left:
-                raise EOFError(f"the file is {self._left} bytes too short for its Content-Length")
-            raise StopIteration
-        if self._left is not None:
-            self._left -= len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        close = getattr(self._file, "close", None)
-        if close is not None:
-            close()
-
-
-@functools.lru_cache(maxsize=512)
-def kind_of(cls: type) -> str:
-    """Whether values of a class are streams; a field that is called `read` makes none."""
-    if hasattr(cls, "__anext__"):
-        return "async"
-    if hasattr(cls, "__next__") or callable(getattr(cls, "read", None)):
-        return "stream"
-    # What hands on to a file, as temporary files and uploads do, says so only for each value.
-    return "unknown" if hasattr(cls, "__getattr__") else "json"
+    def _take_application_head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        """The head of an application's answer, over what was set before."""
+        self._status, self._said_status = status, True
+        for key in {name.lower() for name, _ in headers} - {"set-cookie", "vary"}:
+            self._drop(key)
+        for name, value in headers:
+            if name.lower() == "vary":
+                self._vary(value)
+            else:
+                self._append(name.lower(), name, value)
+        self._lines = ()
 
 
-def _remaining_size(file: Any) -> int | None:
-    """How many bytes a binary file still has, None when it cannot tell."""
-    try:
-        if isinstance(file, io.TextIOBase) or not file.seekable():
-            return None
-        position = file.tell()
-        size: int = max(0, file.seek(0, io.SEEK_END) - position)
-        file.seek(position)
-    except (AttributeError, OSError):
-        return None
-    return size
+class _HeadersView(Headers):
+    """The headers of a response as they are when they are looked at."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    @property
+    def _list(self) -> list[tuple[str, str]]:
+        return _readable_lines(self._response)
+
+    @_list.setter
+    def _list(self, value: object) -> None:
+        raise TypeError("res.headers is read-only: res.set_header(name, value) sets one")
+
+    def _refuse(self, *arguments: Any, **more: Any) -> Any:
+        raise TypeError("res.headers is read-only: res.set_header(name, value) sets one")
+
+    __setitem__ = __delitem__ = _refuse
+    add = add_header = append = clear = extend = insert = pop = popitem = remove = _refuse
+    set = setlist = setdefault = setlistdefault = update = __ior__ = _refuse
+
+
+def _readable_lines(response: Response) -> list[tuple[str, str]]:
+    lines = [line for key in response._headers for line in response._lines_of(key)]
+    if "content-type" not in response._headers:
+        lines += response._lines
+    return [(name, _unwire(value)) for name, value in lines]
+
+
+def call_hook(hook: Callable[..., object], response: Response) -> None:
+    """Call what `before_head` was given, with the response if it has a parameter."""
+    hook(response) if _has_parameter(hook) else hook()
+
+
+def _has_parameter(function: Callable[..., object]) -> bool:
+    """Whether a function must be called with an argument."""
+    plain = getattr(function, "__func__", function)
+    code = getattr(plain, "__code__", None)
+    if code is None:
+        return True
+    given = len(plain.__defaults__ or ()) + (plain is not function)
+    return bool(code.co_argcount > given)
 
 
 def _as_int(code: object) -> int:
@@ -487,7 +700,7 @@ def _check_name(name: str) -> str:
     key = name.lower()
     if key in _HOP_BY_HOP:
         raise ValueError(f"the header {name!r} is the server's to set (PEP 3333)")
-    if len(_KNOWN_NAMES) < _KNOWN_NAMES_MAX:
+    if key != "vary" and len(_KNOWN_NAMES) < _KNOWN_NAMES_MAX:  # which is set in a way of its own
         _KNOWN_NAMES[name] = key
     return key
 

@@ -75,7 +75,8 @@ def _checked_async(handler: Handler, validator: Validator) -> Callable[[Any, Any
 
 def _check(result: Any, handler: Handler, validator: Validator) -> Any:
     is_other = result is None or isinstance(result, _OTHERS) or callable(result)
-    if not is_other and not hasattr(result, "__next__"):
+    # A model's instance is one, and what it is sent as need not be what it is made from.
+    if not is_other and not hasattr(result, "__next__") and not validator.fits(result):
         try:
             validator.decode(encode_json(result), "returned")
         except Invalid as invalid:

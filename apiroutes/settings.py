@@ -46,12 +46,14 @@ class Settings:
     max_part_headers: int = 8
     max_json_depth: int = 200
     max_query_keys: int = 1000
+    max_target_size: Size = Size(2**13, "8kb")
     max_headers: int | None = None
     max_header_size: Size | None = None
     header_timeout: float = 5.0
     body_timeout: float = 10.0
     body_min_rate: Size = Size(2**14, "16kb")  # a second
     max_abandoned_handlers: int = 32
+    abandon_timeout: float = 30.0
     readiness_path: str | None = None
     openapi_path: str | None = None
     docs: bool | None = None
@@ -62,6 +64,7 @@ class Settings:
     port: int | None = None
     workers: int | None = None
     threads: int | None = None
+    preload: bool = False
     timeout: int = 30
     graceful_timeout: int = 30
     shutdown_delay: float = 0.0
@@ -210,12 +213,14 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "max_part_headers": _int_from(1),
     "max_json_depth": _int_from(1),
     "max_query_keys": _int_from(0),
+    "max_target_size": read_size,
     "max_headers": _int_from(1),
     "max_header_size": read_size,
     "header_timeout": _seconds(above_zero=True),
     "body_timeout": _seconds(above_zero=True),
     "body_min_rate": read_size,
     "max_abandoned_handlers": _int_from(1),
+    "abandon_timeout": _seconds(above_zero=True),
     "readiness_path": _absolute_path,
     "openapi_path": _absolute_path,
     "docs": _switch,
@@ -225,6 +230,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "port": _port,
     "workers": _int_from(1),
     "threads": _int_from(1),
+    "preload": _switch,
     "timeout": _int_from(0),
     "graceful_timeout": _int_from(0),
     "shutdown_delay": _seconds(above_zero=False),

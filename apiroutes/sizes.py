@@ -13,9 +13,12 @@ from dataclasses import dataclass
 __all__ = ["Size", "parse_size", "read_size"]
 
 _UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40, "pb": 2**50}
-_WITH_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(kb|mb|gb|tb|pb)", re.IGNORECASE)
-_WITHOUT_UNIT = re.compile(r"[0-9]+(?:\.[0-9]+)?b?")
-_LEADING_INT = re.compile(r"[ \t]*([0-9]+)")
+# The grammar of npm's `bytes`, but for the sign of what would be less than nothing.
+_WITH_UNIT = re.compile(r"\+?([0-9]+(?:\.[0-9]+)?) *(kb|mb|gb|tb|pb)", re.IGNORECASE | re.ASCII)
+# What JavaScript's parseInt skips in front of a number (ECMA-262 section 12.2 and 12.3).
+_BLANK = "[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]*"
+_WITHOUT_UNIT = re.compile(rf"{_BLANK}\+?[0-9]+(?:\.[0-9]+)?{_BLANK}b?{_BLANK}", re.IGNORECASE | re.ASCII)
+_LEADING_INT = re.compile(rf"{_BLANK}\+?([0-9]+)")
 _DIGITS = 18
 _HOW = 'a size is an int of bytes or a text such as "500kb" or "1.5mb"'
 

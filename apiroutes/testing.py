@@ -7,6 +7,7 @@ Werkzeug's, with its cookies, redirects, forms and uploads: `client.post("/api/x
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import re
@@ -19,7 +20,7 @@ from werkzeug.http import parse_options_header
 from apiroutes.app import App
 from apiroutes.events import Event
 
-__all__ = ["Client", "Response"]
+__all__ = ["AsyncClient", "Client", "Response"]
 
 WSGIApplication = Callable[..., Iterable[bytes]]
 
@@ -123,3 +124,38 @@ class Client(werkzeug.test.Client):
 
     def options(self, *args: Any, **kwargs: Any) -> Response:
         return self.open(*args, **{**kwargs, "method": "OPTIONS"})
+
+
+class AsyncClient:
+    """The same for tests that are coroutines: `answer = await client.get("/api/x")`.
+
+    The App runs in a thread, as under a server, so that the test's own event loop goes on meanwhile.
+    """
+
+    def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
+        self.client = Client(application, **settings)
+
+    async def open(self, *args: Any, **kwargs: Any) -> Response:
+        """Send a request, as `Client.open` does."""
+        return await asyncio.to_thread(self.client.open, *args, **kwargs)
+
+    async def get(self, *args: Any, **kwargs: Any) -> Response:
+        return await self.open(*args, **{**kwargs, "method": "GET"})
+
+    async def post(self, *args: Any, **kwargs: Any) -> Response:
+        return await self.open(*args, **{**kwargs, "method": "POST"})
+
+    async def put(self, *args: Any, **kwargs: Any) -> Response:
+        return await self.open(*args, **{**kwargs, "method": "PUT"})
+
+    async def patch(self, *args: Any, **kwargs: Any) -> Response:
+        return await self.open(*args, **{**kwargs, "method": "PATCH"})
+
+    async def delete(self, *args: Any, **kwargs: Any) -> Response:
+        return await self.open(*args, **{**kwargs, "method": "DELETE"})
+
+    async def head(self, *args: Any, **kwargs: Any) -> Response:
+        return await self.open(*args, **{**kwargs, "method": "HEAD"})
+
+    async def options(self, *args: Any, **kwargs: Any) -> Response:
+        return await self.open(*args, **{**kwargs, "method": "OPTIONS"})

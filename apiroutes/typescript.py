@@ -113,15 +113,20 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"export type {_identifier(name)} = {_type(schema)};"
         yield ""
     yield _RUNTIME.rstrip("\n")
+    names: set[str] = set()
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
-                yield from _operation(path, method, item[method])
+                name = _camel(item[method]["operationId"])
+                while name in names:  # `get_x_2` and `get_x2`
+                    name += "_"
+                names.add(name)
+                yield from _operation(name, path, method, item[method])
     yield "  };"
     yield "}"
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
+def _operation(name: str, path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
     said = "\n\n".join(filter(None, [operation.get("summary"), operation.get("description")]))
     yield from _comment(said, "    ")
     parts, passed = _parameters(operation)
@@ -130,8 +135,8 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[st
     parameters = [f"parameters: {{ {fields} }}" + ("" if is_needed else " = {}")] if parts else []
     signature = ", ".join([*parameters, "init?: RequestInit"])
     result = _result(operation)
-    yield f"    {_camel(operation['operationId'])}: ({signature}): Promise<{result}> =>"
-    yield f"      request<{result}>({json.dumps(method.upper())}, {_path(path, operation)}, {passed}, init),"
+    yield f"    {name}: ({signature}): Promise<{result}> =>"
+    yield f"      request<{result}>({_string(method.upper())}, {_path(path, operation)}, {passed}, init),"
 
 
 def _parameters(operation: dict[str, Any]) -> tuple[list[tuple[str, str]], str]:
@@ -157,12 +162,25 @@ def _parameters(operation: dict[str, Any]) -> tuple[list[tuple[str, str]], str]:
 
 def _path(path: str, operation: dict[str, Any]) -> str:
     """The path as a template literal, with its parameters encoded."""
+    values = {}
     for each in operation.get("parameters", ()):
         if each["in"] == "path":
             encode = "segments" if each.get("x-catch-all") else "segment"
-            value = f"parameters.path[{json.dumps(each['name'])}]"
-            path = path.replace(f"{{{each['name']}}}", f"${{{encode}({value})}}")
-    return f"`{path}`"
+            values[f"{{{each['name']}}}"] = f"${{{encode}(parameters.path[{_string(each['name'])}])}}"
+    if not values:
+        return f"`{_literal(path)}`"
+    parts = re.split("(" + "|".join(map(re.escape, sorted(values, key=len, reverse=True))) + ")", path)
+    return "`" + "".join(values.get(part) or _literal(part) for part in parts) + "`"
+
+
+def _literal(text: str) -> str:
+    """A text as a part of a template literal, where it is only text (ECMA-262 section 12.9.6)."""
+    return _string(text)[1:-1].replace("`", "\\`").replace("${", "\\${")
+
+
+def _string(text: str) -> str:
+    """A text as a string literal, in ASCII."""
+    return json.dumps(text)
 
 
 def _result(operation: dict[str, Any]) -> str:
@@ -240,7 +258,7 @@ def _identifier(name: str) -> str:
 
 
 def _key(name: str) -> str:
-    return name if _NAME.fullmatch(name) else json.dumps(name)
+    return name if _NAME.fullmatch(name) else _string(name)
 
 
 def _camel(name: str) -> str:

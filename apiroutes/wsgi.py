@@ -1,7 +1,8 @@
 """A response onto the wire (PEP 3333). The only file that calls start_response.
 
 In: an answered response, the environ, start_response. Out: the iterable for the server.
-Raises ResponseAborted when an answer that began cannot be finished.
+Raises ResponseAborted when an answer that began cannot be finished. ETag, conditions, HEAD and length
+are decided here, once, when all middleware has returned.
 """
 
 from __future__ import annotations
@@ -9,33 +10,51 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from apiroutes.conditional import content_hash, is_current
 from apiroutes.errors import ResponseAborted, phrase
+from apiroutes.files import Selectable
 from apiroutes.logs import log_departure, log_fault, route_of
-from apiroutes.response import JSON, TEXT, Response
+from apiroutes.response import BODYLESS, JSON, TEXT, Response
+from apiroutes.streams import Begun, as_chunk, close
 
-__all__ = ["Closing", "FixedAnswer", "ServerResponse", "StartResponse", "send", "starting_again"]
+__all__ = [
+    "Closing",
+    "FixedAnswer",
+    "ServerResponse",
+    "StartResponse",
+    "end_written",
+    "header_list",
+    "send",
+    "starting_again",
+    "status_line",
+]
 
 StartResponse = Callable[..., Callable[[bytes], object]]
 
 _STATUS_LINES = {code: f"{code} {phrase(code)}" for code in range(200, 600)}
-# RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5
-_BODYLESS = frozenset((204, 205, 304))
+
+
+def status_line(code: int) -> str:
+    """A status code with its phrase."""
+    return _STATUS_LINES[code]
 
 
 class ServerResponse(Response):
     """A response with a connection: what a handler gets."""
+
+    # What its App makes of an exception.
+    _write_exception: Callable[[BaseException, Any, Response], None]
 
     def _begin(self) -> Callable[[bytes], object]:
         assert self._start_response is not None
         unwritten: list[bytes] = []
         self._unwritten = unwritten
         write: Callable[[bytes], object] | None = self._start_response(
-            _STATUS_LINES[self._status], _header_list(self)
+            _STATUS_LINES[self._status], header_list(self)
         )
-        if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in _BODYLESS:
+        if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in BODYLESS:
             return lambda content: None
         if write is None:  # which PEP 3333 promises; then what is written is the iterable
             return unwritten.append
@@ -54,11 +73,11 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
     if response._is_special:
         return _send_special(response, environ, start_response)
     status = response._status
-    if status != 200 and status in _BODYLESS:
+    if status != 200 and status in BODYLESS:
         return _send_bodyless(response, start_response)
     content = response._content
     named = response._headers
-    headers = _header_list(response) if named else [*response._lines]
+    headers = header_list(response) if named else [*response._lines]
     if response._tagged:
         if "etag" not in named:
             headers.append(("ETag", f'"{content_hash(content)}"'))
@@ -74,7 +93,7 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
 
 
-def _header_list(response: Response) -> list[tuple[str, str]]:
+def header_list(response: Response) -> list[tuple[str, str]]:
     """The lines of the headers that were set, and the content's own unless it was given a type."""
     headers = [*response._headers.values()]
     if response._more is not None:
@@ -92,12 +111,31 @@ def _without(headers: list[tuple[str, str]], *keys: str) -> list[tuple[str, str]
 def _send_special(
     response: Response, environ: dict[str, Any], start_response: StartResponse
 ) -> Iterable[bytes]:
-    """What is no content in memory: another application's answer, a stream, what was written."""
-    if response._application is not None:
-        return _delegate(response, environ, start_response)
+    """What is more than content in memory: a stream, another application's answer, what was written."""
+    if response._write is not None:
+        return end_written(response, environ)
+    # A stream of the handler's is not asked for content that is not sent.
+    if response._stream is None or not _is_bodyless(response, environ):
+        response._start_streaming()
+    response._run_hooks()
     if response._stream is not None:
         return _send_stream(response, environ, start_response)
+    response._is_special = False
+    return send(response, environ, start_response)
+
+
+def end_written(response: Response, environ: dict[str, Any]) -> Iterable[bytes]:
+    """The end of what `write` began; RFC 9112 section 6.3: less than announced is not whole."""
+    length = response._announced_length()
+    if length is not None and response._written < length and not _is_bodyless(response, environ):
+        error = EOFError(f"{response._written} bytes were written of a Content-Length of {length}")
+        log_fault(response.req, route_of(response.req), error, "failed after its answer began")
+        raise ResponseAborted(errno.ECONNRESET, "an answer was too short") from None
     return response._unwritten
+
+
+def _is_bodyless(response: Response, environ: dict[str, Any]) -> bool:
+    return response._status in BODYLESS or environ.get("REQUEST_METHOD") == "HEAD"
 
 
 def _send_not_modified(
@@ -111,10 +149,13 @@ def _send_not_modified(
 
 
 def _send_bodyless(response: Response, start_response: StartResponse) -> Iterable[bytes]:
-    """204, 205 and 304 carry no content, whatever was sent, and nothing that describes it."""
-    headers = _without(_header_list(response), "content-length")
+    """204, 205 and 304 carry no content, whatever was sent, and nothing that describes it.
+
+    An ETag stays: it is of the representation that the client has, or has made (RFC 9110 section 15.3.5).
+    """
+    headers = _without(header_list(response), "content-length")
     if response._content or response._stream is not None:
-        headers = _without(headers, "content-type", "etag")
+        headers = _without(headers, "content-type")
         headers = [line for line in headers if line not in response._lines]
     if response._status == 205:
         headers.append(("Content-Length", "0"))
@@ -127,46 +168,37 @@ def _send_stream(
 ) -> Iterable[bytes]:
     stream = response._stream
     assert stream is not None
-    headers = _header_list(response)
-    if response._status in _BODYLESS:
-        _close(stream)
+    status, headers = response._status, header_list(response)
+    if status in BODYLESS:
+        close(stream)
         return _send_bodyless(response, start_response)
-    if environ.get("REQUEST_METHOD") == "HEAD":
-        _close(stream)
-        start_response(_STATUS_LINES[response._status], headers)
+    length = response._announced_length()
+    if isinstance(stream, Selectable):
+        status, headers = stream.select(environ, status, headers)
+        length = None  # it keeps to it by itself
+    elif length is None and isinstance(stream, Begun) and stream.is_empty:
+        length = 0
+        headers.append(("Content-Length", "0"))
+    if status == 304 or environ.get("REQUEST_METHOD") == "HEAD":
+        close(stream)
+        start_response(_STATUS_LINES[status], headers)
         return []
-    # The first chunk is taken before anything is sent: what fails there can still be a 500.
-    try:
-        first = _encoded(next(stream, b""))
-    except BaseException:
-        _close(stream)
-        raise
-    if not first and "content-length" not in response._headers:
-        # An iterator may give an empty chunk first; only its end makes the content empty.
-        first, ended = _first_content(stream)
-        if ended:
-            headers.append(("Content-Length", "0"))
-    start_response(_STATUS_LINES[response._status], headers)
-    return _Stream(first, stream, response.req)
-
-
-def _first_content(stream: Iterator[bytes | str]) -> tuple[bytes, bool]:
-    try:
-        for chunk in stream:
-            if chunk:
-                return _encoded(chunk), False
-    except BaseException:
-        _close(stream)
-        raise
-    return b"", True
+    if response._sends_file:
+        # What fails at the first chunk can still be a 500.
+        stream = Begun(stream)
+    start_response(_STATUS_LINES[status], headers)
+    return _Stream(stream, length, response.req)
 
 
 class _Stream:
-    """A stream's chunks as bytes. A fault in the middle is logged and cuts the connection."""
+    """A stream's chunks, as many bytes as were announced.
 
-    def __init__(self, first: bytes, stream: Iterator[bytes | str], request: Any) -> None:
-        self._first: bytes | None = first
+    A fault in the middle is logged and cuts the connection, and so does an end that comes too soon.
+    """
+
+    def __init__(self, stream: Iterator[Any], length: int | None, request: Any) -> None:
         self._stream = stream
+        self._left = length
         self._request = request
         self._has_ended = False
 
@@ -174,41 +206,36 @@ class _Stream:
         return self
 
     def __next__(self) -> bytes:
-        if self._first is not None:
-            first, self._first = self._first, None
-            if first:
-                return first
+        if self._left == 0:
+            self._has_ended = True
+            raise StopIteration
         try:
-            return _encoded(next(self._stream))
-        except (StopIteration, KeyboardInterrupt):
+            chunk = as_chunk(next(self._stream))
+        except KeyboardInterrupt:
             self._has_ended = True
             raise
-        except BaseException as error:
+        except StopIteration:
             self._has_ended = True
-            log_fault(self._request, route_of(self._request), error, "failed after its answer began")
-            raise ResponseAborted(errno.ECONNRESET, "a streamed answer failed") from None
+            if self._left:
+                self._abort(EOFError(f"the answer is {self._left} bytes too short for its Content-Length"))
+            raise
+        except BaseException as error:
+            self._abort(error)
+        if self._left is not None:
+            chunk = chunk[: self._left]
+            self._left -= len(chunk)
+        return chunk
+
+    def _abort(self, error: BaseException) -> NoReturn:
+        self._has_ended = True
+        log_fault(self._request, route_of(self._request), error, "failed after its answer began")
+        raise ResponseAborted(errno.ECONNRESET, "a streamed answer failed") from None
 
     def close(self) -> None:
-        if not self._has_ended:
+        if not self._has_ended and self._left != 0:
             self._has_ended = True
             log_departure(self._request, "before the answer's end")
-        _close(self._stream)
-
-
-def _encoded(chunk: bytes | str) -> bytes:
-    if isinstance(chunk, str):
-        return chunk.encode()
-    if isinstance(chunk, bytes):
-        return chunk
-    if isinstance(chunk, (bytearray, memoryview)):
-        return bytes(chunk)
-    raise TypeError(f"a stream gives bytes or str, not {chunk!r}")
-
-
-def _close(stream: object) -> None:
-    close = getattr(stream, "close", None)
-    if close is not None:
-        close()
+        close(self._stream)
 
 
 class FixedAnswer:
@@ -217,7 +244,11 @@ class FixedAnswer:
     def __init__(self, status: int, content: str) -> None:
         self._status = _STATUS_LINES[status]
         self._content = content.encode()
-        self._headers = [*TEXT, ("Content-Length", str(len(self._content)))]
+        self._headers = [
+            *TEXT,
+            ("Cache-Control", "no-store"),
+            ("Content-Length", str(len(self._content))),
+        ]
 
     def send(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Send it."""
@@ -238,24 +269,9 @@ class Closing:
 
     def close(self) -> None:
         try:
-            _close(self._iterable)
+            close(self._iterable)
         finally:
             self._also_close()
-
-
-def _delegate(response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    """Let a returned WSGI application answer; headers set before it are added to its own."""
-    assert response._application is not None
-    ours = _header_list(response)
-    if not ours:
-        return response._application(environ, start_response)
-
-    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
-        theirs = {name.lower() for name, _ in headers} - {"set-cookie", "vary"}
-        merged = headers + [(name, value) for name, value in ours if name.lower() not in theirs]
-        return start_response(status, merged, *exc_info)
-
-    return response._application(environ, start)
 
 
 def starting_again(start_response: StartResponse) -> StartResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,6 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from apiroutes import App
-
-# Under coverage Python 3.11 cannot interrupt a handler: `make test` runs these tests without it.
-CANNOT_INTERRUPT = sys.version_info[:2] == (3, 11) and sys.gettrace() is not None
 
 # Entries of an environ that no keyword can spell, or that replace what is made: `**Extra({...})`.
 Extra = dict[str, Any]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from apiroutes import App
 from apiroutes.middleware import (
@@ -20,7 +21,7 @@ from apiroutes.middleware import (
     security_headers,
     trusted_hosts,
 )
-from tests.support import Answer, call, project
+from tests.support import Answer, Extra, call, project
 
 SHOW = """
 def GET(req, res):
@@ -105,6 +106,50 @@ def test_vary_adds_up(tmp_path: Path) -> None:
         next()
 
     assert answered(tmp_path, vary, cors([ORIGIN])).all("Vary") == ["Accept, Cookie, Origin"]
+
+
+def test_vary_is_compared_by_whole_members(tmp_path: Path) -> None:
+    def vary(req: Any, res: Any, next: Any) -> None:
+        res.set_header("Vary", "X-Original-Host")
+        next()
+
+    assert answered(tmp_path, vary, cors([ORIGIN])).all("Vary") == ["X-Original-Host, Origin"]
+
+
+@pytest.mark.parametrize("present", ["origin", "Accept,ORIGIN", "Accept ,\torigin , Cookie"])
+def test_vary_is_added_once_in_any_letter_case(tmp_path: Path, present: str) -> None:
+    def vary(req: Any, res: Any, next: Any) -> None:
+        res.set_header("Vary", present)
+        next()
+
+    (line,) = answered(tmp_path, vary, cors([ORIGIN])).all("Vary")
+    assert line.lower().count("origin") == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        ("x-a,x-b", "x-a, x-b"),
+        ("x-a\x01, x-b", "x-b"),
+        ("x-\x0ba, x-b", "x-b"),
+        ("x-a\x7f", None),
+        ("x-\xe9, x-b", "x-b"),
+        ("x a, x-b", "x-b"),
+        (", ,", None),
+        ("x-a\r\nSet-Cookie: a=b, x-b", "x-b"),
+    ],
+)
+def test_a_preflight_is_told_of_tokens_alone(tmp_path: Path, asked: str, allowed: str | None) -> None:
+    environ = Extra({"HTTP_ACCESS_CONTROL_REQUEST_HEADERS": asked})
+    answer = answered(tmp_path, cors("*"), method="OPTIONS", headers=PREFLIGHT, **environ)
+    assert (answer.status, answer.header("Access-Control-Allow-Headers")) == (204, allowed)
+
+
+@pytest.mark.parametrize("method", ["PUT\x01", "\x7f", "\xe9", ""])
+def test_a_preflight_for_any_method_is_answered(tmp_path: Path, method: str) -> None:
+    environ = Extra({"HTTP_ACCESS_CONTROL_REQUEST_METHOD": method})
+    answer = answered(tmp_path, cors("*"), method="OPTIONS", HTTP_ORIGIN=ORIGIN, **environ)
+    assert answer.status == 204
 
 
 @pytest.mark.parametrize(
@@ -236,6 +281,56 @@ def test_only_trusted_hosts_are_served(tmp_path: Path, host: str, status: int) -
     assert answer.status == status
 
 
+SPELLINGS = [
+    ("example.com", "EXAMPLE.com", 200),
+    ("EXAMPLE.com", "example.com:8080", 200),
+    ("example.com", "example.com.", 200),
+    ("example.com:8000", "example.com:9000", 200),
+    (".Example.org", "API.EXAMPLE.ORG", 200),
+    (".example.org", "notexample.org", 400),
+    ("bücher.example", "xn--bcher-kva.example", 200),
+    ("BÜCHER.example", "XN--BCHER-KVA.example", 200),
+    ("straße.example", "xn--strae-oqa.example", 200),
+    ("straße.example", "strasse.example", 400),
+    (".bücher.example", "a.xn--bcher-kva.example", 200),
+    ("bücher.example", "b\xfccher.example", 400),
+    ("::1", "[::1]", 200),
+    ("[::1]", "[0:0:0:0:0:0:0:1]:8000", 200),
+    ("[::1]:8000", "[::1]", 200),
+    ("[::1]", "[::2]", 400),
+    ("[2001:DB8::1]", "[2001:db8::1]", 200),
+    ("127.0.0.1", "127.0.0.1:80", 200),
+    ("127.0.0.1", "127.1", 400),
+    ("my_service", "my_service:8000", 200),
+    ("example.com", "example.com:", 400),
+    ("example.com", "example.com:0", 400),
+    ("example.com", "example.com:65536", 400),
+    ("example.com", "example.com:80:80", 400),
+    ("example.com", "example.com,evil.com", 400),
+    ("example.com", "user@example.com", 400),
+    ("example.com", "example.com/", 400),
+    ("example.com", "[example.com]", 400),
+    ("example.com", " example.com", 400),
+]
+
+
+@pytest.mark.parametrize(("listed", "sent", "status"), SPELLINGS)
+def test_a_host_is_the_same_in_every_spelling(tmp_path: Path, listed: str, sent: str, status: int) -> None:
+    assert answered(tmp_path, trusted_hosts([listed]), HTTP_HOST=sent).status == status
+
+
+@pytest.mark.parametrize(("server", "status"), [("Example.com", 200), ("evil.com", 400)])
+def test_without_a_host_the_servers_own_counts(tmp_path: Path, server: str, status: int) -> None:
+    environ = Extra({"HTTP_HOST": None, "SERVER_NAME": server, "SERVER_PROTOCOL": "HTTP/1.0"})
+    assert answered(tmp_path, trusted_hosts(["example.com"]), **environ).status == status
+
+
+@pytest.mark.parametrize("host", ["", ".", "*.example.com", "https://example.com", "a b", "example.com/"])
+def test_what_is_no_host_is_a_mistake(host: str) -> None:
+    with pytest.raises(ValueError, match="no host name"):
+        trusted_hosts([host])
+
+
 @pytest.mark.parametrize("hosts", ["example.com", []])
 def test_hosts_are_a_list(hosts: Any) -> None:
     with pytest.raises(ValueError, match="list of host names"):
@@ -263,6 +358,60 @@ def test_a_proxy_is_believed_when_it_is_said_to_be_there(
     middleware = [] if options is None else [proxy_fix(**options)]
     app = App(project(tmp_path, {"pages/api/x.py": SHOW}), middleware=middleware)
     assert call(app, headers=FORWARDED).json() == seen
+
+
+URL = "def GET(req, params): return [req.url, params.get('id')]\n"
+PREFIXES = [
+    ({}, "/v1", "", ""),
+    ({"x_prefix": 1}, "/v1", "", "/v1"),
+    ({"x_prefix": 1}, "/v1/", "", "/v1"),
+    ({"x_prefix": 1}, "v1", "", "/v1"),
+    ({"x_prefix": 1}, "//evil.example", "", "/evil.example"),
+    ({"x_prefix": 1}, "/", "", ""),
+    ({"x_prefix": 1}, "", "", ""),
+    ({"x_prefix": 1}, "/mine, /v1", "", "/v1"),
+    ({"x_prefix": 2}, "/a, /b", "", "/a"),
+    ({"x_prefix": 2}, "/b", "", ""),
+    ({"x_prefix": 1}, "/v1", "/mount", "/v1/mount"),
+]
+
+
+@pytest.mark.parametrize(("options", "sent", "mount", "seen"), PREFIXES)
+def test_a_prefix_that_a_proxy_removed_is_in_urls(
+    tmp_path: Path, options: dict[str, int], sent: str, mount: str, seen: str
+) -> None:
+    app = App(project(tmp_path, {"pages/api/[id].py": URL}), middleware=[proxy_fix(**options)])
+    environ = Extra({"SCRIPT_NAME": mount, "RAW_URI": f"{mount}/api/a%2Fb"})
+    answer = call(app, target="/api/a%2Fb", headers=[("X-Forwarded-Prefix", sent)], **environ)
+    url, identifier = answer.json()
+    assert url.startswith(f"http://localhost{seen}/api/a")
+    assert identifier == "a/b"
+
+
+def test_a_redirect_has_the_prefix_that_a_proxy_removed(tmp_path: Path) -> None:
+    app = App(project(tmp_path, {"pages/api/hello.py": URL}), middleware=[proxy_fix(x_prefix=1)])
+    answer = call(app, target="/api/hello/?a=1", headers=[("X-Forwarded-Prefix", "/v1")])
+    assert (answer.status, answer.header("Location")) == (308, "/v1/api/hello?a=1")
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "said"),
+    [
+        ("/api/a%2Fb", 200, ["http://localhost/v1/api/a/b", "a/b"]),
+        ("/api/a?x=1", 200, ["http://localhost/v1/api/a?x=1", "a"]),
+        ("/api/a%", 400, None),
+        ("/api/a/", 308, None),
+        ("/v1/api/a", 404, None),
+    ],
+)
+def test_a_prefix_that_a_wrapper_put_there_leaves_the_target_as_it_was_sent(
+    tmp_path: Path, target: str, status: int, said: Any
+) -> None:
+    app = ProxyFix(App(project(tmp_path, {"pages/api/[id].py": URL})), x_prefix=1)
+    answer = call(app, target=target, headers=[("X-Forwarded-Prefix", "/v1")])
+    assert answer.status == status
+    assert said is None or answer.json() == said
+    assert status != 308 or answer.header("Location") == "/v1/api/a"
 
 
 def test_what_was_seen_before_the_proxy_was_believed_is_seen_anew(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import App
+from apiroutes.conditional import entity_tags, timestamp
 from tests.support import Answer, app_of, call
 
 ECHO = "def handler(req, res):\n    res.send(req.query['v'])\n"
@@ -104,7 +107,30 @@ TAGS = [
     ('W/"a"', '"a"', 304),
     ('W/"a"', 'W/"a"', 304),
     ('"a"', '"b", W/"a", "c"', 304),
-    ('"a"', '"b""a"', 304),
+    ('"a"', '"b" , ,\t"a",', 304),
+    ('"a"', ',"a"', 304),
+    ('"\xe9"', '"\xe9"'.encode().decode("latin-1"), 304),
+    ('W/"\xe9"', '"b", W/"\xe9"'.encode().decode("latin-1"), 304),
+    ('"!#~"', '"!#~"', 304),
+    ('"a"', "*", 304),
+    ('"a"', " * ", 304),
+    ('"a"', 'w/"a"', 200),
+    ('"a"', 'W/ "a"', 200),
+    ('"a"', 'W"a"', 200),
+    # one member that is no tag, and the field cannot be read
+    ('"a"', '"b""a"', 200),
+    ('"a"', '"a" "b"', 200),
+    ('"a"', '"a";"b"', 200),
+    ('"a"', 'b, "a"', 200),
+    ('"a"', '"a", b', 200),
+    ('"a"', '"a", *', 200),
+    ('"a"', '*, "a"', 200),
+    ('"a"', '"b, "a"', 200),
+    ('"a"', '"a", "b', 200),
+    ('"a"', '"a\x7f"', 200),
+    ('"a%20b"', '"a b"', 200),
+    ('"a"', "", 200),
+    ('"a"', ",", 200),
     ('"a"', "a", 200),
     ('"a"', "'a'", 200),
     ('"a"', '"A"', 200),
@@ -142,6 +168,39 @@ def test_a_tag_is_found_in_a_list_of_them(tagged: App, mine: str, theirs: list[t
 @settings(deadline=None)
 def test_any_if_none_match_is_answered(tagged: App, header: str) -> None:
     assert call(tagged, target="/api/x?tag=%22a%22", HTTP_IF_NONE_MATCH=header).status in (200, 304)
+
+
+tag = st.builds(
+    lambda weak, text: ("W/" if weak else "") + f'"{text}"',
+    st.booleans(),
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters='"\x7f'), max_size=5),
+)
+junk = st.sampled_from(["a", '"', "*", 'w/"a"', '"a" "b"', "\n"])
+blank = st.text(alphabet=" \t", max_size=2)
+
+
+@given(tags=st.lists(tag | st.just(""), max_size=5), blanks=st.lists(blank, min_size=12, max_size=12))
+def test_a_list_of_tags_is_read_as_it_was_written(tags: list[str], blanks: list[str]) -> None:
+    field = ",".join(before + each + after for before, each, after in zip(blanks, tags, blanks[6:]))
+    assert entity_tags(field) == [each for each in tags if each]
+
+
+@given(
+    tags=st.lists(tag, min_size=1, max_size=3),
+    junk=junk,
+)
+def test_a_list_with_something_else_in_it_is_none(tags: list[str], junk: str) -> None:
+    for position in range(len(tags) + 1):
+        assert entity_tags(",".join([*tags[:position], junk, *tags[position:]])) is None
+
+
+@pytest.mark.parametrize("unit", ['"', '""', '"",', ",", " ", ", ", 'W/"', '"a",', '"a" ', "*", "\t,"])
+@pytest.mark.parametrize("name", ["If-None-Match", "If-Modified-Since"])
+def test_a_field_of_any_length_is_read_once(tagged: App, unit: str, name: str) -> None:
+    """Nothing here takes seconds, as reading parts of 400 KB again and again would."""
+    field = unit * (400_000 // len(unit))
+    expected = 304 if unit == '"a",' and name == "If-None-Match" else 200
+    assert call(tagged, target="/api/x?tag=%22a%22", headers=[(name, field)]).status == expected
 
 
 CACHE_CONTROLS = [
@@ -190,6 +249,25 @@ SINCE = [
     ("Wednesday, 01-Jan-20 00:00:00 GMT", 304),
     ("Wed Jan  1 00:00:00 2020", 304),
     ("Wed, 01 Jan 2020 00:00:01 GMT", 304),
+    (" Wed, 01 Jan 2020 00:00:00 GMT\t", 304),
+    ("Wed Jan 01 00:00:00 2020", 304),
+    ("Tue, 31 Dec 2019 23:59:60 GMT", 304),
+    ("Fri, 01 Jan 2020 00:00:00 GMT", 304),  # no day of the week makes another day of it
+    # what RFC 9110 section 5.6.7 does not have
+    ("wed, 01 jan 2020 00:00:00 gmt", 200),
+    ("Wed, 1 Jan 2020 00:00:00 GMT", 200),
+    ("Wed, 01 Jan 20 00:00:00 GMT", 200),
+    ("Wed, 01-Jan-2020 00:00:00 GMT", 200),
+    ("Wed, 01 Jan 2020 00:00:00", 200),
+    ("Wed, 01 Jan 2020 00:00:00 +0000", 200),
+    ("Wed, 01 Jan 2020 00:00:00 UTC", 200),
+    ("Wed, 01 Jan 2020 24:00:00 GMT", 200),
+    ("Wed, 01 Jan 2020 00:00:00 GMT; length=3", 200),
+    ("Wed, 01 Jan 2020 00:00:00 GMT, Wed, 01 Jan 2020 00:00:00 GMT", 200),
+    ("2020-01-01T00:00:00Z", 200),
+    ("Wed, 29 Feb 2023 00:00:00 GMT", 200),
+    ("Wed, 01 Jan 0000 00:00:00 GMT", 200),
+    ("Wed, \u0660\u0661 Jan 2020 00:00:00 GMT", 200),
     ("Tue, 31 Dec 2019 23:59:59 GMT", 200),
     ("", 200),
     ("0", 200),
@@ -207,6 +285,23 @@ SINCE = [
 @pytest.mark.parametrize(("value", "status"), SINCE)
 def test_a_date_in_any_form_is_compared(dated: App, value: str, status: int) -> None:
     assert since(dated, value).status == status
+
+
+CENTURIES = [(1, 1), (49, 49), (51, -49), (75, -25), (99, -1), (0, 0)]
+
+
+@pytest.mark.parametrize(("ahead", "meant"), CENTURIES)
+def test_a_year_of_two_digits_is_never_more_than_50_years_ahead(ahead: int, meant: int) -> None:
+    now = datetime.now(timezone.utc)
+    said = timestamp(f"Monday, 01-Jan-{(now.year + ahead) % 100:02} 00:00:00 GMT")
+    assert said == datetime(now.year + meant, 1, 1, tzinfo=timezone.utc).timestamp()
+
+
+@given(st.datetimes(timezones=st.just(timezone.utc)).map(lambda moment: moment.replace(microsecond=0)))
+def test_a_date_is_read_as_it_was_written(moment: datetime) -> None:
+    seconds = (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(seconds=1)
+    assert timestamp(format_datetime(moment, usegmt=True)) == seconds
+    assert timestamp(moment.ctime()) == seconds
 
 
 LATER_THAN_ALL = "Wed,%2001%20Jan%2099999999999999999999%2000:00:00%20GMT"
@@ -233,6 +328,11 @@ def test_a_fault_after_the_answer_leaves_it_conditional(
 ) -> None:
     app = app_of(tmp_path, "def handler(req, res):\n    res.json(1)\n    raise RuntimeError\n")
     assert (call(app, headers=[("If-None-Match", "*")]).status, len(caplog.records)) == (304, 1)
+
+
+def test_an_if_none_match_that_cannot_be_read_leaves_the_date_unasked(dated: App) -> None:
+    headers = [("If-None-Match", "a"), ("If-Modified-Since", LAST.replace("%20", " "))]
+    assert call(dated, target=f"/api/x?last={LAST}", headers=headers).status == 200
 
 
 def test_two_etag_lines_stay_two(tmp_path: Path) -> None:

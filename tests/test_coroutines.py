@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import sys
 import threading
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 
 from apiroutes import App
-from apiroutes.coroutines import run
 from apiroutes.errors import ResponseAborted
 from tests.support import Answer, app_of, call, environ
 
@@ -135,57 +133,140 @@ def test_a_coroutine_sees_the_context_it_is_run_in(tmp_path: Path) -> None:
     assert answers == ["outer"]
 
 
-def test_a_threads_loop_is_closed_with_it(tmp_path: Path, seen: list[Any]) -> None:
-    app = awaited(tmp_path, "logging.seen.append(asyncio.get_running_loop())", "res.json(1)")
-    thread = threading.Thread(target=call, args=(app,))
-    thread.start()
-    thread.join()
-    gc.collect()
-    assert [loop.is_closed() for loop in seen] == [True]
-
-
 def test_a_loop_is_kept_between_requests(tmp_path: Path, seen: list[Any]) -> None:
     app = awaited(tmp_path, "logging.seen.append(asyncio.get_running_loop())", "res.json(1)")
     call(app), call(app)
     assert seen[0] is seen[1]
 
 
-def test_threads_do_not_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    barrier = threading.Barrier(2)
-    monkeypatch.setattr(logging, "barrier", barrier, raising=False)
-    app = awaited(tmp_path, "logging.barrier.wait(30)", "res.json(1)")
-    answers: list[Answer] = []
-    threads = [threading.Thread(target=lambda: answers.append(call(app))) for _ in range(2)]
+def in_threads(*calls: Any) -> list[Answer]:
+    """What each call answers, all of them at once."""
+    answers: list[Any] = [None] * len(calls)
+
+    def keep(index: int) -> None:
+        answers[index] = calls[index]()
+
+    threads = [threading.Thread(target=keep, args=(index,)) for index in range(len(calls))]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
-    assert [answer.status for answer in answers] == [200, 200]
+        thread.join(30)
+    return answers
 
 
-async def inner() -> int:
-    return 1
+MEETING = """
+import asyncio
+lock, queue = asyncio.Lock(), asyncio.Queue()
+async def GET(query):
+    if "wait" in query:
+        return await queue.get()
+    async with lock:
+        await asyncio.sleep(0)
+        queue.put_nowait("met")
+    return "gave"
+"""
 
 
-async def outer() -> int:
-    return run(inner()) + run(inner())
+def test_what_one_request_makes_works_in_every_other(tmp_path: Path) -> None:
+    app = app_of(tmp_path, MEETING)
+    answers = in_threads(lambda: call(app, target="/api/x?wait"), lambda: call(app))
+    assert [answer.body for answer in answers] == [b"met", b"gave"]
 
 
-def test_a_plain_call_inside_a_coroutine_may_wait_for_another() -> None:
-    assert run(outer()) == 2
+def test_a_task_in_the_background_ends_without_another_request(tmp_path: Path) -> None:
+    ended = threading.Event()
+    source = (
+        "import asyncio\n"
+        "async def later(req):\n    await asyncio.sleep(0)\n    req.environ['ended'].set()\n"
+        "async def handler(req, res):\n    global task\n"
+        "    task = asyncio.create_task(later(req))\n    res.json(1)\n"
+    )
+    assert call(app_of(tmp_path, source), ended=ended).status == 200
+    assert ended.wait(30)
 
 
-async def failing() -> int:
-    raise ValueError("inner")
+def test_a_task_that_ends_the_process_ends_itself_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = (
+        "import asyncio\nasync def leave():\n    raise SystemExit(3)\n"
+        "async def handler(req, res):\n    global task\n    task = asyncio.create_task(leave())\n"
+        "    await asyncio.sleep(0)\n    await asyncio.sleep(0)\n    res.json(1)\n"
+    )
+    app = app_of(tmp_path, source)
+    assert [call(app).status for _ in range(2)] == [200, 200]
 
 
-async def around() -> int:
-    return run(failing())
+STEPS = {
+    "sync around async around sync": ("", "async ", ""),
+    "async around sync around async": ("async ", "", "async "),
+    "sync, sync, async": ("", "", "async "),
+    "async, async, sync": ("async ", "async ", ""),
+}
+STEP = """
+{0}def {1}(req, res, next):
+    req.context["{1}"] = threading.get_ident()
+    {2}next()
+"""
 
 
-def test_a_nested_fault_reaches_the_outer_coroutine() -> None:
-    with pytest.raises(ValueError, match="inner"):
-        run(around())
+@pytest.mark.parametrize("prefixes", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("handler", ["", "async "])
+def test_sync_steps_run_in_the_requests_thread_and_async_ones_on_the_loop(
+    tmp_path: Path, prefixes: tuple[str, ...], handler: str
+) -> None:
+    steps = [
+        STEP.format(prefix, f"step_{index}", "await " if prefix else "")
+        for index, prefix in enumerate(prefixes)
+    ]
+    source = (
+        f"import threading\n{''.join(steps)}\nmiddleware = [step_0, step_1, step_2]\n"
+        f"{handler}def GET(context):\n"
+        "    return [*context.values(), threading.get_ident()]\n"
+    )
+    idents = call(app_of(tmp_path, source)).json()
+    here = threading.get_ident()
+    assert [ident == here for ident in idents] == [not prefix for prefix in (*prefixes, handler)]
+
+
+def test_a_thread_does_not_wait_for_its_own_loop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = (
+        "from apiroutes.coroutines import run\nasync def inner(): ...\nasync def GET():\n    run(inner())\n"
+    )
+    assert call(app_of(tmp_path, source)).status == 500
+    assert "`await`" in caplog.text
+
+
+def test_a_cancelled_sync_step_says_nothing_more(tmp_path: Path) -> None:
+    source = (
+        "import asyncio, threading\n"
+        "go, refused = threading.Event(), []\n"
+        "async def limited(req, res, next):\n"
+        "    try:\n        await asyncio.wait_for(next(), 0.01)\n"
+        "    except asyncio.TimeoutError:\n        return ['late', refused]\n"
+        "def late(req, res):\n"
+        "    while True:\n"
+        "        try:\n            res.set_header('X-Late', '1')\n"
+        "        except BaseException as error:\n"
+        "            refused.append(type(error).__name__)\n            raise\n"
+        "middleware = [limited]\nGET = late\n"
+    )
+    answer = call(app_of(tmp_path, source))
+    assert (answer.json(), answer.header("X-Late")) == (["late", ["CancelledError"]], None)
+
+
+def test_a_cancelled_sync_step_is_waited_for(tmp_path: Path) -> None:
+    source = (
+        "import asyncio\nended = []\n"
+        "async def limited(req, res, next):\n"
+        "    try:\n        await asyncio.wait_for(next(), 0.01)\n"
+        "    except asyncio.TimeoutError:\n        return ended\n"
+        "def inner(req, res, next):\n"
+        "    try:\n        next()\n    finally:\n        ended.append('ended')\n"
+        "middleware = [limited, inner]\n"
+        "async def GET():\n    await asyncio.Event().wait()\n"
+    )
+    assert call(app_of(tmp_path, source)).json() == ["ended"]
 
 
 # -- async streams
@@ -281,8 +362,20 @@ def test_a_plain_handler_does_not_mind_a_loop_of_the_caller(tmp_path: Path) -> N
     assert asyncio.run(called(app)).status == 200
 
 
-def test_a_handler_may_call_another_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_handler_may_call_another_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner_app = awaited(tmp_path / "inner", "await asyncio.sleep(0)", "res.json('inner')")
     monkeypatch.setattr(logging, "call_inner", lambda: call(inner_app).json(), raising=False)
-    outer_app = awaited(tmp_path / "outer", "res.json(logging.call_inner())")
-    assert call(outer_app).json() == "inner"
+    source = "import logging\ndef handler(req, res): res.json(logging.call_inner())\n"
+    assert call(app_of(tmp_path / "outer", source)).json() == "inner"
+
+
+def test_a_stream_is_entered_and_left_in_one_task(tmp_path: Path, seen: list[Any]) -> None:
+    before = (
+        "async def tasks():\n"
+        "    try:\n"
+        "        for _ in range(3):\n"
+        "            logging.seen.append(asyncio.current_task())\n            yield 'x'\n"
+        "    finally:\n        logging.seen.append(asyncio.current_task())\n"
+    )
+    assert call(awaited(tmp_path, "return apiroutes.stream(tasks())", before=before)).body == b"xxx"
+    assert len(set(map(id, seen))) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import decimal
+import io
 import logging
 import os
 import textwrap
@@ -14,12 +15,10 @@ from typing import Any
 
 import pytest
 
-from apiroutes import App
+from apiroutes import App, readiness
 from apiroutes.errors import ResponseAborted
 
-from .support import CANNOT_INTERRUPT, Answer, Extra, app_of, call, environ, project
-
-pytestmark = pytest.mark.skipif(CANNOT_INTERRUPT, reason="run without coverage as well")
+from .support import Answer, Extra, app_of, call, environ, project
 
 SHORT = 'config = {"maxDuration": 0.1}\n'
 LONG = 'config = {"maxDuration": 60}\n'
@@ -46,7 +45,8 @@ HANGS = {
     "a loop of short sleeps": """
         import time
         def handler(req, res):
-            while True:
+            gate = req.environ["shared"]["gate"]
+            while not gate.is_set():
                 time.sleep(0.01)
     """,
     "a wait that nothing ends": """
@@ -55,7 +55,8 @@ HANGS = {
     """,
     "a loop that waits for nothing": """
         def handler(req, res):
-            while True:
+            gate = req.environ["shared"]["gate"]
+            while not gate.is_set():
                 pass
     """,
     "a coroutine that waits": """
@@ -65,7 +66,8 @@ HANGS = {
     """,
     "a coroutine that never lets go": """
         async def handler(req, res):
-            while True:
+            gate = req.environ["shared"]["gate"]
+            while not gate.is_set():
                 pass
     """,
     "middleware": """
@@ -105,10 +107,10 @@ HANGS = {
     """,
     "a handler that carries on after errors": """
         def handler(req, res):
-            while True:
+            gate = req.environ["shared"]["gate"]
+            while not gate.is_set():
                 try:
-                    while True:
-                        pass
+                    1 / 0
                 except Exception:
                     pass
     """,
@@ -179,72 +181,205 @@ def test_headers_stay_when_middleware_is_what_hangs(tmp_path: Path, shared: dict
     assert call(timed(tmp_path, handler), shared=shared).header("X-Outer") == "1"
 
 
-@pytest.mark.parametrize(
-    ("handler", "raised"),
-    [
-        (
-            """
-            def handler(req, res):
-                shared = req.environ["shared"]
-                try:
-                    while True:
-                        pass
-                except BaseException as error:
-                    shared["seen"].append(type(error).__name__)
-                    raise
-                finally:
-                    shared["ended"].set()
-            """,
-            "MaxDurationExceeded",
-        ),
-        (
-            """
-            import asyncio
-            async def handler(req, res):
-                shared = req.environ["shared"]
-                try:
-                    await asyncio.sleep(3600)
-                except BaseException as error:
-                    shared["seen"].append(type(error).__name__)
-                    raise
-                finally:
-                    shared["ended"].set()
-            """,
-            "CancelledError",
-        ),
-    ],
-)
-def test_the_handler_is_interrupted_and_cleans_up(
-    tmp_path: Path, shared: dict[str, Any], handler: str, raised: str
+TOUCHES = [
+    "req.method",
+    "req.body",
+    "req.context['late'] = 1",
+    "req.attribute = 1",
+    "res.json({'late': 1})",
+    "res.write('late')",
+    "res.set_header('X-Late', '1')",
+    "res.status(201)",
+    "res.status_code",
+    "res.get_header('X-Late')",
+    "next()",
+]
+
+
+@pytest.mark.parametrize("touch", TOUCHES)
+def test_a_late_function_learns_it_from_whatever_it_touches(
+    tmp_path: Path, shared: dict[str, Any], touch: str
 ) -> None:
-    call(timed(tmp_path, handler), shared=shared)
-    assert shared["ended"].wait(SECONDS)
-    assert shared["seen"] == [raised]
-
-
-@pytest.mark.parametrize(
-    "late", ['res.json({"late": 1})', 'res.write("late")', 'res.set_header("X-Late", "1")', "res.status(201)"]
-)
-def test_what_is_said_too_late_is_refused(tmp_path: Path, shared: dict[str, Any], late: str) -> None:
     handler = f"""
-        def handler(req, res):
+        def late(req, res, next):
             shared = req.environ["shared"]
+            shared["gate"].wait()
             try:
-                while True:
-                    shared["gate"].wait()
-            except BaseException:
+                {touch}
+            except Exception:
                 pass
-            try:
-                {late}
-            except Exception as error:
+            except BaseException as error:
                 shared["seen"].append(type(error).__name__)
-            shared["ended"].set()
+            finally:
+                shared["ended"].set()
+        middleware = [late]
+        def handler(req, res):
+            req.environ["shared"]["seen"].append("called")
     """
     answer = call(timed(tmp_path, handler), shared=shared)
     shared["gate"].set()
     assert shared["ended"].wait(SECONDS)
-    assert answer.status == 504
-    assert shared["seen"] == ["ResponseSentError"]
+    assert (answer.status, answer.header("X-Late")) == (504, None)
+    assert shared["seen"] == ["MaxDurationExceeded"]
+
+
+def test_a_function_that_touches_nothing_ends_as_it_would_have(
+    tmp_path: Path, shared: dict[str, Any]
+) -> None:
+    handler = """
+        def handler(req, res):
+            shared = req.environ["shared"]
+            try:
+                shared["gate"].wait()
+            except BaseException:
+                shared["seen"].append("interrupted")
+            else:
+                shared["seen"].append("ended")
+            shared["ended"].set()
+    """
+    call(timed(tmp_path, handler), shared=shared)
+    shared["gate"].set()
+    assert shared["ended"].wait(SECONDS)
+    assert shared["seen"] == ["ended"]
+
+
+def test_a_coroutine_is_cancelled(tmp_path: Path, shared: dict[str, Any]) -> None:
+    handler = """
+        import asyncio
+        async def handler(req, res):
+            shared = req.environ["shared"]
+            try:
+                await asyncio.sleep(3600)
+            except BaseException as error:
+                shared["seen"].append(type(error).__name__)
+                raise
+            finally:
+                shared["ended"].set()
+    """
+    call(timed(tmp_path, handler), shared=shared)
+    assert shared["ended"].wait(SECONDS)
+    assert shared["seen"] == ["CancelledError"]
+
+
+LOGS = """
+import logging
+log = logging.getLogger("shop")
+def handler(req, res):
+    gate = req.environ["shared"]["gate"]
+    while not gate.is_set():
+        log.info("imported")
+"""
+
+
+def test_no_lock_is_held_for_good(tmp_path: Path, shared: dict[str, Any]) -> None:
+    log = logging.getLogger("shop")
+    handler = logging.StreamHandler(io.StringIO())
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        app = timed(tmp_path, LOGS, SHORT.replace("0.1", "0.02"), max_abandoned_handlers=100)
+        for _ in range(20):
+            gate = threading.Event()
+            threads = [
+                threading.Thread(target=call, args=(app,), kwargs={"shared": {"gate": gate}}) for _ in "ab"
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(SECONDS)
+                assert not thread.is_alive()
+            gate.set()
+            assert handler.lock is not None
+            assert handler.lock.acquire(timeout=SECONDS)
+            handler.lock.release()
+    finally:
+        log.removeHandler(handler)
+
+
+class Waiting(logging.Handler):
+    """What holds everybody up who logs."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        super().__init__()
+        self.gate = gate
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.gate.wait(SECONDS)
+
+
+def test_the_client_has_its_504_before_anything_is_logged(tmp_path: Path, shared: dict[str, Any]) -> None:
+    app = timed(tmp_path, HANGS["a wait that nothing ends"])
+    waiting = Waiting(shared["gate"])
+    logging.getLogger("apiroutes").addHandler(waiting)
+    try:
+        status: list[str] = []
+        start_response: Any = lambda line, *more: status.append(line)  # noqa: E731
+        answer: Any = app(environ(shared=shared), start_response)
+        assert (status, list(answer)) == (["504 Gateway Timeout"], [b"Gateway Timeout"])
+        shared["gate"].set()
+        answer.close()
+    finally:
+        logging.getLogger("apiroutes").removeHandler(waiting)
+
+
+HOOKS = {
+    "a function of the response": "res.before_head(lambda response: response.set_header('X-Hook', '1'))",
+    "a function that knows the response": "res.before_head(lambda: res.set_header('X-Hook', '1'))",
+}
+
+
+@pytest.mark.parametrize("line", HOOKS.values(), ids=HOOKS)
+def test_what_is_to_be_called_before_the_head_is_called(tmp_path: Path, line: str) -> None:
+    handler = f"""
+        def step(req, res, next):
+            {line}
+            next()
+        middleware = [step]
+        def handler(req, res): res.json(1)
+    """
+    answer = call(timed(tmp_path, handler, LONG))
+    assert (answer.status, answer.header("X-Hook")) == (200, "1")
+
+
+@pytest.mark.parametrize(("line", "header"), list(zip(HOOKS.values(), ["1", None])), ids=HOOKS)
+def test_a_deadline_keeps_what_is_to_be_called_before_the_head(
+    tmp_path: Path, shared: dict[str, Any], line: str, header: str | None
+) -> None:
+    handler = f"""
+        def step(req, res, next):
+            {line}
+            next()
+        middleware = [step]
+        def handler(req, res):
+            req.environ["shared"]["gate"].wait()
+    """
+    answer = call(timed(tmp_path, handler), shared=shared)
+    assert (answer.status, answer.header("X-Hook")) == (504, header)
+
+
+def test_the_iterable_of_a_returned_application_has_the_deadline_too(
+    tmp_path: Path, shared: dict[str, Any]
+) -> None:
+    handler = """
+        def application(environ, start_response):
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            def chunks():
+                environ["shared"]["gate"].wait()
+                yield b"late"
+            return chunks()
+        def handler(req, res): return application
+    """
+    assert call(timed(tmp_path, handler), shared=shared).status == 504
+
+
+def test_a_handler_that_goes_on_for_too_long_has_the_worker_replaced(
+    tmp_path: Path, shared: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = threading.Event()
+    monkeypatch.setattr(readiness, "_state", readiness._State())
+    readiness.replace_by(asked.set)
+    call(timed(tmp_path, HANGS["a wait that nothing ends"], abandon_timeout=0.05), shared=shared)
+    assert asked.wait(SECONDS)
 
 
 def test_an_answer_that_has_begun_is_cut_off(tmp_path: Path, shared: dict[str, Any]) -> None:
@@ -417,7 +552,11 @@ def test_one_that_ends_makes_room(tmp_path: Path, shared: dict[str, Any]) -> Non
     app = timed(tmp_path, WAITS, max_abandoned_handlers=1)
     before = threading.enumerate()
     assert call(app, target="/api/x?wait", shared=shared).status == 504
-    [abandoned] = [thread for thread in threading.enumerate() if thread not in before]
+    [abandoned] = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and thread.name == "apiroutes-handler"
+    ]
     shared["gate"].set()
     abandoned.join(SECONDS)
     assert call(app, shared=shared).status == 200

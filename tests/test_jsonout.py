@@ -16,7 +16,7 @@ from apiroutes.jsonout import encode_json
 from tests.support import app_of, call
 
 PREPARE = """
-import collections, dataclasses, datetime, decimal, enum, types, typing, uuid
+import collections, dataclasses, datetime, decimal, enum, ipaddress, pathlib, types, typing, uuid
 import msgspec
 class Text(str): pass
 class Number(int): pass
@@ -45,6 +45,7 @@ class Struct(msgspec.Struct, rename="camel"):
 class Model:
     def __init__(self, value): self.value = value
     def model_dump(self, *, mode): return {"value": self.value} if mode == "json" else None
+class Moment(datetime.datetime): pass
 class Custom(collections.abc.Mapping):
     def __getitem__(self, key): return key * 2
     def __iter__(self): return iter("ab")
@@ -64,6 +65,14 @@ WRITTEN = {
     "[Struct(2)]": '[{"longName":2}]',
     "Model(datetime.date(2020, 1, 2))": '{"value":"2020-01-02"}',
     "{'a': [Model(Model(float('nan')))]}": '{"a":[{"value":{"value":null}}]}',
+    "[iter([1]), (x for x in 'ab'), map(str, [2])]": '[[1],["a","b"],["2"]]',
+    "{'a': zip('ab', [1, 2])}": '{"a":[["a",1],["b",2]]}',
+    "Line(x for x in 'ab')": '{"start":["a","b"]}',
+    "pathlib.PurePosixPath('/a/é')": '"/a/é"',
+    "ipaddress.ip_address('::1')": '"::1"',
+    "ipaddress.ip_network('10.0.0.0/8')": '"10.0.0.0/8"',
+    "Moment(2020, 1, 2)": '"2020-01-02T00:00:00"',
+    "Moment(2020, 1, 2, tzinfo=datetime.timezone.utc)": '"2020-01-02T00:00:00Z"',
     "Custom()": '{"a":"aa","b":"bb"}',
     "types.MappingProxyType({'a': 1})": '{"a":1}',
     "collections.Counter('a')": '{"a":1}',
@@ -91,6 +100,8 @@ KEYS = {
     "5": "5",
     "uuid.UUID(int=0)": "00000000-0000-0000-0000-000000000000",
     "datetime.date(2020, 1, 2)": "2020-01-02",
+    "ipaddress.ip_address('::1')": "::1",
+    "pathlib.PurePosixPath('a')": "a",
     "''": "",
 }
 
@@ -150,12 +161,13 @@ UNWRITABLE = {
     "a class": "int",
     "a function": "handler",
     "a complex number": "1j",
-    "an iterator": "iter([1])",
+    "a file": "__import__('io').BytesIO()",
     "a module": "collections",
     "an int of 5,000 digits": "10 ** 5000",
     "a surrogate in a key": "{'\\ud800': 1}",
     "a model that fails": "Failing()",
     "a model without a mode": "Old()",
+    "a generator that fails": "(1 / 0 for _ in 'a')",
     "a list in itself": "endless()",
     "a dict in itself": "endless_dict()",
     "a model of itself": "Mirror()",
@@ -200,3 +212,150 @@ def test_a_handler_may_answer_after_a_value_that_could_not_be_written(tmp_path: 
     )
     answer = call(app_of(tmp_path, source))
     assert (answer.status, answer.json()) == (422, {"error": "type"})
+
+
+# -- what libraries make
+
+NUMPY = {
+    "numpy.int64(1)": 1,
+    "numpy.uint8(1)": 1,
+    "numpy.float32(1.5)": 1.5,
+    "numpy.float64('nan')": None,
+    "numpy.float32('inf')": None,
+    "numpy.longdouble(1.5)": 1.5,
+    "numpy.bool_(True)": True,
+    "numpy.str_('a')": "a",
+    "numpy.array([[1, 2], [3, 4]])": [[1, 2], [3, 4]],
+    "numpy.array([1.5, numpy.nan])": [1.5, None],
+    "numpy.array(['a'])": ["a"],
+    "numpy.array([1, 'a', None], dtype=object)": [1, "a", None],
+    "numpy.array(1)": 1,
+    "numpy.datetime64('2020-01-02')": "2020-01-02",
+    "numpy.datetime64('2020-01-02T03:04:05.123456789')": "2020-01-02T03:04:05.123456",
+    "numpy.datetime64('NaT')": None,
+    "numpy.array(['2020-01-02', 'NaT'], dtype='M8[ns]')": ["2020-01-02T00:00:00", None],
+    "numpy.timedelta64(5, 's')": "PT5S",
+    "{numpy.int64(1): numpy.int64(2)}": {"1": 2},
+}
+PANDAS = {
+    "pandas.Timestamp('2020-01-02')": "2020-01-02T00:00:00",
+    "pandas.Timestamp('2020-01-02T03:04:05.123456789Z')": "2020-01-02T03:04:05.123456789Z",
+    "pandas.NaT": None,
+    "pandas.NA": None,
+    "pandas.Series([1, 2])": [1, 2],
+    "pandas.Series([1, None], dtype='Int64')": [1, None],
+    "pandas.Series(pandas.to_datetime(['2020-01-02', None]))": ["2020-01-02T00:00:00", None],
+    "pandas.DataFrame({'a': [1], 'b': [None]}).to_dict('records')": [{"a": 1, "b": None}],
+}
+
+
+@pytest.mark.parametrize("value", NUMPY)
+def test_what_numpy_makes_is_written(value: str) -> None:
+    numpy = pytest.importorskip("numpy")
+    assert json.loads(encode_json([eval(value, {"numpy": numpy})])) == [NUMPY[value]]
+
+
+@pytest.mark.parametrize("value", PANDAS)
+def test_what_pandas_makes_is_written(value: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    assert json.loads(encode_json([eval(value, {"pandas": pandas})])) == [PANDAS[value]]
+
+
+def test_rows_of_sqlalchemy_are_written_and_its_objects_say_what_to_do() -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    orm = pytest.importorskip("sqlalchemy.orm")
+    base = orm.declarative_base()
+    columns = {"__tablename__": "users", "id": sqlalchemy.Column(sqlalchemy.Integer, primary_key=True)}
+    user: Any = type("User", (base,), columns)
+    engine = sqlalchemy.create_engine("sqlite://")
+    base.metadata.create_all(engine)
+    with orm.Session(engine) as session:
+        session.add(user(id=1))
+        found = session.execute(sqlalchemy.select(user.id))
+        assert encode_json({"rows": found.all()}) == b'{"rows":[[1]]}'
+        assert encode_json(session.execute(sqlalchemy.select(user.id)).mappings().all()) == b'[{"id":1}]'
+        with pytest.raises(TypeError, match=r'User cannot be written as JSON: send .* \{"id": it.id\}'):
+            encode_json(session.get(user, 1))
+    engine.dispose()
+
+
+# -- pydantic
+
+MODELS = """
+import dataclasses, pydantic
+from pydantic.alias_generators import to_camel
+from typing import Generic, TypeVar
+T = TypeVar("T")
+class Base(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(alias_generator=to_camel, populate_by_name=True)
+class Out(Base):
+    full_name: str = "a"
+    secret: str = pydantic.Field("s", exclude=True)
+    weight: float = float("nan")
+    @pydantic.computed_field
+    @property
+    def first_letter(self) -> str: return self.full_name[:1]
+    @pydantic.field_serializer("full_name")
+    def shout(self, value): return value.upper()
+class Other(Base):
+    an_out: Out = pydantic.Field(default_factory=Out, serialization_alias="theOut")
+class Names(pydantic.RootModel[list[Out]]): pass
+class Box(Base, Generic[T]):
+    the_item: T
+@dataclasses.dataclass
+class Plain:
+    an_out: Out
+class Link(pydantic.BaseModel):
+    url: pydantic.AnyUrl
+    key: pydantic.SecretStr
+"""
+OUT = {"fullName": "A", "weight": None, "firstLetter": "a"}
+DUMPED = {
+    "Out()": OUT,
+    "[Out()]": [OUT],
+    "{'a_b': Out()}": {"a_b": OUT},
+    "Other()": {"theOut": OUT},
+    "Names([Out()])": [OUT],
+    "Box[Out](the_item=Out())": {"theItem": OUT},
+    "Plain(Out())": {"an_out": OUT},
+    "(Out() for _ in 'a')": [OUT],
+    "Link(url='http://x/', key='k').model_dump()": {"url": "http://x/", "key": "**********"},
+}
+
+
+@pytest.mark.parametrize("value", DUMPED)
+def test_a_pydantic_model_is_written_by_alias(tmp_path: Path, value: str) -> None:
+    pytest.importorskip("pydantic")
+    answer = call(app_of(tmp_path, f"{MODELS}\ndef handler(req, res):\n    res.json({value})\n"))
+    assert answer.json() == DUMPED[value]
+
+
+# -- what a refusal says
+
+
+async def coroutine() -> None: ...
+
+
+async def several() -> Any:
+    yield 1
+
+
+class Frame:
+    def to_dict(self) -> dict[str, int]:
+        return {}
+
+
+SAID = {
+    "an object of a class": (Frame, r"test_jsonout\.Frame cannot be written as JSON: .* `to_dict\(\)`"),
+    "another object": (object, "object cannot be written as JSON: send a dict, a list, a dataclass"),
+    "a coroutine": (coroutine, r"`coroutine\(\)` cannot be written as JSON: an `await` is missing"),
+    "an async generator": (several, r"\[item async for item in items\]"),
+    "a function": (lambda: coroutine, r"the function `coroutine` .* is a call, `\(\)`, missing\?"),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_cannot_be_written_says_what_to_do(name: str) -> None:
+    make, said = SAID[name]
+    with pytest.raises(TypeError, match=said):
+        encode_json({"a": [make()]})

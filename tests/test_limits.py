@@ -140,6 +140,7 @@ BAD = [
     ("max_headers", 0),
     ("max_header_size", "1xb"),
     ("max_abandoned_handlers", 0),
+    ("abandon_timeout", 0),
 ]
 
 

@@ -155,7 +155,8 @@ CASES: dict[str, tuple[str, str, int, bytes]] = {
     "replace the body": ("req.body = 'other'\n    next()", "return body", 200, b"other"),
     "hand data down": ("req.context['user'] = 'ada'\n    next()", "return context['user']", 200, b"ada"),
     "return what next returns": ("return next()", "return 'x'", 200, b"x"),
-    "call next twice": ("next()\n    next()", "return 'x'", 200, b"x"),
+    "replace the answer": ("next()\n    return {'a': 2}", "return 'x'", 200, b'{"a":2}'),
+    "return an answer": ("return 'mine'", "raise AssertionError", 200, b"mine"),
 }
 
 
@@ -208,7 +209,9 @@ def test_what_was_set_before_a_handler_survives_its_fault(tmp_path: Path, line: 
 def test_a_step_that_does_nothing_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = "middleware = [lambda req, res, next: None]\ndef GET(): return 1\n"
     call(App(project(tmp_path, {"pages/api/x.py": source})))
-    assert caplog.messages == ["middleware of /api/x neither answered nor called next()"]
+    [record] = caplog.records
+    assert "RuntimeError: the middleware `<lambda>` (" in (record.exc_text or "")
+    assert "x.py:1) neither answered nor called next()" in (record.exc_text or "")
 
 
 def test_several_use_run_from_the_top_down(tmp_path: Path) -> None:
@@ -237,7 +240,7 @@ def test_an_async_step_runs_in_the_handlers_loop(tmp_path: Path) -> None:
 # -- mistakes
 
 WRONG = [
-    ({"pages/api/_middleware.py": ""}, "pages/api/_middleware.py", "`middleware` has None"),
+    ({"pages/api/_middleware.py": ""}, "pages/api/_middleware.py", "exports no `middleware`"),
     ({"pages/api/_middleware.py": "middleware = [1]"}, "pages/api/_middleware.py", "`middleware` has 1"),
     (
         {"pages/api/_middleware.py": "1 / 0"},
@@ -309,7 +312,7 @@ BRIDGES = [
     ("Mark", "return werkzeug.Response('own', 202)", 202, b"own", "m"),
     ("Mark", "return iter('ab')", 200, b"ab", "m"),
     ("Mark", "res.write('a'); res.write('b')", 200, b"ab", "m"),
-    ("Mark", "raise RuntimeError", 500, b"Internal Server Error", None),
+    ("Mark", "raise RuntimeError", 500, b"Internal Server Error", "m"),
     ("Mark", "return req.environ['mark']", 200, b"m", "m"),
     ("Lazy", "return 'x'", 200, b"X", "m"),
     ("Lazy", "return iter('ab')", 200, b"AB", "m"),
@@ -347,3 +350,34 @@ def test_what_the_client_has_is_not_described_again_behind_wsgi_middleware(tmp_p
     etag = call(app).header("ETag")
     answer = call(app, headers=[("If-None-Match", etag or "")])
     assert (answer.status, dict(answer.headers)) == (304, {"ETag": etag, "X-Mark": "m"})
+
+
+def test_wsgi_middleware_closes_the_stream_that_it_wraps(tmp_path: Path) -> None:
+    """PEP 3333: by calling close(), whoever else still holds the stream."""
+    source = """
+from apiroutes import from_wsgi, use
+
+class Chunks:
+    closed = 0
+    def __iter__(self): return self
+    def __next__(self): return b"x"
+    def close(self): Chunks.closed += 1
+
+def wsgi(application):
+    def wrapped(environ, start_response):
+        content = environ["content"] = application(environ, start_response)
+        try:
+            yield next(iter(content))
+        finally:
+            content.close()
+    return wrapped
+
+chunks = Chunks()
+
+@use(from_wsgi(wsgi))
+def GET(): return chunks
+
+def POST(): return [Chunks.closed]
+"""
+    app = App(project(tmp_path, {"pages/api/x.py": source}))
+    assert (call(app).body, call(app, "POST").json()) == (b"x", [1])

@@ -262,8 +262,109 @@ def test_answers_are_described(found: dict[str, Any]) -> None:
 
 def test_pydantic_models_are_described(found: dict[str, Any]) -> None:
     body = found["paths"]["/api/model"]["put"]["requestBody"]["content"]["application/json"]["schema"]
-    assert "parts" in json.dumps(body)
-    assert "weight" in json.dumps(found["components"]["schemas"])
+    assert body == {"$ref": "#/components/schemas/Thing"}
+    assert resolved(found, body)["properties"]["parts"]["items"] == {"$ref": "#/components/schemas/Part"}
+    assert "weight" in resolved(found, {"$ref": "#/components/schemas/Part"})["properties"]
+
+
+PYDANTIC = """
+import datetime, dataclasses
+import msgspec, pydantic
+from pydantic.alias_generators import to_camel
+
+class Base(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+class Same(Base):
+    first_name: str
+
+class User(Base):
+    full_name: str
+    secret: str = pydantic.Field(exclude=True)
+    same: Same | None = None
+
+    @pydantic.computed_field
+    @property
+    def shout(self) -> str: return self.full_name.upper()
+
+class Other(msgspec.Struct):
+    number: int
+
+@dataclasses.dataclass
+class Page:
+    users: list[User]
+
+"""
+SENT = {"fullName", "same", "shout"}
+TAKEN = {"fullName", "same", "secret"}
+
+
+def pydantic_document(root: Path, *sources: str) -> dict[str, Any]:
+    files = {f"pages/api/{name}.py": PYDANTIC + source for name, source in zip("abc", sources)}
+    found: dict[str, Any] = App(project(root, files)).openapi()
+    validate(found)
+    return found
+
+
+def properties(found: dict[str, Any], name: str) -> set[str]:
+    return set(found["components"]["schemas"][name]["properties"])
+
+
+@pytest.mark.parametrize("annotation", ["User", "list[User]", "User | None", "dict[str, User]", "Page"])
+def test_a_pydantic_model_is_described_as_it_is_sent(tmp_path: Path, annotation: str) -> None:
+    found = pydantic_document(tmp_path, f"def GET() -> {annotation}: ...")
+    assert properties(found, "User") == SENT
+
+
+@pytest.mark.parametrize("annotation", ["User", "list[User]", "User | None", "dict[str, User]", "Page"])
+def test_a_pydantic_model_is_described_as_it_is_taken(tmp_path: Path, annotation: str) -> None:
+    found = pydantic_document(tmp_path, f"def POST(body: {annotation}): ...")
+    assert properties(found, "User") == TAKEN
+
+
+def test_a_pydantic_model_that_differs_has_two_names(tmp_path: Path) -> None:
+    found = pydantic_document(tmp_path, "def PUT(body: User) -> User: ...")
+    names = set(found["components"]["schemas"])
+    assert names == {"User_Input", "User_Output", "Same", "Problem"}
+    assert (properties(found, "User_Input"), properties(found, "User_Output")) == (TAKEN, SENT)
+
+
+def test_a_tuple_has_its_length_and_no_items_that_are_false(tmp_path: Path) -> None:
+    source = "def GET() -> tuple[int, str]: ..."
+    answer = App(project(tmp_path, {"pages/api/x.py": source})).openapi()["paths"]["/api/x"]["get"]
+    assert answer["responses"]["200"]["content"]["application/json"]["schema"] == {
+        "type": "array",
+        "minItems": 2,
+        "maxItems": 2,
+        "prefixItems": [{"type": "integer"}, {"type": "string"}],
+    }
+
+
+def test_a_parameter_may_have_a_description(tmp_path: Path) -> None:
+    source = (
+        "import msgspec\nfrom typing import Annotated\n"
+        "def GET(page: Annotated[int, msgspec.Meta(ge=1, description='The page.')] = 1): ..."
+    )
+    operation = App(project(tmp_path, {"pages/api/x.py": source})).openapi()["paths"]["/api/x"]["get"]
+    [parameter] = operation["parameters"]
+    assert parameter["schema"] == {"type": "integer", "minimum": 1, "description": "The page.", "default": 1}
+
+
+def test_types_of_one_name_of_two_libraries_are_two(tmp_path: Path) -> None:
+    clash = "class Other(pydantic.BaseModel):\n    word: str\ndef GET() -> Other: ..."
+    found = pydantic_document(tmp_path, "def GET() -> Other: ...", clash)
+    schemas = {
+        path: resolved(found, item["get"]["responses"]["200"]["content"]["application/json"]["schema"])
+        for path, item in found["paths"].items()
+    }
+    assert set(schemas["/api/a"]["properties"]) == {"number"}
+    assert set(schemas["/api/b"]["properties"]) == {"word"}
+
+
+def test_models_of_one_name_have_short_names(tmp_path: Path) -> None:
+    other = "class User(Base):\n    number: int\ndef GET() -> User: ..."
+    found = pydantic_document(tmp_path, "def GET() -> User: ...", other)
+    assert set(found["components"]["schemas"]) == {"a_User", "b_User", "Same", "Problem"}
 
 
 # -- what credentials it asks for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from apiroutes import App
-from tests.support import Answer, call, project
+from tests.support import Answer, Extra, call, project
 
 SHOW = "def handler(req, res):\n    res.json([req.params])\n"
 FILES = {
@@ -293,3 +294,95 @@ METHODS = [
 @pytest.mark.parametrize(("method", "status"), METHODS)
 def test_a_method_is_a_token_in_upper_case(app: App, method: str, status: int) -> None:
     assert call(app, method, "/api/hello").status == status
+
+
+# -- how long a target may be
+
+LONG = "x" * 100
+SIZES: list[tuple[str, int]] = [
+    ("/api/users/" + "x" * 89, 200),
+    ("/api/users/" + "x" * 90, 414),
+    ("/api/users/" + "x-" * 44 + "x", 200),
+    ("/api/users/" + "x-" * 45, 414),
+    ("/api/hello?" + "x" * 89, 200),
+    ("/api/hello?" + "x" * 90, 414),
+    ("/api/users/1?" + "x" * 87, 200),
+    ("/api/users/1?" + "x" * 88, 414),
+    ("/api/hello?" + "%20" * 29 + "xx", 200),
+    ("/api/hello?" + "%20" * 30, 414),
+    ("/api/users/" + "%41" * 29 + "xx", 200),
+    ("/api/users/" + "%41" * 30, 414),
+    ("/api/users/" + "%" * 90, 414),
+    ("/api/users/" + "%zz" * 30, 414),
+    ("/api/hello" + "/" * 91, 414),
+    ("/api/files/" + "a/" * 45, 414),
+    ("/api/nope/" + LONG, 414),
+    ("/api/nope?" + LONG, 414),
+    ("/" + "%" * 100, 414),
+    ("//" + LONG, 414),
+]
+
+
+@pytest.mark.parametrize(("target", "status"), SIZES)
+@pytest.mark.parametrize("is_given", [True, False])
+def test_a_target_has_a_size(tmp_path: Path, target: str, status: int, is_given: bool) -> None:
+    app = App(project(tmp_path, FILES), max_target_size=100)
+    if not is_given and "%41" in target:
+        pytest.skip("what the server decoded is shorter")
+    without: Extra = {} if is_given else {"RAW_URI": None}
+    answer = call(app, target=target, **without)
+    assert (answer.status, answer.body if status == 414 else b"URI Too Long") == (status, b"URI Too Long")
+
+
+def test_a_target_has_8_kb_by_default(app: App) -> None:
+    targets = ["/api/users/" + "x" * (2**13 - 11 + more) for more in (0, 1)]
+    assert [call(app, target=target).status for target in targets] == [200, 414]
+
+
+def test_a_target_counts_with_where_the_app_is_mounted(tmp_path: Path) -> None:
+    app = App(project(tmp_path, FILES), max_target_size=100)
+    raw = "/v1/api/users/" + "%41" * 29
+    assert mounted(app, "/v1", "/api/users/" + "A" * 29, raw).status == 414
+
+
+@pytest.mark.parametrize("count", [100_000, 1_000_000])
+def test_a_long_target_is_not_decoded(app: App, count: int) -> None:
+    asked = "/api/users/" + "%" * count
+    tracemalloc.start()
+    try:
+        assert call(app, target="", PATH_INFO=asked, RAW_URI=asked).status == 414
+        assert tracemalloc.get_traced_memory()[1] < 2**16
+    finally:
+        tracemalloc.stop()
+
+
+FALLBACK = [
+    ("/other/" + LONG, 202),
+    ("/other/" + "%zz" * 50, 202),
+    ("/other?" + LONG, 202),
+    ("/" + "%" * 100, 202),
+    ("/api/nope/" + LONG, 202),
+    ("/api/users/" + LONG, 414),
+    ("/api/users/" + "%20" * 50, 414),
+    ("/api/hello?" + LONG, 414),
+]
+
+
+@pytest.mark.parametrize(("target", "status"), FALLBACK)
+def test_a_long_target_that_is_not_ours_is_the_fallbacks(tmp_path: Path, target: str, status: int) -> None:
+    def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("202 Accepted", [])
+        return [b""]
+
+    app = App(project(tmp_path, FILES), fallback=fallback, max_target_size=100)
+    assert call(app, target=target).status == status
+
+
+def test_middleware_runs_around_a_target_that_is_too_long(tmp_path: Path) -> None:
+    def header(req: Any, res: Any, next: Any) -> None:
+        next()
+        res.set_header("X-Status", str(res.status_code))
+
+    app = App(project(tmp_path, FILES), middleware=[header], max_target_size=100)
+    for target in ("/api/users/" + LONG, "/api/users/" + "%zz" * 50):
+        assert call(app, target=target).header("X-Status") == "414"

@@ -487,8 +487,7 @@ def test_werkzeugs_accessors_agree_with_werkzeug(tmp_path: Path, parsing: str) -
 FORMS: list[Any] = [
     ("", b"a=%C3%A9", {"a": "é"}),
     ("", "a=é".encode(), {"a": "é"}),
-    ("; charset=latin1", b"a=\xe9", {"a": "é"}),
-    ("; charset=utf-16le", "a=é".encode("utf-16-le"), {"a": "é"}),
+    ("; charset=latin1", "a=é".encode(), {"a": "é"}),
     ("", b"\xef\xbb\xbfa=1", {"a": "1"}),
 ]
 

@@ -81,7 +81,7 @@ UNWRITABLE = {
     "a lone surrogate": "'\\ud800'",
     "a key that is a tuple": "{(1, 2): 1}",
     "a key that is None": "{None: 1}",
-    "a generator": "(n for n in 'ab')",
+    "a generator that fails": "(1 / 0 for n in 'ab')",
     "an exception": "ValueError('x')",
 }
 

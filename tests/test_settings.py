@@ -71,6 +71,7 @@ WRONG = [
     ("max_json_depth", 0, "is less than 1"),
     ("port", 65536, "is more than 65535"),
     ("host", "", "is not a text"),
+    ("preload", "maybe", "is neither true nor false"),
     ("bodysizelimit", 1, "Did you mean 'body_size_limit'?"),
 ]
 

@@ -25,6 +25,16 @@ READ = [
     ("1.9", 1),
     ("1k", 1),
     ("\t12", 12),
+    ("+1kb", 1024),
+    ("+1.5 MB", 1572864),
+    ("+100", 100),
+    ("\n +7", 7),
+    ("\u00a0\ufeff8", 8),
+    # npm's pattern takes no blank before a number that has a unit, and none but a space after it.
+    (" 1kb", 1),
+    ("1kb ", 1),
+    ("1\tkb", 1),
+    ("1\u212ab", 1),
 ]
 
 
@@ -33,7 +43,10 @@ def test_a_size_is_read(value: int | str, count: int) -> None:
     assert parse_size(value) == Size(count, str(value))
 
 
-@pytest.mark.parametrize("value", [-1, "-1kb", "", "mb", "kb1", ".5mb", "1mb".replace("1", "\u0661")])
+NO_SIZES = [-1, "-1kb", "-1", " -1", "-0kb", "", "mb", "kb1", ".5mb", "+ 1kb", "++1", "\u06611mb"]
+
+
+@pytest.mark.parametrize("value", NO_SIZES)
 def test_what_is_no_size_is_a_value_error_that_says_how_one_looks(value: int | str) -> None:
     with pytest.raises(ValueError, match="500kb"):
         parse_size(value)
@@ -53,8 +66,17 @@ def test_another_type_is_a_type_error_that_names_it(value: object) -> None:
         ("1", False),
         ("1b", False),
         ("1.5", False),
+        ("+1kb", False),
+        ("+1", False),
+        (" 1 ", False),
+        ("1 b", False),
+        ("1B", False),
         ("1k", True),
         ("1 mib", True),
+        (" 1kb", True),
+        ("1kb ", True),
+        ("1\tkb", True),
+        ("1\u212ab", True),
     ],
 )
 def test_a_dropped_unit_is_noticed(text: str, ignored: bool) -> None:

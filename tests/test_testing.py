@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from apiroutes import App, Event, ProjectError
-from apiroutes.testing import Client
+from apiroutes.testing import AsyncClient, Client
 
 from .support import HELLO, project
 
@@ -140,3 +141,22 @@ def test_pytest_has_a_fixture(tmp_path: Path, root: str) -> None:
         text=True,
     )
     assert "3 passed" in done.stdout, done.stdout + done.stderr
+
+
+SHARED_LOCK = "import asyncio\nlock = asyncio.Lock()\nasync def GET():\n    async with lock: return 1\n"
+
+
+def test_a_coroutine_can_send_several_requests_at_once(tmp_path: Path) -> None:
+    async def send() -> list[int]:
+        client = AsyncClient(project(tmp_path, {"pages/api/x.py": SHARED_LOCK}))
+        answers = await asyncio.gather(*[client.get("/api/x") for _ in range(5)])
+        return [answer.status_code for answer in answers]
+
+    assert asyncio.run(send()) == [200] * 5
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "head", "options"])
+def test_an_async_client_has_a_method_for_each(tmp_path: Path, method: str) -> None:
+    source = "def handler(req, res): res.set_header('X-Method', req.method).end()\n"
+    client = AsyncClient(project(tmp_path, {"pages/api/x.py": source}))
+    assert asyncio.run(getattr(client, method)("/api/x")).headers["X-Method"] == method.upper()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from apiroutes import App, ProjectError
+from apiroutes.validation import Invalid, validator_of
+from apiroutes.validation.search import Search
 
 from .support import Answer, app_of, call, project
 
@@ -170,14 +176,56 @@ WRONG: list[tuple[str, Any, list[tuple[str, str]]]] = [
         ["a", 2],
         [("body[0]", "Expected `int`, got `str`")],
     ),
+    (
+        "Annotated[list[int], msgspec.Meta(max_length=1)]",
+        [1, 2],
+        [("body", "Expected `array` of length <= 1")],
+    ),
+    (
+        "list[int] | dict[str, int] | None",
+        [1, "a", 2, "b"],
+        [("body[1]", NO_INT), ("body[3]", NO_INT)],
+    ),
+    ("list[int] | dict[str, int]", {"a": "b", "c": ""}, [("body.a", NO_INT), ("body.c", NO_INT)]),
+    ("dict[int, Point]", {"1": {}, "2": {"x": ""}}, [("body.1.x", "is required"), ("body.2.x", NO_INT)]),
+    ("dict[int, int]", {"x": 1}, [("body", NO_INT)]),
+    ("set[int]", [1, ""], [("body[1]", NO_INT)]),
+    ("tuple[int, str, int]", ["", "", ""], [("body[0]", NO_INT), ("body[2]", NO_INT)]),
+    ("Pair", ["", ""], [("body[0]", NO_INT), ("body[1]", NO_INT)]),
+    ("Box[int]", {"one": "", "more": [1, ""]}, [("body.one", NO_INT), ("body.more[1]", NO_INT)]),
+    (
+        "list[Cat | Dog]",
+        [{"type": "cat"}, {"type": "dog", "m": ""}],
+        [("body[0].n", "is required"), ("body[1].m", NO_INT)],
+    ),
+    ("Cat | Dog", {"type": "s3cr3t"}, [("body.type", "Expected one of `cat`, `dog`")]),
+    ("Cat", {"type": "cat", "n": 1, "x": 1}, [("body.x", "is not known")]),
+    ("Dotted", {"a.b": "", "a": ""}, [("body.a", NO_INT), ("body.a.b", NO_INT)]),
 ]
+KINDS = """
+from typing import Generic, NamedTuple, TypeVar
+T = TypeVar("T")
+class Pair(NamedTuple):
+    x: int
+    y: int
+class Box(msgspec.Struct, Generic[T]):
+    one: T
+    more: list[T] = []
+class Cat(msgspec.Struct, tag="cat", forbid_unknown_fields=True):
+    n: int
+class Dog(msgspec.Struct, tag="dog"):
+    m: int
+class Dotted(msgspec.Struct):
+    a: int
+    b: int = msgspec.field(name="a.b")
+"""
 
 
 @pytest.mark.parametrize(("annotation", "sent", "expected"), WRONG)
 def test_all_that_does_not_fit_is_said_at_once(
     tmp_path: Path, annotation: str, sent: Any, expected: list[tuple[str, str]]
 ) -> None:
-    answer = post(typed(tmp_path, f"def POST(body: {annotation}): return show(body)"), sent)
+    answer = post(typed(tmp_path, f"{KINDS}\ndef POST(body: {annotation}): return show(body)"), sent)
     assert faults(answer) == expected
     assert b"s3cr3t" not in answer.body
 
@@ -222,6 +270,123 @@ def test_problems_are_looked_for_to_a_depth(tmp_path: Path) -> None:
     shallow, deep = b'{"next":' * 20 + b"5" + b"}" * 20, b'{"next":' * 150 + b"5" + b"}" * 150
     assert faults(post(app, shallow)) == [("body" + ".next" * 20, "Expected `object | null`, got `int`")]
     assert faults(post(app, deep)) == [("body" + ".next" * 32, "Expected `object | null`, got `int`")]
+
+
+class Node(msgspec.Struct):
+    v: int
+    c: list[Node] = []
+    d: dict[str, Node] = {}
+    o: Node | None = None
+
+
+def nodes(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    several = st.lists(inner, max_size=3)
+    fields: dict[str, st.SearchStrategy[Any]] = {
+        "v": st.sampled_from([1, 2, ""]),
+        "c": several,
+        "d": st.dictionaries(st.sampled_from("xyz"), inner),
+        "o": st.none() | inner,
+    }
+    return st.fixed_dictionaries({}, optional=fields) | st.fixed_dictionaries(fields)
+
+
+def expected_faults(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """All that is wrong with a Node, by a walk through all of it."""
+    if not isinstance(value, dict):
+        yield place, "Expected `object"
+        return
+    if "v" not in value:
+        yield f"{place}.v", "is required"
+    elif value["v"] == "":
+        yield f"{place}.v", NO_INT
+    for index, part in enumerate(value.get("c", ())):
+        yield from expected_faults(part, f"{place}.c[{index}]")
+    for name, part in value.get("d", {}).items():
+        yield from expected_faults(part, f"{place}.d.{name}")
+    if value.get("o") is not None:
+        yield from expected_faults(value["o"], f"{place}.o")
+
+
+@given(st.recursive(st.just({"v": 1}) | st.just(5), nodes, max_leaves=30))
+@settings(deadline=None)
+def test_every_problem_is_found(value: Any) -> None:
+    expected = list(expected_faults(value, "body"))
+    found: list[tuple[str, str]] = []
+    try:
+        validator_of(Node).decode(json.dumps(value).encode())
+    except Invalid as invalid:
+        found = invalid.faults
+    assert len(found) == len(expected) < 100
+    for (place, message), (wanted, said) in zip(sorted(found), sorted(expected)):
+        assert (place, message[: len(said)]) == (wanted, said)
+
+
+@given(st.recursive(st.just({"v": 1}) | st.just(5), nodes, max_leaves=30), st.integers(1, 8))
+@settings(deadline=None)
+def test_every_problem_is_found_in_pieces(value: Any, piece: int) -> None:
+    search = Search(strict=True, piece=piece)
+    found = search.look(value, Node)
+    assert (found is None) is not any(expected_faults(value, "body"))
+    if found is not None:
+        places = [place for place, _ in search.faults(value, Node, "body", found)]
+        assert sorted(places) == sorted(place for place, _ in expected_faults(value, "body"))
+
+
+TWICE = [
+    ("Point", b'{"x": "", "x": 1}', [("body", NO_INT)]),
+    (
+        "Order",
+        b'{"name": "", "items": [{}], "items": []}',
+        [("body", "Object missing required field `price`")],
+    ),
+    (
+        "Order",
+        b'{"name": "", "items": [5], "items": [], "note": 5}',
+        [("body.note", "Expected `str | null`, got `int`")],
+    ),
+    (
+        "Order",
+        b'{"name": "", "items": [{}], "items": {}}',
+        [("body.items", "Expected `array`, got `object`")],
+    ),
+    (
+        "Order",
+        b'{"items": [{"price": 1}, {}], "items": [5], "name": ""}',
+        [("body.items[0]", "Expected `object`, got `int`")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("annotation", "sent", "expected"), TWICE)
+def test_a_name_that_is_twice_is_said_too(
+    tmp_path: Path, annotation: str, sent: bytes, expected: list[tuple[str, str]]
+) -> None:
+    app = typed(tmp_path, f"def POST(body: {annotation}): ...")
+    assert faults(post(app, sent)) == expected
+
+
+def test_names_of_the_client_are_cut(tmp_path: Path) -> None:
+    app = typed(tmp_path, "def POST(body: dict[str, dict[str, int]]): ...")
+    [(place, _)] = faults(post(app, {"n" * 5_000: {"m" * 5_000: ""}}))
+    assert place.startswith("body.nnn")
+    assert len(place) < 110
+
+
+def test_a_problem_of_pydantic_has_a_place_that_is_cut(tmp_path: Path) -> None:
+    pytest.importorskip("pydantic")
+    model = "import pydantic\nclass M(pydantic.BaseModel):\n    a: int\n"
+    app = typed(tmp_path, f"{model}def POST(body: dict[str, dict[str, M]]): ...")
+    [(place, _)] = faults(post(app, {"n" * 5_000: {"m" * 5_000: {}}}))
+    assert len(place) < 110
+
+
+def test_a_small_list_of_pydantic_models_has_all_its_problems(tmp_path: Path) -> None:
+    pytest.importorskip("pydantic")
+    model = "import pydantic\nclass M(pydantic.BaseModel):\n    a: int\n"
+    app = typed(tmp_path, f"{model}def POST(body: list[M]): ...")
+    places = [place for place, _ in faults(post(app, [{}, {"a": 1}, {}]))]
+    assert places == ["body[0].a", "body[2].a"]
+    assert len(faults(post(app, [{}] * 500))) == 100
 
 
 UNREADABLE = [(b"{", 400, b"Invalid JSON"), (b"[" * 300, 400, b"Invalid JSON"), (b"\xff", 400, b"Invalid")]
@@ -320,6 +485,8 @@ QUERY = [
     ),
     ("*, page: str", "page=a%20b", ["'a b'"]),
     ("page: str, /", "page=a", ["'a'"]),
+    ("page: Annotated[int, msgspec.Meta(ge=1, description='The page.')] = 1", "page=5", ["5"]),
+    ("page: Annotated[list[int], msgspec.Meta(examples=[[1]])]", "page=5", ["[5]"]),
 ]
 
 
@@ -457,6 +624,11 @@ MISTAKES = [
     ("def GET(page): ...", "x.py", "'page' means nothing here"),
     ("def GET(page: int = 'x'): ...", "x.py", "default of 'page', 'x', does not fit"),
     ("def GET(page: int = None): ...", "x.py", "default of 'page', None, does not fit"),
+    (
+        "import pydantic\ndef GET(page: Annotated[int, pydantic.Field(ge=1)]): ...",
+        "x.py",
+        "'page' of the query has pydantic's constraints",
+    ),
     ("def GET(params: Point): ...", "[id].py", "the path has no parameter 'x'"),
     ("def GET(id: list[str]): ...", "[id].py", "'id' of the path is a single value"),
     ("def GET(path: str): ...", "[...path].py", "'path' of the path is a list"),
@@ -528,6 +700,91 @@ def test_what_is_returned_is_checked_in_development(
     answer = call(typed(tmp_path, handler, mode="development"))
     assert answer.status == (200 if said is None else 500)
     assert (said or "") in caplog.text
+
+
+MODEL = """
+import pydantic
+class Out(pydantic.BaseModel, extra="forbid"):
+    full_name: str = pydantic.Field(alias="fullName")
+    secret: str = pydantic.Field("s", exclude=True)
+    when: datetime.date = datetime.date(2020, 1, 2)
+    other: int = pydantic.Field(1, validation_alias="in", serialization_alias="out")
+    @pydantic.computed_field
+    @property
+    def letter(self) -> str: return self.full_name[0]
+    @pydantic.field_serializer("when")
+    def year(self, value): return value.year
+@dataclasses.dataclass
+class Page:
+    outs: list[Out]
+"""
+SENT = {"fullName": "a", "when": 2020, "out": 1, "letter": "a"}
+RETURNED_MODELS = [
+    ("Out", "Out(fullName='a')", SENT),
+    ("list[Out]", "[Out(fullName='a')]", [SENT]),
+    ("dict[str, Out]", "{'k': Out(fullName='a')}", {"k": SENT}),
+    ("Out | None", "Out(fullName='a')", SENT),
+    ("Page", "Page([Out(fullName='a')])", {"outs": [SENT]}),
+    ("Out", "{'fullName': 'a'}", {"fullName": "a"}),
+    ("Out", "Point(1)", None),
+    ("Out", "{'full_name': 'a'}", None),
+    ("list[Out]", "[Out(fullName='a'), {}]", None),
+]
+
+
+@pytest.mark.parametrize(("annotation", "returned", "sent"), RETURNED_MODELS)
+def test_a_returned_model_is_checked_in_development_and_sent_by_alias(
+    tmp_path: Path, annotation: str, returned: str, sent: Any
+) -> None:
+    pytest.importorskip("pydantic")
+    handler = textwrap.dedent(MODEL) + f"def GET() -> {annotation}: return {returned}"
+    answer = call(app_of(tmp_path, HEAD + handler, mode="development"))
+    assert answer.status == (500 if sent is None else 200)
+    assert sent is None or answer.json() == sent
+
+
+MODEL_BODIES = [
+    ("list[In]", [{"fullName": "a"}], "[In(full_name='a')]"),
+    ("dict[str, In]", {"k": {"fullName": "a"}}, "{'k': In(full_name='a')}"),
+    ("In | None", None, "None"),
+    ("In | None", {"fullName": "a"}, "In(full_name='a')"),
+    ("Held", {"one": {"fullName": "a"}}, "Held(one=In(full_name='a'))"),
+    ("Own", {"fullName": "a"}, "Own(full_name='a')"),
+    ("Box[In]", {"item": {"fullName": "a"}}, "Box[In](item=In(full_name='a'))"),
+    ("Row", {"one": {"fullName": "a"}}, "{'one': In(full_name='a')}"),
+]
+MODEL_TYPES = """
+import pydantic, typing_extensions
+from typing import Generic, TypeVar
+T = TypeVar("T")
+class In(pydantic.BaseModel):
+    full_name: str = pydantic.Field(alias="fullName")
+@dataclasses.dataclass
+class Held:
+    one: In
+@pydantic.dataclasses.dataclass
+class Own:
+    full_name: str = pydantic.Field(alias="fullName")
+class Box(pydantic.BaseModel, Generic[T]):
+    item: T
+class Row(typing_extensions.TypedDict):
+    one: In
+"""
+
+
+def test_a_field_of_pydantic_is_enforced_without_a_model(tmp_path: Path) -> None:
+    pytest.importorskip("pydantic")
+    body = "list[Annotated[int, pydantic.Field(ge=1)]]"
+    app = typed(tmp_path, f"import pydantic\ndef POST(body: {body}): return show(body)")
+    assert post(app, [1]).status == 200
+    assert [place for place, _ in faults(post(app, [1, 0]))] == ["body[1]"]
+
+
+@pytest.mark.parametrize(("annotation", "sent", "seen"), MODEL_BODIES)
+def test_a_type_may_have_models_in_it(tmp_path: Path, annotation: str, sent: Any, seen: str) -> None:
+    pytest.importorskip("pydantic")
+    app = typed(tmp_path, f"{MODEL_TYPES}\ndef POST(body: {annotation}): return show(body)")
+    assert post(app, sent).json() == [seen]
 
 
 def test_what_is_returned_is_sent_as_it_is_in_production(tmp_path: Path) -> None:

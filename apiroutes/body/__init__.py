@@ -3,17 +3,22 @@
 from apiroutes.body.decoders import Body, read_body
 from apiroutes.body.jsontext import decode_json
 from apiroutes.body.limits import Limits
-from apiroutes.body.patience import end_reading, shut, unwatch, watch
-from apiroutes.body.reading import bounded_stream, read_content
+from apiroutes.body.patience import Input, end_reading, shut, unwatch, watch
+from apiroutes.body.reading import KeptContent, bounded_stream, drain, has_unread, keep, read_content
 from apiroutes.body.urlencoded import Values, parse_urlencoded
 
 __all__ = [
     "Body",
+    "Input",
+    "KeptContent",
     "Limits",
     "Values",
     "bounded_stream",
     "decode_json",
+    "drain",
     "end_reading",
+    "has_unread",
+    "keep",
     "parse_urlencoded",
     "read_body",
     "read_content",

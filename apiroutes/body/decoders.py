@@ -10,7 +10,8 @@ import functools
 from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 from werkzeug.datastructures import FileStorage
 
@@ -19,15 +20,15 @@ from apiroutes.body.formdata import parse_form
 from apiroutes.body.jsontext import decode_json
 from apiroutes.body.limits import Limits
 from apiroutes.body.media_types import parse_media_type
-from apiroutes.body.reading import invalid_body, read_chunks, read_content
+from apiroutes.body.reading import KeptContent, invalid_body, keep, read_chunks, read_content, refuse
 from apiroutes.body.urlencoded import collect, parse_pairs, parse_urlencoded
 from apiroutes.errors import ApiError
 
 __all__ = ["Body", "read_body"]
 
 
-class Body:
-    """A parsed body.
+class Body(KeptContent):
+    """A parsed body; whoever reads from it gets the content.
 
     `value` is what the handler sees; `content` the bytes as received, None for a multipart
     form, which is not kept; `files` are the uploads of one.
@@ -52,30 +53,70 @@ class Body:
             return parse_pairs(_text_in(self.content, self._decoder.charset))
         return self._fields or []
 
+    def as_type(self, into: Any, limits: Limits) -> Any:
+        """The body as a type: JSON straight (`into.decode`), the rest from `value` (`into.convert`).
 
-def read_body(environ: dict[str, Any], limits: Limits, into: Any = None) -> Body:
-    """Read and decode the request's content.
+        It raises what these raise for what does not fit, and ApiError for what cannot be read.
+        """
+        if self.is_json and self.content and self._is_as_received(limits):
+            text = _as_utf8(self.content, self._decoder.charset)
+            if text:
+                return decode_json(text, limits.json_depth, into.decode)
+        return into.convert(self.value, "body")
 
-    `into` makes a type of it, JSON straight (`decode`) and everything else from its value
-    (`convert`); it raises what it likes for what does not fit.
+    def _is_as_received(self, limits: Limits) -> bool:
+        """Whether nobody changed `value`, which may have been handed out."""
+        return bool(self.value == self._decoder.decode(self.content or b"", self._decoder.charset, limits))
+
+
+class _Undecoded(Body):
+    """A body that is made a type of, which makes no other value of it unless somebody asks."""
+
+    def __init__(self, content: bytes, decoder: _Decoder, limits: Limits) -> None:
+        self.content = content
+        self._decoder = decoder
+        self._limits = limits
+
+    @cached_property
+    def value(self) -> Any:
+        return self._decoder.decode(self.content or b"", self._decoder.charset, self._limits)
+
+    def _is_as_received(self, limits: Limits) -> bool:
+        return "value" not in self.__dict__ or super()._is_as_received(limits)
+
+
+class _HasFormLimits(Protocol):
+    def form_limits(self, limits: Limits) -> Limits: ...
+
+
+def read_body(
+    environ: dict[str, Any],
+    limits: Limits,
+    decoded: bool = True,
+    owner: _HasFormLimits | None = None,
+) -> Body:
+    """Read the request's content, and decode it unless `decoded` is off: then when it is asked for.
+
+    The content is kept in the environ, also where it cannot be decoded; that of a multipart form is
+    not. `owner` may have limits of its own for one.
     """
     if "HTTP_CONTENT_ENCODING" in environ:
         _check_encoding(environ["HTTP_CONTENT_ENCODING"])
     content_type = environ.get("CONTENT_TYPE") or ""
     decoder = _find(content_type) if len(content_type) <= _REMEMBERED else _find.__wrapped__(content_type)
     if decoder.boundary is not None:
-        body = _read_form(environ, decoder, limits)
-        if into is not None:
-            body.value = into.convert(body.value, "body")
-        return body
+        return _read_form(environ, decoder, limits if owner is None else owner.form_limits(limits))
     content = read_content(environ, limits)
-    if into is None:
-        return Body(decoder.decode(content, decoder.charset, limits), content, decoder)
-    if decoder.decode is _json and content:
-        value = decode_json(_as_utf8(content, decoder.charset), limits.json_depth, into.decode)
+    if not decoded:
+        body: Body = _Undecoded(content, decoder, limits)
     else:
-        value = into.convert(decoder.decode(content, decoder.charset, limits), "body")
-    return Body(value, content, decoder)
+        try:
+            body = Body(decoder.decode(content, decoder.charset, limits), content, decoder)
+        except BaseException:
+            keep(environ, content)
+            raise
+    environ["wsgi.input"] = body
+    return body
 
 
 def _check_encoding(encoding: str) -> None:
@@ -86,7 +127,12 @@ def _check_encoding(encoding: str) -> None:
 
 def _read_form(environ: dict[str, Any], decoder: _Decoder, limits: Limits) -> Body:
     assert decoder.boundary is not None
-    form = parse_form(read_chunks(environ, limits), decoder.boundary, limits)
+    chunks = read_chunks(environ, limits)
+    try:
+        form = parse_form(chunks, decoder.boundary, limits)
+    except ApiError as error:
+        refuse(environ, limits, error)
+        raise
     if form is None:
         return Body({}, b"", decoder)
     body = Body(collect(form.fields), None, decoder)
@@ -134,8 +180,14 @@ _BY_TYPE: Mapping[str, _Decode] = {
     "application/json": _json,
     "application/ld+json": _json,
     "application/x-www-form-urlencoded": _form,
-    "text/plain": _text,
+    "text/plain": _text,  # the most frequent of its family
 }
+
+
+def _of_family(media_type: str) -> _Decode:
+    if media_type.endswith("+json"):
+        return _json
+    return _text if media_type.startswith("text/") else _bytes
 
 
 @dataclass(frozen=True)
@@ -160,10 +212,11 @@ def _find(content_type: str) -> _Decoder:
         return _Decoder(_bytes, boundary=media_type.parameters.get("boundary", ""))
     decode = _BY_TYPE.get(media_type.type)
     if decode is None:
-        decode = _json if media_type.type.endswith("+json") else _bytes
+        decode = _of_family(media_type.type)
     if decode is _bytes:
         return _Decoder(decode)
     charset = find_charset(media_type.parameters.get("charset") or "utf-8")
     if charset is None:
         raise invalid_body()
-    return _Decoder(decode, charset)
+    # The fields of a form are UTF-8, whatever it says: so are its escapes, and no browser says it.
+    return _Decoder(decode, "utf-8" if decode is _form else charset)

@@ -20,6 +20,7 @@ from typing import IO
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from werkzeug.datastructures import FileStorage, Headers
 
+from apiroutes.body.disposition import extended_file_name
 from apiroutes.body.limits import Limits
 from apiroutes.body.reading import invalid_body
 from apiroutes.errors import ApiError
@@ -72,10 +73,7 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
                 chunk = next(chunks, b"")
     except BaseException as error:
         reader.close()
-        refusal = _as_request_error(error)
-        if isinstance(refusal, ApiError):
-            _discard_rest(chunks)  # which are at their end if reading them is what failed
-        raise refusal from error
+        raise _as_request_error(error) from error
     return reader.form
 
 
@@ -98,13 +96,6 @@ def _with_first_delimiter(chunk: bytes, chunks: Iterator[bytes], boundary: str) 
         if not more:
             return chunk  # and the parser says what is missing
         chunk += more
-
-
-def _discard_rest(chunks: Iterator[bytes]) -> None:
-    """Read what is left, which is within the limit: who still sends does not see the answer."""
-    with contextlib.suppress(ApiError):
-        for _ in chunks:
-            pass
 
 
 def _as_request_error(error: BaseException) -> BaseException:
@@ -134,6 +125,9 @@ class _FormReader:
             self._end()
         elif isinstance(event, MultipartSegment):
             self._segment, self._size, self._pieces = event, 0, []
+            for name, value in event.headerlist:
+                if name == "Content-Disposition" and "*" in value:
+                    event.filename = extended_file_name(value, event.filename)
         elif self._file is not None:
             self._file.write(event)
         else:

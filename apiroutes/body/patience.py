@@ -9,21 +9,24 @@ ends one that takes too long by closing the connection for receiving.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError
 
-__all__ = ["PatientInput", "end_reading", "shut", "unwatch", "watch"]
+__all__ = ["Input", "PatientInput", "end_reading", "read_watched", "shut", "unwatch", "watch"]
 
 # Where gunicorn has the connection. Another server's reads end between two of them.
 CONNECTION = "gunicorn.socket"
 
+_CHUNK = 2**16
 _TICK = 0.05  # seconds between two looks at the reads in progress
 
 
@@ -40,52 +43,124 @@ def end_reading(environ: dict[str, Any]) -> bool:
     return True
 
 
-class PatientInput:
-    """`wsgi.input` with a limit to the time that reading it may take.
+class Input:
+    """What stands in the place of `wsgi.input` once we have begun to read from it."""
+
+    def whole(self) -> bytes:
+        """The whole content. Raises what reading it raised before, RuntimeError where it is not kept."""
+        raise RuntimeError("the body is being read from req.stream already")
+
+
+class PatientInput(Input):
+    """`wsgi.input` with a limit to the time that reading it may take; it takes its place in the environ.
 
     That is `limits.timeout` seconds, and a second more for every `limits.min_rate` bytes that
-    came. Only the time that is spent waiting for the client counts.
+    came. Only the time that is spent waiting for the client counts. `left` is how many bytes are
+    still to come, None as long as only the server knows.
     """
 
-    def __init__(self, environ: dict[str, Any], limits: Limits) -> None:
-        self._input = environ["wsgi.input"]
+    def __init__(self, environ: dict[str, Any], limits: Limits, left: int | None) -> None:
+        self.source = environ["wsgi.input"]
+        self.left = left
+        self.has_begun = False
         self._connection = environ.get(CONNECTION)
         self._rate = limits.min_rate.bytes
-        self._left = limits.timeout  # seconds
-        self._is_cut = False
+        self._seconds = limits.timeout
+        self._refusal: Callable[[], ApiError] | None = None
+        environ["wsgi.input"] = self
 
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes, none at the end."""
-        if self._left <= 0:
-            raise _too_slow()
+    def refuse(self, error: ApiError) -> ApiError:
+        """Raise such an error for everybody who reads from here on; `error` itself."""
+        # An error made anew has no traceback, which would lead back here.
+        self._refusal = functools.partial(type(error), error.status, error.message, error.headers)
+        return error
+
+    def whole(self) -> bytes:
+        if self._refusal is not None:
+            raise self._refusal()
+        return super().whole()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to `size` bytes, all that are left without one; none at the end. Raises ApiError 408."""
+        if size is None or size < 0:
+            return b"".join(iter(lambda: self.read(_CHUNK), b""))
+        if self._refusal is not None:
+            raise self._refusal()
+        if self.left is not None and size > self.left:
+            size = self.left
+        content = self._read_in_time(size) if size else b""
+        if self.left is not None:
+            self.left -= len(content)
+        elif size and not content:
+            self.left = 0
+        return content
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """A line, or up to `size` bytes of it."""
+        line = bytearray()
+        most = sys.maxsize if size is None or size < 0 else size
+        while len(line) < most and not line.endswith(b"\n") and (byte := self.read(1)):
+            line += byte
+        return bytes(line)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """All lines that are left."""
+        return list(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+    def _read_in_time(self, size: int) -> bytes:
+        if self._seconds <= 0:
+            raise self.refuse(_too_slow())
+        self.has_begun = True
         began = time.monotonic()
         try:
             if self._connection is None:
-                content: bytes = self._input.read(size) or b""
+                content: bytes = self.source.read(size) or b""
             else:
-                content = self._read_watched(size, began + self._left)
-        except Exception:  # what a server makes of a connection that ends in the middle
-            if self._is_cut:
-                raise _too_slow() from None
+                content = read_watched(self.source, size, self._connection, self._seconds)
+        except ApiError as error:
+            self.left = 0
+            raise self.refuse(error) from None
+        except Exception:
+            self.left = 0
             raise
-        if self._is_cut:
-            raise _too_slow()
-        self._left -= time.monotonic() - began
+        self._seconds -= time.monotonic() - began
         if self._rate:
-            self._left += len(content) / self._rate
+            self._seconds += len(content) / self._rate
         return content
 
-    def _read_watched(self, size: int, until: float) -> bytes:
-        watch(self._connection, until, self._cut)
-        try:
-            content: bytes = self._input.read(size) or b""
-            return content
-        finally:
-            unwatch(self._connection)
 
-    def _cut(self) -> None:
-        self._is_cut = True
-        shut(self._connection)
+class _Cut:
+    """Ends one read when it is called, and says whether it was."""
+
+    __slots__ = ("connection", "is_done")
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.is_done = False
+
+    def __call__(self) -> None:
+        self.is_done = True
+        shut(self.connection)
+
+
+def read_watched(source: Any, size: int, connection: Any, seconds: float) -> bytes:
+    """One read of up to `size` bytes that takes so many seconds at most. Raises ApiError 408."""
+    cut = _Cut(connection)
+    watch(connection, time.monotonic() + seconds, cut)
+    try:
+        content: bytes = source.read(size) or b""  # a raw stream without data says None
+    except Exception:  # what a server makes of a connection that ends in the middle
+        if cut.is_done:
+            raise _too_slow() from None
+        raise
+    finally:
+        unwatch(connection)
+    if cut.is_done:
+        raise _too_slow()
+    return content
 
 
 def _too_slow() -> ApiError:
@@ -94,7 +169,9 @@ def _too_slow() -> ApiError:
 
 def watch(connection: object, until: float, cut: Callable[[], None]) -> None:
     """Call `cut` when a monotonic time has come, unless `unwatch` is called before."""
-    _watch.add(id(connection), until, cut)
+    _watch.reads[id(connection)] = until, cut
+    if not _watch.is_needed:
+        _watch.begin()
 
 
 def unwatch(connection: object) -> Callable[[], None] | None:
@@ -115,18 +192,19 @@ class _Watch:
 
     def __init__(self) -> None:
         self.reads: dict[int, tuple[float, Callable[[], None]]] = {}
+        self.is_needed = False
         self._needed = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def add(self, key: int, until: float, cut: Callable[[], None]) -> None:
-        self.reads[key] = until, cut
-        if not self._needed.is_set():
-            self._needed.set()
-            with self._starting:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="apiroutes-reads", daemon=True)
-                    self._thread.start()
+    def begin(self) -> None:
+        """Look at the reads in progress until there are none."""
+        self.is_needed = True
+        self._needed.set()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="apiroutes-reads", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         while True:
@@ -139,7 +217,9 @@ class _Watch:
                     overdue[1]()
             if not self.reads:
                 self._needed.clear()
+                self.is_needed = False
                 if self.reads:  # one that began meanwhile did not see that it is not watched
+                    self.is_needed = True
                     self._needed.set()
 
 
@@ -150,4 +230,5 @@ def _forget() -> None:
     _watch.__init__()  # type: ignore[misc]
 
 
-os.register_at_fork(after_in_child=_forget)  # a thread is not taken along
+if hasattr(os, "register_at_fork"):  # a thread is not taken along
+    os.register_at_fork(after_in_child=_forget)

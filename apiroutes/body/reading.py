@@ -8,24 +8,35 @@ checked before anything is read; what it sends is counted while it is read.
 from __future__ import annotations
 
 import io
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from apiroutes.body.limits import Limits
-from apiroutes.body.patience import CONNECTION, PatientInput
+from apiroutes.body.patience import CONNECTION, Input, PatientInput, read_watched, shut, unwatch, watch
 from apiroutes.errors import ApiError, BodyCutOff
 from apiroutes.sizes import Size
 
 __all__ = [
+    "KeptContent",
     "announced_length",
     "bounded_stream",
+    "drain",
+    "has_unread",
     "invalid_body",
+    "keep",
     "read_chunks",
     "read_content",
+    "refuse",
     "too_large",
 ]
 
 _CHUNK = 2**16
+_DRAIN_BYTES = 16 * 2**20
+_DRAIN_SECONDS = 2.0
+# As granian spells itself. It ends a chunked body that is cut off or broken as if it were whole.
+_CANNOT_TELL = "Granian"
 # Longer than any length that can be meant, and short of what int() refuses to read.
 _LENGTH_DIGITS = 18
 
@@ -66,28 +77,114 @@ def announced_length(environ: dict[str, Any]) -> int | None:
 def _check_coding(environ: dict[str, Any]) -> None:
     if environ["HTTP_TRANSFER_ENCODING"].strip().lower() != "chunked":
         raise ApiError(501, "Transfer coding is not supported")
-    if not environ.get("wsgi.input_terminated"):
+    if not environ.get("wsgi.input_terminated") or environ.get("SERVER_SOFTWARE") == _CANNOT_TELL:
         # The server leaves the end of the content to us, and only it knows where that is.
         raise ApiError(411, "Length Required")
 
 
+class KeptContent(Input):
+    """Content that was read, as an input for whoever reads it next."""
+
+    _file: io.BytesIO | None = None
+
+    def __init__(self, content: bytes) -> None:
+        self.content: bytes | None = content
+
+    def whole(self) -> bytes:
+        return self.content or b""
+
+    def rewind(self) -> None:
+        """Begin again: who has read takes nothing from who reads next."""
+        self._file = None
+
+    @property
+    def file(self) -> io.BytesIO:
+        """The content as a file, made when somebody reads from it."""
+        if self._file is None:
+            self._file = io.BytesIO(self.content or b"")
+        return self._file
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self.file.read(size)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self.file.readline(size)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        return self.file.readlines(hint)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.file)
+
+
+class _ReadAway(Input):
+    """The end of content that is not kept."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return b""
+
+    readline = read
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        return []
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+
+_READ_AWAY = _ReadAway()
+
+
+def keep(environ: dict[str, Any], content: bytes) -> None:
+    """Let others read the content too, from the start."""
+    environ["wsgi.input"] = KeptContent(content)
+
+
 def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
     """The whole content. Raises ApiError 413 before reading more than `limits.size`."""
-    length = announced_length(environ)
+    length: int | None
+    digits: str = environ.get("CONTENT_LENGTH", "")
+    if (
+        digits.isdecimal()
+        and len(digits) < 10
+        and digits.isascii()
+        and "HTTP_TRANSFER_ENCODING" not in environ
+    ):
+        length = int(digits)  # as announced_length reads what most clients send
+    else:
+        length = announced_length(environ)
     if length == 0:
         return b""
     limit = limits.size
     if length is not None and length > limit.bytes:
-        raise too_large(limit)
-    if environ.get(CONNECTION) is not None:
-        return b"".join(_rest(environ, length, limits, 0))
-    content: bytes
-    try:
-        content = environ["wsgi.input"].read(limit.bytes + 1 if length is None else length) or b""
-    except Exception as error:  # as in _read, whose frame the common case is spared
-        raise _cut_off() from error
-    if len(content) == length:
-        return content
+        raise _too_large_unread(environ, limits, length)
+    content = b""
+    connection = environ.get(CONNECTION)
+    if connection is None or (length is not None and length <= _CHUNK):
+        # The first read gives all that most clients send. It needs no clock if nothing can end it.
+        source = environ["wsgi.input"]
+        try:
+            if connection is None:
+                content = source.read(limit.bytes + 1 if length is None else length) or b""
+            else:
+                content = read_watched(source, length or 0, connection, limits.timeout)
+        except ApiError as error:  # too slow, or what an input of ours remembers
+            if not isinstance(source, Input):
+                PatientInput(environ, limits, 0).refuse(error)
+            raise
+        except Exception as error:  # as in _read, whose frame the common case is spared
+            raise PatientInput(environ, limits, 0).refuse(_cut_off()) from error
+        if len(content) == length:
+            return content
+    source = environ["wsgi.input"]
+    if isinstance(source, Input):
+        return source.whole()
     # A stream may give less than it was asked for, so ask until it says that it is at its end.
     return b"".join((content, *_rest(environ, length, limits, len(content))))
 
@@ -96,18 +193,42 @@ def read_chunks(environ: dict[str, Any], limits: Limits) -> Iterator[bytes]:
     """The content in pieces, as `read_content` reads it whole."""
     length = announced_length(environ)
     if length is not None and length > limits.size.bytes:
-        raise too_large(limits.size)
-    return _rest(environ, length, limits, 0)
+        raise _too_large_unread(environ, limits, length)
+    if length is None or length > _CHUNK:
+        source = environ["wsgi.input"]
+        if not isinstance(source, Input):
+            return _rest(environ, length, limits, 0)
+        content = source.whole()
+        return (content[start : start + _CHUNK] for start in range(0, len(content), _CHUNK))
+    content = read_content(environ, limits)
+    if not isinstance(environ["wsgi.input"], Input):
+        environ["wsgi.input"] = _READ_AWAY
+    return iter((content,))
+
+
+def refuse(environ: dict[str, Any], limits: Limits, error: ApiError) -> None:
+    """Raise such an error for whoever reads on, where content was refused in its middle."""
+    source = environ["wsgi.input"]
+    if source is _READ_AWAY:
+        source = PatientInput(environ, limits, 0)
+    if isinstance(source, PatientInput):
+        source.refuse(error)
+
+
+def _too_large_unread(environ: dict[str, Any], limits: Limits, length: int) -> ApiError:
+    if not isinstance(environ.get("wsgi.input"), Input):
+        PatientInput(environ, limits, length)  # which says how much there is to be discarded
+    return too_large(limits.size)
 
 
 def _rest(environ: dict[str, Any], length: int | None, limits: Limits, count: int) -> Iterator[bytes]:
+    if length == 0:
+        return
     limit = limits.size
+    source = PatientInput(environ, limits, None if length is None else length - count)
+    source.has_begun = count > 0
     if count > limit.bytes:
-        raise too_large(limit)
-    # The first read, which gives all that most clients send, needs no clock unless it can be ended.
-    source = environ["wsgi.input"]
-    if count or environ.get(CONNECTION) is not None:
-        source = PatientInput(environ, limits)
+        raise source.refuse(too_large(limit))
     # Chunked content is read one byte past the limit, to see that there is more.
     end = limit.bytes + 1 if length is None else length
     while count < end:
@@ -115,52 +236,182 @@ def _rest(environ: dict[str, Any], length: int | None, limits: Limits, count: in
         if not chunk:
             if length is None:
                 return
-            raise _cut_off()  # shorter than its Content-Length
+            raise source.refuse(_cut_off())  # shorter than its Content-Length
         count += len(chunk)
         if count > limit.bytes:
-            raise too_large(limit)
+            raise source.refuse(too_large(limit))
         yield chunk
-        if count < end and not isinstance(source, PatientInput):
-            source = PatientInput(environ, limits)
 
 
-def _read(source: Any, size: int) -> bytes:
+def _read(source: PatientInput, size: int) -> bytes:
     try:
-        content: bytes = source.read(size) or b""  # a raw stream without data says None
+        return source.read(size)
     except ApiError:
         raise
     except Exception as error:
         # A broken connection is an OSError, broken chunks are what the server makes of them
         # (gunicorn has exceptions of its own): either way the client did not send a body.
-        raise _cut_off() from error
-    return content
+        raise source.refuse(_cut_off()) from error
 
 
-def bounded_stream(environ: dict[str, Any], limits: Limits) -> io.BufferedReader:
-    """The content as a stream that ends where the content ends, of any size.
+def bounded_stream(environ: dict[str, Any], limits: Limits, most: Size | None = None) -> io.BufferedReader:
+    """The content as a stream that ends where the content ends, of any size or of `most` bytes.
 
-    Reading raises ApiError 400 when the content is cut off, and 408 when it takes too long.
+    Nothing is read before somebody reads from it. Reading raises ApiError 400 when the content is
+    cut off, 408 when it takes too long, and 413.
     """
     length = announced_length(environ)
-    return io.BufferedReader(_BoundedReader(None if length == 0 else PatientInput(environ, limits), length))
+    if most is not None and length is not None and length > most.bytes:
+        raise too_large(most)
+    return io.BufferedReader(_BoundedReader(environ, limits, length, most))
 
 
 class _BoundedReader(io.RawIOBase):
-    def __init__(self, source: PatientInput | None, length: int | None) -> None:
-        self._source = source
-        self._left = length
+    def __init__(
+        self, environ: dict[str, Any], limits: Limits, length: int | None, most: Size | None
+    ) -> None:
+        self._environ = environ
+        self._limits = limits
+        self._length = length
+        self._most = most
+        self._count = 0
+        self._source: PatientInput | io.BytesIO | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        size = len(buffer) if self._left is None else min(len(buffer), self._left)
-        if not size or self._source is None:
+        left = None if self._length is None else self._length - self._count
+        size = len(buffer) if left is None else min(len(buffer), left)
+        if not size:
             return 0
-        chunk = _read(self._source, size)
-        if self._left is not None:
-            if not chunk:
-                raise _cut_off()
-            self._left -= len(chunk)
+        if self._source is None:
+            self._source = self._open()
+        if isinstance(self._source, io.BytesIO):
+            chunk = self._source.read(size)
+        else:
+            chunk = _read(self._source, size)
+            if not chunk and left:
+                raise self._source.refuse(_cut_off())
+        self._count += len(chunk)
+        if self._most is not None and self._count > self._most.bytes:
+            raise too_large(self._most)
         buffer[: len(chunk)] = chunk
         return len(chunk)
+
+    def _open(self) -> PatientInput | io.BytesIO:
+        """What to read from, which others may have read before this stream is."""
+        source = self._environ["wsgi.input"]
+        if isinstance(source, KeptContent):
+            self._length = len(source.whole())
+            return io.BytesIO(source.whole())
+        return (
+            source
+            if isinstance(source, PatientInput)
+            else PatientInput(self._environ, self._limits, self._length)
+        )
+
+
+def drain(environ: dict[str, Any]) -> None:
+    """Read away what the client still sends of content that nobody wants.
+
+    A connection that is closed while its client sends is reset, and then the client loses the
+    answer, which must have been sent before (RFC 9112 section 9.6). At most 16 MB are read, for at
+    most 2 seconds; where more is left the connection takes no more requests. Nothing is read
+    of a client that waits to be told to send (RFC 9110 section 10.1.1). Raises nothing.
+    """
+    found = _unread(environ)
+    if found is None:
+        return
+    source, left = found
+    connection = environ.get(CONNECTION)
+    if environ.get("SERVER_SOFTWARE") == _CANNOT_TELL:
+        _drain_aside(source, left)
+    elif connection is None:
+        _discard(source, left)
+    else:
+        watch(connection, time.monotonic() + _DRAIN_SECONDS, lambda: shut(connection))
+        try:
+            is_whole = _discard(source, left)
+        finally:
+            unwatch(connection)
+        if not is_whole:
+            shut(connection)
+
+
+def has_unread(environ: dict[str, Any]) -> bool:
+    """Whether there is content that `drain` would read away."""
+    return _unread(environ) is not None
+
+
+def _unread(environ: dict[str, Any]) -> tuple[Any, int | None] | None:
+    """What to read from, and how much, which is None as long as only the server knows."""
+    source = environ.get("wsgi.input")
+    is_ended_by_server = environ.get("wsgi.input_terminated")
+    if isinstance(source, PatientInput):
+        left, has_begun = source.left, source.has_begun
+        source = source.source
+    elif isinstance(source, Input) or source is None:
+        return None
+    elif not is_ended_by_server:
+        return None  # others may have read from it, and only who counts knows where the content ends
+    else:
+        left, has_begun = _length_or_none(environ), False
+    if left == 0 or (left is None and not is_ended_by_server):
+        return None
+    if "SERVER_SOFTWARE" not in environ and not (has_begun and left):
+        return None  # no server, no connection that could break: a test's request
+    # gunicorn has told the client to send before it calls the application.
+    is_told = has_begun or environ.get(CONNECTION) is not None
+    if not is_told and environ.get("HTTP_EXPECT", "").strip().lower() == "100-continue":
+        return None
+    return source, left
+
+
+def _length_or_none(environ: dict[str, Any]) -> int | None:
+    if environ.get("HTTP_TRANSFER_ENCODING"):
+        return None
+    try:
+        return announced_length(environ)
+    except ApiError:  # how much there is nobody knows
+        return 0
+
+
+def _discard(source: Any, left: int | None) -> bool:
+    """Read to the end within the bounds; whether it is there."""
+    until = time.monotonic() + _DRAIN_SECONDS
+    most = _DRAIN_BYTES if left is None else min(left, _DRAIN_BYTES)
+    count = 0
+    try:
+        while count < most and time.monotonic() < until:
+            chunk = source.read(min(_CHUNK, most - count))
+            if not chunk:
+                return left is None
+            count += len(chunk)
+    except Exception:  # a connection that broke, or chunks that are none
+        return False
+    return count == left
+
+
+def _drain_aside(source: Any, left: int | None) -> None:
+    """Drain in a thread that may wait for longer, where a read cannot be ended.
+
+    It goes on to when the client or the server closes the connection. There are few of them, so that clients
+    that stop sending hold nothing that others need.
+    """
+
+    def run() -> None:
+        try:
+            _discard(source, left)
+        finally:
+            done.set()
+            _aside.release()
+
+    if not _aside.acquire(blocking=False):
+        return
+    done = threading.Event()
+    threading.Thread(target=run, name="apiroutes-drain", daemon=True).start()
+    done.wait(_DRAIN_SECONDS)
+
+
+_aside = threading.BoundedSemaphore(16)

@@ -17,6 +17,7 @@ from apiroutes.response import Response
 __all__ = ["cors"]
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 
 
@@ -68,7 +69,9 @@ def cors(
             res.set_header("Access-Control-Allow-Headers", fixed_headers)
         elif asked:
             _vary(res, "Access-Control-Request-Headers")
-            res.set_header("Access-Control-Allow-Headers", asked)
+            names = ", ".join(name for name in _members(asked) if _TOKEN.fullmatch(name))
+            if names:
+                res.set_header("Access-Control-Allow-Headers", names)
         res.status(204).end()
 
     return middleware
@@ -89,7 +92,14 @@ def _origins(origins: Sequence[str] | str, credentials: bool) -> frozenset[str] 
 
 
 def _vary(res: Response, name: str) -> None:
+    """Add a member to Vary (RFC 9110 section 12.5.5), unless it has it already."""
     present = res.get_header("Vary")
-    names = [] if present is None else [present] if isinstance(present, str) else present
-    if name.lower() not in ", ".join(names).lower():
-        res.set_header("Vary", ", ".join([*names, name]))
+    lines = [] if present is None else [present] if isinstance(present, str) else present
+    members = [member for line in lines for member in _members(line)]
+    if name.lower() not in (member.lower() for member in members):
+        res.set_header("Vary", ", ".join([*members, name]))
+
+
+def _members(line: str) -> list[str]:
+    """The members of a list (RFC 9110 section 5.6.1)."""
+    return [member for part in line.split(",") if (member := part.strip(" \t"))]

@@ -1,23 +1,51 @@
 """What a trusted proxy says about the client, by Werkzeug's ProxyFix.
 
-In: how many proxies are in front. Out: middleware that takes scheme, host and client address
-from their X-Forwarded headers. Without it no such header means anything.
+In: how many proxies are in front. Out: middleware that takes scheme, host, client address and
+the mount from their X-Forwarded headers. Without it no such header means anything.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from apiroutes.declarations import Middleware
 from apiroutes.middleware.wsgi_bridge import from_wsgi
+from apiroutes.wsgi import StartResponse
 
 __all__ = ["proxy_fix"]
 
 
-def proxy_fix(*, x_for: int = 1, x_proto: int = 1, x_host: int = 0, x_port: int = 0) -> Middleware:
-    """Trust the last `x_for`, `x_proto`, `x_host` and `x_port` values that proxies have added.
+def proxy_fix(
+    *, x_for: int = 1, x_proto: int = 1, x_host: int = 0, x_port: int = 0, x_prefix: int = 0
+) -> Middleware:
+    """Trust the last `x_for`, `x_proto`, `x_host`, `x_port` and `x_prefix` values that proxies have added.
 
-    A number larger than there are proxies lets clients choose. The path's prefix is left
-    alone, because the routes have been matched by then.
+    A number larger than there are proxies lets clients choose. `X-Forwarded-Prefix` is for a proxy
+    that removes a prefix from the path: URLs and redirects have it again, routes are found without it.
     """
-    return from_wsgi(ProxyFix, x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=0)
+    return from_wsgi(
+        _Mounted, x_prefix, x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=0
+    )
+
+
+class _Mounted:
+    """ProxyFix, with a prefix in front of SCRIPT_NAME. ProxyFix's own takes the place of it."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], trusted: int, **options: int) -> None:
+        self._application = ProxyFix(application, **options)
+        self._trusted = trusted
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        prefix = self._prefix(environ.get("HTTP_X_FORWARDED_PREFIX", ""))
+        if prefix:
+            environ["SCRIPT_NAME"] = prefix + environ.get("SCRIPT_NAME", "")
+        return self._application(environ, start_response)
+
+    def _prefix(self, sent: str) -> str:
+        values = [value.strip().strip("/") for value in sent.split(",")]
+        if not self._trusted or len(values) < self._trusted or not values[-self._trusted]:
+            return ""
+        return "/" + values[-self._trusted]

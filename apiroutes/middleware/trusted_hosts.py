@@ -1,36 +1,64 @@
 """Only requests for this site's own hosts (RFC 9110 section 7.2).
 
 In: host names. Out: middleware that answers 400 for the others, so that no link or redirect is
-made from a Host header that a client invented. Raises ValueError at start without a host.
+made from a Host header that a client invented. Raises ValueError at start without a host, and for
+what is none.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from werkzeug.exceptions import SecurityError
-from werkzeug.sansio.utils import get_host
-
 from apiroutes.declarations import Middleware
 from apiroutes.errors import ApiError
+from apiroutes.hosts import canonical_host, requested_host
 from apiroutes.request import Request
 from apiroutes.response import Response
 
 __all__ = ["trusted_hosts"]
 
+_PORT = re.compile(r"(?<=[^:]):[0-9]+")
+
 
 def trusted_hosts(hosts: Sequence[str]) -> Middleware:
-    """Serve `hosts` alone; a name with a leading dot stands for it and all below it."""
+    """Serve `hosts` alone; a name with a leading dot stands for it and all below it.
+
+    Letter case does not count, and ports do not: a port that is listed is ignored. Names may have any
+    letters, IPv6 addresses brackets.
+    """
     if isinstance(hosts, str) or not hosts:
         raise ValueError(f"hosts is a list of host names, not {hosts!r}")
-    trusted = list(hosts)
+    names = frozenset(map(_listed, hosts))
+    parents = tuple(f".{_listed(host)}" for host in hosts if host.startswith("."))
 
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        try:
-            get_host(req.scheme, req.headers.get("Host"), req.server, trusted)
-        except SecurityError:
-            raise ApiError(400, "Host is not trusted") from None
-        return next()
+        host = _host_of(req)
+        if host is not None and (host in names or host.endswith(parents)):
+            return next()
+        raise ApiError(400, "Host is not trusted")
 
     return middleware
+
+
+def _listed(host: str) -> str:
+    name = host.removeprefix(".")
+    port = _PORT.search(name) if name.count(":") == 1 or "]:" in name else None
+    try:
+        return canonical_host(name[: port.start()] if port else name)
+    except ValueError:
+        raise ValueError(
+            f"{host!r} is no host name such as 'example.com' or '.example.com', which is all below it too"
+        ) from None
+
+
+def _host_of(req: Request) -> str | None:
+    """The host that the request is for. Without a Host header (HTTP/1.0) it is the server's."""
+    sent = req.headers.get("Host")
+    if sent is None:
+        server = req.server
+        if server is None or server[1] is None:
+            return None
+        sent = f"[{server[0]}]" if ":" in server[0] else server[0]
+    return requested_host(sent)

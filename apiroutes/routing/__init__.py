@@ -1,13 +1,14 @@
 """File names to patterns, patterns to a tree, paths to matches. Knows no HTTP."""
 
-from apiroutes.routing.conventions import API, CONVENTIONS, Convention
+from apiroutes.routing.conventions import API, CONVENTIONS, Convention, convention_of
 from apiroutes.routing.pattern import Kind, PatternError, RoutePattern, Segment
-from apiroutes.routing.scan import DirectoryMiddleware, Route, Scan, scan
+from apiroutes.routing.scan import MIDDLEWARE_FILE, DirectoryMiddleware, Route, Scan, guard_problem, scan
 from apiroutes.routing.tree import Match, RouteTree, is_plain
 
 __all__ = [
     "API",
     "CONVENTIONS",
+    "MIDDLEWARE_FILE",
     "Convention",
     "DirectoryMiddleware",
     "Kind",
@@ -18,6 +19,8 @@ __all__ = [
     "RouteTree",
     "Scan",
     "Segment",
+    "convention_of",
+    "guard_problem",
     "is_plain",
     "scan",
 ]

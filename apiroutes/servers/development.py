@@ -2,8 +2,10 @@
 
 In: a project directory, host and port. Out: nothing; runs until Ctrl-C. A parent process
 holds the listening socket and watches the files, a child serves: connections wait while it is
-replaced, and none is refused. Needs the extra `dev` to watch; the only file that imports
-watchfiles.
+replaced, and none is refused. Where a process cannot inherit a socket (Windows), the child opens
+it. Only requests that name the served host are answered, so that no page that the developer visits
+reads tracebacks through a name that leads here (DNS rebinding). Needs the extra `dev` to watch; the
+only file that imports watchfiles. Raises AddressError for a port in use.
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from apiroutes.app import App
 from apiroutes.errors import ProjectError, report
+from apiroutes.hosts import canonical_host, is_address, requested_host
 from apiroutes.request import Request
 from apiroutes.response import TEXT, Response
+from apiroutes.servers.addresses import AddressError, family_of, shown
 from apiroutes.wsgi import Closing, StartResponse
 
 try:
@@ -37,27 +41,38 @@ try:
 except ImportError:  # the extra is not installed
     watchfiles = None  # type: ignore[assignment]
 
-__all__ = ["CHILD_SOCKET", "run", "serve"]
+__all__ = ["HostGuard", "is_child", "run", "serve"]
 
-# The number of the inherited listening socket, in the environment of the serving child.
-CHILD_SOCKET = "_APIROUTES_DEV_SOCKET"
+# In the environment of the serving child: the number of the listening socket that it inherits, or
+# nothing where it opens one of its own.
+_CHILD = "_APIROUTES_DEV_SOCKET"
 
 _WATCHED_ENDINGS = (".py", ".toml")
 
 
+def is_child() -> bool:
+    """Whether this process was started by `run`, to serve."""
+    return _CHILD in os.environ
+
+
 def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[str], None]) -> None:
-    """Serve the project until Ctrl-C, anew after every change. Raises OSError for a port in use."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=128)
-    host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    """Serve the project until Ctrl-C, anew after every change. Raises AddressError."""
+    listener = _listen(host, port)
+    address, port = listener.getsockname()[:2]
+    if not _CAN_INHERIT:
+        listener.close()
+    url = f"http://{shown(address, port)}"
     say(f"Serving {root} on {url} (Ctrl-C stops)")
     if docs_path is not None:
         say(f"Documentation: {url}{docs_path}")
     if watchfiles is None:
         say("Changes are not watched: pip install 'apiroutes[dev]' for that.")
     signal.signal(signal.SIGTERM, _interrupt)  # or the child would be left behind
-    child = _start(root, listener)
+
+    def start() -> subprocess.Popen[bytes]:
+        return _start(root, host, port, listener)
+
+    child = start()
     try:
         if watchfiles is None:
             child.wait()
@@ -75,12 +90,23 @@ def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[
             elif child.returncode:
                 say(f"The server ended with status {child.returncode}; waiting for a change")
                 _wait_for_change(root)
-            child = _start(root, listener)
+            child = start()
     except KeyboardInterrupt:
         pass
     finally:
         _stop(child)
         listener.close()
+
+
+# Windows has neither fork nor sockets that a new process can be given by their number.
+_CAN_INHERIT = hasattr(os, "fork")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=family_of(host), backlog=128)
+    except OSError as error:
+        raise AddressError(host, port, error) from error
 
 
 def _is_watched(change: object, path: str) -> bool:
@@ -95,12 +121,24 @@ def _wait_for_change(root: Path) -> None:
         return
 
 
-def _start(root: Path, listener: socket.socket) -> subprocess.Popen[bytes]:
-    descriptor = listener.fileno()
+def _start(root: Path, host: str, port: int, listener: socket.socket) -> subprocess.Popen[bytes]:
+    descriptors = (listener.fileno(),) if _CAN_INHERIT else ()
+    command = [
+        sys.executable,
+        "-m",
+        "apiroutes",
+        "dev",
+        "--root",
+        str(root),
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
     return subprocess.Popen(
-        [sys.executable, "-m", "apiroutes", "dev", "--root", str(root)],
-        env={**os.environ, CHILD_SOCKET: str(descriptor)},
-        pass_fds=(descriptor,),
+        command,
+        env={**os.environ, _CHILD: "".join(map(str, descriptors))},
+        pass_fds=descriptors,
     )
 
 
@@ -114,8 +152,9 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def serve(root: Path, descriptor: int, say: Callable[[str], None], settings: dict[str, Any]) -> None:
-    """Serve on an inherited socket, in the child. A project with mistakes is served as its report."""
+def serve(root: Path, host: str, port: int, say: Callable[[str], None], settings: dict[str, Any]) -> None:
+    """Serve in the child of `run`. A project with mistakes is served as its report."""
+    inherited = os.environ.pop(_CHILD)
     application: Callable[..., Iterable[bytes]]
     try:
         application = DevelopmentApp(root, mode="development", **settings)
@@ -123,12 +162,12 @@ def serve(root: Path, descriptor: int, say: Callable[[str], None], settings: dic
         say(str(error))
         application = _ReportApplication(error)
     server = make_server(
-        "127.0.0.1",
-        0,
-        RequestLog(application, say),
+        host,
+        port,
+        RequestLog(HostGuard(application, host), say),
         threaded=True,
         request_handler=_QuietHandler,
-        fd=descriptor,
+        fd=int(inherited) if inherited else None,
     )
     signal.signal(signal.SIGTERM, _interrupt)
     with contextlib.suppress(KeyboardInterrupt):
@@ -149,7 +188,7 @@ class _QuietHandler(WSGIRequestHandler):
 class DevelopmentApp(App):
     """An App whose faults show their traceback to the client."""
 
-    def say_fault(self, error: BaseException, request: Request, response: Response) -> None:
+    def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
         """Answer with the traceback: a page for browsers, text for everyone else."""
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         response.status(500)
@@ -188,6 +227,41 @@ def _page(title: str, text: str) -> str:
         "@media(prefers-color-scheme:dark){body{background:#181818;color:#eee}pre{background:#222}}</style>"
         f"<h1>{html.escape(title)}</h1><pre>{html.escape(text)}</pre>"
     )
+
+
+_LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+class HostGuard:
+    """WSGI middleware that answers requests for `host`, with any port, and for this machine's own names.
+
+    Where `host` stands for all addresses (`0.0.0.0`, `::`), every address is answered: what leads
+    here from another site is a name. A request without a Host header is no browser's.
+    """
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], host: str) -> None:
+        self._application = application
+        served = {canonical_host(host or "0.0.0.0")}
+        self._takes_addresses = not served.isdisjoint(("0.0.0.0", "::"))
+        if self._takes_addresses:
+            served |= {requested_host(socket.gethostname()) or "localhost"}
+        self._hosts = _LOCAL | served
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        sent = environ.get("HTTP_HOST")
+        if sent is None or self._is_ours(sent):
+            return self._application(environ, start_response)
+        content = (
+            f"apiroutes dev does not answer for the host {sent[:200]!r}, but for the one that it serves.\n"
+            "To reach it under another name: apiroutes dev --host NAME\n"
+        ).encode("ascii", "backslashreplace")
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(content)))]
+        start_response("403 Forbidden", headers)
+        return (content,)
+
+    def _is_ours(self, sent: str) -> bool:
+        host = requested_host(sent)
+        return host is not None and (host in self._hosts or (self._takes_addresses and is_address(host)))
 
 
 class RequestLog:

@@ -3,9 +3,12 @@
 import http.client
 import json
 import re
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -108,6 +111,58 @@ def test_dev_serves_a_file_that_is_added(tmp_path: Path) -> None:
         assert client.request("GET", "/api/hello").status == 200
         project(directory, {"added.py": HELLO})
         assert wait_for(client, "/api/added").json() == {"message": "Hello"}
+
+
+def test_dev_listens_on_this_machine_alone_whatever_the_project_sets(tmp_path: Path) -> None:
+    directory = project(tmp_path / "project", {"hello.py": HELLO})
+    variables = {"PYTHONPATH": str(PROJECT), "APIROUTES_HOST": "0.0.0.0"}
+    with serve([*APIROUTES, "dev", "--port", "0"], tmp_path / "log", variables, directory) as port:
+        send = OverHttp(port)
+        assert send("GET", "/api/hello", {"Host": "localhost"}, b"").status == 200
+        assert send("GET", "/api/hello", {"Host": "evil.example"}, b"").status == 403
+    assert f"on http://127.0.0.1:{port} " in (tmp_path / "log").read_text()
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["dev"], ["start"], ["start", "--server", "granian"]],
+    ids=["dev", "gunicorn", "granian"],
+)
+def test_a_port_that_is_taken_is_one_line_with_a_remedy(
+    tmp_path: Path, command: list[str], taken: int
+) -> None:
+    done = run(*command, "--port", str(taken), directory=project(tmp_path, {"hello.py": HELLO}))
+    assert done.returncode == 1
+    complaint = f"Error: cannot listen on 127.0.0.1:{taken}: Address already in use. "
+    remedy = f"Stop what listens there, or choose another port: --port {taken + 1}."
+    assert [line for line in done.stderr.splitlines() if "INFO" not in line] == [complaint + remedy]
+
+
+@pytest.mark.parametrize("flags", [["--bind", "{}"], ["-b", "127.0.0.1:0", "-b", "{}"]])
+def test_gunicorns_own_addresses_are_looked_at_too(tmp_path: Path, flags: list[str], taken: int) -> None:
+    project(tmp_path, {"hello.py": HELLO})
+    flags = [flag.format(f"127.0.0.1:{taken}") for flag in flags]
+    done = run("start", "--", *flags, directory=tmp_path)
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{taken}" in done.stderr
+
+
+def test_a_configuration_is_checked_beside_a_server_that_runs(tmp_path: Path, taken: int) -> None:
+    project(tmp_path, {"hello.py": HELLO})
+    assert run("start", "--port", str(taken), "--", "--check-config", directory=tmp_path).returncode == 0
+
+
+def test_start_says_every_mistake_once_and_is_1(tmp_path: Path) -> None:
+    done = run("start", "--workers", "2", "--port", "0", directory=project(tmp_path, MISTAKES))
+    assert done.returncode == 1
+    assert done.stderr == run("check", directory=tmp_path).stderr
 
 
 def wait_for(client: Client, path: str) -> Answer:

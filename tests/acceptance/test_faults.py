@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import CANNOT_INTERRUPT, project
+from tests.support import project
 
 from .client import Answer, Client, OverHttp
 from .servers import SECONDS, gunicorn, main_process, serve, until
@@ -74,7 +74,6 @@ def pid_of(port: int) -> int:
     return pid
 
 
-@pytest.mark.skipif(CANNOT_INTERRUPT, reason="run without coverage as well")
 @pytest.mark.parametrize("path", ["/api/hang", "/api/hang?spin"])
 @pytest.mark.parametrize("method", ["GET", "POST"])  # a function, and a coroutine
 def test_a_handler_that_hangs_is_504_and_its_place_is_free_again(port: int, method: str, path: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,6 +48,42 @@ def test_what_is_written_arrives_whole_from_a_server_without_write(tmp_path: Pat
     project(tmp_path, {"pages/api/writes.py": WRITES})
     with serve(granian(), tmp_path / "log", {}, tmp_path) as port:
         assert Client(OverHttp(port)).request("GET", "/api/writes").text == "abc"
+
+
+CHUNKS = [
+    b"5\r\nhello\r\n0\r\n\r\n",  # whole, which the application cannot tell from the others
+    b"5\r\nhello\r\n",
+    b"5\r\nhe",
+    b"5\r\nhello\r\nZZ\r\n100\r\n0\r\n\r\n",
+]
+ECHOES = {
+    "pages/api/parsed.py": "def POST(req): return req.body\n",
+    "pages/api/typed.py": "def POST(body: str): return body\n",
+    "pages/api/raw.py": 'config = {"api": {"bodyParser": False}}\ndef POST(req): return req.raw_body\n',
+    "pages/api/stream.py": 'config = {"api": {"bodyParser": False}}\n'
+    "def POST(req): return req.stream.read()\n",
+}
+
+
+@pytest.fixture(scope="module")
+def echoing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    root = project(tmp_path_factory.mktemp("chunks"), ECHOES)
+    with serve(granian(), root / "log", {}, root) as port:
+        yield port
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+@pytest.mark.parametrize("name", ["parsed", "typed", "raw", "stream"])
+def test_a_chunked_body_is_411(echoing: int, name: str, chunks: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", echoing), timeout=SECONDS) as client:
+        head = f"POST /api/{name} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.sendall(head.encode() + chunks)
+        assert client.recv(2**16).split()[1] == b"411"
+
+
+def test_a_body_with_a_length_is_read(echoing: int) -> None:
+    for name in ("parsed", "raw", "stream"):
+        assert Client(OverHttp(echoing)).request("POST", f"/api/{name}", {}, b"hello").text == "hello"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from apiroutes.cli import main
+from tests.support import project
 
 from .applications import PROJECT
 from .servers import gunicorn, serve
@@ -68,9 +70,48 @@ def tsc() -> str:
     return found
 
 
-def written(directory: Path) -> Path:
+# Names that a directory can have, and that could be code in a client.
+HOSTILE = [
+    "${process.exit(7)}",
+    "`",
+    "`+process.exit(7)+`",
+    "$",
+    "$$",
+    "{",
+    "{id}",
+    "it's",
+    'say "hi"',
+    "*",
+    "*;",
+    "%",
+    "%2F",
+    "%7Bid%7D",
+    "a?b=c",
+    "a#b",
+    "a;b=c&d",
+    "größe 世界",
+    "<script>",
+]
+HOSTILE_PARAMETERS = ["it's", 'a"b', "a`b", "${x}", "a-b", "constructor", "a}b", "*", "größe"]
+
+CALL_ALL = """
+import { createClient } from "./client.js";
+
+declare const process: { argv: string[] };
+
+const api = createClient({ baseUrl: process.argv[2]! });
+const path = new Proxy({}, { get: () => "a/${1}" });
+const found: unknown[] = [];
+for (const call of Object.values(api) as ((given: unknown) => Promise<unknown>)[]) {
+  found.push(await call({ path }).catch(String));
+}
+console.log(JSON.stringify(found));
+"""
+
+
+def written(directory: Path, root: Path = PROJECT) -> Path:
     file = directory / "client.ts"
-    done = CliRunner().invoke(main, ["client", "--typescript", "--root", str(PROJECT), "-o", str(file)])
+    done = CliRunner().invoke(main, ["client", "--typescript", "--root", str(root), "-o", str(file)])
     assert done.exit_code == 0, done.output
     return file
 
@@ -94,6 +135,34 @@ def test_the_client_is_used_from_node(tsc: str, tmp_path: Path) -> None:
             timeout=SECONDS,
         )
     assert done.stdout.strip() == SEEN, done.stderr
+
+
+def test_a_client_of_names_that_look_like_code_asks_for_each(tsc: str, tmp_path: Path) -> None:
+    source = "def GET(params): return [{!r}, *params.values()]\n"
+    files = {f"pages/api/{name}.py": source.format(name) for name in HOSTILE}
+    files |= {f"pages/api/{name}/[id].py": source.format(f"{name}/") for name in HOSTILE}
+    files |= {
+        f"pages/api/p{number}/[{name}].py": source.format(f"[{name}]")
+        for number, name in enumerate(HOSTILE_PARAMETERS)
+    }
+    # The title is the directory's, where nothing else is.
+    root = project(tmp_path / "${`' */", files)
+    written(tmp_path, root)
+    (tmp_path / "use.ts").write_text(CALL_ALL, encoding="utf-8")
+    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    assert compiled(tsc, tmp_path, "use.ts") == ""
+    with serve(gunicorn("apiroutes:create_app()"), tmp_path / "log", {}, root) as port:
+        done = subprocess.run(
+            ["node", str(tmp_path / "use.js"), f"http://127.0.0.1:{port}"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 0, done.stderr
+    expected = [[name] for name in HOSTILE]
+    expected += [[f"{name}/", "a/${1}"] for name in HOSTILE]
+    expected += [[f"[{name}]", "a/${1}"] for name in HOSTILE_PARAMETERS]
+    assert sorted(json.loads(done.stdout)) == sorted(expected)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

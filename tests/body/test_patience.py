@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from apiroutes import App
-from tests.support import CANNOT_INTERRUPT, Answer, Extra, app_of, call
+from tests.support import Answer, Extra, app_of, call
 
 LENGTH = "def handler(req, res):\n    res.json(len(req.raw_body))\n"
 STREAM = (
@@ -150,7 +150,6 @@ def test_a_handler_s_deadline_ends_the_reading_too(
     assert ask(app_of(tmp_path, TIMED, body_timeout=60), server, TEXT).status == 408
 
 
-@pytest.mark.skipif(CANNOT_INTERRUPT, reason="run without coverage as well")
 def test_whoever_is_given_up_reads_nothing_of_the_next_request(
     tmp_path: Path, connection: tuple[socket.socket, socket.socket]
 ) -> None:

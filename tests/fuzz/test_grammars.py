@@ -121,11 +121,11 @@ def test_any_setting_is_read_or_refused(arguments: dict[str, Any]) -> None:
 
 def naive_size(text: str) -> int | None:
     """npm's `bytes`, read from its documentation: a number and a unit, or else a leading integer."""
-    whole = re.fullmatch(r"(\d+(?:\.\d+)?) *(kb|mb|gb|tb|pb)", text, re.IGNORECASE | re.ASCII)
+    whole = re.fullmatch(r"\+?(\d+(?:\.\d+)?) *(kb|mb|gb|tb|pb)", text, re.IGNORECASE | re.ASCII)
     if whole is not None:
         power = "kmgtp".index(whole[2][0].lower()) + 1
         return int(float(whole[1]) * 1024**power)
-    leading = re.match(r"[ \t]*(\d+)", text, re.ASCII)
+    leading = re.match(r"[ \t]*\+?(\d+)", text, re.ASCII)
     return None if leading is None else int(leading[1])
 
 

@@ -31,6 +31,12 @@ ANSWERS: list[tuple[str, str, dict[str, object]]] = [
     ("app/api/(a)/(b)/route.py", "/api", {}),
     ("app/api/%5Fx/route.py", "/api/_x", {}),
     ("app/api/%5fx/route.py", "/api/_x", {}),
+    ("app/route.py", "/", {}),
+    ("app/rss.xml/route.py", "/rss.xml", {}),
+    ("app/page/route.py", "/page", {}),
+    ("app/(site)/feeds/[name]/route.py", "/feeds/a", {"name": "a"}),
+    ("app/[...all]/route.py", "/a/b", {"all": ["a", "b"]}),
+    ("app/[[...all]]/route.py", "/", {}),
     ("routes/api.py", "/api", {}),
     ("routes/api.users.py", "/api/users", {}),
     ("routes/api/users.py", "/api/users", {}),
@@ -57,9 +63,13 @@ NO_ROUTES = [
     ("pages/apix/y.py", "/apix/y"),
     ("app/api/_private/route.py", "/api/_private"),
     ("app/api/x/helper.py", "/api/x/helper"),
-    ("app/page/route.py", "/page"),
+    ("app/_x/y/route.py", "/y"),
+    ("app/page/helper.py", "/page/helper"),
     ("routes/other.py", "/other"),
     ("routes/api/.x.py", "/api/.x"),
+    ("routes/api/-db.py", "/api/-db"),
+    ("routes/api/-helpers/x.py", "/api/-helpers/x"),
+    ("routes/-api/x.py", "/-api/x"),
     ("routes/api/__init__.py", "/api/__init__"),
     ("routes/api/__pycache__/x.py", "/api/__pycache__/x"),
 ]
@@ -69,6 +79,12 @@ NO_ROUTES = [
 def test_what_is_no_route_is_never_imported(tmp_path: Path, file: str, target: str) -> None:
     app = App(project(tmp_path, {file: "raise RuntimeError('imported')", "pages/api/x.py": HELLO}))
     assert call(app, target=target).status == 404
+
+
+def test_a_dash_inside_a_name_is_literal(tmp_path: Path) -> None:
+    files = dict.fromkeys(["routes/api/a-b.py", "routes/api.-c.py", "pages/api/-d.py"], HELLO)
+    app = App(project(tmp_path, files))
+    assert [call(app, target=f"/api/{name}").status for name in ("a-b", "-c", "-d")] == [200] * 3
 
 
 # a wrong name: the characters that are marked, what the message says
@@ -106,6 +122,9 @@ CLASHES = {
     ("app/api/u/[id]/route.py", "routes/api.u.$slug.x.py"): "called 'slug' here and 'id' in app/api/u",
     ("pages/api/u/[...r].py", "routes/api.u.$.py"): "is a catch-all at the same place",
     ("app/api/(a)/x/route.py", "app/api/(b)/x/route.py"): "app/api/(a)/x/route.py answers /api/x already",
+    ("pages/api/index.py", "app/api/route.py"): "pages/api/index.py answers /api already",
+    ("app/(a)/route.py", "app/(b)/route.py"): "app/(a)/route.py answers / already",
+    ("app/[a]/route.py", "app/[b]/x/route.py"): "called 'b' here and 'a' in app/[a]/route.py",
 }
 
 

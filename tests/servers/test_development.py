@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from apiroutes import ProjectError
 from apiroutes.servers import development
-from apiroutes.servers.development import DevelopmentApp, RequestLog
+from apiroutes.servers.development import DevelopmentApp, HostGuard, RequestLog
 from tests.support import Answer, call, project
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -90,3 +91,49 @@ WATCHED = [
 @pytest.mark.parametrize(("name", "watched"), WATCHED)
 def test_sources_and_settings_are_watched(tmp_path: Path, name: str, watched: bool) -> None:
     assert development._is_watched(None, os.path.join(tmp_path, name)) is watched
+
+
+GUARDED = [
+    ("127.0.0.1", "127.0.0.1:8000", True),
+    ("127.0.0.1", "localhost", True),
+    ("127.0.0.1", "LOCALHOST:1", True),
+    ("127.0.0.1", "localhost.:8000", True),
+    ("127.0.0.1", "[::1]:8000", True),
+    ("127.0.0.1", "[0:0:0:0:0:0:0:1]", True),
+    ("127.0.0.1", "evil.example", False),
+    ("127.0.0.1", "evil.example:8000", False),
+    ("127.0.0.1", "localhost.evil.example", False),
+    ("127.0.0.1", "evil.example@localhost", False),
+    ("127.0.0.1", "localhost:8000,evil.example", False),
+    ("127.0.0.1", "localhost/", False),
+    ("127.0.0.1", "localhost:x", False),
+    ("127.0.0.1", "192.168.1.5", False),
+    ("127.0.0.1", "", False),
+    ("127.0.0.1", None, True),
+    ("dev.example", "DEV.example:8000", True),
+    ("dev.example", "localhost:8000", True),
+    ("dev.example", "evil.example", False),
+    ("2001:db8::1", "[2001:DB8::1]:8000", True),
+    ("2001:db8::1", "[2001:db8::2]", False),
+    ("0.0.0.0", "192.168.1.5:8000", True),
+    ("0.0.0.0", "[fe80::1]:8000", True),
+    ("0.0.0.0", socket.gethostname(), True),
+    ("0.0.0.0", "evil.example", False),
+    ("::", "192.168.1.5", True),
+    ("::", "evil.example", False),
+]
+
+
+@pytest.mark.parametrize(("served", "sent", "is_answered"), GUARDED)
+def test_only_the_served_host_and_this_machine_are_answered(
+    served: str, sent: str | None, is_answered: bool
+) -> None:
+    answer = call(HostGuard(plain, served), HTTP_HOST=sent)
+    assert answer.status == (201 if is_answered else 403)
+
+
+def test_a_refused_host_says_how_to_allow_it() -> None:
+    answer = call(HostGuard(plain, "127.0.0.1"), HTTP_HOST="evil.example\x1b")
+    assert b"--host" in answer.body
+    assert b"\x1b" not in answer.body
+    assert answer.header("Content-Type") == "text/plain; charset=utf-8"

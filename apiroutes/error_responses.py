@@ -1,0 +1,127 @@
+"""Errors to responses: text, or RFC 9457's problem document for who prefers JSON.
+
+In: an exception, or a status and a message. Out: the response, answered. Raises what the exception
+says of itself that no response can have.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_accept_header
+
+from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest, phrase
+from apiroutes.jsonout import encode_json
+from apiroutes.request import Request
+from apiroutes.response import SENT, TEXT, Lines, Response
+
+__all__ = ["prefers_json", "write_error", "write_exception"]
+
+_PROBLEM: Lines = (("Content-Type", "application/problem+json"),)
+_OF_CONTENT = ("content-type", "content-length", "content-encoding", "content-range", "etag", "last-modified")
+
+WriteFault = Callable[[BaseException, Request, Response], None]
+
+
+def write_exception(
+    error: BaseException, request: Request, response: Response, write_fault: WriteFault
+) -> None:
+    """Answer with an exception; `write_fault` does it for what is a fault of the server's."""
+    if isinstance(error, InvalidRequest):
+        _write_invalid(error, request, response)
+    elif isinstance(error, ApiError):
+        write_error(request, response, error.status, error.message, error.headers.items())
+    elif isinstance(error, HTTPException):
+        _write_http_exception(error, request, response)
+    elif isinstance(error, HandlerTimeout):
+        write_error(request, response, 504, phrase(504))
+    else:
+        write_fault(error, request, response)
+
+
+def write_error(
+    request: Request,
+    response: Response,
+    status: int,
+    message: str,
+    headers: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Answer with an error: text/plain, or RFC 9457's problem+json when Accept prefers JSON."""
+    headers = list(headers)
+    # What describes content that is not sent goes; an error is for this request alone (RFC 9111 section 3).
+    for name in (*_OF_CONTENT, "cache-control", *(name for name, _ in headers if name.lower() != "vary")):
+        response.remove_header(name)
+    response.set_header("Cache-Control", "no-store")
+    for name, value in headers:
+        if name.lower() == "cache-control":
+            response.set_header(name, value)
+        else:
+            response.append_header(name, value)
+    response._status = status
+    if prefers_json(request.environ.get("HTTP_ACCEPT")):
+        _put_problem(response, message)
+    else:
+        response._content = message.encode("utf-8", "replace")
+        response._lines = TEXT
+    response._state = SENT
+
+
+def _write_invalid(error: InvalidRequest, request: Request, response: Response) -> None:
+    """All that is wrong, as text for browsers and as problem+json for everybody else."""
+    write_error(request, response, error.status, error.message)
+    if not _prefers_text(request.environ.get("HTTP_ACCEPT")):
+        faults = [{"place": place, "message": message} for place, message in error.faults]
+        _put_problem(response, "The request does not fit.", errors=faults)
+
+
+def _put_problem(response: Response, detail: str, **more: Any) -> None:
+    """RFC 9457's document of the response's status, as its content."""
+    status = response._status
+    problem = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
+    response._content = encode_json({**problem, **more})
+    response._lines = _PROBLEM
+
+
+def _write_http_exception(error: HTTPException, request: Request, response: Response) -> None:
+    if error.response is not None or error.code is None or error.code < 400:
+        response.delegate(error.get_response(request.environ))
+        return
+    headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
+    write_error(request, response, error.code, error.description or phrase(error.code), headers)
+
+
+@functools.lru_cache(maxsize=128)
+def prefers_json(accept: str | None) -> bool:
+    if not accept or len(accept) > 1000 or "application/" not in accept.lower():
+        return False
+    text, json = _qualities(accept, ("text/plain",))
+    return text < json
+
+
+@functools.lru_cache(maxsize=128)
+def _prefers_text(accept: str | None) -> bool:
+    if not accept or len(accept) > 1000 or "text/" not in accept.lower():
+        return False
+    text, json = _qualities(accept, ("text/plain", "text/html"))
+    return json < text
+
+
+def _qualities(accept: str, texts: tuple[str, ...]) -> tuple[float, float]:
+    """How much text is accepted, and JSON.
+
+    RFC 9110 section 12.5.1: of the ranges that take a type, the most specific one counts.
+    """
+    accepted: dict[str, float] = {}
+    for media_range, quality in parse_accept_header(accept.lower()):
+        name = media_range.partition(";")[0].strip()
+        accepted[name] = max(quality, accepted.get(name, 0))
+    everything = accepted.get("*/*", 0)
+    text = accepted.get("text/*", everything)
+    json = accepted.get("application/*", everything)
+    return (
+        max(accepted.get(name, text) for name in texts),
+        max(accepted.get(name, json) for name in ("application/json", "application/problem+json")),
+    )

@@ -1,0 +1,37 @@
+"""Annotations to validators: what a handler's parameters are, checked and converted.
+
+In: a type (a msgspec Struct, dataclass, TypedDict, attrs class, container, scalar or pydantic model)
+and a value. Out: the value as that type, and the type as JSON Schema. Raises Invalid with the problems
+of the value, each with its place, and SchemaError at start for an annotation that cannot be checked.
+"""
+
+from __future__ import annotations
+
+from apiroutes.validation.annotations import (
+    is_simple,
+    is_union,
+    required_fields,
+    takes_list,
+    why_default_does_not_fit,
+)
+from apiroutes.validation.documents import json_schemas
+from apiroutes.validation.faults import Fault, Invalid, SchemaError, bounded
+from apiroutes.validation.models import has_model
+from apiroutes.validation.validators import Validator, validator_of, validator_of_fields
+
+__all__ = [
+    "Fault",
+    "Invalid",
+    "SchemaError",
+    "Validator",
+    "bounded",
+    "has_model",
+    "is_simple",
+    "is_union",
+    "json_schemas",
+    "required_fields",
+    "takes_list",
+    "validator_of",
+    "validator_of_fields",
+    "why_default_does_not_fit",
+]
