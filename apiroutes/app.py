@@ -233,9 +233,9 @@ class App:
         served, params = self.served[match[0].file], match[1]
         if fault is not None:
             return served.instead("a bad path", _bad_path), params
-        path = self._canonical_path(segments, canonical)
-        if path is not None:
-            return served.instead("a path that is not canonical", partial(_redirect, path)), params
+        wanted = self._canonical_path(segments, canonical)
+        if wanted is not None:
+            return served.instead("a path that is not canonical", partial(_redirect, wanted)), params
         return served, params
 
     def _unknown_below(self, segments: list[str]) -> Served | None:
