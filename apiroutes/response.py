@@ -120,10 +120,12 @@ class Response(Generic[Data]):
     _hooks: list[tuple[Callable[..., object], bool]] | None = None
     _ends: list[Callable[[Response], object]] | None = None  # to be called when the answer has ended
     _cut_by: BaseException | None = None  # that came when bytes had left
-    # What middleware has set since the handler answered.
+    # What was said before the handler, and what middleware has set since it answered.
+    _before: _Saved | None = None
     _changes: list[_Change] | None = None
     _answers: BaseException | None = None  # the exception that the answer is made for,
     _answers_status = 0  # which has this status, whatever middleware says while it travels on
+    _coroutine: Any = None  # of an async handler that was called
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
@@ -137,9 +139,7 @@ class Response(Generic[Data]):
         self._tagged = False  # whether the content gets an ETag
         self._is_special = False  # whether there is more to do than to send content in memory
         self._state = OPEN
-        # Whether middleware holds the response now, and what was said before the handler.
-        self._is_middlewares = False
-        self._before: _Saved | None = None
+        self._is_middlewares = False  # whether middleware holds the response now
 
     # -- status ----------------------------------------------------------------------------
 

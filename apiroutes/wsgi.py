@@ -77,17 +77,22 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
         return _send_bodyless(response, start_response)
     content = response._content
     named = response._headers
-    headers = header_list(response) if named else [*response._lines]
-    if response._tagged:
-        if "etag" not in named:
-            headers.append(("ETag", f'"{content_hash(content)}"'))
-        if ("HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ) and (
-            status == 200 and is_current(environ, headers)
-        ):
-            return _send_not_modified(response, headers, start_response)
-    if "content-length" in named:  # ours is the true one
-        headers = _without(headers, "content-length")
-    headers.append(("Content-Length", str(len(content))))
+    if not named and response._tagged and "HTTP_IF_NONE_MATCH" not in environ:
+        # What most answers are, at once.
+        etag = f'"{content_hash(content)}"'
+        headers = [*response._lines, ("ETag", etag), ("Content-Length", str(len(content)))]
+    else:
+        headers = header_list(response) if named else [*response._lines]
+        if response._tagged:
+            if "etag" not in named:
+                headers.append(("ETag", f'"{content_hash(content)}"'))
+            if ("HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ) and (
+                status == 200 and is_current(environ, headers)
+            ):
+                return _send_not_modified(response, headers, start_response)
+        if "content-length" in named:  # ours is the true one
+            headers = _without(headers, "content-length")
+        headers.append(("Content-Length", str(len(content))))
     start_response(_STATUS_LINES[status], headers)
     # A list, because some servers send one at once, and take everything else for a stream.
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
@@ -272,7 +277,7 @@ class _Stream:
 
 
 class FixedAnswer:
-    """An answer that is the same for every request, made once."""
+    """An answer to GET that is the same for every request, made once."""
 
     def __init__(self, status: int, content: str) -> None:
         self._status = _STATUS_LINES[status]
@@ -283,10 +288,10 @@ class FixedAnswer:
             ("Content-Length", str(len(self._content))),
         ]
 
-    def send(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def send(self, start_response: StartResponse) -> Iterable[bytes]:
         """Send it."""
         start_response(self._status, self._headers.copy())
-        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [self._content]
+        return [self._content]
 
 
 class Closing:

@@ -7,7 +7,7 @@ the start to the end, without what was said of an answer that has been dropped.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
@@ -224,7 +224,7 @@ def end(res: Any, how: str, who: str) -> Any:
 
 
 def middleware(step: Step, who: str) -> Callable[..., Any]:
-    def walk(res: Any) -> Iterator[bool]:
+    def walk(res: Any) -> Generator[bool, None, Any]:
         """The step, which yields where it goes on; an exception comes in there."""
         try:
             say(res, step.before)

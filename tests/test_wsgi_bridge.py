@@ -843,8 +843,8 @@ def test_every_answer_is_valid_around_and_inside(
 def test_an_error_keeps_its_status_until_it_is_caught(tmp_path: Path, ends: str) -> None:
     source = (
         "def catch(req, res, next):\n    try:\n        next()\n    except Exception:\n"
-        f"        {ends}\n"
-        "def middle(req, res, next):\n    try:\n        next()\n    finally:\n        res.status(200)\n"
+        f"        {ends}\ndef middle(req, res, next):\n"
+        "    try:\n        next()\n    finally:\n        res.status(200)\n"
     )
     made: dict[str, Any] = {}
     exec(source, made)
