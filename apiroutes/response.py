@@ -126,6 +126,7 @@ class Response(Generic[Data]):
     _answers: BaseException | None = None  # the exception that the answer is made for,
     _answers_status = 0  # which has this status, whatever middleware says while it travels on
     _coroutine: Any = None  # of an async handler that was called
+    _position = 0  # of the innermost async middleware that has called next()
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req

@@ -81,7 +81,7 @@ class _Crossing:
         self._next = next
         self._connection = res._start_response
         # What was said outside, which it sees and cannot drop.
-        self._entered = res._saved(), list(res._hooks or ())
+        self._entered = res._saved(), list(res._hooks or ()), res._position
         self._outer = header_list(res)
         # What the chain inside has answered.
         self._was_called = False
@@ -124,7 +124,7 @@ class _Crossing:
         res = self._res
         if res._write is not None:
             raise RuntimeError("the WSGI middleware called its application again after bytes had left")
-        saved, hooks = self._entered
+        saved, hooks, res._position = self._entered
         res._hooks = [*hooks] or None
         res._forget_answer()
         res._restore(saved)
