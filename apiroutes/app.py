@@ -125,6 +125,7 @@ class App:
             try:
                 answer = self._answer_error(error, served, request, response, start_response)
             except BaseException:
+                response._end()
                 request.close()
                 raise
         if request._pending:

@@ -43,8 +43,8 @@ def compose(middleware: Sequence[Middleware], step: Step) -> Step:
     if not every:
         return step
     inner = _handler(step)
-    for each in reversed(every):
-        inner = _around(each, inner)
+    for position in range(len(every), 0, -1):
+        inner = _around(every[position - 1], inner, position)
     return inner
 
 
@@ -67,9 +67,9 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
 # an answer, or an exception has passed, so that the response's state says that `next` was called already.
 
 
-def _around(middleware: Middleware, inner: Step) -> Step:
+def _around(middleware: Middleware, inner: Step, position: int) -> Step:
     if is_async(middleware):
-        return Step(_enter_async(middleware, _as_async(inner)), is_async=True)
+        return Step(_enter_async(middleware, _once(_as_async(inner), position)), is_async=True)
     return Step(_enter(middleware, as_sync(inner)))
 
 
@@ -119,6 +119,18 @@ def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Cal
             raise
 
     return enter
+
+
+def _once(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
+    """An async step that a coroutine cannot enter again while it is still in there."""
+
+    async def call_next(response: Any) -> None:
+        if response._position >= position:
+            refuse_next(response)
+        response._position = position
+        await call(response)
+
+    return call_next
 
 
 def _enter_handler(call: Callable[[Any], Any]) -> Callable[[Any], Any]:

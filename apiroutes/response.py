@@ -40,6 +40,7 @@ __all__ = [
     "Response",
     "call_hook",
     "is_local",
+    "vary_of",
 ]
 
 _log = logging.getLogger("apiroutes")
@@ -117,6 +118,7 @@ class Response(Generic[Data]):
     _unwritten: Sequence[bytes] = ()  # what was written, where the server takes it at the end
     # To be called before the head leaves, each with whether middleware has given it.
     _hooks: list[tuple[Callable[..., object], bool]] | None = None
+    _ends: list[Callable[[Response], object]] | None = None  # to be called when the answer has ended
     _cut_by: BaseException | None = None  # that came when bytes had left
     # What was said before the handler, and what middleware has set since it answered.
     _before: _Saved | None = None
@@ -124,6 +126,7 @@ class Response(Generic[Data]):
     _answers: BaseException | None = None  # the exception that the answer is made for,
     _answers_status = 0  # which has this status, whatever middleware says while it travels on
     _coroutine: Any = None  # of an async handler that was called
+    _position = 0  # of the innermost async middleware that has called next()
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
@@ -280,15 +283,11 @@ class Response(Generic[Data]):
             self._append(key, name, value)
 
     def _vary(self, lines: Iterable[tuple[str, str]]) -> None:
-        """Add members to Vary, each once, whatever its case."""
-        members: dict[str, str] = {}
-        for _, line in (*self._lines_of("vary"), *lines):
-            for member in line.split(","):
-                if member.strip():
-                    members.setdefault(member.strip().lower(), member.strip())
+        """Add members to Vary."""
+        members = vary_of(value for _, value in (*self._lines_of("vary"), *lines))
         self._drop("vary")
         if members:
-            self._headers["vary"] = ("Vary", "*" if "*" in members else ", ".join(members.values()))
+            self._headers["vary"] = ("Vary", members)
 
     def _lines_of(self, key: str) -> list[tuple[str, str]]:
         line = self._headers.get(key)
@@ -625,7 +624,7 @@ class Response(Generic[Data]):
         self._sends_file = False
         if self._hooks is not None:  # what the handler has set goes with its answer
             self._hooks = [hook for hook in self._hooks if hook[1]] or None
-        self._is_special = self._hooks is not None
+        self._is_special = self._hooks is not None or self._ends is not None
         self._answers = None
         self._state = OPEN
 
@@ -641,6 +640,17 @@ class Response(Generic[Data]):
                 call_hook(hook, self)
         finally:
             self._is_middlewares = held
+
+    def _when_ended(self, function: Callable[[Response], object]) -> None:
+        """Call `function` once with the response as it was sent, when the answer has ended, whole or not."""
+        self._ends = [*(self._ends or ()), function]
+        self._is_special = True
+
+    def _end(self) -> None:
+        """Call what is to be called when the answer has ended."""
+        ends, self._ends = self._ends, None
+        for function in reversed(ends or ()):
+            function(self)
 
     def _start_streaming(self) -> None:
         """Run a returned application, or a stream, to its first chunk; the rest is sent later.
@@ -746,6 +756,16 @@ def _check_name(name: str) -> str:
     if key != "vary" and len(_KNOWN_NAMES) < _KNOWN_NAMES_MAX:  # which is set in a way of its own
         _KNOWN_NAMES[name] = key
     return key
+
+
+def vary_of(values: Iterable[str]) -> str:
+    """The members of all these values of Vary, each once, whatever its case."""
+    members: dict[str, str] = {}
+    for value in values:
+        for member in value.split(","):
+            if member.strip():
+                members.setdefault(member.strip().lower(), member.strip())
+    return "*" if "*" in members else ", ".join(members.values())
 
 
 def _lines_to_set(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:

@@ -117,6 +117,8 @@ def _send_special(
     response: Response, environ: dict[str, Any], start_response: StartResponse
 ) -> Iterable[bytes]:
     """What is more than content in memory: a stream, another application's answer, what was written."""
+    if response._ends is not None:
+        return _send_and_end(response, environ, start_response)
     if response._write is not None:
         if response._cut_by is not None:
             cut_off(response)
@@ -129,6 +131,21 @@ def _send_special(
         return _send_stream(response, environ, start_response)
     response._is_special = False
     return send(response, environ, start_response)
+
+
+def _send_and_end(
+    response: Response, environ: dict[str, Any], start_response: StartResponse
+) -> Iterable[bytes]:
+    """Send, and call what is to be called at the end. A 504 goes out first, like a stream."""
+    ends, response._ends = response._ends, None
+    try:
+        answer = send(response, environ, start_response)
+    finally:
+        response._ends = ends
+    if type(answer) is list and response._status != 504:
+        response._end()
+        return answer
+    return Closing(answer, response._end)
 
 
 def end_written(response: Response, environ: dict[str, Any]) -> Iterable[bytes]:
@@ -159,6 +176,7 @@ def _send_not_modified(
     """RFC 9110 section 15.4.5: what the client has already is not described again."""
     dropped = () if response._lines is JSON else response._lines
     headers = [line for line in headers if line not in dropped]
+    response._status = 304
     start_response(_STATUS_LINES[304], _without(headers, "content-length"))
     return []
 
@@ -189,7 +207,7 @@ def _send_stream(
         return _send_bodyless(response, start_response)
     length = response._announced_length()
     if isinstance(stream, Selectable):
-        status, headers = stream.select(environ, status, headers)
+        response._status, headers = status, headers = stream.select(environ, status, headers)
         length = None  # it keeps to it by itself
     elif length is None and isinstance(stream, Begun) and stream.is_empty:
         length = 0

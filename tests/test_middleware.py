@@ -412,3 +412,17 @@ def test_chains_of_unknown_paths_are_right_when_many_threads_ask_first(tmp_path:
     finally:
         sys.setswitchinterval(interval)
     assert [answer == expected for answer in answers] == [True] * directories
+
+
+@pytest.mark.parametrize("handler", ["async def GET(context):\n    await asyncio.sleep(0.01)", "def GET(context):"])
+@pytest.mark.parametrize("inner", ["", "async def inner(req, res, next): await next()\nmiddleware += [inner]\n"])
+def test_next_is_called_once_at_a_time_too(tmp_path: Path, handler: str, inner: str) -> None:
+    source = (
+        "import asyncio\ncalls = []\nasync def step(req, res, next):\n"
+        "    first, second = await asyncio.gather(next(), next(), return_exceptions=True)\n"
+        "    res.set_header('X-Second', repr(second))\nmiddleware = [step]\n"
+        f"{inner}{handler}\n    calls.append(1)\n    return len(calls)\n"
+    )
+    answer = call(App(project(tmp_path, {"pages/api/x.py": source})))
+    assert answer.json() == 1
+    assert "next() is called once" in (answer.header("X-Second") or "")

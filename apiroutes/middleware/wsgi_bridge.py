@@ -17,7 +17,7 @@ from apiroutes.declarations import Middleware
 from apiroutes.errors import ResponseAborted
 from apiroutes.files import PassedContent, Selectable
 from apiroutes.request import Request
-from apiroutes.response import BODYLESS, OF_CONTENT, REFUSED, SENT, Lines
+from apiroutes.response import BODYLESS, OF_CONTENT, REFUSED, SENT, Lines, vary_of
 from apiroutes.streams import Begun, as_chunk, close
 from apiroutes.wsgi import Closing, ServerResponse, StartResponse, end_written, header_list, status_line
 
@@ -81,7 +81,7 @@ class _Crossing:
         self._next = next
         self._connection = res._start_response
         # What was said outside, which it sees and cannot drop.
-        self._entered = res._saved(), list(res._hooks or ())
+        self._entered = res._saved(), list(res._hooks or ()), res._position
         self._outer = header_list(res)
         # What the chain inside has answered.
         self._was_called = False
@@ -124,7 +124,7 @@ class _Crossing:
         res = self._res
         if res._write is not None:
             raise RuntimeError("the WSGI middleware called its application again after bytes had left")
-        saved, hooks = self._entered
+        saved, hooks, res._position = self._entered
         res._hooks = [*hooks] or None
         res._forget_answer()
         res._restore(saved)
@@ -211,6 +211,8 @@ class _Crossing:
                 res._run_hooks()
                 status, headers = status_line(res._status), header_list(res)
                 res._drop("content-length")  # what follows is the WSGI middleware's to count
+            else:
+                headers = self._with_outer(headers, header_list(res))
             # Where the server has no write(), what is written is sent at the end.
             write: Any = self._connection(status, headers)  # type: ignore[misc]
             self._write = write or self._unwritten.append
@@ -294,7 +296,7 @@ class _Crossing:
         res._hooks = None
         res._forget_answer()
         res._answers, res._hooks, res._lines = answers, hooks, lines
-        res._is_special = hooks is not None
+        res._is_special = hooks is not None or res._ends is not None
 
     def _length_of(self, headers: HeaderLines) -> str | None:
         return next((value for name, value in headers if name.lower() == "content-length"), None)
@@ -330,28 +332,28 @@ class _Crossing:
         self._note_changes(headers)
         res._status, res._said_status = status, True
         res._headers, res._more = {}, None
-        for name, value in headers:
+        for name, value in self._with_outer(headers, self._given):
             res._append(name.lower(), name, value)
-        self._keep_outer_headers()
         return lines
 
-    def _keep_outer_headers(self) -> None:
-        """What was set outside is not the WSGI middleware's to drop, as if it wrapped a whole application.
+    def _with_outer(self, headers: HeaderLines, given: HeaderLines) -> HeaderLines:
+        """The headers with what was set outside and is not the WSGI middleware's to drop.
 
-        It is its to change. Vary is a list that everybody adds to.
+        It wraps all that is inside, and no more. It may change what it was given. Vary is a list that
+        everybody adds to.
         """
-        res = self._res
-        vary = [line for line in self._given if line[0].lower() == "vary"]
-        if vary and res._lines_of("vary") != vary:
-            mine = res._lines_of("vary")
-            res._drop("vary")
-            res._vary([*vary, *mine])
-        still_given = {_identity(line) for line in self._given}
-        there = {_identity(line) for key in res._headers for line in res._lines_of(key)}
-        for name, value in self._outer:
-            key, identity = name.lower(), _identity((name, value))
-            if key not in OF_CONTENT and identity in still_given and identity not in there:
-                res._append(key, name, value)
+        kept = [*headers]
+        vary = [line for line in given if line[0].lower() == "vary"]
+        mine = [line for line in headers if line[0].lower() == "vary"]
+        if vary and mine != vary:
+            kept = [line for line in headers if line not in mine]
+            kept.append(("Vary", vary_of(value for _, value in (*vary, *mine))))
+        still_given, there = set(map(_identity, given)), set(map(_identity, kept))
+        for line in self._outer:
+            identity = _identity(line)
+            if line[0].lower() not in OF_CONTENT and identity in still_given and identity not in there:
+                kept.append(line)
+        return kept
 
     def _passes_file(self, file: Selectable) -> bool:
         """Whether what comes out is the file's content; else what is said of that goes."""
