@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
 FUZZ_SECONDS ?= 600
 
 SWAGGER_UI := 5.35.0
@@ -17,7 +18,7 @@ help:
 	@echo "make check   lint, types and the tests that need no server and attack nothing; while one works"
 	@echo "make test    lint, types and all tests but the slow ones; what every change passes"
 	@echo "make acceptance  the slow tests: servers that fail and reload, async clients, a browser, npm"
-	@echo "make coverage    the tests of make test, and what reloads servers, measured: 95 % of branches"
+	@echo "make coverage    make test, and what reloads servers, measured: 95 % of branches"
 	@echo "make fuzz    every property of the tests at length, ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults  what happens to a server when clients, handlers, workers and disks fail; six minutes"
 	@echo "make bench   the benchmarks, against other frameworks; writes benchmarks/RESULTS.md"
@@ -34,19 +35,20 @@ check: lint types
 	$(BIN)/python -m pytest -m "not slow" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
 
 test: lint types
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 acceptance: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
 
 # Measuring takes three times as long on Python 3.11, so `make test` does without. The second run is of
 # what no other test comes by: workers that are replaced.
+MEASURING := $(BIN)/coverage run -m pytest
 MEASURED := tests/acceptance/test_reloads.py tests/acceptance/test_replacement.py
 
 coverage: $(VENV)/.installed-test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not slow"
-	$(BIN)/coverage run -m pytest $(MEASURED)
+	$(MAKE) test PYTEST='$(MEASURING)'
+	$(MEASURING) $(MEASURED)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
