@@ -414,8 +414,12 @@ def test_chains_of_unknown_paths_are_right_when_many_threads_ask_first(tmp_path:
     assert [answer == expected for answer in answers] == [True] * directories
 
 
-@pytest.mark.parametrize("handler", ["async def GET(context):\n    await asyncio.sleep(0.01)", "def GET(context):"])
-@pytest.mark.parametrize("inner", ["", "async def inner(req, res, next): await next()\nmiddleware += [inner]\n"])
+@pytest.mark.parametrize(
+    "handler", ["async def GET(context):\n    await asyncio.sleep(0.01)", "def GET(context):"]
+)
+@pytest.mark.parametrize(
+    "inner", ["", "async def inner(req, res, next): await next()\nmiddleware += [inner]\n"]
+)
 def test_next_is_called_once_at_a_time_too(tmp_path: Path, handler: str, inner: str) -> None:
     source = (
         "import asyncio\ncalls = []\nasync def step(req, res, next):\n"

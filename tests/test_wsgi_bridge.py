@@ -748,6 +748,23 @@ def test_a_stream_may_be_compressed_piece_by_piece(tmp_path: Path) -> None:
     assert (zlib.decompress(answer.body), answer.header("Content-Length")) == (b"ab", None)
 
 
+@pytest.mark.parametrize(("kind", "is_cut"), [("one", True), ("a generator", True), ("buffers", False)])
+def test_a_stream_that_is_too_short_is_no_whole_answer(tmp_path: Path, kind: str, is_cut: bool) -> None:
+    handler = "def GET(res):\n    res.set_header('Content-Length', 9)\n    return iter(['a'])\n"
+    app = App(project(tmp_path, {"pages/api/x.py": handler}), middleware=KINDS[kind]())
+    if is_cut:
+        with pytest.raises(ResponseAborted):
+            call(app)
+    else:
+        assert call(app).status == 500
+
+
+def test_a_stream_that_is_too_long_is_cut_before_it_is_kept(tmp_path: Path) -> None:
+    handler = "def GET(res):\n    res.set_header('Content-Length', 3)\n    return iter(['ab', 'cd'])\n"
+    app = App(project(tmp_path, {"pages/api/x.py": handler}), middleware=KINDS["buffers"]())
+    assert call(app).body == b"abc"
+
+
 # -- write()
 
 

@@ -18,7 +18,7 @@ from apiroutes.errors import ResponseAborted
 from apiroutes.files import PassedContent, Selectable
 from apiroutes.request import Request
 from apiroutes.response import BODYLESS, OF_CONTENT, REFUSED, SENT, Lines, vary_of
-from apiroutes.streams import Begun, as_chunk, close
+from apiroutes.streams import Begun, Counted, as_chunk, close
 from apiroutes.wsgi import Closing, ServerResponse, StartResponse, end_written, header_list, status_line
 
 __all__ = ["from_wsgi"]
@@ -173,6 +173,9 @@ class _Crossing:
             return self._file
         if stream is None:
             return [content]
+        length = res._announced_length()
+        if length is not None and not self._is_head:
+            return Counted(stream, length)
         return Closing(map(as_chunk, stream), lambda: close(stream))
 
     # -- around the WSGI middleware --------------------------------------------------------
