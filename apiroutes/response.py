@@ -355,7 +355,7 @@ class Response(Generic[Data]):
         if value is not _NOTHING:
             self._content = encode_json(value)
             self._tagged = True
-        if self._headers:
+        if "content-type" in self._headers:
             self._drop("content-type")  # JSON is called JSON, whatever type was set
         self._lines = JSON
         self._state = SENT
@@ -392,7 +392,7 @@ class Response(Generic[Data]):
 
     def _send_json(self, body: Any) -> None:
         self._answer(encode_json(body), JSON_VALUE)
-        if self._headers:
+        if "content-type" in self._headers:
             self._drop("content-type")
 
     def _answer(self, content: bytes, lines: Lines) -> None:

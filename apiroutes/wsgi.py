@@ -86,9 +86,10 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
         if response._tagged:
             if "etag" not in named:
                 headers.append(("ETag", f'"{content_hash(content)}"'))
-            if ("HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ) and (
-                status == 200 and is_current(environ, headers)
-            ):
+            is_conditional = status == 200 and (
+                "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
+            )
+            if is_conditional and is_current(environ, headers):
                 return _send_not_modified(response, headers, start_response)
         if "content-length" in named:  # ours is the true one
             headers = _without(headers, "content-length")
