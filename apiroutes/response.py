@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Union
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from apiroutes import coroutines
 from apiroutes.cookies import dump_cookie
 from apiroutes.errors import ResponseSentError
 from apiroutes.jsonout import encode_json
-from apiroutes.logs import route_of
+from apiroutes.logs import log_fault, route_of
 from apiroutes.streams import Begun, FileChunks, close, kind_of, remaining_size, run_application
 
 __all__ = [
@@ -618,7 +619,7 @@ class Response(Generic[Data]):
     def _forget_answer(self) -> None:
         """Forget the content and all that it brings along, so that another answer can be given."""
         if self._stream is not None:
-            close(self._stream)
+            coroutines.call_off_the_loop(partial(_close_dropped, self._stream, self.req))
         self._content, self._lines, self._tagged = b"", (), False
         self._stream = self._application = None
         self._sends_file = False
@@ -719,6 +720,14 @@ def call_hook(hook: Callable[..., object], response: Response) -> None:
     result = hook(response) if _has_parameter(hook) else hook()
     if hasattr(result, "__await__"):
         coroutines.run(result)
+
+
+def _close_dropped(stream: object, request: Any) -> None:
+    """Close a stream in whose place another answer is given; a fault of it is logged and changes nothing."""
+    try:
+        close(stream)
+    except Exception as error:
+        log_fault(request, route_of(request), error, "failed to close an answer that was dropped")
 
 
 def _has_parameter(function: Callable[..., object]) -> bool:

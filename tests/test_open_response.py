@@ -21,7 +21,13 @@ import contextlib, io, json as jsons
 import werkzeug
 from apiroutes import ApiError, file, html, json, redirect, stream, text
 from werkzeug.exceptions import Conflict, abort
+from werkzeug.routing import RequestRedirect
 seen = []
+async def parts(error=None):
+    if error is not None:
+        raise error
+    yield "a"
+    yield "b"
 def application(environ, start_response):
     start_response("201 Created", [("Content-Type", "text/csv"), ("X-App", "1"), ("Vary", "Cookie")])
     return [b"a,", b"b"]
@@ -711,6 +717,48 @@ CASES: dict[str, Case] = {
         b"",
         {"X-A": ["1"], "Content-Length": ["0"]},
     ),
+    # -- async streams, applications of middleware's, redirects that are raised
+    "an async stream": Case(
+        ["next(); res.set_header('X-A', '1')"], "return parts()", 200, b"ab", {"X-A": ["1"]}
+    ),
+    "an async stream instead": Case(["return stream(parts())"], "raise AssertionError", 200, b"ab"),
+    "an async stream after": Case(
+        ["next(); return parts()"], "res.set_header('X-H', 'h').json(1)", 200, b"ab", {"X-H": []}
+    ),
+    "an async stream is replaced": Case(["next(); return 'x'"], "return parts()", 200, b"x"),
+    "an async stream is replaced by the response": Case(
+        ["next(); res.send('x')"], "return parts()", 200, b"x"
+    ),
+    "an async stream is dropped by a fault": Case(
+        ["next(); raise RuntimeError('commit')"], "return parts()", 500, FAULT, log="commit"
+    ),
+    "an async stream's status has no content": Case(["next(); res.status(204)"], "return parts()", 204, b""),
+    "a stream that cannot be closed is replaced": Case(
+        ["next(); return 'x'"],
+        "class Bad(Chunks):\n    def close(self): raise OSError('closing')\nreturn Bad(b'a')",
+        200,
+        b"x",
+        log="closing",
+    ),
+    "an async stream's first chunk is caught": Case(
+        ["try:\n    next()\nexcept ValueError:\n    return 'caught'"],
+        "return parts(ValueError)",
+        200,
+        b"caught",
+    ),
+    "an application given to the response": Case(
+        ["next(); res.delegate(application)"], "res.set_header('X-H', 'h').json(1)", 201, b"a,b", {"X-H": []}
+    ),
+    "a redirect that is raised": Case(
+        ["res.set_header('X-O', '1'); next(); raise RequestRedirect('/there')"],
+        "res.set_header('X-H', 'h').json(1)",
+        308,
+        None,
+        {"Location": ["/there"], "X-O": ["1"], "X-H": []},
+    ),
+    "an answer that is raised": Case(
+        ["next(); abort(werkzeug.Response('teapot', 418))"], OK, 418, b"teapot", {"ETag": []}
+    ),
     # -- what is decided last
     "the etag is of what is sent": Case(
         ["next(); return 'x'"],
@@ -951,7 +999,7 @@ CASES: dict[str, Case] = {
 
 
 def check(answer: Answer, case: Case) -> None:
-    assert (answer.status, answer.body) == (case.status, case.body)
+    assert (answer.status, answer.body) == (case.status, answer.body if case.body is None else case.body)
     for name, values in case.headers.items():
         assert (name, answer.all(name)) == (name, values)
 
@@ -1024,6 +1072,22 @@ def test_a_stream_is_closed_when_the_client_leaves(tmp_path: Path) -> None:
     assert next(iter(answer)) == b"a"
     answer.close()
     assert call(app, target="/api/seen").json() == ["closed"]
+
+
+@pytest.mark.parametrize("ends", ["return 'x'", "res.send('x')", "raise RuntimeError"])
+@pytest.mark.parametrize("prefix", ["", "async "])
+def test_a_dropped_stream_is_closed_where_sync_code_runs(tmp_path: Path, ends: str, prefix: str) -> None:
+    files = {
+        "pages/api/x.py": "import threading\nthreads = []\n"
+        + source([f"next(); {ends}"], "return chunks()", "a")
+        + f"{prefix}def chunks():\n    try:\n        yield 'a'\n    finally:\n"
+        "        threads.append(threading.current_thread())\n",
+        "pages/api/seen.py": "import threading\nfrom . import x\n"
+        "def GET(): return [thread is threading.current_thread() for thread in x.threads]\n",
+    }
+    app = App(project(tmp_path, files))
+    call(app)
+    assert call(app, target="/api/seen").json() == [prefix == ""]
 
 
 def test_a_stream_has_begun_when_next_returns_and_goes_on_later(tmp_path: Path) -> None:

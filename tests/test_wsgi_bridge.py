@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import sys
 import zlib
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from wsgiref.validate import validator
@@ -870,3 +872,43 @@ def test_an_error_keeps_its_status_until_it_is_caught(tmp_path: Path, ends: str)
     assert (answer.status, answer.body) == (
         (500, b"Internal Server Error") if ends == "raise" else (200, b"caught")
     )
+
+
+def test_many_requests_at_once_have_each_their_own(tmp_path: Path) -> None:
+    def mark(req: Any, res: Any, next: Any) -> None:
+        res.set_header("X-Before", req.headers["X-Id"])
+        next()
+        res.set_header("X-After", f"{res.status_code} {req.headers['X-Id']}").set_cookie(
+            "id", req.headers["X-Id"]
+        )
+
+    source = (
+        "from apiroutes import ApiError\nasync def GET(req):\n    identifier = req.headers['X-Id']\n"
+        "    if int(identifier) % 3 == 0: raise ApiError(409, identifier)\n"
+        "    return iter([identifier]) if int(identifier) % 3 == 1 else identifier\n"
+    )
+    steps = [
+        from_wsgi(Copied, "X-Outer"),
+        mark,
+        asynchronous,
+        from_wsgi(Lazy),
+        asynchronous,
+        from_wsgi(Retry, "5"),
+    ]
+    app = App(project(tmp_path, {"pages/api/x.py": source}), middleware=steps)
+
+    def ask(number: int) -> bool:
+        answer = call(app, headers=[("X-Id", str(number))])
+        status = 409 if number % 3 == 0 else 200
+        after = None if status == 409 else f"200 {number}"
+        said = (answer.status, answer.body.decode(), answer.header("X-Before"), answer.header("X-After"))
+        cookies = [] if after is None else [f"id={number}; Path=/"]
+        return said == (status, str(number), str(number), after) and answer.all("Set-Cookie") == cookies
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(32) as pool:
+            assert all(pool.map(ask, range(1200)))
+    finally:
+        sys.setswitchinterval(interval)
