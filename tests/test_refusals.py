@@ -17,21 +17,21 @@ pytest.importorskip("pydantic")
 TYPES = """
 import dataclasses
 import enum
-from typing import TypedDict
+from typing import Dict, List, TypedDict
 import msgspec
 class Tree(msgspec.Struct):
     v: int = 0
-    c: list["Tree"] = []
+    c: List["Tree"] = []
 class Book(msgspec.Struct):
     v: int = 0
-    c: dict[str, "Book"] = {}
+    c: Dict[str, "Book"] = {}
 @dataclasses.dataclass
 class Leaves:
     v: int = 0
-    c: list["Leaves"] = dataclasses.field(default_factory=list)
+    c: List["Leaves"] = dataclasses.field(default_factory=list)
 class Loose(TypedDict, total=False):
     v: int
-    c: "list[Loose]"
+    c: List["Loose"]
 class Strict(msgspec.Struct, forbid_unknown_fields=True):
     a: int = 0
 class Wide(msgspec.Struct):
@@ -61,10 +61,10 @@ class PWide(pydantic.BaseModel):
     f: int
 class PTree(pydantic.BaseModel):
     v: int = 0
-    c: list["PTree"] = []
+    c: List["PTree"] = []
 class PBook(pydantic.BaseModel):
     v: int = 0
-    c: dict[str, "PBook"] = {}
+    c: Dict[str, "PBook"] = {}
 """
 MEGABYTE = 1_000_000
 
