@@ -18,11 +18,12 @@ import logging
 import os
 import queue
 import sys
-import threading
+import time
 import traceback
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from enum import Enum
 from types import CoroutineType, FrameType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from apiroutes import greenlets
 from apiroutes.errors import ApiError
@@ -77,9 +78,12 @@ def run(awaitable: Awaitable[_Result]) -> _Result:
         coroutine.close()
         raise
     waiter = _Waiter()
-    with _waiting(waiter):
-        loop.call(waiter.start, coroutine)
-        result, error = waiter.wait()
+    try:
+        result, error = waiter.wait_for(loop, waiter.start, coroutine)
+    except BaseException:
+        if not waiter.is_expected:
+            coroutine.close()
+        raise
     if error is None:
         found: _Result = result
         return found
@@ -103,7 +107,8 @@ async def in_request_thread(
     """
     waiter = _current.get(None)
     loop = asyncio.get_running_loop()
-    ended: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+    ended: asyncio.Future[None] = loop.create_future()
+    outcome: list[tuple[Any, BaseException | None]] = []
     context = contextvars.copy_context()
 
     def call() -> None:
@@ -112,8 +117,10 @@ async def in_request_thread(
             result = context.run(function, *arguments)
         except BaseException as raised:
             error = raised
+        outcome.append((result, error))
+        del result, error  # whose traceback leads here: what leads to itself waits for the collector
         with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
-            loop.call_soon_threadsafe(_settle, ended, (result, error))
+            loop.call_soon_threadsafe(_settle, ended)
 
     if waiter is None or not waiter.post(call):
         waiter = None
@@ -129,11 +136,14 @@ async def in_request_thread(
                     on_cancel()
             if waiter is not None:
                 waiter.cancel_inside()
-    result, raised = ended.result()
-    if cancellation is not None:
-        raise cancellation
-    if raised is not None:
-        raise raised
+    result, raised = outcome.pop()
+    try:
+        if cancellation is not None:
+            raise cancellation
+        if raised is not None:
+            raise raised
+    finally:
+        del cancellation, raised
     found: _Result = result
     return found
 
@@ -151,9 +161,9 @@ def call_off_the_loop(function: Callable[[], object]) -> None:
         asyncio.get_running_loop().run_in_executor(None, function)
 
 
-def _settle(future: asyncio.Future[Any], result: object) -> None:
+def _settle(future: asyncio.Future[None]) -> None:
     if not future.done():
-        future.set_result(result)
+        future.set_result(None)
 
 
 def cancel(thread: int) -> bool:
@@ -191,20 +201,37 @@ _current: contextvars.ContextVar[_Waiter] = contextvars.ContextVar("apiroutes.wa
 class _Waiter:
     """A thread that waits for a task, and calls functions for it meanwhile."""
 
+    __slots__ = ("_has_begun", "_is_cancelled", "_is_over", "_mailbox", "_thread", "is_expected", "task")
+
     def __init__(self) -> None:
         self.task: asyncio.Task[Any] | None = None
-        self._thread = greenlets.get_ident()
+        self.is_expected = False  # by the loop, which is to call something for it
+        self._thread = 0
         # Functions to call, and pairs of a result and an error, which end the waiting.
-        self._mailbox: Any = greenlets.mailbox() if greenlets.are_threads() else queue.SimpleQueue()
+        self._mailbox: Any = greenlets.mailbox()
         self._is_over = False
         self._is_cancelled = False
         self._has_begun = False
 
     # In the thread that waits.
 
-    def wait(self) -> tuple[Any, BaseException | None]:
-        """The next result."""
+    def wait_for(
+        self, loop: _Loop, function: Callable[..., object], *arguments: Any
+    ) -> tuple[Any, BaseException | None]:
+        """The next result, once the loop has called a function. Raises ApiError 503."""
+        thread = self._thread = greenlets.get_ident()
+        waiters = _waiters.get(thread)
+        if waiters is None:
+            waiters = _waiters[thread] = []
+        waiters.append(self)
         try:
+            if loop.is_blocked:
+                _raise_blocked()
+            try:
+                loop.call(function, *arguments)
+            except RuntimeError:  # it has just ended
+                _raise_blocked()
+            self.is_expected = True
             while True:
                 item = self._mailbox.get()
                 if type(item) is tuple:
@@ -214,6 +241,10 @@ class _Waiter:
             self._is_over = True
             self.cancel()
             raise
+        finally:
+            waiters.pop()
+            if not waiters:
+                _waiters.pop(thread, None)
 
     # In any thread.
 
@@ -229,7 +260,8 @@ class _Waiter:
         self._is_cancelled = True
         loop = _loop
         if loop is not None:
-            loop.call(self._cancel_task)
+            with contextlib.suppress(RuntimeError):  # it has ended, and the task with it
+                loop.call(self._cancel_task)
 
     def cancel_inside(self) -> None:
         """Cancel what the thread waits for inside of this."""
@@ -242,7 +274,17 @@ class _Waiter:
     def start(self, coroutine: Any) -> None:
         """Make the task."""
         _current.set(self)
-        self.task = asyncio.get_running_loop().create_task(self.main(coroutine))
+        main = self.main(coroutine)
+        try:
+            self.task = asyncio.get_running_loop().create_task(main)
+        except BaseException as error:  # a loop that takes no task lets nobody wait for ever
+            main.close()
+            coroutine.close()
+            self._mailbox.put((None, error))
+
+    def start_with(self, function: Callable[[_Waiter], Any]) -> None:
+        """Make the task of a coroutine function, which takes this."""
+        self.start(function(self))
 
     async def main(self, coroutine: Any) -> None:
         """Await the coroutine. No exception comes out: SystemExit, say, would end the loop."""
@@ -255,26 +297,16 @@ class _Waiter:
             result = await coroutine
         except BaseException as raised:
             error = raised
+        # What leads to itself waits for the collector: the task has this in its context, and the
+        # traceback of the error leads here.
+        self.task = None
         self._mailbox.put((result, error))
+        del result, error
 
     def _cancel_task(self) -> None:
         # A task that is cancelled before it begins never runs, and its thread would wait for ever.
         if self.task is not None and self._has_begun:
             self.task.cancel()
-
-
-@contextlib.contextmanager
-def _waiting(waiter: _Waiter) -> Iterator[None]:
-    """Let others find what this thread waits for."""
-    thread = greenlets.get_ident()
-    waiters = _waiters.setdefault(thread, [])
-    waiters.append(waiter)
-    try:
-        yield
-    finally:
-        waiters.pop()
-        if not waiters:
-            _waiters.pop(thread, None)
 
 
 # -- async streams -----------------------------------------------------------------------------
@@ -291,10 +323,8 @@ def iterate(chunks: AsyncIterable[_Result]) -> Iterator[_Result]:
 
 class _Stream(Generic[_Result]):
     def __init__(self, chunks: AsyncIterable[_Result]) -> None:
-        self._chunks = chunks
+        self._source = _Source(chunks)
         self._waiter: _Waiter | None = None
-        self._is_wanted: asyncio.Event | None = None
-        self._is_closing = False
         self._has_ended = False
 
     def __iter__(self) -> _Stream[_Result]:
@@ -319,7 +349,7 @@ class _Stream(Generic[_Result]):
         """Close the iterable, in the task that took its chunks."""
         if self._waiter is None or self._has_ended:
             return
-        self._has_ended = self._is_closing = True
+        self._has_ended = self._source.is_closing = True
         _, error = self._ask()
         if error is not None and not isinstance(error, (StopAsyncIteration, asyncio.CancelledError)):
             try:
@@ -327,36 +357,44 @@ class _Stream(Generic[_Result]):
             finally:
                 del error
 
+    def __del__(self) -> None:
+        if self._waiter is not None and not self._has_ended:  # by a server that does not close
+            self._waiter.cancel()
+
     def _ask(self) -> tuple[Any, BaseException | None]:
         loop = _running_loop()
-        if self._waiter is None:
+        waiter, source = self._waiter, self._source
+        if waiter is None:
             waiter = self._waiter = _Waiter()
-            begin: Callable[[], object] = lambda: waiter.start(self._take())  # noqa: E731
+            call: tuple[Any, ...] = waiter.start_with, source.take
         else:
-            waiter = self._waiter
-            begin = self._want
-        with _waiting(waiter):
-            loop.call(begin)
-            try:
-                return waiter.wait()
-            except BaseException:
-                self._has_ended = True
-                raise
+            call = (source.want,)
+        try:
+            return waiter.wait_for(loop, *call)
+        except BaseException:
+            self._has_ended = True
+            raise
 
-    # On the loop.
 
-    def _want(self) -> None:
+class _Source(Generic[_Result]):
+    """What the loop knows of a stream. It does not keep the stream, which may be forgotten."""
+
+    def __init__(self, chunks: AsyncIterable[_Result]) -> None:
+        self._chunks = chunks
+        self._is_wanted: asyncio.Event | None = None
+        self.is_closing = False
+
+    def want(self) -> None:
+        """Take one more chunk, or none and close."""
         if self._is_wanted is not None:
             self._is_wanted.set()
 
-    async def _take(self) -> None:
+    async def take(self, waiter: _Waiter) -> None:
         """Take chunks as they are wanted. Raises StopAsyncIteration at their end, as `anext` does."""
-        waiter = self._waiter
-        assert waiter is not None
         self._is_wanted = wanted = asyncio.Event()
         iterator = aiter(self._chunks)
         try:
-            while not self._is_closing:
+            while not self.is_closing:
                 waiter.post((await anext(iterator), None))
                 await wanted.wait()
                 wanted.clear()
@@ -371,86 +409,164 @@ class _Stream(Generic[_Result]):
 # -- the loop ----------------------------------------------------------------------------------
 
 
+class _News(Enum):
+    """What the thread that looks after a loop hears."""
+
+    AWAITED = 1  # somebody waits for the loop, for the first time since nobody did
+    MOVED = 2  # the loop has come round
+    ENDING = 3
+
+
 class _Loop:
     """An event loop in a thread of its own, and what looks after it."""
 
     def __init__(self) -> None:
-        self._loop = greenlets.new_event_loop() if greenlets.are_threads() else asyncio.new_event_loop()
         self.thread: int | None = None
+        # Whether nobody is to wait for it: it does not move, or has ended.
         self.is_blocked = False
-        self._has_begun = greenlets.native_event()
-        self._has_ended = greenlets.native_event()
-        self._is_awaited = greenlets.native_event()
-        greenlets.start_native_thread(self._run, "apiroutes-loop", daemon=True)
-        self._has_begun.wait()
-        greenlets.start_native_thread(self._watch, "apiroutes-loop-watch", daemon=True)
-        # Threads that are not daemons end before the process does, this one after the main thread.
-        greenlets.start_native_thread(self._end_with_process, "apiroutes-loop-end", daemon=False)
+        self._is_ending = False
+        self._is_watched = False
+        self._of_parent: set[asyncio.Task[Any]] = set()
+        self._news = greenlets.native_queue()
+        self._pool = greenlets.Pool()
+        begun = greenlets.native_queue()
+        greenlets.start_native_thread(lambda: self._run(begun), "apiroutes-loop")
+        made = begun.get()
+        if isinstance(made, BaseException):
+            raise made
+        self._loop: asyncio.AbstractEventLoop = made
+        self._call = made.call_soon_threadsafe
+        self._ended = greenlets.mailbox()
+        try:
+            greenlets.start_native_thread(self._watch, "apiroutes-loop-watch")
+        except BaseException:
+            self._stop()
+            raise
+
+    def settle(self) -> None:
+        """Have it end when the process does. The current greenlet may let others run meanwhile."""
+        greenlets.share_logging()
+        greenlets.start_last_thread(self._end_with_process, "apiroutes-loop-end")
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Call a function on the loop, in a copy of this context."""
-        if not self._is_awaited.is_set():
-            self._is_awaited.set()
-        self._loop.call_soon_threadsafe(function, *arguments)
+        """Call a function on the loop, in a copy of this context. Raises RuntimeError once it has ended."""
+        if not self._is_watched:
+            self._is_watched = True
+            self._news.put(_News.AWAITED)
+        self._call(function, *arguments)
 
-    def _run(self) -> None:
+    def _run(self, begun: queue.SimpleQueue[Any]) -> None:
         self.thread = greenlets.native_ident()
-        asyncio.set_event_loop(self._loop)
-        self._loop.call_soon(self._has_begun.set)
         try:
-            while not self._loop.is_closed():
-                try:
-                    self._loop.run_forever()
-                    break
-                except (SystemExit, KeyboardInterrupt) as error:  # of a task that nobody waits for
-                    _log.error("a background task ended with %r", error, exc_info=error)
-            self._clean_up()
+            loop = greenlets.new_event_loop(self._pool)
+        except BaseException as error:
+            begun.put(error)
+            return
+        asyncio.set_event_loop(loop)
+        loop.call_soon(begun.put, loop)
+        while not self._is_ending:  # which `loop.stop()` in a coroutine does not change
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:  # of a task that nobody waits for
+                _log.error("a background task ended with %r", error, exc_info=error)
+        try:
+            self._clean_up(loop)
         finally:
-            self._has_ended.set()
+            self._refuse_waiters()
+            asyncio.set_event_loop(None)
+            self._ended.put(None)
 
-    def _clean_up(self) -> None:
-        """End what is left, in order: tasks, async generators, the executor, the loop."""
-        loop = self._loop
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=_ENDING))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+    def leave_to_parent(self) -> None:
+        """Have tasks of the process that this one was forked from neither end nor be missed here.
+
+        The frames of threads that a fork did not take along are never freed, and `_run` is one.
+        """
+        self._of_parent = asyncio.all_tasks(self._loop)
+
+    # -- its end ---------------------------------------------------------------------------
 
     def _end_with_process(self) -> None:
-        greenlets.main_thread_join()
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._loop.stop)
-        self._has_ended.wait(_ENDING + 1)
+        greenlets.join_main_thread()
+        self._stop()
+        with contextlib.suppress(queue.Empty):
+            self._ended.get(timeout=_ENDING + 1)
 
-    # -- a loop that does not move ---------------------------------------------------------
+    def _stop(self) -> None:
+        self.is_blocked = self._is_ending = True
+        self._news.put(_News.ENDING)
+        self._call(self._loop.stop)
+
+    def _clean_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End what is left, in order: tasks, async generators, threads, the loop."""
+        until = time.monotonic() + _ENDING
+        _complete(loop, asyncio.sleep(0))  # what has been asked for begins, so that it can be cancelled
+        while (tasks := asyncio.all_tasks(loop)) and time.monotonic() < until:
+            for task in tasks:
+                task.cancel()
+            _complete(loop, asyncio.wait(tasks, timeout=max(0.0, until - time.monotonic())))
+        _complete(loop, loop.shutdown_asyncgens())
+        self._pool.shutdown()
+        self._pool.join(max(0.0, until - time.monotonic()))
+        loop.close()
+
+    def _refuse_waiters(self) -> None:
+        self.is_blocked = True
+        for waiters in list(_waiters.values()):
+            for waiter in list(waiters):
+                waiter.post(_raise_blocked)
+
+    # -- when it does not move -------------------------------------------------------------
 
     def _watch(self) -> None:
-        while not self._has_ended.is_set():
-            self._is_awaited.wait()
-            self._look()
-            if self._has_ended.wait(_HELD if _settings.reports_blocking else _LOOK):
-                return
-            if not _waiters:
-                self._is_awaited.clear()
-                if _waiters:  # one that began meanwhile did not see that nobody looks
-                    self._is_awaited.set()
+        """Look at the loop now and then, while somebody waits for it."""
+        try:
+            while True:
+                self._hears(_News.AWAITED)
+                while self._is_watched:
+                    self._look()
+                    self._hears(None, _HELD / 4 if _settings.reports_blocking else _LOOK)
+                    if not _waiters:
+                        self._is_watched = False
+                        # One that began meanwhile did not see that nobody looks.
+                        self._is_watched = bool(_waiters)
+        except _Ending:
+            # What cleans up may need a thread, and by then no other can begin.
+            self._pool.work()
+
+    def _hears(self, news: _News | None, seconds: float | None = None) -> bool:
+        """Whether that is heard within so many seconds. Raises _Ending."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            try:
+                heard = self._news.get(timeout=left)
+            except queue.Empty:
+                return False
+            if heard is _News.ENDING:
+                raise _Ending
+            if heard is news:
+                return True
 
     def _look(self) -> None:
-        """Wait until the loop moves, and say so when it does not."""
-        moves = greenlets.native_event()
+        """Wait until the loop comes round, and say so when it does not. Raises _Ending."""
         try:
-            self._loop.call_soon_threadsafe(moves.set)
-        except RuntimeError:  # it was closed
+            self._call(self._news.put, _News.MOVED)
+        except RuntimeError:  # it has ended, which is heard next
             return
-        if _settings.reports_blocking and not moves.wait(_HELD):
+        patience = _settings.abandon_timeout
+        if _settings.reports_blocking:
+            if self._hears(_News.MOVED, _HELD):
+                return
             self._report()
-        if moves.wait(_settings.abandon_timeout):
+            patience -= _HELD
+        if self._hears(_News.MOVED, patience):
             return
-        self._give_up()
-        moves.wait()
+        self._refuse_waiters()
+        if _settings.on_blocked is not None:
+            _settings.on_blocked(
+                f"the event loop has not moved for {_settings.abandon_timeout:g} s: something on it blocks"
+            )
+        self._hears(_News.MOVED)
         self.is_blocked = False
 
     def _report(self) -> None:
@@ -463,47 +579,56 @@ class _Loop:
             where.rstrip(),
         )
 
-    def _give_up(self) -> None:
-        self.is_blocked = True
-        if _settings.on_blocked is not None:
-            _settings.on_blocked(
-                f"the event loop has not moved for {_settings.abandon_timeout:g} s: something on it blocks"
-            )
-        for waiters in list(_waiters.values()):
-            for waiter in list(waiters):
-                waiter.post(_raise_blocked)
+
+class _Ending(Exception):
+    """The loop is told to end."""
 
 
-def _raise_blocked() -> None:
+def _complete(loop: asyncio.AbstractEventLoop, awaitable: Coroutine[Any, Any, object]) -> None:
+    """Run one coroutine to its end, whatever others do meanwhile. Raises what it raises."""
+    task = loop.create_task(awaitable)
+    while not task.done():
+        try:
+            loop.run_until_complete(task)
+        except BaseException as error:  # of another task, or that it was stopped
+            if task.done():
+                raise
+            _log.error("a background task ended with %r", error, exc_info=error)
+
+
+def _raise_blocked() -> NoReturn:
     raise ApiError(503, "Service Unavailable")
 
 
 _loop: _Loop | None = None
-_starting = threading.Lock()
+_starting = greenlets.native_lock()
 
 
 def _running_loop() -> _Loop:
-    """The loop, started if need be. Raises ApiError 503, and RuntimeError on the loop itself."""
+    """The loop, started if need be. Raises RuntimeError on the loop itself."""
     global _loop
     loop = _loop
     if loop is None:
         with _starting:
+            is_new = _loop is None
             loop = _loop = _loop or _Loop()
+        if is_new:
+            loop.settle()
     if loop.thread == greenlets.native_ident():
         raise RuntimeError(
             "a coroutine called something that waits for the event loop that it runs on, and would wait "
             "for ever: `await` what is asynchronous, and `await asyncio.to_thread(...)` what is not"
         )
-    if loop.is_blocked:
-        _raise_blocked()
     return loop
 
 
 def _forget() -> None:
     """A fork takes no threads along."""
     global _loop, _starting
+    if _loop is not None:
+        _loop.leave_to_parent()
     _loop = None
-    _starting = threading.Lock()
+    _starting = greenlets.native_lock()
     _waiters.clear()
 
 

@@ -12,14 +12,13 @@ from __future__ import annotations
 import contextvars
 import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
-from apiroutes import coroutines
+from apiroutes import coroutines, greenlets
 from apiroutes.errors import ApiError
 from apiroutes.readiness import request_replacement
 
@@ -122,10 +121,12 @@ class Runner:
     def __init__(self) -> None:
         self.calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self.is_running = True
+        self._find_frame: Callable[[], FrameType | None] = lambda: None  # until it begins
         self._thread = threading.Thread(target=self._run, name="apiroutes-handler", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
+        self._find_frame = greenlets.frame_finder()
         try:
             while True:
                 call = self.calls.get()
@@ -141,7 +142,7 @@ class Runner:
         assert self._thread.ident is not None
         frames = coroutines.suspended_frames(self._thread.ident)
         if not frames:
-            frame = sys._current_frames().get(self._thread.ident)
+            frame = self._find_frame()
             while frame is not None and frame.f_code is not Call.__call__.__code__:
                 frames.insert(0, frame)
                 frame = frame.f_back
