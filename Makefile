@@ -3,20 +3,24 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
 FUZZ_SECONDS ?= 600
 
 SWAGGER_UI := 5.35.0
 SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
 	oauth2-redirect.html oauth2-redirect.js
 
-.PHONY: help start dev test lint types fuzz faults bench vendor clean
+.PHONY: help start dev check test acceptance coverage lint types fuzz faults bench vendor clean
 
 help:
 	@echo "make start   install, and serve pages/ with gunicorn on port 8000 (PORT=... for another)"
 	@echo "make dev     the same for development: reload, tracebacks, a line per request"
-	@echo "make test    lint, types and all tests"
+	@echo "make check   lint, types and the tests that need no server and attack nothing; while one works"
+	@echo "make test    lint, types and all tests but the slow ones; what every change passes"
+	@echo "make acceptance  the slow tests: servers that fail and reload, async clients, a browser, npm"
+	@echo "make coverage    make test, and what reloads servers, measured: 95 % of branches"
 	@echo "make fuzz    every property of the tests at length, ten minutes (FUZZ_SECONDS=... for another time)"
-	@echo "make faults  what happens to a server when clients, handlers, workers and disks fail; four minutes"
+	@echo "make faults  what happens to a server when clients, handlers, workers and disks fail; six minutes"
 	@echo "make bench   the benchmarks, against other frameworks; writes benchmarks/RESULTS.md"
 	@echo "make vendor  fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), by npm"
 	@echo "make clean   remove what the others made"
@@ -27,13 +31,24 @@ start: $(VENV)/.installed
 dev: $(VENV)/.installed-test
 	$(BIN)/apiroutes dev
 
-# Coverage traces every call, and Python 3.11 cannot interrupt a handler then.
-INTERRUPTING := tests/test_deadlines.py tests/body/test_patience.py tests/acceptance/test_faults.py
+check: lint types
+	$(BIN)/python -m pytest -m "not slow" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
 
 test: lint types
-	$(BIN)/python -m pytest $(INTERRUPTING)
+	$(PYTEST) -m "not slow"
+
+acceptance: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m slow
+
+# Measuring takes three times as long on Python 3.11, so `make test` does without. The second run is of
+# what no other test comes by: workers that are replaced.
+MEASURING := $(BIN)/coverage run -m pytest
+MEASURED := tests/acceptance/test_reloads.py tests/acceptance/test_replacement.py
+
+coverage: $(VENV)/.installed-test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(MAKE) test PYTEST='$(MEASURING)'
+	$(MEASURING) $(MEASURED)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

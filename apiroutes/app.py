@@ -80,17 +80,21 @@ class App:
         self._max_target = self.settings.max_target_size.bytes
         self._trailing_slash = self.settings.trailing_slash
         # Paths of unreserved characters need no reading, unless each is to end with a slash.
-        self._takes_plain_paths = self._trailing_slash != "require"
+        takes_plain_paths = self._trailing_slash != "require"
+        self._is_flat = self.routes.is_flat
         self._by_path: dict[str, Served] = {}
         self._by_parent: dict[str, tuple[Served, str]] = {}
-        if self._takes_plain_paths:
+        if takes_plain_paths:
             for path, route in self.routes.by_path.items():
                 self._by_path[path] = self.served[route.file]
             for path, (route, name) in self.routes.by_parent.items():
                 self._by_parent[path] = self.served[route.file], name
+        # Paths that are plain, below which there is something.
+        self._parents = {path.rpartition("/")[0] for path in self._by_path}
         own = dict(own_paths(project, self.openapi))
         self._by_path.update(own)
         self._own = {tuple(path[1:].split("/")): served for path, served in own.items()}
+        self._find = self._find_plainly if takes_plain_paths else self._read_and_find
         checks_headers = self.settings.max_headers is not None or self.settings.max_header_size is not None
         self._look_up = self._find_with_headers if checks_headers else self._find
 
@@ -99,13 +103,13 @@ class App:
         if served is None:
             assert self._fallback is not None
             return self._fallback(environ, start_response)
-        if served.fixed is not None and (
-            (accept := environ.get("HTTP_ACCEPT")) == "*/*" or not prefers_json(accept)
+        if (
+            served.fixed is not None
+            and environ["REQUEST_METHOD"] == "GET"
+            and "CONTENT_LENGTH" not in environ  # which is read away
+            and ((accept := environ.get("HTTP_ACCEPT")) == "*/*" or not prefers_json(accept))
         ):
-            answer = served.fixed.send(environ, start_response)
-            if ("CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ) and has_unread(environ):
-                return Closing(answer, partial(drain, environ))
-            return answer
+            return served.fixed.send(start_response)
         request = Request(environ, params, served.limits, served.pattern)
         response = self._response(request, start_response)
         try:
@@ -121,6 +125,7 @@ class App:
             try:
                 answer = self._answer_error(error, served, request, response, start_response)
             except BaseException:
+                response._end()
                 request.close()
                 raise
         if request._pending:
@@ -147,28 +152,35 @@ class App:
 
     # -- what answers ----------------------------------------------------------------------
 
-    def _find(self, environ: dict[str, Any]) -> tuple[Served | None, Params]:
-        """What answers this path; None is the fallback."""
+    def _read_and_find(self, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+        """What answers this path, which is always read; None is the fallback."""
+        return self._find_closely(environ.get("PATH_INFO") or "", environ)
+
+    def _find_plainly(self, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+        """What answers this path, which is read only where it is not plain; None is the fallback."""
         path = environ.get("PATH_INFO") or ""
         query = environ.get("QUERY_STRING")
         target = f"{path}?{query}" if query else path
         # Most targets are their path as it is, without an escape; the others get a closer look.
         if environ.get("RAW_URI") == target or sent_plainly(path, environ):
             served = self._by_path.get(path)
-            if served is not None and (not query or len(target) <= self._max_target):
+            if served is not None and not query:
                 return served, {}
             if len(target) > self._max_target:
                 return self._find_too_long(path)
+            if served is not None:
+                return served, {}
             parent, _, last = path.rpartition("/")
             found = self._by_parent.get(parent)
-            if found is not None and last.isalnum() and last.isascii():
-                return found[0], {found[1]: last}
-            if self._takes_plain_paths and is_plain(path):
+            # A plain segment below a plain path needs no closer look, and most are letters and digits.
+            is_word = last.isalnum() and last.isascii()
+            if (is_word and (found is not None or parent in self._parents)) or is_plain(path):
                 if found is not None:
                     return found[0], {found[1]: last}
-                match = None if self.routes.is_flat else self.routes.match(path[1:].split("/"))
-                if match is not None:
-                    return self.served[match[0].file], match[1]
+                if not self._is_flat:
+                    match = self.routes.match(path[1:].split("/"))
+                    if match is not None:
+                        return self.served[match[0].file], match[1]
                 return self._unknown or self._unknown_below(path[1:].split("/")), {}
         return self._find_closely(path, environ)
 
@@ -222,9 +234,9 @@ class App:
         served, params = self.served[match[0].file], match[1]
         if fault is not None:
             return served.instead("a bad path", _bad_path), params
-        path = self._canonical_path(segments, canonical)
-        if path is not None:
-            return served.instead("a path that is not canonical", partial(_redirect, path)), params
+        wanted = self._canonical_path(segments, canonical)
+        if wanted is not None:
+            return served.instead("a path that is not canonical", partial(_redirect, wanted)), params
         return served, params
 
     def _unknown_below(self, segments: list[str]) -> Served | None:

@@ -17,20 +17,24 @@ from typing import Any, NamedTuple
 from apiroutes import coroutines
 from apiroutes.answers import apply_result
 from apiroutes.declarations import Middleware, is_async, place_of
-from apiroutes.response import NOTHING_SAID, OPEN, REFUSED, Response
+from apiroutes.response import BODYLESS, OPEN, REFUSED, Response
 
-__all__ = ["Step", "as_sync", "compose"]
+__all__ = ["Step", "as_sync", "compose", "refuse_next"]
 
 
 class Step(NamedTuple):
     """Something that answers a request, called with its response; an async one gives a coroutine.
 
-    `middleware` is its own, and runs inside of what is put around it.
+    `middleware` is its own, and runs inside of what is put around it. `keeps_response` says that it
+    takes the response from middleware and gives it back itself. `prepare` is what an async step does in
+    the request's thread before: reading a body would hold the loop for as long as the client takes.
     """
 
     call: Callable[[Any], Any]
     is_async: bool = False
     middleware: tuple[Middleware, ...] = ()
+    keeps_response: bool = False
+    prepare: Callable[[Any], object] | None = None
 
 
 def compose(middleware: Sequence[Middleware], step: Step) -> Step:
@@ -39,8 +43,8 @@ def compose(middleware: Sequence[Middleware], step: Step) -> Step:
     if not every:
         return step
     inner = _handler(step)
-    for each in reversed(every):
-        inner = _around(each, inner)
+    for position in range(len(every), 0, -1):
+        inner = _around(every[position - 1], inner, position)
     return inner
 
 
@@ -48,29 +52,38 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
     """The step as a plain function, which runs a coroutine to its end."""
     if not step.is_async:
         return step.call
-    return lambda response: coroutines.run(step.call(response))
+    call, prepare = step.call, step.prepare
+    if prepare is None:
+        return lambda response: coroutines.run(call(response))
+
+    def run(response: Any) -> None:
+        prepare(response)
+        coroutines.run(call(response))
+
+    return run
 
 
 # What enters a step is what `next` of the one before calls: one call for each. Once it has returned there is
 # an answer, or an exception has passed, so that the response's state says that `next` was called already.
 
 
-def _around(middleware: Middleware, inner: Step) -> Step:
+def _around(middleware: Middleware, inner: Step, position: int) -> Step:
     if is_async(middleware):
-        return Step(_enter_async(middleware, _as_async(inner)), is_async=True)
+        return Step(_enter_async(middleware, _once(_as_async(inner), position)), is_async=True)
     return Step(_enter(middleware, as_sync(inner)))
 
 
 def _handler(step: Step) -> Step:
     """The step inside of all middleware, to which an answer is given once."""
-    enter = _enter_handler_async if step.is_async else _enter_handler
-    return Step(enter(step.call), step.is_async)
+    if step.prepare is not None:
+        return step._replace(call=_enter_prepared(step.call, step.prepare), prepare=None)
+    return step if step.keeps_response else Step(_enter_handler(step.call))
 
 
 def _enter(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def enter(response: Any) -> None:
         if response._state:
-            _refuse(response)
+            refuse_next(response)
         response._is_middlewares = True
         try:
             # A bound method is the cheapest `next` that belongs to one request alone.
@@ -91,7 +104,7 @@ def _enter(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[
 def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
     async def enter(response: Any) -> None:
         if response._state:
-            _refuse(response)
+            refuse_next(response)
         response._is_middlewares = True
         try:
             result = await middleware(response.req, response, MethodType(call_next, response))
@@ -108,38 +121,43 @@ def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Cal
     return enter
 
 
+def _once(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
+    """An async step that a coroutine cannot enter again while it is still in there."""
+
+    async def call_next(response: Any) -> None:
+        if response._position >= position:
+            refuse_next(response)
+        response._position = position
+        await call(response)
+
+    return call_next
+
+
 def _enter_handler(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def enter(response: Any) -> None:
         if response._state:
-            _refuse(response)
-        response._before = response._saved() if response._headers or response._said_status else NOTHING_SAID
+            refuse_next(response)
+        response._before = response._saved()
         response._is_middlewares = False
         try:
             call(response)
             if response._is_special:
                 response._start_streaming()
+            response._is_middlewares = True
         except BaseException as error:
             response._fail(error)
             raise
-        response._is_middlewares = True
 
     return enter
 
 
-def _enter_handler_async(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _enter_prepared(call: Callable[[Any], Any], prepare: Callable[[Any], object]) -> Callable[[Any], Any]:
     async def enter(response: Any) -> None:
-        if response._state:
-            _refuse(response)
-        response._before = response._saved()
-        response._is_middlewares = False
-        try:
-            await call(response)
-            if response._is_special:
-                await coroutines.in_request_thread(response._start_streaming)
-        except BaseException as error:
-            response._fail(error)
-            raise
-        response._is_middlewares = True
+        if response.req._pending:
+            await _in_request_thread(prepare, response)
+        else:
+            prepare(response)
+        await call(response)
 
     return enter
 
@@ -147,7 +165,9 @@ def _enter_handler_async(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def _take(result: object, middleware: Middleware, response: Response) -> None:
     """Answer with what middleware returned, in place of what there was."""
     if result is None or result is response:
-        if response._state <= OPEN:
+        if response._state == OPEN and response._said_status and response._status in BODYLESS:
+            response.end()  # which is a whole answer
+        elif response._state <= OPEN:
             raise RuntimeError(
                 f"the middleware {place_of(middleware)} neither answered nor called next(): "
                 "call next(), or return an answer"
@@ -156,29 +176,32 @@ def _take(result: object, middleware: Middleware, response: Response) -> None:
         apply_result(result, place_of(middleware), response.req, response)
 
 
-def _refuse(response: Response) -> None:
+def refuse_next(response: Response) -> None:
+    """Raise what says why `next()` cannot be called."""
     if response._state == REFUSED:
         response._may("call next()")  # which says why not
     raise RuntimeError("next() is called once, by middleware that has not answered")
 
 
 def _as_async(step: Step) -> Callable[[Any], Any]:
-    """The step as a coroutine function; a plain one runs in the request's thread meanwhile.
-
-    A cancellation refuses the response to the plain one at once, because it goes on until its end.
-    """
+    """The step as a coroutine function; a plain one runs in the request's thread meanwhile."""
     if step.is_async:
         return step.call
     call = step.call
 
     async def run(response: Any) -> None:
-        held: list[int] = []
-        try:
-            await coroutines.in_request_thread(
-                call, response, on_cancel=lambda: held.append(response._refuse())
-            )
-        finally:
-            if held:
-                response._reopen(held[0])
+        await _in_request_thread(call, response)
 
     return run
+
+
+async def _in_request_thread(call: Callable[[Any], object], response: Response) -> None:
+    """Call a plain step. A cancellation refuses the response to it at once: it goes on until its end."""
+    held: list[int] = []
+    try:
+        await coroutines.in_request_thread(call, response, on_cancel=lambda: held.append(response._refuse()))
+    finally:
+        if held:
+            if response._coroutine is not None:
+                response._coroutine.close()
+            response._reopen(held[0])

@@ -28,7 +28,15 @@ from typing import Any, Generic, NoReturn, TypeVar
 from apiroutes import greenlets
 from apiroutes.errors import ApiError
 
-__all__ = ["cancel", "configure", "in_request_thread", "iterate", "run", "suspended_frames"]
+__all__ = [
+    "call_off_the_loop",
+    "cancel",
+    "configure",
+    "in_request_thread",
+    "iterate",
+    "run",
+    "suspended_frames",
+]
 
 _log = logging.getLogger("apiroutes")
 
@@ -140,6 +148,19 @@ async def in_request_thread(
         del cancellation, raised
     found: _Result = result
     return found
+
+
+def call_off_the_loop(function: Callable[[], object]) -> None:
+    """Call a function that does not raise here, or, on an event loop, soon in the request's own thread.
+
+    A coroutine's result comes after it.
+    """
+    if asyncio._get_running_loop() is None:
+        function()
+        return
+    waiter = _current.get(None)
+    if waiter is None or not waiter.post(function):
+        asyncio.get_running_loop().run_in_executor(None, function)
 
 
 def _settle(future: asyncio.Future[None]) -> None:

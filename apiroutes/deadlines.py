@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -94,7 +93,7 @@ def _take_what_was_before(response: Response, said: dict[str, Any]) -> None:
     response._is_middlewares = True
     response._answers = response._stream = response._application = None  # where it ran they are closed
     if response._hooks is not None:
-        response._hooks = [_harmless(hook) for hook in response._hooks]
+        response._hooks = [(_harmless(hook), is_middlewares) for hook, is_middlewares in response._hooks]
     if response._write is None:
         response._take_back()
 
@@ -116,11 +115,16 @@ def _refuse(self: object, *arguments: object) -> NoReturn:
     raise MaxDurationExceeded("the maxDuration has passed, and the client has its answer")
 
 
-@functools.cache
-def _closed(cls: Any) -> Any:
-    """A class of the same objects that refuses whatever is asked of them."""
-    names = ("__getattribute__", "__setattr__", "__delattr__")
-    return type(cls.__name__, (cls,), dict.fromkeys(names, _refuse))
+# Classes of the same objects that refuse whatever is asked of them, by the class that they stand for.
+_closed: dict[type, type] = {}
+
+
+def _closed_class(cls: type) -> type:
+    found = _closed.get(cls)
+    if found is None:
+        names = ("__getattribute__", "__setattr__", "__delattr__")
+        found = _closed[cls] = type(cls.__name__, (cls,), dict.fromkeys(names, _refuse))
+    return found
 
 
 def _close_to_handler(value: Any) -> dict[str, Any]:
@@ -128,7 +132,7 @@ def _close_to_handler(value: Any) -> dict[str, Any]:
 
     Its class is changed, so that what is in time pays nothing for it.
     """
-    object.__setattr__(value, "__class__", _closed(type(value)))
+    object.__setattr__(value, "__class__", _closed_class(type(value)))
     attributes: dict[str, Any] = object.__getattribute__(value, "__dict__")
     return attributes.copy()
 

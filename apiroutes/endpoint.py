@@ -15,7 +15,7 @@ from typing import Any
 from apiroutes import coroutines
 from apiroutes.answers import apply_result
 from apiroutes.body import Limits
-from apiroutes.chain import Step
+from apiroutes.chain import Step, refuse_next
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError, phrase
 from apiroutes.modules import Handler, RouteModule
@@ -88,19 +88,27 @@ class Endpoint:
 
 
 def _step(endpoint: Endpoint, handler: Handler) -> Step:
-    """The step that calls one handler; the sync and the async form differ in a few words.
+    """The step that calls one handler. After an error the response is what it was before.
 
-    It begins with reading the body. After an error the response is what it was before.
+    It keeps the rules of `Step.keeps_response` itself: a step around it that did costs another call.
     """
     call, limit = handler.call, endpoint.response_limit
     # A handler that takes the body as a type reads it when it is called.
     prepares, parses = not handler.binding.reads_body, endpoint.limits.parse
 
     def run(response: Response) -> None:
-        request = response.req
-        if request._pending and prepares:
-            request.prepare_body(parses)
+        is_within = response._is_middlewares
+        if is_within:
+            if response._state:
+                refuse_next(response)
+            response._before = (
+                response._saved() if response._headers or response._said_status else NOTHING_SAID
+            )
+            response._is_middlewares = False
         try:
+            request = response.req
+            if request._pending and prepares:
+                request.prepare_body(parses)
             result = call(request, response)
             if result is not None or not response._state:
                 if type(result) is not dict and hasattr(result, "__await__"):
@@ -108,30 +116,59 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
                 endpoint.take(result, handler, request, response)
             if len(response._content) >= limit or response._written >= limit:
                 endpoint.exceeds_limit(handler, response)
-        except BaseException:
-            _forget(response)
+            if is_within:
+                if response._is_special:
+                    response._start_streaming()
+                response._is_middlewares = True
+        except BaseException as error:
+            _forget(response, error, is_within)
+            raise
+
+    def prepare(response: Response) -> None:
+        is_within = response._is_middlewares
+        if is_within:
+            if response._state:
+                refuse_next(response)
+            response._before = (
+                response._saved() if response._headers or response._said_status else NOTHING_SAID
+            )
+            response._is_middlewares = False
+        try:
+            request = response.req
+            if request._pending and prepares:
+                request.prepare_body(parses)
+            response._coroutine = call(request, response)
+        except BaseException as error:
+            _forget(response, error, is_within)
             raise
 
     async def run_async(response: Response) -> None:
-        request = response.req
-        if request._pending and prepares:
-            request.prepare_body(parses)
+        coroutine, response._coroutine = response._coroutine, None
+        is_within = response._before is not None
         try:
-            endpoint.take(await call(request, response), handler, request, response)
+            endpoint.take(await coroutine, handler, response.req, response)
             if len(response._content) >= limit or response._written >= limit:
                 endpoint.exceeds_limit(handler, response)
-        except BaseException:
-            _forget(response)
+            if is_within:
+                if response._is_special:
+                    await coroutines.in_request_thread(response._start_streaming)
+                response._is_middlewares = True
+        except BaseException as error:
+            _forget(response, error, is_within)
             raise
 
-    return Step(run_async if handler.is_async else run, handler.is_async, handler.middleware)
+    if handler.is_async:
+        return Step(run_async, True, handler.middleware, keeps_response=True, prepare=prepare)
+    return Step(run, False, handler.middleware, keeps_response=True)
 
 
-def _forget(response: Response) -> None:
+def _forget(response: Response, error: BaseException, is_within: bool) -> None:
     """What was said before the handler stays, what it said is gone; an answer given is given."""
     if response._state == OPEN:
         response._restore(response._before or NOTHING_SAID)
         response._forget_answer()
+    if is_within:
+        response._fail(error)
 
 
 def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:

@@ -16,12 +16,11 @@ from werkzeug.http import parse_accept_header
 from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest, phrase
 from apiroutes.jsonout import encode_json
 from apiroutes.request import Request
-from apiroutes.response import SENT, TEXT, Lines, Response
+from apiroutes.response import OF_CONTENT, SENT, TEXT, Lines, Response
 
 __all__ = ["prefers_json", "write_error", "write_exception"]
 
 _PROBLEM: Lines = (("Content-Type", "application/problem+json"),)
-_OF_CONTENT = ("content-type", "content-length", "content-encoding", "content-range", "etag", "last-modified")
 
 WriteFault = Callable[[BaseException, Request, Response], None]
 
@@ -52,7 +51,7 @@ def write_error(
     """Answer with an error: text/plain, or RFC 9457's problem+json when Accept prefers JSON."""
     headers = list(headers)
     # What describes content that is not sent goes; an error is for this request alone (RFC 9111 section 3).
-    for name in (*_OF_CONTENT, "cache-control", *(name for name, _ in headers if name.lower() != "vary")):
+    for name in (*OF_CONTENT, "cache-control", *(name for name, _ in headers if name.lower() != "vary")):
         response.remove_header(name)
     response.set_header("Cache-Control", "no-store")
     for name, value in headers:

@@ -315,7 +315,7 @@ def share_logging() -> None:
     if not are_greenlets():
         return
     if logging.Handler.createLock is not _create_lock:
-        logging.Handler.createLock = _create_lock  # type: ignore[method-assign]
+        logging.Handler.createLock = _create_lock  # type: ignore[method-assign, assignment]
     for handler in [reference() for reference in logging._handlerList]:  # type: ignore[attr-defined]
         if handler is not None:
             _replace_lock(handler, "lock")

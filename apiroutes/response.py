@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Union
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from apiroutes import coroutines
 from apiroutes.cookies import dump_cookie
 from apiroutes.errors import ResponseSentError
 from apiroutes.jsonout import encode_json
-from apiroutes.logs import route_of
+from apiroutes.logs import log_fault, route_of
 from apiroutes.streams import Begun, FileChunks, close, kind_of, remaining_size, run_application
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "JSON",
     "JSON_VALUE",
     "NOTHING_SAID",
+    "OF_CONTENT",
     "OPEN",
     "REFUSED",
     "SENT",
@@ -39,6 +41,7 @@ __all__ = [
     "Response",
     "call_hook",
     "is_local",
+    "vary_of",
 ]
 
 _log = logging.getLogger("apiroutes")
@@ -59,6 +62,10 @@ _BINARY: Lines = (("Content-Type", "application/octet-stream"),)
 _JSON_TYPES = frozenset((dict, list, bool, int, float))  # what most JSON answers are
 # RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: these carry no content.
 BODYLESS = frozenset((204, 205, 304))
+# What describes the content, and goes with it.
+OF_CONTENT = frozenset(
+    ("content-encoding", "content-length", "content-range", "content-type", "etag", "last-modified")
+)
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -82,6 +89,9 @@ _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 
 
 _Saved = tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
+# What middleware has changed: "set", "append", "remove" or "status"; a header's key; its lines as they
+# go over the wire, or the status.
+_Change = tuple[str, str, Any]
 
 
 NOTHING_SAID: _Saved = (200, False, {}, {})
@@ -107,10 +117,17 @@ class Response(Generic[Data]):
     _write: Callable[[bytes], object] | None = None  # set once the head has left
     _written = 0  # bytes
     _unwritten: Sequence[bytes] = ()  # what was written, where the server takes it at the end
-    _hooks: list[Callable[..., object]] | None = None  # to be called before the head leaves
-    # What middleware has set since the handler answered.
-    _changes: list[tuple[str, Any, Any]] | None = None
-    _answers: BaseException | None = None  # the exception that the answer is made for
+    # To be called before the head leaves, each with whether middleware has given it.
+    _hooks: list[tuple[Callable[..., object], bool]] | None = None
+    _ends: list[Callable[[Response], object]] | None = None  # to be called when the answer has ended
+    _cut_by: BaseException | None = None  # that came when bytes had left
+    # What was said before the handler, and what middleware has set since it answered.
+    _before: _Saved | None = None
+    _changes: list[_Change] | None = None
+    _answers: BaseException | None = None  # the exception that the answer is made for,
+    _answers_status = 0  # which has this status, whatever middleware says while it travels on
+    _coroutine: Any = None  # of an async handler that was called
+    _position = 0  # of the innermost async middleware that has called next()
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
@@ -124,9 +141,7 @@ class Response(Generic[Data]):
         self._tagged = False  # whether the content gets an ETag
         self._is_special = False  # whether there is more to do than to send content in memory
         self._state = OPEN
-        # Whether middleware holds the response now, and what was said before the handler.
-        self._is_middlewares = False
-        self._before: _Saved | None = None
+        self._is_middlewares = False  # whether middleware holds the response now
 
     # -- status ----------------------------------------------------------------------------
 
@@ -145,8 +160,10 @@ class Response(Generic[Data]):
             code = _as_int(code)
         if not 200 <= code <= 599:
             raise ValueError(f"a status is an int from 200 to 599, not {code!r}")
-        if self._state and not self._may("set the status", "status", code):
-            return self
+        if self._state:
+            if not self._may("set the status"):
+                return self
+            self._note("status", "", code)
         self._status = code
         self._said_status = True
         return self
@@ -184,10 +201,8 @@ class Response(Generic[Data]):
         key = _KNOWN_NAMES.get(name)
         if key is None or self._state:
             key = key or _check_name(name)
-            if self._state and not self._may(f"set the header {name!r}", "set_header", name, value):
-                return self
-            if key == "vary":
-                return self._vary(value)
+            if self._state or key == "vary":
+                return self._change("set", key, name, value)
         if type(value) is str:
             if not (value.isascii() and value.isprintable()):
                 value = _check_value(name, value)
@@ -195,12 +210,7 @@ class Response(Generic[Data]):
             if self._more is not None:
                 self._more.pop(key, None)
             return self
-        lines = _check_values(name, value)
-        if key == "set-cookie":  # Next.js sends the same cookie line once (recorded)
-            lines = list(dict.fromkeys(lines))
-        self._drop(key)
-        for line in lines:
-            self._append(key, name, line)
+        self._apply("set", key, _lines_to_set(key, name, value))
         return self
 
     def set_headers(self, headers: Mapping[str, HeaderValue]) -> Response:
@@ -211,14 +221,7 @@ class Response(Generic[Data]):
 
     def append_header(self, name: str, value: HeaderValue) -> Response:
         """Add a header line, keeping those that are there."""
-        key = _KNOWN_NAMES.get(name) or _check_name(name)
-        if self._state and not self._may(f"append the header {name!r}", "append_header", name, value):
-            return self
-        if key == "vary":
-            return self._vary(value)
-        for line in _check_values(name, value):
-            self._append(key, name, line)
-        return self
+        return self._change("append", _KNOWN_NAMES.get(name) or _check_name(name), name, value)
 
     def before_head(self, function: Callable[..., object]) -> Response:
         """Call `function` once before the head leaves, before the first `write` too.
@@ -230,7 +233,7 @@ class Response(Generic[Data]):
             return self
         if self._hooks is None:
             self._hooks = []
-        self._hooks.append(function)
+        self._hooks.append((function, self._is_middlewares))
         self._is_special = True
         return self
 
@@ -247,22 +250,45 @@ class Response(Generic[Data]):
 
     def remove_header(self, name: str) -> Response:
         """Remove every line of a header; it need not be there."""
-        if self._state and not self._may(f"remove the header {name!r}", "remove_header", name):
-            return self
+        if self._state:
+            if not self._may(f"remove the header {name!r}"):
+                return self
+            self._note("remove", name.lower(), [])
         self._drop(name.lower())
         return self
 
-    def _vary(self, value: HeaderValue) -> Response:
-        """Add members to Vary, each once, whatever its case."""
-        lines = [line[1] for line in self._lines_of("vary")] + _check_values("Vary", value)
-        members: dict[str, str] = {}
-        for member in ",".join(lines).split(","):
-            if member.strip():
-                members.setdefault(member.strip().lower(), member.strip())
+    def _change(self, change: str, key: str, name: str, value: HeaderValue) -> Response:
+        """Change a header, and note it where it must outlive the answer."""
+        lines = _lines_to_set(key, name, value)
+        if self._state:
+            if not self._may(f"{change} the header {name!r}"):
+                return self
+            self._note(change, key, lines)
+        self._apply(change, key, lines)
+        return self
+
+    def _note(self, change: str, key: str, what: Any) -> None:
+        """Note what middleware has changed since the answer, which the answer may be dropped without."""
+        if self._state != FAILED:  # then there is no answer
+            if self._changes is None:
+                self._changes = []
+            self._changes.append((change, key, what))
+
+    def _apply(self, change: str, key: str, lines: Sequence[tuple[str, str]]) -> None:
+        if key == "vary" and change != "remove":
+            self._vary(lines)
+            return
+        if change != "append":
+            self._drop(key)
+        for name, value in lines:
+            self._append(key, name, value)
+
+    def _vary(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Add members to Vary."""
+        members = vary_of(value for _, value in (*self._lines_of("vary"), *lines))
         self._drop("vary")
         if members:
-            self._headers["vary"] = ("Vary", "*" if "*" in members else ", ".join(members.values()))
-        return self
+            self._headers["vary"] = ("Vary", members)
 
     def _lines_of(self, key: str) -> list[tuple[str, str]]:
         line = self._headers.get(key)
@@ -310,8 +336,10 @@ class Response(Generic[Data]):
             samesite=samesite,
             partitioned=partitioned,
         )
-        if self._state and not self._may(f"set the cookie {name!r}", "append_header", "Set-Cookie", line):
-            return self
+        if self._state:
+            if not self._may(f"set the cookie {name!r}"):
+                return self
+            self._note("append", "set-cookie", [("Set-Cookie", line)])
         self._append("set-cookie", "Set-Cookie", line)
         return self
 
@@ -328,7 +356,7 @@ class Response(Generic[Data]):
         if value is not _NOTHING:
             self._content = encode_json(value)
             self._tagged = True
-        if self._headers:
+        if "content-type" in self._headers:
             self._drop("content-type")  # JSON is called JSON, whatever type was set
         self._lines = JSON
         self._state = SENT
@@ -365,7 +393,7 @@ class Response(Generic[Data]):
 
     def _send_json(self, body: Any) -> None:
         self._answer(encode_json(body), JSON_VALUE)
-        if self._headers:
+        if "content-type" in self._headers:
             self._drop("content-type")
 
     def _answer(self, content: bytes, lines: Lines) -> None:
@@ -476,11 +504,8 @@ class Response(Generic[Data]):
 
     # -- what the rest of the framework needs ----------------------------------------------
 
-    def _may(self, what: str, change: str = "", *arguments: Any) -> bool:
-        """Whether something may be changed after the answer; only middleware may.
-
-        A change is noted, so that it outlives the answer. Raises ResponseSentError for a handler.
-        """
+    def _may(self, what: str) -> bool:
+        """Whether something may be changed after the answer. Raises ResponseSentError for a handler."""
         if self._state == REFUSED:
             raise asyncio.CancelledError(f"cannot {what}: this call was cancelled")
         if self._state == FAILED:
@@ -490,14 +515,12 @@ class Response(Generic[Data]):
         if self._write is not None:
             _log.warning("%s: cannot %s: the head has left; ignored", route_of(self.req), what)
             return False
-        if change:
-            if self._changes is None:
-                self._changes = []
-            self._changes.append((change, arguments[0], arguments[1] if len(arguments) > 1 else None))
         return True
 
     def _may_answer(self, what: str) -> bool:
         """Whether another answer may be given; it takes the place of the first, whose status stays."""
+        if self._answers is not None:  # an exception's, which was caught: its status goes as well
+            return self._replace()
         if not self._may(what):
             return False
         if self._state == FAILED:
@@ -537,18 +560,19 @@ class Response(Generic[Data]):
 
         Only before the head has left.
         """
-        if self._before is None:  # no handler was called
+        changes = self._changes or []
+        if self._before is None:  # it was middleware's: all stays but what describes the content
             self._status, self._said_status = 200, False
+            for key in OF_CONTENT:
+                self._drop(key)
+            changes = [one for one in changes if one[1] in OF_CONTENT]
         else:
             self._restore(self._before)
         self._forget_answer()
-        changes, self._changes = self._changes, None
-        for change, name, value in changes or ():
-            if change == "remove_header":
-                self.remove_header(name)
-            elif change != "status":
-                getattr(self, change)(name, value)
-        self._before = None  # what is left is middleware's
+        for change, key, lines in changes:
+            if change != "status":
+                self._apply(change, key, lines)
+        self._changes = self._before = None  # what is left is middleware's
 
     def _replace(self) -> bool:
         """Make room for the answer that middleware returns; whether there is any."""
@@ -557,7 +581,7 @@ class Response(Generic[Data]):
             return True
         if not self._may("replace the answer"):
             return False
-        statuses = [code for change, code, _ in self._changes or () if change == "status"]
+        statuses = [code for change, _, code in self._changes or () if change == "status"]
         self._take_back()
         if statuses:
             self.status(statuses[-1])
@@ -570,7 +594,10 @@ class Response(Generic[Data]):
         Middleware lets no success be seen that another exception has followed.
         """
         was_handlers, self._is_middlewares = not self._is_middlewares, True
-        if self._state == REFUSED or error is self._answers:
+        if self._state == REFUSED:
+            return
+        if error is self._answers:
+            self._status = self._answers_status
             return
         is_alone = was_handlers and self._before is None
         says_more = is_alone or (was_handlers and isinstance(error, ResponseSentError))
@@ -578,9 +605,9 @@ class Response(Generic[Data]):
         if self._state in (OPEN, FAILED):
             self._before = None  # which the endpoint has gone back to
         elif says_more and self._state == SENT and not is_streamed:
-            self._answers = error
+            self._answers, self._answers_status = error, self._status
         elif self._write is not None:
-            self._answers = None
+            self._answers, self._cut_by = None, error
         elif is_alone:
             self._restore(NOTHING_SAID)
             self._forget_answer()
@@ -592,22 +619,39 @@ class Response(Generic[Data]):
     def _forget_answer(self) -> None:
         """Forget the content and all that it brings along, so that another answer can be given."""
         if self._stream is not None:
-            close(self._stream)
+            coroutines.call_off_the_loop(partial(_close_dropped, self._stream, self.req))
         self._content, self._lines, self._tagged = b"", (), False
         self._stream = self._application = None
         self._sends_file = False
-        self._is_special = self._hooks is not None
+        if self._hooks is not None:  # what the handler has set goes with its answer
+            self._hooks = [hook for hook in self._hooks if hook[1]] or None
+        self._is_special = self._hooks is not None or self._ends is not None
         self._answers = None
         self._state = OPEN
 
     def _run_hooks(self) -> None:
-        """Call what is to be called before the head leaves, once."""
-        hooks, self._hooks = self._hooks, None
-        if hooks:
-            held, self._is_middlewares = self._is_middlewares, True
-            for hook in reversed(hooks):
+        """Call what is to be called before the head leaves, each once.
+
+        When one fails the others are called before the head of the error.
+        """
+        held, self._is_middlewares = self._is_middlewares, True
+        try:
+            while self._hooks:
+                hook, _ = self._hooks.pop()
                 call_hook(hook, self)
+        finally:
             self._is_middlewares = held
+
+    def _when_ended(self, function: Callable[[Response], object]) -> None:
+        """Call `function` once with the response as it was sent, when the answer has ended, whole or not."""
+        self._ends = [*(self._ends or ()), function]
+        self._is_special = True
+
+    def _end(self) -> None:
+        """Call what is to be called when the answer has ended."""
+        ends, self._ends = self._ends, None
+        for function in reversed(ends or ()):
+            function(self)
 
     def _start_streaming(self) -> None:
         """Run a returned application, or a stream, to its first chunk; the rest is sent later.
@@ -618,8 +662,14 @@ class Response(Generic[Data]):
             status, headers, self._stream = run_application(self._application, self.req.environ)
             self._application = None
             self._take_application_head(status, headers)
-        elif self._stream is not None and not self._sends_file and not isinstance(self._stream, Begun):
-            self._stream = Begun(self._stream)
+        elif self._stream is not None and self._can_begin():
+            stream, self._stream = self._stream, iter(())  # it is closed once, also when it fails
+            self._stream = Begun(stream)
+
+    def _can_begin(self) -> bool:
+        """Whether the stream's first chunk can be taken now. Of a file the request may have a part alone."""
+        is_part = self._sends_file and not isinstance(self._stream, FileChunks)
+        return not is_part and not isinstance(self._stream, Begun)
 
     def _take_application_head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The head of an application's answer, over what was set before."""
@@ -627,10 +677,7 @@ class Response(Generic[Data]):
         for key in {name.lower() for name, _ in headers} - {"set-cookie", "vary"}:
             self._drop(key)
         for name, value in headers:
-            if name.lower() == "vary":
-                self._vary(value)
-            else:
-                self._append(name.lower(), name, value)
+            self._apply("append", name.lower(), [(name, value)])
         self._lines = ()
 
 
@@ -651,6 +698,11 @@ class _HeadersView(Headers):
     def _refuse(self, *arguments: Any, **more: Any) -> Any:
         raise TypeError("res.headers is read-only: res.set_header(name, value) sets one")
 
+    def copy(self) -> Any:
+        """The headers as they are now, which can be written."""
+        return Headers(self._list)
+
+    __copy__ = copy
     __setitem__ = __delitem__ = _refuse
     add = add_header = append = clear = extend = insert = pop = popitem = remove = _refuse
     set = setlist = setdefault = setlistdefault = update = __ior__ = _refuse
@@ -665,7 +717,17 @@ def _readable_lines(response: Response) -> list[tuple[str, str]]:
 
 def call_hook(hook: Callable[..., object], response: Response) -> None:
     """Call what `before_head` was given, with the response if it has a parameter."""
-    hook(response) if _has_parameter(hook) else hook()
+    result = hook(response) if _has_parameter(hook) else hook()
+    if hasattr(result, "__await__"):
+        coroutines.run(result)
+
+
+def _close_dropped(stream: object, request: Any) -> None:
+    """Close a stream in whose place another answer is given; a fault of it is logged and changes nothing."""
+    try:
+        close(stream)
+    except Exception as error:
+        log_fault(request, route_of(request), error, "failed to close an answer that was dropped")
 
 
 def _has_parameter(function: Callable[..., object]) -> bool:
@@ -703,6 +765,24 @@ def _check_name(name: str) -> str:
     if key != "vary" and len(_KNOWN_NAMES) < _KNOWN_NAMES_MAX:  # which is set in a way of its own
         _KNOWN_NAMES[name] = key
     return key
+
+
+def vary_of(values: Iterable[str]) -> str:
+    """The members of all these values of Vary, each once, whatever its case."""
+    members: dict[str, str] = {}
+    for value in values:
+        for member in value.split(","):
+            if member.strip():
+                members.setdefault(member.strip().lower(), member.strip())
+    return "*" if "*" in members else ", ".join(members.values())
+
+
+def _lines_to_set(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:
+    """A header's lines as they go over the wire."""
+    values = _check_values(name, value)
+    if key == "set-cookie":  # Next.js sends the same cookie line once (recorded)
+        values = list(dict.fromkeys(values))
+    return [(name, line) for line in values]
 
 
 def _check_values(name: str, value: HeaderValue) -> list[str]:

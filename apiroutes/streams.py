@@ -13,7 +13,16 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-__all__ = ["Begun", "FileChunks", "as_chunk", "close", "kind_of", "remaining_size", "run_application"]
+__all__ = [
+    "Begun",
+    "Counted",
+    "FileChunks",
+    "as_chunk",
+    "close",
+    "kind_of",
+    "remaining_size",
+    "run_application",
+]
 
 _CHUNK = 2**16
 
@@ -65,6 +74,33 @@ class Begun:
             first, self._first = self._first, b""
             return first
         return as_chunk(next(self._iterator))
+
+    def close(self) -> None:
+        """Close it; it may be closed already."""
+        stream, self._stream = self._stream, ()
+        close(stream)
+
+
+class Counted:
+    """A stream of as many bytes as were announced: more is cut there, and less raises EOFError."""
+
+    def __init__(self, stream: Iterable[Any], length: int) -> None:
+        self._stream = stream
+        self._iterator = iter(stream)
+        self._left = length
+
+    def __iter__(self) -> Counted:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._left:
+            raise StopIteration
+        try:
+            chunk = as_chunk(next(self._iterator))[: self._left]
+        except StopIteration:
+            raise EOFError(f"the answer is {self._left} bytes too short for its Content-Length") from None
+        self._left -= len(chunk)
+        return chunk
 
     def close(self) -> None:
         close(self._stream)

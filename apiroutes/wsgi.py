@@ -77,17 +77,23 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
         return _send_bodyless(response, start_response)
     content = response._content
     named = response._headers
-    headers = header_list(response) if named else [*response._lines]
-    if response._tagged:
-        if "etag" not in named:
-            headers.append(("ETag", f'"{content_hash(content)}"'))
-        if ("HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ) and (
-            status == 200 and is_current(environ, headers)
-        ):
-            return _send_not_modified(response, headers, start_response)
-    if "content-length" in named:  # ours is the true one
-        headers = _without(headers, "content-length")
-    headers.append(("Content-Length", str(len(content))))
+    if not named and response._tagged and "HTTP_IF_NONE_MATCH" not in environ:
+        # What most answers are, at once.
+        etag = f'"{content_hash(content)}"'
+        headers = [*response._lines, ("ETag", etag), ("Content-Length", str(len(content)))]
+    else:
+        headers = header_list(response) if named else [*response._lines]
+        if response._tagged:
+            if "etag" not in named:
+                headers.append(("ETag", f'"{content_hash(content)}"'))
+            is_conditional = status == 200 and (
+                "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
+            )
+            if is_conditional and is_current(environ, headers):
+                return _send_not_modified(response, headers, start_response)
+        if "content-length" in named:  # ours is the true one
+            headers = _without(headers, "content-length")
+        headers.append(("Content-Length", str(len(content))))
     start_response(_STATUS_LINES[status], headers)
     # A list, because some servers send one at once, and take everything else for a stream.
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
@@ -112,7 +118,11 @@ def _send_special(
     response: Response, environ: dict[str, Any], start_response: StartResponse
 ) -> Iterable[bytes]:
     """What is more than content in memory: a stream, another application's answer, what was written."""
+    if response._ends is not None:
+        return _send_and_end(response, environ, start_response)
     if response._write is not None:
+        if response._cut_by is not None:
+            cut_off(response)
         return end_written(response, environ)
     # A stream of the handler's is not asked for content that is not sent.
     if response._stream is None or not _is_bodyless(response, environ):
@@ -122,6 +132,21 @@ def _send_special(
         return _send_stream(response, environ, start_response)
     response._is_special = False
     return send(response, environ, start_response)
+
+
+def _send_and_end(
+    response: Response, environ: dict[str, Any], start_response: StartResponse
+) -> Iterable[bytes]:
+    """Send, and call what is to be called at the end. A 504 goes out first, like a stream."""
+    ends, response._ends = response._ends, None
+    try:
+        answer = send(response, environ, start_response)
+    finally:
+        response._ends = ends
+    if type(answer) is list and response._status != 504:
+        response._end()
+        return answer
+    return Closing(answer, response._end)
 
 
 def end_written(response: Response, environ: dict[str, Any]) -> Iterable[bytes]:
@@ -134,6 +159,14 @@ def end_written(response: Response, environ: dict[str, Any]) -> Iterable[bytes]:
     return response._unwritten
 
 
+def cut_off(response: Response) -> NoReturn:
+    """Drop a connection on which bytes have left when something failed: no half answer is a whole one."""
+    error, response._cut_by = response._cut_by, None
+    if error is not None:
+        log_fault(response.req, route_of(response.req), error, "failed after its answer began")
+    raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
+
+
 def _is_bodyless(response: Response, environ: dict[str, Any]) -> bool:
     return response._status in BODYLESS or environ.get("REQUEST_METHOD") == "HEAD"
 
@@ -144,6 +177,7 @@ def _send_not_modified(
     """RFC 9110 section 15.4.5: what the client has already is not described again."""
     dropped = () if response._lines is JSON else response._lines
     headers = [line for line in headers if line not in dropped]
+    response._status = 304
     start_response(_STATUS_LINES[304], _without(headers, "content-length"))
     return []
 
@@ -174,7 +208,7 @@ def _send_stream(
         return _send_bodyless(response, start_response)
     length = response._announced_length()
     if isinstance(stream, Selectable):
-        status, headers = stream.select(environ, status, headers)
+        response._status, headers = status, headers = stream.select(environ, status, headers)
         length = None  # it keeps to it by itself
     elif length is None and isinstance(stream, Begun) and stream.is_empty:
         length = 0
@@ -183,11 +217,16 @@ def _send_stream(
         close(stream)
         start_response(_STATUS_LINES[status], headers)
         return []
-    if response._sends_file:
+    if isinstance(stream, Selectable):
         # What fails at the first chunk can still be a 500.
         stream = Begun(stream)
     start_response(_STATUS_LINES[status], headers)
+    response._write = _refuse_to_write  # the head has left
     return _Stream(stream, length, response.req)
+
+
+def _refuse_to_write(content: bytes) -> NoReturn:
+    raise RuntimeError("a stream is sent in place of what is written")
 
 
 class _Stream:
@@ -239,7 +278,7 @@ class _Stream:
 
 
 class FixedAnswer:
-    """An answer that is the same for every request, made once."""
+    """An answer to GET that is the same for every request, made once."""
 
     def __init__(self, status: int, content: str) -> None:
         self._status = _STATUS_LINES[status]
@@ -250,10 +289,10 @@ class FixedAnswer:
             ("Content-Length", str(len(self._content))),
         ]
 
-    def send(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def send(self, start_response: StartResponse) -> Iterable[bytes]:
         """Send it."""
         start_response(self._status, self._headers.copy())
-        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [self._content]
+        return [self._content]
 
 
 class Closing:

@@ -16,12 +16,13 @@ from apiroutes import App
 from apiroutes.middleware import (
     access_log,
     cors,
+    from_wsgi,
     proxy_fix,
     request_id,
     security_headers,
     trusted_hosts,
 )
-from tests.support import Answer, Extra, call, project
+from tests.support import Answer, Extra, call, environ, project
 
 SHOW = """
 def GET(req, res):
@@ -420,3 +421,118 @@ def test_what_was_seen_before_the_proxy_was_believed_is_seen_anew(tmp_path: Path
         next()
 
     assert answered(tmp_path, look, proxy_fix(), headers=FORWARDED).json()[2] == "203.0.113.9"
+
+
+# -- whatever becomes of the answer inside
+
+ENDS = {
+    "json": ("res.json(1)", 200),
+    "vary set": ("res.set_header('Vary', 'Accept').json(1)", 200),
+    "vary removed": ("res.remove_header('Vary').json(1)", 200),
+    "written": ("res.write('a')", 200),
+    "a stream": ("return iter('ab')", 200),
+    "an application with its own": ("return lambda e, s: (s('201 X', [('Vary', 'Cookie')]), [b'a'])[1]", 201),
+    "an error": ("raise ApiError(409, 'no', {'Vary': 'Accept'})", 409),
+    "a fault": ("raise ValueError", 500),
+    "a status without content": ("res.status(204)", 204),
+    "a redirect": ("res.redirect('/x')", 307),
+    "a deadline": ("import time; time.sleep(0.3)", 504),
+}
+
+
+def wipe(application: Any) -> Any:
+    """WSGI middleware that answers with headers of its own."""
+
+    def middleware(environ: Any, start_response: Any) -> Any:
+        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+            return start_response(status, [("Content-Type", "text/plain"), ("Vary", "Cookie")])
+
+        return application(environ, start)
+
+    return middleware
+
+
+def replace(req: Any, res: Any, next: Any) -> Any:
+    next()
+    return "mine"
+
+
+INSIDE: dict[str, list[Any]] = {
+    "nothing": [],
+    "WSGI middleware": [from_wsgi(wipe)],
+    "a step that replaces": [replace],
+}
+
+
+@pytest.mark.parametrize("inside", INSIDE)
+@pytest.mark.parametrize(("line", "status"), ENDS.values(), ids=ENDS)
+def test_what_comes_with_the_framework_is_on_every_answer(
+    tmp_path: Path, log: pytest.LogCaptureFixture, line: str, status: int, inside: str
+) -> None:
+    config = "config = {'maxDuration': 0.1}\n" if status == 504 else ""
+    source = f"from apiroutes import ApiError\n{config}def GET(req, res):\n    {line}\n"
+    steps = [access_log(format="json"), cors([ORIGIN]), security_headers(), request_id(), *INSIDE[inside]]
+    app = App(project(tmp_path, {"pages/api/x.py": source}), middleware=steps)
+    answer = call(app, HTTP_ORIGIN=ORIGIN)
+    if inside == "a step that replaces" and status < 400 and line != "res.write('a')":
+        status = 200
+    assert answer.status == status
+    members = [member.strip() for value in answer.all("Vary") for member in value.split(",")]
+    assert members.count("Origin") == 1
+    assert (answer.header(ALLOW), answer.header("X-Frame-Options")) == (ORIGIN, "DENY")
+    assert re.fullmatch("[0-9a-f]{32}", answer.header("X-Request-ID") or "")
+    (said,) = [json.loads(record.getMessage()) for record in log.records if record.name == "apiroutes.access"]
+    assert (said["status"], said["request_id"]) == (status, answer.header("X-Request-ID"))
+
+
+LOGGED = [
+    ("GET", "/api/x", [("If-None-Match", "*")], 304),
+    ("GET", "/api/x/", [], 308),
+    ("GET", "/api/nope", [], 404),
+    ("GET", "/api/x%01", [], 400),
+    ("DELETE", "/api/x", [], 405),
+    ("OPTIONS", "/api/x", [], 204),
+    ("HEAD", "/api/x", [], 200),
+    ("POST", "/api/x", [], 500),
+    ("PUT", "/api/x", [], 409),
+    ("GET", "/api/x", [("Replace", "1")], 418),
+    ("PUT", "/api/x", [("Catch", "1")], 400),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "headers", "status"), LOGGED)
+def test_the_status_that_was_sent_is_logged(
+    tmp_path: Path, log: pytest.LogCaptureFixture, method: str, target: str, headers: Any, status: int
+) -> None:
+    def outside(req: Any, res: Any, next: Any) -> None:
+        try:
+            next()
+        except Exception:
+            if "HTTP_CATCH" not in req.environ:
+                raise
+            res.status(400).send("caught")
+        if "HTTP_REPLACE" in req.environ:
+            res.status(418)
+
+    answer = answered(tmp_path, outside, access_log(), method=method, target=target, headers=headers)
+    assert answer.status == status
+    (line,) = [record.getMessage() for record in log.records if record.name == "apiroutes.access"]
+    assert f"status={status} " in line
+
+
+def test_a_stream_is_logged_when_it_has_ended(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+    source = "def GET(): return iter(['a', 'b'])\n"
+    app = App(project(tmp_path, {"pages/api/x.py": source}), middleware=[access_log()])
+    answer: Any = app(environ(), lambda *head: lambda content: None)
+    assert (list(answer), log.messages) == ([b"a", b"b"], [])
+    answer.close()
+    assert len(log.messages) == 1
+
+
+def test_an_answer_that_is_cut_off_is_logged(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+    source = "def GET(res):\n    res.write('a')\n    raise ValueError\n"
+    app = App(project(tmp_path, {"pages/api/x.py": source}), middleware=[access_log()])
+    with pytest.raises(ConnectionResetError):
+        call(app)
+    (line,) = [record.getMessage() for record in log.records if record.name == "apiroutes.access"]
+    assert "status=200 " in line

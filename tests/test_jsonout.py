@@ -232,7 +232,7 @@ NUMPY = {
     "numpy.array(1)": 1,
     "numpy.datetime64('2020-01-02')": "2020-01-02",
     "numpy.datetime64('2020-01-02T03:04:05.123456789')": "2020-01-02T03:04:05.123456",
-    "numpy.datetime64('NaT')": None,
+    "numpy.datetime64('NaT', 's')": None,
     "numpy.array(['2020-01-02', 'NaT'], dtype='M8[ns]')": ["2020-01-02T00:00:00", None],
     "numpy.timedelta64(5, 's')": "PT5S",
     "{numpy.int64(1): numpy.int64(2)}": {"1": 2},

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -381,3 +384,49 @@ def POST(): return [Chunks.closed]
 """
     app = App(project(tmp_path, {"pages/api/x.py": source}))
     assert (call(app).body, call(app, "POST").json()) == (b"x", [1])
+
+
+def test_chains_of_unknown_paths_are_right_when_many_threads_ask_first(tmp_path: Path) -> None:
+    directories, depth = 24, 8
+    labels = "from apiroutes import use\ndef label(text):\n    def step(req, res, next):\n"
+    labels += "        res.append_header('X-Label', text)\n        next()\n    return step\n"
+    files = {"pages/api/x.py": HELLO}
+    for number in range(directories):
+        steps = ", ".join(f"label('{number}.{step}')" for step in range(depth))
+        files[f"pages/api/d{number}/_middleware.py"] = f"{labels}middleware = [{steps}]\n"
+    app = App(project(tmp_path, files))
+    expected = [[f"{number}.{step}" for step in range(depth)] for number in range(directories)]
+    begin = threading.Barrier(directories)
+
+    def ask(first: int) -> list[list[str]]:
+        begin.wait()
+        order = [(first + number) % directories for number in range(directories)]
+        found = {number: call(app, target=f"/api/d{number}/nope").all("X-Label") for number in order}
+        return [found[number] for number in range(directories)]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(directories) as pool:
+            answers = list(pool.map(ask, range(directories)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert [answer == expected for answer in answers] == [True] * directories
+
+
+@pytest.mark.parametrize(
+    "handler", ["async def GET(context):\n    await asyncio.sleep(0.01)", "def GET(context):"]
+)
+@pytest.mark.parametrize(
+    "inner", ["", "async def inner(req, res, next): await next()\nmiddleware += [inner]\n"]
+)
+def test_next_is_called_once_at_a_time_too(tmp_path: Path, handler: str, inner: str) -> None:
+    source = (
+        "import asyncio\ncalls = []\nasync def step(req, res, next):\n"
+        "    first, second = await asyncio.gather(next(), next(), return_exceptions=True)\n"
+        "    res.set_header('X-Second', repr(second))\nmiddleware = [step]\n"
+        f"{inner}{handler}\n    calls.append(1)\n    return len(calls)\n"
+    )
+    answer = call(App(project(tmp_path, {"pages/api/x.py": source})))
+    assert answer.json() == 1
+    assert "next() is called once" in (answer.header("X-Second") or "")

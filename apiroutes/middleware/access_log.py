@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from apiroutes.declarations import Middleware
-from apiroutes.errors import ApiError
 from apiroutes.jsonout import encode_json
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -23,31 +22,22 @@ __all__ = ["access_log"]
 def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Middleware:
     """Log method, route pattern, path, status, milliseconds, client and request id.
 
-    `format` is "text" or "json". The status of an answer that an exception makes is the one
-    it will have. Raises ValueError for another format.
+    `format` is "text" or "json". The status is the one that was sent, errors and a 304 included; the line
+    is written, and the time ends, when the answer has been given to the server, of a stream when it has
+    ended. An answer that was cut off has the status that its client saw. Raises ValueError for another
+    format.
     """
     if format not in ("text", "json"):
         raise ValueError(f"format is 'text' or 'json', not {format!r}")
     write = logging.getLogger(logger).info
     render = _as_json if format == "json" else _as_text
 
-    def middleware(req: Request, res: Response, next: Callable[[], Any]) -> None:
+    def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         began = time.perf_counter()
-        try:
-            next()
-        except BaseException as error:
-            write("%s", render(_record(req, _status_of(error), began)))
-            raise
-        write("%s", render(_record(req, res.status_code, began)))
+        res._when_ended(lambda sent: write("%s", render(_record(sent.req, sent.status_code, began))))
+        return next()
 
     return middleware
-
-
-def _status_of(error: BaseException) -> int:
-    if isinstance(error, ApiError):
-        return error.status
-    code = getattr(error, "code", None)  # of werkzeug's exceptions
-    return code if isinstance(code, int) and 300 <= code <= 599 else 500
 
 
 def _record(req: Request, status: int, began: float) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def cors(
 
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         if allowed is not None:
-            _vary(res, "Origin")  # also without one: a cache must not mix the two
+            # Also without one: a cache must not mix the two. Whatever becomes of the answer inside.
+            res.set_header("Vary", "Origin").before_head(vary)
         origin = req.environ.get("HTTP_ORIGIN")
         if origin is None or (allowed is not None and origin not in allowed):
             return next()
@@ -61,6 +62,9 @@ def cors(
             res.set_header("Access-Control-Expose-Headers", exposed)
         return next()
 
+    def vary(res: Response) -> None:
+        res.set_header("Vary", "Origin")
+
     def _answer_preflight(req: Request, res: Response) -> None:
         for name, value in preflight.items():
             res.set_header(name, value)
@@ -68,7 +72,7 @@ def cors(
         if fixed_headers is not None:
             res.set_header("Access-Control-Allow-Headers", fixed_headers)
         elif asked:
-            _vary(res, "Access-Control-Request-Headers")
+            res.set_header("Vary", "Access-Control-Request-Headers")
             names = ", ".join(name for name in _members(asked) if _TOKEN.fullmatch(name))
             if names:
                 res.set_header("Access-Control-Allow-Headers", names)
@@ -89,15 +93,6 @@ def _origins(origins: Sequence[str] | str, credentials: bool) -> frozenset[str] 
         if not _ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} is not an origin such as 'https://example.com', without a path")
     return frozenset(origins)
-
-
-def _vary(res: Response, name: str) -> None:
-    """Add a member to Vary (RFC 9110 section 12.5.5), unless it has it already."""
-    present = res.get_header("Vary")
-    lines = [] if present is None else [present] if isinstance(present, str) else present
-    members = [member for line in lines for member in _members(line)]
-    if name.lower() not in (member.lower() for member in members):
-        res.set_header("Vary", ", ".join([*members, name]))
 
 
 def _members(line: str) -> list[str]:

@@ -326,6 +326,6 @@ def _given(hint: Any, given: Mapping[Any, Any]) -> Any:
     if hint in given:
         return given[hint]
     parameters = getattr(hint, "__parameters__", ())
-    if not given or isinstance(hint, type) or not parameters:
+    if not given or get_origin(hint) is None or not parameters:
         return hint
     return hint[tuple(given.get(parameter, parameter) for parameter in parameters)]

@@ -26,6 +26,8 @@ from tests.support import project
 from .client import Answer, Client, OverHttp
 from .servers import SECONDS, granian, serve, until
 
+pytestmark = pytest.mark.slow
+
 CLIENTS, REQUESTS = 6, 15
 
 FILES = {

@@ -26,6 +26,8 @@ from tests.support import project
 from .applications import PROJECT
 from .servers import gunicorn, serve
 
+pytestmark = pytest.mark.slow
+
 # Chromium asks its makers for one thing or another at every start.
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
 MILLISECONDS = 30_000

@@ -17,6 +17,8 @@ from tests.support import project
 from .client import Answer, Client, OverHttp
 from .servers import SECONDS, gunicorn, main_process, serve, until
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "pages/api/pid.py": "import os\ndef GET(): return {'pid': os.getpid()}\n",
     "pages/api/length.py": "def POST(body): return {'length': len(body)}\n",

@@ -70,9 +70,8 @@ def test_a_client_that_sends_all_before_it_reads_sees_the_answer(server: Server,
 @pytest.mark.parametrize("target", REFUSALS)
 def test_the_answer_comes_before_the_content_is_sent(server: Server, target: str) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS) as client:
-        head = (
-            f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: {SIZE}\r\n\r\n"
-        )
+        head = f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n"
+        head += f"Content-Length: {SIZE}\r\n\r\n"
         client.sendall(head.encode())
         assert client.recv(2**16).split()[1] == str(REFUSALS[target]).encode()
         client.sendall(b"x" * SIZE)

@@ -15,6 +15,8 @@ from tests.support import project
 from .client import Client, OverHttp
 from .servers import granian, main_process, serve, until
 
+pytestmark = pytest.mark.slow
+
 VERSION = "def GET():\n    return {}\n"
 GUNICORN = [sys.executable, "-m", "apiroutes", "start", "--workers", "1", "--", "--bind", "127.0.0.1:0"]
 SERVERS = {

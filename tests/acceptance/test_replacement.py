@@ -13,6 +13,8 @@ from tests.support import project
 from .client import Client, OverHttp
 from .servers import granian, gunicorn, serve, until
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "pages/api/pid.py": "import os\ndef GET(): return {'pid': os.getpid()}\n",
     "pages/api/ask.py": (

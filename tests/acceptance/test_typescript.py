@@ -16,6 +16,8 @@ from tests.support import project
 from .applications import PROJECT
 from .servers import gunicorn, serve
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 60
 FLAGS = ["--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]
 FLAGS += ["--lib", "es2022,dom,dom.iterable", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes"]
