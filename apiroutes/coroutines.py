@@ -499,6 +499,7 @@ class _Loop:
 
     def _stop(self) -> None:
         self.is_blocked = self._is_ending = True
+        self._pool.expect()
         self._news.put(_News.ENDING)
         self._call(self._loop.stop)
 
@@ -536,8 +537,7 @@ class _Loop:
                         # One that began meanwhile did not see that nobody looks.
                         self._is_watched = bool(_waiters)
         except _Ending:
-            # What cleans up may need a thread, and by then no other can begin.
-            self._pool.work()
+            self._pool.work()  # for what cleans up
 
     def _hears(self, news: _News, seconds: float | None = None) -> bool:
         """Whether that is heard within so many seconds. Raises _Ending."""

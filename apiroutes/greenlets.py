@@ -168,13 +168,15 @@ class Pool(ThreadPoolExecutor):
                     self._working += 1
             self._calls.put(call)
 
-    def work(self) -> None:
-        """Be one more of the threads, until the end."""
+    def expect(self) -> None:
+        """Count on one more thread, which will call `work`: by then it may be that no other can begin."""
         with self._lock:
-            if self._is_over:
-                return
             self._working += 1
-        self._work(is_idle=True)
+            self._idle += 1
+
+    def work(self) -> None:
+        """Be that thread, until the end."""
+        self._work(is_idle=False)
 
     def _work(self, *, is_idle: bool) -> None:
         while True:

@@ -443,6 +443,8 @@ def POST():
     return "goes on"
 async def PUT():
     return "ran"
+def PATCH():
+    return "held" if begun.is_set() else "not yet"
 """
 
 
@@ -458,9 +460,14 @@ def watched() -> Iterator[list[str]]:
 def test_a_loop_that_is_held_too_long_refuses_and_comes_back(tmp_path: Path, watched: list[str]) -> None:
     app = app_of(tmp_path, HELD)
     coroutines.configure(abandon_timeout=0.2, reports_blocking=False, on_blocked=watched.append)
-    # The one that holds it, one that waits behind it, and one that comes when that is known.
-    assert [answer.status for answer in in_threads(lambda: call(app), lambda: call(app, "PUT"))] == [503, 503]
-    assert call(app, "PUT").status == 503
+    answers: list[Any] = []
+    held = threading.Thread(target=lambda: answers.append(call(app)))
+    held.start()
+    until(lambda: call(app, "PATCH").body == b"held")
+    # One that waits behind it, one that comes when that is known, and the one that holds it.
+    assert [call(app, "PUT").status, call(app, "PUT").status] == [503, 503]
+    held.join(30)
+    assert answers[0].status == 503
     assert len(watched) == 1
     assert call(app, "POST").body == b"goes on"
     until(lambda: call(app, "PUT").body == b"ran")
