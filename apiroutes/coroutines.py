@@ -51,7 +51,7 @@ _ENDING = 5.0
 
 
 class _Settings:
-    """What the Apps of the process have set. The last one counts; one in development is enough."""
+    """What the Apps of the process have set: the last one its time-out, any one that blocking is reported."""
 
     abandon_timeout = 30.0  # seconds
     reports_blocking = False

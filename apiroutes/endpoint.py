@@ -90,7 +90,8 @@ class Endpoint:
 def _step(endpoint: Endpoint, handler: Handler) -> Step:
     """The step that calls one handler. After an error the response is what it was before.
 
-    It keeps the rules of `Step.keeps_response` itself: a step around it that did costs another call.
+    It keeps the rules of `Step.keeps_response` itself, because a step around it would cost another call;
+    and `run` and `prepare` begin with the same lines, because a call there costs 4 to 7 % of a request.
     """
     call, limit = handler.call, endpoint.response_limit
     # A handler that takes the body as a type reads it when it is called.

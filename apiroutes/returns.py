@@ -67,10 +67,11 @@ def _checked(handler: Handler, validator: Validator) -> Callable[[Any, Any], Any
 
 
 def _checked_async(handler: Handler, validator: Validator) -> Callable[[Any, Any], Any]:
-    async def call(request: Any, response: Any) -> Any:
-        return _check(await handler.call(request, response), handler, validator)
+    async def checked(coroutine: Any) -> Any:
+        return _check(await coroutine, handler, validator)
 
-    return call
+    # What is called here may read the body, which an event loop must not wait for.
+    return lambda request, response: checked(handler.call(request, response))
 
 
 def _check(result: Any, handler: Handler, validator: Validator) -> Any:

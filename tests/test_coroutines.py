@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import io
 import logging
 import os
 import subprocess
@@ -20,7 +21,7 @@ import pytest
 
 from apiroutes import App, coroutines
 from apiroutes.errors import ResponseAborted
-from tests.support import Answer, app_of, call, environ
+from tests.support import Answer, Extra, app_of, call, environ
 
 BEFORE = """
 import asyncio, contextvars, logging, threading
@@ -234,6 +235,35 @@ def test_sync_steps_run_in_the_requests_thread_and_async_ones_on_the_loop(
     idents = call(app_of(tmp_path, source)).json()
     here = threading.get_ident()
     assert [ident == here for ident in idents] == [not prefix for prefix in (*prefixes, handler)]
+
+
+READS = {
+    "an untyped body": ("", "body"),
+    "a typed body": ("", "body: dict[str, int]"),
+    "behind async middleware": (
+        "async def step(req, res, next): await next()\nmiddleware = [step]\n",
+        "body: dict[str, int]",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "parameter"), READS.values(), ids=READS)
+@pytest.mark.parametrize("mode", ["development", "production"])
+def test_a_body_is_read_in_the_requests_thread(
+    tmp_path: Path, before: str, parameter: str, mode: str
+) -> None:
+    readers: list[int] = []
+
+    class Input(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            readers.append(threading.get_ident())
+            return super().read(size)
+
+    source = f"{before}async def POST({parameter}) -> dict[str, int]:\n    return body\n"
+    extra = Extra({"wsgi.input": Input(b'{"a": 1}'), "CONTENT_LENGTH": "8"})
+    headers = [("Content-Type", "application/json")]
+    answer = call(app_of(tmp_path, source, mode=mode), "POST", headers=headers, **extra)
+    assert (answer.json(), set(readers)) == ({"a": 1}, {threading.get_ident()})
 
 
 def test_a_thread_does_not_wait_for_its_own_loop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -121,8 +121,6 @@ def differences(case: Record, etags: Mapping[str, str]) -> list[str]:
     fields, expected = compared_headers(ours), compared_headers(recorded)
     if recorded.body and fields.get("content-type") == TEXT:
         expected.setdefault("content-type", TEXT)
-    if ours.status >= 400 and fields.get("cache-control") == ["no-store"]:
-        expected.setdefault("cache-control", ["no-store"])  # §6: errors of the framework carry it
     for name in sorted(fields.keys() | expected.keys()):
         if fields.get(name) != expected.get(name):
             found.append(f"{name} {fields.get(name)}, recorded {expected.get(name)}")
