@@ -58,7 +58,13 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
 
     def run(response: Any) -> None:
         prepare(response)
-        coroutines.run(call(response))
+        try:
+            coroutines.run(call(response))
+        except BaseException:
+            coroutine, response._coroutine = response._coroutine, None
+            if coroutine is not None:  # which nobody has begun to await
+                coroutine.close()
+            raise
 
     return run
 
