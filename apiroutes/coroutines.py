@@ -32,10 +32,10 @@ __all__ = [
     "call_off_the_loop",
     "cancel",
     "configure",
+    "coroutine_frames",
     "in_request_thread",
     "iterate",
     "run",
-    "suspended_frames",
 ]
 
 _log = logging.getLogger("apiroutes")
@@ -179,17 +179,29 @@ def cancel(thread: int) -> bool:
     return bool(waiters)
 
 
-def suspended_frames(thread: int) -> list[FrameType]:
-    """Where the coroutine that a thread waits for waits, the outermost first; none if it does not."""
+def coroutine_frames(thread: int) -> list[FrameType]:
+    """Where the coroutine is that a thread waits for, the outermost frame first; none if there is none."""
     waiters = _waiters.get(thread)
     task = waiters[-1].task if waiters else None
     waiting: Any = None if task is None else task.get_coro()
+    if getattr(waiting, "cr_running", False):
+        return _running_frames()
     frames: list[FrameType] = []
     while isinstance(waiting, CoroutineType) and waiting.cr_frame is not None and not waiting.cr_running:
         if waiting.cr_code is not _Waiter.main.__code__:
             frames.append(waiting.cr_frame)
         waiting = waiting.cr_await
     return frames
+
+
+def _running_frames() -> list[FrameType]:
+    """What the loop runs now, from the coroutine of a request inward."""
+    frames: list[FrameType] = []
+    frame = sys._current_frames().get((_loop.thread if _loop is not None else None) or 0)
+    while frame is not None and frame.f_code is not _Waiter.main.__code__:
+        frames.insert(0, frame)
+        frame = frame.f_back
+    return frames if frame is not None else []
 
 
 # -- a thread that waits -----------------------------------------------------------------------

@@ -17,7 +17,8 @@ from apiroutes.answers import apply_result
 from apiroutes.body import Limits
 from apiroutes.chain import Step, refuse_next
 from apiroutes.error_responses import write_error
-from apiroutes.errors import ApiError, phrase
+from apiroutes.errors import ApiError, ResponseSentError, phrase
+from apiroutes.logs import log_fault, route_of
 from apiroutes.modules import Handler, RouteModule
 from apiroutes.request import Request
 from apiroutes.response import BODYLESS, JSON_VALUE, NOTHING_SAID, OPEN, Response
@@ -122,8 +123,8 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
                     response._start_streaming()
                 response._is_middlewares = True
         except BaseException as error:
-            _forget(response, error, is_within)
-            raise
+            if not _stands(response, error, is_within):
+                raise
 
     def prepare(response: Response) -> None:
         is_within = response._is_middlewares
@@ -140,8 +141,9 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
                 request.prepare_body(parses)
             response._coroutine = call(request, response)
         except BaseException as error:
-            _forget(response, error, is_within)
-            raise
+            if not _stands(response, error, is_within):
+                raise
+            response._coroutine = _nothing()
 
     async def run_async(response: Response) -> None:
         coroutine, response._coroutine = response._coroutine, None
@@ -155,21 +157,35 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
                     await coroutines.in_request_thread(response._start_streaming)
                 response._is_middlewares = True
         except BaseException as error:
-            _forget(response, error, is_within)
-            raise
+            if not _stands(response, error, is_within):
+                raise
 
     if handler.is_async:
         return Step(run_async, True, handler.middleware, keeps_response=True, prepare=prepare)
     return Step(run, False, handler.middleware, keeps_response=True)
 
 
-def _forget(response: Response, error: BaseException, is_within: bool) -> None:
-    """What was said before the handler stays, what it said is gone; an answer given is given."""
+def _stands(response: Response, error: BaseException, is_within: bool) -> bool:
+    """Whether an answer stands that a handler's exception followed.
+
+    One does inside middleware: the first of a handler that answers twice, which is logged. Middleware
+    then commits what the client is told. Otherwise what was said before the handler stays, and what it
+    said is gone.
+    """
+    if is_within and isinstance(error, ResponseSentError) and response._has_whole_answer():
+        log_fault(response.req, route_of(response.req), error, "said more after its answer")
+        response._is_middlewares = True
+        return True
     if response._state == OPEN:
         response._restore(response._before or NOTHING_SAID)
         response._forget_answer()
     if is_within:
         response._fail(error)
+    return False
+
+
+async def _nothing() -> None:
+    """What is left of a handler that has ended."""
 
 
 def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:

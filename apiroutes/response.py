@@ -590,8 +590,8 @@ class Response(Generic[Data]):
     def _fail(self, error: BaseException) -> None:
         """Forget an answer that an exception followed, unless it is the exception's own.
 
-        Of a handler that says more after its answer the first one is sent, as Next.js does (recorded).
-        Middleware lets no success be seen that another exception has followed.
+        The answer of a handler without middleware is sent, as Next.js does (recorded). Middleware lets no
+        success be seen that an exception has followed.
         """
         was_handlers, self._is_middlewares = not self._is_middlewares, True
         if self._state == REFUSED:
@@ -600,11 +600,9 @@ class Response(Generic[Data]):
             self._status = self._answers_status
             return
         is_alone = was_handlers and self._before is None
-        says_more = is_alone or (was_handlers and isinstance(error, ResponseSentError))
-        is_streamed = self._stream is not None or self._application is not None
         if self._state in (OPEN, FAILED):
             self._before = None  # which the endpoint has gone back to
-        elif says_more and self._state == SENT and not is_streamed:
+        elif is_alone and self._has_whole_answer():
             self._answers, self._answers_status = error, self._status
         elif self._write is not None:
             self._answers, self._cut_by = None, error
@@ -615,6 +613,10 @@ class Response(Generic[Data]):
             self._take_back()
         if self._state == OPEN:
             self._state = FAILED
+
+    def _has_whole_answer(self) -> bool:
+        """Whether the handler has answered, with content that is all there or has left."""
+        return self._state == SENT and self._stream is None and self._application is None
 
     def _forget_answer(self) -> None:
         """Forget the content and all that it brings along, so that another answer can be given."""

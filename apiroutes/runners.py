@@ -140,7 +140,7 @@ class Runner:
     def where(self) -> TracebackType | None:
         """What the thread is doing now, as a traceback from our frames inward."""
         assert self._thread.ident is not None
-        frames = coroutines.suspended_frames(self._thread.ident)
+        frames = coroutines.coroutine_frames(self._thread.ident)
         if not frames:
             frame = self._find_frame()
             while frame is not None and frame.f_code is not Call.__call__.__code__:

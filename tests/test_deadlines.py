@@ -591,6 +591,19 @@ def test_a_suspended_coroutine_is_found_in_the_log(
     assert "await asyncio.sleep(3600)  # here" in logging.Formatter().format(caplog.records[-1])
 
 
+def test_a_coroutine_that_does_not_wait_is_found_in_the_log(
+    tmp_path: Path, shared: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    handler = """
+        async def handler(req, res):
+            hold(req.environ["shared"]["gate"])
+        def hold(gate):
+            gate.wait()  # here
+    """
+    call(timed(tmp_path, handler), shared=shared)
+    assert "gate.wait()  # here" in logging.Formatter().format(caplog.records[-1])
+
+
 def test_uploads_are_closed_with_the_request(tmp_path: Path, shared: dict[str, Any]) -> None:
     handler = """
         def POST(req, res):

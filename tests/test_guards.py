@@ -135,6 +135,25 @@ def test_a_guard_with_another_name_is_warned_of(
     assert (done.exit_code, done.output.count(f"pages/api/{name} runs around no route")) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        "pages/api/_middlewares.py",
+        "pages/api/_middelware.py",
+        "pages/api/.middleware.py",
+        "routes/api/-middleware.py",
+        "pages/middleware.py",
+    ],
+)
+def test_a_guard_that_is_never_looked_at_is_warned_of(
+    tmp_path: Path, file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    App(project(tmp_path, {"pages/api/x.py": HELLO, "routes/api/y.py": HELLO, file: STOP}))
+    assert [record.getMessage().startswith(f"{file} runs around no route") for record in caplog.records] == [
+        True
+    ]
+
+
 # -- middleware.py at the root -----------------------------------------------------------------
 
 STOP = "def middleware(req, res, next):\n    res.status(401).send('stopped')\n"

@@ -430,3 +430,35 @@ def test_next_is_called_once_at_a_time_too(tmp_path: Path, handler: str, inner: 
     answer = call(App(project(tmp_path, {"pages/api/x.py": source})))
     assert answer.json() == 1
     assert "next() is called once" in (answer.header("X-Second") or "")
+
+
+TWICE = """
+seen = []
+{0}def transaction(req, res, next):
+    try:
+        {1}next()
+    except BaseException as error:
+        seen.append(type(error).__name__)
+        raise
+    seen.append("committed")
+    res.set_header("X-Later", "1")
+middleware = [transaction]
+{2}def GET(res):
+    res.status(201).json(seen)
+    {3}
+"""
+
+
+@pytest.mark.parametrize(
+    "again", ["res.json(2)", "res.status(400)", "res.send('x')", "res.set_header('X-A', '1')"]
+)
+@pytest.mark.parametrize("step", [("", ""), ("async ", "await ")])
+@pytest.mark.parametrize("handler", ["", "async "])
+def test_a_handler_that_answers_twice_has_its_first_answer_committed(
+    tmp_path: Path, again: str, step: tuple[str, str], handler: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(project(tmp_path, {"pages/api/x.py": TWICE.format(*step, handler, again)}))
+    answer = call(app)
+    assert (answer.status, answer.json(), answer.header("X-Later")) == (201, [], "1")
+    assert call(app).json() == ["committed"]
+    assert [record.getMessage() for record in caplog.records] == ["GET /api/x said more after its answer"] * 2

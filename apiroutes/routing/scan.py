@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from apiroutes.errors import Problem
@@ -178,6 +179,8 @@ class _Files:
                 if self._is_guard(entry, inner):
                     yield inner
             elif self._convention.is_private(entry.name) or not self._convention.leads_to_routes(inner):
+                if _is_almost_guard(entry.name):
+                    self._warn_of_guard(inner)
                 continue
             elif _is(entry.is_dir):
                 yield from self.walk(inner, seen | {real})
@@ -195,10 +198,14 @@ class _Files:
             return False
         if entry.name == MIDDLEWARE_FILE:
             return True
+        self._warn_of_guard(parts)
+        return False
+
+    def _warn_of_guard(self, parts: tuple[str, ...]) -> None:
+        file = "/".join((self._convention.directory, *parts))
         message = f"runs around no route, because it is not called {MIDDLEWARE_FILE}."
         remedy = f"Call it {MIDDLEWARE_FILE} if it guards this directory, or give it another name."
         self._found.warnings.append(Problem(file, message, remedy))
-        return False
 
     def _problem(self, parts: tuple[str, ...], message: str, remedy: str) -> None:
         file = "/".join((self._convention.directory, *parts))
@@ -217,6 +224,12 @@ def guard_problem(path: str, file: str, name: str) -> Problem | None:
     if not os.access(path, os.R_OK):
         return Problem(file, "cannot be read, so that the middleware in it would be missing.", remedy)
     return None
+
+
+def _is_almost_guard(name: str) -> bool:
+    """Whether a name that is never looked at may be meant for a guard: `_middlewares.py`, say."""
+    stem, _, ending = name.lower().strip("_-.").partition(".")
+    return ending == "py" and 8 < len(stem) < 13 and bool(get_close_matches(stem, ["middleware"], 1, 0.85))
 
 
 def _is(question: Callable[[], bool]) -> bool:
