@@ -123,9 +123,8 @@ def test_workers_are_replaced_one_at_a_time(tmp_path: Path) -> None:
     with serve(command, log, {}, tmp_path) as port:
         asked: set[int] = set()
         until(lambda: bool(asked.add(pid_of(port))) or len(asked) == 3)  # type: ignore[func-returns-value]
-        for _ in range(20):
-            ask(port)
-        until(lambda: log.read_text().count("Starting a successor") >= 2)
+        # Whichever worker is asked; sooner or later it is another one.
+        until(lambda: bool(ask(port)) or log.read_text().count("Starting a successor") >= 2)  # type: ignore[func-returns-value]
         said = log.read_text()
         first_end = said.index("Worker exiting")
         assert said[:first_end].count("Starting a successor") == 1
