@@ -1,7 +1,7 @@
 """What handlers and middleware may return instead of using `res`: `json`, `text`, `html`, `redirect`,
 `stream`, `event_stream` and `file`, values, and WSGI applications.
 
-In: content, a status, headers. Out: an Answer, which `apply_result` puts into the response.
+In: content, a status, headers. Out: a Result, which `apply_result` puts into the response.
 Raises nothing until it is put there.
 """
 
@@ -19,21 +19,21 @@ from apiroutes.request import Request
 from apiroutes.response import HeaderValue, Response
 from apiroutes.streams import close
 
-__all__ = ["Answer", "apply_result", "event_stream", "file", "html", "json", "redirect", "stream", "text"]
+__all__ = ["Result", "apply_result", "event_stream", "file", "html", "json", "redirect", "stream", "text"]
 
 Headers = Union[Mapping[str, HeaderValue], None]
 Chunks = Union[Iterable[Union[bytes, str]], AsyncIterable[Union[bytes, str]]]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Result:
     """An answer that is not given yet: `content` says it on the response."""
 
     content: Callable[[Request, Response], object]
     status: int | None = None
     headers: Headers = None
 
-    def say(self, request: Request, response: Response) -> None:
+    def apply_to(self, request: Request, response: Response) -> None:
         """Put it into the response."""
         if self.status is not None:
             response.status(self.status)
@@ -44,8 +44,8 @@ class Answer:
 
 def apply_result(result: Any, place: str, request: Request, response: Response) -> None:
     """Answer with what the function at `place` returned. Raises TypeError for what is no answer."""
-    if isinstance(result, Answer):
-        result.say(request, response)
+    if isinstance(result, Result):
+        result.apply_to(request, response)
     elif isinstance(result, tuple):
         raise TypeError(
             f"{place} returned a tuple; return the content alone, "
@@ -53,12 +53,12 @@ def apply_result(result: Any, place: str, request: Request, response: Response) 
         )
     elif callable(result):
         response.delegate(result)
-        request.hand_over_body()
+        request._rewind_body()
     else:
         response.send(result)
 
 
-def json(value: Any, status: int | None = None, headers: Headers = None) -> Answer:
+def json(value: Any, status: int | None = None, headers: Headers = None) -> Result:
     """JSON, as `res.json` writes it; a Content-Type among `headers` is kept."""
 
     def content(request: Request, response: Response) -> None:
@@ -67,45 +67,45 @@ def json(value: Any, status: int | None = None, headers: Headers = None) -> Answ
         if isinstance(media_type, str):
             response._headers["content-type"] = ("Content-Type", media_type)
 
-    return Answer(content, status, headers)
+    return Result(content, status, headers)
 
 
-def text(content: str, status: int | None = None, headers: Headers = None) -> Answer:
+def text(content: str, status: int | None = None, headers: Headers = None) -> Result:
     """text/plain in UTF-8."""
-    return Answer(lambda request, response: response.send(str(content)), status, headers)
+    return Result(lambda request, response: response.send(str(content)), status, headers)
 
 
-def html(content: str, status: int | None = None, headers: Headers = None) -> Answer:
+def html(content: str, status: int | None = None, headers: Headers = None) -> Result:
     """text/html in UTF-8. What a client sent must be escaped in it (`html.escape`)."""
-    return Answer(
+    return Result(
         lambda request, response: response.send(str(content)),
         status,
         {"Content-Type": "text/html; charset=utf-8", **(headers or {})},
     )
 
 
-def redirect(url: str, status: int = 307, headers: Headers = None) -> Answer:
+def redirect(url: str, status: int = 307, headers: Headers = None) -> Result:
     """A redirect; `res.redirect` says which statuses and URLs it takes."""
-    return Answer(lambda request, response: response.redirect(status, url), None, headers)
+    return Result(lambda request, response: response.redirect(status, url), None, headers)
 
 
-def stream(chunks: Chunks, status: int | None = None, headers: Headers = None) -> Answer:
+def stream(chunks: Chunks, status: int | None = None, headers: Headers = None) -> Result:
     """Bytes or str as they come, from an iterable or an async one, which is closed at the end."""
-    return Answer(lambda request, response: response.send(_iterator(chunks)), status, headers)
+    return Result(lambda request, response: response.send(_iterator(chunks)), status, headers)
 
 
 def event_stream(
     events: Iterable[Event | str | None] | AsyncIterable[Event | str | None],
     status: int | None = None,
     headers: Headers = None,
-) -> Answer:
+) -> Result:
     """Server-sent events: an Event as it is, a str as the data of one, None as a keep-alive.
 
     The iterable is closed when the client leaves, which a server sees when it writes: one that
     waits long between events yields None now and then.
     """
-    lines = _Lines(_iterator(events))
-    return Answer(
+    lines = _EventLines(_iterator(events))
+    return Result(
         lambda request, response: response.send(lines),
         status,
         {
@@ -117,13 +117,13 @@ def event_stream(
     )
 
 
-class _Lines:
+class _EventLines:
     """Events as text, closed with what they come from."""
 
     def __init__(self, events: Iterator[Event | str | None]) -> None:
         self._events = events
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> _EventLines:
         return self
 
     def __next__(self) -> str:
@@ -144,7 +144,7 @@ def file(
     media_type: str | None = None,
     max_age: int | None = None,
     headers: Headers = None,
-) -> Answer:
+) -> Result:
     """A file from disk, with Range, conditional requests and a Content-Disposition that holds
     any name.
 
@@ -194,7 +194,7 @@ def file(
             opened.close()
             raise
 
-    return Answer(content, None, headers)
+    return Result(content, None, headers)
 
 
 def _cache_control(max_age: int) -> str:

@@ -22,15 +22,15 @@ from apiroutes.body import drain, has_unread
 from apiroutes.declarations import Middleware
 from apiroutes.error_responses import prefers_json, write_error, write_exception
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted, phrase
-from apiroutes.logs import log_departure, log_fault
+from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.openapi import document
-from apiroutes.own_paths import own_paths
-from apiroutes.paths import Fault, mount_of, path_of, read_path, sent_plainly, target_size
-from apiroutes.project import Params, Served, build, prefix_of
+from apiroutes.own_paths import builtin_endpoints
+from apiroutes.paths import TargetDefect, is_sent_unescaped, mount_of, path_of, read_path, target_size
+from apiroutes.project import Params, Resource, build, prefix_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.routing import is_plain
-from apiroutes.wsgi import Closing, ServerResponse, StartResponse, send, starting_again
+from apiroutes.wsgi import ClosingIterator, ServerResponse, StartResponse, send, starting_again
 
 __all__ = ["App"]
 
@@ -66,11 +66,11 @@ class App:
         project = build(self.root, os.environ, settings, middleware)
         self.settings = project.settings
         self.routes = project.routes
-        self.served = project.served
+        self.resources = project.resources
         self._fallback = fallback
-        self._unrouted = project.unrouted
+        self._not_found = project.not_found
         # What answers every path without a route, where it is the same for all.
-        self._unknown = project.unrouted.everywhere if fallback is None else None
+        self._unknown = project.not_found.everywhere if fallback is None else None
         # What renders an error inside WSGI middleware is found by the response that it is for.
         self._response = type(
             "ServerResponse", (ServerResponse,), {"_write_exception": self._write_exception}
@@ -82,50 +82,50 @@ class App:
         # Paths of unreserved characters need no reading, unless each is to end with a slash.
         takes_plain_paths = self._trailing_slash != "require"
         self._is_flat = self.routes.is_flat
-        self._by_path: dict[str, Served] = {}
-        self._by_parent: dict[str, tuple[Served, str]] = {}
+        self._by_path: dict[str, Resource] = {}
+        self._by_parent: dict[str, tuple[Resource, str]] = {}
         if takes_plain_paths:
             for path, route in self.routes.by_path.items():
-                self._by_path[path] = self.served[route.file]
+                self._by_path[path] = self.resources[route.file]
             for path, (route, name) in self.routes.by_parent.items():
-                self._by_parent[path] = self.served[route.file], name
+                self._by_parent[path] = self.resources[route.file], name
         # Paths that are plain, below which there is something.
         self._parents = {path.rpartition("/")[0] for path in self._by_path}
-        own = dict(own_paths(project, self.openapi))
+        own = dict(builtin_endpoints(project, self.openapi))
         self._by_path.update(own)
-        self._own = {tuple(path[1:].split("/")): served for path, served in own.items()}
+        self._own = {tuple(path[1:].split("/")): resource for path, resource in own.items()}
         self._find = self._find_plainly if takes_plain_paths else self._read_and_find
         checks_headers = self.settings.max_headers is not None or self.settings.max_header_size is not None
         self._look_up = self._find_with_headers if checks_headers else self._find
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        served, params = self._look_up(environ)
-        if served is None:
+        resource, params = self._look_up(environ)
+        if resource is None:
             assert self._fallback is not None
             return self._fallback(environ, start_response)
         if (
-            served.fixed is not None
+            resource.fixed_response is not None
             and environ["REQUEST_METHOD"] == "GET"
             and "CONTENT_LENGTH" not in environ  # which is read away
             and ((accept := environ.get("HTTP_ACCEPT")) == "*/*" or not prefers_json(accept))
         ):
-            return served.fixed.send(start_response)
-        request = Request(environ, params, served.limits, served.pattern)
+            return resource.fixed_response.send(start_response)
+        request = Request(environ, params, resource.limits, resource.pattern)
         response = self._response(request, start_response)
         try:
             method = environ["REQUEST_METHOD"]
-            run = served.by_method.get(method)
+            run = resource.by_method.get(method)
             if run is None:
-                run = served.other
+                run = resource.other_methods
                 if method not in _METHODS:
                     _check_method(method)
             run(response)
             answer = send(response, environ, start_response)
         except BaseException as error:
             try:
-                answer = self._answer_error(error, served, request, response, start_response)
+                answer = self._answer_error(error, resource, request, response, start_response)
             except BaseException:
-                response._end()
+                response._run_end_hooks()
                 request.close()
                 raise
         if request._pending:
@@ -137,39 +137,39 @@ class App:
     ) -> Iterable[bytes]:
         """The answer, after which uploads are closed and what nobody has read is read away."""
         if request._body is not None and request._body.files:
-            if response._is_special:  # what sends it may be reading them
-                return Closing(answer, request.close)
+            if response._is_unbuffered:  # what sends it may be reading them
+                return ClosingIterator(answer, request.close)
             request.close()
         elif has_unread(environ):
-            return Closing(answer, partial(drain, environ))
+            return ClosingIterator(answer, partial(drain, environ))
         return answer
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of the routes, as data for JSON."""
-        served = [self.served[route.file] for route in self.routes.walk()]
-        routes = [(each.module, each.middleware) for each in served if each.module is not None]
+        resources = [self.resources[route.file] for route in self.routes.walk()]
+        routes = [(each.module, each.middleware) for each in resources if each.module is not None]
         return document(routes, self.settings, self.root.name)
 
     # -- what answers ----------------------------------------------------------------------
 
-    def _read_and_find(self, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+    def _read_and_find(self, environ: dict[str, Any]) -> tuple[Resource | None, Params]:
         """What answers this path, which is always read; None is the fallback."""
         return self._find_closely(environ.get("PATH_INFO") or "", environ)
 
-    def _find_plainly(self, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+    def _find_plainly(self, environ: dict[str, Any]) -> tuple[Resource | None, Params]:
         """What answers this path, which is read only where it is not plain; None is the fallback."""
         path = environ.get("PATH_INFO") or ""
         query = environ.get("QUERY_STRING")
         target = f"{path}?{query}" if query else path
         # Most targets are their path as it is, without an escape; the others get a closer look.
-        if environ.get("RAW_URI") == target or sent_plainly(path, environ):
-            served = self._by_path.get(path)
-            if served is not None and not query:
-                return served, {}
+        if environ.get("RAW_URI") == target or is_sent_unescaped(path, environ):
+            resource = self._by_path.get(path)
+            if resource is not None and not query:
+                return resource, {}
             if len(target) > self._max_target:
                 return self._find_too_long(path)
-            if served is not None:
-                return served, {}
+            if resource is not None:
+                return resource, {}
             parent, _, last = path.rpartition("/")
             found = self._by_parent.get(parent)
             # A plain segment below a plain path needs no closer look, and most are letters and digits.
@@ -180,16 +180,16 @@ class App:
                 if not self._is_flat:
                     match = self.routes.match(path[1:].split("/"))
                     if match is not None:
-                        return self.served[match[0].file], match[1]
+                        return self.resources[match[0].file], match[1]
                 return self._unknown or self._unknown_below(path[1:].split("/")), {}
         return self._find_closely(path, environ)
 
-    def _find_with_headers(self, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+    def _find_with_headers(self, environ: dict[str, Any]) -> tuple[Resource | None, Params]:
         """What answers, where the project limits the headers: for servers that do not."""
-        served, params = self._find(environ)
-        if served is not None and self._has_too_many_headers(environ):
+        resource, params = self._find(environ)
+        if resource is not None and self._has_too_many_headers(environ):
             return _HEADERS_TOO_LARGE, {}
-        return served, params
+        return resource, params
 
     def _has_too_many_headers(self, environ: dict[str, Any]) -> bool:
         most, size = self.settings.max_headers, self.settings.max_header_size
@@ -200,7 +200,7 @@ class App:
             and any(len(key.removeprefix("HTTP_")) + len(environ[key]) > size.bytes for key in fields)
         )
 
-    def _find_too_long(self, path: str) -> tuple[Served | None, Params]:
+    def _find_too_long(self, path: str) -> tuple[Resource | None, Params]:
         """What answers a target that is longer than is read: nothing of it is decoded.
 
         With a fallback, it is ours if it may be: if a path without an escape is a route's, and any other
@@ -214,9 +214,9 @@ class App:
                 return None, {}
         # The directories whose middleware runs are near the beginning.
         nearby = path[1 : self._max_target].split("/")
-        return self._unrouted.below(nearby).instead("a target that is too long", _too_long), {}
+        return self._not_found.below(nearby).instead("a target that is too long", _too_long), {}
 
-    def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Served | None, Params]:
+    def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Resource | None, Params]:
         if target_size(path, environ) > self._max_target:
             return self._find_too_long(path)
         segments, fault = read_path(path, environ)
@@ -224,26 +224,26 @@ class App:
         if own is not None:
             return own, {}
         canonical = [segment for segment in segments if segment] if "" in segments else segments
-        match = None if fault is Fault.DOTS else self.routes.match(canonical)
+        match = None if fault is TargetDefect.DOTS else self.routes.match(canonical)
         if match is None:
             # A path that no route answers is unknown, whatever is in it; only control
             # characters are refused everywhere below the prefix.
-            if fault is Fault.CHARACTER and self._fallback is None and self._is_ours(canonical):
-                return self._unrouted.below(canonical).instead("a bad path", _bad_path), {}
+            if fault is TargetDefect.CHARACTER and self._fallback is None and self._is_ours(canonical):
+                return self._not_found.below(canonical).instead("a bad path", _bad_path), {}
             return self._unknown or self._unknown_below(canonical), {}
-        served, params = self.served[match[0].file], match[1]
+        resource, params = self.resources[match[0].file], match[1]
         if fault is not None:
-            return served.instead("a bad path", _bad_path), params
+            return resource.instead("a bad path", _bad_path), params
         wanted = self._canonical_path(segments, canonical)
         if wanted is not None:
-            return served.instead("a path that is not canonical", partial(_redirect, wanted)), params
-        return served, params
+            return resource.instead("a path that is not canonical", partial(_redirect, wanted)), params
+        return resource, params
 
-    def _unknown_below(self, segments: list[str]) -> Served | None:
+    def _unknown_below(self, segments: list[str]) -> Resource | None:
         """What answers a path that no route does."""
         if self._fallback is not None:
             return None
-        return self._unrouted.below(segments)
+        return self._not_found.below(segments)
 
     def _is_ours(self, segments: list[str]) -> bool:
         return segments[: len(self._prefix)] == self._prefix
@@ -264,7 +264,7 @@ class App:
     def _answer_error(
         self,
         error: BaseException,
-        served: Served,
+        resource: Resource,
         request: Request,
         response: ServerResponse,
         start_response: StartResponse,
@@ -276,21 +276,21 @@ class App:
         if isinstance(error, KeyboardInterrupt):
             raise error
         if isinstance(error, ResponseAborted):
-            log_departure(request, "while the answer was written")
+            log_disconnect(request, "while the answer was written")
             raise error
         if isinstance(error, BodyCutOff):
-            log_departure(request, "before the body's end")
-        was_handlers = not response._is_middlewares
+            log_disconnect(request, "before the body's end")
+        was_handlers = not response._in_middleware
         try:
             response._fail(error)
         except Exception as fault:  # of what it had to close
-            log_fault(request, served.name, fault)
-        stands, response._answers = response._answers is error, None
+            log_fault(request, resource.name, fault)
+        stands, response._answered_error = response._answered_error is error, None
         is_cut = response._write is not None and not stands
         is_answer = isinstance(error, (ApiError, HTTPException)) and not (stands and was_handlers)
         is_late = isinstance(error, HandlerTimeout) and not is_cut
         if not is_late and (is_cut or not is_answer):
-            log_fault(request, served.name, error)
+            log_fault(request, resource.name, error)
         if is_cut:
             # PEP 3333: the client must not take half an answer for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
@@ -300,12 +300,14 @@ class App:
             answer = send(response, request.environ, start_response)
         except Exception as fault:
             # What the error itself says cannot be sent.
-            log_fault(request, served.name, fault)
-            response._take_back()
+            log_fault(request, resource.name, fault)
+            response._discard_response()
             self.write_fault(fault, request, response)
             answer = send(response, request.environ, starting_again(start_response))
         # The client has its answer before anything is logged, which may take its time.
-        return Closing(answer, lambda: log_fault(request, served.name, error)) if is_late else answer
+        return (
+            ClosingIterator(answer, lambda: log_fault(request, resource.name, error)) if is_late else answer
+        )
 
     def _write_exception(self, error: BaseException, request: Request, response: Response) -> None:
         """Put an error into the response."""
@@ -343,4 +345,4 @@ def _check_method(method: str) -> None:
         raise ApiError(400, "Bad Request")
 
 
-_HEADERS_TOO_LARGE = Served("headers that are too large", _headers_too_large)
+_HEADERS_TOO_LARGE = Resource("headers that are too large", _headers_too_large)

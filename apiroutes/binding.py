@@ -21,26 +21,26 @@ from apiroutes.errors import InvalidRequest
 from apiroutes.request import Request
 from apiroutes.routing import Kind, Segment
 from apiroutes.validation import (
-    Invalid,
+    DoesNotFit,
+    Schema,
     SchemaError,
-    Validator,
     bounded,
     has_model,
     is_simple,
     is_union,
     required_fields,
+    schema_of,
+    schema_of_fields,
     takes_list,
-    validator_of,
-    validator_of_fields,
     why_default_does_not_fit,
 )
 
-__all__ = ["Binding", "BindingError", "Bound", "Input", "bind"]
+__all__ = ["Signature", "BindingError", "Bound", "Parameter", "bind"]
 
 Bound = Callable[[Any, Any], Any]
 
 _EMPTY = inspect.Parameter.empty
-_MEANINGS: dict[str, Bound] = {
+_REQUEST_PARTS: dict[str, Bound] = {
     "request": lambda request, response: request,
     "req": lambda request, response: request,
     "response": lambda request, response: response,
@@ -60,13 +60,15 @@ class BindingError(TypeError):
     def __init__(self, message: str, remedy: str | None = None) -> None:
         super().__init__(message)
         self.remedy = remedy or (
-            "Parameters are called " + ", ".join(_MEANINGS) + "; the rest has a type, as `page: int` of the "
+            "Parameters are called "
+            + ", ".join(_REQUEST_PARTS)
+            + "; the rest has a type, as `page: int` of the "
             "query, is one of the path, or has a default and a name that begins with '_'."
         )
 
 
 @dataclass(frozen=True)
-class Input:
+class Parameter:
     """Something of the request that a handler takes by its type.
 
     `source` is "path", "query", "body" or "files". `name` is the parameter's, None where it is all
@@ -81,11 +83,11 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Binding:
+class Signature:
     """How a handler is called, and what it takes by its type; `returns` is its annotation."""
 
     call: Bound
-    inputs: tuple[Input, ...] = ()
+    inputs: tuple[Parameter, ...] = ()
     returns: Any = _EMPTY
 
     @property
@@ -99,11 +101,11 @@ class Binding:
         return any(each.source in ("body", "files") for each in self.inputs)
 
 
-def bind(function: Callable[..., Any], segments: tuple[Segment, ...] = ()) -> Binding:
+def bind(function: Callable[..., Any], segments: tuple[Segment, ...] = ()) -> Signature:
     """The function as one of (request, response), whichever of their parts it asks for."""
     signature = _signature(function)
     if signature is None:
-        return Binding(function)
+        return Signature(function)
     return _Binder(function, signature, segments).bind()
 
 
@@ -120,7 +122,7 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
     return inspect.signature(function) if takes_anything else own
 
 
-# Gives the values of some parameters, in the order of their positions. Raises Invalid.
+# Gives the values of some parameters, in the order of their positions. Raises DoesNotFit.
 _Read = Callable[[Request], tuple[Any, ...]]
 
 
@@ -134,16 +136,16 @@ class _Binder:
         self.parameters = list(signature.parameters.values())
         self.returns = signature.return_annotation
         self.captures = {segment.text: segment for segment in segments if segment.kind is not Kind.STATIC}
-        self.inputs: list[Input] = []
-        self.reads: list[_Read] = []
+        self.inputs: list[Parameter] = []
+        self.readers: list[_Read] = []
         # For each parameter that is passed: what gives it, or its position among what was read.
-        self.plan: dict[str, Bound | int] = {}
-        self.count = 0
+        self.sources: dict[str, Bound | int] = {}
+        self.value_count = 0
 
-    def bind(self) -> Binding:
+    def bind(self) -> Signature:
         """Sort all, and make what calls the function."""
         for parameter in self.parameters:
-            if parameter.name.lstrip("_") in _MEANINGS:
+            if parameter.name.lstrip("_") in _REQUEST_PARTS:
                 self._take_part(parameter)
         self._take_named("path", [one for one in self.parameters if self._is_capture(one)])
         self._take_files([one for one in self.parameters if self._is_file(one)])
@@ -152,7 +154,7 @@ class _Binder:
         if len(bodies) > 1:
             raise BindingError("the body is taken twice", "Keep `body: ...` or `Request[...]`.")
         returns = self._hint("return", self.returns, is_needed=False)
-        return Binding(self._caller(), tuple(self.inputs), returns)
+        return Signature(self._caller(), tuple(self.inputs), returns)
 
     # -- parameters by where they come from ------------------------------------------------
 
@@ -166,18 +168,18 @@ class _Binder:
         if is_typed and annotation not in _UNTYPED:
             self._take_whole({"params": "path"}.get(name, name), annotation, parameter)
         else:
-            self.plan[parameter.name] = _MEANINGS[name]
+            self.sources[parameter.name] = _REQUEST_PARTS[name]
 
     def _take_whole(self, source: str, annotation: Any, parameter: inspect.Parameter | None) -> None:
         """All that a source has, as one type."""
-        validator = self._validator(annotation, source)
+        schema = self._schema(annotation, source)
         if source == "path":
-            self._check_fields(validator)
-        self.reads.append(_whole_reader(source, validator))
-        self.inputs.append(Input(source, None, annotation))
+            self._check_fields(schema)
+        self.readers.append(_whole_reader(source, schema))
+        self.inputs.append(Parameter(source, None, annotation))
         if parameter is not None:
-            self.plan[parameter.name] = self.count
-        self.count += 1
+            self.sources[parameter.name] = self.value_count
+        self.value_count += 1
 
     def _take_named(self, source: str, parameters: list[inspect.Parameter]) -> None:
         """Single values, read together as the fields of one type."""
@@ -195,11 +197,13 @@ class _Binder:
                 defaults[name] = parameter.default
             elif self._may_be_absent(parameter):
                 defaults[name] = []
-            self.inputs.append(Input(source, name, fields[name], name not in defaults, defaults.get(name)))
-            self.plan[name] = self.count
-            self.count += 1
-        convert, read = validator_of_fields(fields, defaults), _MAPPINGS[source]
-        self.reads.append(lambda request: convert(read(request), source))
+            self.inputs.append(
+                Parameter(source, name, fields[name], name not in defaults, defaults.get(name))
+            )
+            self.sources[name] = self.value_count
+            self.value_count += 1
+        convert, read = schema_of_fields(fields, defaults), _MAPPINGS[source]
+        self.readers.append(lambda request: convert(read(request), source))
 
     def _take_files(self, parameters: list[inspect.Parameter]) -> None:
         for parameter in parameters:
@@ -207,10 +211,10 @@ class _Binder:
             many = get_origin(annotation) is list
             is_required = parameter.default is _EMPTY and not _is_optional(annotation)
             default = None if parameter.default is _EMPTY else parameter.default
-            self.reads.append(_file_reader(parameter.name, many, is_required, default))
-            self.inputs.append(Input("files", parameter.name, annotation, is_required, default))
-            self.plan[parameter.name] = self.count
-            self.count += 1
+            self.readers.append(_file_reader(parameter.name, many, is_required, default))
+            self.inputs.append(Parameter("files", parameter.name, annotation, is_required, default))
+            self.sources[parameter.name] = self.value_count
+            self.value_count += 1
 
     # -- which is which --------------------------------------------------------------------
 
@@ -219,8 +223,8 @@ class _Binder:
         is_variadic = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         # A private name with a default: `_cache={}`.
         is_own = parameter.name.startswith("_") and parameter.default is not _EMPTY
-        return not (is_variadic or is_own or parameter.name in self.plan) and (
-            parameter.name.lstrip("_") not in _MEANINGS
+        return not (is_variadic or is_own or parameter.name in self.sources) and (
+            parameter.name.lstrip("_") not in _REQUEST_PARTS
         )
 
     def _is_capture(self, parameter: inspect.Parameter) -> bool:
@@ -263,9 +267,9 @@ class _Binder:
                 "Import what it names where the file is loaded, not for type checking alone.",
             ) from error
 
-    def _validator(self, annotation: Any, name: str) -> Validator:
+    def _schema(self, annotation: Any, name: str) -> Schema:
         try:
-            return validator_of(annotation)
+            return schema_of(annotation)
         except SchemaError as error:
             raise BindingError(
                 f"the annotation of {name!r} is no schema: {error}",
@@ -275,7 +279,7 @@ class _Binder:
     def _check_simple(self, name: str, annotation: Any, source: str) -> None:
         if annotation is Any:
             return
-        self._validator(annotation, name)
+        self._schema(annotation, name)
         if not is_simple(annotation):
             raise BindingError(
                 f"the parameter {name!r} of the {source} is no number, date or other single value",
@@ -292,9 +296,9 @@ class _Binder:
             wanted = "a list, such as list[str]" if is_several else "a single value"
             raise BindingError(f"the parameter {name!r} of the path is {wanted}", "Correct the annotation.")
 
-    def _check_fields(self, validator: Validator) -> None:
+    def _check_fields(self, schema: Schema) -> None:
         """Every required field of `params: ...` is a parameter of the path."""
-        for name in required_fields(validator.annotation):
+        for name in required_fields(schema.annotation):
             if name not in self.captures:
                 raise BindingError(
                     f"the path has no parameter {name!r}",
@@ -312,23 +316,23 @@ class _Binder:
     # -- the call --------------------------------------------------------------------------
 
     def _caller(self) -> Bound:
-        if not self.reads:
+        if not self.readers:
             return self._plain_caller()
-        function, reads = self.function, tuple(self.reads)
+        function, readers = self.function, tuple(self.readers)
         by_position, by_name = self._arguments()
-        if len(reads) == 1 and not by_name and by_position == list(range(self.count)):
-            return _caller_of_one(function, reads[0])
+        if len(readers) == 1 and not by_name and by_position == list(range(self.value_count)):
+            return _caller_of_one(function, readers[0])
 
         def call(request: Any, response: Any) -> Any:
             values: list[Any] = []
-            faults = []
-            for read in reads:
+            mismatches = []
+            for read in readers:
                 try:
                     values += read(request)
-                except Invalid as invalid:
-                    faults += invalid.faults
-            if faults:
-                raise InvalidRequest(bounded(faults))
+                except DoesNotFit as invalid:
+                    mismatches += invalid.mismatches
+            if mismatches:
+                raise InvalidRequest(bounded(mismatches))
             return function(
                 *[values[each] if type(each) is int else each(request, response) for each in by_position],
                 **{
@@ -344,12 +348,12 @@ class _Binder:
         by_position: list[Any] = []
         by_name: dict[str, Any] = {}
         for parameter in self.parameters:
-            if parameter.name not in self.plan:
+            if parameter.name not in self.sources:
                 continue
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY or by_name:
-                by_name[parameter.name] = self.plan[parameter.name]
+                by_name[parameter.name] = self.sources[parameter.name]
             else:
-                by_position.append(self.plan[parameter.name])
+                by_position.append(self.sources[parameter.name])
         return by_position, by_name
 
     def _plain_caller(self) -> Bound:
@@ -385,8 +389,8 @@ def _caller_of_one(function: Callable[..., Any], read: _Read) -> Bound:
     def call(request: Any, response: Any) -> Any:
         try:
             values = read(request)
-        except Invalid as invalid:
-            raise InvalidRequest(invalid.faults) from None
+        except DoesNotFit as invalid:
+            raise InvalidRequest(invalid.mismatches) from None
         return function(*values)
 
     return call
@@ -412,10 +416,10 @@ def _query(request: Request) -> Mapping[str, Any]:
 _MAPPINGS: Mapping[str, Callable[[Request], Mapping[str, Any]]] = {"path": _params, "query": _query}
 
 
-def _whole_reader(source: str, validator: Validator) -> _Read:
+def _whole_reader(source: str, schema: Schema) -> _Read:
     if source == "body":
-        return lambda request: (request.read_body_as(validator),)
-    convert, read = validator.convert, _MAPPINGS[source]
+        return lambda request: (request._read_body_as(schema),)
+    convert, read = schema.convert, _MAPPINGS[source]
     return lambda request: (convert(read(request), source),)
 
 
@@ -427,7 +431,7 @@ def _file_reader(name: str, many: bool, is_required: bool, default: Any) -> _Rea
         if found:
             return (found[0],)
         if is_required:
-            raise Invalid([(f"files.{name}", "is required")])
+            raise DoesNotFit([(f"files.{name}", "is required")])
         return (default,)
 
     return read

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from apiroutes import coroutines
 from apiroutes.answers import apply_result
 from apiroutes.declarations import Middleware, is_async, place_of
-from apiroutes.response import BODYLESS, OPEN, REFUSED, Response
+from apiroutes.response import BODYLESS, CLOSED, OPEN, Response
 
 __all__ = ["Step", "as_sync", "compose", "refuse_next"]
 
@@ -90,7 +90,7 @@ def _enter(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[
     def enter(response: Any) -> None:
         if response._state:
             refuse_next(response)
-        response._is_middlewares = True
+        response._in_middleware = True
         try:
             # A bound method is the cheapest `next` that belongs to one request alone.
             result = middleware(response.req, response, MethodType(call_next, response))
@@ -98,7 +98,7 @@ def _enter(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[
                 if hasattr(result, "__await__"):  # of a function that does not say that it is async
                     result = coroutines.run(result)
                 _take(result, middleware, response)
-            if response._is_special:
+            if response._is_unbuffered:
                 response._start_streaming()
         except BaseException as error:
             response._fail(error)
@@ -111,14 +111,14 @@ def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Cal
     async def enter(response: Any) -> None:
         if response._state:
             refuse_next(response)
-        response._is_middlewares = True
+        response._in_middleware = True
         try:
             result = await middleware(response.req, response, MethodType(call_next, response))
             if result is not None or response._state <= OPEN:
                 if hasattr(result, "__await__"):  # `return next()`, as sync middleware may
                     result = await result
                 _take(result, middleware, response)
-            if response._is_special:
+            if response._is_unbuffered:
                 await coroutines.in_request_thread(response._start_streaming)
         except BaseException as error:
             response._fail(error)
@@ -143,13 +143,13 @@ def _enter_handler(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def enter(response: Any) -> None:
         if response._state:
             refuse_next(response)
-        response._before = response._saved()
-        response._is_middlewares = False
+        response._checkpoint = response._snapshot()
+        response._in_middleware = False
         try:
             call(response)
-            if response._is_special:
+            if response._is_unbuffered:
                 response._start_streaming()
-            response._is_middlewares = True
+            response._in_middleware = True
         except BaseException as error:
             response._fail(error)
             raise
@@ -171,7 +171,7 @@ def _enter_prepared(call: Callable[[Any], Any], prepare: Callable[[Any], object]
 def _take(result: object, middleware: Middleware, response: Response) -> None:
     """Answer with what middleware returned, in place of what there was."""
     if result is None or result is response:
-        if response._state == OPEN and response._said_status and response._status in BODYLESS:
+        if response._state == OPEN and response._status_was_set and response._status in BODYLESS:
             response.end()  # which is a whole answer
         elif response._state <= OPEN:
             raise RuntimeError(
@@ -184,8 +184,8 @@ def _take(result: object, middleware: Middleware, response: Response) -> None:
 
 def refuse_next(response: Response) -> None:
     """Raise what says why `next()` cannot be called."""
-    if response._state == REFUSED:
-        response._may("call next()")  # which says why not
+    if response._state == CLOSED:
+        response._can_change("call next()")  # which says why not
     raise RuntimeError("next() is called once, by middleware that has not answered")
 
 
@@ -205,7 +205,7 @@ async def _in_request_thread(call: Callable[[Any], object], response: Response) 
     """Call a plain step. A cancellation refuses the response to it at once: it goes on until its end."""
     held: list[int] = []
     try:
-        await coroutines.in_request_thread(call, response, on_cancel=lambda: held.append(response._refuse()))
+        await coroutines.in_request_thread(call, response, on_cancel=lambda: held.append(response._close()))
     finally:
         if held:
             if response._coroutine is not None:

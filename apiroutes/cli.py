@@ -22,7 +22,7 @@ from apiroutes.app import App
 from apiroutes.declarations import name_of
 from apiroutes.errors import ProjectError, report
 from apiroutes.modules import RouteModule
-from apiroutes.project import Served
+from apiroutes.project import Resource
 from apiroutes.settings import Settings, load_settings
 from apiroutes.sizes import Size
 from apiroutes.typescript import typescript_client
@@ -110,7 +110,7 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
 @click.option("--json", "as_json", is_flag=True, help="For programs: a JSON array of objects.")
 def routes(root: Path, as_json: bool) -> None:
     """List the routes, in the order of precedence."""
-    rows = [_row(served) for served in _listed(_build(root))]
+    rows = [_row(resource) for resource in _listed(_build(root))]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -129,7 +129,7 @@ def check(root: Path) -> None:
     ours = logging.getLogger("apiroutes")
     ours.addHandler(warnings)
     try:
-        count = len(_build(root).served)
+        count = len(_build(root).resources)
     finally:
         ours.removeHandler(warnings)
     also = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
@@ -251,20 +251,20 @@ def _settings(root: Path) -> Settings:
         return Settings()
 
 
-def _listed(app: App) -> list[Served]:
-    return [app.served[route.file] for route in app.routes.walk()]
+def _listed(app: App) -> list[Resource]:
+    return [app.resources[route.file] for route in app.routes.walk()]
 
 
-def _row(served: Served) -> dict[str, Any]:
+def _row(resource: Resource) -> dict[str, Any]:
     """One route for programs; the README documents its members."""
-    assert served.module is not None
-    module, config = served.module, served.module.config
+    assert resource.module is not None
+    module, config = resource.module, resource.module.config
     is_whole = RouteModule.ANY in module.handlers
     return {
-        "path": served.pattern,
+        "path": resource.pattern,
         "methods": ["ANY"] if is_whole else list(module.handlers),
         "file": module.route.file,
-        "middleware": [name_of(step) for step in served.middleware],
+        "middleware": [name_of(step) for step in resource.middleware],
         "method_middleware": {
             "ANY" if method == RouteModule.ANY else method: [name_of(step) for step in handler.middleware]
             for method, handler in module.handlers.items()

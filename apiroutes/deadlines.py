@@ -1,7 +1,7 @@
 """`maxDuration`: past it the client has its answer, whatever the handler does.
 
 In: what answers a route's requests, and its seconds. Out: a function that runs it in a thread that
-can be given up. Raises HandlerTimeout at the deadline, and ApiError 503 as `apiroutes.runners` does.
+can be given up. Raises HandlerTimeout at the deadline, and ApiError 503 as `apiroutes.threads` does.
 A handler that goes on past it learns so from whatever it touches of its request, which raises
 MaxDurationExceeded; no exception comes into it from outside. A route without a `maxDuration` has
 nothing of this around it.
@@ -16,14 +16,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, TypeVar
 
-from apiroutes.body import end_reading
+from apiroutes.body import stop_reading
 from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.logs import log_fault, route_of
-from apiroutes.response import NOTHING_SAID, Response, call_hook
-from apiroutes.runners import Call, Runner, Runners
+from apiroutes.response import UNTOUCHED, Response, call_hook
+from apiroutes.runners import Call, HandlerThread, HandlerThreads
 from apiroutes.streams import close
 
-__all__ = ["limited"]
+__all__ = ["with_deadline"]
 
 _Result = TypeVar("_Result")
 Run = Callable[[Any], Any]
@@ -34,7 +34,7 @@ _CLOSING = 1.0
 _READING = 0.02
 
 
-def limited(run: Run, seconds: float, runners: Runners) -> Run:
+def with_deadline(run: Run, seconds: float, threads: HandlerThreads) -> Run:
     """`run` with a deadline, which it and the stream that it answers with have together."""
 
     def run_and_begin(response: Response) -> None:
@@ -46,23 +46,23 @@ def limited(run: Run, seconds: float, runners: Runners) -> Run:
     def run_until(response: Response) -> None:
         # The handler has a request and a response of its own, which can be closed to it.
         request = _copy(response.req)
-        hold = _Hold(runners, runners.take(), seconds, response.req, vars(request))
-        inner = type(response)(request, hold.guarded(response._start_response))
+        lease = _Lease(threads, threads.take(), seconds, response.req, vars(request))
+        inner = type(response)(request, lease.refuse_when_late(response._start_response))
         try:
-            hold.call(run_and_begin, inner)
+            lease.call(run_and_begin, inner)
         except BaseException:
-            if hold.is_over:
+            if lease.is_over:
                 _close_to_handler(request)
                 _take_what_was_before(response, _close_to_handler(inner))
             else:
                 _take_all(response, inner)
-                hold.release()
+                lease.release()
             raise
         finally:
             # Its body, to be closed; what a deadline has closed can still be looked into.
             vars(response.req).update(object.__getattribute__(request, "__dict__"))
         _take_all(response, inner)
-        hold.keep_for(response)
+        lease.keep_until_sent(response)
 
     return run_until
 
@@ -88,14 +88,17 @@ def _take_what_was_before(response: Response, said: dict[str, Any]) -> None:
     outer = response.req, response._start_response
     vars(response).update(said)
     response.req, response._start_response = outer
-    if not response._is_middlewares and response._before is None:
-        response._before = NOTHING_SAID  # a handler without middleware
-    response._is_middlewares = True
-    response._answers = response._stream = response._application = None  # where it ran they are closed
-    if response._hooks is not None:
-        response._hooks = [(_harmless(hook), is_middlewares) for hook, is_middlewares in response._hooks]
+    if not response._in_middleware and response._checkpoint is None:
+        response._checkpoint = UNTOUCHED  # a handler without middleware
+    response._in_middleware = True
+    # They are closed where they ran.
+    response._answered_error = response._stream = response._application = None
+    if response._head_hooks is not None:
+        response._head_hooks = [
+            (_harmless(hook), is_middlewares) for hook, is_middlewares in response._head_hooks
+        ]
     if response._write is None:
-        response._take_back()
+        response._discard_response()
 
 
 def _harmless(hook: Callable[..., object]) -> Callable[[Response], None]:
@@ -111,7 +114,7 @@ def _harmless(hook: Callable[..., object]) -> Callable[[Response], None]:
 # -- closed to a handler that is too late ------------------------------------------------------
 
 
-def _refuse(self: object, *arguments: object) -> NoReturn:
+def _reject(self: object, *arguments: object) -> NoReturn:
     raise MaxDurationExceeded("the maxDuration has passed, and the client has its answer")
 
 
@@ -123,7 +126,7 @@ def _closed_class(cls: type) -> type:
     found = _closed.get(cls)
     if found is None:
         names = ("__getattribute__", "__setattr__", "__delattr__")
-        found = _closed[cls] = type(cls.__name__, (cls,), dict.fromkeys(names, _refuse))
+        found = _closed[cls] = type(cls.__name__, (cls,), dict.fromkeys(names, _reject))
     return found
 
 
@@ -137,14 +140,19 @@ def _close_to_handler(value: Any) -> dict[str, Any]:
     return attributes.copy()
 
 
-class _Hold:
-    """One request's hold on a runner, until its deadline."""
+class _Lease:
+    """One request's hold on a thread, until its deadline."""
 
     def __init__(
-        self, runners: Runners, runner: Runner, seconds: float, request: Any, handlers: dict[str, Any]
+        self,
+        threads: HandlerThreads,
+        thread: HandlerThread,
+        seconds: float,
+        request: Any,
+        handlers: dict[str, Any],
     ) -> None:
-        self._runners = runners
-        self._runner: Runner | None = runner
+        self._threads = threads
+        self._thread: HandlerThread | None = thread
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._request = request
@@ -154,12 +162,12 @@ class _Hold:
         self.is_over = False
 
     def call(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
-        """What the function returns, run by the runner. Raises what it raises, and HandlerTimeout."""
+        """What the function returns, run by the thread. Raises what it raises, and HandlerTimeout."""
         left = self._until - time.monotonic()
-        if self._runner is None or left <= 0:
+        if self._thread is None or left <= 0:
             raise self._timeout()
         call = Call(self._context, function, arguments)
-        self._runner.calls.put(call)
+        self._thread.calls.put(call)
         try:
             # A body that drips in is the client's doing, and is 408 by what reads it.
             is_done = call.is_done(left) or (self._end_reading() and call.is_done(_READING))
@@ -187,15 +195,15 @@ class _Hold:
         environ = self._request.environ
         has_content = environ.get("CONTENT_LENGTH", "") not in ("", "0")
         has_content = has_content or "HTTP_TRANSFER_ENCODING" in environ
-        return has_content and self._handlers_request["_body"] is None and end_reading(environ)
+        return has_content and self._handlers_request["_body"] is None and stop_reading(environ)
 
     def _give_up(self) -> BaseException:
         with self._gate:
             self.is_over = True
-        runner, self._runner = self._runner, None
-        assert runner is not None
-        where = runner.where()
-        self._runners.abandon(runner)
+        thread, self._thread = self._thread, None
+        assert thread is not None
+        where = thread.current_traceback()
+        self._threads.abandon(thread)
         return self._timeout().with_traceback(where)
 
     def _timeout(self) -> HandlerTimeout:
@@ -206,19 +214,19 @@ class _Hold:
         log_fault(self._request, route_of(self._request), error, what)
 
     @property
-    def is_held(self) -> bool:
-        """Whether the runner is still this request's."""
-        return self._runner is not None
+    def is_active(self) -> bool:
+        """Whether the thread is still this request's."""
+        return self._thread is not None
 
     def release(self) -> None:
-        """Let another request have the runner."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            self._runners.give_back(runner)
+        """Let another request have the thread."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._threads.give_back(thread)
 
     __del__ = release  # whatever became of an answer that was not sent
 
-    def guarded(self, start_response: Callable[..., Any] | None) -> Callable[..., Any]:
+    def refuse_when_late(self, start_response: Callable[..., Any] | None) -> Callable[..., Any]:
         """A start_response, and a write, that refuse once the deadline has passed."""
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
@@ -239,9 +247,9 @@ class _Hold:
 
     def _check(self) -> None:
         if self.is_over:
-            _refuse(self)
+            _reject(self)
 
-    def keep_for(self, response: Response) -> None:
+    def keep_until_sent(self, response: Response) -> None:
         """Hold on for what of the answer is still to be run."""
         if response._stream is not None and not response._sends_file:
             response._stream = _Stream(self, response._stream)
@@ -252,8 +260,8 @@ class _Hold:
 class _Stream:
     """An iterator of the handler's, run where the handler ran, until the same deadline."""
 
-    def __init__(self, hold: _Hold, stream: Iterable[Any]) -> None:
-        self._hold = hold
+    def __init__(self, lease: _Lease, stream: Iterable[Any]) -> None:
+        self._lease = lease
         self._stream = stream
         self._iterator: Iterator[Any] = iter(stream)
 
@@ -262,17 +270,17 @@ class _Stream:
 
     def __next__(self) -> Any:
         # A StopIteration would not come through the thread as what it is.
-        chunk = self._hold.call(next, self._iterator, self)
+        chunk = self._lease.call(next, self._iterator, self)
         if chunk is self:
             raise StopIteration
         return chunk
 
     def close(self) -> None:
-        if self._hold.is_held:
+        if self._lease.is_active:
             try:
-                self._hold.close(lambda: close(self._stream))
+                self._lease.close(lambda: close(self._stream))
             except HandlerTimeout as error:
-                self._hold.log(error, "failed to close its answer")
-        self._hold.release()
+                self._lease.log(error, "failed to close its answer")
+        self._lease.release()
 
     __del__ = close  # an answer that was not sent is closed by nobody else

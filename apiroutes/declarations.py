@@ -38,7 +38,7 @@ _SECURITY = "__apiroutes_security__"
 # OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and what each type of scheme needs.
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _PLACES = ("header", "query", "cookie")
-_NEEDED: Mapping[str, Mapping[str, type]] = {
+_REQUIRED_MEMBERS: Mapping[str, Mapping[str, type]] = {
     "http": {"scheme": str},
     "apiKey": {"in": str, "name": str},
     "oauth2": {"flows": Mapping},
@@ -149,9 +149,11 @@ def place_of(step: Callable[..., Any]) -> str:
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(f"security scheme {name!r}: a name has letters, digits, '.', '-' and '_'")
-    needed = _NEEDED.get(str(scheme.get("type")))
+    needed = _REQUIRED_MEMBERS.get(str(scheme.get("type")))
     if needed is None:
-        raise ValueError(f"security scheme {name!r}: 'type' is one of " + ", ".join(map(repr, _NEEDED)))
+        raise ValueError(
+            f"security scheme {name!r}: 'type' is one of " + ", ".join(map(repr, _REQUIRED_MEMBERS))
+        )
     for member, kind in needed.items():
         if not isinstance(scheme.get(member), kind):
             raise ValueError(f"security scheme {name!r}: {scheme['type']!r} needs {member!r}")

@@ -21,7 +21,7 @@ from apiroutes.errors import ApiError, ResponseSentError, phrase
 from apiroutes.logs import log_fault, route_of
 from apiroutes.modules import Handler, RouteModule
 from apiroutes.request import Request
-from apiroutes.response import BODYLESS, JSON_VALUE, NOTHING_SAID, OPEN, Response
+from apiroutes.response import BODYLESS, JSON_VALUE, OPEN, UNTOUCHED, Response
 from apiroutes.streams import kind_of
 
 __all__ = ["OTHER", "Endpoint"]
@@ -47,7 +47,7 @@ class Endpoint:
         steps = {method: _step(self, handler) for method, handler in module.handlers.items()}
         self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
 
-    def take(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
+    def respond(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
         """Answer with what the handler returned, if it did not answer."""
         if type(result) in _VALUES and not response._state:
             response._send_json(result)
@@ -63,14 +63,18 @@ class Endpoint:
         else:
             apply_result(result, handler.place, request, response)
             cls: Any = type(result)
-            if response._lines is JSON_VALUE and kind_of(cls) == "json" and len(_VALUES) < _VALUES_MAX:
+            if (
+                response._content_headers is JSON_VALUE
+                and kind_of(cls) == "json"
+                and len(_VALUES) < _VALUES_MAX
+            ):
                 _VALUES.add(cls)
 
     def _nothing_sent(self, handler: Handler, response: Response) -> None:
-        is_whole = response._said_status and response._status in BODYLESS
+        is_whole = response._status_was_set and response._status in BODYLESS
         if not is_whole and not self.module.config.external_resolver:
             message = "API resolved without sending a response for %s (%s)"
-            if not response._said_status:
+            if not response._status_was_set:
                 _log.error(message, self.pattern, handler.place)
                 raise ApiError(500, "Internal Server Error")
             _log.warning(message, self.pattern, handler.place)
@@ -96,49 +100,49 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
     """
     call, limit = handler.call, endpoint.response_limit
     # A handler that takes the body as a type reads it when it is called.
-    prepares, parses = not handler.binding.reads_body, endpoint.limits.parse
+    prepares, parses = not handler.signature.reads_body, endpoint.limits.parse
 
     def run(response: Response) -> None:
-        is_within = response._is_middlewares
+        is_within = response._in_middleware
         if is_within:
             if response._state:
                 refuse_next(response)
-            response._before = (
-                response._saved() if response._headers or response._said_status else NOTHING_SAID
+            response._checkpoint = (
+                response._snapshot() if response._headers or response._status_was_set else UNTOUCHED
             )
-            response._is_middlewares = False
+            response._in_middleware = False
         try:
             request = response.req
             if request._pending and prepares:
-                request.prepare_body(parses)
+                request._prepare_body(parses)
             result = call(request, response)
             if result is not None or not response._state:
                 if type(result) is not dict and hasattr(result, "__await__"):
                     result = coroutines.run(result)
-                endpoint.take(result, handler, request, response)
+                endpoint.respond(result, handler, request, response)
             if len(response._content) >= limit or response._written >= limit:
                 endpoint.exceeds_limit(handler, response)
             if is_within:
-                if response._is_special:
+                if response._is_unbuffered:
                     response._start_streaming()
-                response._is_middlewares = True
+                response._in_middleware = True
         except BaseException as error:
             if not _stands(response, error, is_within):
                 raise
 
     def prepare(response: Response) -> None:
-        is_within = response._is_middlewares
+        is_within = response._in_middleware
         if is_within:
             if response._state:
                 refuse_next(response)
-            response._before = (
-                response._saved() if response._headers or response._said_status else NOTHING_SAID
+            response._checkpoint = (
+                response._snapshot() if response._headers or response._status_was_set else UNTOUCHED
             )
-            response._is_middlewares = False
+            response._in_middleware = False
         try:
             request = response.req
             if request._pending and prepares:
-                request.prepare_body(parses)
+                request._prepare_body(parses)
             response._coroutine = call(request, response)
         except BaseException as error:
             if not _stands(response, error, is_within):
@@ -147,15 +151,15 @@ def _step(endpoint: Endpoint, handler: Handler) -> Step:
 
     async def run_async(response: Response) -> None:
         coroutine, response._coroutine = response._coroutine, None
-        is_within = response._before is not None
+        is_within = response._checkpoint is not None
         try:
-            endpoint.take(await coroutine, handler, response.req, response)
+            endpoint.respond(await coroutine, handler, response.req, response)
             if len(response._content) >= limit or response._written >= limit:
                 endpoint.exceeds_limit(handler, response)
             if is_within:
-                if response._is_special:
+                if response._is_unbuffered:
                     await coroutines.in_request_thread(response._start_streaming)
-                response._is_middlewares = True
+                response._in_middleware = True
         except BaseException as error:
             if not _stands(response, error, is_within):
                 raise
@@ -172,13 +176,13 @@ def _stands(response: Response, error: BaseException, is_within: bool) -> bool:
     then commits what the client is told. Otherwise what was said before the handler stays, and what it
     said is gone.
     """
-    if is_within and isinstance(error, ResponseSentError) and response._has_whole_answer():
+    if is_within and isinstance(error, ResponseSentError) and response._is_complete():
         log_fault(response.req, route_of(response.req), error, "said more after its answer")
-        response._is_middlewares = True
+        response._in_middleware = True
         return True
     if response._state == OPEN:
-        response._restore(response._before or NOTHING_SAID)
-        response._forget_answer()
+        response._roll_back(response._checkpoint or UNTOUCHED)
+        response._clear_content()
     if is_within:
         response._fail(error)
     return False

@@ -16,11 +16,11 @@ from werkzeug.http import parse_accept_header
 from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest, phrase
 from apiroutes.jsonout import encode_json
 from apiroutes.request import Request
-from apiroutes.response import OF_CONTENT, SENT, TEXT, Lines, Response
+from apiroutes.response import OF_CONTENT, SENT, TEXT, HeaderLines, Response
 
 __all__ = ["prefers_json", "write_error", "write_exception"]
 
-_PROBLEM: Lines = (("Content-Type", "application/problem+json"),)
+_PROBLEM: HeaderLines = (("Content-Type", "application/problem+json"),)
 
 WriteFault = Callable[[BaseException, Request, Response], None]
 
@@ -28,9 +28,9 @@ WriteFault = Callable[[BaseException, Request, Response], None]
 def write_exception(
     error: BaseException, request: Request, response: Response, write_fault: WriteFault
 ) -> None:
-    """Answer with an exception; `write_fault` does it for what is a fault of the server's."""
+    """Answer with an exception; `write_fault` does it for what is a mismatch of the server's."""
     if isinstance(error, InvalidRequest):
-        _write_invalid(error, request, response)
+        _write_mismatches(error, request, response)
     elif isinstance(error, ApiError):
         write_error(request, response, error.status, error.message, error.headers.items())
     elif isinstance(error, HTTPException):
@@ -64,16 +64,16 @@ def write_error(
         _put_problem(response, message)
     else:
         response._content = message.encode("utf-8", "replace")
-        response._lines = TEXT
+        response._content_headers = TEXT
     response._state = SENT
 
 
-def _write_invalid(error: InvalidRequest, request: Request, response: Response) -> None:
+def _write_mismatches(error: InvalidRequest, request: Request, response: Response) -> None:
     """All that is wrong, as text for browsers and as problem+json for everybody else."""
     write_error(request, response, error.status, error.message)
     if not _prefers_text(request.environ.get("HTTP_ACCEPT")):
-        faults = [{"place": place, "message": message} for place, message in error.faults]
-        _put_problem(response, "The request does not fit.", errors=faults)
+        mismatches = [{"place": place, "message": message} for place, message in error.mismatches]
+        _put_problem(response, "The request does not fit.", errors=mismatches)
 
 
 def _put_problem(response: Response, detail: str, **more: Any) -> None:
@@ -81,7 +81,7 @@ def _put_problem(response: Response, detail: str, **more: Any) -> None:
     status = response._status
     problem = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
     response._content = encode_json({**problem, **more})
-    response._lines = _PROBLEM
+    response._content_headers = _PROBLEM
 
 
 def _write_http_exception(error: HTTPException, request: Request, response: Response) -> None:

@@ -71,13 +71,13 @@ class ApiError(Exception):
 class InvalidRequest(ApiError):
     """A request that does not fit what its handler takes: 422, with all that is wrong with it.
 
-    `faults` are pairs of a place, such as `body.items[3].price`, and what is wrong there.
+    `mismatches` are pairs of a place, such as `body.items[3].price`, and what is wrong there.
     """
 
-    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
-        lines = [f"{place}: {message}" for place, message in faults]
+    def __init__(self, mismatches: Sequence[tuple[str, str]]) -> None:
+        lines = [f"{place}: {message}" for place, message in mismatches]
         super().__init__(422, "\n".join(lines))
-        self.faults = tuple(faults)
+        self.mismatches = tuple(mismatches)
 
 
 class BodyCutOff(ApiError):

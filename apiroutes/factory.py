@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, overload
 
 from apiroutes.app import App
-from apiroutes.logs import write_to_stderr
+from apiroutes.logs import log_to_stderr
 
 __all__ = ["create_app"]
 
@@ -40,7 +40,7 @@ def create_app(
     then the answer to every request, and a log line, say what to write instead.
     """
     if start_response is None and not isinstance(root, dict):
-        write_to_stderr()
+        log_to_stderr()
         return App(root, **settings)
     logging.getLogger("apiroutes").error(_HOW)
     content = f"{_HOW}\n".encode()

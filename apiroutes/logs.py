@@ -13,13 +13,13 @@ import traceback
 from typing import Any
 
 __all__ = [
-    "log_departure",
+    "log_disconnect",
     "log_fault",
     "printable",
     "request_id_of",
     "route_of",
     "sent_request_id",
-    "write_to_stderr",
+    "log_to_stderr",
 ]
 
 _log = logging.getLogger("apiroutes")
@@ -36,7 +36,7 @@ def log_fault(request: Any, route: str, error: BaseException, what: str = "faile
     _log.error("%s %s", _named(request, route), what, exc_info=error, extra=_extra(request))
 
 
-def log_departure(request: Any, when: str) -> None:
+def log_disconnect(request: Any, when: str) -> None:
     """A client that left, which is no fault: no traceback."""
     named = _named(request, route_of(request))
     _log.info("%s: the client left %s", named, when, extra=_extra(request))
@@ -72,11 +72,11 @@ def printable(text: str) -> str:
     )
 
 
-def write_to_stderr() -> None:
+def log_to_stderr() -> None:
     """Let our records be seen, from INFO, where nobody has configured logging."""
     ours = logging.getLogger("apiroutes")
-    if not any(isinstance(handler, _Otherwise) for handler in ours.handlers):
-        handler = _Otherwise()
+    if not any(isinstance(handler, _FallbackHandler) for handler in ours.handlers):
+        handler = _FallbackHandler()
         handler.setFormatter(
             logging.Formatter(
                 "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"
@@ -87,7 +87,7 @@ def write_to_stderr() -> None:
         ours.setLevel(logging.INFO)
 
 
-class _Otherwise(logging.StreamHandler):  # type: ignore[type-arg]
+class _FallbackHandler(logging.StreamHandler):  # type: ignore[type-arg]
     """Writes what nobody else does."""
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -108,7 +108,7 @@ def _extra(request: Any) -> dict[str, Any]:
     }
 
 
-def _with_harmless_traceback(record: logging.LogRecord) -> bool:
+def _escape_traceback(record: logging.LogRecord) -> bool:
     """The traceback as it is written: indented, because an exception's text can have any line."""
     if isinstance(record.exc_info, tuple) and record.exc_text is None:
         text = "".join(traceback.format_exception(*record.exc_info))
@@ -121,4 +121,4 @@ def _line(line: str) -> str:
 
 
 # Python's formatters take over what is there, for every handler that the record comes to.
-_log.addFilter(_with_harmless_traceback)
+_log.addFilter(_escape_traceback)

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from apiroutes.binding import Binding, BindingError, Bound, bind
+from apiroutes.binding import BindingError, Bound, Signature, bind
 from apiroutes.config import RouteConfig, read_config, read_settings_in, settings_in, without_effect
 from apiroutes.declarations import (
     FileRoute,
@@ -35,15 +35,15 @@ from apiroutes.errors import Problem, ProjectError, suggest
 from apiroutes.misnamed import misnamed_handler, misnamed_method, misnamed_middleware, misnamed_route
 from apiroutes.routing import MIDDLEWARE_FILE, Kind, Route, RoutePattern, Segment, convention_of
 from apiroutes.sources import OwnName, own_names
-from apiroutes.validation import SchemaError, validator_of
+from apiroutes.validation import SchemaError, schema_of
 
 __all__ = [
     "METHODS",
     "PROJECT_MIDDLEWARE_FILE",
     "Handler",
     "RouteModule",
-    "RouteModules",
-    "cause_of",
+    "ModuleLoader",
+    "one_line",
 ]
 
 # What a module may export a function for (RFC 9110 section 9.3, RFC 5789).
@@ -63,7 +63,7 @@ class Handler:
     is_async: bool
     middleware: tuple[Middleware, ...]
     security: tuple[SecurityScheme, ...]
-    binding: Binding  # what it takes by its type
+    signature: Signature  # what it takes by its type
     doc: str
 
     def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
@@ -87,7 +87,7 @@ class RouteModule:
     ANY = "*"
 
 
-class RouteModules:
+class ModuleLoader:
     """Loads the files of one project, as modules of a package that is this project's alone.
 
     The package is the project directory, so that a relative import reaches every file of it,
@@ -112,7 +112,7 @@ class RouteModules:
     def load(self, route: Route) -> RouteModule:
         """Import the route's file and check what it exports."""
         module = self._import(route.file)
-        exports = _Exports(module, route, self._defaults, self._root / route.file, self._prefixes)
+        exports = _ExportReader(module, route, self._defaults, self._root / route.file, self._prefixes)
         found = exports.read()
         if exports.problems:
             raise ProjectError(exports.problems)
@@ -231,7 +231,7 @@ class RouteModules:
         for frame in traceback.extract_tb(error.__traceback__):
             if frame.filename == path:
                 line = frame.lineno
-        return Problem(file, f"failed to import: {cause_of(error)}.", _how_to_mend(file), line=line)
+        return Problem(file, f"failed to import: {one_line(error)}.", _how_to_mend(file), line=line)
 
 
 def _how_to_mend(file: str) -> str:
@@ -247,7 +247,7 @@ def _how_to_hide(file: str) -> str:
     return "move the file" if convention is None else convention.how_to_hide
 
 
-def cause_of(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An exception in a line: its type, the first line of what it says, and where, for a SyntaxError."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
@@ -256,7 +256,7 @@ def cause_of(error: BaseException) -> str:
     return said
 
 
-class _Exports:
+class _ExportReader:
     """Reads what one module exports and collects the problems, so that all are reported."""
 
     def __init__(
@@ -376,7 +376,7 @@ class _Exports:
                 else:
                     made = handlers(_create_handlers)
             except Exception as error:
-                message = f"what makes the handlers of `Route` failed: {cause_of(error)}."
+                message = f"what makes the handlers of `Route` failed: {one_line(error)}."
                 self._problem(message, "Correct it.", line=_line(handlers))
                 return {}
             if inspect.iscoroutine(made):
@@ -407,19 +407,19 @@ class _Exports:
             )
             return None
         try:
-            binding = bind(function, self.route.pattern.segments)
+            signature = bind(function, self.route.pattern.segments)
         except BindingError as error:
             self._problem(f"`{name}`: {error}.", error.remedy, line=_line(function))
             return None
         place = _place(function, self.route)
         doc = inspect.getdoc(function) if isinstance(function, FunctionType) else None
         return Handler(
-            binding.call,
+            signature.call,
             place,
             is_async(function),
             middleware_of(function),
             security_of(function),
-            binding,
+            signature,
             doc or "",
         )
 
@@ -464,7 +464,7 @@ class _Exports:
 
     def _check_parsing(self, handlers: Mapping[str, Handler], config: RouteConfig) -> None:
         for name, handler in handlers.items():
-            if handler.binding.takes_content and not config.parse_body:
+            if handler.signature.takes_content and not config.parse_body:
                 self._problem(
                     f"`{name}` takes the body by a type, and config.api.bodyParser is off.",
                     "Let it be parsed, or read `req.stream`.",
@@ -493,7 +493,7 @@ class _Exports:
             self._problem(f"`responses` has {status!r}, which is no status code.", remedy)
         elif not isinstance(meaning, str):
             try:
-                validator_of(meaning)
+                schema_of(meaning)
             except SchemaError as error:
                 self._problem(f"`responses` of {status}: {error}.", "Use a type, or a text.")
 
@@ -562,10 +562,10 @@ def _steps(
     steps = exported if isinstance(exported, (list, tuple)) else [exported]
     problems = []
     for step in steps:
-        fault = fault_of(step)
-        if fault is not None:
+        mismatch = fault_of(step)
+        if mismatch is not None:
             line = _line_in(step, root / file)
-            problems.append(Problem(file, f"{place} has {fault}.", remedy, line=line))
+            problems.append(Problem(file, f"{place} has {mismatch}.", remedy, line=line))
     return tuple(steps), problems
 
 

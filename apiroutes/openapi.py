@@ -13,12 +13,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_origin
 
-from apiroutes.binding import Input
+from apiroutes.binding import Parameter
 from apiroutes.declarations import Middleware, SecurityScheme
 from apiroutes.errors import phrase
 from apiroutes.modules import METHODS, Handler, RouteModule
 from apiroutes.paths import path_of
-from apiroutes.returns import returned_type
+from apiroutes.returns import result_type
 from apiroutes.routing import Kind, Segment
 from apiroutes.settings import Settings
 from apiroutes.validation import json_schemas
@@ -76,7 +76,7 @@ class _Document:
             for path in (settings.base_path + settings.api_prefix, settings.base_path)
         ]
         operations = [each for module, _ in routes for each in _operations(module)]
-        self.returned = {id(handler): returned_type(handler) for _, handler in operations}
+        self.returned = {id(handler): result_type(handler) for _, handler in operations}
         # An annotation need not have a hash; it lives as long as what it is the annotation of.
         wanted = {(id(annotation), sent): (annotation, sent) for annotation, sent in self._annotations()}
         schemas, self.definitions = json_schemas(list(wanted.values()), _REFERENCE)
@@ -138,7 +138,7 @@ class _Document:
             operation["summary"] = summary
         if description.strip():
             operation["description"] = description.strip()
-        inputs = handler.binding.inputs
+        inputs = handler.signature.inputs
         parameters = [*self._parameters(inputs, segments)]
         if parameters:
             operation["parameters"] = parameters
@@ -172,7 +172,9 @@ class _Document:
 
     # -- what is taken ---------------------------------------------------------------------
 
-    def _parameters(self, inputs: Sequence[Input], segments: tuple[Segment, ...]) -> Iterator[dict[str, Any]]:
+    def _parameters(
+        self, inputs: Sequence[Parameter], segments: tuple[Segment, ...]
+    ) -> Iterator[dict[str, Any]]:
         path = {name: schema for name, schema, _ in self._fields("path", inputs)}
         for segment in segments:
             if segment.kind is not Kind.STATIC:
@@ -192,7 +194,7 @@ class _Document:
             "schema": {**schema, "pattern": _SEGMENT} if schema == {"type": "string"} else schema,
         }
 
-    def _fields(self, source: str, inputs: Sequence[Input]) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    def _fields(self, source: str, inputs: Sequence[Parameter]) -> Iterator[tuple[str, dict[str, Any], bool]]:
         """What is taken of a source, one by one: name, schema, whether it is required."""
         for each in inputs:
             if each.source != source:
@@ -206,7 +208,7 @@ class _Document:
             for name, part in whole.get("properties", {}).items():
                 yield name, part, name in whole.get("required", ())
 
-    def _request_body(self, module: RouteModule, inputs: Sequence[Input]) -> dict[str, Any] | None:
+    def _request_body(self, module: RouteModule, inputs: Sequence[Parameter]) -> dict[str, Any] | None:
         body = next((each for each in inputs if each.source == "body"), None)
         files = [each for each in inputs if each.source == "files"]
         if body is None and not files:
@@ -239,9 +241,9 @@ class _Document:
             found[str(status)] = self._answer(status, meaning)
         for status_text, meaning in _RAISES.findall(handler.doc):
             found.setdefault(status_text, _error(meaning[:1].upper() + meaning[1:]))
-        if handler.binding.takes_content:
+        if handler.signature.takes_content:
             found.setdefault("413", _error(f"The body is larger than {module.config.size_limit.text}"))
-        if handler.binding.inputs:
+        if handler.signature.inputs:
             found.setdefault("422", {"$ref": "#/components/responses/Invalid"})
         if module.config.max_duration is not None:
             found.setdefault("504", _error(f"Not done within {module.config.max_duration:g} s"))
@@ -251,7 +253,7 @@ class _Document:
     def _success(self, handler: Handler) -> dict[str, Any]:
         answer: dict[str, Any] = {"description": phrase(200)}
         annotation = self.returned[id(handler)]
-        returns = handler.binding.returns
+        returns = handler.signature.returns
         if annotation is not None:
             answer["content"] = {"application/json": {"schema": self._sent(annotation)}}
         elif returns is str:
@@ -273,7 +275,7 @@ class _Document:
         for module, _ in self.routes:
             for method, handler in _operations(module):
                 declared = _declared(module, method)
-                inputs = handler.binding.inputs
+                inputs = handler.signature.inputs
                 yield from ((meaning, True) for meaning in declared.values() if not isinstance(meaning, str))
                 yield from ((each.annotation, False) for each in inputs if each.source != "files")
                 returned = self.returned[id(handler)]
@@ -300,7 +302,7 @@ def _operations(module: RouteModule) -> Iterator[tuple[str, Handler]]:
     for method, handler in module.handlers.items():
         if method == RouteModule.ANY:
             named = [each for each in METHODS if each in module.responses]
-            for each in named or ["POST" if handler.binding.takes_content else "GET"]:
+            for each in named or ["POST" if handler.signature.takes_content else "GET"]:
                 yield each, handler
         else:
             yield method, handler
@@ -348,7 +350,7 @@ def _with_default(schema: dict[str, Any], default: dict[str, Any]) -> dict[str, 
     return {**schema, **default}
 
 
-def _file_schema(each: Input) -> dict[str, Any]:
+def _file_schema(each: Parameter) -> dict[str, Any]:
     # OpenAPI 3.1 says it by the media type; pages and generators look for the format of 3.0.
     file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     if get_origin(each.annotation) is not list:

@@ -1,6 +1,6 @@
 """What answers beside the routes: readiness, the OpenAPI document, the documentation page.
 
-In: a project and its document. Out: a `Served` for each of their paths. Raises nothing.
+In: a project and its document. Out: a `Resource` for each of their paths. Raises nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from apiroutes.error_responses import write_error
 from apiroutes.errors import phrase
 from apiroutes.jsonout import encode_json
 from apiroutes.paths import mount_of
-from apiroutes.project import Project, Served
+from apiroutes.project import Project, Resource
 from apiroutes.readiness import is_ready
 from apiroutes.response import Response
 
-__all__ = ["own_paths"]
+__all__ = ["builtin_endpoints"]
 
 _FOLDER = Path(__file__).with_name("documentation")
 # By their name below the page's path.
@@ -40,12 +40,14 @@ _POLICY = (
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|$)")
 
 
-def own_paths(project: Project, document: Callable[[], dict[str, Any]]) -> Iterator[tuple[str, Served]]:
+def builtin_endpoints(
+    project: Project, document: Callable[[], dict[str, Any]]
+) -> Iterator[tuple[str, Resource]]:
     """Paths and what answers them; `document` is called where one of them needs it."""
     settings = project.settings
     if settings.readiness_path is not None:
         # A load balancer asks for it under no name that middleware knows.
-        yield settings.readiness_path, _served("the readiness path", _say_whether_ready)
+        yield settings.readiness_path, _resource("the readiness path", _say_whether_ready)
     docs = settings.docs_path
     if docs is None and settings.openapi_path is None:
         return
@@ -62,14 +64,14 @@ def own_paths(project: Project, document: Callable[[], dict[str, Any]]) -> Itera
         yield docs + "/", _within(project, "the documentation page", _to_parent)
 
 
-def _within(project: Project, name: str, answer: Callable[[Response], object]) -> Served:
+def _within(project: Project, name: str, answer: Callable[[Response], object]) -> Resource:
     """Inside the middleware that is around everything."""
     step = compose(project.middleware, Step(answer))
-    return _served(name, as_sync(step))
+    return _resource(name, as_sync(step))
 
 
-def _served(name: str, run: Callable[[Any], Any]) -> Served:
-    return Served(name, _not_a_question, {"GET": run, "HEAD": run})
+def _resource(name: str, run: Callable[[Any], Any]) -> Resource:
+    return Resource(name, _not_a_question, {"GET": run, "HEAD": run})
 
 
 def _not_a_question(response: Response) -> None:
@@ -98,7 +100,7 @@ def _document(document: dict[str, Any]) -> Callable[[Response], object]:
 
 def _file(path: Path, headers: Mapping[str, str]) -> Callable[[Response], object]:
     answer = file(path, headers=headers)
-    return lambda response: answer.say(response.req, response)
+    return lambda response: answer.apply_to(response.req, response)
 
 
 def _headers(document: Mapping[str, Any]) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """The request's path: made once per request, used by the matcher, the log and redirects.
 
-In: a WSGI environ. Out: a `RequestPath`: decoded segments and what is wrong with them.
+In: a WSGI environ. Out: a `_Path`: decoded segments and what is wrong with them.
 Raises nothing. Percent-encoding is undone exactly once; where the server gives the target as
 it was sent, `%2F` stays inside its segment.
 """
@@ -11,10 +11,10 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["Fault", "RequestPath", "mount_of", "path_of", "read_path", "sent_plainly", "target_size"]
+__all__ = ["TargetDefect", "mount_of", "path_of", "read_path", "is_sent_unescaped", "target_size"]
 
 
-class Fault:
+class TargetDefect:
     """What can be wrong with a path, in words for a log."""
 
     ENCODING = "malformed percent-encoding or UTF-8"
@@ -23,7 +23,7 @@ class Fault:
 
 
 # Decoded segments, and what is wrong with them: None for a path that may be matched.
-RequestPath = tuple[list[str], "str | None"]
+_Path = tuple[list[str], "str | None"]
 
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -33,7 +33,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
-def sent_plainly(path: str, environ: dict[str, Any]) -> bool:
+def is_sent_unescaped(path: str, environ: dict[str, Any]) -> bool:
     """Whether PATH_INFO, `path`, is the path as it was sent, without an escape."""
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not target:
@@ -49,15 +49,15 @@ def target_size(path: str, environ: dict[str, Any]) -> int:
     return max(len(target), len(path) + len(environ.get("QUERY_STRING") or ""))
 
 
-def read_path(path: str, environ: dict[str, Any]) -> RequestPath:
+def read_path(path: str, environ: dict[str, Any]) -> _Path:
     """The path below SCRIPT_NAME, PATH_INFO, as segments."""
     raw = _raw_path(environ, path)
     if raw is None:
         # Without the target a slash is a separator, and a percent sign is just that.
         return _checked(path.encode("latin-1", "replace").split(b"/"), None)
-    fault = Fault.ENCODING if _BAD_ESCAPE.search(raw) else None
+    fault = TargetDefect.ENCODING if _BAD_ESCAPE.search(raw) else None
     if _NOT_IN_TARGET.search(raw):
-        fault = Fault.CHARACTER  # RFC 9112 section 3.2: a target has neither
+        fault = TargetDefect.CHARACTER  # RFC 9112 section 3.2: a target has neither
     return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], fault)
 
 
@@ -103,19 +103,19 @@ def _below(raw: str, script_name: str) -> str | None:
     return rest if _decoded(raw[:position]) == script_name else None
 
 
-def _checked(parts: list[bytes], fault: str | None) -> RequestPath:
+def _checked(parts: list[bytes], fault: str | None) -> _Path:
     try:
         segments = [part.decode() for part in parts[1:]]
     except UnicodeDecodeError:
-        fault = fault or Fault.ENCODING
+        fault = fault or TargetDefect.ENCODING
         segments = [part.decode("utf-8", "replace") for part in parts[1:]]
     if parts[0]:  # no leading slash
         segments.insert(0, parts[0].decode("utf-8", "replace"))
     for segment in segments:
         if not segment.isprintable() and _CONTROL.search(segment):
-            fault = Fault.CHARACTER
+            fault = TargetDefect.CHARACTER
         if "." in segment and not {".", ".."}.isdisjoint(_PARTS.split(segment)):
-            return segments, Fault.DOTS
+            return segments, TargetDefect.DOTS
     return segments, fault
 
 

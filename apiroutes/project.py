@@ -19,14 +19,14 @@ from apiroutes import coroutines
 from apiroutes.body import Limits
 from apiroutes.chain import Step, as_sync, compose
 from apiroutes.config import RouteConfig
-from apiroutes.deadlines import limited
+from apiroutes.deadlines import with_deadline
 from apiroutes.declarations import Middleware, SecurityScheme, fault_of
 from apiroutes.endpoint import OTHER, Endpoint
 from apiroutes.error_responses import write_error
 from apiroutes.errors import Problem, ProjectError, phrase
-from apiroutes.modules import PROJECT_MIDDLEWARE_FILE, RouteModule, RouteModules, cause_of
+from apiroutes.modules import PROJECT_MIDDLEWARE_FILE, ModuleLoader, RouteModule, one_line
 from apiroutes.readiness import request_replacement
-from apiroutes.returns import checked
+from apiroutes.returns import with_checked_result
 from apiroutes.routing import (
     API,
     CONVENTIONS,
@@ -41,11 +41,11 @@ from apiroutes.routing import (
     guard_problem,
     scan,
 )
-from apiroutes.runners import Runners
+from apiroutes.runners import HandlerThreads
 from apiroutes.settings import Settings, read_settings
-from apiroutes.wsgi import FixedAnswer, ServerResponse
+from apiroutes.wsgi import FixedResponse, ServerResponse
 
-__all__ = ["Params", "Project", "Served", "Unrouted", "build", "prefix_of"]
+__all__ = ["Params", "Project", "Resource", "NotFound", "build", "prefix_of"]
 
 Params = dict[str, "str | list[str]"]
 Run = Callable[[ServerResponse], Any]
@@ -58,44 +58,44 @@ _log = logging.getLogger("apiroutes")
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class Resource:
     """What answers a path: a function for each method, and one for the others.
 
     They take a response of the project's class. `name` says it in logs; `pattern` is None where
     no route answers. `middleware` is what runs around it, in order, and `module` the route's own,
-    both for listings. `fixed` is the answer where it is the same for everyone who takes text.
+    both for listings. `fixed_response` is the answer where it is the same for everyone who takes text.
     """
 
     name: str
-    other: Run
+    other_methods: Run
     by_method: Mapping[str, Run] = field(default_factory=dict)
     limits: Limits = Limits()
     pattern: str | None = None
     module: RouteModule | None = None
     middleware: tuple[Middleware, ...] = ()
-    fixed: FixedAnswer | None = None
+    fixed_response: FixedResponse | None = None
 
-    def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Served:
+    def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
         """What answers in the place of this one, inside the same middleware."""
         run = as_sync(compose(self.middleware, Step(answer)))
-        return Served(name, run, limits=self.limits, pattern=self.pattern, middleware=self.middleware)
+        return Resource(name, run, limits=self.limits, pattern=self.pattern, middleware=self.middleware)
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project that can be served; `served` is by the route's file.
+    """A project that can be served; `resources` is by the route's file.
 
     `middleware` is around everything, in order.
     """
 
     settings: Settings
     routes: RouteTree
-    served: Mapping[str, Served]
-    unrouted: Unrouted
+    resources: Mapping[str, Resource]
+    not_found: NotFound
     middleware: tuple[Middleware, ...]
 
 
-class Unrouted:
+class NotFound:
     """What answers paths without a route: a 404, inside the middleware of the directories above."""
 
     def __init__(
@@ -105,11 +105,11 @@ class Unrouted:
     ) -> None:
         self._everywhere = tuple(everywhere)
         self._directories = directories
-        self._built: dict[tuple[int, ...], Served] = {}
+        self._built: dict[tuple[int, ...], Resource] = {}
         # What answers every such path, where no directory has middleware.
-        self.everywhere = None if directories else self._serve(())
+        self.everywhere = None if directories else self._resource(())
 
-    def below(self, segments: Sequence[str]) -> Served:
+    def below(self, segments: Sequence[str]) -> Resource:
         """What answers the path of these segments."""
         around = tuple(
             index
@@ -117,25 +117,27 @@ class Unrouted:
             if len(below) <= len(segments) and all(map(_fits, below, segments))
         )
         # There are as many combinations as directories, so that what is built once can be kept.
-        served = self._built.get(around)
-        if served is None:
-            served = self._built[around] = self._serve(around)
-        return served
+        resource = self._built.get(around)
+        if resource is None:
+            resource = self._built[around] = self._resource(around)
+        return resource
 
-    def _serve(self, around: tuple[int, ...]) -> Served:
+    def _resource(self, around: tuple[int, ...]) -> Resource:
         middleware = list(self._everywhere)
         for index in around:
             middleware += self._directories[index][1]
-        run = as_sync(compose(middleware, Step(_not_found)))
-        fixed = None if middleware else FixedAnswer(404, "Not Found")
-        return Served("a path without a route", run, middleware=tuple(middleware), fixed=fixed)
+        run = as_sync(compose(middleware, Step(_write_not_found)))
+        fixed_response = None if middleware else FixedResponse(404, "Not Found")
+        return Resource(
+            "a path without a route", run, middleware=tuple(middleware), fixed_response=fixed_response
+        )
 
 
 def _fits(pattern: Segment, segment: str) -> bool:
     return pattern.kind is not Kind.STATIC or pattern.text == segment
 
 
-def _not_found(response: ServerResponse) -> None:
+def _write_not_found(response: ServerResponse) -> None:
     write_error(response.req, response, 404, phrase(404))
 
 
@@ -183,37 +185,39 @@ class _Builder:
         self.problems += routes.problems
         defaults = RouteConfig(size_limit=settings.body_size_limit, response_limit=settings.response_limit)
         prefixes = (prefix_of(settings), _segments(settings.base_path), ())
-        modules = RouteModules(self.root, defaults, prefixes)
+        modules = ModuleLoader(self.root, defaults, prefixes)
         of_file = self._middleware_file(settings, modules)
         # What the setting names of the file that runs anyway would run twice.
         names = [name for name in settings.middleware if not (of_file and name == "middleware:middleware")]
         everywhere = (
             *of_file,
             *self._middleware_setting(names, "APIROUTES_MIDDLEWARE" in environ),
-            *self._checked(middleware, "App(middleware=...)"),
+            *self._callables_only(middleware, "App(middleware=...)"),
         )
         directories = self._directories(found.middleware, modules)
-        runners = Runners(settings.max_abandoned_handlers, settings.abandon_timeout)
+        threads = HandlerThreads(settings.max_abandoned_handlers, settings.abandon_timeout)
         coroutines.configure(
             abandon_timeout=settings.abandon_timeout,
             reports_blocking=settings.mode == "development",
             on_blocked=request_replacement,
         )
-        served = {}
+        resources = {}
         for route in routes.walk():
             module = self._try(lambda route=route: modules.load(route))  # type: ignore[misc]
             if module is not None:
                 if settings.mode == "development":
-                    handlers = {method: checked(handler) for method, handler in module.handlers.items()}
+                    handlers = {
+                        method: with_checked_result(handler) for method, handler in module.handlers.items()
+                    }
                     module = replace(module, handlers=handlers)
                 around = (*everywhere, *_around(route, directories), *module.middleware)
-                served[route.file] = _serve(module, settings, around, runners)
+                resources[route.file] = _route_resource(module, settings, around, threads)
         self._warn_of_ineffective(modules.ineffective)
         self._check_own_paths(settings, routes)
-        self._check_security(served)
+        self._check_security(resources)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
-        unrouted = Unrouted(everywhere, below)
-        return Project(settings, routes, served, unrouted, everywhere)
+        not_found = NotFound(everywhere, below)
+        return Project(settings, routes, resources, not_found, everywhere)
 
     def _try(self, make: Callable[[], _Built]) -> _Built | None:
         try:
@@ -276,10 +280,10 @@ class _Builder:
                 message = f"{route.file} answers {path} too."
                 self.problems.append(Problem(name, message, "Choose a path that no file answers."))
 
-    def _check_security(self, served: Mapping[str, Served]) -> None:
+    def _check_security(self, resources: Mapping[str, Resource]) -> None:
         known: dict[str, SecurityScheme] = {}
         problems: dict[str, Problem] = {}
-        for file, one in served.items():
+        for file, one in resources.items():
             assert one.module is not None
             asked = [handler.asks(one.middleware) for handler in one.module.handlers.values()]
             for declared in (each for steps in asked for step in steps for each in step):
@@ -291,7 +295,7 @@ class _Builder:
         self.problems += problems.values()
 
     def _directories(
-        self, files: Sequence[DirectoryMiddleware], modules: RouteModules
+        self, files: Sequence[DirectoryMiddleware], modules: ModuleLoader
     ) -> list[tuple[DirectoryMiddleware, tuple[Middleware, ...]]]:
         """The middleware of directories, from the outside in."""
         loaded = []
@@ -301,7 +305,7 @@ class _Builder:
                 loaded.append((one, steps))
         return loaded
 
-    def _middleware_file(self, settings: Settings, modules: RouteModules) -> tuple[Middleware, ...]:
+    def _middleware_file(self, settings: Settings, modules: ModuleLoader) -> tuple[Middleware, ...]:
         """What `middleware.py` at the root exports."""
         for name in sorted(os.listdir(self.root)):
             if name.lower() in (MIDDLEWARE_FILE, PROJECT_MIDDLEWARE_FILE) and name != PROJECT_MIDDLEWARE_FILE:
@@ -317,7 +321,7 @@ class _Builder:
         is_used = any(name.startswith("middleware:") for name in settings.middleware)
         return self._try(lambda: self._load_middleware_file(modules, is_used)) or ()
 
-    def _load_middleware_file(self, modules: RouteModules, is_used: bool) -> tuple[Middleware, ...]:
+    def _load_middleware_file(self, modules: ModuleLoader, is_used: bool) -> tuple[Middleware, ...]:
         """`is_used`: the setting takes functions from this module, which may have no other."""
         file = PROJECT_MIDDLEWARE_FILE
         if modules.has_middleware(file, is_used=is_used):
@@ -338,7 +342,7 @@ class _Builder:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # SystemExit too, as for a route's file
-                self._bad_middleware(place, f"{shown}: {name!r} cannot be imported: {cause_of(error)}.")
+                self._bad_middleware(place, f"{shown}: {name!r} cannot be imported: {one_line(error)}.")
                 continue
             fault = fault_of(step)
             if fault is not None:
@@ -346,7 +350,7 @@ class _Builder:
             found.append(step)
         return tuple(found)
 
-    def _checked(self, middleware: Sequence[Any], place: str) -> tuple[Middleware, ...]:
+    def _callables_only(self, middleware: Sequence[Any], place: str) -> tuple[Middleware, ...]:
         for step in middleware:
             fault = fault_of(step)
             if fault is not None:
@@ -385,22 +389,22 @@ def _around(
     return found
 
 
-def _serve(
+def _route_resource(
     module: RouteModule,
     settings: Settings,
     around: tuple[Middleware, ...],
-    runners: Runners,
-) -> Served:
+    threads: HandlerThreads,
+) -> Resource:
     limits = _limits(settings, module.config)
     endpoint = Endpoint(module, limits)
     runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
     if seconds is not None:
-        runs = {method: limited(run, seconds, runners) for method, run in runs.items()}
-    other = runs.pop(OTHER)
+        runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
+    other_methods = runs.pop(OTHER)
     name = f"{endpoint.pattern} ({module.route.file})"
     # What is the same for many routes is one object, which stays in the processor's cache.
-    return Served(name, other, runs or _NO_METHODS, limits, endpoint.pattern, module, around)
+    return Resource(name, other_methods, runs or _NO_METHODS, limits, endpoint.pattern, module, around)
 
 
 @lru_cache

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from apiroutes.body import (
     Body,
-    Input,
+    BodyInput,
     KeptContent,
     Limits,
     Values,
@@ -200,7 +200,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
         Raises ApiError for a body that cannot be read. A handler is not called for one.
         """
-        body: Any = self.load_body().value if self._limits.parse else None
+        body: Any = self._load_body().value if self._limits.parse else None
         return body  # type: ignore[no-any-return]
 
     @lazy
@@ -243,16 +243,16 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     def files(self) -> MultiDict[str, FileStorage]:  # type: ignore[override]
         """The uploads of a multipart form, by field name; they are closed with the request."""
         files: MultiDict[str, FileStorage] = MultiDict()
-        for name, file in self.load_body().files or ():
+        for name, file in self._load_body().files or ():
             files.add(name, file)
         return files
 
     @lazy
     def form(self) -> ImmutableMultiDict[str, str]:
         """The fields of a form, as Werkzeug has them."""
-        return ImmutableMultiDict(self.load_body().fields())
+        return ImmutableMultiDict(self._load_body().fields())
 
-    def prepare_body(self, parses: bool = True) -> None:
+    def _prepare_body(self, parses: bool = True) -> None:
         """Read the body for a handler, unless middleware has read or replaced it. Raises ApiError.
 
         Who has read from the environ before takes nothing from who reads from it next.
@@ -260,7 +260,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         if parses and self._body is None and "body" not in self.__dict__:
             environ = self.environ
             limits = self._limits if self.max_content_length is None else self._sized()
-            try:  # as in load_body, whose frame the common case is spared
+            try:  # as in _load_body, whose frame the common case is spared
                 self._body = body = read_body(environ, limits, True, self)
             except ApiError as error:
                 raise _as_werkzeugs(error) from error
@@ -273,31 +273,31 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         if isinstance(kept, KeptContent):
             kept.rewind()
 
-    def hand_over_body(self) -> None:
+    def _rewind_body(self) -> None:
         """Let another application read the body from the environ. Raises RuntimeError for a parsed form."""
         if self._body is not None:
             keep(self.environ, self.raw_body)
         else:
-            self.prepare_body(parses=False)
+            self._prepare_body(parses=False)
 
-    def read_body_as(self, validator: Any) -> Any:
-        """The body as a type, which `body` is from then on. Raises ApiError and Invalid."""
+    def _read_body_as(self, schema: Any) -> Any:
+        """The body as a type, which `body` is from then on. Raises ApiError and DoesNotFit."""
         loaded = self._body
         if loaded is not None:
             loaded.rewind()
         if "body" in self.__dict__ and (loaded is None or self.body is not loaded.value):
-            value = validator.convert(self.body, "body")  # what middleware put there
+            value = schema.convert(self.body, "body")  # what middleware put there
         else:
             try:
-                loaded = self.load_body(decoded=False)
+                loaded = self._load_body(decoded=False)
                 self._pending = loaded.files is not None
-                value = loaded.as_type(validator, self._limits)
+                value = loaded.as_type(schema, self._limits)
             except ApiError as error:
                 raise _as_werkzeugs(error) from error
         self.body = value
         return value
 
-    def load_body(self, decoded: bool = True) -> Body:
+    def _load_body(self, decoded: bool = True) -> Body:
         """Read the body, once, and decode it if it is to be. Raises ApiError for one that cannot be read.
 
         It is an error of Werkzeug's too, as those who read Werkzeug's requests expect.
@@ -330,7 +330,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         limits = self._limits
         return replace(limits, size=_smaller(limits.size, self.max_content_length))
 
-    def form_limits(self, limits: Limits) -> Limits:
+    def _form_limits(self, limits: Limits) -> Limits:
         """The limits of a multipart form, and where Werkzeug's were set the smaller of both."""
         memory, parts = self.max_form_memory_size, self.max_form_parts
         if memory is None and parts is None:
@@ -354,7 +354,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         if not (force or self.is_json):
             return None if silent else self.on_json_loading_failed(None)
         try:
-            body = self.load_body()
+            body = self._load_body()
             if body.is_json:
                 return body.value
             return decode_json(b"" if body.content is None else body.content, self._limits.json_depth)
@@ -363,13 +363,17 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
                 return None
             raise _as_werkzeugs(error) from error
 
-    def see(self, environ: dict[str, Any]) -> None:
+    def _replace_environ(self, environ: dict[str, Any]) -> None:
         """Take another environ for the same request, such as WSGI middleware makes.
 
         Where it has put other content there, what was made of the old is forgotten.
         """
         body = self._body
-        if body is not None and body.content is not None and not isinstance(environ.get("wsgi.input"), Input):
+        if (
+            body is not None
+            and body.content is not None
+            and not isinstance(environ.get("wsgi.input"), BodyInput)
+        ):
             self._body, self._pending = None, True
             if self.__dict__.get("body") is body.value:
                 self.__dict__.pop("body", None)

@@ -30,14 +30,14 @@ __all__ = [
     "BODYLESS",
     "JSON",
     "JSON_VALUE",
-    "NOTHING_SAID",
+    "UNTOUCHED",
     "OF_CONTENT",
     "OPEN",
-    "REFUSED",
+    "CLOSED",
     "SENT",
     "STARTED",
     "TEXT",
-    "Lines",
+    "HeaderLines",
     "Response",
     "call_hook",
     "is_local",
@@ -51,14 +51,14 @@ HeaderValue = Union[str, int, float, Iterable[str]]
 WSGIApplication = Callable[..., Iterable[bytes]]
 
 _NOTHING: Any = object()  # "no argument", where None is a value
-Lines = tuple[tuple[str, str], ...]
+HeaderLines = tuple[tuple[str, str], ...]
 _JSON = ("Content-Type", "application/json; charset=utf-8")
 # As recorded, a 304 keeps the type of `json` and not that of `send`.
-JSON: Lines = (_JSON,)
-JSON_VALUE: Lines = (_JSON,)
+JSON: HeaderLines = (_JSON,)
+JSON_VALUE: HeaderLines = (_JSON,)
 # A str that nobody gave a type is text, and no browser may think otherwise.
-TEXT: Lines = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
-_BINARY: Lines = (("Content-Type", "application/octet-stream"),)
+TEXT: HeaderLines = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
+_BINARY: HeaderLines = (("Content-Type", "application/octet-stream"),)
 _JSON_TYPES = frozenset((dict, list, bool, int, float))  # what most JSON answers are
 # RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: these carry no content.
 BODYLESS = frozenset((204, 205, 304))
@@ -88,18 +88,18 @@ _KNOWN_NAMES_MAX = 512
 _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 
 
-_Saved = tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
+_Snapshot = tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
 # What middleware has changed: "set", "append", "remove" or "status"; a header's key; its lines as they
 # go over the wire, or the status.
 _Change = tuple[str, str, Any]
 
 
-NOTHING_SAID: _Saved = (200, False, {}, {})
+UNTOUCHED: _Snapshot = (200, False, {}, {})
 
 # Where a response is: nothing said, content said, headers on the wire, or closed to a call that was
 # cancelled; or nothing said since an exception, so that middleware may answer and not go on. Plain numbers,
 # because the members of a class are found more slowly.
-OPEN, SENT, STARTED, REFUSED, FAILED = 0, 1, 2, 3, -1
+OPEN, SENT, STARTED, CLOSED, FAILED = 0, 1, 2, 3, -1
 
 
 class Response(Generic[Data]):
@@ -118,14 +118,14 @@ class Response(Generic[Data]):
     _written = 0  # bytes
     _unwritten: Sequence[bytes] = ()  # what was written, where the server takes it at the end
     # To be called before the head leaves, each with whether middleware has given it.
-    _hooks: list[tuple[Callable[..., object], bool]] | None = None
-    _ends: list[Callable[[Response], object]] | None = None  # to be called when the answer has ended
+    _head_hooks: list[tuple[Callable[..., object], bool]] | None = None
+    _end_hooks: list[Callable[[Response], object]] | None = None  # to be called when the answer has ended
     _cut_by: BaseException | None = None  # that came when bytes had left
     # What was said before the handler, and what middleware has set since it answered.
-    _before: _Saved | None = None
+    _checkpoint: _Snapshot | None = None
     _changes: list[_Change] | None = None
-    _answers: BaseException | None = None  # the exception that the answer is made for,
-    _answers_status = 0  # which has this status, whatever middleware says while it travels on
+    _answered_error: BaseException | None = None  # the exception that the answer is made for,
+    _answered_status = 0  # which has this status, whatever middleware says while it travels on
     _coroutine: Any = None  # of an async handler that was called
     _position = 0  # of the innermost async middleware that has called next()
 
@@ -133,15 +133,15 @@ class Response(Generic[Data]):
         self.req = req
         self._start_response = start_response
         self._status = 200
-        self._said_status = False
+        self._status_was_set = False
         self._headers: dict[str, tuple[str, str]] = {}
-        self._more: dict[str, list[tuple[str, str]]] | None = None  # further lines of a header
+        self._repeated_headers: dict[str, list[tuple[str, str]]] | None = None  # further lines of a header
         self._content = b""
-        self._lines: Lines = ()  # that the content brings along unless a Content-Type was set
-        self._tagged = False  # whether the content gets an ETag
-        self._is_special = False  # whether there is more to do than to send content in memory
+        self._content_headers: HeaderLines = ()  # that the content brings along unless a Content-Type was set
+        self._wants_etag = False  # whether the content gets an ETag
+        self._is_unbuffered = False  # whether there is more to do than to send content in memory
         self._state = OPEN
-        self._is_middlewares = False  # whether middleware holds the response now
+        self._in_middleware = False  # whether middleware holds the response now
 
     # -- status ----------------------------------------------------------------------------
 
@@ -161,11 +161,11 @@ class Response(Generic[Data]):
         if not 200 <= code <= 599:
             raise ValueError(f"a status is an int from 200 to 599, not {code!r}")
         if self._state:
-            if not self._may("set the status"):
+            if not self._can_change("set the status"):
                 return self
             self._note("status", "", code)
         self._status = code
-        self._said_status = True
+        self._status_was_set = True
         return self
 
     @property
@@ -175,7 +175,7 @@ class Response(Generic[Data]):
         For a handler that is once it has answered, by json, send, end, redirect or the first write;
         for middleware, once the first byte has left.
         """
-        return self._state > OPEN and not (self._is_middlewares and self._write is None)
+        return self._state > OPEN and not (self._in_middleware and self._write is None)
 
     @property
     def body(self) -> bytes | None:
@@ -207,8 +207,8 @@ class Response(Generic[Data]):
             if not (value.isascii() and value.isprintable()):
                 value = _check_value(name, value)
             self._headers[key] = (name, value)
-            if self._more is not None:
-                self._more.pop(key, None)
+            if self._repeated_headers is not None:
+                self._repeated_headers.pop(key, None)
             return self
         self._apply("set", key, _lines_to_set(key, name, value))
         return self
@@ -229,12 +229,12 @@ class Response(Generic[Data]):
         It is called with the response if it has a parameter, and may change all of it that is not
         content. The last one that was given is called first, as middleware returns.
         """
-        if self._state and not self._may("call anything before the head"):
+        if self._state and not self._can_change("call anything before the head"):
             return self
-        if self._hooks is None:
-            self._hooks = []
-        self._hooks.append((function, self._is_middlewares))
-        self._is_special = True
+        if self._head_hooks is None:
+            self._head_hooks = []
+        self._head_hooks.append((function, self._in_middleware))
+        self._is_unbuffered = True
         return self
 
     def get_header(self, name: str) -> str | list[str] | None:
@@ -242,16 +242,16 @@ class Response(Generic[Data]):
         key = name.lower()
         line = self._headers.get(key)
         if line is not None:
-            more = (self._more or {}).get(key, ())
+            more = (self._repeated_headers or {}).get(key, ())
             if more or key == "set-cookie":
                 return [_unwire(value) for _, value in (line, *more)]
             return _unwire(line[1])
-        return next((value for name, value in self._lines if name.lower() == key), None)
+        return next((value for name, value in self._content_headers if name.lower() == key), None)
 
     def remove_header(self, name: str) -> Response:
         """Remove every line of a header; it need not be there."""
         if self._state:
-            if not self._may(f"remove the header {name!r}"):
+            if not self._can_change(f"remove the header {name!r}"):
                 return self
             self._note("remove", name.lower(), [])
         self._drop(name.lower())
@@ -261,7 +261,7 @@ class Response(Generic[Data]):
         """Change a header, and note it where it must outlive the answer."""
         lines = _lines_to_set(key, name, value)
         if self._state:
-            if not self._may(f"{change} the header {name!r}"):
+            if not self._can_change(f"{change} the header {name!r}"):
                 return self
             self._note(change, key, lines)
         self._apply(change, key, lines)
@@ -292,18 +292,18 @@ class Response(Generic[Data]):
 
     def _lines_of(self, key: str) -> list[tuple[str, str]]:
         line = self._headers.get(key)
-        return [] if line is None else [line, *(self._more or {}).get(key, ())]
+        return [] if line is None else [line, *(self._repeated_headers or {}).get(key, ())]
 
     def _append(self, key: str, name: str, value: str) -> None:
         if self._headers.setdefault(key, line := (name, value)) is not line:
-            if self._more is None:
-                self._more = {}
-            self._more.setdefault(key, []).append(line)
+            if self._repeated_headers is None:
+                self._repeated_headers = {}
+            self._repeated_headers.setdefault(key, []).append(line)
 
     def _drop(self, key: str) -> None:
         self._headers.pop(key, None)
-        if self._more is not None:
-            self._more.pop(key, None)
+        if self._repeated_headers is not None:
+            self._repeated_headers.pop(key, None)
 
     def set_cookie(
         self,
@@ -337,7 +337,7 @@ class Response(Generic[Data]):
             partitioned=partitioned,
         )
         if self._state:
-            if not self._may(f"set the cookie {name!r}"):
+            if not self._can_change(f"set the cookie {name!r}"):
                 return self
             self._note("append", "set-cookie", [("Set-Cookie", line)])
         self._append("set-cookie", "Set-Cookie", line)
@@ -351,14 +351,14 @@ class Response(Generic[Data]):
 
     def json(self, value: Data = _NOTHING) -> None:
         """Answer with JSON. Without a value there is no content."""
-        if self._state and not self._may_answer("send JSON"):
+        if self._state and not self._can_respond("send JSON"):
             return
         if value is not _NOTHING:
             self._content = encode_json(value)
-            self._tagged = True
+            self._wants_etag = True
         if "content-type" in self._headers:
             self._drop("content-type")  # JSON is called JSON, whatever type was set
-        self._lines = JSON
+        self._content_headers = JSON
         self._state = SENT
 
     def send(self, body: Any = None) -> None:
@@ -368,16 +368,16 @@ class Response(Generic[Data]):
         is empty; an iterator of bytes or str, an async one, or a binary file, is streamed and
         closed; everything else is JSON.
         """
-        if self._state and not self._may_answer("send"):
+        if self._state and not self._can_respond("send"):
             return
         if type(body) in _JSON_TYPES:
             self._send_json(body)
         elif body is None:
             self._state = SENT
         elif isinstance(body, str):
-            self._answer(body.encode(), TEXT if body else ())
+            self._set_content(body.encode(), TEXT if body else ())
         elif isinstance(body, (bytes, bytearray, memoryview)):
-            self._answer(bytes(body), _BINARY)
+            self._set_content(bytes(body), _BINARY)
         else:
             self._send_by_type(body)
 
@@ -392,14 +392,14 @@ class Response(Generic[Data]):
             self._send_json(body)
 
     def _send_json(self, body: Any) -> None:
-        self._answer(encode_json(body), JSON_VALUE)
+        self._set_content(encode_json(body), JSON_VALUE)
         if "content-type" in self._headers:
             self._drop("content-type")
 
-    def _answer(self, content: bytes, lines: Lines) -> None:
+    def _set_content(self, content: bytes, lines: HeaderLines) -> None:
         self._content = content
-        self._lines = lines
-        self._tagged = True
+        self._content_headers = lines
+        self._wants_etag = True
         self._state = SENT
 
     def _send_stream(self, body: Any) -> None:
@@ -412,16 +412,16 @@ class Response(Generic[Data]):
             if length is not None:
                 self._drop("content-length")
                 self._headers["content-length"] = ("Content-Length", str(length))
-        self._lines = _BINARY
-        self._is_special = True
+        self._content_headers = _BINARY
+        self._is_unbuffered = True
         self._state = SENT
 
     def delegate(self, application: WSGIApplication) -> None:
         """Let another WSGI application answer; headers that were set are added to its own."""
-        if self._state and not self._may_answer("delegate"):
+        if self._state and not self._can_respond("delegate"):
             return
         self._application = application
-        self._is_special = True
+        self._is_unbuffered = True
         self._state = SENT
 
     def redirect(self, status: int | str, url: str = _NOTHING) -> Response:
@@ -437,13 +437,13 @@ class Response(Generic[Data]):
             raise TypeError(f"redirect(url) or redirect(status, url), and the URL is a str, not {url!r}")
         if not isinstance(status, int) or status not in _REDIRECTS:
             raise ValueError(f"a redirect has the status 301, 302, 303, 307 or 308, not {status!r}")
-        if self._state and not self._may_answer("redirect"):
+        if self._state and not self._can_respond("redirect"):
             return self
         location = _location(url)
         self._status = int(status)
         self.set_header("Location", location)
         self._content = location.encode()
-        self._lines = TEXT
+        self._content_headers = TEXT
         self._state = SENT
         return self
 
@@ -458,14 +458,14 @@ class Response(Generic[Data]):
         """Answer with `data`, or finish what `write` began."""
         content = _as_bytes(data)
         if self._state == STARTED:
-            self._put(content)
+            self._write_chunk(content)
             self._state = SENT
             return
-        if self._state and not self._may_answer("end"):
+        if self._state and not self._can_respond("end"):
             return
         self._content = content
         if content and isinstance(data, str):
-            self._lines = TEXT
+            self._content_headers = TEXT
         self._state = SENT
 
     def write(self, chunk: bytes | str) -> bool:
@@ -475,17 +475,17 @@ class Response(Generic[Data]):
         that was set is not sent.
         """
         content = _as_bytes(chunk)
-        if self._state not in (OPEN, STARTED) and not self._may_answer("write"):
+        if self._state not in (OPEN, STARTED) and not self._can_respond("write"):
             return False
         if self._state == OPEN:
-            self._run_hooks()
+            self._run_head_hooks()
             self._write = self._begin()
-            self._is_special = True
+            self._is_unbuffered = True
             self._state = STARTED
-        self._put(content)
+        self._write_chunk(content)
         return True
 
-    def _put(self, content: bytes) -> None:
+    def _write_chunk(self, content: bytes) -> None:
         length = self._announced_length()
         if length is not None:
             content = content[: max(0, length - self._written)]
@@ -504,85 +504,85 @@ class Response(Generic[Data]):
 
     # -- what the rest of the framework needs ----------------------------------------------
 
-    def _may(self, what: str) -> bool:
+    def _can_change(self, what: str) -> bool:
         """Whether something may be changed after the answer. Raises ResponseSentError for a handler."""
-        if self._state == REFUSED:
+        if self._state == CLOSED:
             raise asyncio.CancelledError(f"cannot {what}: this call was cancelled")
         if self._state == FAILED:
             return True
-        if not self._is_middlewares:
+        if not self._in_middleware:
             raise ResponseSentError(f"cannot {what}: the response has already been sent")
         if self._write is not None:
             _log.warning("%s: cannot %s: the head has left; ignored", route_of(self.req), what)
             return False
         return True
 
-    def _may_answer(self, what: str) -> bool:
+    def _can_respond(self, what: str) -> bool:
         """Whether another answer may be given; it takes the place of the first, whose status stays."""
-        if self._answers is not None:  # an exception's, which was caught: its status goes as well
+        if self._answered_error is not None:  # an exception's, which was caught: its status goes as well
             return self._replace()
-        if not self._may(what):
+        if not self._can_change(what):
             return False
         if self._state == FAILED:
             self._state = OPEN
             return True
-        status = self._status, self._said_status
-        self._take_back()
-        self._status, self._said_status = status
+        status = self._status, self._status_was_set
+        self._discard_response()
+        self._status, self._status_was_set = status
         return True
 
-    def _refuse(self) -> int:
+    def _close(self) -> int:
         """Refuse all from now on, to a call that was cancelled; what is given is for `_reopen`."""
-        held, self._state = self._state, REFUSED
+        held, self._state = self._state, CLOSED
         return held
 
     def _reopen(self, held: int) -> None:
         """Give the response to whoever cancelled the call, with its answer taken back."""
-        self._state, self._is_middlewares = held, True
-        if self._write is None and held != REFUSED:
-            self._take_back()
+        self._state, self._in_middleware = held, True
+        if self._write is None and held != CLOSED:
+            self._discard_response()
             self._state = FAILED
 
-    def _saved(self) -> _Saved:
-        """Status and headers as they are now, for `_restore`."""
-        if not (self._headers or self._said_status):
-            return NOTHING_SAID
-        more = {key: list(lines) for key, lines in (self._more or {}).items()}
-        return self._status, self._said_status, dict(self._headers), more
+    def _snapshot(self) -> _Snapshot:
+        """Status and headers as they are now, for `_roll_back`."""
+        if not (self._headers or self._status_was_set):
+            return UNTOUCHED
+        more = {key: list(lines) for key, lines in (self._repeated_headers or {}).items()}
+        return self._status, self._status_was_set, dict(self._headers), more
 
-    def _restore(self, saved: _Saved) -> None:
-        self._status, self._said_status, headers, more = saved
+    def _roll_back(self, saved: _Snapshot) -> None:
+        self._status, self._status_was_set, headers, more = saved
         self._headers = dict(headers)
-        self._more = {key: list(lines) for key, lines in more.items()} or None
+        self._repeated_headers = {key: list(lines) for key, lines in more.items()} or None
 
-    def _take_back(self) -> None:
+    def _discard_response(self) -> None:
         """Forget the answer: what the handler said goes, the headers that middleware has set stay.
 
         Only before the head has left.
         """
         changes = self._changes or []
-        if self._before is None:  # it was middleware's: all stays but what describes the content
-            self._status, self._said_status = 200, False
+        if self._checkpoint is None:  # it was middleware's: all stays but what describes the content
+            self._status, self._status_was_set = 200, False
             for key in OF_CONTENT:
                 self._drop(key)
             changes = [one for one in changes if one[1] in OF_CONTENT]
         else:
-            self._restore(self._before)
-        self._forget_answer()
+            self._roll_back(self._checkpoint)
+        self._clear_content()
         for change, key, lines in changes:
             if change != "status":
                 self._apply(change, key, lines)
-        self._changes = self._before = None  # what is left is middleware's
+        self._changes = self._checkpoint = None  # what is left is middleware's
 
     def _replace(self) -> bool:
         """Make room for the answer that middleware returns; whether there is any."""
         if self._state in (OPEN, FAILED):
             self._state = OPEN
             return True
-        if not self._may("replace the answer"):
+        if not self._can_change("replace the answer"):
             return False
         statuses = [code for change, _, code in self._changes or () if change == "status"]
-        self._take_back()
+        self._discard_response()
         if statuses:
             self.status(statuses[-1])
         return True
@@ -593,65 +593,65 @@ class Response(Generic[Data]):
         The answer of a handler without middleware is sent, as Next.js does (recorded). Middleware lets no
         success be seen that an exception has followed.
         """
-        was_handlers, self._is_middlewares = not self._is_middlewares, True
-        if self._state == REFUSED:
+        was_handlers, self._in_middleware = not self._in_middleware, True
+        if self._state == CLOSED:
             return
-        if error is self._answers:
-            self._status = self._answers_status
+        if error is self._answered_error:
+            self._status = self._answered_status
             return
-        is_alone = was_handlers and self._before is None
+        is_alone = was_handlers and self._checkpoint is None
         if self._state in (OPEN, FAILED):
-            self._before = None  # which the endpoint has gone back to
-        elif is_alone and self._has_whole_answer():
-            self._answers, self._answers_status = error, self._status
+            self._checkpoint = None  # which the endpoint has gone back to
+        elif is_alone and self._is_complete():
+            self._answered_error, self._answered_status = error, self._status
         elif self._write is not None:
-            self._answers, self._cut_by = None, error
+            self._answered_error, self._cut_by = None, error
         elif is_alone:
-            self._restore(NOTHING_SAID)
-            self._forget_answer()
+            self._roll_back(UNTOUCHED)
+            self._clear_content()
         else:
-            self._take_back()
+            self._discard_response()
         if self._state == OPEN:
             self._state = FAILED
 
-    def _has_whole_answer(self) -> bool:
+    def _is_complete(self) -> bool:
         """Whether the handler has answered, with content that is all there or has left."""
         return self._state == SENT and self._stream is None and self._application is None
 
-    def _forget_answer(self) -> None:
+    def _clear_content(self) -> None:
         """Forget the content and all that it brings along, so that another answer can be given."""
         if self._stream is not None:
             coroutines.call_off_the_loop(partial(_close_dropped, self._stream, self.req))
-        self._content, self._lines, self._tagged = b"", (), False
+        self._content, self._content_headers, self._wants_etag = b"", (), False
         self._stream = self._application = None
         self._sends_file = False
-        if self._hooks is not None:  # what the handler has set goes with its answer
-            self._hooks = [hook for hook in self._hooks if hook[1]] or None
-        self._is_special = self._hooks is not None or self._ends is not None
-        self._answers = None
+        if self._head_hooks is not None:  # what the handler has set goes with its answer
+            self._head_hooks = [hook for hook in self._head_hooks if hook[1]] or None
+        self._is_unbuffered = self._head_hooks is not None or self._end_hooks is not None
+        self._answered_error = None
         self._state = OPEN
 
-    def _run_hooks(self) -> None:
+    def _run_head_hooks(self) -> None:
         """Call what is to be called before the head leaves, each once.
 
         When one fails the others are called before the head of the error.
         """
-        held, self._is_middlewares = self._is_middlewares, True
+        held, self._in_middleware = self._in_middleware, True
         try:
-            while self._hooks:
-                hook, _ = self._hooks.pop()
+            while self._head_hooks:
+                hook, _ = self._head_hooks.pop()
                 call_hook(hook, self)
         finally:
-            self._is_middlewares = held
+            self._in_middleware = held
 
-    def _when_ended(self, function: Callable[[Response], object]) -> None:
+    def _call_at_end(self, function: Callable[[Response], object]) -> None:
         """Call `function` once with the response as it was sent, when the answer has ended, whole or not."""
-        self._ends = [*(self._ends or ()), function]
-        self._is_special = True
+        self._end_hooks = [*(self._end_hooks or ()), function]
+        self._is_unbuffered = True
 
-    def _end(self) -> None:
+    def _run_end_hooks(self) -> None:
         """Call what is to be called when the answer has ended."""
-        ends, self._ends = self._ends, None
+        ends, self._end_hooks = self._end_hooks, None
         for function in reversed(ends or ()):
             function(self)
 
@@ -675,12 +675,12 @@ class Response(Generic[Data]):
 
     def _take_application_head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The head of an application's answer, over what was set before."""
-        self._status, self._said_status = status, True
+        self._status, self._status_was_set = status, True
         for key in {name.lower() for name, _ in headers} - {"set-cookie", "vary"}:
             self._drop(key)
         for name, value in headers:
             self._apply("append", name.lower(), [(name, value)])
-        self._lines = ()
+        self._content_headers = ()
 
 
 class _HeadersView(Headers):
@@ -697,7 +697,7 @@ class _HeadersView(Headers):
     def _list(self, value: object) -> None:
         raise TypeError("res.headers is read-only: res.set_header(name, value) sets one")
 
-    def _refuse(self, *arguments: Any, **more: Any) -> Any:
+    def _reject(self, *arguments: Any, **more: Any) -> Any:
         raise TypeError("res.headers is read-only: res.set_header(name, value) sets one")
 
     def copy(self) -> Any:
@@ -705,15 +705,15 @@ class _HeadersView(Headers):
         return Headers(self._list)
 
     __copy__ = copy
-    __setitem__ = __delitem__ = _refuse
-    add = add_header = append = clear = extend = insert = pop = popitem = remove = _refuse
-    set = setlist = setdefault = setlistdefault = update = __ior__ = _refuse
+    __setitem__ = __delitem__ = _reject
+    add = add_header = append = clear = extend = insert = pop = popitem = remove = _reject
+    set = setlist = setdefault = setlistdefault = update = __ior__ = _reject
 
 
 def _readable_lines(response: Response) -> list[tuple[str, str]]:
     lines = [line for key in response._headers for line in response._lines_of(key)]
     if "content-type" not in response._headers:
-        lines += response._lines
+        lines += response._content_headers
     return [(name, _unwire(value)) for name, value in lines]
 
 

@@ -13,25 +13,25 @@ from typing import Any, Union, get_args
 
 import werkzeug.wrappers
 
-from apiroutes.answers import Answer
+from apiroutes.answers import Result
 from apiroutes.jsonout import encode_json
 from apiroutes.modules import Handler
-from apiroutes.validation import Invalid, SchemaError, Validator, is_union, validator_of
+from apiroutes.validation import DoesNotFit, Schema, SchemaError, is_union, schema_of
 
-__all__ = ["checked", "returned_type"]
+__all__ = ["with_checked_result", "result_type"]
 
 # What a handler may return that is no value of a type: it says for itself what it sends.
-_OTHERS = (Answer, werkzeug.wrappers.Response, str, bytes)
+_SELF_DESCRIBING = (Result, werkzeug.wrappers.Response, str, bytes)
 
 
-def returned_type(handler: Handler) -> Any:
+def result_type(handler: Handler) -> Any:
     """The annotation of the JSON that a handler returns; None where it has none."""
-    validator = _validator(handler)
-    return None if validator is None else validator.annotation
+    schema = _schema(handler)
+    return None if schema is None else schema.annotation
 
 
-def _validator(handler: Handler) -> Validator | None:
-    annotation = handler.binding.returns
+def _schema(handler: Handler) -> Schema | None:
+    annotation = handler.signature.returns
     if annotation in (None, type(None), inspect.Signature.empty):
         return None
     if is_union(annotation):
@@ -41,46 +41,46 @@ def _validator(handler: Handler) -> Validator | None:
     if annotation is None or _is_other(annotation):
         return None
     try:
-        return validator_of(annotation)
+        return schema_of(annotation)
     except SchemaError:  # an iterator, say
         return None
 
 
 def _is_other(annotation: Any) -> bool:
-    return annotation is Any or (isinstance(annotation, type) and issubclass(annotation, _OTHERS))
+    return annotation is Any or (isinstance(annotation, type) and issubclass(annotation, _SELF_DESCRIBING))
 
 
-def checked(handler: Handler) -> Handler:
+def with_checked_result(handler: Handler) -> Handler:
     """The handler with its returned values checked; itself where its annotation says nothing."""
-    validator = _validator(handler)
-    if validator is None:
+    schema = _schema(handler)
+    if schema is None:
         return handler
-    call = _checked_async(handler, validator) if handler.is_async else _checked(handler, validator)
+    call = _checked_async(handler, schema) if handler.is_async else _checked(handler, schema)
     return replace(handler, call=call)
 
 
-def _checked(handler: Handler, validator: Validator) -> Callable[[Any, Any], Any]:
+def _checked(handler: Handler, schema: Schema) -> Callable[[Any, Any], Any]:
     def call(request: Any, response: Any) -> Any:
-        return _check(handler.call(request, response), handler, validator)
+        return _check(handler.call(request, response), handler, schema)
 
     return call
 
 
-def _checked_async(handler: Handler, validator: Validator) -> Callable[[Any, Any], Any]:
-    async def checked(coroutine: Any) -> Any:
-        return _check(await coroutine, handler, validator)
+def _checked_async(handler: Handler, schema: Schema) -> Callable[[Any, Any], Any]:
+    async def check_later(coroutine: Any) -> Any:
+        return _check(await coroutine, handler, schema)
 
     # What is called here may read the body, which an event loop must not wait for.
-    return lambda request, response: checked(handler.call(request, response))
+    return lambda request, response: check_later(handler.call(request, response))
 
 
-def _check(result: Any, handler: Handler, validator: Validator) -> Any:
-    is_other = result is None or isinstance(result, _OTHERS) or callable(result)
+def _check(result: Any, handler: Handler, schema: Schema) -> Any:
+    is_other = result is None or isinstance(result, _SELF_DESCRIBING) or callable(result)
     # A model's instance is one, and what it is sent as need not be what it is made from.
-    if not is_other and not hasattr(result, "__next__") and not validator.fits(result):
+    if not is_other and not hasattr(result, "__next__") and not schema.fits(result):
         try:
-            validator.decode(encode_json(result), "returned")
-        except Invalid as invalid:
-            lines = "; ".join(f"{place}: {message}" for place, message in invalid.faults)
+            schema.decode(encode_json(result), "returned")
+        except DoesNotFit as invalid:
+            lines = "; ".join(f"{place}: {message}" for place, message in invalid.mismatches)
             raise TypeError(f"{handler.place} does not return what its annotation says: {lines}") from None
     return result

@@ -22,11 +22,11 @@ from apiroutes import coroutines, greenlets
 from apiroutes.errors import ApiError
 from apiroutes.readiness import request_replacement
 
-__all__ = ["Call", "Runner", "Runners"]
+__all__ = ["Call", "HandlerThread", "HandlerThreads"]
 
 
-class Runners:
-    """The runners of one App.
+class HandlerThreads:
+    """The threads of one App.
 
     `most_abandoned` is how many that were given up may be running; one that still is after
     `abandon_timeout` seconds has the process replaced.
@@ -35,14 +35,14 @@ class Runners:
     def __init__(self, most_abandoned: int, abandon_timeout: float) -> None:
         self._most_abandoned = most_abandoned
         self._abandon_timeout = abandon_timeout
-        self._idle: list[Runner] = []
-        self._abandoned: list[tuple[Runner, float]] = []  # with the time when one takes too long
+        self._idle: list[HandlerThread] = []
+        self._abandoned: list[tuple[HandlerThread, float]] = []  # with the time when one takes too long
         self._is_watched = False
         self._process = os.getpid()
         self._lock = threading.Lock()
 
-    def take(self) -> Runner:
-        """A runner for one request. Raises ApiError 503."""
+    def take(self) -> HandlerThread:
+        """A thread for one request. Raises ApiError 503."""
         if self._process != os.getpid():  # a fork takes no threads along
             self.__init__(self._most_abandoned, self._abandon_timeout)  # type: ignore[misc]
         if self._abandoned:
@@ -52,17 +52,17 @@ class Runners:
         try:
             return self._idle.pop()
         except IndexError:
-            return Runner()
+            return HandlerThread()
 
-    def give_back(self, runner: Runner) -> None:
-        """Keep a runner for another request."""
-        self._idle.append(runner)
+    def give_back(self, thread: HandlerThread) -> None:
+        """Keep a thread for another request."""
+        self._idle.append(thread)
 
-    def abandon(self, runner: Runner) -> None:
-        """Take no more notice of a runner whose request is over, unless it goes on for too long."""
-        runner.end()
+    def abandon(self, thread: HandlerThread) -> None:
+        """Take no more notice of a thread whose request is over, unless it goes on for too long."""
+        thread.end()
         with self._lock:
-            self._abandoned.append((runner, time.monotonic() + self._abandon_timeout))
+            self._abandoned.append((thread, time.monotonic() + self._abandon_timeout))
             begins, self._is_watched = not self._is_watched, True
         if begins:
             threading.Thread(target=self._watch, name="apiroutes-abandoned", daemon=True).start()
@@ -84,12 +84,12 @@ class Runners:
             time.sleep(seconds)
 
     def _count_abandoned(self) -> int:
-        self._abandoned = [(runner, until) for runner, until in self._abandoned if runner.is_running]
+        self._abandoned = [(thread, until) for thread, until in self._abandoned if thread.is_running]
         return len(self._abandoned)
 
 
 class Call:
-    """A call for a runner to make, and its outcome."""
+    """A call for a thread to make, and its outcome."""
 
     def __init__(
         self, context: contextvars.Context, function: Callable[..., Any], arguments: tuple[Any, ...]
@@ -115,7 +115,7 @@ class Call:
         return self._done.acquire(timeout=within)
 
 
-class Runner:
+class HandlerThread:
     """A thread that makes the calls that it is given, one after the other."""
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class Runner:
         finally:
             self.is_running = False
 
-    def where(self) -> TracebackType | None:
+    def current_traceback(self) -> TracebackType | None:
         """What the thread is doing now, as a traceback from our frames inward."""
         assert self._thread.ident is not None
         frames = coroutines.coroutine_frames(self._thread.ident)

@@ -20,7 +20,7 @@ _BLANK = "[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\uf
 _WITHOUT_UNIT = re.compile(rf"{_BLANK}\+?[0-9]+(?:\.[0-9]+)?{_BLANK}b?{_BLANK}", re.IGNORECASE | re.ASCII)
 _LEADING_INT = re.compile(rf"{_BLANK}\+?([0-9]+)")
 _DIGITS = 18
-_HOW = 'a size is an int of bytes or a text such as "500kb" or "1.5mb"'
+_EXPECTED = 'a size is an int of bytes or a text such as "500kb" or "1.5mb"'
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,21 @@ def parse_size(value: object) -> Size:
     """
     if type(value) is int:
         if value < 0:
-            raise ValueError(f"{value!r} is negative; {_HOW}")
+            raise ValueError(f"{value!r} is negative; {_EXPECTED}")
         return Size(value, str(value))
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is a {type(value).__name__}; {_HOW}")
+        raise TypeError(f"{value!r} is a {type(value).__name__}; {_EXPECTED}")
     with_unit = _WITH_UNIT.fullmatch(value)
     if with_unit is not None:
         number, unit = with_unit.groups()
         if len(number) > _DIGITS:
-            raise ValueError(f"{value[:40]!r}... is larger than anything; {_HOW}")
+            raise ValueError(f"{value[:40]!r}... is larger than anything; {_EXPECTED}")
         return Size(math.floor(float(number) * _UNITS[unit.lower()]), value)
     leading = _LEADING_INT.match(value)
     if leading is None:
-        raise ValueError(f"{value!r} is not a size; {_HOW}")
+        raise ValueError(f"{value!r} is not a size; {_EXPECTED}")
     if len(leading[1]) > _DIGITS:
-        raise ValueError(f"{value[:40]!r}... is larger than anything; {_HOW}")
+        raise ValueError(f"{value[:40]!r}... is larger than anything; {_EXPECTED}")
     return Size(int(leading[1]), value)
 
 

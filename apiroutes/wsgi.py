@@ -15,13 +15,13 @@ from typing import Any, NoReturn
 from apiroutes.conditional import content_hash, is_current
 from apiroutes.errors import ResponseAborted, phrase
 from apiroutes.files import Selectable
-from apiroutes.logs import log_departure, log_fault, route_of
+from apiroutes.logs import log_disconnect, log_fault, route_of
 from apiroutes.response import BODYLESS, JSON, TEXT, Response
 from apiroutes.streams import Begun, as_chunk, close
 
 __all__ = [
-    "Closing",
-    "FixedAnswer",
+    "ClosingIterator",
+    "FixedResponse",
     "ServerResponse",
     "StartResponse",
     "end_written",
@@ -70,20 +70,20 @@ class ServerResponse(Response):
 
 def send(response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Send what the response says: status and headers by start_response, content by the iterable."""
-    if response._is_special:
+    if response._is_unbuffered:
         return _send_special(response, environ, start_response)
     status = response._status
     if status != 200 and status in BODYLESS:
         return _send_bodyless(response, start_response)
     content = response._content
     named = response._headers
-    if not named and response._tagged and "HTTP_IF_NONE_MATCH" not in environ:
+    if not named and response._wants_etag and "HTTP_IF_NONE_MATCH" not in environ:
         # What most answers are, at once.
         etag = f'"{content_hash(content)}"'
-        headers = [*response._lines, ("ETag", etag), ("Content-Length", str(len(content)))]
+        headers = [*response._content_headers, ("ETag", etag), ("Content-Length", str(len(content)))]
     else:
-        headers = header_list(response) if named else [*response._lines]
-        if response._tagged:
+        headers = header_list(response) if named else [*response._content_headers]
+        if response._wants_etag:
             if "etag" not in named:
                 headers.append(("ETag", f'"{content_hash(content)}"'))
             is_conditional = status == 200 and (
@@ -102,11 +102,11 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
 def header_list(response: Response) -> list[tuple[str, str]]:
     """The lines of the headers that were set, and the content's own unless it was given a type."""
     headers = [*response._headers.values()]
-    if response._more is not None:
-        for lines in response._more.values():
+    if response._repeated_headers is not None:
+        for lines in response._repeated_headers.values():
             headers += lines
     if "content-type" not in response._headers:
-        headers += response._lines
+        headers += response._content_headers
     return headers
 
 
@@ -118,7 +118,7 @@ def _send_special(
     response: Response, environ: dict[str, Any], start_response: StartResponse
 ) -> Iterable[bytes]:
     """What is more than content in memory: a stream, another application's answer, what was written."""
-    if response._ends is not None:
+    if response._end_hooks is not None:
         return _send_and_end(response, environ, start_response)
     if response._write is not None:
         if response._cut_by is not None:
@@ -127,10 +127,10 @@ def _send_special(
     # A stream of the handler's is not asked for content that is not sent.
     if response._stream is None or not _is_bodyless(response, environ):
         response._start_streaming()
-    response._run_hooks()
+    response._run_head_hooks()
     if response._stream is not None:
         return _send_stream(response, environ, start_response)
-    response._is_special = False
+    response._is_unbuffered = False
     return send(response, environ, start_response)
 
 
@@ -138,15 +138,15 @@ def _send_and_end(
     response: Response, environ: dict[str, Any], start_response: StartResponse
 ) -> Iterable[bytes]:
     """Send, and call what is to be called at the end. A 504 goes out first, like a stream."""
-    ends, response._ends = response._ends, None
+    ends, response._end_hooks = response._end_hooks, None
     try:
         answer = send(response, environ, start_response)
     finally:
-        response._ends = ends
+        response._end_hooks = ends
     if type(answer) is list and response._status != 504:
-        response._end()
+        response._run_end_hooks()
         return answer
-    return Closing(answer, response._end)
+    return ClosingIterator(answer, response._run_end_hooks)
 
 
 def end_written(response: Response, environ: dict[str, Any]) -> Iterable[bytes]:
@@ -175,7 +175,7 @@ def _send_not_modified(
     response: Response, headers: list[tuple[str, str]], start_response: StartResponse
 ) -> Iterable[bytes]:
     """RFC 9110 section 15.4.5: what the client has already is not described again."""
-    dropped = () if response._lines is JSON else response._lines
+    dropped = () if response._content_headers is JSON else response._content_headers
     headers = [line for line in headers if line not in dropped]
     response._status = 304
     start_response(_STATUS_LINES[304], _without(headers, "content-length"))
@@ -190,7 +190,7 @@ def _send_bodyless(response: Response, start_response: StartResponse) -> Iterabl
     headers = _without(header_list(response), "content-length")
     if response._content or response._stream is not None:
         headers = _without(headers, "content-type")
-        headers = [line for line in headers if line not in response._lines]
+        headers = [line for line in headers if line not in response._content_headers]
     if response._status == 205:
         headers.append(("Content-Length", "0"))
     start_response(_STATUS_LINES[response._status], headers)
@@ -273,11 +273,11 @@ class _Stream:
     def close(self) -> None:
         if not self._has_ended and self._left != 0:
             self._has_ended = True
-            log_departure(self._request, "before the answer's end")
+            log_disconnect(self._request, "before the answer's end")
         close(self._stream)
 
 
-class FixedAnswer:
+class FixedResponse:
     """An answer to GET that is the same for every request, made once."""
 
     def __init__(self, status: int, content: str) -> None:
@@ -295,7 +295,7 @@ class FixedAnswer:
         return [self._content]
 
 
-class Closing:
+class ClosingIterator:
     """An iterable for the server that does something more when the answer has ended."""
 
     def __init__(self, iterable: Iterable[bytes], close: Callable[[], None]) -> None:

@@ -215,7 +215,7 @@ ROUTE = "app/api/x/route.py"
     ],
 )
 def test_a_duration_is_read_from_the_module(tmp_path: Path, file: str, source: str, seconds: float) -> None:
-    (served,) = App(project(tmp_path, {file: source + GET})).served.values()
+    (served,) = App(project(tmp_path, {file: source + GET})).resources.values()
     assert served.module is not None
     assert served.module.config.max_duration == seconds
 
@@ -240,7 +240,7 @@ CACHING = [
 
 @pytest.mark.parametrize(("source", "kept"), CACHING)
 def test_what_a_module_says_of_caching_is_kept(tmp_path: Path, source: str, kept: dict[str, object]) -> None:
-    (served,) = App(project(tmp_path, {ROUTE: GET + source})).served.values()
+    (served,) = App(project(tmp_path, {ROUTE: GET + source})).resources.values()
     assert served.module is not None
     assert {name: getattr(served.module.config, name) for name in kept} == kept
 
@@ -328,7 +328,7 @@ QUIET = [
 def test_a_name_of_the_modules_own_is_left_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, source: str
 ) -> None:
-    (served,) = App(project(tmp_path, {ROUTE: GET + source})).served.values()
+    (served,) = App(project(tmp_path, {ROUTE: GET + source})).resources.values()
     assert served.module is not None
     assert served.module.config.revalidate in (None, 0)
     assert not caplog.records

@@ -387,7 +387,7 @@ PATHS = [
 def test_a_declared_path_is_the_files_with_the_prefix_or_without(
     tmp_path: Path, file: str, path: str, settings: dict[str, Any]
 ) -> None:
-    assert App(project(tmp_path, {file: DECLARED.format(path=path)}), **settings).served.keys() == {file}
+    assert App(project(tmp_path, {file: DECLARED.format(path=path)}), **settings).resources.keys() == {file}
 
 
 @pytest.mark.parametrize(

@@ -361,7 +361,7 @@ def test_a_request_without_a_body_has_nothing_to_close() -> None:
 def test_another_environ_is_seen_in_every_attribute() -> None:
     request = Request(environ("GET", "/api/x"))
     assert (request.method, request.path) == ("GET", "/api/x")
-    request.see(environ("POST", "/api/y"))
+    request._replace_environ(environ("POST", "/api/y"))
     assert (request.method, request.path) == ("POST", "/api/y")
 
 

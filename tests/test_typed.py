@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import App, ProjectError
-from apiroutes.validation import Invalid, validator_of
+from apiroutes.validation import DoesNotFit, schema_of
 from apiroutes.validation.search import Search
 
 from .support import Answer, app_of, call, project
@@ -313,9 +313,9 @@ def test_every_problem_is_found(value: Any) -> None:
     expected = list(expected_faults(value, "body"))
     found: list[tuple[str, str]] = []
     try:
-        validator_of(Node).decode(json.dumps(value).encode())
-    except Invalid as invalid:
-        found = invalid.faults
+        schema_of(Node).decode(json.dumps(value).encode())
+    except DoesNotFit as invalid:
+        found = invalid.mismatches
     assert len(found) == len(expected) < 100
     for (place, message), (wanted, said) in zip(sorted(found), sorted(expected)):
         assert (place, message[: len(said)]) == (wanted, said)
@@ -328,7 +328,7 @@ def test_every_problem_is_found_in_pieces(value: Any, piece: int) -> None:
     found = search.look(value, Node)
     assert (found is None) is not any(expected_faults(value, "body"))
     if found is not None:
-        places = [place for place, _ in search.faults(value, Node, "body", found)]
+        places = [place for place, _ in search.mismatches(value, Node, "body", found)]
         assert sorted(places) == sorted(place for place, _ in expected_faults(value, "body"))
 
 

@@ -3,26 +3,26 @@
 from apiroutes.body.decoders import Body, read_body
 from apiroutes.body.jsontext import decode_json
 from apiroutes.body.limits import Limits
-from apiroutes.body.patience import Input, end_reading, shut, unwatch, watch
+from apiroutes.body.patience import BodyInput, stop_reading, stop_receiving, unwatch, watch
 from apiroutes.body.reading import KeptContent, bounded_stream, drain, has_unread, keep, read_content
 from apiroutes.body.urlencoded import Values, parse_urlencoded
 
 __all__ = [
     "Body",
-    "Input",
+    "BodyInput",
     "KeptContent",
     "Limits",
     "Values",
     "bounded_stream",
     "decode_json",
     "drain",
-    "end_reading",
+    "stop_reading",
     "has_unread",
     "keep",
     "parse_urlencoded",
     "read_body",
     "read_content",
-    "shut",
+    "stop_receiving",
     "unwatch",
     "watch",
 ]

@@ -86,7 +86,7 @@ class _Undecoded(Body):
 
 
 class _HasFormLimits(Protocol):
-    def form_limits(self, limits: Limits) -> Limits: ...
+    def _form_limits(self, limits: Limits) -> Limits: ...
 
 
 def read_body(
@@ -105,7 +105,7 @@ def read_body(
     content_type = environ.get("CONTENT_TYPE") or ""
     decoder = _find(content_type) if len(content_type) <= _REMEMBERED else _find.__wrapped__(content_type)
     if decoder.boundary is not None:
-        return _read_form(environ, decoder, limits if owner is None else owner.form_limits(limits))
+        return _read_form(environ, decoder, limits if owner is None else owner._form_limits(limits))
     content = read_content(environ, limits)
     if not decoded:
         body: Body = _Undecoded(content, decoder, limits)

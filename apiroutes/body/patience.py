@@ -21,7 +21,7 @@ from typing import Any
 from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError
 
-__all__ = ["Input", "PatientInput", "end_reading", "read_watched", "shut", "unwatch", "watch"]
+__all__ = ["BodyInput", "TimedInput", "stop_reading", "read_watched", "stop_receiving", "unwatch", "watch"]
 
 # Where gunicorn has the connection. Another server's reads end between two of them.
 CONNECTION = "gunicorn.socket"
@@ -30,20 +30,20 @@ _CHUNK = 2**16
 _TICK = 0.05  # seconds between two looks at the reads in progress
 
 
-def end_reading(environ: dict[str, Any]) -> bool:
+def stop_reading(environ: dict[str, Any]) -> bool:
     """Let nothing more of the request's content be read; whether it was being read."""
     connection = environ.get(CONNECTION)
     if connection is None:
         return False
     cut = unwatch(connection)
     if cut is None:
-        shut(connection)
+        stop_receiving(connection)
         return False
     cut()
     return True
 
 
-class Input:
+class BodyInput:
     """What stands in the place of `wsgi.input` once we have begun to read from it."""
 
     def whole(self) -> bytes:
@@ -51,7 +51,7 @@ class Input:
         raise RuntimeError("the body is being read from req.stream already")
 
 
-class PatientInput(Input):
+class TimedInput(BodyInput):
     """`wsgi.input` with a limit to the time that reading it may take; it takes its place in the environ.
 
     That is `limits.timeout` seconds, and a second more for every `limits.min_rate` bytes that
@@ -143,7 +143,7 @@ class _Cut:
 
     def __call__(self) -> None:
         self.is_done = True
-        shut(self.connection)
+        stop_receiving(self.connection)
 
 
 def read_watched(source: Any, size: int, connection: Any, seconds: float) -> bytes:
@@ -180,7 +180,7 @@ def unwatch(connection: object) -> Callable[[], None] | None:
     return None if watched is None else watched[1]
 
 
-def shut(connection: Any) -> None:
+def stop_receiving(connection: Any) -> None:
     """Close a connection for receiving: who reads from it is at its end."""
     # The method of the class below, because TLS would forget itself and answer in clear text.
     with contextlib.suppress(OSError):

@@ -14,7 +14,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from apiroutes.body.limits import Limits
-from apiroutes.body.patience import CONNECTION, Input, PatientInput, read_watched, shut, unwatch, watch
+from apiroutes.body.patience import (
+    CONNECTION,
+    BodyInput,
+    TimedInput,
+    read_watched,
+    stop_receiving,
+    unwatch,
+    watch,
+)
 from apiroutes.errors import ApiError, BodyCutOff
 from apiroutes.sizes import Size
 
@@ -82,7 +90,7 @@ def _check_coding(environ: dict[str, Any]) -> None:
         raise ApiError(411, "Length Required")
 
 
-class KeptContent(Input):
+class KeptContent(BodyInput):
     """Content that was read, as an input for whoever reads it next."""
 
     _file: io.BytesIO | None = None
@@ -123,7 +131,7 @@ class KeptContent(Input):
         return iter(self.file)
 
 
-class _ReadAway(Input):
+class _ReadAway(BodyInput):
     """The end of content that is not kept."""
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -175,15 +183,15 @@ def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
             else:
                 content = read_watched(source, length or 0, connection, limits.timeout)
         except ApiError as error:  # too slow, or what an input of ours remembers
-            if not isinstance(source, Input):
-                PatientInput(environ, limits, 0).refuse(error)
+            if not isinstance(source, BodyInput):
+                TimedInput(environ, limits, 0).refuse(error)
             raise
         except Exception as error:  # as in _read, whose frame the common case is spared
-            raise PatientInput(environ, limits, 0).refuse(_cut_off()) from error
+            raise TimedInput(environ, limits, 0).refuse(_cut_off()) from error
         if len(content) == length:
             return content
     source = environ["wsgi.input"]
-    if isinstance(source, Input):
+    if isinstance(source, BodyInput):
         return source.whole()
     # A stream may give less than it was asked for, so ask until it says that it is at its end.
     return b"".join((content, *_rest(environ, length, limits, len(content))))
@@ -196,12 +204,12 @@ def read_chunks(environ: dict[str, Any], limits: Limits) -> Iterator[bytes]:
         raise _too_large_unread(environ, limits, length)
     if length is None or length > _CHUNK:
         source = environ["wsgi.input"]
-        if not isinstance(source, Input):
+        if not isinstance(source, BodyInput):
             return _rest(environ, length, limits, 0)
         content = source.whole()
         return (content[start : start + _CHUNK] for start in range(0, len(content), _CHUNK))
     content = read_content(environ, limits)
-    if not isinstance(environ["wsgi.input"], Input):
+    if not isinstance(environ["wsgi.input"], BodyInput):
         environ["wsgi.input"] = _READ_AWAY
     return iter((content,))
 
@@ -210,14 +218,14 @@ def refuse(environ: dict[str, Any], limits: Limits, error: ApiError) -> None:
     """Raise such an error for whoever reads on, where content was refused in its middle."""
     source = environ["wsgi.input"]
     if source is _READ_AWAY:
-        source = PatientInput(environ, limits, 0)
-    if isinstance(source, PatientInput):
+        source = TimedInput(environ, limits, 0)
+    if isinstance(source, TimedInput):
         source.refuse(error)
 
 
 def _too_large_unread(environ: dict[str, Any], limits: Limits, length: int) -> ApiError:
-    if not isinstance(environ.get("wsgi.input"), Input):
-        PatientInput(environ, limits, length)  # which says how much there is to be discarded
+    if not isinstance(environ.get("wsgi.input"), BodyInput):
+        TimedInput(environ, limits, length)  # which says how much there is to be discarded
     return too_large(limits.size)
 
 
@@ -225,7 +233,7 @@ def _rest(environ: dict[str, Any], length: int | None, limits: Limits, count: in
     if length == 0:
         return
     limit = limits.size
-    source = PatientInput(environ, limits, None if length is None else length - count)
+    source = TimedInput(environ, limits, None if length is None else length - count)
     source.has_begun = count > 0
     if count > limit.bytes:
         raise source.refuse(too_large(limit))
@@ -243,7 +251,7 @@ def _rest(environ: dict[str, Any], length: int | None, limits: Limits, count: in
         yield chunk
 
 
-def _read(source: PatientInput, size: int) -> bytes:
+def _read(source: TimedInput, size: int) -> bytes:
     try:
         return source.read(size)
     except ApiError:
@@ -275,7 +283,7 @@ class _BoundedReader(io.RawIOBase):
         self._length = length
         self._most = most
         self._count = 0
-        self._source: PatientInput | io.BytesIO | None = None
+        self._source: TimedInput | io.BytesIO | None = None
 
     def readable(self) -> bool:
         return True
@@ -299,7 +307,7 @@ class _BoundedReader(io.RawIOBase):
         buffer[: len(chunk)] = chunk
         return len(chunk)
 
-    def _open(self) -> PatientInput | io.BytesIO:
+    def _open(self) -> TimedInput | io.BytesIO:
         """What to read from, which others may have read before this stream is."""
         source = self._environ["wsgi.input"]
         if isinstance(source, KeptContent):
@@ -307,8 +315,8 @@ class _BoundedReader(io.RawIOBase):
             return io.BytesIO(source.whole())
         return (
             source
-            if isinstance(source, PatientInput)
-            else PatientInput(self._environ, self._limits, self._length)
+            if isinstance(source, TimedInput)
+            else TimedInput(self._environ, self._limits, self._length)
         )
 
 
@@ -330,13 +338,13 @@ def drain(environ: dict[str, Any]) -> None:
     elif connection is None:
         _discard(source, left)
     else:
-        watch(connection, time.monotonic() + _DRAIN_SECONDS, lambda: shut(connection))
+        watch(connection, time.monotonic() + _DRAIN_SECONDS, lambda: stop_receiving(connection))
         try:
             is_whole = _discard(source, left)
         finally:
             unwatch(connection)
         if not is_whole:
-            shut(connection)
+            stop_receiving(connection)
 
 
 def has_unread(environ: dict[str, Any]) -> bool:
@@ -348,10 +356,10 @@ def _unread(environ: dict[str, Any]) -> tuple[Any, int | None] | None:
     """What to read from, and how much, which is None as long as only the server knows."""
     source = environ.get("wsgi.input")
     is_ended_by_server = environ.get("wsgi.input_terminated")
-    if isinstance(source, PatientInput):
+    if isinstance(source, TimedInput):
         left, has_begun = source.left, source.has_begun
         source = source.source
-    elif isinstance(source, Input) or source is None:
+    elif isinstance(source, BodyInput) or source is None:
         return None
     elif not is_ended_by_server:
         return None  # others may have read from it, and only who counts knows where the content ends

@@ -34,7 +34,7 @@ def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Mid
 
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         began = time.perf_counter()
-        res._when_ended(lambda sent: write("%s", render(_record(sent.req, sent.status_code, began))))
+        res._call_at_end(lambda sent: write("%s", render(_record(sent.req, sent.status_code, began))))
         return next()
 
     return middleware

@@ -17,14 +17,21 @@ from apiroutes.declarations import Middleware
 from apiroutes.errors import ResponseAborted
 from apiroutes.files import PassedContent, Selectable
 from apiroutes.request import Request
-from apiroutes.response import BODYLESS, OF_CONTENT, REFUSED, SENT, Lines, vary_of
+from apiroutes.response import BODYLESS, CLOSED, OF_CONTENT, SENT, HeaderLines, vary_of
 from apiroutes.streams import Begun, Counted, as_chunk, close
-from apiroutes.wsgi import Closing, ServerResponse, StartResponse, end_written, header_list, status_line
+from apiroutes.wsgi import (
+    ClosingIterator,
+    ServerResponse,
+    StartResponse,
+    end_written,
+    header_list,
+    status_line,
+)
 
 __all__ = ["from_wsgi"]
 
 WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
-HeaderLines = list[tuple[str, str]]
+_HeaderList = list[tuple[str, str]]
 
 _count = itertools.count(1)
 
@@ -81,7 +88,7 @@ class _Crossing:
         self._next = next
         self._connection = res._start_response
         # What was said outside, which it sees and cannot drop.
-        self._entered = res._saved(), list(res._hooks or ()), res._position
+        self._entered = res._snapshot(), list(res._head_hooks or ()), res._position
         self._outer = header_list(res)
         # What the chain inside has answered.
         self._was_called = False
@@ -91,7 +98,7 @@ class _Crossing:
         self._file: Selectable | None = None
         # What the WSGI middleware has answered.
         self._status: str | None = None
-        self._headers: HeaderLines = []
+        self._headers: _HeaderList = []
         self._write: Callable[[bytes], object] | None = None
         self._unwritten: list[bytes] = []
 
@@ -103,7 +110,7 @@ class _Crossing:
         if self._was_called:
             self._begin_again()
         self._was_called = True
-        self._req.see(environ)
+        self._req._replace_environ(environ)
         res._start_response = start_response
         try:
             self._next()
@@ -111,10 +118,10 @@ class _Crossing:
         except (KeyboardInterrupt, ResponseAborted):
             raise
         except BaseException as error:
-            if res._state == REFUSED or res._write is not None:
+            if res._state == CLOSED or res._write is not None:
                 raise
             self.error = error
-            if res._answers is not error:
+            if res._answered_error is not error:
                 self._answer_with(error)
         finally:
             res._start_response = self._connection
@@ -125,11 +132,11 @@ class _Crossing:
         if res._write is not None:
             raise RuntimeError("the WSGI middleware called its application again after bytes had left")
         saved, hooks, res._position = self._entered
-        res._hooks = [*hooks] or None
-        res._forget_answer()
-        res._restore(saved)
-        res._before = res._changes = None
-        res._is_middlewares = True
+        res._head_hooks = [*hooks] or None
+        res._clear_content()
+        res._roll_back(saved)
+        res._checkpoint = res._changes = None
+        res._in_middleware = True
 
     def _answer_with(self, error: BaseException) -> None:
         """Put the exception's answer into the response, and a fault's where it has none that can be sent."""
@@ -138,13 +145,13 @@ class _Crossing:
             self._write_exception(error)
         except Exception as fault:
             self.error = error = fault
-            res._take_back()
+            res._discard_response()
             self._write_exception(fault)
-        res._answers, res._answers_status = error, res._status
+        res._answered_error, res._answered_status = error, res._status
 
     def _write_exception(self, error: BaseException) -> None:
         res = self._res
-        res._before = res._saved()  # the headers of the error go with it, as a handler's do
+        res._checkpoint = res._snapshot()  # the headers of the error go with it, as a handler's do
         res._write_exception(error, self._req, res)
         res._start_streaming()
 
@@ -164,7 +171,7 @@ class _Crossing:
         elif stream is None:
             headers = [line for line in headers if line[0].lower() != "content-length"]
             headers.append(("Content-Length", str(len(content))))
-            if res._tagged and "etag" not in res._headers:
+            if res._wants_etag and "etag" not in res._headers:
                 self._etag = f'"{content_hash(content)}"'
                 headers.append(("ETag", self._etag))
         self._given = headers
@@ -176,7 +183,7 @@ class _Crossing:
         length = res._announced_length()
         if length is not None and not self._is_head:
             return Counted(stream, length)
-        return Closing(map(as_chunk, stream), lambda: close(stream))
+        return ClosingIterator(map(as_chunk, stream), lambda: close(stream))
 
     # -- around the WSGI middleware --------------------------------------------------------
 
@@ -198,7 +205,7 @@ class _Crossing:
             raise
         self._take(content, iterator)
 
-    def _start_response(self, status: str, headers: HeaderLines, *exc_info: Any) -> Callable[[bytes], object]:
+    def _start_response(self, status: str, headers: _HeaderList, *exc_info: Any) -> Callable[[bytes], object]:
         if self._write is not None and exc_info and exc_info[0] is not None:
             raise exc_info[0][1].with_traceback(exc_info[0][2])
         self._status, self._headers = status, headers
@@ -211,7 +218,7 @@ class _Crossing:
             status, headers = self._status, self._headers
             if res._write is None:  # else it is `res.write`, which has called what comes before the head
                 self._take_head(_code(status))
-                res._run_hooks()
+                res._run_head_hooks()
                 status, headers = status_line(res._status), header_list(res)
                 res._drop("content-length")  # what follows is the WSGI middleware's to count
             else:
@@ -237,13 +244,13 @@ class _Crossing:
             finally:
                 close(inside)
 
-        rest = Closing(iterator, close_both)
+        rest = ClosingIterator(iterator, close_both)
         was_written = res._write is not None
         if self._write is not None:
             self._forget()
-            res._write, res._is_special, res._state = self._write, True, SENT
+            res._write, res._is_unbuffered, res._state = self._write, True, SENT
             chunks = () if self._is_head else rest
-            res._unwritten = Closing(itertools.chain(self._unwritten, chunks), close_both)  # type: ignore[assignment]
+            res._unwritten = ClosingIterator(itertools.chain(self._unwritten, chunks), close_both)  # type: ignore[assignment]
             return
         if was_written:  # and nothing has left: it was kept, or there was none
             res._write, res._written, res._unwritten = None, 0, ()
@@ -258,7 +265,7 @@ class _Crossing:
             same = content is self._file
             self._forget(lines)
             res._stream = self._file if same else PassedContent(Begun(rest), self._file.size)
-            res._is_special = res._sends_file = True
+            res._is_unbuffered = res._sends_file = True
         elif is_whole:
             self._take_whole(status, rest)
         else:
@@ -266,17 +273,17 @@ class _Crossing:
             stream = Begun(rest)
             stream.is_empty = stream.is_empty and not self._is_head
             self._forget(lines)
-            res._stream, res._is_special = stream, True
+            res._stream, res._is_unbuffered = stream, True
         res._state = SENT
-        res._answers_status = status
+        res._answered_status = status
 
-    def _take_whole(self, status: int, rest: Closing) -> None:
+    def _take_whole(self, status: int, rest: ClosingIterator) -> None:
         res = self._res
         try:
             content = b"".join(rest)
         finally:
             rest.close()
-        was_tagged, is_same_kind = res._tagged, not self._was_called or status == res._status
+        was_tagged, is_same_kind = res._wants_etag, not self._was_called or status == res._status
         length = self._length_of(self._headers)
         if self._is_head and not content and self._was_called and length == self._length_of(self._given):
             content = res._content  # which was left out because of HEAD
@@ -286,22 +293,22 @@ class _Crossing:
             content = self._retag(content)
         self._forget(self._take_head(status))
         if is_nothing:  # what GET would send is described, not sent
-            res._stream, res._is_special = Begun(()), True
+            res._stream, res._is_unbuffered = Begun(()), True
             res._stream.is_empty = False
         else:
             res._content = content
-            res._tagged = was_tagged and (self._etag is not None or "etag" in res._headers)
+            res._wants_etag = was_tagged and (self._etag is not None or "etag" in res._headers)
 
-    def _forget(self, lines: Lines = ()) -> None:
+    def _forget(self, lines: HeaderLines = ()) -> None:
         """Forget the content inside, which what comes out has in it; the rest stays, and these lines."""
         res = self._res
-        answers, hooks = res._answers, res._hooks
-        res._hooks = None
-        res._forget_answer()
-        res._answers, res._hooks, res._lines = answers, hooks, lines
-        res._is_special = hooks is not None or res._ends is not None
+        answers, hooks = res._answered_error, res._head_hooks
+        res._head_hooks = None
+        res._clear_content()
+        res._answered_error, res._head_hooks, res._content_headers = answers, hooks, lines
+        res._is_unbuffered = hooks is not None or res._end_hooks is not None
 
-    def _length_of(self, headers: HeaderLines) -> str | None:
+    def _length_of(self, headers: _HeaderList) -> str | None:
         return next((value for name, value in headers if name.lower() == "content-length"), None)
 
     def _retag(self, content: bytes) -> bytes:
@@ -321,25 +328,25 @@ class _Crossing:
             return content[:4] + b"\0\0\0\0" + content[8:]
         return content
 
-    def _take_head(self, status: int) -> Lines:
+    def _take_head(self, status: int) -> HeaderLines:
         """Status and headers as they are now; those that are new are middleware's.
 
         Gives the content's own lines, where they are still there.
         """
         res = self._res
-        headers, lines = self._headers, res._lines
+        headers, lines = self._headers, res._content_headers
         if lines and all(line in headers for line in lines):
             headers = [line for line in headers if line not in lines]
         else:
             lines = ()
         self._note_changes(headers)
-        res._status, res._said_status = status, True
-        res._headers, res._more = {}, None
+        res._status, res._status_was_set = status, True
+        res._headers, res._repeated_headers = {}, None
         for name, value in self._with_outer(headers, self._given):
             res._append(name.lower(), name, value)
         return lines
 
-    def _with_outer(self, headers: HeaderLines, given: HeaderLines) -> HeaderLines:
+    def _with_outer(self, headers: _HeaderList, given: _HeaderList) -> _HeaderList:
         """The headers with what was set outside and is not the WSGI middleware's to drop.
 
         It wraps all that is inside, and no more. It may change what it was given. Vary is a list that
@@ -368,9 +375,9 @@ class _Crossing:
         self._headers = [line for line in self._headers if line not in gone]
         return False
 
-    def _note_changes(self, headers: HeaderLines) -> None:
+    def _note_changes(self, headers: _HeaderList) -> None:
         res = self._res
-        if res._before is None:
+        if res._checkpoint is None:
             return  # no handler was called: all that is there is middleware's
         given, said = _by_key(self._given), _by_key(headers)
         for key, lines in said.items():
@@ -389,8 +396,8 @@ def _code(status: str) -> int:
     return code
 
 
-def _by_key(headers: HeaderLines) -> dict[str, HeaderLines]:
-    found: dict[str, HeaderLines] = {}
+def _by_key(headers: _HeaderList) -> dict[str, _HeaderList]:
+    found: dict[str, _HeaderList] = {}
     for line in headers:
         found.setdefault(line[0].lower(), []).append(line)
     return found

@@ -34,7 +34,7 @@ from apiroutes.hosts import canonical_host, is_address, requested_host
 from apiroutes.request import Request
 from apiroutes.response import TEXT, Response
 from apiroutes.servers.addresses import AddressError, family_of, shown
-from apiroutes.wsgi import Closing, StartResponse
+from apiroutes.wsgi import ClosingIterator, StartResponse
 
 try:
     import watchfiles
@@ -196,7 +196,7 @@ class DevelopmentApp(App):
             response.set_header("Content-Type", "text/html; charset=utf-8")
             text = _page(f"{type(error).__name__} in {request.method} {request.path}", text)
         response.end(text.encode("utf-8", "backslashreplace"))
-        response._lines = TEXT
+        response._content_headers = TEXT
 
 
 class _ReportApplication:
@@ -291,7 +291,7 @@ class RequestLog:
         except BaseException:
             log()
             raise
-        return Closing(answer, log)
+        return ClosingIterator(answer, log)
 
 
 logging.getLogger("werkzeug").setLevel(logging.WARNING)

@@ -25,7 +25,7 @@ from granian.server import MPServer, Server
 
 from apiroutes.readiness import replace_by
 from apiroutes.servers.addresses import require_free
-from apiroutes.servers.defaults import THREADS, processors
+from apiroutes.servers.defaults import THREADS, usable_cpus
 from apiroutes.servers.reloading import NOT_RELOADED, SECONDS, Check
 from apiroutes.settings import Settings
 
@@ -253,7 +253,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         # PORT in the environment means that a platform forwards to it, as gunicorn takes it.
         "host": settings.host or ("0.0.0.0" if port and settings.port is None else "127.0.0.1"),
         "port": port or 8000 if settings.port is None else settings.port,
-        "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or processors(),
+        "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_cpus(),
         "blocking_threads": settings.threads or THREADS,
         "workers_kill_timeout": str(max(1, settings.graceful_timeout)),
         "http1_keep_alive": settings.keepalive > 0,

@@ -27,10 +27,10 @@ from gunicorn.errors import HaltServer
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 
-from apiroutes.body import shut, unwatch, watch
+from apiroutes.body import stop_receiving, unwatch, watch
 from apiroutes.readiness import replace_by, unready_when
 from apiroutes.servers.addresses import require_free
-from apiroutes.servers.defaults import THREADS, processors
+from apiroutes.servers.defaults import THREADS, usable_cpus
 from apiroutes.servers.reloading import NOT_RELOADED, SECONDS, Check
 from apiroutes.settings import Settings
 
@@ -300,7 +300,7 @@ class _SyncWorker(_Worker, SyncWorker):  # type: ignore[misc]
     """gunicorn's, which ends a connection whose request takes too long to begin."""
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        watch(self, time.monotonic() + self.app.header_timeout, lambda: shut(client))
+        watch(self, time.monotonic() + self.app.header_timeout, lambda: stop_receiving(client))
         try:
             super().handle(listener, client, addr)
         finally:
@@ -315,7 +315,7 @@ class _ThreadWorker(_Worker, ThreadWorker):  # type: ignore[misc]
     """The same with threads."""
 
     def handle(self, conn: Any) -> Any:
-        watch(conn, time.monotonic() + self.app.header_timeout, lambda: shut(conn.sock))
+        watch(conn, time.monotonic() + self.app.header_timeout, lambda: stop_receiving(conn.sock))
         try:
             return super().handle(conn)
         finally:
@@ -394,7 +394,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
     if settings.max_header_size is not None:
         defaults["limit_request_field_size"] = settings.max_header_size.bytes
     if settings.workers is not None or "WEB_CONCURRENCY" not in os.environ:
-        defaults["workers"] = settings.workers or processors()
+        defaults["workers"] = settings.workers or usable_cpus()
     bind = _bind(settings)
     if bind is not None:
         defaults["bind"] = bind

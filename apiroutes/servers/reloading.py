@@ -26,7 +26,7 @@ SECONDS = 60
 
 # The answer comes by standard output, because a server that waits for any child of its own may
 # take the exit status first.
-_SOUND = "sound"
+_OK = "sound"
 _CHECK = f"""
 import json, os, sys
 sys.path[:], settings = json.loads(sys.argv.pop())
@@ -36,7 +36,7 @@ try:
 except ProjectError as error:
     print(error, flush=True)
 else:
-    print({_SOUND!r}, flush=True)
+    print({_OK!r}, flush=True)
 os._exit(0)
 """
 
@@ -102,7 +102,7 @@ class Check:
         said, complaint = _content(self._said), _content(self._complaint)
         if self._is_late:
             return f"The project did not start within {self._within:g} seconds."
-        if said.rpartition("\n")[2] == _SOUND:
+        if said.rpartition("\n")[2] == _OK:
             return None
         return said or complaint or "The project's start ended the process that tried it."
 

@@ -1,7 +1,7 @@
-"""Annotations to validators: what a handler's parameters are, checked and converted.
+"""Annotations to schemas: what a handler's parameters are, checked and converted.
 
 In: a type (a msgspec Struct, dataclass, TypedDict, attrs class, container, scalar or pydantic model)
-and a value. Out: the value as that type, and the type as JSON Schema. Raises Invalid with the problems
+and a value. Out: the value as that type, and the type as JSON Schema. Raises DoesNotFit with the problems
 of the value, each with its place, and SchemaError at start for an annotation that cannot be checked.
 """
 
@@ -15,15 +15,15 @@ from apiroutes.validation.annotations import (
     why_default_does_not_fit,
 )
 from apiroutes.validation.documents import json_schemas
-from apiroutes.validation.faults import Fault, Invalid, SchemaError, bounded
+from apiroutes.validation.faults import DoesNotFit, Mismatch, SchemaError, bounded
 from apiroutes.validation.models import has_model
-from apiroutes.validation.validators import Validator, validator_of, validator_of_fields
+from apiroutes.validation.validators import Schema, schema_of, schema_of_fields
 
 __all__ = [
-    "Fault",
-    "Invalid",
+    "Mismatch",
+    "DoesNotFit",
     "SchemaError",
-    "Validator",
+    "Schema",
     "bounded",
     "has_model",
     "is_simple",
@@ -31,7 +31,7 @@ __all__ = [
     "json_schemas",
     "required_fields",
     "takes_list",
-    "validator_of",
-    "validator_of_fields",
+    "schema_of",
+    "schema_of_fields",
     "why_default_does_not_fit",
 ]

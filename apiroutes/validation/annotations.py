@@ -28,7 +28,7 @@ __all__ = [
     "why_default_does_not_fit",
 ]
 
-_SIMPLE = (
+_SINGLE_VALUES = (
     inspect.BoolType,
     inspect.DateTimeType,
     inspect.DateType,
@@ -63,7 +63,7 @@ def why_default_does_not_fit(annotation: Any, default: Any) -> str | None:
 
 def is_simple(annotation: Any) -> bool:
     """Whether a text, or several, can stand for it: numbers, dates, enums, and lists of them."""
-    allowed = (*_SIMPLE, *LISTS, inspect.UnionType, inspect.Metadata)
+    allowed = (*_SINGLE_VALUES, *LISTS, inspect.UnionType, inspect.Metadata)
     return all(isinstance(node, allowed) for node in nodes(info_of(annotation)))
 
 

@@ -1,6 +1,6 @@
 """What is wrong with a value, and how much of it is said.
 
-In: places and messages. Out: the same, bounded in number and length. Raises Invalid and SchemaError.
+In: places and messages. Out: the same, bounded in number and length. Raises DoesNotFit and SchemaError.
 
 A client chooses how much of its request does not fit, and what the names in it are. The answer is no
 larger for it: an answer tells a developer where to look, and a hundred places are enough for that.
@@ -17,8 +17,8 @@ import msgspec
 
 __all__ = [
     "MOST_FAULTS",
-    "Fault",
-    "Invalid",
+    "Mismatch",
+    "DoesNotFit",
     "SchemaError",
     "bounded",
     "collecting_paused",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 # The place of a problem, as `body.items[3].price`, and what is wrong there; never the value.
-Fault = tuple[str, str]
+Mismatch = tuple[str, str]
 
 MOST_FAULTS = 100
 _MOST_BYTES = 48_000  # of all problems of a request, as JSON; the whole answer has less than 64 KB
@@ -41,24 +41,24 @@ class SchemaError(TypeError):
     """An annotation that nothing can be checked against."""
 
 
-class Invalid(Exception):
+class DoesNotFit(Exception):
     """A value that does not fit its type."""
 
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__(faults)
-        self.faults = faults
+    def __init__(self, mismatches: list[Mismatch]) -> None:
+        super().__init__(mismatches)
+        self.mismatches = mismatches
 
 
-def bounded(faults: Iterable[Fault]) -> list[Fault]:
+def bounded(mismatches: Iterable[Mismatch]) -> list[Mismatch]:
     """The first of the problems: as many as an answer has room for, at least one if there are any."""
-    found: list[Fault] = []
+    found: list[Mismatch] = []
     room = _MOST_BYTES
-    for place, message in faults:
-        fault = _readable(place), _readable(message)
-        room -= len(msgspec.json.encode(fault)) + len('{"place":,"message":}')
+    for place, message in mismatches:
+        mismatch = _readable(place), _readable(message)
+        room -= len(msgspec.json.encode(mismatch)) + len('{"place":,"message":}')
         if found and room < 0:
             break
-        found.append(fault)
+        found.append(mismatch)
         if len(found) == MOST_FAULTS:
             break
     return found

@@ -1,7 +1,7 @@
 """pydantic's models as types. pydantic is never imported: who has a model has imported it.
 
 In: a type that has a model in it. Out: what checks values against it, and its JSON Schema. Raises
-SchemaError at start; the validator raises Invalid.
+SchemaError at start; the schema raises DoesNotFit.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from msgspec import inspect
 from apiroutes.validation.annotations import info_of, named, nodes
 from apiroutes.validation.faults import (
     MOST_FAULTS,
-    Fault,
-    Invalid,
+    DoesNotFit,
+    Mismatch,
     SchemaError,
     bounded,
     collecting_paused,
@@ -29,7 +29,7 @@ from apiroutes.validation.faults import (
     place_of,
 )
 
-__all__ = ["ModelValidator", "has_model", "is_model", "model_schemas"]
+__all__ = ["ModelSchema", "has_model", "is_model", "model_schemas"]
 
 # Problems that one value may have and still be gone through whole: a value of that many parts is
 # checked against a type of one node, or a value of fewer against one of more.
@@ -86,7 +86,7 @@ def _metadata(annotation: Any) -> tuple[Any, ...]:
     return annotation.__metadata__ if get_origin(annotation) is Annotated else ()
 
 
-class ModelValidator:
+class ModelSchema:
     """Checks by pydantic what has a model in it."""
 
     def __init__(self, annotation: Any) -> None:
@@ -130,14 +130,14 @@ class ModelValidator:
         try:
             return validate(value)
         except self._error as error:
-            faults = bounded(_faults(error, place))
-        raise Invalid(faults)
+            mismatches = bounded(_mismatches(error, place))
+        raise DoesNotFit(mismatches)
 
 
 def _compiled(schema: Any) -> Any:
-    """The validator of a schema that is not the model's own; None where there is none."""
+    """The schema of a schema that is not the model's own; None where there is none."""
     try:
-        # A model has a validator already, of the schema as it was: it is not to be used.
+        # A model has a schema already, of the schema as it was: it is not to be used.
         return sys.modules["pydantic_core"].SchemaValidator(schema, None, False)
     except Exception:  # an older pydantic
         return None
@@ -211,7 +211,7 @@ def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((name, part) for name, part in schema.items() if name in _PARTS)
 
 
-def _faults(error: Any, place: str) -> Iterator[Fault]:
+def _mismatches(error: Any, place: str) -> Iterator[Mismatch]:
     """The first problems. Of many, one text is made and not each as an object."""
     if error.error_count() <= MOST_FAULTS:
         found = iter(error.errors(include_input=False, include_url=False, include_context=False))

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import inspect
 
 from apiroutes.validation.annotations import LISTS, info_of, is_union
-from apiroutes.validation.faults import Fault, inside, is_small
+from apiroutes.validation.faults import Mismatch, inside, is_small
 from apiroutes.validation.messages import Complaint, complaint, said
 
 __all__ = ["Search"]
@@ -64,9 +64,9 @@ class Search:
         self.infos: dict[int, tuple[Any, inspect.Type]] = {}
         self.hints: dict[int, tuple[Any, list[Any]]] = {}
 
-    def faults(
+    def mismatches(
         self, value: Any, annotation: Any, place: str, found: Complaint, level: _Level | None = None
-    ) -> Iterator[Fault]:
+    ) -> Iterator[Mismatch]:
         """The problems of a value, from the inside: of its parts, or else its own.
 
         `found` is what the decoder said of the value.
@@ -75,7 +75,7 @@ class Search:
         if level.depth == _DEEPEST or level.dicts == _MOST_DICTS or self.looks > _MOST_LOOKS:
             yield place, said(found[0], self._info(annotation))
             return
-        parts = self._faults_of_parts(value, annotation, place, found, level)
+        parts = self._mismatches_of_parts(value, annotation, place, found, level)
         first = next(parts, None)
         if first is not None:
             yield first
@@ -109,15 +109,15 @@ class Search:
 
     # -- the parts of a value ----------------------------------------------------------------
 
-    def _faults_of_parts(
+    def _mismatches_of_parts(
         self, value: Any, annotation: Any, place: str, found: Complaint, level: _Level
-    ) -> Iterator[Fault]:
+    ) -> Iterator[Mismatch]:
         annotation = self._arm(annotation, value)
         info = self._info(annotation)
         if isinstance(value, Mapping):
             if isinstance(info, inspect.DictType) and get_args(annotation):
                 names = list(value)
-                yield from self._faults_of_items(
+                yield from self._mismatches_of_items(
                     list(value.values()),
                     get_args(annotation)[1],
                     lambda index: inside(place, str(names[index])),
@@ -125,26 +125,26 @@ class Search:
                     level.inner(dicts=1),
                 )
             elif hasattr(info, "fields") and not _is_array(info):
-                yield from self._faults_of_fields(value, annotation, info, place, found, level.inner())
+                yield from self._mismatches_of_fields(value, annotation, info, place, found, level.inner())
         elif isinstance(value, (list, tuple)):
             if isinstance(info, LISTS) and get_args(annotation):
-                yield from self._faults_of_items(
+                yield from self._mismatches_of_items(
                     value, get_args(annotation)[0], lambda index: f"{place}[{index}]", found, level.inner()
                 )
             elif isinstance(info, inspect.TupleType):
-                yield from self._faults_of_positions(value, get_args(annotation), place, level.inner())
+                yield from self._mismatches_of_positions(value, get_args(annotation), place, level.inner())
             elif _is_array(info):
                 hints = self._hints(annotation, info)
-                yield from self._faults_of_positions(value, hints, place, level.inner())
+                yield from self._mismatches_of_positions(value, hints, place, level.inner())
 
-    def _faults_of_items(
+    def _mismatches_of_items(
         self,
         values: Sequence[Any],
         annotation: Any,
         place_of: Callable[[int], str],
         found: Complaint,
         level: _Level,
-    ) -> Iterator[Fault]:
+    ) -> Iterator[Mismatch]:
         """Of parts that are all of one type, as many as fit converted at once."""
         several: Any = list[annotation]
         start, count = 0, _FEW
@@ -163,21 +163,21 @@ class Search:
             if start >= len(values):  # of another list, that was called the same
                 start = 0
                 continue
-            yield from self.faults(
+            yield from self.mismatches(
                 values[start], annotation, place_of(start), (message, steps[index.end() :]), level
             )
             start += 1
 
-    def _faults_of_positions(
+    def _mismatches_of_positions(
         self, values: Sequence[Any], annotations: Sequence[Any], place: str, level: _Level
-    ) -> Iterator[Fault]:
+    ) -> Iterator[Mismatch]:
         """Of parts that each have a type of their own, and of which there are few."""
         for index, (value, annotation) in enumerate(zip(values, annotations)):
             found = self.look(value, annotation)
             if found is not None:
-                yield from self.faults(value, annotation, f"{place}[{index}]", found, level)
+                yield from self.mismatches(value, annotation, f"{place}[{index}]", found, level)
 
-    def _faults_of_fields(
+    def _mismatches_of_fields(
         self,
         value: Mapping[str, Any],
         annotation: Any,
@@ -185,7 +185,7 @@ class Search:
         place: str,
         found: Complaint,
         level: _Level,
-    ) -> Iterator[Fault]:
+    ) -> Iterator[Mismatch]:
         message, steps = found
         known = {field.encode_name for field in info.fields}
         wrong = max((name for name in known if _leads_to(name, steps)), key=len, default=None)
@@ -205,11 +205,11 @@ class Search:
                 if field.required:
                     yield inner, "is required"
             elif name == wrong:
-                yield from self.faults(value[name], hint, inner, (message, steps[len(name) + 1 :]), level)
+                yield from self.mismatches(value[name], hint, inner, (message, steps[len(name) + 1 :]), level)
             elif name not in fit:
                 own = self.look(value[name], hint)
                 if own is not None:
-                    yield from self.faults(value[name], hint, inner, own, level)
+                    yield from self.mismatches(value[name], hint, inner, own, level)
         if getattr(info, "forbid_unknown_fields", False):
             known.add(info.tag_field)
             for name in value:

@@ -1,7 +1,7 @@
-"""Types to validators.
+"""Types to schemas.
 
 In: a type, or the types of several fields. Out: what checks values against it. Raises SchemaError for
-a type that nothing can be checked against; the validators raise Invalid.
+a type that nothing can be checked against; the schemas raise DoesNotFit.
 
 What fits is converted by one call of a compiled decoder. Only what does not is looked at twice, to
 find all that is wrong with it: the decoder stops at the first.
@@ -16,28 +16,28 @@ import msgspec
 from msgspec import inspect
 
 from apiroutes.validation.annotations import info_of, is_list, named, nodes
-from apiroutes.validation.faults import Invalid, SchemaError, bounded, collecting_paused, is_dense
+from apiroutes.validation.faults import DoesNotFit, SchemaError, bounded, collecting_paused, is_dense
 from apiroutes.validation.messages import complaint, said
-from apiroutes.validation.models import ModelValidator, has_model
+from apiroutes.validation.models import ModelSchema, has_model
 from apiroutes.validation.search import Search
 
-__all__ = ["Validator", "validator_of", "validator_of_fields"]
+__all__ = ["Schema", "schema_of", "schema_of_fields"]
 
 
 _PIECE = 10_000  # parts of a value that are converted at once where each has much memory
 
 
-class Validator(Protocol):
+class Schema(Protocol):
     """Checks values against one type. `place` is what problems call the value."""
 
     annotation: Any
 
     def decode(self, content: bytes, place: str = "body") -> Any:
-        """The value of a JSON document. Raises Invalid, and msgspec.DecodeError for what is none."""
+        """The value of a JSON document. Raises DoesNotFit, and msgspec.DecodeError for what is none."""
         ...
 
     def convert(self, value: Any, place: str) -> Any:
-        """A value made of texts: numbers, dates and the like are read from them. Raises Invalid."""
+        """A value made of texts: numbers, dates and the like are read from them. Raises DoesNotFit."""
         ...
 
     def fits(self, value: Any) -> bool:
@@ -45,10 +45,10 @@ class Validator(Protocol):
         ...
 
 
-def validator_of(annotation: Any) -> Validator:
-    """The validator of a type. Raises SchemaError."""
+def schema_of(annotation: Any) -> Schema:
+    """The schema of a type. Raises SchemaError."""
     if has_model(annotation):
-        return ModelValidator(annotation)
+        return ModelSchema(annotation)
     info = info_of(annotation)
     if any(isinstance(node, (inspect.CustomType, inspect.RawType)) for node in nodes(info)):
         raise SchemaError(f"{named(annotation)} cannot be checked")
@@ -56,7 +56,7 @@ def validator_of(annotation: Any) -> Validator:
     return (_HeavyValidator if is_heavy else _MsgspecValidator)(annotation, info)
 
 
-def validator_of_fields(
+def schema_of_fields(
     fields: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> Callable[[Any, str], tuple[Any, ...]]:
     """What converts a mapping to the values of some fields, in their order, given their types.
@@ -67,7 +67,7 @@ def validator_of_fields(
         (name, annotation, _field_default(defaults[name])) if name in defaults else (name, annotation)
         for name, annotation in fields.items()
     ]
-    convert = validator_of(msgspec.defstruct("Parameters", ordered, kw_only=True)).convert
+    convert = schema_of(msgspec.defstruct("Parameters", ordered, kw_only=True)).convert
     as_tuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
     return lambda value, place: as_tuple(convert(value, place))
 
@@ -109,11 +109,11 @@ class _MsgspecValidator:
     def fits(self, value: Any) -> bool:
         return False
 
-    def _refusal(self, value: Any, place: str, strict: bool, error: Exception) -> Invalid:
+    def _refusal(self, value: Any, place: str, strict: bool, error: Exception) -> DoesNotFit:
         """All that is wrong, or else what the decoder stopped at."""
         found = complaint(error)
-        faults = bounded(Search(strict).faults(value, self.annotation, place, found))
-        return Invalid(faults or bounded([(place, said(found[0], self._info))]))
+        mismatches = bounded(Search(strict).mismatches(value, self.annotation, place, found))
+        return DoesNotFit(mismatches or bounded([(place, said(found[0], self._info))]))
 
 
 class _HeavyValidator(_MsgspecValidator):
@@ -129,6 +129,6 @@ class _HeavyValidator(_MsgspecValidator):
         """Refuse a value before all that fits in it is made."""
         search = Search(strict=True, piece=_PIECE)
         found = search.look(value, self.annotation)
-        faults = bounded(search.faults(value, self.annotation, place, found)) if found else []
-        if faults:
-            raise Invalid(faults)
+        mismatches = bounded(search.mismatches(value, self.annotation, place, found)) if found else []
+        if mismatches:
+            raise DoesNotFit(mismatches)

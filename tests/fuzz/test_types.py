@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiroutes.validation import Invalid, validator_of
+from apiroutes.validation import DoesNotFit, schema_of
 
 SECRET = "s3cr3t"
 
@@ -42,14 +42,14 @@ values = st.recursive(
     max_leaves=10,
 )
 orders = st.dictionaries(st.sampled_from(KEYS), values, max_size=6) | values
-validator = validator_of(Order)
+validator = schema_of(Order)
 
 
 def found(convert: Any, value: Any) -> tuple[Any, list[tuple[str, str]]]:
     try:
         return convert(value, "body"), []
-    except Invalid as invalid:
-        return None, invalid.faults
+    except DoesNotFit as invalid:
+        return None, invalid.mismatches
 
 
 def check(faults: list[tuple[str, str]]) -> None:
