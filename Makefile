@@ -73,7 +73,7 @@ vendor:
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
 	npm pack --silent --pack-destination "$$directory" swagger-ui-dist@$(SWAGGER_UI) >/dev/null && \
 	tar -xzf "$$directory"/swagger-ui-dist-*.tgz -C "$$directory" && \
-	cd "$$directory/package" && cp $(SWAGGER_UI_FILES) "$(CURDIR)/apiroutes/documentation/swagger_ui/"
+	cd "$$directory/package" && cp $(SWAGGER_UI_FILES) "$(CURDIR)/apiroutes/openapi/page/swagger_ui/"
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

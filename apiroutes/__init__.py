@@ -7,15 +7,15 @@ app = App("path/to/project")        # or: gunicorn 'apiroutes:create_app()'
 
 from werkzeug.datastructures import FileStorage as UploadFile
 
-from apiroutes.answers import event_stream, file, html, json, redirect, stream, text
 from apiroutes.app import App
-from apiroutes.declarations import file_route, security_scheme, use
 from apiroutes.errors import ApiError, MaxDurationExceeded, Problem, ProjectError, ResponseSentError
-from apiroutes.events import Event, comment
-from apiroutes.factory import create_app
+from apiroutes.handlers import file_route, security_scheme, use
+from apiroutes.http import Event, comment, is_local
 from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
-from apiroutes.response import Response, is_local
+from apiroutes.response import Response
+from apiroutes.results import event_stream, file, html, json, redirect, stream, text
+from apiroutes.servers.factory import create_app
 from apiroutes.settings import Settings
 from apiroutes.version import __version__
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,20 @@ from urllib.parse import quote
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.body import drain, has_unread
-from apiroutes.declarations import Middleware
+from apiroutes.builtin_endpoints import builtin_endpoints
 from apiroutes.error_responses import prefers_json, write_error, write_exception
-from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted, phrase
+from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
+from apiroutes.http import TargetDefect, is_sent_unescaped, mount_of, path_of, phrase, read_path, target_size
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.openapi import document
-from apiroutes.own_paths import builtin_endpoints
-from apiroutes.paths import TargetDefect, is_sent_unescaped, mount_of, path_of, read_path, target_size
-from apiroutes.project import Params, Resource, build, prefix_of
+from apiroutes.project import Resource, build, prefix_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.routing import is_plain
-from apiroutes.wsgi import ClosingIterator, ServerResponse, StartResponse, send, starting_again
+from apiroutes.types import Environ, Middleware, Params, StartResponse, WSGIApplication
+from apiroutes.wsgi import ClosingIterator, ServerResponse, send, starting_again
 
 __all__ = ["App"]
-
-WSGIApplication = Callable[..., Iterable[bytes]]
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
@@ -98,7 +96,7 @@ class App:
         checks_headers = self.settings.max_headers is not None or self.settings.max_header_size is not None
         self._look_up = self._find_with_headers if checks_headers else self._find
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         resource, params = self._look_up(environ)
         if resource is None:
             assert self._fallback is not None
@@ -133,7 +131,7 @@ class App:
         return answer
 
     def _see_to_content(
-        self, answer: Iterable[bytes], request: Request, response: Response, environ: dict[str, Any]
+        self, answer: Iterable[bytes], request: Request, response: Response, environ: Environ
     ) -> Iterable[bytes]:
         """The answer, after which uploads are closed and what nobody has read is read away."""
         if request._body is not None and request._body.files:
@@ -152,11 +150,11 @@ class App:
 
     # -- what answers ----------------------------------------------------------------------
 
-    def _read_and_find(self, environ: dict[str, Any]) -> tuple[Resource | None, Params]:
+    def _read_and_find(self, environ: Environ) -> tuple[Resource | None, Params]:
         """What answers this path, which is always read; None is the fallback."""
         return self._find_closely(environ.get("PATH_INFO") or "", environ)
 
-    def _find_plainly(self, environ: dict[str, Any]) -> tuple[Resource | None, Params]:
+    def _find_plainly(self, environ: Environ) -> tuple[Resource | None, Params]:
         """What answers this path, which is read only where it is not plain; None is the fallback."""
         path = environ.get("PATH_INFO") or ""
         query = environ.get("QUERY_STRING")
@@ -184,14 +182,14 @@ class App:
                 return self._unknown or self._unknown_below(path[1:].split("/")), {}
         return self._find_closely(path, environ)
 
-    def _find_with_headers(self, environ: dict[str, Any]) -> tuple[Resource | None, Params]:
+    def _find_with_headers(self, environ: Environ) -> tuple[Resource | None, Params]:
         """What answers, where the project limits the headers: for servers that do not."""
         resource, params = self._find(environ)
         if resource is not None and self._has_too_many_headers(environ):
             return _HEADERS_TOO_LARGE, {}
         return resource, params
 
-    def _has_too_many_headers(self, environ: dict[str, Any]) -> bool:
+    def _has_too_many_headers(self, environ: Environ) -> bool:
         most, size = self.settings.max_headers, self.settings.max_header_size
         fields = [key for key in environ if key.startswith("HTTP_") or key in _CONTENT_HEADERS]
         return (most is not None and len(fields) > most) or (
@@ -216,7 +214,7 @@ class App:
         nearby = path[1 : self._max_target].split("/")
         return self._not_found.below(nearby).instead("a target that is too long", _too_long), {}
 
-    def _find_closely(self, path: str, environ: dict[str, Any]) -> tuple[Resource | None, Params]:
+    def _find_closely(self, path: str, environ: Environ) -> tuple[Resource | None, Params]:
         if target_size(path, environ) > self._max_target:
             return self._find_too_long(path)
         segments, fault = read_path(path, environ)

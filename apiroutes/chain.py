@@ -14,10 +14,12 @@ from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any, NamedTuple
 
-from apiroutes import coroutines
-from apiroutes.answers import apply_result
-from apiroutes.declarations import Middleware, is_async, place_of
-from apiroutes.response import BODYLESS, CLOSED, OPEN, Response
+from apiroutes.concurrency import coroutines
+from apiroutes.handlers import is_async, place_of
+from apiroutes.http import BODYLESS
+from apiroutes.response import CLOSED, OPEN, Response
+from apiroutes.results import apply_result
+from apiroutes.types import Middleware
 
 __all__ = ["Step", "as_sync", "compose", "refuse_next"]
 

@@ -19,13 +19,12 @@ from typing import Any, TypeVar
 import click
 
 from apiroutes.app import App
-from apiroutes.declarations import name_of
 from apiroutes.errors import ProjectError, report
-from apiroutes.modules import RouteModule
+from apiroutes.handlers import RouteModule, name_of
+from apiroutes.openapi import typescript_client
 from apiroutes.project import Resource
 from apiroutes.settings import Settings, load_settings
 from apiroutes.sizes import Size
-from apiroutes.typescript import typescript_client
 from apiroutes.version import __version__
 
 __all__ = ["main"]

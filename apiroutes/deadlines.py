@@ -16,12 +16,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, TypeVar
 
-from apiroutes.body import stop_reading
+from apiroutes.concurrency import CONNECTION, Call, HandlerThread, HandlerThreads, stop_reading
 from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response import UNTOUCHED, Response, call_hook
-from apiroutes.runners import Call, HandlerThread, HandlerThreads
 from apiroutes.streams import close
+from apiroutes.types import HeaderList
 
 __all__ = ["with_deadline"]
 
@@ -195,7 +195,9 @@ class _Lease:
         environ = self._request.environ
         has_content = environ.get("CONTENT_LENGTH", "") not in ("", "0")
         has_content = has_content or "HTTP_TRANSFER_ENCODING" in environ
-        return has_content and self._handlers_request["_body"] is None and stop_reading(environ)
+        connection = environ.get(CONNECTION)
+        is_read = has_content and connection is not None and self._handlers_request["_body"] is None
+        return is_read and stop_reading(connection)
 
     def _give_up(self) -> BaseException:
         with self._gate:
@@ -229,7 +231,7 @@ class _Lease:
     def refuse_when_late(self, start_response: Callable[..., Any] | None) -> Callable[..., Any]:
         """A start_response, and a write, that refuse once the deadline has passed."""
 
-        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+        def start(status: str, headers: HeaderList, *exc_info: Any) -> Callable[[bytes], object]:
             with self._gate:
                 self._check()
                 assert start_response is not None

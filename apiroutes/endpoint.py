@@ -12,16 +12,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from apiroutes import coroutines
-from apiroutes.answers import apply_result
 from apiroutes.body import Limits
 from apiroutes.chain import Step, refuse_next
+from apiroutes.concurrency import coroutines
 from apiroutes.error_responses import write_error
-from apiroutes.errors import ApiError, ResponseSentError, phrase
+from apiroutes.errors import ApiError, ResponseSentError
+from apiroutes.handlers import Handler, RouteModule
+from apiroutes.http import BODYLESS, JSON_VALUE, phrase
 from apiroutes.logs import log_fault, route_of
-from apiroutes.modules import Handler, RouteModule
 from apiroutes.request import Request
-from apiroutes.response import BODYLESS, JSON_VALUE, OPEN, UNTOUCHED, Response
+from apiroutes.response import OPEN, UNTOUCHED, Response
+from apiroutes.results import apply_result
 from apiroutes.streams import kind_of
 
 __all__ = ["OTHER", "Endpoint"]

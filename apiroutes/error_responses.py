@@ -13,10 +13,10 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
-from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest, phrase
-from apiroutes.jsonout import encode_json
+from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest
+from apiroutes.http import OF_CONTENT, TEXT, HeaderLines, encode_json, phrase
 from apiroutes.request import Request
-from apiroutes.response import OF_CONTENT, SENT, TEXT, HeaderLines, Response
+from apiroutes.response import SENT, Response
 
 __all__ = ["prefers_json", "write_error", "write_exception"]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 
 __all__ = [
     "ApiError",
@@ -22,7 +21,6 @@ __all__ = [
     "ProjectError",
     "ResponseAborted",
     "ResponseSentError",
-    "phrase",
     "report",
     "suggest",
 ]
@@ -108,25 +106,6 @@ class ResponseAborted(ConnectionResetError):
     A ConnectionResetError, because servers close the connection on it without a second
     traceback: the cause has been logged when this is raised.
     """
-
-
-# RFC 9110's phrases, where older versions of Python have those of its predecessors.
-_PHRASES = {
-    413: "Content Too Large",
-    414: "URI Too Long",
-    416: "Range Not Satisfiable",
-    422: "Unprocessable Content",
-}
-
-
-def phrase(status: int) -> str:
-    """What a status code is called (RFC 9110 section 15)."""
-    if status in _PHRASES:
-        return _PHRASES[status]
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
 
 
 def report(problems: Iterable[Problem]) -> str:

@@ -15,14 +15,13 @@ import stat
 import time
 import unicodedata
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import quote
 
 from werkzeug.http import http_date
 
-from apiroutes.conditional import content_hash, has_part, outcome
-from apiroutes.errors import ApiError, phrase
-from apiroutes.ranges import byte_ranges
+from apiroutes.errors import ApiError
+from apiroutes.http import byte_ranges, content_hash, has_part, outcome, phrase
+from apiroutes.types import Environ
 
 __all__ = ["FileContent", "PassedContent", "Selectable", "disposition_of", "type_of", "with_charset"]
 
@@ -57,7 +56,7 @@ class Selectable:
     def __init__(self, size: int) -> None:
         self.size = self._left = size
 
-    def select(self, environ: dict[str, Any], status: int, headers: Headers) -> tuple[int, Headers]:
+    def select(self, environ: Environ, status: int, headers: Headers) -> tuple[int, Headers]:
         """The status and the headers that go out, for those that the answer has in the end.
 
         The content is then what belongs to them. Raises ApiError 412 and 416, with the content closed.

@@ -12,6 +12,8 @@ import re
 import traceback
 from typing import Any
 
+from apiroutes.types import Environ
+
 __all__ = [
     "log_disconnect",
     "log_fault",
@@ -53,7 +55,7 @@ def request_id_of(request: Any) -> str | None:
     return printable(str(given)) if given else sent_request_id(request.environ)
 
 
-def sent_request_id(environ: dict[str, Any], key: str = "HTTP_X_REQUEST_ID") -> str | None:
+def sent_request_id(environ: Environ, key: str = "HTTP_X_REQUEST_ID") -> str | None:
     """The trace-id of `traceparent`, or the header of that key; None for what is not harmless."""
     trace = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
     if trace is not None:

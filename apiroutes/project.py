@@ -15,18 +15,25 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from apiroutes import coroutines
 from apiroutes.body import Limits
 from apiroutes.chain import Step, as_sync, compose
-from apiroutes.config import RouteConfig
+from apiroutes.concurrency import HandlerThreads, coroutines
 from apiroutes.deadlines import with_deadline
-from apiroutes.declarations import Middleware, SecurityScheme, fault_of
 from apiroutes.endpoint import OTHER, Endpoint
 from apiroutes.error_responses import write_error
-from apiroutes.errors import Problem, ProjectError, phrase
-from apiroutes.modules import PROJECT_MIDDLEWARE_FILE, ModuleLoader, RouteModule, one_line
+from apiroutes.errors import Problem, ProjectError
+from apiroutes.handlers import (
+    PROJECT_MIDDLEWARE_FILE,
+    ModuleLoader,
+    RouteConfig,
+    RouteModule,
+    SecurityScheme,
+    fault_of,
+    one_line,
+    with_checked_result,
+)
+from apiroutes.http import phrase
 from apiroutes.readiness import request_replacement
-from apiroutes.returns import with_checked_result
 from apiroutes.routing import (
     API,
     CONVENTIONS,
@@ -41,13 +48,12 @@ from apiroutes.routing import (
     guard_problem,
     scan,
 )
-from apiroutes.runners import HandlerThreads
 from apiroutes.settings import Settings, read_settings
+from apiroutes.types import Middleware
 from apiroutes.wsgi import FixedResponse, ServerResponse
 
-__all__ = ["Params", "Project", "Resource", "NotFound", "build", "prefix_of"]
+__all__ = ["Project", "Resource", "NotFound", "build", "prefix_of"]
 
-Params = dict[str, "str | list[str]"]
 Run = Callable[[ServerResponse], Any]
 
 _Built = TypeVar("_Built")

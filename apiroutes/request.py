@@ -23,15 +23,15 @@ from apiroutes.body import (
     Limits,
     Values,
     bounded_stream,
-    decode_json,
     keep,
     parse_urlencoded,
     read_body,
     read_content,
 )
-from apiroutes.cookies import parse_cookies
 from apiroutes.errors import ApiError
+from apiroutes.http import decode_json, parse_cookies
 from apiroutes.sizes import Size, parse_size
+from apiroutes.types import Environ
 
 __all__ = ["Request"]
 
@@ -90,7 +90,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     def __init__(
         self,
-        environ: dict[str, Any],
+        environ: Environ,
         params: Values | None = None,
         limits: Limits = Limits(),
         route_pattern: str | None = None,
@@ -363,7 +363,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
                 return None
             raise _as_werkzeugs(error) from error
 
-    def _replace_environ(self, environ: dict[str, Any]) -> None:
+    def _replace_environ(self, environ: Environ) -> None:
         """Take another environ for the same request, such as WSGI middleware makes.
 
         Where it has put other content there, what was made of the old is forgotten.
@@ -419,7 +419,7 @@ def _utf8(text: str) -> str:
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _server(environ: dict[str, Any]) -> tuple[str, int | None] | None:
+def _server(environ: Environ) -> tuple[str, int | None] | None:
     name = environ.get("SERVER_NAME")
     if name is None:
         return None

@@ -9,86 +9,60 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Generic, Union
-from urllib.parse import quote
+from typing import Any, Generic
 
 from typing_extensions import TypeVar
 from werkzeug.datastructures import Headers
 
-from apiroutes import coroutines
-from apiroutes.cookies import dump_cookie
+from apiroutes.concurrency import coroutines
 from apiroutes.errors import ResponseSentError
-from apiroutes.jsonout import encode_json
+from apiroutes.http import (
+    BINARY,
+    JSON,
+    JSON_VALUE,
+    KNOWN_NAMES,
+    OF_CONTENT,
+    REDIRECTS,
+    TEXT,
+    HeaderLines,
+    HeaderValue,
+    check_name,
+    check_value,
+    dump_cookie,
+    encode_json,
+    is_local,
+    lines_of,
+    location_of,
+    readable,
+    vary_of,
+)
 from apiroutes.logs import log_fault, route_of
 from apiroutes.streams import Begun, FileChunks, close, kind_of, remaining_size, run_application
+from apiroutes.types import WSGIApplication
 
 __all__ = [
-    "BODYLESS",
-    "JSON",
-    "JSON_VALUE",
     "UNTOUCHED",
-    "OF_CONTENT",
     "OPEN",
     "CLOSED",
     "SENT",
     "STARTED",
-    "TEXT",
-    "HeaderLines",
     "Response",
     "call_hook",
-    "is_local",
-    "vary_of",
 ]
 
 _log = logging.getLogger("apiroutes")
 
 Data = TypeVar("Data", default=Any)
-HeaderValue = Union[str, int, float, Iterable[str]]
-WSGIApplication = Callable[..., Iterable[bytes]]
 
 _NOTHING: Any = object()  # "no argument", where None is a value
-HeaderLines = tuple[tuple[str, str], ...]
-_JSON = ("Content-Type", "application/json; charset=utf-8")
-# As recorded, a 304 keeps the type of `json` and not that of `send`.
-JSON: HeaderLines = (_JSON,)
-JSON_VALUE: HeaderLines = (_JSON,)
-# A str that nobody gave a type is text, and no browser may think otherwise.
-TEXT: HeaderLines = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
-_BINARY: HeaderLines = (("Content-Type", "application/octet-stream"),)
-_JSON_TYPES = frozenset((dict, list, bool, int, float))  # what most JSON answers are
-# RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: these carry no content.
-BODYLESS = frozenset((204, 205, 304))
-# What describes the content, and goes with it.
-OF_CONTENT = frozenset(
-    ("content-encoding", "content-length", "content-range", "content-type", "etag", "last-modified")
-)
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# PEP 3333: these describe the connection, which is the server's.
-_HOP_BY_HOP = frozenset(
-    (
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
-_KNOWN_NAMES: dict[str, str] = {}  # checked header names and their lower case
-_KNOWN_NAMES_MAX = 512
-# Everything that may stand in a Location as it is; "%" too, what is encoded stays encoded.
-_LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 
 
 _Snapshot = tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
+_JSON_TYPES = frozenset((dict, list, bool, int, float))  # what most JSON answers are
+
 # What middleware has changed: "set", "append", "remove" or "status"; a header's key; its lines as they
 # go over the wire, or the status.
 _Change = tuple[str, str, Any]
@@ -198,19 +172,19 @@ class Response(Generic[Data]):
 
         Vary is a list that everybody adds to (RFC 9110 section 12.5.5): its members are added.
         """
-        key = _KNOWN_NAMES.get(name)
+        key = KNOWN_NAMES.get(name)
         if key is None or self._state:
-            key = key or _check_name(name)
+            key = key or check_name(name)
             if self._state or key == "vary":
                 return self._change("set", key, name, value)
         if type(value) is str:
             if not (value.isascii() and value.isprintable()):
-                value = _check_value(name, value)
+                value = check_value(name, value)
             self._headers[key] = (name, value)
             if self._repeated_headers is not None:
                 self._repeated_headers.pop(key, None)
             return self
-        self._apply("set", key, _lines_to_set(key, name, value))
+        self._apply("set", key, lines_of(key, name, value))
         return self
 
     def set_headers(self, headers: Mapping[str, HeaderValue]) -> Response:
@@ -221,7 +195,7 @@ class Response(Generic[Data]):
 
     def append_header(self, name: str, value: HeaderValue) -> Response:
         """Add a header line, keeping those that are there."""
-        return self._change("append", _KNOWN_NAMES.get(name) or _check_name(name), name, value)
+        return self._change("append", KNOWN_NAMES.get(name) or check_name(name), name, value)
 
     def before_head(self, function: Callable[..., object]) -> Response:
         """Call `function` once before the head leaves, before the first `write` too.
@@ -244,8 +218,8 @@ class Response(Generic[Data]):
         if line is not None:
             more = (self._repeated_headers or {}).get(key, ())
             if more or key == "set-cookie":
-                return [_unwire(value) for _, value in (line, *more)]
-            return _unwire(line[1])
+                return [readable(value) for _, value in (line, *more)]
+            return readable(line[1])
         return next((value for name, value in self._content_headers if name.lower() == key), None)
 
     def remove_header(self, name: str) -> Response:
@@ -259,7 +233,7 @@ class Response(Generic[Data]):
 
     def _change(self, change: str, key: str, name: str, value: HeaderValue) -> Response:
         """Change a header, and note it where it must outlive the answer."""
-        lines = _lines_to_set(key, name, value)
+        lines = lines_of(key, name, value)
         if self._state:
             if not self._can_change(f"{change} the header {name!r}"):
                 return self
@@ -377,7 +351,7 @@ class Response(Generic[Data]):
         elif isinstance(body, str):
             self._set_content(body.encode(), TEXT if body else ())
         elif isinstance(body, (bytes, bytearray, memoryview)):
-            self._set_content(bytes(body), _BINARY)
+            self._set_content(bytes(body), BINARY)
         else:
             self._send_by_type(body)
 
@@ -412,7 +386,7 @@ class Response(Generic[Data]):
             if length is not None:
                 self._drop("content-length")
                 self._headers["content-length"] = ("Content-Length", str(length))
-        self._content_headers = _BINARY
+        self._content_headers = BINARY
         self._is_unbuffered = True
         self._state = SENT
 
@@ -435,11 +409,11 @@ class Response(Generic[Data]):
             status, url = 307, status  # type: ignore[assignment]
         if not isinstance(url, str):
             raise TypeError(f"redirect(url) or redirect(status, url), and the URL is a str, not {url!r}")
-        if not isinstance(status, int) or status not in _REDIRECTS:
+        if not isinstance(status, int) or status not in REDIRECTS:
             raise ValueError(f"a redirect has the status 301, 302, 303, 307 or 308, not {status!r}")
         if self._state and not self._can_respond("redirect"):
             return self
-        location = _location(url)
+        location = location_of(url)
         self._status = int(status)
         self.set_header("Location", location)
         self._content = location.encode()
@@ -714,7 +688,7 @@ def _readable_lines(response: Response) -> list[tuple[str, str]]:
     lines = [line for key in response._headers for line in response._lines_of(key)]
     if "content-type" not in response._headers:
         lines += response._content_headers
-    return [(name, _unwire(value)) for name, value in lines]
+    return [(name, readable(value)) for name, value in lines]
 
 
 def call_hook(hook: Callable[..., object], response: Response) -> None:
@@ -755,74 +729,3 @@ def _as_bytes(data: object) -> bytes:
     if isinstance(data, (bytes, bytearray, memoryview)):
         return bytes(data)
     raise TypeError(f"content is bytes or str, not {data!r}")
-
-
-def _check_name(name: str) -> str:
-    """The name's lower case, once it was seen to be a token (RFC 9110 section 5.1)."""
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is no header name")
-    key = name.lower()
-    if key in _HOP_BY_HOP:
-        raise ValueError(f"the header {name!r} is the server's to set (PEP 3333)")
-    if key != "vary" and len(_KNOWN_NAMES) < _KNOWN_NAMES_MAX:  # which is set in a way of its own
-        _KNOWN_NAMES[name] = key
-    return key
-
-
-def vary_of(values: Iterable[str]) -> str:
-    """The members of all these values of Vary, each once, whatever its case."""
-    members: dict[str, str] = {}
-    for value in values:
-        for member in value.split(","):
-            if member.strip():
-                members.setdefault(member.strip().lower(), member.strip())
-    return "*" if "*" in members else ", ".join(members.values())
-
-
-def _lines_to_set(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:
-    """A header's lines as they go over the wire."""
-    values = _check_values(name, value)
-    if key == "set-cookie":  # Next.js sends the same cookie line once (recorded)
-        values = list(dict.fromkeys(values))
-    return [(name, line) for line in values]
-
-
-def _check_values(name: str, value: HeaderValue) -> list[str]:
-    if isinstance(value, str):
-        return [_check_value(name, value)]
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return [str(value)]
-    if isinstance(value, (list, tuple)):
-        return [_check_value(name, line) for line in value]
-    raise TypeError(f"the header {name!r} is a str, a number or a list of str, not {value!r}")
-
-
-def _check_value(name: str, value: str) -> str:
-    """The value as it goes over the wire (RFC 9110 section 5.5): a str of bytes, PEP 3333."""
-    if not isinstance(value, str):
-        raise TypeError(f"the header {name!r} is a str, not {value!r}")
-    if not _FIELD_VALUE.fullmatch(value):
-        raise ValueError(f"the header {name!r} cannot have the value {value!r}")
-    # As recorded: what is not ASCII is sent as UTF-8. A str of a class of its own, such as a
-    # member of an Enum, is sent as its text: PEP 3333 wants a plain one.
-    return str.__str__(value) if value.isascii() else value.encode().decode("latin-1")
-
-
-def _unwire(value: str) -> str:
-    return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
-
-
-def _location(url: str) -> str:
-    """The URL as a Location can hold it (RFC 3986 section 2.1)."""
-    if any(character in url for character in "\r\n\0"):
-        raise ValueError(f"{url!r} cannot be a Location")
-    return quote(url, safe=_LOCATION)
-
-
-def is_local(url: str) -> bool:
-    """Whether a redirect to `url` stays on this host: a path that no browser reads otherwise.
-
-    Browsers take a backslash for a slash and drop control characters and blanks before they
-    look, so `//host`, `/\\\\host` and `/<TAB>/host` all lead away.
-    """
-    return url.startswith("/") and url[1:2] not in ("/", "\\") and url.isprintable() and "\\" not in url

@@ -13,6 +13,8 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from apiroutes.types import Environ, HeaderList
+
 __all__ = [
     "Begun",
     "Counted",
@@ -159,7 +161,7 @@ def remaining_size(file: Any) -> int | None:
 
 
 def run_application(
-    application: Callable[..., Iterable[bytes]], environ: dict[str, Any]
+    application: Callable[..., Iterable[bytes]], environ: Environ
 ) -> tuple[int, list[tuple[str, str]], Begun]:
     """Call a WSGI application and run it to its first chunk: status, headers, and the content.
 
@@ -191,7 +193,7 @@ class _ApplicationAnswer:
         self._written: list[bytes] = []
 
     def start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        self, status: str, headers: HeaderList, exc_info: Any = None
     ) -> Callable[[bytes], object]:
         if self.head is not None and exc_info is None:
             raise RuntimeError("the returned application called start_response twice")
@@ -200,7 +202,7 @@ class _ApplicationAnswer:
         self.head = status, list(headers)
         return self._written.append
 
-    def run(self, application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Iterable[bytes]:
+    def run(self, application: Callable[..., Iterable[bytes]], environ: Environ) -> Iterable[bytes]:
         return _InOrder(application(environ, self.start_response), self._written)
 
 

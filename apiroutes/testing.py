@@ -11,18 +11,17 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import werkzeug.test
 from werkzeug.http import parse_options_header
 
 from apiroutes.app import App
-from apiroutes.events import Event
+from apiroutes.http import Event
+from apiroutes.types import Environ, WSGIApplication
 
 __all__ = ["AsyncClient", "Client", "Response"]
-
-WSGIApplication = Callable[..., Iterable[bytes]]
 
 
 class Response(werkzeug.test.TestResponse):
@@ -92,7 +91,7 @@ class Client(werkzeug.test.Client):
         assert isinstance(answer, Response)
         return answer
 
-    def run_wsgi_app(self, environ: dict[str, Any], buffered: bool = False) -> Any:
+    def run_wsgi_app(self, environ: Environ, buffered: bool = False) -> Any:
         """Call the application, as Werkzeug's does, with forms as browsers send them."""
         _, options = parse_options_header(environ.get("CONTENT_TYPE"))
         if "boundary" in options:

@@ -12,33 +12,23 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
-from apiroutes.conditional import content_hash, is_current
-from apiroutes.errors import ResponseAborted, phrase
+from apiroutes.errors import ResponseAborted
 from apiroutes.files import Selectable
+from apiroutes.http import BODYLESS, JSON, STATUS_LINES, TEXT, content_hash, is_current
 from apiroutes.logs import log_disconnect, log_fault, route_of
-from apiroutes.response import BODYLESS, JSON, TEXT, Response
+from apiroutes.response import Response
 from apiroutes.streams import Begun, as_chunk, close
+from apiroutes.types import Environ, HeaderList, StartResponse
 
 __all__ = [
     "ClosingIterator",
     "FixedResponse",
     "ServerResponse",
-    "StartResponse",
     "end_written",
     "header_list",
     "send",
     "starting_again",
-    "status_line",
 ]
-
-StartResponse = Callable[..., Callable[[bytes], object]]
-
-_STATUS_LINES = {code: f"{code} {phrase(code)}" for code in range(200, 600)}
-
-
-def status_line(code: int) -> str:
-    """A status code with its phrase."""
-    return _STATUS_LINES[code]
 
 
 class ServerResponse(Response):
@@ -52,7 +42,7 @@ class ServerResponse(Response):
         unwritten: list[bytes] = []
         self._unwritten = unwritten
         write: Callable[[bytes], object] | None = self._start_response(
-            _STATUS_LINES[self._status], header_list(self)
+            STATUS_LINES[self._status], header_list(self)
         )
         if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in BODYLESS:
             return lambda content: None
@@ -68,7 +58,7 @@ class ServerResponse(Response):
         return write_on
 
 
-def send(response: Response, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+def send(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Send what the response says: status and headers by start_response, content by the iterable."""
     if response._is_unbuffered:
         return _send_special(response, environ, start_response)
@@ -94,7 +84,7 @@ def send(response: Response, environ: dict[str, Any], start_response: StartRespo
         if "content-length" in named:  # ours is the true one
             headers = _without(headers, "content-length")
         headers.append(("Content-Length", str(len(content))))
-    start_response(_STATUS_LINES[status], headers)
+    start_response(STATUS_LINES[status], headers)
     # A list, because some servers send one at once, and take everything else for a stream.
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
 
@@ -110,13 +100,11 @@ def header_list(response: Response) -> list[tuple[str, str]]:
     return headers
 
 
-def _without(headers: list[tuple[str, str]], *keys: str) -> list[tuple[str, str]]:
+def _without(headers: HeaderList, *keys: str) -> list[tuple[str, str]]:
     return [line for line in headers if line[0].lower() not in keys]
 
 
-def _send_special(
-    response: Response, environ: dict[str, Any], start_response: StartResponse
-) -> Iterable[bytes]:
+def _send_special(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """What is more than content in memory: a stream, another application's answer, what was written."""
     if response._end_hooks is not None:
         return _send_and_end(response, environ, start_response)
@@ -134,9 +122,7 @@ def _send_special(
     return send(response, environ, start_response)
 
 
-def _send_and_end(
-    response: Response, environ: dict[str, Any], start_response: StartResponse
-) -> Iterable[bytes]:
+def _send_and_end(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Send, and call what is to be called at the end. A 504 goes out first, like a stream."""
     ends, response._end_hooks = response._end_hooks, None
     try:
@@ -149,7 +135,7 @@ def _send_and_end(
     return ClosingIterator(answer, response._run_end_hooks)
 
 
-def end_written(response: Response, environ: dict[str, Any]) -> Iterable[bytes]:
+def end_written(response: Response, environ: Environ) -> Iterable[bytes]:
     """The end of what `write` began; RFC 9112 section 6.3: less than announced is not whole."""
     length = response._announced_length()
     if length is not None and response._written < length and not _is_bodyless(response, environ):
@@ -167,18 +153,18 @@ def cut_off(response: Response) -> NoReturn:
     raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
 
 
-def _is_bodyless(response: Response, environ: dict[str, Any]) -> bool:
+def _is_bodyless(response: Response, environ: Environ) -> bool:
     return response._status in BODYLESS or environ.get("REQUEST_METHOD") == "HEAD"
 
 
 def _send_not_modified(
-    response: Response, headers: list[tuple[str, str]], start_response: StartResponse
+    response: Response, headers: HeaderList, start_response: StartResponse
 ) -> Iterable[bytes]:
     """RFC 9110 section 15.4.5: what the client has already is not described again."""
     dropped = () if response._content_headers is JSON else response._content_headers
     headers = [line for line in headers if line not in dropped]
     response._status = 304
-    start_response(_STATUS_LINES[304], _without(headers, "content-length"))
+    start_response(STATUS_LINES[304], _without(headers, "content-length"))
     return []
 
 
@@ -193,13 +179,11 @@ def _send_bodyless(response: Response, start_response: StartResponse) -> Iterabl
         headers = [line for line in headers if line not in response._content_headers]
     if response._status == 205:
         headers.append(("Content-Length", "0"))
-    start_response(_STATUS_LINES[response._status], headers)
+    start_response(STATUS_LINES[response._status], headers)
     return []
 
 
-def _send_stream(
-    response: Response, environ: dict[str, Any], start_response: StartResponse
-) -> Iterable[bytes]:
+def _send_stream(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     stream = response._stream
     assert stream is not None
     status, headers = response._status, header_list(response)
@@ -215,12 +199,12 @@ def _send_stream(
         headers.append(("Content-Length", "0"))
     if status == 304 or environ.get("REQUEST_METHOD") == "HEAD":
         close(stream)
-        start_response(_STATUS_LINES[status], headers)
+        start_response(STATUS_LINES[status], headers)
         return []
     if isinstance(stream, Selectable):
         # What fails at the first chunk can still be a 500.
         stream = Begun(stream)
-    start_response(_STATUS_LINES[status], headers)
+    start_response(STATUS_LINES[status], headers)
     response._write = _refuse_to_write  # the head has left
     return _Stream(stream, length, response.req)
 
@@ -281,7 +265,7 @@ class FixedResponse:
     """An answer to GET that is the same for every request, made once."""
 
     def __init__(self, status: int, content: str) -> None:
-        self._status = _STATUS_LINES[status]
+        self._status = STATUS_LINES[status]
         self._content = content.encode()
         self._headers = [
             *TEXT,
@@ -316,7 +300,7 @@ class ClosingIterator:
 def starting_again(start_response: StartResponse) -> StartResponse:
     """PEP 3333: an application may have called start_response already, and then needs exc_info."""
 
-    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+    def start(status: str, headers: HeaderList, *exc_info: Any) -> Callable[[bytes], object]:
         return start_response(status, headers, sys.exc_info())
 
     return start

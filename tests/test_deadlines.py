@@ -17,8 +17,7 @@ import pytest
 
 from apiroutes import App, readiness
 from apiroutes.errors import ResponseAborted
-
-from .support import Answer, Extra, app_of, call, environ, project
+from tests.support import Answer, Extra, app_of, call, environ, project
 
 SHORT = 'config = {"maxDuration": 0.1}\n'
 LONG = 'config = {"maxDuration": 60}\n'

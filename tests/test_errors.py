@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from apiroutes import ApiError, Problem, ProjectError
-from apiroutes.errors import phrase, report, suggest
+from apiroutes.errors import report, suggest
+from apiroutes.http.status import phrase
 
 WHERE = "pages/api/a[b].py"
 

@@ -19,7 +19,7 @@ from werkzeug.http import parse_options_header
 
 from apiroutes import App
 from apiroutes.errors import ResponseAborted
-from apiroutes.ranges import byte_ranges
+from apiroutes.http.ranges import byte_ranges
 from tests.support import Answer, Extra, call, environ, project
 
 CONTENT = bytes(range(256)) * 2 + b"x" * 88  # 600 bytes, as in Starlette's tests

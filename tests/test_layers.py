@@ -14,33 +14,19 @@ PACKAGE = Path(apiroutes.__file__).parent
 
 # A file imports from lower steps, or from inside its own folder; never sideways, never up.
 STEPS = [
-    {"errors", "sizes", "sources", "typescript", "version", "streams", "greenlets"},
-    {
-        "settings",
-        "config",
-        "paths",
-        "cookies",
-        "coroutines",
-        "jsonout",
-        "declarations",
-        "hosts",
-        "ranges",
-        "readiness",
-        "validation",
-        "logs",
-        "conditional",
-    }
-    | {"routing", "body"},
-    {"request", "response", "events", "files", "misnamed", "runners"},
-    {"binding", "answers", "deadlines", "error_responses"},
-    {"modules", "chain"},
-    {"returns"},
-    {"endpoint", "openapi"},
-    {"wsgi"},
-    {"middleware", "project"},
-    {"own_paths"},
+    {"types", "errors", "sizes", "version"},
+    {"settings", "logs", "readiness", "streams", "http", "routing", "schemas"},
+    {"concurrency", "files"},
+    {"body"},
+    {"request", "response"},
+    {"wsgi", "results", "deadlines", "error_responses"},
+    {"handlers"},
+    {"chain", "openapi"},
+    {"endpoint", "middleware"},
+    {"project"},
+    {"builtin_endpoints"},
     {"app"},
-    {"servers", "factory", "testing"},
+    {"servers", "testing"},
     {"cli", "pytest_plugin", "__init__"},
     {"__main__"},
 ]
@@ -53,21 +39,20 @@ MET_IN = {
     "granian": {"servers/granian.py"},
     "gunicorn": {"servers/gunicorn.py"},
     "msgspec": {
-        "body/jsontext.py",
-        "jsonout.py",
-        "validation/annotations.py",
-        "validation/documents.py",
-        "validation/faults.py",
-        "validation/messages.py",
-        "validation/models.py",
-        "validation/search.py",
-        "validation/validators.py",
+        "http/json.py",
+        "schemas/annotations.py",
+        "schemas/json_schema.py",
+        "schemas/messages.py",
+        "schemas/mismatches.py",
+        "schemas/pydantic_models.py",
+        "schemas/schema.py",
+        "schemas/search.py",
     },
     "multipart": {"body/formdata.py"},
     "pytest": {"pytest_plugin.py"},
     "tomli": {"settings.py"},
     "watchfiles": {"servers/development.py"},
-    "xxhash": {"conditional.py"},
+    "xxhash": {"http/conditional.py"},
 }
 
 # The command line imports a server when it is asked for: gunicorn is not paid for by `routes`.
@@ -141,7 +126,7 @@ def test_a_library_is_met_where_it_is_said_to_be(library: str) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_only_wsgi_and_the_edges_call_start_response(file: str) -> None:
-    """`factory` and the development server answer without an App, the bridge for WSGI middleware;
+    """`servers/factory` and the development server answer without an App, the bridge for WSGI middleware;
     a deadline stands between a handler and the real one."""
     tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
     calls = [
@@ -152,7 +137,7 @@ def test_only_wsgi_and_the_edges_call_start_response(file: str) -> None:
     assert not calls or file in {
         "wsgi.py",
         "deadlines.py",
-        "factory.py",
+        "servers/factory.py",
         "servers/development.py",
         "middleware/wsgi_bridge.py",
     }

@@ -13,8 +13,7 @@ import pytest
 from apiroutes import App, create_app
 from apiroutes.errors import ResponseAborted
 from apiroutes.middleware import request_id
-
-from .support import HELLO, Extra, app_of, call, environ, project
+from tests.support import HELLO, Extra, app_of, call, environ, project
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

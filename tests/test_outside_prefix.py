@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from apiroutes import App, ProjectError
-from apiroutes.typescript import typescript_client
+from apiroutes.openapi.typescript import typescript_client
 from tests.support import HELLO, call, project
 
 SAY = "def GET(): return {!r}\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .support import project
+from tests.support import project
 
 pytest.importorskip("pydantic")
 

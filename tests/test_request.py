@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from apiroutes import Request
 from apiroutes.body import parse_urlencoded
-from apiroutes.cookies import parse_cookies
+from apiroutes.http.cookies import parse_cookies
 from tests.support import Extra, app_of, call, environ
 
 ENVIRONS = {

@@ -13,8 +13,7 @@ import pytest
 
 from apiroutes import App, Event, ProjectError
 from apiroutes.testing import AsyncClient, Client
-
-from .support import HELLO, project
+from tests.support import HELLO, project
 
 FILES = {
     "pages/api/hello.py": HELLO,

@@ -1,10 +1,14 @@
-"""Bytes to values: bounded reading and a table of decoders. Knows no Request."""
+"""Bytes to values: the content of a request; knows no Request, no Response and no route.
+
+In: an environ and limits. Out: the parsed body, its content, or a stream of it. Raises ApiError.
+"""
+
+from __future__ import annotations
 
 from apiroutes.body.decoders import Body, read_body
-from apiroutes.body.jsontext import decode_json
 from apiroutes.body.limits import Limits
-from apiroutes.body.patience import BodyInput, stop_reading, stop_receiving, unwatch, watch
 from apiroutes.body.reading import KeptContent, bounded_stream, drain, has_unread, keep, read_content
+from apiroutes.body.timed_input import BodyInput
 from apiroutes.body.urlencoded import Values, parse_urlencoded
 
 __all__ = [
@@ -14,15 +18,10 @@ __all__ = [
     "Limits",
     "Values",
     "bounded_stream",
-    "decode_json",
     "drain",
-    "stop_reading",
     "has_unread",
     "keep",
     "parse_urlencoded",
     "read_body",
     "read_content",
-    "stop_receiving",
-    "unwatch",
-    "watch",
 ]

@@ -17,12 +17,13 @@ from werkzeug.datastructures import FileStorage
 
 from apiroutes.body.charsets import decode_text, find_charset
 from apiroutes.body.formdata import parse_form
-from apiroutes.body.jsontext import decode_json
 from apiroutes.body.limits import Limits
 from apiroutes.body.media_types import parse_media_type
 from apiroutes.body.reading import KeptContent, invalid_body, keep, read_chunks, read_content, refuse
 from apiroutes.body.urlencoded import collect, parse_pairs, parse_urlencoded
 from apiroutes.errors import ApiError
+from apiroutes.http import decode_json
+from apiroutes.types import Environ
 
 __all__ = ["Body", "read_body"]
 
@@ -90,7 +91,7 @@ class _HasFormLimits(Protocol):
 
 
 def read_body(
-    environ: dict[str, Any],
+    environ: Environ,
     limits: Limits,
     decoded: bool = True,
     owner: _HasFormLimits | None = None,
@@ -125,7 +126,7 @@ def _check_encoding(encoding: str) -> None:
         raise ApiError(415, "Content encoding is not supported")
 
 
-def _read_form(environ: dict[str, Any], decoder: _Decoder, limits: Limits) -> Body:
+def _read_form(environ: Environ, decoder: _Decoder, limits: Limits) -> Body:
     assert decoder.boundary is not None
     chunks = read_chunks(environ, limits)
     try:

@@ -14,17 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from apiroutes.body.limits import Limits
-from apiroutes.body.patience import (
-    CONNECTION,
-    BodyInput,
-    TimedInput,
-    read_watched,
-    stop_receiving,
-    unwatch,
-    watch,
-)
+from apiroutes.body.timed_input import BodyInput, TimedInput, read_watched
+from apiroutes.concurrency import CONNECTION, stop_receiving, unwatch, watch
 from apiroutes.errors import ApiError, BodyCutOff
 from apiroutes.sizes import Size
+from apiroutes.types import Environ
 
 __all__ = [
     "KeptContent",
@@ -63,7 +57,7 @@ def too_large(limit: Size) -> ApiError:
     return ApiError(413, f"Body exceeded {limit.text} limit")
 
 
-def announced_length(environ: dict[str, Any]) -> int | None:
+def announced_length(environ: Environ) -> int | None:
     """The content's length in bytes, 0 without content, None when it is chunked.
 
     RFC 9112 section 6.3: Transfer-Encoding overrides Content-Length, and a request with
@@ -82,7 +76,7 @@ def announced_length(environ: dict[str, Any]) -> int | None:
     return int(length[: _LENGTH_DIGITS + 1])  # more than any limit
 
 
-def _check_coding(environ: dict[str, Any]) -> None:
+def _check_coding(environ: Environ) -> None:
     if environ["HTTP_TRANSFER_ENCODING"].strip().lower() != "chunked":
         raise ApiError(501, "Transfer coding is not supported")
     if not environ.get("wsgi.input_terminated") or environ.get("SERVER_SOFTWARE") == _CANNOT_TELL:
@@ -149,12 +143,12 @@ class _ReadAway(BodyInput):
 _READ_AWAY = _ReadAway()
 
 
-def keep(environ: dict[str, Any], content: bytes) -> None:
+def keep(environ: Environ, content: bytes) -> None:
     """Let others read the content too, from the start."""
     environ["wsgi.input"] = KeptContent(content)
 
 
-def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
+def read_content(environ: Environ, limits: Limits) -> bytes:
     """The whole content. Raises ApiError 413 before reading more than `limits.size`."""
     length: int | None
     digits: str = environ.get("CONTENT_LENGTH", "")
@@ -197,7 +191,7 @@ def read_content(environ: dict[str, Any], limits: Limits) -> bytes:
     return b"".join((content, *_rest(environ, length, limits, len(content))))
 
 
-def read_chunks(environ: dict[str, Any], limits: Limits) -> Iterator[bytes]:
+def read_chunks(environ: Environ, limits: Limits) -> Iterator[bytes]:
     """The content in pieces, as `read_content` reads it whole."""
     length = announced_length(environ)
     if length is not None and length > limits.size.bytes:
@@ -214,7 +208,7 @@ def read_chunks(environ: dict[str, Any], limits: Limits) -> Iterator[bytes]:
     return iter((content,))
 
 
-def refuse(environ: dict[str, Any], limits: Limits, error: ApiError) -> None:
+def refuse(environ: Environ, limits: Limits, error: ApiError) -> None:
     """Raise such an error for whoever reads on, where content was refused in its middle."""
     source = environ["wsgi.input"]
     if source is _READ_AWAY:
@@ -223,13 +217,13 @@ def refuse(environ: dict[str, Any], limits: Limits, error: ApiError) -> None:
         source.refuse(error)
 
 
-def _too_large_unread(environ: dict[str, Any], limits: Limits, length: int) -> ApiError:
+def _too_large_unread(environ: Environ, limits: Limits, length: int) -> ApiError:
     if not isinstance(environ.get("wsgi.input"), BodyInput):
         TimedInput(environ, limits, length)  # which says how much there is to be discarded
     return too_large(limits.size)
 
 
-def _rest(environ: dict[str, Any], length: int | None, limits: Limits, count: int) -> Iterator[bytes]:
+def _rest(environ: Environ, length: int | None, limits: Limits, count: int) -> Iterator[bytes]:
     if length == 0:
         return
     limit = limits.size
@@ -262,7 +256,7 @@ def _read(source: TimedInput, size: int) -> bytes:
         raise source.refuse(_cut_off()) from error
 
 
-def bounded_stream(environ: dict[str, Any], limits: Limits, most: Size | None = None) -> io.BufferedReader:
+def bounded_stream(environ: Environ, limits: Limits, most: Size | None = None) -> io.BufferedReader:
     """The content as a stream that ends where the content ends, of any size or of `most` bytes.
 
     Nothing is read before somebody reads from it. Reading raises ApiError 400 when the content is
@@ -275,9 +269,7 @@ def bounded_stream(environ: dict[str, Any], limits: Limits, most: Size | None = 
 
 
 class _BoundedReader(io.RawIOBase):
-    def __init__(
-        self, environ: dict[str, Any], limits: Limits, length: int | None, most: Size | None
-    ) -> None:
+    def __init__(self, environ: Environ, limits: Limits, length: int | None, most: Size | None) -> None:
         self._environ = environ
         self._limits = limits
         self._length = length
@@ -320,7 +312,7 @@ class _BoundedReader(io.RawIOBase):
         )
 
 
-def drain(environ: dict[str, Any]) -> None:
+def drain(environ: Environ) -> None:
     """Read away what the client still sends of content that nobody wants.
 
     A connection that is closed while its client sends is reset, and then the client loses the
@@ -347,12 +339,12 @@ def drain(environ: dict[str, Any]) -> None:
             stop_receiving(connection)
 
 
-def has_unread(environ: dict[str, Any]) -> bool:
+def has_unread(environ: Environ) -> bool:
     """Whether there is content that `drain` would read away."""
     return _unread(environ) is not None
 
 
-def _unread(environ: dict[str, Any]) -> tuple[Any, int | None] | None:
+def _unread(environ: Environ) -> tuple[Any, int | None] | None:
     """What to read from, and how much, which is None as long as only the server knows."""
     source = environ.get("wsgi.input")
     is_ended_by_server = environ.get("wsgi.input_terminated")
@@ -376,7 +368,7 @@ def _unread(environ: dict[str, Any]) -> tuple[Any, int | None] | None:
     return source, left
 
 
-def _length_or_none(environ: dict[str, Any]) -> int | None:
+def _length_or_none(environ: Environ) -> int | None:
     if environ.get("HTTP_TRANSFER_ENCODING"):
         return None
     try:

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from apiroutes.declarations import Middleware
-from apiroutes.jsonout import encode_json
+from apiroutes.http import encode_json
 from apiroutes.request import Request
 from apiroutes.response import Response
+from apiroutes.types import Middleware
 
 __all__ = ["access_log"]
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from apiroutes.declarations import Middleware
 from apiroutes.request import Request
 from apiroutes.response import Response
+from apiroutes.types import Middleware
 
 __all__ = ["cors"]
 

@@ -7,13 +7,11 @@ the mount from their X-Forwarded headers. Without it no such header means anythi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from apiroutes.declarations import Middleware
 from apiroutes.middleware.wsgi_bridge import from_wsgi
-from apiroutes.wsgi import StartResponse
+from apiroutes.types import Environ, Middleware, StartResponse
 
 __all__ = ["proxy_fix"]
 
@@ -38,7 +36,7 @@ class _Mounted:
         self._application = ProxyFix(application, **options)
         self._trusted = trusted
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         prefix = self._prefix(environ.get("HTTP_X_FORWARDED_PREFIX", ""))
         if prefix:
             environ["SCRIPT_NAME"] = prefix + environ.get("SCRIPT_NAME", "")

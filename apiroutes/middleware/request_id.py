@@ -10,10 +10,10 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from apiroutes.declarations import Middleware
 from apiroutes.logs import sent_request_id
 from apiroutes.request import Request
 from apiroutes.response import Response
+from apiroutes.types import Middleware
 
 __all__ = ["request_id"]
 

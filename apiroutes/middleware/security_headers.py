@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apiroutes.declarations import Middleware
 from apiroutes.request import Request
 from apiroutes.response import Response
+from apiroutes.types import Middleware
 
 __all__ = ["security_headers"]
 

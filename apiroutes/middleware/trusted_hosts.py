@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from apiroutes.declarations import Middleware
 from apiroutes.errors import ApiError
-from apiroutes.hosts import canonical_host, requested_host
+from apiroutes.http import canonical_host, requested_host
 from apiroutes.request import Request
 from apiroutes.response import Response
+from apiroutes.types import Middleware
 
 __all__ = ["trusted_hosts"]
 

@@ -12,26 +12,17 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from apiroutes.conditional import content_hash
-from apiroutes.declarations import Middleware
 from apiroutes.errors import ResponseAborted
 from apiroutes.files import PassedContent, Selectable
+from apiroutes.http import BODYLESS, OF_CONTENT, STATUS_LINES, HeaderLines, content_hash, vary_of
 from apiroutes.request import Request
-from apiroutes.response import BODYLESS, CLOSED, OF_CONTENT, SENT, HeaderLines, vary_of
+from apiroutes.response import CLOSED, SENT
 from apiroutes.streams import Begun, Counted, as_chunk, close
-from apiroutes.wsgi import (
-    ClosingIterator,
-    ServerResponse,
-    StartResponse,
-    end_written,
-    header_list,
-    status_line,
-)
+from apiroutes.types import Environ, HeaderList, Middleware, StartResponse, WSGIApplication
+from apiroutes.wsgi import ClosingIterator, ServerResponse, end_written, header_list
 
 __all__ = ["from_wsgi"]
 
-WSGIApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
-_HeaderList = list[tuple[str, str]]
 
 _count = itertools.count(1)
 
@@ -47,7 +38,7 @@ def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any
     # A key of its own, because one inside of another must not take its place.
     key = f"apiroutes.from_wsgi.{next(_count)}"
 
-    def rest_of_chain(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def rest_of_chain(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         crossing: _Crossing = environ[key]
         return crossing.answer(environ, start_response)
 
@@ -98,13 +89,13 @@ class _Crossing:
         self._file: Selectable | None = None
         # What the WSGI middleware has answered.
         self._status: str | None = None
-        self._headers: _HeaderList = []
+        self._headers: HeaderList = []
         self._write: Callable[[bytes], object] | None = None
         self._unwritten: list[bytes] = []
 
     # -- what the WSGI middleware wraps ----------------------------------------------------
 
-    def answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Run the rest of the chain, and give its answer as an application does."""
         res = self._res
         if self._was_called:
@@ -155,7 +146,7 @@ class _Crossing:
         res._write_exception(error, self._req, res)
         res._start_streaming()
 
-    def _give(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def _give(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """The answer as it is so far: what is decided of it last is decided outside."""
         res = self._res
         if res._write is not None:
@@ -175,7 +166,7 @@ class _Crossing:
                 self._etag = f'"{content_hash(content)}"'
                 headers.append(("ETag", self._etag))
         self._given = headers
-        start_response(status_line(res._status), [*headers])
+        start_response(STATUS_LINES[res._status], [*headers])
         if self._file is not None:
             return self._file
         if stream is None:
@@ -205,7 +196,7 @@ class _Crossing:
             raise
         self._take(content, iterator)
 
-    def _start_response(self, status: str, headers: _HeaderList, *exc_info: Any) -> Callable[[bytes], object]:
+    def _start_response(self, status: str, headers: HeaderList, *exc_info: Any) -> Callable[[bytes], object]:
         if self._write is not None and exc_info and exc_info[0] is not None:
             raise exc_info[0][1].with_traceback(exc_info[0][2])
         self._status, self._headers = status, headers
@@ -219,7 +210,7 @@ class _Crossing:
             if res._write is None:  # else it is `res.write`, which has called what comes before the head
                 self._take_head(_code(status))
                 res._run_head_hooks()
-                status, headers = status_line(res._status), header_list(res)
+                status, headers = STATUS_LINES[res._status], header_list(res)
                 res._drop("content-length")  # what follows is the WSGI middleware's to count
             else:
                 headers = self._with_outer(headers, header_list(res))
@@ -308,7 +299,7 @@ class _Crossing:
         res._answered_error, res._head_hooks, res._content_headers = answers, hooks, lines
         res._is_unbuffered = hooks is not None or res._end_hooks is not None
 
-    def _length_of(self, headers: _HeaderList) -> str | None:
+    def _length_of(self, headers: HeaderList) -> str | None:
         return next((value for name, value in headers if name.lower() == "content-length"), None)
 
     def _retag(self, content: bytes) -> bytes:
@@ -346,7 +337,7 @@ class _Crossing:
             res._append(name.lower(), name, value)
         return lines
 
-    def _with_outer(self, headers: _HeaderList, given: _HeaderList) -> _HeaderList:
+    def _with_outer(self, headers: HeaderList, given: HeaderList) -> HeaderList:
         """The headers with what was set outside and is not the WSGI middleware's to drop.
 
         It wraps all that is inside, and no more. It may change what it was given. Vary is a list that
@@ -375,7 +366,7 @@ class _Crossing:
         self._headers = [line for line in self._headers if line not in gone]
         return False
 
-    def _note_changes(self, headers: _HeaderList) -> None:
+    def _note_changes(self, headers: HeaderList) -> None:
         res = self._res
         if res._checkpoint is None:
             return  # no handler was called: all that is there is middleware's
@@ -396,8 +387,8 @@ def _code(status: str) -> int:
     return code
 
 
-def _by_key(headers: _HeaderList) -> dict[str, _HeaderList]:
-    found: dict[str, _HeaderList] = {}
+def _by_key(headers: HeaderList) -> dict[str, HeaderList]:
+    found: dict[str, HeaderList] = {}
     for line in headers:
         found.setdefault(line[0].lower(), []).append(line)
     return found

@@ -17,14 +17,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from apiroutes.errors import Problem
 from apiroutes.routing.pattern import Kind
 from apiroutes.routing.scan import Route
+from apiroutes.types import Params
 
 __all__ = ["Match", "RouteTree", "is_plain"]
 
 # Whether a path is all unreserved characters (RFC 3986 section 2.3) in segments that are neither
 # empty nor begin with a dot: it is the same decoded or not, and nothing in it can be wrong.
 is_plain = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+").fullmatch
-
-Params = dict[str, "str | list[str]"]
 
 
 # The route that answers a path, and what its parameters captured.

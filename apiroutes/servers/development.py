@@ -30,11 +30,12 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from apiroutes.app import App
 from apiroutes.errors import ProjectError, report
-from apiroutes.hosts import canonical_host, is_address, requested_host
+from apiroutes.http import TEXT, canonical_host, is_address, requested_host
 from apiroutes.request import Request
-from apiroutes.response import TEXT, Response
+from apiroutes.response import Response
 from apiroutes.servers.addresses import AddressError, family_of, shown
-from apiroutes.wsgi import ClosingIterator, StartResponse
+from apiroutes.types import Environ, HeaderList, StartResponse
+from apiroutes.wsgi import ClosingIterator
 
 try:
     import watchfiles
@@ -205,7 +206,7 @@ class _ReportApplication:
     def __init__(self, error: ProjectError) -> None:
         self._text = report(error.problems)
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         as_html = _wants_html(environ)
         content = (_page("This project cannot start", self._text) if as_html else self._text + "\n").encode()
         media_type = "text/html" if as_html else "text/plain"
@@ -214,7 +215,7 @@ class _ReportApplication:
         return (content,)
 
 
-def _wants_html(environ: dict[str, Any]) -> bool:
+def _wants_html(environ: Environ) -> bool:
     accept = parse_accept_header(environ.get("HTTP_ACCEPT", ""), MIMEAccept)
     return accept.best_match(["text/plain", "text/html"]) == "text/html"
 
@@ -247,7 +248,7 @@ class HostGuard:
             served |= {requested_host(socket.gethostname()) or "localhost"}
         self._hosts = _LOCAL | served
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         sent = environ.get("HTTP_HOST")
         if sent is None or self._is_ours(sent):
             return self._application(environ, start_response)
@@ -271,11 +272,11 @@ class RequestLog:
         self._application = application
         self._say = say
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         began = time.perf_counter()
         status = ["-"]
 
-        def start(line: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+        def start(line: str, headers: HeaderList, *exc_info: Any) -> Callable[[bytes], object]:
             status[0] = line[:3]
             return start_response(line, headers, *exc_info)
 

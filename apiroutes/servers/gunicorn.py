@@ -27,7 +27,7 @@ from gunicorn.errors import HaltServer
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 
-from apiroutes.body import stop_receiving, unwatch, watch
+from apiroutes.concurrency import stop_receiving, unwatch, watch
 from apiroutes.readiness import replace_by, unready_when
 from apiroutes.servers.addresses import require_free
 from apiroutes.servers.defaults import THREADS, usable_cpus

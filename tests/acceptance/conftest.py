@@ -11,11 +11,10 @@ from wsgiref.validate import validator
 import pytest
 
 from apiroutes import App
-
-from .applications import PROJECT
-from .client import Client, InProcess, OverHttp
-from .exchanges import Seen, record
-from .servers import granian, gunicorn, serve
+from tests.acceptance.applications import PROJECT
+from tests.acceptance.client import Client, InProcess, OverHttp
+from tests.acceptance.exchanges import Seen, record
+from tests.acceptance.servers import granian, gunicorn, serve
 
 
 class Way(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from .client import Answer, Client
+from tests.acceptance.client import Answer, Client
 
 NOTE = b'{"title": "Milk", "text": "Two bottles"}'
 JSON = {"Content-Type": "application/json"}

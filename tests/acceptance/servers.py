@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .applications import PROJECT
+from tests.acceptance.applications import PROJECT
 
 SECONDS = 30
 

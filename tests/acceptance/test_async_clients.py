@@ -21,10 +21,9 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.client import Answer, Client, OverHttp
+from tests.acceptance.servers import SECONDS, granian, serve, until
 from tests.support import project
-
-from .client import Answer, Client, OverHttp
-from .servers import SECONDS, granian, serve, until
 
 pytestmark = pytest.mark.slow
 

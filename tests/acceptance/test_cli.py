@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from .applications import PROJECT
-from .client import Answer, Client, OverHttp
-from .servers import SECONDS, environment, serve
+from tests.acceptance.applications import PROJECT
+from tests.acceptance.client import Answer, Client, OverHttp
+from tests.acceptance.servers import SECONDS, environment, serve
 
 HERE = Path(__file__).parent
 APIROUTES = [sys.executable, "-m", "apiroutes"]

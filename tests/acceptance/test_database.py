@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
-
-from .applications import PROJECT
-from .client import Client, InProcess
+from tests.acceptance.applications import PROJECT
+from tests.acceptance.client import Client, InProcess
 
 
 def test_a_database_that_does_not_open_is_503(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,10 +21,9 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from apiroutes import App
+from tests.acceptance.applications import PROJECT
+from tests.acceptance.servers import gunicorn, serve
 from tests.support import project
-
-from .applications import PROJECT
-from .servers import gunicorn, serve
 
 pytestmark = pytest.mark.slow
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.client import SECONDS
+from tests.acceptance.servers import granian, gunicorn, serve
 from tests.support import project
-
-from .client import SECONDS
-from .servers import granian, gunicorn, serve
 
 # It goes on to its second event when the test has created the file `go`; without it there is none.
 STEPS = """

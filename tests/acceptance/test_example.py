@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from .client import Answer, Client
-from .conftest import Served
-from .exchanges import FORM, JSON, UPLOAD
+from tests.acceptance.client import Answer, Client
+from tests.acceptance.conftest import Served
+from tests.acceptance.exchanges import FORM, JSON, UPLOAD
 
 MEBIBYTE = 1024 * 1024
 

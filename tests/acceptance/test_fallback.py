@@ -7,9 +7,8 @@ import pytest
 from werkzeug.test import Client as WerkzeugClient
 
 from apiroutes import App
-
-from .applications import PROJECT, mounted
-from .client import InProcess
+from tests.acceptance.applications import PROJECT, mounted
+from tests.acceptance.client import InProcess
 
 NOT_OURS = [
     "/",

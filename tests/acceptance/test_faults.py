@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.client import Answer, Client, OverHttp
+from tests.acceptance.servers import SECONDS, gunicorn, main_process, serve, until
 from tests.support import project
-
-from .client import Answer, Client, OverHttp
-from .servers import SECONDS, gunicorn, main_process, serve, until
 
 pytestmark = pytest.mark.slow
 

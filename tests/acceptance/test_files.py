@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .servers import SECONDS, gunicorn, serve
+from tests.acceptance.servers import SECONDS, gunicorn, serve
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.client import Client, OverHttp
+from tests.acceptance.servers import SECONDS, environment, gunicorn, serve, until
 from tests.support import project
-
-from .client import Client, OverHttp
-from .servers import SECONDS, environment, gunicorn, serve, until
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
 
@@ -285,7 +284,7 @@ from gevent import monkey
 monkey.patch_all()
 import asyncio
 import gevent
-from apiroutes import coroutines
+from apiroutes.concurrency import coroutines
 said = []
 async def wait():
     said.append("waits")

@@ -12,10 +12,9 @@ import pytest
 
 from apiroutes.servers.granian import _defaults
 from apiroutes.settings import Settings
+from tests.acceptance.client import Client, OverHttp
+from tests.acceptance.servers import SECONDS, granian, serve
 from tests.support import project
-
-from .client import Client, OverHttp
-from .servers import SECONDS, granian, serve
 
 SLOW = """
 import time

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .client import Client, OverHttp
-from .servers import gunicorn, serve, until
+from tests.acceptance.client import Client, OverHttp
+from tests.acceptance.servers import gunicorn, serve, until
 
 
 def test_create_app_without_parentheses_says_how_to_write_it(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from contextlib import closing
 
 import pytest
 
+from tests.acceptance.servers import SECONDS, granian, gunicorn, serve
 from tests.support import project
-
-from .servers import SECONDS, granian, gunicorn, serve
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.acceptance.servers import SECONDS, granian, serve
 from tests.support import project
-
-from .servers import SECONDS, granian, serve
 
 SIZE = 5 * 2**20
 TIMES = 20

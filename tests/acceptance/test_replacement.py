@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.client import Client, OverHttp
+from tests.acceptance.servers import granian, gunicorn, serve, until
 from tests.support import project
-
-from .client import Client, OverHttp
-from .servers import granian, gunicorn, serve, until
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from .conftest import Served
-from .exchanges import EXCHANGES, Seen
+from tests.acceptance.conftest import Served
+from tests.acceptance.exchanges import EXCHANGES, Seen
 
 
 @pytest.mark.parametrize("name", [exchange.name for exchange in EXCHANGES])

@@ -10,8 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, assume, settings
 
 from apiroutes import App
-
-from .applications import PROJECT
+from tests.acceptance.applications import PROJECT
 
 directory = tempfile.TemporaryDirectory(prefix="notes-")
 atexit.register(directory.cleanup)

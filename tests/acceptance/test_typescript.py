@@ -11,10 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from apiroutes.cli import main
+from tests.acceptance.applications import PROJECT
+from tests.acceptance.servers import gunicorn, serve
 from tests.support import project
-
-from .applications import PROJECT
-from .servers import gunicorn, serve
 
 pytestmark = pytest.mark.slow
 

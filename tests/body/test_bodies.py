@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import App, Request
-from apiroutes.body import decode_json
 from apiroutes.errors import ApiError
+from apiroutes.http.json import decode_json
 from tests.support import Answer, Extra, app_of, call, environ, project
 
 SHOW = """

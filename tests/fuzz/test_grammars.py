@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from apiroutes import App, ProjectError, Response
 from apiroutes.body.formdata import parse_form
 from apiroutes.body.limits import Limits
-from apiroutes.config import RouteConfig, read_config
-from apiroutes.cookies import parse_cookies
 from apiroutes.errors import ApiError, Problem
+from apiroutes.handlers.config import RouteConfig, read_config
+from apiroutes.http.cookies import parse_cookies
 from apiroutes.settings import Settings, read_settings
 from apiroutes.sizes import parse_size
 from tests.support import HELLO, project

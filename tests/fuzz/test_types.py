@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiroutes.validation import DoesNotFit, schema_of
+from apiroutes.schemas import DoesNotFit, schema_of
 
 SECRET = "s3cr3t"
 

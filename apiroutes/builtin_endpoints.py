@@ -1,0 +1,120 @@
+"""What answers beside the routes: readiness, the OpenAPI document, the documentation page.
+
+In: a project and its document. Out: a `Resource` for each of their paths. Raises nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from apiroutes.chain import Step, as_sync, compose
+from apiroutes.error_responses import write_error
+from apiroutes.http import encode_json, mount_of, phrase
+from apiroutes.openapi import PAGE
+from apiroutes.project import Project, Resource
+from apiroutes.readiness import is_ready
+from apiroutes.response import Response
+from apiroutes.results import file
+
+__all__ = ["builtin_endpoints"]
+
+# By their name below the page's path.
+_FILES = {
+    "": "page.html",
+    "/page.js": "page.js",
+    "/swagger-ui.css": "swagger_ui/swagger-ui.css",
+    "/swagger-ui-bundle.js": "swagger_ui/swagger-ui-bundle.js",
+    "/oauth2-redirect.html": "swagger_ui/oauth2-redirect.html",
+    "/oauth2-redirect.js": "swagger_ui/oauth2-redirect.js",
+}
+# The page runs its own scripts alone, and nobody frames it.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|$)")
+
+
+def builtin_endpoints(
+    project: Project, document: Callable[[], dict[str, Any]]
+) -> Iterator[tuple[str, Resource]]:
+    """Paths and what answers them; `document` is called where one of them needs it."""
+    settings = project.settings
+    if settings.readiness_path is not None:
+        # A load balancer asks for it under no name that middleware knows.
+        yield settings.readiness_path, _resource("the readiness path", _say_whether_ready)
+    docs = settings.docs_path
+    if docs is None and settings.openapi_path is None:
+        return
+    described = document()
+    send_document = _document(described)
+    if settings.openapi_path is not None:
+        yield settings.openapi_path, _within(project, "the OpenAPI document", send_document)
+    if docs is not None:
+        yield docs + "/openapi.json", _within(project, "the OpenAPI document", send_document)
+        headers = _headers(described)
+        for name, source in _FILES.items():
+            yield docs + name, _within(project, "the documentation page", _file(PAGE / source, headers))
+        # The page's links are relative, so that it works wherever the App is mounted.
+        yield docs + "/", _within(project, "the documentation page", _to_parent)
+
+
+def _within(project: Project, name: str, answer: Callable[[Response], object]) -> Resource:
+    """Inside the middleware that is around everything."""
+    step = compose(project.middleware, Step(answer))
+    return _resource(name, as_sync(step))
+
+
+def _resource(name: str, run: Callable[[Any], Any]) -> Resource:
+    return Resource(name, _not_a_question, {"GET": run, "HEAD": run})
+
+
+def _not_a_question(response: Response) -> None:
+    write_error(response.req, response, 405, phrase(405), [("Allow", "GET, HEAD")])
+
+
+def _say_whether_ready(response: Response) -> None:
+    response.set_header("Cache-Control", "no-store")
+    if is_ready():
+        response.end("ready")
+    else:
+        response.status(503).end("stopping")
+
+
+def _document(document: dict[str, Any]) -> Callable[[Response], object]:
+    content = encode_json(document)
+
+    def send_document(response: Response) -> None:
+        response.set_header("Content-Type", "application/json")
+        mount = mount_of(response.req.environ)
+        # Paths of a document are below the URL of its server, which is "/" where it says none.
+        response.send(encode_json({**document, "servers": [{"url": mount}]}) if mount else content)
+
+    return send_document
+
+
+def _file(path: Path, headers: Mapping[str, str]) -> Callable[[Response], object]:
+    answer = file(path, headers=headers)
+    return lambda response: answer.apply_to(response.req, response)
+
+
+def _headers(document: Mapping[str, Any]) -> Mapping[str, str]:
+    """The headers of the page, which may talk to this host, and to those that give it tokens."""
+    schemes = document["components"].get("securitySchemes", {}).values()
+    flows = [flow for scheme in schemes for flow in scheme.get("flows", {}).values()]
+    urls = [scheme.get("openIdConnectUrl") for scheme in schemes]
+    urls += [flow.get(name) for flow in flows for name in ("tokenUrl", "refreshUrl")]
+    origins = {match[0] for match in map(_ORIGIN.match, filter(None, urls)) if match}
+    return {
+        "Content-Security-Policy": _POLICY.format(" ".join(["'self'", *sorted(origins)])),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }
+
+
+def _to_parent(response: Response) -> None:
+    response.redirect(308, "../_docs")

@@ -1,0 +1,30 @@
+"""Threads, event loops and connections; knows no HTTP, no Request and no Response.
+
+In: calls, coroutines and sockets. Out: their results, or their end.
+"""
+
+from __future__ import annotations
+
+from apiroutes.concurrency import coroutines
+from apiroutes.concurrency.connections import (
+    CONNECTION,
+    Cut,
+    stop_reading,
+    stop_receiving,
+    unwatch,
+    watch,
+)
+from apiroutes.concurrency.threads import Call, HandlerThread, HandlerThreads
+
+__all__ = [
+    "CONNECTION",
+    "Call",
+    "Cut",
+    "HandlerThread",
+    "HandlerThreads",
+    "coroutines",
+    "stop_reading",
+    "stop_receiving",
+    "unwatch",
+    "watch",
+]

@@ -1,0 +1,158 @@
+"""Threads that run a handler and can be given up.
+
+In: calls. Out: their results. Raises ApiError 503 while too many that were given up have not ended.
+Python cannot end a thread, and an exception that is raised in one from outside may come between the
+taking of a lock and the `try` that would release it. So a call that is given up goes on, in a thread
+that nobody waits for, until it ends or touches something of its request. How many of those there may
+be is bounded, and a process in which one goes on for long is replaced.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from apiroutes.concurrency import coroutines, greenlets
+from apiroutes.errors import ApiError
+from apiroutes.readiness import request_replacement
+
+__all__ = ["Call", "HandlerThread", "HandlerThreads"]
+
+
+class HandlerThreads:
+    """The threads of one App.
+
+    `most_abandoned` is how many that were given up may be running; one that still is after
+    `abandon_timeout` seconds has the process replaced.
+    """
+
+    def __init__(self, most_abandoned: int, abandon_timeout: float) -> None:
+        self._most_abandoned = most_abandoned
+        self._abandon_timeout = abandon_timeout
+        self._idle: list[HandlerThread] = []
+        self._abandoned: list[tuple[HandlerThread, float]] = []  # with the time when one takes too long
+        self._is_watched = False
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+
+    def take(self) -> HandlerThread:
+        """A thread for one request. Raises ApiError 503."""
+        if self._process != os.getpid():  # a fork takes no threads along
+            self.__init__(self._most_abandoned, self._abandon_timeout)  # type: ignore[misc]
+        if self._abandoned:
+            with self._lock:
+                if self._count_abandoned() >= self._most_abandoned:
+                    raise ApiError(503, "Service Unavailable")
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return HandlerThread()
+
+    def give_back(self, thread: HandlerThread) -> None:
+        """Keep a thread for another request."""
+        self._idle.append(thread)
+
+    def abandon(self, thread: HandlerThread) -> None:
+        """Take no more notice of a thread whose request is over, unless it goes on for too long."""
+        thread.end()
+        with self._lock:
+            self._abandoned.append((thread, time.monotonic() + self._abandon_timeout))
+            begins, self._is_watched = not self._is_watched, True
+        if begins:
+            threading.Thread(target=self._watch, name="apiroutes-abandoned", daemon=True).start()
+
+    def _watch(self) -> None:
+        """Have the process replaced when one that was given up takes too long to end."""
+        while True:
+            with self._lock:
+                if not self._count_abandoned():
+                    self._is_watched = False
+                    return
+                until = self._abandoned[0][1]
+            seconds = until - time.monotonic()
+            if seconds <= 0:
+                request_replacement(
+                    f"a handler has been running for {self._abandon_timeout:g} s past its maxDuration"
+                )
+                seconds = self._abandon_timeout
+            time.sleep(seconds)
+
+    def _count_abandoned(self) -> int:
+        self._abandoned = [(thread, until) for thread, until in self._abandoned if thread.is_running]
+        return len(self._abandoned)
+
+
+class Call:
+    """A call for a thread to make, and its outcome."""
+
+    def __init__(
+        self, context: contextvars.Context, function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> None:
+        self._context = context
+        self._function = function
+        self._arguments = arguments
+        self._done = threading.Lock()
+        self._done.acquire()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def __call__(self) -> None:
+        try:
+            self.result = self._context.run(self._function, *self._arguments)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._done.release()
+
+    def is_done(self, within: float) -> bool:
+        """Whether it has ended, which is waited for so many seconds."""
+        return self._done.acquire(timeout=within)
+
+
+class HandlerThread:
+    """A thread that makes the calls that it is given, one after the other."""
+
+    def __init__(self) -> None:
+        self.calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self.is_running = True
+        self._find_frame: Callable[[], FrameType | None] = lambda: None  # until it begins
+        self._thread = threading.Thread(target=self._run, name="apiroutes-handler", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self._find_frame = greenlets.frame_finder()
+        try:
+            while True:
+                call = self.calls.get()
+                if call is None:
+                    break
+                call()
+                del call  # or its request would live until the next one comes
+        finally:
+            self.is_running = False
+
+    def current_traceback(self) -> TracebackType | None:
+        """What the thread is doing now, as a traceback from our frames inward."""
+        assert self._thread.ident is not None
+        frames = coroutines.coroutine_frames(self._thread.ident)
+        if not frames:
+            frame = self._find_frame()
+            while frame is not None and frame.f_code is not Call.__call__.__code__:
+                frames.insert(0, frame)
+                frame = frame.f_back
+        found: TracebackType | None = None
+        for frame in reversed(frames):
+            found = TracebackType(found, frame, frame.f_lasti, frame.f_lineno or 0)
+        return found
+
+    def end(self) -> None:
+        """End the thread after its call, whose coroutines are cancelled."""
+        self.calls.put(None)
+        assert self._thread.ident is not None
+        coroutines.cancel(self._thread.ident)

@@ -1,0 +1,142 @@
+"""What a module defines under almost the right name: `def Delete`, `def handlr`, `middlewares`.
+
+In: a module, and where it defines its names. Out: for each such name what it is, and what to write
+instead. Raises nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Iterator
+from types import FunctionType, ModuleType
+from typing import NamedTuple
+
+from apiroutes.handlers.declarations import FileRoute
+from apiroutes.types import Middleware
+
+__all__ = ["Misnamed", "misnamed_handler", "misnamed_method", "misnamed_middleware", "misnamed_route"]
+
+# Where a module defines a name; None where it does not, as for what it imports.
+LineOf = Callable[[str], "int | None"]
+
+_OTHER_METHODS = ("TRACE", "CONNECT")
+_OTHER_NAMES = ("default", "main", "endpoint", "view", "route", "application", "app", "api")
+_APPLICATIONS = ("application", "app", "api")
+_FRAMEWORKS = ("flask", "fastapi", "starlette", "quart", "bottle", "falcon", "sanic", "litestar", "aiohttp")
+# How alike names are (difflib's ratio): `handlr` and `psot` are close, `middlewares` and `middelware` very.
+_CLOSE = 0.75
+_VERY_CLOSE = 0.89
+
+
+class Misnamed(NamedTuple):
+    """A name that is almost right: what is said of it, what to do, and where it is."""
+
+    message: str
+    remedy: str
+    line: int | None
+
+
+def misnamed_method(
+    module: ModuleType, methods: Collection[str], answered: Collection[str]
+) -> Iterator[Misnamed]:
+    """Functions called `get` or `Delete`, which answer nothing, and nobody means who writes them."""
+    for name, function in _own_functions(module):
+        line = function.__code__.co_firstlineno
+        method = name.upper()
+        if name == method and name not in methods:
+            others = [each for each in methods if each not in answered]
+            close = difflib.get_close_matches(name, others, 1, _CLOSE)
+            if name in _OTHER_METHODS:
+                remedy = "Only `handler`, which gets every method, gets this one."
+            elif close:
+                remedy = f"Did you mean `{close[0]}`? A helper is called `_{name.lower()}`."
+            else:
+                continue
+            yield Misnamed(f"`{name}` answers no request.", remedy, line)
+        elif name != method and method in methods and method not in answered:
+            remedy = f"Call it `{method}`, or `_{name.lower()}` if it is a helper."
+            yield Misnamed(f"`{name}` answers no request.", remedy, line)
+
+
+def misnamed_route(module: ModuleType, line_of: LineOf) -> Misnamed | None:
+    """A `file_route(...)` that is not bound to `Route`: `APIRoute`, say."""
+    for name, value in vars(module).items():
+        line = line_of(name) if isinstance(value, FileRoute) and name != "Route" else None
+        if line is not None:
+            return Misnamed(
+                f"`{name}` is a file_route, which is looked for in `Route`.", "Call it `Route`.", line
+            )
+    return None
+
+
+def misnamed_handler(
+    module: ModuleType, methods: Collection[str], line_of: LineOf, how_to_hide: str
+) -> Misnamed | None:
+    """What somebody may have meant to be the handler, of a module that has none."""
+    names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+    public = {name: getattr(module, name) for name in names}
+    for name, value in public.items():
+        if _is_application(name, value):
+            return _application(name, value, line_of(name))
+    known = {each.lower(): each for each in ("handler", *methods)}
+    for name, value in public.items():
+        close = difflib.get_close_matches(name.lower().strip("_"), known, 1, _CLOSE)
+        line = line_of(name) if close or name in _OTHER_NAMES else None
+        if line is None:
+            continue
+        kind = " is a class, and" if isinstance(value, type) else ""
+        remedy = f"Call it `handler`, or `GET`, `POST` and so on for one method; or {how_to_hide}."
+        if close:
+            remedy = f"Did you mean `def {known[close[0]]}(req, res): ...`? Or {how_to_hide}."
+        return Misnamed(f"exports no handler: `{name}`{kind} answers no request.", remedy, line)
+    return None
+
+
+def _is_application(name: str, value: object) -> bool:
+    if isinstance(value, FunctionType):
+        return list(inspect.signature(value).parameters) == ["environ", "start_response"]
+    framework = type(value).__module__.partition(".")[0]
+    return framework in _FRAMEWORKS or (name in _APPLICATIONS and _is_callable_object(value))
+
+
+def _application(name: str, value: object, line: int | None) -> Misnamed:
+    kind = "a function" if isinstance(value, FunctionType) else f"a {type(value).__name__}"
+    if inspect.iscoroutinefunction(type(value).__call__):
+        remedy = "It speaks ASGI, which is not served here: write what it does as `def GET(): ...`."
+    else:
+        remedy = f"Write `def handler(req, res): return {name}`, and it answers."
+    return Misnamed(f"exports no handler: `{name}` is {kind}, which is not asked by itself.", remedy, line)
+
+
+def misnamed_middleware(
+    module: ModuleType, line_of: LineOf, used: Collection[Middleware] = ()
+) -> Misnamed | None:
+    """`middlewares = [...]` where there is no `middleware`: a guard must not be missing unseen.
+
+    `used` are functions that run somewhere; a list of such ones is a helper.
+    """
+    for name, value in vars(module).items():
+        if name.startswith("_") or not 8 < len(name) < 13:  # most names; to compare takes time
+            continue
+        if not difflib.get_close_matches(name.lower(), ["middleware"], 1, _VERY_CLOSE):
+            continue
+        steps = value if isinstance(value, (list, tuple)) else [value]
+        is_guard = all(isinstance(step, FunctionType) or _is_callable_object(step) for step in steps)
+        line = line_of(name) if is_guard and not any(step in used for step in steps) else None
+        if line is not None:
+            remedy = f"Did you mean `middleware`? A name of your own is `_{name.lower()}`."
+            return Misnamed(f"`{name}` runs around no request.", remedy, line)
+    return None
+
+
+def _is_callable_object(value: object) -> bool:
+    """Neither a class nor what stands for a type, `Callable[...]`."""
+    is_type = isinstance(value, type) or type(value).__module__ in ("typing", "types", "collections.abc")
+    return callable(value) and not is_type
+
+
+def _own_functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
+    for name, value in vars(module).items():
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+            yield name, value

@@ -1,0 +1,228 @@
+"""JSON text to values and back (RFC 8259), strictly.
+
+In: UTF-8 bytes for `decode_json`, the values that handlers send for `encode_json`. Out: dict, list, str,
+int, float, bool or None; and compact UTF-8 bytes. `decode_json` raises ApiError 400: not JSON, not UTF-8,
+nested too deeply, a number that is not finite. Half a surrogate pair, which RFC 8259 section 8.2 leaves
+open, is U+FFFD in the value, as no text has one. `encode_json` raises TypeError, ValueError or
+RecursionError for a value that JSON cannot hold; it never makes half a document.
+
+The encoder knows datetime, UUID, Decimal, Enum, set, dataclasses, attrs and Structs, and asks for
+everything else. No library is imported for that: a value is known by what it can do.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import inspect
+import ipaddress
+import os
+import re
+import sys
+from array import array
+from collections import abc
+from collections.abc import Callable
+from functools import cache
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+
+from apiroutes.errors import ApiError
+
+__all__ = ["decode_json", "encode_json"]
+
+# -- text to values ---------------------------------------------------------------------------
+
+_decode = msgspec.json.Decoder().decode
+# How deep most documents nest at most. The decoder for one level more takes twice the time to make.
+_SHALLOW = 7
+# What a bracket adds to the depth, as a signed byte: 1 or -1.
+_STEPS = bytes.maketrans(b"[]", b"\x01\xff")
+_LEVELS = 8  # that are taken off one by one, as most documents have no more
+_ARRAYS = bytes.maketrans(b"{}", b"[]")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NOT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
+
+_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
+_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_LONE_SURROGATE = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
+
+
+def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object] = _decode) -> object:
+    """The value that `content` stands for; arrays and objects nest `max_depth` deep at most.
+
+    `decode` may be another decoder of msgspec's, which makes a type of it.
+    """
+    # The decoder recurses, and what stops it differs: on Python 3.12 and later it goes on past the
+    # end of a small thread's stack, which ends the process. So the depth is known before. Each
+    # level of a whole document takes two brackets, so the length decides for small ones.
+    if len(content) > 2 * max_depth:
+        if decode is _decode and max_depth >= _SHALLOW:
+            try:
+                return _shallow_decoder()(content)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                pass  # it nests deeper, or is wrong, which is found out below
+        if _may_be_deeper(content, max_depth):
+            raise ApiError(400, "Invalid JSON")
+    try:
+        try:
+            return decode(content)
+        except msgspec.DecodeError:
+            mended = _replace_lone_surrogates(content)
+            if mended == content:
+                raise
+            return decode(mended)
+    except UnicodeDecodeError as error:
+        raise ApiError(400, "Invalid body") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ApiError(400, "Invalid JSON") from error
+
+
+@cache  # made at the first document that is long: it takes 2 ms
+def _shallow_decoder() -> Callable[[bytes], object]:
+    """Decodes what nests `_SHALLOW` deep; as no type goes further, neither does it."""
+    scalar = int | float | str | bool | None
+    nested: Any = scalar
+    for _ in range(_SHALLOW):
+        nested = scalar | list[nested] | dict[str, nested]
+    return msgspec.json.Decoder(nested).decode
+
+
+def _replace_lone_surrogates(content: bytes) -> bytes:
+    """Escapes of half a surrogate pair as escapes of U+FFFD; the same content if there are none."""
+    if b"\0" in content:  # which no JSON has, so that it can stand for an escaped backslash
+        return content
+    escaped = content.replace(b"\\\\", b"\0\0")
+    return _LONE_SURROGATE.sub(rb"\\ufffd", escaped).replace(b"\0\0", b"\\\\")
+
+
+def _may_be_deeper(content: bytes, depth: int) -> bool:
+    """Whether a decoder would nest deeper, with no step in Python for each bracket.
+
+    True for JSON that does, and maybe for what is no JSON: up to where it stops being JSON its
+    strings are told from its brackets, and no decoder goes on from there.
+    """
+    brackets = _brackets(content)
+    for level in range(_LEVELS):
+        if level + len(brackets) <= depth:
+            return False
+        brackets = brackets.replace(b"[]", b"")  # takes off the innermost level
+    # What is still nested is summed up, which takes the same time however deep it is.
+    steps = array("b", brackets.translate(_STEPS))
+    return _LEVELS + max(accumulate(steps), default=0) > depth
+
+
+def _brackets(content: bytes) -> bytes:
+    """The brackets of JSON that stand outside its strings, all of them square."""
+    # One byte is found at once, two are not.
+    if b"\\" not in content or b'\\"' not in content:
+        # A string without a bracket leaves nothing between its quotes; if all do, there is no
+        # bracket in any.
+        marks = content.translate(_ARRAYS, _NOT_MARKS)
+        if 2 * marks.count(b'""') == marks.count(b'"'):
+            return marks.translate(None, b'"')
+    # Backslashes stand only in strings; without escaped quotes every second piece is outside.
+    pieces = content.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+    return b"".join(pieces[::2]).translate(_ARRAYS, _NOT_BRACKETS)
+
+
+# -- values to text ---------------------------------------------------------------------------
+
+# The encoder leaves subclasses to us.
+_PLAIN: tuple[type[Any], ...] = (str, int, float, bytes, decimal.Decimal)
+_ADDRESSES = (
+    ipaddress.IPv4Address,
+    ipaddress.IPv4Interface,
+    ipaddress.IPv4Network,
+    ipaddress.IPv6Address,
+    ipaddress.IPv6Interface,
+    ipaddress.IPv6Network,
+)
+
+
+def _as_plain(value: Any) -> Any:
+    """What the encoder asks for when it does not know a type."""
+    kind = type(value)
+    dump = getattr(kind, "model_dump", None)
+    if dump is not None:
+        # By alias, as the document says, and as FastAPI does.
+        by_alias = {"by_alias": True} if hasattr(kind, "__pydantic_serializer__") else {}
+        return dump(value, mode="json", **by_alias)
+    for plain in _PLAIN:
+        if isinstance(value, plain):
+            return plain(value)
+    if isinstance(value, abc.Mapping):
+        return dict(value)
+    if isinstance(value, (abc.Sequence, abc.Set, abc.ValuesView)):
+        return list(value)
+    if hasattr(kind, "tolist") and hasattr(value, "dtype"):
+        return _of_array(value)
+    if hasattr(kind, "isoformat"):
+        return _of_time(value)
+    if isinstance(value, datetime.timedelta):
+        return datetime.timedelta(value.days, value.seconds, value.microseconds)
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    if isinstance(value, _ADDRESSES):
+        return str(value)
+    if isinstance(value, abc.Iterator) and not hasattr(kind, "read"):
+        return list(value)
+    return _of_library(value)
+
+
+def _of_array(value: Any) -> Any:
+    """An array, a scalar or a column of NumPy, pandas and the like."""
+    kind, unit = getattr(value.dtype, "kind", ""), getattr(value.dtype, "str", "")
+    if kind in ("m", "M") and unit.endswith(("[ns]", "[ps]", "[fs]", "[as]")):
+        # Python's times are not as fine: `tolist` would make numbers of them.
+        value = value.astype(f"{unit[:3]}[us]")
+    found = value.tolist()
+    if type(found) is type(value):  # a long double is its own
+        return float(value) if kind == "f" else _refuse(value)
+    return found
+
+
+def _of_time(value: Any) -> str | None:
+    """A date or a time of a class of its own, in ISO 8601; None for pandas's "not a time"."""
+    if value != value:
+        return None
+    text: str = value.isoformat()
+    return text[: -len("+00:00")] + "Z" if text.endswith("+00:00") else text
+
+
+def _of_library(value: Any) -> Any:
+    """What is known by the library that made it, if there is one."""
+    library = type(value).__module__.partition(".")[0]
+    if library in ("pydantic", "pydantic_core"):  # an address, a secret
+        return sys.modules["pydantic_core"].to_jsonable_python(value)
+    if library == "pandas" and value is getattr(sys.modules["pandas"], "NA", ...):
+        return None
+    return _refuse(value)
+
+
+def _refuse(value: Any) -> Any:
+    """Raise what says of which class it is, and what to do."""
+    kind = type(value)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    remedy = "send a dict, a list, a dataclass, a Struct or a pydantic model made of it"
+    if inspect.isawaitable(value):
+        remedy = "an `await` is missing"
+        if inspect.iscoroutine(value):
+            name = f"the coroutine `{value.__qualname__}()`"
+            value.close()  # else Python says the same once more
+    elif hasattr(kind, "__aiter__"):
+        remedy = "collect it first, as in `[item async for item in items]`"
+    elif inspect.isroutine(value):
+        name, remedy = f"the function `{value.__qualname__}`", "is a call, `()`, missing?"
+    elif hasattr(kind, "__mapper__") or hasattr(value, "_sa_instance_state"):
+        remedy = (
+            'send what you mean of it, such as {"id": it.id}, or a dataclass or pydantic model made of it'
+        )
+    elif hasattr(kind, "to_dict"):
+        remedy = "send what its `to_dict()` makes of it"
+    raise TypeError(f"{name} cannot be written as JSON: {remedy}")
+
+
+# NaN is null.
+encode_json = msgspec.json.Encoder(enc_hook=_as_plain).encode

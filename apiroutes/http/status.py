@@ -1,0 +1,36 @@
+"""Status codes and their phrases (RFC 9110 section 15).
+
+In: a status code. Out: its phrase, its status line, and whether it may carry content.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+__all__ = ["BODYLESS", "REDIRECTS", "STATUS_LINES", "phrase"]
+
+# RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: these carry no content.
+BODYLESS = frozenset((204, 205, 304))
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+# RFC 9110's phrases, where older versions of Python have those of its predecessors.
+_PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
+
+def phrase(status: int) -> str:
+    """Return the phrase of a status code, "Unknown" for one that has none."""
+    if status in _PHRASES:
+        return _PHRASES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+# A status code with its phrase, as `start_response` takes it (PEP 3333).
+STATUS_LINES = {code: f"{code} {phrase(code)}" for code in range(200, 600)}

@@ -1,0 +1,132 @@
+"""The request's path: made once per request, used by the matcher, the log and redirects.
+
+In: a WSGI environ. Out: a `_Path`: decoded segments and what is wrong with them.
+Raises nothing. Percent-encoding is undone exactly once; where the server gives the target as
+it was sent, `%2F` stays inside its segment.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote_to_bytes
+
+from apiroutes.types import Environ
+
+__all__ = ["TargetDefect", "mount_of", "path_of", "read_path", "is_sent_unescaped", "target_size"]
+
+
+class TargetDefect:
+    """What can be wrong with a path, in words for a log."""
+
+    ENCODING = "malformed percent-encoding or UTF-8"
+    CHARACTER = "a control character or a blank"
+    DOTS = "a dot segment"
+
+
+# Decoded segments, and what is wrong with them: None for a path that may be matched.
+_Path = tuple[list[str], "str | None"]
+
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PARTS = re.compile(r"[/\\]")
+_NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+
+def is_sent_unescaped(path: str, environ: Environ) -> bool:
+    """Whether PATH_INFO, `path`, is the path as it was sent, without an escape."""
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if not target:
+        return "%" not in path
+    if not target.startswith(path) or environ.get("SCRIPT_NAME"):
+        return False
+    return target[len(path) : len(path) + 1] in ("", "?")
+
+
+def target_size(path: str, environ: Environ) -> int:
+    """Bytes of the target as it was sent, or of path and query where the server does not give it."""
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    return max(len(target), len(path) + len(environ.get("QUERY_STRING") or ""))
+
+
+def read_path(path: str, environ: Environ) -> _Path:
+    """The path below SCRIPT_NAME, PATH_INFO, as segments."""
+    raw = _raw_path(environ, path)
+    if raw is None:
+        # Without the target a slash is a separator, and a percent sign is just that.
+        return _checked(path.encode("latin-1", "replace").split(b"/"), None)
+    fault = TargetDefect.ENCODING if _BAD_ESCAPE.search(raw) else None
+    if _NOT_IN_TARGET.search(raw):
+        fault = TargetDefect.CHARACTER  # RFC 9112 section 3.2: a target has neither
+    return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], fault)
+
+
+def _raw_path(environ: Environ, path: str) -> str | None:
+    """The path as it was sent, below SCRIPT_NAME, if the server gives it and it agrees."""
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if not target:
+        return None
+    raw = _AUTHORITY.sub("", target, count=1) if not target.startswith("/") else target
+    raw = raw.partition("?")[0]
+    whole = (environ.get("SCRIPT_NAME") or "") + path
+    # RFC 9110 section 4.2.5: a fragment is no part of a request; servers keep it or cut it off.
+    bare = raw.partition("#")[0]
+    if not (_agrees(raw, whole) or _agrees(bare, whole)):
+        # A proxy, or who knows one, may have put a SCRIPT_NAME there that the target did not have.
+        return bare if _agrees(raw, path) or _agrees(bare, path) else None
+    return _below(bare, environ.get("SCRIPT_NAME") or "")
+
+
+def _agrees(raw: str, path: str) -> bool:
+    """Whether a server made `path` of `raw`; some, as Werkzeug's, replace what is not UTF-8."""
+    decoded = _decoded(raw)
+    if path == decoded:
+        return True
+    replaced = decoded.encode("latin-1").decode("utf-8", "replace")
+    return path == replaced.encode().decode("latin-1")
+
+
+def _decoded(raw: str) -> str:
+    return unquote_to_bytes(raw.encode("latin-1", "replace")).decode("latin-1")
+
+
+def _below(raw: str, script_name: str) -> str | None:
+    """`raw` without the segments of SCRIPT_NAME, however they were encoded."""
+    if not script_name:
+        return raw
+    position = 0
+    for _ in range(script_name.count("/")):
+        position = raw.find("/", position + 1)
+        if position < 0:
+            return ""
+    rest = raw[position:]
+    return rest if _decoded(raw[:position]) == script_name else None
+
+
+def _checked(parts: list[bytes], fault: str | None) -> _Path:
+    try:
+        segments = [part.decode() for part in parts[1:]]
+    except UnicodeDecodeError:
+        fault = fault or TargetDefect.ENCODING
+        segments = [part.decode("utf-8", "replace") for part in parts[1:]]
+    if parts[0]:  # no leading slash
+        segments.insert(0, parts[0].decode("utf-8", "replace"))
+    for segment in segments:
+        if not segment.isprintable() and _CONTROL.search(segment):
+            fault = TargetDefect.CHARACTER
+        if "." in segment and not {".", ".."}.isdisjoint(_PARTS.split(segment)):
+            return segments, TargetDefect.DOTS
+    return segments, fault
+
+
+def path_of(segments: list[str]) -> str:
+    """A path of decoded segments, percent-encoded (RFC 3986 section 3.3)."""
+    return "/" + "/".join(quote(segment, safe="!$&'()*+,;=:@") for segment in segments)
+
+
+def mount_of(environ: Environ) -> str:
+    """Where the App is mounted (PEP 3333's SCRIPT_NAME), percent-encoded; empty for the root."""
+    # One slash in front, or a browser would take the first segment for a host.
+    mount = "/" + (environ.get("SCRIPT_NAME") or "").strip("/\\")
+    return quote(mount.encode("latin-1", "replace"), safe="/") if mount != "/" else ""

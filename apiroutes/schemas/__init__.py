@@ -1,0 +1,37 @@
+"""Annotations to schemas: what a handler's parameters are, checked and converted.
+
+In: a type (a msgspec Struct, dataclass, TypedDict, attrs class, container, scalar or pydantic model)
+and a value. Out: the value as that type, and the type as JSON Schema. Raises DoesNotFit with the problems
+of the value, each with its place, and SchemaError at start for an annotation that cannot be checked.
+"""
+
+from __future__ import annotations
+
+from apiroutes.schemas.annotations import (
+    is_simple,
+    is_union,
+    required_fields,
+    takes_list,
+    why_default_does_not_fit,
+)
+from apiroutes.schemas.json_schema import json_schemas
+from apiroutes.schemas.mismatches import DoesNotFit, Mismatch, SchemaError, bounded
+from apiroutes.schemas.pydantic_models import has_model
+from apiroutes.schemas.schema import Schema, schema_of, schema_of_fields
+
+__all__ = [
+    "Mismatch",
+    "DoesNotFit",
+    "SchemaError",
+    "Schema",
+    "bounded",
+    "has_model",
+    "is_simple",
+    "is_union",
+    "json_schemas",
+    "required_fields",
+    "takes_list",
+    "schema_of",
+    "schema_of_fields",
+    "why_default_does_not_fit",
+]

@@ -1,0 +1,19 @@
+"""The types that several files of the package share, each defined once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+__all__ = ["Environ", "HeaderList", "Middleware", "Params", "StartResponse", "WSGIApplication"]
+
+# PEP 3333's types.
+Environ = dict[str, Any]
+HeaderList = list[tuple[str, str]]
+StartResponse = Callable[..., Callable[[bytes], object]]
+WSGIApplication = Callable[..., Iterable[bytes]]
+
+# (request, response, next), sync or async.
+Middleware = Callable[..., Any]
+# The parameters of a path, by name; a catch-all has a list.
+Params = dict[str, "str | list[str]"]
