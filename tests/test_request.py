@@ -1,4 +1,4 @@
-"""What a handler sees of a request (the contract's third chapter)."""
+"""What a handler sees of a request (docs/behaviour.md §3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a handler says, and what goes over the wire (the contract's sixth chapter)."""
+"""What a handler says, and what goes over the wire (docs/behaviour.md §6)."""
 
 from __future__ import annotations
 

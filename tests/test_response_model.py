@@ -1,4 +1,4 @@
-"""Any chain of middleware and what it does, against a plain model of the contract's rules.
+"""Any chain of middleware and what it does, against a plain model of the rules (docs/behaviour.md §5).
 
 The model keeps a list of all that was said, with who said it. What the client gets is that list from
 the start to the end, without what was said of an answer that has been dropped.

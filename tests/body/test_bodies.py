@@ -1,4 +1,4 @@
-"""From content to `req.body`, through a real App (the contract's fourth chapter)."""
+"""From content to `req.body`, through a real App (docs/behaviour.md §4)."""
 
 from __future__ import annotations
 

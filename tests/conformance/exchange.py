@@ -1,4 +1,4 @@
-"""One exchange with a WSGI application, in-process: the environ as gunicorn builds it, the answer whole."""
+"""One exchange with a WSGI application, in-process: gunicorn's environ, and the whole response."""
 
 import io
 import sys
@@ -24,9 +24,9 @@ class Answer:
 def build_environ(
     method: str, target: str, headers: Headers = (), body: bytes = b"", *, chunked: bool = False
 ) -> dict[str, Any]:
-    """What gunicorn makes of a request: the path decoded, without the fragment; RAW_URI as it came.
+    """Return gunicorn's environ of a request: the path decoded, without the fragment; RAW_URI as sent.
 
-    Values lose the blanks around them (OWS, RFC 9110 section 5.5).
+    Header values lose the whitespace around them (OWS, RFC 9110 section 5.5).
     """
     path, _, query = target.partition("#")[0].partition("?")
     environ: dict[str, Any] = {
@@ -60,7 +60,7 @@ def build_environ(
 
 
 def call(app: Application, environ: dict[str, Any]) -> Answer:
-    """Call the application and read its answer to the end. Raises what the application raises."""
+    """Call the application and read its response to the end. Raises what the application raises."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     written: list[bytes] = []
 

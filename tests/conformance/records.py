@@ -1,4 +1,4 @@
-"""The recorded facts, one JSON object a line."""
+"""The recorded cases, one JSON object a line, and those that are answered differently."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ def load(name: str) -> list[Record]:
 
 
 def load_deviations() -> dict[str, str]:
-    """The ids of the cases that the contract decides otherwise, and why."""
+    """The ids of the recorded cases that are answered differently, each with a paragraph and a reason."""
     deviations: dict[str, str] = {}
     for line in (DIRECTORY / "deviations.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):

@@ -1,7 +1,7 @@
-"""`app_router/app/` answers as the recorded Next.js App Router does, but for DEVIATIONS.
+"""`app_router/app/` answers as the recorded Next.js App Router does, except in DEVIATIONS.
 
-The content of an error is not compared with the recorded one, which is the server's own page:
-ours is its name in plain text (§6).
+The content of an error is not compared with the recorded one, which is the server's own page: ours is the
+status's phrase in plain text (docs/behaviour.md §6.28).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CASES = {case["id"]: case for case in load("app.given.jsonl")}
 
 
 class Seen(NamedTuple):
-    """What is compared: `content` is a JSON value where it is JSON, else the text."""
+    """The compared parts of a response: `content` is a JSON value if it is JSON, else the text."""
 
     status: int
     content: Any = ""
@@ -36,33 +36,33 @@ def user(name: str) -> Seen:
     return Seen(200, {"file": "[id]", "params": {"id": name}})
 
 
-NOT_STARTED = error(404)  # the file stops the start, so it is not in `app_router/`: STOPPING
+NOT_STARTED = error(404)  # the file is a start error, so it is not in `app_router/`: see STOPPING
 
-ALLOW = "§5: 405 carries Allow"
-UNKNOWN_METHOD = "§5: a method that is none of the module's, TRACE and WebDAV's too, is 405 with Allow"
-NO_HANDLER = "§1: a file that exports no handler stops the start"
-DOTS = "§2: a segment `.` or `..` is 404, encoded or not"
+ALLOW = "§5.3: a 405 carries Allow"
+UNKNOWN_METHOD = "§5.3: every other method, WebDAV's and TRACE too, is a 405 with Allow"
+NO_HANDLER = "§1.16: a file that exports no handler is a start error"
+DOTS = "§2.6: a segment `.` or `..` is a 404, encoded or not"
 
-# the cases that the contract decides otherwise: what we answer, and why
+# The recorded cases that are answered differently: our response, and the paragraph that decides.
 DEVIATIONS: dict[str, tuple[Seen, str]] = {
     "n013": (error(405, "GET, HEAD, OPTIONS"), ALLOW),
     "n014": (error(405, "GET, HEAD, OPTIONS"), ALLOW),
     "n017": (error(405, "GET, HEAD, OPTIONS"), UNKNOWN_METHOD),
     "n019": (error(405, "GET, HEAD, OPTIONS"), UNKNOWN_METHOD),
     "n024": (error(405, "OPTIONS, POST"), ALLOW),
-    "n029": (Seen(405, "", ("DELETE, OPTIONS, PUT",)), ALLOW + ", HEAD of a route without GET too"),
+    "n029": (Seen(405, "", ("DELETE, OPTIONS, PUT",)), ALLOW + ", for HEAD of a route without GET too"),
     "n047": (error(405, "OPTIONS"), ALLOW),
-    "n049": (NOT_STARTED, NO_HANDLER + ", and `get` in lower case is none"),
+    "n049": (NOT_STARTED, NO_HANDLER + ", and a lower-case `get` is not a handler"),
     "n052": (NOT_STARTED, NO_HANDLER),
     "n053": (NOT_STARTED, NO_HANDLER),
-    "n094": (user("a\\b"), "§2: segments end at `/` alone; only parts that are dots are looked for at `\\`"),
+    "n094": (user("a\\b"), "§2.3: segments are separated by `/` alone"),
     "n097": (error(404), DOTS),
     "n098": (error(404), DOTS),
-    "n104": (error(400), "§2: NUL is 400"),
-    "n150": (Seen(200, "umlaut"), "§2: a raw target is read as UTF-8, as its encoded form is"),
+    "n104": (error(400), "§2.5: NUL is a 400"),
+    "n150": (Seen(200, "umlaut"), "§2.4: a raw target is read as UTF-8, like its encoded form"),
 }
 
-# the recorded files that stop the start: their source
+# The recorded files that are start errors, with their source.
 STOPPING = {
     "app/api/lower/route.py": "async def get():\n    return 'lower'\n",
     "app/api/no-methods/route.py": "x = 1\n",
@@ -91,7 +91,7 @@ def seen(answer: Answer) -> Seen:
 
 
 def recorded(case: Record) -> Seen:
-    """The recorded answer, with our text where it is an error page."""
+    """The recorded response, with our text in place of an error page."""
     text = case["body"] or ""
     if case["status"] >= 400 and case["method"] != "HEAD":
         text = HTTPStatus(case["status"]).phrase
@@ -116,13 +116,13 @@ def test_deviation_differs_from_the_recorded_answer(app: App, name: str) -> None
 
 
 @pytest.mark.parametrize("file", STOPPING)
-def test_file_stops_the_start(tmp_path: Path, file: str) -> None:
+def test_file_is_a_start_error(tmp_path: Path, file: str) -> None:
     with pytest.raises(ProjectError) as caught:
         App(project(tmp_path, {file: STOPPING[file]}))
     assert [problem.file for problem in caught.value.problems] == [file]
 
 
-# What HANDLERS.md says of files that no given case asks for.
+# Files that no recorded case asks for.
 ROUTES = {
     "/api/grouped": "grouped",
     "/api/igrouped": "inner grouped",
@@ -139,5 +139,5 @@ def test_file_answers_its_route(app: App, target: str) -> None:
     assert seen(call(app, target=target)) == Seen(200, ROUTES[target])
 
 
-def test_file_beside_a_route_is_none(app: App) -> None:
+def test_file_beside_a_route_is_not_a_route(app: App) -> None:
     assert call(app, target="/api/helper").status == 404

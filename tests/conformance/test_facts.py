@@ -23,22 +23,22 @@ OF_OTHER_TABLES = (
 )
 # fmt: on
 
-# Why a fact is not ours, and which ones it decides.
+# The reason for answering differently, and the facts that it decides.
 DECIDED = {
-    "§4: a size is an int of bytes or a text": {"bytes.parse-0044"},
-    "§4: the tables are those of the WHATWG Encoding Standard, also where there are others behind a label": {
+    "§4.6: a size is an int of bytes or a string": {"bytes.parse-0044"},
+    "§4.15: the tables are those of the WHATWG Encoding Standard, whatever else a label may mean": {
         f"raw-body-{number:04}" for number in OF_OTHER_TABLES
     },
-    "§4: bytes that are not text in their charset are a 400, also half a code unit at the end": {
+    "§4.14: bytes that are not text in their charset are a 400, half a code unit at the end included": {
         f"raw-body-{number:04}" for number in (76, 97, 98, 113, 114, 120, 129, 130)
     },
-    # There, each of its characters is cut to a byte, so that é is no UTF-8 any more.
-    "§4: a name or value with a bad escape keeps its other characters": {
+    # Next.js cuts each of its characters to a byte, and an é is no longer UTF-8.
+    "§4.16: a name or value with a bad escape keeps its other characters": {
         f"querystring.decode-{number:04}"
         for number in (57, 68, 76, 80, 86, 105, 118, 129, 140, 161, 166, 169, 184, 188, 193, 195, 202)
     },
 }
-# §4: a charset is one of the WHATWG Encoding Standard. These are not; the recorded server reads them.
+# §4.15: charsets are those of the WHATWG Encoding Standard. These are not; the recorded server reads them.
 FOREIGN = {
     "",
     "1252",
@@ -64,7 +64,7 @@ FOREIGN = {
     "viscii",
     "win1252",
 }
-# §4 again: these are, and the recorded server does not know them.
+# These are, and the recorded server does not know them.
 UNKNOWN_THERE = {"iso-2022-jp", "x-mac-roman", "x-user-defined"}
 
 
@@ -73,7 +73,7 @@ def facts(function: str) -> list[Record]:
 
 
 def by_id(records: Iterable[Record]) -> list[object]:
-    """Each record under its id; those that the contract decides otherwise are skipped."""
+    """Each record under its id; those that are answered differently are skipped."""
     return [pytest.param(record, id=record["id"], marks=skip_decided(record["id"])) for record in records]
 
 
@@ -82,7 +82,7 @@ def skip_decided(name: str) -> list[pytest.MarkDecorator]:
 
 
 def ask(method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Any:
-    """The JSON that a handler of the recorded application answers."""
+    """The JSON that a handler of the recorded application sends."""
     sent = [*headers.items(), ("Content-Length", str(len(body)))]
     answer = call(app, build_environ(method, target, sent, body))
     assert answer.status == 200
@@ -90,7 +90,7 @@ def ask(method: str, target: str, headers: dict[str, str], body: bytes = b"") ->
 
 
 def as_sent(text: str) -> str:
-    """The text as a server gives its UTF-8 bytes to the application."""
+    """The text as a server passes its UTF-8 bytes to the application."""
     return text.encode().decode("latin-1")
 
 
@@ -100,7 +100,7 @@ def test_size_is_the_recorded_number_of_bytes(record: Record) -> None:
 
 
 @pytest.mark.parametrize("record", by_id(r for r in facts("bytes.parse") if "special" in r))
-def test_size_that_is_no_number_is_an_error(record: Record) -> None:
+def test_size_that_is_not_a_number_is_an_error(record: Record) -> None:
     with pytest.raises(ValueError, match="is not a size"):
         parse_size(record["input"])
 
@@ -130,7 +130,7 @@ def test_media_type_is_read_with_its_parameters(record: Record) -> None:
 
 
 def read_text(record: Record) -> str | None:
-    """The text, or None where a request would be answered 400."""
+    """The text, or None if a request would get a 400."""
     codec = find_charset(record["input"]["charset"])
     try:
         return decode_text(base64.b64decode(record["input"]["body_b64"]), codec) if codec else None
@@ -139,7 +139,7 @@ def read_text(record: Record) -> str | None:
 
 
 def recorded_text(record: Record) -> str | None:
-    """The recorded text, or None where it is an error: there, or by §4, where bytes were unreadable."""
+    """The recorded text, or None for an error: a recorded one, or ours for unreadable bytes (§4.14)."""
     if "error" in record:
         return None
     units = b"".join(unit.to_bytes(2, "little") for unit in record["result"]["units"])
@@ -159,7 +159,7 @@ def test_text_is_the_recorded_one(record: Record) -> None:
 
 
 @pytest.mark.parametrize("record", charset_facts(foreign=True))
-def test_charset_that_the_standard_does_not_have_is_none(record: Record) -> None:
+def test_charset_outside_the_standard_is_unknown(record: Record) -> None:
     assert read_text(record) is None
 
 

@@ -1,4 +1,4 @@
-"""The recorded files that `project/` leaves out: those that stop the start, and those that are private."""
+"""The recorded files that `project/` leaves out: start errors, and private files."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def write_page(root: Path, page: str, text: str) -> str:
 
 
 @pytest.mark.parametrize("page", STOPPING)
-def test_file_stops_the_start(page: str, tmp_path: Path) -> None:
+def test_file_is_a_start_error(page: str, tmp_path: Path) -> None:
     file = write_page(tmp_path, page, STOPPING[page])
     with pytest.raises(ProjectError) as raised:
         App(tmp_path)
@@ -42,6 +42,6 @@ def test_file_stops_the_start(page: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["rt/ext/.hidden", "rt/ext/_private"])
-def test_private_file_is_no_route(page: str, tmp_path: Path) -> None:
+def test_private_file_is_not_a_route(page: str, tmp_path: Path) -> None:
     write_page(tmp_path, page, HANDLER)
     assert call(App(tmp_path), build_environ("GET", f"/api/{page}")).status == 404

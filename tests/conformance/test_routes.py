@@ -1,4 +1,4 @@
-"""Lists of pages are ordered, refused and matched as the recorded router does it."""
+"""Lists of pages are ordered, refused and matched as by the recorded router."""
 
 import json
 import re
@@ -19,7 +19,7 @@ SORTED = [record for record in RECORDS if "sorted" in record]
 REFUSED = [record for record in RECORDS if record["kind"] == "sort" and "error" in record]
 MATCHED = [record for record in RECORDS if record["kind"] == "match"]
 
-# The recorded kind of error, and what our problem says.
+# The recorded kind of error, and the message of our problem.
 MESSAGES = {
     "catch-all-not-last": "a catch-all must be the last segment",
     "different-slug-names": "the parameter is called",
@@ -33,11 +33,11 @@ MESSAGES = {
     "three-dot-character": "has the single character '…'",
 }
 
-BRACKETS = "§1 and §10: stray brackets or dots stop the start"
-CANONICAL = "§2: a trailing or repeated slash redirects to the canonical path, which is matched alone"
-ENCODED = "§10: percent-encoded static segments match"
-CONTROL = "§2: a control character in the path is a 400, and so is a blank that is not percent-encoded"
-INTERNAL = "§2: values are decoded exactly once; _NEXTSEP_ is a mark inside Next.js"
+BRACKETS = "§1.8: stray brackets and dots are start errors"
+CANONICAL = "§2.7: a trailing or repeated slash redirects to the canonical path, and only that is matched"
+ENCODED = "§2.1: percent-encoded static segments match"
+CONTROL = "§2.5: a control character in the path is a 400, and so is a space that is not percent-encoded"
+INTERNAL = "§2.2: values are decoded exactly once; _NEXTSEP_ is a mark internal to Next.js"
 DECIDED = {
     name: reason
     for reason, names in {
@@ -53,7 +53,7 @@ DECIDED = {
 
 
 def by_id(records: Iterable[Record]) -> list[object]:
-    """Each record under its id; those that the contract decides otherwise are skipped."""
+    """Each record under its id; those that are answered differently are skipped."""
     return [pytest.param(record, id=record["id"], marks=skip_decided(record["id"])) for record in records]
 
 
@@ -62,7 +62,7 @@ def skip_decided(name: str) -> list[pytest.MarkDecorator]:
 
 
 def build_tree(listed: Iterable[str]) -> tuple[RouteTree, list[str]]:
-    """The tree of the pages, each in a file of its own, and what is wrong with them."""
+    """The tree of the pages, each in a file of its own, and the messages about them."""
     routes, messages = [], []
     for page in dict.fromkeys(listed):
         parts = tuple(part for part in page.split("/") if part)
@@ -90,12 +90,12 @@ def test_list_that_is_refused_is_a_problem_of_the_recorded_kind(record: Record) 
 
 
 def mount(record: Record) -> str:
-    """The path below which the record's list of pages lies in the one application of all lists."""
+    """The path that the record's list of pages is below, in the one application of all lists."""
     return f"/api/list{LISTS[tuple(record['pages'])]}"
 
 
 def path_in_mount(record: Record) -> str:
-    """The record's path moved to where its pages lie; one that is not below /api stays as it is."""
+    """The record's path below its mount; a path outside of /api stays as it is."""
     prefix = "/api" if record["pages"][0].startswith("/api") else ""
     below = f"{record['path']}/".startswith(f"{prefix}/")
     return mount(record) + record["path"].removeprefix(prefix) if below else str(record["path"])
@@ -106,7 +106,7 @@ LISTS = {listed: number for number, listed in enumerate(dict.fromkeys(tuple(r["p
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> App:
-    """An application that answers which page it is and with which parameters, for every list."""
+    """An application whose pages, those of every list, respond with their name and parameters."""
     root = tmp_path_factory.mktemp("lists")
     for record in {mount(record): record for record in MATCHED if record["id"] not in DECIDED}.values():
         for page in record["pages"]:
@@ -122,7 +122,7 @@ def write_page(root: Path, path: str, page: str) -> None:
 
 
 def get(app: App, path: str) -> Answer:
-    """The answer of the canonical path."""
+    """The response of the canonical path."""
     answer = call(app, build_environ("GET", path))
     location = answer.header("Location")
     return answer if location is None else call(app, build_environ("GET", location))

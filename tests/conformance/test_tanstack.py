@@ -1,4 +1,4 @@
-"""The `tanstack` convention matches as the recorded TanStack router does, but for DEVIATIONS."""
+"""The `tanstack` convention matches as the recorded TanStack router does, except in DEVIATIONS."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CASES = {case["id"]: case for case in load("tanstack.given.jsonl")}
 
 START_ERROR = "start error"
 
-OUTSIDE = "§1: the routes lie at `routes/api*`, so `$.py` and `index.py` are none"
-TWO_NAMES = "§1: two names for the dynamic segment of one level stop the start"
-SPLAT_NOT_LAST = "§1: a catch-all that is not last stops the start"
-CASE_COUNTS = "§2: matching is case-sensitive"
-DECODED = "§2: matching is on decoded segments, so %26 is the & of a file's name"
+OUTSIDE = "§1.11: routes are below `routes/api`, so `$.py` and `index.py` are not routes"
+TWO_NAMES = "§1.6: two names for one place in the path are a start error"
+SPLAT_NOT_LAST = "§1.7: a catch-all that is not last is a start error"
+CASE_COUNTS = "§2.1: matching is case-sensitive"
+DECODED = "§2.1: segments are compared decoded, so %26 is the & of a file's name"
 
-# the cases that the contract decides otherwise: the file that answers with us, and why
+# The recorded cases that are answered differently: the file that answers here, and what decides.
 DEVIATIONS: dict[str, tuple[str | None, str]] = {
     "m084": (None, OUTSIDE),
     "m085": (None, OUTSIDE),
@@ -34,17 +34,17 @@ DEVIATIONS: dict[str, tuple[str | None, str]] = {
     "m191": (START_ERROR, SPLAT_NOT_LAST),
     "m279": ("api/a&b=c.py", DECODED),
     "m280": (None, CASE_COUNTS),
-    "m293": (START_ERROR, TWO_NAMES + ", and `params.parse` tells none apart"),
-    "m294": (START_ERROR, TWO_NAMES + ", and `params.parse` tells none apart"),
+    "m293": (START_ERROR, TWO_NAMES + ", and there is no `params.parse` to choose between them"),
+    "m294": (START_ERROR, TWO_NAMES + ", and there is no `params.parse` to choose between them"),
 }
 
 HANDLER = "from apiroutes import json\ndef GET(params): return json({{'file': {file!r}, 'params': params}})\n"
-# The App has a route in every case, also where no file of the case is one.
+# A project needs a route, even if no file of the case is one.
 OTHER = {"pages/api/other-route.py": "def GET(): return 'other'\n"}
 
 
 def match(root: Path, case: Record) -> tuple[str | None, dict[str, Any]]:
-    """The file that answers the case's URL with us, and its parameters."""
+    """The file that answers the case's URL here, and its parameters."""
     files = {f"routes/{file}": HANDLER.format(file=file) for file in case["files"]}
     try:
         app = App(project(root, OTHER | files))
@@ -74,11 +74,11 @@ def test_deviation_differs_from_the_recorded_match(tmp_path: Path, name: str) ->
 
 
 def test_every_start_error_is_the_one_of_its_reason(tmp_path: Path) -> None:
-    said = {TWO_NAMES: "the parameter is called", SPLAT_NOT_LAST: "must be the last segment"}
+    messages = {TWO_NAMES: "the parameter is called", SPLAT_NOT_LAST: "must be the last segment"}
     for name, (ours, reason) in DEVIATIONS.items():
         if ours == START_ERROR:
             files = {f"routes/{file}": HANDLER.format(file=file) for file in CASES[name]["files"]}
             with pytest.raises(ProjectError) as caught:
                 App(project(tmp_path / name, files))
             (problem,) = caught.value.problems
-            assert said[reason.split(", and")[0]] in problem.message
+            assert messages[reason.split(", and")[0]] in problem.message

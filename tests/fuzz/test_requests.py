@@ -190,7 +190,7 @@ def test_any_request_is_answered(
 
 
 def naive_path(raw: str) -> tuple[int, list[str] | None]:
-    """The status of a path below /api/all, and what its catch-all has (the contract's chapter 2)."""
+    """The status of a path below /api/all, and what its catch-all has (docs/behaviour.md §2)."""
     parts = [unquote_to_bytes(part.encode("latin-1")) for part in raw.split("/")[1:]]
     texts = [part.decode("utf-8", "replace") for part in parts]
     if any(piece in (".", "..") for text in texts for piece in re.split(r"[/\\]", text)):

@@ -1,4 +1,4 @@
-"""The request's path, from the target to the handler (the contract's second chapter)."""
+"""The request's path, from the target to the handler (docs/behaviour.md §2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One contract, three spellings: the same routes answer the same in pages, app and tanstack."""
+"""The same routes answer the same in pages, app and tanstack (docs/behaviour.md §1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the handlers of the recorded application share."""
+"""Helpers of the recorded application's handlers."""
 
 import base64
 import inspect
@@ -15,10 +15,10 @@ from apiroutes import Request, Response
 
 Handler = Callable[[Request, Response], Any]
 
-# What props keeps for lastreturn.
+# Kept by props for lastreturn.
 returned: dict[str, Any] = {}
 
-# What encodeURI() leaves as it is, beside letters and digits.
+# Left as they are by encodeURI(), besides letters and digits.
 URI_CHARACTERS = ";,/?:@&=+$-_.!~*'()#"
 PICKED_HEADERS = (
     "content-type",
@@ -69,7 +69,7 @@ def tag(value: Any) -> dict[str, Any]:
 
 
 def body_of(req: Request) -> Any:
-    """`req.body`, and `""` where the recorded server has it because nothing was sent."""
+    """`req.body`, or `""` if nothing was sent and the recorded server has that."""
     return "" if req.body is None and not req.raw_body else req.body
 
 
@@ -138,7 +138,7 @@ def knobs(req: Request, res: Response) -> None:
 
 
 async def perform(table: dict[str, Handler], name: str, req: Request, res: Response) -> Any:
-    """The table's function of that name, awaited where it is one to await."""
+    """Call the table's function of that name, and await its result if it is a coroutine."""
     answer = table[name](req, res)
     return await answer if inspect.isawaitable(answer) else answer
 
@@ -154,7 +154,7 @@ KNOBS = {
 
 @dataclass
 class Custom:
-    """An object that says itself what it is in JSON, as toJSON() does."""
+    """An object that gives its own JSON, like one with toJSON()."""
 
     custom: bool
 
@@ -166,7 +166,7 @@ class Boxed(str):
 
 
 class Undefined:
-    """The argument that is not there: `res.json(undefined)` is `res.json()`."""
+    """A missing argument: `res.json(undefined)` is `res.json()`."""
 
 
 def answer_value(req: Request, res: Response, method: Callable[..., None]) -> None:

@@ -17,7 +17,7 @@ async def delayed(q: Request, s: Response) -> None:
     s.status(202).json({"delayed": True})
 
 
-# What a function of JavaScript's returns counts for nothing; ours return None where it does not say return.
+# Next.js ignores what a function returns, so these return None unless the recorded one says `return`.
 KINDS: dict[str, Handler] = {
     "none": lambda q, s: None,
     "return-value": lambda q, s: {"a": 1},

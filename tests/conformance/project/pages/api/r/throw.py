@@ -7,7 +7,7 @@ from .._lib import Handler, ask, perform
 
 
 def throw(thrown: Any) -> NoReturn:
-    """`throw`; what is no exception is refused by `raise` itself, with a TypeError."""
+    """`throw`; for anything but an exception `raise` itself raises a TypeError."""
     raise thrown
 
 
