@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from apiroutes.body import limits_of
 from apiroutes.chain import Step, as_sync, compose
 from apiroutes.error_responses import write_error
 from apiroutes.http import encode_json, mount_of, phrase
 from apiroutes.openapi import PAGE
-from apiroutes.project import Project, Resource
+from apiroutes.project import Project
 from apiroutes.readiness import is_ready
+from apiroutes.resources import Resource
 from apiroutes.response import Response
 from apiroutes.results import file
 
@@ -45,7 +47,7 @@ def builtin_endpoints(
     settings = project.settings
     if settings.readiness_path is not None:
         # A load balancer asks for it under no name that middleware knows.
-        yield settings.readiness_path, _resource("the readiness path", _say_whether_ready)
+        yield settings.readiness_path, _resource(project, "the readiness path", _report_readiness)
     docs = settings.docs_path
     if docs is None and settings.openapi_path is None:
         return
@@ -65,18 +67,18 @@ def builtin_endpoints(
 def _within(project: Project, name: str, answer: Callable[[Response], object]) -> Resource:
     """Inside the middleware that is around everything."""
     step = compose(project.middleware, Step(answer))
-    return _resource(name, as_sync(step))
+    return _resource(project, name, as_sync(step))
 
 
-def _resource(name: str, run: Callable[[Any], Any]) -> Resource:
-    return Resource(name, _not_a_question, {"GET": run, "HEAD": run})
+def _resource(project: Project, name: str, run: Callable[[Any], Any]) -> Resource:
+    return Resource(name, _refuse_method, limits_of(project.settings), {"GET": run, "HEAD": run})
 
 
-def _not_a_question(response: Response) -> None:
+def _refuse_method(response: Response) -> None:
     write_error(response.req, response, 405, phrase(405), [("Allow", "GET, HEAD")])
 
 
-def _say_whether_ready(response: Response) -> None:
+def _report_readiness(response: Response) -> None:
     response.set_header("Cache-Control", "no-store")
     if is_ready():
         response.end("ready")

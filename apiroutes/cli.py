@@ -22,7 +22,7 @@ from apiroutes.app import App
 from apiroutes.errors import ProjectError, report
 from apiroutes.handlers import RouteModule, name_of
 from apiroutes.openapi import typescript_client
-from apiroutes.project import Resource
+from apiroutes.resources import Resource
 from apiroutes.settings import Settings, load_settings
 from apiroutes.sizes import Size
 from apiroutes.version import __version__

@@ -7,8 +7,9 @@ the command line print reports of problems.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "InvalidRequest",
     "MaxDurationExceeded",
     "Problem",
+    "Problems",
     "ProjectError",
     "ResponseAborted",
     "ResponseSentError",
@@ -40,6 +42,28 @@ class Problem:
     line: int | None = None
     source: str | None = None
     span: tuple[int, int] | None = None
+
+
+class Problems(list[Problem]):
+    """Collects the problems of a project, so that all are reported together."""
+
+    def add(self, file: str, message: str, remedy: str, *, line: int | None = None) -> None:
+        """Add one problem of a file."""
+        self.append(Problem(file, message, remedy, line=line))
+
+    @contextlib.contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Add the problems of a ProjectError that is raised inside, each once, and go on after the block."""
+        try:
+            yield
+        except ProjectError as error:
+            # A package that fails to import does so for every route in it.
+            self += [problem for problem in error.problems if problem not in self]
+
+    def raise_any(self) -> None:
+        """Raise ProjectError with all of them, if there are any."""
+        if self:
+            raise ProjectError(self)
 
 
 class ProjectError(Exception):

@@ -10,17 +10,16 @@ import importlib
 import logging
 import os
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from apiroutes.body import Limits
-from apiroutes.chain import Step, as_sync, compose
+from apiroutes.body import Limits, limits_of
+from apiroutes.chain import as_sync, compose
 from apiroutes.concurrency import HandlerThreads, coroutines
 from apiroutes.deadlines import with_deadline
 from apiroutes.endpoint import OTHER, Endpoint
-from apiroutes.error_responses import write_error
 from apiroutes.errors import Problem, ProjectError
 from apiroutes.handlers import (
     PROJECT_MIDDLEWARE_FILE,
@@ -32,8 +31,8 @@ from apiroutes.handlers import (
     one_line,
     with_checked_result,
 )
-from apiroutes.http import phrase
 from apiroutes.readiness import request_replacement
+from apiroutes.resources import NotFound, Resource, Run
 from apiroutes.routing import (
     API,
     CONVENTIONS,
@@ -50,41 +49,14 @@ from apiroutes.routing import (
 )
 from apiroutes.settings import Settings, read_settings
 from apiroutes.types import Middleware
-from apiroutes.wsgi import FixedResponse, ServerResponse
 
-__all__ = ["Project", "Resource", "NotFound", "build", "prefix_of"]
-
-Run = Callable[[ServerResponse], Any]
+__all__ = ["Project", "build", "prefix_of"]
 
 _Built = TypeVar("_Built")
 
 _NO_METHODS: Mapping[str, Run] = {}
 
 _log = logging.getLogger("apiroutes")
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """What answers a path: a function for each method, and one for the others.
-
-    They take a response of the project's class. `name` says it in logs; `pattern` is None where
-    no route answers. `middleware` is what runs around it, in order, and `module` the route's own,
-    both for listings. `fixed_response` is the answer where it is the same for everyone who takes text.
-    """
-
-    name: str
-    other_methods: Run
-    by_method: Mapping[str, Run] = field(default_factory=dict)
-    limits: Limits = Limits()
-    pattern: str | None = None
-    module: RouteModule | None = None
-    middleware: tuple[Middleware, ...] = ()
-    fixed_response: FixedResponse | None = None
-
-    def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
-        """What answers in the place of this one, inside the same middleware."""
-        run = as_sync(compose(self.middleware, Step(answer)))
-        return Resource(name, run, limits=self.limits, pattern=self.pattern, middleware=self.middleware)
 
 
 @dataclass(frozen=True)
@@ -99,52 +71,6 @@ class Project:
     resources: Mapping[str, Resource]
     not_found: NotFound
     middleware: tuple[Middleware, ...]
-
-
-class NotFound:
-    """What answers paths without a route: a 404, inside the middleware of the directories above."""
-
-    def __init__(
-        self,
-        everywhere: Sequence[Middleware],
-        directories: Sequence[tuple[tuple[Segment, ...], tuple[Middleware, ...]]],
-    ) -> None:
-        self._everywhere = tuple(everywhere)
-        self._directories = directories
-        self._built: dict[tuple[int, ...], Resource] = {}
-        # What answers every such path, where no directory has middleware.
-        self.everywhere = None if directories else self._resource(())
-
-    def below(self, segments: Sequence[str]) -> Resource:
-        """What answers the path of these segments."""
-        around = tuple(
-            index
-            for index, (below, _) in enumerate(self._directories)
-            if len(below) <= len(segments) and all(map(_fits, below, segments))
-        )
-        # There are as many combinations as directories, so that what is built once can be kept.
-        resource = self._built.get(around)
-        if resource is None:
-            resource = self._built[around] = self._resource(around)
-        return resource
-
-    def _resource(self, around: tuple[int, ...]) -> Resource:
-        middleware = list(self._everywhere)
-        for index in around:
-            middleware += self._directories[index][1]
-        run = as_sync(compose(middleware, Step(_write_not_found)))
-        fixed_response = None if middleware else FixedResponse(404, "Not Found")
-        return Resource(
-            "a path without a route", run, middleware=tuple(middleware), fixed_response=fixed_response
-        )
-
-
-def _fits(pattern: Segment, segment: str) -> bool:
-    return pattern.kind is not Kind.STATIC or pattern.text == segment
-
-
-def _write_not_found(response: ServerResponse) -> None:
-    write_error(response.req, response, 404, phrase(404))
 
 
 def prefix_of(settings: Settings) -> tuple[Segment, ...]:
@@ -222,7 +148,7 @@ class _Builder:
         self._check_own_paths(settings, routes)
         self._check_security(resources)
         below = [(one.below.segments, steps) for one, steps in directories if one.below is not None]
-        not_found = NotFound(everywhere, below)
+        not_found = NotFound(everywhere, below, limits_of(settings))
         return Project(settings, routes, resources, not_found, everywhere)
 
     def _try(self, make: Callable[[], _Built]) -> _Built | None:
@@ -410,21 +336,9 @@ def _route_resource(
     other_methods = runs.pop(OTHER)
     name = f"{endpoint.pattern} ({module.route.file})"
     # What is the same for many routes is one object, which stays in the processor's cache.
-    return Resource(name, other_methods, runs or _NO_METHODS, limits, endpoint.pattern, module, around)
+    return Resource(name, other_methods, limits, runs or _NO_METHODS, endpoint.pattern, module, around)
 
 
 @lru_cache
 def _limits(settings: Settings, config: RouteConfig) -> Limits:
-    return Limits(
-        parse=config.parse_body,
-        size=config.size_limit,
-        form_memory=settings.max_form_memory,
-        form_pairs=settings.max_form_pairs,
-        form_parts=settings.max_form_parts,
-        part_headers=settings.max_part_headers,
-        json_depth=settings.max_json_depth,
-        query_keys=settings.max_query_keys,
-        spool_size=settings.upload_spool_size.bytes,
-        timeout=settings.body_timeout,
-        min_rate=settings.body_min_rate,
-    )
+    return limits_of(settings, size=config.size_limit, parse=config.parse_body)

@@ -24,12 +24,14 @@ from apiroutes.body import (
     Values,
     bounded_stream,
     keep,
+    limits_of,
     parse_urlencoded,
     read_body,
     read_content,
 )
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, parse_cookies
+from apiroutes.settings import Settings
 from apiroutes.sizes import Size, parse_size
 from apiroutes.types import Environ
 
@@ -78,6 +80,9 @@ _OF_ENVIRON = (
 )
 _OF_BODY = ("form", "files", "values", "data", "stream")
 
+# Those of a request that is made without a project.
+_LIMITS = limits_of(Settings())
+
 
 class Request(werkzeug.wrappers.Request, Generic[Content]):
     """The request: all that Werkzeug's has, and what Next.js's has.
@@ -92,7 +97,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         self,
         environ: Environ,
         params: Values | None = None,
-        limits: Limits = Limits(),
+        limits: Limits = _LIMITS,
         route_pattern: str | None = None,
     ) -> None:
         self.environ = environ

@@ -37,10 +37,10 @@ class RouteConfig:
     says of caching, None where it says nothing.
     """
 
+    size_limit: Size
+    response_limit: Size | None
     parse_body: bool = True
-    size_limit: Size = Size(2**20, "1mb")
     external_resolver: bool = False
-    response_limit: Size | None = Size(4 * 2**20, "4mb")
     enforce_response_limit: bool = False
     max_duration: float | None = None
     revalidate: float | bool | None = None

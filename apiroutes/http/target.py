@@ -8,6 +8,7 @@ it was sent, `%2F` stays inside its segment.
 from __future__ import annotations
 
 import re
+from enum import Enum
 from urllib.parse import quote, unquote_to_bytes
 
 from apiroutes.types import Environ
@@ -15,8 +16,8 @@ from apiroutes.types import Environ
 __all__ = ["TargetDefect", "mount_of", "path_of", "read_path", "is_sent_unescaped", "target_size"]
 
 
-class TargetDefect:
-    """What can be wrong with a path, in words for a log."""
+class TargetDefect(Enum):
+    """What can be wrong with a path."""
 
     ENCODING = "malformed percent-encoding or UTF-8"
     CHARACTER = "a control character or a blank"
@@ -24,7 +25,7 @@ class TargetDefect:
 
 
 # Decoded segments, and what is wrong with them: None for a path that may be matched.
-_Path = tuple[list[str], "str | None"]
+_Path = tuple[list[str], "TargetDefect | None"]
 
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -56,10 +57,10 @@ def read_path(path: str, environ: Environ) -> _Path:
     if raw is None:
         # Without the target a slash is a separator, and a percent sign is just that.
         return _checked(path.encode("latin-1", "replace").split(b"/"), None)
-    fault = TargetDefect.ENCODING if _BAD_ESCAPE.search(raw) else None
+    defect = TargetDefect.ENCODING if _BAD_ESCAPE.search(raw) else None
     if _NOT_IN_TARGET.search(raw):
-        fault = TargetDefect.CHARACTER  # RFC 9112 section 3.2: a target has neither
-    return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], fault)
+        defect = TargetDefect.CHARACTER  # RFC 9112 section 3.2: a target has neither
+    return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], defect)
 
 
 def _raw_path(environ: Environ, path: str) -> str | None:
@@ -104,20 +105,20 @@ def _below(raw: str, script_name: str) -> str | None:
     return rest if _decoded(raw[:position]) == script_name else None
 
 
-def _checked(parts: list[bytes], fault: str | None) -> _Path:
+def _checked(parts: list[bytes], defect: TargetDefect | None) -> _Path:
     try:
         segments = [part.decode() for part in parts[1:]]
     except UnicodeDecodeError:
-        fault = fault or TargetDefect.ENCODING
+        defect = defect or TargetDefect.ENCODING
         segments = [part.decode("utf-8", "replace") for part in parts[1:]]
     if parts[0]:  # no leading slash
         segments.insert(0, parts[0].decode("utf-8", "replace"))
     for segment in segments:
         if not segment.isprintable() and _CONTROL.search(segment):
-            fault = TargetDefect.CHARACTER
+            defect = TargetDefect.CHARACTER
         if "." in segment and not {".", ".."}.isdisjoint(_PARTS.split(segment)):
             return segments, TargetDefect.DOTS
-    return segments, fault
+    return segments, defect
 
 
 def path_of(segments: list[str]) -> str:

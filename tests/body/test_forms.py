@@ -19,11 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import App
+from apiroutes.body import limits_of
 from apiroutes.body.formdata import parse_form
-from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError
+from apiroutes.settings import Settings
 from tests.support import Answer, Extra, app_of, call, environ, project
 
+DEFAULTS = limits_of(Settings())
 TOP = Path(__file__).parents[2]
 Part = tuple[str, bytes]
 
@@ -145,7 +147,7 @@ def test_a_name_that_mentions_an_extended_file_name_is_a_text_s(app: App) -> Non
 @settings(deadline=None)
 def test_any_extended_file_name_is_a_file_s_or_refused(text: str) -> None:
     try:
-        found = parse_form(iter([form(field("f", b"1", f"; filename*={text}"))]), "X", Limits())
+        found = parse_form(iter([form(field("f", b"1", f"; filename*={text}"))]), "X", DEFAULTS)
     except ApiError:
         return
     assert found is not None
@@ -384,7 +386,7 @@ SAMPLE = form(
 
 
 def parsed(chunks: list[bytes]) -> tuple[list[tuple[str, str]], list[tuple[str, bytes]]]:
-    found = parse_form(iter(chunks), "X", Limits())
+    found = parse_form(iter(chunks), "X", DEFAULTS)
     assert found is not None
     try:
         return found.fields, [(name, file.read()) for name, file in found.files]
@@ -560,7 +562,7 @@ def test_a_form_reads_as_email_reads_it(parts: list[tuple[str, str]]) -> None:
 @settings(deadline=None)
 def test_a_file_name_is_never_a_path(name: str) -> None:
     try:
-        found = parse_form(iter([form(upload("f", name, b""))]), "X", Limits())
+        found = parse_form(iter([form(upload("f", name, b""))]), "X", DEFAULTS)
         assert found is not None
     except ApiError:  # a line break in it, which no header can have
         return

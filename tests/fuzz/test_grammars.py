@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import App, ProjectError, Response
+from apiroutes.body import limits_of
 from apiroutes.body.formdata import parse_form
-from apiroutes.body.limits import Limits
 from apiroutes.errors import ApiError, Problem
 from apiroutes.handlers.config import RouteConfig, read_config
 from apiroutes.http.cookies import parse_cookies
 from apiroutes.settings import Settings, read_settings
-from apiroutes.sizes import parse_size
+from apiroutes.sizes import Size, parse_size
 from tests.support import HELLO, project
 
 NAME_PARTS = ["a", "b", "[id]", "[x]", "[...all]", "[[...all]]", "[[x]]", "[", "]", "...", "$", "$id", "_p"]
@@ -96,7 +97,7 @@ values = st.recursive(
 @settings(max_examples=200, deadline=None)
 def test_any_config_is_read_or_refused(config: Any) -> None:
     problems: tuple[Problem, ...] = ()
-    read = RouteConfig()
+    read = RouteConfig(size_limit=Size(7, "7"), response_limit=None)
     try:
         read = read_config(config, "pages/api/x.py", read)
     except ProjectError as error:
@@ -169,7 +170,7 @@ forms |= forms.map(lambda content: content + b"\r\n--X--\r\n")
 def outcome(chunks: list[bytes]) -> Any:
     """The form as data, or the status that refuses it."""
     try:
-        form = parse_form(iter(chunks), "X", Limits(spool_size=16))
+        form = parse_form(iter(chunks), "X", replace(limits_of(Settings()), spool_size=16))
     except ApiError as error:
         return error.status
     if form is None:

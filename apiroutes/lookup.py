@@ -1,0 +1,204 @@
+"""The request's path to the resource that answers it, and the parameters that it captures.
+
+In: an environ. Out: a resource and params; None where the fallback answers. Raises nothing: a path that
+is bad, too long or not canonical has a resource that says so, inside the same middleware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import quote
+
+from apiroutes.body import limits_of
+from apiroutes.error_responses import write_error
+from apiroutes.errors import ApiError
+from apiroutes.http import (
+    TargetDefect,
+    is_sent_unescaped,
+    mount_of,
+    path_of,
+    phrase,
+    read_path,
+    target_size,
+)
+from apiroutes.project import Project, prefix_of
+from apiroutes.resources import Resource
+from apiroutes.response import Response
+from apiroutes.routing import is_plain
+from apiroutes.types import Environ, Params
+
+__all__ = ["Lookup"]
+
+_CONTENT_HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")  # PEP 3333's two without HTTP_
+# What a query may be in a Location; everything else is percent-encoded.
+_QUERY = "!$%&'()*+,-./:;=?@[]_~"
+
+
+class Lookup:
+    """Finds what answers a path: `find` takes an environ, and gives a resource and params.
+
+    `builtin` are resources by their paths; with a fallback, paths that no route matches are its own.
+    """
+
+    def __init__(self, project: Project, builtin: Mapping[str, Resource], *, has_fallback: bool) -> None:
+        settings = project.settings
+        self._routes = project.routes
+        self._resources = project.resources
+        self._not_found = project.not_found
+        self._has_fallback = has_fallback
+        # What answers every path without a route, where it is the same for all.
+        self._unknown = None if has_fallback else project.not_found.everywhere
+        self._headers_too_large = Resource("headers that are too large", _refuse_headers, limits_of(settings))
+        self._prefix = [segment.text for segment in prefix_of(settings)]
+        self._below = "/".join(["", *self._prefix, ""])
+        self._max_target = settings.max_target_size.bytes
+        self._max_headers = settings.max_headers
+        self._max_header_size = settings.max_header_size
+        self._trailing_slash = settings.trailing_slash
+        # Paths of unreserved characters need no reading, unless each is to end with a slash.
+        takes_plain_paths = self._trailing_slash != "require"
+        self._is_flat = self._routes.is_flat
+        self._by_path: dict[str, Resource] = {}
+        self._by_parent: dict[str, tuple[Resource, str]] = {}
+        if takes_plain_paths:
+            for path, route in self._routes.by_path.items():
+                self._by_path[path] = self._resources[route.file]
+            for path, (route, name) in self._routes.by_parent.items():
+                self._by_parent[path] = self._resources[route.file], name
+        # Paths that are plain, below which there is something.
+        self._parents = {path.rpartition("/")[0] for path in self._by_path}
+        self._by_path.update(builtin)
+        self._builtin = {tuple(path[1:].split("/")): resource for path, resource in builtin.items()}
+        self._find = self._find_plainly if takes_plain_paths else self._read_and_find
+        checks_headers = self._max_headers is not None or self._max_header_size is not None
+        self.find = self._find_with_headers if checks_headers else self._find
+
+    def _read_and_find(self, environ: Environ) -> tuple[Resource | None, Params]:
+        """What answers this path, which is always read; None is the fallback."""
+        return self._find_closely(environ.get("PATH_INFO") or "", environ)
+
+    def _find_plainly(self, environ: Environ) -> tuple[Resource | None, Params]:
+        """What answers this path, which is read only where it is not plain; None is the fallback."""
+        path = environ.get("PATH_INFO") or ""
+        query = environ.get("QUERY_STRING")
+        target = f"{path}?{query}" if query else path
+        # Most targets are their path as it is, without an escape; the others get a closer look.
+        if environ.get("RAW_URI") == target or is_sent_unescaped(path, environ):
+            resource = self._by_path.get(path)
+            if resource is not None and not query:
+                return resource, {}
+            if len(target) > self._max_target:
+                return self._find_too_long(path)
+            if resource is not None:
+                return resource, {}
+            parent, _, last = path.rpartition("/")
+            below = self._by_parent.get(parent)
+            # A plain segment below a plain path needs no closer look, and most are letters and digits.
+            is_word = last.isalnum() and last.isascii()
+            if (is_word and (below is not None or parent in self._parents)) or is_plain(path):
+                if below is not None:
+                    return below[0], {below[1]: last}
+                if not self._is_flat:
+                    match = self._routes.match(path[1:].split("/"))
+                    if match is not None:
+                        return self._resources[match[0].file], match[1]
+                return self._unknown or self._unknown_below(path[1:].split("/")), {}
+        return self._find_closely(path, environ)
+
+    def _find_with_headers(self, environ: Environ) -> tuple[Resource | None, Params]:
+        """What answers, where the project limits the headers: for servers that do not."""
+        resource, params = self._find(environ)
+        if resource is not None and self._has_too_many_headers(environ):
+            return self._headers_too_large, {}
+        return resource, params
+
+    def _has_too_many_headers(self, environ: Environ) -> bool:
+        most, size = self._max_headers, self._max_header_size
+        fields = [key for key in environ if key.startswith("HTTP_") or key in _CONTENT_HEADERS]
+        return (most is not None and len(fields) > most) or (
+            size is not None
+            # A name and its value, without the prefix that CGI puts before most names.
+            and any(len(key.removeprefix("HTTP_")) + len(environ[key]) > size.bytes for key in fields)
+        )
+
+    def _find_too_long(self, path: str) -> tuple[Resource | None, Params]:
+        """What answers a target that is longer than is read: nothing of it is decoded.
+
+        With a fallback, it is ours if it may be: if a path without an escape is a route's, and any other
+        lies below the prefix.
+        """
+        if self._has_fallback:
+            is_ours = (
+                self._routes.match(path[1:].split("/")) if is_plain(path) else path.startswith(self._below)
+            )
+            if not is_ours:
+                return None, {}
+        # The directories whose middleware runs are near the beginning.
+        nearby = path[1 : self._max_target].split("/")
+        return self._not_found.below(nearby).instead("a target that is too long", _write_too_long), {}
+
+    def _find_closely(self, path: str, environ: Environ) -> tuple[Resource | None, Params]:
+        if target_size(path, environ) > self._max_target:
+            return self._find_too_long(path)
+        segments, defect = read_path(path, environ)
+        builtin = self._builtin.get(tuple(segments)) if self._builtin else None
+        if builtin is not None:
+            return builtin, {}
+        canonical = [segment for segment in segments if segment] if "" in segments else segments
+        match = None if defect is TargetDefect.DOTS else self._routes.match(canonical)
+        if match is None:
+            # A path that no route answers is unknown, whatever is in it; only control
+            # characters are refused everywhere below the prefix.
+            if defect is TargetDefect.CHARACTER and not self._has_fallback and self._is_ours(canonical):
+                return self._not_found.below(canonical).instead("a bad path", _write_bad_path), {}
+            return self._unknown or self._unknown_below(canonical), {}
+        resource, params = self._resources[match[0].file], match[1]
+        if defect is not None:
+            return resource.instead("a bad path", _write_bad_path), params
+        wanted = self._canonical_path(segments, canonical)
+        if wanted is not None:
+            return resource.instead("a path that is not canonical", partial(_write_redirect, wanted)), params
+        return resource, params
+
+    def _unknown_below(self, segments: list[str]) -> Resource | None:
+        """What answers a path that no route does."""
+        if self._has_fallback:
+            return None
+        return self._not_found.below(segments)
+
+    def _is_ours(self, segments: list[str]) -> bool:
+        return segments[: len(self._prefix)] == self._prefix
+
+    def _canonical_path(self, segments: list[str], canonical: list[str]) -> str | None:
+        """The path that a route has, where it is mounted; None when the request has it."""
+        if segments in ([], [""]):
+            return None  # the root, which mounted or not has one slash at the most
+        slash = segments[-1] == ""
+        wanted = slash if self._trailing_slash == "ignore" else self._trailing_slash == "require"
+        if slash == wanted and len(segments) == len(canonical) + slash:
+            return None
+        path = path_of(canonical) if canonical else ""
+        return path + "/" if wanted or not canonical else path
+
+
+def _write_bad_path(response: Response) -> None:
+    write_error(response.req, response, 400, phrase(400))
+
+
+def _write_redirect(path: str, response: Response) -> None:
+    # Middleware may have said where the App is mounted.
+    environ = response.req.environ
+    location = mount_of(environ) + path
+    query = environ.get("QUERY_STRING")
+    if query:
+        location += "?" + quote(query.encode("latin-1", "replace"), safe=_QUERY)
+    response.redirect(308, location)
+
+
+def _write_too_long(response: Response) -> None:
+    write_error(response.req, response, 414, phrase(414))
+
+
+def _refuse_headers(response: Response) -> None:
+    raise ApiError(431, "Request Header Fields Too Large")

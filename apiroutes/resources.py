@@ -1,0 +1,100 @@
+"""What answers a path: a resource for each route, and the one for paths without a route.
+
+In: composed steps, made at start. Out: the step for a request's method. Raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from apiroutes.body import Limits
+from apiroutes.chain import Step, as_sync, compose
+from apiroutes.error_responses import write_error
+from apiroutes.handlers import RouteModule
+from apiroutes.http import phrase
+from apiroutes.routing import Kind, Segment
+from apiroutes.types import Middleware
+from apiroutes.wsgi import FixedResponse, ServerResponse
+
+__all__ = ["NotFound", "Resource", "Run"]
+
+# Answers a request by its response.
+Run = Callable[[ServerResponse], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What answers a path: a function for each method, and one for the others.
+
+    They take a response of the project's class. `name` says it in logs; `pattern` is None where
+    no route answers. `middleware` is what runs around it, in order, and `module` the route's own,
+    both for listings. `fixed_response` is the answer where it is the same for everyone who takes text.
+    """
+
+    name: str
+    other_methods: Run
+    limits: Limits
+    by_method: Mapping[str, Run] = field(default_factory=dict)
+    pattern: str | None = None
+    module: RouteModule | None = None
+    middleware: tuple[Middleware, ...] = ()
+    fixed_response: FixedResponse | None = None
+
+    def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
+        """What answers in the place of this one, inside the same middleware."""
+        run = as_sync(compose(self.middleware, Step(answer)))
+        return Resource(name, run, self.limits, pattern=self.pattern, middleware=self.middleware)
+
+
+class NotFound:
+    """What answers paths without a route: a 404, inside the middleware of the directories above."""
+
+    def __init__(
+        self,
+        everywhere: Sequence[Middleware],
+        directories: Sequence[tuple[tuple[Segment, ...], tuple[Middleware, ...]]],
+        limits: Limits,
+    ) -> None:
+        self._everywhere = tuple(everywhere)
+        self._directories = directories
+        self._limits = limits
+        self._built: dict[tuple[int, ...], Resource] = {}
+        # What answers every such path, where no directory has middleware.
+        self.everywhere = None if directories else self._resource(())
+
+    def below(self, segments: Sequence[str]) -> Resource:
+        """What answers the path of these segments."""
+        around = tuple(
+            index
+            for index, (below, _) in enumerate(self._directories)
+            if len(below) <= len(segments) and all(map(_fits, below, segments))
+        )
+        # There are as many combinations as directories, so that what is built once can be kept.
+        resource = self._built.get(around)
+        if resource is None:
+            resource = self._built[around] = self._resource(around)
+        return resource
+
+    def _resource(self, around: tuple[int, ...]) -> Resource:
+        middleware = list(self._everywhere)
+        for index in around:
+            middleware += self._directories[index][1]
+        run = as_sync(compose(middleware, Step(_write_not_found)))
+        fixed_response = None if middleware else FixedResponse(404, "Not Found")
+        return Resource(
+            "a path without a route",
+            run,
+            self._limits,
+            middleware=tuple(middleware),
+            fixed_response=fixed_response,
+        )
+
+
+def _fits(pattern: Segment, segment: str) -> bool:
+    return pattern.kind is not Kind.STATIC or pattern.text == segment
+
+
+def _write_not_found(response: ServerResponse) -> None:
+    write_error(response.req, response, 404, phrase(404))
