@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from apiroutes.concurrency import coroutines
 from apiroutes.handlers import is_async, place_of
 from apiroutes.http import BODYLESS
-from apiroutes.response import CLOSED, OPEN, Response
+from apiroutes.response import Response
+from apiroutes.response_state import CLOSED, OPEN
 from apiroutes.results import apply_result
 from apiroutes.types import Middleware
 

@@ -21,7 +21,9 @@ from apiroutes.handlers import Handler, RouteModule
 from apiroutes.http import BODYLESS, JSON_VALUE, phrase
 from apiroutes.logs import log_fault, route_of
 from apiroutes.request import Request
-from apiroutes.response import OPEN, UNTOUCHED, Response
+from apiroutes.response import Response
+from apiroutes.response_head import UNTOUCHED
+from apiroutes.response_state import OPEN
 from apiroutes.results import apply_result
 from apiroutes.streams import kind_of
 

@@ -16,7 +16,8 @@ from werkzeug.http import parse_accept_header
 from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest
 from apiroutes.http import OF_CONTENT, TEXT, HeaderLines, encode_json, phrase
 from apiroutes.request import Request
-from apiroutes.response import SENT, Response
+from apiroutes.response import Response
+from apiroutes.response_state import SENT
 
 __all__ = ["prefers_json", "write_error", "write_exception"]
 

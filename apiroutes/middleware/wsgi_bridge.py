@@ -16,7 +16,7 @@ from apiroutes.errors import ResponseAborted
 from apiroutes.files import PassedContent, Selectable
 from apiroutes.http import BODYLESS, OF_CONTENT, STATUS_LINES, HeaderLines, content_hash, vary_of
 from apiroutes.request import Request
-from apiroutes.response import CLOSED, SENT
+from apiroutes.response_state import CLOSED, SENT
 from apiroutes.streams import Begun, Counted, as_chunk, close
 from apiroutes.types import Environ, HeaderList, Middleware, StartResponse, WSGIApplication
 from apiroutes.wsgi import ClosingIterator, ServerResponse, end_written, header_list
