@@ -109,7 +109,7 @@ def test_a_value_after_the_answer_is_dropped_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert answered(tmp_path, "res.json(1)", "return {'a': 1}").json() == 1
-    assert "pages/api/x.py:2 returned dict after it had answered" in caplog.text
+    assert "pages/api/x.py:2 returned dict after it had responded" in caplog.text
 
 
 def test_returning_res_is_returning_nothing(tmp_path: Path) -> None:

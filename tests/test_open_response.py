@@ -303,10 +303,10 @@ CASES: dict[str, Case] = {
         ["res.status(204)"], "raise AssertionError", 204, b"", {"Content-Type": []}
     ),
     "instead, nothing": Case(
-        ["pass"], "raise AssertionError", 500, FAULT, log="neither answered nor called next"
+        ["pass"], "raise AssertionError", 500, FAULT, log="neither responded nor called next"
     ),
     "instead, a status that carries content": Case(
-        ["res.status(201)"], "raise AssertionError", 500, FAULT, log="neither answered nor called next"
+        ["res.status(201)"], "raise AssertionError", 500, FAULT, log="neither responded nor called next"
     ),
     "instead, a tuple": Case(["return {}, 201"], "raise AssertionError", 500, FAULT, log="returned a tuple"),
     "instead, what cannot be written": Case(
@@ -616,7 +616,7 @@ CASES: dict[str, Case] = {
         "raise ValueError",
         500,
         FAULT,
-        log="neither answered",
+        log="neither responded",
     ),
     "an error's answer that was caught takes its status along": Case(
         ["try:\n    next()\nexcept ApiError:\n    res.send('caught')", "next()"],
@@ -806,7 +806,7 @@ CASES: dict[str, Case] = {
         500,
         FAULT,
         {"X-H": []},
-        log="next() is called once",
+        log="next() can be called only once",
     ),
     "next() twice by an inner step is a fault": Case(
         ["res.set_header('X-O', '1'); next()", "next(); next()"],
@@ -814,14 +814,14 @@ CASES: dict[str, Case] = {
         500,
         FAULT,
         {"X-O": ["1"], "X-H": []},
-        log="next() is called once",
+        log="next() can be called only once",
     ),
     "next() after a fault is one": Case(
         ["try:\n    next()\nexcept ValueError:\n    next()"],
         "raise ValueError",
         500,
         FAULT,
-        log="next() is called once",
+        log="next() can be called only once",
     ),
     "the second next() may be caught": Case(
         ["next()\nwith contextlib.suppress(RuntimeError):\n    next()"], OK, 200, b'"ok"'

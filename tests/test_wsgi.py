@@ -306,7 +306,7 @@ def test_a_later_chunk_that_is_no_content_cuts_the_connection(
 ) -> None:
     with pytest.raises(ResponseAborted):
         answered(tmp_path, f"res.send(iter(['a', {chunk}]))")
-    assert caplog.messages == ["GET /api/x failed after its answer began"]
+    assert caplog.messages == ["GET /api/x failed after its response began"]
 
 
 RAISED = ["ValueError", "SystemExit", "GeneratorExit", "StopAsyncIteration", "RecursionError"]
