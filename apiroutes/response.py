@@ -7,7 +7,7 @@ response that it has sent. Middleware may change it until its first byte leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Generic
 
@@ -284,6 +284,11 @@ class Response(ResponseState, Generic[Data]):
         self._content_headers = BINARY
         self._is_unbuffered = True
         self._state = SENT
+
+    def _send_file(self, content: Iterator[bytes]) -> None:
+        """Respond with an opened file; a request may ask for a part of it."""
+        self.send(content)
+        self._sends_file = True
 
     def delegate(self, application: WSGIApplication) -> None:
         """Let another WSGI application respond; headers that were set are added to its own."""
