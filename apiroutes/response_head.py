@@ -75,6 +75,13 @@ class ResponseHead:
             self._apply("append", name.lower(), [(name, value)])
         self._content_headers = ()
 
+    def _replace_head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Set the status and all headers."""
+        self._status, self._status_was_set = status, True
+        self._headers, self._repeated_headers = {}, None
+        for name, value in headers:
+            self._append(name.lower(), name, value)
+
     def _snapshot(self) -> Snapshot:
         """A copy of status and headers, for `_roll_back`."""
         if not (self._headers or self._status_was_set):

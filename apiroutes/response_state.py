@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import ResponseSentError
-from apiroutes.http import OF_CONTENT
+from apiroutes.http import OF_CONTENT, HeaderLines
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response_head import UNTOUCHED, ResponseHead, Snapshot
 from apiroutes.streams import Begun, FileChunks, close, run_application
@@ -29,6 +29,9 @@ _log = logging.getLogger("apiroutes")
 # A change that middleware has made: "set", "append", "remove" or "status"; a header's key; its lines as
 # they go over the wire, or the status.
 _Change = tuple[str, str, Any]
+
+# A head, its hooks, and the innermost async middleware that has called `next()`.
+Mark = tuple[Snapshot, list[tuple[Callable[..., object], bool]], int]
 
 # Where a response is: nothing sent, content given, head on the wire, or closed to a call that was
 # cancelled; or nothing sent since an exception, so that middleware may respond but not call `next`. Plain
@@ -48,7 +51,7 @@ class ResponseState(ResponseHead):
     _application: WSGIApplication | None = None  # that responds instead
     _write: Callable[[bytes], object] | None = None  # set once the head has left
     _written = 0  # bytes
-    _unwritten: Sequence[bytes] = ()  # what was written, where the server takes it at the end
+    _unwritten: Iterable[bytes] = ()  # what was written, where the server takes it at the end
     # Functions to call before the head leaves, each with whether middleware has given it.
     _head_hooks: list[tuple[Callable[..., object], bool]] | None = None
     _end_hooks: list[Callable[[Any], object]] | None = None  # functions to call when the response has ended
@@ -172,7 +175,7 @@ class ResponseState(ResponseHead):
         if self._state in (OPEN, FAILED):
             self._checkpoint = None  # the endpoint has rolled back to it
         elif is_alone and self._is_complete():
-            self._answered_error, self._answered_status = error, self._status
+            self._settle(error)
         elif self._write is not None:
             self._answered_error, self._cut_by = None, error
         elif is_alone:
@@ -182,6 +185,10 @@ class ResponseState(ResponseHead):
             self._discard_response()
         if self._state == OPEN:
             self._state = FAILED
+
+    def _settle(self, error: BaseException) -> None:
+        """Note that this is the response to an exception, which may travel on."""
+        self._answered_error, self._answered_status = error, self._status
 
     def _clear_content(self) -> None:
         """Forget the content and all that it brings along, so that another response can be given."""
@@ -196,6 +203,13 @@ class ResponseState(ResponseHead):
         self._answered_error = None
         self._state = OPEN
 
+    def _drop_content(self, content_headers: HeaderLines = ()) -> None:
+        """Forget the content alone; other content, with these headers, takes its place."""
+        error, hooks, self._head_hooks = self._answered_error, self._head_hooks, None
+        self._clear_content()
+        self._answered_error, self._head_hooks, self._content_headers = error, hooks, content_headers
+        self._is_unbuffered = hooks is not None or self._end_hooks is not None
+
     def _close(self) -> int:
         """Refuse everything to a call that was cancelled; returns the state, for `_reopen`."""
         state, self._state = self._state, CLOSED
@@ -207,6 +221,19 @@ class ResponseState(ResponseHead):
         if self._write is None and state != CLOSED:
             self._discard_response()
             self._state = FAILED
+
+    def _mark(self) -> Mark:
+        """Return the state before `next` is called, for `_restart`."""
+        return self._snapshot(), list(self._head_hooks or ()), self._position
+
+    def _restart(self, mark: Mark) -> None:
+        """Go back to a mark, so that `next` can be called again."""
+        snapshot, hooks, self._position = mark
+        self._head_hooks = [*hooks] or None
+        self._clear_content()
+        self._roll_back(snapshot)
+        self._checkpoint = self._changes = None
+        self._in_middleware = True
 
     # -- hooks -----------------------------------------------------------------------------
 
@@ -235,6 +262,21 @@ class ResponseState(ResponseHead):
             hook(self)
 
     # -- streams ---------------------------------------------------------------------------
+
+    def _set_stream(self, stream: Any, is_file: bool = False) -> None:
+        """Make a stream the content; a request may ask for a part of a file."""
+        self._stream, self._is_unbuffered = stream, True
+        self._sends_file = is_file
+
+    def _adopt_write(self, write: Callable[[bytes], object], unwritten: Iterable[bytes]) -> None:
+        """Take over a head that has left and the function that writes after it; `unwritten` follows."""
+        self._drop_content()
+        self._write, self._unwritten, self._is_unbuffered = write, unwritten, True
+        self._state = SENT
+
+    def _forget_written(self) -> None:
+        """Forget what `write` was given, of which nothing has left."""
+        self._write, self._written, self._unwritten = None, 0, ()
 
     def _start_streaming(self) -> None:
         """Run a returned application, or a stream, to its first chunk; the rest is sent later.

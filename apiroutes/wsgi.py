@@ -28,6 +28,7 @@ __all__ = [
     "header_list",
     "send",
     "starting_again",
+    "without",
 ]
 
 
@@ -82,7 +83,7 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
             if is_conditional and is_current(environ, headers):
                 return _send_not_modified(response, headers, start_response)
         if "content-length" in named:  # the content decides it
-            headers = _without(headers, "content-length")
+            headers = without(headers, "content-length")
         headers.append(("Content-Length", str(len(content))))
     start_response(STATUS_LINES[status], headers)
     # A list, because some servers send a list at once and take everything else for a stream.
@@ -100,7 +101,8 @@ def header_list(response: Response) -> list[tuple[str, str]]:
     return headers
 
 
-def _without(headers: HeaderList, *keys: str) -> list[tuple[str, str]]:
+def without(headers: HeaderList, *keys: str) -> HeaderList:
+    """Return the lines of all headers but `keys`, which are in lower case."""
     return [line for line in headers if line[0].lower() not in keys]
 
 
@@ -164,7 +166,7 @@ def _send_not_modified(
     dropped = () if response._content_headers is JSON else response._content_headers
     headers = [line for line in headers if line not in dropped]
     response._status = 304
-    start_response(STATUS_LINES[304], _without(headers, "content-length"))
+    start_response(STATUS_LINES[304], without(headers, "content-length"))
     return []
 
 
@@ -173,9 +175,9 @@ def _send_bodyless(response: Response, start_response: StartResponse) -> Iterabl
 
     An ETag stays: it belongs to the representation that the client has or has made (RFC 9110 section 15.3.5).
     """
-    headers = _without(header_list(response), "content-length")
+    headers = without(header_list(response), "content-length")
     if response._content or response._stream is not None:
-        headers = _without(headers, "content-type")
+        headers = without(headers, "content-type")
         headers = [line for line in headers if line not in response._content_headers]
     if response._status == 205:
         headers.append(("Content-Length", "0"))
