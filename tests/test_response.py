@@ -139,9 +139,8 @@ def test_a_type_that_was_set_stays(tmp_path: Path, body: str) -> None:
 
 @pytest.mark.parametrize("call_", ["res.json({})", "res.send({})"])
 def test_json_is_called_json_whatever_was_set(tmp_path: Path, call_: str) -> None:
-    assert respond(tmp_path, "res.append_header('Content-Type', ['a/b', 'c/d'])", call_).all(
-        "Content-Type"
-    ) == [JSON]
+    types = "res.append_header('Content-Type', ['a/b', 'c/d'])"
+    assert respond(tmp_path, types, call_).all("Content-Type") == [JSON]
 
 
 def test_text_is_not_to_be_taken_for_anything_else(tmp_path: Path) -> None:
