@@ -279,7 +279,7 @@ CUT = {
 
 @pytest.mark.parametrize("kinds", ["s", "a", "as"])
 @pytest.mark.parametrize(("steps", "handler"), CUT.values(), ids=CUT)
-def test_what_cannot_be_finished_is_cut_off_and_logged(
+def test_a_response_that_cannot_be_finished_is_cut_off_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, steps: list[str], handler: str, kinds: str
 ) -> None:
     with pytest.raises(ResponseAborted):
@@ -288,12 +288,12 @@ def test_what_cannot_be_finished_is_cut_off_and_logged(
 
 
 @pytest.mark.parametrize("handler", ["res.write('abc'); res.end('d')", "return iter(['ab', 'cd'])"])
-def test_what_is_too_much_is_not_sent(tmp_path: Path, handler: str) -> None:
+def test_bytes_beyond_the_content_length_are_not_sent(tmp_path: Path, handler: str) -> None:
     app = app_with(tmp_path, ["next()"], f"res.set_header('Content-Length', 3); {handler}")
     assert call(app).body == b"abc"
 
 
-def test_an_answer_in_memory_is_never_cut_off(tmp_path: Path) -> None:
+def test_a_response_in_memory_is_never_cut_off(tmp_path: Path) -> None:
     app = app_with(
         tmp_path, ["next(); raise RuntimeError"], "res.set_header('Content-Length', 9); res.end('a')"
     )
@@ -319,7 +319,7 @@ RAISING = {
 
 @pytest.mark.parametrize("kinds", ["s", "a", "sa", "as"])
 @pytest.mark.parametrize(("inner", "handler", "status"), RAISING.values(), ids=RAISING)
-def test_what_is_raised_inside_travels_outward(
+def test_every_step_outside_sees_an_exception_raised_inside(
     tmp_path: Path, inner: list[str], handler: str, status: int, kinds: str
 ) -> None:
     transaction = (

@@ -187,7 +187,7 @@ def test_the_result_of_middleware_is_the_response(
 @pytest.mark.parametrize("status", [204, 205, 304])
 @pytest.mark.parametrize("kinds", ["s", "a"])
 @pytest.mark.parametrize("steps", [[], ["next()"]])
-def test_a_status_that_carries_no_content_is_an_answer(
+def test_a_bodyless_status_alone_is_a_response(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, kinds: str, steps: list[str]
 ) -> None:
     answer = call(app_with(tmp_path, steps, f"res.status({status})", kinds))

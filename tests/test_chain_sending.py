@@ -305,7 +305,9 @@ def test_a_stream_is_closed_when_the_client_leaves(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ends", ["return 'x'", "res.send('x')", "raise RuntimeError"])
 @pytest.mark.parametrize("prefix", ["", "async "])
-def test_a_dropped_stream_is_closed_where_sync_code_runs(tmp_path: Path, ends: str, prefix: str) -> None:
+def test_a_discarded_stream_is_closed_in_the_thread_of_sync_code(
+    tmp_path: Path, ends: str, prefix: str
+) -> None:
     files = {
         "pages/api/x.py": "import threading\nthreads = []\n"
         + source([f"next(); {ends}"], "return chunks()", "a")
@@ -328,7 +330,7 @@ def test_a_stream_has_begun_when_next_returns_and_goes_on_later(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("steps", [["next()"], ["return late(res)"]])
-def test_what_a_stream_sets_after_the_head_has_left_is_ignored_with_a_warning(
+def test_a_header_that_a_stream_sets_is_ignored_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, steps: list[str]
 ) -> None:
     late = "def late(res):\n    yield 'a'\n    res.set_header('X-A', '1')\n    yield 'b'\n"

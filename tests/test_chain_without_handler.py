@@ -55,7 +55,7 @@ def around_everything(root: Path, is_async: bool) -> App:
 
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize(("method", "target", "status", "content"), NOWHERE)
-def test_what_the_framework_answers_is_an_answer(
+def test_middleware_can_change_the_frameworks_own_responses(
     tmp_path: Path, method: str, target: str, status: int, content: bytes, is_async: bool
 ) -> None:
     app = around_everything(tmp_path, is_async)
@@ -84,7 +84,9 @@ def test_what_the_framework_answers_is_an_answer(
         ("/api/x%01", "GET", "project"),
     ],
 )
-def test_the_steps_of_the_place_run_around_it(tmp_path: Path, target: str, method: str, labels: str) -> None:
+def test_the_middleware_of_the_directory_runs_around_them(
+    tmp_path: Path, target: str, method: str, labels: str
+) -> None:
     def step(label: str) -> str:
         return (
             f"def {label}(req, res, next):\n    res.append_header('X-Label', '{label}')\n    return next()\n"
@@ -118,7 +120,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("name", "handler", "method", "body", "status"), ERRORS)
-def test_what_does_not_fit_is_an_exception(
+def test_a_request_that_is_not_valid_is_an_exception_to_middleware(
     tmp_path: Path, name: str, handler: str, method: str, body: bytes, status: int
 ) -> None:
     raised: list[Any] = []

@@ -37,7 +37,7 @@ RETURNED: list[tuple[str, str | None, bytes]] = [
 
 
 @pytest.mark.parametrize(("value", "media_type", "content"), RETURNED)
-def test_a_returned_value_is_what_send_makes_of_it(
+def test_a_returned_value_is_sent_as_by_send(
     tmp_path: Path, value: str, media_type: str | None, content: bytes
 ) -> None:
     answer = respond(tmp_path, f"return {value}", before="import collections, io")
@@ -50,9 +50,7 @@ def test_a_returned_value_has_the_type_that_was_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["(1, 2)", "()", "('x', 201, {})", "collections.namedtuple('P', 'x')(1)"])
-def test_a_tuple_is_refused_with_a_line_that_helps(
-    tmp_path: Path, value: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_tuple_is_refused_with_advice(tmp_path: Path, value: str, caplog: pytest.LogCaptureFixture) -> None:
     answer = respond(tmp_path, f"return {value}", before="import collections")
     assert (answer.status, answer.body) == (500, b"Internal Server Error")
     assert len(caplog.records) == 1
@@ -61,7 +59,9 @@ def test_a_tuple_is_refused_with_a_line_that_helps(
 
 
 @pytest.mark.parametrize("value", ["object()", "ValueError('x')"])
-def test_what_cannot_be_sent_is_500(tmp_path: Path, value: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_value_that_cannot_be_sent_is_500(
+    tmp_path: Path, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
     assert respond(tmp_path, f"return {value}").status == 500
     assert len(caplog.records) == 1
 
@@ -77,12 +77,12 @@ def test_a_returned_function_is_an_application(tmp_path: Path) -> None:
     assert (answer.status, answer.header("X-A"), answer.body) == (202, "1", b"x")
 
 
-def test_an_application_that_writes_is_heard(tmp_path: Path) -> None:
+def test_what_an_application_writes_is_sent(tmp_path: Path) -> None:
     before = "def application(environ, start):\n    start('200 OK', [])(b'a')\n    return [b'b']\n"
     assert respond(tmp_path, "return application", before=before).body == b"ab"
 
 
-def test_headers_that_add_up_are_added_to_an_applications(tmp_path: Path) -> None:
+def test_set_cookie_and_vary_are_added_to_an_applications(tmp_path: Path) -> None:
     lines = [
         "res.set_cookie('ours', '1').set_header('Vary', 'Origin')",
         "return werkzeug.Response('', headers=[('Set-Cookie', 'theirs=1'), ('Vary', 'Cookie')])",
@@ -111,7 +111,7 @@ CONTENTS = [
 @pytest.mark.parametrize("parsing", ["True", "False"])
 @pytest.mark.parametrize("asked", ASKED_BEFORE)
 @pytest.mark.parametrize(("content_type", "body"), CONTENTS)
-def test_an_application_reads_the_body_whoever_asked_before(
+def test_an_application_reads_a_body_that_was_read_before(
     tmp_path: Path, content_type: str, body: bytes, asked: str, parsing: str
 ) -> None:
     before = f"config = {{'api': {{'bodyParser': {parsing}}}}}\n{FLASK}"
@@ -194,7 +194,7 @@ SAYS_NOTHING = [
 
 
 @pytest.mark.parametrize(("source", "method"), SAYS_NOTHING)
-def test_saying_nothing_is_an_error_that_names_the_place(
+def test_a_handler_without_a_response_is_an_error_that_names_the_place(
     tmp_path: Path, source: str, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = call(app_of(tmp_path, source + "\n"), method)
@@ -205,7 +205,7 @@ def test_saying_nothing_is_an_error_that_names_the_place(
 
 
 @pytest.mark.parametrize("line", ["res.status_code = 202", "res.status(200)", "res.status(202)"])
-def test_a_status_alone_is_an_empty_answer_with_a_warning(
+def test_a_status_alone_is_an_empty_response_with_a_warning(
     tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = respond(tmp_path, "res.set_header('X-A', '1')", line)
@@ -215,7 +215,7 @@ def test_a_status_alone_is_an_empty_answer_with_a_warning(
 
 
 @pytest.mark.parametrize("source", ["async def handler(req, res): pass", "def GET(): pass"])
-def test_an_external_resolver_may_say_nothing(
+def test_an_external_resolver_need_not_respond(
     tmp_path: Path, source: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = 'config = {"api": {"externalResolver": True}}\n'
@@ -236,7 +236,7 @@ LARGE = [
 
 @pytest.mark.parametrize("line", LARGE)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_an_enforced_limit_answers_before_anything_is_sent(
+def test_an_enforced_limit_responds_before_anything_is_sent(
     tmp_path: Path, method: str, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = respond(tmp_path, "res.set_header('X-A', '1')", line, before=LIMIT, method=method)
@@ -248,7 +248,9 @@ SMALL = ["res.json('x' * 7)", "res.send('x' * 9)", "return 'é' * 4", "res.statu
 
 
 @pytest.mark.parametrize("line", SMALL)
-def test_below_the_limit_nothing_is_said(tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_below_the_limit_nothing_is_logged(
+    tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
     assert respond(tmp_path, line, before=LIMIT).status in (200, 204)
     assert caplog.records == []
 
@@ -288,7 +290,7 @@ SAID = [
 
 
 @pytest.mark.parametrize("line", WAYS_OUT)
-def test_what_a_handler_said_does_not_survive_its_fault(tmp_path: Path, line: str) -> None:
+def test_what_a_handler_set_does_not_survive_its_fault(tmp_path: Path, line: str) -> None:
     before = "import apiroutes, werkzeug.exceptions\n"
     # saying nothing is a fault only without a status
     lines = ["res.set_header('X-A', '1')", line] if line == "pass" else [*SAID, line]
@@ -303,16 +305,14 @@ def test_what_a_handler_said_does_not_survive_its_fault(tmp_path: Path, line: st
     assert answer.header("Content-Length") == str(len(answer.body))
 
 
-def test_an_answer_that_was_given_survives_an_api_error(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_response_in_memory_survives_an_api_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lines = ["res.status(201).json([1])", "raise apiroutes.ApiError(404, 'late')"]
     answer = respond(tmp_path, *lines, before="import apiroutes")
     assert (answer.status, answer.json(), answer.header("ETag") is None) == (201, [1], False)
     assert len(caplog.records) == 1
 
 
-def test_a_second_answer_is_logged_and_the_first_is_whole(
+def test_a_second_response_is_logged_and_the_first_is_whole(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = respond(tmp_path, "res.json({'n': 1})", "res.status(500).json({'n': 2})")
@@ -321,7 +321,7 @@ def test_a_second_answer_is_logged_and_the_first_is_whole(
     assert "ResponseSentError: cannot set the status: the response has already been sent" in caplog.text
 
 
-def test_a_second_answer_that_is_caught_is_nobodys_business(
+def test_a_second_response_that_the_handler_catches_is_not_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lines = ["res.json(1)", "try: res.json(2)", "except apiroutes.ResponseSentError: pass"]
@@ -402,7 +402,7 @@ def test_without_get_there_is_no_head(tmp_path: Path) -> None:
     assert (answer.status, answer.header("Allow")) == (405, "OPTIONS, POST")
 
 
-def test_middleware_keeps_what_it_said_when_the_handler_fails(tmp_path: Path) -> None:
+def test_headers_of_middleware_stay_when_the_handler_fails(tmp_path: Path) -> None:
     source = (
         "def outer(req, res, next):\n"
         "    res.status(201).set_header('X-Outer', ['1', '2'])\n"

@@ -79,7 +79,7 @@ UNWRITABLE = {
 
 
 @pytest.mark.parametrize("value", UNWRITABLE.values(), ids=UNWRITABLE)
-def test_what_json_cannot_say_is_one_logged_500(
+def test_a_value_that_json_cannot_hold_is_one_logged_500(
     tmp_path: Path, value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = respond(tmp_path, "res.set_header('X-A', '1')", f"res.json([1, {value}])")
@@ -88,7 +88,7 @@ def test_what_json_cannot_say_is_one_logged_500(
 
 
 @pytest.mark.parametrize("lines", [["a = []", "a.append(a)"], ["a = []", "for _ in range(100_000): a = [a]"]])
-def test_nesting_without_end_is_500(tmp_path: Path, lines: list[str]) -> None:
+def test_endless_nesting_is_500(tmp_path: Path, lines: list[str]) -> None:
     assert respond(tmp_path, *lines, "res.json(a)").status == 500
 
 
@@ -124,7 +124,7 @@ SENT: list[tuple[str, str | None, bytes]] = [
 
 
 @pytest.mark.parametrize(("body", "media_type", "content"), SENT)
-def test_send_answers_with_what_the_body_is(
+def test_send_responds_according_to_the_type_of_the_body(
     tmp_path: Path, body: str, media_type: str | None, content: bytes
 ) -> None:
     answer = respond(tmp_path, f"res.send({body})")
@@ -132,18 +132,18 @@ def test_send_answers_with_what_the_body_is(
 
 
 @pytest.mark.parametrize("body", ["'x'", "b'x'", "iter('x')"])
-def test_a_type_that_was_set_stays(tmp_path: Path, body: str) -> None:
+def test_a_content_type_that_was_set_stays(tmp_path: Path, body: str) -> None:
     answer = respond(tmp_path, "res.set_header('content-type', 'text/x')", f"res.send({body})")
     assert answer.all("Content-Type") == ["text/x"]
 
 
 @pytest.mark.parametrize("call_", ["res.json({})", "res.send({})"])
-def test_json_is_called_json_whatever_was_set(tmp_path: Path, call_: str) -> None:
+def test_json_is_sent_as_json_whatever_type_was_set(tmp_path: Path, call_: str) -> None:
     types = "res.append_header('Content-Type', ['a/b', 'c/d'])"
     assert respond(tmp_path, types, call_).all("Content-Type") == [JSON]
 
 
-def test_text_is_not_to_be_taken_for_anything_else(tmp_path: Path) -> None:
+def test_text_is_sent_with_nosniff(tmp_path: Path) -> None:
     assert respond(tmp_path, "res.send('<script>')").header("X-Content-Type-Options") == "nosniff"
 
 
@@ -191,17 +191,17 @@ def test_write_sends_at_once_and_end_finishes(tmp_path: Path) -> None:
     )
 
 
-def test_what_was_written_ends_with_the_handler(tmp_path: Path) -> None:
+def test_a_written_response_ends_with_the_handler(tmp_path: Path) -> None:
     assert respond(tmp_path, "res.write('a')").body == b"a"
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
-def test_what_is_written_where_no_content_may_be_is_dropped(tmp_path: Path, method: str, status: int) -> None:
+def test_writes_are_ignored_where_content_is_not_allowed(tmp_path: Path, method: str, status: int) -> None:
     assert respond(tmp_path, f"res.status({status})", "res.write('a')", method=method).body == b""
 
 
 @pytest.mark.parametrize("line", ["res.end(5)", "res.end(None)", "res.write({})"])
-def test_content_that_is_none_is_500(tmp_path: Path, line: str) -> None:
+def test_content_of_a_wrong_type_is_500(tmp_path: Path, line: str) -> None:
     assert respond(tmp_path, line).status == 500
 
 
@@ -215,13 +215,13 @@ def test_a_status_is_sent(tmp_path: Path, status: int) -> None:
 
 @pytest.mark.parametrize("status", ["99", "100", "199", "600", "'404'", "True", "None", "200.0"])
 @pytest.mark.parametrize("line", ["res.status({}).end()", "res.status_code = {}; res.end()"])
-def test_a_status_that_is_none_is_500(tmp_path: Path, status: str, line: str) -> None:
+def test_an_invalid_status_is_500(tmp_path: Path, status: str, line: str) -> None:
     assert respond(tmp_path, line.format(status)).status == 500
 
 
 @pytest.mark.parametrize("line", ["res.json([1])", "res.send('x')", "res.end('x')", "res.send(iter('x'))"])
 @pytest.mark.parametrize(("status", "length"), [(204, None), (205, "0"), (304, None)])
-def test_a_status_without_content_has_none(
+def test_a_bodyless_status_is_sent_without_content(
     tmp_path: Path, status: int, length: str | None, line: str
 ) -> None:
     answer = respond(tmp_path, "res.set_header('Content-Length', 5)", f"res.status({status})", line)
@@ -229,7 +229,7 @@ def test_a_status_without_content_has_none(
     assert answer.header("ETag") is None
 
 
-def test_a_reason_is_that_of_rfc_9110(tmp_path: Path) -> None:
+def test_reason_phrases_are_those_of_rfc_9110(tmp_path: Path) -> None:
     seen: list[str] = []
 
     def start_response(status: str, headers: Any) -> Any:
@@ -256,7 +256,7 @@ def test_head_has_the_headers_of_get_and_no_content(tmp_path: Path, line: str) -
     "line", ["res.json({'a': 1})", "res.send('x')", "res.end('x')", "res.send(iter('x'))", "return [1]"]
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_no_content_is_described_where_none_is_sent(
+def test_a_bodyless_status_has_no_headers_that_describe_content(
     tmp_path: Path, status: int, line: str, method: str
 ) -> None:
     answer = respond(tmp_path, f"res.status({status})", line, method=method)
@@ -264,7 +264,7 @@ def test_no_content_is_described_where_none_is_sent(
     assert answer.header("Content-Type") is None
 
 
-def test_a_304_of_ones_own_keeps_its_validators(tmp_path: Path) -> None:
+def test_a_304_of_the_handler_keeps_its_validators(tmp_path: Path) -> None:
     lines = [
         "res.set_header('ETag', '\"a\"').set_header('Cache-Control', 'max-age=1')",
         "res.status(304).end()",
@@ -308,14 +308,14 @@ SECOND = [
 
 @pytest.mark.parametrize("first", FIRST)
 @pytest.mark.parametrize("second", SECOND)
-def test_the_client_has_the_first_answer_whole(tmp_path: Path, first: str, second: str) -> None:
+def test_the_client_gets_the_first_of_two_responses_whole(tmp_path: Path, first: str, second: str) -> None:
     once, twice = respond(tmp_path, first), respond(tmp_path, first, second)
     assert (twice.status, twice.headers, twice.body) == (once.status, once.headers, once.body)
 
 
 @pytest.mark.parametrize("first", FIRST)
 @pytest.mark.parametrize("second", SECOND)
-def test_saying_more_raises(first: str, second: str) -> None:
+def test_changing_a_sent_response_raises(first: str, second: str) -> None:
     res = Response()
     exec(first, {"res": res})
     assert res.headers_sent
@@ -323,7 +323,7 @@ def test_saying_more_raises(first: str, second: str) -> None:
         exec(second, {"res": res})
 
 
-def test_a_response_without_a_connection_has_nowhere_to_write() -> None:
+def test_a_response_without_a_connection_cannot_write() -> None:
     with pytest.raises(RuntimeError, match="no connection"):
         Response().write("x")
 
@@ -390,13 +390,15 @@ def test_a_stream_that_fails_midway_cuts_the_connection_and_is_logged_once(
     assert (len(caplog.records), closed) == (1, [1])
 
 
-def test_an_answer_that_is_cut_off_is_no_whole_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_after_a_write_aborts_the_response(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(ResponseAborted):
         respond(tmp_path, "res.write('half')", "raise RuntimeError('x')")
     assert len(caplog.records) == 1
 
 
-def test_a_fault_after_the_end_of_what_was_written_is_logged(
+def test_an_exception_after_a_written_response_ended_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = respond(tmp_path, "res.write('a')", "res.end('b')", "raise RuntimeError('x')")
@@ -424,11 +426,11 @@ def test_a_setter_returns_the_response(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["res.json(1)", "res.send('x')", "res.end()"])
-def test_an_answer_returns_nothing(line: str) -> None:
+def test_sending_methods_return_none(line: str) -> None:
     assert eval(line, {"res": Response()}) is None
 
 
-def test_headers_sent_tells_whether_the_answer_was_given(tmp_path: Path) -> None:
+def test_headers_sent_tells_whether_the_response_was_given(tmp_path: Path) -> None:
     lines = ["before = res.headers_sent", "res.write('')", "res.end(str([before, res.headers_sent]))"]
     assert respond(tmp_path, *lines).body == b"[False, True]"
 
@@ -440,7 +442,7 @@ def test_the_status_can_be_read_back(tmp_path: Path, line: str, status: int) -> 
     assert respond(tmp_path, line, "res.json(res.status_code)").json() == status
 
 
-def test_an_answer_is_not_delegated_after_another() -> None:
+def test_a_sent_response_cannot_be_delegated() -> None:
     response = Response()
     response.end()
     with pytest.raises(ResponseSentError, match="cannot delegate"):

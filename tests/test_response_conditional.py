@@ -22,7 +22,7 @@ UNTAGGED = [
 
 
 @pytest.mark.parametrize("line", TAGGED)
-def test_an_answer_carries_a_strong_etag(tmp_path: Path, line: str) -> None:
+def test_a_response_carries_a_strong_etag(tmp_path: Path, line: str) -> None:
     etag = respond(tmp_path, line).header("ETag")
     assert etag is not None
     assert etag.startswith('"')
@@ -30,7 +30,7 @@ def test_an_answer_carries_a_strong_etag(tmp_path: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize("line", UNTAGGED)
-def test_what_is_no_whole_answer_carries_none(tmp_path: Path, line: str) -> None:
+def test_other_responses_carry_no_etag(tmp_path: Path, line: str) -> None:
     assert respond(tmp_path, line).header("ETag") is None
 
 
@@ -67,7 +67,7 @@ def test_if_none_match_is_compared(tmp_path: Path, method: str, header: str, sta
     assert answer.body == (b"[1]" if (status, method) == (200, "GET") else b"")
 
 
-def test_no_cache_asks_for_the_whole_answer(tmp_path: Path) -> None:
+def test_no_cache_gets_the_whole_response(tmp_path: Path) -> None:
     headers = [("If-None-Match", "*"), ("Cache-Control", "max-age=0, no-cache")]
     assert respond(tmp_path, "res.json([1])", headers=headers).status == 200
 
@@ -96,7 +96,7 @@ def test_if_modified_since_is_compared(tmp_path: Path, since: str, etag: str | N
     assert respond(tmp_path, *lines, headers=headers).status == status
 
 
-def test_without_last_modified_a_date_says_nothing(tmp_path: Path) -> None:
+def test_without_last_modified_a_date_is_ignored(tmp_path: Path) -> None:
     headers = [("If-Modified-Since", "Wed, 01 Jan 2025 00:00:00 GMT")]
     assert respond(tmp_path, "res.json([1])", headers=headers).status == 200
 

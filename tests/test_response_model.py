@@ -316,9 +316,7 @@ def roots() -> Iterator[dict[str, Path]]:
 
 @settings(max_examples=400, deadline=None)
 @given(steps=st.lists(STEPS, min_size=1, max_size=4), handler=HANDLERS)
-def test_any_chain_does_what_the_rules_say(
-    roots: dict[str, Path], steps: list[Step], handler: Handler
-) -> None:
+def test_any_chain_follows_the_model(roots: dict[str, Path], steps: list[Step], handler: Handler) -> None:
     around = [middleware(step, f"step {number}") for number, step in enumerate(steps)]
     app = App(roots[handler.kind], middleware=around)
     playing[:] = [play(handler)]

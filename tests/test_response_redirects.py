@@ -45,7 +45,7 @@ def test_a_redirect_has_an_encoded_location(
         "302, None",
     ],
 )
-def test_a_redirect_that_is_none_is_500(tmp_path: Path, arguments: str) -> None:
+def test_an_invalid_redirect_is_500(tmp_path: Path, arguments: str) -> None:
     assert respond(tmp_path, f"res.redirect({arguments})").status == 500
 
 
@@ -76,7 +76,7 @@ def test_a_path_is_local(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize("url", FOREIGN)
-def test_what_may_lead_away_is_not_local(tmp_path: Path, url: str) -> None:
+def test_a_url_that_may_lead_to_another_host_is_not_local(tmp_path: Path, url: str) -> None:
     assert not is_local(url)
     assert respond(tmp_path, f"res.safe_redirect(302, {url!r})").status == 500
 
@@ -143,7 +143,7 @@ MORE_FOREIGN = [
 
 
 @pytest.mark.parametrize("url", MORE_FOREIGN)
-def test_a_trick_is_not_local(url: str) -> None:
+def test_a_disguised_foreign_url_is_not_local(url: str) -> None:
     assert not is_local(url)
     with pytest.raises(ValueError, match="is not a path on this host"):
         Response().safe_redirect(url)
@@ -151,7 +151,7 @@ def test_a_trick_is_not_local(url: str) -> None:
 
 @given(st.text(alphabet="/\\h:@?#.%\t\n \x01", max_size=6))
 @settings(deadline=None)
-def test_what_is_local_stays_on_the_host_whatever_a_browser_drops(url: str) -> None:
+def test_a_local_url_stays_on_the_host_whatever_a_browser_drops(url: str) -> None:
     if not is_local(url):
         return
     # WHATWG URL: tabs and newlines are dropped, leading controls too, and "\" is "/".

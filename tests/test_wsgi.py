@@ -83,7 +83,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> App:
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("name", HANDLERS)
-def test_every_answer_is_valid_wsgi(valid: App, name: str, request_: dict[str, Any]) -> None:
+def test_every_response_is_valid_wsgi(valid: App, name: str, request_: dict[str, Any]) -> None:
     made = {"target": "/api/x", **request_}
     target = made.pop("target").replace("/x", "/" + name.replace(" ", "_"))
     if (name, made.get("headers")) in TYPED:
@@ -133,7 +133,7 @@ def started(app: Callable[..., Any], **request: Any) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("name", [name.replace(" ", "_") for name in HANDLERS])
-def test_an_answer_is_started_once(valid: App, name: str) -> None:
+def test_a_response_is_started_once(valid: App, name: str) -> None:
     assert len(started(valid, target=f"/api/{name}")) == 1
 
 
@@ -152,7 +152,7 @@ def test_headers_are_bytes_in_a_str(tmp_path: Path) -> None:
         assert (name + value).encode("latin-1")
 
 
-def test_the_headers_of_a_fixed_answer_are_not_shared(tmp_path: Path) -> None:
+def test_the_headers_of_a_fixed_response_are_not_shared(tmp_path: Path) -> None:
     app = app_of(tmp_path, "def handler(req, res):\n    res.end()\n")
     ((_, headers),) = started(app, target="/api/nope")
     headers.append(("X-A", "1"))
@@ -180,7 +180,7 @@ def test_a_file_has_one_length_and_it_is_true(tmp_path: Path, length: str) -> No
     assert answer.all("Content-Length") == ["3"]
 
 
-def test_no_type_is_added_to_two(tmp_path: Path) -> None:
+def test_a_content_type_of_two_lines_gets_no_third(tmp_path: Path) -> None:
     answer = respond(tmp_path, "res.set_header('Content-Type', ['a/b', 'c/d'])", "res.send('x')")
     assert answer.all("Content-Type") == ["a/b", "c/d"]
 
@@ -245,7 +245,7 @@ def test_a_file_that_grows_is_sent_as_long_as_it_was(tmp_path: Path) -> None:
     assert (answer.header("Content-Length"), answer.body) == ("3", b"abc")
 
 
-def test_a_file_that_shrinks_is_no_whole_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_shrinks_cuts_the_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"x" * 200_000)
     lines = [f"res.send(open({str(path)!r}, 'rb'))", f"os.truncate({str(path)!r}, 100_000)"]
@@ -269,7 +269,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return numbers
 
 
-def test_a_stream_is_asked_for_a_chunk_when_the_server_is(tmp_path: Path, taken: list[int]) -> None:
+def test_a_stream_makes_a_chunk_when_the_server_asks_for_one(tmp_path: Path, taken: list[int]) -> None:
     source = f"import logging\n{COUNTED}def handler(req, res):\n    res.send(count())\n"
     answer: Any = app_of(tmp_path, source)(environ(), lambda *arguments: print)
     seen = [list(taken)]
@@ -279,7 +279,7 @@ def test_a_stream_is_asked_for_a_chunk_when_the_server_is(tmp_path: Path, taken:
     assert seen == [[0], [0], [0, 1], [0, 1, 2]]
 
 
-def test_a_stream_is_not_asked_for_anything_on_head(tmp_path: Path, taken: list[int]) -> None:
+def test_a_stream_is_not_started_on_head(tmp_path: Path, taken: list[int]) -> None:
     respond(tmp_path, "res.send(count())", before=f"import logging\n{COUNTED}", method="HEAD")
     assert taken == []
 
@@ -288,7 +288,7 @@ CHUNKS = ["iter([5])", "iter([None])", "iter([['a']])", "iter(['\\ud800'])", "it
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)
-def test_a_first_chunk_that_is_no_content_is_500(
+def test_a_first_chunk_of_a_wrong_type_is_500(
     tmp_path: Path, chunks: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = respond(tmp_path, "res.set_header('X-A', '1')", f"res.send({chunks})")
@@ -296,7 +296,7 @@ def test_a_first_chunk_that_is_no_content_is_500(
 
 
 @pytest.mark.parametrize("chunk", ["5", "None", "['a']", "'\\ud800'"])
-def test_a_later_chunk_that_is_no_content_cuts_the_connection(
+def test_a_later_chunk_of_a_wrong_type_cuts_the_connection(
     tmp_path: Path, chunk: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ResponseAborted):
@@ -330,7 +330,7 @@ def test_a_keyboard_interrupt_in_a_stream_travels_on(tmp_path: Path) -> None:
         respond(tmp_path, "res.send(chunks())", before=before)
 
 
-def test_an_aborted_answer_is_a_connection_reset(tmp_path: Path) -> None:
+def test_an_aborted_response_is_a_connection_reset(tmp_path: Path) -> None:
     """Servers close the connection on it, and do not take it for a fault of theirs."""
     with pytest.raises(ConnectionResetError):
         respond(tmp_path, "res.write('half')", "raise RuntimeError")
@@ -369,7 +369,7 @@ AFTER_WRITE = [
 
 
 @pytest.mark.parametrize("line", AFTER_WRITE)
-def test_after_a_write_nothing_can_be_said_but_content(tmp_path: Path, line: str) -> None:
+def test_after_a_write_only_content_can_be_sent(tmp_path: Path, line: str) -> None:
     lines = [
         "res.write('a')",
         "try:",
@@ -410,7 +410,7 @@ ENDINGS = {
 
 @pytest.mark.parametrize("line", ENDINGS.values(), ids=ENDINGS)
 @pytest.mark.parametrize("kind", ["def", "async def"])
-def test_an_upload_is_closed_when_the_answer_ends(
+def test_an_upload_is_closed_when_the_response_ends(
     tmp_path: Path, spools: list[Any], kind: str, line: str
 ) -> None:
     app = app_of(tmp_path, f"{KEEP}{kind} handler(req, res):\n    {TAKE}\n    {line}\n")
@@ -425,7 +425,9 @@ CUT = {
 
 
 @pytest.mark.parametrize("line", CUT.values(), ids=CUT)
-def test_an_upload_is_closed_when_the_answer_is_cut_off(tmp_path: Path, spools: list[Any], line: str) -> None:
+def test_an_upload_is_closed_when_the_response_is_cut_off(
+    tmp_path: Path, spools: list[Any], line: str
+) -> None:
     app = app_of(tmp_path, f"{KEEP}def handler(req, res):\n    {TAKE}\n    {line}\n")
     with pytest.raises(ResponseAborted):
         call(app, "POST", headers=FORM, body=UPLOAD)
@@ -485,7 +487,7 @@ def test_an_upload_that_is_cut_off_leaves_no_file(
     assert (answer.status, [file.closed for file in opened]) == (400, [True] * (cut < 50_000))
 
 
-def test_an_upload_is_closed_when_the_server_refuses_the_answer(tmp_path: Path, spools: list[Any]) -> None:
+def test_an_upload_is_closed_when_the_server_refuses_the_response(tmp_path: Path, spools: list[Any]) -> None:
     def start_response(*arguments: Any) -> Any:
         raise OSError("the server is gone")
 

@@ -50,7 +50,7 @@ def test_a_line_of_text_cannot_be_forged(tmp_path: Path, log: pytest.LogCaptureF
     assert "path=/api/a\\u2028status=200%20x " in line
 
 
-def test_a_format_that_is_none_is_a_mistake() -> None:
+def test_an_unknown_format_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="'text' or 'json'"):
         access_log(format="xml")
 
@@ -99,7 +99,7 @@ def test_a_stream_is_logged_when_it_has_ended(tmp_path: Path, log: pytest.LogCap
     assert len(log.messages) == 1
 
 
-def test_an_answer_that_is_cut_off_is_logged(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+def test_a_response_that_is_cut_off_is_logged(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
     source = "def GET(res):\n    res.write('a')\n    raise ValueError\n"
     app = App(project(tmp_path, {"pages/api/x.py": source}), middleware=[access_log()])
     with pytest.raises(ConnectionResetError):

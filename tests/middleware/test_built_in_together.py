@@ -63,7 +63,7 @@ INSIDE: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("inside", INSIDE)
 @pytest.mark.parametrize(("line", "status"), ENDS.values(), ids=ENDS)
-def test_what_comes_with_the_framework_is_on_every_answer(
+def test_the_headers_of_built_in_middleware_are_on_every_response(
     tmp_path: Path, log: pytest.LogCaptureFixture, line: str, status: int, inside: str
 ) -> None:
     config = "config = {'maxDuration': 0.1}\n" if status == 504 else ""

@@ -36,7 +36,7 @@ def test_an_allowed_origin_may_read(
     assert (answer.status, answer.header(ALLOW), answer.header("Vary")) == (200, allowed, vary)
 
 
-def test_credentials_are_allowed_by_name_alone(tmp_path: Path) -> None:
+def test_credentials_are_allowed_to_named_origins_only(tmp_path: Path) -> None:
     answer = respond_through(tmp_path, cors([ORIGIN], credentials=True), HTTP_ORIGIN=ORIGIN)
     assert answer.header("Access-Control-Allow-Credentials") == "true"
 
@@ -62,19 +62,19 @@ def test_named_headers_are_allowed_and_exposed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "headers", [[("Origin", ORIGIN)], [("Origin", "https://evil.example"), PREFLIGHT[1]]]
 )
-def test_what_is_no_preflight_of_an_allowed_origin_goes_on(
+def test_other_requests_than_preflights_of_allowed_origins_go_on(
     tmp_path: Path, headers: list[tuple[str, str]]
 ) -> None:
     answer = respond_through(tmp_path, cors([ORIGIN]), method="OPTIONS", headers=headers)
     assert answer.header("Allow") == "GET, HEAD, OPTIONS, POST, PUT"
 
 
-def test_a_fault_can_be_read_too(tmp_path: Path) -> None:
+def test_the_response_to_a_fault_can_be_read_too(tmp_path: Path) -> None:
     answer = respond_through(tmp_path, cors([ORIGIN]), method="POST", HTTP_ORIGIN=ORIGIN)
     assert (answer.status, answer.header(ALLOW)) == (500, ORIGIN)
 
 
-def test_vary_adds_up(tmp_path: Path) -> None:
+def test_origin_is_added_to_vary(tmp_path: Path) -> None:
     def vary(req: Any, res: Any, next: Any) -> None:
         res.set_header("Vary", ["Accept", "Cookie"])
         next()
@@ -113,7 +113,9 @@ def test_vary_is_added_once_in_any_letter_case(tmp_path: Path, present: str) -> 
         ("x-a\r\nSet-Cookie: a=b, x-b", "x-b"),
     ],
 )
-def test_a_preflight_is_told_of_tokens_alone(tmp_path: Path, asked: str, allowed: str | None) -> None:
+def test_only_tokens_of_the_requested_headers_are_allowed(
+    tmp_path: Path, asked: str, allowed: str | None
+) -> None:
     environ = Extra({"HTTP_ACCESS_CONTROL_REQUEST_HEADERS": asked})
     answer = respond_through(tmp_path, cors("*"), method="OPTIONS", headers=PREFLIGHT, **environ)
     assert (answer.status, answer.header("Access-Control-Allow-Headers")) == (204, allowed)

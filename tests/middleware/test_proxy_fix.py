@@ -30,7 +30,7 @@ FORWARDED = [
         ({"x_host": 1}, ["https", "public.example", "203.0.113.9"]),
     ],
 )
-def test_a_proxy_is_believed_when_it_is_said_to_be_there(
+def test_a_proxy_is_believed_only_if_it_is_configured(
     tmp_path: Path, options: dict[str, int] | None, seen: list[str]
 ) -> None:
     middleware = [] if options is None else [proxy_fix(**options)]
@@ -92,7 +92,7 @@ def test_a_prefix_that_a_wrapper_put_there_leaves_the_target_as_it_was_sent(
     assert status != 308 or answer.header("Location") == "/v1/api/a"
 
 
-def test_what_was_seen_before_the_proxy_was_believed_is_seen_anew(tmp_path: Path) -> None:
+def test_attributes_read_before_proxy_fix_are_computed_again(tmp_path: Path) -> None:
     def look(req: Any, res: Any, next: Any) -> None:
         assert req.remote_addr == "127.0.0.1"
         next()

@@ -21,11 +21,11 @@ def test_security_headers_are_set_and_can_be_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "sent"), [("https", "max-age=60; includeSubDomains"), ("http", None)])
-def test_hsts_is_sent_over_https_alone(tmp_path: Path, scheme: str, sent: str | None) -> None:
+def test_hsts_is_sent_over_https_only(tmp_path: Path, scheme: str, sent: str | None) -> None:
     answer = respond_through(tmp_path, security_headers(hsts=60), **{"wsgi.url_scheme": scheme})
     assert answer.header("Strict-Transport-Security") == sent
 
 
-def test_a_security_header_that_is_none_is_a_mistake() -> None:
+def test_an_invalid_security_header_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="X-A"):
         security_headers({"X-A": "a\nb"})

@@ -75,7 +75,7 @@ def test_without_a_host_the_servers_own_counts(tmp_path: Path, server: str, stat
 
 
 @pytest.mark.parametrize("host", ["", ".", "*.example.com", "https://example.com", "a b", "example.com/"])
-def test_what_is_no_host_is_a_mistake(host: str) -> None:
+def test_an_invalid_host_name_is_a_mistake(host: str) -> None:
     with pytest.raises(ValueError, match="not a host name"):
         trusted_hosts([host])
 

@@ -44,7 +44,7 @@ def wrapped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize(("request_", "status", "content"), ANSWERS.values(), ids=ANSWERS)
 @pytest.mark.parametrize("method", [None, "HEAD"])
-def test_wsgi_middleware_sees_every_answer(
+def test_wsgi_middleware_sees_every_response(
     wrapped: App, bare: App, request_: dict[str, Any], status: int, content: bytes | None, method: str | None
 ) -> None:
     if method == "HEAD" and ("method" in request_ or "broken" in request_.get("target", "")):
@@ -175,7 +175,7 @@ OWN_ANSWERS = [
 
 
 @pytest.mark.parametrize(("factory", "request_", "status", "content"), OWN_ANSWERS)
-def test_what_was_set_outside_stays_when_it_answers_itself(
+def test_headers_set_outside_stay_when_it_responds_itself(
     tmp_path: Path, factory: Any, request_: dict[str, Any], status: int, content: bytes
 ) -> None:
     answer = call(app_with(tmp_path, outside, from_wsgi(factory)), **request_)
@@ -205,13 +205,13 @@ def replacing(headers: list[tuple[str, str]]) -> Any:
         ([], "Content-Type", []),
     ],
 )
-def test_it_changes_what_was_set_outside_and_cannot_drop_it(
+def test_it_can_change_but_not_drop_headers_set_outside(
     tmp_path: Path, said: list[tuple[str, str]], name: str, values: list[str]
 ) -> None:
     assert call(app_with(tmp_path, outside, replacing(said))).all(name) == values
 
 
-def test_what_a_step_inside_has_removed_stays_removed(tmp_path: Path) -> None:
+def test_a_header_that_a_step_inside_removed_stays_removed(tmp_path: Path) -> None:
     def remove(req: Any, res: Any, next: Any) -> None:
         next()
         res.remove_header("X-Outer")
@@ -219,7 +219,7 @@ def test_what_a_step_inside_has_removed_stays_removed(tmp_path: Path) -> None:
     assert call(app_with(tmp_path, outside, from_wsgi(Secure), remove)).header("X-Outer") is None
 
 
-def test_steps_around_it_see_and_change_its_answer(tmp_path: Path) -> None:
+def test_steps_around_it_see_and_change_its_response(tmp_path: Path) -> None:
     def around(req: Any, res: Any, next: Any) -> None:
         next()
         res.set_header("X-Saw", f"{res.status_code} {res.headers['X-Secure']} {res.body!r}").status(202)
@@ -228,7 +228,7 @@ def test_steps_around_it_see_and_change_its_answer(tmp_path: Path) -> None:
     assert (answer.status, answer.header("X-Saw"), answer.body) == (202, "200 200 b'\"ok\"'", b'"ok"')
 
 
-def test_its_headers_stay_when_a_step_outside_replaces_the_answer(tmp_path: Path) -> None:
+def test_its_headers_stay_when_a_step_outside_replaces_the_response(tmp_path: Path) -> None:
     def replace(req: Any, res: Any, next: Any) -> str:
         next()
         return "mine"
@@ -259,7 +259,7 @@ def test_a_head_that_it_answers_keeps_its_length(tmp_path: Path) -> None:
     assert got.headers == head.headers
 
 
-def test_one_that_says_the_wrong_length_of_content_in_memory_is_put_right(tmp_path: Path) -> None:
+def test_a_wrong_length_of_content_in_memory_is_corrected(tmp_path: Path) -> None:
     def change(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         return [
             ("Content-Length", "99") if name == "Content-Length" else (name, value) for name, value in headers
@@ -272,7 +272,7 @@ def test_one_that_says_the_wrong_length_of_content_in_memory_is_put_right(tmp_pa
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_every_answer_is_valid_around_and_inside(
+def test_every_response_is_valid_wsgi_around_and_inside(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def typed(req: Any, res: Any, next: Any) -> None:
@@ -301,7 +301,7 @@ def test_an_error_keeps_its_status_until_it_is_caught(tmp_path: Path, ends: str)
     )
 
 
-def test_many_requests_at_once_have_each_their_own(tmp_path: Path) -> None:
+def test_each_of_many_requests_gets_its_own_response(tmp_path: Path) -> None:
     def mark(req: Any, res: Any, next: Any) -> None:
         res.set_header("X-Before", req.headers["X-Id"])
         next()

@@ -31,7 +31,7 @@ from tests.support import call
     "name", ["400", "409", "418 of an exception's", "500", "500 of a stream", "500 of an error", "422", "413"]
 )
 @pytest.mark.parametrize("kind", ["one", "buffers", "a generator", "two", "one between steps"])
-def test_an_exception_goes_on_outward_when_its_answer_was_seen(
+def test_an_exception_travels_on_after_its_response_was_seen(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, kind: str
 ) -> None:
     raised: list[BaseException] = []
@@ -51,7 +51,7 @@ def test_an_exception_goes_on_outward_when_its_answer_was_seen(
     assert len([record for record in caplog.records if record.exc_info]) == (status == 500)
 
 
-def test_a_step_outside_may_answer_instead(tmp_path: Path) -> None:
+def test_a_step_outside_may_respond_to_the_exception(tmp_path: Path) -> None:
     def instead(req: Any, res: Any, next: Any) -> Any:
         try:
             next()
@@ -69,7 +69,7 @@ def test_a_step_outside_may_answer_instead(tmp_path: Path) -> None:
     )
 
 
-def test_another_exception_outside_is_the_answer(tmp_path: Path) -> None:
+def test_an_exception_outside_replaces_the_one_inside(tmp_path: Path) -> None:
     def other(req: Any, res: Any, next: Any) -> None:
         try:
             next()
@@ -94,7 +94,7 @@ class Failing(Secure):
 
 @pytest.mark.parametrize("where", ["call", "chunk"])
 @pytest.mark.parametrize("do", ["json", "500", "401"])
-def test_a_fault_of_its_own_drops_the_answer(
+def test_a_fault_of_its_own_discards_the_response(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, where: str, do: str
 ) -> None:
     app = app_with(tmp_path, outside, from_wsgi(Failing))
@@ -110,7 +110,7 @@ def test_a_fault_of_its_own_drops_the_answer(
 
 
 @pytest.mark.parametrize("status", ["99 X", "100 Continue", "600 X", "x", ""])
-def test_a_status_that_is_none_is_a_fault(tmp_path: Path, status: str) -> None:
+def test_an_invalid_status_is_a_fault(tmp_path: Path, status: str) -> None:
     def factory(application: Application) -> Application:
         def middleware(environ: Any, start_response: Any) -> Iterable[bytes]:
             start_response(status, [])
@@ -124,7 +124,7 @@ def test_a_status_that_is_none_is_a_fault(tmp_path: Path, status: str) -> None:
 # -- twice
 
 
-def test_one_that_calls_its_application_twice_runs_everything_inside_twice(tmp_path: Path) -> None:
+def test_calling_the_application_twice_runs_everything_inside_twice(tmp_path: Path) -> None:
     calls: list[int] = []
 
     def flaky(req: Any, res: Any, next: Any) -> None:
@@ -144,9 +144,7 @@ def test_one_that_calls_its_application_twice_runs_everything_inside_twice(tmp_p
 
 
 @pytest.mark.parametrize("request_", [{}, {"target": "/api/x?do=500"}, {"method": "POST", "body": b"{}"}])
-def test_a_guard_inside_one_that_tries_again_guards_every_time(
-    tmp_path: Path, request_: dict[str, Any]
-) -> None:
+def test_a_guard_inside_a_retry_guards_every_time(tmp_path: Path, request_: dict[str, Any]) -> None:
     ran: list[int] = []
 
     def handler(req: Any, res: Any, next: Any) -> None:
@@ -197,7 +195,7 @@ def test_the_exception_of_the_last_call_counts(tmp_path: Path) -> None:
     assert (call(app_with(tmp_path, catch, from_wsgi(Retry), note)).status, caught) == (200, [])
 
 
-def test_one_function_in_two_places_is_two(tmp_path: Path) -> None:
+def test_one_function_in_two_places_is_two_steps(tmp_path: Path) -> None:
     mark = from_wsgi(Secure)
     answer = call(app_with(tmp_path, mark, asynchronous, mark))
     assert (answer.status, answer.all("X-Secure")) == (200, ["200", "200"])

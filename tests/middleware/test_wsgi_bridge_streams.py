@@ -26,7 +26,7 @@ from tests.support import call, environ, project
 
 
 @pytest.mark.parametrize("kind", ["one", "a generator", "two", "a copied environ", "one between steps"])
-def test_a_stream_stays_one(tmp_path: Path, kind: str) -> None:
+def test_a_stream_stays_a_stream(tmp_path: Path, kind: str) -> None:
     app = app_with(tmp_path, *KINDS[kind]())
     answer: Any = app(environ(target="/api/x?do=stream"), nowhere)
     chunks = iter(answer)
@@ -61,7 +61,7 @@ def test_a_stream_that_fails_late_is_cut_off(tmp_path: Path, kind: str) -> None:
     assert call(app, target="/api/seen").json() == ["closed"]
 
 
-def test_one_that_drops_a_stream_leaves_it_closed(tmp_path: Path) -> None:
+def test_a_stream_that_it_ignores_is_closed(tmp_path: Path) -> None:
     def dropping(application: Application) -> Application:
         def middleware(environ: Any, start_response: Any) -> Iterable[bytes]:
             content = application(environ, start_response)
@@ -95,7 +95,7 @@ def test_a_stream_may_be_compressed_piece_by_piece(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "is_cut"), [("one", True), ("a generator", True), ("buffers", False)])
-def test_a_stream_that_is_too_short_is_no_whole_answer(tmp_path: Path, kind: str, is_cut: bool) -> None:
+def test_a_stream_that_is_too_short_is_cut_off(tmp_path: Path, kind: str, is_cut: bool) -> None:
     handler = "def GET(res):\n    res.set_header('Content-Length', 9)\n    return iter(['a'])\n"
     app = App(project(tmp_path, {"pages/api/x.py": handler}), middleware=KINDS[kind]())
     if is_cut:
@@ -129,7 +129,7 @@ class Writing:
         return [b"!"]
 
 
-def test_what_it_writes_leaves_with_what_was_set_outside_and_before_the_head(tmp_path: Path) -> None:
+def test_its_writes_leave_with_headers_set_outside_and_by_hooks(tmp_path: Path) -> None:
     def hooked(req: Any, res: Any, next: Any) -> None:
         res.before_head(lambda: res.set_header("X-Hook", res.status_code))
         next()
@@ -143,17 +143,17 @@ def test_what_it_writes_leaves_with_what_was_set_outside_and_before_the_head(tmp
     )
 
 
-def test_what_it_writes_is_not_sent_on_head(tmp_path: Path) -> None:
+def test_its_writes_are_not_sent_on_head(tmp_path: Path) -> None:
     answer = call(app_with(tmp_path, from_wsgi(Writing)), "HEAD", "/api/x?do=stream")
     assert (answer.status, answer.body) == (200, b"")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_head_of_what_is_written_has_no_length(tmp_path: Path, kind: str) -> None:
+def test_the_head_of_a_written_response_has_no_length(tmp_path: Path, kind: str) -> None:
     answer = call(app_with(tmp_path, *KINDS[kind]()), "HEAD", "/api/x?do=write")
     assert (answer.status, answer.body, answer.header("Content-Length")) == (200, b"", None)
 
 
-def test_what_was_kept_can_be_changed_outside(tmp_path: Path) -> None:
+def test_a_buffered_write_can_be_changed_outside(tmp_path: Path) -> None:
     answer = call(app_with(tmp_path, outside, from_wsgi(Buffer)), target="/api/x?do=write")
     assert (answer.body, answer.header("X-Status")) == (b"ab", "200")
