@@ -65,9 +65,7 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
         try:
             coroutines.run(call(response))
         except BaseException:
-            coroutine, response._coroutine = response._coroutine, None
-            if coroutine is not None:  # it was never awaited
-                coroutine.close()
+            response._drop_coroutine()
             raise
 
     return run
@@ -212,6 +210,5 @@ async def _in_request_thread(call: Callable[[Any], object], response: Response) 
         await coroutines.in_request_thread(call, response, on_cancel=lambda: states.append(response._close()))
     finally:
         if states:
-            if response._coroutine is not None:
-                response._coroutine.close()
+            response._drop_coroutine()
             response._reopen(states[0])

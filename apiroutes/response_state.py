@@ -235,6 +235,12 @@ class ResponseState(ResponseHead):
         self._checkpoint = self._changes = None
         self._in_middleware = True
 
+    def _drop_coroutine(self) -> None:
+        """Close the coroutine of an async handler that is not going to be awaited."""
+        coroutine, self._coroutine = self._coroutine, None
+        if coroutine is not None:
+            coroutine.close()
+
     # -- hooks -----------------------------------------------------------------------------
 
     def _run_head_hooks(self) -> None:

@@ -1,4 +1,4 @@
-"""Middleware: its order, what it may do, and what becomes of exceptions and paths without a route."""
+"""Middleware: its order, what it may do, exceptions, and paths without a route."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The innermost step: what is returned, what is delegated, what is too large, what is forgotten."""
+"""The innermost step: results, applications, the response limit, and rollback after exceptions."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_an_application_that_fails_after_it_started_is_500(tmp_path: Path) -> No
     assert (answer.status, answer.header("X-A")) == (500, None)
 
 
-# -- nothing said
+# -- no response
 
 SAYS_NOTHING = [
     ("def GET(req, res): pass", "GET"),

@@ -8,8 +8,6 @@ import pytest
 
 from tests.support import respond
 
-# -- validators and conditional requests
-
 TAGGED = ["res.json([1])", "res.send('x')", "res.send(b'x')", "res.send([1])", "return [1]", "return 'x'"]
 UNTAGGED = [
     "res.end('x')",

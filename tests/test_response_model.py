@@ -1,7 +1,7 @@
 """Any chain of middleware and what it does, against a plain model of the rules (docs/behaviour.md §5).
 
-The model keeps a list of all that was said, with who said it. What the client gets is that list from
-the start to the end, without what was said of an answer that has been dropped.
+The model keeps a list of all changes and who made them. The client gets the changes of that list in
+order, without those of a response that has been discarded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What goes over the wire is what PEP 3333 and RFC 9110 allow, and is closed when it ends."""
+"""Responses on the wire: as PEP 3333 and RFC 9110 allow, and closed when they end."""
 
 from __future__ import annotations
 
@@ -380,7 +380,7 @@ def test_after_a_write_only_content_can_be_sent(tmp_path: Path, line: str) -> No
     assert respond(tmp_path, *lines, before="import apiroutes").body == b"ab"
 
 
-# -- what is closed when the answer ends
+# -- closed when the response ends
 
 
 @pytest.fixture

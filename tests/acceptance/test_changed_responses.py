@@ -1,4 +1,4 @@
-"""An answer that is open until its first byte leaves, under a real server: bytes, connections, conditions."""
+"""Responses changed until their first byte leaves, under a real server: bytes, connections, conditions."""
 
 import gzip
 import http.client

@@ -20,8 +20,6 @@ from apiroutes.middleware import (
 from tests.support import call, project
 
 ORIGIN = "https://example.com"
-# -- whatever becomes of the answer inside
-
 ENDS = {
     "json": ("res.json(1)", 200),
     "vary set": ("res.set_header('Vary', 'Accept').json(1)", 200),
