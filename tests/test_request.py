@@ -234,7 +234,7 @@ def test_a_raw_multipart_body_is_kept_with_parsing_off(tmp_path: Path) -> None:
 def test_a_stream_that_is_being_read_is_not_read_again(tmp_path: Path, way: str) -> None:
     source = PARSING["off"] + CATCH.format(f"req.stream.read(1), req.{way}")
     answer = call(app_of(tmp_path, source), "POST", headers=MULTIPART, body=FORM)
-    assert answer.body == b"the body is being read from req.stream already"
+    assert answer.body == b"the body is already being read from req.stream"
 
 
 def test_the_stream_of_a_parsed_body_is_empty(tmp_path: Path) -> None:
