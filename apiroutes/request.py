@@ -55,7 +55,7 @@ _LIMITS = limits_of(Settings())
 
 
 class Request(werkzeug.wrappers.Request, Generic[Content]):
-    """The request, with the attributes of Werkzeug's and of Next.js's.
+    """The request, with the attributes of Werkzeug's request and of Next.js's.
 
     `params` are the path's parameters: a catch-all is a list of str, an optional catch-all
     without segments is absent. `route_pattern` is the route's, such as `/api/users/[id]`, None
