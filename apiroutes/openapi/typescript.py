@@ -8,111 +8,42 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 __all__ = ["typescript_client"]
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
-
-_RUNTIME = """\
-export class ApiError extends Error {
-  readonly status: number;
-  /** What the server said: a problem document, or text. */
-  readonly problem: Problem | string;
-
-  constructor(status: number, problem: Problem | string) {
-    super(typeof problem === "string" ? problem : (problem.detail ?? problem.title));
-    this.name = "ApiError";
-    this.status = status;
-    this.problem = problem;
-  }
-}
-
-export interface Options {
-  /** Where the server is, such as "https://example.com"; the page's own without it. */
-  baseUrl?: string;
-  headers?: Record<string, string>;
-  fetch?: typeof fetch;
-}
-
-type Value = string | number | boolean | null | undefined;
-type Query = Record<string, Value | readonly Value[]>;
-interface Parts {
-  query?: object | undefined;
-  json?: unknown;
-  form?: object | undefined;
-}
-
-const segment = (value: string | number): string => encodeURIComponent(String(value));
-const segments = (value: string): string => value.split("/").map(encodeURIComponent).join("/");
-
-function queryString(query: Query): string {
-  const found = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== undefined && each !== null) found.append(name, String(each));
-    }
-  }
-  const text = found.toString();
-  return text && "?" + text;
-}
-
-function formData(form: Record<string, unknown>): FormData {
-  const found = new FormData();
-  for (const [name, value] of Object.entries(form)) {
-    for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== undefined && each !== null) found.append(name, each instanceof Blob ? each : String(each));
-    }
-  }
-  return found;
-}
-
-async function content(response: Response): Promise<unknown> {
-  const type = response.headers.get("Content-Type") ?? "";
-  if (response.status === 204 || response.status === 205) return undefined;
-  if (/^application\\/(?:[^;]*\\+)?json/.test(type)) return response.json();
-  return /^text\\/|x-ndjson/.test(type) ? response.text() : response.blob();
-}
-
-/** A client of the server at `baseUrl`. Its functions throw ApiError for every answer but 2xx. */
-export function createClient(options: Options = {}) {
-  async function request<T>(method: string, path: string, parts: Parts, init?: RequestInit): Promise<T> {
-    const headers = new Headers({ Accept: "application/json, */*;q=0.8", ...options.headers });
-    new Headers(init?.headers).forEach((value, name) => headers.set(name, value));
-    let body: string | FormData | undefined;
-    if (parts.json !== undefined) {
-      body = JSON.stringify(parts.json);
-      headers.set("Content-Type", "application/json");
-    } else if (parts.form !== undefined) {
-      body = formData(parts.form as Record<string, unknown>);
-    }
-    const url = (options.baseUrl ?? "") + path + queryString((parts.query ?? {}) as Query);
-    const call = options.fetch ?? fetch;
-    const response = await call(url, { ...init, method, headers, ...(body === undefined ? {} : { body }) });
-    const found = await content(response);
-    if (!response.ok) throw new ApiError(response.status, found as Problem | string);
-    return found as T;
-  }
-
-  return {
-"""
+# What every client has, with the places of what is generated: from `// <name>` to `// </name>`.
+_TEMPLATE = Path(__file__).with_name("client.ts")
+_GENERATED = re.compile(r"^// <(\w+)>\n.*?^// </\1>\n", re.MULTILINE | re.DOTALL)
 
 
 def typescript_client(document: dict[str, Any]) -> str:
     """The module: a type for each schema, and `createClient` with a function for each operation."""
-    return "\n".join(_lines(document)) + "\n"
+    generated = {
+        "header": _header(document),
+        "types": _types(document),
+        "operations": _operations(document),
+    }
+    template = _TEMPLATE.read_text(encoding="utf-8")
+    return _GENERATED.sub(lambda match: "".join(f"{line}\n" for line in generated[match[1]]), template)
 
 
-def _lines(document: dict[str, Any]) -> Iterator[str]:
+def _header(document: dict[str, Any]) -> Iterator[str]:
     name = _one_line(f"{document['info']['title']} {document['info']['version']}")
     yield f"// A client of {name}, written by `apiroutes client`."
-    yield ""
+
+
+def _types(document: dict[str, Any]) -> Iterator[str]:
     for name, schema in document["components"]["schemas"].items():
         yield from _comment(schema.get("description"), "")
         yield f"export type {_identifier(name)} = {_type(schema)};"
         yield ""
-    yield _RUNTIME.rstrip("\n")
+
+
+def _operations(document: dict[str, Any]) -> Iterator[str]:
     names: set[str] = set()
     for path, item in document["paths"].items():
         for method in _METHODS:
@@ -122,8 +53,6 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
                     name += "_"
                 names.add(name)
                 yield from _operation(name, path, method, item[method])
-    yield "  };"
-    yield "}"
 
 
 def _operation(name: str, path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
