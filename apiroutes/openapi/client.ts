@@ -1,6 +1,6 @@
 // <header>
-// What every client has. `apiroutes client` writes one from this file: `typescript.py` puts the parts that it
-// generates between the marks. What stands between them here is an example, so that this file compiles too.
+// The template of a client. `typescript.py` replaces each part from `// <name>` to `// </name>` by what it
+// generates from a project's OpenAPI document; the examples there make this file valid as it stands.
 // </header>
 
 // <types>
@@ -9,7 +9,7 @@ export type Problem = { type: string; title: string; status: number; detail: str
 // </types>
 export class ApiError extends Error {
   readonly status: number;
-  /** What the server said: a problem document, or text. */
+  /** The content of the response: a problem document (RFC 9457), or text. */
   readonly problem: Problem | string;
 
   constructor(status: number, problem: Problem | string) {
@@ -21,7 +21,7 @@ export class ApiError extends Error {
 }
 
 export interface Options {
-  /** Where the server is, such as "https://example.com"; the page's own without it. */
+  /** The URL of the server, such as "https://example.com"; by default the origin of the page. */
   baseUrl?: string;
   headers?: Record<string, string>;
   fetch?: typeof fetch;
@@ -39,34 +39,34 @@ const segment = (value: string | number): string => encodeURIComponent(String(va
 const segments = (value: string): string => value.split("/").map(encodeURIComponent).join("/");
 
 function queryString(query: Query): string {
-  const found = new URLSearchParams();
+  const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== undefined && each !== null) found.append(name, String(each));
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (item !== undefined && item !== null) parameters.append(name, String(item));
     }
   }
-  const text = found.toString();
+  const text = parameters.toString();
   return text && "?" + text;
 }
 
-function formData(form: Record<string, unknown>): FormData {
-  const found = new FormData();
-  for (const [name, value] of Object.entries(form)) {
-    for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== undefined && each !== null) found.append(name, each instanceof Blob ? each : String(each));
+function formData(fields: Record<string, unknown>): FormData {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) {
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (item !== undefined && item !== null) form.append(name, item instanceof Blob ? item : String(item));
     }
   }
-  return found;
+  return form;
 }
 
-async function content(response: Response): Promise<unknown> {
+async function readContent(response: Response): Promise<unknown> {
   const type = response.headers.get("Content-Type") ?? "";
   if (response.status === 204 || response.status === 205) return undefined;
   if (/^application\/(?:[^;]*\+)?json/.test(type)) return response.json();
   return /^text\/|x-ndjson/.test(type) ? response.text() : response.blob();
 }
 
-/** A client of the server at `baseUrl`. Its functions throw ApiError for every answer but 2xx. */
+/** A client of the server at `baseUrl`. Its functions throw ApiError for every status but 2xx. */
 export function createClient(options: Options = {}) {
   async function request<T>(method: string, path: string, parts: Parts, init?: RequestInit): Promise<T> {
     const headers = new Headers({ Accept: "application/json, */*;q=0.8", ...options.headers });
@@ -79,11 +79,11 @@ export function createClient(options: Options = {}) {
       body = formData(parts.form as Record<string, unknown>);
     }
     const url = (options.baseUrl ?? "") + path + queryString((parts.query ?? {}) as Query);
-    const call = options.fetch ?? fetch;
-    const response = await call(url, { ...init, method, headers, ...(body === undefined ? {} : { body }) });
-    const found = await content(response);
-    if (!response.ok) throw new ApiError(response.status, found as Problem | string);
-    return found as T;
+    const send = options.fetch ?? fetch;
+    const response = await send(url, { ...init, method, headers, ...(body === undefined ? {} : { body }) });
+    const content = await readContent(response);
+    if (!response.ok) throw new ApiError(response.status, content as Problem | string);
+    return content as T;
   }
 
   return {
