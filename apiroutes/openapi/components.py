@@ -73,7 +73,7 @@ def components(schemas: Schemas, security: Mapping[str, Mapping[str, Any]]) -> d
         "schemas": {**schemas.definitions, "Problem": _PROBLEM},
         "responses": {
             "Error": error_response("Any other error"),
-            "Invalid": error_response("The request does not fit; `errors` has all that is wrong"),
+            "Invalid": error_response("The request is not valid; `errors` lists the problems"),
         },
     }
     return {**objects, "securitySchemes": security} if security else objects
