@@ -84,7 +84,7 @@ class _Document:
         described |= describe(operation, segments, self.schemas)
         required = operation.handler.asks(around)
         if required:
-            self.security |= {each.name: each.scheme for schemes in required for each in schemes}
+            self.security |= {part.name: part.scheme for schemes in required for part in schemes}
             described["security"] = _security(required)
             described["responses"].setdefault("401", error_response("Credentials are missing, or wrong"))
         described["responses"] = dict(sorted(described["responses"].items()))
