@@ -1,4 +1,4 @@
-"""The first violation of a value: converts it by the decoder, whole or in pieces.
+"""The first violation of a value, found by converting it, whole or in pieces.
 
 In: a value and its type. Out: the decoder's message and the path to the part, or None if the value fits.
 """

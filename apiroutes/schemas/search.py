@@ -35,7 +35,7 @@ _FEW, _MANY = 64, 65_536  # items of a list that are converted at once
 
 
 class _Level:
-    """How deep a part is: all levels, and the dicts among them."""
+    """The depth of a part: all levels, and the dicts among them."""
 
     __slots__ = ("depth", "dicts")
 
@@ -117,7 +117,7 @@ class Search:
         violation: Violation,
         level: _Level,
     ) -> Iterator[Mismatch]:
-        """Those of items of one type. Items are converted together, more at once as long as they fit."""
+        """Those of items of one type, which are converted together: more at once the longer they fit."""
         several: Any = list[annotation]
         start, count = 0, _FEW
         known: Violation | None = violation if INDEX.match(violation[1]) else None
