@@ -21,6 +21,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from apiroutes.errors import Problem, ProjectError, suggest
+from apiroutes.handlers.calls import Call
 from apiroutes.handlers.config import RouteConfig, read_config, read_settings_in, settings_in, without_effect
 from apiroutes.handlers.declarations import (
     FileRoute,
@@ -31,7 +32,7 @@ from apiroutes.handlers.declarations import (
     security_of,
 )
 from apiroutes.handlers.misnamed import misnamed_handler, misnamed_method, misnamed_middleware, misnamed_route
-from apiroutes.handlers.parameters import BindingError, Bound, Signature, bind
+from apiroutes.handlers.parameters import ParameterError, Signature, read_signature
 from apiroutes.handlers.sources import OwnName, own_names
 from apiroutes.routing import MIDDLEWARE_FILE, Kind, Route, RoutePattern, Segment, convention_of
 from apiroutes.schemas import SchemaError, schema_of
@@ -58,7 +59,7 @@ _counter = itertools.count(1)
 class Handler:
     """A user's function: `call` takes request and response, `place` is its file and line."""
 
-    call: Bound
+    call: Call
     place: str
     is_async: bool
     middleware: tuple[Middleware, ...]
@@ -407,8 +408,8 @@ class _ExportReader:
             )
             return None
         try:
-            signature = bind(function, self.route.pattern.segments)
-        except BindingError as error:
+            signature = read_signature(function, self.route.pattern.segments)
+        except ParameterError as error:
             self._problem(f"`{name}`: {error}.", error.remedy, line=_line(function))
             return None
         place = _place(function, self.route)
