@@ -25,9 +25,7 @@ from apiroutes.response import OPEN, UNTOUCHED, Response
 from apiroutes.results import apply_result
 from apiroutes.streams import kind_of
 
-__all__ = ["OTHER", "Endpoint"]
-
-OTHER = RouteModule.ANY
+__all__ = ["Endpoint"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -37,7 +35,7 @@ _VALUES_MAX = 512
 
 
 class Endpoint:
-    """Answers the requests of one route: `steps` has one for each method, and OTHER."""
+    """Answers the requests of one route: `steps` has one for each method, and RouteModule.ANY."""
 
     def __init__(self, module: RouteModule, limits: Limits) -> None:
         self.module = module
@@ -194,10 +192,10 @@ async def _nothing() -> None:
 
 
 def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:
-    """A step for every method (RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6); OTHER for the rest."""
+    """A step for every method (RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6); ANY has the rest."""
     allowed = set(steps) | {"OPTIONS"} | ({"HEAD"} if "GET" in steps else set())
     allow = ", ".join(sorted(allowed))
-    every = {"OPTIONS": Step(_options(allow)), OTHER: Step(_not_allowed(allow)), **steps}
+    every = {"OPTIONS": Step(_options(allow)), RouteModule.ANY: Step(_not_allowed(allow)), **steps}
     if "GET" in steps:
         every.setdefault("HEAD", steps["GET"])
     return every

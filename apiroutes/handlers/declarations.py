@@ -18,7 +18,7 @@ from apiroutes.types import Middleware
 __all__ = [
     "FileRoute",
     "SecurityScheme",
-    "fault_of",
+    "why_not_middleware",
     "file_route",
     "is_async",
     "middleware_of",
@@ -52,9 +52,9 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     cannot be called so.
     """
     for step in middleware:
-        fault = fault_of(step)
-        if fault is not None:
-            raise TypeError(f"middleware is a function (req, res, next), not {fault}")
+        reason = why_not_middleware(step)
+        if reason is not None:
+            raise TypeError(f"middleware is a function (req, res, next), not {reason}")
 
     def decorate(function: _Function) -> _Function:
         setattr(function, _ATTRIBUTE, (*middleware, *middleware_of(function)))
@@ -69,7 +69,7 @@ def middleware_of(function: Callable[..., Any]) -> tuple[Middleware, ...]:
     return found
 
 
-def fault_of(step: object) -> str | None:
+def why_not_middleware(step: object) -> str | None:
     """What a value is that cannot be called as middleware, with three arguments; None where it may be."""
     if not callable(step):
         return f"{step!r}, which cannot be called"

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 from apiroutes.handlers.declarations import FileRoute
+from apiroutes.handlers.sources import LineOf
 from apiroutes.types import Middleware
 
 __all__ = ["Misnamed", "misnamed_handler", "misnamed_method", "misnamed_middleware", "misnamed_route"]
-
-# Where a module defines a name; None where it does not, as for what it imports.
-LineOf = Callable[[str], "int | None"]
 
 _OTHER_METHODS = ("TRACE", "CONNECT")
 _OTHER_NAMES = ("default", "main", "endpoint", "view", "route", "application", "app", "api")

@@ -13,7 +13,7 @@ from typing import Any, Union, get_args
 
 import werkzeug.wrappers
 
-from apiroutes.handlers.loading import Handler
+from apiroutes.handlers.route_modules import Handler
 from apiroutes.http import encode_json
 from apiroutes.results import Result
 from apiroutes.schemas import DoesNotFit, Schema, SchemaError, is_union, schema_of

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_origin
 
-from apiroutes.handlers import METHODS, Handler, Parameter, RouteModule, SecurityScheme, result_type
-from apiroutes.http import path_of, phrase
+from apiroutes.handlers import Handler, Parameter, RouteModule, SecurityScheme, result_type
+from apiroutes.http import METHODS, path_of, phrase
 from apiroutes.routing import Kind, Segment
 from apiroutes.schemas import json_schemas
 from apiroutes.settings import Settings
