@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from apiroutes.errors import Problems
-from apiroutes.handlers.config import RouteConfig, Setting, read_config, read_settings_in, settings_in
+from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_config, read_constants
 from apiroutes.handlers.declarations import FileRoute, is_async, middleware_of, security_of
 from apiroutes.handlers.file_routes import FileRouteReader
 from apiroutes.handlers.middleware_exports import HOW_TO_LIST, steps_of, wrong_steps
@@ -42,12 +42,12 @@ def read_exports(
     path: Path,
     defaults: RouteConfig,
     prefixes: Sequence[tuple[Segment, ...]],
-) -> tuple[RouteModule, list[Setting]]:
+) -> tuple[RouteModule, list[Constant]]:
     """The exports of the module in the file `path`, and the constants that it sets. Raises ProjectError."""
     reader = _ExportReader(module, route, path, defaults, prefixes)
     route_module = reader.read()
     reader.problems.raise_any()
-    return route_module, reader.settings
+    return route_module, reader.constants
 
 
 def how_to_hide(file: str) -> str:
@@ -73,7 +73,7 @@ class _ExportReader:
         self.defaults = defaults
         self.problems = Problems()
         self.own = OwnNames(path)
-        self.settings = settings_in(vars(module), self.own.line_of_value)
+        self.constants = constants_in(vars(module), self.own.line_of_value)
         declared = getattr(module, "Route", None)
         self.file_route: FileRouteReader | None = None
         if isinstance(declared, FileRoute):
@@ -201,7 +201,7 @@ class _ExportReader:
         with self.problems.collecting():
             config = read_config(getattr(self.module, "config", {}), self.route.file, config)
         with self.problems.collecting():
-            config = read_settings_in(self.settings, self.route.file, config)
+            config = read_constants(self.constants, self.route.file, config)
         return config
 
     def _responses(self) -> Mapping[Any, Any]:

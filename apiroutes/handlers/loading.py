@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from apiroutes.errors import Problem, ProjectError, one_line
-from apiroutes.handlers.config import RouteConfig, without_effect
+from apiroutes.handlers.config import RouteConfig, why_ineffective
 from apiroutes.handlers.exports import how_to_hide, read_exports
 from apiroutes.handlers.middleware_exports import is_middleware_file, read_middleware_file
 from apiroutes.handlers.route_modules import RouteModule
@@ -38,7 +38,7 @@ class ModuleLoader:
     name although an import could not spell it, and two projects in one process share nothing.
 
     `prefixes` are what a route's path may begin with, and what a file that declares its own path may
-    leave out. `ineffective` has the settings of modules that change nothing, with their places.
+    leave out. `ineffective` has the places of constants that change nothing, by name and reason.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class ModuleLoader:
         """Import the route's file and check what it exports. Raises ProjectError."""
         module = self._import(route.file)
         path = self._root / route.file
-        route_module, settings = read_exports(module, route, path, self._defaults, self._prefixes)
-        for setting in settings:
-            effect = without_effect(setting)
-            if effect is not None:
-                places = self.ineffective.setdefault((setting.name, effect), [])
-                places.append(f"{route.file}:{setting.line}")
+        route_module, constants = read_exports(module, route, path, self._defaults, self._prefixes)
+        for constant in constants:
+            reason = why_ineffective(constant)
+            if reason is not None:
+                places = self.ineffective.setdefault((constant.name, reason), [])
+                places.append(f"{route.file}:{constant.line}")
         return route_module
 
     def load_middleware(self, file: str) -> tuple[Middleware, ...]:
