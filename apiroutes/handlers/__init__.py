@@ -1,4 +1,4 @@
-"""What a route's file exports, read once at start; answers no request and opens no socket.
+"""The exports of a project's files, read once at start; never touches a socket or writes a response.
 
 In: the files of routes and middleware. Out: route modules, their handlers, `config` and middleware.
 Raises ProjectError.

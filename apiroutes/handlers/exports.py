@@ -156,8 +156,8 @@ class _ExportReader:
         for name, handler in handlers.items():
             if handler.signature.takes_content and not config.parse_body:
                 self._problem(
-                    f"`{name}` takes the body by a type, and config.api.bodyParser is off.",
-                    "Let it be parsed, or read `req.stream`.",
+                    f"`{name}` takes the body as a type, but config.api.bodyParser is off.",
+                    "Turn it on, or read `req.stream`.",
                     line=int(handler.place.rpartition(":")[2]),
                 )
 
@@ -222,13 +222,13 @@ class _ExportReader:
 
     def _check_response(self, status: object, meaning: object) -> None:
         if type(status) is not int or not 100 <= status <= 599:
-            remedy = "Write a number such as 404, or a method with a dict of them."
-            self._problem(f"`responses` has {status!r}, which is no status code.", remedy)
+            remedy = "Write a number such as 404, or a method with a dict of such numbers."
+            self._problem(f"`responses` has {status!r}, which is not a status code.", remedy)
         elif not isinstance(meaning, str):
             try:
                 schema_of(meaning)
             except SchemaError as error:
-                self._problem(f"`responses` of {status}: {error}.", "Use a type, or a text.")
+                self._problem(f"`responses` of {status}: {error}.", "Use a type, or a description as text.")
 
     # -- problems --------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ class FileRouteReader:
                 self._problem(message, 'Give a function, or {"middleware": [...], "handler": function}.')
         for name, function in exported.items():
             if function not in functions and name in self._own:
-                message = f"has both `Route` and `{name}`, which answers no request."
+                message = f"has both `Route` and `{name}`, which never answers a request."
                 remedy = "Put it into the handlers of `Route`, or call it by another name."
                 self._problem(message, remedy, line=self._own.line_of(name))
 
@@ -93,7 +93,7 @@ class FileRouteReader:
         path = self._declared.path
         if not isinstance(path, str) or path not in self._spellings():
             own = _tanstack_path(self._route.pattern.segments)
-            message = f"`Route` says {path!r}, and the file's own path is {own!r}."
+            message = f"`Route` has the path {path!r}, but the file's own path is {own!r}."
             self._problem(message, "Correct the path, or move the file.")
 
     def _spellings(self) -> Iterator[str]:
@@ -111,7 +111,7 @@ class FileRouteReader:
         if isinstance(handlers, FunctionType):
             parameters = inspect.signature(handlers).parameters
             if [*parameters] != ["create_handlers"]:
-                message = f"`Route` has handlers by a function that takes ({', '.join(parameters)})."
+                message = f"the function that makes the handlers of `Route` takes ({', '.join(parameters)})."
                 self._problem(message, _HOW_TO_DECLARE, line=line_of_function(handlers))
                 return {}
             try:
@@ -120,14 +120,16 @@ class FileRouteReader:
                 else:
                     handlers = handlers(_create_handlers)
             except Exception as error:
-                message = f"what makes the handlers of `Route` failed: {one_line(error)}."
+                message = f"the function that makes the handlers of `Route` failed: {one_line(error)}."
                 self._problem(message, "Correct it.", line=line_of_function(handlers))
                 return {}
             if inspect.iscoroutine(handlers):
                 handlers.close()  # which nobody will await
         if isinstance(handlers, Mapping):
             return handlers
-        self._problem(f"`Route` has {type(handlers).__name__} for its handlers.", _HOW_TO_DECLARE)
+        self._problem(
+            f"the handlers of `Route` are of type {type(handlers).__name__}, not a dict.", _HOW_TO_DECLARE
+        )
         return {}
 
     def _in_dict(self, declared: Mapping[Any, object], place: str) -> tuple[object, tuple[Middleware, ...]]:

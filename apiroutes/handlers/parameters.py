@@ -138,7 +138,7 @@ class _SignatureReader:
         self._take_named("query", [parameter for parameter in self.parameters if self._is_key(parameter)])
         bodies = [parameter for parameter in self.inputs if parameter.source == "body"]
         if len(bodies) > 1:
-            raise ParameterError("the body is taken twice", "Keep `body: ...` or `Request[...]`.")
+            raise ParameterError("the body is declared twice", "Keep `body: ...` or `Request[...]`.")
         returns = self._hint("return", self.returns, is_needed=False)
         call = call_of(self.function, self.parameters, self.sources, self.readers)
         return Signature(call, tuple(self.inputs), returns)
@@ -227,7 +227,7 @@ class _SignatureReader:
         if not self._is_open(parameter):
             return False
         if parameter.annotation is _EMPTY:
-            raise ParameterError(f"the parameter {parameter.name!r} means nothing here")
+            raise ParameterError(f"cannot tell where the parameter {parameter.name!r} comes from")
         return True
 
     def _may_be_absent(self, parameter: inspect.Parameter) -> bool:
@@ -250,7 +250,7 @@ class _SignatureReader:
                 return _EMPTY
             raise ParameterError(
                 f"the annotation of {name!r}, {annotation!r}, cannot be evaluated: {error}",
-                "Import what it names where the file is loaded, not for type checking alone.",
+                "Import its names when the file is loaded too, not for type checking alone.",
             ) from error
 
     def _schema(self, annotation: Any, name: str) -> Schema:
@@ -258,7 +258,7 @@ class _SignatureReader:
             return schema_of(annotation)
         except SchemaError as error:
             raise ParameterError(
-                f"the annotation of {name!r} is no schema: {error}",
+                f"the annotation of {name!r} is not a schema: {error}",
                 "Use a Struct, dataclass, TypedDict, attrs class, pydantic model, or a type made of these.",
             ) from error
 
@@ -268,22 +268,24 @@ class _SignatureReader:
         self._schema(annotation, name)
         if not is_simple(annotation):
             raise ParameterError(
-                f"the parameter {name!r} of the {source} is no number, date or other single value",
+                f"the parameter {name!r} of the {source} must be a number, a date or another single value",
                 "Call it `body` if it is the body, or `query` if it is the whole query.",
             )
         if has_model(annotation):
             raise ParameterError(
-                f"the parameter {name!r} of the {source} has pydantic's constraints, which nothing checks",
+                f"the parameter {name!r} of the {source} has pydantic's constraints, but nothing checks them",
                 "Write them as `Annotated[int, msgspec.Meta(ge=1)]`, or take `query` as a model.",
             )
         segment = self.captures.get(name)
         is_several = segment is not None and segment.kind is not Kind.DYNAMIC and not segment.joined
         if source == "path" and is_several != takes_list(annotation):
-            wanted = "a list, such as list[str]" if is_several else "a single value"
-            raise ParameterError(f"the parameter {name!r} of the path is {wanted}", "Correct the annotation.")
+            expected = "a list, such as list[str]" if is_several else "a single value"
+            raise ParameterError(
+                f"the parameter {name!r} of the path is {expected}", "Correct the annotation."
+            )
 
     def _check_fields(self, schema: Schema) -> None:
-        """Every required field of `params: ...` is a parameter of the path."""
+        """Check that every required field of `params: ...` is a parameter of the path."""
         for name in required_fields(schema.annotation):
             if name not in self.captures:
                 raise ParameterError(

@@ -142,19 +142,19 @@ def test_a_wrapped_function_is_called_as_it_wants(tmp_path: Path, source: str) -
 MISTAKES = [
     (
         "def GET(id): ...",
-        "`GET`: the parameter 'id' means nothing here",
+        "`GET`: cannot tell where the parameter 'id' comes from",
         "request, req, response, res, params",
     ),
-    ("def handler(req, res, limit=1): ...", "the parameter 'limit' means nothing here", "context"),
+    ("def handler(req, res, limit=1): ...", "cannot tell where the parameter 'limit' comes from", "context"),
     ("GET = 1", "`GET` is int, which cannot be called", "def GET(req, res)"),
     ("def handler(): ...\ndef GET(): ...", "has both `handler` and GET", "Keep `handler`"),
-    ("def get(): ...", "`get` answers no request", "Call it `GET`"),
-    ("def GET(): ...\ndef post(): ...", "`post` answers no request", "`_post` if it is a helper"),
+    ("def get(): ...", "`get` never answers a request", "Call it `GET`"),
+    ("def GET(): ...\ndef post(): ...", "`post` never answers a request", "`_post` if it is a helper"),
     ("middleware = 1\ndef GET(): ...", "`middleware` has 1, which cannot be called", "list of functions"),
     ("middleware = [print, None]\ndef GET(): ...", "has None, which cannot be called", "list of functions"),
     (
         "from apiroutes import file_route\nRoute = file_route('/api/y', handlers={'GET': print})",
-        "`Route` says '/api/y', and the file's own path is '/api/x'",
+        "`Route` has the path '/api/y', but the file's own path is '/api/x'",
         "Correct the path",
     ),
     (
@@ -409,7 +409,7 @@ def test_any_other_path_is_a_start_error_with_its_line(tmp_path: Path, path: obj
         App(project(tmp_path, {"routes/api/posts/$id.py": DECLARED.format(path=path)}))
     (problem,) = caught.value.problems
     assert (problem.file, problem.line) == ("routes/api/posts/$id.py", 4)
-    assert f"`Route` says {path!r}" in problem.message
+    assert f"`Route` has the path {path!r}, but" in problem.message
 
 
 STEPS = """
@@ -472,14 +472,29 @@ WRONG_HANDLERS = [
     ("{'GET': {'handler': get, 'middleware': get}}", 2, "has `get`, which takes ()", "list of functions"),
     ("{'get': get}", 3, "`Route` has a handler for 'get'", "GET, HEAD"),
     ("{1: get}", 3, "`Route` has a handler for 1", "GET, HEAD"),
-    ("[get]", 3, "`Route` has list for its handlers", "dict of methods"),
-    ("None", 3, "`Route` has NoneType for its handlers", "dict of methods"),
-    ("lambda: {'GET': get}", 3, "a function that takes ()", "create_handlers"),
-    ("lambda create: create({'GET': get})", 3, "a function that takes (create)", "create_handlers"),
-    ("lambda create_handlers: None", 3, "`Route` has NoneType for its handlers", "create_handlers"),
+    ("[get]", 3, "the handlers of `Route` are of type list, not a dict", "dict of methods"),
+    ("None", 3, "the handlers of `Route` are of type NoneType, not a dict", "dict of methods"),
+    ("lambda: {'GET': get}", 3, "that makes the handlers of `Route` takes ()", "create_handlers"),
+    (
+        "lambda create: create({'GET': get})",
+        3,
+        "that makes the handlers of `Route` takes (create)",
+        "create_handlers",
+    ),
+    (
+        "lambda create_handlers: None",
+        3,
+        "the handlers of `Route` are of type NoneType, not a dict",
+        "create_handlers",
+    ),
     ("lambda create_handlers: 1 / 0", 3, "failed: ZeroDivisionError", "Correct it"),
     ("lambda create_handlers: create_handlers()", 3, "failed: TypeError", "Correct it"),
-    ("{'GET': lambda nothing: 1}", 3, "`GET`: the parameter 'nothing' means nothing here", "Parameters are"),
+    (
+        "{'GET': lambda nothing: 1}",
+        3,
+        "`GET`: cannot tell where the parameter 'nothing' comes from",
+        "Parameters are",
+    ),
 ]
 
 
@@ -498,7 +513,7 @@ def test_handlers_of_another_shape_are_a_start_error(
 
 def test_a_coroutine_function_makes_no_handlers(tmp_path: Path) -> None:
     source = "from apiroutes import file_route\nasync def make(create_handlers): ...\n"
-    with pytest.raises(ProjectError, match="`Route` has coroutine for its handlers"):
+    with pytest.raises(ProjectError, match="the handlers of `Route` are of type coroutine, not a dict"):
         app_of(tmp_path, f"{source}Route = file_route('/x', handlers=make)\n")
 
 

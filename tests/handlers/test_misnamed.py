@@ -96,19 +96,19 @@ GET = "def GET(): return 1\n"
 
 # source of pages/api/x.py: the line, what the message and the remedy say
 MISNAMED = [
-    ("def Delete(): ...\n", 1, "`Delete` answers no request", "Call it `DELETE`"),
-    (GET + "\ndef Delete(): ...\n", 3, "`Delete` answers no request", "Call it `DELETE`"),
-    (GET + "async def pAtch(): ...\n", 2, "`pAtch` answers no request", "`_patch` if it is a helper"),
-    (GET + "def DELTE(): ...\n", 2, "`DELTE` answers no request", "Did you mean `DELETE`?"),
-    (GET + "def TRACE(): ...\n", 2, "`TRACE` answers no request", "`handler`"),
-    ("x = 1\ndef handlr(req, res): ...\n", 2, "`handlr` answers no request", "`def handler(req, res)"),
-    ("def hander(req, res): ...\n", 1, "`hander` answers no request", "Did you mean `def handler("),
-    ("async def handle(req, res): ...\n", 1, "`handle` answers no request", "`def handler("),
-    ("def Handler(req, res): ...\n", 1, "`Handler` answers no request", "`def handler("),
-    ("class Handler: ...\n", 1, "`Handler` is a class", "`def handler("),
-    ("def gett(): ...\n", 1, "`gett` answers no request", "`def GET("),
-    ("def default(req, res): ...\n", 1, "`default` answers no request", "Call it `handler`"),
-    ("def main(): ...\n", 1, "`main` answers no request", "Call it `handler`"),
+    ("def Delete(): ...\n", 1, "`Delete` never answers a request", "Call it `DELETE`"),
+    (GET + "\ndef Delete(): ...\n", 3, "`Delete` never answers a request", "Call it `DELETE`"),
+    (GET + "async def pAtch(): ...\n", 2, "`pAtch` never answers a request", "`_patch` if it is a helper"),
+    (GET + "def DELTE(): ...\n", 2, "`DELTE` never answers a request", "Did you mean `DELETE`?"),
+    (GET + "def TRACE(): ...\n", 2, "`TRACE` never answers a request", "`handler`"),
+    ("x = 1\ndef handlr(req, res): ...\n", 2, "`handlr` never answers a request", "`def handler(req, res)"),
+    ("def hander(req, res): ...\n", 1, "`hander` never answers a request", "Did you mean `def handler("),
+    ("async def handle(req, res): ...\n", 1, "`handle` never answers a request", "`def handler("),
+    ("def Handler(req, res): ...\n", 1, "`Handler` never answers a request", "`def handler("),
+    ("class Handler: ...\n", 1, "`Handler` is a class, which never answers", "`def handler("),
+    ("def gett(): ...\n", 1, "`gett` never answers a request", "`def GET("),
+    ("def default(req, res): ...\n", 1, "`default` never answers a request", "Call it `handler`"),
+    ("def main(): ...\n", 1, "`main` never answers a request", "Call it `handler`"),
     ("from flask import Flask\napp = Flask('x')\n", 2, "`app` is a Flask", "return app`"),
     ("from flask import Flask\nserver = Flask('x')\n", 2, "`server` is a Flask", "return server`"),
     (
@@ -132,11 +132,11 @@ MISNAMED = [
     (
         GET + "middlewares = [print]\n",
         2,
-        "`middlewares` runs around no request",
+        "`middlewares` never runs",
         "Did you mean `middleware`?",
     ),
-    (GET + "def Middleware(a, b, c): ...\n", 2, "`Middleware` runs around no request", "Did you mean"),
-    (GET + "middelware = [print]\n", 2, "`middelware` runs around no request", "Did you mean"),
+    (GET + "def Middleware(a, b, c): ...\n", 2, "`Middleware` never runs", "Did you mean"),
+    (GET + "middelware = [print]\n", 2, "`middelware` never runs", "Did you mean"),
 ]
 
 

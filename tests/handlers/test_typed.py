@@ -613,14 +613,14 @@ def test_the_log_has_nothing_of_a_request_that_does_not_fit(
 
 OFF = "config = {'api': {'bodyParser': False}}\n"
 MISTAKES = [
-    ("def POST(body: object()): ...", "x.py", "no schema|cannot be"),
+    ("def POST(body: object()): ...", "x.py", "not a schema|cannot be"),
     ("class Plain: ...\ndef POST(body: Plain): ...", "x.py", "Plain cannot be checked"),
     ("def POST(body: list[type(show)]): ...", "x.py", "cannot be checked"),
     ("def POST(body: 'Missing'): ...", "x.py", "'Missing', cannot be evaluated"),
     ("def GET(page: 'Missing'): ...", "x.py", "'Missing', cannot be evaluated"),
     ("def GET(req: 'Request[Missing]', res): ...", "x.py", "cannot be evaluated"),
-    ("def GET(point: Point): ...", "x.py", "'point' of the query is no number"),
-    ("def GET(page): ...", "x.py", "'page' means nothing here"),
+    ("def GET(point: Point): ...", "x.py", "'point' of the query must be a number"),
+    ("def GET(page): ...", "x.py", "cannot tell where the parameter 'page' comes from"),
     ("def GET(page: int = 'x'): ...", "x.py", "default of 'page', 'x', does not fit"),
     ("def GET(page: int = None): ...", "x.py", "default of 'page', None, does not fit"),
     (
@@ -631,9 +631,9 @@ MISTAKES = [
     ("def GET(params: Point): ...", "[id].py", "the path has no parameter 'x'"),
     ("def GET(id: list[str]): ...", "[id].py", "'id' of the path is a single value"),
     ("def GET(path: str): ...", "[...path].py", "'path' of the path is a list"),
-    ("def POST(req: Request[Point], body: Point): ...", "x.py", "the body is taken twice"),
-    (OFF + "def POST(body: Point): ...", "x.py", "takes the body by a type, and config"),
-    (OFF + "def POST(f: UploadFile): ...", "x.py", "takes the body by a type, and config"),
+    ("def POST(req: Request[Point], body: Point): ...", "x.py", "the body is declared twice"),
+    (OFF + "def POST(body: Point): ...", "x.py", "takes the body as a type, but config"),
+    (OFF + "def POST(f: UploadFile): ...", "x.py", "takes the body as a type, but config"),
 ]
 
 
