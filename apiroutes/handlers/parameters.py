@@ -204,8 +204,8 @@ class _SignatureReader:
 
     # -- which is which --------------------------------------------------------------------
 
-    def _is_open(self, parameter: inspect.Parameter) -> bool:
-        """Whether a parameter still needs a source: it is no part, and not private to the function."""
+    def _needs_source(self, parameter: inspect.Parameter) -> bool:
+        """Whether a parameter still needs a source: it is neither a part nor private to the function."""
         is_variadic = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         # A private name with a default: `_cache={}`.
         is_own = parameter.name.startswith("_") and parameter.default is not _EMPTY
@@ -214,24 +214,24 @@ class _SignatureReader:
         )
 
     def _is_capture(self, parameter: inspect.Parameter) -> bool:
-        return self._is_open(parameter) and parameter.name in self.captures
+        return self._needs_source(parameter) and parameter.name in self.captures
 
     def _is_file(self, parameter: inspect.Parameter) -> bool:
-        if not self._is_open(parameter):
+        if not self._needs_source(parameter):
             return False
         annotation = self._hint(parameter.name, parameter.annotation)
         parts = (annotation, *get_args(annotation))
         return any(isinstance(part, type) and issubclass(part, FileStorage) for part in parts)
 
     def _is_key(self, parameter: inspect.Parameter) -> bool:
-        if not self._is_open(parameter):
+        if not self._needs_source(parameter):
             return False
         if parameter.annotation is _EMPTY:
             raise ParameterError(f"cannot tell where the parameter {parameter.name!r} comes from")
         return True
 
     def _may_be_absent(self, parameter: inspect.Parameter) -> bool:
-        """Whether it is an optional catch-all, which `req.params` lacks where it matches no segment."""
+        """Whether it is an optional catch-all, which `req.params` lacks when it matches no segment."""
         segment = self.captures.get(parameter.name)
         return segment is not None and segment.kind is Kind.OPTIONAL_CATCH_ALL and not segment.joined
 
@@ -279,9 +279,9 @@ class _SignatureReader:
         segment = self.captures.get(name)
         is_several = segment is not None and segment.kind is not Kind.DYNAMIC and not segment.joined
         if source == "path" and is_several != takes_list(annotation):
-            expected = "a list, such as list[str]" if is_several else "a single value"
+            kind = "a list, such as list[str]" if is_several else "a single value"
             raise ParameterError(
-                f"the parameter {name!r} of the path is {expected}", "Correct the annotation."
+                f"the parameter {name!r} of the path must be {kind}", "Correct the annotation."
             )
 
     def _check_fields(self, schema: Schema) -> None:

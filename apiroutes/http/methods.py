@@ -1,4 +1,4 @@
-"""The methods of HTTP that the framework has names for."""
+"""The request methods that a route module may export a function for."""
 
 from __future__ import annotations
 
