@@ -21,7 +21,7 @@ from apiroutes.handlers.middleware_exports import HOW_TO_LIST, steps_of, wrong_s
 from apiroutes.handlers.misnamed import (
     Misnamed,
     misnamed_handler,
-    misnamed_method,
+    misnamed_methods,
     misnamed_middleware,
     misnamed_route,
 )
@@ -169,14 +169,14 @@ class _ExportReader:
             return  # its helpers may have any name
         if self.file_route is not None and self.problems:
             return  # the names may be those of functions in a faulty declaration
-        for misnamed in misnamed_method(self.module, METHODS, handlers):
+        for misnamed in misnamed_methods(self.module, handlers):
             self._problem_of_name(misnamed)
         if self.file_route is None:
             self._problem_of_name(misnamed_route(self.module, self.own.line_of))
 
     def _report_no_handler(self) -> None:
         hide = how_to_hide(self.route.file)
-        misnamed = misnamed_handler(self.module, METHODS, self.own.line_of, hide)
+        misnamed = misnamed_handler(self.module, self.own.line_of, hide)
         self._problem_of_name(misnamed)
         if misnamed is None:
             remedy = f"Write `def handler(req, res): ...` or `def GET(): ...`, or {hide}."

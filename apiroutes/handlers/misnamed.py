@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from apiroutes.handlers.declarations import FileRoute
 from apiroutes.handlers.sources import LineOf
+from apiroutes.http import METHODS
 from apiroutes.types import Middleware
 
-__all__ = ["Misnamed", "misnamed_handler", "misnamed_method", "misnamed_middleware", "misnamed_route"]
+__all__ = ["Misnamed", "misnamed_handler", "misnamed_methods", "misnamed_middleware", "misnamed_route"]
 
 _OTHER_METHODS = ("TRACE", "CONNECT")
 _OTHER_NAMES = ("default", "main", "endpoint", "view", "route", "application", "app", "api")
@@ -34,9 +35,7 @@ class Misnamed(NamedTuple):
     line: int | None
 
 
-def misnamed_method(
-    module: ModuleType, methods: Collection[str], answered: Collection[str]
-) -> Iterator[Misnamed]:
+def misnamed_methods(module: ModuleType, answered: Collection[str]) -> Iterator[Misnamed]:
     """Functions such as `get`, `Delete` and `PSOT`.
 
     A lower-case `get` never answers a request, and is surely a mistake. `answered` are the methods that
@@ -45,8 +44,8 @@ def misnamed_method(
     for name, function in _own_functions(module):
         line = function.__code__.co_firstlineno
         method = name.upper()
-        if name == method and name not in methods:
-            unanswered = [known for known in methods if known not in answered]
+        if name == method and name not in METHODS:
+            unanswered = [known for known in METHODS if known not in answered]
             close = difflib.get_close_matches(name, unanswered, 1, _CLOSE)
             if name in _OTHER_METHODS:
                 remedy = "Only `handler`, which gets every method, gets this one too."
@@ -55,7 +54,7 @@ def misnamed_method(
             else:
                 continue
             yield Misnamed(f"`{name}` never answers a request.", remedy, line)
-        elif name != method and method in methods and method not in answered:
+        elif name != method and method in METHODS and method not in answered:
             remedy = f"Call it `{method}`, or `_{name.lower()}` if it is a helper."
             yield Misnamed(f"`{name}` never answers a request.", remedy, line)
 
@@ -69,16 +68,14 @@ def misnamed_route(module: ModuleType, line_of: LineOf) -> Misnamed | None:
     return None
 
 
-def misnamed_handler(
-    module: ModuleType, methods: Collection[str], line_of: LineOf, how_to_hide: str
-) -> Misnamed | None:
+def misnamed_handler(module: ModuleType, line_of: LineOf, how_to_hide: str) -> Misnamed | None:
     """The name that may have been meant as the handler, of a module that has none."""
     names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
     public = {name: getattr(module, name) for name in names}
     for name, value in public.items():
         if _is_application(name, value):
             return _application(name, value, line_of(name))
-    known = {right.lower(): right for right in ("handler", *methods)}
+    known = {right.lower(): right for right in ("handler", *METHODS)}
     for name, value in public.items():
         close = difflib.get_close_matches(name.lower().strip("_"), known, 1, _CLOSE)
         line = line_of(name) if close or name in _OTHER_NAMES else None
