@@ -166,7 +166,7 @@ _MAPPINGS: Mapping[str, Callable[[Request], Mapping[str, Any]]] = {"path": _para
 
 
 def whole_reader(source: str, schema: Schema) -> Reader:
-    """Reads all that a source ("path", "query" or "body") has, as one value."""
+    """A reader of all that a source ("path", "query" or "body") has, as one value."""
     if source == "body":
         return lambda request: (request._read_body_as(schema),)
     convert, mapping_of = schema.convert, _MAPPINGS[source]
@@ -174,13 +174,13 @@ def whole_reader(source: str, schema: Schema) -> Reader:
 
 
 def field_reader(source: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> Reader:
-    """Reads single values of the path or the query: `fields` has the annotation of each."""
+    """A reader of single values of the path or the query; `fields` has the annotation of each."""
     convert, mapping_of = schema_of_fields(fields, defaults), _MAPPINGS[source]
     return lambda request: convert(mapping_of(request), source)
 
 
 def file_reader(name: str, takes_several: bool, is_required: bool, default: Any) -> Reader:
-    """Reads the uploaded file of that name, or all of them."""
+    """A reader of the uploaded file of that name, or of all of them."""
 
     def read(request: Request) -> tuple[Any, ...]:
         files = request.files.getlist(name)

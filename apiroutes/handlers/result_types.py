@@ -82,5 +82,5 @@ def _check(result: Any, handler: Handler, schema: Schema) -> Any:
             schema.decode(encode_json(result), "returned")
         except DoesNotFit as invalid:
             lines = "; ".join(f"{place}: {message}" for place, message in invalid.mismatches)
-            raise TypeError(f"{handler.place} does not return what its annotation says: {lines}") from None
+            raise TypeError(f"the result of {handler.place} does not fit its annotation: {lines}") from None
     return result
