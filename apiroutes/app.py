@@ -21,7 +21,7 @@ from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
 from apiroutes.error_responses import prefers_json, write_error, write_exception
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
-from apiroutes.http import phrase
+from apiroutes.http import METHODS, phrase
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup
 from apiroutes.openapi import document
@@ -34,7 +34,7 @@ from apiroutes.wsgi import ClosingIterator, ServerResponse, send, starting_again
 
 __all__ = ["App"]
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
+_KNOWN_METHODS = frozenset((*METHODS, "TRACE"))
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
 _METHOD = re.compile(r"[A-Z][A-Z0-9-]{0,31}")
 
@@ -89,7 +89,7 @@ class App:
             run = resource.by_method.get(method)
             if run is None:
                 run = resource.other_methods
-                if method not in _METHODS:
+                if method not in _KNOWN_METHODS:
                     _check_method(method)
             run(response)
             answer = send(response, environ, start_response)

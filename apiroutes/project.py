@@ -19,16 +19,15 @@ from apiroutes.body import Limits, limits_of
 from apiroutes.chain import as_sync, compose
 from apiroutes.concurrency import HandlerThreads, coroutines
 from apiroutes.deadlines import with_deadline
-from apiroutes.endpoint import OTHER, Endpoint
-from apiroutes.errors import Problem, ProjectError
+from apiroutes.endpoint import Endpoint
+from apiroutes.errors import Problem, ProjectError, one_line
 from apiroutes.handlers import (
     PROJECT_MIDDLEWARE_FILE,
     ModuleLoader,
     RouteConfig,
     RouteModule,
     SecurityScheme,
-    fault_of,
-    one_line,
+    why_not_middleware,
     with_checked_result,
 )
 from apiroutes.readiness import request_replacement
@@ -276,17 +275,17 @@ class _Builder:
             except BaseException as error:  # SystemExit too, as for a route's file
                 self._bad_middleware(place, f"{shown}: {name!r} cannot be imported: {one_line(error)}.")
                 continue
-            fault = fault_of(step)
-            if fault is not None:
-                self._bad_middleware(place, f"{shown}: {name!r} is {fault}.")
+            reason = why_not_middleware(step)
+            if reason is not None:
+                self._bad_middleware(place, f"{shown}: {name!r} is {reason}.")
             found.append(step)
         return tuple(found)
 
     def _callables_only(self, middleware: Sequence[Any], place: str) -> tuple[Middleware, ...]:
         for step in middleware:
-            fault = fault_of(step)
-            if fault is not None:
-                self._bad_middleware(place, f"{fault}." if callable(step) else f"{step!r} cannot be called.")
+            reason = why_not_middleware(step)
+            if reason is not None:
+                self._bad_middleware(place, f"{reason}." if callable(step) else f"{step!r} cannot be called.")
         return tuple(middleware)
 
     def _bad_middleware(self, place: str, message: str) -> None:
@@ -333,7 +332,7 @@ def _route_resource(
     seconds = module.config.max_duration
     if seconds is not None:
         runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
-    other_methods = runs.pop(OTHER)
+    other_methods = runs.pop(RouteModule.ANY)
     name = f"{endpoint.pattern} ({module.route.file})"
     # What is the same for many routes is one object, which stays in the processor's cache.
     return Resource(name, other_methods, limits, runs or _NO_METHODS, endpoint.pattern, module, around)
