@@ -131,7 +131,7 @@ def test_a_file_with_almost_its_name_gives_a_warning(
 ) -> None:
     App(project(tmp_path, {"pages/api/x.py": HELLO, name: STOP}))
     (record,) = caplog.records
-    assert record.getMessage().startswith(f"{name} runs around no route")
+    assert record.getMessage().startswith(f"{name} never runs")
 
 
 def test_a_module_that_the_setting_uses_need_not_export_middleware(
