@@ -26,6 +26,9 @@ from types import CoroutineType, FrameType
 from typing import Any, Generic, NoReturn, TypeVar
 
 from apiroutes.concurrency import greenlets
+from apiroutes.concurrency.hub_loop import new_event_loop
+from apiroutes.concurrency.logging_locks import share_logging
+from apiroutes.concurrency.thread_pool import ThreadPool
 from apiroutes.errors import ApiError
 
 __all__ = [
@@ -442,7 +445,7 @@ class _Loop:
         self._is_watched = False
         self._of_parent: set[asyncio.Task[Any]] = set()
         self._news = greenlets.native_queue()
-        self._pool = greenlets.Pool()
+        self._pool = ThreadPool()
         begun = greenlets.native_queue()
         greenlets.start_native_thread(lambda: self._run(begun), "apiroutes-loop")
         made = begun.get()
@@ -459,7 +462,7 @@ class _Loop:
 
     def settle(self) -> None:
         """Have it end when the process does. The current greenlet may let others run meanwhile."""
-        greenlets.share_logging()
+        share_logging()
         greenlets.start_last_thread(self._end_with_process, "apiroutes-loop-end")
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
@@ -471,7 +474,7 @@ class _Loop:
     def _run(self, begun: queue.SimpleQueue[Any]) -> None:
         self.thread = greenlets.native_ident()
         try:
-            loop = greenlets.new_event_loop(self._pool)
+            loop = new_event_loop(self._pool)
         except BaseException as error:
             begun.put(error)
             return
