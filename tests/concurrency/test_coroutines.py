@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from apiroutes import App
-from apiroutes.concurrency import coroutines
+from apiroutes.concurrency import coroutines, watchdog
 from apiroutes.errors import ResponseAborted
 from tests.support import Answer, Extra, app_of, call, environ
 
@@ -485,10 +485,10 @@ def PATCH():
 @pytest.fixture
 def watched() -> Iterator[list[str]]:
     """The reasons for which a replacement was asked for; the settings are as they were afterwards."""
-    before = vars(coroutines._settings).copy()
+    before = vars(watchdog.settings).copy()
     yield []
-    vars(coroutines._settings).clear()
-    vars(coroutines._settings).update(before)
+    vars(watchdog.settings).clear()
+    vars(watchdog.settings).update(before)
 
 
 def test_a_loop_that_is_held_too_long_refuses_and_comes_back(tmp_path: Path, watched: list[str]) -> None:
@@ -521,7 +521,7 @@ def test_a_loop_that_is_held_is_reported_once_with_the_place(
     held.join(30)
     assert answers[0].body == b"went on"
     [record] = caplog.records
-    assert "held for 100 ms" in record.getMessage()
+    assert "blocked for 100 ms" in record.getMessage()
     assert "go.wait(30)" in record.getMessage()
 
 
@@ -537,7 +537,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 PROCESS = """
 import asyncio, os, signal, sys, threading
-from apiroutes.concurrency import coroutines
+from apiroutes.concurrency import coroutines, watchdog
 kept = []
 async def one():
     return 1
