@@ -1,6 +1,6 @@
 """Async iterables as plain ones, for a thread that sends them.
 
-In: an async iterable. Out: its chunks. Raises what it raises, and ApiError 503 while the loop is blocked.
+In: an async iterable. Out: its chunks. Raises its errors, and ApiError 503 while the loop is blocked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Native threads, queues and locks, also where gevent has turned those of `threading` into greenlets.
 
-In: functions to run. Out: native threads, what they wait on, and a mailbox on which a greenlet waits
-without stopping the other greenlets of its thread.
+In: functions to run. Out: native threads, queues and locks between them, and a mailbox on which a
+greenlet waits without stopping the others of its thread.
 This room meets gevent only after somebody else has imported it. gevent may replace names of the
 standard library before or after this file is imported, so native ones are looked up on each use.
 """

@@ -128,7 +128,7 @@ class Loop:
         self.call_now(self._loop.stop)
 
     def _clean_up(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End what is left, in order: tasks, async generators, threads, the loop."""
+        """End the rest, in order: tasks, async generators, threads, the loop."""
         until = time.monotonic() + _ENDING
         _complete(loop, asyncio.sleep(0))  # tasks that were asked for begin, so that they can be cancelled
         while (tasks := asyncio.all_tasks(loop)) and time.monotonic() < until:
@@ -142,7 +142,7 @@ class Loop:
 
 
 def _complete(loop: asyncio.AbstractEventLoop, awaitable: Coroutine[Any, Any, object]) -> None:
-    """Run one coroutine to its end, whatever the others do meanwhile. Raises what it raises."""
+    """Run one coroutine to its end, whatever the others do meanwhile. Raises its errors."""
     task = loop.create_task(awaitable)
     while not task.done():
         try:

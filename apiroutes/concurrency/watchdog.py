@@ -64,7 +64,7 @@ class _Watchdog:
                         # One that began meanwhile did not see that nobody watches.
                         loop.is_watched = bool(self._waiters)
         except _Ending:
-            loop.pool.work()  # for what cleans up
+            loop.pool.work()  # for tasks that clean up
 
     def _hears(self, news: News, seconds: float | None = None) -> bool:
         """Wait for a piece of news; return whether it came within so many seconds. Raises _Ending."""
