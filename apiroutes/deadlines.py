@@ -170,7 +170,7 @@ class _Lease:
         call = Call(self._context, function, arguments)
         self._thread.calls.put(call)
         try:
-            # A slow body is the client's fault: the function that reads it raises 408.
+            # A slow body is the client's doing: the function that reads it raises 408.
             is_done = call.wait(left) or (self._end_reading() and call.wait(_READING))
         except BaseException:  # the server ends this thread's wait
             self._abandon()
