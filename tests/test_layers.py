@@ -16,8 +16,8 @@ PACKAGE = Path(apiroutes.__file__).parent
 STEPS = [
     {"types", "errors", "lazy", "sizes", "version"},
     {"settings", "logs", "readiness", "streams", "http", "routing", "schemas"},
-    {"concurrency", "files"},
-    {"body"},
+    {"concurrency", "files", "response_head"},
+    {"body", "response_state"},
     {"request", "response"},
     {"wsgi", "results", "deadlines", "error_responses"},
     {"handlers"},
