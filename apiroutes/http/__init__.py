@@ -27,6 +27,7 @@ from apiroutes.http.fields import (
 )
 from apiroutes.http.hosts import canonical_host, is_address, requested_host
 from apiroutes.http.json import decode_json, encode_json
+from apiroutes.http.negotiation import prefers_html, prefers_json, prefers_text
 from apiroutes.http.ranges import byte_ranges
 from apiroutes.http.status import BODYLESS, REDIRECTS, STATUS_LINES, phrase
 from apiroutes.http.target import (
@@ -73,6 +74,9 @@ __all__ = [
     "parse_cookies",
     "path_of",
     "phrase",
+    "prefers_html",
+    "prefers_json",
+    "prefers_text",
     "read_path",
     "readable",
     "requested_host",
