@@ -12,7 +12,7 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest
-from apiroutes.http import OF_CONTENT, TEXT, HeaderLines, encode_json, phrase, prefers_json, prefers_text
+from apiroutes.http import CONTENT_FIELDS, TEXT, HeaderLines, encode_json, phrase, prefers_json, prefers_text
 from apiroutes.request import Request
 from apiroutes.response import SENT, Response
 
@@ -49,7 +49,7 @@ def write_error(
     """Answer with an error: text/plain, or RFC 9457's problem+json when Accept prefers JSON."""
     headers = list(headers)
     # What describes content that is not sent goes; an error is for this request alone (RFC 9111 section 3).
-    for name in (*OF_CONTENT, "cache-control", *(name for name, _ in headers if name.lower() != "vary")):
+    for name in (*CONTENT_FIELDS, "cache-control", *(name for name, _ in headers if name.lower() != "vary")):
         response.remove_header(name)
     response.set_header("Cache-Control", "no-store")
     for name, value in headers:

@@ -21,23 +21,23 @@ from apiroutes.concurrency import coroutines
 from apiroutes.errors import ResponseSentError
 from apiroutes.http import (
     BINARY,
+    CONTENT_FIELDS,
+    FIELD_KEYS,
     JSON,
     JSON_VALUE,
-    KNOWN_NAMES,
-    OF_CONTENT,
     REDIRECTS,
     TEXT,
     HeaderLines,
     HeaderValue,
-    check_name,
-    check_value,
+    check_field_name,
+    decode_field_value,
     dump_cookie,
+    encode_field_value,
     encode_json,
+    encode_location,
+    field_lines,
     is_local,
-    lines_of,
-    location_of,
-    readable,
-    vary_of,
+    merge_vary,
 )
 from apiroutes.logs import log_fault, route_of
 from apiroutes.streams import Begun, FileChunks, close, kind_of, remaining_size, run_application
@@ -172,19 +172,19 @@ class Response(Generic[Data]):
 
         Vary is a list that everybody adds to (RFC 9110 section 12.5.5): its members are added.
         """
-        key = KNOWN_NAMES.get(name)
+        key = FIELD_KEYS.get(name)
         if key is None or self._state:
-            key = key or check_name(name)
+            key = key or check_field_name(name)
             if self._state or key == "vary":
                 return self._change("set", key, name, value)
         if type(value) is str:
             if not (value.isascii() and value.isprintable()):
-                value = check_value(name, value)
+                value = encode_field_value(name, value)
             self._headers[key] = (name, value)
             if self._repeated_headers is not None:
                 self._repeated_headers.pop(key, None)
             return self
-        self._apply("set", key, lines_of(key, name, value))
+        self._apply("set", key, field_lines(key, name, value))
         return self
 
     def set_headers(self, headers: Mapping[str, HeaderValue]) -> Response:
@@ -195,7 +195,7 @@ class Response(Generic[Data]):
 
     def append_header(self, name: str, value: HeaderValue) -> Response:
         """Add a header line, keeping those that are there."""
-        return self._change("append", KNOWN_NAMES.get(name) or check_name(name), name, value)
+        return self._change("append", FIELD_KEYS.get(name) or check_field_name(name), name, value)
 
     def before_head(self, function: Callable[..., object]) -> Response:
         """Call `function` once before the head leaves, before the first `write` too.
@@ -218,8 +218,8 @@ class Response(Generic[Data]):
         if line is not None:
             more = (self._repeated_headers or {}).get(key, ())
             if more or key == "set-cookie":
-                return [readable(value) for _, value in (line, *more)]
-            return readable(line[1])
+                return [decode_field_value(value) for _, value in (line, *more)]
+            return decode_field_value(line[1])
         return next((value for name, value in self._content_headers if name.lower() == key), None)
 
     def remove_header(self, name: str) -> Response:
@@ -233,7 +233,7 @@ class Response(Generic[Data]):
 
     def _change(self, change: str, key: str, name: str, value: HeaderValue) -> Response:
         """Change a header, and note it where it must outlive the answer."""
-        lines = lines_of(key, name, value)
+        lines = field_lines(key, name, value)
         if self._state:
             if not self._can_change(f"{change} the header {name!r}"):
                 return self
@@ -259,7 +259,7 @@ class Response(Generic[Data]):
 
     def _vary(self, lines: Iterable[tuple[str, str]]) -> None:
         """Add members to Vary."""
-        members = vary_of(value for _, value in (*self._lines_of("vary"), *lines))
+        members = merge_vary(value for _, value in (*self._lines_of("vary"), *lines))
         self._drop("vary")
         if members:
             self._headers["vary"] = ("Vary", members)
@@ -413,7 +413,7 @@ class Response(Generic[Data]):
             raise ValueError(f"a redirect has the status 301, 302, 303, 307 or 308, not {status!r}")
         if self._state and not self._can_respond("redirect"):
             return self
-        location = location_of(url)
+        location = encode_location(url)
         self._status = int(status)
         self.set_header("Location", location)
         self._content = location.encode()
@@ -537,9 +537,9 @@ class Response(Generic[Data]):
         changes = self._changes or []
         if self._checkpoint is None:  # it was middleware's: all stays but what describes the content
             self._status, self._status_was_set = 200, False
-            for key in OF_CONTENT:
+            for key in CONTENT_FIELDS:
                 self._drop(key)
-            changes = [one for one in changes if one[1] in OF_CONTENT]
+            changes = [one for one in changes if one[1] in CONTENT_FIELDS]
         else:
             self._roll_back(self._checkpoint)
         self._clear_content()
@@ -688,7 +688,7 @@ def _readable_lines(response: Response) -> list[tuple[str, str]]:
     lines = [line for key in response._headers for line in response._lines_of(key)]
     if "content-type" not in response._headers:
         lines += response._content_headers
-    return [(name, readable(value)) for name, value in lines]
+    return [(name, decode_field_value(value)) for name, value in lines]
 
 
 def call_hook(hook: Callable[..., object], response: Response) -> None:

@@ -13,20 +13,20 @@ from urllib.parse import quote
 
 __all__ = [
     "BINARY",
+    "CONTENT_FIELDS",
+    "FIELD_KEYS",
     "JSON",
     "JSON_VALUE",
-    "KNOWN_NAMES",
-    "OF_CONTENT",
     "TEXT",
     "HeaderLines",
     "HeaderValue",
-    "check_name",
-    "check_value",
+    "check_field_name",
+    "decode_field_value",
+    "encode_field_value",
+    "encode_location",
+    "field_lines",
     "is_local",
-    "lines_of",
-    "location_of",
-    "readable",
-    "vary_of",
+    "merge_vary",
 ]
 
 HeaderValue = Union[str, int, float, Iterable[str]]
@@ -39,7 +39,7 @@ JSON_VALUE: HeaderLines = (_JSON,)
 TEXT: HeaderLines = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
 BINARY: HeaderLines = (("Content-Type", "application/octet-stream"),)
 # What describes the content, and goes with it.
-OF_CONTENT = frozenset(
+CONTENT_FIELDS = frozenset(
     ("content-encoding", "content-length", "content-range", "content-type", "etag", "last-modified")
 )
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -57,25 +57,25 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-KNOWN_NAMES: dict[str, str] = {}  # checked header names and their lower case
-_KNOWN_NAMES_MAX = 512
+FIELD_KEYS: dict[str, str] = {}  # checked header names and their lower case
+_FIELD_KEYS_MAX = 512
 # Everything that may stand in a Location as it is; "%" too, what is encoded stays encoded.
 _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 
 
-def check_name(name: str) -> str:
+def check_field_name(name: str) -> str:
     """The name's lower case, once it was seen to be a token (RFC 9110 section 5.1)."""
     if not isinstance(name, str) or not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} is no header name")
     key = name.lower()
     if key in _HOP_BY_HOP:
         raise ValueError(f"the header {name!r} is the server's to set (PEP 3333)")
-    if key != "vary" and len(KNOWN_NAMES) < _KNOWN_NAMES_MAX:  # which is set in a way of its own
-        KNOWN_NAMES[name] = key
+    if key != "vary" and len(FIELD_KEYS) < _FIELD_KEYS_MAX:  # which is set in a way of its own
+        FIELD_KEYS[name] = key
     return key
 
 
-def vary_of(values: Iterable[str]) -> str:
+def merge_vary(values: Iterable[str]) -> str:
     """The members of all these values of Vary, each once, whatever its case."""
     members: dict[str, str] = {}
     for value in values:
@@ -85,7 +85,7 @@ def vary_of(values: Iterable[str]) -> str:
     return "*" if "*" in members else ", ".join(members.values())
 
 
-def lines_of(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:
+def field_lines(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:
     """A header's lines as they go over the wire."""
     values = _values_of(name, value)
     if key == "set-cookie":  # Next.js sends the same cookie line once (recorded)
@@ -95,15 +95,15 @@ def lines_of(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:
 
 def _values_of(name: str, value: HeaderValue) -> list[str]:
     if isinstance(value, str):
-        return [check_value(name, value)]
+        return [encode_field_value(name, value)]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return [str(value)]
     if isinstance(value, (list, tuple)):
-        return [check_value(name, line) for line in value]
+        return [encode_field_value(name, line) for line in value]
     raise TypeError(f"the header {name!r} is a str, a number or a list of str, not {value!r}")
 
 
-def check_value(name: str, value: str) -> str:
+def encode_field_value(name: str, value: str) -> str:
     """The value as it goes over the wire (RFC 9110 section 5.5): a str of bytes, PEP 3333."""
     if not isinstance(value, str):
         raise TypeError(f"the header {name!r} is a str, not {value!r}")
@@ -114,11 +114,11 @@ def check_value(name: str, value: str) -> str:
     return str.__str__(value) if value.isascii() else value.encode().decode("latin-1")
 
 
-def readable(value: str) -> str:
+def decode_field_value(value: str) -> str:
     return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
 
 
-def location_of(url: str) -> str:
+def encode_location(url: str) -> str:
     """The URL as a Location can hold it (RFC 3986 section 2.1)."""
     if any(character in url for character in "\r\n\0"):
         raise ValueError(f"{url!r} cannot be a Location")

@@ -14,7 +14,7 @@ from typing import Any
 
 from apiroutes.errors import ResponseAborted
 from apiroutes.files import PassedContent, Selectable
-from apiroutes.http import BODYLESS, OF_CONTENT, STATUS_LINES, HeaderLines, content_hash, vary_of
+from apiroutes.http import BODYLESS, CONTENT_FIELDS, STATUS_LINES, HeaderLines, content_hash, merge_vary
 from apiroutes.request import Request
 from apiroutes.response import CLOSED, SENT
 from apiroutes.streams import Begun, Counted, as_chunk, close
@@ -348,11 +348,11 @@ class _Crossing:
         mine = [line for line in headers if line[0].lower() == "vary"]
         if vary and mine != vary:
             kept = [line for line in headers if line not in mine]
-            kept.append(("Vary", vary_of(value for _, value in (*vary, *mine))))
+            kept.append(("Vary", merge_vary(value for _, value in (*vary, *mine))))
         still_given, there = set(map(_identity, given)), set(map(_identity, kept))
         for line in self._outer:
             identity = _identity(line)
-            if line[0].lower() not in OF_CONTENT and identity in still_given and identity not in there:
+            if line[0].lower() not in CONTENT_FIELDS and identity in still_given and identity not in there:
                 kept.append(line)
         return kept
 
@@ -374,7 +374,7 @@ class _Crossing:
         for key, lines in said.items():
             had = given.get(key, [])
             new = [line for line in lines if line not in had]
-            if key not in OF_CONTENT and new:
+            if key not in CONTENT_FIELDS and new:
                 adds = key in ("set-cookie", "vary") or all(line in lines for line in had)
                 res._note(*(("append", key, new) if adds else ("set", key, lines)))
 
