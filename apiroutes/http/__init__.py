@@ -25,6 +25,7 @@ from apiroutes.http.fields import (
     is_local,
     merge_vary,
 )
+from apiroutes.http.grammar import TOKEN, is_token
 from apiroutes.http.hosts import canonical_host, is_address, requested_host
 from apiroutes.http.json import decode_json, encode_json
 from apiroutes.http.negotiation import prefers_html, prefers_json, prefers_text
@@ -49,6 +50,7 @@ __all__ = [
     "REDIRECTS",
     "STATUS_LINES",
     "TEXT",
+    "TOKEN",
     "Event",
     "HeaderLines",
     "HeaderValue",
@@ -70,6 +72,7 @@ __all__ = [
     "is_current",
     "is_local",
     "is_sent_unescaped",
+    "is_token",
     "merge_vary",
     "mount_of",
     "outcome",

@@ -13,11 +13,11 @@ from urllib.parse import quote, unquote_to_bytes
 
 from werkzeug.http import http_date
 
+from apiroutes.http.grammar import BAD_ESCAPE, is_token
+
 __all__ = ["dump_cookie", "parse_cookies"]
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")  # section 4.1.1: no control character, no ";"
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Section 4.1.1's cookie-octets, less "%", which marks an escape.
 _OCTETS = "!#$&'()*+-./:<=>?@[]^_`{|}~"
 # As recorded, but for what only Unicode calls white space: a name that begins with it is another
@@ -45,7 +45,7 @@ def parse_cookies(header: str) -> dict[str, str]:
 
 def _decode(value: str) -> str:
     # One bad escape, and the value stays as it was sent.
-    if _BAD_ESCAPE.search(value):
+    if BAD_ESCAPE.search(value):
         return value
     try:
         return unquote_to_bytes(value).decode()
@@ -99,7 +99,7 @@ def dump_cookie(
 
 
 def _check_name(name: str) -> None:
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+    if not isinstance(name, str) or not is_token(name):
         raise ValueError(f"{name!r} is no cookie name")
     if len(_KNOWN_NAMES) < _KNOWN_NAMES_MAX:
         _KNOWN_NAMES.add(name)

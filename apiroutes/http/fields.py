@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from typing import Union
 from urllib.parse import quote
 
+from apiroutes.http.grammar import is_token
+
 __all__ = [
     "BINARY",
     "CONTENT_FIELDS",
@@ -42,7 +44,6 @@ BINARY: HeaderLines = (("Content-Type", "application/octet-stream"),)
 CONTENT_FIELDS = frozenset(
     ("content-encoding", "content-length", "content-range", "content-type", "etag", "last-modified")
 )
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # PEP 3333: these describe the connection, which is the server's.
 _HOP_BY_HOP = frozenset(
@@ -65,7 +66,7 @@ _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 
 def check_field_name(name: str) -> str:
     """The name's lower case, once it was seen to be a token (RFC 9110 section 5.1)."""
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+    if not isinstance(name, str) or not is_token(name):
         raise ValueError(f"{name!r} is no header name")
     key = name.lower()
     if key in _HOP_BY_HOP:

@@ -11,9 +11,10 @@ import re
 from enum import Enum
 from urllib.parse import quote, unquote_to_bytes
 
+from apiroutes.http.grammar import BAD_ESCAPE
 from apiroutes.types import Environ
 
-__all__ = ["TargetDefect", "mount_of", "path_of", "read_path", "is_sent_unescaped", "target_size"]
+__all__ = ["TargetDefect", "is_sent_unescaped", "mount_of", "path_of", "read_path", "target_size"]
 
 
 class TargetDefect(Enum):
@@ -28,7 +29,6 @@ class TargetDefect(Enum):
 _Path = tuple[list[str], "TargetDefect | None"]
 
 
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PARTS = re.compile(r"[/\\]")
 _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -57,7 +57,7 @@ def read_path(path: str, environ: Environ) -> _Path:
     if raw is None:
         # Without the target a slash is a separator, and a percent sign is just that.
         return _checked(path.encode("latin-1", "replace").split(b"/"), None)
-    defect = TargetDefect.ENCODING if _BAD_ESCAPE.search(raw) else None
+    defect = TargetDefect.ENCODING if BAD_ESCAPE.search(raw) else None
     if _NOT_IN_TARGET.search(raw):
         defect = TargetDefect.CHARACTER  # RFC 9112 section 3.2: a target has neither
     return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], defect)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from apiroutes.http import is_token
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.types import Middleware
@@ -17,7 +18,6 @@ from apiroutes.types import Middleware
 __all__ = ["cors"]
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 
 
@@ -73,7 +73,7 @@ def cors(
             res.set_header("Access-Control-Allow-Headers", fixed_headers)
         elif asked:
             res.set_header("Vary", "Access-Control-Request-Headers")
-            names = ", ".join(name for name in _members(asked) if _TOKEN.fullmatch(name))
+            names = ", ".join(name for name in _members(asked) if is_token(name))
             if names:
                 res.set_header("Access-Control-Allow-Headers", names)
         res.status(204).end()
