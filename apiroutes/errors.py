@@ -154,4 +154,4 @@ def suggest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return "Known here: " + ", ".join(map(repr, names)) + "."
+    return "Expected one of " + ", ".join(map(repr, names)) + "."

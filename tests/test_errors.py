@@ -61,8 +61,8 @@ def test_a_status_is_called_as_in_rfc_9110(status: int, name: str) -> None:
     ("name", "remedy"),
     [
         ("prot", "Did you mean 'port'?"),
-        ("zzz", "Known here: 'host', 'port'."),
-        ("", "Known here: 'host', 'port'."),
+        ("zzz", "Expected one of 'host', 'port'."),
+        ("", "Expected one of 'host', 'port'."),
     ],
 )
 def test_an_unknown_name_has_a_suggestion(name: str, remedy: str) -> None:
