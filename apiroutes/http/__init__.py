@@ -1,4 +1,4 @@
-"""Text to values and back, as HTTP and its neighbours write them; knows no Request, no Response and no route.
+"""HTTP's text to values and back; this room never knows a Request, a Response or a route.
 
 In: header fields, targets, content. Out: values, and the text of values.
 """

@@ -110,7 +110,7 @@ def test_an_attribute_cannot_hold_what_would_end_it(part: str, text: str) -> Non
 
 @pytest.mark.parametrize("text", [*BREAKS, " ", "=", ",", '"', "\\"])
 def test_a_name_cannot_hold_what_would_end_it(text: str) -> None:
-    with pytest.raises(ValueError, match="is no cookie name"):
+    with pytest.raises(ValueError, match="is not a valid cookie name"):
         Response().set_cookie(f"a{text}", "1")
 
 
