@@ -47,9 +47,18 @@ class Problem:
 class Problems(list[Problem]):
     """Collects the problems of a project, so that all are reported together."""
 
-    def add(self, file: str, message: str, remedy: str, *, line: int | None = None) -> None:
-        """Add one problem of a file."""
-        self.append(Problem(file, message, remedy, line=line))
+    def add(
+        self,
+        file: str,
+        message: str,
+        remedy: str,
+        *,
+        line: int | None = None,
+        source: str | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        """Add one problem; the parameters are those of `Problem`."""
+        self.append(Problem(file, message, remedy, line, source, span))
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[None]:

@@ -216,13 +216,11 @@ def _refuse(value: Any) -> Any:
     elif inspect.isroutine(value):
         name, remedy = f"the function `{value.__qualname__}`", "is a call, `()`, missing?"
     elif hasattr(kind, "__mapper__") or hasattr(value, "_sa_instance_state"):
-        remedy = (
-            'send what you mean of it, such as {"id": it.id}, or a dataclass or pydantic model made of it'
-        )
+        remedy = 'send the part you need, such as {"id": it.id}, or a dataclass or pydantic model made of it'
     elif hasattr(kind, "to_dict"):
-        remedy = "send what its `to_dict()` makes of it"
+        remedy = "send the result of its `to_dict()`"
     raise TypeError(f"{name} cannot be written as JSON: {remedy}")
 
 
-# NaN is null.
+# NaN becomes null.
 encode_json = msgspec.json.Encoder(enc_hook=_as_plain).encode

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apiroutes import App, Problem, ProjectError
-from apiroutes.routing import CONVENTIONS, Convention, PatternError
+from apiroutes.routing import CONVENTIONS, Convention
+from apiroutes.routing.pattern import PatternError
 from tests.support import HELLO, call, project
 
 SHOW = "def handler(req, res):\n    res.json([req.params])\n"
@@ -90,8 +91,8 @@ def test_a_dash_inside_a_name_is_literal(tmp_path: Path) -> None:
 # a wrong name: the characters that are marked, what the message says
 WRONG = {
     "app/api/(a/route.py": ("(", "does not close it"),
-    "app/api/(.)/route.py": ("(.)", "is no group"),
-    "app/api/()/route.py": ("()", "is no group"),
+    "app/api/(.)/route.py": ("(.)", "is not a group"),
+    "app/api/()/route.py": ("()", "is not a group"),
     "app/api/@slot/route.py": ("@", "a slot of a page"),
     "app/api/a[b]/route.py": ("[", "bracket inside"),
     "app/api/[...a]/b/route.py": ("[...a]", "must be the last segment"),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiroutes.routing import Kind, PatternError, Route, RoutePattern, RouteTree, Segment
+from apiroutes.routing import Kind, Route, RoutePattern, RouteTree, Segment
 from apiroutes.routing.conventions import pages
-from apiroutes.routing.pattern import check
+from apiroutes.routing.pattern import PatternError, check
 
 
 def route(path: str) -> Route:
