@@ -74,7 +74,7 @@ def test_what_is_no_file_in_the_place_of_a_guard_stops_the_start(
     make(project(tmp_path, {route: HELLO}) / where / name)
     (problem,) = problems_of(tmp_path)
     assert problem.file == f"{where}/{name}"
-    assert "no middleware" in problem.message
+    assert "not middleware" in problem.message
     assert "_middleware.py" in problem.remedy
 
 
@@ -265,7 +265,7 @@ def test_what_is_no_file_in_the_place_of_the_projects_middleware_stops_the_start
 ) -> None:
     make(project(tmp_path, {"pages/api/x.py": HELLO}) / "middleware.py")
     (problem,) = problems_of(tmp_path)
-    assert (problem.file, "no middleware" in problem.message) == ("middleware.py", True)
+    assert (problem.file, "not middleware" in problem.message) == ("middleware.py", True)
 
 
 @pytest.mark.parametrize("name", ["Middleware.py", "middleware.PY", "_middleware.py"])
