@@ -62,7 +62,7 @@ WRONG = [
     ("page_extensions", [], "is not a list of file extensions"),
     ("page_extensions", ["js"], "every page extension is 'py' or ends in '.py'"),
     ("body_size_limit", "big", "is not a size"),
-    ("body_size_limit", "1k", "no unit that is known"),
+    ("body_size_limit", "1k", "no known unit"),
     ("middleware", [".x:f"], "package.module:function"),
     ("middleware", ["x"], "package.module:function"),
     ("middleware", 5, "is not a list of texts"),

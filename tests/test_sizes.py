@@ -81,7 +81,7 @@ def test_another_type_is_a_type_error_that_names_it(value: object) -> None:
 )
 def test_a_dropped_unit_is_noticed(text: str, ignored: bool) -> None:
     if ignored:
-        with pytest.raises(ValueError, match="no unit that is known"):
+        with pytest.raises(ValueError, match="no known unit"):
             read_size(text)
     else:
         assert read_size(text) == parse_size(text)
@@ -89,7 +89,7 @@ def test_a_dropped_unit_is_noticed(text: str, ignored: bool) -> None:
 
 @pytest.mark.parametrize("text", ["9" * 400, "9" * 400 + "pb"])
 def test_a_size_beyond_everything_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="larger than anything"):
+    with pytest.raises(ValueError, match="larger than any size"):
         parse_size(text)
 
 
