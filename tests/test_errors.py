@@ -6,7 +6,6 @@ import pytest
 
 from apiroutes import ApiError, Problem, ProjectError
 from apiroutes.errors import report, suggest
-from apiroutes.http.status import phrase
 
 WHERE = "pages/api/a[b].py"
 
@@ -47,14 +46,6 @@ def test_a_project_error_is_its_report() -> None:
 def test_an_api_error_has_an_error_status(status: int) -> None:
     with pytest.raises(ValueError, match="from 400 to 599"):
         ApiError(status, "")
-
-
-@pytest.mark.parametrize(
-    ("status", "name"),
-    [(404, "Not Found"), (413, "Content Too Large"), (422, "Unprocessable Content"), (599, "Unknown")],
-)
-def test_a_status_is_called_as_in_rfc_9110(status: int, name: str) -> None:
-    assert phrase(status) == name
 
 
 @pytest.mark.parametrize(

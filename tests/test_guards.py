@@ -67,7 +67,7 @@ def problems_of(root: Path) -> tuple[Problem, ...]:
 
 @pytest.mark.parametrize(("name", "make"), NO_GUARDS)
 @pytest.mark.parametrize("place", PLACES)
-def test_what_is_no_file_in_the_place_of_a_guard_stops_the_start(
+def test_a_guard_that_is_not_a_file_stops_the_start(
     tmp_path: Path, place: str, name: str, make: Callable[[Path], None]
 ) -> None:
     where, route = PLACES[place]
@@ -85,7 +85,7 @@ def test_a_link_to_a_file_is_a_guard(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["_middleware.py", "sub"])
-def test_what_cannot_be_read_stops_the_start(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_guard_or_directory_stops_the_start(tmp_path: Path, name: str) -> None:
     root = project(tmp_path, {"pages/api/x.py": HELLO, "pages/api/sub/y.py": HELLO})
     path = root / "pages/api" / name
     if name == "_middleware.py":
@@ -103,7 +103,7 @@ def test_what_cannot_be_read_stops_the_start(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["gone.py", "gone"])
 @pytest.mark.parametrize("make", [broken_link, looping_link, pipe])
-def test_a_route_or_a_directory_that_is_none_stops_the_start(
+def test_a_broken_link_or_a_pipe_among_the_routes_stops_the_start(
     tmp_path: Path, name: str, make: Callable[[Path], None]
 ) -> None:
     make(project(tmp_path, {"pages/api/x.py": HELLO}) / "pages/api" / name)
@@ -190,7 +190,7 @@ def test_the_file_runs_around_the_setting_and_that_around_the_argument(tmp_path:
     assert marks(app) == ["middleware", "setting", "argument", "directory"]
 
 
-def test_what_the_file_and_the_setting_both_name_runs_once(
+def test_middleware_that_the_file_and_the_setting_name_runs_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APIROUTES_MIDDLEWARE", "middleware:middleware")
@@ -250,7 +250,7 @@ ANOTHER = [
 
 
 @pytest.mark.parametrize("source", ANOTHER)
-def test_a_module_that_is_clearly_another_is_only_warned_of(
+def test_a_middleware_module_of_another_framework_is_only_warned_of(
     tmp_path: Path, source: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = App(project(tmp_path, {"middleware.py": source, "pages/api/x.py": HELLO}))
@@ -260,7 +260,7 @@ def test_a_module_that_is_clearly_another_is_only_warned_of(
 
 
 @pytest.mark.parametrize("make", [broken_link, directory, pipe])
-def test_what_is_no_file_in_the_place_of_the_projects_middleware_stops_the_start(
+def test_project_middleware_that_is_not_a_file_stops_the_start(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     make(project(tmp_path, {"pages/api/x.py": HELLO}) / "middleware.py")
@@ -328,7 +328,7 @@ RIGHT_SIGNATURES = [
 
 
 @pytest.mark.parametrize("source", RIGHT_SIGNATURES)
-def test_what_can_be_called_with_three_arguments_is_middleware(tmp_path: Path, source: str) -> None:
+def test_any_callable_of_three_arguments_is_middleware(tmp_path: Path, source: str) -> None:
     files = {"pages/api/x.py": HELLO, "pages/api/_middleware.py": source}
     assert call(App(project(tmp_path, files))).status == 200
 
@@ -344,7 +344,7 @@ def test_what_can_be_called_with_three_arguments_is_middleware(tmp_path: Path, s
     ],
 )
 @pytest.mark.parametrize("place", ["pyproject.toml", "environment"])
-def test_middleware_that_a_setting_names_wrongly_is_said_with_its_place(
+def test_a_wrong_name_of_middleware_is_reported_with_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, name: str, message: str
 ) -> None:
     files = {"pages/api/x.py": HELLO}

@@ -32,15 +32,13 @@ def texts(app: App, *targets: str) -> list[str]:
 
 
 @pytest.mark.parametrize("settings", [{}, {"fallback": fallback}], ids=["alone", "with a fallback"])
-def test_a_path_outside_the_prefix_that_a_route_answers_is_ours(
-    tmp_path: Path, settings: dict[str, Any]
-) -> None:
+def test_a_route_outside_the_prefix_answers_its_path(tmp_path: Path, settings: dict[str, Any]) -> None:
     app = App(project(tmp_path, FILES), **settings)
     targets = ("/", "/api/x", "/api/y", "/rss.xml", "/feeds/a", "/feeds/a%2Fb")
     assert texts(app, *targets) == ["root", "x", "y", "rss", "a", "a/b"]
 
 
-def test_a_path_outside_the_prefix_that_no_route_answers_is_the_fallbacks(tmp_path: Path) -> None:
+def test_a_path_outside_the_prefix_without_a_route_reaches_the_fallback(tmp_path: Path) -> None:
     app = App(project(tmp_path, FILES), fallback=fallback)
     assert texts(app, "/rss", "/feeds", "/feeds/a/b", "/feeds/%00/c", "/nothing") == ["fallback"] * 5
 
@@ -63,13 +61,13 @@ def test_a_bad_path_of_a_route_outside_the_prefix_is_refused(
     assert call(App(project(tmp_path, FILES)), target=target).status == status
 
 
-def test_the_prefix_is_not_that_of_app(tmp_path: Path) -> None:
+def test_the_prefix_does_not_apply_to_app(tmp_path: Path) -> None:
     app = App(project(tmp_path, FILES), api_prefix="/rest")
     assert texts(app, "/rest/x", "/api/y", "/rss.xml") == ["x", "y", "rss"]
     assert [call(app, target=target).status for target in ("/api/x", "/rest/y")] == [404, 404]
 
 
-def test_the_base_path_is_that_of_app_too(tmp_path: Path) -> None:
+def test_the_base_path_applies_to_app_too(tmp_path: Path) -> None:
     app = App(project(tmp_path, FILES), base_path="/base")
     assert texts(app, "/base", "/base/api/x", "/base/rss.xml") == ["root", "x", "rss"]
     assert call(app, target="/rss.xml").status == 404

@@ -47,7 +47,7 @@ NO_SIZES = [-1, "-1kb", "-1", " -1", "-0kb", "", "mb", "kb1", ".5mb", "+ 1kb", "
 
 
 @pytest.mark.parametrize("value", NO_SIZES)
-def test_what_is_no_size_is_a_value_error_that_says_how_one_looks(value: int | str) -> None:
+def test_a_malformed_size_is_a_value_error_that_shows_a_valid_one(value: int | str) -> None:
     with pytest.raises(ValueError, match="500kb"):
         parse_size(value)
 
@@ -88,7 +88,7 @@ def test_a_dropped_unit_is_noticed(text: str, ignored: bool) -> None:
 
 
 @pytest.mark.parametrize("text", ["9" * 400, "9" * 400 + "pb"])
-def test_a_size_beyond_everything_is_refused(text: str) -> None:
+def test_an_enormous_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="larger than any size"):
         parse_size(text)
 

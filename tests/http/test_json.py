@@ -107,7 +107,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("value", WRITTEN)
-def test_what_python_users_send_is_written(tmp_path: Path, value: str) -> None:
+def test_common_python_values_are_written(tmp_path: Path, value: str) -> None:
     answer = call(app_of(tmp_path, f"{PREPARE}\ndef handler(req, res):\n    res.json({value})\n"))
     assert (answer.status, answer.body.decode()) == (200, WRITTEN[value])
 
@@ -193,7 +193,7 @@ WAYS = ["res.json({})", "res.send({})", "return {}"]
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("value", UNWRITABLE.values(), ids=UNWRITABLE)
-def test_what_cannot_be_written_is_one_line_and_never_half_a_body(
+def test_an_unsupported_value_is_one_log_line_and_never_half_a_body(
     tmp_path: Path, value: str, way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     line = way.format(f"['x' * 100_000, {value}]")
@@ -250,18 +250,18 @@ PANDAS = {
 
 
 @pytest.mark.parametrize("value", NUMPY)
-def test_what_numpy_makes_is_written(value: str) -> None:
+def test_numpy_values_are_written(value: str) -> None:
     numpy = pytest.importorskip("numpy")
     assert json.loads(encode_json([eval(value, {"numpy": numpy})])) == [NUMPY[value]]
 
 
 @pytest.mark.parametrize("value", PANDAS)
-def test_what_pandas_makes_is_written(value: str) -> None:
+def test_pandas_values_are_written(value: str) -> None:
     pandas = pytest.importorskip("pandas")
     assert json.loads(encode_json([eval(value, {"pandas": pandas})])) == [PANDAS[value]]
 
 
-def test_rows_of_sqlalchemy_are_written_and_its_objects_say_what_to_do() -> None:
+def test_sqlalchemy_rows_are_written_and_its_objects_get_a_remedy() -> None:
     sqlalchemy = pytest.importorskip("sqlalchemy")
     orm = pytest.importorskip("sqlalchemy.orm")
     base = orm.declarative_base()
@@ -355,7 +355,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_what_cannot_be_written_says_what_to_do(name: str) -> None:
+def test_an_unsupported_value_gets_a_remedy(name: str) -> None:
     make, said = SAID[name]
     with pytest.raises(TypeError, match=said):
         encode_json({"a": [make()]})

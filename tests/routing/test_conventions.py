@@ -77,7 +77,7 @@ NO_ROUTES = [
 
 
 @pytest.mark.parametrize(("file", "target"), NO_ROUTES)
-def test_what_is_no_route_is_never_imported(tmp_path: Path, file: str, target: str) -> None:
+def test_a_file_that_is_not_a_route_is_never_imported(tmp_path: Path, file: str, target: str) -> None:
     app = App(project(tmp_path, {file: "raise RuntimeError('imported')", "pages/api/x.py": HELLO}))
     assert call(app, target=target).status == 404
 

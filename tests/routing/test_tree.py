@@ -131,7 +131,7 @@ def test_conflicts_are_found_in_every_order() -> None:
         assert len(tree(*order).problems) == 3
 
 
-def test_every_level_static_and_dynamic_is_looked_up_once_a_node() -> None:
+def test_a_lookup_visits_each_node_once() -> None:
     """The worst tree for backtracking: a look-up must not visit a node twice."""
     depth = 12
     choices = itertools.product(("a", "[{}]"), repeat=depth)
