@@ -255,7 +255,7 @@ def _listed(app: App) -> list[Resource]:
 
 
 def _row(resource: Resource) -> dict[str, Any]:
-    """One route for programs; the README documents its members."""
+    """One route for programs; docs/routes.md documents its members."""
     assert resource.module is not None
     module, config = resource.module, resource.module.config
     is_whole = RouteModule.ANY in module.handlers

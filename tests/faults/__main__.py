@@ -104,11 +104,11 @@ def _has_room_again(found: Found) -> bool:
 
 def _served(found: Found) -> str:
     client = found["good_client"]
-    return f"{client['ok']} answers to others meanwhile, {found['worker_timeouts']} workers killed"
+    return f"others got {client['ok']} responses, {found['worker_timeouts']} workers killed"
 
 
 def _ended(found: Found) -> str:
-    return f"all {found['slots']} are 504, others served after {found['good_client_served_after_s']} s"
+    return f"all {found['slots']} get 504, others served after {found['good_client_served_after_s']} s"
 
 
 def _logged(found: Found) -> str:
@@ -125,7 +125,7 @@ def _failed(load: Found) -> str:
 
 FAULTS = (
     Fault(
-        "60 connections, a byte of a header a second each",
+        "60 connections send a byte of a header a second each",
         "slowloris_headers",
         # A worker without threads serves nobody else meanwhile, and everybody at once afterwards.
         lambda found: found["recovered_s"] < 1 and (found["cls"] == "sync" or found["good_client"]["ok"] > 0),
@@ -133,7 +133,7 @@ FAULTS = (
         ("--timeout", "5"),
     ),
     Fault(
-        "20 uploads of 1 MB, a byte a second each",
+        "20 uploads of 1 MB send a byte a second each",
         "slow_body",
         lambda found: (
             found["good_client"]["ok"] > 0 and not found["handler_ran"] and not found["worker_timeouts"]
@@ -148,7 +148,7 @@ FAULTS = (
         lambda found: f"all 400, no handler called, {found['tracebacks']} tracebacks",
     ),
     Fault(
-        "50 clients leave in the middle of an answer of 50 MB",
+        "50 clients leave in the middle of a response of 50 MB",
         "disconnect_response",
         _is_closed,
         lambda found: (
@@ -225,13 +225,13 @@ FAULTS = (
         "files change, break and go under load; HUP on broken code",
         "file_tree",
         _is_untouched,
-        lambda found: f"{_failed(found['load'])}, the old code serves on",
+        lambda found: f"{_failed(found['load'])}, the old code still serves",
     ),
     Fault(
         "uploads of 8 MB to a disk of 2 MB",
         "disk_full",
         _has_room_again,
-        lambda found: f"{found['answers'].get('507', 0)} of 5 are 507, a small one after them 200",
+        lambda found: f"{found['answers'].get('507', 0)} of 5 get 507, a small one after them 200",
     ),
 )
 
