@@ -1,4 +1,4 @@
-"""What a project sets: `[tool.apiroutes]`, then `APIROUTES_*`, then arguments to `App`.
+"""The settings of a project: `[tool.apiroutes]`, then `APIROUTES_*`, then arguments to `App`.
 
 In: the project directory, the process environment, the arguments. Out: one `Settings`.
 Raises ProjectError with every unknown name and unreadable value. `.env` files are loaded

@@ -232,9 +232,9 @@ def test_a_mistake_in_the_projects_middleware_is_a_start_error(tmp_path: Path, s
 
 def test_a_file_with_a_matcher_is_meant_to_be_the_projects_middleware(tmp_path: Path) -> None:
     source = "def proxy(request): ...\nconfig = {'matcher': '/api'}\n"
-    found = problems_of(project(tmp_path, {"middleware.py": source, "pages/api/x.py": HELLO}))
-    assert [problem.line for problem in found] == [2, None]
-    assert "_middleware.py" in found[0].remedy
+    problems = problems_of(project(tmp_path, {"middleware.py": source, "pages/api/x.py": HELLO}))
+    assert [problem.line for problem in problems] == [2, None]
+    assert "_middleware.py" in problems[0].remedy
 
 
 def test_a_matcher_in_the_middleware_of_a_directory_is_a_start_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the log has of requests: one record for each fault, and no line that a client made."""
+"""The log of requests: one record for each fault, and no line that a client forged."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def test_the_request_id_of_middleware_is_logged(tmp_path: Path, caplog: pytest.L
 def test_a_record_has_its_parts_as_attributes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = project(tmp_path, {"pages/api/[id].py": "def handler(req, res): 1 / 0"})
     call(App(root), "POST", "/api/5", [("X-Request-ID", "abc")])
-    found = vars(caplog.records[0])
-    assert (found["method"], found["route"], found["request_id"]) == ("POST", "/api/[id]", "abc")
-    assert found["exc_info"][0] is ZeroDivisionError
+    record = vars(caplog.records[0])
+    assert (record["method"], record["route"], record["request_id"]) == ("POST", "/api/[id]", "abc")
+    assert record["exc_info"][0] is ZeroDivisionError
 
 
 FORGED = "2026-11-21 12:00:00 ERROR forged"
@@ -137,7 +137,7 @@ def test_a_response_that_is_read_to_its_end_is_not_logged(
 def test_a_client_that_leaves_during_a_write_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, error: OSError
 ) -> None:
-    def start_response(*said: Any) -> Any:
+    def start_response(*arguments: Any) -> Any:
         def write(content: bytes) -> None:
             raise error
 
@@ -147,7 +147,7 @@ def test_a_client_that_leaves_during_a_write_is_logged(
     with pytest.raises(ResponseAborted):
         app_of(tmp_path, "def handler(req, res): res.write('a')")(environ(), start_response)
     assert [text_of(record) for record in caplog.records] == [
-        "GET /api/x: the client left while the response was written"
+        "GET /api/x: the client left while the answer was written"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Sizes: what npm's `bytes` package reads, and what it drops without a word."""
+"""Sizes, read as npm's `bytes` package reads them, and the units that it drops silently."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def encode_field_value(name: str, value: str) -> str:
 
 
 def decode_field_value(value: str) -> str:
-    """Return the text that `encode_field_value` made this value of."""
+    """Return the text that `encode_field_value` encoded as this value."""
     return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
 
 

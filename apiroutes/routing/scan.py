@@ -215,7 +215,7 @@ _GONE = "Put a file or a directory there, or remove it."
 
 def guard_problem(path: str, file: str, name: str) -> Problem | None:
     """Return the problem of a `path` that should be a middleware file called `name`, or None."""
-    remedy = f"Middleware is a file called {name}: put it there, or remove or rename what is there."
+    remedy = f"Middleware is a file called {name}: put it there, or remove or rename the entry."
     if not _holds(lambda: os.path.isfile(path)):
         return Problem(file, f"{_kind_of(path)}, so it is not middleware.", remedy)
     if not os.access(path, os.R_OK):

@@ -52,9 +52,9 @@ class RouteTree:
 
     Most paths are matched by one or two dict lookups: `by_path` has the routes whose whole path is
     static, `by_parent` those with a static path up to a dynamic last segment, with its name. They
-    hold for plain paths (`is_plain`) only. Only a fully static route outranks
-    a static parent with a dynamic last segment, so these two, in this order, need no walk. The tree
-    `is_flat` when the two hold all routes.
+    hold for plain paths (`is_plain`) only. Nothing but a fully static route outranks a static parent
+    with a dynamic last segment, so these two, in this order, need no walk. The tree `is_flat` when
+    the two hold all routes.
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:

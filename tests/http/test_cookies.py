@@ -1,4 +1,4 @@
-"""Cookies in and out: what the header says, and that nothing leaves its attribute."""
+"""Cookies, read and written, none of whose parts breaks out of its attribute."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_a_cookie_header_is_read(app: App, header: str, cookies: dict[str, str])
 
 
 def naive(header: str) -> dict[str, str]:
-    """What the `cookie` package does, step by step."""
-    found: dict[str, str] = {}
+    """Do what the `cookie` package does, step by step."""
+    cookies: dict[str, str] = {}
     for pair in header.split(";"):
         if "=" not in pair:
             continue
@@ -65,8 +65,8 @@ def naive(header: str) -> dict[str, str]:
         if re.fullmatch("(?:[^%]|%[0-9A-Fa-f]{2})*", value, re.DOTALL):
             with contextlib.suppress(UnicodeDecodeError):
                 value = unquote(value, errors="strict")
-        found.setdefault(name, value)
-    return found
+        cookies.setdefault(name, value)
+    return cookies
 
 
 @given(st.text(alphabet='ab=; "%2CFé\xff\t'))

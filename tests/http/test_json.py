@@ -1,4 +1,4 @@
-"""Values to JSON: what Python users send, strictly JSON, whole or not at all."""
+"""Values to JSON: common Python values, strictly JSON, whole or not at all."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ values = st.recursive(
 
 
 def expected(value: Any) -> Any:
-    """What a JSON reader sees of a Python value."""
+    """Return a Python value as a JSON reader sees it."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, (list, tuple)):
@@ -271,8 +271,8 @@ def test_sqlalchemy_rows_are_written_and_its_objects_get_a_remedy() -> None:
     base.metadata.create_all(engine)
     with orm.Session(engine) as session:
         session.add(user(id=1))
-        found = session.execute(sqlalchemy.select(user.id))
-        assert encode_json({"rows": found.all()}) == b'{"rows":[[1]]}'
+        rows = session.execute(sqlalchemy.select(user.id))
+        assert encode_json({"rows": rows.all()}) == b'{"rows":[[1]]}'
         assert encode_json(session.execute(sqlalchemy.select(user.id)).mappings().all()) == b'[{"id":1}]'
         with pytest.raises(TypeError, match=r'User cannot be written as JSON: send .* \{"id": it.id\}'):
             encode_json(session.get(user, 1))
@@ -345,7 +345,7 @@ class Frame:
         return {}
 
 
-SAID = {
+MESSAGES = {
     "an object of a class": (Frame, r"test_json\.Frame cannot be written as JSON: .* `to_dict\(\)`"),
     "another object": (object, "object cannot be written as JSON: send a dict, a list, a dataclass"),
     "a coroutine": (coroutine, r"`coroutine\(\)` cannot be written as JSON: an `await` is missing"),
@@ -354,8 +354,8 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", MESSAGES)
 def test_an_unsupported_value_gets_a_remedy(name: str) -> None:
-    make, said = SAID[name]
-    with pytest.raises(TypeError, match=said):
+    make, message = MESSAGES[name]
+    with pytest.raises(TypeError, match=message):
         encode_json({"a": [make()]})

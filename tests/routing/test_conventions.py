@@ -1,4 +1,4 @@
-"""The three file-name grammars: what each file answers, and how a wrong name is marked."""
+"""The three file-name grammars: the paths that files answer, and the marks under wrong names."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_file_answers_its_path(tmp_path: Path, file: str, target: str, params:
     assert (answer.status, answer.json()) == (200, [params])
 
 
-# files that are no route: each would raise if it were imported
+# files that are not routes; each would raise if it were imported
 NO_ROUTES = [
     ("pages/other.py", "/other"),
     ("pages/apix/y.py", "/apix/y"),

@@ -120,7 +120,7 @@ REQUESTS = {
 
 
 def seen(app: App, method: str, target: str) -> Seen:
-    """The answer, with TanStack's splat as the list of segments that a catch-all captures."""
+    """Return the response, with TanStack's splat as the list of segments that a catch-all captures."""
     answer = call(app, method, target)
     headers = (answer.header("Allow"), answer.header("Location"))
     if answer.header("Content-Type") != "application/json; charset=utf-8" or method == "HEAD":
@@ -133,7 +133,7 @@ def seen(app: App, method: str, target: str) -> Seen:
 
 
 def spelled(*conventions: int) -> dict[str, str]:
-    """The files of all routes, each in the next of the conventions in turn."""
+    """Return the files of all routes, each in the next of the conventions in turn."""
     turns = itertools.cycle(conventions)
     return {files[turn]: HANDLER.format(name) for (name, files), turn in zip(ROUTES.items(), turns)}
 
