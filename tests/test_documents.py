@@ -49,7 +49,7 @@ def without_code(text: str) -> str:
 
 
 def test_the_readme_is_short() -> None:
-    assert len(read("README.md").splitlines()) <= 130
+    assert len(read("README.md").splitlines()) <= 120
 
 
 def anchors(document: Path) -> set[str]:

@@ -14,7 +14,7 @@ PACKAGE = Path(apiroutes.__file__).parent
 
 # A file imports from lower steps, or from inside its own folder; never sideways, never up.
 STEPS = [
-    {"types", "errors", "sizes", "version"},
+    {"types", "errors", "lazy", "sizes", "version"},
     {"settings", "logs", "readiness", "streams", "http", "routing", "schemas"},
     {"concurrency", "files"},
     {"body"},

@@ -1,7 +1,7 @@
 """The Content-Type header: a media type and its parameters (RFC 9110 section 8.3.1).
 
-In: the header's text. Out: a `MediaType`, or None for what the grammar does not allow. Reads
-as the `content-type` package does, which Next.js uses; one pass, linear in the text.
+In: the header's text. Out: a `MediaType`, or None for a text that the grammar does not allow. It agrees
+with the `content-type` package, which Next.js uses, and takes one pass, linear in the text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from apiroutes.http import TOKEN
 
-__all__ = ["MediaType", "parse_media_type"]
+__all__ = ["parse_media_type"]
 
 _TYPE = re.compile(rf"{TOKEN}/{TOKEN}")
 _QUOTED = r'"(?:[\x0b\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\x0b\x20-\xff])*"'
@@ -22,7 +22,7 @@ _ESCAPED = re.compile(r"\\([\x0b\x20-\xff])")
 
 @dataclass(frozen=True)
 class MediaType:
-    """`type` is lower case (`application/json`), so are the names of `parameters`."""
+    """A parsed Content-Type; `type` (`application/json`) and the names of `parameters` are lower case."""
 
     type: str
     parameters: Mapping[str, str]
@@ -38,12 +38,12 @@ def parse_media_type(header: str) -> MediaType | None:
         return None
     parameters: dict[str, str] = {}
     while end < len(header):
-        found = _PARAMETER.match(header, end)
-        if found is None:
+        parameter = _PARAMETER.match(header, end)
+        if parameter is None:
             return None
-        key, value = found.groups()
+        key, value = parameter.groups()
         if value.startswith('"'):
             value = _ESCAPED.sub(r"\1", value[1:-1])
         parameters[key.lower()] = value
-        end = found.end()
+        end = parameter.end()
     return MediaType(name, parameters)
