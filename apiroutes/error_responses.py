@@ -71,7 +71,7 @@ def _write_mismatches(error: InvalidRequest, request: Request, response: Respons
     write_error(request, response, error.status, error.message)
     if not prefers_text(request.environ.get("HTTP_ACCEPT")):
         mismatches = [{"place": place, "message": message} for place, message in error.mismatches]
-        _put_problem(response, "The request does not fit.", errors=mismatches)
+        _put_problem(response, "The request is not valid.", errors=mismatches)
 
 
 def _put_problem(response: Response, detail: str, **more: Any) -> None:

@@ -45,6 +45,8 @@ MET_IN = {
         "schemas/json_schema.py",
         "schemas/messages.py",
         "schemas/mismatches.py",
+        "schemas/part_types.py",
+        "schemas/probe.py",
         "schemas/pydantic_models.py",
         "schemas/schema.py",
         "schemas/search.py",
