@@ -1,4 +1,4 @@
-"""Files under `pages/api/`, `app/api/` or `routes/api*` are HTTP endpoints: a WSGI framework.
+"""A WSGI framework: files under `pages/api/`, `app/api/` or `routes/api*` are HTTP endpoints.
 
 from apiroutes import App
 

@@ -6,20 +6,18 @@ or TypeError for a header of the exception that HTTP cannot carry.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import parse_accept_header
 
 from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest
-from apiroutes.http import OF_CONTENT, TEXT, HeaderLines, encode_json, phrase
+from apiroutes.http import CONTENT_FIELDS, TEXT, HeaderLines, encode_json, phrase, prefers_json, prefers_text
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.response_state import SENT
 
-__all__ = ["prefers_json", "write_error", "write_exception"]
+__all__ = ["write_error", "write_exception"]
 
 _PROBLEM: HeaderLines = (("Content-Type", "application/problem+json"),)
 
@@ -52,7 +50,7 @@ def write_error(
     """Respond with an error: text/plain, or RFC 9457's problem+json when Accept prefers JSON."""
     headers = list(headers)
     # Headers that describe other content go; an error is for this request alone (RFC 9111 section 3).
-    for name in (*OF_CONTENT, "cache-control", *(name for name, _ in headers if name.lower() != "vary")):
+    for name in (*CONTENT_FIELDS, "cache-control", *(name for name, _ in headers if name.lower() != "vary")):
         response.remove_header(name)
     response.set_header("Cache-Control", "no-store")
     for name, value in headers:
@@ -72,7 +70,7 @@ def write_error(
 def _write_mismatches(error: InvalidRequest, request: Request, response: Response) -> None:
     """Respond with all mismatches, as text for browsers and as problem+json for other clients."""
     write_error(request, response, error.status, error.message)
-    if not _prefers_text(request.environ.get("HTTP_ACCEPT")):
+    if not prefers_text(request.environ.get("HTTP_ACCEPT")):
         mismatches = [{"place": place, "message": message} for place, message in error.mismatches]
         _put_problem(response, "The request is not valid.", errors=mismatches)
 
@@ -91,39 +89,3 @@ def _write_http_exception(error: HTTPException, request: Request, response: Resp
         return
     headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
     write_error(request, response, error.code, error.description or phrase(error.code), headers)
-
-
-@functools.lru_cache(maxsize=128)
-def prefers_json(accept: str | None) -> bool:
-    """Whether an Accept header prefers JSON to text/plain."""
-    if not accept or len(accept) > 1000 or "application/" not in accept.lower():
-        return False
-    text, json = _qualities(accept, ("text/plain",))
-    return text < json
-
-
-@functools.lru_cache(maxsize=128)
-def _prefers_text(accept: str | None) -> bool:
-    """Whether an Accept header prefers text, HTML included, to JSON."""
-    if not accept or len(accept) > 1000 or "text/" not in accept.lower():
-        return False
-    text, json = _qualities(accept, ("text/plain", "text/html"))
-    return json < text
-
-
-def _qualities(accept: str, texts: tuple[str, ...]) -> tuple[float, float]:
-    """Return the quality of the best of `texts`, and that of JSON.
-
-    RFC 9110 section 12.5.1: the most specific range that matches a type counts.
-    """
-    accepted: dict[str, float] = {}
-    for media_range, quality in parse_accept_header(accept.lower()):
-        name = media_range.partition(";")[0].strip()
-        accepted[name] = max(quality, accepted.get(name, 0))
-    everything = accepted.get("*/*", 0)
-    text = accepted.get("text/*", everything)
-    json = accepted.get("application/*", everything)
-    return (
-        max(accepted.get(name, text) for name in texts),
-        max(accepted.get(name, json) for name in ("application/json", "application/problem+json")),
-    )

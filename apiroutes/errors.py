@@ -1,8 +1,8 @@
 """Both families of errors: the project is wrong (stops the start), the request is wrong (4xx).
 
-In: what is wrong, as data. Out: exceptions and `Problem` records. Nothing here knows HTTP
-messages or a terminal: `apiroutes.app` turns request errors into responses, the servers and
-the command line print reports of problems.
+In: errors as data. Out: exceptions and `Problem` records. Nothing here knows HTTP messages or a
+terminal: `apiroutes.error_responses` turns request errors into responses, the servers and the command
+line print reports of problems.
 """
 
 from __future__ import annotations
@@ -49,9 +49,18 @@ class Problem:
 class Problems(list[Problem]):
     """Collects the problems of a project, so that all are reported together."""
 
-    def add(self, file: str, message: str, remedy: str, *, line: int | None = None) -> None:
-        """Add one problem of a file."""
-        self.append(Problem(file, message, remedy, line=line))
+    def add(
+        self,
+        file: str,
+        message: str,
+        remedy: str,
+        *,
+        line: int | None = None,
+        source: str | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        """Add one problem; the parameters are those of `Problem`."""
+        self.append(Problem(file, message, remedy, line, source, span))
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[None]:
@@ -77,9 +86,9 @@ class ProjectError(Exception):
 
 
 class ApiError(Exception):
-    """Answers the request with `status` and `message`, and with `headers` if there are any.
+    """An error response: `status` and `message`, and `headers` if there are any.
 
-    `status` is an int from 400 to 599, `message` the text the client reads. Raises ValueError
+    `status` is an int from 400 to 599, `message` the text that the client reads. Raises ValueError
     for any other status.
     """
 
@@ -93,9 +102,9 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """A request that does not fit what its handler takes: 422, with all that is wrong with it.
+    """A request that does not match its handler's types: 422, with every mismatch.
 
-    `mismatches` are pairs of a place, such as `body.items[3].price`, and what is wrong there.
+    `mismatches` are pairs of a place, such as `body.items[3].price`, and a message.
     """
 
     def __init__(self, mismatches: Sequence[tuple[str, str]]) -> None:
@@ -105,37 +114,37 @@ class InvalidRequest(ApiError):
 
 
 class BodyCutOff(ApiError):
-    """The body ended before it should: 400, to a client that has left in most cases."""
+    """The body ended too early: 400, for a client that has left in most cases."""
 
 
 class MaxDurationExceeded(BaseException):
     """Raised by `req`, `res` and `next` in a handler whose `maxDuration` has passed.
 
-    No Exception, so that what a handler does to carry on after errors does not stop it. The
-    client has its 504 already; `finally` and `with` clean up as they do for any exception.
+    Not an Exception, so that a handler's `except Exception` does not catch it. The client has its
+    504 already; `finally` and `with` clean up as they do for any exception.
     """
 
-    code = 504  # what an access log has for it
+    code = 504  # for an access log
 
 
 class HandlerTimeout(TimeoutError):
-    """A handler was not done within its `maxDuration`: 504 for the client."""
+    """A handler did not finish within its `maxDuration`: 504 for the client."""
 
 
 class ResponseSentError(RuntimeError):
-    """The response was sent already; the client has the first answer whole."""
+    """The response has already been sent."""
 
 
 class ResponseAborted(ConnectionResetError):
-    """A started answer cannot be finished; the server must drop the connection.
+    """A started response cannot be finished; the server must drop the connection.
 
     A ConnectionResetError, because servers close the connection on it without a second
-    traceback: the cause has been logged when this is raised.
+    traceback: the cause has already been logged.
     """
 
 
 def report(problems: Iterable[Problem]) -> str:
-    """All problems as text: file and line, the marked name, what cannot be, what to do."""
+    """Return all problems as text: file and line, the marked name, the message, the remedy."""
     listed = list(problems)
     count = "1 problem" if len(listed) == 1 else f"{len(listed)} problems"
     return "\n\n".join([f"{count} in this project:", *map(_paragraph, listed)])
@@ -151,12 +160,12 @@ def _paragraph(problem: Problem) -> str:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """What to do about an unknown name: the one that was meant, or all there are."""
+    """Return the remedy for an unknown name: the one that was probably meant, or all of them."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return "Known here: " + ", ".join(map(repr, names)) + "."
+    return "Expected one of " + ", ".join(map(repr, names)) + "."
 
 
 def one_line(error: BaseException) -> str:

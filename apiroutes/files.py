@@ -1,8 +1,8 @@
-"""A file from disk as an answer's content, and the headers that describe it.
+"""A file from disk as a response's content, and the headers that describe it.
 
-In: a path, a name. Out: content that is sent whole, in part or not at all, as the request's
-conditions and its Range want it (RFC 9110 sections 13 and 14). Raises OSError for what is no
-file that can be read, and ApiError 412 and 416.
+In: a path, a name. Out: content that is sent whole, in part or not at all, depending on the request's
+preconditions and Range (RFC 9110 sections 13 and 14). Raises OSError for a path that is not a readable
+file, and ApiError 412 and 416.
 """
 
 from __future__ import annotations
@@ -21,66 +21,65 @@ from werkzeug.http import http_date
 
 from apiroutes.errors import ApiError
 from apiroutes.http import byte_ranges, content_hash, has_part, outcome, phrase
-from apiroutes.streams import close
-from apiroutes.types import Environ
+from apiroutes.streams import CHUNK_SIZE, close
+from apiroutes.types import Environ, HeaderList
 
 __all__ = ["FileContent", "PassedContent", "Selectable", "disposition_of", "type_of", "with_charset"]
 
-Headers = list[tuple[str, str]]
-
-_CHUNK = 2**16  # bytes
-# A pipe without a writer would be waited for; Windows would translate the ends of lines.
+# O_NONBLOCK, or opening a pipe would wait for its writer; O_BINARY, or Windows would translate line ends.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
-# Encodings that browsers undo, and types of files whose encoding is their own.
+# Encodings that browsers undo, and the types of files that keep theirs.
 _CONTENT_ENCODINGS = frozenset(("gzip", "br"))
 _ENCODED_TYPES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
-# RFC 9239 section 6.1: another name for text/javascript, which older tables have.
+# RFC 9239 section 6.1: older tables have another name for text/javascript.
 _TEXT_TYPES = ("text/", "application/javascript")
 
-# RFC 6266 appendix D: what some readers of a quoted name take for something else.
+# RFC 6266 appendix D: characters in a quoted name that some clients misread.
 _MISREAD = re.compile(r'[^\x20-\x7e]|["\\%/]')
-_ATTRIBUTE_CHARACTERS = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, beside letters and digits
+_ATTRIBUTE_CHARACTERS = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, besides letters and digits
 
-# Section 15.4.5: what describes content that is not sent.
-_OF_CONTENT = frozenset(
+# Section 15.4.5: a 304 does not describe content that it does not send.
+_NOT_IN_304 = frozenset(
     ("content-disposition", "content-encoding", "content-language", "content-length", "content-type")
 )
 
 
 class Selectable:
-    """Content of which a request can have a part. `select` decides which, and all it is until then.
+    """Content of which a part can be requested: the whole, until `select` chooses.
 
-    `size` is in bytes. What is announced is sent: more is cut there, and less raises EOFError.
+    `size` is in bytes. Exactly the announced length is sent: content is cut there, and raises EOFError
+    if it is shorter.
     """
 
     def __init__(self, size: int) -> None:
         self.size = self._left = size
 
-    def select(self, environ: Environ, status: int, headers: Headers) -> tuple[int, Headers]:
-        """The status and the headers that go out, for those that the answer has in the end.
+    def select(self, environ: Environ, status: int, headers: HeaderList) -> tuple[int, HeaderList]:
+        """Return the status and headers to send, in place of those of the finished response.
 
-        The content is then what belongs to them. Raises ApiError 412 and 416, with the content closed.
+        The content is then the part that they describe. Raises ApiError 412 and 416, with the content
+        closed.
         """
         headers = [line for line in headers if line[0].lower() != "content-length"]
         method = environ.get("REQUEST_METHOD")
-        # Section 13.2.1: conditions are for a request that would be answered with success, and what
-        # other methods did is done by now.
+        # Section 13.2.1: preconditions apply to a request that would succeed, and other methods have
+        # already had their effect.
         if status == 200 and method in ("GET", "HEAD"):
             status = outcome(environ, headers)
             if status == 412:
                 raise self._refusal(412)
             if status == 304:
                 self._left = 0
-                return 304, [line for line in headers if line[0].lower() not in _OF_CONTENT]
+                return 304, [line for line in headers if line[0].lower() not in _NOT_IN_304]
             # Section 14.2: Range is defined for GET alone.
             if method == "GET" and "HTTP_RANGE" in environ and has_part(environ, headers):
                 status, headers = self._part(environ["HTTP_RANGE"], headers)
         headers.append(("Content-Length", str(self._left)))
         return status, headers
 
-    def _part(self, field: str, headers: Headers) -> tuple[int, Headers]:
-        """One part, or the whole where several are asked for that do not touch (section 14.2)."""
+    def _part(self, field: str, headers: HeaderList) -> tuple[int, HeaderList]:
+        """Select one part, or the whole if several separate parts are asked for (section 14.2)."""
         ranges = byte_ranges(field, self.size)
         if ranges is None or len(ranges) > 1:
             return 200, headers
@@ -111,49 +110,50 @@ class Selectable:
         raise NotImplementedError
 
     def _read(self, most: int) -> bytes:
-        """Some bytes, at most so many; none at the end."""
+        """Return some bytes, `most` at most; none at the end."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close it; it may be closed already."""
+        """Close the content; it may be closed already."""
         raise NotImplementedError
 
 
 class FileContent(Selectable):
-    """An opened file. `etag` and `last_modified` are values of headers, of when it was opened.
+    """An opened file. `etag` and `last_modified` are header values, as of its opening.
 
-    It is closed by `close`, and at the latest with the object, because an answer can be dropped
+    It is closed by `close`, and at the latest with the object, because a response can be dropped
     for another.
     """
 
-    # A descriptor, and no file object, which the collector would warn of when it is first to close it.
+    # A descriptor rather than a file object, which would warn if the garbage collector closed it.
     _descriptor: int | None = None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open it. Raises OSError: FileNotFoundError, IsADirectoryError, and others."""
+        """Open the file. Raises OSError: FileNotFoundError, IsADirectoryError, and others."""
         self._descriptor = os.open(path, _FLAGS)
-        about = os.fstat(self._descriptor)
-        if not stat.S_ISREG(about.st_mode):
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
             self.close()
-            code = errno.EISDIR if stat.S_ISDIR(about.st_mode) else errno.EINVAL
+            code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
             raise OSError(code, f"{os.strerror(code)}; only a regular file can be sent", os.fspath(path))
-        super().__init__(about.st_size)
-        # Strong (section 8.8.1), because a download is only resumed with such a one: the time of the last
-        # write can be set back, that of the last change cannot, and a file put in its place is another.
-        version = about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_ino
+        super().__init__(status.st_size)
+        # Strong (section 8.8.1), because a download is only resumed with a strong tag. The time of the
+        # last write can be set back, that of the last change (ctime) cannot, and a file that replaces
+        # another has its own inode.
+        version = status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
         self.etag = f'"{content_hash(repr(version).encode())}"'
-        # Section 8.8.2.1: never later than the answer.
-        self.last_modified = http_date(int(min(about.st_mtime, time.time())))
+        # Section 8.8.2.1: never later than the response.
+        self.last_modified = http_date(int(min(status.st_mtime, time.time())))
 
     def _move_to(self, start: int) -> None:
         assert self._descriptor is not None
         os.lseek(self._descriptor, start, os.SEEK_SET)
 
     def _read(self, most: int) -> bytes:
-        return b"" if self._descriptor is None else os.read(self._descriptor, min(_CHUNK, most))
+        return b"" if self._descriptor is None else os.read(self._descriptor, min(CHUNK_SIZE, most))
 
     def close(self) -> None:
-        """Close it; it may be closed already."""
+        """Close the content; it may be closed already."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -162,7 +162,7 @@ class FileContent(Selectable):
 
 
 class PassedContent(Selectable):
-    """A file of `size` bytes as it comes out of WSGI middleware, which may wrap what it passes on."""
+    """A file of `size` bytes that has passed through WSGI middleware, which may have wrapped it."""
 
     def __init__(self, content: Iterable[bytes], size: int) -> None:
         super().__init__(size)
@@ -174,7 +174,7 @@ class PassedContent(Selectable):
         while start:
             skipped = self._read(start)
             if not skipped:
-                return  # reading on will say so
+                return  # the next read raises EOFError
             start -= len(skipped)
 
     def _read(self, most: int) -> bytes:
@@ -187,16 +187,16 @@ class PassedContent(Selectable):
         return read
 
     def close(self) -> None:
-        """Close it, and the file with it."""
+        """Close the content, and the file with it."""
         close(self._content)
 
 
 def type_of(name: str, as_attachment: bool = False) -> tuple[str, str | None]:
-    """The Content-Type and the Content-Encoding of a file with this name.
+    """Return the Content-Type and the Content-Encoding of a file with this name.
 
-    A compressed file that is saved is saved as it is, and only a browser that shows it undoes that.
+    A compressed file that is saved stays compressed; a browser decompresses only one that it shows.
     """
-    # A slash, because "data:text/html,.png" would be read as a URL.
+    # The slash keeps "data:text/html,.png" from being read as a URL.
     media_type, encoding = mimetypes.guess_type("/" + name)
     if encoding is None:
         return with_charset(media_type or "application/octet-stream"), None
@@ -206,19 +206,19 @@ def type_of(name: str, as_attachment: bool = False) -> tuple[str, str | None]:
 
 
 def with_charset(media_type: str) -> str:
-    """Text is UTF-8 here, as everywhere in the framework, unless the type says otherwise."""
+    """Add `charset=utf-8` to a type of text, unless it has a charset."""
     if media_type.lower().startswith(_TEXT_TYPES) and "charset=" not in media_type.lower():
         return f"{media_type}; charset=utf-8"
     return media_type
 
 
 def disposition_of(name: str, as_attachment: bool = False) -> str:
-    """A Content-Disposition with any name: in ASCII, and, where that is another, by RFC 8187 as well.
+    """Return a Content-Disposition with any name (RFC 6266 section 4.3).
 
-    RFC 6266 section 4.3.
+    The name is in ASCII, and by RFC 8187 as well where ASCII cannot hold it.
     """
     kind = "attachment" if as_attachment else "inline"
-    # What does not print would end the line, or show another name than the file gets.
+    # Unprintable characters could end the line, or show a name that the file does not get.
     name = "".join(character for character in name if character.isprintable())
     if not name:
         return kind

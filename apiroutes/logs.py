@@ -1,8 +1,8 @@
-"""What is logged of requests: a record for each fault, with its route, request id and traceback.
+"""The log of requests: a record for each fault, with its route, request id and traceback.
 
-In: a request and what happened to it. Out: records of the logger `apiroutes`. Raises nothing.
-Never the body, the query string, cookies or other headers; and nothing that a client sent, or
-that an exception quotes of it, makes a line that looks like one of ours.
+In: a request and an event. Out: records of the logger `apiroutes`. A record never has the body, the
+query string, cookies or other headers; and no text that a client sent, or that an exception quotes,
+can make a line that looks like one of ours.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from apiroutes.types import Environ
 __all__ = [
     "log_disconnect",
     "log_fault",
-    "printable",
-    "request_id_of",
+    "log_to_stderr",
     "route_of",
     "sent_request_id",
-    "log_to_stderr",
 ]
 
 _log = logging.getLogger("apiroutes")
@@ -33,30 +31,30 @@ _TRACEPARENT = re.compile(
 )
 
 
-def log_fault(request: Any, route: str, error: BaseException, what: str = "failed") -> None:
-    """A fault of the server's: `route` says which."""
-    _log.error("%s %s", _named(request, route), what, exc_info=error, extra=_extra(request))
+def log_fault(request: Any, route: str, error: BaseException, event: str = "failed") -> None:
+    """Log a fault of the server's in a route."""
+    _log.error("%s %s", _named(request, route), event, exc_info=error, extra=_extra(request))
 
 
 def log_disconnect(request: Any, when: str) -> None:
-    """A client that left, which is no fault: no traceback."""
+    """Log a client that left, without a traceback, because it is not a fault."""
     named = _named(request, route_of(request))
     _log.info("%s: the client left %s", named, when, extra=_extra(request))
 
 
 def route_of(request: Any) -> str:
-    """The request's route as a log names it."""
+    """Return the name of the request's route in the log."""
     return request.route_pattern or "a path without a route"
 
 
-def request_id_of(request: Any) -> str | None:
-    """The request's id: what middleware gave it, or else what came with it."""
-    given = vars(request).get("context", {}).get("request_id")
-    return printable(str(given)) if given else sent_request_id(request.environ)
+def _request_id_of(request: Any) -> str | None:
+    """Return the request's id: the one that middleware set, otherwise the one that the client sent."""
+    identifier = vars(request).get("context", {}).get("request_id")
+    return _printable(str(identifier)) if identifier else sent_request_id(request.environ)
 
 
 def sent_request_id(environ: Environ, key: str = "HTTP_X_REQUEST_ID") -> str | None:
-    """The trace-id of `traceparent`, or the header of that key; None for what is not harmless."""
+    """Return the trace-id of `traceparent`, or else the header at `key`; None if it is not a plain id."""
     trace = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
     if trace is not None:
         return trace[1]
@@ -64,8 +62,8 @@ def sent_request_id(environ: Environ, key: str = "HTTP_X_REQUEST_ID") -> str | N
     return sent if _REQUEST_ID.fullmatch(sent) else None
 
 
-def printable(text: str) -> str:
-    """The text on one line, and nothing in it that moves a terminal's cursor."""
+def _printable(text: str) -> str:
+    """Escape everything in the text that would break its line or move a terminal's cursor."""
     if text.isprintable():
         return text
     return "".join(
@@ -75,7 +73,7 @@ def printable(text: str) -> str:
 
 
 def log_to_stderr() -> None:
-    """Let our records be seen, from INFO, where nobody has configured logging."""
+    """Log INFO and above to stderr unless logging is configured."""
     ours = logging.getLogger("apiroutes")
     if not any(isinstance(handler, _FallbackHandler) for handler in ours.handlers):
         handler = _FallbackHandler()
@@ -90,15 +88,15 @@ def log_to_stderr() -> None:
 
 
 class _FallbackHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes what nobody else does."""
+    """Writes records only when the root logger has no handler."""
 
     def handle(self, record: logging.LogRecord) -> bool:
         return False if logging.root.handlers else super().handle(record)
 
 
 def _named(request: Any, route: str) -> str:
-    identifier = request_id_of(request)
-    named = f"{printable(request.method)} {route}"
+    identifier = _request_id_of(request)
+    named = f"{_printable(request.method)} {route}"
     return f"{named} [{identifier}]" if identifier else named
 
 
@@ -106,12 +104,12 @@ def _extra(request: Any) -> dict[str, Any]:
     return {
         "method": request.method,
         "route": request.route_pattern,
-        "request_id": request_id_of(request),
+        "request_id": _request_id_of(request),
     }
 
 
 def _escape_traceback(record: logging.LogRecord) -> bool:
-    """The traceback as it is written: indented, because an exception's text can have any line."""
+    """Indent and escape the traceback, because an exception's text can have any line."""
     if isinstance(record.exc_info, tuple) and record.exc_text is None:
         text = "".join(traceback.format_exception(*record.exc_info))
         record.exc_text = "\n".join("  " + _line(line) for line in text.rstrip("\n").split("\n"))
@@ -119,8 +117,8 @@ def _escape_traceback(record: logging.LogRecord) -> bool:
 
 
 def _line(line: str) -> str:
-    return "\t".join(printable(part) for part in line.split("\t"))
+    return "\t".join(_printable(part) for part in line.split("\t"))
 
 
-# Python's formatters take over what is there, for every handler that the record comes to.
+# Python's formatters keep an `exc_text` that is set, whichever handler gets the record.
 _log.addFilter(_escape_traceback)

@@ -17,21 +17,21 @@ from werkzeug.datastructures import Headers
 from apiroutes.concurrency import coroutines
 from apiroutes.http import (
     BINARY,
+    FIELD_KEYS,
     JSON,
     JSON_VALUE,
-    KNOWN_NAMES,
     REDIRECTS,
     TEXT,
     HeaderLines,
     HeaderValue,
-    check_name,
-    check_value,
+    check_field_name,
+    decode_field_value,
     dump_cookie,
+    encode_field_value,
     encode_json,
+    encode_location,
+    field_lines,
     is_local,
-    lines_of,
-    location_of,
-    readable,
 )
 from apiroutes.response_head import HeadersView
 from apiroutes.response_state import OPEN, SENT, STARTED, ResponseState
@@ -108,19 +108,19 @@ class Response(ResponseState, Generic[Data]):
 
         The members of Vary are added to those that it has (RFC 9110 section 12.5.5).
         """
-        key = KNOWN_NAMES.get(name)
+        key = FIELD_KEYS.get(name)
         if key is None or self._state:
-            key = key or check_name(name)
+            key = key or check_field_name(name)
             if self._state or key == "vary":
                 return self._change("set", key, name, value)
         if type(value) is str:
             if not (value.isascii() and value.isprintable()):
-                value = check_value(name, value)
+                value = encode_field_value(name, value)
             self._headers[key] = (name, value)
             if self._repeated_headers is not None:
                 self._repeated_headers.pop(key, None)
             return self
-        self._apply("set", key, lines_of(key, name, value))
+        self._apply("set", key, field_lines(key, name, value))
         return self
 
     def set_headers(self, headers: Mapping[str, HeaderValue]) -> Response:
@@ -131,7 +131,7 @@ class Response(ResponseState, Generic[Data]):
 
     def append_header(self, name: str, value: HeaderValue) -> Response:
         """Add a header line, keeping those that are there."""
-        return self._change("append", KNOWN_NAMES.get(name) or check_name(name), name, value)
+        return self._change("append", FIELD_KEYS.get(name) or check_field_name(name), name, value)
 
     def before_head(self, function: Callable[..., object]) -> Response:
         """Call `function` once before the head leaves, that is also before the first `write`.
@@ -154,8 +154,8 @@ class Response(ResponseState, Generic[Data]):
         if line is not None:
             repeated = (self._repeated_headers or {}).get(key, ())
             if repeated or key == "set-cookie":
-                return [readable(value) for _, value in (line, *repeated)]
-            return readable(line[1])
+                return [decode_field_value(value) for _, value in (line, *repeated)]
+            return decode_field_value(line[1])
         return next((value for name, value in self._content_headers if name.lower() == key), None)
 
     def remove_header(self, name: str) -> Response:
@@ -167,7 +167,7 @@ class Response(ResponseState, Generic[Data]):
         return self
 
     def _change(self, change: str, key: str, name: str, value: HeaderValue) -> Response:
-        lines = lines_of(key, name, value)
+        lines = field_lines(key, name, value)
         if self._state and not self._permit(f"{change} the header {name!r}", change, key, lines):
             return self
         self._apply(change, key, lines)
@@ -312,7 +312,7 @@ class Response(ResponseState, Generic[Data]):
             raise ValueError(f"a redirect has the status 301, 302, 303, 307 or 308, not {status!r}")
         if self._state and not self._can_respond("redirect"):
             return self
-        location = location_of(url)
+        location = encode_location(url)
         self._status = int(status)
         self.set_header("Location", location)
         self._content = location.encode()

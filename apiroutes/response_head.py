@@ -11,7 +11,7 @@ from typing import Any
 
 from werkzeug.datastructures import Headers
 
-from apiroutes.http import HeaderLines, readable, vary_of
+from apiroutes.http import HeaderLines, decode_field_value, merge_vary
 
 __all__ = ["UNTOUCHED", "HeadersView", "ResponseHead", "Snapshot"]
 
@@ -56,7 +56,7 @@ class ResponseHead:
             self._append(key, name, value)
 
     def _add_to_vary(self, lines: Iterable[tuple[str, str]]) -> None:
-        members = vary_of(value for _, value in (*self._lines_of("vary"), *lines))
+        members = merge_vary(value for _, value in (*self._lines_of("vary"), *lines))
         self._drop("vary")
         if members:
             self._headers["vary"] = ("Vary", members)
@@ -108,7 +108,7 @@ class HeadersView(Headers):
         lines = [line for key in head._headers for line in head._lines_of(key)]
         if "content-type" not in head._headers:
             lines += head._content_headers
-        return [(name, readable(value)) for name, value in lines]
+        return [(name, decode_field_value(value)) for name, value in lines]
 
     @_list.setter
     def _list(self, value: object) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import ResponseSentError
-from apiroutes.http import OF_CONTENT, HeaderLines
+from apiroutes.http import CONTENT_FIELDS, HeaderLines
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response_head import UNTOUCHED, ResponseHead, Snapshot
 from apiroutes.streams import Begun, FileChunks, close, run_application
@@ -135,9 +135,9 @@ class ResponseState(ResponseHead):
         changes = self._changes or []
         if self._checkpoint is None:  # middleware responded: all stays but what describes the content
             self._status, self._status_was_set = 200, False
-            for key in OF_CONTENT:
+            for key in CONTENT_FIELDS:
                 self._drop(key)
-            changes = [change for change in changes if change[1] in OF_CONTENT]
+            changes = [change for change in changes if change[1] in CONTENT_FIELDS]
         else:
             self._roll_back(self._checkpoint)
         self._clear_content()

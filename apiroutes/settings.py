@@ -1,4 +1,4 @@
-"""What the project sets: `[tool.apiroutes]`, then `APIROUTES_*`, then arguments to `App`.
+"""The settings of a project: `[tool.apiroutes]`, then `APIROUTES_*`, then arguments to `App`.
 
 In: the project directory, the process environment, the arguments. Out: one `Settings`.
 Raises ProjectError with every unknown name and unreadable value. `.env` files are loaded
@@ -8,74 +8,26 @@ into the environment first, in Next.js's order, never over a variable that is se
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import tomli
 from dotenv import dotenv_values
 
-from apiroutes.errors import Problem, ProjectError, suggest
+from apiroutes.errors import Problems, suggest
 from apiroutes.sizes import Size, read_size
 
 __all__ = ["Settings", "load_settings", "read_settings"]
 
 _ENV_PREFIX = "APIROUTES_"
 
+Default = TypeVar("Default")
+Value = TypeVar("Value")
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything a project can set, with its defaults. Times are seconds."""
-
-    mode: str = "production"
-    api_prefix: str = "/api"
-    base_path: str = ""
-    trailing_slash: str = "redirect"
-    page_extensions: tuple[str, ...] = ("py",)
-    conventions: tuple[str, ...] = ("pages", "app", "tanstack")
-    middleware: tuple[str, ...] = ()
-
-    body_size_limit: Size = Size(2**20, "1mb")
-    response_limit: Size | None = Size(4 * 2**20, "4mb")
-    upload_spool_size: Size = Size(2**16, "64kb")
-    max_form_memory: Size = Size(2**20, "1mb")
-    max_form_pairs: int = 1000
-    max_form_parts: int = 1000
-    max_part_headers: int = 8
-    max_json_depth: int = 200
-    max_query_keys: int = 1000
-    max_target_size: Size = Size(2**13, "8kb")
-    max_headers: int | None = None
-    max_header_size: Size | None = None
-    header_timeout: float = 5.0
-    body_timeout: float = 10.0
-    body_min_rate: Size = Size(2**14, "16kb")  # a second
-    max_abandoned_handlers: int = 32
-    abandon_timeout: float = 30.0
-    readiness_path: str | None = None
-    openapi_path: str | None = None
-    docs: bool | None = None
-    title: str | None = None
-    version: str | None = None
-
-    host: str | None = None
-    port: int | None = None
-    workers: int | None = None
-    threads: int | None = None
-    preload: bool = False
-    timeout: int = 30
-    graceful_timeout: int = 30
-    shutdown_delay: float = 0.0
-    keepalive: int = 5
-
-    @property
-    def docs_path(self) -> str | None:
-        """Where the documentation page is, None when it is off; unless it is set, on in development."""
-        is_on = self.mode == "development" if self.docs is None else self.docs
-        # No file of a route has such a name.
-        return f"{self.base_path}{self.api_prefix}/_docs" if is_on else None
+# -- readers: a written value to a setting's, or ValueError or TypeError -------------------------
 
 
 def _one_of(*allowed: str) -> Callable[[object], str]:
@@ -85,6 +37,43 @@ def _one_of(*allowed: str) -> Callable[[object], str]:
         return str(value)
 
     return read
+
+
+def _list_from(*allowed: str) -> Callable[[object], tuple[str, ...]]:
+    def read(value: object) -> tuple[str, ...]:
+        names = _list_of_texts(value)
+        unknown = [name for name in names if name not in allowed]
+        if unknown or not names:
+            raise ValueError(f"{value!r} must be a list from " + ", ".join(map(repr, allowed)))
+        return tuple(names)
+
+    return read
+
+
+def _list_of_texts(value: object) -> list[str]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{value!r} is not a list of texts")
+    return [name.strip() for name in names if name.strip()]
+
+
+def _import_names(value: object) -> tuple[str, ...]:
+    names = _list_of_texts(value)
+    for name in names:
+        module, colon, attribute = name.partition(":")
+        if not (colon and attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))):
+            raise ValueError(f"{name!r} is not of the form 'package.module:function'")
+    return tuple(names)
+
+
+def _extensions(value: object) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not names:
+        raise TypeError(f"{value!r} is not a list of file extensions such as ['py']")
+    extensions = tuple(str(name).strip().removeprefix(".") for name in names)
+    if not all(extension == "py" or extension.endswith(".py") for extension in extensions):
+        raise ValueError(f"{value!r}: every page extension is 'py' or ends in '.py'")
+    return extensions
 
 
 def _path_prefix(value: object) -> str:
@@ -98,41 +87,11 @@ def _path_prefix(value: object) -> str:
     return path
 
 
-def _extensions(value: object) -> tuple[str, ...]:
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, (list, tuple)) or not names:
-        raise TypeError(f"{value!r} is not a list of file name endings such as ['py']")
-    endings = tuple(str(name).strip().removeprefix(".") for name in names)
-    if not all(ending == "py" or ending.endswith(".py") for ending in endings):
-        raise ValueError(f"{value!r}: every page extension is 'py' or ends in '.py'")
-    return endings
-
-
-def _list_of_texts(value: object) -> list[str]:
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"{value!r} is not a list of texts")
-    return [name.strip() for name in names if name.strip()]
-
-
-def _some_of(*allowed: str) -> Callable[[object], tuple[str, ...]]:
-    def read(value: object) -> tuple[str, ...]:
-        names = _list_of_texts(value)
-        unknown = [name for name in names if name not in allowed]
-        if unknown or not names:
-            raise ValueError(f"{value!r} is not some of " + ", ".join(map(repr, allowed)))
-        return tuple(names)
-
-    return read
-
-
-def _import_names(value: object) -> tuple[str, ...]:
-    names = _list_of_texts(value)
-    for name in names:
-        module, colon, attribute = name.partition(":")
-        if not (colon and attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))):
-            raise ValueError(f"{name!r} is not of the form 'package.module:function'")
-    return tuple(names)
+def _absolute_path(value: object) -> str:
+    path = _path_prefix(value)
+    if not path or quote(path, safe="/") != path:
+        raise ValueError(f"{value!r} is not a path such as '/ready'")
+    return path
 
 
 def _int_from(least: int) -> Callable[[object], int]:
@@ -145,6 +104,13 @@ def _int_from(least: int) -> Callable[[object], int]:
         return number
 
     return read
+
+
+def _port(value: object) -> int:
+    number = _int_from(0)(value)
+    if number > 65535:
+        raise ValueError(f"{value!r} is more than 65535")
+    return number
 
 
 def _seconds(*, above_zero: bool) -> Callable[[object], float]:
@@ -160,20 +126,6 @@ def _seconds(*, above_zero: bool) -> Callable[[object], float]:
         return number
 
     return read
-
-
-def _absolute_path(value: object) -> str:
-    path = _path_prefix(value)
-    if not path or quote(path, safe="/") != path:
-        raise ValueError(f"{value!r} is not a path such as '/ready'")
-    return path
-
-
-def _port(value: object) -> int:
-    number = _int_from(0)(value)
-    if number > 65535:
-        raise ValueError(f"{value!r} is more than 65535")
-    return number
 
 
 def _size_or_off(value: object) -> Size | None:
@@ -196,65 +148,90 @@ def _text(value: object) -> str:
     return value
 
 
-_READERS: dict[str, Callable[[object], Any]] = {
-    "mode": _one_of("development", "production"),
-    "api_prefix": _path_prefix,
-    "base_path": _path_prefix,
-    "trailing_slash": _one_of("redirect", "ignore", "require"),
-    "page_extensions": _extensions,
-    "conventions": _some_of("pages", "app", "tanstack"),
-    "middleware": _import_names,
-    "body_size_limit": read_size,
-    "response_limit": _size_or_off,
-    "upload_spool_size": read_size,
-    "max_form_memory": read_size,
-    "max_form_pairs": _int_from(0),
-    "max_form_parts": _int_from(0),
-    "max_part_headers": _int_from(1),
-    "max_json_depth": _int_from(1),
-    "max_query_keys": _int_from(0),
-    "max_target_size": read_size,
-    "max_headers": _int_from(1),
-    "max_header_size": read_size,
-    "header_timeout": _seconds(above_zero=True),
-    "body_timeout": _seconds(above_zero=True),
-    "body_min_rate": read_size,
-    "max_abandoned_handlers": _int_from(1),
-    "abandon_timeout": _seconds(above_zero=True),
-    "readiness_path": _absolute_path,
-    "openapi_path": _absolute_path,
-    "docs": _switch,
-    "title": _text,
-    "version": _text,
-    "host": _text,
-    "port": _port,
-    "workers": _int_from(1),
-    "threads": _int_from(1),
-    "preload": _switch,
-    "timeout": _int_from(0),
-    "graceful_timeout": _int_from(0),
-    "shutdown_delay": _seconds(above_zero=False),
-    "keepalive": _int_from(0),
-}
-assert _READERS.keys() == {field.name for field in fields(Settings)}
+# -- the table -------------------------------------------------------------------------------------
+
+
+def _setting(default: Default, read: Callable[[object], Value]) -> Default | Value:
+    """Return a field of Settings with its default and its reader.
+
+    It is typed as the field's value, as `dataclasses.field` is.
+    """
+    return field(default=default, metadata={"read": read})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a project can set, with its defaults. Times are seconds."""
+
+    mode: str = _setting("production", _one_of("development", "production"))
+    api_prefix: str = _setting("/api", _path_prefix)
+    base_path: str = _setting("", _path_prefix)
+    trailing_slash: str = _setting("redirect", _one_of("redirect", "ignore", "require"))
+    page_extensions: tuple[str, ...] = _setting(("py",), _extensions)
+    conventions: tuple[str, ...] = _setting(
+        ("pages", "app", "tanstack"), _list_from("pages", "app", "tanstack")
+    )
+    middleware: tuple[str, ...] = _setting((), _import_names)
+
+    body_size_limit: Size = _setting(Size(2**20, "1mb"), read_size)
+    response_limit: Size | None = _setting(Size(4 * 2**20, "4mb"), _size_or_off)
+    upload_spool_size: Size = _setting(Size(2**16, "64kb"), read_size)
+    max_form_memory: Size = _setting(Size(2**20, "1mb"), read_size)
+    max_form_pairs: int = _setting(1000, _int_from(0))
+    max_form_parts: int = _setting(1000, _int_from(0))
+    max_part_headers: int = _setting(8, _int_from(1))
+    max_json_depth: int = _setting(200, _int_from(1))
+    max_query_keys: int = _setting(1000, _int_from(0))
+    max_target_size: Size = _setting(Size(2**13, "8kb"), read_size)
+    max_headers: int | None = _setting(None, _int_from(1))
+    max_header_size: Size | None = _setting(None, read_size)
+    header_timeout: float = _setting(5.0, _seconds(above_zero=True))
+    body_timeout: float = _setting(10.0, _seconds(above_zero=True))
+    body_min_rate: Size = _setting(Size(2**14, "16kb"), read_size)  # a second
+    max_abandoned_handlers: int = _setting(32, _int_from(1))
+    abandon_timeout: float = _setting(30.0, _seconds(above_zero=True))
+    readiness_path: str | None = _setting(None, _absolute_path)
+    openapi_path: str | None = _setting(None, _absolute_path)
+    docs: bool | None = _setting(None, _switch)
+    title: str | None = _setting(None, _text)
+    version: str | None = _setting(None, _text)
+
+    host: str | None = _setting(None, _text)
+    port: int | None = _setting(None, _port)
+    workers: int | None = _setting(None, _int_from(1))
+    threads: int | None = _setting(None, _int_from(1))
+    preload: bool = _setting(False, _switch)
+    timeout: int = _setting(30, _int_from(0))
+    graceful_timeout: int = _setting(30, _int_from(0))
+    shutdown_delay: float = _setting(0.0, _seconds(above_zero=False))
+    keepalive: int = _setting(5, _int_from(0))
+
+    @property
+    def docs_path(self) -> str | None:
+        """The path of the documentation page, None when it is off; by default it is on in development."""
+        is_on = self.mode == "development" if self.docs is None else self.docs
+        # No route's file has such a name.
+        return f"{self.base_path}{self.api_prefix}/_docs" if is_on else None
+
+
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def load_settings(root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, object]) -> Settings:
-    """The settings of the project in `root`. Raises ProjectError."""
+    """Return the settings of the project in `root`. Raises ProjectError."""
     settings, problems = read_settings(root, environ, arguments)
-    if problems:
-        raise ProjectError(problems)
+    problems.raise_any()
     return settings
 
 
 def read_settings(
     root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, object]
-) -> tuple[Settings, list[Problem]]:
-    """What can be read of the settings, and the mistakes in them; later sources win.
+) -> tuple[Settings, Problems]:
+    """Return the settings that can be read, and the mistakes in the others; later sources win.
 
     Loads the project's `.env` files into `environ` on the way.
     """
-    problems: list[Problem] = []
+    problems = Problems()
     table, described = _pyproject_tables(root, problems)
     mode = arguments.get("mode") or environ.get(_ENV_PREFIX + "MODE") or table.get("mode")
     _load_env_files(root, "development" if mode == "development" else "production", environ, problems)
@@ -263,39 +240,41 @@ def read_settings(
         for name, value in environ.items()
         if name.startswith(_ENV_PREFIX)
     }
-    values: dict[str, object] = described
+    values: dict[str, Any] = described
     for place, spelling, source in (
         ("pyproject.toml", "[tool.apiroutes] {}", table),
         ("environment", _ENV_PREFIX + "{}", from_environ),
         ("App(...)", "{}", arguments),
     ):
         for name, value in source.items():
-            shown = spelling.format(name.upper() if source is from_environ else name)
-            for problem in _read(place, shown, name, value, values):
-                problems.append(problem)
-    return Settings(**values), problems  # type: ignore[arg-type]
+            spelled = spelling.format(name.upper() if source is from_environ else name)
+            _read(place, spelled, name, value, values, problems)
+    return Settings(**values), problems
 
 
-def _read(place: str, shown: str, name: str, value: object, values: dict[str, object]) -> Iterator[Problem]:
-    reader = _READERS.get(name)
-    if reader is None:
-        yield Problem(place, f"{shown} is not a setting.", suggest(name, _READERS))
+def _read(
+    place: str, spelled: str, name: str, value: object, values: dict[str, Any], problems: Problems
+) -> None:
+    """Put the value of a setting into `values`, or a problem into `problems`."""
+    readers = {setting.name: setting.metadata["read"] for setting in fields(Settings)}
+    if name not in readers:
+        problems.add(place, f"{spelled} is not a setting.", suggest(name, readers))
         return
     try:
-        values[name] = reader(value)
+        values[name] = readers[name](value)
     except (TypeError, ValueError) as error:
-        yield Problem(place, f"{shown}: {error}.", "Correct the value, or leave it out.")
+        problems.add(place, f"{spelled}: {error}.", "Correct the value, or leave it out.")
 
 
-def _pyproject_tables(root: Path, problems: list[Problem]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """[tool.apiroutes], and what [project] says of title and version."""
+def _pyproject_tables(root: Path, problems: Problems) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return [tool.apiroutes], and the title and version that [project] gives."""
     path = root / "pyproject.toml"
     try:
         document = tomli.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}, {}
     except (OSError, ValueError) as error:
-        problems.append(Problem("pyproject.toml", f"cannot be read: {error}.", "Correct the file."))
+        problems.add("pyproject.toml", f"cannot be read: {error}.", "Correct the file.")
         return {}, {}
     project = document.get("project", {})
     described = {
@@ -306,16 +285,12 @@ def _pyproject_tables(root: Path, problems: list[Problem]) -> tuple[dict[str, An
     tool = document.get("tool", {})
     table = tool.get("apiroutes", {}) if isinstance(tool, dict) else None
     if not isinstance(table, dict):
-        problems.append(
-            Problem("pyproject.toml", "tool.apiroutes is not a table.", "Write [tool.apiroutes].")
-        )
+        problems.add("pyproject.toml", "tool.apiroutes is not a table.", "Write [tool.apiroutes].")
         return {}, described
     return table, described
 
 
-def _load_env_files(
-    root: Path, mode: str, environ: MutableMapping[str, str], problems: list[Problem]
-) -> None:
+def _load_env_files(root: Path, mode: str, environ: MutableMapping[str, str], problems: Problems) -> None:
     # Next.js's order: the first file that has a variable wins, and all yield to the environment.
     for name in (f".env.{mode}.local", ".env.local", f".env.{mode}", ".env"):
         path = root / name
@@ -323,7 +298,7 @@ def _load_env_files(
             try:
                 values = dotenv_values(path)
             except (OSError, ValueError) as error:
-                problems.append(Problem(name, f"cannot be read: {error}.", "Correct the file."))
+                problems.add(name, f"cannot be read: {error}.", "Correct the file.")
                 continue
             for key, value in values.items():
                 if value is not None:

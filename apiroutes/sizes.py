@@ -1,7 +1,7 @@
-"""Sizes such as `1mb`: what a limit is written as, and the bytes it means.
+"""Sizes such as `1mb`: the text of a limit and its number of bytes.
 
 In: an int of bytes or a text. Out: a `Size`. Raises ValueError or TypeError with a sentence
-that says what a size looks like.
+that shows a valid size.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 __all__ = ["Size", "parse_size", "read_size"]
 
 _UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40, "pb": 2**50}
-# The grammar of npm's `bytes`, but for the sign of what would be less than nothing.
+# The grammar of npm's `bytes`, without its minus sign.
 _WITH_UNIT = re.compile(r"\+?([0-9]+(?:\.[0-9]+)?) *(kb|mb|gb|tb|pb)", re.IGNORECASE | re.ASCII)
 # What JavaScript's parseInt skips in front of a number (ECMA-262 section 12.2 and 12.3).
 _BLANK = "[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]*"
 _WITHOUT_UNIT = re.compile(rf"{_BLANK}\+?[0-9]+(?:\.[0-9]+)?{_BLANK}b?{_BLANK}", re.IGNORECASE | re.ASCII)
 _LEADING_INT = re.compile(rf"{_BLANK}\+?([0-9]+)")
-_DIGITS = 18
+_MAX_DIGITS = 18
 _EXPECTED = 'a size is an int of bytes or a text such as "500kb" or "1.5mb"'
 
 
 @dataclass(frozen=True)
 class Size:
-    """A number of bytes and the text it was configured as, which error messages repeat."""
+    """A number of bytes, and the text that it was configured with, which error messages repeat."""
 
     bytes: int
     text: str
@@ -47,23 +47,23 @@ def parse_size(value: object) -> Size:
     with_unit = _WITH_UNIT.fullmatch(value)
     if with_unit is not None:
         number, unit = with_unit.groups()
-        if len(number) > _DIGITS:
-            raise ValueError(f"{value[:40]!r}... is larger than anything; {_EXPECTED}")
+        if len(number) > _MAX_DIGITS:
+            raise ValueError(f"{value[:40]!r}... is larger than any size; {_EXPECTED}")
         return Size(math.floor(float(number) * _UNITS[unit.lower()]), value)
     leading = _LEADING_INT.match(value)
     if leading is None:
         raise ValueError(f"{value!r} is not a size; {_EXPECTED}")
-    if len(leading[1]) > _DIGITS:
-        raise ValueError(f"{value[:40]!r}... is larger than anything; {_EXPECTED}")
+    if len(leading[1]) > _MAX_DIGITS:
+        raise ValueError(f"{value[:40]!r}... is larger than any size; {_EXPECTED}")
     return Size(int(leading[1]), value)
 
 
 def read_size(value: object) -> Size:
-    """A size that somebody wrote: as `parse_size`, but a unit that it would ignore is a ValueError."""
+    """Read a size as `parse_size` does, but raise ValueError for a unit that it would ignore."""
     size = parse_size(value)
     if not (_WITH_UNIT.fullmatch(size.text) or _WITHOUT_UNIT.fullmatch(size.text)):
         raise ValueError(
-            f"{value!r} has no unit that is known, so it would mean {size.bytes} bytes; "
+            f"{value!r} has no known unit, so it would mean {size.bytes} bytes; "
             "units are b, kb, mb, gb, tb and pb"
         )
     return size

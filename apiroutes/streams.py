@@ -1,9 +1,9 @@
-"""Content that is made piece by piece: iterators, files, and what another WSGI application answers.
+"""Content in chunks: iterators, files, and the response of another WSGI application.
 
-In: iterators, binary files, applications. Out: iterators that can be closed, with their first chunk
-taken where code of somebody else's makes it, so that what fails there can still become an error.
-Raises TypeError for a chunk that is neither bytes nor str, and RuntimeError for an application that
-does not do what PEP 3333 says.
+In: iterators, binary files, applications. Out: iterators that can be closed. The first chunk of other
+people's code is taken early, so that a failure there can still become an error response. Raises
+TypeError for a chunk that is neither bytes nor str, and RuntimeError for an application that
+violates PEP 3333.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from apiroutes.types import Environ, HeaderList
 
 __all__ = [
+    "CHUNK_SIZE",
     "Begun",
     "Counted",
     "FileChunks",
@@ -26,22 +27,22 @@ __all__ = [
     "run_application",
 ]
 
-_CHUNK = 2**16
+CHUNK_SIZE = 2**16  # bytes
 
 
 def as_chunk(chunk: object) -> bytes:
-    """A chunk as bytes; a str is sent as UTF-8."""
+    """Return a chunk as bytes; a str is sent as UTF-8."""
     if isinstance(chunk, bytes):
         return chunk
     if isinstance(chunk, str):
         return chunk.encode()
     if isinstance(chunk, (bytearray, memoryview)):
         return bytes(chunk)
-    raise TypeError(f"a stream gives bytes or str, not {chunk!r}")
+    raise TypeError(f"a stream yields bytes or str, not {chunk!r}")
 
 
 def close(stream: object) -> None:
-    """Close what can be closed."""
+    """Close the stream, if it has a method for that."""
     method = getattr(stream, "close", None)
     if method is not None:
         method()
@@ -50,7 +51,7 @@ def close(stream: object) -> None:
 class Begun:
     """A stream that has run to its first chunk with content, or to its end.
 
-    `is_empty` says that there is none. When the stream fails on the way it is closed.
+    `is_empty` is True if there was no such chunk. A stream that fails on the way is closed.
     """
 
     def __init__(self, stream: Iterable[Any]) -> None:
@@ -78,13 +79,13 @@ class Begun:
         return as_chunk(next(self._iterator))
 
     def close(self) -> None:
-        """Close it; it may be closed already."""
+        """Close the stream; it may be closed already."""
         stream, self._stream = self._stream, ()
         close(stream)
 
 
 class Counted:
-    """A stream of as many bytes as were announced: more is cut there, and less raises EOFError."""
+    """A stream of exactly the announced length: it is cut there, and raises EOFError if it is shorter."""
 
     def __init__(self, stream: Iterable[Any], length: int) -> None:
         self._stream = stream
@@ -100,7 +101,7 @@ class Counted:
         try:
             chunk = as_chunk(next(self._iterator))[: self._left]
         except StopIteration:
-            raise EOFError(f"the answer is {self._left} bytes too short for its Content-Length") from None
+            raise EOFError(f"the response is {self._left} bytes too short for its Content-Length") from None
         self._left -= len(chunk)
         return chunk
 
@@ -109,10 +110,10 @@ class Counted:
 
 
 class FileChunks:
-    """A file as an iterator of chunks, closed with it.
+    """A file as an iterator of chunks, closed together with it.
 
-    `length` is how many bytes it was announced to have: one that grows meanwhile is sent as it
-    was, and for one that shrinks reading raises EOFError.
+    `length` is its announced size in bytes: of a file that grows meanwhile no more is sent, and
+    reading one that shrinks raises EOFError.
     """
 
     def __init__(self, file: Any, length: int | None) -> None:
@@ -123,7 +124,7 @@ class FileChunks:
         return self
 
     def __next__(self) -> bytes:
-        chunk: bytes = self._file.read(_CHUNK if self._left is None else min(_CHUNK, self._left))
+        chunk: bytes = self._file.read(CHUNK_SIZE if self._left is None else min(CHUNK_SIZE, self._left))
         if not chunk:
             if self._left:
                 raise EOFError(f"the file is {self._left} bytes too short for its Content-Length")
@@ -136,19 +137,24 @@ class FileChunks:
         close(self._file)
 
 
+# How values of a class are sent; "unknown" where each value must be asked. Plain strings: a literal is
+# compared faster than a member of an Enum, and mypy finds a misspelled one.
+ValueKind = Literal["async", "stream", "unknown", "json"]
+
+
 @functools.lru_cache(maxsize=512)
-def kind_of(cls: type) -> str:
-    """Whether values of a class are streams; a field that is called `read` makes none."""
+def kind_of(cls: type) -> ValueKind:
+    """Return how values of a class are sent; a field called `read` does not make a stream."""
     if hasattr(cls, "__anext__"):
         return "async"
     if hasattr(cls, "__next__") or callable(getattr(cls, "read", None)):
         return "stream"
-    # What hands on to a file, as temporary files and uploads do, says so only for each value.
+    # A class that delegates to a file, such as temporary files and uploads, shows `read` on values only.
     return "unknown" if hasattr(cls, "__getattr__") else "json"
 
 
 def remaining_size(file: Any) -> int | None:
-    """How many bytes a binary file still has, None when it cannot tell."""
+    """Return how many bytes a binary file still has, None if it cannot tell."""
     try:
         if isinstance(file, io.TextIOBase) or not file.seekable():
             return None
@@ -163,29 +169,29 @@ def remaining_size(file: Any) -> int | None:
 def run_application(
     application: Callable[..., Iterable[bytes]], environ: Environ
 ) -> tuple[int, list[tuple[str, str]], Begun]:
-    """Call a WSGI application and run it to its first chunk: status, headers, and the content.
+    """Call a WSGI application and run it to its first chunk; return status, headers and content.
 
-    What it gives to PEP 3333's `write` comes before what it returns.
+    Data passed to PEP 3333's `write` comes before the returned iterable.
     """
-    answer = _ApplicationAnswer()
-    content = answer.run(application, environ)
+    call = _ApplicationCall()
+    content = call.run(application, environ)
     begun = Begun(content)
-    if answer.head is None:
+    if call.head is None:
         begun.close()
         raise RuntimeError("the returned application did not call start_response")
-    answer.has_begun = True
+    call.has_begun = True
     if environ.get("REQUEST_METHOD") == "HEAD":
-        begun.is_empty = False  # which tells nothing about what GET would send
-    status, headers = answer.head
+        begun.is_empty = False  # an empty HEAD does not show that GET sends nothing
+    status, headers = call.head
     code = int(status[:3]) if status[:3].isascii() and status[:3].isdigit() else 0
     if not 200 <= code <= 599:
         begun.close()
-        raise RuntimeError(f"the returned application has the status {status!r}")
+        raise RuntimeError(f"the returned application sent the status {status!r}")
     return code, headers, begun
 
 
-class _ApplicationAnswer:
-    """What one call of an application says to start_response, and to what that returns."""
+class _ApplicationCall:
+    """One call of an application: its head, from start_response, and the data that it writes."""
 
     def __init__(self) -> None:
         self.head: tuple[str, list[tuple[str, str]]] | None = None
@@ -207,7 +213,7 @@ class _ApplicationAnswer:
 
 
 class _InOrder:
-    """An application's content, each chunk after what was written before it."""
+    """An application's content, each chunk after the data that was written before it."""
 
     def __init__(self, content: Iterable[bytes], written: list[bytes]) -> None:
         self._content = content
@@ -226,7 +232,7 @@ class _InOrder:
         try:
             chunk = next(self._iterator)
         except StopIteration:
-            if self._written:  # while it came to its end
+            if self._written:  # on the way to its end
                 return self._written.pop(0)
             raise
         if self._written:

@@ -1,4 +1,4 @@
-"""What the log has of requests: one record for each fault, and no line that a client made."""
+"""The log of requests: one record for each fault, and no line that a client forged."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def test_a_fault_is_named(
     assert caplog.messages == [named]
 
 
-def test_the_id_that_middleware_gave_is_the_logs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_request_id_of_middleware_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     app = app_of(tmp_path, "def handler(req, res): 1 / 0", middleware=[request_id(trust_client=False)])
     answer = call(app, headers=[("X-Request-ID", "theirs")])
     assert f"[{answer.header('X-Request-ID')}]" in caplog.messages[0]
     assert "theirs" not in caplog.messages[0]
 
 
-def test_a_record_has_its_parts_for_programs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_record_has_its_parts_as_attributes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = project(tmp_path, {"pages/api/[id].py": "def handler(req, res): 1 / 0"})
     call(App(root), "POST", "/api/5", [("X-Request-ID", "abc")])
-    found = vars(caplog.records[0])
-    assert (found["method"], found["route"], found["request_id"]) == ("POST", "/api/[id]", "abc")
-    assert found["exc_info"][0] is ZeroDivisionError
+    record = vars(caplog.records[0])
+    assert (record["method"], record["route"], record["request_id"]) == ("POST", "/api/[id]", "abc")
+    assert record["exc_info"][0] is ZeroDivisionError
 
 
 FORGED = "2026-11-21 12:00:00 ERROR forged"
@@ -70,7 +70,7 @@ FORGED = "2026-11-21 12:00:00 ERROR forged"
         "raise type(req.query['x'].strip(), (Exception,), {})()",
     ],
 )
-def test_an_exception_that_quotes_the_client_makes_no_line(
+def test_an_exception_that_quotes_the_client_cannot_forge_a_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, end: str, fault: str
 ) -> None:
     app = app_of(tmp_path, f"def handler(req, res): {fault}")
@@ -82,7 +82,7 @@ def test_an_exception_that_quotes_the_client_makes_no_line(
     assert "\x1b" not in caplog.text
 
 
-def test_an_exception_that_utf_8_cannot_say_is_logged(
+def test_an_exception_that_utf_8_cannot_encode_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     call(app_of(tmp_path, "def handler(req, res): raise ValueError('\\ud800')"))
@@ -97,7 +97,7 @@ def test_a_tab_in_a_line_of_code_stays(tmp_path: Path, caplog: pytest.LogCapture
 SECRETS = [("Cookie", "sid=s3cr3t"), ("Authorization", "Bearer s3cr3t"), ("Content-Type", "text/plain")]
 
 
-def test_nothing_that_is_secret_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     handler = "def handler(req, res): req.cookies, req.body, req.query; 1 / 0"
     call(app_of(tmp_path, handler), "POST", "/api/x?token=s3cr3t", SECRETS, b"s3cr3t")
     assert "s3cr3t" not in text_of(caplog.records[0])
@@ -112,7 +112,7 @@ def test_nothing_that_is_secret_is_logged(tmp_path: Path, caplog: pytest.LogCapt
         "async def chunks():\n    while True: yield b'x'\ndef handler(req, res): res.send(chunks())",
     ],
 )
-def test_a_client_that_leaves_is_a_line_without_a_traceback(
+def test_a_client_that_leaves_is_logged_without_a_traceback(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, handler: str
 ) -> None:
     caplog.set_level(logging.INFO, "apiroutes")
@@ -125,7 +125,7 @@ def test_a_client_that_leaves_is_a_line_without_a_traceback(
     ]
 
 
-def test_an_answer_that_is_read_to_its_end_is_no_line(
+def test_a_response_that_is_read_to_its_end_is_not_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "apiroutes")
@@ -134,10 +134,10 @@ def test_an_answer_that_is_read_to_its_end_is_no_line(
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), ConnectionResetError(104, "reset")])
-def test_a_client_that_leaves_while_it_is_written_to_is_a_line(
+def test_a_client_that_leaves_during_a_write_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, error: OSError
 ) -> None:
-    def start_response(*said: Any) -> Any:
+    def start_response(*arguments: Any) -> Any:
         def write(content: bytes) -> None:
             raise error
 
@@ -151,7 +151,7 @@ def test_a_client_that_leaves_while_it_is_written_to_is_a_line(
     ]
 
 
-def test_a_body_that_is_cut_off_is_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_body_that_is_cut_off_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "apiroutes")
     app = app_of(tmp_path, "def handler(req, res): res.json(1)")
     answer = call(app, "POST", "/api/x", [("Content-Type", "text/plain")], b"x", CONTENT_LENGTH="5")
@@ -174,7 +174,7 @@ logging.getLogger("apiroutes.access").info("seen")
     ("configured", "lines"),
     [("", 1), ("logging.basicConfig(level=logging.INFO)", 1), ("logging.basicConfig()", 1)],
 )
-def test_what_is_logged_is_seen_once(tmp_path: Path, configured: str, lines: int) -> None:
+def test_a_record_is_written_once(tmp_path: Path, configured: str, lines: int) -> None:
     project(tmp_path, {"pages/api/hello.py": HELLO})
     done = subprocess.run(
         [sys.executable, "-c", LOGS.format(configured=configured)],

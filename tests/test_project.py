@@ -76,7 +76,7 @@ CONFIGS = {
     "{'api': {'bodyParser': {'sizeLimit': '-1kb'}}}": ("'-1kb' is not a size", "1mb"),
     "{'api': {'bodyParser': {'sizeLimit': -1}}}": ("-1 is negative", "1mb"),
     "{'api': {'bodyParser': {'sizeLimit': 1.5}}}": ("1.5 is a float", "1mb"),
-    "{'api': {'bodyParser': {'sizeLimit': '1k'}}}": ("'1k' has no unit that is known", "1mb"),
+    "{'api': {'bodyParser': {'sizeLimit': '1k'}}}": ("'1k' has no known unit", "1mb"),
     "{'api': {'body_parser': True, 'bodyParser': True}}": ("two spellings", "Keep one"),
     "{'api': {'externalResolver': 'yes'}}": ("config.api.externalResolver is 'yes'", "True or False"),
     "{'api': {'responseLimit': 'abc'}}": ("'abc' is not a size", "1mb"),

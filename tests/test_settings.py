@@ -1,7 +1,8 @@
-"""What a project sets, and where it may say so."""
+"""The settings of a project, and the places that may give them."""
 
 from __future__ import annotations
 
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,15 @@ WRONG = [
     ("base_path", "/a//b", "empty or dot segment"),
     ("base_path", "/../b", "empty or dot segment"),
     ("trailing_slash", "maybe", "is not one of 'redirect', 'ignore', 'require'"),
-    ("page_extensions", [], "is not a list of file name endings"),
+    ("page_extensions", [], "is not a list of file extensions"),
     ("page_extensions", ["js"], "every page extension is 'py' or ends in '.py'"),
     ("body_size_limit", "big", "is not a size"),
-    ("body_size_limit", "1k", "no unit that is known"),
+    ("body_size_limit", "1k", "no known unit"),
     ("middleware", [".x:f"], "package.module:function"),
     ("middleware", ["x"], "package.module:function"),
     ("middleware", 5, "is not a list of texts"),
-    ("conventions", ["pages", "nuxt"], "is not some of"),
-    ("conventions", [], "is not some of"),
+    ("conventions", ["pages", "nuxt"], "must be a list from"),
+    ("conventions", [], "must be a list from"),
     ("max_form_pairs", "-1", "is not an int"),
     ("max_json_depth", 0, "is less than 1"),
     ("port", 65536, "is more than 65535"),
@@ -82,7 +83,7 @@ def test_a_wrong_value_is_refused(tmp_path: Path, name: str, value: Any, message
         load(tmp_path, **{name: value})
 
 
-def test_every_mistake_of_every_source_is_named(tmp_path: Path) -> None:
+def test_every_mistake_in_every_source_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
         load(tmp_path, "[tool.apiroutes]\nprot = 1\n", {"APIROUTES_THREAD": "1"}, worker=1)
     shown = [(problem.file, problem.message) for problem in caught.value.problems]
@@ -94,7 +95,7 @@ def test_every_mistake_of_every_source_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("toml", ["[tool", "[tool]\napiroutes = 1\n", "tool = 1\n"])
-def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path, toml: str) -> None:
+def test_an_unreadable_pyproject_is_a_problem(tmp_path: Path, toml: str) -> None:
     with pytest.raises(ProjectError, match=r"pyproject\.toml"):
         load(tmp_path, toml)
 
@@ -109,14 +110,14 @@ def test_env_files_are_loaded_in_the_order_of_nextjs(tmp_path: Path) -> None:
     assert [environ[f"V{number}"] for number in range(len(files))] == list(files)
 
 
-def test_env_files_never_replace_what_is_set(tmp_path: Path) -> None:
+def test_env_files_never_replace_a_variable_that_is_set(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("A=file\nB=file\nC\n")
     environ = {"A": "set"}
     load(tmp_path, environ=environ)
     assert environ == {"A": "set", "B": "file"}
 
 
-def test_an_env_file_that_is_no_text_is_a_mistake(tmp_path: Path) -> None:
+def test_an_env_file_that_is_not_text_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff\n")
     with pytest.raises(ProjectError, match=r"\.env"):
         load(tmp_path)
@@ -133,6 +134,11 @@ def test_the_mode_chooses_its_env_files(tmp_path: Path) -> None:
 def test_settings_may_stand_in_an_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("APIROUTES_PORT=7\n")
     assert load(tmp_path).port == 7
+
+
+@pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
+def test_every_setting_has_a_reader(field: Field[Any]) -> None:
+    assert callable(field.metadata["read"])
 
 
 # -- limits

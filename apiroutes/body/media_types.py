@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from apiroutes.http import TOKEN
+
 __all__ = ["parse_media_type"]
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}")
+_TYPE = re.compile(rf"{TOKEN}/{TOKEN}")
 _QUOTED = r'"(?:[\x0b\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\x0b\x20-\xff])*"'
-_PARAMETER = re.compile(rf"; *({_TOKEN}) *= *({_QUOTED}|{_TOKEN}) *")
+_PARAMETER = re.compile(rf"; *({TOKEN}) *= *({_QUOTED}|{TOKEN}) *")
 _ESCAPED = re.compile(r"\\([\x0b\x20-\xff])")
 
 

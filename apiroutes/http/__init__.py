@@ -1,4 +1,4 @@
-"""Text to values and back, as HTTP and its neighbours write them; knows no Request, no Response and no route.
+"""HTTP's text to values and back; this room never knows a Request, a Response or a route.
 
 In: header fields, targets, content. Out: values, and the text of values.
 """
@@ -10,24 +10,26 @@ from apiroutes.http.cookies import dump_cookie, parse_cookies
 from apiroutes.http.events import Event, comment
 from apiroutes.http.fields import (
     BINARY,
+    CONTENT_FIELDS,
+    FIELD_KEYS,
     JSON,
     JSON_VALUE,
-    KNOWN_NAMES,
-    OF_CONTENT,
     TEXT,
     HeaderLines,
     HeaderValue,
-    check_name,
-    check_value,
+    check_field_name,
+    decode_field_value,
+    encode_field_value,
+    encode_location,
+    field_lines,
     is_local,
-    lines_of,
-    location_of,
-    readable,
-    vary_of,
+    merge_vary,
 )
+from apiroutes.http.grammar import TOKEN, is_token
 from apiroutes.http.hosts import canonical_host, is_address, requested_host
 from apiroutes.http.json import decode_json, encode_json
 from apiroutes.http.methods import METHODS
+from apiroutes.http.negotiation import prefers_html, prefers_json, prefers_text
 from apiroutes.http.ranges import byte_ranges
 from apiroutes.http.status import BODYLESS, REDIRECTS, STATUS_LINES, phrase
 from apiroutes.http.target import (
@@ -42,42 +44,47 @@ from apiroutes.http.target import (
 __all__ = [
     "BINARY",
     "BODYLESS",
+    "CONTENT_FIELDS",
+    "FIELD_KEYS",
     "JSON",
     "JSON_VALUE",
-    "KNOWN_NAMES",
     "METHODS",
-    "OF_CONTENT",
     "REDIRECTS",
     "STATUS_LINES",
     "TEXT",
+    "TOKEN",
     "Event",
     "HeaderLines",
     "HeaderValue",
     "TargetDefect",
     "byte_ranges",
     "canonical_host",
-    "check_name",
-    "check_value",
+    "check_field_name",
     "comment",
     "content_hash",
+    "decode_field_value",
     "decode_json",
     "dump_cookie",
+    "encode_field_value",
     "encode_json",
+    "encode_location",
+    "field_lines",
     "has_part",
     "is_address",
     "is_current",
     "is_local",
     "is_sent_unescaped",
-    "lines_of",
-    "location_of",
+    "is_token",
+    "merge_vary",
     "mount_of",
     "outcome",
     "parse_cookies",
     "path_of",
     "phrase",
+    "prefers_html",
+    "prefers_json",
+    "prefers_text",
     "read_path",
-    "readable",
     "requested_host",
     "target_size",
-    "vary_of",
 ]

@@ -1,7 +1,7 @@
 """Validators and conditional requests (RFC 9110 sections 8.8 and 13).
 
-In: a request's environ, the headers of a 200. Out: whether the client has what they describe, or
-the status that its preconditions ask for. Raises nothing.
+In: a request's environ, the headers of a 200. Out: whether the client has the representation that
+they describe, or the status that its preconditions ask for.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ["content_hash", "entity_tags", "has_part", "is_current", "outcome", "
 Headers = Sequence[tuple[str, str]]
 
 # One member of a list (section 5.6.1.2), which may be empty, up to the comma after it. Section 8.8.3:
-# entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. No two parts of it can take the same character, so that
-# no field is read twice.
-_MEMBER = re.compile(r'((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")?[\t ]*(?:,[\t ]*|\Z)')
+# entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. No two parts of the pattern match the same character, so
+# that it never backtracks.
+_LISTED_TAG = re.compile(r'((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")?[\t ]*(?:,[\t ]*|\Z)')
 _NO_CACHE = re.compile(r"(?:^|,)\s*no-cache\s*(?:,|$)", re.IGNORECASE)
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -30,7 +30,7 @@ _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _LONG_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = "(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
-# Section 5.6.7, which wants letters as they are here: IMF-fixdate, rfc850-date, asctime-date.
+# Section 5.6.7: IMF-fixdate, rfc850-date, asctime-date, all case-sensitive.
 _DATES = tuple(
     re.compile(form)
     for form in (
@@ -43,15 +43,15 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 def is_current(environ: Environ, headers: Headers) -> bool:
-    """Whether the client has the 200 with these headers already."""
-    # Section 13.2.1: only what GET and HEAD would send can be current.
+    """Return whether the client already has the 200 with these headers."""
+    # Section 13.2.1: only GET and HEAD ask for a representation that the client may have.
     if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
         return False
-    # As recorded: a client that says no-cache wants the whole answer.
+    # A client that sends no-cache wants the whole response; Next.js does this (recorded).
     if "HTTP_CACHE_CONTROL" in environ and _NO_CACHE.search(environ["HTTP_CACHE_CONTROL"]):
         return False
     tags = environ.get("HTTP_IF_NONE_MATCH")
-    # The most frequent, spelled out: one strong tag of letters and digits, which needs no parser.
+    # The most frequent case needs no parser: one strong tag of letters and digits.
     if tags is not None and tags[1:-1].isalnum() and tags[0] == tags[-1] == '"':
         etags = [value for name, value in headers if name.lower() == "etag"]
         if len(etags) == 1 and etags[0] == tags:
@@ -60,14 +60,14 @@ def is_current(environ: Environ, headers: Headers) -> bool:
 
 
 def outcome(environ: Environ, headers: Headers) -> int:
-    """What the preconditions of a GET or HEAD make of the 200 with these headers: 200, 304 or 412.
+    """Return the status that a GET's or HEAD's preconditions make of the 200 with these headers.
 
-    They are asked in the order of section 13.2.2.
+    It is 200, 304 or 412. They are evaluated in the order of section 13.2.2.
     """
     wanted = environ.get("HTTP_IF_MATCH")
     if wanted is not None:
-        # Section 13.1.1. A field that cannot be read names no representation, so that ours is
-        # none of those that the client will have.
+        # Section 13.1.1. A field that cannot be read names no representation, so it does not
+        # name ours.
         if not _names(wanted, _only(headers, "etag"), weakly=False):
             return 412
     elif "HTTP_IF_UNMODIFIED_SINCE" in environ:
@@ -79,10 +79,10 @@ def outcome(environ: Environ, headers: Headers) -> int:
 
 
 def has_part(environ: Environ, headers: Headers) -> bool:
-    """Whether a part of the 200 with these headers goes with what the client has (section 13.1.5).
+    """Return whether a part of the 200 with these headers fits the part that the client has.
 
-    A client without an If-Range did not ask. A weak tag goes with nothing, and neither does the
-    date of something that may have changed again in the same second (section 8.8.2.2).
+    Section 13.1.5. A request without If-Range accepts any part. A weak tag never fits, and neither
+    does the date of something that may have changed again in the same second (section 8.8.2.2).
     """
     wanted = environ.get("HTTP_IF_RANGE")
     if wanted is None:
@@ -95,12 +95,12 @@ def has_part(environ: Environ, headers: Headers) -> bool:
 
 
 def entity_tags(field: str) -> list[str] | None:
-    """The tags of a list of them, in their order; None for what is no such list."""
+    """Return the tags of a list of entity tags, in order; None if the field is not such a list."""
     text = field.strip("\t ")
     tags = []
     position = 0
     while position < len(text):
-        member = _MEMBER.match(text, position)
+        member = _LISTED_TAG.match(text, position)
         if member is None:
             return None
         if member[1] is not None:
@@ -110,15 +110,15 @@ def entity_tags(field: str) -> list[str] | None:
 
 
 def timestamp(text: str) -> int | None:
-    """An HTTP-date in seconds since 1970 (section 5.6.7); None for what is no such date."""
+    """Return an HTTP-date in seconds since 1970 (section 5.6.7); None if it is not one."""
     text = text.strip("\t ")
-    found = next(filter(None, (form.fullmatch(text) for form in _DATES)), None)
-    if found is None:
+    match = next(filter(None, (form.fullmatch(text) for form in _DATES)), None)
+    if match is None:
         return None
-    clock = int(found["hour"]), int(found["minute"]), int(found["second"])
-    month, day = _MONTHS.index(found["month"]) + 1, int(found["day"])
-    year = int(found["year"])
-    if len(found["year"]) == 2:
+    clock = int(match["hour"]), int(match["minute"]), int(match["second"])
+    month, day = _MONTHS.index(match["month"]) + 1, int(match["day"])
+    year = int(match["year"])
+    if len(match["year"]) == 2:
         now = time.gmtime()
         year += now.tm_year // 100 * 100
         # More than 50 years ahead is the most recent year with these digits.
@@ -132,7 +132,7 @@ def timestamp(text: str) -> int | None:
 
 
 def _has_it(environ: Environ, headers: Headers) -> bool:
-    """Whether If-None-Match, or else If-Modified-Since, says that the client has it."""
+    """Return whether If-None-Match, or else If-Modified-Since, shows that the client has it."""
     tags = environ.get("HTTP_IF_NONE_MATCH")
     if tags is not None:  # section 13.1.3: it makes If-Modified-Since moot, readable or not
         return _names(tags, _only(headers, "etag"), weakly=True)
@@ -143,10 +143,10 @@ def _has_it(environ: Environ, headers: Headers) -> bool:
 
 
 def _names(field: str, etag: str | None, *, weakly: bool) -> bool:
-    """Whether the field has the tag in its list; "*" stands for whatever there is.
+    """Return whether the field lists the tag; "*" stands for any representation.
 
-    By section 8.8.3.2: a weak tag is equal to a strong one when compared weakly, and no weak tag is
-    equal to anything when compared strongly.
+    Section 8.8.3.2: compared weakly, a weak tag can equal a strong one; compared strongly, it equals
+    nothing.
     """
     if field.strip("\t ") == "*":
         return True
@@ -165,6 +165,6 @@ def _last_modified(headers: Headers) -> int | None:
 
 
 def _only(headers: Headers, key: str) -> str | None:
-    """The value of a header; None where it is not said, or said twice."""
+    """Return the value of a header that is set once, otherwise None."""
     values = [value for name, value in headers if name.lower() == key]
     return values[0] if len(values) == 1 else None

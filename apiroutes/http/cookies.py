@@ -1,8 +1,8 @@
-"""Cookies in and out (RFC 6265).
+"""Cookies, read and written (RFC 6265).
 
 In: a Cookie header, or a cookie's parts. Out: a dict, or the value of a Set-Cookie header.
-Raises ValueError for parts that would not stay within their attribute. Reading agrees with
-the `cookie` package that Next.js uses.
+Raises ValueError for a part that would break out of its attribute, TypeError for a value that is
+not a str. Reading agrees with the `cookie` package that Next.js uses.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ from urllib.parse import quote, unquote_to_bytes
 
 from werkzeug.http import http_date
 
+from apiroutes.http.grammar import BAD_ESCAPE, is_token
+
 __all__ = ["dump_cookie", "parse_cookies"]
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")  # section 4.1.1: no control character, no ";"
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# Section 4.1.1's cookie-octets, less "%", which marks an escape.
+# Section 4.1.1's cookie-octets without "%", which marks an escape.
 _OCTETS = "!#$&'()*+-./:<=>?@[]^_`{|}~"
-# As recorded, but for what only Unicode calls white space: a name that begins with it is another
-# name, and must not be read as one that the prefix `__Host-` protects.
+# Next.js strips these (recorded), and Unicode's other white space as well. We keep that: a name that
+# begins with it must not be read as one that the prefix `__Host-` protects.
 _BLANKS = " \t\n\r\v\f"
-_KNOWN_NAMES: set[str] = set()  # that were checked
-_KNOWN_NAMES_MAX = 512
+_CHECKED_NAMES: set[str] = set()
+_CHECKED_NAMES_MAX = 512
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
 
 
 def parse_cookies(header: str) -> dict[str, str]:
-    """The cookies of a header: the first of a name wins, values are percent-decoded."""
-    found: dict[str, str] = {}
+    """Return the cookies of a header: the first of a name wins, values are percent-decoded."""
+    cookies: dict[str, str] = {}
     for pair in header.split(";"):
         name, equals, value = pair.partition("=")
         name = name.strip(_BLANKS)
-        if not equals or name in found:
+        if not equals or name in cookies:
             continue
         value = value.strip(_BLANKS)
         if value[:1] == '"':
             value = value[1:-1]
-        found[name] = _decode(value) if "%" in value else value
-    return found
+        cookies[name] = _decode(value) if "%" in value else value
+    return cookies
 
 
 def _decode(value: str) -> str:
-    # One bad escape, and the value stays as it was sent.
-    if _BAD_ESCAPE.search(value):
+    # A value with a bad escape stays as it was sent.
+    if BAD_ESCAPE.search(value):
         return value
     try:
         return unquote_to_bytes(value).decode()
@@ -66,12 +66,12 @@ def dump_cookie(
     samesite: str | None,
     partitioned: bool,
 ) -> str:
-    """The value of a Set-Cookie header; what a cookie cannot hold is percent-encoded."""
-    if name not in _KNOWN_NAMES:
+    """Return the value of a Set-Cookie header; characters that a cookie cannot hold are percent-encoded."""
+    if name not in _CHECKED_NAMES:
         _check_name(name)
     if not isinstance(value, str):
-        raise TypeError(f"the cookie {name!r} has a str as its value, not {value!r}")
-    value = str.__str__(value)  # of a member of an Enum too
+        raise TypeError(f"the value of the cookie {name!r} must be a str, not {value!r}")
+    value = str.__str__(value)  # the text of a member of an Enum too
     if not value.isalnum() or not value.isascii():
         value = quote(value, safe=_OCTETS)
     line = f"{name}={value}"
@@ -99,10 +99,10 @@ def dump_cookie(
 
 
 def _check_name(name: str) -> None:
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is no cookie name")
-    if len(_KNOWN_NAMES) < _KNOWN_NAMES_MAX:
-        _KNOWN_NAMES.add(name)
+    if not isinstance(name, str) or not is_token(name):
+        raise ValueError(f"{name!r} is not a valid cookie name")
+    if len(_CHECKED_NAMES) < _CHECKED_NAMES_MAX:
+        _CHECKED_NAMES.add(name)
 
 
 def _seconds(max_age: float) -> int:
@@ -116,7 +116,7 @@ def _instant(expires: datetime | float) -> str:
     try:
         return http_date(expires)
     except OverflowError:
-        raise ValueError(f"a cookie cannot expire at {expires!r}, which no calendar has") from None
+        raise ValueError(f"a cookie cannot expire at {expires!r}: no calendar has that time") from None
 
 
 def _attribute(name: str, value: str) -> str:

@@ -1,7 +1,7 @@
 """Header fields: their names, values and lines, Vary and Location (RFC 9110 section 5).
 
-In: what a handler sets. Out: lines as they go over the wire, str of bytes (PEP 3333). Raises ValueError
-or TypeError for what no header can have.
+In: the names and values that a handler sets. Out: lines as they go over the wire, str of bytes
+(PEP 3333). Raises ValueError or TypeError for a name or a value that no header can have.
 """
 
 from __future__ import annotations
@@ -11,40 +11,42 @@ from collections.abc import Iterable
 from typing import Union
 from urllib.parse import quote
 
+from apiroutes.http.grammar import is_token
+
 __all__ = [
     "BINARY",
+    "CONTENT_FIELDS",
+    "FIELD_KEYS",
     "JSON",
     "JSON_VALUE",
-    "KNOWN_NAMES",
-    "OF_CONTENT",
     "TEXT",
     "HeaderLines",
     "HeaderValue",
-    "check_name",
-    "check_value",
+    "check_field_name",
+    "decode_field_value",
+    "encode_field_value",
+    "encode_location",
+    "field_lines",
     "is_local",
-    "lines_of",
-    "location_of",
-    "readable",
-    "vary_of",
+    "merge_vary",
 ]
 
 HeaderValue = Union[str, int, float, Iterable[str]]
 HeaderLines = tuple[tuple[str, str], ...]
 _JSON = ("Content-Type", "application/json; charset=utf-8")
-# As recorded, a 304 keeps the type of `json` and not that of `send`.
+# Two equal values, told apart by identity: a 304 keeps the type of `json` and not that of `send`.
+# Next.js does this (recorded).
 JSON: HeaderLines = (_JSON,)
 JSON_VALUE: HeaderLines = (_JSON,)
-# A str that nobody gave a type is text, and no browser may think otherwise.
+# A str without a type is text, and no browser may guess another type.
 TEXT: HeaderLines = (("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"))
 BINARY: HeaderLines = (("Content-Type", "application/octet-stream"),)
-# What describes the content, and goes with it.
-OF_CONTENT = frozenset(
+# These describe the content, and are dropped together with it.
+CONTENT_FIELDS = frozenset(
     ("content-encoding", "content-length", "content-range", "content-type", "etag", "last-modified")
 )
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# PEP 3333: these describe the connection, which is the server's.
+# PEP 3333: these describe the connection, which belongs to the server.
 _HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -57,26 +59,27 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-KNOWN_NAMES: dict[str, str] = {}  # checked header names and their lower case
-_KNOWN_NAMES_MAX = 512
-# Everything that may stand in a Location as it is; "%" too, what is encoded stays encoded.
+FIELD_KEYS: dict[str, str] = {}  # lower case of the header names that were checked
+_FIELD_KEYS_MAX = 512
+# These characters may stand in a Location; "%" too, so that an escape stays as it is.
 _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 
 
-def check_name(name: str) -> str:
-    """The name's lower case, once it was seen to be a token (RFC 9110 section 5.1)."""
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is no header name")
+def check_field_name(name: str) -> str:
+    """Return the name's lower case. Raises ValueError unless it is a token (RFC 9110 section 5.1)."""
+    if not isinstance(name, str) or not is_token(name):
+        raise ValueError(f"{name!r} is not a valid header name")
     key = name.lower()
     if key in _HOP_BY_HOP:
         raise ValueError(f"the header {name!r} is the server's to set (PEP 3333)")
-    if key != "vary" and len(KNOWN_NAMES) < _KNOWN_NAMES_MAX:  # which is set in a way of its own
-        KNOWN_NAMES[name] = key
+    # Vary is left out, because it is set in a way of its own.
+    if key != "vary" and len(FIELD_KEYS) < _FIELD_KEYS_MAX:
+        FIELD_KEYS[name] = key
     return key
 
 
-def vary_of(values: Iterable[str]) -> str:
-    """The members of all these values of Vary, each once, whatever its case."""
+def merge_vary(values: Iterable[str]) -> str:
+    """Return one value of Vary with the members of all these values, each once, whatever its case."""
     members: dict[str, str] = {}
     for value in values:
         for member in value.split(","):
@@ -85,8 +88,8 @@ def vary_of(values: Iterable[str]) -> str:
     return "*" if "*" in members else ", ".join(members.values())
 
 
-def lines_of(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:
-    """A header's lines as they go over the wire."""
+def field_lines(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:
+    """Return a header's lines as they go over the wire."""
     values = _values_of(name, value)
     if key == "set-cookie":  # Next.js sends the same cookie line once (recorded)
         values = list(dict.fromkeys(values))
@@ -95,40 +98,41 @@ def lines_of(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:
 
 def _values_of(name: str, value: HeaderValue) -> list[str]:
     if isinstance(value, str):
-        return [check_value(name, value)]
+        return [encode_field_value(name, value)]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return [str(value)]
     if isinstance(value, (list, tuple)):
-        return [check_value(name, line) for line in value]
+        return [encode_field_value(name, line) for line in value]
     raise TypeError(f"the header {name!r} is a str, a number or a list of str, not {value!r}")
 
 
-def check_value(name: str, value: str) -> str:
-    """The value as it goes over the wire (RFC 9110 section 5.5): a str of bytes, PEP 3333."""
+def encode_field_value(name: str, value: str) -> str:
+    """Return the value as it goes over the wire (RFC 9110 section 5.5): a str of bytes, PEP 3333."""
     if not isinstance(value, str):
         raise TypeError(f"the header {name!r} is a str, not {value!r}")
     if not _FIELD_VALUE.fullmatch(value):
         raise ValueError(f"the header {name!r} cannot have the value {value!r}")
-    # As recorded: what is not ASCII is sent as UTF-8. A str of a class of its own, such as a
-    # member of an Enum, is sent as its text: PEP 3333 wants a plain one.
+    # Text beyond ASCII is sent as UTF-8; Next.js does this (recorded). PEP 3333 wants a plain str,
+    # so that a subclass, such as a member of an Enum, is sent as its text.
     return str.__str__(value) if value.isascii() else value.encode().decode("latin-1")
 
 
-def readable(value: str) -> str:
+def decode_field_value(value: str) -> str:
+    """Return the text that `encode_field_value` encoded as this value."""
     return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
 
 
-def location_of(url: str) -> str:
-    """The URL as a Location can hold it (RFC 3986 section 2.1)."""
+def encode_location(url: str) -> str:
+    """Return the URL as a Location can hold it (RFC 3986 section 2.1)."""
     if any(character in url for character in "\r\n\0"):
         raise ValueError(f"{url!r} cannot be a Location")
     return quote(url, safe=_LOCATION)
 
 
 def is_local(url: str) -> bool:
-    """Whether a redirect to `url` stays on this host: a path that no browser reads otherwise.
+    """Return whether a redirect to `url` stays on this host: whether every browser reads it as a path.
 
-    Browsers take a backslash for a slash and drop control characters and blanks before they
-    look, so `//host`, `/\\\\host` and `/<TAB>/host` all lead away.
+    Browsers take a backslash for a slash and drop control characters and blanks first, so
+    `//host`, `/\\\\host` and `/<TAB>/host` all lead away.
     """
     return url.startswith("/") and url[1:2] not in ("/", "\\") and url.isprintable() and "\\" not in url

@@ -1,7 +1,7 @@
-"""Names of hosts: what a client asks for, and what somebody lists, in one spelling.
+"""Host names in one spelling, whether a client asks for them or a project lists them.
 
-In: a Host header, or a name, an IP address. Out: lower-case ASCII without a port, brackets and the
-root's dot, an address in its canonical form. Raises ValueError for a name that no host can have.
+In: a Host header, or a name or an IP address. Out: lower-case ASCII without port, brackets and the
+root's dot; an address in its canonical form. Raises ValueError for a name that no host can have.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import unicodedata
 
 __all__ = ["canonical_host", "is_address", "requested_host"]
 
-# RFC 9110 section 7.2, with a port above 0 as far as there is one. Names of services have underscores.
-_SENT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?")
+# RFC 9110 section 7.2, with an optional port. Names of services have underscores.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?")
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")  # RFC 1035 section 2.3.4
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 section 3.1
 
 
 def requested_host(sent: str) -> str | None:
-    """The host that a Host header names; None for what is no host."""
-    found = _SENT.fullmatch(sent)
-    if found is None or (found[2] is not None and not 0 < int(found[2]) < 65536):
+    """Return the host that a Host header names, or None if it names none."""
+    match = _HOST.fullmatch(sent)
+    if match is None or (match[2] is not None and not 0 < int(match[2]) < 65536):
         return None
     try:
-        return canonical_host(found[1])
+        return canonical_host(match[1])
     except ValueError:
         return None
 
 
 def canonical_host(name: str) -> str:
-    """`name` in the spelling that all its spellings have. Raises ValueError.
+    """Return the one spelling for all spellings of `name`. Raises ValueError.
 
     Letter case does not count (RFC 9110 section 4.2.3); letters beyond ASCII are written as browsers
     send them (IDNA 2008: RFC 5891 section 4.4).
@@ -40,9 +40,9 @@ def canonical_host(name: str) -> str:
         return str(ipaddress.ip_address(bare))
     labels = [_ascii(label) for label in _DOTS.split(unicodedata.normalize("NFKC", bare).lower())]
     if labels[-1] == "" and len(labels) > 1:
-        del labels[-1]  # the root's
+        del labels[-1]  # that of the root
     if bare != name or not all(map(_LABEL.fullmatch, labels)):
-        raise ValueError(f"{name!r} is no name of a host")
+        raise ValueError(f"{name!r} is not a host name")
     return ".".join(labels)
 
 
@@ -53,7 +53,7 @@ def _ascii(label: str) -> str:
 
 
 def is_address(text: str) -> bool:
-    """Whether it is an IP address, without brackets."""
+    """Return whether `text` is an IP address, without brackets."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -1,13 +1,13 @@
 """JSON text to values and back (RFC 8259), strictly.
 
 In: UTF-8 bytes for `decode_json`, the values that handlers send for `encode_json`. Out: dict, list, str,
-int, float, bool or None; and compact UTF-8 bytes. `decode_json` raises ApiError 400: not JSON, not UTF-8,
-nested too deeply, a number that is not finite. Half a surrogate pair, which RFC 8259 section 8.2 leaves
-open, is U+FFFD in the value, as no text has one. `encode_json` raises TypeError, ValueError or
-RecursionError for a value that JSON cannot hold; it never makes half a document.
+int, float, bool or None; and compact UTF-8 bytes. `decode_json` raises ApiError 400 for content that is
+not JSON, not UTF-8 or nested too deeply, or has a number that is not finite. Half a surrogate pair, which
+RFC 8259 section 8.2 leaves open, becomes U+FFFD, because no text has one. `encode_json` raises TypeError,
+ValueError or RecursionError for a value that JSON cannot hold; it never makes half a document.
 
-The encoder knows datetime, UUID, Decimal, Enum, set, dataclasses, attrs and Structs, and asks for
-everything else. No library is imported for that: a value is known by what it can do.
+The encoder knows datetime, UUID, Decimal, Enum, set, dataclasses, attrs and Structs, and calls
+`_as_plain` for everything else. That imports no library: a value is recognized by its methods.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ __all__ = ["decode_json", "encode_json"]
 # -- text to values ---------------------------------------------------------------------------
 
 _decode = msgspec.json.Decoder().decode
-# How deep most documents nest at most. The decoder for one level more takes twice the time to make.
+# Most documents nest no deeper. The decoder for one level more takes twice the time to make.
 _SHALLOW = 7
-# What a bracket adds to the depth, as a signed byte: 1 or -1.
+# A bracket adds 1 or -1 to the depth, as a signed byte.
 _STEPS = bytes.maketrans(b"[]", b"\x01\xff")
-_LEVELS = 8  # that are taken off one by one, as most documents have no more
+_LEVELS = 8  # that are taken off one by one; most documents have no more
 _ARRAYS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NOT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
@@ -50,38 +50,38 @@ _LONE_SURROGATE = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW)
 
 
 def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object] = _decode) -> object:
-    """The value that `content` stands for; arrays and objects nest `max_depth` deep at most.
+    """Return the value of `content`, whose arrays and objects nest `max_depth` deep at most.
 
-    `decode` may be another decoder of msgspec's, which makes a type of it.
+    `decode` may be another msgspec decoder, which returns a value of its type.
     """
-    # The decoder recurses, and what stops it differs: on Python 3.12 and later it goes on past the
-    # end of a small thread's stack, which ends the process. So the depth is known before. Each
-    # level of a whole document takes two brackets, so the length decides for small ones.
+    # The decoder recurses, and Python versions stop it differently: from 3.12 on it runs past the
+    # end of a small thread's stack, which ends the process. So the depth is checked first. Each
+    # level of a whole document takes two brackets, so a short document needs no check.
     if len(content) > 2 * max_depth:
         if decode is _decode and max_depth >= _SHALLOW:
             try:
                 return _shallow_decoder()(content)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                pass  # it nests deeper, or is wrong, which is found out below
+                pass  # it nests deeper or is malformed, which is decided below
         if _may_be_deeper(content, max_depth):
             raise ApiError(400, "Invalid JSON")
     try:
         try:
             return decode(content)
         except msgspec.DecodeError:
-            mended = _replace_lone_surrogates(content)
-            if mended == content:
+            repaired = _replace_lone_surrogates(content)
+            if repaired == content:
                 raise
-            return decode(mended)
+            return decode(repaired)
     except UnicodeDecodeError as error:
         raise ApiError(400, "Invalid body") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise ApiError(400, "Invalid JSON") from error
 
 
-@cache  # made at the first document that is long: it takes 2 ms
+@cache  # made for the first long document: it takes 2 ms
 def _shallow_decoder() -> Callable[[bytes], object]:
-    """Decodes what nests `_SHALLOW` deep; as no type goes further, neither does it."""
+    """Return a decoder that nests no deeper than `_SHALLOW`, because its type does not."""
     scalar = int | float | str | bool | None
     nested: Any = scalar
     for _ in range(_SHALLOW):
@@ -90,46 +90,46 @@ def _shallow_decoder() -> Callable[[bytes], object]:
 
 
 def _replace_lone_surrogates(content: bytes) -> bytes:
-    """Escapes of half a surrogate pair as escapes of U+FFFD; the same content if there are none."""
-    if b"\0" in content:  # which no JSON has, so that it can stand for an escaped backslash
+    """Replace escapes of half a surrogate pair by escapes of U+FFFD."""
+    if b"\0" in content:  # no JSON has it, so that below it can stand for a backslash
         return content
     escaped = content.replace(b"\\\\", b"\0\0")
     return _LONE_SURROGATE.sub(rb"\\ufffd", escaped).replace(b"\0\0", b"\\\\")
 
 
 def _may_be_deeper(content: bytes, depth: int) -> bool:
-    """Whether a decoder would nest deeper, with no step in Python for each bracket.
+    """Return whether a decoder would nest deeper, without a step in Python for each bracket.
 
-    True for JSON that does, and maybe for what is no JSON: up to where it stops being JSON its
-    strings are told from its brackets, and no decoder goes on from there.
+    True for JSON that nests deeper. Content that is not JSON may give either result: up to the first
+    error strings and brackets are told apart correctly, and no decoder goes on from there.
     """
     brackets = _brackets(content)
     for level in range(_LEVELS):
         if level + len(brackets) <= depth:
             return False
         brackets = brackets.replace(b"[]", b"")  # takes off the innermost level
-    # What is still nested is summed up, which takes the same time however deep it is.
+    # The remaining brackets are summed up, in a time that does not depend on their depth.
     steps = array("b", brackets.translate(_STEPS))
     return _LEVELS + max(accumulate(steps), default=0) > depth
 
 
 def _brackets(content: bytes) -> bytes:
-    """The brackets of JSON that stand outside its strings, all of them square."""
-    # One byte is found at once, two are not.
+    """Return the brackets outside the strings of JSON, all of them as square ones."""
+    # Searching for one byte is fast, for two it is not.
     if b"\\" not in content or b'\\"' not in content:
-        # A string without a bracket leaves nothing between its quotes; if all do, there is no
-        # bracket in any.
+        # A string without a bracket leaves nothing between its quotes; if this holds for all of
+        # them, no string has a bracket.
         marks = content.translate(_ARRAYS, _NOT_MARKS)
         if 2 * marks.count(b'""') == marks.count(b'"'):
             return marks.translate(None, b'"')
-    # Backslashes stand only in strings; without escaped quotes every second piece is outside.
+    # Backslashes stand only in strings. Without escaped quotes every second piece is outside one.
     pieces = content.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
     return b"".join(pieces[::2]).translate(_ARRAYS, _NOT_BRACKETS)
 
 
 # -- values to text ---------------------------------------------------------------------------
 
-# The encoder leaves subclasses to us.
+# The encoder does not take subclasses of these.
 _PLAIN: tuple[type[Any], ...] = (str, int, float, bytes, decimal.Decimal)
 _ADDRESSES = (
     ipaddress.IPv4Address,
@@ -142,11 +142,11 @@ _ADDRESSES = (
 
 
 def _as_plain(value: Any) -> Any:
-    """What the encoder asks for when it does not know a type."""
+    """Return a value that the encoder knows, for one of a type that it does not know."""
     kind = type(value)
     dump = getattr(kind, "model_dump", None)
     if dump is not None:
-        # By alias, as the document says, and as FastAPI does.
+        # By alias, as in the OpenAPI document, and as FastAPI does.
         by_alias = {"by_alias": True} if hasattr(kind, "__pydantic_serializer__") else {}
         return dump(value, mode="json", **by_alias)
     for plain in _PLAIN:
@@ -172,19 +172,19 @@ def _as_plain(value: Any) -> Any:
 
 
 def _of_array(value: Any) -> Any:
-    """An array, a scalar or a column of NumPy, pandas and the like."""
+    """Return an array, a scalar or a column of NumPy, pandas and the like as plain values."""
     kind, unit = getattr(value.dtype, "kind", ""), getattr(value.dtype, "str", "")
     if kind in ("m", "M") and unit.endswith(("[ns]", "[ps]", "[fs]", "[as]")):
-        # Python's times are not as fine: `tolist` would make numbers of them.
+        # Python's times are less precise: `tolist` would make numbers of these.
         value = value.astype(f"{unit[:3]}[us]")
-    found = value.tolist()
-    if type(found) is type(value):  # a long double is its own
+    plain = value.tolist()
+    if type(plain) is type(value):  # a long double is returned as it is
         return float(value) if kind == "f" else _refuse(value)
-    return found
+    return plain
 
 
 def _of_time(value: Any) -> str | None:
-    """A date or a time of a class of its own, in ISO 8601; None for pandas's "not a time"."""
+    """Return another library's date or time in ISO 8601; None for pandas's "not a time"."""
     if value != value:
         return None
     text: str = value.isoformat()
@@ -192,7 +192,7 @@ def _of_time(value: Any) -> str | None:
 
 
 def _of_library(value: Any) -> Any:
-    """What is known by the library that made it, if there is one."""
+    """Return the plain value of an object that only its library can convert."""
     library = type(value).__module__.partition(".")[0]
     if library in ("pydantic", "pydantic_core"):  # an address, a secret
         return sys.modules["pydantic_core"].to_jsonable_python(value)
@@ -202,7 +202,7 @@ def _of_library(value: Any) -> Any:
 
 
 def _refuse(value: Any) -> Any:
-    """Raise what says of which class it is, and what to do."""
+    """Raise an error that names the class of the value, and a remedy."""
     kind = type(value)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     remedy = "send a dict, a list, a dataclass, a Struct or a pydantic model made of it"
@@ -210,19 +210,17 @@ def _refuse(value: Any) -> Any:
         remedy = "an `await` is missing"
         if inspect.iscoroutine(value):
             name = f"the coroutine `{value.__qualname__}()`"
-            value.close()  # else Python says the same once more
+            value.close()  # or Python would warn of it once more
     elif hasattr(kind, "__aiter__"):
         remedy = "collect it first, as in `[item async for item in items]`"
     elif inspect.isroutine(value):
         name, remedy = f"the function `{value.__qualname__}`", "is a call, `()`, missing?"
     elif hasattr(kind, "__mapper__") or hasattr(value, "_sa_instance_state"):
-        remedy = (
-            'send what you mean of it, such as {"id": it.id}, or a dataclass or pydantic model made of it'
-        )
+        remedy = 'send the part you need, such as {"id": it.id}, or a dataclass or pydantic model made of it'
     elif hasattr(kind, "to_dict"):
-        remedy = "send what its `to_dict()` makes of it"
+        remedy = "send the result of its `to_dict()`"
     raise TypeError(f"{name} cannot be written as JSON: {remedy}")
 
 
-# NaN is null.
+# NaN becomes null.
 encode_json = msgspec.json.Encoder(enc_hook=_as_plain).encode

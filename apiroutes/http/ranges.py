@@ -1,6 +1,6 @@
 """Range requests (RFC 9110 section 14), for the unit of bytes.
 
-In: a Range field, a size. Out: the parts that it asks for. Raises nothing.
+In: a Range field, a size. Out: the parts that it asks for.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import re
 __all__ = ["byte_ranges"]
 
 # One member of a list (section 5.6.1.2), which may be empty, up to the comma after it.
-_MEMBER = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))?[\t ]*(?:,[\t ]*|\Z)")
+_LISTED_RANGE = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))?[\t ]*(?:,[\t ]*|\Z)")
 
 
 def byte_ranges(field: str, size: int) -> list[tuple[int, int]] | None:
-    """The parts of `size` bytes that a Range field asks for, as offsets (start, end), end excluded.
+    """Return the parts of `size` bytes that a Range field asks for, as offsets (start, end), end excluded.
 
-    They are in order, and what overlaps or touches is one (section 15.3.7.2). An empty list means
-    that nothing of it is there: 416. None means that the field says nothing, because its unit is
-    another, or it cannot be read: the whole, as if it were not there (section 14.2).
+    They are in order, and parts that overlap or touch are joined (section 15.3.7.2). An empty list
+    means that none of them exists: 416. None means that the field is ignored, because it has another
+    unit or cannot be read: the whole is sent (section 14.2).
     """
     unit, _, text = field.strip("\t ").partition("=")
     if unit.lower() != "bytes" or text[:1] in ("", "\t", " "):
         return None
-    asked: list[tuple[int, int]] = []
+    parts: list[tuple[int, int]] = []
     is_empty = True
     position = 0
     while position < len(text):
-        member = _MEMBER.match(text, position)
+        member = _LISTED_RANGE.match(text, position)
         if member is None:
             return None
         position = member.end()
@@ -36,18 +36,18 @@ def byte_ranges(field: str, size: int) -> list[tuple[int, int]] | None:
             is_empty = False
             length = _number(suffix, size)
             if _digits(suffix):
-                asked.append((size - length, size))
+                parts.append((size - length, size))
         elif first is not None:
             is_empty = False
             start = _digits(first)
             if last and (len(_digits(last)), _digits(last)) < (len(start), start):
-                return None  # section 14.1.1: invalid, and with it the field
+                return None  # section 14.1.1: it makes the whole field invalid
             if _number(first, size) < size:
-                asked.append((_number(first, size), _number(last, size - 1) + 1 if last else size))
-    # Nothing was asked for; or an end of what is empty, which is there and has no Content-Range.
-    if is_empty or (asked and size == 0):
+                parts.append((_number(first, size), _number(last, size - 1) + 1 if last else size))
+    # Either nothing was asked for, or the last bytes of an empty file: a part without a Content-Range.
+    if is_empty or (parts and size == 0):
         return None
-    return _joined(asked)
+    return _joined(parts)
 
 
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -65,6 +65,6 @@ def _digits(number: str) -> str:
 
 
 def _number(text: str, most: int) -> int:
-    """The number, or `most` where it is larger: no size has more than 19 digits (section 14.1.1)."""
+    """Return the number, at most `most`: no size has more than 19 digits (section 14.1.1)."""
     digits = _digits(text)
     return min(int(digits or "0"), most) if len(digits) <= 19 else most

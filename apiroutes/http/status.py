@@ -13,7 +13,7 @@ __all__ = ["BODYLESS", "REDIRECTS", "STATUS_LINES", "phrase"]
 BODYLESS = frozenset((204, 205, 304))
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
-# RFC 9110's phrases, where older versions of Python have those of its predecessors.
+# RFC 9110's phrases, where older versions of Python have those of earlier RFCs.
 _PHRASES = {
     413: "Content Too Large",
     414: "URI Too Long",
@@ -23,7 +23,7 @@ _PHRASES = {
 
 
 def phrase(status: int) -> str:
-    """Return the phrase of a status code, "Unknown" for one that has none."""
+    """Return the phrase of a status code, "Unknown" for a code without one."""
     if status in _PHRASES:
         return _PHRASES[status]
     try:
@@ -32,5 +32,5 @@ def phrase(status: int) -> str:
         return "Unknown"
 
 
-# A status code with its phrase, as `start_response` takes it (PEP 3333).
+# Status codes with their phrases, as `start_response` takes it (PEP 3333).
 STATUS_LINES = {code: f"{code} {phrase(code)}" for code in range(200, 600)}

@@ -1,8 +1,7 @@
-"""The request's path: made once per request, used by the matcher, the log and redirects.
+"""The request target: its path as decoded segments, and its defects (RFC 9112 section 3.2).
 
-In: a WSGI environ. Out: a `_Path`: decoded segments and what is wrong with them.
-Raises nothing. Percent-encoding is undone exactly once; where the server gives the target as
-it was sent, `%2F` stays inside its segment.
+In: a WSGI environ. Out: a `_Path`: decoded segments and the defect in them. Percent-encoding is undone
+exactly once; where the server passes on the raw target, `%2F` stays inside its segment.
 """
 
 from __future__ import annotations
@@ -11,24 +10,24 @@ import re
 from enum import Enum
 from urllib.parse import quote, unquote_to_bytes
 
+from apiroutes.http.grammar import BAD_ESCAPE
 from apiroutes.types import Environ
 
-__all__ = ["TargetDefect", "mount_of", "path_of", "read_path", "is_sent_unescaped", "target_size"]
+__all__ = ["TargetDefect", "is_sent_unescaped", "mount_of", "path_of", "read_path", "target_size"]
 
 
 class TargetDefect(Enum):
-    """What can be wrong with a path."""
+    """A reason not to match a path."""
 
     ENCODING = "malformed percent-encoding or UTF-8"
     CHARACTER = "a control character or a blank"
     DOTS = "a dot segment"
 
 
-# Decoded segments, and what is wrong with them: None for a path that may be matched.
+# Decoded segments and their defect; None for a path that may be matched.
 _Path = tuple[list[str], "TargetDefect | None"]
 
 
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PARTS = re.compile(r"[/\\]")
 _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -36,7 +35,7 @@ _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
 def is_sent_unescaped(path: str, environ: Environ) -> bool:
-    """Whether PATH_INFO, `path`, is the path as it was sent, without an escape."""
+    """Return whether PATH_INFO, `path`, was sent without an escape."""
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not target:
         return "%" not in path
@@ -46,41 +45,41 @@ def is_sent_unescaped(path: str, environ: Environ) -> bool:
 
 
 def target_size(path: str, environ: Environ) -> int:
-    """Bytes of the target as it was sent, or of path and query where the server does not give it."""
+    """Return the size in bytes of the raw target, or of path and query if the server does not pass it on."""
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     return max(len(target), len(path) + len(environ.get("QUERY_STRING") or ""))
 
 
 def read_path(path: str, environ: Environ) -> _Path:
-    """The path below SCRIPT_NAME, PATH_INFO, as segments."""
+    """Return the path below SCRIPT_NAME, which is PATH_INFO, as segments."""
     raw = _raw_path(environ, path)
     if raw is None:
-        # Without the target a slash is a separator, and a percent sign is just that.
+        # Without the raw target every slash is a separator, and every percent sign is literal.
         return _checked(path.encode("latin-1", "replace").split(b"/"), None)
-    defect = TargetDefect.ENCODING if _BAD_ESCAPE.search(raw) else None
+    defect = TargetDefect.ENCODING if BAD_ESCAPE.search(raw) else None
     if _NOT_IN_TARGET.search(raw):
-        defect = TargetDefect.CHARACTER  # RFC 9112 section 3.2: a target has neither
+        defect = TargetDefect.CHARACTER  # RFC 9112 section 3.2: a target holds neither
     return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], defect)
 
 
 def _raw_path(environ: Environ, path: str) -> str | None:
-    """The path as it was sent, below SCRIPT_NAME, if the server gives it and it agrees."""
+    """Return the raw path below SCRIPT_NAME, or None unless the server passes it on and it agrees."""
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not target:
         return None
     raw = _AUTHORITY.sub("", target, count=1) if not target.startswith("/") else target
     raw = raw.partition("?")[0]
     whole = (environ.get("SCRIPT_NAME") or "") + path
-    # RFC 9110 section 4.2.5: a fragment is no part of a request; servers keep it or cut it off.
+    # RFC 9110 section 4.2.5: a request has no fragment; some servers keep one, others cut it off.
     bare = raw.partition("#")[0]
     if not (_agrees(raw, whole) or _agrees(bare, whole)):
-        # A proxy, or who knows one, may have put a SCRIPT_NAME there that the target did not have.
+        # A proxy or its middleware may have set a SCRIPT_NAME that the target does not begin with.
         return bare if _agrees(raw, path) or _agrees(bare, path) else None
     return _below(bare, environ.get("SCRIPT_NAME") or "")
 
 
 def _agrees(raw: str, path: str) -> bool:
-    """Whether a server made `path` of `raw`; some, as Werkzeug's, replace what is not UTF-8."""
+    """Return whether a server decodes `raw` to `path`; some, such as Werkzeug, replace malformed UTF-8."""
     decoded = _decoded(raw)
     if path == decoded:
         return True
@@ -93,7 +92,7 @@ def _decoded(raw: str) -> str:
 
 
 def _below(raw: str, script_name: str) -> str | None:
-    """`raw` without the segments of SCRIPT_NAME, however they were encoded."""
+    """Return `raw` without the segments of SCRIPT_NAME, however they were encoded."""
     if not script_name:
         return raw
     position = 0
@@ -122,12 +121,12 @@ def _checked(parts: list[bytes], defect: TargetDefect | None) -> _Path:
 
 
 def path_of(segments: list[str]) -> str:
-    """A path of decoded segments, percent-encoded (RFC 3986 section 3.3)."""
+    """Return the path of decoded segments, percent-encoded (RFC 3986 section 3.3)."""
     return "/" + "/".join(quote(segment, safe="!$&'()*+,;=:@") for segment in segments)
 
 
 def mount_of(environ: Environ) -> str:
-    """Where the App is mounted (PEP 3333's SCRIPT_NAME), percent-encoded; empty for the root."""
-    # One slash in front, or a browser would take the first segment for a host.
+    """Return the path where the App is mounted (SCRIPT_NAME), percent-encoded; empty for the root."""
+    # Exactly one leading slash: after two, a browser would take the first segment for a host.
     mount = "/" + (environ.get("SCRIPT_NAME") or "").strip("/\\")
     return quote(mount.encode("latin-1", "replace"), safe="/") if mount != "/" else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from apiroutes.http import OF_CONTENT, vary_of
+from apiroutes.http import CONTENT_FIELDS, merge_vary
 from apiroutes.types import HeaderList
 from apiroutes.wsgi import without
 
@@ -54,11 +54,11 @@ def merge(headers: HeaderList, given: HeaderList, outer: HeaderList) -> HeaderLi
     vary = [line for line in headers if line[0].lower() == "vary"]
     if given_vary and vary != given_vary:
         merged = without(headers, "vary")
-        merged.append(("Vary", vary_of(value for _, value in (*given_vary, *vary))))
+        merged.append(("Vary", merge_vary(value for _, value in (*given_vary, *vary))))
     still_given, present = set(map(_identity, given)), set(map(_identity, merged))
     for line in outer:
         identity = _identity(line)
-        if line[0].lower() not in OF_CONTENT and identity in still_given and identity not in present:
+        if line[0].lower() not in CONTENT_FIELDS and identity in still_given and identity not in present:
             merged.append(line)
     return merged
 
@@ -72,7 +72,7 @@ def changed_lines(given: HeaderList, headers: HeaderList) -> Iterator[tuple[str,
     for key, lines in _by_key(headers).items():
         old = before.get(key, [])
         new = [line for line in lines if line not in old]
-        if key not in OF_CONTENT and new:
+        if key not in CONTENT_FIELDS and new:
             is_added = key in ("set-cookie", "vary") or all(line in lines for line in old)
             yield ("append", key, new) if is_added else ("set", key, lines)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from apiroutes.http import METHODS
+from apiroutes.http import METHODS, is_token
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.types import Middleware
@@ -19,7 +19,6 @@ __all__ = ["cors"]
 
 # A page has no use for OPTIONS: it is the method of preflights.
 _METHODS = tuple(method for method in METHODS if method != "OPTIONS")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 
 
@@ -84,7 +83,7 @@ def _preflight(
             res.set_header("Access-Control-Allow-Headers", allowed_headers)
         elif requested:
             res.set_header("Vary", "Access-Control-Request-Headers")
-            names = ", ".join(name for name in _members(requested) if _TOKEN.fullmatch(name))
+            names = ", ".join(name for name in _members(requested) if is_token(name))
             if names:
                 res.set_header("Access-Control-Allow-Headers", names)
         res.status(204).end()

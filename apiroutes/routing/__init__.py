@@ -1,7 +1,9 @@
-"""File names to patterns, patterns to a tree, paths to matches. Knows no HTTP."""
+"""File names to patterns, patterns to a tree, paths to matches; this room never knows HTTP."""
+
+from __future__ import annotations
 
 from apiroutes.routing.conventions import API, CONVENTIONS, Convention, convention_of
-from apiroutes.routing.pattern import Kind, PatternError, RoutePattern, Segment
+from apiroutes.routing.pattern import Kind, RoutePattern, Segment
 from apiroutes.routing.scan import MIDDLEWARE_FILE, DirectoryMiddleware, Route, Scan, guard_problem, scan
 from apiroutes.routing.tree import Match, RouteTree, is_plain
 
@@ -13,7 +15,6 @@ __all__ = [
     "DirectoryMiddleware",
     "Kind",
     "Match",
-    "PatternError",
     "Route",
     "RoutePattern",
     "RouteTree",

@@ -1,7 +1,7 @@
 """The route pattern: the one form that every naming convention compiles to.
 
-In: segments. Out: a `RoutePattern` that keeps the rules every convention shares. Raises
-PatternError, which says which segment is wrong, why, and what to do instead.
+In: segments. Out: a `RoutePattern` that keeps the rules all conventions share. Raises
+PatternError, which names the wrong segment, the reason and a remedy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Kind", "PatternError", "Placed", "RoutePattern", "Segment", "check"]
 
 
 class Kind(enum.IntEnum):
-    """What a segment matches; in the order of precedence, the first wins."""
+    """The kinds of segments, in the order of precedence: the first wins."""
 
     STATIC = 0
     DYNAMIC = 1
@@ -35,10 +35,10 @@ _SPELLING = {
 
 @dataclass(frozen=True)
 class Segment:
-    """One part of a pattern: `text` is what a static segment matches, else the parameter's name.
+    """One part of a pattern: `text` is that of a static segment, otherwise the parameter's name.
 
-    A catch-all that is `joined`, TanStack's splat, captures one str with slashes in it, and
-    an empty one where there are no segments.
+    A `joined` catch-all, TanStack's splat, captures one str with slashes in it, an empty one
+    where no segments are left.
     """
 
     kind: Kind
@@ -50,7 +50,7 @@ class Segment:
 
 
 class Placed(NamedTuple):
-    """A segment and the characters it was read from: those of a part of the file's path."""
+    """A segment, and the characters in a part of the file's path that it was read from."""
 
     segment: Segment
     part: int
@@ -69,7 +69,7 @@ class RoutePattern:
 
     @cached_property
     def _dynamic(self) -> tuple[tuple[str, int], ...]:
-        """The names of dynamic segments, and where they are."""
+        """The names and indexes of the dynamic segments."""
         return tuple(
             (segment.text, index)
             for index, segment in enumerate(self.segments)
@@ -83,23 +83,23 @@ class RoutePattern:
         return last if last is not None and last.kind >= Kind.CATCH_ALL else None
 
     def captures(self, segments: Sequence[str]) -> dict[str, str | list[str]]:
-        """What the parameters capture of a path that the pattern matches, by name."""
-        found: dict[str, str | list[str]] = {name: segments[index] for name, index in self._dynamic}
+        """Return the values of the parameters, by name, in a path that the pattern matches."""
+        params: dict[str, str | list[str]] = {name: segments[index] for name, index in self._dynamic}
         last = self._catch_all
         if last is not None:
             rest = list(segments[len(self.segments) - 1 :])
             if last.joined:
-                found[last.text] = "/".join(rest)
+                params[last.text] = "/".join(rest)
             elif rest:
-                found[last.text] = rest
-        return found
+                params[last.text] = rest
+        return params
 
 
 class PatternError(ValueError):
-    """A name that is no pattern.
+    """A name that is not a pattern.
 
-    `part` is the index of the file name's part that is wrong, `span` the wrong characters in
-    it; `remedy` says what to write instead.
+    `part` is the index of the wrong part of the file's path, `span` marks the wrong characters in
+    it, and `remedy` says what to write instead.
     """
 
     def __init__(self, message: str, remedy: str, part: int, span: tuple[int, int]) -> None:
@@ -114,7 +114,7 @@ _NON_WORD = re.compile(r"[^A-Za-z0-9_]")
 
 
 def check(segments: tuple[Segment, ...]) -> None:
-    """The rules within one pattern; `part` in the PatternError is the segment's index."""
+    """Check the rules within one pattern; `part` of the PatternError is the segment's index."""
     seen: dict[str, str] = {}
     for index, segment in enumerate(segments):
         if segment.kind is Kind.STATIC:
@@ -127,7 +127,7 @@ def check(segments: tuple[Segment, ...]) -> None:
                 index,
                 whole,
             )
-        # Next.js's own rule: names that only their punctuation tells apart are one name to it.
+        # Next.js's own rule: names that differ only in their punctuation are the same name.
         word = _NON_WORD.sub("", segment.text)
         if word in seen:
             other = seen[word]

@@ -1,8 +1,8 @@
-"""A directory and a convention to routes.
+"""The scan of a convention's directory for routes and their middleware.
 
-In: where the routes lie. Out: routes in the order of their files, the `_middleware.py` files
-around them, the problems of the names that are none, and the files that are almost routes. What
-cannot be read is a problem too: a route, or a guard, is never missing silently. Nothing is imported
+In: the project directory, a convention. Out: routes in the order of their files, the `_middleware.py`
+files around them, the problems of wrong names, and the files that are almost routes. A file that
+cannot be read is a problem too: no route and no guard is ever missing silently. Nothing is imported
 here, and nothing outside the directory is read.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from apiroutes.errors import Problem
+from apiroutes.errors import Problem, Problems
 from apiroutes.routing.conventions import API, Convention
 from apiroutes.routing.pattern import Kind, PatternError, Placed, RoutePattern, Segment, check
 
@@ -28,8 +28,8 @@ _GUARD = MIDDLEWARE_FILE.removesuffix(".py")
 class Route:
     """A pattern and the file that answers it. `file` is relative to the project directory.
 
-    `spans` tells for each segment that the file's name stands for - the last ones of the
-    pattern - which characters of `file` it was read from.
+    `spans` marks the characters of `file` that each segment was read from, for those segments that
+    the file's name stands for: the last ones of the pattern.
     """
 
     pattern: RoutePattern
@@ -37,14 +37,14 @@ class Route:
     spans: tuple[tuple[int, int], ...] = ()
 
     def span(self, segment: int) -> tuple[int, int]:
-        """The characters of `file` that the pattern's segment with this index was read from."""
+        """Return the characters of `file` that the pattern's segment with this index was read from."""
         index = segment - (len(self.pattern.segments) - len(self.spans))
         return self.spans[index] if 0 <= index < len(self.spans) else (0, len(self.file))
 
 
 @dataclass(frozen=True)
 class DirectoryMiddleware:
-    """A `_middleware.py`, and the paths below which it also runs when no route answers.
+    """A `_middleware.py`, and the path below which it runs even if no route matches.
 
     A group of the `app` convention has no path of its own, so `below` is None there.
     """
@@ -55,16 +55,16 @@ class DirectoryMiddleware:
 
 @dataclass
 class Scan:
-    """What a directory holds, and what is wrong with it.
+    """The contents of a convention's directory, and the problems in it.
 
-    `unlike` are the files that are almost routes: those with another extension. `helpers` are those of
-    the `app` convention that have another name than `route.py`.
+    `unlike` are the files that would be routes but for their extension. `helpers` are files of the
+    `app` convention that are not called `route.py`.
     """
 
     routes: list[Route] = field(default_factory=list)
     middleware: list[DirectoryMiddleware] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
+    warnings: Problems = field(default_factory=Problems)
     unlike: list[str] = field(default_factory=list)
     helpers: list[str] = field(default_factory=list)
 
@@ -72,31 +72,31 @@ class Scan:
 def scan(
     root: Path, convention: Convention, prefix: tuple[Segment, ...], extensions: tuple[str, ...]
 ) -> Scan:
-    """The routes below `root / convention.directory`, their patterns below `prefix`.
+    """Return the routes below `root / convention.directory`, their patterns below `prefix`.
 
-    A file is a route when its name ends in one of `extensions`; private names are none.
+    A file is a route when its name ends in one of `extensions` and is not private.
     """
-    found = Scan()
-    # The longest extension that fits is the file's: with "api.py" and "py", x.api.py is /x.
+    result = Scan()
+    # The longest extension wins: with "api.py" and "py", x.api.py is /x.
     endings = sorted((f".{extension}" for extension in extensions), key=len, reverse=True)
-    for parts in _Files(root, convention, found).walk():
-        file = "/".join((convention.directory, *parts))
+    for parts in _Files(root, convention, result).walk():
+        file = _file_of(convention, parts)
         try:
             if parts[-1] == MIDDLEWARE_FILE:
-                found.middleware.append(_middleware(parts, convention, prefix))
+                result.middleware.append(_middleware(parts, convention, prefix))
             else:
                 route = _route(parts, convention, prefix, endings)
                 if route is not None:
-                    found.routes.append(route)
-                elif _is_unlike(parts[-1], convention, endings):
-                    found.unlike.append(file)
+                    result.routes.append(route)
+                elif _has_other_extension(parts[-1], convention, endings):
+                    result.unlike.append(file)
                 elif convention.name == "app" and parts[0] == API and file.endswith(".py"):
-                    found.helpers.append(file)
+                    result.helpers.append(file)
         except PatternError as error:
-            start = _starts(convention, parts)[error.part]
+            start = _offsets(convention, parts)[error.part]
             span = (start + error.span[0], start + error.span[1])
-            found.problems.append(Problem(file, error.message + ".", error.remedy, source=file, span=span))
-    return found
+            result.problems.add(file, error.message + ".", error.remedy, source=file, span=span)
+    return result
 
 
 def _route(
@@ -111,40 +111,40 @@ def _route(
         return None
     try:
         check(tuple(placed.segment for placed in read))
-    except PatternError as error:  # which names a segment, and here it gets that segment's place
+    except PatternError as error:  # its part is the index of a segment; here it gets the segment's place
         _, part, start, end = read[error.part]
         raise PatternError(error.message, error.remedy, part, (start, end)) from None
-    starts = _starts(convention, parts)
-    own = _own(read, convention)
-    spans = tuple((starts[part] + start, starts[part] + end) for _, part, start, end in own)
+    offsets = _offsets(convention, parts)
+    own = _without_api(read, convention)
+    spans = tuple((offsets[part] + start, offsets[part] + end) for _, part, start, end in own)
     pattern = RoutePattern((*prefix, *(placed.segment for placed in own)))
-    return Route(pattern, "/".join((convention.directory, *parts)), spans)
+    return Route(pattern, _file_of(convention, parts), spans)
 
 
 def _middleware(
     parts: tuple[str, ...], convention: Convention, prefix: tuple[Segment, ...]
 ) -> DirectoryMiddleware:
-    # A file with a directory's name reads as the directory does; `route` is what ends an app path.
+    # `index` and `route` stand for their directory, so that its own path is read.
     read = convention.read((*parts[:-1], "index" if convention.name == "pages" else "route")) or ()
     in_group = convention.name == "app" and any(part.startswith("(") for part in parts)
-    own = tuple(placed.segment for placed in _own(read, convention))
+    own = tuple(placed.segment for placed in _without_api(read, convention))
     below = None if in_group else RoutePattern((*prefix, *own))
-    return DirectoryMiddleware("/".join((convention.directory, *parts)), below)
+    return DirectoryMiddleware(_file_of(convention, parts), below)
 
 
-def _own(read: tuple[Placed, ...], convention: Convention) -> tuple[Placed, ...]:
-    """What comes after the prefix, which `api` stands for in some conventions."""
+def _without_api(read: tuple[Placed, ...], convention: Convention) -> tuple[Placed, ...]:
+    """Return the segments without `api`, which stands for the prefix in some conventions."""
     return read[1:] if convention.is_below_api else read
 
 
 _API = Segment(Kind.STATIC, API)
 
 
-def _is_unlike(name: str, convention: Convention, endings: list[str]) -> bool:
-    """Whether somebody may take the file for a route, and it is none because of its extension.
+def _has_other_extension(name: str, convention: Convention, endings: list[str]) -> bool:
+    """Return whether the file looks like a route and is not one because of its extension.
 
-    Another `.py` is what `page_extensions` is for, stubs are for type checkers, and editors keep old
-    versions in `x.py~`.
+    A `.py` file is left out on purpose by `page_extensions`, stubs are for type checkers, and editors
+    keep old versions in `x.py~`.
     """
     if name.endswith(".py"):
         return convention.name == "app" and name.lower() in {f"route{ending}" for ending in endings}
@@ -152,17 +152,17 @@ def _is_unlike(name: str, convention: Convention, endings: list[str]) -> bool:
 
 
 class _Files:
-    """Every public file below a convention's directory, and what stands where one should be."""
+    """The public files below a convention's directory, and the problems of entries that are not files."""
 
-    def __init__(self, root: Path, convention: Convention, found: Scan) -> None:
+    def __init__(self, root: Path, convention: Convention, result: Scan) -> None:
         self._root = root / convention.directory
         self._convention = convention
-        self._found = found
+        self._result = result
 
     def walk(
         self, parts: tuple[str, ...] = (), seen: frozenset[str] = frozenset()
     ) -> Iterator[tuple[str, ...]]:
-        """Parts relative to the convention's directory, sorted by name."""
+        """Yield the parts of each path relative to the convention's directory, sorted by name."""
         directory = self._root.joinpath(*parts)
         real = os.path.realpath(directory)
         if real in seen:  # a symbolic link to a directory that it lies in
@@ -182,19 +182,18 @@ class _Files:
                 if _is_almost_guard(entry.name):
                     self._warn_of_guard(inner)
                 continue
-            elif _is(entry.is_dir):
+            elif _holds(entry.is_dir):
                 yield from self.walk(inner, seen | {real})
-            elif _is(entry.is_file):
+            elif _holds(entry.is_file):
                 yield inner
             elif self._convention.may_be_meant(entry.name) or "." not in entry.name:
-                self._problem(inner, f"{_what_it_is(entry.path)}, so that no route can be in it.", _GONE)
+                self._problem(inner, f"{_kind_of(entry.path)}, so no route can be in it.", _GONE)
 
     def _is_guard(self, entry: os.DirEntry[str], parts: tuple[str, ...]) -> bool:
-        """Whether it is a `_middleware.py`; what is almost one is a problem, or a warning."""
-        file = "/".join((self._convention.directory, *parts))
-        problem = guard_problem(entry.path, file, MIDDLEWARE_FILE)
-        if problem is not None and (entry.name in (MIDDLEWARE_FILE, _GUARD) or _is(entry.is_dir)):
-            self._found.problems.append(problem)
+        """Return whether it is a `_middleware.py`; an entry that is almost one is a problem, or a warning."""
+        problem = guard_problem(entry.path, _file_of(self._convention, parts), MIDDLEWARE_FILE)
+        if problem is not None and (entry.name in (MIDDLEWARE_FILE, _GUARD) or _holds(entry.is_dir)):
+            self._result.problems.append(problem)
             return False
         if entry.name == MIDDLEWARE_FILE:
             return True
@@ -202,14 +201,12 @@ class _Files:
         return False
 
     def _warn_of_guard(self, parts: tuple[str, ...]) -> None:
-        file = "/".join((self._convention.directory, *parts))
         message = f"runs around no route, because it is not called {MIDDLEWARE_FILE}."
         remedy = f"Call it {MIDDLEWARE_FILE} if it guards this directory, or give it another name."
-        self._found.warnings.append(Problem(file, message, remedy))
+        self._result.warnings.add(_file_of(self._convention, parts), message, remedy)
 
     def _problem(self, parts: tuple[str, ...], message: str, remedy: str) -> None:
-        file = "/".join((self._convention.directory, *parts))
-        self._found.problems.append(Problem(file, message, remedy))
+        self._result.problems.add(_file_of(self._convention, parts), message, remedy)
 
 
 _READABLE = "Let the user that runs this read it, or remove it."
@@ -217,40 +214,45 @@ _GONE = "Put a file or a directory there, or remove it."
 
 
 def guard_problem(path: str, file: str, name: str) -> Problem | None:
-    """Why there is no middleware to be read in `path`, where a file called `name` should be; or None."""
-    remedy = f"Middleware is a file called {name}: put it there, or remove or rename what is there."
-    if not _is(lambda: os.path.isfile(path)):
-        return Problem(file, f"{_what_it_is(path)}, and no middleware.", remedy)
+    """Return the problem of a `path` that should be a middleware file called `name`, or None."""
+    remedy = f"Middleware is a file called {name}: put it there, or remove or rename the entry."
+    if not _holds(lambda: os.path.isfile(path)):
+        return Problem(file, f"{_kind_of(path)}, so it is not middleware.", remedy)
     if not os.access(path, os.R_OK):
-        return Problem(file, "cannot be read, so that the middleware in it would be missing.", remedy)
+        return Problem(file, "cannot be read, so its middleware would be missing.", remedy)
     return None
 
 
 def _is_almost_guard(name: str) -> bool:
-    """Whether a name that is never looked at may be meant for a guard: `_middlewares.py`, say."""
+    """Return whether a private name may be meant for a guard, such as `_middlewares.py`."""
     stem, _, ending = name.lower().strip("_-.").partition(".")
     return ending == "py" and 8 < len(stem) < 13 and bool(get_close_matches(stem, ["middleware"], 1, 0.85))
 
 
-def _is(question: Callable[[], bool]) -> bool:
-    """What the file system says; a link that leads round in a circle, or to where we may not go, is no."""
+def _holds(question: Callable[[], bool]) -> bool:
+    """Return the file system's answer; False for a circular link, or one that we may not follow."""
     try:
         return question()
     except OSError:
         return False
 
 
-def _what_it_is(path: str) -> str:
+def _kind_of(path: str) -> str:
     if os.path.islink(path):
-        return "is a link to what is not there" if not os.path.exists(path) else "is a link to no file"
+        return "is a broken link" if not os.path.exists(path) else "is a link, but not to a file"
     return "is a directory" if os.path.isdir(path) else "is neither a file nor a directory"
 
 
-def _starts(convention: Convention, parts: tuple[str, ...]) -> list[int]:
-    """Where each part begins in the file's name."""
+def _file_of(convention: Convention, parts: tuple[str, ...]) -> str:
+    """Return the path of a file, relative to the project directory."""
+    return "/".join((convention.directory, *parts))
+
+
+def _offsets(convention: Convention, parts: tuple[str, ...]) -> list[int]:
+    """Return the offset of each part in the file's path."""
     offset = len(convention.directory) + 1
-    starts = []
+    offsets = []
     for part in parts:
-        starts.append(offset)
+        offsets.append(offset)
         offset += len(part) + 1
-    return starts
+    return offsets

@@ -1,12 +1,12 @@
-"""All routes of a project, and the one that answers a path.
+"""The route tree: all routes of a project, and the one that matches a path.
 
-In: routes, then decoded path segments. Out: a `Match` or None. What is wrong between routes
-is in `problems`, all of it. Per segment a static one wins over a dynamic one, over a
-catch-all, over an optional catch-all, with full backtracking.
+In: routes, then decoded path segments. Out: a `Match` or None. All conflicts between routes are in
+`problems`. At each segment a static one wins over a dynamic one, over a catch-all, over an optional
+catch-all, with full backtracking.
 
 The backtracking is done at start. Where a static and a dynamic segment stand side by side, the
-static one's node is overlaid on the dynamic one's: it answers what either answers, in the order
-of precedence. So a look-up takes one step for each segment and none back, whatever the tree.
+static one's node is overlaid on the dynamic one's: it matches what either matches, in the order
+of precedence. So a lookup takes one step per segment and never goes back, whatever the tree.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from apiroutes.errors import Problem
-from apiroutes.routing.pattern import Kind
+from apiroutes.errors import Problems
+from apiroutes.routing.pattern import Kind, Segment
 from apiroutes.routing.scan import Route
 from apiroutes.types import Params
 
 __all__ = ["Match", "RouteTree", "is_plain"]
 
-# Whether a path is all unreserved characters (RFC 3986 section 2.3) in segments that are neither
-# empty nor begin with a dot: it is the same decoded or not, and nothing in it can be wrong.
+# Whether a path is plain: unreserved characters (RFC 3986 section 2.3), in segments that are not
+# empty and do not begin with a dot. Decoding does not change it, and it has no defect.
 is_plain = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+").fullmatch
 
 
-# The route that answers a path, and what its parameters captured.
+# The route that matches a path, and the values of its parameters.
 Match = tuple[Route, Params]
 
 
 class _Node:
-    """A place in the tree: what answers here, and where the next segment leads.
+    """A place in the tree: the routes that end here, and the node for each next segment.
 
-    `catch_all` answers what goes on from here and leads nowhere else.
+    `catch_all` matches every path that goes on from here and leads nowhere else.
     """
 
     __slots__ = ("static", "dynamic", "dynamic_route", "route", "catch_all", "optional_catch_all")
@@ -50,15 +50,15 @@ class _Node:
 class RouteTree:
     """The routes of a project, built once; `match` only walks.
 
-    Most paths are matched by one or two look-ups: `by_path` has the routes whose whole path is
+    Most paths are matched by one or two dict lookups: `by_path` has the routes whose whole path is
     static, `by_parent` those with a static path up to a dynamic last segment, with its name. They
-    hold for paths that are plain (`is_plain`), and for no others. Only a fully static route outranks
-    a static parent with a dynamic last segment, so these two, in this order, need no walk. The tree
-    `is_flat` when they have all routes.
+    hold for plain paths (`is_plain`) only. Nothing but a fully static route outranks a static parent
+    with a dynamic last segment, so these two, in this order, need no walk. The tree `is_flat` when
+    the two hold all routes.
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         self.by_path: dict[str, Route] = {}
         self.by_parent: dict[str, tuple[Route, str]] = {}
         self.is_flat = True
@@ -73,9 +73,9 @@ class RouteTree:
         self._settle()
 
     def match(self, segments: Sequence[str]) -> Match | None:
-        """The match of a path given as its decoded segments, none of them empty, or None."""
+        """Return the match of a path, given as its decoded segments, none of them empty; or None."""
         node = self._root
-        rest: Route | None = None  # of the catch-alls on the way, the last
+        rest: Route | None = None  # the last catch-all on the way
         for segment in segments:
             if node.catch_all is not None:
                 rest = node.catch_all
@@ -89,53 +89,61 @@ class RouteTree:
         return None if route is None else (route, route.pattern.captures(segments))
 
     def walk(self) -> Iterator[Route]:
-        """Every route, in the order of precedence that Next.js lists them in."""
+        """Yield every route, in the order of precedence in which Next.js lists them."""
         yield from self._ordered
 
     def _add(self, route: Route) -> None:
-        known_problems = len(self.problems)
-        node = self._root
-        parent: str | None = ""  # the path so far, None past a parameter
-        name = None  # of the dynamic segment that was last
-        for index, segment in enumerate(route.pattern.segments):
-            if name is not None:
-                parent, name = None, None  # a segment below a parameter
-            kind, text = segment.kind, segment.text
-            if kind is Kind.STATIC:
-                child = node.static.get(text)
-                if child is None:
-                    child = node.static[text] = _Node()
-                node = child
-                if parent is not None:
-                    parent += "/" + text
-            elif kind is Kind.DYNAMIC:
-                node = self._dynamic_child(node, route, index)
-                name = text
-            else:
-                self.is_flat = False
-                self._add_catch_all(node, route, index)
-                if kind is Kind.OPTIONAL_CATCH_ALL and parent is not None and name is None:
-                    # The bare path is static, and as such outranks a dynamic segment beside it.
-                    self._bare(parent, route)
-                return
-        if len(self.problems) > known_problems:
-            return  # under another name it may be no conflict
-        if node.route is not None:
-            self._same_path(node.route, route)
-            return
-        node.route = route
-        if parent is None or (parent and not is_plain(parent)):
-            self.is_flat = False
-            return
-        if name is not None:
-            self.by_parent[parent] = route, name
+        problem_count = len(self.problems)
+        node = self._insert(route)
+        if node is None:
+            self._index_catch_all(route)
+        elif len(self.problems) > problem_count:
+            return  # with its parameters renamed it may not be a conflict
+        elif node.route is not None:
+            self._report_same_path(node.route, route)
         else:
-            self.by_path[parent] = route
+            node.route = route
+            self._index(route)
 
-    def _bare(self, path: str, route: Route) -> None:
-        """The path of an optional catch-all without segments, by one look-up where that is enough."""
+    def _insert(self, route: Route) -> _Node | None:
+        """Make the nodes of a route; return the last, or None for a catch-all, which is put in its place."""
+        node = self._root
+        for index, segment in enumerate(route.pattern.segments):
+            if segment.kind is Kind.STATIC:
+                child = node.static.get(segment.text)
+                if child is None:
+                    child = node.static[segment.text] = _Node()
+                node = child
+            elif segment.kind is Kind.DYNAMIC:
+                node = self._dynamic_child(node, route, index)
+            else:
+                self._add_catch_all(node, route, index)
+                return None
+        return node
+
+    def _index(self, route: Route) -> None:
+        """Put a route into `by_path` or `by_parent`, if it has that form."""
+        segments = route.pattern.segments
+        name = segments[-1].text if segments and segments[-1].kind is Kind.DYNAMIC else None
+        path = _static_path(segments if name is None else segments[:-1])
+        if path is None or (path and not is_plain(path)):
+            self.is_flat = False
+        elif name is None:
+            self.by_path[path] = route
+        else:
+            self.by_parent[path] = route, name
+
+    def _index_catch_all(self, route: Route) -> None:
+        self.is_flat = False
+        path = _static_path(route.pattern.segments[:-1])
+        # The bare path is static, and as such outranks a dynamic segment beside it.
+        if path is not None and route.pattern.segments[-1].kind is Kind.OPTIONAL_CATCH_ALL:
+            self._index_bare(path, route)
+
+    def _index_bare(self, path: str, route: Route) -> None:
+        """Index the bare path of an optional catch-all, where a lookup is enough."""
         if route.pattern.segments[-1].joined:
-            self._bare_splats.append(path)  # which capture an empty str, so that they need the walk
+            self._bare_splats.append(path)  # needs the walk, because it captures an empty str
         elif not path or is_plain(path):
             self.by_path.setdefault(path, route)
 
@@ -167,7 +175,7 @@ class RouteTree:
             node.optional_catch_all = route
             self._optional.append(node)
         elif _texts(same) == _texts(route):
-            self._same_path(same, route)
+            self._report_same_path(same, route)
         else:
             self._check_name(same, route, index)
 
@@ -181,7 +189,7 @@ class RouteTree:
                 "One place in the path has one name: rename one of the two.",
             )
 
-    def _same_path(self, first: Route, second: Route) -> None:
+    def _report_same_path(self, first: Route, second: Route) -> None:
         self._problem(
             second,
             len(second.pattern.segments) - 1,
@@ -192,7 +200,7 @@ class RouteTree:
     def _check_optional_catch_alls(self) -> None:
         for node in self._optional:
             bare, optional = node.route, node.optional_catch_all
-            # Beside a splat an index file is usual.
+            # A splat is different: an index file beside it is usual.
             if bare is not None and optional is not None and not optional.pattern.segments[-1].joined:
                 self._problem(
                     optional,
@@ -202,15 +210,15 @@ class RouteTree:
                 )
 
     def _settle(self) -> None:
-        """Do what would be backtracking, once and for all paths."""
+        """Do the backtracking, once and for all paths."""
         for path in self._bare_splats:
-            # Below its parent it is a path like any other, and only the walk gives what it captures.
+            # `by_parent` would match it as the parameter beside it; only the walk captures its empty str.
             self.by_parent.pop(path.rpartition("/")[0], None)
         for node in self._optional:
             node.route = node.route or node.optional_catch_all
             node.catch_all = node.optional_catch_all
         overlaid: _Overlays = {}
-        # What is below a node is settled first.
+        # Deepest first, because a node is overlaid with its settled children.
         for _, node in sorted(self._dynamic, key=lambda placed: placed[0], reverse=True):
             if node.dynamic is not None:
                 for text, child in node.static.items():
@@ -218,7 +226,14 @@ class RouteTree:
 
     def _problem(self, route: Route, segment: int, message: str, remedy: str) -> None:
         span = route.span(segment)
-        self.problems.append(Problem(route.file, message + ".", remedy, source=route.file, span=span))
+        self.problems.add(route.file, message + ".", remedy, source=route.file, span=span)
+
+
+def _static_path(segments: Sequence[Segment]) -> str | None:
+    """Return the path of these segments, or None unless all are static."""
+    if any(segment.kind is not Kind.STATIC for segment in segments):
+        return None
+    return "".join(f"/{segment.text}" for segment in segments)
 
 
 def _texts(route: Route) -> list[str]:
@@ -229,11 +244,11 @@ _Overlays = dict[tuple[_Node, _Node], _Node]
 
 
 def _overlay(first: _Node, second: _Node, known: _Overlays) -> _Node:
-    """A node that answers what `first` answers, and what `first` does not as `second` does.
+    """Return a node that matches what `first` matches, and anything else as `second` does.
 
-    Both are settled, and so is what is returned; it is `first` itself where `second` adds nothing.
+    Both are settled, and so is the result; it is `first` itself where `second` adds nothing.
     """
-    # Nodes are known as what they are, whatever is in them.
+    # Nodes are compared by identity.
     key = (first, second)
     if key not in known:
         known[key] = _overlaid(first, second, known)
@@ -241,9 +256,15 @@ def _overlay(first: _Node, second: _Node, known: _Overlays) -> _Node:
 
 
 def _overlaid(first: _Node, second: _Node, known: _Overlays) -> _Node:
+    """Lay `first` over `second`, child by child. Beside a static `a`, a dynamic `[x]`:
+
+    first,    below /a:    b     d    /a/b is first's, laid over second's b
+    second,   below /[x]:  b  c       /a/c is second's, with x = "a"
+    overlaid, below /a:    b  c  d    /a/d is first's
+    """
     node = _Node()
     node.route = first.route or second.route
-    if first.catch_all is not None:  # it answers whatever `second` might
+    if first.catch_all is not None:  # it matches whatever `second` might
         node.static, node.dynamic, node.catch_all = first.static, first.dynamic, first.catch_all
     else:
         node.static = _overlaid_static(first, second, known)
@@ -261,10 +282,10 @@ def _overlaid(first: _Node, second: _Node, known: _Overlays) -> _Node:
 
 def _overlaid_static(first: _Node, second: _Node, known: _Overlays) -> dict[str, _Node]:
     if not first.static and first.dynamic is None:
-        return second.static  # shared, because it may be large and `first` is often a mere leaf
+        return second.static  # shared: it may be large, and `first` is often a mere leaf
     static = {}
     for text in first.static.keys() | second.static.keys():
-        # Where a static child is, the dynamic one has been overlaid by it.
+        # A static child is already laid over the dynamic one.
         child = _either(first.static.get(text, first.dynamic), second.static.get(text, second.dynamic), known)
         if child is not None:
             static[text] = child

@@ -24,13 +24,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from apiroutes.app import App
 from apiroutes.errors import ProjectError, report
-from apiroutes.http import TEXT, canonical_host, is_address, requested_host
+from apiroutes.http import TEXT, canonical_host, is_address, prefers_html, requested_host
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.servers.addresses import AddressError, family_of, shown
@@ -193,7 +191,7 @@ class DevelopmentApp(App):
         """Answer with the traceback: a page for browsers, text for everyone else."""
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         response.status(500)
-        if _wants_html(request.environ):
+        if prefers_html(request.environ.get("HTTP_ACCEPT")):
             response.set_header("Content-Type", "text/html; charset=utf-8")
             text = _page(f"{type(error).__name__} in {request.method} {request.path}", text)
         response.end(text.encode("utf-8", "backslashreplace"))
@@ -207,17 +205,12 @@ class _ReportApplication:
         self._text = report(error.problems)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        as_html = _wants_html(environ)
+        as_html = prefers_html(environ.get("HTTP_ACCEPT"))
         content = (_page("This project cannot start", self._text) if as_html else self._text + "\n").encode()
         media_type = "text/html" if as_html else "text/plain"
         headers = [("Content-Type", f"{media_type}; charset=utf-8"), ("Content-Length", str(len(content)))]
         start_response("500 Internal Server Error", headers)
         return (content,)
-
-
-def _wants_html(environ: Environ) -> bool:
-    accept = parse_accept_header(environ.get("HTTP_ACCEPT", ""), MIMEAccept)
-    return accept.best_match(["text/plain", "text/html"]) == "text/html"
 
 
 def _page(title: str, text: str) -> str:

@@ -141,7 +141,9 @@ def test_a_server_that_cannot_replace_workers_is_no_longer_ready(tmp_path: Path)
         ask(port)
         assert Client(OverHttp(port)).request("GET", "/ready").status == 503
         assert pid_of(port) == first
-    assert log.read_text().count("A handler does not end; this server replaces no worker: restart it") == 1
+    assert (
+        log.read_text().count("A handler does not end; this server cannot replace a worker: restart it") == 1
+    )
 
 
 def _is_gone(pid: int) -> Callable[[], bool]:

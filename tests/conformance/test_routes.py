@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
-from apiroutes.routing import PatternError, Route, RoutePattern, RouteTree
+from apiroutes.routing import Route, RoutePattern, RouteTree
 from apiroutes.routing.conventions import pages
-from apiroutes.routing.pattern import check
+from apiroutes.routing.pattern import PatternError, check
 from tests.conformance.exchange import Answer, build_environ, call
 from tests.conformance.records import Record, load
 

@@ -1,4 +1,4 @@
-"""Validators: one ETag for one content, and requests that need no content again (RFC 9110)."""
+"""Validators and conditional requests (RFC 9110 sections 8.8 and 13)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_etag_tells_contents_apart(echo: App, a: str, b: str) -> None:
     assert (tags[0] == tags[1]) is (a == b)
 
 
-def test_an_etag_is_one_of_the_grammar(echo: App) -> None:
+def test_an_etag_follows_the_grammar(echo: App) -> None:
     assert re.fullmatch(r'"[\x21\x23-\x7e]+"', call(echo, target="/api/x?v=a").header("ETag") or "")
 
 
@@ -67,7 +67,7 @@ def test_an_etag_is_one_of_the_grammar(echo: App) -> None:
         "res.status(201); return [1]",
     ],
 )
-def test_whatever_json_and_send_answer_has_an_etag(tmp_path: Path, handler: str) -> None:
+def test_content_of_json_and_send_has_an_etag(tmp_path: Path, handler: str) -> None:
     answer = call(app_of(tmp_path, f"def handler(req, res):\n    {handler}\n"))
     assert answer.all("ETag") != []
 
@@ -88,7 +88,7 @@ WITHOUT = [
 
 
 @pytest.mark.parametrize("handler", WITHOUT)
-def test_everything_else_has_none(tmp_path: Path, handler: str) -> None:
+def test_other_content_has_no_etag(tmp_path: Path, handler: str) -> None:
     source = f"import apiroutes, io, werkzeug.exceptions\ndef handler(req, res):\n    {handler}\n"
     assert call(app_of(tmp_path, source)).all("ETag") == []
 
@@ -181,15 +181,15 @@ blank = st.text(alphabet=" \t", max_size=2)
 
 @given(tags=st.lists(tag | st.just(""), max_size=5), blanks=st.lists(blank, min_size=12, max_size=12))
 def test_a_list_of_tags_is_read_as_it_was_written(tags: list[str], blanks: list[str]) -> None:
-    field = ",".join(before + each + after for before, each, after in zip(blanks, tags, blanks[6:]))
-    assert entity_tags(field) == [each for each in tags if each]
+    field = ",".join(before + tag + after for before, tag, after in zip(blanks, tags, blanks[6:]))
+    assert entity_tags(field) == [tag for tag in tags if tag]
 
 
 @given(
     tags=st.lists(tag, min_size=1, max_size=3),
     junk=junk,
 )
-def test_a_list_with_something_else_in_it_is_none(tags: list[str], junk: str) -> None:
+def test_a_list_with_another_member_is_not_a_list_of_tags(tags: list[str], junk: str) -> None:
     for position in range(len(tags) + 1):
         assert entity_tags(",".join([*tags[:position], junk, *tags[position:]])) is None
 
@@ -197,7 +197,7 @@ def test_a_list_with_something_else_in_it_is_none(tags: list[str], junk: str) ->
 @pytest.mark.parametrize("unit", ['"', '""', '"",', ",", " ", ", ", 'W/"', '"a",', '"a" ', "*", "\t,"])
 @pytest.mark.parametrize("name", ["If-None-Match", "If-Modified-Since"])
 def test_a_field_of_any_length_is_read_once(tagged: App, unit: str, name: str) -> None:
-    """Nothing here takes seconds, as reading parts of 400 KB again and again would."""
+    """A parser that backtracks would take seconds for these 400 KB."""
     field = unit * (400_000 // len(unit))
     expected = 304 if unit == '"a",' and name == "If-None-Match" else 200
     assert call(tagged, target="/api/x?tag=%22a%22", headers=[(name, field)]).status == expected
@@ -218,7 +218,7 @@ CACHE_CONTROLS = [
 
 
 @pytest.mark.parametrize(("header", "status"), CACHE_CONTROLS)
-def test_no_cache_is_a_word_of_its_own(tagged: App, header: str, status: int) -> None:
+def test_no_cache_is_matched_as_a_whole_directive(tagged: App, header: str, status: int) -> None:
     headers = [("If-None-Match", "*"), ("Cache-Control", header)]
     assert call(tagged, target="/api/x?tag=%22a%22", headers=headers).status == status
 
@@ -293,8 +293,8 @@ CENTURIES = [(1, 1), (49, 49), (51, -49), (75, -25), (99, -1), (0, 0)]
 @pytest.mark.parametrize(("ahead", "meant"), CENTURIES)
 def test_a_year_of_two_digits_is_never_more_than_50_years_ahead(ahead: int, meant: int) -> None:
     now = datetime.now(timezone.utc)
-    said = timestamp(f"Monday, 01-Jan-{(now.year + ahead) % 100:02} 00:00:00 GMT")
-    assert said == datetime(now.year + meant, 1, 1, tzinfo=timezone.utc).timestamp()
+    seconds = timestamp(f"Monday, 01-Jan-{(now.year + ahead) % 100:02} 00:00:00 GMT")
+    assert seconds == datetime(now.year + meant, 1, 1, tzinfo=timezone.utc).timestamp()
 
 
 @given(st.datetimes(timezones=st.just(timezone.utc)).map(lambda moment: moment.replace(microsecond=0)))
@@ -323,14 +323,14 @@ def test_a_304_for_a_date_keeps_the_validators(dated: App) -> None:
 # -- in unusual places
 
 
-def test_a_fault_after_the_answer_leaves_it_conditional(
+def test_a_fault_after_the_response_leaves_it_conditional(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = app_of(tmp_path, "def handler(req, res):\n    res.json(1)\n    raise RuntimeError\n")
     assert (call(app, headers=[("If-None-Match", "*")]).status, len(caplog.records)) == (304, 1)
 
 
-def test_an_if_none_match_that_cannot_be_read_leaves_the_date_unasked(dated: App) -> None:
+def test_an_unreadable_if_none_match_still_makes_the_date_moot(dated: App) -> None:
     headers = [("If-None-Match", "a"), ("If-Modified-Since", LAST.replace("%20", " "))]
     assert call(dated, target=f"/api/x?last={LAST}", headers=headers).status == 200
 

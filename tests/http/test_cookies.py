@@ -1,4 +1,4 @@
-"""Cookies in and out: what the header says, and that nothing leaves its attribute."""
+"""Cookies, read and written, none of whose parts breaks out of its attribute."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_a_cookie_header_is_read(app: App, header: str, cookies: dict[str, str])
 
 
 def naive(header: str) -> dict[str, str]:
-    """What the `cookie` package does, step by step."""
-    found: dict[str, str] = {}
+    """Do what the `cookie` package does, step by step."""
+    cookies: dict[str, str] = {}
     for pair in header.split(";"):
         if "=" not in pair:
             continue
@@ -65,8 +65,8 @@ def naive(header: str) -> dict[str, str]:
         if re.fullmatch("(?:[^%]|%[0-9A-Fa-f]{2})*", value, re.DOTALL):
             with contextlib.suppress(UnicodeDecodeError):
                 value = unquote(value, errors="strict")
-        found.setdefault(name, value)
-    return found
+        cookies.setdefault(name, value)
+    return cookies
 
 
 @given(st.text(alphabet='ab=; "%2CFé\xff\t'))
@@ -102,20 +102,20 @@ BREAKS = ["\r\nX: 1", "\n", "\0", "; Domain=evil.example", ";", "\x7f", "é", "\
 
 @pytest.mark.parametrize("text", BREAKS)
 @pytest.mark.parametrize("part", ["path", "domain", "samesite"])
-def test_an_attribute_cannot_hold_what_would_end_it(part: str, text: str) -> None:
+def test_an_attribute_cannot_hold_a_character_that_ends_it(part: str, text: str) -> None:
     arguments: dict[str, Any] = {part: f"lax{text}"}
     with pytest.raises(ValueError, match=r"cannot be a cookie's|is not 'Strict'"):
         Response().set_cookie("a", "1", **arguments)
 
 
 @pytest.mark.parametrize("text", [*BREAKS, " ", "=", ",", '"', "\\"])
-def test_a_name_cannot_hold_what_would_end_it(text: str) -> None:
-    with pytest.raises(ValueError, match="is no cookie name"):
+def test_a_name_cannot_hold_a_character_that_ends_it(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a valid cookie name"):
         Response().set_cookie(f"a{text}", "1")
 
 
 @pytest.mark.parametrize("text", [*BREAKS, '"', ",", "\\", " ", "%"])
-def test_a_value_is_encoded_where_it_would_end(text: str) -> None:
+def test_a_character_that_would_end_a_value_is_encoded(text: str) -> None:
     line = Response().set_cookie("a", f"x{text}y", path=None).get_header("Set-Cookie")
     assert isinstance(line, list)
     assert re.fullmatch(r"a=x(%[0-9A-F]{2}|[A-Za-z0-9.=:-])+y", line[0])
@@ -144,7 +144,7 @@ def test_an_attribute_of_another_kind_is_refused(arguments: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("expires", [10**20, -(10**20), float("inf")])
-def test_an_instant_that_no_calendar_has_is_refused(expires: float) -> None:
+def test_a_time_outside_the_calendar_is_refused(expires: float) -> None:
     with pytest.raises((TypeError, ValueError)):
         Response().set_cookie("a", expires=expires)
 

@@ -1,4 +1,4 @@
-"""Values to JSON: what Python users send, strictly JSON, whole or not at all."""
+"""Values to JSON: common Python values, strictly JSON, whole or not at all."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("value", WRITTEN)
-def test_what_python_users_send_is_written(tmp_path: Path, value: str) -> None:
+def test_common_python_values_are_written(tmp_path: Path, value: str) -> None:
     answer = call(app_of(tmp_path, f"{PREPARE}\ndef handler(req, res):\n    res.json({value})\n"))
     assert (answer.status, answer.body.decode()) == (200, WRITTEN[value])
 
@@ -131,7 +131,7 @@ values = st.recursive(
 
 
 def expected(value: Any) -> Any:
-    """What a JSON reader sees of a Python value."""
+    """Return a Python value as a JSON reader sees it."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, (list, tuple)):
@@ -193,7 +193,7 @@ WAYS = ["res.json({})", "res.send({})", "return {}"]
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("value", UNWRITABLE.values(), ids=UNWRITABLE)
-def test_what_cannot_be_written_is_one_line_and_never_half_a_body(
+def test_an_unsupported_value_is_one_log_line_and_never_half_a_body(
     tmp_path: Path, value: str, way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     line = way.format(f"['x' * 100_000, {value}]")
@@ -250,18 +250,18 @@ PANDAS = {
 
 
 @pytest.mark.parametrize("value", NUMPY)
-def test_what_numpy_makes_is_written(value: str) -> None:
+def test_numpy_values_are_written(value: str) -> None:
     numpy = pytest.importorskip("numpy")
     assert json.loads(encode_json([eval(value, {"numpy": numpy})])) == [NUMPY[value]]
 
 
 @pytest.mark.parametrize("value", PANDAS)
-def test_what_pandas_makes_is_written(value: str) -> None:
+def test_pandas_values_are_written(value: str) -> None:
     pandas = pytest.importorskip("pandas")
     assert json.loads(encode_json([eval(value, {"pandas": pandas})])) == [PANDAS[value]]
 
 
-def test_rows_of_sqlalchemy_are_written_and_its_objects_say_what_to_do() -> None:
+def test_sqlalchemy_rows_are_written_and_its_objects_get_a_remedy() -> None:
     sqlalchemy = pytest.importorskip("sqlalchemy")
     orm = pytest.importorskip("sqlalchemy.orm")
     base = orm.declarative_base()
@@ -271,8 +271,8 @@ def test_rows_of_sqlalchemy_are_written_and_its_objects_say_what_to_do() -> None
     base.metadata.create_all(engine)
     with orm.Session(engine) as session:
         session.add(user(id=1))
-        found = session.execute(sqlalchemy.select(user.id))
-        assert encode_json({"rows": found.all()}) == b'{"rows":[[1]]}'
+        rows = session.execute(sqlalchemy.select(user.id))
+        assert encode_json({"rows": rows.all()}) == b'{"rows":[[1]]}'
         assert encode_json(session.execute(sqlalchemy.select(user.id)).mappings().all()) == b'[{"id":1}]'
         with pytest.raises(TypeError, match=r'User cannot be written as JSON: send .* \{"id": it.id\}'):
             encode_json(session.get(user, 1))
@@ -345,7 +345,7 @@ class Frame:
         return {}
 
 
-SAID = {
+MESSAGES = {
     "an object of a class": (Frame, r"test_json\.Frame cannot be written as JSON: .* `to_dict\(\)`"),
     "another object": (object, "object cannot be written as JSON: send a dict, a list, a dataclass"),
     "a coroutine": (coroutine, r"`coroutine\(\)` cannot be written as JSON: an `await` is missing"),
@@ -354,8 +354,8 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_what_cannot_be_written_says_what_to_do(name: str) -> None:
-    make, said = SAID[name]
-    with pytest.raises(TypeError, match=said):
+@pytest.mark.parametrize("name", MESSAGES)
+def test_an_unsupported_value_gets_a_remedy(name: str) -> None:
+    make, message = MESSAGES[name]
+    with pytest.raises(TypeError, match=message):
         encode_json({"a": [make()]})

@@ -148,7 +148,7 @@ SLASHES = [
 
 
 @pytest.mark.parametrize(("setting", "target", "status", "location"), SLASHES)
-def test_the_setting_says_what_a_trailing_slash_is(
+def test_the_trailing_slash_setting_decides(
     tmp_path: Path, setting: str, target: str, status: int, location: str | None
 ) -> None:
     answer = call(App(project(tmp_path, FILES), trailing_slash=setting), target=target)
@@ -231,7 +231,7 @@ def test_a_redirect_never_leaves_the_host(app: App, script_name: str) -> None:
 
 
 @pytest.mark.parametrize("raw", [None, "", "/api/users/%ff"])
-def test_bytes_that_are_no_utf8_are_400_on_every_server(app: App, raw: str | None) -> None:
+def test_malformed_utf8_is_400_on_every_server(app: App, raw: str | None) -> None:
     """Some servers give no target, and Werkzeug's replaces the bytes in PATH_INFO."""
     assert mounted(app, "", "/api/users/\xff", raw).status == 400
 
@@ -241,7 +241,7 @@ def test_a_replaced_byte_is_seen_in_the_target(app: App) -> None:
     assert mounted(app, "", replaced, "/api/users/%ff").status == 400
 
 
-def test_without_the_target_a_percent_sign_is_one(app: App) -> None:
+def test_without_the_raw_target_a_percent_sign_is_literal(app: App) -> None:
     assert mounted(app, "", "/api/users/%zz", None).json() == [{"id": "%zz"}]
 
 
@@ -254,7 +254,7 @@ def test_another_name_for_the_target_is_read_too(app: App) -> None:
     "target",
     ["/", "/other", "/api/nope", "/api/users/../x", "/api/nope/%FF", "/%00", "/api/nope%00", "/api/files/"],
 )
-def test_what_is_not_ours_reaches_the_fallback_untouched(tmp_path: Path, target: str) -> None:
+def test_a_path_without_a_route_reaches_the_fallback_untouched(tmp_path: Path, target: str) -> None:
     seen: list[dict[str, Any]] = []
 
     def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -269,7 +269,7 @@ def test_what_is_not_ours_reaches_the_fallback_untouched(tmp_path: Path, target:
     assert not [key for key in seen[0] if key.startswith("apiroutes")]
 
 
-def test_a_bad_path_of_a_route_is_ours_with_a_fallback(tmp_path: Path) -> None:
+def test_a_bad_path_of_a_route_is_refused_despite_a_fallback(tmp_path: Path) -> None:
     def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         raise AssertionError("not to be called")
 
@@ -369,7 +369,7 @@ FALLBACK = [
 
 
 @pytest.mark.parametrize(("target", "status"), FALLBACK)
-def test_a_long_target_that_is_not_ours_is_the_fallbacks(tmp_path: Path, target: str, status: int) -> None:
+def test_a_long_target_without_a_route_reaches_the_fallback(tmp_path: Path, target: str, status: int) -> None:
     def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start_response("202 Accepted", [])
         return [b""]

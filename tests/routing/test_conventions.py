@@ -1,4 +1,4 @@
-"""The three file-name grammars: what each file answers, and how a wrong name is marked."""
+"""The three file-name grammars: the paths that files answer, and the marks under wrong names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apiroutes import App, Problem, ProjectError
-from apiroutes.routing import CONVENTIONS, Convention, PatternError
+from apiroutes.routing import CONVENTIONS, Convention
+from apiroutes.routing.pattern import PatternError
 from tests.support import HELLO, call, project
 
 SHOW = "def handler(req, res):\n    res.json([req.params])\n"
@@ -57,7 +58,7 @@ def test_a_file_answers_its_path(tmp_path: Path, file: str, target: str, params:
     assert (answer.status, answer.json()) == (200, [params])
 
 
-# files that are no route: each would raise if it were imported
+# files that are not routes; each would raise if it were imported
 NO_ROUTES = [
     ("pages/other.py", "/other"),
     ("pages/apix/y.py", "/apix/y"),
@@ -76,7 +77,7 @@ NO_ROUTES = [
 
 
 @pytest.mark.parametrize(("file", "target"), NO_ROUTES)
-def test_what_is_no_route_is_never_imported(tmp_path: Path, file: str, target: str) -> None:
+def test_a_file_that_is_not_a_route_is_never_imported(tmp_path: Path, file: str, target: str) -> None:
     app = App(project(tmp_path, {file: "raise RuntimeError('imported')", "pages/api/x.py": HELLO}))
     assert call(app, target=target).status == 404
 
@@ -90,8 +91,8 @@ def test_a_dash_inside_a_name_is_literal(tmp_path: Path) -> None:
 # a wrong name: the characters that are marked, what the message says
 WRONG = {
     "app/api/(a/route.py": ("(", "does not close it"),
-    "app/api/(.)/route.py": ("(.)", "is no group"),
-    "app/api/()/route.py": ("()", "is no group"),
+    "app/api/(.)/route.py": ("(.)", "is not a group"),
+    "app/api/()/route.py": ("()", "is not a group"),
     "app/api/@slot/route.py": ("@", "a slot of a page"),
     "app/api/a[b]/route.py": ("[", "bracket inside"),
     "app/api/[...a]/b/route.py": ("[...a]", "must be the last segment"),

@@ -120,7 +120,7 @@ REQUESTS = {
 
 
 def seen(app: App, method: str, target: str) -> Seen:
-    """The answer, with TanStack's splat as the list of segments that a catch-all captures."""
+    """Return the response, with TanStack's splat as the list of segments that a catch-all captures."""
     answer = call(app, method, target)
     headers = (answer.header("Allow"), answer.header("Location"))
     if answer.header("Content-Type") != "application/json; charset=utf-8" or method == "HEAD":
@@ -133,7 +133,7 @@ def seen(app: App, method: str, target: str) -> Seen:
 
 
 def spelled(*conventions: int) -> dict[str, str]:
-    """The files of all routes, each in the next of the conventions in turn."""
+    """Return the files of all routes, each in the next of the conventions in turn."""
     turns = itertools.cycle(conventions)
     return {files[turn]: HANDLER.format(name) for (name, files), turn in zip(ROUTES.items(), turns)}
 
@@ -165,7 +165,7 @@ def test_a_splat_is_one_string_that_may_be_empty(tmp_path: Path) -> None:
     assert values == [{"_splat": ""}, {"_splat": "a"}, {"_splat": "a/b"}, {"_splat": "a/b/c"}]
 
 
-def test_a_catch_all_beside_no_index_leaves_its_bare_path_alone(tmp_path: Path) -> None:
+def test_a_catch_all_does_not_match_its_bare_path(tmp_path: Path) -> None:
     files = [ROUTES["catch-all"][0], "app/api/other/[...path]/route.py"]
     app = App(project(tmp_path, dict.fromkeys(files, HELLO)))
     assert [call(app, target=f"/api/{name}").status for name in ("docs", "other")] == [404, 404]
@@ -220,7 +220,7 @@ PRIVATE = {
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_private_names_are_no_routes_and_never_imported(tmp_path: Path, convention: str) -> None:
+def test_private_names_are_not_routes_and_never_imported(tmp_path: Path, convention: str) -> None:
     route, names = PRIVATE[convention]
     directory = f"{route.split('/')[0]}/api"
     files = {f"{directory}/{name}": FAILS for name in names}
@@ -232,7 +232,7 @@ def test_private_names_are_no_routes_and_never_imported(tmp_path: Path, conventi
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_middleware_and_packages_are_no_routes(tmp_path: Path, convention: str) -> None:
+def test_middleware_and_packages_are_not_routes(tmp_path: Path, convention: str) -> None:
     route = PRIVATE[convention][0]
     top = route.split("/")[0]
     names = {"_middleware.py": MIDDLEWARE, "__init__.py": "", "x/_middleware.py": MIDDLEWARE}
@@ -291,12 +291,12 @@ WRONG = {
     "routes/api/$a-b.$ab.py": ("$ab", 16, "punctuation"),
     "app/api/(x/route.py": ("(", 8, "does not close it"),
     "app/(x/api/y/route.py": ("(", 4, "does not close it"),
-    "app/api/a/()/route.py": ("()", 10, "is no group"),
-    "app/api/(.)/route.py": ("(.)", 8, "is no group"),
+    "app/api/a/()/route.py": ("()", 10, "is not a group"),
+    "app/api/(.)/route.py": ("(.)", 8, "is not a group"),
     "app/api/@slot/route.py": ("@", 8, "a slot of a page"),
     "app/api/a/@slot/x/route.py": ("@", 10, "a slot of a page"),
-    "app/api/(.)x/route.py": ("(.)", 8, "is no group"),
-    "app/api/(..)(..)x/route.py": ("(..)", 8, "is no group"),
+    "app/api/(.)x/route.py": ("(.)", 8, "is not a group"),
+    "app/api/(..)(..)x/route.py": ("(..)", 8, "is not a group"),
     "app/api/(x)y/route.py": ("y", 11, "text after"),
     "app/api/%5F[id]/route.py": ("[", 11, "bracket inside"),
     "app/api/(g)/[id/route.py": ("d", 14, "not closed"),
@@ -336,7 +336,7 @@ SAME_PATH = dict(zip(CONVENTIONS, ROUTES["static"]))
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_a_convention_that_is_not_set_is_left_alone(tmp_path: Path, convention: str) -> None:
+def test_files_of_a_disabled_convention_are_ignored(tmp_path: Path, convention: str) -> None:
     others = {file: FAILS for name, file in SAME_PATH.items() if name != convention}
     wrong = {
         "pages": "pages/api/[a.py",
@@ -375,5 +375,5 @@ def test_a_wrong_setting_stops_the_start(tmp_path: Path, value: Any) -> None:
     assert "conventions" in problem.message
 
 
-def test_a_project_whose_routes_are_all_of_a_convention_that_is_off_has_none(tmp_path: Path) -> None:
+def test_routes_of_a_disabled_convention_do_not_count(tmp_path: Path) -> None:
     problems_of(tmp_path, {"pages/api/x.py": HELLO}, conventions=["app"])

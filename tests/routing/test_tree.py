@@ -1,4 +1,4 @@
-"""The tree against a naive reference: every route tried, the best kept."""
+"""The route tree, against a naive reference that tries every route."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiroutes.routing import Kind, PatternError, Route, RoutePattern, RouteTree, Segment
+from apiroutes.routing import Kind, Route, RoutePattern, RouteTree, Segment
 from apiroutes.routing.conventions import pages
-from apiroutes.routing.pattern import check
+from apiroutes.routing.pattern import PatternError, check
 
 
 def route(path: str) -> Route:
-    """A route as a file of that name makes it."""
+    """Return the route of a file of that name."""
     read = pages.read(tuple(path.strip("/").split("/")))
     segments = tuple(placed.segment for placed in read)
     check(segments)
@@ -26,9 +26,9 @@ def tree(*paths: str) -> RouteTree:
 
 
 def naive(routes: list[Route], segments: list[str]) -> Route | None:
-    """Try them all; of those that match, the one whose kinds of segments come first wins."""
-    found = [(rank, one) for one in routes if (rank := rank_of(one.pattern, segments)) is not None]
-    return min(found, key=lambda pair: pair[0])[1] if found else None
+    """Try all routes; of those that match, the one whose kinds of segments come first wins."""
+    ranked = [(rank, route) for route in routes if (rank := rank_of(route.pattern, segments)) is not None]
+    return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
 
 def rank_of(pattern: RoutePattern, segments: list[str]) -> tuple[int, ...] | None:
@@ -68,8 +68,8 @@ def patterns(draw: st.DrawFn) -> RoutePattern:
 
 @given(st.lists(patterns(), unique=True, max_size=12), st.lists(names, max_size=6))
 @settings(max_examples=500)
-def test_a_match_is_that_of_the_naive_reference(found: list[RoutePattern], segments: list[str]) -> None:
-    routes = [Route(pattern, str(pattern)) for pattern in found]
+def test_a_match_is_that_of_the_naive_reference(drawn: list[RoutePattern], segments: list[str]) -> None:
+    routes = [Route(pattern, str(pattern)) for pattern in drawn]
     built = RouteTree(routes)
     if built.problems:
         return
@@ -79,16 +79,16 @@ def test_a_match_is_that_of_the_naive_reference(found: list[RoutePattern], segme
     if path in built.by_path:
         assert built.by_path[path] == expected
     elif segments and path.rpartition("/")[0] in built.by_parent:
-        one, name = built.by_parent[path.rpartition("/")[0]]
-        assert (one, {name: segments[-1]}) == match
+        by_parent, name = built.by_parent[path.rpartition("/")[0]]
+        assert (by_parent, {name: segments[-1]}) == match
 
 
 @given(st.lists(patterns(), unique=True, max_size=8))
-def test_a_walk_has_every_route_once(found: list[RoutePattern]) -> None:
-    routes = [Route(pattern, str(pattern)) for pattern in found]
+def test_a_walk_has_every_route_once(drawn: list[RoutePattern]) -> None:
+    routes = [Route(pattern, str(pattern)) for pattern in drawn]
     built = RouteTree(routes)
     if not built.problems:
-        assert sorted(one.file for one in built.walk()) == sorted(one.file for one in routes)
+        assert sorted(route.file for route in built.walk()) == sorted(route.file for route in routes)
 
 
 @given(st.text(alphabet="[].ab…", min_size=1, max_size=12))
@@ -125,14 +125,14 @@ def test_parameters_are_captured(paths: list[str], path: str, params: dict[str, 
 
 def test_conflicts_are_found_in_every_order() -> None:
     both = [Segment(Kind.OPTIONAL_CATCH_ALL, "r", joined) for joined in (True, False)]
-    assert len(RouteTree([Route(RoutePattern((one,)), str(one)) for one in both]).problems) == 1
+    assert len(RouteTree([Route(RoutePattern((segment,)), str(segment)) for segment in both]).problems) == 1
     paths = ["/a/[x]/1", "/a/[y]/2", "/b/[[...r]]", "/b", "/c/[...r]", "/c/[[...r]]"]
     for order in itertools.permutations(paths):
         assert len(tree(*order).problems) == 3
 
 
-def test_every_level_static_and_dynamic_is_looked_up_once_a_node() -> None:
-    """The worst tree for backtracking: a look-up must not visit a node twice."""
+def test_a_lookup_visits_each_node_once() -> None:
+    """The worst tree for backtracking: a lookup must not visit a node twice."""
     depth = 12
     choices = itertools.product(("a", "[{}]"), repeat=depth)
     paths = ["/" + "/".join(name.format(f"p{n}") for n, name in enumerate(names)) for names in choices]
@@ -144,7 +144,7 @@ def test_every_level_static_and_dynamic_is_looked_up_once_a_node() -> None:
 
 
 def test_a_splat_without_segments_outranks_a_dynamic_name_beside_it() -> None:
-    """Its bare path is as static as its directory, and the look-up by the parent must not take it."""
+    """Its bare path is as static as its directory, and the lookup by the parent must not match it."""
     splat = Route(
         RoutePattern((Segment(Kind.STATIC, "file"), Segment(Kind.OPTIONAL_CATCH_ALL, "_splat", joined=True))),
         "file/$",

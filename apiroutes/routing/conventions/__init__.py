@@ -1,7 +1,7 @@
-"""The family of file-name grammars. Each reads the parts of a file's path below its directory,
-without the extension, and gives the segments they stand for.
+"""The conventions, a family of file-name grammars that never look at a file.
 
-Raises PatternError. A convention is data: where its files lie and how a path is read.
+In: the parts of a file's path below its directory, without the extension. Out: the segments they
+stand for. Raises PatternError. A convention is data: where its files lie and how a path is read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from apiroutes.routing.pattern import Placed
 
 __all__ = ["API", "CONVENTIONS", "Convention", "convention_of"]
 
-# The first name of a route's file in `pages` and `tanstack`; `api_prefix` says what it is in the URL.
+# The first part of a route's path in `pages` and `tanstack`; the setting `api_prefix` replaces it in the URL.
 API = "api"
 
 
@@ -22,14 +22,14 @@ API = "api"
 class Convention:
     """A file-name grammar: its routes lie below `directory`.
 
-    `read` takes the parts of a path (`("api", "users", "[id]")`) and gives each segment that
-    they stand for with its place in them, or None for a file that is no route.
-    `is_private` says which names, of files and directories, are never looked at; `leads_to_routes`
+    `read` takes the parts of a path (`("api", "users", "[id]")`) and returns the segments they
+    stand for, each with its place in them, or None for a file that is not a route.
+    `is_private` tells which names of files and directories are never looked at; `leads_to_routes`
     which paths may have routes below them, so that the rest of the directory is left alone.
-    `is_below_api`: its routes lie below `api`, which stands for the setting `api_prefix`; else a
-    route's path is that of its file.
-    `how_to_hide` tells how to name a file that is no route; `may_be_meant` which files that are none
-    look as if somebody meant them to be.
+    `is_below_api`: its routes lie below `api`, which stands for the setting `api_prefix`; otherwise
+    a route's path is that of its file.
+    `how_to_hide` tells how to name a file that is not a route; `may_be_meant` which other files look
+    as if they were meant to be routes.
     """
 
     name: str
@@ -47,7 +47,7 @@ def _is_private(name: str) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
-    """TanStack's own prefix is `-`, and it takes `_layout` literally."""
+    """TanStack's prefix is `-`, and `_layout` is literal."""
     return name.startswith((".", "-")) or name in ("_middleware.py", "__init__.py", "__pycache__")
 
 
@@ -75,7 +75,7 @@ CONVENTIONS = (
         _is_private,
         _first_is_api,
         is_below_api=True,
-        how_to_hide="begin the file's name with '_' if it is no route",
+        how_to_hide="begin the file's name with '_' if it is not a route",
         may_be_meant=_every_file,
     ),
     Convention(
@@ -85,7 +85,7 @@ CONVENTIONS = (
         _is_private,
         _everywhere,
         is_below_api=False,
-        how_to_hide="give the file any name but route.py if it is no route",
+        how_to_hide="give the file any name but route.py if it is not a route",
         may_be_meant=_is_called_route,
     ),
     Convention(
@@ -95,13 +95,13 @@ CONVENTIONS = (
         _is_hidden,
         _first_is_api,
         is_below_api=True,
-        how_to_hide="begin the file's name with '-' if it is no route",
+        how_to_hide="begin the file's name with '-' if it is not a route",
         may_be_meant=_every_file,
     ),
 )
 
 
 def convention_of(file: str) -> Convention | None:
-    """The convention that a file of the project is named by, None for a file outside its directories."""
+    """Return the convention of a file of the project, or None outside the conventions' directories."""
     directory = file.partition("/")[0]
-    return next((each for each in CONVENTIONS if each.directory == directory), None)
+    return next((convention for convention in CONVENTIONS if convention.directory == directory), None)

@@ -1,7 +1,7 @@
 """The `app` convention, Next.js's App Router: a directory is a path, its `route.py` answers.
 
     path     = *( directory "/" ) "route"
-    directory = "(" group ")" | [ "%5F" ] segment    ; a group is no part of the path
+    directory = "(" group ")" | [ "%5F" ] segment    ; a group is not part of the path
 
 In: the parts of a path. Out: segments, or None for a file that is not called `route`. Raises
 PatternError with the wrong characters marked.
@@ -36,8 +36,8 @@ def _is_group(part: str, index: int) -> bool:
     if not end:
         raise PatternError(f"{part!r} opens a group and does not close it", _GROUP, index, (0, 1))
     if part.startswith(("()", "(.")):
-        # Dots are Next.js's intercepting routes, which are for pages only.
-        raise PatternError(f"{part[:end]!r} is no group", _GROUP, index, (0, end))
+        # Dots are Next.js's intercepting routes, which exist for pages only.
+        raise PatternError(f"{part[:end]!r} is not a group", _GROUP, index, (0, end))
     if end < len(part):
         raise PatternError(f"{part!r} has text after its group", _GROUP, index, (end, len(part)))
     return True
@@ -49,7 +49,7 @@ def _directory(part: str, index: int) -> Segment:
         return Segment(read_segment(part, index).kind, "_" + part[3:])
     if part.startswith("@"):
         raise PatternError(
-            f"{part!r} is a slot of a page, which an endpoint has none of",
+            f"{part!r} is a slot of a page, and endpoints have no slots",
             "Rename the directory.",
             index,
             (0, 1),

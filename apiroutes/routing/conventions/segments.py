@@ -1,4 +1,4 @@
-"""Bracketed segments, as the `pages` and `app` conventions spell them.
+"""Segments in brackets, as the `pages` and `app` conventions spell them.
 
     segment  = "[[..." name "]]" | "[..." name "]" | "[" name "]" | static
     name     = 1*character                    ; no brackets, no leading dot, no "…"
@@ -67,10 +67,15 @@ def _name(part: str, index: int, start: int, closing: str) -> str:
         raise PatternError(
             f"{part!r} has no name", "A parameter has a name: [id].py.", index, (start, start + 1)
         )
-    for offset, character in enumerate(name):
+    _check_name(part, index, start, name)
+    return name
+
+
+def _check_name(part: str, index: int, start: int, name: str) -> None:
+    """1*character: no brackets, no leading dot, no "…" """
+    for position, character in enumerate(name, start):
         if character in "[]":
-            at = start + offset
-            raise PatternError(f"{part!r} has an extra bracket", _LITERAL, index, (at, at + 1))
+            raise PatternError(f"{part!r} has an extra bracket", _LITERAL, index, (position, position + 1))
     if name.startswith("…"):
         raise PatternError(
             f"{part!r} has the single character '…'", "Write three dots: '...'.", index, (start, start + 1)
@@ -84,16 +89,15 @@ def _name(part: str, index: int, start: int, closing: str) -> str:
             (start, start + dots),
         )
     check_characters(name, index, start)
-    return name
 
 
 def check_characters(text: str, index: int, start: int = 0) -> None:
-    for offset, character in enumerate(text):
+    """Check that a request path can have all of the characters."""
+    for position, character in enumerate(text, start):
         if not character.isprintable() or character == "\\":
-            at = start + offset
             raise PatternError(
                 f"{text!r} has the character {character!r}, which no request path has",
                 "Rename the file.",
                 index,
-                (at, at + 1),
+                (position, position + 1),
             )

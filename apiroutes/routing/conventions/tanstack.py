@@ -15,10 +15,10 @@ from __future__ import annotations
 from apiroutes.routing.conventions.segments import check_characters
 from apiroutes.routing.pattern import Kind, PatternError, Placed, Segment
 
-__all__ = ["SPLAT", "read"]
+__all__ = ["read"]
 
-# TanStack Router's name for what a splat captured.
-SPLAT = "_splat"
+# TanStack Router's name for the capture of a splat.
+_SPLAT = "_splat"
 
 
 def read(parts: tuple[str, ...]) -> tuple[Placed, ...]:
@@ -32,7 +32,7 @@ def read(parts: tuple[str, ...]) -> tuple[Placed, ...]:
 
 
 def _names(part: str, index: int) -> list[tuple[str, int]]:
-    """The names of one part, split at its dots, with where each begins."""
+    """Return the names of one part, split at its dots, each with its offset."""
     for position, character in enumerate(part):
         if character in "[]{}":
             raise PatternError(
@@ -59,7 +59,7 @@ def _names(part: str, index: int) -> list[tuple[str, int]]:
 def _segment(name: str, index: int, start: int) -> Segment:
     """name = "$" | "$" 1*character | 1*character"""
     if name == "$":
-        return Segment(Kind.OPTIONAL_CATCH_ALL, SPLAT, joined=True)
+        return Segment(Kind.OPTIONAL_CATCH_ALL, _SPLAT, joined=True)
     check_characters(name, index, start)
     if name.startswith("$"):
         return Segment(Kind.DYNAMIC, name[1:])
