@@ -42,7 +42,7 @@ class _BoundedReader(io.RawIOBase):
         self._count = 0
         self._source: TimedInput | io.BytesIO | None = None
 
-    def decode_field_value(self) -> bool:
+    def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
