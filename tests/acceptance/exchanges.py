@@ -75,5 +75,5 @@ def record(client: Client) -> dict[str, Seen]:
 
 
 def _seen(answer: Answer) -> Seen:
-    headers = {name: answer.headers.getlist(name) for name in HEADERS}
+    headers = {name: answer.all(name) for name in HEADERS}
     return {"status": answer.status, "body": answer.body, **headers}

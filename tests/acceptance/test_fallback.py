@@ -8,7 +8,7 @@ from werkzeug.test import Client as WerkzeugClient
 
 from apiroutes import App
 from tests.acceptance.applications import PROJECT, mounted
-from tests.acceptance.client import InProcess
+from tests.support import call, environ, exchange
 
 NOT_OURS = [
     "/",
@@ -34,10 +34,9 @@ def test_the_fallback_has_the_environ_untouched(target: str) -> None:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["wsgi.input"].read()]
 
-    send = InProcess(App(PROJECT, fallback=fallback))
-    environ = send.environ("POST", target, {"X-Test": "1"}, b"body")
-    before = dict(environ)
-    assert send.call(environ).body == b"body"
+    given = environ("POST", target, [("X-Test", "1")], b"body")
+    before = dict(given)
+    assert exchange(App(PROJECT, fallback=fallback), given).body == b"body"
     assert seen == [before]
 
 
@@ -45,7 +44,7 @@ def test_our_routes_win_over_the_fallback() -> None:
     def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         raise AssertionError("not for the fallback")
 
-    assert InProcess(App(PROJECT, fallback=fallback))("GET", "/api/hello", {}, b"").status == 200
+    assert call(App(PROJECT, fallback=fallback), "GET", "/api/hello").status == 200
 
 
 def test_an_application_we_are_mounted_in_keeps_its_pages() -> None:

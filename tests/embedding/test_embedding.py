@@ -265,9 +265,7 @@ def test_gunicorn_gives_the_same_answers(combined: Combined, tmp_path: Path) -> 
     with serve(gunicorn(application, "--threads=2", "--worker-class=gthread"), tmp_path / "log", {}) as port:
         for method, target, body in EXCHANGES:
             over_http = OverHttp(port)(method, target, headers, body)
-            given.append(
-                (method, target, over_http.status, over_http.headers.get("Location"), over_http.body)
-            )
+            given.append((method, target, over_http.status, over_http.header("Location"), over_http.body))
     for method, target, body in EXCHANGES:
         here = call(combined.application, method, target, headers=headers.items(), body=body)
         content = b"" if method == "HEAD" else here.body  # a server drops what answers HEAD
