@@ -141,7 +141,7 @@ def test_a_port_that_is_taken_is_one_line_with_a_remedy(
     done = run(*command, "--port", str(taken), directory=project(tmp_path, {"hello.py": HELLO}))
     assert done.returncode == 1
     complaint = f"Error: cannot listen on 127.0.0.1:{taken}: Address already in use. "
-    remedy = f"Stop what listens there, or choose another port: --port {taken + 1}."
+    remedy = f"Stop the program that listens there, or choose another port: --port {taken + 1}."
     assert [line for line in done.stderr.splitlines() if "INFO" not in line] == [complaint + remedy]
 
 

@@ -39,7 +39,7 @@ def test_a_reload_of_code_that_does_not_start_leaves_the_old_code_serving(
         assert _text(port) == "1"
         project(tmp_path, {"pages/api/version.py": "def GET(:\n"})
         os.kill(main_process(log), signal.SIGHUP)
-        until(lambda: "Not reloaded, the old code goes on serving." in log.read_text())
+        until(lambda: "Not reloaded, the old code keeps serving." in log.read_text())
         assert _text(port) == "1"
         assert "pages/api/version.py:1" in log.read_text()
         project(tmp_path, {"pages/api/version.py": VERSION.format(2)})
