@@ -1,4 +1,4 @@
-"""Send one request, to a server or to a WSGI application in this process; both give the same `Answer`."""
+"""Clients of the example application, on a server or in this process, with the same `Answer`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sender(Protocol):
 
 @dataclass(frozen=True)
 class OverHttp:
-    """Send to a server on the loopback interface, a connection for each request."""
+    """Send to a server on the loopback interface, with a connection for each request."""
 
     port: int
 
@@ -32,7 +32,7 @@ class OverHttp:
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | Iterable[bytes]
     ) -> Answer:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)) as connection:
-            # A server that refuses a body may answer and close before it has read all of it.
+            # A server that refuses a body may respond and close before it has read all of it.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, target, body or None, dict(headers))
             response = connection.getresponse()
@@ -56,7 +56,7 @@ class InProcess:
 
 @dataclass(frozen=True)
 class Client:
-    """Ask the example application, wherever it is mounted; a location comes back without the mount prefix."""
+    """A client of the example application that removes the prefix of a mount from locations."""
 
     send: Sender
     prefix: str = ""
@@ -69,7 +69,7 @@ class Client:
         body: bytes | Iterable[bytes] = b"",
         json: Any = None,
     ) -> Answer:
-        """Send a request; a body in pieces goes out chunked, and `json` becomes a body of that type."""
+        """Send a request; a body in pieces is sent chunked, and `json` becomes a body of that type."""
         headers = dict(headers or {})
         if json is not None:
             headers["Content-Type"] = "application/json"
@@ -82,7 +82,7 @@ class Client:
         assert location.startswith(self.prefix), f"{location} leads out of {self.prefix}"
         inner = location.removeprefix(self.prefix)
         headers = [(name, inner if name.lower() == "location" else value) for name, value in answer.headers]
-        # The body of a redirect is the location.
+        # The body of a redirect repeats the location.
         redirected = answer.body == location.encode()
         body = answer.body.removeprefix(self.prefix.encode()) if redirected else answer.body
         return Answer(answer.status, headers, body)

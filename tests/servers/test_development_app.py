@@ -1,4 +1,4 @@
-"""What the development server serves: tracebacks, a report of mistakes, the guard of hosts, the log."""
+"""Tracebacks, the report of mistakes, the guard of hosts, and the log of the development server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_browser_gets_the_traceback_as_an_escaped_page(tmp_path: Path) -> None
     assert b"<b>" not in answer.body
 
 
-def test_everyone_else_gets_the_traceback_as_text(tmp_path: Path) -> None:
+def test_other_clients_get_the_traceback_as_text(tmp_path: Path) -> None:
     answer = faulty(tmp_path, None)
     assert (answer.status, answer.header("Content-Type")) == (500, "text/plain; charset=utf-8")
     assert answer.body.endswith(b"RuntimeError: <b>\n")
@@ -58,14 +58,14 @@ def test_a_request_is_one_line(tmp_path: Path) -> None:
     assert lines[0].endswith(" ms")
 
 
-def test_what_a_client_sends_makes_no_second_line() -> None:
+def test_a_client_cannot_forge_a_line() -> None:
     lines: list[str] = []
     call(RequestLog(plain, lines.append), RAW_URI="/a\r\nGET /forged 200\x1b[31m")
     assert len(lines) == 1
     assert lines[0].isprintable()
 
 
-def test_a_request_that_raises_is_a_line_too() -> None:
+def test_a_request_that_raises_is_logged_too() -> None:
     def broken(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         raise RuntimeError
 
@@ -106,15 +106,15 @@ GUARDED = [
 ]
 
 
-@pytest.mark.parametrize(("served", "sent", "is_answered"), GUARDED)
-def test_only_the_served_host_and_this_machine_are_answered(
-    served: str, sent: str | None, is_answered: bool
+@pytest.mark.parametrize(("host", "field", "is_served"), GUARDED)
+def test_only_the_served_host_and_this_machine_are_served(
+    host: str, field: str | None, is_served: bool
 ) -> None:
-    answer = call(HostGuard(plain, served), HTTP_HOST=sent)
-    assert answer.status == (201 if is_answered else 403)
+    answer = call(HostGuard(plain, host), HTTP_HOST=field)
+    assert answer.status == (201 if is_served else 403)
 
 
-def test_a_refused_host_says_how_to_allow_it() -> None:
+def test_a_refused_host_gets_the_option_that_allows_it() -> None:
     answer = call(HostGuard(plain, "127.0.0.1"), HTTP_HOST="evil.example\x1b")
     assert b"--host" in answer.body
     assert b"\x1b" not in answer.body
