@@ -156,7 +156,7 @@ class App:
             log_fault(request, resource.name, error)
         if is_cut:
             # PEP 3333: the client must not take half an answer for a whole one.
-            raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
+            raise ResponseAborted(errno.ECONNRESET, "the response was cut off") from None
         try:
             if not stands:
                 self._write_exception(error, request, response)

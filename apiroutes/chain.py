@@ -1,8 +1,8 @@
 """Middleware around a step: composed once, at start.
 
-In: functions (req, res, next) and the step inside them. Out: one step. Raises what a step raises,
-which travels outward through the code after `next()`, and RuntimeError for middleware that calls
-`next()` twice, or neither answers nor goes on.
+In: functions (req, res, next) and the step inside them. Out: one step. Raises what a step raises, which
+travels outward through the code after `next()`, and RuntimeError for middleware that calls `next()`
+twice, or neither responds nor calls it.
 
 A response is the handler's while the handler runs, and middleware's before and after it. Sync steps
 run in the request's own thread, async ones on the event loop, in any order.
@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from apiroutes.concurrency import coroutines
 from apiroutes.handlers import is_async, place_of
 from apiroutes.http import BODYLESS
-from apiroutes.response import CLOSED, OPEN, Response
+from apiroutes.response import Response
+from apiroutes.response_state import CLOSED, OPEN
 from apiroutes.results import apply_result
 from apiroutes.types import Middleware
 
@@ -25,11 +26,12 @@ __all__ = ["Step", "as_sync", "compose", "refuse_next"]
 
 
 class Step(NamedTuple):
-    """Something that answers a request, called with its response; an async one gives a coroutine.
+    """A function that answers a request, called with its response; an async one returns a coroutine.
 
-    `middleware` is its own, and runs inside of what is put around it. `keeps_response` says that it
-    takes the response from middleware and gives it back itself. `prepare` is what an async step does in
-    the request's thread before: reading a body would hold the loop for as long as the client takes.
+    `middleware` is the step's own, and runs inside any that `compose` puts around it. `keeps_response`:
+    whether the step itself takes the response from middleware and gives it back. `prepare` is the part of
+    an async step that runs in the request's thread first: reading a body there does not hold the loop for
+    as long as the client takes.
     """
 
     call: Callable[[Any], Any]
@@ -40,18 +42,18 @@ class Step(NamedTuple):
 
 
 def compose(middleware: Sequence[Middleware], step: Step) -> Step:
-    """`step` with the middleware around it, the first outermost."""
-    every = (*middleware, *step.middleware)
-    if not every:
+    """Return `step` with the middleware around it, the first outermost."""
+    functions = (*middleware, *step.middleware)
+    if not functions:
         return step
-    inner = _handler(step)
-    for position in range(len(every), 0, -1):
-        inner = _around(every[position - 1], inner, position)
-    return inner
+    composed = _innermost(step)
+    for position in range(len(functions), 0, -1):
+        composed = _around(functions[position - 1], composed, position)
+    return composed
 
 
 def as_sync(step: Step) -> Callable[[Any], Any]:
-    """The step as a plain function, which runs a coroutine to its end."""
+    """Return the step as a plain function, which runs a coroutine to its end."""
     if not step.is_async:
         return step.call
     call, prepare = step.call, step.prepare
@@ -63,16 +65,14 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
         try:
             coroutines.run(call(response))
         except BaseException:
-            coroutine, response._coroutine = response._coroutine, None
-            if coroutine is not None:  # which nobody has begun to await
-                coroutine.close()
+            response._drop_coroutine()
             raise
 
     return run
 
 
-# What enters a step is what `next` of the one before calls: one call for each. Once it has returned there is
-# an answer, or an exception has passed, so that the response's state says that `next` was called already.
+# A step's `next` calls the `enter` of the step inside: one call for each. When it has returned, the response
+# is given or an exception has passed, so the response's state tells that `next` was called already.
 
 
 def _around(middleware: Middleware, inner: Step, position: int) -> Step:
@@ -81,8 +81,8 @@ def _around(middleware: Middleware, inner: Step, position: int) -> Step:
     return Step(_enter(middleware, as_sync(inner)))
 
 
-def _handler(step: Step) -> Step:
-    """The step inside of all middleware, to which an answer is given once."""
+def _innermost(step: Step) -> Step:
+    """Return the step inside all middleware, which takes the response and gives it back."""
     if step.prepare is not None:
         return step._replace(call=_enter_prepared(step.call, step.prepare), prepare=None)
     return step if step.keeps_response else Step(_enter_handler(step.call))
@@ -97,9 +97,9 @@ def _enter(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[
             # A bound method is the cheapest `next` that belongs to one request alone.
             result = middleware(response.req, response, MethodType(call_next, response))
             if result is not None or response._state <= OPEN:
-                if hasattr(result, "__await__"):  # of a function that does not say that it is async
+                if hasattr(result, "__await__"):  # a plain function that returned a coroutine
                     result = coroutines.run(result)
-                _take(result, middleware, response)
+                _respond(result, middleware, response)
             if response._is_unbuffered:
                 response._start_streaming()
         except BaseException as error:
@@ -119,7 +119,7 @@ def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Cal
             if result is not None or response._state <= OPEN:
                 if hasattr(result, "__await__"):  # `return next()`, as sync middleware may
                     result = await result
-                _take(result, middleware, response)
+                _respond(result, middleware, response)
             if response._is_unbuffered:
                 await coroutines.in_request_thread(response._start_streaming)
         except BaseException as error:
@@ -130,7 +130,7 @@ def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Cal
 
 
 def _once(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
-    """An async step that a coroutine cannot enter again while it is still in there."""
+    """Return an async step that cannot be entered again while it runs."""
 
     async def call_next(response: Any) -> None:
         if response._position >= position:
@@ -170,29 +170,29 @@ def _enter_prepared(call: Callable[[Any], Any], prepare: Callable[[Any], object]
     return enter
 
 
-def _take(result: object, middleware: Middleware, response: Response) -> None:
-    """Answer with what middleware returned, in place of what there was."""
+def _respond(result: object, middleware: Middleware, response: Response) -> None:
+    """Respond with the result of middleware, in place of an earlier response."""
     if result is None or result is response:
         if response._state == OPEN and response._status_was_set and response._status in BODYLESS:
-            response.end()  # which is a whole answer
+            response.end()  # the status alone is a whole response
         elif response._state <= OPEN:
             raise RuntimeError(
-                f"the middleware {place_of(middleware)} neither answered nor called next(): "
-                "call next(), or return an answer"
+                f"the middleware {place_of(middleware)} neither responded nor called next(): "
+                "call next(), or return a response"
             )
     elif response._replace():
         apply_result(result, place_of(middleware), response.req, response)
 
 
 def refuse_next(response: Response) -> None:
-    """Raise what says why `next()` cannot be called."""
+    """Raise the exception that tells why `next()` cannot be called."""
     if response._state == CLOSED:
-        response._can_change("call next()")  # which says why not
-    raise RuntimeError("next() is called once, by middleware that has not answered")
+        response._can_change("call next()")  # raises CancelledError
+    raise RuntimeError("next() can be called only once, and only before the middleware responds")
 
 
 def _as_async(step: Step) -> Callable[[Any], Any]:
-    """The step as a coroutine function; a plain one runs in the request's thread meanwhile."""
+    """Return the step as a coroutine function; a plain step runs in the request's thread meanwhile."""
     if step.is_async:
         return step.call
     call = step.call
@@ -204,12 +204,11 @@ def _as_async(step: Step) -> Callable[[Any], Any]:
 
 
 async def _in_request_thread(call: Callable[[Any], object], response: Response) -> None:
-    """Call a plain step. A cancellation refuses the response to it at once: it goes on until its end."""
-    held: list[int] = []
+    """Call a plain step. It runs to its end; a cancellation only closes the response to it, at once."""
+    states: list[int] = []
     try:
-        await coroutines.in_request_thread(call, response, on_cancel=lambda: held.append(response._close()))
+        await coroutines.in_request_thread(call, response, on_cancel=lambda: states.append(response._close()))
     finally:
-        if held:
-            if response._coroutine is not None:
-                response._coroutine.close()
-            response._reopen(held[0])
+        if states:
+            response._drop_coroutine()
+            response._reopen(states[0])

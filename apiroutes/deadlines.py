@@ -19,7 +19,9 @@ from typing import Any, NoReturn, TypeVar
 from apiroutes.concurrency import CONNECTION, Call, HandlerThread, HandlerThreads, stop_reading
 from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.logs import log_fault, route_of
-from apiroutes.response import UNTOUCHED, Response, call_hook
+from apiroutes.response import Response
+from apiroutes.response_head import UNTOUCHED
+from apiroutes.response_state import call_hook
 from apiroutes.streams import close
 from apiroutes.types import HeaderList
 

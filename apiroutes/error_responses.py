@@ -1,7 +1,7 @@
-"""Errors to responses: text, or RFC 9457's problem document for who prefers JSON.
+"""Errors as responses: text, or RFC 9457's problem document for clients that prefer JSON.
 
-In: an exception, or a status and a message. Out: the response, answered. Raises what the exception
-says of itself that no response can have.
+In: an exception, or a status and a message. Out: the response, complete. Raises ValueError
+or TypeError for a header of the exception that HTTP cannot carry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from werkzeug.http import parse_accept_header
 from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest
 from apiroutes.http import OF_CONTENT, TEXT, HeaderLines, encode_json, phrase
 from apiroutes.request import Request
-from apiroutes.response import SENT, Response
+from apiroutes.response import Response
+from apiroutes.response_state import SENT
 
 __all__ = ["prefers_json", "write_error", "write_exception"]
 
@@ -28,7 +29,7 @@ WriteFault = Callable[[BaseException, Request, Response], None]
 def write_exception(
     error: BaseException, request: Request, response: Response, write_fault: WriteFault
 ) -> None:
-    """Answer with an exception; `write_fault` does it for what is a mismatch of the server's."""
+    """Respond to an exception; `write_fault` does it for a fault of the server."""
     if isinstance(error, InvalidRequest):
         _write_mismatches(error, request, response)
     elif isinstance(error, ApiError):
@@ -48,9 +49,9 @@ def write_error(
     message: str,
     headers: Iterable[tuple[str, str]] = (),
 ) -> None:
-    """Answer with an error: text/plain, or RFC 9457's problem+json when Accept prefers JSON."""
+    """Respond with an error: text/plain, or RFC 9457's problem+json when Accept prefers JSON."""
     headers = list(headers)
-    # What describes content that is not sent goes; an error is for this request alone (RFC 9111 section 3).
+    # Headers that describe other content go; an error is for this request alone (RFC 9111 section 3).
     for name in (*OF_CONTENT, "cache-control", *(name for name, _ in headers if name.lower() != "vary")):
         response.remove_header(name)
     response.set_header("Cache-Control", "no-store")
@@ -69,15 +70,15 @@ def write_error(
 
 
 def _write_mismatches(error: InvalidRequest, request: Request, response: Response) -> None:
-    """All that is wrong, as text for browsers and as problem+json for everybody else."""
+    """Respond with all mismatches, as text for browsers and as problem+json for other clients."""
     write_error(request, response, error.status, error.message)
     if not _prefers_text(request.environ.get("HTTP_ACCEPT")):
         mismatches = [{"place": place, "message": message} for place, message in error.mismatches]
-        _put_problem(response, "The request does not fit.", errors=mismatches)
+        _put_problem(response, "The request is not valid.", errors=mismatches)
 
 
 def _put_problem(response: Response, detail: str, **more: Any) -> None:
-    """RFC 9457's document of the response's status, as its content."""
+    """Make the content RFC 9457's document for the response's status."""
     status = response._status
     problem = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
     response._content = encode_json({**problem, **more})
@@ -94,6 +95,7 @@ def _write_http_exception(error: HTTPException, request: Request, response: Resp
 
 @functools.lru_cache(maxsize=128)
 def prefers_json(accept: str | None) -> bool:
+    """Whether an Accept header prefers JSON to text/plain."""
     if not accept or len(accept) > 1000 or "application/" not in accept.lower():
         return False
     text, json = _qualities(accept, ("text/plain",))
@@ -102,6 +104,7 @@ def prefers_json(accept: str | None) -> bool:
 
 @functools.lru_cache(maxsize=128)
 def _prefers_text(accept: str | None) -> bool:
+    """Whether an Accept header prefers text, HTML included, to JSON."""
     if not accept or len(accept) > 1000 or "text/" not in accept.lower():
         return False
     text, json = _qualities(accept, ("text/plain", "text/html"))
@@ -109,9 +112,9 @@ def _prefers_text(accept: str | None) -> bool:
 
 
 def _qualities(accept: str, texts: tuple[str, ...]) -> tuple[float, float]:
-    """How much text is accepted, and JSON.
+    """Return the quality of the best of `texts`, and that of JSON.
 
-    RFC 9110 section 12.5.1: of the ranges that take a type, the most specific one counts.
+    RFC 9110 section 12.5.1: the most specific range that matches a type counts.
     """
     accepted: dict[str, float] = {}
     for media_range, quality in parse_accept_header(accept.lower()):

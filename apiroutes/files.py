@@ -21,6 +21,7 @@ from werkzeug.http import http_date
 
 from apiroutes.errors import ApiError
 from apiroutes.http import byte_ranges, content_hash, has_part, outcome, phrase
+from apiroutes.streams import close
 from apiroutes.types import Environ
 
 __all__ = ["FileContent", "PassedContent", "Selectable", "disposition_of", "type_of", "with_charset"]
@@ -187,9 +188,7 @@ class PassedContent(Selectable):
 
     def close(self) -> None:
         """Close it, and the file with it."""
-        close = getattr(self._content, "close", None)
-        if close is not None:
-            close()
+        close(self._content)
 
 
 def type_of(name: str, as_attachment: bool = False) -> tuple[str, str | None]:

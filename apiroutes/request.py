@@ -1,27 +1,24 @@
-"""An environ and a match, seen as a request.
+"""The request that handlers see, made of an environ and a match.
 
 In: the environ, the captured parameters, the body's limits. Out: a `werkzeug.Request` whose
-parts are computed when they are first touched. Reading the body raises ApiError.
+attributes are computed on first use. Reading the body raises ApiError.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Generic, overload
+from typing import Any, Generic
 
 import werkzeug.wrappers
 from typing_extensions import TypeVar
 from werkzeug.datastructures import EnvironHeaders, FileStorage, ImmutableMultiDict, MultiDict
-from werkzeug.exceptions import HTTPException, default_exceptions
 
 from apiroutes.body import (
     Body,
     BodyInput,
     KeptContent,
     Limits,
-    Values,
+    as_werkzeug_error,
     bounded_stream,
     keep,
     limits_of,
@@ -31,43 +28,16 @@ from apiroutes.body import (
 )
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, parse_cookies
+from apiroutes.lazy import lazy
 from apiroutes.settings import Settings
-from apiroutes.sizes import Size, parse_size
-from apiroutes.types import Environ
+from apiroutes.sizes import parse_size
+from apiroutes.types import Environ, Params
 
 __all__ = ["Request"]
 
-_Value = TypeVar("_Value")
 Content = TypeVar("Content", default=Any)
 
-
-class lazy(Generic[_Value]):
-    """A value computed at its first use and kept in the instance, where it can be replaced.
-
-    Like functools.cached_property, without the lock that it takes before Python 3.12.
-    """
-
-    def __init__(self, compute: Callable[[Any], _Value]) -> None:
-        self.compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> lazy[_Value]: ...
-
-    @overload
-    def __get__(self, instance: object, owner: type) -> _Value: ...
-
-    def __get__(self, instance: object | None, owner: type) -> lazy[_Value] | _Value:
-        if instance is None:
-            return self
-        value = self.compute(instance)
-        setattr(instance, self.name, value)
-        return value
-
-
+# The attributes that are computed from the environ, and those from the body.
 _OF_ENVIRON = (
     "method",
     "scheme",
@@ -80,43 +50,43 @@ _OF_ENVIRON = (
 )
 _OF_BODY = ("form", "files", "values", "data", "stream")
 
-# Those of a request that is made without a project.
+# The limits of a request that is made without a project.
 _LIMITS = limits_of(Settings())
 
 
 class Request(werkzeug.wrappers.Request, Generic[Content]):
-    """The request: all that Werkzeug's has, and what Next.js's has.
+    """The request, with the attributes of Werkzeug's request and of Next.js's.
 
     `params` are the path's parameters: a catch-all is a list of str, an optional catch-all
     without segments is absent. `route_pattern` is the route's, such as `/api/users/[id]`, None
-    where no route answers. What can be assigned in Next.js (`body`, `query`, `cookies`) can be
-    assigned here. `Request[User]`, as the annotation of a handler's parameter, has a User for a body.
+    if no route matches. Attributes that can be assigned in Next.js (`body`, `query`, `cookies`) can be
+    assigned here. The body of a `Request[User]`, as the annotation of a handler's parameter, is a User.
     """
 
     def __init__(
         self,
         environ: Environ,
-        params: Values | None = None,
+        params: Params | None = None,
         limits: Limits = _LIMITS,
         route_pattern: str | None = None,
     ) -> None:
         self.environ = environ
-        self.params: Values = {} if params is None else params
+        self.params: Params = {} if params is None else params
         self.route_pattern = route_pattern
         self._limits = limits
         self._body: Body | None = None
-        # Whether the content is to be seen to: read, discarded, or its files closed.
+        # Whether the content still has to be read or discarded, or its files closed.
         self._pending = (
             "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ
         )
 
-    # Werkzeug's limits, which may be set for a class or a request, and only make a route's smaller.
+    # Werkzeug's limits. They may be set for a class or a request, and can only narrow a route's.
 
     max_content_length: int | None = None
     max_form_memory_size: int | None = None
     max_form_parts: int | None = None  # type: ignore[assignment]
 
-    # What Werkzeug's own __init__ computes for every request.
+    # The attributes that Werkzeug's own __init__ computes for every request.
 
     shallow = False
 
@@ -139,7 +109,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def root_path(self) -> str:
-        """Where the App is mounted, without a slash at the end."""
+        """The path where the App is mounted, without a slash at the end."""
         return _utf8(self.environ.get("SCRIPT_NAME") or "").rstrip("/")
 
     @lazy
@@ -155,26 +125,26 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def headers(self) -> EnvironHeaders:  # type: ignore[override]
-        """The headers, by their names in any case."""
+        """The headers, by name in any case."""
         return EnvironHeaders(self.environ)
 
     @lazy
     def remote_addr(self) -> str | None:
-        """The address of whoever sent the request to the server, which may be a proxy."""
+        """The address of the client, or of a proxy in front of the server."""
         return self.environ.get("REMOTE_ADDR")
 
-    # What Next.js's request has.
+    # The attributes of Next.js's request.
 
     @lazy
-    def query(self) -> Values:
-        """The query string's values, with the path's parameters laid over them.
+    def query(self) -> Params:
+        """The query string's values and the path's parameters, which win over values of the same name.
 
-        Raises ApiError 414 when there are more than `max_query_keys`.
+        Raises ApiError 414 for more than `max_query_keys` keys.
         """
         text = self.environ.get("QUERY_STRING")
         if not text:
             return self.params.copy()
-        if len(text) > self._limits.query_keys:  # or there cannot be as many
+        if len(text) > self._limits.query_keys:  # a shorter text cannot have too many
             self._check_query(text)
         values = parse_urlencoded(text if text.isascii() else _utf8(text))
         if self.params:
@@ -190,18 +160,18 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     def _check_query(self, text: str) -> None:
         limit = self._limits.query_keys
         if text and text.count("&") >= limit:
-            # RFC 9110 section 15.5.15: longer than the server is willing to interpret.
+            # RFC 9110 section 15.5.15: the target is longer than the server is willing to interpret.
             raise ApiError(414, f"Query has more than {limit} keys")
 
     @lazy
     def cookies(self) -> dict[str, str]:  # type: ignore[override]
-        """The cookies, percent-decoded; the first of a name wins."""
+        """The cookies, percent-decoded; of several with one name the first wins."""
         header = self.environ.get("HTTP_COOKIE")
         return parse_cookies(header) if header else {}
 
     @lazy
     def body(self) -> Content:
-        """The parsed body; None without content, and where the route's config says not to parse.
+        """The parsed body; None without content, and where the route's config switches parsing off.
 
         Raises ApiError for a body that cannot be read. A handler is not called for one.
         """
@@ -210,7 +180,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def context(self) -> dict[str, Any]:
-        """What middleware hands down to the handler."""
+        """Values that middleware passes on to the handler."""
         return {}
 
     @property
@@ -227,13 +197,13 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
                 )
             return self._body.content
         try:
-            content = read_content(self.environ, self._sized())
+            content = read_content(self.environ, self._limits.narrowed(size=self.max_content_length))
         except ApiError as error:
-            raise _as_werkzeugs(error) from error
-        # Whoever reads next, a parser or another application, sees the same content.
+            raise as_werkzeug_error(error) from error
+        # The next reader, a parser or another application, gets the same content.
         keep(self.environ, content)
         if "HTTP_TRANSFER_ENCODING" in self.environ:
-            self._say_length(content)
+            self._announce_length(content)
         return content
 
     @lazy
@@ -241,12 +211,12 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """The content as a stream that ends where the content ends; empty once it is parsed."""
         if self._body is not None and (self._limits.parse or self._body.content is None):
             return io.BytesIO()
-        most = None if self.max_content_length is None else parse_size(self.max_content_length)
-        return bounded_stream(self.environ, self._limits, most)
+        max_size = None if self.max_content_length is None else parse_size(self.max_content_length)
+        return bounded_stream(self.environ, self._limits, max_size)
 
     @lazy
     def files(self) -> MultiDict[str, FileStorage]:  # type: ignore[override]
-        """The uploads of a multipart form, by field name; they are closed with the request."""
+        """The uploads of a multipart form, by field name, which are closed with the request."""
         files: MultiDict[str, FileStorage] = MultiDict()
         for name, file in self._load_body().files or ():
             files.add(name, file)
@@ -260,17 +230,18 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     def _prepare_body(self, parses: bool = True) -> None:
         """Read the body for a handler, unless middleware has read or replaced it. Raises ApiError.
 
-        Who has read from the environ before takes nothing from who reads from it next.
+        Content that was already read from the environ is rewound for the next reader.
         """
         if parses and self._body is None and "body" not in self.__dict__:
-            environ = self.environ
-            limits = self._limits if self.max_content_length is None else self._sized()
-            try:  # as in _load_body, whose frame the common case is spared
+            environ, limits = self.environ, self._limits
+            if self.max_content_length is not None:
+                limits = limits.narrowed(size=self.max_content_length)
+            try:  # as in _load_body, without the cost of its frame in the common case
                 self._body = body = read_body(environ, limits, True, self)
             except ApiError as error:
-                raise _as_werkzeugs(error) from error
+                raise as_werkzeug_error(error) from error
             if "HTTP_TRANSFER_ENCODING" in environ:
-                self._say_length(body.content)
+                self._announce_length(body.content)
             self.body = body.value
             self._pending = body.files is not None
             return
@@ -286,76 +257,68 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
             self._prepare_body(parses=False)
 
     def _read_body_as(self, schema: Any) -> Any:
-        """The body as a type, which `body` is from then on. Raises ApiError and DoesNotFit."""
+        """Return the body as a type, and keep the value as `body`. Raises ApiError and DoesNotFit."""
         loaded = self._body
         if loaded is not None:
             loaded.rewind()
         if "body" in self.__dict__ and (loaded is None or self.body is not loaded.value):
-            value = schema.convert(self.body, "body")  # what middleware put there
+            value = schema.convert(self.body, "body")  # a body that middleware has assigned
         else:
             try:
                 loaded = self._load_body(decoded=False)
                 self._pending = loaded.files is not None
                 value = loaded.as_type(schema, self._limits)
             except ApiError as error:
-                raise _as_werkzeugs(error) from error
+                raise as_werkzeug_error(error) from error
         self.body = value
         return value
 
     def _load_body(self, decoded: bool = True) -> Body:
-        """Read the body, once, and decode it if it is to be. Raises ApiError for one that cannot be read.
+        """Read the body once, and decode it if `decoded` is on.
 
-        It is an error of Werkzeug's too, as those who read Werkzeug's requests expect.
+        Raises ApiError for a body that cannot be read. The error is also one of Werkzeug's, as code
+        written for Werkzeug's requests expects.
         """
         body = self._body
         if body is None:
             limits = self._limits
             if self.max_content_length is not None:
-                limits = self._sized()
+                limits = limits.narrowed(size=self.max_content_length)
             try:
                 body = self._body = read_body(self.environ, limits, decoded, self)
             except ApiError as error:
-                raise _as_werkzeugs(error) from error
+                raise as_werkzeug_error(error) from error
             if "HTTP_TRANSFER_ENCODING" in self.environ:
-                self._say_length(body.content)
+                self._announce_length(body.content)
         return body
 
-    def _say_length(self, content: bytes | None) -> None:
-        """Let others read content that came in chunks, which not every application reads.
+    def _announce_length(self, content: bytes | None) -> None:
+        """Replace chunked coding in the environ by the length, which is known by now.
 
-        Its length is known by now. Our headers stay what the client sent.
+        Not every application reads chunked content. `headers` keeps what the client sent.
         """
         if content is not None:
             self.headers = EnvironHeaders(self.environ.copy())
             del self.environ["HTTP_TRANSFER_ENCODING"]
             self.environ["CONTENT_LENGTH"] = str(len(content))
 
-    def _sized(self) -> Limits:
-        """The route's limits, for content of `max_content_length` bytes at the most."""
-        limits = self._limits
-        return replace(limits, size=_smaller(limits.size, self.max_content_length))
-
     def _form_limits(self, limits: Limits) -> Limits:
-        """The limits of a multipart form, and where Werkzeug's were set the smaller of both."""
+        """Return the limits for a multipart form, narrowed to Werkzeug's where these are set."""
         memory, parts = self.max_form_memory_size, self.max_form_parts
         if memory is None and parts is None:
             return limits
-        return replace(
-            limits,
-            form_memory=_smaller(limits.form_memory, memory),
-            form_parts=limits.form_parts if parts is None else min(parts, limits.form_parts),
-        )
+        return limits.narrowed(form_memory=memory, form_parts=parts)
 
     def get_data(  # type: ignore[override]
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
     ) -> bytes | str:
-        """The content, as in Werkzeug: with `parse_form_data` it is empty for a form."""
+        """Return the content, as Werkzeug does: with `parse_form_data` it is empty for a form."""
         is_form = self.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
         content = b"" if parse_form_data and is_form else self.raw_body
         return content.decode("utf-8", "replace") if as_text else content
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
-        """The JSON body, as in Werkzeug: 415 for another media type unless `force`."""
+        """Return the JSON body, as Werkzeug does: 415 for another media type unless `force` is on."""
         if not (force or self.is_json):
             return None if silent else self.on_json_loading_failed(None)
         try:
@@ -366,12 +329,12 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         except ApiError as error:
             if silent:
                 return None
-            raise _as_werkzeugs(error) from error
+            raise as_werkzeug_error(error) from error
 
     def _replace_environ(self, environ: Environ) -> None:
-        """Take another environ for the same request, such as WSGI middleware makes.
+        """Use another environ for the same request, such as WSGI middleware makes.
 
-        Where it has put other content there, what was made of the old is forgotten.
+        If it has other content, everything that was made of the old content is dropped.
         """
         body = self._body
         if (
@@ -389,38 +352,14 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
             self.__dict__.pop(name, None)
 
     def close(self) -> None:
-        """Close the uploads; temporary files are gone with it."""
+        """Close the uploads, which also deletes their temporary files."""
         if self._body is not None:
             for _, file in self._body.files or ():
                 file.close()
 
 
-def _smaller(size: Size, own: int | None) -> Size:
-    return size if own is None or own >= size.bytes else parse_size(own)
-
-
-def _as_werkzeugs(error: ApiError) -> ApiError:
-    """The error as one that `except BadRequest` and the like catch, as around Werkzeug's accessors."""
-    if isinstance(error, HTTPException):
-        return error
-    made_of = type(error), error.status
-    both = _BOTH.get(made_of)
-    if both is None:
-        theirs = default_exceptions.get(error.status)
-        # Of Werkzeug's is what an error of its class is asked for: `code`, `name`, `get_response()`.
-        both = type(error) if theirs is None else type("ApiError", (type(error), theirs), {"response": None})
-        _BOTH[made_of] = both
-    made: ApiError = both(error.status, error.message, error.headers)
-    vars(made)["description"] = error.message
-    return made
-
-
-# Classes by what they are made of, of which there are as many as statuses that reading a body has.
-_BOTH: dict[tuple[type, int], Any] = {}
-
-
 def _utf8(text: str) -> str:
-    """WSGI's bytes in a str (PEP 3333) as the text they are."""
+    """Decode WSGI's bytes in a str (PEP 3333) as UTF-8."""
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 

@@ -1,8 +1,8 @@
-"""What handlers and middleware may return instead of using `res`: `json`, `text`, `html`, `redirect`,
+"""Results, which handlers and middleware return instead of using `res`: `json`, `text`, `html`, `redirect`,
 `stream`, `event_stream` and `file`, values, and WSGI applications.
 
-In: content, a status, headers. Out: a Result, which `apply_result` puts into the response.
-Raises nothing until it is put there.
+In: content, a status, headers. Out: a Result, which `apply_result` puts into the response; invalid
+arguments raise then, not before.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Chunks = Union[Iterable[Union[bytes, str]], AsyncIterable[Union[bytes, str]]]
 
 @dataclass(frozen=True)
 class Result:
-    """An answer that is not given yet: `content` says it on the response."""
+    """A response that is not given yet: `content` puts its content into the response."""
 
     content: Callable[[Request, Response], object]
     status: int | None = None
     headers: Headers = None
 
     def apply_to(self, request: Request, response: Response) -> None:
-        """Put it into the response."""
+        """Put status, headers and content into the response."""
         if self.status is not None:
             response.status(self.status)
         for name, value in (self.headers or {}).items():
@@ -43,7 +43,7 @@ class Result:
 
 
 def apply_result(result: Any, place: str, request: Request, response: Response) -> None:
-    """Answer with what the function at `place` returned. Raises TypeError for what is no answer."""
+    """Respond with the result of the function at `place`. Raises TypeError for a tuple."""
     if isinstance(result, Result):
         result.apply_to(request, response)
     elif isinstance(result, tuple):
@@ -59,24 +59,24 @@ def apply_result(result: Any, place: str, request: Request, response: Response) 
 
 
 def json(value: Any, status: int | None = None, headers: Headers = None) -> Result:
-    """JSON, as `res.json` writes it; a Content-Type among `headers` is kept."""
+    """Return a response of JSON, as `res.json` writes it; a Content-Type among `headers` is kept."""
 
     def content(request: Request, response: Response) -> None:
         media_type = response.get_header("Content-Type")
         response.json(value)
         if isinstance(media_type, str):
-            response._headers["content-type"] = ("Content-Type", media_type)
+            response._append("content-type", "Content-Type", media_type)
 
     return Result(content, status, headers)
 
 
 def text(content: str, status: int | None = None, headers: Headers = None) -> Result:
-    """text/plain in UTF-8."""
+    """Return a response of text/plain in UTF-8."""
     return Result(lambda request, response: response.send(str(content)), status, headers)
 
 
 def html(content: str, status: int | None = None, headers: Headers = None) -> Result:
-    """text/html in UTF-8. What a client sent must be escaped in it (`html.escape`)."""
+    """Return a response of text/html in UTF-8. Escape in it what a client sent (`html.escape`)."""
     return Result(
         lambda request, response: response.send(str(content)),
         status,
@@ -85,12 +85,12 @@ def html(content: str, status: int | None = None, headers: Headers = None) -> Re
 
 
 def redirect(url: str, status: int = 307, headers: Headers = None) -> Result:
-    """A redirect; `res.redirect` says which statuses and URLs it takes."""
+    """Return a redirect, of a status and URL that `res.redirect` accepts."""
     return Result(lambda request, response: response.redirect(status, url), None, headers)
 
 
 def stream(chunks: Chunks, status: int | None = None, headers: Headers = None) -> Result:
-    """Bytes or str as they come, from an iterable or an async one, which is closed at the end."""
+    """Return a response of bytes or str from an iterable or an async one, which is closed at the end."""
     return Result(lambda request, response: response.send(_iterator(chunks)), status, headers)
 
 
@@ -99,10 +99,10 @@ def event_stream(
     status: int | None = None,
     headers: Headers = None,
 ) -> Result:
-    """Server-sent events: an Event as it is, a str as the data of one, None as a keep-alive.
+    """Return server-sent events: an Event as it is, a str as the data of one, None as a keep-alive.
 
-    The iterable is closed when the client leaves, which a server sees when it writes: one that
-    waits long between events yields None now and then.
+    The iterable is closed when the client leaves. A server notices that when it writes, so an iterable
+    that waits long between events should yield None now and then.
     """
     lines = _EventLines(_iterator(events))
     return Result(
@@ -118,7 +118,7 @@ def event_stream(
 
 
 class _EventLines:
-    """Events as text, closed with what they come from."""
+    """The text of events; closing it closes their iterator."""
 
     def __init__(self, events: Iterator[Event | str | None]) -> None:
         self._events = events
@@ -145,56 +145,60 @@ def file(
     max_age: int | None = None,
     headers: Headers = None,
 ) -> Result:
-    """A file from disk, with Range, conditional requests and a Content-Disposition that holds
-    any name.
+    """Return a file from disk, with Range, conditional requests and a Content-Disposition for any name.
 
-    The type is guessed by the name unless `media_type` has it; text is said to be UTF-8. Browsers ask
-    each time whether the file is still the same, or not before `max_age` seconds have passed. The ETag
-    is that of this copy, which another machine's does not share. A header among `headers` takes the
-    place of the file's own.
+    The media type is guessed from the name unless `media_type` is given; text is sent as UTF-8. Browsers
+    ask each time whether the file is still the same, or only after `max_age` seconds. The ETag identifies
+    this copy of the file; a copy on another machine has another. A header among `headers` replaces the
+    file's own.
 
-    When the handler returns it, this raises FileNotFoundError, IsADirectoryError or another OSError for
-    what cannot be read, and ValueError for a `max_age` that is no number of seconds. Conditions and
+    When the handler returns it, this raises FileNotFoundError, IsADirectoryError or another OSError for a
+    file that cannot be read, and ValueError for a `max_age` that is not a number of seconds. Conditions and
     ranges count for GET (conditions for HEAD as well) and the status 200 (RFC 9110 sections 13.2.1 and 14.2).
 
-    `path` is trusted: for one that a client gave see `werkzeug.utils.safe_join`.
+    `path` is trusted: use `werkzeug.utils.safe_join` for one that a client gave.
     """
 
     def content(request: Request, response: Response) -> None:
         name = os.fsdecode(download_name or os.path.basename(path))
-        guessed, encoding = type_of(name, as_attachment)
         opened = FileContent(path)
         try:
-            # What this call says goes before what was said around it, and that before what is usual.
-            said = {header.lower() for header in headers or ()}
+            # Arguments replace headers that were set before, and those replace the usual ones.
+            own = {header.lower() for header in headers or ()}
             chosen = {
                 "Content-Type": media_type and with_charset(media_type),
                 "Content-Disposition": disposition_of(name, as_attachment),
                 "Cache-Control": None if max_age is None else _cache_control(max_age),
             }
             for header, value in chosen.items():
-                if value is not None and header.lower() not in said:
+                if value is not None and header.lower() not in own:
                     response.set_header(header, value)
-            usual = {
-                # A type that was given is that of the file as it is.
-                "Content-Encoding": encoding if response.get_header("Content-Type") is None else None,
-                "Content-Type": guessed,
-                "Cache-Control": "no-cache",
-                "ETag": opened.etag,
-                "Last-Modified": opened.last_modified,
-                "Accept-Ranges": "bytes",
-            }
-            for header, value in usual.items():
-                if value is not None and response.get_header(header) is None:
-                    response.set_header(header, value)
-            response.set_header("Content-Length", str(opened.size))
-            response.send(opened)
-            response._sends_file = True
+            _set_usual_headers(response, opened, *type_of(name, as_attachment))
+            response._send_file(opened)
         except BaseException:
             opened.close()
             raise
 
     return Result(content, None, headers)
+
+
+def _set_usual_headers(
+    response: Response, opened: FileContent, media_type: str, encoding: str | None
+) -> None:
+    """Set the headers of a file that nothing else has set."""
+    usual = {
+        # A Content-Type that was set describes the file as it is, not what it holds when decoded.
+        "Content-Encoding": encoding if response.get_header("Content-Type") is None else None,
+        "Content-Type": media_type,
+        "Cache-Control": "no-cache",
+        "ETag": opened.etag,
+        "Last-Modified": opened.last_modified,
+        "Accept-Ranges": "bytes",
+    }
+    for header, value in usual.items():
+        if value is not None and response.get_header(header) is None:
+            response.set_header(header, value)
+    response.set_header("Content-Length", str(opened.size))
 
 
 def _cache_control(max_age: int) -> str:

@@ -15,5 +15,5 @@ WSGIApplication = Callable[..., Iterable[bytes]]
 
 # (request, response, next), sync or async.
 Middleware = Callable[..., Any]
-# The parameters of a path, by name; a catch-all has a list.
+# The parameters of a path, a query or a form, by name; a catch-all and a repeated name have a list.
 Params = dict[str, "str | list[str]"]

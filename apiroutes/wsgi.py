@@ -1,8 +1,8 @@
 """A response onto the wire (PEP 3333). The only file that calls start_response.
 
-In: an answered response, the environ, start_response. Out: the iterable for the server.
-Raises ResponseAborted when an answer that began cannot be finished. ETag, conditions, HEAD and length
-are decided here, once, when all middleware has returned.
+In: a complete response, the environ, start_response. Out: the iterable for the server. Raises
+ResponseAborted when a response that has begun cannot be finished. ETag, conditions, HEAD and length are
+decided here, once, when all middleware has returned.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ __all__ = [
     "header_list",
     "send",
     "starting_again",
+    "without",
 ]
 
 
 class ServerResponse(Response):
     """A response with a connection: what a handler gets."""
 
-    # What its App makes of an exception.
+    # The App's conversion of an exception to a response.
     _write_exception: Callable[[BaseException, Any, Response], None]
 
     def _begin(self) -> Callable[[bytes], object]:
@@ -46,20 +47,20 @@ class ServerResponse(Response):
         )
         if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in BODYLESS:
             return lambda content: None
-        if write is None:  # which PEP 3333 promises; then what is written is the iterable
+        if write is None:  # although PEP 3333 promises it: then the iterable is what was written
             return unwritten.append
 
         def write_on(content: bytes) -> None:
             try:
                 write(content)
-            except OSError as error:  # the server's word for a client that has left
+            except OSError as error:  # servers raise it when the client has left
                 raise ResponseAborted(error.errno, "the client left") from error
 
         return write_on
 
 
 def send(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Send what the response says: status and headers by start_response, content by the iterable."""
+    """Send the response: status and headers by start_response, content by the iterable."""
     if response._is_unbuffered:
         return _send_special(response, environ, start_response)
     status = response._status
@@ -68,7 +69,7 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
     content = response._content
     named = response._headers
     if not named and response._wants_etag and "HTTP_IF_NONE_MATCH" not in environ:
-        # What most answers are, at once.
+        # Most responses: no headers of their own, no condition.
         etag = f'"{content_hash(content)}"'
         headers = [*response._content_headers, ("ETag", etag), ("Content-Length", str(len(content)))]
     else:
@@ -81,16 +82,16 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
             )
             if is_conditional and is_current(environ, headers):
                 return _send_not_modified(response, headers, start_response)
-        if "content-length" in named:  # ours is the true one
-            headers = _without(headers, "content-length")
+        if "content-length" in named:  # the content decides it
+            headers = without(headers, "content-length")
         headers.append(("Content-Length", str(len(content))))
     start_response(STATUS_LINES[status], headers)
-    # A list, because some servers send one at once, and take everything else for a stream.
+    # A list, because some servers send a list at once and take everything else for a stream.
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
 
 
 def header_list(response: Response) -> list[tuple[str, str]]:
-    """The lines of the headers that were set, and the content's own unless it was given a type."""
+    """Return the header lines that were set, and the content's own unless a Content-Type was set."""
     headers = [*response._headers.values()]
     if response._repeated_headers is not None:
         for lines in response._repeated_headers.values():
@@ -100,19 +101,20 @@ def header_list(response: Response) -> list[tuple[str, str]]:
     return headers
 
 
-def _without(headers: HeaderList, *keys: str) -> list[tuple[str, str]]:
+def without(headers: HeaderList, *keys: str) -> HeaderList:
+    """Return the lines of all headers but `keys`, which are in lower case."""
     return [line for line in headers if line[0].lower() not in keys]
 
 
 def _send_special(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """What is more than content in memory: a stream, another application's answer, what was written."""
+    """Send more than content in memory: a stream, another application's response, what was written."""
     if response._end_hooks is not None:
         return _send_and_end(response, environ, start_response)
     if response._write is not None:
         if response._cut_by is not None:
             cut_off(response)
         return end_written(response, environ)
-    # A stream of the handler's is not asked for content that is not sent.
+    # The handler's stream is not started for content that is not sent.
     if response._stream is None or not _is_bodyless(response, environ):
         response._start_streaming()
     response._run_head_hooks()
@@ -123,34 +125,34 @@ def _send_special(response: Response, environ: Environ, start_response: StartRes
 
 
 def _send_and_end(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Send, and call what is to be called at the end. A 504 goes out first, like a stream."""
-    ends, response._end_hooks = response._end_hooks, None
+    """Send, then call the end hooks. A 504 goes out before they are called, like a stream."""
+    hooks, response._end_hooks = response._end_hooks, None
     try:
-        answer = send(response, environ, start_response)
+        iterable = send(response, environ, start_response)
     finally:
-        response._end_hooks = ends
-    if type(answer) is list and response._status != 504:
+        response._end_hooks = hooks
+    if type(iterable) is list and response._status != 504:
         response._run_end_hooks()
-        return answer
-    return ClosingIterator(answer, response._run_end_hooks)
+        return iterable
+    return ClosingIterator(iterable, response._run_end_hooks)
 
 
 def end_written(response: Response, environ: Environ) -> Iterable[bytes]:
-    """The end of what `write` began; RFC 9112 section 6.3: less than announced is not whole."""
+    """End what `write` began; with less than was announced it is incomplete (RFC 9112 section 6.3)."""
     length = response._announced_length()
     if length is not None and response._written < length and not _is_bodyless(response, environ):
         error = EOFError(f"{response._written} bytes were written of a Content-Length of {length}")
-        log_fault(response.req, route_of(response.req), error, "failed after its answer began")
-        raise ResponseAborted(errno.ECONNRESET, "an answer was too short") from None
+        log_fault(response.req, route_of(response.req), error, "failed after its response began")
+        raise ResponseAborted(errno.ECONNRESET, "a response was too short") from None
     return response._unwritten
 
 
 def cut_off(response: Response) -> NoReturn:
-    """Drop a connection on which bytes have left when something failed: no half answer is a whole one."""
+    """Drop the connection after a failure, so that the client does not take half a response for a whole."""
     error, response._cut_by = response._cut_by, None
     if error is not None:
-        log_fault(response.req, route_of(response.req), error, "failed after its answer began")
-    raise ResponseAborted(errno.ECONNRESET, "the answer was cut off") from None
+        log_fault(response.req, route_of(response.req), error, "failed after its response began")
+    raise ResponseAborted(errno.ECONNRESET, "the response was cut off") from None
 
 
 def _is_bodyless(response: Response, environ: Environ) -> bool:
@@ -160,22 +162,22 @@ def _is_bodyless(response: Response, environ: Environ) -> bool:
 def _send_not_modified(
     response: Response, headers: HeaderList, start_response: StartResponse
 ) -> Iterable[bytes]:
-    """RFC 9110 section 15.4.5: what the client has already is not described again."""
+    """Send a 304, without a description of content that the client has (RFC 9110 section 15.4.5)."""
     dropped = () if response._content_headers is JSON else response._content_headers
     headers = [line for line in headers if line not in dropped]
     response._status = 304
-    start_response(STATUS_LINES[304], _without(headers, "content-length"))
+    start_response(STATUS_LINES[304], without(headers, "content-length"))
     return []
 
 
 def _send_bodyless(response: Response, start_response: StartResponse) -> Iterable[bytes]:
-    """204, 205 and 304 carry no content, whatever was sent, and nothing that describes it.
+    """Send a 204, 205 or 304: without content, whatever was set, and without headers that describe it.
 
-    An ETag stays: it is of the representation that the client has, or has made (RFC 9110 section 15.3.5).
+    An ETag stays: it belongs to the representation that the client has or has made (RFC 9110 section 15.3.5).
     """
-    headers = _without(header_list(response), "content-length")
+    headers = without(header_list(response), "content-length")
     if response._content or response._stream is not None:
-        headers = _without(headers, "content-type")
+        headers = without(headers, "content-type")
         headers = [line for line in headers if line not in response._content_headers]
     if response._status == 205:
         headers.append(("Content-Length", "0"))
@@ -193,7 +195,7 @@ def _send_stream(response: Response, environ: Environ, start_response: StartResp
     length = response._announced_length()
     if isinstance(stream, Selectable):
         response._status, headers = status, headers = stream.select(environ, status, headers)
-        length = None  # it keeps to it by itself
+        length = None  # the file counts its own bytes
     elif length is None and isinstance(stream, Begun) and stream.is_empty:
         length = 0
         headers.append(("Content-Length", "0"))
@@ -202,7 +204,7 @@ def _send_stream(response: Response, environ: Environ, start_response: StartResp
         start_response(STATUS_LINES[status], headers)
         return []
     if isinstance(stream, Selectable):
-        # What fails at the first chunk can still be a 500.
+        # A failure at the first chunk can still become a 500.
         stream = Begun(stream)
     start_response(STATUS_LINES[status], headers)
     response._write = _refuse_to_write  # the head has left
@@ -210,13 +212,13 @@ def _send_stream(response: Response, environ: Environ, start_response: StartResp
 
 
 def _refuse_to_write(content: bytes) -> NoReturn:
-    raise RuntimeError("a stream is sent in place of what is written")
+    raise RuntimeError("cannot write: a stream is being sent")
 
 
 class _Stream:
     """A stream's chunks, as many bytes as were announced.
 
-    A fault in the middle is logged and cuts the connection, and so does an end that comes too soon.
+    A failure in the middle, or an end that comes too soon, is logged and cuts the connection.
     """
 
     def __init__(self, stream: Iterator[Any], length: int | None, request: Any) -> None:
@@ -240,7 +242,7 @@ class _Stream:
         except StopIteration:
             self._has_ended = True
             if self._left:
-                self._abort(EOFError(f"the answer is {self._left} bytes too short for its Content-Length"))
+                self._abort(EOFError(f"the response is {self._left} bytes too short for its Content-Length"))
             raise
         except BaseException as error:
             self._abort(error)
@@ -251,18 +253,18 @@ class _Stream:
 
     def _abort(self, error: BaseException) -> NoReturn:
         self._has_ended = True
-        log_fault(self._request, route_of(self._request), error, "failed after its answer began")
-        raise ResponseAborted(errno.ECONNRESET, "a streamed answer failed") from None
+        log_fault(self._request, route_of(self._request), error, "failed after its response began")
+        raise ResponseAborted(errno.ECONNRESET, "a streamed response failed") from None
 
     def close(self) -> None:
         if not self._has_ended and self._left != 0:
             self._has_ended = True
-            log_disconnect(self._request, "before the answer's end")
+            log_disconnect(self._request, "before the response ended")
         close(self._stream)
 
 
 class FixedResponse:
-    """An answer to GET that is the same for every request, made once."""
+    """A response to GET that is the same for every request, made once."""
 
     def __init__(self, status: int, content: str) -> None:
         self._status = STATUS_LINES[status]
@@ -280,12 +282,12 @@ class FixedResponse:
 
 
 class ClosingIterator:
-    """An iterable for the server that does something more when the answer has ended."""
+    """An iterable for the server, with one more function to call when the response has ended."""
 
-    def __init__(self, iterable: Iterable[bytes], close: Callable[[], None]) -> None:
+    def __init__(self, iterable: Iterable[bytes], also_close: Callable[[], None]) -> None:
         self._iterable = iterable
         self._iterator = iter(iterable)
-        self._also_close = close
+        self._also_close = also_close
 
     def __iter__(self) -> Iterator[bytes]:
         return self._iterator
@@ -298,7 +300,7 @@ class ClosingIterator:
 
 
 def starting_again(start_response: StartResponse) -> StartResponse:
-    """PEP 3333: an application may have called start_response already, and then needs exc_info."""
+    """Return a start_response that may be called a second time, with exc_info (PEP 3333)."""
 
     def start(status: str, headers: HeaderList, *exc_info: Any) -> Callable[[bytes], object]:
         return start_response(status, headers, sys.exc_info())

@@ -17,6 +17,23 @@ WSGIApplication = Callable[..., Iterable[bytes]]
 # Entries of an environ that cannot be spelled as keywords: `**Extra({...})`. None removes an entry.
 Extra = dict[str, Any]
 
+# For a handler's module: a stream that notes in `seen` that it was closed; an exception in it is raised.
+CHUNKS = """
+seen = []
+class Chunks:
+    def __init__(self, *chunks):
+        self.chunks = iter(chunks)
+    def __iter__(self):
+        return self
+    def __next__(self):
+        chunk = next(self.chunks)
+        if isinstance(chunk, BaseException):
+            raise chunk
+        return chunk
+    def close(self):
+        seen.append("closed")
+"""
+
 HELLO = "def handler(req, res):\n    res.json({'message': 'Hello'})\n"
 
 
@@ -131,3 +148,9 @@ def exchange(app: WSGIApplication, environ: dict[str, Any]) -> Answer:
             close()
     ((status, headers),) = head
     return Answer(int(status[:3]), headers, b"".join(chunks))
+
+
+def respond(root: Path, *lines: str, before: str = "", **request: Any) -> Answer:
+    """Send a request to a handler with these lines, below the lines `before`."""
+    source = before + "\ndef handler(req, res):\n    " + "\n    ".join(lines) + "\n"
+    return call(app_of(root, source), **request)

@@ -14,13 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import ApiError, App, create_app
-from tests.support import HELLO, Answer, app_of, call, project
-
-
-def answered(root: Path, *lines: str, before: str = "", **request: Any) -> Answer:
-    source = before + "\ndef handler(req, res):\n    " + "\n    ".join(lines) + "\n"
-    return call(app_of(root, source), **request)
-
+from tests.support import HELLO, app_of, call, project, respond
 
 # -- returned values
 
@@ -36,19 +30,19 @@ RETURNED = [
 
 @pytest.mark.parametrize(("value", "media_type", "content"), RETURNED)
 def test_a_returned_value_is_the_answer(tmp_path: Path, value: str, media_type: str, content: bytes) -> None:
-    answer = answered(tmp_path, f"return {value}", before="import werkzeug")
+    answer = respond(tmp_path, f"return {value}", before="import werkzeug")
     assert (answer.header("Content-Type"), answer.body) == (media_type, content)
 
 
 def test_a_returned_value_has_the_status_and_headers_of_res(tmp_path: Path) -> None:
-    answer = answered(tmp_path, "res.status(201).set_header('X-A', '1')", "return {}")
+    answer = respond(tmp_path, "res.status(201).set_header('X-A', '1')", "return {}")
     assert (answer.status, answer.header("X-A")) == (201, "1")
 
 
 def test_headers_of_res_are_added_to_a_returned_application(tmp_path: Path) -> None:
     lines = ["res.set_header('X-A', 'ours').set_header('X-B', 'ours')"]
     lines += ["return werkzeug.Response('', headers={'X-B': 'theirs'})"]
-    answer = answered(tmp_path, *lines, before="import werkzeug")
+    answer = respond(tmp_path, *lines, before="import werkzeug")
     assert (answer.all("X-A"), answer.all("X-B")) == (["ours"], ["theirs"])
 
 
@@ -101,19 +95,19 @@ def test_an_error_of_a_first_chunk_is_an_answer(tmp_path: Path, caplog: pytest.L
 
 
 def test_a_tuple_is_refused_with_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert answered(tmp_path, "return {}, 201").status == 500
+    assert respond(tmp_path, "return {}, 201").status == 500
     assert "set the status with res.status()" in caplog.text
 
 
 def test_a_value_after_the_answer_is_dropped_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert answered(tmp_path, "res.json(1)", "return {'a': 1}").json() == 1
-    assert "pages/api/x.py:2 returned dict after it had answered" in caplog.text
+    assert respond(tmp_path, "res.json(1)", "return {'a': 1}").json() == 1
+    assert "pages/api/x.py:2 returned dict after it had responded" in caplog.text
 
 
 def test_returning_res_is_returning_nothing(tmp_path: Path) -> None:
-    assert answered(tmp_path, "res.json(1)", "return res").json() == 1
+    assert respond(tmp_path, "res.json(1)", "return res").json() == 1
 
 
 # -- nothing said
@@ -132,7 +126,7 @@ NOTHING: list[tuple[str, str, int, str]] = [
 def test_a_handler_that_says_nothing_is_noticed(
     tmp_path: Path, before: str, line: str, status: int, level: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert answered(tmp_path, line, before=before).status == status
+    assert respond(tmp_path, line, before=before).status == status
     assert [record.levelname for record in caplog.records] == ([level] if level else [])
     if level:
         assert "API resolved without sending a response for /api/x (pages/api/x.py:2)" in caplog.text
@@ -156,13 +150,13 @@ def test_a_response_at_its_limit_is_noticed(
     tmp_path: Path, limit: str, size: int, status: int, logged: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = f"config = {{'api': {{'responseLimit': {limit}}}}}"
-    assert answered(tmp_path, f"res.send('x' * {size})", before=before).status == status
+    assert respond(tmp_path, f"res.send('x' * {size})", before=before).status == status
     assert len(caplog.records) == logged
 
 
 def test_what_was_written_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = "config = {'api': {'responseLimit': {'limit': 10, 'enforce': True}}}"
-    assert answered(tmp_path, "res.write('x' * 6)", "res.write('x' * 6)", before=before).status == 200
+    assert respond(tmp_path, "res.write('x' * 6)", "res.write('x' * 6)", before=before).status == 200
     assert len(caplog.records) == 1
 
 
@@ -184,7 +178,7 @@ UNSHOWABLE = "class Unshowable(Exception):\n    def __str__(self): raise ValueEr
 def test_a_fault_tells_the_client_nothing_and_is_logged_once(
     tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = answered(tmp_path, line, before=UNSHOWABLE)
+    answer = respond(tmp_path, line, before=UNSHOWABLE)
     assert (answer.status, answer.body) == (500, b"Internal Server Error")
     assert [record.getMessage() for record in caplog.records] == ["GET /api/x (pages/api/x.py) failed"]
     assert caplog.records[0].exc_info
@@ -195,7 +189,7 @@ def test_what_the_handler_said_before_its_fault_is_gone(tmp_path: Path) -> None:
         "res.status(201).set_header('X-A', '1').set_cookie('a', '1')",
         "res.append_header('X-B', ['1', '2'])",
     ]
-    answer = answered(tmp_path, *lines, "raise RuntimeError")
+    answer = respond(tmp_path, *lines, "raise RuntimeError")
     assert {name for name, _ in answer.headers} == {
         "Cache-Control",
         "Content-Type",
@@ -205,19 +199,19 @@ def test_what_the_handler_said_before_its_fault_is_gone(tmp_path: Path) -> None:
 
 
 def test_an_answer_before_a_fault_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    answer = answered(tmp_path, "res.json({'a': 1})", "raise RuntimeError('after')")
+    answer = respond(tmp_path, "res.json({'a': 1})", "raise RuntimeError('after')")
     assert (answer.status, answer.json(), answer.header("ETag") is not None) == (200, {"a": 1}, True)
     assert len(caplog.records) == 1
 
 
 def test_a_keyboard_interrupt_is_the_servers(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        answered(tmp_path, "raise KeyboardInterrupt")
+        respond(tmp_path, "raise KeyboardInterrupt")
 
 
 def test_an_application_that_fails_is_500(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = "def broken(environ, start_response): raise RuntimeError('s3cret')\n"
-    assert answered(tmp_path, "return broken", before=before).body == b"Internal Server Error"
+    assert respond(tmp_path, "return broken", before=before).body == b"Internal Server Error"
     assert len(caplog.records) == 1
 
 
@@ -236,7 +230,7 @@ def test_an_error_that_is_an_answer_is_not_logged(
     tmp_path: Path, error: str, status: int, content: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = "import apiroutes, werkzeug\nfrom werkzeug import exceptions\n"
-    answer = answered(tmp_path, f"raise {error}", before=before)
+    answer = respond(tmp_path, f"raise {error}", before=before)
     assert answer.status == status
     assert content is None or answer.body == content
     assert not answer.body.startswith(b"<")
@@ -245,14 +239,14 @@ def test_an_error_that_is_an_answer_is_not_logged(
 
 def test_an_error_has_its_headers(tmp_path: Path) -> None:
     before = "import apiroutes\nfrom werkzeug import exceptions\n"
-    api = answered(tmp_path, "raise apiroutes.ApiError(503, 'x', {'Retry-After': '5'})", before=before)
-    http = answered(tmp_path, "raise exceptions.MethodNotAllowed(['GET'])", before=before)
+    api = respond(tmp_path, "raise apiroutes.ApiError(503, 'x', {'Retry-After': '5'})", before=before)
+    http = respond(tmp_path, "raise exceptions.MethodNotAllowed(['GET'])", before=before)
     assert (api.header("Retry-After"), http.header("Allow")) == ("5", "GET")
 
 
 def test_a_redirect_of_werkzeug_is_one(tmp_path: Path) -> None:
     before = "from werkzeug.routing import RequestRedirect\n"
-    answer = answered(tmp_path, "raise RequestRedirect('/there')", before=before)
+    answer = respond(tmp_path, "raise RequestRedirect('/there')", before=before)
     assert (answer.status, answer.header("Location")) == (308, "/there")
 
 
@@ -428,7 +422,7 @@ def test_a_fault_is_logged_with_its_traceback(tmp_path: Path) -> None:
     handler = logging.StreamHandler(stream)
     logging.getLogger("apiroutes").addHandler(handler)
     try:
-        assert answered(tmp_path, "raise RuntimeError('x')").status == 500
+        assert respond(tmp_path, "raise RuntimeError('x')").status == 500
     finally:
         logging.getLogger("apiroutes").removeHandler(handler)
     assert "RuntimeError: x" in stream.getvalue()
@@ -458,7 +452,7 @@ METHODS = [
 
 @pytest.mark.parametrize(("method", "status"), METHODS)
 def test_a_method_is_a_token_in_upper_case(tmp_path: Path, method: str, status: int) -> None:
-    answer = answered(tmp_path, "res.send(req.method)", method=method)
+    answer = respond(tmp_path, "res.send(req.method)", method=method)
     assert (answer.status, answer.body) == (status, method.encode() if status == 200 else b"Bad Request")
 
 
@@ -495,7 +489,7 @@ def broken(environ, start_response):
 @pytest.mark.parametrize("name", ODD_ERRORS)
 @pytest.mark.parametrize("accept", ["*/*", "application/json"])
 def test_an_odd_error_is_answered_whole(tmp_path: Path, accept: str, name: str) -> None:
-    answer = answered(tmp_path, f"raise {ODD_ERRORS[name]}", before=ODD, headers=[("Accept", accept)])
+    answer = respond(tmp_path, f"raise {ODD_ERRORS[name]}", before=ODD, headers=[("Accept", accept)])
     assert answer.status in (400, 404, 405, 500)
     assert answer.header("Content-Length") == str(len(answer.body))
     assert b"s3cret" not in answer.body
@@ -506,7 +500,7 @@ def test_every_challenge_of_a_401_is_sent(tmp_path: Path) -> None:
         "from werkzeug.exceptions import Unauthorized\nfrom werkzeug.datastructures import WWWAuthenticate\n"
     )
     challenges = "[WWWAuthenticate('basic', {'realm': 'a'}), WWWAuthenticate('bearer')]"
-    answer = answered(tmp_path, f"raise Unauthorized('x', www_authenticate={challenges})", before=before)
+    answer = respond(tmp_path, f"raise Unauthorized('x', www_authenticate={challenges})", before=before)
     assert answer.all("WWW-Authenticate") == ["Basic realm=a", "Bearer"]
 
 
@@ -527,7 +521,7 @@ def test_an_exception_of_werkzeug_has_its_status_text_and_headers(
     tmp_path: Path, accept: str, error: str, status: int, header: tuple[str, str] | None
 ) -> None:
     before = "from werkzeug import exceptions\n"
-    answer = answered(tmp_path, f"raise exceptions.{error}", before=before, headers=[("Accept", accept)])
+    answer = respond(tmp_path, f"raise exceptions.{error}", before=before, headers=[("Accept", accept)])
     assert answer.status == status
     assert header is None or answer.header(header[0]) == header[1]
     problem = accept == "application/json"
@@ -537,13 +531,13 @@ def test_an_exception_of_werkzeug_has_its_status_text_and_headers(
 
 
 def test_abort_of_flask_is_an_answer(tmp_path: Path) -> None:
-    answer = answered(tmp_path, "flask.abort(409, 'taken')", before="import flask\n")
+    answer = respond(tmp_path, "flask.abort(409, 'taken')", before="import flask\n")
     assert (answer.status, answer.body) == (409, b"taken")
 
 
 def test_an_http_exception_with_html_is_text(tmp_path: Path) -> None:
     before = "from werkzeug import exceptions\n"
-    answer = answered(tmp_path, "raise exceptions.NotFound('<script>')", before=before)
+    answer = respond(tmp_path, "raise exceptions.NotFound('<script>')", before=before)
     assert (answer.header("Content-Type"), answer.header("X-Content-Type-Options")) == (
         "text/plain; charset=utf-8",
         "nosniff",
@@ -575,7 +569,7 @@ MORE_ACCEPTS = [
 
 @pytest.mark.parametrize(("accept", "as_json"), MORE_ACCEPTS)
 def test_accept_decides_in_what_words_an_error_is_said(tmp_path: Path, accept: str, as_json: bool) -> None:
-    answer = answered(tmp_path, "raise RuntimeError", headers=[("Accept", accept)])
+    answer = respond(tmp_path, "raise RuntimeError", headers=[("Accept", accept)])
     assert (answer.header("Content-Type") == "application/problem+json") is as_json
 
 
@@ -594,7 +588,7 @@ def test_any_accept_is_answered(hello: App, accept: str) -> None:
 
 
 def test_a_problem_says_what_an_api_error_says(tmp_path: Path) -> None:
-    answer = answered(
+    answer = respond(
         tmp_path,
         "raise apiroutes.ApiError(422, 'é is no number')",
         before="import apiroutes\n",
@@ -610,7 +604,7 @@ def test_a_problem_says_what_an_api_error_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json"])
 def test_a_fault_says_the_same_to_all(tmp_path: Path, accept: str) -> None:
-    answer = answered(tmp_path, "raise RuntimeError('s3cret')", headers=[("Accept", accept)])
+    answer = respond(tmp_path, "raise RuntimeError('s3cret')", headers=[("Accept", accept)])
     assert b"s3cret" not in answer.body
     assert b"Internal Server Error" in answer.body
 

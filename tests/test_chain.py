@@ -1,4 +1,4 @@
-"""Middleware: its order, what it may do, and what becomes of exceptions and paths without a route."""
+"""Middleware: its order, what it may do, exceptions, and paths without a route."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_405_runs_the_steps_around_it(tmp_path: Path) -> None:
     assert [line for line in seen if line.endswith(" in")] == [f"{label} in" for label in ORDER[:-1]]
 
 
-def test_with_a_fallback_a_path_that_is_not_ours_runs_no_step(tmp_path: Path) -> None:
+def test_a_path_for_the_fallback_runs_no_middleware(tmp_path: Path) -> None:
     def fallback(environ: Any, start_response: Any) -> Any:
         start_response("200 OK", [])
         return [b"fallback"]
@@ -203,18 +203,18 @@ FAULTS = ["raise RuntimeError", "res.json(object())", "return iter([5])", "retur
 
 
 @pytest.mark.parametrize("line", FAULTS)
-def test_what_was_set_before_a_handler_survives_its_fault(tmp_path: Path, line: str) -> None:
+def test_headers_set_before_a_handler_survive_its_fault(tmp_path: Path, line: str) -> None:
     answer = call(App(project(tmp_path, {"pages/api/x.py": SAID.format(line)})))
     assert answer.status == 500
     assert [answer.all(f"X-{name}") for name in "ABCD"] == [["outer"], ["outer"], ["1", "2"], []]
 
 
-def test_a_step_that_does_nothing_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_middleware_that_does_nothing_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = "middleware = [lambda req, res, next: None]\ndef GET(): return 1\n"
     call(App(project(tmp_path, {"pages/api/x.py": source})))
     [record] = caplog.records
     assert "RuntimeError: the middleware `<lambda>` (" in (record.exc_text or "")
-    assert "x.py:1) neither answered nor called next()" in (record.exc_text or "")
+    assert "x.py:1) neither responded nor called next()" in (record.exc_text or "")
 
 
 def test_several_use_run_from_the_top_down(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ SETTINGS = ["nothing", "no.such.module:step", "json:nothing"]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_setting_that_names_no_middleware_is_reported(tmp_path: Path, name: str) -> None:
+def test_a_setting_that_does_not_name_middleware_is_reported(tmp_path: Path, name: str) -> None:
     with pytest.raises(ProjectError, match=r"package\.module:function"):
         App(
             project(
@@ -277,7 +277,7 @@ def test_a_setting_that_names_no_middleware_is_reported(tmp_path: Path, name: st
         )
 
 
-def test_an_argument_that_is_no_middleware_is_reported(tmp_path: Path) -> None:
+def test_an_argument_that_is_not_middleware_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="1 cannot be called"):
         App(project(tmp_path, {"pages/api/x.py": HELLO}), middleware=[1])  # type: ignore[list-item]
 
@@ -347,7 +347,7 @@ def test_the_steps_around_wsgi_middleware_see_its_status(tmp_path: Path) -> None
     assert json.loads(json.dumps(call(app).headers)) != []
 
 
-def test_what_the_client_has_is_not_described_again_behind_wsgi_middleware(tmp_path: Path) -> None:
+def test_a_304_behind_wsgi_middleware_does_not_describe_content(tmp_path: Path) -> None:
     source = f"{BRIDGED}middleware = [from_wsgi(Mark, 'm')]\ndef GET(res):\n    res.send('x')\n"
     app = App(project(tmp_path, {"pages/api/x.py": source}))
     etag = call(app).header("ETag")
@@ -420,7 +420,7 @@ def test_chains_of_unknown_paths_are_right_when_many_threads_ask_first(tmp_path:
 @pytest.mark.parametrize(
     "inner", ["", "async def inner(req, res, next): await next()\nmiddleware += [inner]\n"]
 )
-def test_next_is_called_once_at_a_time_too(tmp_path: Path, handler: str, inner: str) -> None:
+def test_next_cannot_be_called_again_while_it_runs(tmp_path: Path, handler: str, inner: str) -> None:
     source = (
         "import asyncio\ncalls = []\nasync def step(req, res, next):\n"
         "    first, second = await asyncio.gather(next(), next(), return_exceptions=True)\n"
@@ -429,7 +429,7 @@ def test_next_is_called_once_at_a_time_too(tmp_path: Path, handler: str, inner: 
     )
     answer = call(App(project(tmp_path, {"pages/api/x.py": source})))
     assert answer.json() == 1
-    assert "next() is called once" in (answer.header("X-Second") or "")
+    assert "next() can be called only once" in (answer.header("X-Second") or "")
 
 
 TWICE = """
@@ -454,11 +454,11 @@ middleware = [transaction]
 )
 @pytest.mark.parametrize("step", [("", ""), ("async ", "await ")])
 @pytest.mark.parametrize("handler", ["", "async "])
-def test_a_handler_that_answers_twice_has_its_first_answer_committed(
+def test_middleware_commits_the_first_response_of_a_handler_that_responds_twice(
     tmp_path: Path, again: str, step: tuple[str, str], handler: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = App(project(tmp_path, {"pages/api/x.py": TWICE.format(*step, handler, again)}))
     answer = call(app)
     assert (answer.status, answer.json(), answer.header("X-Later")) == (201, [], "1")
     assert call(app).json() == ["committed"]
-    assert [record.getMessage() for record in caplog.records] == ["GET /api/x said more after its answer"] * 2
+    assert caplog.messages == ["GET /api/x changed its response after sending it"] * 2

@@ -1,24 +1,18 @@
-"""The innermost step: what is returned, what is delegated, what is too large, what is forgotten."""
+"""The innermost step: results, applications, the response limit, and rollback after exceptions."""
 
 from __future__ import annotations
 
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support import Answer, Extra, app_of, call
+from tests.support import Extra, app_of, call, respond
 
 JSON = "application/json; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
 BINARY = "application/octet-stream"
-
-
-def answered(root: Path, *lines: str, before: str = "", **request: Any) -> Answer:
-    source = before + "\ndef handler(req, res):\n    " + "\n    ".join(lines) + "\n"
-    return call(app_of(root, source), **request)
 
 
 # -- returned values
@@ -43,23 +37,21 @@ RETURNED: list[tuple[str, str | None, bytes]] = [
 
 
 @pytest.mark.parametrize(("value", "media_type", "content"), RETURNED)
-def test_a_returned_value_is_what_send_makes_of_it(
+def test_a_returned_value_is_sent_as_by_send(
     tmp_path: Path, value: str, media_type: str | None, content: bytes
 ) -> None:
-    answer = answered(tmp_path, f"return {value}", before="import collections, io")
+    answer = respond(tmp_path, f"return {value}", before="import collections, io")
     assert (answer.status, answer.header("Content-Type"), answer.body) == (200, media_type, content)
 
 
 def test_a_returned_value_has_the_type_that_was_set(tmp_path: Path) -> None:
-    answer = answered(tmp_path, "res.set_header('Content-Type', 'text/csv')", "return 'a,b'")
+    answer = respond(tmp_path, "res.set_header('Content-Type', 'text/csv')", "return 'a,b'")
     assert answer.all("Content-Type") == ["text/csv"]
 
 
 @pytest.mark.parametrize("value", ["(1, 2)", "()", "('x', 201, {})", "collections.namedtuple('P', 'x')(1)"])
-def test_a_tuple_is_refused_with_a_line_that_helps(
-    tmp_path: Path, value: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    answer = answered(tmp_path, f"return {value}", before="import collections")
+def test_a_tuple_is_refused_with_advice(tmp_path: Path, value: str, caplog: pytest.LogCaptureFixture) -> None:
+    answer = respond(tmp_path, f"return {value}", before="import collections")
     assert (answer.status, answer.body) == (500, b"Internal Server Error")
     assert len(caplog.records) == 1
     assert "pages/api/x.py:2 returned a tuple" in caplog.text
@@ -67,8 +59,10 @@ def test_a_tuple_is_refused_with_a_line_that_helps(
 
 
 @pytest.mark.parametrize("value", ["object()", "ValueError('x')"])
-def test_what_cannot_be_sent_is_500(tmp_path: Path, value: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert answered(tmp_path, f"return {value}").status == 500
+def test_a_value_that_cannot_be_sent_is_500(
+    tmp_path: Path, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert respond(tmp_path, f"return {value}").status == 500
     assert len(caplog.records) == 1
 
 
@@ -79,21 +73,21 @@ def test_a_returned_function_is_an_application(tmp_path: Path) -> None:
     before = (
         "def application(environ, start):\n    start('202 Accepted', [('X-A', '1')])\n    return [b'x']\n"
     )
-    answer = answered(tmp_path, "return application", before=before)
+    answer = respond(tmp_path, "return application", before=before)
     assert (answer.status, answer.header("X-A"), answer.body) == (202, "1", b"x")
 
 
-def test_an_application_that_writes_is_heard(tmp_path: Path) -> None:
+def test_what_an_application_writes_is_sent(tmp_path: Path) -> None:
     before = "def application(environ, start):\n    start('200 OK', [])(b'a')\n    return [b'b']\n"
-    assert answered(tmp_path, "return application", before=before).body == b"ab"
+    assert respond(tmp_path, "return application", before=before).body == b"ab"
 
 
-def test_headers_that_add_up_are_added_to_an_applications(tmp_path: Path) -> None:
+def test_set_cookie_and_vary_are_added_to_an_applications(tmp_path: Path) -> None:
     lines = [
         "res.set_cookie('ours', '1').set_header('Vary', 'Origin')",
         "return werkzeug.Response('', headers=[('Set-Cookie', 'theirs=1'), ('Vary', 'Cookie')])",
     ]
-    answer = answered(tmp_path, *lines, before="import werkzeug")
+    answer = respond(tmp_path, *lines, before="import werkzeug")
     assert sorted(answer.all("Set-Cookie")) == ["ours=1; Path=/", "theirs=1"]
     assert answer.all("Vary") == ["Origin, Cookie"]
 
@@ -117,11 +111,11 @@ CONTENTS = [
 @pytest.mark.parametrize("parsing", ["True", "False"])
 @pytest.mark.parametrize("asked", ASKED_BEFORE)
 @pytest.mark.parametrize(("content_type", "body"), CONTENTS)
-def test_an_application_reads_the_body_whoever_asked_before(
+def test_an_application_reads_a_body_that_was_read_before(
     tmp_path: Path, content_type: str, body: bytes, asked: str, parsing: str
 ) -> None:
     before = f"config = {{'api': {{'bodyParser': {parsing}}}}}\n{FLASK}"
-    answer = answered(
+    answer = respond(
         tmp_path,
         asked,
         "return application",
@@ -136,7 +130,7 @@ def test_an_application_reads_the_body_whoever_asked_before(
 @pytest.mark.parametrize("parsing", ["True", "False"])
 def test_an_application_reads_a_form(tmp_path: Path, parsing: str) -> None:
     before = f"config = {{'api': {{'bodyParser': {parsing}}}}}\n{FLASK.replace('get_data()', 'data')}"
-    answer = answered(
+    answer = respond(
         tmp_path,
         "return application",
         before=before,
@@ -152,7 +146,7 @@ MULTIPART = b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--X--\
 
 def test_an_application_reads_a_multipart_form_with_parsing_off(tmp_path: Path) -> None:
     before = f"config = {{'api': {{'bodyParser': False}}}}\n{FLASK.replace('get_data()', 'data')}"
-    answer = answered(
+    answer = respond(
         tmp_path,
         "return application",
         before=before,
@@ -165,7 +159,7 @@ def test_an_application_reads_a_multipart_form_with_parsing_off(tmp_path: Path) 
 
 def test_an_application_reads_chunks_that_were_parsed(tmp_path: Path) -> None:
     extra: Extra = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": None}
-    answer = answered(
+    answer = respond(
         tmp_path, "return application", before=FLASK, method="POST", body=b"chunked body", **extra
     )
     assert answer.json()["data"] == "chunked body"
@@ -178,17 +172,17 @@ def test_an_application_that_fails_before_it_starts_is_500(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = "def application(environ, start):\n    raise RuntimeError('s3cret')\n"
-    answer = answered(tmp_path, "res.set_header('X-A', '1')", "return application", before=before)
+    answer = respond(tmp_path, "res.set_header('X-A', '1')", "return application", before=before)
     assert (answer.status, answer.body, answer.header("X-A")) == (500, b"Internal Server Error", None)
     assert len(caplog.records) == 1
 
 
 def test_an_application_that_fails_after_it_started_is_500(tmp_path: Path) -> None:
-    answer = answered(tmp_path, "return application", before=f"{STARTED}    raise RuntimeError\n")
+    answer = respond(tmp_path, "return application", before=f"{STARTED}    raise RuntimeError\n")
     assert (answer.status, answer.header("X-A")) == (500, None)
 
 
-# -- nothing said
+# -- no response
 
 SAYS_NOTHING = [
     ("def GET(req, res): pass", "GET"),
@@ -200,7 +194,7 @@ SAYS_NOTHING = [
 
 
 @pytest.mark.parametrize(("source", "method"), SAYS_NOTHING)
-def test_saying_nothing_is_an_error_that_names_the_place(
+def test_a_handler_without_a_response_is_an_error_that_names_the_place(
     tmp_path: Path, source: str, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = call(app_of(tmp_path, source + "\n"), method)
@@ -211,17 +205,17 @@ def test_saying_nothing_is_an_error_that_names_the_place(
 
 
 @pytest.mark.parametrize("line", ["res.status_code = 202", "res.status(200)", "res.status(202)"])
-def test_a_status_alone_is_an_empty_answer_with_a_warning(
+def test_a_status_alone_is_an_empty_response_with_a_warning(
     tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = answered(tmp_path, "res.set_header('X-A', '1')", line)
+    answer = respond(tmp_path, "res.set_header('X-A', '1')", line)
     assert (answer.status, answer.body) == (200 if "200" in line else 202, b"")
     assert answer.header("X-A") == "1"
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 @pytest.mark.parametrize("source", ["async def handler(req, res): pass", "def GET(): pass"])
-def test_an_external_resolver_may_say_nothing(
+def test_an_external_resolver_need_not_respond(
     tmp_path: Path, source: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = 'config = {"api": {"externalResolver": True}}\n'
@@ -242,10 +236,10 @@ LARGE = [
 
 @pytest.mark.parametrize("line", LARGE)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_an_enforced_limit_answers_before_anything_is_sent(
+def test_an_enforced_limit_responds_before_anything_is_sent(
     tmp_path: Path, method: str, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = answered(tmp_path, "res.set_header('X-A', '1')", line, before=LIMIT, method=method)
+    answer = respond(tmp_path, "res.set_header('X-A', '1')", line, before=LIMIT, method=method)
     assert (answer.status, answer.header("X-A"), answer.header("ETag")) == (500, None, None)
     assert caplog.messages == ["API response for /api/x (pages/api/x.py:2) exceeds 10b"]
 
@@ -254,19 +248,21 @@ SMALL = ["res.json('x' * 7)", "res.send('x' * 9)", "return 'é' * 4", "res.statu
 
 
 @pytest.mark.parametrize("line", SMALL)
-def test_below_the_limit_nothing_is_said(tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert answered(tmp_path, line, before=LIMIT).status in (200, 204)
+def test_below_the_limit_nothing_is_logged(
+    tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert respond(tmp_path, line, before=LIMIT).status in (200, 204)
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("line", ["res.send('é' * 5)", "return 'é' * 5"])
 def test_a_limit_counts_bytes(tmp_path: Path, line: str) -> None:
-    assert answered(tmp_path, line, before=LIMIT).status == 500
+    assert respond(tmp_path, line, before=LIMIT).status == 500
 
 
 def test_a_limit_that_only_warns_names_the_route(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = LIMIT.replace("True", "False")
-    assert answered(tmp_path, "res.send('x' * 10)", before=before).body == b"x" * 10
+    assert respond(tmp_path, "res.send('x' * 10)", before=before).body == b"x" * 10
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert caplog.messages == ["API response for /api/x (pages/api/x.py:2) exceeds 10b"]
 
@@ -294,11 +290,11 @@ SAID = [
 
 
 @pytest.mark.parametrize("line", WAYS_OUT)
-def test_what_a_handler_said_does_not_survive_its_fault(tmp_path: Path, line: str) -> None:
+def test_what_a_handler_set_does_not_survive_its_fault(tmp_path: Path, line: str) -> None:
     before = "import apiroutes, werkzeug.exceptions\n"
     # saying nothing is a fault only without a status
     lines = ["res.set_header('X-A', '1')", line] if line == "pass" else [*SAID, line]
-    answer = answered(tmp_path, *lines, before=before)
+    answer = respond(tmp_path, *lines, before=before)
     assert answer.status >= 400
     assert {name for name, _ in answer.headers} == {
         "Cache-Control",
@@ -309,29 +305,27 @@ def test_what_a_handler_said_does_not_survive_its_fault(tmp_path: Path, line: st
     assert answer.header("Content-Length") == str(len(answer.body))
 
 
-def test_an_answer_that_was_given_survives_an_api_error(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_response_in_memory_survives_an_api_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lines = ["res.status(201).json([1])", "raise apiroutes.ApiError(404, 'late')"]
-    answer = answered(tmp_path, *lines, before="import apiroutes")
+    answer = respond(tmp_path, *lines, before="import apiroutes")
     assert (answer.status, answer.json(), answer.header("ETag") is None) == (201, [1], False)
     assert len(caplog.records) == 1
 
 
-def test_a_second_answer_is_logged_and_the_first_is_whole(
+def test_a_second_response_is_logged_and_the_first_is_whole(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = answered(tmp_path, "res.json({'n': 1})", "res.status(500).json({'n': 2})")
+    answer = respond(tmp_path, "res.json({'n': 1})", "res.status(500).json({'n': 2})")
     assert (answer.status, answer.json()) == (200, {"n": 1})
     assert answer.header("ETag") is not None
     assert "ResponseSentError: cannot set the status: the response has already been sent" in caplog.text
 
 
-def test_a_second_answer_that_is_caught_is_nobodys_business(
+def test_a_second_response_that_the_handler_catches_is_not_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lines = ["res.json(1)", "try: res.json(2)", "except apiroutes.ResponseSentError: pass"]
-    assert answered(tmp_path, *lines, before="import apiroutes").json() == 1
+    assert respond(tmp_path, *lines, before="import apiroutes").json() == 1
     assert caplog.records == []
 
 
@@ -370,7 +364,7 @@ def test_a_body_is_not_read_where_parsing_is_off(tmp_path: Path) -> None:
 def test_a_multipart_form_that_was_parsed_is_not_handed_over_empty(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = answered(
+    answer = respond(
         tmp_path,
         "return application",
         before=FLASK,
@@ -408,7 +402,7 @@ def test_without_get_there_is_no_head(tmp_path: Path) -> None:
     assert (answer.status, answer.header("Allow")) == (405, "OPTIONS, POST")
 
 
-def test_middleware_keeps_what_it_said_when_the_handler_fails(tmp_path: Path) -> None:
+def test_headers_of_middleware_stay_when_the_handler_fails(tmp_path: Path) -> None:
     source = (
         "def outer(req, res, next):\n"
         "    res.status(201).set_header('X-Outer', ['1', '2'])\n"

@@ -121,7 +121,7 @@ def test_a_client_that_leaves_is_a_line_without_a_traceback(
     answer.close()
     answer.close()
     assert [text_of(record) for record in caplog.records] == [
-        "GET /api/x: the client left before the answer's end"
+        "GET /api/x: the client left before the response ended"
     ]
 
 

@@ -1,7 +1,7 @@
 """Any chain of middleware and what it does, against a plain model of the rules (docs/behaviour.md §5).
 
-The model keeps a list of all that was said, with who said it. What the client gets is that list from
-the start to the end, without what was said of an answer that has been dropped.
+The model keeps a list of all changes and who made them. The client gets the changes of that list in
+order, without those of a response that has been discarded.
 """
 
 from __future__ import annotations
@@ -316,9 +316,7 @@ def roots() -> Iterator[dict[str, Path]]:
 
 @settings(max_examples=400, deadline=None)
 @given(steps=st.lists(STEPS, min_size=1, max_size=4), handler=HANDLERS)
-def test_any_chain_does_what_the_rules_say(
-    roots: dict[str, Path], steps: list[Step], handler: Handler
-) -> None:
+def test_any_chain_follows_the_model(roots: dict[str, Path], steps: list[Step], handler: Handler) -> None:
     around = [middleware(step, f"step {number}") for number, step in enumerate(steps)]
     app = App(roots[handler.kind], middleware=around)
     playing[:] = [play(handler)]

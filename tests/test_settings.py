@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from apiroutes import ProjectError
+from apiroutes import App, ProjectError
 from apiroutes.settings import Settings, load_settings
 from apiroutes.sizes import Size
-from tests.support import project
+from tests.support import HELLO, app_of, project
 
 
 def load(root: Path, toml: str = "", environ: dict[str, str] | None = None, **arguments: Any) -> Settings:
@@ -133,3 +133,36 @@ def test_the_mode_chooses_its_env_files(tmp_path: Path) -> None:
 def test_settings_may_stand_in_an_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("APIROUTES_PORT=7\n")
     assert load(tmp_path).port == 7
+
+
+# -- limits
+
+BAD = [
+    ("readiness_path", "ready"),
+    ("readiness_path", "/a b"),
+    ("readiness_path", ""),
+    ("readiness_path", "/a/../b"),
+    ("body_timeout", 0),
+    ("body_timeout", "soon"),
+    ("body_timeout", True),
+    ("body_timeout", float("inf")),
+    ("body_timeout", "nan"),
+    ("body_min_rate", "fast"),
+    ("shutdown_delay", -1),
+    ("max_query_keys", -1),
+    ("max_headers", 0),
+    ("max_header_size", "1xb"),
+    ("max_abandoned_handlers", 0),
+    ("abandon_timeout", 0),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_malformed_limit_is_reported_at_start(tmp_path: Path, name: str, value: object) -> None:
+    with pytest.raises(ProjectError, match=name):
+        App(project(tmp_path, {"pages/api/x.py": HELLO}), **{name: value})  # type: ignore[arg-type]
+
+
+def test_seconds_are_read_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APIROUTES_BODY_TIMEOUT", "2.5")
+    assert app_of(tmp_path, HELLO).settings.body_timeout == 2.5

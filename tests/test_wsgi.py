@@ -1,4 +1,4 @@
-"""What goes over the wire is what PEP 3333 and RFC 9110 allow, and is closed when it ends."""
+"""Responses on the wire: as PEP 3333 and RFC 9110 allow, and closed when they end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from apiroutes import App
 from apiroutes.errors import ResponseAborted
-from tests.support import Answer, Extra, app_of, call, environ, project
+from tests.support import Extra, app_of, call, environ, project, respond
 
 JSON = [("Content-Type", "application/json")]
 FORM = [("Content-Type", "multipart/form-data; boundary=X")]
@@ -25,11 +25,6 @@ UPLOAD = (
     + b"0" * 100_000
     + b"\r\n--X--\r\n"
 )
-
-
-def answered(root: Path, *lines: str, before: str = "", **request: Any) -> Answer:
-    source = before + "\ndef handler(req, res):\n    " + "\n    ".join(lines) + "\n"
-    return call(app_of(root, source), **request)
 
 
 # -- the whole, through a validator
@@ -88,7 +83,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> App:
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("name", HANDLERS)
-def test_every_answer_is_valid_wsgi(valid: App, name: str, request_: dict[str, Any]) -> None:
+def test_every_response_is_valid_wsgi(valid: App, name: str, request_: dict[str, Any]) -> None:
     made = {"target": "/api/x", **request_}
     target = made.pop("target").replace("/x", "/" + name.replace(" ", "_"))
     if (name, made.get("headers")) in TYPED:
@@ -138,7 +133,7 @@ def started(app: Callable[..., Any], **request: Any) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("name", [name.replace(" ", "_") for name in HANDLERS])
-def test_an_answer_is_started_once(valid: App, name: str) -> None:
+def test_a_response_is_started_once(valid: App, name: str) -> None:
     assert len(started(valid, target=f"/api/{name}")) == 1
 
 
@@ -157,7 +152,7 @@ def test_headers_are_bytes_in_a_str(tmp_path: Path) -> None:
         assert (name + value).encode("latin-1")
 
 
-def test_the_headers_of_a_fixed_answer_are_not_shared(tmp_path: Path) -> None:
+def test_the_headers_of_a_fixed_response_are_not_shared(tmp_path: Path) -> None:
     app = app_of(tmp_path, "def handler(req, res):\n    res.end()\n")
     ((_, headers),) = started(app, target="/api/nope")
     headers.append(("X-A", "1"))
@@ -175,18 +170,18 @@ LENGTHS = [
 @pytest.mark.parametrize("line", ["res.json(1)", "res.end('ab')", "res.redirect('/x')", "return 'x'"])
 @pytest.mark.parametrize("length", LENGTHS)
 def test_content_has_one_length_and_it_is_true(tmp_path: Path, length: str, line: str) -> None:
-    answer = answered(tmp_path, length, line)
+    answer = respond(tmp_path, length, line)
     assert answer.all("Content-Length") == [str(len(answer.body))]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_a_file_has_one_length_and_it_is_true(tmp_path: Path, length: str) -> None:
-    answer = answered(tmp_path, length, "res.send(io.BytesIO(b'abc'))", before="import io")
+    answer = respond(tmp_path, length, "res.send(io.BytesIO(b'abc'))", before="import io")
     assert answer.all("Content-Length") == ["3"]
 
 
-def test_no_type_is_added_to_two(tmp_path: Path) -> None:
-    answer = answered(tmp_path, "res.set_header('Content-Type', ['a/b', 'c/d'])", "res.send('x')")
+def test_a_content_type_of_two_lines_gets_no_third(tmp_path: Path) -> None:
+    answer = respond(tmp_path, "res.set_header('Content-Type', ['a/b', 'c/d'])", "res.send('x')")
     assert answer.all("Content-Type") == ["a/b", "c/d"]
 
 
@@ -199,7 +194,7 @@ FILE = "import io\nclass File(io.BytesIO):\n    {}\n"
 def test_a_file_is_sent_from_where_it_stands(tmp_path: Path) -> None:
     (tmp_path / "data.bin").write_bytes(b"0123456789" * 20_000)
     lines = [f"file = open({str(tmp_path / 'data.bin')!r}, 'rb')", "file.seek(100_000)", "res.send(file)"]
-    answer = answered(tmp_path, *lines)
+    answer = respond(tmp_path, *lines)
     assert (answer.header("Content-Length"), answer.body) == ("100000", b"0123456789" * 10_000)
 
 
@@ -208,19 +203,19 @@ def test_a_file_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metho
     files: list[Any] = []
     monkeypatch.setattr(logging, "files", files, raising=False)
     lines = ["logging.files.append(io.BytesIO(b'abc'))", "res.send(logging.files[0])"]
-    answer = answered(tmp_path, *lines, before="import io, logging", method=method)
+    answer = respond(tmp_path, *lines, before="import io, logging", method=method)
     assert (answer.header("Content-Length"), files[0].closed) == ("3", True)
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 200_000])
 def test_a_file_of_any_size_is_sent_whole(tmp_path: Path, size: int) -> None:
-    answer = answered(tmp_path, f"res.send(io.BytesIO(b'x' * {size}))", before="import io")
+    answer = respond(tmp_path, f"res.send(io.BytesIO(b'x' * {size}))", before="import io")
     assert (answer.header("Content-Length"), len(answer.body)) == (str(size), size)
 
 
 def test_an_object_with_read_alone_is_a_file(tmp_path: Path) -> None:
     before = "class File:\n    left = [b'a', b'b', b'']\n    def read(self, size): return self.left.pop(0)\n"
-    answer = answered(tmp_path, "res.send(File())", before=before)
+    answer = respond(tmp_path, "res.send(File())", before=before)
     assert (answer.header("Content-Length"), answer.body) == (None, b"ab")
 
 
@@ -230,7 +225,7 @@ def test_an_object_with_read_alone_is_a_file(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_500(
     tmp_path: Path, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = answered(tmp_path, "res.send(File(b'abc'))", before=FILE.format(body))
+    answer = respond(tmp_path, "res.send(File(b'abc'))", before=FILE.format(body))
     assert (answer.status, answer.body) == (500, b"Internal Server Error")
     assert answer.header("Content-Length") == "21"
     assert len(caplog.records) == 1
@@ -238,7 +233,7 @@ def test_a_file_that_cannot_be_read_is_500(
 
 def test_a_file_past_its_end_is_empty(tmp_path: Path) -> None:
     lines = ["file = io.BytesIO(b'abc')", "file.seek(10)", "res.send(file)"]
-    answer = answered(tmp_path, *lines, before="import io")
+    answer = respond(tmp_path, *lines, before="import io")
     assert (answer.header("Content-Length"), answer.body) == ("0", b"")
 
 
@@ -246,16 +241,16 @@ def test_a_file_that_grows_is_sent_as_long_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"abc")
     lines = [f"res.send(open({str(path)!r}, 'rb'))", f"Path({str(path)!r}).write_bytes(b'abc and more')"]
-    answer = answered(tmp_path, *lines, before="from pathlib import Path")
+    answer = respond(tmp_path, *lines, before="from pathlib import Path")
     assert (answer.header("Content-Length"), answer.body) == ("3", b"abc")
 
 
-def test_a_file_that_shrinks_is_no_whole_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_shrinks_cuts_the_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"x" * 200_000)
     lines = [f"res.send(open({str(path)!r}, 'rb'))", f"os.truncate({str(path)!r}, 100_000)"]
     with pytest.raises(ResponseAborted):
-        answered(tmp_path, *lines, before="import os")
+        respond(tmp_path, *lines, before="import os")
     assert "100000 bytes too short" in caplog.text
 
 
@@ -274,7 +269,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return numbers
 
 
-def test_a_stream_is_asked_for_a_chunk_when_the_server_is(tmp_path: Path, taken: list[int]) -> None:
+def test_a_stream_makes_a_chunk_when_the_server_asks_for_one(tmp_path: Path, taken: list[int]) -> None:
     source = f"import logging\n{COUNTED}def handler(req, res):\n    res.send(count())\n"
     answer: Any = app_of(tmp_path, source)(environ(), lambda *arguments: print)
     seen = [list(taken)]
@@ -284,8 +279,8 @@ def test_a_stream_is_asked_for_a_chunk_when_the_server_is(tmp_path: Path, taken:
     assert seen == [[0], [0], [0, 1], [0, 1, 2]]
 
 
-def test_a_stream_is_not_asked_for_anything_on_head(tmp_path: Path, taken: list[int]) -> None:
-    answered(tmp_path, "res.send(count())", before=f"import logging\n{COUNTED}", method="HEAD")
+def test_a_stream_is_not_started_on_head(tmp_path: Path, taken: list[int]) -> None:
+    respond(tmp_path, "res.send(count())", before=f"import logging\n{COUNTED}", method="HEAD")
     assert taken == []
 
 
@@ -293,20 +288,20 @@ CHUNKS = ["iter([5])", "iter([None])", "iter([['a']])", "iter(['\\ud800'])", "it
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)
-def test_a_first_chunk_that_is_no_content_is_500(
+def test_a_first_chunk_of_a_wrong_type_is_500(
     tmp_path: Path, chunks: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = answered(tmp_path, "res.set_header('X-A', '1')", f"res.send({chunks})")
+    answer = respond(tmp_path, "res.set_header('X-A', '1')", f"res.send({chunks})")
     assert (answer.status, answer.header("X-A"), len(caplog.records)) == (500, None, 1)
 
 
 @pytest.mark.parametrize("chunk", ["5", "None", "['a']", "'\\ud800'"])
-def test_a_later_chunk_that_is_no_content_cuts_the_connection(
+def test_a_later_chunk_of_a_wrong_type_cuts_the_connection(
     tmp_path: Path, chunk: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ResponseAborted):
-        answered(tmp_path, f"res.send(iter(['a', {chunk}]))")
-    assert caplog.messages == ["GET /api/x failed after its answer began"]
+        respond(tmp_path, f"res.send(iter(['a', {chunk}]))")
+    assert caplog.messages == ["GET /api/x failed after its response began"]
 
 
 RAISED = ["ValueError", "SystemExit", "GeneratorExit", "StopAsyncIteration", "RecursionError"]
@@ -325,24 +320,24 @@ def test_whatever_ends_a_stream_midway_cuts_the_connection(
         f"        raise {error}\n"
     )
     with pytest.raises(ResponseAborted):
-        answered(tmp_path, "res.send(Source())", before=before)
+        respond(tmp_path, "res.send(Source())", before=before)
     assert len(caplog.records) == 1
 
 
 def test_a_keyboard_interrupt_in_a_stream_travels_on(tmp_path: Path) -> None:
     before = "def chunks():\n    yield b'a'\n    raise KeyboardInterrupt\n"
     with pytest.raises(KeyboardInterrupt):
-        answered(tmp_path, "res.send(chunks())", before=before)
+        respond(tmp_path, "res.send(chunks())", before=before)
 
 
-def test_an_aborted_answer_is_a_connection_reset(tmp_path: Path) -> None:
+def test_an_aborted_response_is_a_connection_reset(tmp_path: Path) -> None:
     """Servers close the connection on it, and do not take it for a fault of theirs."""
     with pytest.raises(ConnectionResetError):
-        answered(tmp_path, "res.write('half')", "raise RuntimeError")
+        respond(tmp_path, "res.write('half')", "raise RuntimeError")
 
 
 def test_a_stream_with_a_length_of_its_own_keeps_it(tmp_path: Path) -> None:
-    answer = answered(tmp_path, "res.set_header('Content-Length', 2).send(iter('ab'))")
+    answer = respond(tmp_path, "res.set_header('Content-Length', 2).send(iter('ab'))")
     assert (answer.all("Content-Length"), answer.body) == (["2"], b"ab")
 
 
@@ -374,7 +369,7 @@ AFTER_WRITE = [
 
 
 @pytest.mark.parametrize("line", AFTER_WRITE)
-def test_after_a_write_nothing_can_be_said_but_content(tmp_path: Path, line: str) -> None:
+def test_after_a_write_only_content_can_be_sent(tmp_path: Path, line: str) -> None:
     lines = [
         "res.write('a')",
         "try:",
@@ -382,10 +377,10 @@ def test_after_a_write_nothing_can_be_said_but_content(tmp_path: Path, line: str
         "except apiroutes.ResponseSentError:",
         "    res.end('b')",
     ]
-    assert answered(tmp_path, *lines, before="import apiroutes").body == b"ab"
+    assert respond(tmp_path, *lines, before="import apiroutes").body == b"ab"
 
 
-# -- what is closed when the answer ends
+# -- closed when the response ends
 
 
 @pytest.fixture
@@ -415,7 +410,7 @@ ENDINGS = {
 
 @pytest.mark.parametrize("line", ENDINGS.values(), ids=ENDINGS)
 @pytest.mark.parametrize("kind", ["def", "async def"])
-def test_an_upload_is_closed_when_the_answer_ends(
+def test_an_upload_is_closed_when_the_response_ends(
     tmp_path: Path, spools: list[Any], kind: str, line: str
 ) -> None:
     app = app_of(tmp_path, f"{KEEP}{kind} handler(req, res):\n    {TAKE}\n    {line}\n")
@@ -430,7 +425,9 @@ CUT = {
 
 
 @pytest.mark.parametrize("line", CUT.values(), ids=CUT)
-def test_an_upload_is_closed_when_the_answer_is_cut_off(tmp_path: Path, spools: list[Any], line: str) -> None:
+def test_an_upload_is_closed_when_the_response_is_cut_off(
+    tmp_path: Path, spools: list[Any], line: str
+) -> None:
     app = app_of(tmp_path, f"{KEEP}def handler(req, res):\n    {TAKE}\n    {line}\n")
     with pytest.raises(ResponseAborted):
         call(app, "POST", headers=FORM, body=UPLOAD)
@@ -490,7 +487,7 @@ def test_an_upload_that_is_cut_off_leaves_no_file(
     assert (answer.status, [file.closed for file in opened]) == (400, [True] * (cut < 50_000))
 
 
-def test_an_upload_is_closed_when_the_server_refuses_the_answer(tmp_path: Path, spools: list[Any]) -> None:
+def test_an_upload_is_closed_when_the_server_refuses_the_response(tmp_path: Path, spools: list[Any]) -> None:
     def start_response(*arguments: Any) -> Any:
         raise OSError("the server is gone")
 
@@ -506,5 +503,5 @@ def test_an_upload_is_closed_when_the_server_refuses_the_answer(tmp_path: Path, 
 def test_the_input_of_the_server_is_left_open(tmp_path: Path) -> None:
     stream = io.BytesIO(b"abc")
     extra: Extra = {"wsgi.input": stream, "CONTENT_LENGTH": "3"}
-    answered(tmp_path, "res.json(req.body)", method="POST", **extra)
+    respond(tmp_path, "res.json(req.body)", method="POST", **extra)
     assert not stream.closed

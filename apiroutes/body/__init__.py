@@ -1,22 +1,25 @@
-"""Bytes to values: the content of a request; knows no Request, no Response and no route.
+"""The content of a request, from bytes to values; it knows no Request, no Response and no route.
 
 In: an environ and limits. Out: the parsed body, its content, or a stream of it. Raises ApiError.
 """
 
 from __future__ import annotations
 
+from apiroutes.body.bounded_stream import bounded_stream
 from apiroutes.body.decoders import Body, read_body
+from apiroutes.body.draining import drain, has_unread
+from apiroutes.body.errors import as_werkzeug_error
+from apiroutes.body.inputs import BodyInput, KeptContent, keep
 from apiroutes.body.limits import Limits, limits_of
-from apiroutes.body.reading import KeptContent, bounded_stream, drain, has_unread, keep, read_content
-from apiroutes.body.timed_input import BodyInput
-from apiroutes.body.urlencoded import Values, parse_urlencoded
+from apiroutes.body.reading import read_content
+from apiroutes.body.urlencoded import parse_urlencoded
 
 __all__ = [
     "Body",
     "BodyInput",
     "KeptContent",
     "Limits",
-    "Values",
+    "as_werkzeug_error",
     "bounded_stream",
     "drain",
     "has_unread",

@@ -3,13 +3,13 @@
 In: a charset label as the client wrote it, and bytes. Out: the charset, and text. Raises
 UnicodeDecodeError for bytes that are not text in their charset.
 
-https://encoding.spec.whatwg.org/ has both the labels and the tables. Python's codecs read the
+https://encoding.spec.whatwg.org/ defines the labels and the tables. Python's codecs decode the
 bytes; where a codec differs from the standard's index in a character, that character is amended
 here. A charset is prepared when it is first used. A client never chooses a Python codec.
 
-The label counts (RFC 9110 section 8.3.2): a byte order mark is dropped where it is the charset's
-own, and decides between the two orders for the label `utf-16` alone, as it means there (RFC 2781
-section 4.3). The standard's hook for web pages lets a mark overrule every label, against HTTP.
+The label decides (RFC 9110 section 8.3.2). A byte order mark is dropped if it is the charset's
+own, and chooses the byte order only for the label `utf-16`, as RFC 2781 section 4.3 defines it. The
+standard lets a mark overrule every label, for web pages and against HTTP.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from functools import cache, partial
 __all__ = ["decode_text", "find_charset"]
 
 # Python's codec: the labels, as in the standard's table of names and labels. Three keys have a meaning of
-# their own here: `utf-16` (see above), `iso2022_jp`, which is read by way of EUC-JP, and `x-user-defined`,
-# for which Python has no codec. The labels of "replacement" (iso-2022-kr, hz-gb-2312, ...) are not here: no
-# content is text in it, so that an unknown charset, which is refused as well, is the same.
+# their own here: `utf-16` (see above), `iso2022_jp`, which is decoded through EUC-JP, and `x-user-defined`,
+# for which Python has no codec. The labels of "replacement" (iso-2022-kr, hz-gb-2312, ...) are missing: no
+# content is text in that charset, so it is refused like an unknown one.
 _LABELS = {
     "utf-8": "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8",
     "utf-16": "utf-16",
@@ -76,17 +76,17 @@ _CODECS = {label: codec for codec, labels in _LABELS.items() for label in labels
 _LONGEST_LABEL = max(map(len, _CODECS))
 _WHITESPACE = "\t\n\f\r "
 
-# Bytes that a single-byte codec lacks, or reads otherwise than the standard's index.
+# Bytes that a single-byte codec lacks, or decodes differently from the standard's index.
 _AMENDED_BYTES: Mapping[str, Mapping[int, str]] = {
     "cp1255": {0xCA: "\u05ba"},
     "koi8_u": {0xAE: "ў", 0xBE: "Ў"},
 }
-_UNDEFINED = "\ufffe"  # what stands for an undefined byte in a table of codecs.charmap_decode
+_UNDEFINED = "\ufffe"  # an undefined byte, in a table of codecs.charmap_decode
 
-# The same for sequences of bytes: each group is a sequence in hexadecimal, and its character followed by
-# those of the next sequences.
+# The same for sequences of bytes: each group is a sequence in hexadecimal and its character, followed by
+# the characters of the next sequences.
 _AMENDED = {
-    # What Hong Kong added in 2008, duplicates that exist for compatibility, pictures of control characters,
+    # Hong Kong's additions of 2008, duplicates that exist for compatibility, pictures of control characters,
     # the euro sign, and punctuation.
     "big5hkscs": (
         "877A 㡵𡵓𣚞𦀡㻬𥣞㫵竼龗𤅡𨤍𣇪𠪊𣉞䌊蒄龖鐯䤰蘓墖靊鈘秐 "
@@ -105,7 +105,7 @@ _AMENDED = {
         "C6DE \u3003仝 FA5F 倩 FA66 偽 FABD 包 FAC5 卄 FAD5 卿 FB48 嘅 FBB8 婷 FBF3 幵 FBF9 廐 FC4F 彘 "
         "FC6C 悤 FCB9 撐 FCE2 晴 FCF1 杞 FDB7 沜渝 FDBB 港 FDF1 煮 FE52 猪 FE6F 瑜 FEAA 瓩 FEDD 砉"
     ),
-    # Signs as Windows has them. More of it is in _list_nec_rows.
+    # Signs as Windows has them. _list_nec_rows has more of this charset.
     "euc_jp": "A1C1 \uff5e\u2225 A1DD \uff0d A1F1 \uffe0\uffe1 A2CC \uffe2 8FA2B7 \uff5e",
     # The euro sign as in Windows, an ideographic space, and characters that had private code points before
     # the edition of 2022; A8BC and 8135F437 have changed places.
@@ -124,14 +124,14 @@ _SETS = {
 }
 _TO_EUC_JP = bytes(code + 0x80 if 0x21 <= code < 0x7F else 0xFF for code in range(256))
 
-# How many bytes are taken apart at once: in pieces they are thirty times as large. A piece is shorter.
+# Bytes that are split at once, as the pieces take thirty times their memory. A piece is always shorter.
 _AT_ONCE = 2**16
 
 
 def find_charset(label: str) -> str | None:
-    """The charset of a label of the standard, for `decode_text`; None when it is not one.
+    """Return the charset of a label, for `decode_text`; None if the standard does not have the label.
 
-    White space around the label and the case of its ASCII letters do not count
+    White space around the label and the case of its ASCII letters do not matter
     (https://encoding.spec.whatwg.org/#concept-encoding-get).
     """
     label = label.strip(_WHITESPACE)
@@ -141,18 +141,18 @@ def find_charset(label: str) -> str | None:
 
 
 def decode_text(content: bytes, charset: str) -> str:
-    """The text that `content` is in a charset, which is one that `find_charset` returned.
+    """Decode `content` from a charset that `find_charset` returned.
 
-    Raises UnicodeDecodeError: the bytes are not text in that charset.
+    Raises UnicodeDecodeError for bytes that are not text in that charset.
     """
     if charset == "utf-8":
         return content.removeprefix(codecs.BOM_UTF8).decode()
     return _decoder_of(charset)(content)
 
 
-# Two threads that ask at the same time may each make one, and one is kept.
 @cache
 def _decoder_of(charset: str) -> Callable[[bytes], str]:
+    """Return the decoder of a charset. Two threads may make it at once; then one of the two is kept."""
     if charset.startswith("utf-16"):
         return partial(_decode_utf_16, charset)
     if charset == "gb18030":
@@ -182,7 +182,7 @@ def _decode_single_bytes(table: str, content: bytes) -> str:
 
 
 def _table_of(charset: str) -> str:
-    """The characters of the 256 bytes."""
+    """Return the characters of the 256 bytes."""
     if charset == "x-user-defined":
         return "".join(chr(byte if byte < 0x80 else 0xF700 + byte) for byte in range(256))
     amended = _AMENDED_BYTES.get(charset, {})
@@ -194,23 +194,23 @@ def _table_of(charset: str) -> str:
 
 
 def _unassigned(byte: int) -> str:
-    """In the standard's indexes what Windows leaves open between 80 and 9F are control characters."""
+    """Return the standard's character for a byte that Windows leaves open: from 80 to 9F a control one."""
     return chr(byte) if 0x80 <= byte < 0xA0 else _UNDEFINED
 
 
 def _decode_shift_jis(content: bytes) -> str:
     text = content.decode("cp932")
-    # What Windows makes of the bytes A0, FD, FE and FF, which are none in the standard.
+    # Windows has these for the bytes A0, FD, FE and FF, which the standard leaves undefined.
     if re.search("[\uf8f0-\uf8f3]", text):
         raise UnicodeDecodeError("shift_jis", content, 0, len(content), "undefined byte")
     return text
 
 
 class _Amended(dict[bytes, str]):
-    """Decodes by a codec of Python but for some sequences of bytes, whose characters it holds.
+    """Decodes with a codec of Python, except for some sequences of bytes, whose characters it holds.
 
-    `others` is the expression for any other that begins with a byte above 7F; whether it is a
-    character is for the codec to say.
+    `others` is the expression for any other sequence that begins with a byte above 7F; the codec
+    decides whether it is a character.
     """
 
     def __init__(self, codec: str, others: bytes, amended: Mapping[bytes, str]) -> None:
@@ -219,15 +219,15 @@ class _Amended(dict[bytes, str]):
         trails: dict[bytes, bytes] = {}
         for sequence in amended:
             trails[sequence[:-1]] = trails.get(sequence[:-1], b"") + re.escape(sequence[-1:])
-        these = b"|".join(b"%b[%b]" % (re.escape(lead), trail) for lead, trail in trails.items())
+        ours = b"|".join(b"%b[%b]" % (re.escape(lead), trail) for lead, trail in trails.items())
         leads = b"".join(re.escape(sequence[:1]) for sequence in amended)
-        run = rb"(?:[\x00-\x7f]{1,64}|(?![%b])(?:%b)|(?!%b)(?:%b)){1,64}" % (leads, others, these, others)
-        self._take_apart = re.compile(these + b"|" + run, re.DOTALL).findall
+        run = rb"(?:[\x00-\x7f]{1,64}|(?![%b])(?:%b)|(?!%b)(?:%b)){1,64}" % (leads, others, ours, others)
+        self._split = re.compile(ours + b"|" + run, re.DOTALL).findall
 
     def __missing__(self, piece: bytes) -> str:
         text = piece.decode(self._codec)
         if len(piece) == 2:
-            # A text that is all short pieces may have half a million of these; 40,000 are different.
+            # A text of short pieces may have half a million of these, of which 40,000 are different.
             self[piece] = text
         return text
 
@@ -236,30 +236,30 @@ class _Amended(dict[bytes, str]):
         start = 0
         while start < len(content):
             end = start + _AT_ONCE
-            pieces = self._take_apart(content, start, end)
+            pieces = self._split(content, start, end)
             if end < len(content):
-                end -= len(pieces.pop())  # which may go on
+                end -= len(pieces.pop())  # which may continue after `end`
             decoded.append("".join(map(self.__getitem__, pieces)))
             start = end
         return "".join(decoded)
 
 
 def _list_sequences(codec: str) -> dict[bytes, str]:
-    listed = {}
+    sequences = {}
     words = _AMENDED[codec].split(" ")
     for first, characters in zip(words[::2], words[1::2], strict=True):
         *lead, trail = bytes.fromhex(first)
         for character in characters:
-            listed[bytes([*lead, trail])] = character
-            trail = trail + 1 if trail != 0x7E else 0xA1  # as Big5 goes on
-    return listed
+            sequences[bytes([*lead, trail])] = character
+            trail = trail + 1 if trail != 0x7E else 0xA1  # Big5 continues there
+    return sequences
 
 
 def _list_nec_rows() -> dict[bytes, str]:
-    """Rows 13 and 89 to 92 of JIS X 0208, as NEC and IBM filled them.
+    """Return rows 13 and 89 to 92 of JIS X 0208, as NEC and IBM filled them.
 
-    They are part of EUC-JP and ISO-2022-JP as these are used, but not of Python's codecs. Its cp932
-    has them, two rows under each lead byte.
+    EUC-JP and ISO-2022-JP have them in practice, but not Python's codecs of these. Its cp932 has
+    them, two rows under each lead byte.
     """
     trails = [*range(0x40, 0x7F), *range(0x80, 0xFD)]
     rows = {}
@@ -283,18 +283,18 @@ def _decode_iso_2022_jp(content: bytes) -> str:
 
 
 def _decode_switched(content: bytes, is_last: bool) -> str:
-    """Text in which escape sequences switch between sets of characters, ASCII at first."""
+    """Decode text in which escape sequences switch between sets of characters, ASCII at first."""
     pieces = _ESCAPES.split(content)
     texts = pieces[::2]
     if b"" in texts[1 : -1 if is_last else None]:
-        # Text may be hidden from who looks for it by two escape sequences in a row.
+        # Two escape sequences in a row could hide text from a filter that looks for it.
         raise UnicodeDecodeError("iso-2022-jp", content, 0, len(content), "set switched twice")
     sets = [b"\x1b(B", *pieces[1::2]]
     kanji = [text.translate(_TO_EUC_JP) for name, text in zip(sets, texts, strict=True) if name not in _SETS]
-    read = iter(_decoder_of("euc_jp")(b"\n".join(kanji)).split("\n"))
+    kanji_texts = iter(_decoder_of("euc_jp")(b"\n".join(kanji)).split("\n"))
     return "".join(
         [
-            codecs.charmap_decode(text, "strict", _SETS[name])[0] if name in _SETS else next(read)
+            codecs.charmap_decode(text, "strict", _SETS[name])[0] if name in _SETS else next(kanji_texts)
             for name, text in zip(sets, texts, strict=True)
         ]
     )

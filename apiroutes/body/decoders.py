@@ -1,4 +1,4 @@
-"""Which media type is decoded how: the table of CONTENT-TYPE to body.
+"""The decoders of bodies, in a table from media type to decoder.
 
 In: content and its Content-Type. Out: a `Body`. Raises ApiError: 400, 413 and 415. The
 decoder of a Content-Type is found once and remembered.
@@ -16,10 +16,12 @@ from typing import Any, Protocol
 from werkzeug.datastructures import FileStorage
 
 from apiroutes.body.charsets import decode_text, find_charset
+from apiroutes.body.errors import invalid_body
 from apiroutes.body.formdata import parse_form
+from apiroutes.body.inputs import KeptContent, keep
 from apiroutes.body.limits import Limits
 from apiroutes.body.media_types import parse_media_type
-from apiroutes.body.reading import KeptContent, invalid_body, keep, read_chunks, read_content, refuse
+from apiroutes.body.reading import read_chunks, read_content, refuse
 from apiroutes.body.urlencoded import collect, parse_pairs, parse_urlencoded
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json
@@ -29,10 +31,10 @@ __all__ = ["Body", "read_body"]
 
 
 class Body(KeptContent):
-    """A parsed body; whoever reads from it gets the content.
+    """A parsed body; reading from it gives the content.
 
-    `value` is what the handler sees; `content` the bytes as received, None for a multipart
-    form, which is not kept; `files` are the uploads of one.
+    `value` is what the handler sees; `content` is the bytes as received, None for a multipart
+    form, which is not kept; `files` are the uploads of such a form.
     """
 
     files: list[tuple[str, FileStorage]] | None = None
@@ -49,29 +51,29 @@ class Body(KeptContent):
         return self._decoder.decode is _json
 
     def fields(self) -> list[tuple[str, str]]:
-        """The fields of a form of either kind, in their order; none of anything else."""
+        """Return the fields of a form of either kind, in their order; an empty list for any other body."""
         if self._decoder.decode is _form and self.content:
             return parse_pairs(_text_in(self.content, self._decoder.charset))
         return self._fields or []
 
-    def as_type(self, into: Any, limits: Limits) -> Any:
-        """The body as a type: JSON straight (`into.decode`), the rest from `value` (`into.convert`).
+    def as_type(self, schema: Any, limits: Limits) -> Any:
+        """Return the body as a type: JSON by `schema.decode`, any other from `value` by `schema.convert`.
 
-        It raises what these raise for what does not fit, and ApiError for what cannot be read.
+        Raises what these raise for a body of another type, and ApiError for one that cannot be read.
         """
         if self.is_json and self.content and self._is_as_received(limits):
             text = _as_utf8(self.content, self._decoder.charset)
             if text:
-                return decode_json(text, limits.json_depth, into.decode)
-        return into.convert(self.value, "body")
+                return decode_json(text, limits.json_depth, schema.decode)
+        return schema.convert(self.value, "body")
 
     def _is_as_received(self, limits: Limits) -> bool:
-        """Whether nobody changed `value`, which may have been handed out."""
+        """Return whether `value` is unchanged, as others may have had it."""
         return bool(self.value == self._decoder.decode(self.content or b"", self._decoder.charset, limits))
 
 
 class _Undecoded(Body):
-    """A body that is made a type of, which makes no other value of it unless somebody asks."""
+    """A body to be read as a type; `value` is decoded only at its first use."""
 
     def __init__(self, content: bytes, decoder: _Decoder, limits: Limits) -> None:
         self.content = content
@@ -96,15 +98,15 @@ def read_body(
     decoded: bool = True,
     owner: _HasFormLimits | None = None,
 ) -> Body:
-    """Read the request's content, and decode it unless `decoded` is off: then when it is asked for.
+    """Read the request's content and decode it; with `decoded` off, only when its value is used.
 
-    The content is kept in the environ, also where it cannot be decoded; that of a multipart form is
-    not. `owner` may have limits of its own for one.
+    The content is kept in the environ, even if it cannot be decoded, but not that of a multipart form.
+    `owner` may have limits of its own for such a form.
     """
     if "HTTP_CONTENT_ENCODING" in environ:
         _check_encoding(environ["HTTP_CONTENT_ENCODING"])
     content_type = environ.get("CONTENT_TYPE") or ""
-    decoder = _find(content_type) if len(content_type) <= _REMEMBERED else _find.__wrapped__(content_type)
+    decoder = _find(content_type) if len(content_type) <= _MAX_REMEMBERED else _find.__wrapped__(content_type)
     if decoder.boundary is not None:
         return _read_form(environ, decoder, limits if owner is None else owner._form_limits(limits))
     content = read_content(environ, limits)
@@ -121,7 +123,7 @@ def read_body(
 
 
 def _check_encoding(encoding: str) -> None:
-    # The client never picks a compression: what it unpacks to has no limit.
+    # The client never picks a compression: the size of the unpacked content has no limit.
     if encoding.strip().lower() not in ("", "identity"):
         raise ApiError(415, "Content encoding is not supported")
 
@@ -147,7 +149,7 @@ def _json(content: bytes, charset: str, limits: Limits) -> object:
 
 
 def _as_utf8(content: bytes, charset: str) -> bytes:
-    """A document as JSON text is sent (RFC 8259 section 8.1), without its mark."""
+    """Return a document in the encoding of JSON (RFC 8259 section 8.1), without a byte order mark."""
     if charset != "utf-8":
         return _text_in(content, charset).encode()
     return content.removeprefix(BOM_UTF8)
@@ -181,7 +183,7 @@ _BY_TYPE: Mapping[str, _Decode] = {
     "application/json": _json,
     "application/ld+json": _json,
     "application/x-www-form-urlencoded": _form,
-    "text/plain": _text,  # the most frequent of its family
+    "text/plain": _text,  # the most frequent of the `text/` family
 }
 
 
@@ -198,15 +200,15 @@ class _Decoder:
     boundary: str | None = None  # of a multipart form, which is read in pieces
 
 
-_REMEMBERED = 200  # characters; a longer header is nobody's and must not fill the memory
+_MAX_REMEMBERED = 200  # characters; no client needs a longer header, which must not fill the memory
 
 
 @functools.lru_cache(maxsize=256)
 def _find(content_type: str) -> _Decoder:
     media_type = parse_media_type(content_type)
     if media_type is None:
-        # A form without a boundary is none; as recorded, any other Content-Type that cannot be
-        # read counts as none.
+        # A multipart form needs a boundary. Any other Content-Type that cannot be read counts as
+        # missing; Next.js does this (recorded).
         is_form = content_type.strip().lower().startswith("multipart/form-data")
         return _Decoder(_bytes, boundary="") if is_form else _Decoder(_text)
     if media_type.type == "multipart/form-data":
@@ -219,5 +221,5 @@ def _find(content_type: str) -> _Decoder:
     charset = find_charset(media_type.parameters.get("charset") or "utf-8")
     if charset is None:
         raise invalid_body()
-    # The fields of a form are UTF-8, whatever it says: so are its escapes, and no browser says it.
+    # The fields of a form are UTF-8, whatever charset it names: its escapes are, and browsers name none.
     return _Decoder(decode, "utf-8" if decode is _form else charset)

@@ -1,8 +1,8 @@
 """multipart/form-data (RFC 7578). The only file that imports `multipart`.
 
 In: chunks of content, the boundary, limits. Out: text fields and files. Raises ApiError: 400
-for what is no form, 413 for too many or too large parts, 507 when the disk is full. Files are
-spooled to disk past a small size; whatever is raised, none stays open.
+for a malformed form, 413 for too many or too large parts, 507 when the disk is full. Files are
+spooled to disk past a small size; after an error none stays open.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from werkzeug.datastructures import FileStorage, Headers
 
 from apiroutes.body.disposition import extended_file_name
+from apiroutes.body.errors import invalid_body
 from apiroutes.body.limits import Limits
-from apiroutes.body.reading import invalid_body
 from apiroutes.errors import ApiError
 
-__all__ = ["Form", "parse_form"]
+__all__ = ["parse_form"]
 
-# RFC 2046 section 5.1.1 allows 70; clients are known to send a little more.
-_BOUNDARY_LENGTH = 100
-# Bytes before the first part, which nobody has a use for.
-_PREAMBLE = 1024
-# Bytes that a file's name may have on every file system in use.
-_NAME_LENGTH = 255
+# RFC 2046 section 5.1.1 allows 70; some clients send a little more.
+_MAX_BOUNDARY = 100
+# Bytes before the first part, for which there is no use.
+_MAX_PREAMBLE = 1024
+# Bytes of a file's name that every file system in use allows.
+_MAX_NAME = 255
 
 
 @dataclass
@@ -43,17 +43,17 @@ class Form:
     files: list[tuple[str, FileStorage]] = field(default_factory=list)
 
     def close(self) -> None:
-        """Close every file; the temporary ones are gone with it."""
+        """Close every file, which also deletes the temporary ones."""
         for _, file in self.files:
             _discard(file)
 
 
 def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form | None:
-    """Read a form to its end; None where there is no content."""
+    """Read a form to its end; return None without content."""
     chunk = next(chunks, b"")
     if not chunk:
         return None
-    if not 0 < len(boundary) <= _BOUNDARY_LENGTH or not boundary.isascii():
+    if not 0 < len(boundary) <= _MAX_BOUNDARY or not boundary.isascii():
         raise invalid_body()
     reader = _FormReader(limits)
     take = reader.take
@@ -78,24 +78,24 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
 
 
 def _with_first_delimiter(chunk: bytes, chunks: Iterator[bytes], boundary: str) -> bytes:
-    """The first chunk, lengthened until it has the whole first delimiter.
+    """Return the first chunk, extended until it has the whole first delimiter.
 
-    The parser takes what comes after a chunk without one for the beginning of the form
-    (multipart 2.0.1), so that what it makes of a form would depend on how it arrived.
+    After a chunk without one, the parser takes the next chunk for the beginning of the form
+    (multipart 2.0.1), so its reading of a form would depend on how the form arrived.
     """
     delimiter = b"--" + boundary.encode()
     if chunk.startswith(delimiter) and len(chunk) > len(delimiter) + 1:
         return chunk
     while True:
         index = chunk.find(delimiter)
-        if index > _PREAMBLE or (index < 0 and len(chunk) > _PREAMBLE + len(delimiter)):
+        if index > _MAX_PREAMBLE or (index < 0 and len(chunk) > _MAX_PREAMBLE + len(delimiter)):
             raise invalid_body()
         if 0 <= index <= len(chunk) - len(delimiter) - 2:
             return chunk
-        more = next(chunks, b"")
-        if not more:
-            return chunk  # and the parser says what is missing
-        chunk += more
+        next_chunk = next(chunks, b"")
+        if not next_chunk:
+            return chunk  # and the parser reports that it is incomplete
+        chunk += next_chunk
 
 
 def _as_request_error(error: BaseException) -> BaseException:
@@ -109,16 +109,16 @@ def _as_request_error(error: BaseException) -> BaseException:
 
 
 class _FormReader:
-    """Takes the parser's events: a segment, its content in pieces, None at its end."""
+    """Collects the parser's events: a segment, its content in pieces, None at its end."""
 
     def __init__(self, limits: Limits) -> None:
         self.form = Form()
         self._limits = limits
         self._memory = 0  # bytes of all text fields
-        self._size = 0  # bytes of this part
+        self._size = 0  # bytes of the current part
         self._segment: MultipartSegment | None = None
         self._pieces: list[bytes] = []
-        self._file: IO[bytes] | None = None  # where the pieces are, once they are too many
+        self._file: IO[bytes] | None = None  # holds the pieces once they are too large for memory
 
     def take(self, event: MultipartSegment | bytes | None) -> None:
         if event is None:
@@ -140,14 +140,14 @@ class _FormReader:
             _discard(self._file)
         self.form.close()
 
-    def _check_size(self, more: int) -> None:
+    def _check_size(self, added: int) -> None:
         assert self._segment is not None
         if self._segment.filename is not None:
             if self._size > self._limits.spool_size:
-                self._file = TemporaryFile()  # noqa: SIM115  (closed by whoever has the form)
+                self._file = TemporaryFile()  # noqa: SIM115  (closed with the form)
                 self._file.writelines(self._pieces)
             return
-        self._memory += more
+        self._memory += added
         if self._memory > self._limits.form_memory.bytes:
             raise ApiError(413, f"Form fields exceeded {self._limits.form_memory.text} limit")
 
@@ -156,19 +156,19 @@ class _FormReader:
         assert segment is not None
         name = segment.name or ""
         if segment.filename is None:
-            # Fields are UTF-8; a part's own charset would let the client pick a codec.
+            # Fields are UTF-8: a part's own charset would let the client pick a codec.
             self.form.fields.append((name, b"".join(self._pieces).decode("utf-8")))
             return
         if self._file is None:
             content: IO[bytes] = BytesIO(b"".join(self._pieces))
         else:
-            self._file.seek(0)  # which writes what is left to the disk
+            self._file.seek(0)  # which also flushes its buffer to the disk
             content, self._file = self._file, None
         self.form.files.append((name, _Upload(content, name, segment)))
 
 
 class _Upload(FileStorage):
-    """An uploaded file, whose headers are made when they are asked for."""
+    """An uploaded file; its headers are made at their first use."""
 
     def __init__(self, content: IO[bytes], name: str, segment: MultipartSegment) -> None:
         self.stream = content
@@ -177,17 +177,19 @@ class _Upload(FileStorage):
         self._segment = segment
 
     def save(self, dst: str | os.PathLike[str] | IO[bytes], buffer_size: int = 2**16) -> None:
-        """Store the file at `dst`: a path, an open file, or a directory, where it gets its own name.
+        """Store the file at `dst`: a path, an open file, or a directory, in which it keeps its own name.
 
-        In a directory it stays in there: its name has no other parts, and a link of that name is
-        not followed. Raises ValueError for a file without a name, and OSError.
+        It cannot leave that directory: its name is only a base name, and a link of that name is not
+        followed. Raises ValueError for a file without a name, and OSError.
         """
         if not isinstance(dst, (str, os.PathLike)) or not os.path.isdir(dst):
             super().save(dst, buffer_size)
             return
         name = _base_name(self.filename or "")
         if not name:
-            raise ValueError(f"the file of the field {self.name!r} has no name of its own: save it under one")
+            raise ValueError(
+                f"the file of the field {self.name!r} has no usable name; save it to a path with one"
+            )
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
         with open(os.open(os.path.join(dst, name), flags, 0o666), "wb") as target:
             shutil.copyfileobj(self.stream, target, buffer_size)
@@ -198,19 +200,19 @@ class _Upload(FileStorage):
 
 
 def _discard(file: IO[bytes] | FileStorage) -> None:
-    """Close a file for good: on a full disk what was not written yet fails once more."""
+    """Close a file even on a full disk, where writing the rest of its buffer fails once more."""
     with contextlib.suppress(OSError):
         file.close()
 
 
 def _base_name(filename: str) -> str:
-    """The last part of a path of any system, without what a file name cannot hold."""
+    """Return the last part of a path of any system, without the characters that a file name cannot have."""
     name = filename.replace("\\", "/").rpartition("/")[2]
     if not name.isprintable():
         name = "".join(character for character in name if character.isprintable())
     name = name.strip()
-    if len(name.encode()) > _NAME_LENGTH:
-        stem, ending = os.path.splitext(name)
-        ending = ending if len(ending.encode()) < _NAME_LENGTH else ""
-        name = stem.encode()[: _NAME_LENGTH - len(ending.encode())].decode("utf-8", "ignore") + ending
+    if len(name.encode()) > _MAX_NAME:
+        stem, extension = os.path.splitext(name)
+        extension = extension if len(extension.encode()) < _MAX_NAME else ""
+        name = stem.encode()[: _MAX_NAME - len(extension.encode())].decode("utf-8", "ignore") + extension
     return "" if name in (".", "..") else name

@@ -1,11 +1,14 @@
-"""The limits of one request's body and query, all of them decided at start."""
+"""The limits of one request's body and query, all of them decided at start.
+
+In: the project's settings, and a route's own. Out: `Limits`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apiroutes.settings import Settings
-from apiroutes.sizes import Size
+from apiroutes.sizes import Size, parse_size
 
 __all__ = ["Limits", "limits_of"]
 
@@ -14,9 +17,9 @@ __all__ = ["Limits", "limits_of"]
 class Limits:
     """The settings that bound a request, under short names.
 
-    `size` bounds the content, the others what is in it; `spool_size` is in bytes. Content may take
-    `timeout` seconds to come, and a second more for every `min_rate` bytes of it; a rate of 0 gives no
-    more. `parse` is off where the handler reads the content itself.
+    `size` bounds the content, the others its parts; `spool_size` is in bytes. Content may take
+    `timeout` seconds to arrive, and a second more for every `min_rate` bytes of it; a rate of 0 adds
+    no time. `parse` is off where the handler reads the content itself.
     """
 
     parse: bool
@@ -31,9 +34,24 @@ class Limits:
     timeout: float
     min_rate: Size
 
+    def narrowed(
+        self, *, size: int | None = None, form_memory: int | None = None, form_parts: int | None = None
+    ) -> Limits:
+        """Return these limits, each replaced by the given number of bytes or parts where that is smaller."""
+        return replace(
+            self,
+            size=_smaller(self.size, size),
+            form_memory=_smaller(self.form_memory, form_memory),
+            form_parts=self.form_parts if form_parts is None else min(form_parts, self.form_parts),
+        )
+
+
+def _smaller(size: Size, other: int | None) -> Size:
+    return size if other is None or other >= size.bytes else parse_size(other)
+
 
 def limits_of(settings: Settings, *, size: Size | None = None, parse: bool = True) -> Limits:
-    """Return the limits that a project sets; `size` and `parse` are those of a route, if it has its own."""
+    """Return the limits of a project; `size` and `parse` are a route's own, if it has them."""
     return Limits(
         parse=parse,
         size=settings.body_size_limit if size is None else size,

@@ -1,7 +1,7 @@
 """The Content-Type header: a media type and its parameters (RFC 9110 section 8.3.1).
 
-In: the header's text. Out: a `MediaType`, or None for what the grammar does not allow. Reads
-as the `content-type` package does, which Next.js uses; one pass, linear in the text.
+In: the header's text. Out: a `MediaType`, or None for a text that the grammar does not allow. It agrees
+with the `content-type` package, which Next.js uses, and takes one pass, linear in the text.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["MediaType", "parse_media_type"]
+__all__ = ["parse_media_type"]
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}")
@@ -21,7 +21,7 @@ _ESCAPED = re.compile(r"\\([\x0b\x20-\xff])")
 
 @dataclass(frozen=True)
 class MediaType:
-    """`type` is lower case (`application/json`), so are the names of `parameters`."""
+    """A parsed Content-Type; `type` (`application/json`) and the names of `parameters` are lower case."""
 
     type: str
     parameters: Mapping[str, str]
@@ -37,12 +37,12 @@ def parse_media_type(header: str) -> MediaType | None:
         return None
     parameters: dict[str, str] = {}
     while end < len(header):
-        found = _PARAMETER.match(header, end)
-        if found is None:
+        parameter = _PARAMETER.match(header, end)
+        if parameter is None:
             return None
-        key, value = found.groups()
+        key, value = parameter.groups()
         if value.startswith('"'):
             value = _ESCAPED.sub(r"\1", value[1:-1])
         parameters[key.lower()] = value
-        end = found.end()
+        end = parameter.end()
     return MediaType(name, parameters)

@@ -1,9 +1,9 @@
-"""How long a client may take to send what it has begun (RFC 9110 section 15.5.9).
+"""The time that a client may take to send its content (RFC 9110 section 15.5.9).
 
-In: an environ and limits. Out: what to read from in place of `wsgi.input`. Raises ApiError 408.
-A server's `read` blocks until it has what it was asked for, so that a client that sends a byte a
-second would hold a thread for as long as it likes. One thread watches the reads in progress, and
-ends one that takes too long by closing the connection for receiving.
+In: an environ and limits. Out: an input to read from in place of `wsgi.input`. Raises ApiError 408.
+A server's `read` blocks until it has all that it was asked for, so a client that sends a byte a
+second could hold a thread for as long as it likes. `concurrency.watch` ends a read that takes too
+long, by closing the connection for receiving.
 """
 
 from __future__ import annotations
@@ -14,30 +14,24 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from apiroutes.body.errors import too_slow
+from apiroutes.body.inputs import BodyInput
 from apiroutes.body.limits import Limits
 from apiroutes.concurrency import CONNECTION, Cut, unwatch, watch
 from apiroutes.errors import ApiError
 from apiroutes.types import Environ
 
-__all__ = ["BodyInput", "TimedInput", "read_watched"]
+__all__ = ["TimedInput", "read_watched"]
 
 _CHUNK = 2**16
 
 
-class BodyInput:
-    """What stands in the place of `wsgi.input` once we have begun to read from it."""
-
-    def whole(self) -> bytes:
-        """The whole content. Raises what reading it raised before, RuntimeError where it is not kept."""
-        raise RuntimeError("the body is being read from req.stream already")
-
-
 class TimedInput(BodyInput):
-    """`wsgi.input` with a limit to the time that reading it may take; it takes its place in the environ.
+    """`wsgi.input` with a limit to the time that reads may take; it replaces it in the environ.
 
-    That is `limits.timeout` seconds, and a second more for every `limits.min_rate` bytes that
-    came. Only the time that is spent waiting for the client counts. `left` is how many bytes are
-    still to come, None as long as only the server knows.
+    The limit is `limits.timeout` seconds, and a second more for every `limits.min_rate` bytes that
+    have arrived. Only the time spent waiting for the client counts. `left` is the number of bytes still
+    to come, None while only the server knows it.
     """
 
     def __init__(self, environ: Environ, limits: Limits, left: int | None) -> None:
@@ -51,8 +45,8 @@ class TimedInput(BodyInput):
         environ["wsgi.input"] = self
 
     def refuse(self, error: ApiError) -> ApiError:
-        """Raise such an error for everybody who reads from here on; `error` itself."""
-        # An error made anew has no traceback, which would lead back here.
+        """Make every later read raise an error like `error`; return `error` itself."""
+        # A new error has no traceback, which would lead back here.
         self._refusal = functools.partial(type(error), error.status, error.message, error.headers)
         return error
 
@@ -62,7 +56,7 @@ class TimedInput(BodyInput):
         return super().whole()
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Up to `size` bytes, all that are left without one; none at the end. Raises ApiError 408."""
+        """Return up to `size` bytes, by default all that are left; none at the end. Raises ApiError 408."""
         if size is None or size < 0:
             return b"".join(iter(lambda: self.read(_CHUNK), b""))
         if self._refusal is not None:
@@ -77,15 +71,15 @@ class TimedInput(BodyInput):
         return content
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """A line, or up to `size` bytes of it."""
+        """Return a line, or up to `size` bytes of it."""
         line = bytearray()
-        most = sys.maxsize if size is None or size < 0 else size
-        while len(line) < most and not line.endswith(b"\n") and (byte := self.read(1)):
+        max_length = sys.maxsize if size is None or size < 0 else size
+        while len(line) < max_length and not line.endswith(b"\n") and (byte := self.read(1)):
             line += byte
         return bytes(line)
 
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
-        """All lines that are left."""
+        """Return all lines that are left."""
         return list(self)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -93,7 +87,7 @@ class TimedInput(BodyInput):
 
     def _read_in_time(self, size: int) -> bytes:
         if self._seconds <= 0:
-            raise self.refuse(_too_slow())
+            raise self.refuse(too_slow())
         self.has_begun = True
         began = time.monotonic()
         try:
@@ -114,21 +108,17 @@ class TimedInput(BodyInput):
 
 
 def read_watched(source: Any, size: int, connection: Any, seconds: float) -> bytes:
-    """One read of up to `size` bytes that takes so many seconds at most. Raises ApiError 408."""
+    """Read up to `size` bytes once, in at most so many seconds. Raises ApiError 408."""
     cut = Cut(connection)
     watch(connection, time.monotonic() + seconds, cut)
     try:
-        content: bytes = source.read(size) or b""  # a raw stream without data says None
-    except Exception:  # what a server makes of a connection that ends in the middle
+        content: bytes = source.read(size) or b""  # a raw stream without data returns None
+    except Exception:  # each server has its own for a connection that ends halfway through
         if cut.is_done:
-            raise _too_slow() from None
+            raise too_slow() from None
         raise
     finally:
         unwatch(connection)
     if cut.is_done:
-        raise _too_slow()
+        raise too_slow()
     return content
-
-
-def _too_slow() -> ApiError:
-    return ApiError(408, "Request Timeout")

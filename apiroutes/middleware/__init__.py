@@ -1,4 +1,4 @@
-"""Middleware that comes with the framework: functions that make a (req, res, next) step."""
+"""Middleware that comes with the framework: factories of (req, res, next) functions; never a route."""
 
 from apiroutes.middleware.access_log import access_log
 from apiroutes.middleware.cors import cors

@@ -1,7 +1,7 @@
 """A line for each request, through `logging`, as text or JSON.
 
-In: requests. Out: records of the logger `apiroutes.access`. Raises nothing of its own. Never the
-body, the query string, cookies or other headers; hostile bytes in a path make no second line.
+In: requests. Out: records of the logger `apiroutes.access`. They never contain the body, the query
+string, cookies or other headers, and hostile bytes in a path do not make a second line.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ __all__ = ["access_log"]
 def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Middleware:
     """Log method, route pattern, path, status, milliseconds, client and request id.
 
-    `format` is "text" or "json". The status is the one that was sent, errors and a 304 included; the line
-    is written, and the time ends, when the answer has been given to the server, of a stream when it has
-    ended. An answer that was cut off has the status that its client saw. Raises ValueError for another
-    format.
+    `format` is "text" or "json". The status is the one that was sent, also for errors and a 304; a response
+    that was cut off has the status that its client saw. The line is written, and the time ends, when the
+    server has the response; for a stream, when it has ended. Raises ValueError for another format.
     """
     if format not in ("text", "json"):
-        raise ValueError(f"format is 'text' or 'json', not {format!r}")
+        raise ValueError(f"format must be 'text' or 'json', not {format!r}")
     write = logging.getLogger(logger).info
     render = _as_json if format == "json" else _as_text
 
@@ -57,9 +56,9 @@ def _as_json(record: dict[str, Any]) -> str:
 
 
 def _as_text(record: dict[str, Any]) -> str:
-    parts = [f"{name}={_plain(value)}" for name, value in record.items() if value is not None]
+    parts = [f"{name}={_printable(value)}" for name, value in record.items() if value is not None]
     return " ".join(parts)
 
 
-def _plain(value: object) -> str:
+def _printable(value: object) -> str:
     return str(value).replace(" ", "%20").encode("unicode_escape").decode("ascii")

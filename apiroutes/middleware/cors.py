@@ -1,7 +1,7 @@
 """Cross-origin requests (the Fetch standard, section 3.2).
 
-In: which origins may read answers. Out: middleware that answers preflights and marks the other
-answers. Raises ValueError at start for what browsers would refuse.
+In: which origins may read responses. Out: middleware that answers preflights and marks the other
+responses. Raises ValueError at start for values that browsers would refuse.
 """
 
 from __future__ import annotations
@@ -30,25 +30,21 @@ def cors(
     credentials: bool = False,
     max_age: int = 600,
 ) -> Middleware:
-    """Let pages of `origins` read the answers.
+    """Let pages of `origins` read the responses.
 
-    `origins` is "*", or a list of origins such as "https://example.com". `allow_headers` None
-    allows what the preflight asks for. With `credentials` cookies are sent along, and the
-    origins must be named, because to any page with a wildcard they would be open. `max_age`
-    is how many seconds a preflight's answer holds. Raises ValueError.
+    `origins` is "*", or a list of origins such as "https://example.com". With `allow_headers` None, the
+    headers that a preflight asks for are allowed. With `credentials`, cookies are sent along, and the
+    origins must be named: a wildcard would give every page access. Browsers keep the response to a
+    preflight for `max_age` seconds. Raises ValueError for invalid origins.
     """
     allowed = _origins(origins, credentials)
-    preflight = {
-        "Access-Control-Allow-Methods": ", ".join(methods),
-        "Access-Control-Max-Age": str(int(max_age)),
-    }
+    answer_preflight = _preflight(methods, allow_headers, max_age)
     exposed = ", ".join(expose_headers)
-    fixed_headers = None if allow_headers is None else ", ".join(allow_headers)
 
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         if allowed is not None:
-            # Also without one: a cache must not mix the two. Whatever becomes of the answer inside.
-            res.set_header("Vary", "Origin").before_head(vary)
+            # Also without an Origin, so that a cache keeps the two apart, and whatever responds inside.
+            res.set_header("Vary", "Origin").before_head(_vary_by_origin)
         origin = req.environ.get("HTTP_ORIGIN")
         if origin is None or (allowed is not None and origin not in allowed):
             return next()
@@ -56,39 +52,54 @@ def cors(
         if credentials:
             res.set_header("Access-Control-Allow-Credentials", "true")
         if req.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in req.environ:
-            _answer_preflight(req, res)
+            answer_preflight(req, res)
             return None
         if exposed:
             res.set_header("Access-Control-Expose-Headers", exposed)
         return next()
 
-    def vary(res: Response) -> None:
-        res.set_header("Vary", "Origin")
+    return middleware
 
-    def _answer_preflight(req: Request, res: Response) -> None:
-        for name, value in preflight.items():
-            res.set_header(name, value)
-        asked = req.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
-        if fixed_headers is not None:
-            res.set_header("Access-Control-Allow-Headers", fixed_headers)
-        elif asked:
+
+def _vary_by_origin(res: Response) -> None:
+    res.set_header("Vary", "Origin")
+
+
+def _preflight(
+    methods: Sequence[str], allow_headers: Sequence[str] | None, max_age: int
+) -> Callable[[Request, Response], None]:
+    """Return the function that answers a preflight (the Fetch standard, section 3.2)."""
+    headers = {
+        "Access-Control-Allow-Methods": ", ".join(methods),
+        "Access-Control-Max-Age": str(int(max_age)),
+    }
+    allowed_headers = None if allow_headers is None else ", ".join(allow_headers)
+
+    def answer_preflight(req: Request, res: Response) -> None:
+        res.set_headers(headers)
+        requested = req.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
+        if allowed_headers is not None:
+            res.set_header("Access-Control-Allow-Headers", allowed_headers)
+        elif requested:
             res.set_header("Vary", "Access-Control-Request-Headers")
-            names = ", ".join(name for name in _members(asked) if _TOKEN.fullmatch(name))
+            names = ", ".join(name for name in _members(requested) if _TOKEN.fullmatch(name))
             if names:
                 res.set_header("Access-Control-Allow-Headers", names)
         res.status(204).end()
 
-    return middleware
+    return answer_preflight
 
 
 def _origins(origins: Sequence[str] | str, credentials: bool) -> frozenset[str] | None:
-    """The allowed origins, None for all."""
+    """Return the allowed origins; None for all."""
     if origins == "*" or list(origins) == ["*"]:
         if credentials:
-            raise ValueError("with credentials, name the origins: any page could read the answers otherwise")
+            raise ValueError(
+                "with credentials, name the origins: otherwise any page could read the responses"
+            )
         return None
     if isinstance(origins, str):
-        raise ValueError(f'origins is "*" or a list of origins, not {origins!r}')
+        raise ValueError(f'origins must be "*" or a list of origins, not {origins!r}')
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} is not an origin such as 'https://example.com', without a path")
@@ -96,5 +107,5 @@ def _origins(origins: Sequence[str] | str, credentials: bool) -> frozenset[str] 
 
 
 def _members(line: str) -> list[str]:
-    """The members of a list (RFC 9110 section 5.6.1)."""
+    """Return the members of a list (RFC 9110 section 5.6.1)."""
     return [member for part in line.split(",") if (member := part.strip(" \t"))]

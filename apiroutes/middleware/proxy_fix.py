@@ -1,7 +1,7 @@
-"""What a trusted proxy says about the client, by Werkzeug's ProxyFix.
+"""The X-Forwarded headers of trusted proxies, read by Werkzeug's ProxyFix.
 
-In: how many proxies are in front. Out: middleware that takes scheme, host, client address and
-the mount from their X-Forwarded headers. Without it no such header means anything.
+In: the number of proxies in front. Out: middleware that takes scheme, host, client address and the
+mount point from their X-Forwarded headers. Without it these headers are ignored.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def proxy_fix(
 ) -> Middleware:
     """Trust the last `x_for`, `x_proto`, `x_host`, `x_port` and `x_prefix` values that proxies have added.
 
-    A number larger than there are proxies lets clients choose. `X-Forwarded-Prefix` is for a proxy
-    that removes a prefix from the path: URLs and redirects have it again, routes are found without it.
+    With a number larger than that of the proxies, clients choose the value. `X-Forwarded-Prefix` is for a
+    proxy that removes a prefix from the path: URLs and redirects get it back, routes are found without it.
     """
     return from_wsgi(
         _Mounted, x_prefix, x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=0
@@ -30,7 +30,7 @@ def proxy_fix(
 
 
 class _Mounted:
-    """ProxyFix, with a prefix in front of SCRIPT_NAME. ProxyFix's own takes the place of it."""
+    """ProxyFix with the prefix put in front of SCRIPT_NAME, which ProxyFix itself would replace."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]], trusted: int, **options: int) -> None:
         self._application = ProxyFix(application, **options)
@@ -42,8 +42,8 @@ class _Mounted:
             environ["SCRIPT_NAME"] = prefix + environ.get("SCRIPT_NAME", "")
         return self._application(environ, start_response)
 
-    def _prefix(self, sent: str) -> str:
-        values = [value.strip().strip("/") for value in sent.split(",")]
+    def _prefix(self, field: str) -> str:
+        values = [value.strip().strip("/") for value in field.split(",")]
         if not self._trusted or len(values) < self._trusted or not values[-self._trusted]:
             return ""
         return "/" + values[-self._trusted]

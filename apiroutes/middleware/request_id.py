@@ -1,7 +1,7 @@
-"""A name for each request, to find it in logs (W3C Trace Context, where the client sends it).
+"""An id for each request, to find it in logs (from W3C Trace Context, if the client sends it).
 
-In: requests. Out: `req.context["request_id"]` and a header of the response. Raises nothing:
-what a client sends is taken only when it is harmless.
+In: requests. Out: `req.context["request_id"]` and a header of the response. An id from the client is
+used only if it is harmless.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["request_id"]
 def request_id(header: str = "X-Request-ID", *, trust_client: bool = True) -> Middleware:
     """Give each request an id: the trace-id of `traceparent`, the client's own, or a new one.
 
-    With `trust_client` off it is always a new one.
+    With `trust_client` off, it is always a new one.
     """
     key = "HTTP_" + header.upper().replace("-", "_")
 

@@ -1,7 +1,7 @@
-"""Headers that narrow what a browser does with an answer.
+"""Headers that restrict what a browser does with a response.
 
-In: which to change or leave out. Out: middleware that sets them before the handler, which may
-set its own. Raises ValueError at start for a value that no header can have.
+In: the headers to change or leave out. Out: middleware that sets them before the handler, which may set
+its own. Raises ValueError at start for a value that no header can have.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from apiroutes.types import Middleware
 
 __all__ = ["security_headers"]
 
-# What suits an API: nothing of an answer is a page, and nobody frames it.
+# For an API: a response is never a page, and is never shown in a frame.
 _DEFAULTS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -28,10 +28,10 @@ _DEFAULTS = {
 def security_headers(
     overrides: Mapping[str, str | None] | None = None, *, hsts: int | None = None
 ) -> Middleware:
-    """Set the headers; `overrides` changes one by its name, None leaves it out.
+    """Set the headers; `overrides` maps names to other values, None leaves a header out.
 
-    `hsts` is for how many seconds browsers use HTTPS alone for this host; it is sent over
-    HTTPS only (RFC 6797 section 7.2).
+    For `hsts` seconds browsers use only HTTPS for this host; the header is sent over HTTPS alone
+    (RFC 6797 section 7.2).
     """
     headers = {name.lower(): (name, value) for name, value in _DEFAULTS.items()}
     for name, value in (overrides or {}).items():

@@ -1,8 +1,8 @@
-"""Only requests for this site's own hosts (RFC 9110 section 7.2).
+"""A check that requests are for this site's own hosts (RFC 9110 section 7.2).
 
-In: host names. Out: middleware that answers 400 for the others, so that no link or redirect is
-made from a Host header that a client invented. Raises ValueError at start without a host, and for
-what is none.
+In: host names. Out: middleware that answers 400 to requests for other hosts, so that links and redirects
+are never made from a Host header that a client invented. Raises ValueError at start without a host, and
+for a name that is not a host name.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _PORT = re.compile(r"(?<=[^:]):[0-9]+")
 
 
 def trusted_hosts(hosts: Sequence[str]) -> Middleware:
-    """Serve `hosts` alone; a name with a leading dot stands for it and all below it.
+    """Serve only `hosts`; a name with a leading dot stands for that host and all its subdomains.
 
-    Letter case does not count, and ports do not: a port that is listed is ignored. Names may have any
-    letters, IPv6 addresses brackets.
+    Letter case and ports are ignored, also ports in `hosts`. Names may have any letters, and IPv6
+    addresses brackets.
     """
     if isinstance(hosts, str) or not hosts:
-        raise ValueError(f"hosts is a list of host names, not {hosts!r}")
+        raise ValueError(f"hosts must be a list of host names, not {hosts!r}")
     names = frozenset(map(_listed, hosts))
     parents = tuple(f".{_listed(host)}" for host in hosts if host.startswith("."))
 
@@ -49,16 +49,16 @@ def _listed(host: str) -> str:
         return canonical_host(name[: port.start()] if port else name)
     except ValueError:
         raise ValueError(
-            f"{host!r} is no host name such as 'example.com' or '.example.com', which is all below it too"
+            f"{host!r} is not a host name such as 'example.com', or '.example.com' with its subdomains"
         ) from None
 
 
 def _host_of(req: Request) -> str | None:
-    """The host that the request is for. Without a Host header (HTTP/1.0) it is the server's."""
-    sent = req.headers.get("Host")
-    if sent is None:
+    """Return the host that the request is for. Without a Host header (HTTP/1.0) it is the server's."""
+    requested = req.headers.get("Host")
+    if requested is None:
         server = req.server
         if server is None or server[1] is None:
             return None
-        sent = f"[{server[0]}]" if ":" in server[0] else server[0]
-    return requested_host(sent)
+        requested = f"[{server[0]}]" if ":" in server[0] else server[0]
+    return requested_host(requested)

@@ -1,9 +1,9 @@
 """WSGI middleware as a step of the chain: `from_wsgi(SomeMiddleware, *args)`.
 
-In: a class or function that wraps a WSGI application. Out: middleware (req, res, next). The rest of
-the chain is the application that it wraps, errors included: it sees every answer that is made inside
-of it, and what it calls start_response with becomes the answer. An exception goes on outward once an
-answer has been made of it.
+In: a class or function that wraps a WSGI application. Out: middleware (req, res, next). The application
+that it wraps is the rest of the chain, errors included: it sees every response that is made inside, and
+what it passes to start_response becomes the response. An exception travels on outward once it has been
+made a response.
 """
 
 from __future__ import annotations
@@ -14,33 +14,37 @@ from typing import Any
 
 from apiroutes.errors import ResponseAborted
 from apiroutes.files import PassedContent, Selectable
-from apiroutes.http import BODYLESS, OF_CONTENT, STATUS_LINES, HeaderLines, content_hash, vary_of
+from apiroutes.http import BODYLESS, STATUS_LINES, HeaderLines, content_hash
+from apiroutes.middleware.bridged_headers import (
+    changed_lines,
+    length_of,
+    merge,
+    same_encoding,
+    status_of,
+    with_stable_gzip,
+)
 from apiroutes.request import Request
-from apiroutes.response import CLOSED, SENT
+from apiroutes.response_state import CLOSED, SENT
 from apiroutes.streams import Begun, Counted, as_chunk, close
 from apiroutes.types import Environ, HeaderList, Middleware, StartResponse, WSGIApplication
-from apiroutes.wsgi import ClosingIterator, ServerResponse, end_written, header_list
+from apiroutes.wsgi import ClosingIterator, ServerResponse, end_written, header_list, without
 
 __all__ = ["from_wsgi"]
 
-
 _count = itertools.count(1)
-
-# Fields whose value is a digest of the bytes (RFC 9530, and RFC 2616's Content-MD5).
-_DIGESTS = frozenset(("content-digest", "repr-digest", "digest", "content-md5"))
 
 
 def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any) -> Middleware:
-    """Middleware that runs `factory(application, *args, **kwargs)`, any WSGI middleware.
+    """Return middleware that runs `factory(application, *args, **kwargs)`, any WSGI middleware.
 
-    One that calls its application twice runs everything inside twice.
+    If that calls its application twice, everything inside runs twice.
     """
-    # A key of its own, because one inside of another must not take its place.
+    # Each bridge has its own key, so that one inside another does not replace it.
     key = f"apiroutes.from_wsgi.{next(_count)}"
 
     def rest_of_chain(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         crossing: _Crossing = environ[key]
-        return crossing.answer(environ, start_response)
+        return crossing.run_inside(environ, start_response)
 
     application = factory(rest_of_chain, *args, **kwargs)
 
@@ -53,7 +57,7 @@ def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any
             crossing.cross(application)
         except BaseException as error:
             if error.__context__ is None and error is not crossing.error:
-                error.__context__ = crossing.error  # whose answer this one was made of
+                error.__context__ = crossing.error  # it failed while it handled that one's response
             raise
         finally:
             if outer is None:
@@ -64,7 +68,7 @@ def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any
             try:
                 raise crossing.error
             finally:
-                crossing.error = None  # whose traceback leads here
+                crossing.error = None  # its traceback refers to this frame
 
     return middleware
 
@@ -73,33 +77,35 @@ class _Crossing:
     """One request's way through WSGI middleware and back."""
 
     def __init__(self, req: Request, res: ServerResponse, next: Callable[[], Any]) -> None:
-        self.error: BaseException | None = None  # of the chain inside, whose answer was given
+        self.error: BaseException | None = None  # of the chain inside, for which a response was made
         self._req = req
         self._res = res
         self._next = next
         self._connection = res._start_response
-        # What was said outside, which it sees and cannot drop.
-        self._entered = res._snapshot(), list(res._head_hooks or ()), res._position
+        # The response as it was outside: the WSGI middleware sees these headers and cannot drop them.
+        self._entry = res._mark()
         self._outer = header_list(res)
-        # What the chain inside has answered.
+        # The response of the chain inside.
         self._was_called = False
         self._given = self._outer
         self._etag: str | None = None
         self._is_stream = False
         self._file: Selectable | None = None
-        # What the WSGI middleware has answered.
+        # The response of the WSGI middleware.
         self._status: str | None = None
         self._headers: HeaderList = []
         self._write: Callable[[bytes], object] | None = None
         self._unwritten: list[bytes] = []
 
-    # -- what the WSGI middleware wraps ----------------------------------------------------
+    # -- the application that the WSGI middleware wraps ------------------------------------
 
-    def answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Run the rest of the chain, and give its answer as an application does."""
+    def run_inside(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Run the rest of the chain, and respond as an application does."""
         res = self._res
         if self._was_called:
-            self._begin_again()
+            if res._write is not None:
+                raise RuntimeError("the WSGI middleware called its application again after bytes had left")
+            res._restart(self._entry)
         self._was_called = True
         self._req._replace_environ(environ)
         res._start_response = start_response
@@ -113,24 +119,13 @@ class _Crossing:
                 raise
             self.error = error
             if res._answered_error is not error:
-                self._answer_with(error)
+                self._respond_to(error)
         finally:
             res._start_response = self._connection
-        return self._give(environ, start_response)
+        return self._hand_over(environ, start_response)
 
-    def _begin_again(self) -> None:
-        res = self._res
-        if res._write is not None:
-            raise RuntimeError("the WSGI middleware called its application again after bytes had left")
-        saved, hooks, res._position = self._entered
-        res._head_hooks = [*hooks] or None
-        res._clear_content()
-        res._roll_back(saved)
-        res._checkpoint = res._changes = None
-        res._in_middleware = True
-
-    def _answer_with(self, error: BaseException) -> None:
-        """Put the exception's answer into the response, and a fault's where it has none that can be sent."""
+    def _respond_to(self, error: BaseException) -> None:
+        """Make a response of an exception, or of the fault if that one's response cannot be sent."""
         res = self._res
         try:
             self._write_exception(error)
@@ -138,16 +133,16 @@ class _Crossing:
             self.error = error = fault
             res._discard_response()
             self._write_exception(fault)
-        res._answered_error, res._answered_status = error, res._status
+        res._settle(error)
 
     def _write_exception(self, error: BaseException) -> None:
         res = self._res
-        res._checkpoint = res._snapshot()  # the headers of the error go with it, as a handler's do
+        res._checkpoint = res._snapshot()  # the error's headers go with its response, as a handler's do
         res._write_exception(error, self._req, res)
         res._start_streaming()
 
-    def _give(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """The answer as it is so far: what is decided of it last is decided outside."""
+    def _hand_over(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Give the response to the WSGI middleware as it is so far; conditions are decided outside."""
         res = self._res
         if res._write is not None:
             return end_written(res, environ)
@@ -157,10 +152,10 @@ class _Crossing:
         self._etag = None
         self._file = stream if isinstance(stream, Selectable) else None
         if res._status in BODYLESS:
-            headers = [line for line in headers if line[0].lower() not in ("content-length", "content-type")]
+            headers = without(headers, "content-length", "content-type")
             self._file, self._is_stream, stream, content = None, False, None, b""
         elif stream is None:
-            headers = [line for line in headers if line[0].lower() != "content-length"]
+            headers = without(headers, "content-length")
             headers.append(("Content-Length", str(len(content))))
             if res._wants_etag and "etag" not in res._headers:
                 self._etag = f'"{content_hash(content)}"'
@@ -179,7 +174,7 @@ class _Crossing:
     # -- around the WSGI middleware --------------------------------------------------------
 
     def cross(self, application: WSGIApplication) -> None:
-        """Call the WSGI middleware, and make what it answers the response's answer."""
+        """Call the WSGI middleware, and make its response this one's."""
         content = application(self._req.environ, self._start_response)
         iterator: Iterable[bytes] = content
         try:
@@ -207,13 +202,13 @@ class _Crossing:
             res = self._res
             assert self._status is not None
             status, headers = self._status, self._headers
-            if res._write is None:  # else it is `res.write`, which has called what comes before the head
-                self._take_head(_code(status))
+            if res._write is None:  # with `res.write` the head hooks have been called
+                self._take_head(status_of(status))
                 res._run_head_hooks()
                 status, headers = STATUS_LINES[res._status], header_list(res)
-                res._drop("content-length")  # what follows is the WSGI middleware's to count
+                res._drop("content-length")  # the WSGI middleware counts what follows
             else:
-                headers = self._with_outer(headers, header_list(res))
+                headers = merge(headers, header_list(res), self._outer)
             # Where the server has no write(), what is written is sent at the end.
             write: Any = self._connection(status, headers)  # type: ignore[misc]
             self._write = write or self._unwritten.append
@@ -224,49 +219,53 @@ class _Crossing:
     def _is_head(self) -> bool:
         return self._req.environ.get("REQUEST_METHOD") == "HEAD"
 
+    # -- the WSGI middleware's response ----------------------------------------------------
+
     def _take(self, content: Iterable[bytes], iterator: Iterable[bytes]) -> None:
         res = self._res
         inside, res._stream = res._stream, None
 
         def close_both() -> None:
-            # Not everybody closes what they wrap.
+            # WSGI middleware does not always close what it wraps.
             try:
                 close(content)
             finally:
                 close(inside)
 
         rest = ClosingIterator(iterator, close_both)
-        was_written = res._write is not None
         if self._write is not None:
-            self._forget()
-            res._write, res._is_unbuffered, res._state = self._write, True, SENT
             chunks = () if self._is_head else rest
-            res._unwritten = ClosingIterator(itertools.chain(self._unwritten, chunks), close_both)  # type: ignore[assignment]
+            unwritten = ClosingIterator(itertools.chain(self._unwritten, chunks), close_both)
+            res._adopt_write(self._write, unwritten)
             return
-        if was_written:  # and nothing has left: it was kept, or there was none
-            res._write, res._written, res._unwritten = None, 0, ()
+        was_written = res._write is not None
+        if was_written:  # but nothing has left: the WSGI middleware has kept it, or nothing had content
+            res._forget_written()
         assert self._status is not None
-        status = _code(self._status)
+        status = status_of(self._status)
         is_whole = isinstance(content, (list, tuple)) or (self._was_called and not self._is_stream)
-        if was_written and self._is_head:
-            is_whole = False  # nothing tells what GET would write
         if self._file is not None and self._passes_file(self._file):
-            lines = self._take_head(status)
-            # The request's conditions and its Range are asked outside, as for a file without a wrapper.
-            same = content is self._file
-            self._forget(lines)
-            res._stream = self._file if same else PassedContent(Begun(rest), self._file.size)
-            res._is_unbuffered = res._sends_file = True
-        elif is_whole:
+            self._take_file(status, self._file, None if content is self._file else rest)
+        elif is_whole and not (was_written and self._is_head):  # then GET's content is unknown
             self._take_whole(status, rest)
         else:
-            lines = self._take_head(status)
-            stream = Begun(rest)
-            stream.is_empty = stream.is_empty and not self._is_head
-            self._forget(lines)
-            res._stream, res._is_unbuffered = stream, True
+            self._take_stream(status, rest)
         res._state = SENT
         res._answered_status = status
+
+    def _take_file(self, status: int, file: Selectable, wrapped: ClosingIterator | None) -> None:
+        """Take a file; conditions and ranges are decided outside, as for one without a wrapper."""
+        lines = self._take_head(status)
+        self._res._drop_content(lines)
+        content = file if wrapped is None else PassedContent(Begun(wrapped), file.size)
+        self._res._set_stream(content, is_file=True)
+
+    def _take_stream(self, status: int, rest: ClosingIterator) -> None:
+        lines = self._take_head(status)
+        stream = Begun(rest)
+        stream.is_empty = stream.is_empty and not self._is_head
+        self._res._drop_content(lines)
+        self._res._set_stream(stream)
 
     def _take_whole(self, status: int, rest: ClosingIterator) -> None:
         res = self._res
@@ -274,55 +273,36 @@ class _Crossing:
             content = b"".join(rest)
         finally:
             rest.close()
-        was_tagged, is_same_kind = res._wants_etag, not self._was_called or status == res._status
-        length = self._length_of(self._headers)
-        if self._is_head and not content and self._was_called and length == self._length_of(self._given):
-            content = res._content  # which was left out because of HEAD
+        had_etag, is_same_kind = res._wants_etag, not self._was_called or status == res._status
+        length = length_of(self._headers)
+        if self._is_head and not content and self._was_called and length == length_of(self._given):
+            content = res._content  # HEAD had left it out
         is_unknown = self._is_stream or length not in (None, "0")
-        is_nothing = self._is_head and not content and is_unknown
-        if self._etag is not None and is_same_kind and not is_nothing:
-            content = self._retag(content)
-        self._forget(self._take_head(status))
-        if is_nothing:  # what GET would send is described, not sent
-            res._stream, res._is_unbuffered = Begun(()), True
-            res._stream.is_empty = False
+        is_omitted = self._is_head and not content and is_unknown
+        if self._etag is not None and is_same_kind and not is_omitted:
+            content = self._without_own_etag(content)
+        res._drop_content(self._take_head(status))
+        if is_omitted:  # the headers describe what GET would send
+            stream = Begun(())
+            stream.is_empty = False
+            res._set_stream(stream)
         else:
             res._content = content
-            res._wants_etag = was_tagged and (self._etag is not None or "etag" in res._headers)
+            res._wants_etag = had_etag and (self._etag is not None or "etag" in res._headers)
 
-    def _forget(self, lines: HeaderLines = ()) -> None:
-        """Forget the content inside, which what comes out has in it; the rest stays, and these lines."""
-        res = self._res
-        answers, hooks = res._answered_error, res._head_hooks
-        res._head_hooks = None
-        res._clear_content()
-        res._answered_error, res._head_hooks, res._content_headers = answers, hooks, lines
-        res._is_unbuffered = hooks is not None or res._end_hooks is not None
-
-    def _length_of(self, headers: HeaderList) -> str | None:
-        return next((value for name, value in headers if name.lower() == "content-length"), None)
-
-    def _retag(self, content: bytes) -> bytes:
-        """Take the ETag off, which is made anew of what the content is in the end.
-
-        Equal content is to have an equal one: a gzip member tells the time when it was made (RFC 1952
-        section 2.3), and need not.
-        """
+    def _without_own_etag(self, content: bytes) -> bytes:
+        """Remove our ETag, which is made anew of the final content; return that content."""
         headers = [line for line in self._headers if line != ("ETag", self._etag)]
         if len(headers) == len(self._headers):
-            self._etag = None  # it was taken off, or is another one's by now
+            self._etag = None  # the WSGI middleware has removed or replaced it
             return content
         self._headers = headers
-        encodings = [value for name, value in headers if name.lower() == "content-encoding"]
-        is_gzip = encodings == ["gzip"] and content[:3] == b"\x1f\x8b\x08" and len(content) > 17
-        if is_gzip and not content[3] & 2 and not any(name.lower() in _DIGESTS for name, _ in headers):
-            return content[:4] + b"\0\0\0\0" + content[8:]
-        return content
+        return with_stable_gzip(content, headers)
 
     def _take_head(self, status: int) -> HeaderLines:
-        """Status and headers as they are now; those that are new are middleware's.
+        """Take status and headers; new ones are noted as changes of middleware.
 
-        Gives the content's own lines, where they are still there.
+        Returns the content's own lines if they are all still there.
         """
         res = self._res
         headers, lines = self._headers, res._content_headers
@@ -330,71 +310,16 @@ class _Crossing:
             headers = [line for line in headers if line not in lines]
         else:
             lines = ()
-        self._note_changes(headers)
-        res._status, res._status_was_set = status, True
-        res._headers, res._repeated_headers = {}, None
-        for name, value in self._with_outer(headers, self._given):
-            res._append(name.lower(), name, value)
+        if res._checkpoint is not None:  # else no handler was called, and all of it is middleware's
+            for change in changed_lines(self._given, headers):
+                res._note(*change)
+        res._replace_head(status, merge(headers, self._given, self._outer))
         return lines
 
-    def _with_outer(self, headers: HeaderList, given: HeaderList) -> HeaderList:
-        """The headers with what was set outside and is not the WSGI middleware's to drop.
-
-        It wraps all that is inside, and no more. It may change what it was given. Vary is a list that
-        everybody adds to.
-        """
-        kept = [*headers]
-        vary = [line for line in given if line[0].lower() == "vary"]
-        mine = [line for line in headers if line[0].lower() == "vary"]
-        if vary and mine != vary:
-            kept = [line for line in headers if line not in mine]
-            kept.append(("Vary", vary_of(value for _, value in (*vary, *mine))))
-        still_given, there = set(map(_identity, given)), set(map(_identity, kept))
-        for line in self._outer:
-            identity = _identity(line)
-            if line[0].lower() not in OF_CONTENT and identity in still_given and identity not in there:
-                kept.append(line)
-        return kept
-
     def _passes_file(self, file: Selectable) -> bool:
-        """Whether what comes out is the file's content; else what is said of that goes."""
-        encodings = [value for name, value in self._given if name.lower() == "content-encoding"]
-        sent = [value for name, value in self._headers if name.lower() == "content-encoding"]
-        if self._length_of(self._headers) == str(file.size) and sent == encodings:
+        """Whether the content that comes out is the file's; if not, the headers that describe it go."""
+        if length_of(self._headers) == str(file.size) and same_encoding(self._headers, self._given):
             return True
         gone = [line for line in self._given if line[0].lower() in ("accept-ranges", "etag")]
         self._headers = [line for line in self._headers if line not in gone]
         return False
-
-    def _note_changes(self, headers: HeaderList) -> None:
-        res = self._res
-        if res._checkpoint is None:
-            return  # no handler was called: all that is there is middleware's
-        given, said = _by_key(self._given), _by_key(headers)
-        for key, lines in said.items():
-            had = given.get(key, [])
-            new = [line for line in lines if line not in had]
-            if key not in OF_CONTENT and new:
-                adds = key in ("set-cookie", "vary") or all(line in lines for line in had)
-                res._note(*(("append", key, new) if adds else ("set", key, lines)))
-
-
-def _code(status: str) -> int:
-    """The status of a status line."""
-    code = int(status[:3]) if status[:3].isascii() and status[:3].isdigit() else 0
-    if not 200 <= code <= 599:
-        raise RuntimeError(f"the WSGI middleware has the status {status!r}")
-    return code
-
-
-def _by_key(headers: HeaderList) -> dict[str, HeaderList]:
-    found: dict[str, HeaderList] = {}
-    for line in headers:
-        found.setdefault(line[0].lower(), []).append(line)
-    return found
-
-
-def _identity(line: tuple[str, str]) -> str:
-    """What a line is one of: a header, or a cookie."""
-    key = line[0].lower()
-    return f"{key} {line[1].partition('=')[0].strip()}" if key == "set-cookie" else key

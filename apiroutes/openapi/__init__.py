@@ -1,4 +1,4 @@
-"""A project as a document, and the document as a page and a client; answers no request.
+"""A project as an OpenAPI document, and the document as a page and as a client; it never answers a request.
 
 In: route modules and settings. Out: an OpenAPI 3.1 document, a TypeScript client, the page's files.
 """

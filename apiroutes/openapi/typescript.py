@@ -1,6 +1,6 @@
 """A TypeScript client of an OpenAPI document: typed, small, without dependencies.
 
-In: a document as `apiroutes.openapi` makes it. Out: the source of one module. Raises nothing.
+In: a document as `document` makes it. Out: the source of one module.
 """
 
 from __future__ import annotations
@@ -8,111 +8,42 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 __all__ = ["typescript_client"]
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
-
-_RUNTIME = """\
-export class ApiError extends Error {
-  readonly status: number;
-  /** What the server said: a problem document, or text. */
-  readonly problem: Problem | string;
-
-  constructor(status: number, problem: Problem | string) {
-    super(typeof problem === "string" ? problem : (problem.detail ?? problem.title));
-    this.name = "ApiError";
-    this.status = status;
-    this.problem = problem;
-  }
-}
-
-export interface Options {
-  /** Where the server is, such as "https://example.com"; the page's own without it. */
-  baseUrl?: string;
-  headers?: Record<string, string>;
-  fetch?: typeof fetch;
-}
-
-type Value = string | number | boolean | null | undefined;
-type Query = Record<string, Value | readonly Value[]>;
-interface Parts {
-  query?: object | undefined;
-  json?: unknown;
-  form?: object | undefined;
-}
-
-const segment = (value: string | number): string => encodeURIComponent(String(value));
-const segments = (value: string): string => value.split("/").map(encodeURIComponent).join("/");
-
-function queryString(query: Query): string {
-  const found = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== undefined && each !== null) found.append(name, String(each));
-    }
-  }
-  const text = found.toString();
-  return text && "?" + text;
-}
-
-function formData(form: Record<string, unknown>): FormData {
-  const found = new FormData();
-  for (const [name, value] of Object.entries(form)) {
-    for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== undefined && each !== null) found.append(name, each instanceof Blob ? each : String(each));
-    }
-  }
-  return found;
-}
-
-async function content(response: Response): Promise<unknown> {
-  const type = response.headers.get("Content-Type") ?? "";
-  if (response.status === 204 || response.status === 205) return undefined;
-  if (/^application\\/(?:[^;]*\\+)?json/.test(type)) return response.json();
-  return /^text\\/|x-ndjson/.test(type) ? response.text() : response.blob();
-}
-
-/** A client of the server at `baseUrl`. Its functions throw ApiError for every answer but 2xx. */
-export function createClient(options: Options = {}) {
-  async function request<T>(method: string, path: string, parts: Parts, init?: RequestInit): Promise<T> {
-    const headers = new Headers({ Accept: "application/json, */*;q=0.8", ...options.headers });
-    new Headers(init?.headers).forEach((value, name) => headers.set(name, value));
-    let body: string | FormData | undefined;
-    if (parts.json !== undefined) {
-      body = JSON.stringify(parts.json);
-      headers.set("Content-Type", "application/json");
-    } else if (parts.form !== undefined) {
-      body = formData(parts.form as Record<string, unknown>);
-    }
-    const url = (options.baseUrl ?? "") + path + queryString((parts.query ?? {}) as Query);
-    const call = options.fetch ?? fetch;
-    const response = await call(url, { ...init, method, headers, ...(body === undefined ? {} : { body }) });
-    const found = await content(response);
-    if (!response.ok) throw new ApiError(response.status, found as Problem | string);
-    return found as T;
-  }
-
-  return {
-"""
+# The part that all clients share, with marks around the places of the generated parts.
+_TEMPLATE = Path(__file__).with_name("client.ts")
+_GENERATED = re.compile(r"^// <(\w+)>\n.*?^// </\1>\n", re.MULTILINE | re.DOTALL)
 
 
 def typescript_client(document: dict[str, Any]) -> str:
-    """The module: a type for each schema, and `createClient` with a function for each operation."""
-    return "\n".join(_lines(document)) + "\n"
+    """Return a module with a type for each schema, and `createClient` with a function for each operation."""
+    generated = {
+        "header": _header(document),
+        "types": _types(document),
+        "operations": _operations(document),
+    }
+    template = _TEMPLATE.read_text(encoding="utf-8")
+    return _GENERATED.sub(lambda match: "".join(f"{line}\n" for line in generated[match[1]]), template)
 
 
-def _lines(document: dict[str, Any]) -> Iterator[str]:
+def _header(document: dict[str, Any]) -> Iterator[str]:
     name = _one_line(f"{document['info']['title']} {document['info']['version']}")
     yield f"// A client of {name}, written by `apiroutes client`."
-    yield ""
+
+
+def _types(document: dict[str, Any]) -> Iterator[str]:
     for name, schema in document["components"]["schemas"].items():
         yield from _comment(schema.get("description"), "")
         yield f"export type {_identifier(name)} = {_type(schema)};"
         yield ""
-    yield _RUNTIME.rstrip("\n")
+
+
+def _operations(document: dict[str, Any]) -> Iterator[str]:
     names: set[str] = set()
     for path, item in document["paths"].items():
         for method in _METHODS:
@@ -122,89 +53,89 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
                     name += "_"
                 names.add(name)
                 yield from _operation(name, path, method, item[method])
-    yield "  };"
-    yield "}"
 
 
 def _operation(name: str, path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
-    said = "\n\n".join(filter(None, [operation.get("summary"), operation.get("description")]))
-    yield from _comment(said, "    ")
-    parts, passed = _parameters(operation)
-    is_needed = any(not name.endswith("?") for name, _ in parts)
-    fields = "; ".join(f"{name}: {kind}" for name, kind in parts)
-    parameters = [f"parameters: {{ {fields} }}" + ("" if is_needed else " = {}")] if parts else []
+    text = "\n\n".join(filter(None, [operation.get("summary"), operation.get("description")]))
+    yield from _comment(text, "    ")
+    members, arguments = _parameters(operation)
+    is_required = any(not name.endswith("?") for name, _ in members)
+    fields = "; ".join(f"{name}: {type_}" for name, type_ in members)
+    parameters = [f"parameters: {{ {fields} }}" + ("" if is_required else " = {}")] if members else []
     signature = ", ".join([*parameters, "init?: RequestInit"])
     result = _result(operation)
     yield f"    {name}: ({signature}): Promise<{result}> =>"
-    yield f"      request<{result}>({_string(method.upper())}, {_path(path, operation)}, {passed}, init),"
+    yield f"      request<{result}>({_string(method.upper())}, {_path(path, operation)}, {arguments}, init),"
 
 
 def _parameters(operation: dict[str, Any]) -> tuple[list[tuple[str, str]], str]:
-    """The members of `parameters`, and what of them goes to `request`."""
-    parts: list[tuple[str, str]] = []
-    passed: list[str] = []
-    for place in ("path", "query"):
-        found = [each for each in operation.get("parameters", ()) if each["in"] == place]
-        if found:
+    """Return the members of `parameters` with their types, and the argument of `request` made of them."""
+    members: list[tuple[str, str]] = []
+    arguments: list[str] = []
+    for source in ("path", "query"):
+        parameters = [parameter for parameter in operation.get("parameters", ()) if parameter["in"] == source]
+        if parameters:
             fields = "; ".join(
-                f"{_key(each['name'])}{'' if each.get('required') else '?'}: {_type(each['schema'])}"
-                for each in found
+                f"{_key(parameter['name'])}{'' if parameter.get('required') else '?'}: "
+                + _type(parameter["schema"])
+                for parameter in parameters
             )
-            is_needed = any(each.get("required") for each in found)
-            parts.append((place if is_needed else f"{place}?", f"{{ {fields} }}"))
-            if place == "query":
-                passed.append("query: parameters.query")
+            is_required = any(parameter.get("required") for parameter in parameters)
+            members.append((source if is_required else f"{source}?", f"{{ {fields} }}"))
+            if source == "query":
+                arguments.append("query: parameters.query")
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-        parts.append(("body", _type(content["schema"])))
-        passed.append(f"{'json' if media_type == 'application/json' else 'form'}: parameters.body")
-    return parts, "{ " + ", ".join(passed) + " }" if passed else "{}"
+        members.append(("body", _type(content["schema"])))
+        arguments.append(f"{'json' if media_type == 'application/json' else 'form'}: parameters.body")
+    return members, "{ " + ", ".join(arguments) + " }" if arguments else "{}"
 
 
 def _path(path: str, operation: dict[str, Any]) -> str:
-    """The path as a template literal, with its parameters encoded."""
+    """Return the path as a template literal that encodes its parameters."""
     values = {}
-    for each in operation.get("parameters", ()):
-        if each["in"] == "path":
-            encode = "segments" if each.get("x-catch-all") else "segment"
-            values[f"{{{each['name']}}}"] = f"${{{encode}(parameters.path[{_string(each['name'])}])}}"
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            encode = "segments" if parameter.get("x-catch-all") else "segment"
+            name = parameter["name"]
+            values[f"{{{name}}}"] = f"${{{encode}(parameters.path[{_string(name)}])}}"
     if not values:
         return f"`{_literal(path)}`"
-    parts = re.split("(" + "|".join(map(re.escape, sorted(values, key=len, reverse=True))) + ")", path)
-    return "`" + "".join(values.get(part) or _literal(part) for part in parts) + "`"
+    names = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
+    return "`" + "".join(values.get(part) or _literal(part) for part in re.split(f"({names})", path)) + "`"
 
 
 def _literal(text: str) -> str:
-    """A text as a part of a template literal, where it is only text (ECMA-262 section 12.9.6)."""
+    """Escape a text for a template literal, so that none of it is code (ECMA-262 section 12.9.6)."""
     return _string(text)[1:-1].replace("`", "\\`").replace("${", "\\${")
 
 
 def _string(text: str) -> str:
-    """A text as a string literal, in ASCII."""
+    """Return a text as a string literal in ASCII."""
     return json.dumps(text)
 
 
 def _result(operation: dict[str, Any]) -> str:
-    """What the answers with a status of 2xx have."""
-    kinds: list[str] = []
-    for status, answer in operation["responses"].items():
+    """Return the type of the content of all 2xx responses."""
+    types: list[str] = []
+    for status, response in operation["responses"].items():
         if not status.startswith("2"):
             continue
-        content = answer.get("content")
+        content = response.get("content")
         if content is None:
-            kinds.append("void" if status in ("204", "205") else "unknown")
-        for media_type, each in (content or {}).items():
+            types.append("void" if status in ("204", "205") else "unknown")
+        for media_type, description in (content or {}).items():
             if media_type == "application/json":
-                kinds.append(_type(each.get("schema", {})))
+                types.append(_type(description.get("schema", {})))
             else:
-                kinds.append("string" if media_type.startswith("text/") else "Blob")
-    return " | ".join(dict.fromkeys(kinds)) or "unknown"
+                types.append("string" if media_type.startswith("text/") else "Blob")
+    return " | ".join(dict.fromkeys(types)) or "unknown"
 
 
 # -- schemas -------------------------------------------------------------------------------------
 
 
 def _type(schema: Any) -> str:
-    """A JSON Schema (2020-12) as a type."""
+    """Return a JSON Schema (2020-12) as a type."""
     if not isinstance(schema, dict):
         return "unknown" if schema else "never"
     if "$ref" in schema:
@@ -212,45 +143,45 @@ def _type(schema: Any) -> str:
     if "const" in schema or "enum" in schema:
         values = [schema["const"]] if "const" in schema else schema["enum"]
         return " | ".join(json.dumps(value, ensure_ascii=False) for value in values)
-    for word, operator in (("anyOf", " | "), ("oneOf", " | "), ("allOf", " & ")):
-        if word in schema:
-            return operator.join(dict.fromkeys(_grouped(_type(each)) for each in schema[word]))
-    kind = schema.get("type")
-    if isinstance(kind, list):
-        return " | ".join(_type({**schema, "type": each}) for each in kind)
-    return _type_by_name(kind, schema)
+    for keyword, operator in (("anyOf", " | "), ("oneOf", " | "), ("allOf", " & ")):
+        if keyword in schema:
+            return operator.join(dict.fromkeys(_grouped(_type(part)) for part in schema[keyword]))
+    name = schema.get("type")
+    if isinstance(name, list):
+        return " | ".join(_type({**schema, "type": alternative}) for alternative in name)
+    return _type_by_name(name, schema)
 
 
-def _type_by_name(kind: Any, schema: dict[str, Any]) -> str:
-    if kind == "string":
+def _type_by_name(name: Any, schema: dict[str, Any]) -> str:
+    if name == "string":
         return "Blob" if "contentMediaType" in schema else "string"
-    if kind == "array":
+    if name == "array":
         if "prefixItems" in schema:
             return "[" + ", ".join(map(_type, schema["prefixItems"])) + "]"
         return _grouped(_type(schema.get("items", {}))) + "[]"
-    if kind == "object" or "properties" in schema:
+    if name == "object" or "properties" in schema:
         return _object(schema)
     return {"integer": "number", "number": "number", "boolean": "boolean", "null": "null"}.get(
-        kind, "unknown"
+        name, "unknown"
     )
 
 
 def _object(schema: dict[str, Any]) -> str:
     required = schema.get("required", ())
     fields = [
-        f"{_key(name)}{'' if name in required else '?'}: {_type(each)}"
-        for name, each in schema.get("properties", {}).items()
+        f"{_key(name)}{'' if name in required else '?'}: {_type(part)}"
+        for name, part in schema.get("properties", {}).items()
     ]
     if fields:
         return "{ " + "; ".join(fields) + " }"
     return f"Record<string, {_type(schema.get('additionalProperties', True))}>"
 
 
-def _grouped(kind: str) -> str:
-    return f"({kind})" if " | " in kind or " & " in kind else kind
+def _grouped(type_: str) -> str:
+    return f"({type_})" if " | " in type_ or " & " in type_ else type_
 
 
-# -- words ---------------------------------------------------------------------------------------
+# -- names and comments --------------------------------------------------------------------------
 
 
 def _identifier(name: str) -> str:

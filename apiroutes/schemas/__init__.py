@@ -1,7 +1,7 @@
-"""Annotations to schemas: what a handler's parameters are, checked and converted.
+"""Annotations as schemas, by msgspec or by pydantic; this room never sees a request or a route.
 
 In: a type (a msgspec Struct, dataclass, TypedDict, attrs class, container, scalar or pydantic model)
-and a value. Out: the value as that type, and the type as JSON Schema. Raises DoesNotFit with the problems
+and a value. Out: the value as that type, and the type as JSON Schema. Raises DoesNotFit with the mismatches
 of the value, each with its place, and SchemaError at start for an annotation that cannot be checked.
 """
 
@@ -15,12 +15,11 @@ from apiroutes.schemas.annotations import (
     why_default_does_not_fit,
 )
 from apiroutes.schemas.json_schema import json_schemas
-from apiroutes.schemas.mismatches import DoesNotFit, Mismatch, SchemaError, bounded
+from apiroutes.schemas.mismatches import DoesNotFit, SchemaError, bounded
 from apiroutes.schemas.pydantic_models import has_model
 from apiroutes.schemas.schema import Schema, schema_of, schema_of_fields
 
 __all__ = [
-    "Mismatch",
     "DoesNotFit",
     "SchemaError",
     "Schema",

@@ -1,6 +1,7 @@
-"""Questions about annotations that are asked when a project starts.
+"""Questions about annotations, which are asked when a project starts.
 
-In: a type. Out: what can stand for it. Raises SchemaError for one that cannot be checked.
+In: a type. Out: its fields, its parts, the values it takes. Raises SchemaError for a type that cannot be
+checked.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Union, get_origin
 import msgspec
 from msgspec import inspect
 
-from apiroutes.schemas.messages import complaint, said
+from apiroutes.schemas.messages import public_message, violation_of
 from apiroutes.schemas.mismatches import SchemaError
 
 __all__ = [
@@ -47,38 +48,38 @@ LISTS = (inspect.FrozenSetType, inspect.ListType, inspect.SetType, inspect.VarTu
 
 
 def required_fields(annotation: Any) -> list[str]:
-    """The names that a mapping must have to be the type."""
+    """Return the names that a mapping must have to fit the type."""
     fields = getattr(inspect.type_info(annotation), "fields", ())
     return [field.encode_name for field in fields if field.required]
 
 
 def why_default_does_not_fit(annotation: Any, default: Any) -> str | None:
-    """What keeps a default from being of the type; None when nothing does."""
+    """Return why a default does not fit the type, None if it does."""
     try:
         msgspec.convert(msgspec.to_builtins(default), annotation)
     except (TypeError, msgspec.ValidationError) as error:
-        return said(complaint(error)[0], info_of(annotation))
+        return public_message(violation_of(error)[0], info_of(annotation))
     return None
 
 
 def is_simple(annotation: Any) -> bool:
-    """Whether a text, or several, can stand for it: numbers, dates, enums, and lists of them."""
+    """Whether one text or several can be converted to it: numbers, dates, enums, and lists of them."""
     allowed = (*_SINGLE_VALUES, *LISTS, inspect.UnionType, inspect.Metadata)
     return all(isinstance(node, allowed) for node in nodes(info_of(annotation)))
 
 
 def is_union(annotation: Any) -> bool:
-    """Whether it is one of several types, as `int | None` is."""
+    """Whether it is a union of types, as `int | None` is."""
     return get_origin(annotation) in (Union, types.UnionType)
 
 
 def takes_list(annotation: Any) -> bool:
-    """Whether it is a list, a set or a tuple, also an optional one."""
+    """Whether it is a list, a set or a tuple, which may be optional."""
     return is_list(info_of(annotation))
 
 
 def info_of(annotation: Any) -> inspect.Type:
-    """What msgspec makes of a type. Raises SchemaError."""
+    """Return msgspec's description of a type. Raises SchemaError."""
     try:
         return inspect.type_info(annotation)
     except Exception as error:
@@ -86,22 +87,22 @@ def info_of(annotation: Any) -> inspect.Type:
 
 
 def is_list(info: inspect.Type) -> bool:
-    """Whether it is a list, a set or a tuple, also an optional one."""
+    """Whether it is a list, a set or a tuple, which may be optional."""
     if isinstance(info, inspect.UnionType):
-        return any(is_list(each) for each in info.types)
+        return any(is_list(member) for member in info.types)
     if isinstance(info, inspect.Metadata):
         return is_list(info.type)
     return isinstance(info, LISTS)
 
 
 def nodes(info: inspect.Type) -> Iterator[inspect.Type]:
-    """The type and all that it is made of, each once."""
+    """The type and all the types that it is made of, each once."""
     seen: set[int] = set()
     waiting = [info]
     while waiting:
         node = waiting.pop()
         if id(node) in seen:
-            continue  # a type that has itself as a part
+            continue  # a type that contains itself
         seen.add(id(node))
         yield node
         waiting += [field.type for field in getattr(node, "fields", ())]
@@ -113,5 +114,5 @@ def nodes(info: inspect.Type) -> Iterator[inspect.Type]:
 
 
 def named(annotation: Any) -> str:
-    """What a message calls a type."""
+    """Return the name of a type for messages."""
     return getattr(annotation, "__name__", None) or str(annotation)

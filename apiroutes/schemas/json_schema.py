@@ -1,7 +1,7 @@
 """Types as JSON Schema (2020-12).
 
-In: types, and whether each is sent or taken. Out: their schemas, and those that these refer to, by
-name. Raises what a library raises for a type that has no schema.
+In: types, and whether each is sent or received. Out: their schemas, and by name those that they refer
+to. Raises what the library raises for a type without a schema.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ __all__ = ["json_schemas"]
 def json_schemas(
     annotations: Sequence[tuple[Any, bool]], reference: str
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """The JSON Schema of each type, and the schemas that these refer to, by name.
+    """Return the JSON Schema of each type, and by name the schemas that they refer to.
 
-    A type comes with whether it is sent (True) or taken; a pydantic model may differ in that.
-    `reference` is what a reference looks like, with `{name}` in it.
+    Each type comes with whether it is sent (True) or received, as the schemas of a pydantic model may
+    differ in that. `reference` is the form of a reference, with `{name}` in it.
     """
-    is_ours = [not has_model(annotation) for annotation, _ in annotations]
-    ours, definitions = msgspec.json.schema_components(
-        [annotation for (annotation, _), mine in zip(annotations, is_ours) if mine], ref_template=reference
-    )
-    for schema in (*ours, *definitions.values()):
+    is_model = [has_model(annotation) for annotation, _ in annotations]
+    plain_types = [
+        annotation for (annotation, _), by_pydantic in zip(annotations, is_model) if not by_pydantic
+    ]
+    plain, definitions = msgspec.json.schema_components(plain_types, ref_template=reference)
+    for schema in (*plain, *definitions.values()):
         _open_tuples(schema)
-    theirs, models = model_schemas([each for each, mine in zip(annotations, is_ours) if not mine], reference)
-    # Both name a type by its class: one name may be of two types.
+    model_types = [pair for pair, by_pydantic in zip(annotations, is_model) if by_pydantic]
+    modelled, models = model_schemas(model_types, reference)
+    # Both libraries name a schema after its class, so that two types may have one name.
     names = {}
     for name in models:
         names[name] = name
@@ -42,14 +44,14 @@ def json_schemas(
         reference.format(name=old): reference.format(name=new) for old, new in names.items() if old != new
     }
     if references:
-        theirs = [_referring(schema, references) for schema in theirs]
-        definitions |= {new: _referring(models[old], references) for old, new in names.items()}
-    found = {True: iter(ours), False: iter(theirs)}
-    return [next(found[mine]) for mine in is_ours], definitions
+        modelled = [_with_references(schema, references) for schema in modelled]
+        definitions |= {new: _with_references(models[old], references) for old, new in names.items()}
+    schemas = {False: iter(plain), True: iter(modelled)}
+    return [next(schemas[by_pydantic]) for by_pydantic in is_model], definitions
 
 
 def _open_tuples(schema: Any) -> None:
-    """Take `items: false` from tuples, which have a length: generators of clients do not know it."""
+    """Remove `items: false` from tuples of a fixed length: generators of clients do not know it."""
     if isinstance(schema, dict):
         if schema.get("items") is False and "maxItems" in schema:
             del schema["items"]
@@ -60,11 +62,11 @@ def _open_tuples(schema: Any) -> None:
             _open_tuples(part)
 
 
-def _referring(schema: Any, references: Mapping[str, str]) -> Any:
-    """The schema with other references."""
+def _with_references(schema: Any, references: Mapping[str, str]) -> Any:
+    """Return the schema with the new references for the old ones."""
     if isinstance(schema, dict):
         return {
-            name: references.get(part, part) if name == "$ref" else _referring(part, references)
+            name: references.get(part, part) if name == "$ref" else _with_references(part, references)
             for name, part in schema.items()
         }
-    return [_referring(part, references) for part in schema] if isinstance(schema, list) else schema
+    return [_with_references(part, references) for part in schema] if isinstance(schema, list) else schema

@@ -1,6 +1,6 @@
-"""What the decoder says of a value, in words that have nothing of the value.
+"""Messages of the decoder, and the words for them that quote nothing of the value.
 
-In: a message of msgspec's. Out: what was wrong, and where. Raises nothing.
+In: an error of msgspec's. Out: its message and path; a message for the client.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import inspect
 
-__all__ = ["Complaint", "complaint", "said"]
+__all__ = ["Violation", "public_message", "violation_of"]
+
+# The decoder's message, which may quote the value, and the path from the value to the part that it is
+# about, as `.items[3].price`; the path is empty for the value itself.
+Violation = tuple[str, str]
 
 
-# What is wrong, and the way to it, as `.items[3].price`; empty for the value itself.
-Complaint = tuple[str, str]
+def violation_of(error: Exception) -> Violation:
+    """Return the message and the path of the decoder's error."""
+    message, _, path = str(error).partition(" - at `")
+    # The path of a dict's key is written "key` in `$.prices".
+    return message, path.rpartition("` in `")[2].removeprefix("$").removesuffix("`")
 
 
-def complaint(error: Exception) -> Complaint:
-    """What the decoder says of a value."""
-    message, _, place = str(error).partition(" - at `")
-    # Of a key of a dict: "key` in `$.prices".
-    return message, place.rpartition("` in `")[2].removeprefix("$").removesuffix("`")
-
-
-def said(message: str, info: inspect.Type) -> str:
-    """What is wrong with a value of the type; three messages quote what was sent."""
+def public_message(message: str, info: inspect.Type) -> str:
+    """Return the message about a value of the type without the value, which three messages quote."""
     if message.startswith("Invalid enum value"):
         return _expected(_values(info)) or "Invalid enum value"
     if message.startswith("Invalid value"):
@@ -43,8 +43,8 @@ def _values(info: inspect.Type) -> Iterator[object]:
     if isinstance(info, inspect.Metadata):
         yield from _values(info.type)
     elif isinstance(info, inspect.UnionType):
-        for each in info.types:
-            yield from _values(each)
+        for member in info.types:
+            yield from _values(member)
     elif isinstance(info, inspect.EnumType):
         yield from (member.value for member in info.cls)
     elif isinstance(info, inspect.LiteralType):
@@ -55,7 +55,7 @@ def _tags(info: inspect.Type) -> Iterator[object]:
     if isinstance(info, inspect.Metadata):
         yield from _tags(info.type)
     elif isinstance(info, inspect.UnionType):
-        for each in info.types:
-            yield from _tags(each)
+        for member in info.types:
+            yield from _tags(member)
     elif getattr(info, "tag", None) is not None:
         yield getattr(info, "tag", None)

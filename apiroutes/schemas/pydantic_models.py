@@ -1,6 +1,6 @@
-"""pydantic's models as types. pydantic is never imported: who has a model has imported it.
+"""pydantic's models as types. pydantic is never imported here: a project that has models has imported it.
 
-In: a type that has a model in it. Out: what checks values against it, and its JSON Schema. Raises
+In: a type that contains a model. Out: a schema that checks values, and its JSON Schema. Raises
 SchemaError at start; the schema raises DoesNotFit.
 """
 
@@ -17,24 +17,22 @@ import msgspec
 from msgspec import inspect
 
 from apiroutes.schemas.annotations import info_of, named, nodes
+from apiroutes.schemas.memory import collecting_paused, is_dense, is_small
 from apiroutes.schemas.mismatches import (
-    MOST_FAULTS,
+    MOST_MISMATCHES,
     DoesNotFit,
     Mismatch,
     SchemaError,
     bounded,
-    collecting_paused,
-    is_dense,
-    is_small,
     place_of,
 )
 
-__all__ = ["ModelSchema", "has_model", "is_model", "model_schemas"]
+__all__ = ["ModelSchema", "has_model", "model_schemas"]
 
-# Problems that one value may have and still be gone through whole: a value of that many parts is
-# checked against a type of one node, or a value of fewer against one of more.
-_FEW_PROBLEMS = 100_000
-# What pydantic's own schema calls the parts of a schema that are schemas, or hold some.
+# pydantic collects all mismatches of a value that can have at most this many: as many as the value has
+# parts, times the nodes of its type.
+_FEW_MISMATCHES = 100_000
+# The keys of pydantic's core schemas under which further schemas stand.
 _PARTS = {
     "arguments_schema",
     "choices",
@@ -51,25 +49,25 @@ _PARTS = {
     "strict_schema",
     "values_schema",
 }
-# What becomes None, whatever it was.
+# Turns any value into None.
 _NOTHING = {"type": "default", "schema": {"type": "none"}, "default": None, "on_error": "default"}
-_BY_NAME = {"choices", "fields"}  # which may be mappings
-_LIBRARIES = ("annotated_types", "pydantic")  # whose metadata pydantic enforces, and msgspec does not see
+_BY_NAME = {"choices", "fields"}  # those of the parts that may be mappings
+_LIBRARIES = ("annotated_types", "pydantic")  # pydantic enforces their metadata, and msgspec ignores it
 _CONTAINERS = ("dict", "frozenset", "list", "set", "tuple")
 
 
-def is_model(annotation: Any) -> bool:
+def _is_model(annotation: Any) -> bool:
     """Whether it is a model or a dataclass of pydantic's."""
     return isinstance(annotation, type) and hasattr(annotation, "__pydantic_validator__")
 
 
 def has_model(annotation: Any) -> bool:
-    """Whether pydantic has to read a type: for a model in it, also in a dataclass, or a `Field`."""
-    if is_model(annotation) or is_model(get_origin(annotation)):
+    """Whether pydantic must check a type: it contains a model, also inside a dataclass, or a `Field`."""
+    if _is_model(annotation) or _is_model(get_origin(annotation)):
         return True
     if "pydantic" not in sys.modules:
         return False
-    if any(type(each).__module__.partition(".")[0] in _LIBRARIES for each in _metadata(annotation)):
+    if any(type(item).__module__.partition(".")[0] in _LIBRARIES for item in _metadata(annotation)):
         return True
     if any(has_model(part) for part in get_args(annotation) if not isinstance(part, enum.Enum)):
         return True
@@ -77,7 +75,7 @@ def has_model(annotation: Any) -> bool:
         parts = [*nodes(info_of(annotation))]
     except SchemaError:
         return False
-    return any(is_model(getattr(part, "cls", None)) for part in parts) and not any(
+    return any(_is_model(getattr(part, "cls", None)) for part in parts) and not any(
         isinstance(part, inspect.StructType) for part in parts
     )
 
@@ -87,7 +85,7 @@ def _metadata(annotation: Any) -> tuple[Any, ...]:
 
 
 class ModelSchema:
-    """Checks by pydantic what has a model in it."""
+    """Checks values by pydantic against a type that contains a model."""
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
@@ -101,10 +99,10 @@ class ModelSchema:
         fast = _with_fail_fast(self._schema)
         self._first = _compiled(fast) or self._adapter
         self._dry = None if _calls_functions(self._schema) else _compiled(_without_parts(fast))
-        self._most = _FEW_PROBLEMS // max(1, _size(self._schema))
+        self._most = _FEW_MISMATCHES // max(1, _size(self._schema))
 
     def decode(self, content: bytes, place: str = "body") -> Any:
-        msgspec.json.decode(content)  # what is JSON is decided by one decoder
+        msgspec.json.decode(content)  # one decoder decides what is valid JSON
         if len(content) <= self._most:
             return self._checked(self._adapter.validate_json, content, place)
         with collecting_paused():
@@ -119,7 +117,7 @@ class ModelSchema:
             return self._checked(self._first.validate_python, value, place)
 
     def fits(self, value: Any) -> bool:
-        """Whether it is of the type as it is, as a model's instance is, whatever it is sent as."""
+        """Whether a value is of the type as it is, such as an instance of a model, however it is sent."""
         try:
             self._adapter.validate_python(value)
         except self._error:
@@ -135,71 +133,72 @@ class ModelSchema:
 
 
 def _compiled(schema: Any) -> Any:
-    """The schema of a schema that is not the model's own; None where there is none."""
+    """Return the validator of a changed core schema, None if pydantic cannot make one."""
     try:
-        # A model has a schema already, of the schema as it was: it is not to be used.
+        # The False keeps pydantic from using the model's own validator, of the unchanged schema.
         return sys.modules["pydantic_core"].SchemaValidator(schema, None, False)
     except Exception:  # an older pydantic
         return None
 
 
 def _with_fail_fast(schema: Any) -> Any:
-    """A schema that stops at the first part of a container that does not fit.
+    """Return a schema that stops at the first part of a container that does not fit.
 
-    pydantic makes all errors before any can be taken, about 250 bytes each, and a list of a
-    megabyte has a third of a million parts. This is what `FailFast` says of one container.
+    pydantic makes all errors before any can be read, about 250 bytes each, and a list of a
+    megabyte has a third of a million parts. pydantic's `FailFast` does this for one container.
     """
-    if not isinstance(schema, dict):
-        return _in_each(_with_fail_fast, schema)
-    found = _in_each(_with_fail_fast, schema)
-    return {**found, "fail_fast": True} if schema.get("type") in _CONTAINERS else found
+    changed = _in_each(_with_fail_fast, schema)
+    if isinstance(schema, dict) and schema.get("type") in _CONTAINERS:
+        return {**changed, "fail_fast": True}
+    return changed
 
 
 def _without_parts(schema: Any) -> Any:
-    """A schema that checks the parts of lists and dicts, and keeps None of each.
+    """Return a schema that checks the parts of lists and dicts, and keeps None for each.
 
-    A model of an empty object has half a kilobyte, and all come before one that does not fit.
+    An instance of a model takes half a kilobyte even when empty, and all those before the first part
+    that does not fit would be made.
     """
-    found = _in_each(_without_parts, schema)
-    if isinstance(found, dict):
-        for name in {"list": ("items_schema",), "dict": ("values_schema",)}.get(schema.get("type"), ()):
-            if name in found:
-                found[name] = {"type": "chain", "steps": [found[name], _NOTHING]}
-    return found
+    changed = _in_each(_without_parts, schema)
+    if isinstance(changed, dict):
+        name = {"list": "items_schema", "dict": "values_schema"}.get(str(schema.get("type")))
+        if name in changed:
+            changed[name] = {"type": "chain", "steps": [changed[name], _NOTHING]}
+    return changed
 
 
 def _in_each(change: Callable[[Any], Any], schema: Any) -> Any:
-    """A schema, or several, with another for each part."""
+    """Return a schema, or several, with each part changed."""
     if isinstance(schema, (list, tuple)):
         return type(schema)(map(change, schema))
     if not isinstance(schema, dict):
         return schema
-    found = dict(schema)
-    for name, part in _parts(schema):
-        by_name = name in _BY_NAME and isinstance(part, dict)
-        found[name] = {one: change(each) for one, each in part.items()} if by_name else change(part)
-    return found
+    changed = dict(schema)
+    for key, part in _parts(schema):
+        by_name = key in _BY_NAME and isinstance(part, dict)
+        changed[key] = {name: change(value) for name, value in part.items()} if by_name else change(part)
+    return changed
 
 
 def _nodes(schema: Any) -> Iterator[Mapping[str, Any]]:
-    """A schema and all that it is made of."""
+    """The schema and all the schemas that it is made of."""
     if isinstance(schema, (list, tuple)):
-        for each in schema:
-            yield from _nodes(each)
+        for member in schema:
+            yield from _nodes(member)
     elif isinstance(schema, dict):
         yield schema
-        for name, part in _parts(schema):
-            by_name = name in _BY_NAME and isinstance(part, dict)
+        for key, part in _parts(schema):
+            by_name = key in _BY_NAME and isinstance(part, dict)
             yield from _nodes(list(part.values()) if by_name else part)
 
 
 def _size(schema: Any) -> int:
-    """How many problems one value may have: each of the parts of its type has one."""
+    """Return how many mismatches one value can have: one for each node of its type."""
     return sum(1 for _ in _nodes(schema))
 
 
 def _calls_functions(schema: Any) -> bool:
-    """Whether code of a project sees what was made of a value before all of it is made."""
+    """Whether the project's own code sees parts of a value before all of it has been made."""
     return any(
         str(node.get("type")).startswith("function")
         or any(node.get(name) for name in ("custom_init", "post_init", "default_factory_takes_data"))
@@ -208,20 +207,20 @@ def _calls_functions(schema: Any) -> bool:
 
 
 def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return ((name, part) for name, part in schema.items() if name in _PARTS)
+    return ((key, part) for key, part in schema.items() if key in _PARTS)
 
 
 def _mismatches(error: Any, place: str) -> Iterator[Mismatch]:
-    """The first problems. Of many, one text is made and not each as an object."""
-    if error.error_count() <= MOST_FAULTS:
-        found = iter(error.errors(include_input=False, include_url=False, include_context=False))
+    """The first mismatches. Many errors are read from one JSON text, as each would be an object otherwise."""
+    if error.error_count() <= MOST_MISMATCHES:
+        errors = iter(error.errors(include_input=False, include_url=False, include_context=False))
     else:
-        found = _first_of(error.json(include_input=False, include_url=False, include_context=False))
-    for each in islice(found, MOST_FAULTS):
-        yield place_of(place, each["loc"]), each["msg"]
+        errors = _items(error.json(include_input=False, include_url=False, include_context=False))
+    for item in islice(errors, MOST_MISMATCHES):
+        yield place_of(place, item["loc"]), item["msg"]
 
 
-def _first_of(text: str) -> Iterator[Any]:
+def _items(text: str) -> Iterator[Any]:
     """The items of a JSON array, one at a time."""
     decode, at = json.JSONDecoder().raw_decode, 1
     while text[at : at + 1] == "{":
@@ -236,10 +235,10 @@ def _first_of(text: str) -> Iterator[Any]:
 def model_schemas(
     wanted: Sequence[tuple[Any, bool]], reference: str
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """The JSON Schema of each type as it is sent (True) or taken, and what these refer to, by name.
+    """Return the JSON Schema of each type as it is sent (True) or received, and by name those they refer to.
 
-    A model that is sent in another form than it is taken in has two: pydantic calls them `M-Output`
-    and `M-Input`.
+    A model that is sent in another form than it is received in has two schemas, which pydantic names
+    `M-Output` and `M-Input`.
     """
     if not wanted:
         return [], {}
@@ -247,8 +246,8 @@ def model_schemas(
     keys: list[tuple[int, str]] = [
         (index, "serialization" if is_sent else "validation") for index, (_, is_sent) in enumerate(wanted)
     ]
-    found, definitions = adapter.json_schemas(
+    schemas, definitions = adapter.json_schemas(
         [(*key, adapter(annotation)) for key, (annotation, _) in zip(keys, wanted)],
         ref_template=reference.replace("{name}", "{model}"),
     )
-    return [found[key] for key in keys], definitions.get("$defs", {})
+    return [schemas[key] for key in keys], definitions.get("$defs", {})

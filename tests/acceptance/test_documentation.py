@@ -1,4 +1,4 @@
-"""The documentation page in a browser: it shows every operation, and tries them on the running server."""
+"""The documentation page in a browser: it shows every operation, and calls them on the running server."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.support import project
 
 pytestmark = pytest.mark.slow
 
-# Chromium asks its makers for one thing or another at every start.
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
+# Otherwise Chromium sends requests to its makers at every start.
+FLAGS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
 MILLISECONDS = 30_000
 MOUNTS = {"": "apiroutes:create_app()", "/v1": "tests.acceptance.applications:mounted()"}
 OPERATIONS = {
@@ -41,15 +41,15 @@ OPERATIONS = {
 
 class Shown(NamedTuple):
     page: Page
-    complaints: list[str]
-    asked: list[str]
+    errors: list[str]  # of the console
+    requested: list[str]  # URLs
     url: str
 
     def operation(self, name: str) -> Locator:
         """Open an operation."""
-        found = self.page.locator(f".opblock[id$='-{name}']")
-        found.locator(".opblock-summary-control").click()
-        return found
+        operation = self.page.locator(f".opblock[id$='-{name}']")
+        operation.locator(".opblock-summary-control").click()
+        return operation
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def browser() -> Iterator[Browser]:
     if executable is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=QUIET)
+        running = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield running
         running.close()
 
@@ -76,8 +76,8 @@ def url(
 
 @pytest.fixture
 def shown(browser: Browser, url: str) -> Iterator[Shown]:
-    with showing(browser, url) as found:
-        yield found
+    with showing(browser, url) as opened:
+        yield opened
 
 
 @contextmanager
@@ -85,75 +85,75 @@ def showing(browser: Browser, url: str) -> Iterator[Shown]:
     """Open the page of the API at `url`."""
     page = browser.new_page()
     page.set_default_timeout(MILLISECONDS)
-    complaints: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda sent: asked.append(sent.url))
+    errors: list[str] = []
+    requested: list[str] = []
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requested.append(request.url))
     page.goto(url + "/api/_docs")
     page.locator(".opblock").first.wait_for()
-    yield Shown(page, complaints, asked, url)
+    yield Shown(page, errors, requested, url)
     page.close()
 
 
-def tried(operation: Locator) -> tuple[str, str]:
-    """Execute an operation and return status and body of what it shows as the answer."""
+def execute(operation: Locator) -> tuple[str, str]:
+    """Execute an operation and return the status and the body that it shows."""
     operation.locator("button.execute").click()
-    answer = operation.locator(".live-responses-table tbody")
-    status = answer.locator(".response-col_status").first.inner_text().split()[0]
-    body = answer.locator(".highlight-code pre").first.inner_text()
+    response = operation.locator(".live-responses-table tbody")
+    status = response.locator(".response-col_status").first.inner_text().split()[0]
+    body = response.locator(".highlight-code pre").first.inner_text()
     return status, re.sub(r"\s+", "", body)
 
 
-def filled(operation: Locator, **values: str) -> Locator:
+def fill(operation: Locator, **values: str) -> Locator:
     for name, value in values.items():
         operation.locator(f"[data-param-name='{name}'] input").fill(value)
     return operation
 
 
-def test_it_shows_every_operation(shown: Shown) -> None:
+def test_the_page_shows_every_operation(shown: Shown) -> None:
     operations = shown.page.locator(".opblock")
-    names = [each.get_attribute("id") or "" for each in operations.all()]
+    names = [operation.get_attribute("id") or "" for operation in operations.all()]
     assert {name.rpartition("-")[2] for name in names} == OPERATIONS
 
 
 def test_every_operation_can_be_opened(shown: Shown) -> None:
     for name in OPERATIONS:
         shown.operation(name).locator("button.execute").wait_for()
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
-def test_its_title_is_the_projects(shown: Shown) -> None:
+def test_the_title_of_the_page_is_the_documents(shown: Shown) -> None:
     assert shown.page.title() == App(PROJECT).openapi()["info"]["title"]
 
 
-def test_it_asks_no_other_host_and_its_policy_stops_nothing(shown: Shown) -> None:
-    assert [url for url in shown.asked if not url.startswith((shown.url + "/api/_docs", "data:"))] == []
-    assert shown.complaints == []
+def test_the_page_requests_no_other_host_and_its_policy_blocks_nothing(shown: Shown) -> None:
+    assert [url for url in shown.requested if not url.startswith((shown.url + "/api/_docs", "data:"))] == []
+    assert shown.errors == []
 
 
-def test_a_typed_body_is_sent_and_its_answer_shown(shown: Shown) -> None:
-    put = filled(shown.operation("put_notes_by_id"), id="milk")
+def test_a_typed_body_is_sent_and_the_response_shown(shown: Shown) -> None:
+    put = fill(shown.operation("put_notes_by_id"), id="milk")
     put.locator("textarea").fill('{"title": "Milk", "text": "2 l"}')
-    assert tried(put) == ("201", '{"id":"milk","title":"Milk","text":"2l"}')
-    assert shown.asked[-1] == shown.url + "/api/notes/milk"
+    assert execute(put) == ("201", '{"id":"milk","title":"Milk","text":"2l"}')
+    assert shown.requested[-1] == shown.url + "/api/notes/milk"
 
 
-def test_a_file_is_sent_and_found_by_its_segments(shown: Shown, tmp_path: Path) -> None:
+def test_an_uploaded_file_is_downloaded_by_its_segments(shown: Shown, tmp_path: Path) -> None:
     (tmp_path / "a list.txt").write_text("eggs", encoding="utf-8")
-    put = filled(shown.operation("put_notes_by_id"), id="eggs")
+    put = fill(shown.operation("put_notes_by_id"), id="eggs")
     put.locator("textarea").fill('{"title": "Eggs"}')
-    tried(put)
-    post = filled(shown.operation("post_notes_by_id_attachments"), id="eggs")
+    execute(put)
+    post = fill(shown.operation("post_notes_by_id_attachments"), id="eggs")
     post.locator("input[type=file]").set_input_files(tmp_path / "a list.txt")
-    assert tried(post) == ("201", '["alist.txt"]')
-    get = filled(shown.operation("get_files_by_path"), path="eggs/a list.txt")
+    assert execute(post) == ("201", '["alist.txt"]')
+    get = fill(shown.operation("get_files_by_path"), path="eggs/a list.txt")
     get.locator("button.execute").click()
     get.locator(".live-responses-table").wait_for()
-    assert shown.asked[-1] == shown.url + "/api/files/eggs/a%20list.txt"
+    assert shown.requested[-1] == shown.url + "/api/files/eggs/a%20list.txt"
 
 
-def test_credentials_are_sent_with_what_asks_for_them(shown: Shown) -> None:
+def test_credentials_are_sent_to_the_operation_that_needs_them(shown: Shown) -> None:
     body = '{"event": "ping"}'
     signature = "sha256=" + hmac.new(b"development", body.encode(), hashlib.sha256).hexdigest()
     shown.page.locator("button.authorize").first.click()
@@ -162,18 +162,18 @@ def test_credentials_are_sent_with_what_asks_for_them(shown: Shown) -> None:
     shown.page.locator(".auth-container button.btn-done").click()
     post = shown.operation("post_webhook")
     post.locator("textarea").fill(body)
-    assert tried(post) == ("200", '{"received":{"event":"ping"}}')
-    assert shown.complaints == []
+    assert execute(post) == ("200", '{"received":{"event":"ping"}}')
+    assert shown.errors == []
 
 
 @pytest.fixture
 def token_host() -> Iterator[str]:
-    """A server of OAuth 2 that asks nobody anything (RFC 6749 section 4.1, RFC 7636)."""
+    """An OAuth 2 server that grants every request (RFC 6749 section 4.1, RFC 7636)."""
     challenges = {}
     headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
 
     @Request.application
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         if request.path == "/authorize":
             challenges["code1"] = request.args["code_challenge"]
             back = urlencode({"code": "code1", "state": request.args["state"]})
@@ -187,7 +187,7 @@ def token_host() -> Iterator[str]:
         )
         return Response(json.dumps(token), headers=headers, content_type="application/json")
 
-    server = make_server("127.0.0.1", 0, answer, threaded=True)
+    server = make_server("127.0.0.1", 0, respond, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
@@ -207,7 +207,9 @@ def GET(req):
 """
 
 
-def test_a_token_of_another_host_is_taken_and_sent(browser: Browser, token_host: str, tmp_path: Path) -> None:
+def test_a_token_of_another_host_is_fetched_and_sent(
+    browser: Browser, token_host: str, tmp_path: Path
+) -> None:
     root = project(tmp_path, {"pages/api/x.py": PROTECTED.format(host=token_host)})
     command = gunicorn("apiroutes:create_app()", "--threads", "4")
     with (
@@ -220,12 +222,12 @@ def test_a_token_of_another_host_is_taken_and_sent(browser: Browser, token_host:
         shown.page.locator(".auth-container button.btn-done").wait_for()
         shown.page.locator(".auth-container h6", has_text="Authorized").wait_for()
         shown.page.locator(".auth-container button.btn-done").click()
-        assert tried(shown.operation("get_x")) == ("200", '{"authorization":"Beareratoken"}')
-        assert shown.complaints == []
+        assert execute(shown.operation("get_x")) == ("200", '{"authorization":"Beareratoken"}')
+        assert shown.errors == []
 
 
-def test_what_does_not_fit_is_refused_by_the_server(shown: Shown) -> None:
-    put = filled(shown.operation("put_notes_by_id"), id="milk")
+def test_an_invalid_body_is_refused_by_the_server(shown: Shown) -> None:
+    put = fill(shown.operation("put_notes_by_id"), id="milk")
     put.locator("textarea").fill('{"title": 1}')
-    status, body = tried(put)
+    status, body = execute(put)
     assert (status, '"place":"body.title"' in body) == ("422", True)

@@ -125,7 +125,7 @@ def test_a_client_that_leaves_is_one_line(port: int, log: Path) -> None:
     until(lambda: "the client left" in log.read_text())
     assert pid_of(port)
     text = log.read_text()
-    assert text.count("GET /api/endless: the client left before the answer's end") == 1
+    assert text.count("GET /api/endless: the client left before the response ended") == 1
     assert "Traceback" not in text
 
 

@@ -1,4 +1,4 @@
-"""A client that still sends sees the answer that refuses what it sends, on every server."""
+"""A client that is still sending sees the response that refuses its content, on every server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILES = {
     "pages/api/guarded/_middleware.py": "def middleware(req, res, next): res.status(401).end('no')\n",
     "pages/api/guarded/x.py": "def POST(req): return req.body\n",
 }
-# Where it is sent, and what the answer is.
+# Targets, and the status of their responses.
 REFUSALS = {"/api/text": 413, "/api/nope": 404, "/api/guarded/x": 401, "/api/off": 200}
 
 
@@ -59,7 +59,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("target", REFUSALS)
-def test_a_client_that_sends_all_before_it_reads_sees_the_answer(server: Server, target: str) -> None:
+def test_a_client_that_sends_all_before_it_reads_sees_the_response(server: Server, target: str) -> None:
     for _ in range(TIMES):
         with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)) as connection:
             connection.request("POST", target, b"x" * SIZE, {"Content-Type": "text/plain"})
@@ -67,7 +67,7 @@ def test_a_client_that_sends_all_before_it_reads_sees_the_answer(server: Server,
 
 
 @pytest.mark.parametrize("target", REFUSALS)
-def test_the_answer_comes_before_the_content_is_sent(server: Server, target: str) -> None:
+def test_the_response_comes_before_the_content_is_sent(server: Server, target: str) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS) as client:
         head = f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n"
         head += f"Content-Length: {SIZE}\r\n\r\n"
@@ -76,9 +76,9 @@ def test_the_answer_comes_before_the_content_is_sent(server: Server, target: str
         client.sendall(b"x" * SIZE)
 
 
-def test_a_connection_whose_content_was_read_away_is_used_again(server: Server) -> None:
+def test_a_connection_whose_content_was_discarded_is_used_again(server: Server) -> None:
     if server.name in ("sync", "development"):
-        pytest.skip("this server closes after each answer")
+        pytest.skip("this server closes after each response")
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)) as connection:
         ports = set()
         for _ in range(3):
@@ -91,7 +91,7 @@ def test_a_connection_whose_content_was_read_away_is_used_again(server: Server) 
 
 FETCH = """
 const [url, times, size] = process.argv.slice(2);
-const seen = {};
+const counts = {};
 for (let i = 0; i < +times; i++) {
   let outcome;
   try {
@@ -102,11 +102,11 @@ for (let i = 0; i < +times; i++) {
   } catch (error) {
     outcome = String(error.cause?.code ?? error);
   }
-  seen[outcome] = (seen[outcome] ?? 0) + 1;
+  counts[outcome] = (counts[outcome] ?? 0) + 1;
 }
-console.log(JSON.stringify(seen));
+console.log(JSON.stringify(counts));
 """
-AXIOS = FETCH.replace("const seen", 'import axios from "axios";\nconst seen').replace(
+AXIOS = FETCH.replace("const counts", 'import axios from "axios";\nconst counts').replace(
     'await fetch(url, {method: "POST", headers, body: new Uint8Array(+size)});\n    await response.text();',
     "await axios.post(url, Buffer.alloc(+size), {headers, validateStatus: null, maxBodyLength: Infinity});",
 )
@@ -117,13 +117,13 @@ def outcomes(script: Path, source: str, url: str) -> dict[str, int]:
     command = [NODE or "node", str(script), url, str(TIMES), str(SIZE)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, cwd=script.parent)
     assert done.returncode == 0, done.stderr
-    seen: dict[str, int] = json.loads(done.stdout)
-    return seen
+    counts: dict[str, int] = json.loads(done.stdout)
+    return counts
 
 
 @pytest.mark.skipif(NODE is None, reason="there is no node")
 @pytest.mark.parametrize("target", REFUSALS)
-def test_fetch_sees_the_answer(server: Server, target: str, tmp_path: Path) -> None:
+def test_fetch_sees_the_response(server: Server, target: str, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{server.port}{target}"
     assert outcomes(tmp_path / "fetch.mjs", FETCH, url) == {str(REFUSALS[target]): TIMES}
 
@@ -139,12 +139,12 @@ def axios(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         done = subprocess.run(command, cwd=directory, capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        pytest.skip("npm does not answer")
+        pytest.skip("npm does not respond")
     if done.returncode != 0:
         pytest.skip("axios cannot be installed")
     return directory
 
 
-def test_axios_sees_the_answer(server: Server, axios: Path) -> None:
+def test_axios_sees_the_response(server: Server, axios: Path) -> None:
     url = f"http://127.0.0.1:{server.port}/api/text"
     assert outcomes(axios / "axios.mjs", AXIOS, url) == {"413": TIMES}

@@ -1,4 +1,4 @@
-"""The labels and tables of the WHATWG Encoding Standard, and what is refused."""
+"""The labels and tables of the WHATWG Encoding Standard, and content that is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from apiroutes.body.charsets import decode_text, find_charset
 
-# Every label of the standard that stands for text, spelled as there; bytes and what its charset reads.
+# Every label of the standard that stands for text, spelled as there; bytes, and their text in its charset.
 CHARSETS = [
     ("unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8", b"\xe2\x98\x83", "☃"),
     ("866 cp866 csibm866 ibm866", b"\x80\xf0\xf2", "АЁЄ"),
@@ -144,7 +144,7 @@ NO_CHARSET = [
     "null",
     "bogus",
     "utf-9",
-    # the standard's encodings that stand for no text
+    # the standard's labels for encodings that it refuses to decode
     "csiso2022kr",
     "hz-gb-2312",
     "iso-2022-cn",
@@ -188,7 +188,7 @@ NO_CHARSET = [
     "-" * 40 + "utf-8",
 ]
 
-# Codecs of Python for other things than text, for the text of a program or a host name, and quadratic ones.
+# Codecs of Python that are not for text, that are for source code or host names, or that are quadratic.
 CODECS_THAT_ARE_ATTACKS = {
     "base64_codec",
     "bz2_codec",
@@ -220,7 +220,7 @@ NAMES_OF_CODECS = sorted(
     | {module.name for module in pkgutil.iter_modules(encodings.__path__)}
 )
 
-# Characters that codecs, or other tables of the same name, read otherwise.
+# Characters that codecs, or other tables of the same name, decode differently.
 OFTEN_OTHERWISE = [
     ("macintosh", b"\xbd\xdb\xf0", "\u03a9€\uf8ff"),
     ("gbk", b"\xed\xa0\x80", "頎€"),
@@ -318,7 +318,7 @@ def decode(content: bytes, label: str) -> str:
     ("label", "content", "text"),
     [(label, content, text) for labels, content, text in CHARSETS for label in labels.split()],
 )
-def test_a_label_of_the_standard_reads_its_charset(label: str, content: bytes, text: str) -> None:
+def test_a_label_of_the_standard_selects_its_charset(label: str, content: bytes, text: str) -> None:
     assert decode(content, label) == text
 
 
@@ -331,7 +331,7 @@ def test_ascii_text_is_itself_in_every_charset_but_utf_16(label: str) -> None:
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_no_content_is_no_text(label: str) -> None:
+def test_empty_content_is_empty_text(label: str) -> None:
     assert decode(b"", label) == ""
 
 
@@ -341,12 +341,12 @@ def test_case_and_white_space_of_a_label_are_ignored(label: str, standard: str) 
 
 
 @pytest.mark.parametrize("label", NO_CHARSET, ids=lambda label: ascii(label[:40]))
-def test_what_is_no_label_of_the_standard_is_none(label: str) -> None:
+def test_an_unknown_label_is_none(label: str) -> None:
     assert find_charset(label) is None
 
 
 @pytest.mark.parametrize("name", NAMES_OF_ATTACKS)
-def test_a_codec_of_python_that_is_no_charset_is_none(name: str) -> None:
+def test_a_codec_of_python_that_is_not_a_charset_is_none(name: str) -> None:
     assert find_charset(name) is None
     assert find_charset(name.replace("_", "-").upper()) is None
 
@@ -357,7 +357,7 @@ def test_a_name_of_a_codec_finds_a_charset_of_the_standard_or_none(name: str) ->
 
 
 @pytest.mark.parametrize(("label", "content", "text"), OFTEN_OTHERWISE)
-def test_characters_are_those_of_the_standard(label: str, content: bytes, text: str) -> None:
+def test_characters_agree_with_the_standard(label: str, content: bytes, text: str) -> None:
     assert decode(content, label) == text
 
 
@@ -369,7 +369,7 @@ def test_one_byte_order_mark_of_the_charset_is_dropped_and_no_other(
 
 
 @pytest.mark.parametrize(("label", "content"), UNREADABLE)
-def test_bytes_that_are_no_text_in_their_charset_are_an_error(label: str, content: bytes) -> None:
+def test_bytes_that_are_not_text_in_their_charset_are_an_error(label: str, content: bytes) -> None:
     with pytest.raises(UnicodeDecodeError):
         decode(content, label)
 
@@ -437,8 +437,8 @@ def text_of(content: bytes, label: str) -> str | None:
 
 
 def table(label: str, sequences: list[bytes]) -> list[tuple[bytes, str]]:
-    found = ((sequence, text_of(sequence, label)) for sequence in sequences)
-    return [(sequence, text) for sequence, text in found if text is not None]
+    texts = ((sequence, text_of(sequence, label)) for sequence in sequences)
+    return [(sequence, text) for sequence, text in texts if text is not None]
 
 
 def digest(table: list[tuple[bytes, str]]) -> str:
@@ -447,7 +447,7 @@ def digest(table: list[tuple[bytes, str]]) -> str:
 
 
 def sequences_of(label: str) -> list[bytes]:
-    """Every byte, each that is no text with every other, and in EUC-JP those with 8F before them."""
+    """Return every byte, each that is not text followed by every other, and in EUC-JP these after 8F."""
     singles = [bytes([byte]) for byte in range(256)]
     pairs = [lead + trail for lead in singles if text_of(lead, label) is None for trail in singles]
     triples = [b"\x8f" + first + second for first in singles for second in singles]
@@ -455,9 +455,9 @@ def sequences_of(label: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize(("label", "expected", "count"), TABLES)
-def test_a_table_is_that_of_the_standard(label: str, expected: str, count: int) -> None:
-    found = table(label, sequences_of(label))
-    assert (len(found), digest(found)) == (count, expected)
+def test_a_table_agrees_with_the_standard(label: str, expected: str, count: int) -> None:
+    rows = table(label, sequences_of(label))
+    assert (len(rows), digest(rows)) == (count, expected)
 
 
 def four_bytes(pointer: int) -> bytes:
@@ -469,8 +469,8 @@ def four_bytes(pointer: int) -> bytes:
 
 def test_four_bytes_of_gb18030_are_the_rest_of_the_basic_plane() -> None:
     label, expected, count = OF_FOUR_BYTES
-    found = table(label, [four_bytes(pointer) for pointer in range(39500)])
-    assert (len(found), digest(found)) == (count, expected)
+    rows = table(label, [four_bytes(pointer) for pointer in range(39500)])
+    assert (len(rows), digest(rows)) == (count, expected)
 
 
 def test_four_bytes_of_gb18030_are_every_character_of_the_other_planes() -> None:
@@ -494,7 +494,7 @@ SEQUENCES = {
 @settings(deadline=None)
 def test_text_is_the_text_of_its_sequences(label: str, data: st.DataObject) -> None:
     sequences = data.draw(st.lists(st.sampled_from([*SEQUENCES[label], b"a", b"a", b"a"]), max_size=200))
-    assert decode(b"".join(sequences), label) == "".join(SEQUENCES[label][each] for each in sequences)
+    assert decode(b"".join(sequences), label) == "".join(SEQUENCES[label][sequence] for sequence in sequences)
 
 
 PIECES = [
@@ -516,12 +516,12 @@ PIECES = [
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
 @settings(deadline=None, max_examples=1000)
-def test_iso_2022_jp_is_read_as_by_the_automaton_of_the_standard(pieces: list[bytes]) -> None:
+def test_iso_2022_jp_agrees_with_the_automaton_of_the_standard(pieces: list[bytes]) -> None:
     assert text_of(b"".join(pieces), "iso-2022-jp") == read_iso_2022_jp(b"".join(pieces))
 
 
 def read_iso_2022_jp(content: bytes) -> str | None:
-    """https://encoding.spec.whatwg.org/#iso-2022-jp-decoder; None where it errs."""
+    """https://encoding.spec.whatwg.org/#iso-2022-jp-decoder; None for an error."""
     state, has_switched, text, position = b"(B", False, "", 0
     while position < len(content):
         byte = content[position]
@@ -534,7 +534,7 @@ def read_iso_2022_jp(content: bytes) -> str | None:
             continue
         has_switched = False
         if state.startswith(b"$"):
-            pair = bytes((each + 0x80) & 0xFF for each in content[position : position + 2])
+            pair = bytes((byte + 0x80) & 0xFF for byte in content[position : position + 2])
             if pair not in SEQUENCES["euc-jp"]:
                 return None
             text += SEQUENCES["euc-jp"][pair]
@@ -552,7 +552,7 @@ def read_iso_2022_jp(content: bytes) -> str | None:
     return text
 
 
-# Where a megabyte is taken apart in pieces: at every place in a sequence.
+# A megabyte is split in pieces at every place in a sequence.
 @pytest.mark.parametrize("before", range(5))
 @pytest.mark.parametrize(
     ("label", "content", "text"),

@@ -1,4 +1,4 @@
-"""A client may take its time, but not for ever: `body_timeout` and 408."""
+"""The time that a client may take to send its content: `body_timeout` and 408."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MULTIPART = [("Content-Type", "multipart/form-data; boundary=B")]
 
 
 class Dripping(io.RawIOBase):
-    """A byte for each read, after a moment: what a server without a connection to cut gives."""
+    """Returns a byte for each read, after a moment, like a server whose connection cannot be cut."""
 
     def read(self, size: int = -1, /) -> bytes:
         time.sleep(0.02)
@@ -45,7 +45,7 @@ def connection() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def ask(app: App, server: socket.socket, headers: list[tuple[str, str]], length: int = 10**5) -> Answer:
-    """A request whose content comes over the connection, as gunicorn hands it over."""
+    """Send a request whose content comes over the connection, as gunicorn passes it on."""
     with server.makefile("rb") as source:
         extra = Extra({"wsgi.input": source, "gunicorn.socket": server})
         return call(app, "POST", headers=headers, CONTENT_LENGTH=str(length), **extra)
@@ -60,7 +60,7 @@ def ask(app: App, server: socket.socket, headers: list[tuple[str, str]], length:
         (STREAM, TEXT, b"x" * 1000),
     ],
 )
-def test_content_that_does_not_come_is_408(
+def test_content_that_does_not_arrive_is_408(
     tmp_path: Path,
     connection: tuple[socket.socket, socket.socket],
     handler: str,
@@ -73,7 +73,7 @@ def test_content_that_does_not_come_is_408(
     assert (answer.status, answer.body) == (408, b"Request Timeout")
 
 
-def test_the_answer_still_reaches_the_client(
+def test_the_response_still_reaches_the_client(
     tmp_path: Path, connection: tuple[socket.socket, socket.socket]
 ) -> None:
     server, client = connection
@@ -82,7 +82,7 @@ def test_the_answer_still_reaches_the_client(
     assert client.recv(10) == b"408"
 
 
-def test_content_that_drips_in_is_408(
+def test_content_that_trickles_in_is_408(
     tmp_path: Path, connection: tuple[socket.socket, socket.socket]
 ) -> None:
     server, client = connection
@@ -103,14 +103,18 @@ def test_content_that_drips_in_is_408(
 
 
 @pytest.mark.parametrize("handler", [LENGTH, STREAM])
-def test_content_that_drips_in_is_408_where_the_connection_is_not_known(tmp_path: Path, handler: str) -> None:
+def test_content_that_trickles_in_is_408_where_the_connection_is_not_known(
+    tmp_path: Path, handler: str
+) -> None:
     app = app_of(tmp_path, handler, body_timeout=0.1)
     extra = Extra({"wsgi.input": Dripping(), "CONTENT_LENGTH": "100000"})
     assert call(app, "POST", headers=TEXT, **extra).status == 408
 
 
-def test_what_came_gives_more_time(tmp_path: Path, connection: tuple[socket.socket, socket.socket]) -> None:
-    """Four times as long as the time-out, at more than the rate that is asked for."""
+def test_content_that_has_arrived_gives_more_time(
+    tmp_path: Path, connection: tuple[socket.socket, socket.socket]
+) -> None:
+    """It takes four times the timeout, at more than the minimal rate."""
     server, client = connection
     content = b"x" * 2**17
 
@@ -143,14 +147,14 @@ def test_only_waiting_for_the_client_counts(
     assert answer.json() == 30_000
 
 
-def test_a_handler_s_deadline_ends_the_reading_too(
+def test_max_duration_ends_a_read_too(
     tmp_path: Path, connection: tuple[socket.socket, socket.socket]
 ) -> None:
     server, _ = connection
     assert ask(app_of(tmp_path, TIMED, body_timeout=60), server, TEXT).status == 408
 
 
-def test_whoever_is_given_up_reads_nothing_of_the_next_request(
+def test_an_abandoned_handler_reads_nothing_of_the_next_request(
     tmp_path: Path, connection: tuple[socket.socket, socket.socket]
 ) -> None:
     handler = (
@@ -159,7 +163,7 @@ def test_whoever_is_given_up_reads_nothing_of_the_next_request(
         '    shared = req.environ["shared"]\n'
         "    try:\n"
         '        shared["gate"].wait()\n'
-        "    except BaseException:\n"  # and it goes on, which it should not
+        "    except BaseException:\n"  # and it carries on, which it should not
         '        shared["read"] = req.environ["wsgi.input"].read(4)\n'
         "    finally:\n"
         '        shared["ended"].set()\n'

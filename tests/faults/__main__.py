@@ -104,11 +104,11 @@ def _has_room_again(report: Report) -> bool:
 
 def _served(report: Report) -> str:
     client = report["good_client"]
-    return f"{client['ok']} responses to others meanwhile, {report['worker_timeouts']} workers killed"
+    return f"others got {client['ok']} responses, {report['worker_timeouts']} workers killed"
 
 
 def _ended(report: Report) -> str:
-    return f"all {report['slots']} are 504, others served after {report['good_client_served_after_s']} s"
+    return f"all {report['slots']} get 504, others served after {report['good_client_served_after_s']} s"
 
 
 def _logged(report: Report) -> str:
@@ -125,7 +125,7 @@ def _failed(load: Report) -> str:
 
 FAULTS = (
     Fault(
-        "60 connections, a byte of a header a second each",
+        "60 connections send a byte of a header a second each",
         "slowloris_headers",
         # A worker without threads serves no other client meanwhile, and all of them at once afterwards.
         lambda report: (
@@ -135,7 +135,7 @@ FAULTS = (
         ("--timeout", "5"),
     ),
     Fault(
-        "20 uploads of 1 MB, a byte a second each",
+        "20 uploads of 1 MB send a byte a second each",
         "slow_body",
         lambda report: (
             report["good_client"]["ok"] > 0 and not report["handler_ran"] and not report["worker_timeouts"]
@@ -229,13 +229,13 @@ FAULTS = (
         "files change, break and go under load; HUP on broken code",
         "file_tree",
         _is_untouched,
-        lambda report: f"{_failed(report['load'])}, the old code keeps serving",
+        lambda report: f"{_failed(report['load'])}, the old code still serves",
     ),
     Fault(
         "uploads of 8 MB to a disk of 2 MB",
         "disk_full",
         _has_room_again,
-        lambda report: f"{report['answers'].get('507', 0)} of 5 are 507, a small one after them 200",
+        lambda report: f"{report['answers'].get('507', 0)} of 5 get 507, a small one after them 200",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Any value for a type: it is taken as msgspec takes it, or refused with places and nothing of itself."""
+"""Any value for a type: accepted exactly if msgspec accepts it, or refused without quoting it."""
 
 from __future__ import annotations
 
@@ -42,19 +42,20 @@ values = st.recursive(
     max_leaves=10,
 )
 orders = st.dictionaries(st.sampled_from(KEYS), values, max_size=6) | values
-validator = schema_of(Order)
+schema = schema_of(Order)
 
 
-def found(convert: Any, value: Any) -> tuple[Any, list[tuple[str, str]]]:
+def apply(convert: Any, value: Any) -> tuple[Any, list[tuple[str, str]]]:
+    """Return the converted value, or None and the mismatches."""
     try:
         return convert(value, "body"), []
-    except DoesNotFit as invalid:
-        return None, invalid.mismatches
+    except DoesNotFit as error:
+        return None, error.mismatches
 
 
-def check(faults: list[tuple[str, str]]) -> None:
-    assert len(set(faults)) == len(faults)
-    for place, message in faults:
+def check(mismatches: list[tuple[str, str]]) -> None:
+    assert len(set(mismatches)) == len(mismatches)
+    for place, message in mismatches:
         assert place.startswith("body")
         assert message
         assert SECRET not in message
@@ -62,29 +63,29 @@ def check(faults: list[tuple[str, str]]) -> None:
 
 @given(orders)
 @settings(max_examples=300, deadline=None)
-def test_json_is_taken_as_the_decoder_takes_it(value: Any) -> None:
+def test_json_is_accepted_exactly_if_the_decoder_accepts_it(value: Any) -> None:
     content = json.dumps(value).encode()
     expected = None
     with contextlib.suppress(msgspec.ValidationError):
         expected = msgspec.json.decode(content, type=Order)
-    order, faults = found(validator.decode, content)
+    order, mismatches = apply(schema.decode, content)
     assert order == expected
-    assert bool(faults) is (expected is None)
-    check(faults)
+    assert bool(mismatches) is (expected is None)
+    check(mismatches)
 
 
 @given(orders)
 @settings(max_examples=300, deadline=None)
-def test_texts_are_taken_or_refused(value: Any) -> None:
-    order, faults = found(validator.convert, value)
-    assert (order is None) is bool(faults)
-    check(faults)
+def test_texts_are_converted_or_refused(value: Any) -> None:
+    order, mismatches = apply(schema.convert, value)
+    assert (order is None) is bool(mismatches)
+    check(mismatches)
 
 
 @given(st.lists(st.sampled_from(["price", "kind", "x"]), unique=True), st.data())
 @settings(max_examples=200, deadline=None)
 def test_every_field_that_is_wrong_is_named(fields: list[str], data: st.DataObject) -> None:
     wrong: dict[str, Any] = {name: data.draw(st.sampled_from([SECRET, [], {}, None])) for name in fields}
-    _, faults = found(validator.decode, json.dumps({"firstName": "a", "parts": [wrong]}).encode())
+    _, mismatches = apply(schema.decode, json.dumps({"firstName": "a", "parts": [wrong]}).encode())
     expected = {f"body.parts[0].{name}" for name in fields} | {"body.parts[0].price"}
-    assert {place for place, _ in faults} == expected
+    assert {place for place, _ in mismatches} == expected

@@ -198,7 +198,7 @@ def quiet() -> Iterator[None]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("make", THEIRS, ids=lambda make: make.__name__)
-def test_it_works_where_middleware_does(
+def test_well_known_wsgi_middleware_works_in_every_place(
     tmp_path: Path, static: Path, make: Callable[[Path], Any], place: str
 ) -> None:
     app = app_with(tmp_path / "project", static, make, place)
@@ -248,7 +248,7 @@ def test_a_session_lasts(tmp_path: Path, static: Path) -> None:
     assert (first.json(), again.json()) == ({"n": 1}, {"n": 2})
 
 
-def test_what_is_stamped_is_the_status_of_every_answer(tmp_path: Path, static: Path) -> None:
+def test_wsgi_middleware_sees_the_status_of_every_response(tmp_path: Path, static: Path) -> None:
     app = app_with(tmp_path / "project", static, webob)
     for request_, status in REQUESTS:
         assert call(app, **request_).header("X-Stamp") == str(status)
@@ -271,7 +271,7 @@ def test_a_proxy_is_believed(tmp_path: Path, static: Path) -> None:
     assert answer.json() == {"remote": "203.0.113.9"}
 
 
-def test_a_span_has_the_status_of_every_answer(tmp_path: Path, static: Path) -> None:
+def test_a_span_has_the_status_of_every_response(tmp_path: Path, static: Path) -> None:
     sdk = pytest.importorskip("opentelemetry.sdk.trace")
     export = pytest.importorskip("opentelemetry.sdk.trace.export")
     in_memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")

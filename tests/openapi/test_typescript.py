@@ -1,4 +1,4 @@
-"""What a TypeScript client makes of names: whatever they have in them, they stay text."""
+"""A TypeScript client from names of any characters: they stay text and never become code."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apiroutes import App
-from apiroutes.openapi.typescript import typescript_client
+from apiroutes.openapi import typescript_client
 from tests.support import project
 
 
 def document(path: str, *parameters: str, title: str = "x") -> dict[str, Any]:
-    """A document of one operation, with parameters of its path."""
+    """Return a document of one operation with path parameters."""
     described = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parameters
     ]
@@ -29,12 +29,17 @@ def document(path: str, *parameters: str, title: str = "x") -> dict[str, Any]:
 
 
 def template_of(client: str) -> str:
-    """The template literal of the only operation's path."""
+    """Return the template literal of the only operation's path."""
+    return call_of(client).partition('"GET", ')[2].rpartition(", {}, init),")[0]
+
+
+def call_of(client: str) -> str:
+    """Return the line in which the only operation calls `request`."""
     (line,) = (line for line in client.split("\n") if "      request<" in line)
-    return line.partition('"GET", ')[2].rpartition(", {}, init),")[0]
+    return line
 
 
-# a path, and its template literal
+# A path, and its template literal.
 TEMPLATES = [
     ("/api/x", "`/api/x`"),
     ("/api/`", r"`/api/\``"),
@@ -50,11 +55,11 @@ TEMPLATES = [
 
 
 @pytest.mark.parametrize(("path", "template"), TEMPLATES)
-def test_a_path_is_text_in_its_template(path: str, template: str) -> None:
+def test_a_path_is_plain_text_in_its_template_literal(path: str, template: str) -> None:
     assert template_of(typescript_client(document(path))) == template
 
 
-# a path and its parameters, and its template literal
+# A path, its parameters, and its template literal.
 PARAMETERS = [
     ("/{a}/{b}", ["a", "b"], '`/${segment(parameters.path["a"])}/${segment(parameters.path["b"])}`'),
     ("/${a}", ["a"], '`/$${segment(parameters.path["a"])}`'),
@@ -71,35 +76,35 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize(("path", "parameters", "template"), PARAMETERS)
-def test_a_parameter_is_the_only_code_in_a_template(path: str, parameters: list[str], template: str) -> None:
-    client = typescript_client(document(path, *parameters))
-    (line,) = (line for line in client.split("\n") if "      request<" in line)
-    assert f'"GET", {template}, ' in line
+def test_only_parameters_are_code_in_a_template_literal(
+    path: str, parameters: list[str], template: str
+) -> None:
+    assert f'"GET", {template}, ' in call_of(typescript_client(document(path, *parameters)))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_template_literal_of_any_text_has_no_code_and_one_line(text: str) -> None:
+def test_any_path_makes_a_template_literal_of_one_line_without_code(text: str) -> None:
     template = template_of(typescript_client(document("/" + text)))
     assert template.isascii()
     assert template.isprintable()
     unescaped = template[1:-1].replace("\\\\", "")
     assert "`" not in unescaped.replace("\\`", "")
     assert "${" not in unescaped.replace("\\${", "")
-    # Without its own two escapes it is a string of JSON.
+    # Apart from its own two escapes, it is a JSON string.
     string = template[1:-1].replace("\\`", "`").replace("\\${", "${") if "\\\\" not in template else None
     if string is not None:
         assert json.loads(f'"{string}"') == "/" + text
 
 
 @pytest.mark.parametrize("title", ["a\nb", "a\u2028b", "a\rprocess.exit(7)", "*/", "\x85"])
-def test_a_title_is_one_line_of_a_comment(title: str) -> None:
+def test_any_title_becomes_a_comment_of_one_line(title: str) -> None:
     first, *rest = typescript_client(document("/x", title=title)).splitlines()
     assert first.startswith("// A client of ")
     assert rest[0] == ""
 
 
 @pytest.mark.parametrize("name", ["it's", 'a"b', "a`b", "${x}", "a-b", "größe"])
-def test_a_parameters_name_is_a_property_in_quotes(tmp_path: Path, name: str) -> None:
+def test_a_parameter_name_that_is_no_identifier_is_quoted(tmp_path: Path, name: str) -> None:
     app = App(project(tmp_path, {f"pages/api/[{name}].py": "def GET(): ...\n"}))
     assert f"path: {{ {json.dumps(name)}: string }}" in typescript_client(app.openapi())
 
@@ -108,12 +113,12 @@ def test_a_parameters_name_is_a_property_in_quotes(tmp_path: Path, name: str) ->
     ("name", "path"),
     [("{id}", "/api/%7Bid%7D"), ("%2F", "/api/%252F"), ("a?b#c", "/api/a%3Fb%23c"), ("a b", "/api/a%20b")],
 )
-def test_the_document_has_a_path_as_it_is_in_a_url(tmp_path: Path, name: str, path: str) -> None:
+def test_paths_in_the_document_are_percent_encoded(tmp_path: Path, name: str, path: str) -> None:
     app = App(project(tmp_path, {f"pages/api/{name}.py": "def GET(): ...\n"}))
     assert [*app.openapi()["paths"]] == [path]
 
 
-def test_every_operation_has_a_function_of_its_own(tmp_path: Path) -> None:
+def test_every_operation_has_its_own_function(tmp_path: Path) -> None:
     files = dict.fromkeys(["a-b.py", "a/b.py", "a/b2.py"], "def GET(): ...\n")
     app = App(project(tmp_path, {f"pages/api/{name}": source for name, source in files.items()}))
     client = typescript_client(app.openapi())
@@ -121,3 +126,10 @@ def test_every_operation_has_a_function_of_its_own(tmp_path: Path) -> None:
         line.partition(":")[0].strip() for line in client.split("\n") if "=>" in line and "init?: R" in line
     ]
     assert len(functions) == len(set(functions)) == len(files)
+
+
+def test_the_examples_and_marks_of_the_template_are_replaced() -> None:
+    client = typescript_client(document("/api/x"))
+    assert "notes" not in client
+    assert "// <" not in client
+    assert client.startswith("// A client of x 1,")

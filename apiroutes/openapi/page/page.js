@@ -1,12 +1,12 @@
-// Swagger UI with the OpenAPI document of the project, both of which lie beside the page.
+// Swagger UI with the OpenAPI document of the project; both are served beside the page.
 "use strict";
 
-// What matches the URLs of routes whose last parameter takes several segments (`x-catch-all`).
+// Patterns of the URLs of routes whose last parameter takes several segments (`x-catch-all`).
 let catchAlls = [];
 
 function isCatchAll(pathItem) {
   const operations = Object.values(pathItem).filter((part) => part.parameters);
-  return operations.some(({ parameters }) => parameters.some((each) => each["x-catch-all"]));
+  return operations.some(({ parameters }) => parameters.some((parameter) => parameter["x-catch-all"]));
 }
 
 function patternOf(template) {
@@ -15,7 +15,7 @@ function patternOf(template) {
   return new RegExp(`^(.*?${texts.join("[^/]+")})([^/]+)$`);
 }
 
-// Swagger UI escapes "/" in parameters of a path; here it stands between the segments.
+// Swagger UI escapes "/" in path parameters; in a catch-all it separates the segments.
 function withSegments(request) {
   const url = new URL(request.url, location.href);
   for (const pattern of catchAlls) {
@@ -30,7 +30,7 @@ const page = SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   tryItOutEnabled: true,
-  validatorUrl: null, // it would ask another host
+  validatorUrl: null, // a validator would be another host
   oauth2RedirectUrl: new URL("_docs/oauth2-redirect.html", location.href).href,
   requestInterceptor: (request) => (request.loadSpec ? request : withSegments(request)),
   onComplete() {

@@ -1,4 +1,4 @@
-"""What it costs to refuse a body of a megabyte that does not fit its type: time, memory and answer."""
+"""The cost of refusing a megabyte that does not match its type: time, memory and size of the response."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ MEGABYTE = 1_000_000
 
 
 def filled(start: bytes, item: bytes, end: bytes) -> bytes:
-    """A document of a megabyte of one part; `%d` in it is a number of six digits."""
+    """Return a megabyte that repeats one item; `%d` in it becomes a number of six digits."""
     width = len(item % 0 if b"%" in item else item) + 1
     count = (MEGABYTE - len(start) - len(end)) // width
     return start + b",".join(item % n if b"%" in item else item for n in range(count)) + end
@@ -110,12 +110,12 @@ HUGE = {
 }
 
 
-# Each body is sent twice: with a limit to the processor's time, and with its memory counted.
+# Each body is sent twice: with a limit to CPU time, and with memory traced.
 CHILD = """
 import json, math, resource, sys, time, tracemalloc
 from apiroutes import App
 from tests.support import call
-from tests.test_refusals import HUGE
+from tests.schemas.test_refusal_costs import HUGE
 
 app = App(sys.argv[1])
 for number, (name, (_, content)) in enumerate(HUGE.items()):
@@ -125,7 +125,7 @@ for number, (name, (_, content)) in enumerate(HUGE.items()):
     if post(b'"x"').status == 404:
         continue
     print(json.dumps([name, "begins"]), flush=True)
-    limit = math.ceil(time.process_time()) + 2  # a busy machine takes more of it for the same
+    limit = math.ceil(time.process_time()) + 2  # a busy machine needs more CPU time for the same
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
     post(content)
     resource.setrlimit(resource.RLIMIT_CPU, (limit + 60, resource.RLIM_INFINITY))
@@ -134,14 +134,14 @@ for number, (name, (_, content)) in enumerate(HUGE.items()):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     text = post(content, "text/plain")
-    places = [each["place"] for each in answer.json()["errors"]]
+    places = [error["place"] for error in answer.json()["errors"]]
     print(json.dumps([name, [answer.status, peak, len(answer.body), len(text.body), places]]), flush=True)
 """
 
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What each body came to: status, peak of memory, size as JSON and as text, and the places."""
+    """The results of each body: status, peak memory, size as JSON and as text, and the places."""
     routes = {
         f"pages/api/x{number}.py": TYPES
         + (MODELS if "pydantic" in name else "")
@@ -150,16 +150,14 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     }
     root = project(tmp_path_factory.mktemp("refusals"), routes)
     command = [sys.executable, "-c", CHILD, str(root)]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300)
     return dict(json.loads(line) for line in done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("name", HUGE)
-def test_a_megabyte_that_does_not_fit_is_cheap_to_refuse(refused: dict[str, Any], name: str) -> None:
+def test_a_megabyte_of_another_type_is_cheap_to_refuse(refused: dict[str, Any], name: str) -> None:
     assert len(HUGE[name][1]) <= MEGABYTE
-    assert refused[name] != "begins", "it took more than two seconds of the processor"
+    assert refused[name] != "begins", "it took more than two seconds of CPU time"
     status, peak, as_json, as_text, places = refused[name]
     assert status == 422
     assert peak < 100_000_000

@@ -1,4 +1,4 @@
-"""What a client still sends of content that nobody wants is read away, once the answer is sent."""
+"""Content that nobody wants is discarded after the response, while the client is still sending it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FILES = {
 
 
 class Source(io.RawIOBase):
-    """Zeros without an end, which counts how many were taken."""
+    """An endless input of zeros, which counts the bytes taken."""
 
     def __init__(self, most: int = 2**30, there: int = 2**30) -> None:
         self.most = most
@@ -60,7 +60,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> App:
 
 
 class Exchange:
-    """A request whose answer is sent, and closed when it is asked for."""
+    """A request whose response has been sent; `close` closes it."""
 
     def __init__(self, app: App, target: str, source: Any, method: str = "POST", **extra: Any) -> None:
         usual = {"CONTENT_TYPE": TEXT, "CONTENT_LENGTH": "1000", "SERVER_SOFTWARE": "server/1.0"}
@@ -104,7 +104,7 @@ UNREAD: list[tuple[str, dict[str, Any], int]] = [
 
 
 @pytest.mark.parametrize(("target", "extra", "status"), UNREAD)
-def test_content_is_read_away_after_the_answer(
+def test_content_is_discarded_after_the_response(
     app: App, target: str, extra: dict[str, Any], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = Source()
@@ -127,7 +127,7 @@ def test_nothing_is_read_of_a_client_that_waits_to_be_told_to_send(
 
 
 @pytest.mark.parametrize("expect", [None, "100-continue"])
-def test_a_client_that_was_told_to_send_is_read(app: App, expect: str | None) -> None:
+def test_content_is_discarded_of_a_client_that_was_told_to_send(app: App, expect: str | None) -> None:
     source = Source(most=1)
     exchange = Exchange(app, "/api/off?read=1", source, HTTP_EXPECT=expect)
     assert 0 < source.taken < 1000
@@ -141,7 +141,7 @@ CHUNKED: Extra = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": None}
 @pytest.mark.parametrize(
     ("target", "before", "after"), [("/api/small", 11, 3000), ("/api/off", 0, 3000), ("/api/nope", 0, 3000)]
 )
-def test_chunked_content_is_read_to_where_the_server_ends_it(
+def test_chunked_content_is_discarded_up_to_where_the_server_ends_it(
     app: App, target: str, before: int, after: int
 ) -> None:
     source = Source(there=3000)
@@ -158,8 +158,8 @@ def test_chunked_content_that_the_server_does_not_end_is_not_read(app: App, targ
     assert source.taken == 0
 
 
-def test_a_refused_length_is_read_away_where_the_server_does_not_end_it(app: App) -> None:
-    """By its length: nobody else has read from it."""
+def test_content_of_a_refused_length_is_discarded_where_the_server_does_not_end_it(app: App) -> None:
+    """Its length tells where it ends, as nobody has read from it."""
     source = Source()
     Exchange(app, "/api/small", source, **Extra({"wsgi.input_terminated": None})).close()
     assert source.taken == 1000
@@ -173,7 +173,7 @@ def test_without_a_server_there_is_no_connection_to_save(app: App, target: str, 
     assert source.taken in (0, 11)
 
 
-def test_a_form_that_is_refused_in_its_middle_is_read_after_the_answer(app: App) -> None:
+def test_a_form_refused_halfway_is_discarded_after_the_response(app: App) -> None:
     source = Source()
     exchange = Exchange(app, "/api/typed", source, CONTENT_TYPE=MULTIPART, CONTENT_LENGTH=str(10**6))
     assert (exchange.status, source.taken) == (400, 2**16)
@@ -188,13 +188,13 @@ def test_no_more_than_16_mb_are_read(app: App) -> None:
 
 
 @pytest.mark.parametrize("length", ["0", "", "x", "-1"])
-def test_where_no_length_is_said_nothing_is_read(app: App, length: str) -> None:
+def test_without_a_valid_length_nothing_is_read(app: App, length: str) -> None:
     source = Source()
     Exchange(app, "/api/nope", source, CONTENT_LENGTH=length).close()
     assert source.taken == 0
 
 
-def test_a_connection_that_breaks_breaks_nothing(app: App) -> None:
+def test_a_broken_connection_does_no_harm(app: App) -> None:
     class Broken(Source):
         def read(self, size: int | None = -1, /) -> bytes:
             raise ConnectionResetError
@@ -205,8 +205,8 @@ def test_a_connection_that_breaks_breaks_nothing(app: App) -> None:
 
 
 @pytest.mark.parametrize("content", [b"x", b"x" * 10])
-def test_an_answer_to_content_that_was_read_is_a_list(app: App, content: bytes) -> None:
-    """Some servers send one at once."""
+def test_the_response_to_content_that_was_read_is_a_list(app: App, content: bytes) -> None:
+    """Some servers send a list at once."""
     exchange = Exchange(app, "/api/small", io.BytesIO(content), CONTENT_LENGTH=str(len(content)))
     assert (exchange.status, type(exchange.answer)) == (200, list)
 
@@ -224,8 +224,8 @@ def connection() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tenth of a second in place of two."""
-    monkeypatch.setattr("apiroutes.body.reading._DRAIN_SECONDS", 0.1)
+    """Drain for a tenth of a second, not for two."""
+    monkeypatch.setattr("apiroutes.body.draining._DRAIN_SECONDS", 0.1)
 
 
 def over(app: App, server: socket.socket, length: int) -> Exchange:
@@ -234,7 +234,7 @@ def over(app: App, server: socket.socket, length: int) -> Exchange:
     return Exchange(app, "/api/nope", source, **extra)
 
 
-def test_a_connection_whose_content_was_read_away_takes_another_request(
+def test_a_connection_whose_content_was_discarded_takes_another_request(
     app: App, connection: tuple[socket.socket, socket.socket]
 ) -> None:
     server, client = connection
@@ -244,7 +244,7 @@ def test_a_connection_whose_content_was_read_away_takes_another_request(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_connection_whose_content_was_not_takes_none(
+def test_a_connection_whose_content_was_not_discarded_takes_no_other_request(
     app: App, connection: tuple[socket.socket, socket.socket]
 ) -> None:
     server, client = connection
@@ -254,7 +254,7 @@ def test_a_connection_whose_content_was_not_takes_none(
     assert server.recv(10) == b""
 
 
-def test_content_that_drips_is_not_waited_for(app: App) -> None:
+def test_content_that_trickles_in_is_not_waited_for(app: App) -> None:
     class Dripping(Source):
         def read(self, size: int | None = -1, /) -> bytes:
             time.sleep(0.05)
@@ -268,17 +268,17 @@ def test_content_that_drips_is_not_waited_for(app: App) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_server_whose_reads_cannot_be_ended_is_not_held_up(app: App) -> None:
-    """granian: what waits for the client is a thread of ours."""
+    """With granian a thread of the framework waits for the client."""
     server, client = socket.socketpair()
     with server, client, contextlib.closing(server.makefile("rb")) as source:
         client.sendall(b"x" * 10)
         Exchange(app, "/api/nope", source, SERVER_SOFTWARE="Granian").close()
-        client.close()  # and the thread is at its end
+        client.close()  # and the thread ends
 
 
 @pytest.mark.parametrize("target", ["/api/small", "/api/off?read=1"])
 def test_chunked_content_is_411_where_the_server_ends_it_too_early(app: App, target: str) -> None:
-    """granian ends content that is cut off, or chunked wrongly, as if it were whole."""
+    """granian ends content that is cut off or malformed as if it were whole."""
     exchange = Exchange(app, target, Source(there=5), SERVER_SOFTWARE="Granian", **CHUNKED)
     exchange.close()
     assert (exchange.status, exchange.body) == (411, b"Length Required")

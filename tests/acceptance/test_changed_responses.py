@@ -1,4 +1,4 @@
-"""An answer that is open until its first byte leaves, under a real server: bytes, connections, conditions."""
+"""Responses changed until their first byte leaves, under a real server: bytes, connections, conditions."""
 
 import gzip
 import http.client
@@ -89,19 +89,19 @@ def text_of(headers: dict[str, str], content: bytes) -> str:
     return (gzip.decompress(content) if headers.get("content-encoding") == "gzip" else content).decode()
 
 
-def test_a_success_that_was_none_is_not_seen(port: int) -> None:
+def test_a_success_followed_by_an_exception_is_not_seen(port: int) -> None:
     status, headers, content = ask(port, "/api/made?fail", "POST")
     assert (status, text_of(headers, content)) == (500, "Internal Server Error")
     assert (headers.get("x-h"), headers["x-late"], headers["x-head"]) == (None, "1", "500")
 
 
-def test_an_answer_is_replaced(port: int) -> None:
+def test_a_response_is_replaced(port: int) -> None:
     status, headers, content = ask(port, "/api/made?replace", "POST")
     assert (status, text_of(headers, content)) == (200, '{"instead":201}')
     assert (headers.get("x-h"), headers["x-late"]) == (None, "1")
 
 
-def test_conditions_and_lengths_are_of_what_is_sent(port: int) -> None:
+def test_conditions_and_lengths_belong_to_what_is_sent(port: int) -> None:
     status, headers, content = ask(port, "/api/x")
     assert (status, headers["content-length"]) == (200, str(len(content)))
     current = ask(port, "/api/x", headers={"If-None-Match": headers["etag"]})
@@ -111,16 +111,16 @@ def test_conditions_and_lengths_are_of_what_is_sent(port: int) -> None:
     assert [head[1].get(name) for name in told] == [headers.get(name) for name in told]
 
 
-def test_a_stream_stays_one(port: int) -> None:
+def test_a_stream_stays_a_stream(port: int) -> None:
     assert ask(port, "/api/parts")[2] == b"ab"
 
 
-def test_too_little_is_an_error_where_nothing_has_left(port: int) -> None:
+def test_a_short_response_is_an_error_if_nothing_has_left(port: int) -> None:
     assert ask(port, "/api/short")[0] == 500
 
 
 @pytest.mark.parametrize("target", ["/api/parts?cut", "/api/written"])
-def test_half_an_answer_is_no_whole_one(port: int, target: str, request: pytest.FixtureRequest) -> None:
+def test_half_a_response_cuts_the_connection(port: int, target: str, request: pytest.FixtureRequest) -> None:
     if "granian-/api/written" in request.node.name:  # which sends what was written at the end
         assert ask(port, target)[0] == 500
         return
@@ -129,7 +129,7 @@ def test_half_an_answer_is_no_whole_one(port: int, target: str, request: pytest.
     assert ask(port, "/api/x")[0] == 200
 
 
-def test_many_clients_have_each_their_own(port: int) -> None:
+def test_each_of_many_clients_gets_its_own_response(port: int) -> None:
     targets = ["/api/x", "/api/made?fail", "/api/made?replace", "/api/parts", "/api/nope"] * 20
     methods = ["POST" if "made" in target else "GET" for target in targets]
     with ThreadPoolExecutor(8) as pool:

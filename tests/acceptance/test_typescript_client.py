@@ -1,4 +1,4 @@
-"""The TypeScript client of the example: the compiler takes it, and Node asks the running server by it."""
+"""The TypeScript client of the example: it compiles, and Node calls the running server with it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from apiroutes import openapi
 from apiroutes.cli import main
 from tests.acceptance.applications import PROJECT
 from tests.acceptance.servers import gunicorn, serve
@@ -18,6 +19,7 @@ from tests.support import project
 pytestmark = pytest.mark.slow
 
 SECONDS = 60
+TEMPLATE = Path(openapi.__file__).with_name("client.ts")
 FLAGS = ["--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]
 FLAGS += ["--lib", "es2022,dom,dom.iterable", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes"]
 
@@ -29,7 +31,7 @@ declare const process: { argv: string[] };
 
 const api = createClient({ baseUrl: process.argv[2]! });
 const note: Note = await api.putNotesById({ path: { id: "a/b" }, body: { title: "Milk" } });
-const found: Note[] = await api.getNotes({ query: { q: "milk", limit: 5 } });
+const notes: Note[] = await api.getNotes({ query: { q: "milk", limit: 5 } });
 const files: string[] = await api.postNotesByIdAttachments({
   path: { id: "a/b" },
   body: { file: [new File(["abc"], "list.txt")] },
@@ -40,7 +42,7 @@ const missing = await api.getNotesById({ path: { id: "none" } }).catch((error: u
 const gone: void = await api.deleteNotesById({ path: { id: "a/b" } });
 console.log(JSON.stringify([
   note,
-  found.length,
+  notes.length,
   files,
   await file.text(),
   wrong instanceof ApiError && typeof wrong.problem !== "string" && wrong.problem.errors,
@@ -49,7 +51,7 @@ console.log(JSON.stringify([
   await api.getHello(),
 ]));
 """
-SEEN = (
+PRINTED = (
     '[{"id":"a/b","title":"Milk","text":""},1,["list.txt"],"abc",'
     '[{"place":"query.limit","message":"Expected `int` >= 1"}],404,true,{"message":"Hello"}]'
 )
@@ -65,13 +67,13 @@ MISTAKES = [
 
 @pytest.fixture(scope="module")
 def tsc() -> str:
-    found = shutil.which("tsc")
-    if found is None or shutil.which("node") is None:
+    compiler = shutil.which("tsc")
+    if compiler is None or shutil.which("node") is None:
         pytest.skip("there is no TypeScript compiler: npm install -g typescript")
-    return found
+    return compiler
 
 
-# Names that a directory can have, and that could be code in a client.
+# Valid names of directories that could become code in a client.
 HOSTILE = [
     "${process.exit(7)}",
     "`",
@@ -102,43 +104,49 @@ declare const process: { argv: string[] };
 
 const api = createClient({ baseUrl: process.argv[2]! });
 const path = new Proxy({}, { get: () => "a/${1}" });
-const found: unknown[] = [];
-for (const call of Object.values(api) as ((given: unknown) => Promise<unknown>)[]) {
-  found.push(await call({ path }).catch(String));
+const results: unknown[] = [];
+for (const call of Object.values(api) as ((parameters: unknown) => Promise<unknown>)[]) {
+  results.push(await call({ path }).catch(String));
 }
-console.log(JSON.stringify(found));
+console.log(JSON.stringify(results));
 """
 
 
-def written(directory: Path, root: Path = PROJECT) -> Path:
+def write_client(directory: Path, root: Path = PROJECT) -> Path:
     file = directory / "client.ts"
-    done = CliRunner().invoke(main, ["client", "--typescript", "--root", str(root), "-o", str(file)])
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(main, ["client", "--typescript", "--root", str(root), "-o", str(file)])
+    assert result.exit_code == 0, result.output
     return file
 
 
-def compiled(tsc: str, directory: Path, name: str) -> str:
+def compile_file(tsc: str, directory: Path, name: str) -> str:
+    """Compile a file and return the compiler's messages."""
     command = [tsc, *FLAGS, "--outDir", str(directory), str(directory / name)]
     return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS).stdout
 
 
-def test_the_client_is_used_from_node(tsc: str, tmp_path: Path) -> None:
-    written(tmp_path)
+def test_the_template_compiles_as_it_stands(tsc: str, tmp_path: Path) -> None:
+    shutil.copy(TEMPLATE, tmp_path)
+    assert compile_file(tsc, tmp_path, TEMPLATE.name) == ""
+
+
+def test_node_calls_the_example_with_the_client(tsc: str, tmp_path: Path) -> None:
+    write_client(tmp_path)
     (tmp_path / "use.ts").write_text(USE, encoding="utf-8")
     (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
-    assert compiled(tsc, tmp_path, "use.ts") == ""
+    assert compile_file(tsc, tmp_path, "use.ts") == ""
     database = {"NOTES_DB": str(tmp_path / "notes.db")}
     with serve(gunicorn("apiroutes:create_app()", "--threads", "2"), tmp_path / "log", database) as port:
-        done = subprocess.run(
+        node = subprocess.run(
             ["node", str(tmp_path / "use.js"), f"http://127.0.0.1:{port}"],
             capture_output=True,
             text=True,
             timeout=SECONDS,
         )
-    assert done.stdout.strip() == SEEN, done.stderr
+    assert node.stdout.strip() == PRINTED, node.stderr
 
 
-def test_a_client_of_names_that_look_like_code_asks_for_each(tsc: str, tmp_path: Path) -> None:
+def test_names_that_look_like_code_are_requested_as_they_are(tsc: str, tmp_path: Path) -> None:
     source = "def GET(params): return [{!r}, *params.values()]\n"
     files = {f"pages/api/{name}.py": source.format(name) for name in HOSTILE}
     files |= {f"pages/api/{name}/[id].py": source.format(f"{name}/") for name in HOSTILE}
@@ -146,29 +154,29 @@ def test_a_client_of_names_that_look_like_code_asks_for_each(tsc: str, tmp_path:
         f"pages/api/p{number}/[{name}].py": source.format(f"[{name}]")
         for number, name in enumerate(HOSTILE_PARAMETERS)
     }
-    # The title is the directory's, where nothing else is.
+    # The directory's name becomes the title of the document.
     root = project(tmp_path / "${`' */", files)
-    written(tmp_path, root)
+    write_client(tmp_path, root)
     (tmp_path / "use.ts").write_text(CALL_ALL, encoding="utf-8")
     (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
-    assert compiled(tsc, tmp_path, "use.ts") == ""
+    assert compile_file(tsc, tmp_path, "use.ts") == ""
     with serve(gunicorn("apiroutes:create_app()"), tmp_path / "log", {}, root) as port:
-        done = subprocess.run(
+        node = subprocess.run(
             ["node", str(tmp_path / "use.js"), f"http://127.0.0.1:{port}"],
             capture_output=True,
             text=True,
             timeout=SECONDS,
         )
-    assert done.returncode == 0, done.stderr
+    assert node.returncode == 0, node.stderr
     expected = [[name] for name in HOSTILE]
     expected += [[f"{name}/", "a/${1}"] for name in HOSTILE]
     expected += [[f"[{name}]", "a/${1}"] for name in HOSTILE_PARAMETERS]
-    assert sorted(json.loads(done.stdout)) == sorted(expected)
+    assert sorted(json.loads(node.stdout)) == sorted(expected)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_the_compiler_finds_a_mistake(tsc: str, tmp_path: Path, mistake: str) -> None:
-    written(tmp_path)
+def test_the_compiler_reports_a_mistake(tsc: str, tmp_path: Path, mistake: str) -> None:
+    write_client(tmp_path)
     lines = [
         'import { createClient } from "./client.js";',
         "const api = createClient();",
@@ -176,4 +184,4 @@ def test_the_compiler_finds_a_mistake(tsc: str, tmp_path: Path, mistake: str) ->
     ]
     source = "\n".join([*lines, "export {};", ""])
     (tmp_path / "use.ts").write_text(source, encoding="utf-8")
-    assert "use.ts(3," in compiled(tsc, tmp_path, "use.ts")
+    assert "use.ts(3," in compile_file(tsc, tmp_path, "use.ts")

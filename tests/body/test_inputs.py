@@ -1,4 +1,4 @@
-"""One body for everybody: whoever reads it first, and by whatever, takes nothing from the others."""
+"""Every reader of a body gets it whole, whoever read it before: middleware, handlers, other libraries."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ import webob
 import werkzeug
 
 from apiroutes import App, Request
-from apiroutes.errors import ApiError
-from tests.support import Answer, Extra, app_of, call, environ, project
+from tests.body.bodies import FORM, JSON, MULTIPART, TEXT
+from tests.support import Answer, Extra, app_of, call, project
 
-JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain"
-MULTIPART = "multipart/form-data; boundary=X"
 CONTENT = {
     JSON: b'{"a": 1}',
     FORM: b"a=1&b=2",
@@ -28,7 +26,9 @@ CONTENT = {
     MULTIPART: b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
     b'--X\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\nfile\r\n--X--\r\n',
 }
-# What middleware may read a body by.
+
+
+# The ways in which middleware may read a body.
 READS: dict[str, Callable[[Any], object]] = {
     "get_json": lambda req: req.get_json(silent=True),
     "forced": lambda req: req.get_json(force=True, silent=True),
@@ -41,7 +41,9 @@ READS: dict[str, Callable[[Any], object]] = {
     "body": lambda req: req.body,
     "stream, not read": lambda req: req.stream,
 }
-# Other libraries' requests, and what reads from the environ.
+
+
+# Other libraries' requests, and reads from the environ.
 OTHERS: dict[str, Callable[[Any], Any]] = {
     "werkzeug": lambda req: werkzeug.Request(req.environ).get_data(),
     "werkzeug's form": lambda req: dict(werkzeug.Request(req.environ).form),
@@ -55,18 +57,30 @@ OTHERS: dict[str, Callable[[Any], Any]] = {
     "a list of lines": lambda req: b"".join(req.environ["wsgi.input"].readlines()),
     "pieces": lambda req: b"".join(iter(lambda: req.environ["wsgi.input"].read(3), b"")),
 }
+
+
 KEPT = [JSON, FORM, TEXT]
+
+
 OFF = 'config = {"api": {"bodyParser": False}}\n'
+
+
 SHOW = """
 def handler(req, res):
     res.json([req.body, dict(req.form), req.get_json(silent=True), sorted(req.files)])
 """
+
+
 RAW = "def handler(req, res):\n    res.json([req.body, req.raw_body.decode(), req.get_data(as_text=True)])\n"
+
+
 OTHER = """
 def handler(req, res):
     shown = req.context["other"](req)
     res.json(shown.decode() if isinstance(shown, bytes) else shown)
 """
+
+
 USER = """
 import datetime, msgspec
 class User(msgspec.Struct):
@@ -75,6 +89,8 @@ class User(msgspec.Struct):
 def POST(body: User): return {"age": body.age, "type": type(body).__name__}
 def PUT(req, body: User): return req.get_json()
 """
+
+
 PARSED_FORM = """
 import msgspec
 class Form(msgspec.Struct):
@@ -84,12 +100,12 @@ def POST(body: Form): return body.a
 
 
 def reading(req: Any, res: Any, next: Any) -> None:
-    """Middleware that reads as the request says."""
+    """Middleware that reads in the ways that a header of the request lists."""
     for name in filter(None, req.headers.get("X-Reads", "").split("; ")):
         if name in READS:
             READS[name](req)
         else:
-            with contextlib.suppress(Exception):  # as not every content is JSON
+            with contextlib.suppress(Exception):  # not every content is JSON
                 OTHERS[name](req)
     req.context["other"] = OTHERS.get(req.headers.get("X-Other"))
     next()
@@ -135,7 +151,7 @@ def chunked(content: bytes) -> Extra:
 @pytest.mark.parametrize("route", ["show", "show-off", "raw", "raw-off"])
 @pytest.mark.parametrize("content_type", KEPT)
 @pytest.mark.parametrize("reads", [*[(read,) for read in READS], *permutations(READS, 2)], ids="-".join)
-def test_what_middleware_reads_stays_for_the_handler(
+def test_a_handler_can_read_a_body_that_middleware_has_read(
     app: App, content_type: str, route: str, reads: tuple[str, ...]
 ) -> None:
     alone = ask(app, route, content_type)
@@ -148,7 +164,7 @@ OF_FORMS = ["form", "files", "values", "data", "body", "get_json", "forced", "st
 
 @pytest.mark.parametrize("reads", [*permutations(OF_FORMS, 2)], ids="-".join)
 @pytest.mark.parametrize("route", ["show", "show-off"])
-def test_what_middleware_reads_of_a_multipart_form_stays_for_the_handler(
+def test_a_handler_can_read_a_multipart_form_that_middleware_has_read(
     app: App, route: str, reads: tuple[str, ...]
 ) -> None:
     alone = ask(app, route, MULTIPART)
@@ -175,7 +191,7 @@ ORDERS = list(permutations(["req.raw_body", "req.stream.read()", "req.form", "re
 def test_with_parsing_off_content_that_is_kept_is_read_in_any_order(
     tmp_path: Path, order: tuple[str, ...]
 ) -> None:
-    """A stream that is first has the content to itself, as before."""
+    """Unlike a stream that is read first, which has the content to itself."""
     reads = "req.raw_body, " + ", ".join(order)
     source = (
         'config = {"api": {"bodyParser": False}}\n'
@@ -195,15 +211,16 @@ def test_a_stream_of_kept_content_is_the_whole_of_it(tmp_path: Path) -> None:
 
 # -- a body with a type
 
+
 FITS, FITS_NOT = b'{"age": 5, "born": "2020-01-02"}', b'{"age": "5"}'
 
 
 @pytest.mark.parametrize("reads", [(), *[(read,) for read in READS]])
 @pytest.mark.parametrize(("content", "status"), [(FITS, 200), (FITS_NOT, 422), (b"{", 400), (b"[]", 422)])
-def test_a_typed_body_is_checked_whoever_read_it_before(
+def test_a_typed_body_is_checked_after_any_earlier_read(
     app: App, reads: tuple[str, ...], content: bytes, status: int
 ) -> None:
-    alone, answer = (ask(app, "user", JSON, each, content=content) for each in ((), reads))
+    alone, answer = (ask(app, "user", JSON, earlier, content=content) for earlier in ((), reads))
     assert (answer.status, answer.body) == (status, alone.body)
     assert status != 200 or answer.json() == {"age": 5, "type": "User"}
 
@@ -217,174 +234,32 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_middleware_changes_of_a_body_is_what_is_checked(tmp_path: Path, change: str) -> None:
+def test_a_body_that_middleware_has_changed_is_checked(tmp_path: Path, change: str) -> None:
     source = f"{USER}\ndef first(req, res, next):\n    {change}\n    next()\nmiddleware = [first]\n"
     assert send(app_of(tmp_path, source), JSON, FITS).json()["age"] == 7
 
 
 @pytest.mark.parametrize("content_type", [FORM, MULTIPART])
 @pytest.mark.parametrize("reads", [(), ("form",), ("body",), ("values",)])
-def test_a_typed_form_is_checked_whoever_read_it_before(
+def test_a_typed_form_is_checked_after_any_earlier_read(
     app: App, content_type: str, reads: tuple[str, ...]
 ) -> None:
     assert ask(app, "form", content_type, reads).json() == 1
 
 
-def test_a_typed_body_is_json_for_whoever_reads_it_after(app: App) -> None:
+def test_a_typed_body_can_still_be_read_as_json(app: App) -> None:
     assert ask(app, "user", JSON, content=FITS, method="PUT").json()["born"] == "2020-01-02"
-
-
-# -- what cannot be read cannot be read by anybody, for one reason
-
-BROKEN: list[tuple[str, bytes, dict[str, Any], int, bytes]] = [
-    (JSON, b"{", {}, 400, b"Invalid JSON"),
-    (JSON, b'"\xff"', {}, 400, b"Invalid body"),
-    (TEXT, b"\xff", {}, 400, b"Invalid body"),
-    (JSON, b"1" * 50, {}, 413, b"Body exceeded 40b limit"),
-    (JSON, b"", chunked(b"1" * 50), 413, b"Body exceeded 40b limit"),
-    (JSON, b"", {"CONTENT_LENGTH": "9", "wsgi.input": io.BytesIO(b"{}")}, 400, b"Invalid body"),
-    (FORM, b"&" * 9, {}, 413, b"Form has more than 3 fields"),
-    (MULTIPART, b"--X\r\nnonsense\r\n\r\n", {}, 400, b"Invalid body"),
-    ("multipart/form-data", b"--X--", {}, 400, b"Invalid body"),
-]
-
-
-@pytest.mark.parametrize(("content_type", "content", "extra", "status", "message"), BROKEN)
-@pytest.mark.parametrize(
-    "read", ["req.get_json(force=True, silent=True)", "req.form", "req.body", "req.raw_body"]
-)
-def test_what_cannot_be_read_is_the_same_error_for_each_reader(
-    tmp_path: Path,
-    content_type: str,
-    content: bytes,
-    extra: dict[str, Any],
-    status: int,
-    message: bytes,
-    read: str,
-) -> None:
-    source = (
-        'config = {"api": {"bodyParser": {"sizeLimit": "40b"}}}\n'
-        f"def first(req, res, next):\n    try:\n        {read}\n    except Exception: pass\n    next()\n"
-        "middleware = [first, first]\ndef handler(req, res):\n    raise AssertionError('called')\n"
-    )
-    app = app_of(tmp_path, source, max_form_pairs=3)
-    if "wsgi.input" in extra:
-        extra = {**extra, "wsgi.input": io.BytesIO(extra["wsgi.input"].getvalue())}
-    answer = call(app, "POST", headers=[("Content-Type", content_type)], body=content, **extra)
-    assert (answer.status, answer.body) == (status, message)
-
-
-@pytest.mark.parametrize("content_type", [JSON, FORM, MULTIPART, TEXT])
-def test_a_content_coding_is_refused_after_it_was_read_raw(tmp_path: Path, content_type: str) -> None:
-    source = (
-        "def first(req, res, next):\n    req.context['raw'] = req.raw_body\n    next()\n"
-        "middleware = [first]\ndef handler(req, res):\n    res.end()\n"
-    )
-    assert send(app_of(tmp_path, source), content_type, HTTP_CONTENT_ENCODING="gzip").status == 415
-
-
-# -- Werkzeug's errors and limits
-
-
-@pytest.mark.parametrize(
-    ("content_type", "content", "extra", "name"),
-    [
-        (JSON, b"{", {}, "BadRequest"),
-        (JSON, b"1" * 50, {}, "RequestEntityTooLarge"),
-        (TEXT, b"{}", {}, "UnsupportedMediaType"),
-        (JSON, b"{}", {"HTTP_CONTENT_ENCODING": "gzip"}, "UnsupportedMediaType"),
-        (JSON, b"", {"CONTENT_LENGTH": "x"}, "BadRequest"),
-    ],
-)
-@pytest.mark.parametrize("read", ["req.get_json()", "req.json"])
-def test_what_werkzeug_raises_is_caught(
-    tmp_path: Path, content_type: str, content: bytes, extra: dict[str, Any], name: str, read: str
-) -> None:
-    source = (
-        'config = {"api": {"bodyParser": {"sizeLimit": "40b"}}}\nfrom werkzeug import exceptions\n'
-        "def first(req, res, next):\n"
-        f"    try:\n        {read}\n    except exceptions.{name} as error:\n"
-        "        res.status(error.code).send(error.name)\n"
-        "middleware = [first]\ndef handler(req, res): res.end()\n"
-    )
-    answer = call(
-        app_of(tmp_path, source), "POST", headers=[("Content-Type", content_type)], body=content, **extra
-    )
-    assert answer.status in (400, 413, 415)
-    assert answer.body
-
-
-@pytest.mark.parametrize("error", ["ApiError", "BadRequest", "HTTPException"])
-def test_an_error_of_the_body_is_ours_and_werkzeugs(tmp_path: Path, error: str) -> None:
-    source = (
-        "from apiroutes import ApiError\nfrom werkzeug.exceptions import BadRequest, HTTPException\n"
-        "def first(req, res, next):\n"
-        f"    try:\n        next()\n    except {error} as error:\n        res.status(418).send(str(error))\n"
-        "middleware = [first]\ndef handler(req, res): res.end()\n"
-    )
-    answer = send(app_of(tmp_path, source), JSON, b"{")
-    assert (answer.status, answer.body) == (418, b"400 Bad Request: Invalid JSON")
-
-
-LIMITED = """
-config = {{"api": {{"bodyParser": {parsing}}}}}
-def first(req, res, next):
-    req.max_content_length = {most}
-    next()
-middleware = [first]
-def handler(req, res):
-    {read}
-    res.end()
-"""
-
-
-@pytest.mark.parametrize(("most", "status"), [(7, 413), (8, 200), (10**9, 200), ("None", 200)])
-@pytest.mark.parametrize(
-    ("parsing", "read"), [(True, ""), (False, "req.raw_body"), (False, "req.stream.read()")]
-)
-@pytest.mark.parametrize("is_chunked", [False, True])
-def test_werkzeugs_limit_of_the_content_holds(
-    tmp_path: Path, most: object, status: int, parsing: bool, read: str, is_chunked: bool
-) -> None:
-    app = app_of(tmp_path, LIMITED.format(most=most, parsing=parsing, read=read))
-    extra = chunked(CONTENT[JSON]) if is_chunked else {}
-    assert send(app, JSON, **extra).status == status
-
-
-def test_a_route_s_limit_holds_where_werkzeugs_is_larger(tmp_path: Path) -> None:
-    app = app_of(tmp_path, LIMITED.format(most=100, parsing={"sizeLimit": "7b"}, read=""))
-    assert (answer := send(app, JSON)).status == 413
-    assert answer.body == b"Body exceeded 7b limit"
-
-
-def test_werkzeugs_limit_may_be_a_class_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Small(Request):
-        max_content_length = 7
-
-    with pytest.raises(ApiError, match="exceeded 7"):
-        Small(environ("POST", body=CONTENT[JSON])).get_data()
-    monkeypatch.setattr(Request, "max_content_length", 7)
-    assert send(app_of(tmp_path, "def handler(req, res): res.end()\n"), JSON).status == 413
-
-
-@pytest.mark.parametrize(
-    ("limit", "value", "status"),
-    [
-        ("max_form_parts", 1, 413),
-        ("max_form_parts", 2, 200),
-        ("max_form_memory_size", 0, 413),
-        ("max_form_memory_size", 1, 200),
-    ],
-)
-def test_werkzeugs_limits_of_a_form_hold(tmp_path: Path, limit: str, value: int, status: int) -> None:
-    source = f"def first(req, res, next):\n    req.{limit} = {value}\n    next()\nmiddleware = [first]\n"
-    assert send(app_of(tmp_path, source + "def handler(req, res): res.end()\n"), MULTIPART).status == status
 
 
 # -- other libraries' requests, made from the environ
 
+
 IN_JSON = {name: {"a": 1} for name in OTHERS if "JSON" in name}
+
+
 SEEN: dict[str, Any] = {name: CONTENT[FORM].decode() for name in OTHERS}
+
+
 SEEN |= IN_JSON | {"werkzeug's form": {"a": "1", "b": "2"}}
 
 
@@ -407,7 +282,7 @@ def test_another_library_sees_the_body_in_a_handler(
 def test_another_library_sees_the_body_after_middleware_has_read_it(
     app: App, name: str, first: str, route: str
 ) -> None:
-    """By us, or after us by another library."""
+    """Whether it was read by the framework, or by another library after that."""
     content_type = JSON if name in IN_JSON else FORM
     reads = (first,) if first in READS and route == "other" else ("raw_body", first)
     assert ask(app, route, content_type, reads, name).json() == SEEN[name]
@@ -421,7 +296,7 @@ def test_another_library_takes_nothing_from_the_handler(app: App, name: str) -> 
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-def test_the_environ_of_kept_content_says_its_length(tmp_path: Path, is_chunked: bool) -> None:
+def test_the_environ_of_kept_content_has_its_length(tmp_path: Path, is_chunked: bool) -> None:
     source = (
         "def handler(req, res):\n"
         "    res.json([req.environ['CONTENT_LENGTH'], req.environ.get('HTTP_TRANSFER_ENCODING')])\n"
@@ -468,12 +343,12 @@ def handler(req, res): res.json(req.body)
 
 
 @pytest.mark.parametrize("read", ["pass", "req.raw_body", "req.body", "req.get_json()", "req.form"])
-def test_content_that_wsgi_middleware_puts_there_is_the_handler_s(tmp_path: Path, read: str) -> None:
+def test_a_handler_sees_content_that_wsgi_middleware_has_replaced(tmp_path: Path, read: str) -> None:
     assert send(app_of(tmp_path, REPLACES.replace("READ", read)), JSON).json() == {"a": 23}
 
 
-def test_what_is_read_of_a_body_costs_no_reference_to_itself(tmp_path: Path) -> None:
-    """Nothing that a request leaves waits for the collector."""
+def test_reading_a_body_leaves_no_reference_cycle(tmp_path: Path) -> None:
+    """The garbage collector finds nothing after a request."""
     app = App(project(tmp_path, {"pages/api/x.py": "def handler(req, res): res.json(1)\n"}))
     send(app, JSON)
     gc.collect()

@@ -1,0 +1,77 @@
+"""The content as a stream that ends where the content ends, read only as it is asked for.
+
+In: an environ and limits. Out: a `BufferedReader`. Raises ApiError, most of it while the stream is
+read: 400 when the content is cut off, 408 when it takes too long, and 413.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from apiroutes.body.content_length import announced_length
+from apiroutes.body.errors import cut_off, too_large
+from apiroutes.body.inputs import KeptContent
+from apiroutes.body.limits import Limits
+from apiroutes.body.reading import read_chunk
+from apiroutes.body.timed_input import TimedInput
+from apiroutes.sizes import Size
+from apiroutes.types import Environ
+
+__all__ = ["bounded_stream"]
+
+
+def bounded_stream(environ: Environ, limits: Limits, max_size: Size | None = None) -> io.BufferedReader:
+    """Return the content as a stream, of at most `max_size` bytes or of any size.
+
+    Nothing is read before the stream is. Raises ApiError 413 for a length over `max_size`, and what
+    `announced_length` raises.
+    """
+    length = announced_length(environ)
+    if max_size is not None and length is not None and length > max_size.bytes:
+        raise too_large(max_size)
+    return io.BufferedReader(_BoundedReader(environ, limits, length, max_size))
+
+
+class _BoundedReader(io.RawIOBase):
+    def __init__(self, environ: Environ, limits: Limits, length: int | None, max_size: Size | None) -> None:
+        self._environ = environ
+        self._limits = limits
+        self._length = length
+        self._max_size = max_size
+        self._count = 0
+        self._source: TimedInput | io.BytesIO | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        left = None if self._length is None else self._length - self._count
+        size = len(buffer) if left is None else min(len(buffer), left)
+        if not size:
+            return 0
+        if self._source is None:
+            self._source = self._open()
+        if isinstance(self._source, io.BytesIO):
+            chunk = self._source.read(size)
+        else:
+            chunk = read_chunk(self._source, size)
+            if not chunk and left:
+                raise self._source.refuse(cut_off())
+        self._count += len(chunk)
+        if self._max_size is not None and self._count > self._max_size.bytes:
+            raise too_large(self._max_size)
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def _open(self) -> TimedInput | io.BytesIO:
+        """Return the input to read from, which others may have read since the stream was made."""
+        source = self._environ["wsgi.input"]
+        if isinstance(source, KeptContent):
+            self._length = len(source.whole())
+            return io.BytesIO(source.whole())
+        return (
+            source
+            if isinstance(source, TimedInput)
+            else TimedInput(self._environ, self._limits, self._length)
+        )

@@ -1,0 +1,60 @@
+"""The errors that reading a body raises, each as the one response that it leads to.
+
+In: nothing, or the limit that was exceeded. Out: an ApiError to raise; where `except BadRequest` and the
+like should catch it, one that is an exception of Werkzeug's as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.exceptions import HTTPException, default_exceptions
+
+from apiroutes.errors import ApiError, BodyCutOff
+from apiroutes.sizes import Size
+
+__all__ = ["as_werkzeug_error", "cut_off", "invalid_body", "too_large", "too_slow"]
+
+
+def invalid_body() -> ApiError:
+    """Return the error for content that does not match its headers."""
+    return ApiError(400, "Invalid body")
+
+
+def cut_off() -> ApiError:
+    """Return the error for content that ended before its end."""
+    return BodyCutOff(400, "Invalid body")
+
+
+def too_slow() -> ApiError:
+    """Return the error for content that took too long (RFC 9110 section 15.5.9)."""
+    return ApiError(408, "Request Timeout")
+
+
+def too_large(limit: Size) -> ApiError:
+    """Return the error for content larger than `limit`, which it names as it was configured."""
+    return ApiError(413, f"Body exceeded {limit.text} limit")
+
+
+def as_werkzeug_error(error: ApiError) -> ApiError:
+    """Return the error as one that is also Werkzeug's exception of its status, as its accessors raise."""
+    if isinstance(error, HTTPException):
+        return error
+    key = type(error), error.status
+    combined_class = _COMBINED.get(key)
+    if combined_class is None:
+        werkzeug_class = default_exceptions.get(error.status)
+        # Werkzeug's class adds what its users read: `code`, `name`, `get_response()`.
+        combined_class = (
+            type(error)
+            if werkzeug_class is None
+            else type("ApiError", (type(error), werkzeug_class), {"response": None})
+        )
+        _COMBINED[key] = combined_class
+    combined: ApiError = combined_class(error.status, error.message, error.headers)
+    vars(combined)["description"] = error.message
+    return combined
+
+
+# Combined classes, by ours and the status; there are only as many as statuses that reading a body leads to.
+_COMBINED: dict[tuple[type, int], Any] = {}

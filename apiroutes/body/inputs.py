@@ -1,0 +1,88 @@
+"""Inputs that replace `wsgi.input` once the framework has read from it.
+
+In: content. Out: an input that later readers can read, from the start or at its end.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from apiroutes.types import Environ
+
+__all__ = ["NOT_KEPT", "BodyInput", "KeptContent", "keep"]
+
+
+class BodyInput:
+    """An input of the framework's, in the place of `wsgi.input`."""
+
+    def whole(self) -> bytes:
+        """Return the whole content.
+
+        Raises the error that reading it raised before, and RuntimeError if it is not kept.
+        """
+        raise RuntimeError("the body is already being read from req.stream")
+
+
+class KeptContent(BodyInput):
+    """Content that was read, as an input for later readers."""
+
+    _file: io.BytesIO | None = None
+
+    def __init__(self, content: bytes) -> None:
+        self.content: bytes | None = content
+
+    def whole(self) -> bytes:
+        return self.content or b""
+
+    def rewind(self) -> None:
+        """Go back to the start, so that the next reader gets the whole content."""
+        self._file = None
+
+    @property
+    def file(self) -> io.BytesIO:
+        """The content as a file, made at the first read."""
+        if self._file is None:
+            self._file = io.BytesIO(self.content or b"")
+        return self._file
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self.file.read(size)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self.file.readline(size)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        return self.file.readlines(hint)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.file)
+
+
+class _NotKept(BodyInput):
+    """The end of content that was read and not kept."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return b""
+
+    readline = read
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        return []
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+
+NOT_KEPT = _NotKept()
+
+
+def keep(environ: Environ, content: bytes) -> None:
+    """Let later readers read the content too, from the start."""
+    environ["wsgi.input"] = KeptContent(content)

@@ -1,0 +1,328 @@
+"""The state of a response: whether it may change, and how it is discarded, replaced or failed.
+
+In: calls of the framework: the chain, the endpoint, deadlines, the bridge and `apiroutes.wsgi`. Out: the
+same response, ready for the next of them. Raises ResponseSentError when a handler changes what it has
+sent, and CancelledError in a call that was cancelled. Middleware may change a response until its first
+byte leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from apiroutes.concurrency import coroutines
+from apiroutes.errors import ResponseSentError
+from apiroutes.http import OF_CONTENT, HeaderLines
+from apiroutes.logs import log_fault, route_of
+from apiroutes.response_head import UNTOUCHED, ResponseHead, Snapshot
+from apiroutes.streams import Begun, FileChunks, close, run_application
+from apiroutes.types import WSGIApplication
+
+__all__ = ["OPEN", "CLOSED", "SENT", "STARTED", "ResponseState", "call_hook"]
+
+_log = logging.getLogger("apiroutes")
+
+# A change that middleware has made: "set", "append", "remove" or "status"; a header's key; its lines as
+# they go over the wire, or the status.
+_Change = tuple[str, str, Any]
+
+# A head, its hooks, and the innermost async middleware that has called `next()`.
+Mark = tuple[Snapshot, list[tuple[Callable[..., object], bool]], int]
+
+# Where a response is: nothing sent, content given, head on the wire, or closed to a call that was
+# cancelled; or nothing sent since an exception, so that middleware may respond but not call `next`. Plain
+# numbers, because the members of a class are found more slowly.
+OPEN, SENT, STARTED, CLOSED, FAILED = 0, 1, 2, 3, -1
+
+
+class ResponseState(ResponseHead):
+    """A response as the framework uses it. `Response` adds the methods of handlers.
+
+    Other files read these attributes directly: a call or a property for each would cost every request.
+    """
+
+    # Rarely set, so class defaults; what every request reads is set in `__init__`.
+    _stream: Iterator[bytes | str] | None = None
+    _sends_file = False  # whether the stream is a file, and not code of the handler's
+    _application: WSGIApplication | None = None  # that responds instead
+    _write: Callable[[bytes], object] | None = None  # set once the head has left
+    _written = 0  # bytes
+    _unwritten: Iterable[bytes] = ()  # what was written, where the server takes it at the end
+    # Functions to call before the head leaves, each with whether middleware has given it.
+    _head_hooks: list[tuple[Callable[..., object], bool]] | None = None
+    _end_hooks: list[Callable[[Any], object]] | None = None  # functions to call when the response has ended
+    _cut_by: BaseException | None = None  # the exception that came when bytes had left
+    # The head before the handler ran, and what middleware has changed since it responded.
+    _checkpoint: Snapshot | None = None
+    _changes: list[_Change] | None = None
+    _answered_error: BaseException | None = None  # the exception that the response was made for,
+    _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
+    _coroutine: Any = None  # of an async handler that was called
+    _position = 0  # of the innermost async middleware that has called next()
+
+    def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
+        self.req = req
+        self._start_response = start_response
+        self._status = 200
+        self._status_was_set = False
+        self._headers = {}
+        self._repeated_headers = None
+        self._content = b""
+        self._content_headers = ()
+        self._wants_etag = False  # whether the content gets an ETag
+        self._is_unbuffered = False  # whether there is more to do than to send content in memory
+        self._state = OPEN
+        self._in_middleware = False  # whether middleware holds the response now
+
+    # -- may it change? --------------------------------------------------------------------
+
+    def _can_change(self, action: str) -> bool:
+        """Whether the response can be changed after it was given. Raises ResponseSentError for a handler."""
+        if self._state == CLOSED:
+            raise asyncio.CancelledError(f"cannot {action}: this call was cancelled")
+        if self._state == FAILED:
+            return True
+        if not self._in_middleware:
+            raise ResponseSentError(f"cannot {action}: the response has already been sent")
+        if self._write is not None:
+            _log.warning("%s: cannot %s: the head has left; ignored", route_of(self.req), action)
+            return False
+        return True
+
+    def _can_respond(self, action: str) -> bool:
+        """Make room for another response, which keeps the status of the first; whether that is possible."""
+        if self._answered_error is not None:  # the exception was caught: its status goes as well
+            return self._replace()
+        if not self._can_change(action):
+            return False
+        if self._state == FAILED:
+            self._state = OPEN
+            return True
+        status = self._status, self._status_was_set
+        self._discard_response()
+        self._status, self._status_was_set = status
+        return True
+
+    def _is_complete(self) -> bool:
+        """Whether the handler has responded with content that is all in memory or on the wire."""
+        return self._state == SENT and self._stream is None and self._application is None
+
+    def _permit(self, action: str, change: str, key: str, value: Any) -> bool:
+        """Whether a change can be made after the response was given; one that can be is noted."""
+        if not self._can_change(action):
+            return False
+        self._note(change, key, value)
+        return True
+
+    def _note(self, change: str, key: str, value: Any) -> None:
+        """Note a change that middleware makes; it outlives the handler's response if that is discarded."""
+        if self._state != FAILED:  # then there is no response
+            if self._changes is None:
+                self._changes = []
+            self._changes.append((change, key, value))
+
+    # -- taking a response back ------------------------------------------------------------
+
+    def _discard_response(self) -> None:
+        """Forget the handler's response; the headers that middleware has set stay.
+
+        Only before the head has left.
+        """
+        changes = self._changes or []
+        if self._checkpoint is None:  # middleware responded: all stays but what describes the content
+            self._status, self._status_was_set = 200, False
+            for key in OF_CONTENT:
+                self._drop(key)
+            changes = [change for change in changes if change[1] in OF_CONTENT]
+        else:
+            self._roll_back(self._checkpoint)
+        self._clear_content()
+        for kind, key, lines in changes:
+            if kind != "status":
+                self._apply(kind, key, lines)
+        self._changes = self._checkpoint = None  # what is left is middleware's
+
+    def _replace(self) -> bool:
+        """Make room for the response that middleware returns; whether that is possible."""
+        if self._state in (OPEN, FAILED):
+            self._state = OPEN
+            return True
+        if not self._can_change("replace the response"):
+            return False
+        statuses = [code for change, _, code in self._changes or () if change == "status"]
+        self._discard_response()
+        if statuses:
+            self._status, self._status_was_set = statuses[-1], True
+        return True
+
+    def _fail(self, error: BaseException) -> None:
+        """Forget a response that an exception followed, unless it was made for that exception.
+
+        The response of a handler without middleware is sent, as Next.js does (recorded). Middleware never
+        sees a success that an exception has followed.
+        """
+        was_handlers, self._in_middleware = not self._in_middleware, True
+        if self._state == CLOSED:
+            return
+        if error is self._answered_error:
+            self._status = self._answered_status
+            return
+        is_alone = was_handlers and self._checkpoint is None
+        if self._state in (OPEN, FAILED):
+            self._checkpoint = None  # the endpoint has rolled back to it
+        elif is_alone and self._is_complete():
+            self._settle(error)
+        elif self._write is not None:
+            self._answered_error, self._cut_by = None, error
+        elif is_alone:
+            self._roll_back(UNTOUCHED)
+            self._clear_content()
+        else:
+            self._discard_response()
+        if self._state == OPEN:
+            self._state = FAILED
+
+    def _settle(self, error: BaseException) -> None:
+        """Note that this is the response to an exception, which may travel on."""
+        self._answered_error, self._answered_status = error, self._status
+
+    def _clear_content(self) -> None:
+        """Forget the content and all that it brings along, so that another response can be given."""
+        if self._stream is not None:
+            coroutines.call_off_the_loop(partial(_close_discarded, self._stream, self.req))
+        self._content, self._content_headers, self._wants_etag = b"", (), False
+        self._stream = self._application = None
+        self._sends_file = False
+        if self._head_hooks is not None:  # the handler's hooks go with its response
+            self._head_hooks = [hook for hook in self._head_hooks if hook[1]] or None
+        self._is_unbuffered = self._head_hooks is not None or self._end_hooks is not None
+        self._answered_error = None
+        self._state = OPEN
+
+    def _drop_content(self, content_headers: HeaderLines = ()) -> None:
+        """Forget the content alone; other content, with these headers, takes its place."""
+        error, hooks, self._head_hooks = self._answered_error, self._head_hooks, None
+        self._clear_content()
+        self._answered_error, self._head_hooks, self._content_headers = error, hooks, content_headers
+        self._is_unbuffered = hooks is not None or self._end_hooks is not None
+
+    def _close(self) -> int:
+        """Refuse everything to a call that was cancelled; returns the state, for `_reopen`."""
+        state, self._state = self._state, CLOSED
+        return state
+
+    def _reopen(self, state: int) -> None:
+        """Give the response to the code that cancelled the call, without what the call had sent."""
+        self._state, self._in_middleware = state, True
+        if self._write is None and state != CLOSED:
+            self._discard_response()
+            self._state = FAILED
+
+    def _mark(self) -> Mark:
+        """Return the state before `next` is called, for `_restart`."""
+        return self._snapshot(), list(self._head_hooks or ()), self._position
+
+    def _restart(self, mark: Mark) -> None:
+        """Go back to a mark, so that `next` can be called again."""
+        snapshot, hooks, self._position = mark
+        self._head_hooks = [*hooks] or None
+        self._clear_content()
+        self._roll_back(snapshot)
+        self._checkpoint = self._changes = None
+        self._in_middleware = True
+
+    def _drop_coroutine(self) -> None:
+        """Close the coroutine of an async handler that is not going to be awaited."""
+        coroutine, self._coroutine = self._coroutine, None
+        if coroutine is not None:
+            coroutine.close()
+
+    # -- hooks -----------------------------------------------------------------------------
+
+    def _run_head_hooks(self) -> None:
+        """Call the functions of `before_head`, each once.
+
+        When one fails the others are called before the head of the error.
+        """
+        was_in_middleware, self._in_middleware = self._in_middleware, True
+        try:
+            while self._head_hooks:
+                hook, _ = self._head_hooks.pop()
+                call_hook(hook, self)
+        finally:
+            self._in_middleware = was_in_middleware
+
+    def _call_at_end(self, function: Callable[[Any], object]) -> None:
+        """Have `function` called once with the response as it was sent, when it has ended, whole or not."""
+        self._end_hooks = [*(self._end_hooks or ()), function]
+        self._is_unbuffered = True
+
+    def _run_end_hooks(self) -> None:
+        """Call the functions of `_call_at_end`."""
+        hooks, self._end_hooks = self._end_hooks, None
+        for hook in reversed(hooks or ()):
+            hook(self)
+
+    # -- streams ---------------------------------------------------------------------------
+
+    def _set_stream(self, stream: Any, is_file: bool = False) -> None:
+        """Make a stream the content; a request may ask for a part of a file."""
+        self._stream, self._is_unbuffered = stream, True
+        self._sends_file = is_file
+
+    def _adopt_write(self, write: Callable[[bytes], object], unwritten: Iterable[bytes]) -> None:
+        """Take over a head that has left and the function that writes after it; `unwritten` follows."""
+        self._drop_content()
+        self._write, self._unwritten, self._is_unbuffered = write, unwritten, True
+        self._state = SENT
+
+    def _forget_written(self) -> None:
+        """Forget what `write` was given, of which nothing has left."""
+        self._write, self._written, self._unwritten = None, 0, ()
+
+    def _start_streaming(self) -> None:
+        """Run a returned application, or a stream, to its first chunk; the rest is sent later.
+
+        From then on the response has the application's status and headers.
+        """
+        if self._application is not None:
+            status, headers, self._stream = run_application(self._application, self.req.environ)
+            self._application = None
+            self._adopt_head(status, headers)
+        elif self._stream is not None and self._can_begin():
+            stream, self._stream = self._stream, iter(())  # it is closed once, also when it fails
+            self._stream = Begun(stream)
+
+    def _can_begin(self) -> bool:
+        """Whether the stream's first chunk can be taken now; a request may ask for a part of a file."""
+        is_part = self._sends_file and not isinstance(self._stream, FileChunks)
+        return not is_part and not isinstance(self._stream, Begun)
+
+
+def call_hook(hook: Callable[..., object], response: ResponseState) -> None:
+    """Call a function that `before_head` was given, with the response if it has a parameter."""
+    result = hook(response) if _has_parameter(hook) else hook()
+    if hasattr(result, "__await__"):
+        coroutines.run(result)
+
+
+def _has_parameter(function: Callable[..., object]) -> bool:
+    """Whether a function must be called with an argument."""
+    plain = getattr(function, "__func__", function)
+    code = getattr(plain, "__code__", None)
+    if code is None:
+        return True
+    given = len(plain.__defaults__ or ()) + (plain is not function)
+    return bool(code.co_argcount > given)
+
+
+def _close_discarded(stream: object, request: Any) -> None:
+    """Close the stream of a response that was discarded; an exception is logged and changes nothing."""
+    try:
+        close(stream)
+    except Exception as error:
+        log_fault(request, route_of(request), error, "failed to close a response that was discarded")

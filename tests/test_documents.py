@@ -1,0 +1,269 @@
+"""The documents: what README.md and the pages below docs/ show is so.
+
+The files that one page shows are one project. A file that a page shows again is its next version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from apiroutes import App
+from apiroutes.cli import main
+from apiroutes.settings import Settings
+from apiroutes.sizes import Size
+from tests.support import call, project
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))]
+DOCUMENTS = [*PAGES, "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+
+_FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]+`")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_FILE_NAME = re.compile(r"# (\S+\.(?:py|toml))\n")
+
+
+def read(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def without_code(text: str) -> str:
+    return _FENCE.sub("", text)
+
+
+# -- length and links
+
+
+def test_the_readme_is_short() -> None:
+    assert len(read("README.md").splitlines()) <= 120
+
+
+def anchors(document: Path) -> set[str]:
+    """The names of the headings, as GitHub makes them, and those that the text gives."""
+    text = without_code(document.read_text(encoding="utf-8"))
+    names = set(re.findall(r'<a id="([^"]+)">', text))
+    count: Counter[str] = Counter()
+    for heading in _HEADING.findall(text):
+        shown = re.sub(r"<[^>]*>|\]\([^)]*\)", "", heading).strip().lower()
+        name = re.sub(r"[^\w\- ]", "", shown).replace(" ", "-")
+        names.add(f"{name}-{count[name]}" if count[name] else name)
+        count[name] += 1
+    return names
+
+
+def links(document: str) -> list[str]:
+    """Where the document's relative links lead."""
+    found = _LINK.findall(_CODE.sub("", without_code(read(document))))
+    return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_relative_links_lead_somewhere(document: str) -> None:
+    broken = []
+    for link in links(document):
+        path, _, anchor = link.partition("#")
+        target = ((ROOT / document).parent / path).resolve() if path else ROOT / document
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_the_index_and_the_readme_link_every_page() -> None:
+    pages = {page.removeprefix("docs/") for page in PAGES} - {"README.md"}
+    assert pages <= set(links("docs/README.md"))
+    assert {f"docs/{page}" for page in pages} <= set(links("README.md"))
+
+
+# -- settings
+
+
+def written(value: object) -> str:
+    """The value of a setting as the table has it."""
+    if value is None:
+        return "not set"
+    if isinstance(value, Size):
+        return f'`"{value.text}"`'
+    if isinstance(value, tuple):
+        value = list(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return f"`{json.dumps(value)}`"
+
+
+def test_the_table_of_settings_has_each_with_its_default() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", read("docs/settings.md"), re.MULTILINE)
+    assert rows == [(setting.name, written(setting.default)) for setting in fields(Settings)]
+
+
+# -- code
+
+
+@dataclass
+class Shown:
+    """A project that a page shows, and the commands with what they print."""
+
+    page: str
+    files: dict[str, str] = field(default_factory=dict)
+    transcripts: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _transcripts(console: str) -> Iterator[tuple[str, str]]:
+    for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+        command, _, printed = part.partition("\n")
+        yield command, printed
+
+
+def _shown(page: str) -> list[Shown]:
+    """The projects of a page: one, and one more for each file that is shown again."""
+    projects = [Shown(page)]
+    for _, language, source in _FENCE.findall(read(page)):
+        name = _FILE_NAME.match(source)
+        if language in ("python", "toml") and name is not None:
+            if name[1] in projects[-1].files:
+                projects.append(Shown(page, dict(projects[-1].files)))
+            projects[-1].files[name[1]] = source
+        elif language == "console":
+            projects[-1].transcripts.extend(_transcripts(source))
+    return [shown for shown in projects if shown.files]
+
+
+SHOWN = [shown for page in PAGES for shown in _shown(page)]
+NAMES = [f"{shown.page}-{number}" for number, shown in enumerate(SHOWN)]
+
+
+def is_route(name: str) -> bool:
+    """Whether the file is a route's or a middleware's, or a helper beside them."""
+    return name.startswith(("pages/", "app/", "routes/")) or name == "middleware.py"
+
+
+def is_private(name: str) -> bool:
+    return any(part.startswith(("_", "-")) for part in name.split("/"))
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=NAMES)
+def test_the_files_of_a_page_are_a_project(shown: Shown, tmp_path: Path) -> None:
+    names = {name for name in shown.files if is_route(name) and name != "middleware.py"}
+    if names:
+        app = App(project(tmp_path, shown.files))
+        assert {name for name in names if not is_private(name)} == set(app.resources)
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=NAMES)
+def test_the_files_of_a_page_use_only_names_that_they_define(shown: Shown, tmp_path: Path) -> None:
+    root = project(tmp_path, shown.files)
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select", "F", "."]
+    checked = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_without_a_file_name_is_python(page: str) -> None:
+    for _, language, source in _FENCE.findall(read(page)):
+        if language == "python":
+            compile(source, page, "exec")
+
+
+OTHERS = [
+    pytest.param(shown, name, id=f"{shown.page}-{name}")
+    for shown in SHOWN
+    for name in shown.files
+    if name.endswith(".py") and not is_route(name)
+]
+
+
+@pytest.mark.parametrize(("shown", "name"), OTHERS)
+def test_the_other_files_of_a_page_run(shown: Shown, name: str, tmp_path: Path) -> None:
+    root = project(tmp_path, shown.files)
+    is_test = Path(name).name.startswith("test_")
+    options = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."] if is_test else []
+    run = subprocess.run([sys.executable, *options, name], cwd=root, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+# -- commands
+
+_JSON_TOOL = " | python -m json.tool"
+
+
+def _curl(command: str) -> dict[str, Any]:
+    """What a curl command sends, for `call`."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("url")
+    parser.add_argument("-X", dest="method")
+    parser.add_argument("-H", dest="headers", action="append", default=[])
+    parser.add_argument("-d", dest="form")
+    parser.add_argument("--json")
+    parser.add_argument("-s", "-N", action="store_true")
+    sent = parser.parse_args(shlex.split(command)[1:])
+    headers = dict(header.split(": ", 1) for header in sent.headers)
+    if sent.json is not None:
+        headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
+    elif sent.form is not None:
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+    body = sent.form if sent.json is None else sent.json
+    return {
+        "method": sent.method or ("GET" if body is None else "POST"),
+        "target": sent.url.removeprefix("localhost:8000"),
+        "headers": list({"Accept": "*/*", **headers}.items()),
+        "body": (body or "").encode(),
+    }
+
+
+def _printed(app: App, command: str) -> str:
+    """What the command prints of the App's answer."""
+    text = call(app, **_curl(command.removesuffix(_JSON_TOOL))).body.decode()
+    return json.dumps(json.loads(text), indent=4) if command.endswith(_JSON_TOOL) else text
+
+
+def curls(shown: Shown) -> list[tuple[str, str]]:
+    return [(command, printed) for command, printed in shown.transcripts if command.startswith("curl ")]
+
+
+@pytest.mark.parametrize("shown", [shown for shown in SHOWN if curls(shown)], ids=lambda shown: shown.page)
+def test_curl_prints_what_a_page_shows(shown: Shown, tmp_path: Path) -> None:
+    app = App(project(tmp_path, shown.files), mode="development")
+    printed = [(command, _printed(app, command).rstrip("\n")) for command, _ in curls(shown)]
+    assert printed == [(command, text.rstrip("\n")) for command, text in curls(shown)]
+
+
+def test_the_readme_begins_with_an_endpoint_that_answers() -> None:
+    shown = _shown("README.md")[0]
+    assert next(iter(shown.files)) == "pages/api/hello.py"
+    assert curls(shown)[0] == ("curl localhost:8000/api/hello", '{"name":"John Doe"}\n')
+
+
+LISTED = [
+    pytest.param(shown, printed, id=shown.page)
+    for shown in SHOWN
+    for command, printed in shown.transcripts
+    if command == "apiroutes routes"
+]
+
+
+@pytest.mark.parametrize(("shown", "printed"), LISTED)
+def test_the_list_of_routes_is_that_of_the_page(shown: Shown, printed: str, tmp_path: Path) -> None:
+    root = project(tmp_path, shown.files)
+    assert CliRunner().invoke(main, ["routes", "--root", str(root)]).output == printed
+
+
+def test_the_mistakes_that_a_page_shows_are_reported(tmp_path: Path) -> None:
+    handler = "def GET(): return 1\n"
+    upload = 'config = {"api": {"bodyparser": False}}\n' + handler
+    names = {"post/[pid].py": handler, "post/[slug].py": handler, "upload.py": upload}
+    root = project(tmp_path, {f"pages/api/{name}": source for name, source in names.items()})
+    output = CliRunner().invoke(main, ["check", "--root", str(root)]).output
+    assert f"$ apiroutes check\n{output}" in read("docs/routes.md")
