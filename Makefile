@@ -32,7 +32,7 @@ dev: $(VENV)/.installed-test
 	$(BIN)/apiroutes dev
 
 check: lint types
-	$(BIN)/python -m pytest -m "not slow" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
+	$(BIN)/python -m pytest -m "not slow and not costly" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
 
 test: lint types
 	$(PYTEST) -m "not slow"

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.costly
+
 TOP = Path(__file__).parents[1]
 SECONDS = 90  # its own limit is 60
 

@@ -609,6 +609,7 @@ def test_a_fork_has_a_loop_of_its_own_and_leaves_the_other_alone() -> None:
     assert run_python(source).split() == ["1", "1", "worked", "closed"]
 
 
+@pytest.mark.costly
 def test_a_loop_that_is_held_does_not_keep_the_process() -> None:
     source = (
         "import time\n"

@@ -258,6 +258,7 @@ EXCHANGES: list[tuple[str, str, bytes]] = [
 ]
 
 
+@pytest.mark.costly
 def test_gunicorn_gives_the_same_responses(combined: Combined, tmp_path: Path) -> None:
     application = f"tests.embedding.{combined.module}:{combined.form}({str(combined.root)!r})"
     headers = {**dict(JSON), "Host": "localhost"}
