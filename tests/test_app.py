@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiroutes import ApiError, App, create_app
-from tests.support import HELLO, app_of, call, project, respond
+from apiroutes import ApiError, App
+from tests.support import HELLO, app_of, call, respond
 
 # -- returned values
 
@@ -376,23 +376,6 @@ def test_the_application_is_valid_wsgi(
 ) -> None:
     app = validator(app_of(tmp_path, f"def handler(req, res):\n    {line}\n"))
     call(app, method, RAW_URI=None, **request_)
-
-
-def test_create_app_takes_what_app_takes(tmp_path: Path) -> None:
-    app = create_app(project(tmp_path, {"pages/api/x.py": HELLO}), api_prefix="/v1")
-    assert call(app, target="/v1/x").status == 200
-
-
-def test_create_app_is_the_current_directorys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project(tmp_path, {"pages/api/x.py": HELLO}))
-    assert call(create_app()).status == 200
-
-
-def test_create_app_without_parentheses_says_what_to_write(caplog: pytest.LogCaptureFixture) -> None:
-    answer = call(create_app)
-    assert answer.status == 503
-    assert b"write 'apiroutes:create_app()', with parentheses" in answer.body
-    assert "apiroutes:create_app()" in caplog.text
 
 
 def test_an_app_is_built_with_every_thread_alike(tmp_path: Path) -> None:
