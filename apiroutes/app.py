@@ -1,8 +1,8 @@
-"""The App: built once from a project directory, then one line per request.
+"""The App: built once from a project directory, then one straight line for each request.
 
-In: a project directory, settings; then an environ. Out: a WSGI application. Raises
-ProjectError at start with every mistake of the project; at request time raises nothing but
-ResponseAborted, for the server. Here, and only here, errors become responses.
+In: a project directory and settings; then an environ. Out: a WSGI application. Raises ProjectError at
+start with every mistake of the project; while it serves it raises nothing but ResponseAborted, for the
+server. Exceptions become responses here and nowhere else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
 from apiroutes.error_responses import prefers_json, write_error, write_exception
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
-from apiroutes.http import phrase
+from apiroutes.http import METHODS, phrase
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup
 from apiroutes.openapi import document
@@ -34,19 +34,17 @@ from apiroutes.wsgi import ClosingIterator, ServerResponse, send, starting_again
 
 __all__ = ["App"]
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
+_KNOWN_METHODS = frozenset((*METHODS, "TRACE"))
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
 _METHOD = re.compile(r"[A-Z][A-Z0-9-]{0,31}")
 
 
 class App:
-    """The WSGI application of the project directory `root`, which holds `pages/`, `app/` or
-    `routes/`.
+    """The WSGI application of the project directory `root`, which holds `pages/`, `app/` or `routes/`.
 
-    `fallback` is a WSGI application that answers the paths that are not the project's,
-    `middleware` runs around all the others. `settings` override `[tool.apiroutes]` in
-    `pyproject.toml` and `APIROUTES_*` in the environment. Raises ProjectError with every
-    mistake that was found.
+    `fallback` is a WSGI application that answers the paths that no route matches; `middleware` runs around
+    everything else. `settings` override `[tool.apiroutes]` in `pyproject.toml` and `APIROUTES_*` in the
+    environment. Raises ProjectError with every mistake that it finds.
     """
 
     def __init__(
@@ -63,7 +61,7 @@ class App:
         self.routes = project.routes
         self.resources = project.resources
         self._fallback = fallback
-        # What renders an error inside WSGI middleware is found by the response that it is for.
+        # WSGI middleware finds the App's way to write an exception by the response.
         self._response = type(
             "ServerResponse", (ServerResponse,), {"_write_exception": self._write_exception}
         )
@@ -78,7 +76,7 @@ class App:
         if (
             resource.fixed_response is not None
             and environ["REQUEST_METHOD"] == "GET"
-            and "CONTENT_LENGTH" not in environ  # which is read away
+            and "CONTENT_LENGTH" not in environ  # content is read and discarded
             and ((accept := environ.get("HTTP_ACCEPT")) == "*/*" or not prefers_json(accept))
         ):
             return resource.fixed_response.send(start_response)
@@ -89,42 +87,42 @@ class App:
             run = resource.by_method.get(method)
             if run is None:
                 run = resource.other_methods
-                if method not in _METHODS:
+                if method not in _KNOWN_METHODS:
                     _check_method(method)
             run(response)
-            answer = send(response, environ, start_response)
+            content = send(response, environ, start_response)
         except BaseException as error:
             try:
-                answer = self._answer_error(error, resource, request, response, start_response)
+                content = self._respond_to_error(error, resource, request, response, start_response)
             except BaseException:
                 response._run_end_hooks()
                 request.close()
                 raise
         if request._pending:
-            return self._see_to_content(answer, request, response, environ)
-        return answer
+            return self._finish_content(content, request, response, environ)
+        return content
 
-    def _see_to_content(
-        self, answer: Iterable[bytes], request: Request, response: Response, environ: Environ
+    def _finish_content(
+        self, content: Iterable[bytes], request: Request, response: Response, environ: Environ
     ) -> Iterable[bytes]:
-        """The answer, after which uploads are closed and what nobody has read is read away."""
+        """Return the response's content, after which uploads are closed and unread input is discarded."""
         if request._body is not None and request._body.files:
-            if response._is_unbuffered:  # what sends it may be reading them
-                return ClosingIterator(answer, request.close)
+            if response._is_unbuffered:  # a stream may still be reading them
+                return ClosingIterator(content, request.close)
             request.close()
         elif has_unread(environ):
-            return ClosingIterator(answer, partial(drain, environ))
-        return answer
+            return ClosingIterator(content, partial(drain, environ))
+        return content
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of the routes, as data for JSON."""
-        resources = [self.resources[route.file] for route in self.routes.walk()]
-        routes = [(each.module, each.middleware) for each in resources if each.module is not None]
+        resources = (self.resources[route.file] for route in self.routes.walk())
+        routes = [(resource.module, resource.middleware) for resource in resources if resource.module]
         return document(routes, self.settings, self.root.name)
 
     # -- errors to responses ---------------------------------------------------------------
 
-    def _answer_error(
+    def _respond_to_error(
         self,
         error: BaseException,
         resource: Resource,
@@ -132,53 +130,68 @@ class App:
         response: ServerResponse,
         start_response: StartResponse,
     ) -> Iterable[bytes]:
-        """The response to a request whose step raised; an answer before it is forgotten.
+        """Send the response after an exception; one that was already given stands.
 
-        One stands: the first answer of a handler that says more.
+        Raises ResponseAborted where bytes have left already, and what ends the process.
         """
-        if isinstance(error, KeyboardInterrupt):
-            raise error
-        if isinstance(error, ResponseAborted):
-            log_disconnect(request, "while the answer was written")
-            raise error
-        if isinstance(error, BodyCutOff):
-            log_disconnect(request, "before the body's end")
-        was_handlers = not response._in_middleware
+        _log_disconnect_of(error, request)
+        is_handlers = not response._in_middleware
         try:
             response._fail(error)
-        except Exception as fault:  # of what it had to close
+        except Exception as fault:  # raised by a stream that had to be closed
             log_fault(request, resource.name, fault)
         stands, response._answered_error = response._answered_error is error, None
         is_cut = response._write is not None and not stands
-        is_answer = isinstance(error, (ApiError, HTTPException)) and not (stands and was_handlers)
+        is_answer = isinstance(error, (ApiError, HTTPException)) and not (stands and is_handlers)
         is_late = isinstance(error, HandlerTimeout) and not is_cut
         if not is_late and (is_cut or not is_answer):
             log_fault(request, resource.name, error)
         if is_cut:
-            # PEP 3333: the client must not take half an answer for a whole one.
+            # PEP 3333: the client must not take half a response for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the response was cut off") from None
+        content = self._send_error(None if stands else error, resource, response, start_response)
+        if is_late:  # the client has its response before anything is logged, which may take a while
+            return ClosingIterator(content, lambda: log_fault(request, resource.name, error))
+        return content
+
+    def _send_error(
+        self,
+        error: BaseException | None,
+        resource: Resource,
+        response: ServerResponse,
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        """Send the response to an exception, or without one the response that stands."""
+        request: Request = response.req
         try:
-            if not stands:
+            if error is not None:
                 self._write_exception(error, request, response)
-            answer = send(response, request.environ, start_response)
+            return send(response, request.environ, start_response)
         except Exception as fault:
-            # What the error itself says cannot be sent.
+            # The error's own text or headers cannot be sent.
             log_fault(request, resource.name, fault)
             response._discard_response()
             self.write_fault(fault, request, response)
-            answer = send(response, request.environ, starting_again(start_response))
-        # The client has its answer before anything is logged, which may take its time.
-        return (
-            ClosingIterator(answer, lambda: log_fault(request, resource.name, error)) if is_late else answer
-        )
+            return send(response, request.environ, starting_again(start_response))
 
     def _write_exception(self, error: BaseException, request: Request, response: Response) -> None:
-        """Put an error into the response."""
+        """Write the response to an exception."""
         write_exception(error, request, response, self.write_fault)
 
     def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
-        """Answer a fault of ours: it tells the client nothing. Development tells all."""
+        """Write a 500 without details. The development server overrides this with the traceback."""
         write_error(request, response, 500, phrase(500))
+
+
+def _log_disconnect_of(error: BaseException, request: Request) -> None:
+    """Log that the client has left, if the error says so. Raises it again where nothing can be sent."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    if isinstance(error, ResponseAborted):
+        log_disconnect(request, "while the response was written")
+        raise error
+    if isinstance(error, BodyCutOff):
+        log_disconnect(request, "before the body's end")
 
 
 def _check_method(method: str) -> None:

@@ -1,6 +1,6 @@
-"""What answers beside the routes: readiness, the OpenAPI document, the documentation page.
+"""The endpoints that are built in: readiness, the OpenAPI document, the documentation page.
 
-In: a project and its document. Out: a `Resource` for each of their paths. Raises nothing.
+In: a project and its document. Out: a `Resource` for each of their paths.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from apiroutes.results import file
 
 __all__ = ["builtin_endpoints"]
 
-# By their name below the page's path.
+# The page's files, by the path below the page's own.
 _FILES = {
     "": "page.html",
     "/page.js": "page.js",
@@ -32,7 +32,7 @@ _FILES = {
     "/oauth2-redirect.html": "swagger_ui/oauth2-redirect.html",
     "/oauth2-redirect.js": "swagger_ui/oauth2-redirect.js",
 }
-# The page runs its own scripts alone, and nobody frames it.
+# The page runs no scripts but its own, and no other page may frame it.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -43,10 +43,10 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|$)")
 def builtin_endpoints(
     project: Project, document: Callable[[], dict[str, Any]]
 ) -> Iterator[tuple[str, Resource]]:
-    """Paths and what answers them; `document` is called where one of them needs it."""
+    """Yield each path with its resource; `document` is called only if one of them needs it."""
     settings = project.settings
     if settings.readiness_path is not None:
-        # A load balancer asks for it under no name that middleware knows.
+        # Outside all middleware: a load balancer's Host header is none of the names that it may allow.
         yield settings.readiness_path, _resource(project, "the readiness path", _report_readiness)
     docs = settings.docs_path
     if docs is None and settings.openapi_path is None:
@@ -65,7 +65,7 @@ def builtin_endpoints(
 
 
 def _within(project: Project, name: str, answer: Callable[[Response], object]) -> Resource:
-    """Inside the middleware that is around everything."""
+    """Return a resource inside the middleware that is around every route."""
     step = compose(project.middleware, Step(answer))
     return _resource(project, name, as_sync(step))
 
@@ -92,19 +92,19 @@ def _document(document: dict[str, Any]) -> Callable[[Response], object]:
     def send_document(response: Response) -> None:
         response.set_header("Content-Type", "application/json")
         mount = mount_of(response.req.environ)
-        # Paths of a document are below the URL of its server, which is "/" where it says none.
+        # The paths of a document are below the URL of its server, which is "/" unless it says so.
         response.send(encode_json({**document, "servers": [{"url": mount}]}) if mount else content)
 
     return send_document
 
 
 def _file(path: Path, headers: Mapping[str, str]) -> Callable[[Response], object]:
-    answer = file(path, headers=headers)
-    return lambda response: answer.apply_to(response.req, response)
+    result = file(path, headers=headers)
+    return lambda response: result.apply_to(response.req, response)
 
 
 def _headers(document: Mapping[str, Any]) -> Mapping[str, str]:
-    """The headers of the page, which may talk to this host, and to those that give it tokens."""
+    """Return the page's headers: it may connect to this host, and to those that issue tokens."""
     schemes = document["components"].get("securitySchemes", {}).values()
     flows = [flow for scheme in schemes for flow in scheme.get("flows", {}).values()]
     urls = [scheme.get("openIdConnectUrl") for scheme in schemes]

@@ -1,10 +1,9 @@
-"""`maxDuration`: past it the client has its answer, whatever the handler does.
+"""`maxDuration`: the client gets a response by then, whatever the handler is doing.
 
-In: what answers a route's requests, and its seconds. Out: a function that runs it in a thread that
-can be given up. Raises HandlerTimeout at the deadline, and ApiError 503 as `apiroutes.threads` does.
-A handler that goes on past it learns so from whatever it touches of its request, which raises
-MaxDurationExceeded; no exception comes into it from outside. A route without a `maxDuration` has
-nothing of this around it.
+In: the function that answers a route's requests, and its seconds. Out: one that runs it in a thread
+that can be abandoned. Raises HandlerTimeout at the deadline, and ApiError 503 as the thread does.
+A handler that goes on past the deadline gets MaxDurationExceeded from each use of its request or
+response; no exception is raised in it from outside. A route without `maxDuration` pays for none of this.
 """
 
 from __future__ import annotations
@@ -28,16 +27,15 @@ from apiroutes.types import HeaderList
 __all__ = ["with_deadline"]
 
 _Result = TypeVar("_Result")
-Run = Callable[[Any], Any]
 
-# Seconds for a stream's own cleaning up.
+# Seconds for a stream to clean up, even after the deadline.
 _CLOSING = 1.0
-# Seconds for a read that was ended to say so.
+# Seconds for a read that was ended to return.
 _READING = 0.02
 
 
-def with_deadline(run: Run, seconds: float, threads: HandlerThreads) -> Run:
-    """`run` with a deadline, which it and the stream that it answers with have together."""
+def with_deadline(run: Callable[[Any], Any], seconds: float, threads: HandlerThreads) -> Callable[[Any], Any]:
+    """Return `run` with a deadline, which also covers the stream that it answers with."""
 
     def run_and_begin(response: Response) -> None:
         run(response)
@@ -46,7 +44,7 @@ def with_deadline(run: Run, seconds: float, threads: HandlerThreads) -> Run:
             response._start_streaming()
 
     def run_until(response: Response) -> None:
-        # The handler has a request and a response of its own, which can be closed to it.
+        # The handler gets a request and a response of its own, which can be revoked.
         request = _copy(response.req)
         lease = _Lease(threads, threads.take(), seconds, response.req, vars(request))
         inner = type(response)(request, lease.refuse_when_late(response._start_response))
@@ -54,41 +52,41 @@ def with_deadline(run: Run, seconds: float, threads: HandlerThreads) -> Run:
             lease.call(run_and_begin, inner)
         except BaseException:
             if lease.is_over:
-                _close_to_handler(request)
-                _take_what_was_before(response, _close_to_handler(inner))
+                _revoke(request)
+                _adopt_before_handler(response, _revoke(inner))
             else:
-                _take_all(response, inner)
+                _adopt(response, inner)
                 lease.release()
             raise
         finally:
-            # Its body, to be closed; what a deadline has closed can still be looked into.
+            # Its body, to be closed. A revoked request can still be read like this.
             vars(response.req).update(object.__getattribute__(request, "__dict__"))
-        _take_all(response, inner)
+        _adopt(response, inner)
         lease.keep_until_sent(response)
 
     return run_until
 
 
 def _copy(request: Any) -> Any:
-    made = object.__new__(type(request))
-    vars(made).update(vars(request))
-    return made
+    copy = object.__new__(type(request))
+    vars(copy).update(vars(request))
+    return copy
 
 
-def _take_all(response: Response, inner: Response) -> None:
-    """What the handler said, for the response that is sent.
+def _adopt(response: Response, inner: Response) -> None:
+    """Give the response that is sent the state of the handler's.
 
-    The two are one from here on: what is to be called before the head leaves may know the inner one.
+    They share it from here on: functions called before the head is sent may know the inner one.
     """
     outer = response.req, response._start_response
     response.__dict__ = vars(inner)
     response.req, response._start_response = outer
 
 
-def _take_what_was_before(response: Response, said: dict[str, Any]) -> None:
-    """What middleware has set is kept, what the handler has said is not; what is on the wire is."""
+def _adopt_before_handler(response: Response, attributes: dict[str, Any]) -> None:
+    """Give the response the state that middleware has set, or that has been sent; drop the handler's."""
     outer = response.req, response._start_response
-    vars(response).update(said)
+    vars(response).update(attributes)
     response.req, response._start_response = outer
     if not response._in_middleware and response._checkpoint is None:
         response._checkpoint = UNTOUCHED  # a handler without middleware
@@ -97,14 +95,14 @@ def _take_what_was_before(response: Response, said: dict[str, Any]) -> None:
     response._answered_error = response._stream = response._application = None
     if response._head_hooks is not None:
         response._head_hooks = [
-            (_harmless(hook), is_middlewares) for hook, is_middlewares in response._head_hooks
+            (_allowing_revoked(hook), is_middlewares) for hook, is_middlewares in response._head_hooks
         ]
     if response._write is None:
         response._discard_response()
 
 
-def _harmless(hook: Callable[..., object]) -> Callable[[Response], None]:
-    """What is called before the head leaves, and may ask for the response that is closed."""
+def _allowing_revoked(hook: Callable[..., object]) -> Callable[[Response], None]:
+    """Return a head hook that simply ends where it uses the revoked response."""
 
     def call(response: Response) -> None:
         with contextlib.suppress(MaxDurationExceeded):
@@ -113,37 +111,40 @@ def _harmless(hook: Callable[..., object]) -> Callable[[Response], None]:
     return call
 
 
-# -- closed to a handler that is too late ------------------------------------------------------
+# -- revoked objects ---------------------------------------------------------------------------
 
 
 def _reject(self: object, *arguments: object) -> NoReturn:
-    raise MaxDurationExceeded("the maxDuration has passed, and the client has its answer")
+    raise MaxDurationExceeded("maxDuration has passed, and the client has its response")
 
 
-# Classes of the same objects that refuse whatever is asked of them, by the class that they stand for.
-_closed: dict[type, type] = {}
+# By class, a subclass whose instances reject every use.
+_revoked_classes: dict[type, type] = {}
 
 
-def _closed_class(cls: type) -> type:
-    found = _closed.get(cls)
-    if found is None:
+def _revoked_class(cls: type) -> type:
+    revoked = _revoked_classes.get(cls)
+    if revoked is None:
         names = ("__getattribute__", "__setattr__", "__delattr__")
-        found = _closed[cls] = type(cls.__name__, (cls,), dict.fromkeys(names, _reject))
-    return found
+        revoked = _revoked_classes[cls] = type(cls.__name__, (cls,), dict.fromkeys(names, _reject))
+    return revoked
 
 
-def _close_to_handler(value: Any) -> dict[str, Any]:
-    """Have all that is asked of an object raise MaxDurationExceeded; its attributes as they were.
+def _revoke(value: Any) -> dict[str, Any]:
+    """Make every use of an object raise MaxDurationExceeded; return its attributes as they were.
 
-    Its class is changed, so that what is in time pays nothing for it.
+    Its class is changed, so that a handler that is in time pays nothing.
     """
-    object.__setattr__(value, "__class__", _closed_class(type(value)))
+    object.__setattr__(value, "__class__", _revoked_class(type(value)))
     attributes: dict[str, Any] = object.__getattribute__(value, "__dict__")
     return attributes.copy()
 
 
+# -- the thread until the deadline -------------------------------------------------------------
+
+
 class _Lease:
-    """One request's hold on a thread, until its deadline."""
+    """The use of a thread for one request, until its deadline."""
 
     def __init__(
         self,
@@ -151,33 +152,33 @@ class _Lease:
         thread: HandlerThread,
         seconds: float,
         request: Any,
-        handlers: dict[str, Any],
+        handler_request: dict[str, Any],
     ) -> None:
         self._threads = threads
         self._thread: HandlerThread | None = thread
         self._seconds = seconds
         self._until = time.monotonic() + seconds
         self._request = request
-        self._handlers_request = handlers  # its attributes
+        self._handler_request = handler_request  # the attributes of the copy
         self._context = contextvars.copy_context()
         self._gate = threading.Lock()
         self.is_over = False
 
     def call(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
-        """What the function returns, run by the thread. Raises what it raises, and HandlerTimeout."""
+        """Call a function in the thread. Raises its errors, and HandlerTimeout."""
         left = self._until - time.monotonic()
         if self._thread is None or left <= 0:
             raise self._timeout()
         call = Call(self._context, function, arguments)
         self._thread.calls.put(call)
         try:
-            # A body that drips in is the client's doing, and is 408 by what reads it.
-            is_done = call.is_done(left) or (self._end_reading() and call.is_done(_READING))
-        except BaseException:  # the server ends what waits here
-            self._give_up()
+            # A slow body is the client's doing: the function that reads it raises 408.
+            is_done = call.wait(left) or (self._end_reading() and call.wait(_READING))
+        except BaseException:  # the server ends this thread's wait
+            self._abandon()
             raise
         if not is_done:
-            raise self._give_up()
+            raise self._abandon()
         if call.error is None:
             result: _Result = call.result
             return result
@@ -185,53 +186,53 @@ class _Lease:
         try:
             raise error
         finally:
-            del error  # whose traceback leads here: what leads to itself waits for the collector
+            del error  # whose traceback leads here: a cycle would wait for the collector
 
     def close(self, function: Callable[[], object]) -> None:
-        """Call what closes an answer, for which there is time after the deadline as well."""
+        """Call a function that closes a stream, for which there is time even after the deadline."""
         self._until = max(self._until, time.monotonic() + _CLOSING)
         self.call(function)
 
     def _end_reading(self) -> bool:
-        """Let nobody read on the connection who is not waited for; whether somebody did."""
+        """End a read of the body, for which nobody will wait; return whether there was one."""
         environ = self._request.environ
         has_content = environ.get("CONTENT_LENGTH", "") not in ("", "0")
         has_content = has_content or "HTTP_TRANSFER_ENCODING" in environ
         connection = environ.get(CONNECTION)
-        is_read = has_content and connection is not None and self._handlers_request["_body"] is None
+        is_read = has_content and connection is not None and self._handler_request["_body"] is None
         return is_read and stop_reading(connection)
 
-    def _give_up(self) -> BaseException:
+    def _abandon(self) -> BaseException:
         with self._gate:
             self.is_over = True
         thread, self._thread = self._thread, None
         assert thread is not None
-        where = thread.current_traceback()
+        traceback = thread.current_traceback()
         self._threads.abandon(thread)
-        return self._timeout().with_traceback(where)
+        return self._timeout().with_traceback(traceback)
 
     def _timeout(self) -> HandlerTimeout:
-        return HandlerTimeout(f"not done within {self._seconds:g} s (maxDuration)")
+        return HandlerTimeout(f"the handler did not finish within its maxDuration, {self._seconds:g} s")
 
-    def log(self, error: BaseException, what: str) -> None:
-        """Log a fault that nobody else can see."""
-        log_fault(self._request, route_of(self._request), error, what)
+    def log(self, error: BaseException, event: str) -> None:
+        """Log a fault that reaches nobody else."""
+        log_fault(self._request, route_of(self._request), error, event)
 
     @property
     def is_active(self) -> bool:
-        """Whether the thread is still this request's."""
+        """Whether the thread still belongs to this request."""
         return self._thread is not None
 
     def release(self) -> None:
-        """Let another request have the thread."""
+        """Give the thread back, for another request."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._threads.give_back(thread)
 
-    __del__ = release  # whatever became of an answer that was not sent
+    __del__ = release  # for a response that was not sent
 
     def refuse_when_late(self, start_response: Callable[..., Any] | None) -> Callable[..., Any]:
-        """A start_response, and a write, that refuse once the deadline has passed."""
+        """Return a start_response, and with it a `write`, that refuse once the deadline has passed."""
 
         def start(status: str, headers: HeaderList, *exc_info: Any) -> Callable[[bytes], object]:
             with self._gate:
@@ -254,26 +255,26 @@ class _Lease:
             _reject(self)
 
     def keep_until_sent(self, response: Response) -> None:
-        """Hold on for what of the answer is still to be run."""
+        """Keep the thread while a stream of the handler's is sent."""
         if response._stream is not None and not response._sends_file:
-            response._stream = _Stream(self, response._stream)
+            response._stream = _LeasedStream(self, response._stream)
         else:
             self.release()
 
 
-class _Stream:
-    """An iterator of the handler's, run where the handler ran, until the same deadline."""
+class _LeasedStream:
+    """A stream of the handler's, iterated in the handler's thread until the same deadline."""
 
     def __init__(self, lease: _Lease, stream: Iterable[Any]) -> None:
         self._lease = lease
         self._stream = stream
         self._iterator: Iterator[Any] = iter(stream)
 
-    def __iter__(self) -> _Stream:
+    def __iter__(self) -> _LeasedStream:
         return self
 
     def __next__(self) -> Any:
-        # A StopIteration would not come through the thread as what it is.
+        # `self` marks the end, because a StopIteration would not come through the thread as one.
         chunk = self._lease.call(next, self._iterator, self)
         if chunk is self:
             raise StopIteration
@@ -284,7 +285,7 @@ class _Stream:
             try:
                 self._lease.close(lambda: close(self._stream))
             except HandlerTimeout as error:
-                self._lease.log(error, "failed to close its answer")
+                self._lease.log(error, "failed to close its stream")
         self._lease.release()
 
-    __del__ = close  # an answer that was not sent is closed by nobody else
+    __del__ = close  # nobody else closes a response that was not sent

@@ -26,9 +26,7 @@ from apiroutes.response_state import OPEN
 from apiroutes.results import apply_result
 from apiroutes.streams import kind_of
 
-__all__ = ["OTHER", "Endpoint"]
-
-OTHER = RouteModule.ANY
+__all__ = ["Endpoint"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -38,7 +36,7 @@ _VALUES_MAX = 512
 
 
 class Endpoint:
-    """The handlers of one route: `steps` has a step for each method, and OTHER."""
+    """The handlers of one route: `steps` has a step for each method, and RouteModule.ANY."""
 
     def __init__(self, module: RouteModule, limits: Limits) -> None:
         self.module = module
@@ -214,10 +212,10 @@ async def _nothing() -> None:
 
 
 def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:
-    """Return a step for every method (RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6); OTHER for the rest."""
+    """Return a step for every method (RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6); ANY has the rest."""
     allowed = set(steps) | {"OPTIONS"} | ({"HEAD"} if "GET" in steps else set())
     allow = ", ".join(sorted(allowed))
-    every = {"OPTIONS": Step(_options(allow)), OTHER: Step(_not_allowed(allow)), **steps}
+    every = {"OPTIONS": Step(_options(allow)), RouteModule.ANY: Step(_not_allowed(allow)), **steps}
     if "GET" in steps:
         every.setdefault("HEAD", steps["GET"])
     return every

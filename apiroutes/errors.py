@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ __all__ = [
     "ProjectError",
     "ResponseAborted",
     "ResponseSentError",
+    "one_line",
     "report",
     "suggest",
 ]
@@ -155,3 +157,12 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"Did you mean {close[0]!r}?"
     return "Known here: " + ", ".join(map(repr, names)) + "."
+
+
+def one_line(error: BaseException) -> str:
+    """An exception in one line: its type and the first line of its text, for a SyntaxError with its place."""
+    name = type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{name}: {error.msg} ({os.path.basename(error.filename)}, line {error.lineno})"
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{name}: {lines[0]}" if lines else name

@@ -1,7 +1,7 @@
-"""The request's path to the resource that answers it, and the parameters that it captures.
+"""From a request's path to the resource that answers it, and to the parameters that the path captures.
 
-In: an environ. Out: a resource and params; None where the fallback answers. Raises nothing: a path that
-is bad, too long or not canonical has a resource that says so, inside the same middleware.
+In: an environ. Out: a resource and params; None for the fallback. A path that is bad, too long or not
+canonical gets a resource of its own, inside the same middleware.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ _QUERY = "!$%&'()*+,-./:;=?@[]_~"
 
 
 class Lookup:
-    """Finds what answers a path: `find` takes an environ, and gives a resource and params.
+    """Finds what answers a path: `find` takes an environ, and returns a resource and params.
 
-    `builtin` are resources by their paths; with a fallback, paths that no route matches are its own.
+    `builtin` are the resources of built-in endpoints by path. With a fallback, `find` returns None for a
+    path that no route matches.
     """
 
     def __init__(self, project: Project, builtin: Mapping[str, Resource], *, has_fallback: bool) -> None:
@@ -47,7 +48,7 @@ class Lookup:
         self._resources = project.resources
         self._not_found = project.not_found
         self._has_fallback = has_fallback
-        # What answers every path without a route, where it is the same for all.
+        # The resource of every path without a route, where one will do for all.
         self._unknown = None if has_fallback else project.not_found.everywhere
         self._headers_too_large = Resource("headers that are too large", _refuse_headers, limits_of(settings))
         self._prefix = [segment.text for segment in prefix_of(settings)]
@@ -56,7 +57,7 @@ class Lookup:
         self._max_headers = settings.max_headers
         self._max_header_size = settings.max_header_size
         self._trailing_slash = settings.trailing_slash
-        # Paths of unreserved characters need no reading, unless each is to end with a slash.
+        # A path of unreserved characters need not be decoded, unless every path must end with a slash.
         takes_plain_paths = self._trailing_slash != "require"
         self._is_flat = self._routes.is_flat
         self._by_path: dict[str, Resource] = {}
@@ -66,7 +67,7 @@ class Lookup:
                 self._by_path[path] = self._resources[route.file]
             for path, (route, name) in self._routes.by_parent.items():
                 self._by_parent[path] = self._resources[route.file], name
-        # Paths that are plain, below which there is something.
+        # The plain paths that have children.
         self._parents = {path.rpartition("/")[0] for path in self._by_path}
         self._by_path.update(builtin)
         self._builtin = {tuple(path[1:].split("/")): resource for path, resource in builtin.items()}
@@ -75,15 +76,15 @@ class Lookup:
         self.find = self._find_with_headers if checks_headers else self._find
 
     def _read_and_find(self, environ: Environ) -> tuple[Resource | None, Params]:
-        """What answers this path, which is always read; None is the fallback."""
+        """Decode the path and find what answers it; None is the fallback."""
         return self._find_closely(environ.get("PATH_INFO") or "", environ)
 
     def _find_plainly(self, environ: Environ) -> tuple[Resource | None, Params]:
-        """What answers this path, which is read only where it is not plain; None is the fallback."""
+        """Find what answers the path, and decode it only if it is not plain; None is the fallback."""
         path = environ.get("PATH_INFO") or ""
         query = environ.get("QUERY_STRING")
         target = f"{path}?{query}" if query else path
-        # Most targets are their path as it is, without an escape; the others get a closer look.
+        # Most targets are plain paths; the others get a closer look.
         if environ.get("RAW_URI") == target or is_sent_unescaped(path, environ):
             resource = self._by_path.get(path)
             if resource is not None and not query:
@@ -94,7 +95,7 @@ class Lookup:
                 return resource, {}
             parent, _, last = path.rpartition("/")
             below = self._by_parent.get(parent)
-            # A plain segment below a plain path needs no closer look, and most are letters and digits.
+            # A plain segment below a plain path needs no closer look; most have letters and digits alone.
             is_word = last.isalnum() and last.isascii()
             if (is_word and (below is not None or parent in self._parents)) or is_plain(path):
                 if below is not None:
@@ -107,26 +108,26 @@ class Lookup:
         return self._find_closely(path, environ)
 
     def _find_with_headers(self, environ: Environ) -> tuple[Resource | None, Params]:
-        """What answers, where the project limits the headers: for servers that do not."""
+        """Find what answers within the project's limits for headers, for servers that have none."""
         resource, params = self._find(environ)
         if resource is not None and self._has_too_many_headers(environ):
             return self._headers_too_large, {}
         return resource, params
 
     def _has_too_many_headers(self, environ: Environ) -> bool:
-        most, size = self._max_headers, self._max_header_size
+        count, size = self._max_headers, self._max_header_size
         fields = [key for key in environ if key.startswith("HTTP_") or key in _CONTENT_HEADERS]
-        return (most is not None and len(fields) > most) or (
+        return (count is not None and len(fields) > count) or (
             size is not None
             # A name and its value, without the prefix that CGI puts before most names.
             and any(len(key.removeprefix("HTTP_")) + len(environ[key]) > size.bytes for key in fields)
         )
 
     def _find_too_long(self, path: str) -> tuple[Resource | None, Params]:
-        """What answers a target that is longer than is read: nothing of it is decoded.
+        """Return what answers a target that is too long; nothing of it is decoded.
 
-        With a fallback, it is ours if it may be: if a path without an escape is a route's, and any other
-        lies below the prefix.
+        With a fallback, the target is ours if a route matches its path as it is, or, where it has an
+        escape, if it lies below the prefix.
         """
         if self._has_fallback:
             is_ours = (
@@ -148,8 +149,8 @@ class Lookup:
         canonical = [segment for segment in segments if segment] if "" in segments else segments
         match = None if defect is TargetDefect.DOTS else self._routes.match(canonical)
         if match is None:
-            # A path that no route answers is unknown, whatever is in it; only control
-            # characters are refused everywhere below the prefix.
+            # A path that no route matches is a 404, whatever it holds; only control characters are
+            # refused everywhere below the prefix.
             if defect is TargetDefect.CHARACTER and not self._has_fallback and self._is_ours(canonical):
                 return self._not_found.below(canonical).instead("a bad path", _write_bad_path), {}
             return self._unknown or self._unknown_below(canonical), {}
@@ -162,7 +163,7 @@ class Lookup:
         return resource, params
 
     def _unknown_below(self, segments: list[str]) -> Resource | None:
-        """What answers a path that no route does."""
+        """Return what answers a path that no route matches."""
         if self._has_fallback:
             return None
         return self._not_found.below(segments)
@@ -171,9 +172,9 @@ class Lookup:
         return segments[: len(self._prefix)] == self._prefix
 
     def _canonical_path(self, segments: list[str], canonical: list[str]) -> str | None:
-        """The path that a route has, where it is mounted; None when the request has it."""
+        """Return the canonical path of a route, below its mount; None if the request already has it."""
         if segments in ([], [""]):
-            return None  # the root, which mounted or not has one slash at the most
+            return None  # the root has at most one slash, mounted or not
         slash = segments[-1] == ""
         wanted = slash if self._trailing_slash == "ignore" else self._trailing_slash == "require"
         if slash == wanted and len(segments) == len(canonical) + slash:
@@ -187,7 +188,7 @@ def _write_bad_path(response: Response) -> None:
 
 
 def _write_redirect(path: str, response: Response) -> None:
-    # Middleware may have said where the App is mounted.
+    # Middleware may have changed where the App is mounted.
     environ = response.req.environ
     location = mount_of(environ) + path
     query = environ.get("QUERY_STRING")

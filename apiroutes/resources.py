@@ -1,6 +1,6 @@
-"""What answers a path: a resource for each route, and the one for paths without a route.
+"""Resources: what answers a path, for each route and for paths without a route (RFC 9110 section 3.1).
 
-In: composed steps, made at start. Out: the step for a request's method. Raises nothing.
+In: steps that were composed at start. Out: the step for a request's method.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Run = Callable[[ServerResponse], Any]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What answers a path: a function for each method, and one for the others.
+    """Answers the requests to a path: by one function for each method, and one for the rest.
 
-    They take a response of the project's class. `name` says it in logs; `pattern` is None where
-    no route answers. `middleware` is what runs around it, in order, and `module` the route's own,
-    both for listings. `fixed_response` is the answer where it is the same for everyone who takes text.
+    The functions take a response of the App's class. `name` stands in logs. `pattern` is None where no
+    route answers. `middleware` runs around it, in this order; `module` is the route's: both are for
+    listings. `fixed_response` is the response to every GET that accepts text, where one will do.
     """
 
     name: str
@@ -43,13 +43,13 @@ class Resource:
     fixed_response: FixedResponse | None = None
 
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
-        """What answers in the place of this one, inside the same middleware."""
+        """Return a resource that answers in place of this one, inside the same middleware."""
         run = as_sync(compose(self.middleware, Step(answer)))
         return Resource(name, run, self.limits, pattern=self.pattern, middleware=self.middleware)
 
 
 class NotFound:
-    """What answers paths without a route: a 404, inside the middleware of the directories above."""
+    """Answers paths without a route: with a 404, inside the middleware of the directories above."""
 
     def __init__(
         self,
@@ -61,17 +61,17 @@ class NotFound:
         self._directories = directories
         self._limits = limits
         self._built: dict[tuple[int, ...], Resource] = {}
-        # What answers every such path, where no directory has middleware.
+        # The one resource for all such paths, where no directory has middleware.
         self.everywhere = None if directories else self._resource(())
 
     def below(self, segments: Sequence[str]) -> Resource:
-        """What answers the path of these segments."""
+        """Return what answers the path of these segments."""
         around = tuple(
             index
             for index, (below, _) in enumerate(self._directories)
             if len(below) <= len(segments) and all(map(_fits, below, segments))
         )
-        # There are as many combinations as directories, so that what is built once can be kept.
+        # There are no more combinations than directories, so that all of them can be kept.
         resource = self._built.get(around)
         if resource is None:
             resource = self._built[around] = self._resource(around)

@@ -30,14 +30,14 @@ def with_docs(root: Path, **settings: Any) -> App:
         ({"docs": "false"}, 404),
     ],
 )
-def test_the_page_is_there_in_development_and_where_it_is_switched_on(
+def test_the_page_is_served_in_development_or_if_switched_on(
     tmp_path: Path, settings: dict[str, Any], status: int
 ) -> None:
     assert call(app_of(tmp_path, HELLO, **settings), target="/api/_docs").status == status
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_each_of_its_files_has_its_type(tmp_path: Path, file: str) -> None:
+def test_each_file_has_its_media_type(tmp_path: Path, file: str) -> None:
     types = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
     answer = call(with_docs(tmp_path), target="/api/_docs" + file)
     assert answer.status == 200
@@ -45,7 +45,7 @@ def test_each_of_its_files_has_its_type(tmp_path: Path, file: str) -> None:
     assert media_type == types.get(Path(file).suffix, "text/html")
 
 
-def test_the_page_asks_for_files_that_are_there(tmp_path: Path) -> None:
+def test_the_page_links_to_files_that_exist(tmp_path: Path) -> None:
     app = with_docs(tmp_path)
     page = call(app, target="/api/_docs").body.decode()
     asked = re.findall(r'(?:src|href)="(_docs/[^"]+)"', page)
@@ -54,19 +54,19 @@ def test_the_page_asks_for_files_that_are_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_each_of_its_files_may_be_kept_and_is_asked_for_again(tmp_path: Path, file: str) -> None:
+def test_each_file_is_cached_and_revalidated(tmp_path: Path, file: str) -> None:
     app = with_docs(tmp_path)
     etag = call(app, target="/api/_docs" + file).header("ETag")
     assert call(app, target="/api/_docs" + file, headers=[("If-None-Match", etag or "")]).status == 304
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_only_reading_is_answered(tmp_path: Path, file: str) -> None:
+def test_other_methods_than_get_and_head_are_refused(tmp_path: Path, file: str) -> None:
     answer = call(with_docs(tmp_path), "POST", "/api/_docs" + file)
     assert (answer.status, answer.header("Allow")) == (405, "GET, HEAD")
 
 
-def test_the_page_runs_its_own_scripts_alone(tmp_path: Path) -> None:
+def test_the_policy_allows_the_pages_own_scripts_alone(tmp_path: Path) -> None:
     policy = call(with_docs(tmp_path), target="/api/_docs").header("Content-Security-Policy") or ""
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -86,21 +86,19 @@ SCHEMES = [
 
 
 @pytest.mark.parametrize(("scheme", "sources"), SCHEMES)
-def test_the_page_may_ask_for_tokens_where_the_project_says(
-    tmp_path: Path, scheme: str, sources: str
-) -> None:
+def test_the_policy_allows_the_projects_token_urls(tmp_path: Path, scheme: str, sources: str) -> None:
     source = f"from apiroutes import security_scheme\n@security_scheme('a', {scheme})\ndef GET(): ...\n"
     policy = call(app_of(tmp_path, source, docs=True), target="/api/_docs").header("Content-Security-Policy")
     assert f"connect-src {sources};" in (policy or "")
 
 
-def test_a_slash_too_many_leads_to_the_page(tmp_path: Path) -> None:
+def test_a_trailing_slash_redirects_to_the_page(tmp_path: Path) -> None:
     answer = call(with_docs(tmp_path), target="/api/_docs/")
     assert (answer.status, answer.header("Location")) == (308, "../_docs")
 
 
 @pytest.mark.parametrize("slash", ["redirect", "ignore", "require"])
-def test_it_is_where_it_is_however_routes_end(tmp_path: Path, slash: str) -> None:
+def test_trailing_slash_does_not_move_the_page(tmp_path: Path, slash: str) -> None:
     assert call(with_docs(tmp_path, trailing_slash=slash), target="/api/_docs").status == 200
 
 
@@ -112,17 +110,17 @@ def test_it_is_where_it_is_however_routes_end(tmp_path: Path, slash: str) -> Non
         ({"base_path": "/shop"}, "/shop/api/_docs"),
     ],
 )
-def test_it_lies_below_the_prefix(tmp_path: Path, settings: dict[str, Any], path: str) -> None:
+def test_the_page_lies_below_the_prefix(tmp_path: Path, settings: dict[str, Any], path: str) -> None:
     assert call(with_docs(tmp_path, **settings), target=path).status == 200
 
 
-def test_routes_that_take_every_path_do_not_hide_it(tmp_path: Path) -> None:
+def test_a_catch_all_does_not_hide_the_page(tmp_path: Path) -> None:
     app = app_of(tmp_path, "def GET(): return 'route'\n", "[[...path]].py", docs=True)
     assert call(app, target="/api/_docs").body.startswith(b"<!doctype html>")
     assert call(app, target="/api/_docs/other").body == b"route"
 
 
-def test_it_is_in_front_of_a_fallback(tmp_path: Path) -> None:
+def test_the_page_comes_before_the_fallback(tmp_path: Path) -> None:
     def fallback(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
         return [b"fallback"]
@@ -139,7 +137,7 @@ def test_the_document_has_the_title_of_the_settings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/api/openapi.json", "/api/_docs/openapi.json"])
 @pytest.mark.parametrize(("mount", "url"), [("/v1", "/v1"), ("/a b", "/a%20b"), ("//v1", "/v1")])
-def test_a_mounted_document_says_where_its_paths_begin(
+def test_the_document_of_a_mounted_app_names_its_mount(
     tmp_path: Path, path: str, mount: str, url: str
 ) -> None:
     app = with_docs(tmp_path, openapi_path="/api/openapi.json")
@@ -148,7 +146,7 @@ def test_a_mounted_document_says_where_its_paths_begin(
 
 
 @pytest.mark.parametrize("path", ["/ready", "/api/openapi.json", "/api/_docs"])
-def test_a_mounted_app_has_its_own_paths(tmp_path: Path, path: str) -> None:
+def test_a_mounted_app_has_its_built_in_endpoints(tmp_path: Path, path: str) -> None:
     app = with_docs(tmp_path, openapi_path="/api/openapi.json", readiness_path="/ready")
     assert call(app, target=path, SCRIPT_NAME="/v1", RAW_URI="/v1" + path).status == 200
 
@@ -162,24 +160,24 @@ def refuse(req: Request, res: Response, next: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/openapi.json", "/api/_docs", "/api/_docs/openapi.json"])
-def test_what_is_around_everything_is_around_it(tmp_path: Path, path: str) -> None:
+def test_project_middleware_runs_around_the_page(tmp_path: Path, path: str) -> None:
     root = project(tmp_path, {"pages/api/x.py": HELLO})
     app = App(root, middleware=[refuse], docs=True, openapi_path="/api/openapi.json")
     assert call(app, target=path).status == 307
     assert call(app, target=path, headers=[("X-Key", "1")]).status == 200
 
 
-def test_its_policy_wins_over_that_of_middleware(tmp_path: Path) -> None:
+def test_the_policy_of_the_page_wins_over_that_of_middleware(tmp_path: Path) -> None:
     app = App(project(tmp_path, {"pages/api/x.py": HELLO}), middleware=[refuse], docs=True)
     page = call(app, target="/api/_docs", headers=[("X-Key", "1")])
     assert "script-src 'self'" in (page.header("Content-Security-Policy") or "")
 
 
-def test_a_load_balancer_is_answered_without_middleware(tmp_path: Path) -> None:
+def test_readiness_is_outside_all_middleware(tmp_path: Path) -> None:
     app = App(project(tmp_path, {"pages/api/x.py": HELLO}), middleware=[refuse], readiness_path="/ready")
     assert call(app, target="/ready").status == 200
 
 
-def test_a_wrong_switch_stops_the_start(tmp_path: Path) -> None:
+def test_an_unreadable_switch_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="docs: 'maybe' is neither true nor false"):
         with_docs(tmp_path, docs="maybe")

@@ -1,12 +1,10 @@
-"""`maxDuration`: what the client gets at the deadline, and what the handler sees of it."""
+"""`maxDuration`: what the client gets at the deadline, and what the late handler notices."""
 
 from __future__ import annotations
 
-import contextlib
 import decimal
 import io
 import logging
-import os
 import textwrap
 import threading
 from collections.abc import Iterator
@@ -15,28 +13,21 @@ from typing import Any
 
 import pytest
 
-from apiroutes import App, readiness
+from apiroutes import App
 from apiroutes.errors import ResponseAborted
+from tests.concurrency.support import LONG, SECONDS, SHORT, timed
 from tests.support import Answer, Extra, app_of, call, environ, project
-
-SHORT = 'config = {"maxDuration": 0.1}\n'
-LONG = 'config = {"maxDuration": 60}\n'
-SECONDS = 20  # for what must happen, and does at once
 
 
 @pytest.fixture
 def shared() -> Iterator[dict[str, Any]]:
-    """What a handler and its test have together: `req.environ["shared"]`."""
-    made: dict[str, Any] = {"gate": threading.Event(), "ended": threading.Event(), "seen": []}
-    yield made
-    made["gate"].set()
+    """Objects that a handler shares with its test, as `req.environ["shared"]`."""
+    objects: dict[str, Any] = {"gate": threading.Event(), "ended": threading.Event(), "seen": []}
+    yield objects
+    objects["gate"].set()
 
 
-def timed(root: Path, handler: str, duration: str = SHORT, **settings: Any) -> App:
-    return app_of(root, duration + textwrap.dedent(handler), **settings)
-
-
-def _start_response(*said: Any) -> Any:
+def _start_response(*arguments: Any) -> Any:
     return None
 
 
@@ -48,11 +39,11 @@ HANGS = {
             while not gate.is_set():
                 time.sleep(0.01)
     """,
-    "a wait that nothing ends": """
+    "an endless wait": """
         def handler(req, res):
             req.environ["shared"]["gate"].wait()
     """,
-    "a loop that waits for nothing": """
+    "a busy loop": """
         def handler(req, res):
             gate = req.environ["shared"]["gate"]
             while not gate.is_set():
@@ -63,7 +54,7 @@ HANGS = {
         async def handler(req, res):
             await asyncio.sleep(3600)
     """,
-    "a coroutine that never lets go": """
+    "a coroutine that blocks the loop": """
         async def handler(req, res):
             gate = req.environ["shared"]["gate"]
             while not gate.is_set():
@@ -76,7 +67,7 @@ HANGS = {
         def handler(req, res):
             res.json(1)
     """,
-    "an answer that was given, and more to do": """
+    "a response, and more to do": """
         def handler(req, res):
             res.json({"a": 1})
             req.environ["shared"]["gate"].wait()
@@ -117,7 +108,7 @@ HANGS = {
 
 
 @pytest.mark.parametrize("name", HANGS)
-def test_what_is_not_done_in_time_is_504(tmp_path: Path, shared: dict[str, Any], name: str) -> None:
+def test_a_late_handler_is_504(tmp_path: Path, shared: dict[str, Any], name: str) -> None:
     answer = call(timed(tmp_path, HANGS[name]), shared=shared)
     assert (answer.status, answer.body) == (504, b"Gateway Timeout")
     assert answer.header("X-Late") is None
@@ -146,7 +137,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_what_is_done_in_time_answers_as_without_a_deadline(tmp_path: Path, name: str) -> None:
+def test_a_handler_in_time_answers_as_without_a_deadline(tmp_path: Path, name: str) -> None:
     answers: list[Answer] = []
     for root, duration in ((tmp_path / "with", LONG), (tmp_path / "without", "")):
         answers.append(call(app_of(root, duration + ANSWERS[name])))
@@ -169,7 +160,7 @@ def test_headers_of_middleware_stay_and_those_of_the_handler_go(
     assert (answer.status, answer.header("X-Outer"), answer.header("X-Inner")) == (504, "1", None)
 
 
-def test_headers_stay_when_middleware_is_what_hangs(tmp_path: Path, shared: dict[str, Any]) -> None:
+def test_headers_of_middleware_stay_when_it_hangs_itself(tmp_path: Path, shared: dict[str, Any]) -> None:
     handler = """
         def name(req, res, next):
             res.set_header("X-Outer", "1")
@@ -196,7 +187,7 @@ TOUCHES = [
 
 
 @pytest.mark.parametrize("touch", TOUCHES)
-def test_a_late_function_learns_it_from_whatever_it_touches(
+def test_a_late_function_gets_an_exception_from_every_use(
     tmp_path: Path, shared: dict[str, Any], touch: str
 ) -> None:
     handler = f"""
@@ -222,9 +213,7 @@ def test_a_late_function_learns_it_from_whatever_it_touches(
     assert shared["seen"] == ["MaxDurationExceeded"]
 
 
-def test_a_function_that_touches_nothing_ends_as_it_would_have(
-    tmp_path: Path, shared: dict[str, Any]
-) -> None:
+def test_a_late_function_that_uses_nothing_ends_undisturbed(tmp_path: Path, shared: dict[str, Any]) -> None:
     handler = """
         def handler(req, res):
             shared = req.environ["shared"]
@@ -270,7 +259,7 @@ def handler(req, res):
 """
 
 
-def test_no_lock_is_held_for_good(tmp_path: Path, shared: dict[str, Any]) -> None:
+def test_no_lock_stays_locked(tmp_path: Path, shared: dict[str, Any]) -> None:
     log = logging.getLogger("shop")
     handler = logging.StreamHandler(io.StringIO())
     log.addHandler(handler)
@@ -296,7 +285,7 @@ def test_no_lock_is_held_for_good(tmp_path: Path, shared: dict[str, Any]) -> Non
 
 
 class Waiting(logging.Handler):
-    """What holds everybody up who logs."""
+    """A log handler that blocks everybody who logs."""
 
     def __init__(self, gate: threading.Event) -> None:
         super().__init__()
@@ -306,8 +295,8 @@ class Waiting(logging.Handler):
         self.gate.wait(SECONDS)
 
 
-def test_the_client_has_its_504_before_anything_is_logged(tmp_path: Path, shared: dict[str, Any]) -> None:
-    app = timed(tmp_path, HANGS["a wait that nothing ends"])
+def test_the_504_is_sent_before_anything_is_logged(tmp_path: Path, shared: dict[str, Any]) -> None:
+    app = timed(tmp_path, HANGS["an endless wait"])
     waiting = Waiting(shared["gate"])
     logging.getLogger("apiroutes").addHandler(waiting)
     try:
@@ -328,7 +317,7 @@ HOOKS = {
 
 
 @pytest.mark.parametrize("line", HOOKS.values(), ids=HOOKS)
-def test_what_is_to_be_called_before_the_head_is_called(tmp_path: Path, line: str) -> None:
+def test_head_hooks_of_middleware_are_called(tmp_path: Path, line: str) -> None:
     handler = f"""
         def step(req, res, next):
             {line}
@@ -341,7 +330,7 @@ def test_what_is_to_be_called_before_the_head_is_called(tmp_path: Path, line: st
 
 
 @pytest.mark.parametrize(("line", "header"), list(zip(HOOKS.values(), ["1", None])), ids=HOOKS)
-def test_a_deadline_keeps_what_is_to_be_called_before_the_head(
+def test_head_hooks_of_middleware_are_called_after_a_deadline(
     tmp_path: Path, shared: dict[str, Any], line: str, header: str | None
 ) -> None:
     handler = f"""
@@ -371,17 +360,7 @@ def test_the_iterable_of_a_returned_application_has_the_deadline_too(
     assert call(timed(tmp_path, handler), shared=shared).status == 504
 
 
-def test_a_handler_that_goes_on_for_too_long_has_the_worker_replaced(
-    tmp_path: Path, shared: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    asked = threading.Event()
-    monkeypatch.setattr(readiness, "_state", readiness._State())
-    readiness.replace_by(asked.set)
-    call(timed(tmp_path, HANGS["a wait that nothing ends"], abandon_timeout=0.05), shared=shared)
-    assert asked.wait(SECONDS)
-
-
-def test_an_answer_that_has_begun_is_cut_off(tmp_path: Path, shared: dict[str, Any]) -> None:
+def test_a_response_that_has_started_is_aborted(tmp_path: Path, shared: dict[str, Any]) -> None:
     handler = """
         def handler(req, res):
             res.write("begun")
@@ -391,7 +370,7 @@ def test_an_answer_that_has_begun_is_cut_off(tmp_path: Path, shared: dict[str, A
         call(timed(tmp_path, handler), shared=shared)
 
 
-def test_a_stream_that_has_begun_is_cut_off(tmp_path: Path, shared: dict[str, Any]) -> None:
+def test_a_stream_that_has_started_is_aborted(tmp_path: Path, shared: dict[str, Any]) -> None:
     handler = """
         def handler(req, res):
             def chunks():
@@ -407,7 +386,9 @@ def test_a_stream_that_has_begun_is_cut_off(tmp_path: Path, shared: dict[str, An
         next(chunks)
 
 
-def test_a_client_that_leaves_ends_the_stream_where_it_ran(tmp_path: Path, shared: dict[str, Any]) -> None:
+def test_a_stream_is_closed_in_its_thread_when_the_client_leaves(
+    tmp_path: Path, shared: dict[str, Any]
+) -> None:
     handler = """
         import threading
         def handler(req, res):
@@ -472,137 +453,6 @@ def test_a_route_without_a_deadline_runs_in_the_servers_thread(tmp_path: Path) -
     assert call(app).json() == threading.get_ident()
 
 
-def test_threads_are_used_again(tmp_path: Path) -> None:
-    handler = """
-        import threading
-        def handler(req, res): res.json(threading.get_ident())
-    """
-    app = timed(tmp_path, handler, LONG)
-    assert len({call(app).json() for _ in range(5)}) == 1
-
-
-LEFT = {
-    "an application that fails": """
-        def application(environ, start_response):
-            1 / 0
-        def handler(req, res):
-            return application
-    """,
-    "an application that was not called": """
-        def after(req, res, next):
-            next()
-            1 / 0
-        middleware = [after]
-        def handler(req, res):
-            return lambda environ, start_response: [b""]
-    """,
-    "a stream that was not sent": """
-        def after(req, res, next):
-            next()
-            1 / 0
-        middleware = [after]
-        def handler(req, res):
-            res.send(iter([b"a"]))
-    """,
-    "a stream that fails": """
-        def handler(req, res):
-            def chunks():
-                yield b"a"
-                1 / 0
-            res.send(chunks())
-    """,
-    "a stream whose closing fails": """
-        def handler(req, res):
-            def chunks():
-                try:
-                    yield b""
-                finally:
-                    1 / 0
-            res.send(chunks())
-    """,
-}
-
-
-@pytest.mark.parametrize("name", LEFT)
-def test_no_answer_keeps_a_thread(tmp_path: Path, name: str) -> None:
-    app = timed(tmp_path, LEFT[name], LONG)
-    counts = []
-    for _ in range(5):
-        with contextlib.suppress(ResponseAborted, ZeroDivisionError):
-            call(app)
-        counts.append(threading.active_count())
-    assert len(set(counts)) == 1
-
-
-WAITS = """
-    def handler(req, res):
-        if req.query:
-            req.environ["shared"]["gate"].wait()
-        res.json(1)
-"""
-
-
-def test_no_more_handlers_are_given_up_than_are_allowed(tmp_path: Path, shared: dict[str, Any]) -> None:
-    app = timed(tmp_path, WAITS, max_abandoned_handlers=2)
-    assert [call(app, target="/api/x?wait", shared=shared).status for _ in range(3)] == [504, 504, 503]
-
-
-def test_one_that_ends_makes_room(tmp_path: Path, shared: dict[str, Any]) -> None:
-    app = timed(tmp_path, WAITS, max_abandoned_handlers=1)
-    before = threading.enumerate()
-    assert call(app, target="/api/x?wait", shared=shared).status == 504
-    [abandoned] = [
-        thread
-        for thread in threading.enumerate()
-        if thread not in before and thread.name == "apiroutes-handler"
-    ]
-    shared["gate"].set()
-    abandoned.join(SECONDS)
-    assert call(app, shared=shared).status == 200
-
-
-def test_a_fault_says_once_where_the_handler_was(
-    tmp_path: Path, shared: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    handler = """
-        def handler(req, res):
-            wait(req.environ["shared"]["gate"])
-        def wait(gate):
-            gate.wait()  # here
-    """
-    call(timed(tmp_path, handler), shared=shared)
-    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert "GET /api/x (pages/api/x.py)" in record.getMessage()
-    assert "gate.wait()  # here" in logging.Formatter().format(record)
-
-
-def test_a_suspended_coroutine_is_found_in_the_log(
-    tmp_path: Path, shared: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    handler = """
-        import asyncio
-        async def handler(req, res):
-            await inner()
-        async def inner():
-            await asyncio.sleep(3600)  # here
-    """
-    call(timed(tmp_path, handler), shared=shared)
-    assert "await asyncio.sleep(3600)  # here" in logging.Formatter().format(caplog.records[-1])
-
-
-def test_a_coroutine_that_does_not_wait_is_found_in_the_log(
-    tmp_path: Path, shared: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    handler = """
-        async def handler(req, res):
-            hold(req.environ["shared"]["gate"])
-        def hold(gate):
-            gate.wait()  # here
-    """
-    call(timed(tmp_path, handler), shared=shared)
-    assert "gate.wait()  # here" in logging.Formatter().format(caplog.records[-1])
-
-
 def test_uploads_are_closed_with_the_request(tmp_path: Path, shared: dict[str, Any]) -> None:
     handler = """
         def POST(req, res):
@@ -615,29 +465,14 @@ def test_uploads_are_closed_with_the_request(tmp_path: Path, shared: dict[str, A
     assert shared["seen"][0].closed
 
 
-def test_a_fork_has_threads_of_its_own(tmp_path: Path) -> None:
-    app = timed(tmp_path, "def handler(req, res): res.json(1)", LONG)
-    assert call(app).status == 200
-    read, write = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.write(write, str(call(app).status).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    assert os.read(read, 10) == b"200"
-    os.waitpid(child, 0)
-
-
-def test_deadlines_of_several_routes_are_their_own(tmp_path: Path, shared: dict[str, Any]) -> None:
+def test_each_route_has_its_own_deadline(tmp_path: Path, shared: dict[str, Any]) -> None:
     root = project(
         tmp_path,
         {
-            "pages/api/short.py": SHORT + textwrap.dedent(WAITS),
+            "pages/api/short.py": SHORT + textwrap.dedent(HANGS["an endless wait"]),
             "pages/api/long.py": LONG + "def handler(req, res): res.json(2)\n",
         },
     )
     app = App(root)
-    assert call(app, target="/api/short?wait", **Extra({"shared": shared})).status == 504
+    assert call(app, target="/api/short", **Extra({"shared": shared})).status == 504
     assert call(app, target="/api/long").json() == 2

@@ -414,3 +414,53 @@ def test_headers_of_middleware_stay_when_the_handler_fails(tmp_path: Path) -> No
     )
     answer = call(app_of(tmp_path, source))
     assert (answer.status, answer.all("X-Outer"), answer.all("X-Inner")) == (500, ["1", "2"], [])
+
+
+# -- nothing said
+
+NOTHING: list[tuple[str, str, int, str]] = [
+    ("", "pass", 500, "ERROR"),
+    ("", "return res", 500, "ERROR"),
+    ("", "res.set_header('X-A', '1')", 500, "ERROR"),
+    ("", "res.status(202)", 202, "WARNING"),
+    ("config = {'api': {'externalResolver': True}}", "pass", 200, ""),
+    ("config = {'api': {'externalResolver': True}}", "res.status(202)", 202, ""),
+]
+
+
+@pytest.mark.parametrize(("before", "line", "status", "level"), NOTHING)
+def test_a_handler_that_does_not_respond_is_logged(
+    tmp_path: Path, before: str, line: str, status: int, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert respond(tmp_path, line, before=before).status == status
+    assert [record.levelname for record in caplog.records] == ([level] if level else [])
+    if level:
+        assert "API resolved without sending a response for /api/x (pages/api/x.py:2)" in caplog.text
+
+
+# -- the limit of a response
+
+LIMITS = [
+    ("'1kb'", 1023, 200, 0),
+    ("'1kb'", 1024, 200, 1),
+    ("False", 5_000_000, 200, 0),
+    ("True", 4 * 2**20, 200, 1),
+    ("{'limit': '1kb', 'enforce': False}", 1024, 200, 1),
+    ("{'limit': '1kb', 'enforce': True}", 1023, 200, 0),
+    ("{'limit': '1kb', 'enforce': True}", 1024, 500, 1),
+]
+
+
+@pytest.mark.parametrize(("limit", "size", "status", "logged"), LIMITS)
+def test_a_response_at_its_limit_is_logged(
+    tmp_path: Path, limit: str, size: int, status: int, logged: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = f"config = {{'api': {{'responseLimit': {limit}}}}}"
+    assert respond(tmp_path, f"res.send('x' * {size})", before=before).status == status
+    assert len(caplog.records) == logged
+
+
+def test_written_chunks_count_towards_the_limit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = "config = {'api': {'responseLimit': {'limit': 10, 'enforce': True}}}"
+    assert respond(tmp_path, "res.write('x' * 6)", "res.write('x' * 6)", before=before).status == 200
+    assert len(caplog.records) == 1

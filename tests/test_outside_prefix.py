@@ -32,15 +32,13 @@ def texts(app: App, *targets: str) -> list[str]:
 
 
 @pytest.mark.parametrize("settings", [{}, {"fallback": fallback}], ids=["alone", "with a fallback"])
-def test_a_path_outside_the_prefix_that_a_route_answers_is_ours(
-    tmp_path: Path, settings: dict[str, Any]
-) -> None:
+def test_a_route_outside_the_prefix_is_served(tmp_path: Path, settings: dict[str, Any]) -> None:
     app = App(project(tmp_path, FILES), **settings)
     targets = ("/", "/api/x", "/api/y", "/rss.xml", "/feeds/a", "/feeds/a%2Fb")
     assert texts(app, *targets) == ["root", "x", "y", "rss", "a", "a/b"]
 
 
-def test_a_path_outside_the_prefix_that_no_route_answers_is_the_fallbacks(tmp_path: Path) -> None:
+def test_other_paths_outside_the_prefix_go_to_the_fallback(tmp_path: Path) -> None:
     app = App(project(tmp_path, FILES), fallback=fallback)
     assert texts(app, "/rss", "/feeds", "/feeds/a/b", "/feeds/%00/c", "/nothing") == ["fallback"] * 5
 
@@ -49,7 +47,7 @@ def test_a_path_outside_the_prefix_that_no_route_answers_is_the_fallbacks(tmp_pa
     ("target", "location"),
     [("/rss.xml/", "/rss.xml"), ("//rss.xml?a=b", "/rss.xml?a=b"), ("/feeds//a/", "/feeds/a"), ("//", "/")],
 )
-def test_a_slash_too_many_redirects_outside_the_prefix_too(
+def test_a_trailing_slash_redirects_outside_the_prefix_too(
     tmp_path: Path, target: str, location: str
 ) -> None:
     answer = call(App(project(tmp_path, FILES)), target=target)
@@ -63,13 +61,13 @@ def test_a_bad_path_of_a_route_outside_the_prefix_is_refused(
     assert call(App(project(tmp_path, FILES)), target=target).status == status
 
 
-def test_the_prefix_is_not_that_of_app(tmp_path: Path) -> None:
+def test_the_app_convention_ignores_api_prefix(tmp_path: Path) -> None:
     app = App(project(tmp_path, FILES), api_prefix="/rest")
     assert texts(app, "/rest/x", "/api/y", "/rss.xml") == ["x", "y", "rss"]
     assert [call(app, target=target).status for target in ("/api/x", "/rest/y")] == [404, 404]
 
 
-def test_the_base_path_is_that_of_app_too(tmp_path: Path) -> None:
+def test_the_app_convention_is_below_base_path(tmp_path: Path) -> None:
     app = App(project(tmp_path, FILES), base_path="/base")
     assert texts(app, "/base", "/base/api/x", "/base/rss.xml") == ["root", "x", "rss"]
     assert call(app, target="/rss.xml").status == 404
@@ -82,7 +80,7 @@ def test_a_conflict_is_found_under_another_prefix(tmp_path: Path) -> None:
         App(tmp_path, api_prefix="/rest")
 
 
-def test_middleware_of_its_directories_runs_around_a_route_outside_the_prefix(tmp_path: Path) -> None:
+def test_directory_middleware_runs_around_a_route_outside_the_prefix(tmp_path: Path) -> None:
     middleware = "def middleware(req, res, next):\n    res.append_header('X-In', {!r})\n    next()\n"
     files = {
         "app/_middleware.py": middleware.format("app"),
@@ -106,7 +104,7 @@ def test_an_operation_outside_the_prefix_is_named_by_its_own_path(tmp_path: Path
     assert document["paths"]["/rss.xml"]["get"]["tags"] == ["rss.xml"]
 
 
-def test_a_client_asks_for_paths_outside_the_prefix(tmp_path: Path) -> None:
+def test_the_client_requests_paths_outside_the_prefix(tmp_path: Path) -> None:
     client = typescript_client(App(project(tmp_path, FILES)).openapi())
     assert "`/rss.xml`" in client
     assert '`/feeds/${segment(parameters.path["name"])}`' in client

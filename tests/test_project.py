@@ -95,7 +95,7 @@ def problems_of(root: Path, files: dict[str, str]) -> tuple[Problem, ...]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_that_is_none_is_marked(tmp_path: Path, name: str) -> None:
+def test_a_wrong_name_is_marked(tmp_path: Path, name: str) -> None:
     marked, message = NAMES[name]
     (problem,) = problems_of(tmp_path, {name: HELLO})
     assert problem.file == f"pages/api/{name}"
@@ -107,7 +107,7 @@ def test_a_name_that_is_none_is_marked(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("files", CONFLICTS)
-def test_files_that_cannot_be_together_are_named(tmp_path: Path, files: tuple[str, str]) -> None:
+def test_conflicting_files_are_named(tmp_path: Path, files: tuple[str, str]) -> None:
     reported, message = CONFLICTS[files]
     (problem,) = problems_of(tmp_path, dict.fromkeys(files, HELLO))
     assert problem.file == f"pages/api/{reported}"
@@ -132,7 +132,7 @@ def test_a_config_with_a_mistake_is_reported(tmp_path: Path, config: str) -> Non
     assert remedy in problem.remedy
 
 
-def test_a_fault_at_import_is_reported_with_its_line(tmp_path: Path) -> None:
+def test_an_exception_at_import_is_reported_with_its_line(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, {"x.py": "a = 1\n\n1 / 0\n"})
     assert problem.line == 3
 
@@ -213,7 +213,7 @@ def test_private_names_are_never_imported(tmp_path: Path) -> None:
     ]
 
 
-def test_a_link_to_the_directory_it_lies_in_ends(tmp_path: Path) -> None:
+def test_a_link_to_its_own_directory_is_not_followed_forever(tmp_path: Path) -> None:
     project(tmp_path, {"pages/api/a/x.py": HELLO})
     (tmp_path / "pages/api/a/again").symlink_to(tmp_path / "pages/api/a")
     assert call(App(tmp_path), target="/api/a/x").status == 200

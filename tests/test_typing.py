@@ -1,4 +1,4 @@
-"""What mypy says of projects: nothing of right ones, and every mistake of wrong ones."""
+"""Mypy accepts a project without mistakes, and finds every mistake in another."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FLAGS = ["--strict", "--config-file=", "--no-error-summary", "--ignore-missing-i
 
 
 def errors(file: Path, cache: Path) -> list[tuple[int, str]]:
-    """Line and code of what mypy finds in the file itself."""
-    said, failed, _ = api.run([*FLAGS, "--cache-dir", str(cache), str(file)])
-    assert not failed, failed
-    found = [match for match in LINE.finditer(said) if match[1] == file.name]
-    assert said.count(": error:") == len(found), said
-    return sorted({(int(match[2]), match[3]) for match in found})
+    """The line and code of each error that mypy finds in the file itself."""
+    report, failure, _ = api.run([*FLAGS, "--cache-dir", str(cache), str(file)])
+    assert not failure, failure
+    matches = [match for match in LINE.finditer(report) if match[1] == file.name]
+    assert report.count(": error:") == len(matches), report
+    return sorted({(int(match[2]), match[3]) for match in matches})
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mypy")
 
 
-def test_what_is_right_passes(cache: Path) -> None:
+def test_a_project_without_mistakes_passes(cache: Path) -> None:
     assert errors(HERE / "right.py", cache) == []
 
 

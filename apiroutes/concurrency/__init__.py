@@ -1,6 +1,7 @@
 """Threads, event loops and connections; knows no HTTP, no Request and no Response.
 
-In: calls, coroutines and sockets. Out: their results, or their end.
+In: calls, coroutines and sockets. Out: their results, or their end. Raises ApiError 503, as data, when
+no thread or no loop can take a call.
 """
 
 from __future__ import annotations

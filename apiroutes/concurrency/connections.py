@@ -1,8 +1,8 @@
-"""Connections that a client takes too long to send on, ended while a thread reads from them.
+"""A time limit for reads: a connection on which a client sends too slowly is closed for receiving.
 
-In: a socket, and a monotonic time. Out: the end of what is read from it. Raises nothing.
-A server's `read` blocks until it has as much as it was asked for, and a socket's own timeout begins
-anew with each byte. So one thread watches the reads in progress, and ends one that takes too long by
+In: a socket, and a monotonic time in seconds. Out: the end of a read from it.
+A server's `read` blocks until it has as much as it was asked for, and a socket's own timeout starts
+again with each byte. So one thread watches the reads in progress, and ends one that takes too long by
 closing its connection for receiving.
 """
 
@@ -21,11 +21,11 @@ __all__ = ["CONNECTION", "Cut", "stop_reading", "stop_receiving", "unwatch", "wa
 # The environ's key of the socket, under gunicorn alone.
 CONNECTION = "gunicorn.socket"
 
-_TICK = 0.05  # seconds between two looks at the reads in progress
+_INTERVAL = 0.05  # seconds between two checks of the reads in progress
 
 
 class Cut:
-    """Ends one read of `connection` when it is called; `is_done` tells whether it was."""
+    """A call that ends one read from `connection`; `is_done` tells whether it was made."""
 
     __slots__ = ("connection", "is_done")
 
@@ -39,27 +39,27 @@ class Cut:
 
 
 def watch(connection: object, until: float, cut: Callable[[], None]) -> None:
-    """Call `cut` at the monotonic time `until`, in seconds, unless `unwatch` is called before."""
+    """Call `cut` at the monotonic time `until`, in seconds, unless `unwatch` is called first."""
     _watch.reads[id(connection)] = until, cut
     if not _watch.is_needed:
         _watch.begin()
 
 
 def unwatch(connection: object) -> Callable[[], None] | None:
-    """Stop watching, and return the `cut` that is due; None if there is none, or it was called."""
+    """Stop watching, and return the pending `cut`; None if it was called, or nothing was watched."""
     watched = _watch.reads.pop(id(connection), None)
     return None if watched is None else watched[1]
 
 
 def stop_receiving(connection: Any) -> None:
-    """Close a connection for receiving: a read from it is at its end."""
-    # The method of the class below, because TLS would forget itself and answer in clear text.
+    """Close a connection for receiving, which ends a read from it."""
+    # The base class's method: a TLS socket's own would drop TLS, and the response would go out in clear text.
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RD)
 
 
 def stop_reading(connection: Any) -> bool:
-    """Let nothing more be read from a connection; return whether a read was in progress."""
+    """End reading from a connection; return whether a read was in progress."""
     cut = unwatch(connection)
     if cut is None:
         stop_receiving(connection)
@@ -79,7 +79,7 @@ class _Watch:
         self._starting = threading.Lock()
 
     def begin(self) -> None:
-        """Look at the reads in progress until there are none."""
+        """Check the reads in progress until there are none."""
         self.is_needed = True
         self._needed.set()
         with self._starting:
@@ -90,16 +90,16 @@ class _Watch:
     def _run(self) -> None:
         while True:
             self._needed.wait()
-            time.sleep(_TICK)
+            time.sleep(_INTERVAL)
             now = time.monotonic()
-            # Whoever takes a read out of the dict has it: it ended by itself, or it is cut.
+            # Only one thread takes a read out of the dict: its own when it ends, or this one to cut it.
             for key, (until, _) in list(self.reads.items()):
                 if until <= now and (overdue := self.reads.pop(key, None)) is not None:
                     overdue[1]()
             if not self.reads:
                 self._needed.clear()
                 self.is_needed = False
-                if self.reads:  # one that began meanwhile did not see that it is not watched
+                if self.reads:  # one that began meanwhile saw the watch still on
                     self.is_needed = True
                     self._needed.set()
 
@@ -111,5 +111,5 @@ def _forget() -> None:
     _watch.__init__()  # type: ignore[misc]
 
 
-if hasattr(os, "register_at_fork"):  # a thread is not taken along
+if hasattr(os, "register_at_fork"):  # a fork takes no threads along
     os.register_at_fork(after_in_child=_forget)

@@ -1,10 +1,10 @@
-"""Threads that run a handler and can be given up.
+"""Threads that run handlers and can be abandoned.
 
-In: calls. Out: their results. Raises ApiError 503 while too many that were given up have not ended.
-Python cannot end a thread, and an exception that is raised in one from outside may come between the
-taking of a lock and the `try` that would release it. So a call that is given up goes on, in a thread
-that nobody waits for, until it ends or touches something of its request. How many of those there may
-be is bounded, and a process in which one goes on for long is replaced.
+In: calls. Out: their results. Raises ApiError 503 while too many abandoned threads still run.
+Python cannot end a thread, and an exception raised in one from outside may come between taking a lock
+and the `try` that would release it. So an abandoned call goes on, in a thread that nobody waits for,
+until it ends or touches its request. The number of such threads is bounded, and a process in which one
+runs on for too long is replaced.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ __all__ = ["Call", "HandlerThread", "HandlerThreads"]
 class HandlerThreads:
     """The threads of one App.
 
-    `most_abandoned` is how many that were given up may be running; one that still is after
-    `abandon_timeout` seconds has the process replaced.
+    At most `most_abandoned` abandoned ones may be running. One that still runs after `abandon_timeout`
+    seconds has the process replaced.
     """
 
     def __init__(self, most_abandoned: int, abandon_timeout: float) -> None:
         self._most_abandoned = most_abandoned
         self._abandon_timeout = abandon_timeout
         self._idle: list[HandlerThread] = []
-        self._abandoned: list[tuple[HandlerThread, float]] = []  # with the time when one takes too long
+        self._abandoned: list[tuple[HandlerThread, float]] = []  # each with its time limit
         self._is_watched = False
         self._process = os.getpid()
         self._lock = threading.Lock()
 
     def take(self) -> HandlerThread:
-        """A thread for one request. Raises ApiError 503."""
+        """Return a thread for one request. Raises ApiError 503."""
         if self._process != os.getpid():  # a fork takes no threads along
             self.__init__(self._most_abandoned, self._abandon_timeout)  # type: ignore[misc]
         if self._abandoned:
@@ -59,7 +59,7 @@ class HandlerThreads:
         self._idle.append(thread)
 
     def abandon(self, thread: HandlerThread) -> None:
-        """Take no more notice of a thread whose request is over, unless it goes on for too long."""
+        """Leave a thread whose request is over to itself, but have the process replaced if it runs on."""
         thread.end()
         with self._lock:
             self._abandoned.append((thread, time.monotonic() + self._abandon_timeout))
@@ -68,7 +68,7 @@ class HandlerThreads:
             threading.Thread(target=self._watch, name="apiroutes-abandoned", daemon=True).start()
 
     def _watch(self) -> None:
-        """Have the process replaced when one that was given up takes too long to end."""
+        """Have the process replaced when an abandoned thread runs on for too long."""
         while True:
             with self._lock:
                 if not self._count_abandoned():
@@ -110,18 +110,18 @@ class Call:
         finally:
             self._done.release()
 
-    def is_done(self, within: float) -> bool:
-        """Whether it has ended, which is waited for so many seconds."""
-        return self._done.acquire(timeout=within)
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so many seconds for the call to end; return whether it has."""
+        return self._done.acquire(timeout=seconds)
 
 
 class HandlerThread:
-    """A thread that makes the calls that it is given, one after the other."""
+    """A thread that makes the calls it is given, one after the other."""
 
     def __init__(self) -> None:
         self.calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self.is_running = True
-        self._find_frame: Callable[[], FrameType | None] = lambda: None  # until it begins
+        self._find_frame: Callable[[], FrameType | None] = lambda: None  # until it starts
         self._thread = threading.Thread(target=self._run, name="apiroutes-handler", daemon=True)
         self._thread.start()
 
@@ -138,7 +138,7 @@ class HandlerThread:
             self.is_running = False
 
     def current_traceback(self) -> TracebackType | None:
-        """What the thread is doing now, as a traceback from our frames inward."""
+        """Return where the thread is now, as a traceback from the call inward; None before it starts."""
         assert self._thread.ident is not None
         frames = coroutines.coroutine_frames(self._thread.ident)
         if not frames:
@@ -146,13 +146,13 @@ class HandlerThread:
             while frame is not None and frame.f_code is not Call.__call__.__code__:
                 frames.insert(0, frame)
                 frame = frame.f_back
-        found: TracebackType | None = None
+        traceback: TracebackType | None = None
         for frame in reversed(frames):
-            found = TracebackType(found, frame, frame.f_lasti, frame.f_lineno or 0)
-        return found
+            traceback = TracebackType(traceback, frame, frame.f_lasti, frame.f_lineno or 0)
+        return traceback
 
     def end(self) -> None:
-        """End the thread after its call, whose coroutines are cancelled."""
+        """End the thread after its call, and cancel the coroutines that the call waits for."""
         self.calls.put(None)
         assert self._thread.ident is not None
         coroutines.cancel(self._thread.ident)

@@ -1,4 +1,4 @@
-"""What a route's file exports, read once at start; answers no request and opens no socket.
+"""The exports of a project's files, read once at start; never touches a socket or writes a response.
 
 In: the files of routes and middleware. Out: route modules, their handlers, `config` and middleware.
 Raises ProjectError.
@@ -9,27 +9,20 @@ from __future__ import annotations
 from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
-    fault_of,
     file_route,
     is_async,
     name_of,
     place_of,
     security_scheme,
     use,
+    why_not_middleware,
 )
-from apiroutes.handlers.loading import (
-    METHODS,
-    PROJECT_MIDDLEWARE_FILE,
-    Handler,
-    ModuleLoader,
-    RouteModule,
-    one_line,
-)
+from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader
 from apiroutes.handlers.parameters import Parameter
 from apiroutes.handlers.result_types import result_type, with_checked_result
+from apiroutes.handlers.route_modules import Handler, RouteModule
 
 __all__ = [
-    "METHODS",
     "PROJECT_MIDDLEWARE_FILE",
     "Handler",
     "ModuleLoader",
@@ -37,14 +30,13 @@ __all__ = [
     "RouteConfig",
     "RouteModule",
     "SecurityScheme",
-    "fault_of",
     "file_route",
     "is_async",
     "name_of",
-    "one_line",
     "place_of",
     "result_type",
     "security_scheme",
     "use",
+    "why_not_middleware",
     "with_checked_result",
 ]

@@ -1,7 +1,6 @@
-"""What a route module sets, in `config` or by the App Router's names, in Next.js's spelling or in
-snake_case.
+"""The configuration of a route: a module's `config`, and constants with the App Router's names.
 
-In: the module's `config` and constants, and the project's defaults. Out: a `RouteConfig`. Raises
+In: both, in Next.js's spelling or in snake_case, and the project's defaults. Out: a `RouteConfig`. Raises
 ProjectError with every unknown key, wrong type and unreadable size, each with a suggestion.
 """
 
@@ -11,14 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeGuard
 
-from apiroutes.errors import Problem, ProjectError, suggest
+from apiroutes.errors import Problems, suggest
 from apiroutes.sizes import Size, read_size
 
-__all__ = ["RouteConfig", "Setting", "read_config", "read_settings_in", "settings_in", "without_effect"]
+__all__ = ["Constant", "RouteConfig", "constants_in", "read_config", "read_constants", "why_ineffective"]
 
-# What Next.js's route segment config may say of caching.
+# Names of Next.js's route segment config that we read, and the values of its `dynamic`.
+_READ = ("maxDuration", "revalidate", "dynamic")
 _DYNAMIC = ("auto", "force-dynamic", "force-static", "error")
-# What it also knows, and the types that its values have: the platform it runs on, its own fetch, pages.
+# Its other names, with the types of their values: for its platform, its own fetch and its pages.
 _MEANINGLESS: Mapping[str, tuple[type, ...]] = {
     "runtime": (str,),
     "preferredRegion": (str, list, tuple),
@@ -30,11 +30,11 @@ _SCALARS = (str, bytes, bool, int, float, type(None))
 
 @dataclass(frozen=True)
 class RouteConfig:
-    """The settings of one route. `max_duration` and `revalidate` are in seconds.
+    """The configuration of one route. `max_duration` and `revalidate` are in seconds.
 
     `parse_body` is off when the handler reads `req.stream` itself; `response_limit` None means
-    that no size is too large. `revalidate` (False: only by hand) and `dynamic` are what the module
-    says of caching, None where it says nothing.
+    that no size is too large. `revalidate` (False: only by hand) and `dynamic` are for caching, None
+    where the module does not set them.
     """
 
     size_limit: Size
@@ -48,16 +48,15 @@ class RouteConfig:
 
 
 def read_config(config: object, file: str, defaults: RouteConfig) -> RouteConfig:
-    """The configuration that the module in `file` exports, over the project's `defaults`."""
-    reader = _Reader(file, defaults)
-    found = reader.read(config)
-    if reader.problems:
-        raise ProjectError(reader.problems)
-    return replace(defaults, **found)
+    """The `config` of the module in `file`, over the project's `defaults`. Raises ProjectError."""
+    reader = _ConfigReader(file)
+    changes = reader.read(config)
+    reader.problems.raise_any()
+    return replace(defaults, **changes)
 
 
-class Setting(NamedTuple):
-    """A constant of a module, by the App Router's name for it."""
+class Constant(NamedTuple):
+    """A constant of a module: the App Router's name for it, and the one in the module."""
 
     name: str
     spelling: str
@@ -65,149 +64,145 @@ class Setting(NamedTuple):
     line: int
 
 
-def settings_in(exports: Mapping[str, object], line_of: Callable[[str], int | None]) -> list[Setting]:
-    """The constants that a module has under a name of the App Router's, and with a value for it.
+def constants_in(exports: Mapping[str, object], line_of: Callable[[str], int | None]) -> list[Constant]:
+    """The constants of a module that have a name of the App Router's, and a value of the right kind.
 
-    `line_of` gives the line where the module itself assigns a name, None where it does not. What
-    else has such a name, a function or a dict, is the module's own business.
+    `line_of` gives the line where the module itself assigns a name, None where it does not. Anything
+    else of such a name, such as a function or a dict, is the module's own business.
     """
-    found = []
+    constants = []
     for name in (*_READ, *_MEANINGLESS):
         for spelling in dict.fromkeys((name, _snake_case(name))):
-            if spelling in exports and _may_be(name, exports[spelling]):
+            if spelling in exports and _is_meant(name, exports[spelling]):
                 line = line_of(spelling)
                 if line is not None:
-                    found.append(Setting(name, spelling, exports[spelling], line))
-    return found
+                    constants.append(Constant(name, spelling, exports[spelling], line))
+    return constants
 
 
-_READ = ("maxDuration", "revalidate", "dynamic")
-
-
-def _may_be(name: str, value: object) -> bool:
-    if name == "maxDuration":  # nothing else is called so
+def _is_meant(name: str, value: object) -> bool:
+    """Whether a value is of a kind that shows that the App Router's name is meant."""
+    if name == "maxDuration":  # nobody gives this name to anything else
         return not callable(value)
     return isinstance(value, _MEANINGLESS.get(name, _SCALARS))
 
 
-def read_settings_in(settings: Sequence[Setting], file: str, config: RouteConfig) -> RouteConfig:
-    """`config` with what the constants of the module in `file` say. Raises ProjectError."""
-    found: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for setting in settings:
-        name, spelling, value, line = setting
+def read_constants(constants: Sequence[Constant], file: str, config: RouteConfig) -> RouteConfig:
+    """`config` changed by the constants of the module in `file`. Raises ProjectError."""
+    changes: dict[str, Any] = {}
+    problems = Problems()
+    for constant in constants:
+        name, spelling, value, line = constant
         if name in _MEANINGLESS:
             continue
         key = _snake_case(name)
-        if key in found:
-            problems.append(Problem(file, f"has {name!r} in two spellings.", "Keep one of them.", line=line))
-        else:
-            found[key] = value
-            remedy = _remedy(setting)
-            if remedy is not None:
-                problems.append(Problem(file, f"`{spelling}` is {value!r}.", remedy, line=line))
-            elif name == "maxDuration" and config.max_duration not in (None, value):
-                message = f"`{spelling}` is {value!r}, and config.maxDuration is {config.max_duration:g}."
-                problems.append(Problem(file, message, "Keep one of them.", line=line))
-    if problems:
-        raise ProjectError(problems)
-    if "max_duration" in found:
-        found["max_duration"] = float(found["max_duration"])
-    return replace(config, **found)
+        if key in changes:
+            problems.add(file, f"has {name!r} in two spellings.", "Keep one of them.", line=line)
+            continue
+        changes[key] = value
+        remedy = _remedy(constant)
+        if remedy is not None:
+            problems.add(file, f"`{spelling}` is {value!r}.", remedy, line=line)
+        elif name == "maxDuration" and config.max_duration not in (None, value):
+            message = f"`{spelling}` is {value!r}, and config.maxDuration is {config.max_duration:g}."
+            problems.add(file, message, "Keep one of them.", line=line)
+    problems.raise_any()
+    if "max_duration" in changes:
+        changes["max_duration"] = float(changes["max_duration"])
+    return replace(config, **changes)
 
 
-def _remedy(setting: Setting) -> str | None:
-    """What to write instead of a value that does not mean anything."""
-    name, spelling, value, _ = setting
+def _remedy(constant: Constant) -> str | None:
+    """A right value to write instead; None where the value is right."""
+    name, spelling, value, _ = constant
     if name == "maxDuration":
         return None if _is_duration(value) else "Give a number of seconds above zero."
-    own = f"or call it `_{spelling}` if the name is your own."
+    rename = f"or call it `_{spelling}` if the name is your own."
     if name == "dynamic":
-        return None if value in _DYNAMIC else suggest(str(value), _DYNAMIC)[:-1] + f", {own}"
+        return None if value in _DYNAMIC else suggest(str(value), _DYNAMIC)[:-1] + f", {rename}"
     is_seconds = value is False or value == 0 or _is_duration(value)
-    return None if is_seconds and value is not True else f"Give seconds from 0, or False, {own}"
+    return None if is_seconds and value is not True else f"Give seconds from 0, or False, {rename}"
 
 
-def without_effect(setting: Setting) -> str | None:
-    """Why a right value changes nothing here; None where it does, or where it says what is so anyway."""
-    if setting.name in _MEANINGLESS:
+def why_ineffective(constant: Constant) -> str | None:
+    """Why a right value changes nothing; None where it has an effect, or asks for the usual behaviour."""
+    if constant.name in _MEANINGLESS:
         return "means nothing here"
-    if setting.name == "dynamic" and setting.value in ("force-static", "error"):
-        return "has no effect yet: there is no cache of answers"
-    if setting.name == "revalidate" and (setting.value is False or setting.value != 0):
-        return "has no effect yet: there is no cache of answers"
-    return None
+    is_cached = (constant.name == "dynamic" and constant.value in ("force-static", "error")) or (
+        constant.name == "revalidate" and (constant.value is False or constant.value != 0)
+    )
+    return "has no effect yet: there is no cache of responses" if is_cached else None
 
 
 def _is_duration(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
-class _Reader:
-    """Walks a `config` once and collects problems, so that all are reported together."""
+class _ConfigReader:
+    """Reads a `config` into `changes`, and collects its problems."""
 
-    def __init__(self, file: str, defaults: RouteConfig) -> None:
+    def __init__(self, file: str) -> None:
         self.file = file
-        self.defaults = defaults
-        self.problems: list[Problem] = []
+        self.problems = Problems()
+        self.changes: dict[str, Any] = {}
 
     def read(self, config: object) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        """The fields of RouteConfig that the `config` changes."""
         for key, value in self._items(config, "config", ("api", "maxDuration")):
             if key == "api":
-                self._read_api(value, found)
+                self._read_api(value)
             else:
-                self._read_max_duration(value, found)
-        return found
+                self._read_max_duration(value)
+        return self.changes
 
-    def _read_api(self, api: object, found: dict[str, Any]) -> None:
+    def _read_api(self, api: object) -> None:
         for key, value in self._items(api, "config.api", ("bodyParser", "externalResolver", "responseLimit")):
             if key == "bodyParser":
-                self._read_body_parser(value, found)
+                self._read_body_parser(value)
             elif key == "externalResolver":
-                self._put_bool(found, "external_resolver", value, "config.api.externalResolver")
+                self._put_bool("external_resolver", value, "config.api.externalResolver")
             else:
-                self._read_response_limit(value, found)
+                self._read_response_limit(value)
 
-    def _read_body_parser(self, value: object, found: dict[str, Any]) -> None:
+    def _read_body_parser(self, value: object) -> None:
         if isinstance(value, bool):
-            found["parse_body"] = value
+            self.changes["parse_body"] = value
             return
         for _, limit in self._items(value, "config.api.bodyParser", ("sizeLimit",)):
-            self._put_size(found, "size_limit", limit, "config.api.bodyParser.sizeLimit")
+            self._put_size("size_limit", limit, "config.api.bodyParser.sizeLimit")
 
-    def _read_response_limit(self, value: object, found: dict[str, Any]) -> None:
+    def _read_response_limit(self, value: object) -> None:
         if value is False:
-            found["response_limit"] = None
+            self.changes["response_limit"] = None
         elif isinstance(value, Mapping):
-            for key, part in self._items(value, "config.api.responseLimit", ("limit", "enforce")):
+            for key, item in self._items(value, "config.api.responseLimit", ("limit", "enforce")):
                 if key == "limit":
-                    self._put_size(found, "response_limit", part, "config.api.responseLimit.limit")
+                    self._put_size("response_limit", item, "config.api.responseLimit.limit")
                 else:
-                    self._put_bool(found, "enforce_response_limit", part, "config.api.responseLimit.enforce")
+                    self._put_bool("enforce_response_limit", item, "config.api.responseLimit.enforce")
         elif value is not True:  # True is the default limit
-            self._put_size(found, "response_limit", value, "config.api.responseLimit")
+            self._put_size("response_limit", value, "config.api.responseLimit")
 
-    def _read_max_duration(self, value: object, found: dict[str, Any]) -> None:
+    def _read_max_duration(self, value: object) -> None:
         if _is_duration(value):
-            found["max_duration"] = float(value)
+            self.changes["max_duration"] = float(value)
         else:
             self._problem(f"config.maxDuration is {value!r}", "Give a number of seconds above zero.")
 
-    def _put_size(self, found: dict[str, Any], name: str, value: object, place: str) -> None:
+    def _put_size(self, name: str, value: object, place: str) -> None:
         try:
-            found[name] = read_size(value)
+            self.changes[name] = read_size(value)
         except (TypeError, ValueError) as error:
             self._problem(f"{place}: {error}", 'Write an int of bytes or a text such as "1mb".')
 
-    def _put_bool(self, found: dict[str, Any], name: str, value: object, place: str) -> None:
+    def _put_bool(self, name: str, value: object, place: str) -> None:
         if isinstance(value, bool):
-            found[name] = value
+            self.changes[name] = value
         else:
             self._problem(f"{place} is {value!r}, not a bool", "Write True or False.")
 
     def _items(self, value: object, place: str, keys: tuple[str, ...]) -> Iterator[tuple[str, object]]:
-        """The entries of a mapping under their documented names; others are problems."""
+        """The items of a mapping under their documented keys; other keys are problems."""
         if not isinstance(value, Mapping):
             self._problem(
                 f"{place} is {value!r}, not a dict", "Known keys: " + ", ".join(map(repr, keys)) + "."
@@ -215,18 +210,18 @@ class _Reader:
             return
         spellings = {spelling: key for key in keys for spelling in (key, _snake_case(key))}
         seen: set[str] = set()
-        for name, part in value.items():
-            key = spellings.get(name) if isinstance(name, str) else None
+        for spelling, item in value.items():
+            key = spellings.get(spelling) if isinstance(spelling, str) else None
             if key is None:
-                self._problem(f"{place} has the unknown key {name!r}", suggest(str(name), keys))
+                self._problem(f"{place} has the unknown key {spelling!r}", suggest(str(spelling), keys))
             elif key in seen:
                 self._problem(f"{place} has {key!r} in two spellings", "Keep one of them.")
             else:
                 seen.add(key)
-                yield key, part
+                yield key, item
 
     def _problem(self, message: str, remedy: str) -> None:
-        self.problems.append(Problem(self.file, message + ".", remedy))
+        self.problems.add(self.file, message + ".", remedy)
 
 
 def _snake_case(name: str) -> str:

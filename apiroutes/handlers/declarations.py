@@ -1,7 +1,7 @@
-"""What a project writes to declare more than functions: `use`, `security_scheme` and `file_route`.
+"""Declarations that a project writes beside its functions: `use`, `security_scheme` and `file_route`.
 
 In: functions. Out: the same functions with their middleware or security schemes, or a declared
-route. Data only; it is read when the project is loaded.
+route. They are data only, which is read when the project is loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from apiroutes.types import Middleware
 __all__ = [
     "FileRoute",
     "SecurityScheme",
-    "fault_of",
+    "why_not_middleware",
     "file_route",
     "is_async",
     "middleware_of",
@@ -33,7 +33,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _ATTRIBUTE = "__apiroutes_middleware__"
 _SECURITY = "__apiroutes_security__"
 
-# OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and what each type of scheme needs.
+# OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and the members that each type requires.
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _PLACES = ("header", "query", "cookie")
 _REQUIRED_MEMBERS: Mapping[str, Mapping[str, type]] = {
@@ -48,13 +48,13 @@ _REQUIRED_MEMBERS: Mapping[str, Mapping[str, type]] = {
 def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     """Put middleware around one method: `@use(validate)` on `def POST`.
 
-    The first runs first; several `@use` run from the top down. Raises TypeError for what
-    cannot be called so.
+    The first runs first; several `@use` run from the top down. Raises TypeError for a step that cannot
+    be called so.
     """
     for step in middleware:
-        fault = fault_of(step)
-        if fault is not None:
-            raise TypeError(f"middleware is a function (req, res, next), not {fault}")
+        reason = why_not_middleware(step)
+        if reason is not None:
+            raise TypeError(f"middleware is a function (req, res, next), not {reason}")
 
     def decorate(function: _Function) -> _Function:
         setattr(function, _ATTRIBUTE, (*middleware, *middleware_of(function)))
@@ -64,19 +64,19 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
 
 
 def middleware_of(function: Callable[..., Any]) -> tuple[Middleware, ...]:
-    """What `use` put around a function."""
-    found: tuple[Middleware, ...] = getattr(function, _ATTRIBUTE, ())
-    return found
+    """The middleware that `use` put around a function."""
+    middleware: tuple[Middleware, ...] = getattr(function, _ATTRIBUTE, ())
+    return middleware
 
 
-def fault_of(step: object) -> str | None:
-    """What a value is that cannot be called as middleware, with three arguments; None where it may be."""
+def why_not_middleware(step: object) -> str | None:
+    """A description of a value that cannot be called with three arguments; None where it can."""
     if not callable(step):
         return f"{step!r}, which cannot be called"
     try:
-        # A wrapper is called as it is, whatever is inside it.
+        # A wrapper is called with its own parameters, whatever it wraps.
         signature = inspect.signature(step, follow_wrapped=False)
-    except Exception:  # a built-in function, or an annotation of what is only imported for type checkers
+    except Exception:  # a built-in function, or an annotation that only type checkers can evaluate
         return None
     try:
         signature.bind(None, None, None)
@@ -87,7 +87,7 @@ def fault_of(step: object) -> str | None:
 
 @dataclass(frozen=True)
 class SecurityScheme:
-    """What a step asks of a request's credentials, in OpenAPI's words."""
+    """The credentials that a step asks for, in OpenAPI's words."""
 
     name: str
     scheme: Mapping[str, Any]
@@ -98,12 +98,12 @@ class SecurityScheme:
 def security_scheme(
     name: str, scheme: Mapping[str, Any], *, scopes: Sequence[str] = ()
 ) -> Callable[[_Function], _Function]:
-    """Say in the OpenAPI document which credentials a middleware, or a handler, asks for.
+    """State in the OpenAPI document which credentials a middleware or a handler asks for.
 
     `scheme` is a Security Scheme Object (OpenAPI 3.1 section 4.8.27), such as
-    `{"type": "http", "scheme": "bearer"}`, and `scopes` are what OAuth 2 calls so. A route needs
-    what each of its middleware asks for; of several on one function any will do. It checks
-    nothing: the function does. Raises ValueError for a scheme that OpenAPI does not know.
+    `{"type": "http", "scheme": "bearer"}`, and `scopes` are OAuth 2's. A route requires the credentials of
+    each of its middleware; any one of several on the same function will do. The decorator checks no
+    request: the function does. Raises ValueError for a scheme that OpenAPI does not know.
     """
     _check_scheme(name, scheme)
 
@@ -116,19 +116,19 @@ def security_scheme(
 
 
 def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
-    """What `security_scheme` said of a function: alternatives."""
-    found: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, ())
-    return found
+    """The schemes that `security_scheme` gave a function: alternatives."""
+    alternatives: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, ())
+    return alternatives
 
 
 def name_of(step: Callable[..., Any]) -> str:
-    """What a step is called in the source: the function, or what made it."""
+    """The name of a step in the source: of the function, or of the function that made it."""
     name: str = getattr(step, "__qualname__", type(step).__name__)
     return name.partition(".<locals>")[0]
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether a call of the function, or of the object, gives a coroutine."""
+    """Whether a call of the function, or of the object, returns a coroutine."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004  (an object's own __call__)
     )
@@ -146,22 +146,22 @@ def place_of(step: Callable[..., Any]) -> str:
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
     if not _NAME.fullmatch(name):
-        raise ValueError(f"security scheme {name!r}: a name has letters, digits, '.', '-' and '_'")
-    needed = _REQUIRED_MEMBERS.get(str(scheme.get("type")))
-    if needed is None:
-        raise ValueError(
-            f"security scheme {name!r}: 'type' is one of " + ", ".join(map(repr, _REQUIRED_MEMBERS))
-        )
-    for member, kind in needed.items():
+        raise ValueError(f"security scheme {name!r}: a name may have letters, digits, '.', '-' and '_' only")
+    required = _REQUIRED_MEMBERS.get(str(scheme.get("type")))
+    if required is None:
+        types = ", ".join(map(repr, _REQUIRED_MEMBERS))
+        raise ValueError(f"security scheme {name!r}: 'type' must be one of {types}")
+    for member, kind in required.items():
         if not isinstance(scheme.get(member), kind):
             raise ValueError(f"security scheme {name!r}: {scheme['type']!r} needs {member!r}")
     if scheme["type"] == "apiKey" and scheme["in"] not in _PLACES:
-        raise ValueError(f"security scheme {name!r}: 'in' is one of " + ", ".join(map(repr, _PLACES)))
+        places = ", ".join(map(repr, _PLACES))
+        raise ValueError(f"security scheme {name!r}: 'in' must be one of {places}")
 
 
 @dataclass(frozen=True)
 class FileRoute:
-    """A route as TanStack Start declares it, as it was written: the start reads it."""
+    """A route that is declared as in TanStack Start. It is kept as written; the start checks it."""
 
     path: object
     handlers: object
@@ -183,7 +183,7 @@ def file_route(
 
     `path` must be the file's own, as `/api/posts/$id` or as `/api/posts/[id]`, with the prefix or
     without it. `handlers` has a function for each method, or `{"middleware": [...], "handler":
-    function}`; it may also be a function of `create_handlers`, which is given such a dict and
-    returns it. The start checks all of it.
+    function}`; it may also be a function of `create_handlers`, which takes such a dict and returns it.
+    The start checks all of it.
     """
     return FileRoute(path, handlers, middleware)

@@ -1,24 +1,22 @@
-"""What a module defines under almost the right name: `def Delete`, `def handlr`, `middlewares`.
+"""Names that are almost right: `def Delete`, `def handlr`, `middlewares`.
 
-In: a module, and where it defines its names. Out: for each such name what it is, and what to write
-instead. Raises nothing.
+In: a module, and where it defines its names. Out: a message for each such name, and what to write instead.
 """
 
 from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 from apiroutes.handlers.declarations import FileRoute
+from apiroutes.handlers.sources import LineOf
+from apiroutes.http import METHODS
 from apiroutes.types import Middleware
 
-__all__ = ["Misnamed", "misnamed_handler", "misnamed_method", "misnamed_middleware", "misnamed_route"]
-
-# Where a module defines a name; None where it does not, as for what it imports.
-LineOf = Callable[[str], "int | None"]
+__all__ = ["Misnamed", "misnamed_handler", "misnamed_methods", "misnamed_middleware", "misnamed_route"]
 
 _OTHER_METHODS = ("TRACE", "CONNECT")
 _OTHER_NAMES = ("default", "main", "endpoint", "view", "route", "application", "app", "api")
@@ -30,33 +28,35 @@ _VERY_CLOSE = 0.89
 
 
 class Misnamed(NamedTuple):
-    """A name that is almost right: what is said of it, what to do, and where it is."""
+    """A name that is almost right: the message, what to do, and where it is."""
 
     message: str
     remedy: str
     line: int | None
 
 
-def misnamed_method(
-    module: ModuleType, methods: Collection[str], answered: Collection[str]
-) -> Iterator[Misnamed]:
-    """Functions called `get` or `Delete`, which answer nothing, and nobody means who writes them."""
+def misnamed_methods(module: ModuleType, answered: Collection[str]) -> Iterator[Misnamed]:
+    """Functions such as `get`, `Delete` and `PSOT`.
+
+    A lower-case `get` never answers a request, and is surely a mistake. `answered` are the methods that
+    have a handler.
+    """
     for name, function in _own_functions(module):
         line = function.__code__.co_firstlineno
         method = name.upper()
-        if name == method and name not in methods:
-            others = [each for each in methods if each not in answered]
-            close = difflib.get_close_matches(name, others, 1, _CLOSE)
+        if name == method and name not in METHODS:
+            unanswered = [known for known in METHODS if known not in answered]
+            close = difflib.get_close_matches(name, unanswered, 1, _CLOSE)
             if name in _OTHER_METHODS:
-                remedy = "Only `handler`, which gets every method, gets this one."
+                remedy = "Only `handler`, which gets every method, gets this one too."
             elif close:
-                remedy = f"Did you mean `{close[0]}`? A helper is called `_{name.lower()}`."
+                remedy = f"Did you mean `{close[0]}`? Call a helper `_{name.lower()}`."
             else:
                 continue
-            yield Misnamed(f"`{name}` answers no request.", remedy, line)
-        elif name != method and method in methods and method not in answered:
+            yield Misnamed(f"`{name}` never answers a request.", remedy, line)
+        elif name != method and method in METHODS and method not in answered:
             remedy = f"Call it `{method}`, or `_{name.lower()}` if it is a helper."
-            yield Misnamed(f"`{name}` answers no request.", remedy, line)
+            yield Misnamed(f"`{name}` never answers a request.", remedy, line)
 
 
 def misnamed_route(module: ModuleType, line_of: LineOf) -> Misnamed | None:
@@ -64,32 +64,28 @@ def misnamed_route(module: ModuleType, line_of: LineOf) -> Misnamed | None:
     for name, value in vars(module).items():
         line = line_of(name) if isinstance(value, FileRoute) and name != "Route" else None
         if line is not None:
-            return Misnamed(
-                f"`{name}` is a file_route, which is looked for in `Route`.", "Call it `Route`.", line
-            )
+            return Misnamed(f"`{name}` is a file_route, but only `Route` is read.", "Call it `Route`.", line)
     return None
 
 
-def misnamed_handler(
-    module: ModuleType, methods: Collection[str], line_of: LineOf, how_to_hide: str
-) -> Misnamed | None:
-    """What somebody may have meant to be the handler, of a module that has none."""
+def misnamed_handler(module: ModuleType, line_of: LineOf, how_to_hide: str) -> Misnamed | None:
+    """The name that may have been meant as the handler, of a module that has none."""
     names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
     public = {name: getattr(module, name) for name in names}
     for name, value in public.items():
         if _is_application(name, value):
             return _application(name, value, line_of(name))
-    known = {each.lower(): each for each in ("handler", *methods)}
+    known = {right.lower(): right for right in ("handler", *METHODS)}
     for name, value in public.items():
         close = difflib.get_close_matches(name.lower().strip("_"), known, 1, _CLOSE)
         line = line_of(name) if close or name in _OTHER_NAMES else None
         if line is None:
             continue
-        kind = " is a class, and" if isinstance(value, type) else ""
+        kind = " is a class, which" if isinstance(value, type) else ""
         remedy = f"Call it `handler`, or `GET`, `POST` and so on for one method; or {how_to_hide}."
         if close:
             remedy = f"Did you mean `def {known[close[0]]}(req, res): ...`? Or {how_to_hide}."
-        return Misnamed(f"exports no handler: `{name}`{kind} answers no request.", remedy, line)
+        return Misnamed(f"exports no handler: `{name}`{kind} never answers a request.", remedy, line)
     return None
 
 
@@ -103,21 +99,22 @@ def _is_application(name: str, value: object) -> bool:
 def _application(name: str, value: object, line: int | None) -> Misnamed:
     kind = "a function" if isinstance(value, FunctionType) else f"a {type(value).__name__}"
     if inspect.iscoroutinefunction(type(value).__call__):
-        remedy = "It speaks ASGI, which is not served here: write what it does as `def GET(): ...`."
+        remedy = "It speaks ASGI, which is not served here: write handlers such as `def GET(): ...` instead."
     else:
-        remedy = f"Write `def handler(req, res): return {name}`, and it answers."
-    return Misnamed(f"exports no handler: `{name}` is {kind}, which is not asked by itself.", remedy, line)
+        remedy = f"Write `def handler(req, res): return {name}` to have it called."
+    message = f"exports no handler: `{name}` is {kind}, which is not called by itself."
+    return Misnamed(message, remedy, line)
 
 
 def misnamed_middleware(
     module: ModuleType, line_of: LineOf, used: Collection[Middleware] = ()
 ) -> Misnamed | None:
-    """`middlewares = [...]` where there is no `middleware`: a guard must not be missing unseen.
+    """A name such as `middlewares`, of a module without `middleware`: no guard may be missing silently.
 
-    `used` are functions that run somewhere; a list of such ones is a helper.
+    `used` are functions that run somewhere: a list of those is a helper.
     """
     for name, value in vars(module).items():
-        if name.startswith("_") or not 8 < len(name) < 13:  # most names; to compare takes time
+        if name.startswith("_") or not 8 < len(name) < 13:  # which rules out most names: comparing takes time
             continue
         if not difflib.get_close_matches(name.lower(), ["middleware"], 1, _VERY_CLOSE):
             continue
@@ -125,13 +122,13 @@ def misnamed_middleware(
         is_guard = all(isinstance(step, FunctionType) or _is_callable_object(step) for step in steps)
         line = line_of(name) if is_guard and not any(step in used for step in steps) else None
         if line is not None:
-            remedy = f"Did you mean `middleware`? A name of your own is `_{name.lower()}`."
-            return Misnamed(f"`{name}` runs around no request.", remedy, line)
+            remedy = f"Did you mean `middleware`? Call it `_{name.lower()}` if the name is your own."
+            return Misnamed(f"`{name}` never runs.", remedy, line)
     return None
 
 
 def _is_callable_object(value: object) -> bool:
-    """Neither a class nor what stands for a type, `Callable[...]`."""
+    """Whether a value can be called and is no type, such as a class or `Callable[...]`."""
     is_type = isinstance(value, type) or type(value).__module__ in ("typing", "types", "collections.abc")
     return callable(value) and not is_type
 

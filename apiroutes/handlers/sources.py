@@ -1,39 +1,66 @@
-"""The names that a module defines itself, by its source: neither imported nor put there otherwise.
+"""Where a module defines its names and functions, by its source.
 
-In: a file. Out: for each name its line and what it is bound by. Raises nothing: a file that cannot
-be read or parsed has no such names.
+In: a file, or a function. Out: lines. A file that cannot be read or parsed defines no names.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["OwnName", "own_names"]
+__all__ = ["LineOf", "OwnNames", "line_in", "line_of_function"]
+
+# Gives the line where a module defines a name; None for a name that it imports.
+LineOf = Callable[[str], "int | None"]
 
 
-class OwnName(NamedTuple):
-    """Where a name is bound at last; `is_value` tells an assignment from a function or a class."""
+class _OwnName(NamedTuple):
+    """The last binding of a name; `is_value` tells an assignment from a function or a class."""
 
     line: int
     is_value: bool
 
 
-def own_names(path: Path) -> Mapping[str, OwnName]:
-    """The names that the file binds at its top level, inside `if`, `try`, `with` and loops too."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-    return dict(_bound(tree.body))
+class OwnNames:
+    """The names that a file binds itself, in contrast to those that it imports.
+
+    Those inside `if`, `try`, `with` and loops count too. The file is parsed at the first question.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _names(self) -> Mapping[str, _OwnName]:
+        try:
+            tree = ast.parse(self._path.read_bytes())
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return {}
+        return dict(_bindings(tree.body))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def line_of(self, name: str) -> int | None:
+        """The line where the file binds the name; None where it does not."""
+        return self._names[name].line if name in self._names else None
+
+    def line_of_value(self, name: str) -> int | None:
+        """The line where the file assigns a value to the name; None where it does not."""
+        return self._names[name].line if name in self._names and self._names[name].is_value else None
 
 
-def _bound(statements: Iterable[ast.stmt]) -> Iterator[tuple[str, OwnName]]:
+def _bindings(statements: Iterable[ast.stmt]) -> Iterator[tuple[str, _OwnName]]:
     for statement in statements:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield statement.name, OwnName(statement.lineno, is_value=False)
+            yield statement.name, _OwnName(statement.lineno, is_value=False)
             continue
         if isinstance(statement, ast.Assign):
             targets: list[ast.expr] = statement.targets
@@ -43,8 +70,20 @@ def _bound(statements: Iterable[ast.stmt]) -> Iterator[tuple[str, OwnName]]:
             targets = []
         for node in (node for target in targets for node in ast.walk(target)):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id, OwnName(statement.lineno, is_value=True)
+                yield node.id, _OwnName(statement.lineno, is_value=True)
         for field in ("body", "orelse", "finalbody"):
-            yield from _bound(getattr(statement, field, ()))
+            yield from _bindings(getattr(statement, field, ()))
         for handler in getattr(statement, "handlers", ()):
-            yield from _bound(handler.body)
+            yield from _bindings(handler.body)
+
+
+def line_of_function(function: object) -> int | None:
+    """The line where a function begins, inside its wrappers; None for one without a source."""
+    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
+    return None if code is None else code.co_firstlineno
+
+
+def line_in(function: object, path: Path) -> int | None:
+    """The line where a function begins, if it is defined in that file."""
+    code = getattr(function, "__code__", None)
+    return code.co_firstlineno if code is not None and code.co_filename == str(path) else None

@@ -27,6 +27,7 @@ from apiroutes.http.fields import (
 )
 from apiroutes.http.hosts import canonical_host, is_address, requested_host
 from apiroutes.http.json import decode_json, encode_json
+from apiroutes.http.methods import METHODS
 from apiroutes.http.ranges import byte_ranges
 from apiroutes.http.status import BODYLESS, REDIRECTS, STATUS_LINES, phrase
 from apiroutes.http.target import (
@@ -44,6 +45,7 @@ __all__ = [
     "JSON",
     "JSON_VALUE",
     "KNOWN_NAMES",
+    "METHODS",
     "OF_CONTENT",
     "REDIRECTS",
     "STATUS_LINES",

@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from apiroutes.http import METHODS
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.types import Middleware
 
 __all__ = ["cors"]
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+# A page has no use for OPTIONS: it is the method of preflights.
+_METHODS = tuple(method for method in METHODS if method != "OPTIONS")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_origin
 
-from apiroutes.handlers import METHODS, Handler, Parameter, RouteModule, result_type
-from apiroutes.http import phrase
+from apiroutes.handlers import Handler, Parameter, RouteModule, result_type
+from apiroutes.http import METHODS, phrase
 from apiroutes.openapi.components import ERROR, UNPROCESSABLE, Schemas, error_response
 from apiroutes.routing import Kind, Segment
 

@@ -1,3 +1,1 @@
 """The example application under `pages/`, served in every way it can be served."""
-
-from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a project makes once and all of its requests share: clients, pools, locks, queues, tasks.
+"""Objects that a project creates once and all of its requests share: clients, pools, locks, queues, tasks.
 
-All coroutines of a process run on one event loop, so what one request made works in every other, also
-under servers with threads.
+All coroutines of a process run on one event loop, so an object that one request created works in every
+other, also under servers with threads.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 engine = create_async_engine("sqlite+aiosqlite:///" + os.environ["DATABASE"])
 async def GET(query):
     async with engine.connect() as connection:
-        found = await connection.execute(text("select :n"), {"n": query["n"]})
-        return found.scalar_one()
+        result = await connection.execute(text("select :n"), {"n": query["n"]})
+        return result.scalar_one()
 """,
     "pages/api/under_a_lock.py": """
 import asyncio
@@ -162,7 +162,7 @@ SHARED = ["over_httpx", "over_aiohttp", "over_redis", "over_sqlalchemy", "under_
 
 
 class _Upstream(http.server.BaseHTTPRequestHandler):
-    """Answers with the last segment of the path, and keeps the connection."""
+    """A server that answers with the last segment of the path, and keeps the connection."""
 
     protocol_version = "HTTP/1.1"
 
@@ -191,7 +191,7 @@ def upstream() -> Iterator[str]:
 
 @contextmanager
 def _redis() -> Iterator[str]:
-    """A Redis server of our own, and the path of its socket; an empty one where there is no Redis."""
+    """Run a Redis server; the value is the path of its socket, or "" where Redis is not installed."""
     command = shutil.which("redis-server")
     if command is None:
         yield ""
@@ -232,9 +232,9 @@ def ask(port: int, method: str, path: str) -> Answer:
 
 
 @pytest.mark.parametrize("route", SHARED)
-def test_what_all_requests_share_serves_them_all(port: int, route: str) -> None:
+def test_a_shared_object_serves_all_requests(port: int, route: str) -> None:
     if route == "over_redis" and shutil.which("redis-server") is None:
-        pytest.skip("there is no redis-server")
+        pytest.skip("redis-server is not installed")
 
     def ask_in_turn(client: int) -> None:
         for number in range(REQUESTS):
@@ -246,7 +246,7 @@ def test_what_all_requests_share_serves_them_all(port: int, route: str) -> None:
     assert [repr(client.exception()) for client in asked if client.exception()] == []
 
 
-def test_a_task_that_a_request_began_runs_on_without_another(port: int, tmp_path: Path) -> None:
+def test_a_background_task_runs_on_without_another_request(port: int, tmp_path: Path) -> None:
     assert ask(port, "POST", f"/api/background?name={tmp_path / 'done'}").status == 200
     until((tmp_path / "done").exists)
 
@@ -259,7 +259,7 @@ def test_a_queue_carries_from_one_request_to_another(port: int, tmp_path: Path) 
         assert taken.result().text == "parcel"
 
 
-def test_a_lock_that_one_request_holds_is_waited_for_by_another(port: int, tmp_path: Path) -> None:
+def test_a_request_waits_for_a_lock_that_another_holds(port: int, tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         first: Future[Answer] = pool.submit(ask, port, "POST", f"/api/lock/hold?held={tmp_path / 'held'}")
         until((tmp_path / "held").exists)
@@ -283,7 +283,7 @@ def test_under_gevent_many_coroutines_wait_at_once_in_little_memory(tmp_path: Pa
 
 
 def _memory_mb(process: int) -> float:
-    """The most memory that a process has had."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
+    """Return the peak memory of a process."""
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    assert peak is not None
+    return int(peak[1]) / 1024

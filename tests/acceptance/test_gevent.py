@@ -1,4 +1,4 @@
-"""One event loop under gevent: greenlets wait for a native thread, and nobody waits for them."""
+"""One event loop under gevent: greenlets wait for its native thread without stopping the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START = [sys.executable, "-m", "apiroutes", "start", "--workers", "1", "--", "--
 WAYS = {
     "gunicorn": gunicorn("apiroutes:create_app()", "-k", "gevent"),
     "apiroutes start": [*START, "-k", "gevent"],
-    # It waits for connections that are kept open, as those that its own handlers made are.
+    # It waits for kept-alive connections, and its own handlers open such connections to it.
     "pywsgi": [*START, "-k", "gevent_pywsgi", "--graceful-timeout", "1"],
 }
 
@@ -72,7 +72,7 @@ config = {"maxDuration": 0.2}
 def GET(): time.sleep(60)
 async def POST(): await asyncio.sleep(60)
 """
-# All that logs at once, in turns, on the loop, in its threads and in greenlets.
+# Logs in turn on the loop, in its threads and in greenlets.
 MIXED = """
 import asyncio, contextvars, logging, time
 import apiroutes
@@ -173,20 +173,20 @@ def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         f"{name}.py": source for name, source in CLIENTS.items() if importlib.util.find_spec(name)
     }
     project(root, {f"pages/api/{name}": source for name, source in files.items()})
-    with serve(WAYS[request.param], root / "log", {}, root) as found:
-        yield found
+    with serve(WAYS[request.param], root / "log", {}, root) as port:
+        yield port
 
 
 def ask(port: int, *requests: str) -> list[tuple[int, str]]:
-    """What each request is answered, with a client for each, all at once."""
+    """Send all requests at once, each by a client of its own; return statuses and texts."""
 
-    def one(request: str) -> tuple[int, str]:
+    def send(request: str) -> tuple[int, str]:
         method, target = request.split()
         answer = Client(OverHttp(port)).request(method, target)
         return answer.status, answer.text
 
     with ThreadPoolExecutor(len(requests)) as pool:
-        return list(pool.map(one, requests))
+        return list(pool.map(send, requests))
 
 
 def test_coroutines_run_at_once_on_one_thread(port: int) -> None:
@@ -205,7 +205,7 @@ def test_plain_handlers_are_served_while_coroutines_wait(port: int, target: str)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_deadline_holds_for_what_waits(port: int, method: str) -> None:
+def test_a_waiting_handler_is_504_at_its_deadline(port: int, method: str) -> None:
     assert ask(port, f"{method} /api/late", "GET /api/hello") == [
         (504, "Gateway Timeout"),
         (200, "hello"),
@@ -219,7 +219,7 @@ def test_greenlets_the_loop_and_its_threads_log_at_once(port: int) -> None:
 
 
 @pytest.mark.parametrize("by", ["lock", "names", "streams", "sockets"])
-def test_what_coroutines_share_works_in_all_of_them(port: int, by: str) -> None:
+def test_shared_objects_work_in_all_coroutines(port: int, by: str) -> None:
     target = f"/api/shared?by={by}&host=127.0.0.1&port={port}"
     for _ in range(5):
         assert ask(port, *[f"GET {target}"] * 6) == [(200, "hello")] * 6
@@ -233,31 +233,29 @@ def test_a_client_is_shared_by_requests(port: int, name: str) -> None:
         assert ask(port, *[f"GET {target}"] * 6) == [(200, "hello")] * 6
 
 
-def test_a_coroutine_that_would_start_a_process_says_why_not(
-    port: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_coroutine_cannot_start_a_process(port: int) -> None:
     assert ask(port, "GET /api/process") == [(500, "Internal Server Error")]
 
 
 ENDING = """
 import asyncio
 from pathlib import Path
-def say(line):
-    with Path("said").open("a") as file:
+def note(line):
+    with Path("notes").open("a") as file:
         file.write(line + "\\n")
 async def work():
     try:
         await asyncio.Event().wait()
     finally:
         await asyncio.sleep(0)
-        say(await asyncio.to_thread(lambda: "worked"))
+        note(await asyncio.to_thread(lambda: "worked"))
 async def numbers():
     try:
         while True:
             yield 1
     finally:
         await asyncio.sleep(0)
-        say("closed")
+        note("closed")
 kept = []
 async def GET():
     kept.append(asyncio.create_task(work()))
@@ -267,13 +265,13 @@ async def GET():
 
 
 @pytest.mark.parametrize("flags", [(), ("--preload",)], ids=["", "preloaded"])
-def test_what_runs_in_the_background_ends_with_the_worker(tmp_path: Path, flags: tuple[str, ...]) -> None:
+def test_background_tasks_end_with_the_worker(tmp_path: Path, flags: tuple[str, ...]) -> None:
     root = project(
         tmp_path, {"pages/api/x.py": f"config = {{'api': {{'externalResolver': True}}}}\n{ENDING}"}
     )
     with serve([*WAYS["gunicorn"], *flags], root / "log", {}, root) as port:
         assert ask(port, "GET /api/x") == [(200, "")]
-    assert (root / "said").read_text().split() == ["worked", "closed"]
+    assert (root / "notes").read_text().split() == ["worked", "closed"]
     log = (root / "log").read_text()
     assert "Traceback" not in log
     assert "destroyed" not in log
@@ -285,28 +283,28 @@ monkey.patch_all()
 import asyncio
 import gevent
 from apiroutes.concurrency import coroutines
-said = []
+seen = []
 async def wait():
-    said.append("waits")
+    seen.append("waits")
     try:
         await asyncio.Event().wait()
     finally:
-        said.append("cancelled")
+        seen.append("cancelled")
 async def one():
     return 1
 waiting = gevent.spawn(coroutines.run, wait())
-while "waits" not in said:
+while "waits" not in seen:
     gevent.sleep(0.01)
 {end}
-while "cancelled" not in said:
+while "cancelled" not in seen:
     gevent.sleep(0.01)
 assert coroutines.run(one()) == 1
 assert gevent.get_hub().threadpool.spawn(lambda: coroutines.run(one())).get() == 1
 """
 ENDS = {
     "it is killed": "waiting.kill()",
-    "it is cancelled by others": "coroutines.cancel(id(waiting))\ngevent.wait([waiting])",
-    "its time is over": "waiting.kill(gevent.Timeout(1))",
+    "it is cancelled by another greenlet": "coroutines.cancel(id(waiting))\ngevent.wait([waiting])",
+    "its time-out has passed": "waiting.kill(gevent.Timeout(1))",
 }
 
 

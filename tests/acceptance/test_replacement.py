@@ -1,4 +1,6 @@
-"""A worker that asks to be replaced goes on until its successor serves: no request is refused."""
+"""A worker that asks to be replaced serves until its successor does: no request is refused."""
+
+from __future__ import annotations
 
 import os
 import sys
@@ -60,7 +62,7 @@ def test_a_worker_is_replaced_and_no_request_is_refused(tmp_path: Path, command:
 
 
 @pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
-def test_the_work_of_a_replaced_worker_is_finished(tmp_path: Path, command: list[str]) -> None:
+def test_a_replaced_worker_finishes_its_requests(tmp_path: Path, command: list[str]) -> None:
     project(tmp_path, FILES)
     slow: list[int] = []
     with serve(command, tmp_path / "log", {}, tmp_path) as port:
@@ -92,7 +94,7 @@ def test_a_worker_that_does_not_end_is_killed_after_graceful_timeout(
 
 
 @pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
-def test_a_successor_that_does_not_start_takes_nothing_down(tmp_path: Path, command: list[str]) -> None:
+def test_a_worker_goes_on_when_its_successor_does_not_start(tmp_path: Path, command: list[str]) -> None:
     project(tmp_path, FILES)
     log = tmp_path / "log"
     with serve(command, log, {}, tmp_path) as port:
@@ -122,14 +124,14 @@ def test_workers_are_replaced_one_at_a_time(tmp_path: Path) -> None:
     with serve(command, log, {}, tmp_path) as port:
         asked: set[int] = set()
         until(lambda: bool(asked.add(pid_of(port))) or len(asked) == 3)  # type: ignore[func-returns-value]
-        # Whichever worker is asked; sooner or later it is another one.
+        # Any worker may get the request; in the end another one does.
         until(lambda: bool(ask(port)) or log.read_text().count("Starting a successor") >= 2)  # type: ignore[func-returns-value]
-        said = log.read_text()
-        first_end = said.index("Worker exiting")
-        assert said[:first_end].count("Starting a successor") == 1
+        text = log.read_text()
+        first_end = text.index("Worker exiting")
+        assert text[:first_end].count("Starting a successor") == 1
 
 
-def test_a_server_that_replaces_no_worker_is_not_ready_any_more(tmp_path: Path) -> None:
+def test_a_server_that_cannot_replace_workers_is_no_longer_ready(tmp_path: Path) -> None:
     project(tmp_path, FILES)
     log = tmp_path / "log"
     with serve(gunicorn("apiroutes:create_app()"), log, {}, tmp_path) as port:
@@ -156,5 +158,5 @@ def _is_gone(pid: int) -> Callable[[], bool]:
 def _ignoring_errors(call: Callable[[], object]) -> None:
     try:
         call()
-    except Exception:  # the server is free to cut it off
+    except Exception:  # the server may cut the connection
         return

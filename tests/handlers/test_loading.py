@@ -1,4 +1,4 @@
-"""How route files are loaded: as modules of a package that is the project's alone."""
+"""The files of a project are loaded as modules of a package that is the project's alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
-from tests.support import call, project
+from tests.start_reports import problems_of
+from tests.support import HELLO, call, project
 
-SAY_NAME = "from {} import NAME\ndef handler(req, res):\n    res.send(NAME)\n"
+SEND_NAME = "from {} import NAME\ndef handler(req, res):\n    res.send(NAME)\n"
+
 NAME = "NAME = {!r}\n"
 
 
@@ -26,7 +28,7 @@ NAME = "NAME = {!r}\n"
     ],
 )
 def test_imports_reach_the_project(tmp_path: Path, route: str, target: str, module: str, helper: str) -> None:
-    files = {route: SAY_NAME.format(module), helper: NAME.format("found")}
+    files = {route: SEND_NAME.format(module), helper: NAME.format("found")}
     assert call(App(project(tmp_path, files)), target=target).body == b"found"
 
 
@@ -34,7 +36,7 @@ def test_a_file_may_have_the_name_of_a_directory_beside_it(tmp_path: Path) -> No
     files = {
         "pages/api/post.py": "def handler(req, res): res.send('post')",
         "pages/api/post/_h.py": NAME.format("below"),
-        "pages/api/post/x.py": SAY_NAME.format("._h"),
+        "pages/api/post/x.py": SEND_NAME.format("._h"),
     }
     app = App(project(tmp_path, files))
     assert [call(app, target=path).body for path in ("/api/post", "/api/post/x")] == [b"post", b"below"]
@@ -71,3 +73,31 @@ def test_a_route_that_another_imports_is_loaded_once(tmp_path: Path) -> None:
     }
     app = App(project(tmp_path, files))
     assert call(app, target="/api/a").json() == call(app, target="/api/b").json()
+
+
+# -- files that fail to load
+
+
+# a file that cannot be loaded, and how its convention hides it
+HIDDEN = [
+    ("pages/api/x.py", "begin the file's name with '_'"),
+    ("app/api/x/route.py", "any name but route.py"),
+    ("routes/api/x.py", "begin the file's name with '-'"),
+]
+
+
+@pytest.mark.parametrize("source", ["", "import nothing_of_this_name", "def main(): ..."])
+@pytest.mark.parametrize(("file", "remedy"), HIDDEN)
+def test_the_remedy_hides_the_file_in_the_way_of_its_convention(
+    tmp_path: Path, file: str, remedy: str, source: str
+) -> None:
+    (problem,) = problems_of(tmp_path, {file: source})
+    assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize("file", ["pages/api/_middleware.py", "pages/api/__init__.py"])
+def test_a_file_with_a_private_name_gets_another_remedy(tmp_path: Path, file: str) -> None:
+    (problem,) = problems_of(tmp_path, {"pages/api/x.py": HELLO, file: "import nothing_of_this_name"})
+    assert problem.file == file
+    assert problem.remedy.startswith("Correct it")
+    assert "begin the file's name" not in problem.remedy

@@ -141,13 +141,13 @@ def test_two_schemes_of_one_name_stop_the_start(tmp_path: Path) -> None:
 
 
 WRONG_SCHEMES = [
-    ("a b", {"type": "mutualTLS"}, "a name has letters"),
-    ("a", {}, "'type' is one of 'http', 'apiKey'"),
-    ("a", {"type": "basic"}, "'type' is one of"),
-    ("a", {"type": ["http"]}, "'type' is one of"),
+    ("a b", {"type": "mutualTLS"}, "a name may have letters"),
+    ("a", {}, "'type' must be one of 'http', 'apiKey'"),
+    ("a", {"type": "basic"}, "'type' must be one of"),
+    ("a", {"type": ["http"]}, "'type' must be one of"),
     ("a", {"type": "http"}, "'http' needs 'scheme'"),
     ("a", {"type": "apiKey", "name": "k"}, "'apiKey' needs 'in'"),
-    ("a", {"type": "apiKey", "name": "k", "in": "body"}, "'in' is one of 'header', 'query', 'cookie'"),
+    ("a", {"type": "apiKey", "name": "k", "in": "body"}, "'in' must be one of 'header', 'query', 'cookie'"),
     ("a", {"type": "oauth2", "flows": "implicit"}, "'oauth2' needs 'flows'"),
     ("a", {"type": "openIdConnect"}, "needs 'openIdConnectUrl'"),
 ]

@@ -1,4 +1,4 @@
-"""Mistakes that mypy finds: each line says which."""
+"""Mistakes that mypy finds: a comment on each line has the code of its error."""
 
 import msgspec
 

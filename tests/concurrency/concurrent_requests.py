@@ -1,10 +1,10 @@
-"""Ten rounds of 64 threads over one App: what of one request is seen in another, and which locks stay held.
+"""Ten rounds of 64 threads over one App: whether requests mix, and which locks stay locked.
 
-    python -m tests.concurrent_requests DIRECTORY
+    python -m tests.concurrency.concurrent_requests DIRECTORY
 
-writes a project into the directory, asks it, and prints what was found as JSON. It ends with status 1, and
-the stacks of all threads on standard error, when a thread does not end. In a process of its own, because
-what hangs, and what holds a lock, would stay in pytest's.
+writes a project into the directory, sends it requests, and prints its findings as JSON. When a thread does
+not end, it ends with status 1 and writes the stacks of all threads to standard error. It is a process of
+its own, because threads that hang, and locks that they hold, would stay in pytest's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.support import Answer, call, project
 
 ROUNDS, THREADS = 10, 64
 SECONDS = 60  # for everything: it takes a quarter of that
-LOCK_SECONDS = 5  # for a lock that somebody holds for a moment
+LOCK_SECONDS = 5  # for a lock that is held for a moment
 SHOWN = 20
 
 CURRENT = """
@@ -38,7 +38,7 @@ import contextvars
 current = contextvars.ContextVar("current", default="nobody's")
 """
 
-# Each step adds what it knows of the request before and after what is inside it.
+# Each step notes whose request it sees, before and after the inner steps.
 STEPS = """
 import asyncio
 from apiroutes import from_wsgi
@@ -134,18 +134,18 @@ async def GET(req, res):
     "events": """
 from apiroutes import Event, event_stream
 async def GET(req, res):
-    found = seen(req, res)
+    values = seen(req, res)
     async def events():
         for _ in range(2):
             await wait()
-            yield Event(found)
+            yield Event(values)
     return event_stream(events())
 """,
     "other/events": """
 from apiroutes import Event, event_stream
 def GET(req, res):
-    found = seen(req, res)
-    return event_stream(Event(found) for _ in range(2))
+    values = seen(req, res)
+    return event_stream(Event(values) for _ in range(2))
 """,
     "fails": """
 def GET(req, res):
@@ -158,7 +158,7 @@ async def GET(req, res):
     seen(req, res)
     raise RuntimeError(current.get())
 """,
-    # What passes its deadline: a function that logs, until it touches `res`, and a coroutine that waits.
+    # Two that pass their deadline: a function that logs until it uses `res`, and a coroutine that waits.
     "late": """
 import logging, time
 log = logging.getLogger("project")
@@ -193,12 +193,12 @@ FILES = {
 
 
 class Problems:
-    """How many answers there were, and what was wrong with them, the first of it in words."""
+    """The statuses of all answers, the number of problems with them, and the text of the first ones."""
 
     def __init__(self) -> None:
         self.count = 0
         self.shown: list[str] = []
-        self.answers: list[int] = []  # their statuses
+        self.statuses: list[int] = []
 
     def add(self, problem: str) -> None:
         self.count += 1
@@ -206,7 +206,7 @@ class Problems:
             self.shown.append(problem)
 
 
-# -- one request, and what its answer must be
+# -- one request, and its expected answer
 
 
 def ask(app: App, kind: str, mine: str) -> Answer:
@@ -222,7 +222,7 @@ def ask(app: App, kind: str, mine: str) -> Answer:
 
 
 def _form(mine: str) -> bytes:
-    """A field and a file, which for one in four goes through the disk."""
+    """A field and a file; some files are large enough to go through the disk."""
     size = 70_000 if mine.endswith("0") else 700
     text = f"{mine} ".encode() * (size // len(mine))
     disposition = "Content-Disposition: form-data; name="
@@ -232,8 +232,8 @@ def _form(mine: str) -> bytes:
 
 
 def check(kind: str, mine: str, answer: Answer, problems: Problems) -> None:
-    """Note where the answer is not this request's, and nothing but this request's."""
-    problems.answers.append(answer.status)
+    """Note everything in the answer that does not belong to this request."""
+    problems.statuses.append(answer.status)
     status = {"late": 504, "fails": 500}.get(kind.rpartition("/")[2], 200)
     if answer.status != status:
         problems.add(f"{kind}: {answer.status} {answer.body[:60]!r}, not {status}")
@@ -242,19 +242,19 @@ def check(kind: str, mine: str, answer: Answer, problems: Problems) -> None:
     if status == 200:
         expected |= {"X-Inner", "X-Handler"}
     for name in ("X-Outer", "X-Between", "X-Wsgi", "X-Inner", "X-Handler"):
-        # A 504 is made wherever the others are by then.
-        wanted = {mine} if name in expected and status != 504 else {mine} & set(answer.all(name))
-        if set(answer.all(name)) != wanted:
+        # A 504 has the headers of the steps that were entered by then.
+        expected_values = {mine} if name in expected and status != 504 else {mine} & set(answer.all(name))
+        if set(answer.all(name)) != expected_values:
             problems.add(f"{kind}: {name} {answer.all(name)}, not {mine}")
     if status != 200:
         return
     if not (answer.header("Set-Cookie") or "").startswith(f"id={mine};"):
         problems.add(f"{kind}: cookie {answer.all('Set-Cookie')}, not {mine}")
-    for found in _values(answer):
-        found["context"] = [value for value in found["context"] if value != mine]
-        values = {name: value for name, value in found.items() if value not in (mine, [mine], [])}
-        if values:
-            problems.add(f"{kind}: {values}, not {mine}")
+    for seen in _values(answer):
+        seen["context"] = [value for value in seen["context"] if value != mine]
+        foreign = {name: value for name, value in seen.items() if value not in (mine, [mine], [])}
+        if foreign:
+            problems.add(f"{kind}: {foreign}, not {mine}")
 
 
 def _values(answer: Answer) -> Iterator[dict[str, Any]]:
@@ -269,14 +269,14 @@ def _values(answer: Answer) -> Iterator[dict[str, Any]]:
 
 
 LATE = ["late", "other/late"]
-EVERY = [kind for kind in HANDLERS if kind not in LATE]
+IN_TIME = [kind for kind in HANDLERS if kind not in LATE]
 
 
 def run_round(app: App, number: int, problems: Problems) -> None:
     barrier = threading.Barrier(THREADS)
 
     def requests(thread: int) -> None:
-        kinds = [*EVERY[thread % len(EVERY) :], *EVERY[: thread % len(EVERY)]]
+        kinds = [*IN_TIME[thread % len(IN_TIME) :], *IN_TIME[: thread % len(IN_TIME)]]
         if not thread % 4:
             kinds.insert(thread % 3, LATE[thread // 4 % 2])
         barrier.wait()
@@ -298,29 +298,30 @@ def run_round(app: App, number: int, problems: Problems) -> None:
 
 
 class Locks:
-    """The locks that can be reached from where one looks, each with the way to it."""
+    """All locks that can be reached from some objects, each with the path to it."""
 
     LOCK, RLOCK = type(threading.Lock()), type(threading.RLock())
     WALKED = (list, tuple, set, frozenset, collections.deque, types.CellType, types.MethodType)
 
     def __init__(self) -> None:
-        self.found: dict[int, tuple[str, Any]] = {}
+        self.by_id: dict[int, tuple[str, Any]] = {}  # names and locks
         self._seen: set[int] = set()
 
-    def look_at(self, name: str, thing: Any) -> None:
+    def add_from(self, name: str, thing: Any) -> None:
+        """Add the locks that can be reached from an object."""
         todo = collections.deque([(name, thing)])
         while todo:
             name, thing = todo.popleft()
             if id(thing) in self._seen or isinstance(thing, threading.Thread):
-                continue  # what a thread that runs holds is its own end
+                continue  # a running thread holds a lock that its end releases
             self._seen.add(id(thing))
             if isinstance(thing, self.LOCK | self.RLOCK):
-                self.found[id(thing)] = (name, thing)
+                self.by_id[id(thing)] = (name, thing)
             elif isinstance(thing, threading.Condition):
-                todo.append((f"{name}._lock", thing._lock))  # type: ignore[attr-defined]  # its waiters' are held
+                todo.append((f"{name}._lock", thing._lock))  # type: ignore[attr-defined]  # those of its waiters are locked
             elif isinstance(thing, dict):
                 todo.extend((f"{name}.{key}", value) for key, value in list(thing.items()))
-            elif isinstance(thing, types.FunctionType):  # its globals are a module's, which is looked at
+            elif isinstance(thing, types.FunctionType):  # its globals are a module's, which is walked
                 todo.append((f"{name}.{thing.__name__}", thing.__closure__ or ()))
             elif isinstance(thing, type):
                 if thing.__module__.startswith("apiroutes"):
@@ -329,46 +330,46 @@ class Locks:
                 todo.extend((f"{name}.{type(value).__name__}", value) for value in gc.get_referents(thing))
 
     def _is_ours(self, thing: Any) -> bool:
-        """Ours, and what Python's own modules for threads made for us."""
+        """Return whether an object is ours, or Python's own modules for threads created it for us."""
         return type(thing).__module__.startswith(("apiroutes", "concurrent.futures", "queue", "threading"))
 
     def held(self) -> list[str]:
-        """The names of those that cannot be had within some seconds."""
-        found = []
-        for name, lock in self.found.values():
+        """Return the names of the locks that cannot be acquired within some seconds."""
+        names = []
+        for name, lock in self.by_id.values():
             if lock.acquire(timeout=LOCK_SECONDS):
                 lock.release()
             else:
-                found.append(name)
-        return found
+                names.append(name)
+        return names
 
 
 def locks_of_logging() -> Locks:
     locks = Locks()
-    locks.look_at("logging._lock", logging._lock)  # type: ignore[attr-defined]
+    locks.add_from("logging._lock", logging._lock)  # type: ignore[attr-defined]
     for reference in list(logging._handlerList):  # type: ignore[attr-defined]
         handler = reference()
         if handler is not None:
-            locks.look_at(f"{handler!r}.lock", handler.lock)
+            locks.add_from(f"{handler!r}.lock", handler.lock)
     return locks
 
 
 def our_locks(app: App) -> Locks:
     locks = Locks()
-    locks.look_at("App", app)
+    locks.add_from("App", app)
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "apiroutes" and module is not None:
-            locks.look_at(name, vars(module))
+            locks.add_from(name, vars(module))
     lock = getattr(concurrent.futures.thread, "_global_shutdown_lock", None)
-    locks.look_at("concurrent.futures.thread._global_shutdown_lock", lock)
+    locks.add_from("concurrent.futures.thread._global_shutdown_lock", lock)
     return locks
 
 
-def held_by_nobody_new(app: App, problems: Problems) -> None:
-    """A fault is logged, by a thread that has held nothing yet."""
-    asked = threading.Thread(target=lambda: check("fails", "last", ask(app, "fails", "last"), problems))
-    asked.start()
-    asked.join()
+def log_in_new_thread(app: App, problems: Problems) -> None:
+    """Have a fault logged by a new thread, which hangs if the lock of a log handler is still locked."""
+    thread = threading.Thread(target=lambda: check("fails", "last", ask(app, "fails", "last"), problems))
+    thread.start()
+    thread.join()
 
 
 def main(directory: str) -> int:
@@ -382,17 +383,17 @@ def main(directory: str) -> int:
     problems = Problems()
     for number in range(ROUNDS):
         run_round(app, number, problems)
-    held_by_nobody_new(app, problems)
+    log_in_new_thread(app, problems)
     locks = {"logging": locks_of_logging(), "ours": our_locks(app)}
-    found = {
-        "answers": len(problems.answers),
-        "late": problems.answers.count(504),
+    findings = {
+        "answers": len(problems.statuses),
+        "late": problems.statuses.count(504),
         "problems": problems.count,
         "shown": problems.shown,
-        "locks": {whose: [name for name, _ in some.found.values()] for whose, some in locks.items()},
-        "held": {whose: some.held() for whose, some in locks.items()},
+        "locks": {owner: [name for name, _ in reached.by_id.values()] for owner, reached in locks.items()},
+        "held": {owner: reached.held() for owner, reached in locks.items()},
     }
-    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.write(json.dumps(findings) + "\n")
     sys.stdout.flush()
     faulthandler.cancel_dump_traceback_later()
     return 0

@@ -1,0 +1,153 @@
+"""asyncio's event loop in a native thread of its own, from its start to its end.
+
+In: functions to call on it. Out: their effects. Raises RuntimeError once it has ended.
+It ends after the main thread: tasks, async generators and the threads of its pool end first, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import time
+from collections.abc import Callable, Coroutine
+from enum import Enum
+from typing import Any
+
+from apiroutes.concurrency import greenlets
+from apiroutes.concurrency.hub_loop import new_event_loop
+from apiroutes.concurrency.logging_locks import share_logging
+from apiroutes.concurrency.thread_pool import ThreadPool
+
+__all__ = ["Loop", "News"]
+
+_log = logging.getLogger("apiroutes")
+
+# Seconds for tasks to end once they have been cancelled, when the process ends.
+_ENDING = 5.0
+
+
+class News(Enum):
+    """What a loop tells its watchdog."""
+
+    AWAITED = 1  # somebody waits for the loop, for the first time since nobody did
+    MOVED = 2  # the loop has come round
+    ENDING = 3
+
+
+class Loop:
+    """An event loop and its thread.
+
+    `refuse` is called when nobody can wait for it any more. Its watchdog hears `news`, sets
+    `is_blocked` and `is_watched`, and works in the `pool` at the end.
+    """
+
+    def __init__(self, refuse: Callable[[], object]) -> None:
+        self.thread: int | None = None
+        # Whether nobody may wait for it, because it does not move, or has ended.
+        self.is_blocked = False
+        self.is_watched = False
+        self.news = greenlets.native_queue()
+        self.pool = ThreadPool()
+        self._refuse = refuse
+        self._is_ending = False
+        self._of_parent: set[asyncio.Task[Any]] = set()
+        begun = greenlets.native_queue()
+        greenlets.start_native_thread(lambda: self._run(begun), "apiroutes-loop")
+        loop = begun.get()
+        if isinstance(loop, BaseException):
+            raise loop
+        self._loop: asyncio.AbstractEventLoop = loop
+        # Calls a function on the loop without having it watched.
+        self.call_now = loop.call_soon_threadsafe
+        self._ended = greenlets.mailbox()
+
+    def settle(self) -> None:
+        """Let it end when the process does. The current greenlet may let others run meanwhile."""
+        share_logging()
+        greenlets.start_last_thread(self._end_with_process, "apiroutes-loop-end")
+
+    def call(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Call a function on the loop, in a copy of this context. Raises RuntimeError once it has ended."""
+        if not self.is_watched:
+            self.watch()
+        self.call_now(function, *arguments)
+
+    def watch(self) -> None:
+        """Have the watchdog check whether it moves."""
+        self.is_watched = True
+        self.news.put(News.AWAITED)
+
+    def refuse_waiters(self) -> None:
+        """Refuse all who wait for it, and all who come later."""
+        self.is_blocked = True
+        self._refuse()
+
+    def leave_to_parent(self) -> None:
+        """Keep the parent's tasks in a forked process, so that none is ended or reported as destroyed here.
+
+        The frames of threads that a fork did not take along are never freed, and `_run` is one.
+        """
+        self._of_parent = asyncio.all_tasks(self._loop)
+
+    def _run(self, begun: queue.SimpleQueue[Any]) -> None:
+        self.thread = greenlets.native_ident()
+        try:
+            loop = new_event_loop(self.pool)
+        except BaseException as error:
+            begun.put(error)
+            return
+        asyncio.set_event_loop(loop)
+        loop.call_soon(begun.put, loop)
+        while not self._is_ending:  # which `loop.stop()` in a coroutine does not change
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:  # of a task that nobody waits for
+                _log.error("a background task ended with %r", error, exc_info=error)
+        try:
+            self._clean_up(loop)
+        finally:
+            self.refuse_waiters()
+            asyncio.set_event_loop(None)
+            self._ended.put(None)
+
+    # -- its end ---------------------------------------------------------------------------
+
+    def _end_with_process(self) -> None:
+        greenlets.join_main_thread()
+        self.stop()
+        with contextlib.suppress(queue.Empty):
+            self._ended.get(timeout=_ENDING + 1)
+
+    def stop(self) -> None:
+        """End it, and let its watchdog work for those who clean up."""
+        self.is_blocked = self._is_ending = True
+        self.pool.expect()
+        self.news.put(News.ENDING)
+        self.call_now(self._loop.stop)
+
+    def _clean_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End the rest, in order: tasks, async generators, threads, the loop."""
+        until = time.monotonic() + _ENDING
+        _complete(loop, asyncio.sleep(0))  # tasks that were asked for begin, so that they can be cancelled
+        while (tasks := asyncio.all_tasks(loop)) and time.monotonic() < until:
+            for task in tasks:
+                task.cancel()
+            _complete(loop, asyncio.wait(tasks, timeout=max(0.0, until - time.monotonic())))
+        _complete(loop, loop.shutdown_asyncgens())
+        self.pool.shutdown()
+        self.pool.join(max(0.0, until - time.monotonic()))
+        loop.close()
+
+
+def _complete(loop: asyncio.AbstractEventLoop, awaitable: Coroutine[Any, Any, object]) -> None:
+    """Run one coroutine to its end, whatever the others do meanwhile. Raises its errors."""
+    task = loop.create_task(awaitable)
+    while not task.done():
+        try:
+            loop.run_until_complete(task)
+        except BaseException as error:  # of another task, or that it was stopped
+            if task.done():
+                raise
+            _log.error("a background task ended with %r", error, exc_info=error)

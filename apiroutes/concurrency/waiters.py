@@ -1,0 +1,212 @@
+"""Threads that wait for the one event loop of the process, and call functions for it meanwhile.
+
+In: a coroutine. Out: its result or its error. Raises ApiError 503 while the loop is blocked, and
+RuntimeError in a thread that would wait for itself.
+The loop starts with the first waiter, and after a fork with the first waiter of the child.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import os
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from apiroutes.concurrency import greenlets
+from apiroutes.concurrency.loop import Loop
+from apiroutes.concurrency.watchdog import watch
+from apiroutes.errors import ApiError
+
+__all__ = ["Waiter", "current_waiter", "loop_thread", "running_loop", "waiters_of", "watch_loop"]
+
+# The waiters of each thread, the outermost first: sync middleware may wait inside an async one.
+_waiters: dict[int, list[Waiter]] = {}
+# The waiter of the request that the current coroutine belongs to.
+current_waiter: contextvars.ContextVar[Waiter] = contextvars.ContextVar("apiroutes.waiter")
+
+
+class Waiter:
+    """A thread that waits for a task, and calls functions for it meanwhile."""
+
+    __slots__ = ("_has_begun", "_is_cancelled", "_is_over", "_mailbox", "_thread", "is_expected", "task")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Any] | None = None
+        self.is_expected = False  # by the loop, which will call something for it
+        self._thread = 0
+        # Functions to call, and pairs of a result and an error, which end the wait.
+        self._mailbox: Any = greenlets.mailbox()
+        self._is_over = False
+        self._is_cancelled = False
+        self._has_begun = False
+
+    # In the thread that waits.
+
+    def wait_for(
+        self, loop: Loop, function: Callable[..., object], *arguments: Any
+    ) -> tuple[Any, BaseException | None]:
+        """Call a function on the loop, and return the next result. Raises ApiError 503."""
+        thread = self._thread = greenlets.get_ident()
+        waiters = _waiters.get(thread)
+        if waiters is None:
+            waiters = _waiters[thread] = []
+        waiters.append(self)
+        try:
+            if loop.is_blocked:
+                _raise_blocked()
+            try:
+                loop.call(function, *arguments)
+            except RuntimeError:  # it has just ended
+                _raise_blocked()
+            self.is_expected = True
+            while True:
+                item = self._mailbox.get()
+                if type(item) is tuple:
+                    return item
+                item()
+        except BaseException:  # the server ends this thread's wait, or the loop is blocked
+            self._is_over = True
+            self.cancel()
+            raise
+        finally:
+            waiters.pop()
+            if not waiters:
+                _waiters.pop(thread, None)
+
+    # In any thread.
+
+    def post(self, item: object) -> bool:
+        """Give the thread a function to call, or a result; return False when nobody waits any more."""
+        if self._is_over:
+            return False
+        self._mailbox.put(item)
+        return True
+
+    def cancel(self) -> None:
+        """Cancel the task, now or as soon as it begins."""
+        self._is_cancelled = True
+        loop = _loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended, and the task with it
+                loop.call(self._cancel_task)
+
+    def cancel_inside(self) -> None:
+        """Cancel the tasks that the thread waits for inside of this one."""
+        waiters = _waiters.get(self._thread, [])
+        for waiter in waiters[waiters.index(self) + 1 :] if self in waiters else ():
+            waiter.cancel()
+
+    # On the loop.
+
+    def start(self, coroutine: Any) -> None:
+        """Create the task."""
+        current_waiter.set(self)
+        main = self.main(coroutine)
+        try:
+            self.task = asyncio.get_running_loop().create_task(main)
+        except BaseException as error:  # or the thread would wait for ever
+            main.close()
+            coroutine.close()
+            self._mailbox.put((None, error))
+
+    def start_with(self, function: Callable[[Waiter], Any]) -> None:
+        """Create the task of a coroutine function that takes this waiter."""
+        self.start(function(self))
+
+    async def main(self, coroutine: Any) -> None:
+        """Await the coroutine. Raises nothing: SystemExit, for example, would end the loop."""
+        result, error = None, None
+        self._has_begun = True
+        try:
+            if self._is_cancelled:
+                coroutine.close()
+                raise asyncio.CancelledError
+            result = await coroutine
+        except BaseException as raised:
+            error = raised
+        # A cycle would wait for the collector: the task has this waiter in its context, and the
+        # traceback of the error leads here.
+        self.task = None
+        self._mailbox.put((result, error))
+        del result, error
+
+    def _cancel_task(self) -> None:
+        # A task that is cancelled before it begins never runs, and its thread would wait for ever.
+        if self.task is not None and self._has_begun:
+            self.task.cancel()
+
+
+def waiters_of(thread: int) -> list[Waiter]:
+    """Return the waiters of a thread, the outermost first."""
+    return list(_waiters.get(thread, ()))
+
+
+def _raise_blocked() -> NoReturn:
+    raise ApiError(503, "Service Unavailable")
+
+
+def _refuse_all() -> None:
+    for waiters in list(_waiters.values()):
+        for waiter in list(waiters):
+            waiter.post(_raise_blocked)
+
+
+# -- the loop that they wait for ---------------------------------------------------------------
+
+_loop: Loop | None = None
+_starting = greenlets.native_lock()
+
+
+def running_loop() -> Loop:
+    """Return the loop, and start it if need be. Raises RuntimeError on the loop itself."""
+    global _loop
+    loop = _loop
+    if loop is None:
+        with _starting:
+            is_new = _loop is None
+            loop = _loop = _loop or _start_loop()
+        if is_new:
+            loop.settle()
+    if loop.thread == greenlets.native_ident():
+        raise RuntimeError(
+            "a coroutine called a function that waits for the event loop on which both run, and would "
+            "wait for ever: `await` an async function, and `await asyncio.to_thread(...)` a blocking one"
+        )
+    return loop
+
+
+def _start_loop() -> Loop:
+    loop = Loop(_refuse_all)
+    try:
+        watch(loop, _waiters)
+    except BaseException:
+        loop.stop()
+        raise
+    return loop
+
+
+def watch_loop() -> None:
+    """Have the loop checked anew, if there is one: settings may want it checked more often."""
+    if _loop is not None:
+        _loop.watch()
+
+
+def loop_thread() -> int | None:
+    """Return the number of the loop's native thread; None while there is no loop."""
+    return _loop.thread if _loop is not None else None
+
+
+def _forget() -> None:
+    """Forget the loop and its waiters: a fork takes no threads along."""
+    global _loop, _starting
+    if _loop is not None:
+        _loop.leave_to_parent()
+    _loop = None
+    _starting = greenlets.native_lock()
+    _waiters.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,118 @@
+"""A watch over the event loop: whether it moves, while somebody waits for it.
+
+In: a loop, and how long it may block. Out: 503 for those who wait for a blocked loop, the reason given
+to `on_blocked`, and in development a warning with the place where it is blocked.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sized
+
+from apiroutes.concurrency import greenlets
+from apiroutes.concurrency.loop import Loop, News
+
+__all__ = ["settings", "watch"]
+
+_log = logging.getLogger("apiroutes")
+
+# Seconds between two checks of the loop while somebody waits for it.
+_INTERVAL = 1.0
+# Seconds for which the loop may be blocked in development before a warning says where.
+_BLOCKED = 0.1
+
+
+class _Settings:
+    """Settings of the Apps of the process: the last App's time-out; any App can turn reports on."""
+
+    abandon_timeout = 30.0  # seconds
+    reports_blocking = False
+    # Called with a reason when the loop has not moved for `abandon_timeout`.
+    on_blocked: Callable[[str], object] | None = None
+
+
+settings = _Settings()
+
+
+def watch(loop: Loop, waiters: Sized) -> None:
+    """Start a thread that checks the loop while there are waiters. Raises RuntimeError if it cannot start."""
+    greenlets.start_native_thread(_Watchdog(loop, waiters).run, "apiroutes-loop-watch")
+
+
+class _Watchdog:
+    """The thread that checks whether a loop moves."""
+
+    def __init__(self, loop: Loop, waiters: Sized) -> None:
+        self._loop = loop
+        self._waiters = waiters
+
+    def run(self) -> None:
+        """Check the loop at intervals, while somebody waits for it; then clean up for it."""
+        loop = self._loop
+        try:
+            while True:
+                self._hears(News.AWAITED)
+                while loop.is_watched:
+                    self._check()
+                    self._hears(News.AWAITED, _BLOCKED / 4 if settings.reports_blocking else _INTERVAL)
+                    if not self._waiters:
+                        loop.is_watched = False
+                        # One that began meanwhile did not see that nobody watches.
+                        loop.is_watched = bool(self._waiters)
+        except _Ending:
+            loop.pool.work()  # for tasks that clean up
+
+    def _hears(self, news: News, seconds: float | None = None) -> bool:
+        """Wait for a piece of news; return whether it came within so many seconds. Raises _Ending."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            try:
+                heard = self._loop.news.get(timeout=left)
+            except queue.Empty:
+                return False
+            if heard is News.ENDING:
+                raise _Ending
+            if heard is news:
+                return True
+
+    def _check(self) -> None:
+        """Wait until the loop comes round, and act when it does not. Raises _Ending."""
+        loop = self._loop
+        try:
+            loop.call_now(loop.news.put, News.MOVED)
+        except RuntimeError:  # it has ended, which is heard next
+            return
+        patience = settings.abandon_timeout
+        if settings.reports_blocking:
+            if self._hears(News.MOVED, _BLOCKED):
+                return
+            self._report()
+            patience -= _BLOCKED
+        if self._hears(News.MOVED, patience):
+            return
+        loop.refuse_waiters()
+        if settings.on_blocked is not None:
+            settings.on_blocked(
+                f"the event loop has been blocked for {settings.abandon_timeout:g} s by a call on it"
+            )
+        self._hears(News.MOVED)
+        loop.is_blocked = False
+
+    def _report(self) -> None:
+        frame = sys._current_frames().get(self._loop.thread or 0)
+        place = "".join(traceback.format_stack(frame)[-3:]) if frame is not None else ""
+        _log.warning(
+            "The event loop has been blocked for %d ms, and every other coroutine waits. "
+            "Move the blocking call to `await asyncio.to_thread(...)`. It is here:\n%s",
+            _BLOCKED * 1000,
+            place.rstrip(),
+        )
+
+
+class _Ending(Exception):
+    """The loop has been told to end."""

@@ -1,0 +1,195 @@
+"""The call of a handler: a function of request and response that passes what the handler takes.
+
+In: a function, its parameters, and a source for each argument. Out: a `Call`, which raises
+InvalidRequest with every mismatch of a request that is not valid.
+
+A plain handler, which takes whole parts without annotations, is called as directly as possible.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Union
+
+from apiroutes.errors import InvalidRequest
+from apiroutes.request import Request
+from apiroutes.schemas import DoesNotFit, Schema, bounded, schema_of_fields
+
+__all__ = [
+    "REQUEST_PARTS",
+    "Call",
+    "Reader",
+    "Source",
+    "call_of",
+    "field_reader",
+    "file_reader",
+    "whole_reader",
+]
+
+Call = Callable[[Any, Any], Any]
+# Reads the values of some parameters, in the order of their positions. Raises DoesNotFit.
+Reader = Callable[[Request], tuple[Any, ...]]
+# Gives an argument: a function of request and response, or the position of a value among those read.
+Source = Union[Call, int]
+
+REQUEST_PARTS: dict[str, Call] = {
+    "request": lambda request, response: request,
+    "req": lambda request, response: request,
+    "response": lambda request, response: response,
+    "res": lambda request, response: response,
+    "params": lambda request, response: request.params,
+    "query": lambda request, response: request.query,
+    "body": lambda request, response: request.body,
+    "context": lambda request, response: request.context,
+}
+
+
+def call_of(
+    function: Callable[..., Any],
+    parameters: Sequence[inspect.Parameter],
+    sources: Mapping[str, Source],
+    readers: Sequence[Reader],
+) -> Call:
+    """The call of `function`; a parameter without a source is left to its default."""
+    by_position, by_name = _arguments(parameters, sources)
+    if not readers:
+        if _takes_both(parameters):
+            return function
+        return _call_with_parts(function, by_position, by_name)
+    if len(readers) == 1 and not by_name and by_position == list(range(len(by_position))):
+        return _call_with_one_reader(function, readers[0])
+    return _call_with_values(function, by_position, by_name, tuple(readers))
+
+
+def _arguments(
+    parameters: Sequence[inspect.Parameter], sources: Mapping[str, Source]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The sources as the function is called with them: by position, and by name."""
+    by_position: list[Any] = []
+    by_name: dict[str, Any] = {}
+    for parameter in parameters:
+        if parameter.name not in sources:
+            continue
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY or by_name:
+            by_name[parameter.name] = sources[parameter.name]
+        else:
+            by_position.append(sources[parameter.name])
+    return by_position, by_name
+
+
+def _takes_both(parameters: Sequence[inspect.Parameter]) -> bool:
+    """Whether the function is one of request and response already."""
+    kinds = {parameter.kind for parameter in parameters}
+    names = tuple(parameter.name.lstrip("_") for parameter in parameters)
+    is_pair = names in (("req", "res"), ("request", "response")) or inspect.Parameter.VAR_POSITIONAL in kinds
+    return is_pair and inspect.Parameter.KEYWORD_ONLY not in kinds
+
+
+def _call_with_parts(
+    function: Callable[..., Any], by_position: list[Call], by_name: Mapping[str, Call]
+) -> Call:
+    """The call of a function that takes parts of the request as they are."""
+    if by_name:
+        return lambda request, response: function(
+            *[part(request, response) for part in by_position],
+            **{name: part(request, response) for name, part in by_name.items()},
+        )
+    # Most handlers take few; only the others pay for a list of arguments.
+    if not by_position:
+        return lambda request, response: function()
+    if len(by_position) == 1:
+        only = by_position[0]
+        return lambda request, response: function(only(request, response))
+    if len(by_position) == 2:
+        first, second = by_position
+        return lambda request, response: function(first(request, response), second(request, response))
+    return lambda request, response: function(*[part(request, response) for part in by_position])
+
+
+def _call_with_one_reader(function: Callable[..., Any], read: Reader) -> Call:
+    """The call of a function that takes the values of one reader and nothing else."""
+
+    def call(request: Any, response: Any) -> Any:
+        try:
+            values = read(request)
+        except DoesNotFit as invalid:
+            raise InvalidRequest(invalid.mismatches) from None
+        return function(*values)
+
+    return call
+
+
+def _call_with_values(
+    function: Callable[..., Any],
+    by_position: list[Any],
+    by_name: Mapping[str, Any],
+    readers: tuple[Reader, ...],
+) -> Call:
+    """The call of a function that takes values of several readers, or parts beside them."""
+
+    def call(request: Any, response: Any) -> Any:
+        values: list[Any] = []
+        mismatches = []
+        for read in readers:
+            try:
+                values += read(request)
+            except DoesNotFit as invalid:
+                mismatches += invalid.mismatches
+        if mismatches:
+            raise InvalidRequest(bounded(mismatches))
+        return function(
+            *[values[source] if type(source) is int else source(request, response) for source in by_position],
+            **{
+                name: values[source] if type(source) is int else source(request, response)
+                for name, source in by_name.items()
+            },
+        )
+
+    return call
+
+
+# -- readers -----------------------------------------------------------------------------------
+
+
+def _params(request: Request) -> Mapping[str, Any]:
+    return request.params
+
+
+def _query(request: Request) -> Mapping[str, Any]:
+    """The query without the parameters of the path, which `req.query` has too."""
+    query, params = request.query, request.params
+    return {name: value for name, value in query.items() if name not in params} if params else query
+
+
+_MAPPINGS: Mapping[str, Callable[[Request], Mapping[str, Any]]] = {"path": _params, "query": _query}
+
+
+def whole_reader(source: str, schema: Schema) -> Reader:
+    """A reader of all that a source ("path", "query" or "body") has, as one value."""
+    if source == "body":
+        return lambda request: (request._read_body_as(schema),)
+    convert, mapping_of = schema.convert, _MAPPINGS[source]
+    return lambda request: (convert(mapping_of(request), source),)
+
+
+def field_reader(source: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> Reader:
+    """A reader of single values of the path or the query; `fields` has the annotation of each."""
+    convert, mapping_of = schema_of_fields(fields, defaults), _MAPPINGS[source]
+    return lambda request: convert(mapping_of(request), source)
+
+
+def file_reader(name: str, takes_several: bool, is_required: bool, default: Any) -> Reader:
+    """A reader of the uploaded file of that name, or of all of them."""
+
+    def read(request: Request) -> tuple[Any, ...]:
+        files = request.files.getlist(name)
+        if takes_several and (files or not is_required):
+            return (files,)
+        if files:
+            return (files[0],)
+        if is_required:
+            raise DoesNotFit([(f"files.{name}", "is required")])
+        return (default,)
+
+    return read

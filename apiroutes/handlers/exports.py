@@ -1,0 +1,240 @@
+"""What a route's module exports, checked: handlers, middleware, `config` and `responses`.
+
+In: an imported module and its route. Out: a `RouteModule`. Raises ProjectError with every mistake of the
+module.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from apiroutes.errors import Problems
+from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_config, read_constants
+from apiroutes.handlers.declarations import FileRoute, is_async, middleware_of, security_of
+from apiroutes.handlers.file_routes import FileRouteReader
+from apiroutes.handlers.middleware_exports import HOW_TO_LIST, steps_of, wrong_steps
+from apiroutes.handlers.misnamed import (
+    Misnamed,
+    misnamed_handler,
+    misnamed_methods,
+    misnamed_middleware,
+    misnamed_route,
+)
+from apiroutes.handlers.parameters import ParameterError, read_signature
+from apiroutes.handlers.route_modules import Handler, RouteModule
+from apiroutes.handlers.sources import OwnNames, line_of_function
+from apiroutes.http import METHODS
+from apiroutes.routing import Route, Segment, convention_of
+from apiroutes.schemas import SchemaError, schema_of
+from apiroutes.types import Middleware
+
+__all__ = ["how_to_hide", "read_exports"]
+
+
+def read_exports(
+    module: ModuleType,
+    route: Route,
+    path: Path,
+    defaults: RouteConfig,
+    prefixes: Sequence[tuple[Segment, ...]],
+) -> tuple[RouteModule, list[Constant]]:
+    """The exports of the module in the file `path`, and the constants that it sets. Raises ProjectError."""
+    reader = _ExportReader(module, route, path, defaults, prefixes)
+    route_module = reader.read()
+    reader.problems.raise_any()
+    return route_module, reader.constants
+
+
+def how_to_hide(file: str) -> str:
+    """How to keep a file from being a route, in the words of its convention."""
+    convention = convention_of(file)
+    return "move the file" if convention is None else convention.how_to_hide
+
+
+class _ExportReader:
+    """Reads what one module exports and collects the problems, so that all are reported."""
+
+    def __init__(
+        self,
+        module: ModuleType,
+        route: Route,
+        path: Path,
+        defaults: RouteConfig,
+        prefixes: Sequence[tuple[Segment, ...]],
+    ) -> None:
+        self.module = module
+        self.route = route
+        self.path = path
+        self.defaults = defaults
+        self.problems = Problems()
+        self.own = OwnNames(path)
+        self.constants = constants_in(vars(module), self.own.line_of_value)
+        declared = getattr(module, "Route", None)
+        self.file_route: FileRouteReader | None = None
+        if isinstance(declared, FileRoute):
+            self.file_route = FileRouteReader(declared, route, path, prefixes, self.own, self.problems)
+
+    def read(self) -> RouteModule:
+        """The route module; it is only to be used if there are no problems."""
+        handlers = dict(self._handlers())
+        self._check_names(handlers)
+        if not handlers and not self.problems:
+            self._report_no_handler()
+        doc = inspect.cleandoc(self.module.__doc__ or "")
+        middleware, config = self._middleware(handlers), self._config()
+        self._check_parsing(handlers, config)
+        return RouteModule(self.route, handlers, config, middleware, doc, self._responses())
+
+    # -- handlers --------------------------------------------------------------------------
+
+    def _handlers(self) -> Iterator[tuple[str, Handler]]:
+        functions: dict[str, object] = {
+            name: getattr(self.module, name) for name in METHODS if hasattr(self.module, name)
+        }
+        for_all_methods = getattr(self.module, "handler", None)
+        if self.file_route is not None:
+            yield from self._declared_handlers(self.file_route, functions)
+            if for_all_methods is not None:
+                self._problem("has both `Route` and `handler`.", "Keep one of the two.")
+            return
+        if for_all_methods is not None and functions:
+            self._problem(
+                f"has both `handler` and {', '.join(functions)}.",
+                "Keep `handler`, which gets every method, or the methods.",
+            )
+            functions = {}
+        elif for_all_methods is not None:
+            functions = {RouteModule.ANY: for_all_methods}
+        for name, function in functions.items():
+            handler = self._handler("handler" if name == RouteModule.ANY else name, function)
+            if handler is not None:
+                yield name, handler
+
+    def _declared_handlers(
+        self, file_route: FileRouteReader, exported: Mapping[str, object]
+    ) -> Iterator[tuple[str, Handler]]:
+        """The handlers of a `file_route`."""
+        for declared in file_route.handlers(exported):
+            handler = self._handler(declared.method, declared.function)
+            if handler is not None:
+                middleware = (*declared.middleware, *handler.middleware)
+                yield declared.method, replace(handler, middleware=middleware)
+
+    def _handler(self, name: str, function: object) -> Handler | None:
+        if not callable(function):
+            self._problem(
+                f"`{name}` is {type(function).__name__}, which cannot be called.",
+                f"Write `def {name}(req, res): ...`.",
+            )
+            return None
+        try:
+            signature = read_signature(function, self.route.pattern.segments)
+        except ParameterError as error:
+            self._problem(f"`{name}`: {error}.", error.remedy, line=line_of_function(function))
+            return None
+        doc = inspect.getdoc(function) if isinstance(function, FunctionType) else None
+        return Handler(
+            signature.call,
+            self._place(function),
+            is_async(function),
+            middleware_of(function),
+            security_of(function),
+            signature,
+            doc or "",
+        )
+
+    def _place(self, function: Callable[..., Any]) -> str:
+        line = line_of_function(function)
+        return self.route.file if line is None else f"{self.route.file}:{line}"
+
+    def _check_parsing(self, handlers: Mapping[str, Handler], config: RouteConfig) -> None:
+        for name, handler in handlers.items():
+            if handler.signature.takes_content and not config.parse_body:
+                self._problem(
+                    f"`{name}` takes the body as a type, but config.api.bodyParser is off.",
+                    "Turn it on, or read `req.stream`.",
+                    line=int(handler.place.rpartition(":")[2]),
+                )
+
+    # -- names -----------------------------------------------------------------------------
+
+    def _check_names(self, handlers: Mapping[str, Handler]) -> None:
+        """Report names that are almost right, so that nothing uses them."""
+        if hasattr(self.module, "handler"):
+            return  # its helpers may have any name
+        if self.file_route is not None and self.problems:
+            return  # the names may be those of functions in a faulty declaration
+        for misnamed in misnamed_methods(self.module, handlers):
+            self._problem_of_name(misnamed)
+        if self.file_route is None:
+            self._problem_of_name(misnamed_route(self.module, self.own.line_of))
+
+    def _report_no_handler(self) -> None:
+        hide = how_to_hide(self.route.file)
+        misnamed = misnamed_handler(self.module, self.own.line_of, hide)
+        self._problem_of_name(misnamed)
+        if misnamed is None:
+            remedy = f"Write `def handler(req, res): ...` or `def GET(): ...`, or {hide}."
+            self._problem("exports no handler.", remedy)
+
+    # -- the other exports -----------------------------------------------------------------
+
+    def _middleware(self, handlers: Mapping[str, Handler]) -> tuple[Middleware, ...]:
+        if self.file_route is not None:
+            return self.file_route.middleware()
+        if not hasattr(self.module, "middleware"):
+            used = [step for handler in handlers.values() for step in handler.middleware]
+            self._problem_of_name(misnamed_middleware(self.module, self.own.line_of, used))
+            return ()
+        steps = steps_of(self.module.middleware)
+        for message, line in wrong_steps(steps, "`middleware`", self.path):
+            self._problem(message, HOW_TO_LIST, line=line or self.own.line_of("middleware"))
+        return steps
+
+    def _config(self) -> RouteConfig:
+        config = self.defaults
+        with self.problems.collecting():
+            config = read_config(getattr(self.module, "config", {}), self.route.file, config)
+        with self.problems.collecting():
+            config = read_constants(self.constants, self.route.file, config)
+        return config
+
+    def _responses(self) -> Mapping[Any, Any]:
+        """The declared responses: `responses = {404: "No such user", 201: User}`.
+
+        Those of one method are declared as `responses = {"POST": {201: User}}`.
+        """
+        declared = getattr(self.module, "responses", {})
+        if not isinstance(declared, Mapping):
+            return {}  # a name of the module's own
+        for key, value in declared.items():
+            if key in METHODS and isinstance(value, Mapping):
+                for status, meaning in value.items():
+                    self._check_response(status, meaning)
+            else:
+                self._check_response(key, value)
+        return declared
+
+    def _check_response(self, status: object, meaning: object) -> None:
+        if type(status) is not int or not 100 <= status <= 599:
+            remedy = "Write a number such as 404, or a method with a dict of such numbers."
+            self._problem(f"`responses` has {status!r}, which is not a status code.", remedy)
+        elif not isinstance(meaning, str):
+            try:
+                schema_of(meaning)
+            except SchemaError as error:
+                self._problem(f"`responses` of {status}: {error}.", "Use a type, or a description as text.")
+
+    # -- problems --------------------------------------------------------------------------
+
+    def _problem_of_name(self, misnamed: Misnamed | None) -> None:
+        if misnamed is not None:
+            self._problem(misnamed.message, misnamed.remedy, line=misnamed.line)
+
+    def _problem(self, message: str, remedy: str, line: int | None = None) -> None:
+        self.problems.add(self.route.file, message, remedy, line=line)

@@ -1,0 +1,86 @@
+"""Middleware as a module exports it: a function, or a list of functions.
+
+In: a module, or what it exports. Out: middleware. Raises ProjectError for a file of middleware with
+mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from apiroutes.errors import Problems
+from apiroutes.handlers.declarations import why_not_middleware
+from apiroutes.handlers.misnamed import misnamed_middleware
+from apiroutes.handlers.sources import OwnNames, line_in
+from apiroutes.routing import MIDDLEWARE_FILE
+from apiroutes.types import Middleware
+
+__all__ = ["HOW_TO_LIST", "is_middleware_file", "read_middleware_file", "steps_of", "wrong_steps"]
+
+HOW_TO_LIST = "Write a list of functions (req, res, next)."
+
+
+def steps_of(exported: object) -> tuple[Middleware, ...]:
+    """The steps of a function or a list of functions; `wrong_steps` checks them."""
+    steps: tuple[Any, ...] = tuple(exported) if isinstance(exported, (list, tuple)) else (exported,)
+    return steps
+
+
+def wrong_steps(steps: Iterable[object], place: str, path: Path) -> Iterator[tuple[str, int | None]]:
+    """A message for each step that is not middleware, and its line if it is defined in `path`.
+
+    `place` names the steps in the message.
+    """
+    for step in steps:
+        reason = why_not_middleware(step)
+        if reason is not None:
+            yield f"{place} has {reason}.", line_in(step, path)
+
+
+def read_middleware_file(module: ModuleType, file: str, path: Path) -> tuple[Middleware, ...]:
+    """The middleware that the module exports; `path` is where its `file` is. Raises ProjectError."""
+    problems, own = Problems(), OwnNames(path)
+    if _has_matcher(module) and "config" in own:
+        remedy = f"Put a {MIDDLEWARE_FILE} into the directory whose paths it is for."
+        message = "`config` has a matcher, which means nothing here."
+        problems.add(file, message, remedy, line=own.line_of("config"))
+    remedy = "Write `def middleware(req, res, next): ...`, or a list of such functions."
+    steps: tuple[Middleware, ...] = ()
+    if hasattr(module, "middleware"):
+        steps = steps_of(module.middleware)
+        for message, line in wrong_steps(steps, "`middleware`", path):
+            problems.add(file, message, remedy, line=line or own.line_of("middleware"))
+    else:
+        misnamed = misnamed_middleware(module, own.line_of)
+        if misnamed is None:
+            problems.add(file, "exports no `middleware`.", remedy)
+        else:
+            problems.add(file, misnamed.message, misnamed.remedy, line=misnamed.line)
+    problems.raise_any()
+    return steps
+
+
+def is_middleware_file(module: ModuleType, path: Path, *, is_used: bool) -> bool:
+    """Whether the module is one of middleware, or seems to be meant as one.
+
+    It is another module, with Django's middleware say, if it defines functions or classes and nothing
+    that could be meant; or if something else of it `is_used`.
+    """
+    if hasattr(module, "middleware") or is_used:
+        return hasattr(module, "middleware")
+    own = OwnNames(path)
+    values = [getattr(module, name, None) for name in own if not name.startswith("_")]
+    if not any(callable(value) for value in values) or _has_matcher(module):
+        return True
+    return misnamed_middleware(module, own.line_of) is not None or any(
+        isinstance(value, FunctionType) and why_not_middleware(value) is None for value in values
+    )
+
+
+def _has_matcher(module: ModuleType) -> bool:
+    """Whether the module says which paths it is for, as Next.js's `middleware.ts` does."""
+    config = getattr(module, "config", None)
+    return isinstance(config, Mapping) and "matcher" in config

@@ -1,0 +1,52 @@
+"""A route's file once it is loaded: its handlers, its `config` and its middleware, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from apiroutes.handlers.calls import Call
+from apiroutes.handlers.config import RouteConfig
+from apiroutes.handlers.declarations import SecurityScheme, security_of
+from apiroutes.handlers.parameters import Signature
+from apiroutes.routing import Route
+from apiroutes.types import Middleware
+
+__all__ = ["Handler", "RouteModule"]
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A user's function: `call` takes request and response, `place` is its file and line."""
+
+    call: Call
+    place: str
+    is_async: bool
+    middleware: tuple[Middleware, ...]
+    security: tuple[SecurityScheme, ...]
+    signature: Signature
+    doc: str
+
+    def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
+        """The credentials that each step asks for, of `around`, its own middleware and itself.
+
+        Steps that ask for none are left out.
+        """
+        steps = [security_of(step) for step in (*around, *self.middleware)]
+        return [alternatives for alternatives in (*steps, self.security) if alternatives]
+
+
+@dataclass(frozen=True)
+class RouteModule:
+    """What a route's file exports: one handler for every method, or one for each of some."""
+
+    route: Route
+    handlers: Mapping[str, Handler]  # by method; ANY alone for `handler`
+    config: RouteConfig
+    middleware: tuple[Middleware, ...] = ()
+    doc: str = ""
+    # A type or a text by status code; under a method's name, those of that method alone.
+    responses: Mapping[Any, Any] = field(default_factory=dict)
+
+    ANY = "*"

@@ -1,0 +1,178 @@
+"""Builds a project: reads its settings, scans its files, loads them, and composes what answers.
+
+In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectError.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from apiroutes.body import Limits, limits_of
+from apiroutes.chain import as_sync, compose
+from apiroutes.concurrency import HandlerThreads, coroutines
+from apiroutes.deadlines import with_deadline
+from apiroutes.endpoint import Endpoint
+from apiroutes.errors import Problem, Problems
+from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme, with_checked_result
+from apiroutes.project.middleware import LoadedDirectory, ProjectMiddleware, middleware_around
+from apiroutes.project.scanning import listed, prefix_of, scan_project, segments_of
+from apiroutes.readiness import request_replacement
+from apiroutes.resources import NotFound, Resource, Run
+from apiroutes.routing import RouteTree
+from apiroutes.settings import Settings, read_settings
+from apiroutes.types import Middleware
+
+__all__ = ["Project", "build"]
+
+_NO_METHODS: Mapping[str, Run] = {}
+
+_log = logging.getLogger("apiroutes")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project that can be served; `resources` are by the route's file.
+
+    `middleware` runs around every route, in this order.
+    """
+
+    settings: Settings
+    routes: RouteTree
+    resources: Mapping[str, Resource]
+    not_found: NotFound
+    middleware: tuple[Middleware, ...]
+
+
+def build(
+    root: Path,
+    environ: MutableMapping[str, str],
+    arguments: Mapping[str, Any],
+    middleware: Sequence[Middleware] = (),
+) -> Project:
+    """Read, scan, load and compose. Raises ProjectError; what may be meant is logged as a warning."""
+    problems, warnings = Problems(), Problems()
+    project = _build(root, environ, arguments, middleware, problems, warnings)
+    for warning in warnings:
+        _log.warning("%s %s %s", warning.file, warning.message, warning.remedy)
+    problems.raise_any()
+    return project
+
+
+def _build(
+    root: Path,
+    environ: MutableMapping[str, str],
+    arguments: Mapping[str, Any],
+    middleware: Sequence[Middleware],
+    problems: Problems,
+    warnings: Problems,
+) -> Project:
+    # Go on with the settings that could be read, so that files are not misjudged.
+    settings, unreadable = read_settings(root, environ, arguments)
+    problems += unreadable
+    scanned = scan_project(root, settings, problems, warnings)
+    routes = RouteTree(scanned.routes)
+    problems += routes.problems
+    loader = _loader(root, settings)
+    project_middleware = ProjectMiddleware(root, loader, problems, warnings)
+    everywhere = project_middleware.everywhere(
+        settings, middleware, is_from_environ="APIROUTES_MIDDLEWARE" in environ
+    )
+    directories = project_middleware.of_directories(scanned.middleware)
+    resources = _resources(routes, settings, loader, everywhere, directories, problems)
+    _warn_of_ineffective(loader.ineffective, warnings)
+    _check_builtin_paths(settings, routes, problems)
+    _check_security(resources, problems)
+    below = [(source.below.segments, steps) for source, steps in directories if source.below is not None]
+    not_found = NotFound(everywhere, below, limits_of(settings))
+    return Project(settings, routes, resources, not_found, everywhere)
+
+
+def _loader(root: Path, settings: Settings) -> ModuleLoader:
+    defaults = RouteConfig(size_limit=settings.body_size_limit, response_limit=settings.response_limit)
+    return ModuleLoader(root, defaults, (prefix_of(settings), segments_of(settings.base_path), ()))
+
+
+def _resources(
+    routes: RouteTree,
+    settings: Settings,
+    loader: ModuleLoader,
+    everywhere: tuple[Middleware, ...],
+    directories: Sequence[LoadedDirectory],
+    problems: Problems,
+) -> dict[str, Resource]:
+    """Load every route, and compose what answers it; the resources are by the route's file."""
+    threads = HandlerThreads(settings.max_abandoned_handlers, settings.abandon_timeout)
+    coroutines.configure(
+        abandon_timeout=settings.abandon_timeout,
+        reports_blocking=settings.mode == "development",
+        on_blocked=request_replacement,
+    )
+    resources = {}
+    for route in routes.walk():
+        with problems.collecting():
+            module = loader.load(route)
+            if settings.mode == "development":
+                module = _with_checked_results(module)
+            around = (*everywhere, *middleware_around(route, directories), *module.middleware)
+            resources[route.file] = _resource(module, settings, around, threads)
+    return resources
+
+
+def _with_checked_results(module: RouteModule) -> RouteModule:
+    handlers = {method: with_checked_result(handler) for method, handler in module.handlers.items()}
+    return replace(module, handlers=handlers)
+
+
+def _resource(
+    module: RouteModule, settings: Settings, around: tuple[Middleware, ...], threads: HandlerThreads
+) -> Resource:
+    limits = _limits(settings, module.config)
+    endpoint = Endpoint(module, limits)
+    runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
+    seconds = module.config.max_duration
+    if seconds is not None:
+        runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
+    other_methods = runs.pop(RouteModule.ANY)
+    name = f"{endpoint.pattern} ({module.route.file})"
+    # What is the same for many routes is one object, which stays in the processor's cache.
+    return Resource(name, other_methods, limits, runs or _NO_METHODS, endpoint.pattern, module, around)
+
+
+@lru_cache
+def _limits(settings: Settings, config: RouteConfig) -> Limits:
+    return limits_of(settings, size=config.size_limit, parse=config.parse_body)
+
+
+def _warn_of_ineffective(ineffective: Mapping[tuple[str, str], Sequence[str]], warnings: Problems) -> None:
+    for (name, effect), places in ineffective.items():
+        remedy = "Remove it, or begin its name with '_' if it is your own."
+        warnings.add(listed(places), f"`{name}` {effect}.", remedy)
+
+
+def _check_builtin_paths(settings: Settings, routes: RouteTree, problems: Problems) -> None:
+    for name in ("readiness_path", "openapi_path"):
+        path = getattr(settings, name)
+        route = None if path is None else routes.by_path.get(path)
+        if route is not None:
+            problems.add(name, f"{route.file} answers {path} too.", "Choose a path that no file answers.")
+
+
+def _check_security(resources: Mapping[str, Resource], problems: Problems) -> None:
+    """Check that a name stands for one security scheme in the whole project."""
+    known: dict[str, SecurityScheme] = {}
+    differing: dict[str, Problem] = {}
+    for file, resource in resources.items():
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            for declared in (scheme for asked in handler.asks(resource.middleware) for scheme in asked):
+                first = known.setdefault(declared.name, declared)
+                if first.scheme != declared.scheme:
+                    functions = f"`{first.declared_by}` and `{declared.declared_by}`"
+                    message = f"the security scheme {declared.name!r} is not the same for {functions}."
+                    differing[declared.name] = Problem(file, message, "Give one of the two another name.")
+    problems += differing.values()
