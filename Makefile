@@ -1,4 +1,4 @@
-# `make start` and `make test` need Python 3.11 or later and nothing else.
+# `make start` and `make test` need nothing but Python 3.11 or later.
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,17 +13,17 @@ SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LIC
 .PHONY: help start dev check test acceptance coverage lint types fuzz faults bench vendor clean
 
 help:
-	@echo "make start   install, and serve pages/ with gunicorn on port 8000 (PORT=... for another)"
-	@echo "make dev     the same for development: reload, tracebacks, a line per request"
-	@echo "make check   lint, types and the tests that need no server and attack nothing; while one works"
-	@echo "make test    lint, types and all tests but the slow ones; what every change passes"
+	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
+	@echo "make dev         serve pages/ for development: reload, tracebacks, a line per request"
+	@echo "make check       lint, types and the fast tests, in about a minute: run it while you work"
+	@echo "make test        lint, types and all tests but the slow ones: every change must pass it"
 	@echo "make acceptance  the slow tests: servers that fail and reload, async clients, a browser, npm"
-	@echo "make coverage    make test, and what reloads servers, measured: 95 % of branches"
-	@echo "make fuzz    every property of the tests at length, ten minutes (FUZZ_SECONDS=... for another time)"
-	@echo "make faults  what happens to a server when clients, handlers, workers and disks fail; six minutes"
-	@echo "make bench   the benchmarks, against other frameworks; writes benchmarks/RESULTS.md"
-	@echo "make vendor  fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), by npm"
-	@echo "make clean   remove what the others made"
+	@echo "make coverage    make test and the reload tests with coverage measured: at least 95 % of branches"
+	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
+	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: six minutes"
+	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md"
+	@echo "make vendor      fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), with npm"
+	@echo "make clean       remove the files that the other targets made"
 
 start: $(VENV)/.installed
 	$(BIN)/apiroutes start
@@ -32,7 +32,7 @@ dev: $(VENV)/.installed-test
 	$(BIN)/apiroutes dev
 
 check: lint types
-	$(BIN)/python -m pytest -m "not slow" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
+	$(BIN)/python -m pytest -m "not slow and not costly" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
 
 test: lint types
 	$(PYTEST) -m "not slow"
@@ -40,8 +40,8 @@ test: lint types
 acceptance: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
 
-# Measuring takes three times as long on Python 3.11, so `make test` does without. The second run is of
-# what no other test comes by: workers that are replaced.
+# Coverage makes tests three times slower on Python 3.11, so `make test` does not measure it. The second run
+# covers the code that no other test reaches: the replacement of workers.
 MEASURING := $(BIN)/coverage run -m pytest
 MEASURED := tests/acceptance/test_reloads.py tests/acceptance/test_replacement.py
 
@@ -68,7 +68,7 @@ faults: $(VENV)/.installed-test
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.results
 
-# A new version: change SWAGGER_UI, run this and the tests, and commit what it wrote.
+# For a new version: change SWAGGER_UI, run this and the tests, and commit the files.
 vendor:
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
 	npm pack --silent --pack-destination "$$directory" swagger-ui-dist@$(SWAGGER_UI) >/dev/null && \
@@ -89,9 +89,9 @@ $(VENV)/.installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/.installed
 
-# Coverage-guided fuzzing where its package can be had; the properties run without it.
+# Atheris guides the fuzzing by coverage where it can be installed; the property tests run without it.
 $(VENV)/.installed-fuzz: $(VENV)/.installed-test
-	$(BIN)/python -m pip install --quiet atheris || echo "Without atheris: hypothesis alone."
+	$(BIN)/python -m pip install --quiet atheris || echo "atheris is not available: fuzzing with hypothesis only."
 	@touch $@
 
 $(VENV)/.installed-bench: setup.cfg pyproject.toml | $(VENV)/bin/python

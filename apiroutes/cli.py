@@ -1,7 +1,7 @@
 """The command line: `apiroutes dev | start | routes | check | openapi | client`.
 
-In: arguments. Out: text, or JSON with --json. Exit status 0, 1 for a project with mistakes, 2
-for arguments that are wrong.
+In: arguments. Out: text, or JSON with --json. The exit status is 0, 1 for a project with mistakes, or 2
+for wrong arguments.
 """
 
 from __future__ import annotations
@@ -36,11 +36,14 @@ _root = click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=Path("."),
-    help="The project directory; the current one without it.",
+    help="The project directory  [default: the current one]",
 )
 
 _output = click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write."
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write  [default: standard output]",
 )
 
 
@@ -53,27 +56,31 @@ def main() -> None:
 @main.command()
 @_root
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=_PORT, help="Port to listen on; 0 picks a free one  [default: 8000]")
+@click.option("--port", type=_PORT, help="Port to listen on; 0 for any free one  [default: 8000]")
 def dev(root: Path, host: str, port: int | None) -> None:
     """Serve for development: reload on change, tracebacks, a line per request.
 
-    Only this machine is listened to, whatever the project sets for production: --host opens it to others.
+    It listens on this machine only, whatever the project sets for production; --host opens it to others.
     """
     from apiroutes.servers import development
 
     if development.is_child():
-        development.serve(root.resolve(), host, port or 0, _say, {})
+        development.serve(root.resolve(), host, port or 0, _say)
         return
-    # The project's own port holds, unless its mistakes keep it from being read.
+    # The project's own port counts, unless mistakes make its settings unreadable.
     settings = _settings(root)
-    number = next(
-        number for number in (port, settings.port, _port_of_environment(), 8000) if number is not None
-    )
+    ports = (port, settings.port, _port_of_environment(), 8000)
     with _address_errors():
-        development.run(root.resolve(), host, number, settings.docs_path, _say)
+        development.run(
+            root.resolve(),
+            host,
+            next(number for number in ports if number is not None),
+            settings.docs_path,
+            _say,
+        )
 
 
-@main.command(context_settings={"ignore_unknown_options": False})
+@main.command()
 @_root
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=_PORT, help="Port to listen on.")
@@ -84,19 +91,19 @@ def dev(root: Path, host: str, port: int | None) -> None:
     type=click.Choice(["gunicorn", "granian"]),
     default="gunicorn",
     show_default=True,
-    help="What serves; granian needs the extra of that name.",
+    help="The server; granian needs the extra of that name.",
 )
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER FLAGS...]")
 def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> None:
     """Serve for production; the server's own flags follow `--`."""
     given = {name: value for name, value in options.items() if value is not None}
-    # A mistake is better said once here than by every worker. The project is imported in those alone:
-    # connections and threads that this process had would not be theirs.
-    with _checked(root, given) as mistakes:
+    # Mistakes are reported once here rather than by every worker. Only the workers import the project:
+    # they could not use connections and threads that it opened in this process.
+    with _start_check(root, given) as wait_for_report:
         run = _server(server)
-        said = mistakes()
-    if said is not None:
-        click.echo(said, err=True)
+        start_report = wait_for_report()
+    if start_report is not None:
+        click.echo(start_report, err=True)
         sys.exit(1)
     os.chdir(root)
     settings = load_settings(Path.cwd(), os.environ, given)
@@ -106,10 +113,11 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
 
 @main.command()
 @_root
-@click.option("--json", "as_json", is_flag=True, help="For programs: a JSON array of objects.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of objects, for programs.")
 def routes(root: Path, as_json: bool) -> None:
     """List the routes, in the order of precedence."""
-    rows = [_row(resource) for resource in _listed(_build(root))]
+    app = _build(root)
+    rows = [_row(app.resources[route.file]) for route in app.routes.walk()]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -123,24 +131,24 @@ def routes(root: Path, as_json: bool) -> None:
 @main.command()
 @_root
 def check(root: Path) -> None:
-    """Find every mistake that would stop the start; exit status 1 when there is one."""
+    """Find all mistakes that would prevent the start; exit with status 1 if there are any."""
     warnings = _Warnings()
-    ours = logging.getLogger("apiroutes")
-    ours.addHandler(warnings)
+    log = logging.getLogger("apiroutes")
+    log.addHandler(warnings)
     try:
         count = len(_build(root).resources)
     finally:
-        ours.removeHandler(warnings)
-    also = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
-    click.echo(f"{_counted(count, 'route')}, no problems{also}.")
+        log.removeHandler(warnings)
+    and_warnings = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
+    click.echo(f"{_counted(count, 'route')}, no problems{and_warnings}.")
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class _Warnings(logging.Handler):
-    """Shows what the start warns of."""
+    """Prints the warnings of a start, and counts them."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -153,7 +161,7 @@ class _Warnings(logging.Handler):
 
 @main.command()
 @_root
-@click.option("--yaml", "as_yaml", is_flag=True, help="YAML instead of JSON; needs PyYAML.")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Write YAML instead of JSON; needs PyYAML.")
 @_output
 def openapi(root: Path, as_yaml: bool, output: Path | None) -> None:
     """Write the OpenAPI 3.1 document of the routes."""
@@ -164,10 +172,10 @@ def openapi(root: Path, as_yaml: bool, output: Path | None) -> None:
 
 @main.command()
 @_root
-@click.option("--typescript", is_flag=True, required=True, help="The language, so far the only one.")
+@click.option("--typescript", is_flag=True, required=True, help="Write TypeScript, the only language so far.")
 @_output
 def client(root: Path, typescript: bool, output: Path | None) -> None:
-    """Write a typed client of the routes, without dependencies."""
+    """Write a typed client for the routes, without dependencies."""
     text = typescript_client(_build(root).openapi())
     _write(text, output)
 
@@ -183,7 +191,7 @@ def _yaml(document: dict[str, Any]) -> str:
     try:
         import yaml
     except ImportError as error:
-        raise click.ClickException("pip install pyyaml for --yaml") from error
+        raise click.ClickException("--yaml needs PyYAML: pip install pyyaml") from error
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     return text
 
@@ -196,17 +204,18 @@ def _server(name: str) -> Callable[[Settings, Sequence[str]], None]:
     try:
         from apiroutes.servers import granian
     except ImportError as error:
-        raise click.ClickException(f"{error}; pip install 'apiroutes[granian]' for that server") from error
+        remedy = "--server granian needs its extra: pip install 'apiroutes[granian]'"
+        raise click.ClickException(f"{error}; {remedy}") from error
     return granian.run
 
 
 @contextlib.contextmanager
-def _checked(root: Path, settings: dict[str, Any]) -> Iterator[Callable[[], str | None]]:
-    """Start the project in a process of its own, which ends with this block or before."""
-    from apiroutes.servers.reloading import Check
+def _start_check(root: Path, settings: dict[str, Any]) -> Iterator[Callable[[], str | None]]:
+    """Start the project in a process of its own, which ends with this block at the latest."""
+    from apiroutes.servers.start_check import StartCheck
 
-    check = Check(root, settings)
-    # SIGTERM would leave it behind.
+    check = StartCheck(root, settings)
+    # SIGTERM would leave the process behind.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield check.wait
@@ -217,7 +226,7 @@ def _checked(root: Path, settings: dict[str, Any]) -> Iterator[Callable[[], str 
 
 @contextlib.contextmanager
 def _address_errors() -> Iterator[None]:
-    """Say on one line why a server cannot listen."""
+    """Print on one line why a server cannot listen."""
     from apiroutes.servers.addresses import AddressError
 
     try:
@@ -231,13 +240,13 @@ def _port_of_environment() -> int | None:
     if not port:
         return None
     if not (port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise click.UsageError(f"PORT in the environment is {port!r}, not a port")
+        raise click.UsageError(f"PORT in the environment is {port!r}, which is not a port")
     return int(port)
 
 
-def _build(root: Path, **settings: Any) -> App:
+def _build(root: Path) -> App:
     try:
-        return App(root, **settings)
+        return App(root)
     except ProjectError as error:
         click.echo(report(error.problems), err=True)
         sys.exit(1)
@@ -250,18 +259,13 @@ def _settings(root: Path) -> Settings:
         return Settings()
 
 
-def _listed(app: App) -> list[Resource]:
-    return [app.resources[route.file] for route in app.routes.walk()]
-
-
 def _row(resource: Resource) -> dict[str, Any]:
-    """One route for programs; docs/routes.md documents its members."""
+    """Return one route for programs; docs/routes.md documents its members."""
     assert resource.module is not None
     module, config = resource.module, resource.module.config
-    is_whole = RouteModule.ANY in module.handlers
     return {
         "path": resource.pattern,
-        "methods": ["ANY"] if is_whole else list(module.handlers),
+        "methods": ["ANY"] if RouteModule.ANY in module.handlers else list(module.handlers),
         "file": module.route.file,
         "middleware": [name_of(step) for step in resource.middleware],
         "method_middleware": {
@@ -310,6 +314,6 @@ def _readable(count: int) -> str:
 
 
 def _say(line: str) -> None:
-    # One write for each line, so that threads do not mix theirs.
+    # One write for each line, so that lines of several threads do not mix.
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

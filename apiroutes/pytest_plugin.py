@@ -1,7 +1,7 @@
-"""pytest's fixtures for projects: `apiroutes_client`, a client of the project under test.
+"""pytest fixtures for projects: `apiroutes_client`, a client of the project under test.
 
-In: pytest's `rootdir`, or the directory that the ini option `apiroutes_root` names. Out: fixtures.
-The only file that imports pytest, which imports it by its entry point.
+In: pytest's `rootdir`, or the directory in the ini option `apiroutes_root`. Out: fixtures. The only file
+that imports pytest; pytest finds it by its entry point.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ __all__ = ["apiroutes_app", "apiroutes_client", "pytest_addoption"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Know `apiroutes_root`."""
-    parser.addini("apiroutes_root", "The project's directory, from rootdir on", default=".")
+    """Register the ini option `apiroutes_root`."""
+    parser.addini("apiroutes_root", "The project's directory, relative to rootdir", default=".")
 
 
 @pytest.fixture(scope="session")
 def apiroutes_app(pytestconfig: pytest.Config) -> App:
-    """The App of the project, built once, in development mode."""
+    """Build the App of the project in development mode, once per session."""
     return App(pytestconfig.rootpath / pytestconfig.getini("apiroutes_root"), mode="development")
 
 
 @pytest.fixture
 def apiroutes_client(apiroutes_app: App) -> Client:
-    """A client of the project, with cookies of its own."""
+    """Make a client of the project, without cookies."""
     return Client(apiroutes_app)

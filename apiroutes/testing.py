@@ -1,7 +1,7 @@
-"""Call a project's routes by their URLs in tests, without a server.
+"""A client for tests, which calls a project's routes by their URLs without a server.
 
 In: an App or a project directory. Out: a client whose requests are answered in this process. It is
-Werkzeug's, with its cookies, redirects, forms and uploads: `client.post("/api/x", json={...})`,
+Werkzeug's client, with its cookies, redirects, forms and uploads: `client.post("/api/x", json={...})`,
 `data={"file": (io.BytesIO(b"..."), "name.txt")}`, `query_string={...}`, `headers={...}`.
 """
 
@@ -25,20 +25,20 @@ __all__ = ["AsyncClient", "Client", "Response"]
 
 
 class Response(werkzeug.test.TestResponse):
-    """What came back: `status_code`, `headers`, `json`, `text`, `data`; a stream as it comes."""
+    """A response: `status_code`, `headers`, `json`, `text`, `data`; streams can be read as they arrive."""
 
     def lines(self) -> Iterator[str]:
-        """The lines of the content, each when it has come, without their ends."""
+        """Yield the lines of the content as they arrive, without their line ends."""
         rest = b""
         for chunk in self.iter_encoded():
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
                 yield line.removesuffix(b"\r").decode()
         if rest:
             yield rest.decode()
 
     def events(self) -> Iterator[Event]:
-        """The server-sent events of the content, each when it has come; comments are left out."""
+        """Yield the server-sent events of the content as they arrive, without comments."""
         fields: dict[str, str] = {}
         for line in self.lines():
             name, _, value = line.partition(":")
@@ -52,17 +52,6 @@ class Response(werkzeug.test.TestResponse):
                 fields = {}
 
 
-def _as_browsers_do(form: bytes, boundary: bytes) -> bytes:
-    """The form with a blank line in every part.
-
-    Werkzeug's encoder leaves it out of parts without content, as RFC 2046 section 5.1.1 allows and
-    no browser does.
-    """
-    delimiter = re.escape(b"--" + boundary)
-    headers = rb"((?:\A|\r\n)" + delimiter + rb"\r\n(?:[^\r\n]+\r\n)*)(?=\r\n" + delimiter + rb")"
-    return re.sub(headers, rb"\1\r\n", form)
-
-
 def _event(fields: dict[str, str]) -> Event:
     retry = fields.get("retry")
     return Event(
@@ -73,11 +62,22 @@ def _event(fields: dict[str, str]) -> Event:
     )
 
 
-class Client(werkzeug.test.Client):
-    """A client of an App, or of the project in a directory, which keeps its cookies.
+def _as_browsers_do(form: bytes, boundary: bytes) -> bytes:
+    """Return the form with a blank line in every part.
 
-    A project is built in development mode, where a handler that does not return what its annotation
-    says is an error. Raises ProjectError for one with mistakes.
+    Werkzeug's encoder omits it from parts without content, which RFC 2046 section 5.1.1 allows but no
+    browser does.
+    """
+    delimiter = re.escape(b"--" + boundary)
+    headers = rb"((?:\A|\r\n)" + delimiter + rb"\r\n(?:[^\r\n]+\r\n)*)(?=\r\n" + delimiter + rb")"
+    return re.sub(headers, rb"\1\r\n", form)
+
+
+class Client(werkzeug.test.Client):
+    """A client of an App, or of the project in a directory; it keeps cookies.
+
+    A project is built in development mode, in which a result that contradicts the handler's return
+    annotation is an error. Raises ProjectError for a project with mistakes.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
@@ -86,13 +86,13 @@ class Client(werkzeug.test.Client):
         super().__init__(application, Response)
 
     def open(self, *args: Any, **kwargs: Any) -> Response:
-        """Send a request; see `werkzeug.test.EnvironBuilder` for what it can have."""
-        answer = super().open(*args, **kwargs)
-        assert isinstance(answer, Response)
-        return answer
+        """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments."""
+        response = super().open(*args, **kwargs)
+        assert isinstance(response, Response)
+        return response
 
     def run_wsgi_app(self, environ: Environ, buffered: bool = False) -> Any:
-        """Call the application, as Werkzeug's does, with forms as browsers send them."""
+        """Call the application as Werkzeug's client does, but with forms as browsers send them."""
         _, options = parse_options_header(environ.get("CONTENT_TYPE"))
         if "boundary" in options:
             content = _as_browsers_do(environ["wsgi.input"].read(), options["boundary"].encode())
@@ -126,9 +126,9 @@ class Client(werkzeug.test.Client):
 
 
 class AsyncClient:
-    """The same for tests that are coroutines: `answer = await client.get("/api/x")`.
+    """`Client`, for tests that are coroutines: `response = await client.get("/api/x")`.
 
-    The App runs in a thread, as under a server, so that the test's own event loop goes on meanwhile.
+    The App runs in a thread, as under a server, so that the test's own event loop keeps running.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:

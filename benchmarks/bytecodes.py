@@ -1,8 +1,10 @@
 """How many bytecodes does Python execute for one request, and how many functions does it call?
 
-Noise does not touch these figures: they tell of a change that time on a busy machine does not show. Nothing
-that is compiled is in them; the caller and its start_response are, with 25 bytecodes on Python 3.11.
+These figures are free of noise: they show changes that timings on a busy machine hide. They do not include
+compiled code; they include the caller and its start_response, 25 bytecodes on Python 3.11.
 """
+
+from __future__ import annotations
 
 import argparse
 import sys
@@ -16,18 +18,18 @@ if __spec__ is None:  # run as a file: the modules beside it (http, falcon) must
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks.commandline import names_of
-from benchmarks.inprocess import StartedResponse, contenders
+from benchmarks.contenders import StartedResponse, contenders
 from benchmarks.peers import PEERS
 from benchmarks.tables import table
 from benchmarks.workloads import WORKLOADS, Request, WSGIApplication
 
-ASKED_BEFORE = 2
+WARM_UP = 2  # requests
 
 
 def count(application: WSGIApplication, request: Request) -> tuple[int, int]:
-    """Bytecodes and calls of Python functions of one request that is not the first."""
-    for _ in range(ASKED_BEFORE):
-        _ask(application, request)
+    """Count the bytecodes and the calls of Python functions of one request, after a warm-up."""
+    for _ in range(WARM_UP):
+        _call(application, request)
     bytecodes = calls = 0
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -39,11 +41,11 @@ def count(application: WSGIApplication, request: Request) -> tuple[int, int]:
             bytecodes += 1
         return trace
 
-    _ask(application, request, trace)
+    _call(application, request, trace)
     return bytecodes, calls
 
 
-def _ask(application: WSGIApplication, request: Request, trace: Callable[..., Any] | None = None) -> None:
+def _call(application: WSGIApplication, request: Request, trace: Callable[..., Any] | None = None) -> None:
     environ = {**request.environ, "wsgi.input": BytesIO(request.content)}
     started = StartedResponse()
 
@@ -54,7 +56,7 @@ def _ask(application: WSGIApplication, request: Request, trace: Callable[..., An
         return body
 
     before = sys.gettrace()
-    sys.settrace(trace)  # for the frames that begin from here
+    sys.settrace(trace)  # applies to frames that begin from here
     try:
         body = serve()
     finally:
@@ -72,10 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
     add("--only", type=names_of(WORKLOADS), default=list(WORKLOADS), metavar="W1,W3", help="workloads")
-    add("--peer", choices=list(PEERS), default="apiroutes", help="whose (default: %(default)s)")
+    add("--peer", choices=list(PEERS), default="apiroutes", help="default: %(default)s")
     chosen = parser.parse_args(arguments)
-    found = dict(rows(chosen.peer, chosen.only))
-    print("\n".join(table(chosen.peer, ["bytecodes", "calls", ""], found)))
+    cells = dict(rows(chosen.peer, chosen.only))
+    print("\n".join(table(chosen.peer, ["bytecodes", "calls", ""], cells)))
     return 0
 
 

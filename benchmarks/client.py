@@ -1,10 +1,12 @@
 """A keep-alive HTTP client for http.py, run in a process of its own: `python -m benchmarks.client`.
 
-Reads one raw request from standard input, sends it over `--connections` connections to 127.0.0.1 for
-`--seconds`, on each as soon as the last answer is whole, and writes what it saw to standard output as JSON.
-One thread and no library, because a client that is slower than the server measures itself. Any answer but a
-200 ends it with an error.
+It reads a raw request from standard input and sends it over `--connections` connections to 127.0.0.1 for
+`--seconds`, on each as soon as the last response is complete. It writes the latencies to standard output as
+JSON. It is one thread without libraries, because a client that is slower than the server measures itself. Any
+response but a 200 ends it with an error.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
@@ -22,18 +24,18 @@ _CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 
 @lru_cache(maxsize=16)
 def read_head(head: bytes) -> tuple[int, bool]:
-    """The content's length in bytes, and whether the server closes the connection after it.
+    """Return the content's length in bytes, and whether the server closes the connection after it.
 
-    Raises ConnectionError for an answer that is no 200 of known length.
+    Raises ConnectionError unless the response is a 200 of known length.
     """
     length = _LENGTH.search(head)
     if not head.startswith(b"HTTP/1.1 200 ") or length is None or _CHUNKED.search(head):
-        raise ConnectionError(f"not answered with a 200 of known length: {head[:200]!r}")
+        raise ConnectionError(f"not a 200 of known length: {head[:200]!r}")
     return int(length[1]), _CLOSE.search(head) is not None
 
 
 class Connection:
-    """One connection, opened again whenever the server has closed it (gunicorn's sync worker always does)."""
+    """A connection, reopened whenever the server has closed it, as gunicorn's sync worker always does."""
 
     def __init__(self, port: int, request: bytes, selector: selectors.BaseSelector) -> None:
         self._address = ("127.0.0.1", port)
@@ -44,7 +46,7 @@ class Connection:
         self._start = 0.0
 
     def ask(self) -> None:
-        """Send the request; connecting is part of the time."""
+        """Send the request. The time to connect counts."""
         self._start = perf_counter()
         self._received = b""
         if self._socket is None:
@@ -54,12 +56,12 @@ class Connection:
         self._socket.sendall(self._request)
 
     def receive(self) -> float | None:
-        """Take what has come; the seconds of the answer once it is whole."""
+        """Receive data. Return the seconds that the response took once it is complete."""
         assert self._socket is not None
-        more = self._socket.recv(262_144)
-        if not more:
-            raise ConnectionError("the server closed the connection within an answer")
-        self._received += more
+        data = self._socket.recv(262_144)
+        if not data:
+            raise ConnectionError("the server closed the connection within a response")
+        self._received += data
         head, end, content = self._received.partition(b"\r\n\r\n")
         if not end:
             return None
@@ -79,18 +81,18 @@ class Connection:
 
 
 def ask_repeatedly(port: int, request: bytes, connections: int, seconds: float) -> list[float]:
-    """The seconds of every answer."""
+    """Return the seconds of every response."""
     latencies: list[float] = []
     with selectors.DefaultSelector() as selector:
-        asking = [Connection(port, request, selector) for _ in range(connections)]
-        for connection in asking:
+        open_connections = [Connection(port, request, selector) for _ in range(connections)]
+        for connection in open_connections:
             connection.ask()
         end = perf_counter() + seconds
-        waiting = len(asking)
+        waiting = len(open_connections)
         while waiting:
             ready = selector.select(10)
             if not ready:
-                raise TimeoutError("no answer for ten seconds")
+                raise TimeoutError("no response for ten seconds")
             for key, _ in ready:
                 connection = key.data
                 latency = connection.receive()
@@ -109,7 +111,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, required=True)
-    parser.add_argument("--seconds", type=float, required=True, help="how long to go on")
+    parser.add_argument("--seconds", type=float, required=True, help="duration of the load")
     chosen = parser.parse_args()
     request = sys.stdin.buffer.read()
     start = perf_counter()

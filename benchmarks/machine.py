@@ -1,4 +1,6 @@
-"""The line that says where a figure was measured; a figure without it means nothing."""
+"""The line that describes the machine, without which a figure means nothing."""
+
+from __future__ import annotations
 
 import os
 import platform
@@ -8,7 +10,7 @@ from pathlib import Path
 
 
 def machine_line(distributions: Iterable[str]) -> str:
-    """CPU, cores, Python and the versions of the installed `distributions`, on one line."""
+    """Return CPU, cores, Python and the versions of `distributions` on one line."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     versions = ", ".join(f"{name} {_version(name)}" for name in distributions)
     return f"{_cpu_model()}, {_cores()} cores; {python}; {versions}"
@@ -17,7 +19,7 @@ def machine_line(distributions: Iterable[str]) -> str:
 def _version(distribution: str) -> str:
     try:
         return version(distribution)
-    except PackageNotFoundError:  # imported from the project's directory, not installed
+    except PackageNotFoundError:  # imported from the current directory, not installed
         return "(not installed)"
 
 

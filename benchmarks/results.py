@@ -1,8 +1,10 @@
 """All measurements one after the other, written to benchmarks/RESULTS.md.
 
-Each runs in a process of its own, and what it prints stands under its question with the command that repeats
-it. One that fails is reported in its place, and the exit status is 1. The file is replaced when all have run.
+Each runs in a process of its own. Its output stands under its question, with the command that repeats it. A
+failure is reported in its place, and makes the exit status 1. The file is replaced after all have run.
 """
+
+from __future__ import annotations
 
 import argparse
 import ast
@@ -24,11 +26,12 @@ from benchmarks.tables import progress
 
 TOP = Path(__file__).resolve().parents[1]
 RESULTS = TOP / "benchmarks" / "RESULTS.md"
+OWN = ("apiroutes", "werkzeug", "gunicorn", "granian", "uvicorn", "fastapi", "msgspec", "xxhash")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A measurement: its module, what it is run with, and what makes it short."""
+    """A measurement: its module, its arguments, and further arguments that make it short."""
 
     module: str
     arguments: tuple[str, ...] = ()
@@ -44,8 +47,8 @@ class Part:
 
 PARTS = (
     Part("inprocess", ("--goals",), ("--rounds", "3")),
-    Part("inprocess", ("--variants",), ("--rounds", "3")),
-    Part("inprocess", ("--typed",), ("--rounds", "3")),
+    Part("variants", (), ("--rounds", "3")),
+    Part("typed", (), ("--rounds", "3")),
     Part("bytecodes"),
     Part("routes", (), ("10", "1000")),
     Part("startup", ("--goals",), ("10", "1000", "--rounds", "1")),
@@ -56,7 +59,7 @@ PARTS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a measurement printed, and how it ended."""
+    """The output of a measurement, and its exit status."""
 
     part: Part
     command: list[str]
@@ -74,17 +77,7 @@ def run(part: Part, quick: bool) -> Outcome:
 
 
 def markdown(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    distributions = [
-        "apiroutes",
-        "werkzeug",
-        "gunicorn",
-        "granian",
-        "uvicorn",
-        "fastapi",
-        "msgspec",
-        "xxhash",
-    ]
-    distributions += sorted({peer.needs for peer in PEERS.values() if peer.needs} - set(distributions))
+    distributions = [*OWN, *sorted({peer.needs for peer in PEERS.values() if peer.needs} - set(OWN))]
     yield "# Results"
     yield ""
     yield f"{date.today().isoformat()}; {machine_line(distributions)}."
@@ -105,7 +98,7 @@ def markdown(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a try in a minute; the figures say little")
+    parser.add_argument("--quick", action="store_true", help="a trial run in a minute, with rough figures")
     parser.add_argument("--output", type=Path, default=RESULTS, metavar="FILE", help="default: RESULTS.md")
     chosen = parser.parse_args(arguments)
     outcomes = []

@@ -1,10 +1,12 @@
-"""What does the route tree cost, from 10 routes to 100,000, and what where a tree is made to be slow?
+"""What does the route tree cost with 10 to 100,000 routes, and what if a tree is made to be slow?
 
-No HTTP and no files: patterns as the `pages` convention reads them, the tree built of them, its memory, and
-nanoseconds per look-up of a path, tried the way a request tries it: the whole path first, then by segments.
-A tree is slow where a look-up has to go back: in those of the second table every level has a static and a
-dynamic name, and the paths are those that agree with as much as possible and fail at the very end.
+No HTTP and no files: patterns as the `pages` convention reads them, the tree built from them, its memory, and
+nanoseconds per lookup of a path. A lookup does what a request does: it tries the whole path first, then the
+segments. A tree would be slow if lookups backtracked: in the second table every level has a static and a
+dynamic name, and the paths match as far as possible and fail at the very end.
 """
+
+from __future__ import annotations
 
 import argparse
 import gc
@@ -34,7 +36,7 @@ COLUMNS = ["read ms", "build ms", "tree MB", "static", "dynamic", "inside", "cat
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of route: its file, and a path that it answers; `value` fills the parameter."""
+    """A kind of route: its file, and a path that leads to it; `value` fills the parameter."""
 
     file: str
     path: str
@@ -53,24 +55,24 @@ PAGES = next(convention for convention in CONVENTIONS if convention.name == "pag
 
 
 def place(number: int) -> dict[str, int]:
-    """Where route `number` lies; a hundred of them share a directory."""
+    """Return the place of route `number`; a hundred routes share a directory."""
     return {"area": number // PER_AREA, "item": number % PER_AREA}
 
 
 def read_routes(count: int) -> list[Route]:
-    """`count` routes of the mixture, as the scan makes them of files."""
+    """Return `count` routes of the mixture, as the scan makes them from files."""
     return [route_of(MIXTURE[number % len(MIXTURE)].file.format(**place(number))) for number in range(count)]
 
 
 def route_of(file: str) -> Route:
-    """The route of a file below pages/api."""
+    """Return the route of a file below pages/api."""
     segments = PAGES.read(("api", *file.removesuffix(".py").split("/")))
     return Route(RoutePattern(tuple(placed.segment for placed in segments or ())), f"pages/api/{file}")
 
 
 @dataclass(frozen=True)
 class Slow:
-    """A tree made to be slow, and a path for each way to look one up."""
+    """A tree made to be slow, and paths for different kinds of lookup."""
 
     title: str
     files: list[str]
@@ -78,7 +80,7 @@ class Slow:
 
 
 def every_level_both(depth: int, part: float = 1) -> Slow:
-    """All files of `depth` levels, each static or dynamic; or a random part of them."""
+    """Return all files of `depth` levels, each static or dynamic, or a random part of them."""
     levels = [("a", f"[p{level}]") for level in range(depth)]
     files = ["/".join((*names, "end.py")) for names in product(*levels)]
     if part < 1:
@@ -89,7 +91,7 @@ def every_level_both(depth: int, part: float = 1) -> Slow:
 
 
 def beside_a_large_one(count: int) -> Slow:
-    """Static directories beside a dynamic one with as many routes below as there are of them."""
+    """Return static directories beside a dynamic one that has as many routes as there are directories."""
     files = [f"[tenant]/item{number}/list.py" for number in range(count)]
     files += [f"area{number}/item{number}/all.py" for number in range(count)]
     paths = [f"/api/area{count // 2}/item{count // 3}/list", f"/api/area{count // 2}/item{count // 2}/none"]
@@ -101,11 +103,11 @@ SLOW = (
     *(every_level_both(depth, 0.5) for depth in (4, 8, 12)),
     beside_a_large_one(300),
 )
-SLOW_COLUMNS = ["routes", "build ms", "tree MB", "segments", "ns a look-up", "ns a segment"]
+SLOW_COLUMNS = ["routes", "build ms", "tree MB", "segments", "ns a lookup", "ns a segment"]
 
 
 def measure_slow(slow: Slow) -> list[str]:
-    """A row of the second table."""
+    """Return a row of the second table."""
     routes = [route_of(file) for file in slow.files]
     start = perf_counter_ns()
     tree = RouteTree(routes)
@@ -128,12 +130,12 @@ def look_up(tree: RouteTree, path: str) -> Match | None:
     if route is not None:
         return route, {}
     parent, _, last = path.rpartition("/")
-    found = tree.by_parent.get(parent)
-    return (found[0], {found[1]: last}) if found is not None else tree.match(path[1:].split("/"))
+    entry = tree.by_parent.get(parent)
+    return (entry[0], {entry[1]: last}) if entry is not None else tree.match(path[1:].split("/"))
 
 
 def paths_of(kind: Kind, count: int) -> list[str]:
-    """Random paths that routes of `kind` answer, in a tree of `count` routes."""
+    """Return random paths that lead to routes of `kind`, in a tree of `count` routes."""
     choice = Random(count)
     numbers = [number for number in range(count) if MIXTURE[number % len(MIXTURE)] is kind]
     chosen = choice.choices(numbers, k=LOOKUPS)
@@ -141,19 +143,19 @@ def paths_of(kind: Kind, count: int) -> list[str]:
 
 
 def missing_paths(count: int) -> list[str]:
-    """Random paths that are missing, but whose first segments are not."""
+    """Return random paths whose first segments exist, but which do not."""
     choice = Random(count)
     chosen = choice.choices(range(count), k=LOOKUPS)
     return [MISSING.format(**place(number), value=choice.randrange(10_000)) for number in chosen]
 
 
 def nothing(tree: RouteTree, path: str) -> Match | None:
-    """What the loop itself costs."""
+    """Do nothing, to measure the loop itself."""
     return None
 
 
 def time_lookups(tree: RouteTree, paths: Sequence[str]) -> float:
-    """Median nanoseconds of one look-up, less those of the loop."""
+    """Return the median nanoseconds of a lookup, less those of the loop."""
     return _median_time(look_up, tree, paths) - _median_time(nothing, tree, paths)
 
 
@@ -170,7 +172,7 @@ def _median_time(
 
 
 def built_memory(routes: Sequence[Route]) -> float:
-    """Megabytes that the tree holds on top of its routes."""
+    """Return the megabytes that the tree takes on top of its routes."""
     tracemalloc.start()
     try:
         tree = RouteTree(routes)
@@ -183,27 +185,27 @@ def built_memory(routes: Sequence[Route]) -> float:
 
 def check(tree: RouteTree) -> None:
     if tree.problems:
-        raise ValueError(f"the routes are meant to be right, but: {tree.problems[0]}")
+        raise ValueError(f"the routes should be valid, but: {tree.problems[0]}")
 
 
 def measure(count: int) -> list[str]:
-    """A row of the table."""
+    """Return a row of the table."""
     start = perf_counter_ns()
     routes = read_routes(count)
     read = perf_counter_ns()
     tree = RouteTree(routes)
     built = perf_counter_ns()
     check(tree)
-    answered = {kind: paths_of(kind, count) for kind in (STATIC, DYNAMIC, INSIDE, CATCH_ALL)}
+    present = {kind: paths_of(kind, count) for kind in (STATIC, DYNAMIC, INSIDE, CATCH_ALL)}
     missing = missing_paths(count)
-    if any(look_up(tree, path) is None for paths in answered.values() for path in paths):
-        raise ValueError("a path that should be answered is not")
+    if any(look_up(tree, path) is None for paths in present.values() for path in paths):
+        raise ValueError("a path that should exist does not")
     if any(look_up(tree, path) for path in missing):
-        raise ValueError("a path that should be missing is answered")
+        raise ValueError("a path that should not exist does")
     gc.collect()
     gc.disable()
     try:
-        lookups = [time_lookups(tree, paths) for paths in (*answered.values(), missing)]
+        lookups = [time_lookups(tree, paths) for paths in (*present.values(), missing)]
     finally:
         gc.enable()
     cells = [f"{(read - start) / 1e6:,.1f}", f"{(built - read) / 1e6:,.1f}", f"{built_memory(routes):,.1f}"]
@@ -220,14 +222,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows[f"{size:,}"] = measure(max(size, len(MIXTURE)))
     progress("")
     print(machine_line(["apiroutes"]))
-    print("reading patterns and building the tree in ms, the tree's memory, look-ups in nanoseconds\n")
+    print("reading patterns and building the tree in ms, the tree's memory, lookups in nanoseconds\n")
     print("\n".join(table("routes", COLUMNS, rows)))
-    slow = {}
-    for one in SLOW:
-        progress(one.title)
-        slow[one.title] = measure_slow(one)
+    slow_rows = {}
+    for slow in SLOW:
+        progress(slow.title)
+        slow_rows[slow.title] = measure_slow(slow)
     progress("")
-    print("\n" + "\n".join(table("trees made to be slow", SLOW_COLUMNS, slow)))
+    print("\n" + "\n".join(table("trees made to be slow", SLOW_COLUMNS, slow_rows)))
     return 0
 
 

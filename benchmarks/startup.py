@@ -1,9 +1,11 @@
-"""What does starting cost: the import, a project of 10, 1,000 and 10,000 route files, a worker's memory?
+"""What does a start cost: the import, a project of 10, 1,000 and 10,000 route files, a worker's memory?
 
-Every figure is of a fresh interpreter, the median of several. Projects are written to a temporary directory:
+Every figure is the median of several fresh interpreters. Projects are written to a temporary directory:
 static and dynamic names in directories of twenty, half of them with a function for each method. The first
-start compiles every file, the later ones find what it left in `__pycache__`. Takes about a minute.
+start compiles every file; later ones use its `__pycache__`. It takes about a minute.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
@@ -41,7 +43,7 @@ def POST(req, res):
     res.status(201).json(req.body)
 """
 
-# What is timed, in a fresh interpreter. RssAnon is what a worker does not share with its parent's files.
+# The programs that are timed, each in a fresh interpreter.
 IMPORT = """
 import time
 start = time.perf_counter()
@@ -62,7 +64,7 @@ def megabytes():
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1000
-    except OSError:  # no /proc: the largest it ever was
+    except OSError:  # no /proc: the peak
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 before = megabytes()
 start = time.perf_counter()
@@ -79,7 +81,7 @@ def run(source: str, *arguments: str) -> str:
 
 
 def import_times(rounds: int) -> tuple[float, float]:
-    """Milliseconds of importing Werkzeug's request, and of apiroutes after it."""
+    """Return the milliseconds of importing Werkzeug's request, and of apiroutes after it."""
     alone, beyond = [], []
     for number in range(rounds):
         progress(f"import {number + 1} of {rounds}")
@@ -91,15 +93,15 @@ def import_times(rounds: int) -> tuple[float, float]:
 def write_project(root: Path, count: int) -> None:
     for number in range(count):
         name = f"[id{number % PER_DIRECTORY}]" if number % 4 == 3 else f"item{number % PER_DIRECTORY}"
-        # A dynamic name has a directory of its own, as two of them beside each other would be one place.
-        inside = f"part{number % PER_DIRECTORY}/{name}" if name.startswith("[") else name
-        path = root / f"pages/api/area{number // PER_DIRECTORY}/{inside}.py"
+        # A dynamic name needs a directory of its own: two side by side would be one place in the path.
+        file = f"part{number % PER_DIRECTORY}/{name}" if name.startswith("[") else name
+        path = root / f"pages/api/area{number // PER_DIRECTORY}/{file}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(BY_METHOD if number % 2 else WHOLE, encoding="utf-8")
 
 
 def measure_start(count: int, rounds: int) -> tuple[float, list[str]]:
-    """Seconds of a later start, and the row of the table."""
+    """Return the seconds of a later start, and the row of the table."""
     with TemporaryDirectory(prefix="apiroutes-benchmark-") as directory:
         progress(f"{count:,} routes: written")
         write_project(Path(directory), count)
@@ -132,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("sizes", nargs="*", type=positive, default=SIZES, help="numbers of route files")
     parser.add_argument("--rounds", type=positive, default=5, help="of each (default: %(default)s)")
-    parser.add_argument("--goals", action="store_true", help="exit status 1 when a goal is missed")
+    parser.add_argument("--goals", action="store_true", help="exit with status 1 if a goal is missed")
     chosen = parser.parse_args(arguments)
     werkzeug, beyond = import_times(chosen.rounds)
     rows, thousand = {}, None
@@ -143,10 +145,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(machine_line(["apiroutes", "werkzeug"]))
     print(f"import werkzeug.wrappers {werkzeug:.0f} ms, import apiroutes {beyond:.0f} ms more\n")
     print("\n".join(table("routes", COLUMNS, rows)) + "\n")
-    found = list(goals(beyond, thousand))
-    for line, reached in found:
+    outcomes = list(goals(beyond, thousand))
+    for line, reached in outcomes:
         print(f"{line}: {'reached' if reached else 'MISSED'}")
-    return 0 if not chosen.goals or all(reached for _, reached in found) else 1
+    return 0 if not chosen.goals or all(reached for _, reached in outcomes) else 1
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
-"""What does a typed request cost, beside the same endpoint untyped, Falcon with msgspec, and FastAPI?
+"""What does a typed request cost, compared with an untyped one, Falcon with msgspec, and FastAPI?
 
 A JSON body of 300 bytes as an object of nine fields, and a query of four keys, converted and checked.
-In one process, without a server: WSGI peers as in `inprocess.py`, FastAPI through its ASGI interface, the
-requests of a round in one coroutine. Rounds are interleaved; a figure is the median, less that of an
-empty application. `inprocess.py --typed` runs it.
+In one process, without a server: WSGI peers as in `inprocess.py`, FastAPI through its ASGI interface, with
+the requests of a round in one coroutine. Rounds are interleaved; a figure is the median, less that of an
+empty application. `inprocess.py --typed` runs it too.
 """
 
+from __future__ import annotations
+
+import argparse
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from statistics import median
@@ -15,18 +19,22 @@ from tempfile import TemporaryDirectory
 from time import perf_counter_ns
 from typing import Any
 
+if __spec__ is None:  # run as a file: the modules beside it (http, peers) must not hide the real ones
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import falcon
 import msgspec
 
 from apiroutes import App
-from benchmarks.inprocess import StartedResponse, empty_application
+from benchmarks.commandline import positive
+from benchmarks.contenders import StartedResponse, empty_application
 from benchmarks.machine import machine_line
 from benchmarks.tables import progress, table
 from benchmarks.workloads import WORKLOADS, Environ, WSGIApplication, get
 
 CALLS = 500  # in a round
-BODY_GOAL = 1.0  # µs that a typed body takes more than an untyped one
-FASTAPI_GOAL = 0.1  # of what FastAPI takes
+BODY_GOAL = 1.0  # µs that a typed body may take more than an untyped one
+FASTAPI_GOAL = 0.1  # of FastAPI's time
 
 EMPTY_WSGI, EMPTY_ASGI = "an empty WSGI application", "an empty ASGI application"
 
@@ -65,7 +73,7 @@ OURS = {
 
 
 def compare(rounds: int) -> bool:
-    """Measure and print it; whether the goals are reached."""
+    """Measure, and print the figures. Return whether the goals are reached."""
     print(machine_line(["apiroutes", "falcon", "fastapi", "pydantic", "msgspec"]))
     print()
     contenders = {**_ours(), **_falcon(), **_fastapi()}
@@ -73,9 +81,9 @@ def compare(rounds: int) -> bool:
     for number in range(rounds):
         progress(f"round {number + 1} of {rounds}")
         for name, run in contenders.items():
-            began = perf_counter_ns()
+            start = perf_counter_ns()
             run()
-            timings[name].append((perf_counter_ns() - began) / CALLS / 1000)
+            timings[name].append((perf_counter_ns() - start) / CALLS / 1000)
     progress("")
     medians = {name: median(values) for name, values in timings.items()}
     figures = {
@@ -106,7 +114,7 @@ def _report(figures: dict[str, float]) -> bool:
 
 
 def _requests(body_path: str, query_path: str) -> tuple[tuple[Environ, bytes], tuple[Environ, bytes]]:
-    """The two requests, for endpoints of these names."""
+    """Return the two requests, for endpoints of these names."""
     body = WORKLOADS["W3"]().requests[0]
     environ = {**body.environ, "PATH_INFO": f"/api/{body_path}", "RAW_URI": f"/api/{body_path}"}
     query = get(f"/api/{query_path}?{QUERY}", body.answer).environ
@@ -137,22 +145,23 @@ def _ours() -> dict[str, Callable[[], None]]:
             (routes / name).write_text(source, encoding="utf-8")
         application = App(root)
     empty, _ = _requests("empty", "empty")
-    found = {EMPTY_WSGI: _wsgi(empty_application, *empty)}
+    runs = {EMPTY_WSGI: _wsgi(empty_application, *empty)}
     for kind in ("untyped", "typed"):
         body, query = _requests(f"{kind}_body", f"{kind}_query")
-        found[f"apiroutes, {kind} body"] = _wsgi(application, *body)
-        found[f"apiroutes, {kind} query"] = _wsgi(application, *query)
-    return found
+        runs[f"apiroutes, {kind} body"] = _wsgi(application, *body)
+        runs[f"apiroutes, {kind} query"] = _wsgi(application, *query)
+    return runs
 
 
 def _namespace(source: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {"__name__": "benchmarks.types"}
-    exec(source, namespace)
+    # This file's future import would make annotations texts, which need a module to be resolved in.
+    exec(compile(source, "types", "exec", dont_inherit=True), namespace)
     return namespace
 
 
 def _falcon() -> dict[str, Callable[[], None]]:
-    """Falcon has no types; its documentation decodes the stream, and has `get_param_as_*`."""
+    """Falcon has no types; its documentation decodes the stream and uses `get_param_as_*`."""
     decode = msgspec.json.Decoder(_namespace(STRUCTS)["Person"]).decode
     encode = msgspec.json.Encoder().encode
 
@@ -163,13 +172,13 @@ def _falcon() -> dict[str, Callable[[], None]]:
 
     class Query:
         def on_get(self, req: Any, resp: Any) -> None:
-            found = {
+            values = {
                 "id": req.get_param_as_int("id", required=True),
                 "sort": req.get_param("sort", required=True),
                 "descending": req.get_param_as_bool("descending", required=True),
                 "least": req.get_param_as_float("least", required=True),
             }
-            resp.data = encode(found)
+            resp.data = encode(values)
             resp.content_type = falcon.MEDIA_JSON
 
     application = falcon.App()
@@ -186,7 +195,7 @@ def _fastapi() -> dict[str, Callable[[], None]]:
     try:
         from fastapi import FastAPI
     except ImportError:
-        print("FastAPI is not installed, and left out")
+        print("left out: FastAPI is not installed")
         return {}
     person = _namespace(TYPES.format(module="pydantic", base="pydantic.BaseModel"))["Person"]
     application = FastAPI()
@@ -202,11 +211,11 @@ def _fastapi() -> dict[str, Callable[[], None]]:
         return {"id": id, "sort": sort, "descending": descending, "least": least}
 
     loop = asyncio.new_event_loop()
-    asked = _requests("body", "query")
-    found = {EMPTY_ASGI: _asgi(loop, _empty_asgi_application, *asked[0])}
-    for kind, (environ, content) in zip(("body", "query"), asked, strict=True):
-        found[f"FastAPI, typed {kind}"] = _asgi(loop, application, environ, content)
-    return found
+    requests = _requests("body", "query")
+    runs = {EMPTY_ASGI: _asgi(loop, _empty_asgi_application, *requests[0])}
+    for kind, (environ, content) in zip(("body", "query"), requests, strict=True):
+        runs[f"FastAPI, typed {kind}"] = _asgi(loop, application, environ, content)
+    return runs
 
 
 async def _empty_asgi_application(scope: Any, receive: Any, send: Any) -> None:
@@ -217,28 +226,8 @@ async def _empty_asgi_application(scope: Any, receive: Any, send: Any) -> None:
 def _asgi(
     loop: asyncio.AbstractEventLoop, application: Any, environ: Environ, content: bytes
 ) -> Callable[[], None]:
-    """What calls an ASGI application as a server does, with the same headers."""
-    headers = [
-        (name[5:].lower().replace("_", "-").encode(), value.encode())
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    ]
-    if content:
-        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": environ["REQUEST_METHOD"],
-        "scheme": "http",
-        "path": environ["PATH_INFO"],
-        "raw_path": environ["PATH_INFO"].encode(),
-        "query_string": environ["QUERY_STRING"].encode(),
-        "root_path": "",
-        "headers": headers,
-        "server": ("127.0.0.1", 8000),
-        "client": ("127.0.0.1", 53124),
-    }
+    """Return a function that calls an ASGI application as a server does."""
+    scope = _scope(environ, content)
     statuses: list[int] = []
 
     async def receive() -> dict[str, Any]:
@@ -260,3 +249,38 @@ def _asgi(
         statuses.clear()
 
     return run
+
+
+def _scope(environ: Environ, content: bytes) -> dict[str, Any]:
+    """Return the ASGI scope of a request, with the same headers."""
+    headers = [
+        (name[5:].lower().replace("_", "-").encode(), value.encode())
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    ]
+    if content:
+        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": environ["REQUEST_METHOD"],
+        "scheme": "http",
+        "path": environ["PATH_INFO"],
+        "raw_path": environ["PATH_INFO"].encode(),
+        "query_string": environ["QUERY_STRING"].encode(),
+        "root_path": "",
+        "headers": headers,
+        "server": ("127.0.0.1", 8000),
+        "client": ("127.0.0.1", 53124),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=positive, default=80, help="default: %(default)s")
+    return 0 if compare(parser.parse_args(arguments).rounds) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

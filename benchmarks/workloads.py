@@ -1,9 +1,11 @@
-"""The ten workloads: what is asked, and what every peer must answer.
+"""The ten workloads: requests, and the responses that every peer must give.
 
-`WORKLOADS` holds them by name; those that send content once more without the connection, where content
-may be read otherwise. A workload is a few requests as a WSGI server would hand them over (an environ and
-the content) and, for each, the answer that is checked before anything is timed.
+`WORKLOADS` holds them by name. Those with content come once more without the connection, as apiroutes may
+then read content in another way. A workload is a few requests as a WSGI server would pass them (an environ
+and the content) and, for each, the response that is checked before anything is timed.
 """
+
+from __future__ import annotations
 
 import json
 import random
@@ -19,7 +21,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 WSGIApplication = Callable[..., Iterable[bytes]]
 
-# gunicorn puts the connection into the environ: a real one, whose other end stays open.
+# gunicorn puts the connection into the environ. This one is real, and its other end stays open.
 _CONNECTION, _CLIENT = socket.socketpair()
 
 JSON = "application/json"
@@ -28,7 +30,7 @@ TEXT = "All the world's a stage, and all the men and women mere players\n" * 160
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request must be answered with; a `body` of None leaves the body to the peer's own taste."""
+    """The required response to a request; a `body` of None leaves the body to the peer."""
 
     status: int
     body: Any
@@ -56,7 +58,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class NumberedRoute:
-    """A route of W8: its answer is `{"route": number}`, and `"id"` when its last segment is dynamic."""
+    """A route of W8: it responds with `{"route": number}`, and with `"id"` if its last segment is dynamic."""
 
     number: int
     path: str
@@ -64,7 +66,7 @@ class NumberedRoute:
 
 
 def gunicorn_environ(method: str, target: str, headers: Mapping[str, str], content: bytes) -> Environ:
-    """The environ that gunicorn makes of a request from a typical HTTP client."""
+    """Return the environ that gunicorn makes of a request from a typical HTTP client."""
     path, _, query = target.partition("?")
     environ: Environ = {
         "wsgi.errors": sys.stderr,
@@ -168,7 +170,7 @@ def not_found() -> Workload:
 
 
 def numbered_routes() -> list[NumberedRoute]:
-    """The 1,000 routes of W8: half of them static, half of them with a dynamic last segment."""
+    """Return the 1,000 routes of W8: half of them static, half with a dynamic last segment."""
     static = [f"/api/area{area}/list{item}" for area in range(50) for item in range(10)]
     dynamic = [f"/api/area{area}/item{item}" for area in range(50) for item in range(10)]
     routes = [NumberedRoute(number, path, False) for number, path in enumerate(static)]
@@ -176,7 +178,7 @@ def numbered_routes() -> list[NumberedRoute]:
 
 
 def thousand_routes() -> Workload:
-    choice = random.Random(8)  # the same look-ups in every run
+    choice = random.Random(8)  # the same lookups in every run
     requests = []
     for route in choice.choices(numbered_routes(), k=200):
         if route.dynamic:
@@ -184,7 +186,7 @@ def thousand_routes() -> Workload:
             requests.append(get(f"{route.path}/{value}", Answer(200, {"route": route.number, "id": value})))
         else:
             requests.append(get(route.path, Answer(200, {"route": route.number})))
-    return Workload("W8", "1,000 routes, random look-ups", tuple(requests))
+    return Workload("W8", "1,000 routes, random lookups", tuple(requests))
 
 
 def large_json() -> Workload:
@@ -201,9 +203,9 @@ def large_text() -> Workload:
 
 
 def without_connection(make: Callable[[], Workload]) -> Callable[[], Workload]:
-    """The workload as granian hands it over, whose environ holds no connection."""
+    """Return the workload as granian passes it: its environ has no connection."""
 
-    def changed() -> Workload:
+    def make_without_connection() -> Workload:
         workload = make()
         requests = tuple(
             replace(request, environ={k: v for k, v in request.environ.items() if k != "gunicorn.socket"})
@@ -212,7 +214,7 @@ def without_connection(make: Callable[[], Workload]) -> Callable[[], Workload]:
         title = f"{workload.name} without gunicorn.socket, as under granian"
         return replace(workload, name=f"{workload.name}g", title=title, requests=requests)
 
-    return changed
+    return make_without_connection
 
 
 WORKLOADS: dict[str, Callable[[], Workload]] = {

@@ -1,18 +1,20 @@
-"""A project on disk and a request to its App, for the tests: the environ is as gunicorn makes it."""
+"""For all tests: a project on disk, and a request to a WSGI application with gunicorn's environ."""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from apiroutes import App
 
-# Entries of an environ that no keyword can spell, or that replace what is made: `**Extra({...})`.
+WSGIApplication = Callable[..., Iterable[bytes]]
+
+# Entries of an environ that cannot be spelled as keywords: `**Extra({...})`. None removes an entry.
 Extra = dict[str, Any]
 
 # For a handler's module: a stream that notes in `seen` that it was closed; an exception in it is raised.
@@ -49,14 +51,13 @@ def app_of(root: Path, handler: str, name: str = "x.py", **settings: Any) -> App
     return App(project(root, {f"pages/api/{name}": handler}), **settings)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Answer:
-    """What came back, whole."""
+    """A whole response: the header as its lines, in order, and the content."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
-    events: list[str] = field(default_factory=list)
 
     def all(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key.lower() == name.lower()]
@@ -64,6 +65,10 @@ class Answer:
     def header(self, name: str) -> str | None:
         values = self.all(name)
         return values[0] if values else None
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -76,9 +81,9 @@ def environ(
     body: bytes = b"",
     **extra: Any,
 ) -> dict[str, Any]:
-    """PATH_INFO is percent-decoded latin-1, RAW_URI the target as sent, repeats are joined."""
+    """Return gunicorn's environ: PATH_INFO percent-decoded, RAW_URI as sent, repeated fields joined."""
     path, _, query = target.partition("?")
-    made: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(path.encode("utf-8")).decode("latin-1"),
@@ -99,36 +104,40 @@ def environ(
         "wsgi.input_terminated": True,
     }
     if body:
-        made["CONTENT_LENGTH"] = str(len(body))
+        entries["CONTENT_LENGTH"] = str(len(body))
     for name, value in headers:
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
-            value = f"{made[key]},{value}" if key in made and key != "HTTP_HOST" else value
-        made[key] = value
-    made.update(extra)
-    return {key: value for key, value in made.items() if value is not None}
+            value = f"{entries[key]},{value}" if key in entries and key != "HTTP_HOST" else value
+        entries[key] = value
+    entries.update(extra)
+    return {key: value for key, value in entries.items() if value is not None}
 
 
 def call(
-    app: Callable[..., Iterable[bytes]],
+    app: WSGIApplication,
     method: str = "GET",
     target: str = "/api/x",
     headers: Iterable[tuple[str, str]] = (),
     body: bytes = b"",
     **extra: Any,
 ) -> Answer:
-    """Send one request, read the answer to its end, close it."""
-    answer = Answer(0, [], b"")
+    """Send one request to the application in this process."""
+    return exchange(app, environ(method, target, headers, body, **extra))
+
+
+def exchange(app: WSGIApplication, environ: dict[str, Any]) -> Answer:
+    """Call the application as a server does: read its response to the end, and close it."""
+    head: list[tuple[str, list[tuple[str, str]]]] = []
     chunks: list[bytes] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        assert not answer.status or exc_info, "start_response was called twice"
-        answer.status = int(status[:3])
-        answer.headers = list(headers)
+        assert not head or exc_info, "start_response was called twice"
+        head[:] = [(status, list(headers))]
         return chunks.append
 
-    iterable = app(environ(method, target, headers, body, **extra), start_response)
+    iterable = app(environ, start_response)
     try:
         for chunk in iterable:
             assert isinstance(chunk, bytes)
@@ -137,8 +146,8 @@ def call(
         close = getattr(iterable, "close", None)
         if close is not None:
             close()
-    answer.body = b"".join(chunks)
-    return answer
+    ((status, headers),) = head
+    return Answer(int(status[:3]), headers, b"".join(chunks))
 
 
 def respond(root: Path, *lines: str, before: str = "", **request: Any) -> Answer:

@@ -1,4 +1,4 @@
-"""The command line, in process; what needs a server is tested with real ones."""
+"""The command line in this process; tests/acceptance/test_command_line.py adds real servers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ URL         METHODS    FILE                MIDDLEWARE               LIMITS
 /api/raw    ANY        pages/api/raw.py    directory                body not parsed, response 100b
 /api/[id]   ANY        pages/api/[id].py   directory                body 1.5kb, response any, 2.5 s
 """
-MORE = {
+WITH_MIDDLEWARE = {
     "pages/api/_middleware.py": "def directory(req, res, next): next()\nmiddleware = directory\n",
     "pages/api/hello.py": "from apiroutes.middleware import cors\nmiddleware = [cors('*')]\n" + HELLO,
     "pages/api/notes.py": "from apiroutes import use\ndef check(req, res, next): next()\n"
@@ -43,7 +43,7 @@ MORE = {
 
 
 def test_routes_is_a_table(tmp_path: Path) -> None:
-    result = run("routes", "--root", str(project(tmp_path, {**FILES, **MORE})))
+    result = run("routes", "--root", str(project(tmp_path, {**FILES, **WITH_MIDDLEWARE})))
     assert result.exit_code == 0
     assert [line.split() for line in result.output.splitlines()] == [
         line.split() for line in TABLE.splitlines()
@@ -51,7 +51,7 @@ def test_routes_is_a_table(tmp_path: Path) -> None:
 
 
 def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
-    result = run("routes", "--json", "--root", str(project(tmp_path, {**FILES, **MORE})))
+    result = run("routes", "--json", "--root", str(project(tmp_path, {**FILES, **WITH_MIDDLEWARE})))
     rows = {row["path"]: row for row in json.loads(result.output)}
     assert rows["/api/[id]"] == {
         "path": "/api/[id]",
@@ -81,7 +81,7 @@ def test_a_project_with_mistakes_is_status_1_and_its_report(tmp_path: Path, comm
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["routes", "-h"], ["dev", "-h"], ["start", "--help"]])
-def test_every_command_explains_itself(arguments: list[str]) -> None:
+def test_every_command_has_help(arguments: list[str]) -> None:
     result = run(*arguments)
     assert (result.exit_code, result.output[:6]) == (0, "Usage:")
 
@@ -96,11 +96,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize("arguments", WRONG)
-def test_arguments_that_are_wrong_are_status_2(arguments: list[str]) -> None:
+def test_wrong_arguments_are_status_2(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
 
 
-def test_a_port_in_the_environment_that_is_none_is_status_2(
+def test_an_invalid_port_in_the_environment_is_status_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORT", "http")
@@ -108,13 +108,11 @@ def test_a_port_in_the_environment_that_is_none_is_status_2(
     assert (result.exit_code, "PORT in the environment is 'http'" in result.stderr) == (2, True)
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert run("--version").output == f"apiroutes, version {__version__}\n"
 
 
-def test_a_server_whose_extra_is_missing_is_named_with_its_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_extra_is_reported_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "granian", None)
     monkeypatch.delitem(sys.modules, "apiroutes.servers.granian", raising=False)
     monkeypatch.delattr("apiroutes.servers.granian", raising=False)

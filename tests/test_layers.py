@@ -38,7 +38,7 @@ MET_IN = {
     "click": {"cli.py"},
     "dotenv": {"settings.py"},
     "granian": {"servers/granian.py"},
-    "gunicorn": {"servers/gunicorn.py"},
+    "gunicorn": {"servers/gunicorn.py", "servers/gunicorn_arbiter.py", "servers/gunicorn_workers.py"},
     "msgspec": {
         "http/json.py",
         "schemas/annotations.py",
@@ -141,6 +141,6 @@ def test_only_wsgi_and_the_edges_call_start_response(file: str) -> None:
         "wsgi.py",
         "deadlines.py",
         "servers/factory.py",
-        "servers/development.py",
+        "servers/development_app.py",
         "middleware/wsgi_bridge.py",
     }

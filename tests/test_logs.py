@@ -147,7 +147,7 @@ def test_a_client_that_leaves_during_a_write_is_logged(
     with pytest.raises(ResponseAborted):
         app_of(tmp_path, "def handler(req, res): res.write('a')")(environ(), start_response)
     assert [text_of(record) for record in caplog.records] == [
-        "GET /api/x: the client left while the answer was written"
+        "GET /api/x: the client left while the response was written"
     ]
 
 

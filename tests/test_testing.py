@@ -1,4 +1,4 @@
-"""What a project's own tests use: a client, and pytest's fixture of one."""
+"""The client for a project's own tests, and its pytest fixture."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_json_is_sent(client: Client) -> None:
     assert client.post("/api/1", json={"a": "1"}).status_code == 422
 
 
-def test_a_path_is_sent_as_it_is_written(client: Client) -> None:
-    assert client.get("/api/a%2Fb").status_code == 422  # one segment, and no number
+def test_a_path_is_sent_as_written(client: Client) -> None:
+    assert client.get("/api/a%2Fb").status_code == 422  # one segment, which is not a number
 
 
 def test_files_are_uploaded(client: Client) -> None:
@@ -69,9 +69,9 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize(("data", "seen"), FORMS)
-def test_parts_without_content_are_sent(client: Client, data: dict[str, Any], seen: list[str]) -> None:
-    assert client.post("/api/upload", data=data).json == seen
+@pytest.mark.parametrize(("data", "received"), FORMS)
+def test_parts_without_content_are_sent(client: Client, data: dict[str, Any], received: list[str]) -> None:
+    assert client.post("/api/upload", data=data).json == received
 
 
 def test_cookies_are_kept(client: Client) -> None:
@@ -80,7 +80,7 @@ def test_cookies_are_kept(client: Client) -> None:
 
 def test_events_are_followed(client: Client) -> None:
     events = list(client.get("/api/events").events())
-    assert [(one.data, one.event, one.id, one.retry) for one in events] == [
+    assert [(event.data, event.event, event.id, event.retry) for event in events] == [
         ("a\nb", "x", "1", 5),
         ("c", None, None, None),
     ]
@@ -98,11 +98,11 @@ def test_a_stream_without_an_end_is_followed(client: Client) -> None:
     answer.close()
 
 
-def test_what_a_handler_returns_is_checked(client: Client) -> None:
+def test_the_type_of_a_result_is_checked(client: Client) -> None:
     assert client.get("/api/wrong").status_code == 500
 
 
-def test_settings_are_the_clients_to_give(tmp_path: Path) -> None:
+def test_settings_are_arguments_of_the_client(tmp_path: Path) -> None:
     client = Client(project(tmp_path, FILES), mode="production", api_prefix="/v1")
     assert client.get("/v1/wrong").json == {}
 
@@ -111,7 +111,7 @@ def test_an_app_is_taken_as_it_is(tmp_path: Path) -> None:
     assert Client(App(project(tmp_path, FILES))).get("/api/hello").status_code == 200
 
 
-def test_a_project_with_mistakes_says_them(tmp_path: Path) -> None:
+def test_a_project_with_mistakes_raises(tmp_path: Path) -> None:
     with pytest.raises(ProjectError):
         Client(project(tmp_path, {"pages/api/[[x]].py": HELLO}))
 

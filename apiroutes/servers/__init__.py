@@ -1,1 +1,5 @@
-"""Ways to run an App: `development` while it is written, `gunicorn` and `granian` when it is used."""
+"""Ways to run an App: no file here may handle a request, except for the development server's own pages.
+
+`development` serves while a project is written, `gunicorn` and `granian` serve in production. Each is
+imported by its own name, so that only the server in use is loaded.
+"""

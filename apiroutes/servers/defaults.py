@@ -1,4 +1,4 @@
-"""What every server is given where the project sets nothing."""
+"""Defaults that all servers share."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 
 __all__ = ["THREADS", "usable_cpus"]
 
-# Threads keep a worker answering while a handler waits for a database.
+# Threads keep a worker responding while a handler waits for a database.
 THREADS = 8
 
 
 def usable_cpus() -> int:
-    """The usable_cpus that this process may use, which in a container is not all there are."""
+    """Return how many CPUs this process may use, which in a container can be fewer than there are."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

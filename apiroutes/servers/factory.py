@@ -1,6 +1,6 @@
-"""The application of the current directory, for a server's command line.
+"""The App of the current directory, for a server's command line.
 
-In: nothing, or what `App` takes. Out: an `App`. Raises ProjectError.
+In: nothing, or the arguments of `App`. Out: an `App`. Raises ProjectError.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from apiroutes.logs import log_to_stderr
 
 __all__ = ["create_app"]
 
-_HOW = "create_app makes the application and is none itself: write 'apiroutes:create_app()', with parentheses"
+_HINT = "create_app makes the application: write 'apiroutes:create_app()', with parentheses"
 
 
 @overload
@@ -32,18 +32,18 @@ def create_app(
     /,
     **settings: Any,
 ) -> App | Iterable[bytes]:
-    """The App of the project in `root`: `gunicorn 'apiroutes:create_app()'`.
+    """Make the App of the project in `root`: `gunicorn 'apiroutes:create_app()'`.
 
-    Its log, from INFO, goes to standard error unless the root logger has a handler.
+    It logs INFO and above to standard error unless the root logger has a handler.
 
-    A server that is given `apiroutes:create_app` calls it as if it were the application;
-    then the answer to every request, and a log line, say what to write instead.
+    A server that is given `apiroutes:create_app` calls this function as if it were the application.
+    Then every response, and a line of the log, say what to write instead.
     """
     if start_response is None and not isinstance(root, dict):
         log_to_stderr()
         return App(root, **settings)
-    logging.getLogger("apiroutes").error(_HOW)
-    content = f"{_HOW}\n".encode()
+    logging.getLogger("apiroutes").error(_HINT)
+    content = f"{_HINT}\n".encode()
     assert start_response is not None
     start_response(
         "503 Service Unavailable",

@@ -1,8 +1,10 @@
-"""The peers: modules that answer the same workloads, each in its own idiom.
+"""The peers: modules with applications for the same workloads, each in its own idiom.
 
-A peer module has `application()`, which answers W1-W7, W9 and W10, and `numbered_application(routes)`,
-which answers W8. It is imported only when what it needs is installed, so that no peer is a dependency.
+A peer module has `application()`, for W1-W7, W9 and W10, and `numbered_application(routes)`, for W8. It is
+imported only if its framework is installed, so that no peer is a dependency.
 """
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,7 +17,7 @@ from benchmarks.workloads import NumberedRoute, WSGIApplication
 
 
 class PeerModule(Protocol):
-    """What every module of this package offers."""
+    """The functions that every module of this package has."""
 
     def application(self) -> WSGIApplication: ...
 
@@ -24,7 +26,7 @@ class PeerModule(Protocol):
 
 @dataclass(frozen=True)
 class Peer:
-    """A way to write the workloads; `needs` is the distribution, and the package, that it is written with."""
+    """A way to write the workloads; `needs` is the name of its distribution and its package."""
 
     key: str
     title: str
@@ -54,7 +56,7 @@ PEERS = {
 
 
 def installed_peers(keys: Iterable[str]) -> list[Peer]:
-    """The peers of these names that can run; a line on standard error for each that cannot."""
+    """Return the peers of these names that are installed; report the others on standard error."""
     peers = [PEERS[key] for key in keys]
     for peer in peers:
         if not peer.installed():

@@ -1,4 +1,6 @@
-"""apiroutes: the project directory beside this package, and for W8 one that is generated."""
+"""apiroutes: the project directory beside this package, and a generated one for W8."""
+
+from __future__ import annotations
 
 import atexit
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Bottle, as its documentation writes it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Django, as its documentation writes an API without Django REST framework: views and JsonResponse."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -84,12 +86,12 @@ def _numbered(route: NumberedRoute) -> Callable[..., HttpResponse]:
 
 
 def _application(patterns: Sequence[Any]) -> WSGIApplication:
-    """Settings are the process's, so that each application brings its own URLs to every request."""
+    """Make an application. Settings belong to the process, so it sets its own URLs for every request."""
     if not settings.configured:
         settings.configure(
             ALLOWED_HOSTS=["*"],
             ROOT_URLCONF=_urls("benchmark_urls", []),
-            # Of the usual seven the one without which answers have no Content-Length.
+            # The only one of the usual seven that is needed: it adds Content-Length.
             MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
         )
         django.setup()

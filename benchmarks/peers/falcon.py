@@ -1,5 +1,7 @@
 """Falcon, as its documentation writes it and as pip installs it (its own JSON handler, its own errors)."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import falcon

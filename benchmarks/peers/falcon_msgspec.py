@@ -1,4 +1,6 @@
-"""Falcon with msgspec for JSON, as its documentation shows for who wants it fast."""
+"""Falcon with msgspec for JSON, as its documentation recommends for speed."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 

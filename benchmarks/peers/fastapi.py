@@ -1,4 +1,6 @@
-"""FastAPI, as its documentation writes it, under ASGI: the workloads that http.py compares it in."""
+"""FastAPI, as its documentation writes it, under ASGI: the workloads in which http.py compares it."""
+
+from __future__ import annotations
 
 from typing import Any
 

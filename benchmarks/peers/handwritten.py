@@ -1,8 +1,10 @@
-"""What one would write with nothing but PEP 3333: no checks, no limits, no ETag; the floor of the table.
+"""WSGI by hand, with nothing but PEP 3333: no checks, no limits, no ETag; the floor of the table.
 
-The two peers made of it differ in how JSON is read and written, and in nothing else: queries and
-forms are parsed by the standard library, cookies and the multipart form by what is enough for the workload.
+The two peers made from it differ only in how they read and write JSON. The standard library parses queries
+and forms; cookies and the multipart form are parsed just well enough for the workload.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,7 +27,7 @@ def read(environ: Environ) -> bytes:
 
 
 def make_application(decode: Decode, encode: Encode) -> WSGIApplication:
-    """The application that answers every workload but W8."""
+    """Make the application for every workload but W8."""
 
     def hello(environ: Environ, start_response: StartResponse) -> list[bytes]:
         return send_json(start_response, {"message": "Hello"})
@@ -98,7 +100,7 @@ def make_application(decode: Decode, encode: Encode) -> WSGIApplication:
 
 
 def make_numbered_application(encode: Encode, routes: Sequence[NumberedRoute]) -> WSGIApplication:
-    """The application of W8: a dict of the static paths, and one of the paths before a dynamic segment."""
+    """Make the application for W8: a dict of static paths, and one of paths before a dynamic segment."""
 
     def send_json(start_response: StartResponse, value: Any) -> list[bytes]:
         content = encode(value)

@@ -1,5 +1,7 @@
 """Hand-written WSGI with the standard library's json."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,6 @@
-"""The example application combined with a Flask application, and served by werkzeug's development server."""
+"""The example application, alone and combined with a Flask application, for servers to serve."""
+
+from __future__ import annotations
 
 import sys
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The six ways to serve the example application. A test that takes `client` runs once for each."""
+"""The ways to serve the example application. A test that takes `client` runs once for each."""
+
+from __future__ import annotations
 
 import re
 import sys
@@ -18,7 +20,7 @@ from tests.acceptance.servers import granian, gunicorn, serve
 
 
 class Way(NamedTuple):
-    """How to serve; without a command it is in this process, under the validator of the standard library."""
+    """A way to serve; without a command, in this process under the standard library's validator."""
 
     command: Sequence[str] = ()
     prefix: str = ""
@@ -39,9 +41,8 @@ WAYS = {
 }
 
 
-# What of the names of tests and exchanges tells that they need the target as it was sent, which
-# granian does not hand on (an encoded slash, and percent-encoding that is none), or chunked content,
-# which is 411 there.
+# In the names of tests and exchanges: a need for the raw target, which granian does not pass on (an encoded
+# slash, malformed percent-encoding), or for chunked content, which is 411 there.
 NOT_UNDER_GRANIAN = re.compile(
     "a%2Fb(-a/b|/-)|%zz|/%]|with a slash|malformed percent|(list|stream) the notes]|chunked"
 )
@@ -51,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "[granian" in item.name and NOT_UNDER_GRANIAN.search(item.name):
             item.add_marker(
-                pytest.mark.xfail(strict=True, reason="granian gives no RAW_URI, and cuts chunked content")
+                pytest.mark.xfail(strict=True, reason="granian passes no RAW_URI and truncates chunks")
             )
 
 
@@ -88,6 +89,6 @@ def client(served: Served) -> Client:
 
 @pytest.fixture(scope="session")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
-    """What the exchanges give in this process."""
+    """Return the responses to the exchanges in this process."""
     with started(WAYS["validated"], tmp_path_factory.mktemp("expected")) as served:
         return served.recording

@@ -1,4 +1,6 @@
-"""Requests, sent in this order to a fresh database, and what of an answer must not depend on the server."""
+"""Requests, sent in this order to a fresh database, and the parts of responses that must not differ."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -40,8 +42,8 @@ EXCHANGES = [
     Exchange("list the notes", "GET", "/api/notes?q=milk&limit=2"),
     Exchange("refuse a limit", "GET", "/api/notes?limit=0"),
     Exchange("refuse a note", "POST", "/api/notes", JSON, b'{"title": ""}'),
-    Exchange("refuse what is not JSON", "POST", "/api/notes", JSON, b'{"title"'),
-    Exchange("refuse what is too large", "POST", "/api/notes", JSON | {"Content-Length": "1048577"}),
+    Exchange("refuse malformed JSON", "POST", "/api/notes", JSON, b'{"title"'),
+    Exchange("refuse a large body", "POST", "/api/notes", JSON | {"Content-Length": "1048577"}),
     Exchange("refuse a method", "PATCH", "/api/notes/milk"),
     Exchange("refuse a method with a body", "PATCH", "/api/notes", JSON, NOTE),
     Exchange("no such note", "GET", "/api/notes/nothing"),
@@ -67,7 +69,7 @@ Seen = dict[str, object]
 
 
 def record(client: Client) -> dict[str, Seen]:
-    """Send the exchanges and return, by their names, what was seen."""
+    """Send the exchanges and return the compared parts of the responses by name."""
     seen: dict[str, Seen] = {}
     for name, method, path, headers, body in EXCHANGES:
         seen[name] = _seen(client.request(method, path, headers, body))
@@ -75,5 +77,5 @@ def record(client: Client) -> dict[str, Seen]:
 
 
 def _seen(answer: Answer) -> Seen:
-    headers = {name: answer.headers.getlist(name) for name in HEADERS}
+    headers = {name: answer.all(name) for name in HEADERS}
     return {"status": answer.status, "body": answer.body, **headers}

@@ -1,4 +1,6 @@
-"""Start a server as a process, wait until it listens, stop it. Everything is bounded in time."""
+"""Servers as processes: started, awaited until they listen, and stopped, all within a time limit."""
+
+from __future__ import annotations
 
 import os
 import re
@@ -15,7 +17,7 @@ from tests.acceptance.applications import PROJECT
 
 SECONDS = 30
 
-# What would change how a server runs is not taken over from whoever runs the tests.
+# Variables that would change how a server runs are not inherited from the environment of the tests.
 FOREIGN = ("APIROUTES_", "FLASK_", "GUNICORN_", "WEB_CONCURRENCY", "WEBHOOK_SECRET", "PORT")
 
 
@@ -27,7 +29,7 @@ def gunicorn(application: str, *flags: str) -> list[str]:
 
 def granian(*flags: str) -> list[str]:
     """Return the command that serves the project with granian."""
-    with socket.socket() as probe:  # granian does not say which port it was given
+    with socket.socket() as probe:  # granian does not report the port of --port 0
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "apiroutes", "start", "--server", "granian", "--port", str(port)]
@@ -36,15 +38,15 @@ def granian(*flags: str) -> list[str]:
 
 def environment(**variables: str) -> dict[str, str]:
     """Return the environment of a server."""
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    return mine | {"PYTHONUNBUFFERED": "1"} | variables
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    return inherited | {"PYTHONUNBUFFERED": "1"} | variables
 
 
 @contextmanager
 def serve(
     command: Sequence[str], log: Path, variables: Mapping[str, str], directory: Path = PROJECT
 ) -> Iterator[int]:
-    """Run a server in `directory` and give the port it listens on; at the end it stops by SIGTERM."""
+    """Run a server in `directory`, yield the port on which it listens, and stop it by SIGTERM."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -55,33 +57,33 @@ def serve(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    gone = False
+    has_ended = False
     try:
         port = _port(process, log)
         yield port
         process.terminate()
         process.wait(SECONDS)
-        gone = not _listens(port)
-        assert gone, "A process of the server stayed behind"
+        has_ended = not _listens(port)
+        assert has_ended, "A process of the server stayed behind"
     finally:
-        if not gone:  # whatever went wrong, nothing outlives the test
+        if not has_ended:  # no process outlives the test, whatever went wrong
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
-def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        said = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))
-        if said and _listens(int(said[1])):  # granian says it before it does
-            return int(said[1])
+        address = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))
+        if address and _listens(int(address[1])):  # granian logs the address before it listens
+            return int(address[1])
         time.sleep(0.02)
-    raise AssertionError(f"The server does not listen. It said:\n{log.read_text(errors='replace')}")
+    raise AssertionError(f"The server does not listen. Its log:\n{log.read_text(errors='replace')}")
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for something, and not for ever."""
+    """Wait until the condition holds; fail after SECONDS."""
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline
@@ -89,10 +91,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def main_process(log: Path) -> int:
-    """Return the process id that the server logs when it begins."""
-    found = re.search(r"main PID: (\d+)|\[(\d+)\] \[INFO\] Listening at", log.read_text())
-    assert found is not None
-    return int(found[1] or found[2])
+    """Return the process id that the server logs when it starts."""
+    line = re.search(r"main PID: (\d+)|\[(\d+)\] \[INFO\] Listening at", log.read_text())
+    assert line is not None
+    return int(line[1] or line[2])
 
 
 def _listens(port: int) -> bool:

@@ -1,5 +1,7 @@
 """The database file of the example application."""
 
+from __future__ import annotations
+
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""A download by curl: it resumes, asks whether a file changed, and sees when one is cut."""
+"""Downloads by curl: resumed, conditional, and truncated."""
+
+from __future__ import annotations
 
 import os
 import shutil
@@ -18,7 +20,7 @@ from apiroutes import file
 def GET(query):
     return file("data.bin")
 """
-# The file loses its end when its answer has begun.
+# The file is truncated once its response has started.
 SHRINKING = """
 import os
 from apiroutes import file
@@ -51,7 +53,7 @@ def _whole(served: tuple[Path, str]) -> None:
 
 
 def curl(*arguments: str) -> tuple[int, str]:
-    """Run it, for its exit status and the HTTP status that it saw."""
+    """Run curl; return its exit status and the HTTP status."""
     command = ["curl", "--silent", "--max-time", str(SECONDS), "--write-out", "%{http_code}", *arguments]
     done = subprocess.run(command, capture_output=True, check=False, timeout=SECONDS * 2)
     return done.returncode, done.stdout.decode()
@@ -71,7 +73,7 @@ def test_a_file_that_did_not_change_is_not_sent_again(served: tuple[Path, str], 
     assert curl("--time-cond", str(served[0] / "data.bin"), "-o", out, served[1] + "x") == (0, "304")
 
 
-def test_a_file_that_is_cut_short_is_seen_to_be(served: tuple[Path, str], tmp_path: Path) -> None:
+def test_curl_notices_a_truncated_file(served: tuple[Path, str], tmp_path: Path) -> None:
     status, seen = curl("-o", str(tmp_path / "out"), served[1] + "shrinking")
     assert (status != 0, seen) == (True, "200")
     assert (tmp_path / "out").stat().st_size < len(CONTENT)

@@ -1,7 +1,9 @@
-"""Server-sent events through a real server: each leaves at once, and a client that leaves is noticed.
+"""Server-sent events on a real server: each is sent at once, and the server notices when a client leaves.
 
-Nothing here waits for a time to pass: the test and the generator wait for each other, by files.
+No test waits for a fixed time: the test and the generator wait for each other, by files.
 """
+
+from __future__ import annotations
 
 import socket
 import time
@@ -16,7 +18,7 @@ from tests.acceptance.client import SECONDS
 from tests.acceptance.servers import granian, gunicorn, serve
 from tests.support import project
 
-# It goes on to its second event when the test has created the file `go`; without it there is none.
+# It sends the second event once the test has created the file `go`, and gives up after 20 seconds.
 STEPS = """
 import os
 import time
@@ -109,14 +111,14 @@ def _get(connection: HTTPConnection, path: str) -> HTTPResponse:
 
 
 def _event(response: HTTPResponse) -> list[bytes]:
-    """The lines of the next event."""
+    """Return the lines of the next event."""
     lines = []
     while line := response.readline().strip():
         lines.append(line)
     return lines
 
 
-def test_an_event_leaves_before_the_next_one_is_made(port: int, directory: Path) -> None:
+def test_an_event_is_sent_before_the_next_one_is_made(port: int, directory: Path) -> None:
     with closing(HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as connection:
         response = _get(connection, "/api/steps")
         assert response.getheader("Content-Type") == "text/event-stream; charset=utf-8"

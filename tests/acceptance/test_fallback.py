@@ -1,4 +1,6 @@
-"""What is not ours goes to the fallback as it came, or to the application that we are mounted in."""
+"""Requests outside the routes go unchanged to the fallback, or to the application around a mount."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +10,7 @@ from werkzeug.test import Client as WerkzeugClient
 
 from apiroutes import App
 from tests.acceptance.applications import PROJECT, mounted
-from tests.acceptance.client import InProcess
+from tests.support import call, environ, exchange
 
 NOT_OURS = [
     "/",
@@ -26,7 +28,7 @@ NOT_OURS = [
 
 
 @pytest.mark.parametrize("target", NOT_OURS)
-def test_the_fallback_has_the_environ_untouched(target: str) -> None:
+def test_the_fallback_gets_the_environ_unchanged(target: str) -> None:
     seen: list[dict[str, Any]] = []
 
     def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -34,23 +36,22 @@ def test_the_fallback_has_the_environ_untouched(target: str) -> None:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["wsgi.input"].read()]
 
-    send = InProcess(App(PROJECT, fallback=fallback))
-    environ = send.environ("POST", target, {"X-Test": "1"}, b"body")
-    before = dict(environ)
-    assert send.call(environ).body == b"body"
+    given = environ("POST", target, [("X-Test", "1")], b"body")
+    before = dict(given)
+    assert exchange(App(PROJECT, fallback=fallback), given).body == b"body"
     assert seen == [before]
 
 
 def test_our_routes_win_over_the_fallback() -> None:
     def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        raise AssertionError("not for the fallback")
+        raise AssertionError("the fallback was called")
 
-    assert InProcess(App(PROJECT, fallback=fallback))("GET", "/api/hello", {}, b"").status == 200
+    assert call(App(PROJECT, fallback=fallback), "GET", "/api/hello").status == 200
 
 
-def test_an_application_we_are_mounted_in_keeps_its_pages() -> None:
+def test_an_application_around_a_mount_keeps_its_pages() -> None:
     assert WerkzeugClient(mounted()).get("/elsewhere?a=1").text == "GET /elsewhere?a=1"
 
 
-def test_a_path_under_the_mount_that_is_not_ours_is_404() -> None:
+def test_a_path_without_a_route_below_the_mount_is_404() -> None:
     assert WerkzeugClient(mounted()).get("/v1/elsewhere").status_code == 404

@@ -1,4 +1,6 @@
-"""What goes wrong under a real server: handlers that hang, clients that drip or leave, TERM."""
+"""Faults on a real server: handlers that hang, clients that send slowly or leave, TERM."""
+
+from __future__ import annotations
 
 import http.client
 import os
@@ -77,24 +79,24 @@ def pid_of(port: int) -> int:
 
 @pytest.mark.parametrize("path", ["/api/hang", "/api/hang?spin"])
 @pytest.mark.parametrize("method", ["GET", "POST"])  # a function, and a coroutine
-def test_a_handler_that_hangs_is_504_and_its_place_is_free_again(port: int, method: str, path: str) -> None:
+def test_a_handler_that_hangs_is_504_and_blocks_no_thread(port: int, method: str, path: str) -> None:
     before = pid_of(port)
     assert [ask(port, method, path).status for _ in range(2)] == [504, 504]
     assert pid_of(port) == before
 
 
-def test_a_worker_in_which_a_handler_goes_on_is_replaced(tmp_path: Path, log: Path, flags: list[str]) -> None:
+def test_a_worker_with_an_abandoned_handler_is_replaced(tmp_path: Path, log: Path, flags: list[str]) -> None:
     project(tmp_path, {**FILES, "pyproject.toml": "[tool.apiroutes]\nabandon_timeout = 0.5\n"})
     start = [sys.executable, "-m", "apiroutes", "start", "--workers", "1", "--", "--bind", "127.0.0.1:0"]
     with serve([*start, *flags], log, {}, tmp_path) as port:
         before = pid_of(port)
         assert ask(port, "GET", "/api/hang").status == 504
-        until(lambda: pid_of(port) != before)  # each of which is answered
+        until(lambda: pid_of(port) != before)  # every request meanwhile gets its response
     assert log.read_text().count("a handler has been running for 0.5 s past its maxDuration") == 1
 
 
 @pytest.mark.parametrize("path", ["/api/length", "/api/hang"])
-def test_a_body_that_drips_in_is_408(port: int, path: str) -> None:
+def test_a_slow_body_is_408(port: int, path: str) -> None:
     before = pid_of(port)
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as client:
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n"
@@ -122,26 +124,26 @@ def test_a_client_that_leaves_is_one_line(port: int, log: Path) -> None:
         connection.getresponse().read(1000)
     until(lambda: "the client left" in log.read_text())
     assert pid_of(port)
-    said = log.read_text()
-    assert said.count("GET /api/endless: the client left before the response ended") == 1
-    assert "Traceback" not in said
+    text = log.read_text()
+    assert text.count("GET /api/endless: the client left before the response ended") == 1
+    assert "Traceback" not in text
 
 
-def test_term_lets_what_has_begun_end(tmp_path: Path, log: Path, flags: list[str]) -> None:
+def test_term_lets_running_requests_end(tmp_path: Path, log: Path, flags: list[str]) -> None:
     project(tmp_path, FILES)
     answers: list[Answer] = []
     with serve(gunicorn("apiroutes:create_app()", *flags), log, {}, tmp_path) as port:
-        asking = threading.Thread(target=lambda: answers.append(ask(port, "GET", "/api/slow")))
-        asking.start()
+        client = threading.Thread(target=lambda: answers.append(ask(port, "GET", "/api/slow")))
+        client.start()
         until((tmp_path / "started").exists)
         os.kill(main_process(log), signal.SIGTERM)
         until(lambda: "Handling signal: term" in log.read_text())
         (tmp_path / "go").touch()
-        asking.join(SECONDS)
+        client.join(SECONDS)
     assert [answer.status for answer in answers] == [200]
 
 
-def test_a_header_that_drips_in_ends_the_connection(tmp_path: Path, log: Path, flags: list[str]) -> None:
+def test_a_slow_header_ends_the_connection(tmp_path: Path, log: Path, flags: list[str]) -> None:
     project(tmp_path, FILES)
     start = [sys.executable, "-m", "apiroutes", "start", "--workers", "1"]
     start += ["--", "--bind", "127.0.0.1:0", *flags]
@@ -152,7 +154,7 @@ def test_a_header_that_drips_in_ends_the_connection(tmp_path: Path, log: Path, f
         assert ask(port, "GET", "/api/pid").status == 200
 
 
-def test_a_header_in_time_gives_the_handler_its_own_time(tmp_path: Path, log: Path, flags: list[str]) -> None:
+def test_the_header_timeout_does_not_limit_the_handler(tmp_path: Path, log: Path, flags: list[str]) -> None:
     project(tmp_path, FILES)
     start = [sys.executable, "-m", "apiroutes", "start", "--workers", "1"]
     start += ["--", "--bind", "127.0.0.1:0", *flags]
@@ -160,20 +162,10 @@ def test_a_header_in_time_gives_the_handler_its_own_time(tmp_path: Path, log: Pa
         assert ask(port, "GET", "/api/hang").status == 504  # after 0.3 s
 
 
-def test_term_is_said_before_anything_stops(tmp_path: Path, log: Path, flags: list[str]) -> None:
+def test_term_is_reported_before_anything_stops(tmp_path: Path, log: Path, flags: list[str]) -> None:
     project(tmp_path, FILES)
-    start = [
-        sys.executable,
-        "-m",
-        "apiroutes",
-        "start",
-        "--workers",
-        "2",
-        "--",
-        "--bind",
-        "127.0.0.1:0",
-        *flags,
-    ]
+    start = [sys.executable, "-m", "apiroutes", "start", "--workers", "2"]
+    start += ["--", "--bind", "127.0.0.1:0", *flags]
     with serve(start, log, {"APIROUTES_SHUTDOWN_DELAY": "600"}, tmp_path) as port:
         assert ask(port, "GET", "/ready").status == 200
         os.kill(main_process(log), signal.SIGTERM)

@@ -1,7 +1,9 @@
-"""HUP replaces the workers of every server, and none of them by code that does not start.
+"""HUP replaces the workers of every server, unless the new code does not start.
 
-Nothing waits meanwhile: workers are looked after, and a server that is told to stop stops.
+The main process does not block meanwhile: it looks after its workers, and stops when told to.
 """
+
+from __future__ import annotations
 
 import os
 import signal
@@ -39,7 +41,7 @@ def test_a_reload_of_code_that_does_not_start_leaves_the_old_code_serving(
         assert _text(port) == "1"
         project(tmp_path, {"pages/api/version.py": "def GET(:\n"})
         os.kill(main_process(log), signal.SIGHUP)
-        until(lambda: "Not reloaded, the old code goes on serving." in log.read_text())
+        until(lambda: "Not reloaded, the old code keeps serving." in log.read_text())
         assert _text(port) == "1"
         assert "pages/api/version.py:1" in log.read_text()
         project(tmp_path, {"pages/api/version.py": VERSION.format(2)})
@@ -47,11 +49,11 @@ def test_a_reload_of_code_that_does_not_start_leaves_the_old_code_serving(
         until(lambda: _text(port) == "2")
 
 
-# Code that starts in a worker, and not in the process that looks whether it does.
+# While the file `hangs` exists, its import does not end: the check of the new code waits.
 HANGS = """
 import os, pathlib, time
 if pathlib.Path("hangs").exists():
-    pathlib.Path("looked-at").touch()
+    pathlib.Path("checking").touch()
     time.sleep(3600)
 def GET(): return {"pid": os.getpid()}
 """
@@ -63,28 +65,26 @@ def _pid(port: int) -> int:
 
 
 @pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
-def test_a_server_stops_while_new_code_is_looked_at(tmp_path: Path, command: list[str]) -> None:
+def test_a_server_stops_while_new_code_is_checked(tmp_path: Path, command: list[str]) -> None:
     project(tmp_path, {"pages/api/pid.py": HANGS})
     log = tmp_path / "log"
     with serve(command, log, {"APIROUTES_GRACEFUL_TIMEOUT": "5"}, tmp_path) as port:
         assert _pid(port)
         (tmp_path / "hangs").touch()
         os.kill(main_process(log), signal.SIGHUP)
-        until((tmp_path / "looked-at").exists)
-        # serve() sends SIGTERM now, and looks at how long it takes: less than the look at the code
+        until((tmp_path / "checking").exists)
+        # serve() sends SIGTERM now, and fails if the server waits for the end of the check
 
 
 @pytest.mark.parametrize("worker_class", ["sync", "gthread"])
-def test_a_worker_that_ends_while_new_code_is_looked_at_is_replaced(
-    tmp_path: Path, worker_class: str
-) -> None:
+def test_a_worker_that_ends_while_new_code_is_checked_is_replaced(tmp_path: Path, worker_class: str) -> None:
     project(tmp_path, {"pages/api/pid.py": HANGS})
     log = tmp_path / "log"
     with serve(SERVERS[worker_class], log, {}, tmp_path) as port:
         first = _pid(port)
         (tmp_path / "hangs").touch()
         os.kill(main_process(log), signal.SIGHUP)
-        until((tmp_path / "looked-at").exists)
+        until((tmp_path / "checking").exists)
         (tmp_path / "hangs").unlink()
         os.kill(first, signal.SIGKILL)
         assert _pid(port) != first
@@ -99,10 +99,10 @@ def test_a_server_stops_after_any_number_of_reloads(tmp_path: Path, command: lis
         for _ in range(10):
             os.kill(main_process(log), signal.SIGHUP)
             assert _text(port) == "1"
-        # serve() sends SIGTERM now, and waits no longer than graceful_timeout is
+        # serve() sends SIGTERM now, and waits no longer than graceful_timeout
 
 
-def test_reloads_that_come_while_one_is_going_on_are_one(tmp_path: Path) -> None:
+def test_reloads_during_a_reload_count_as_one(tmp_path: Path) -> None:
     project(tmp_path, {"pages/api/pid.py": HANGS})
     log = tmp_path / "log"
     with serve(SERVERS["gthread"], log, {}, tmp_path) as port:
@@ -116,30 +116,30 @@ def test_reloads_that_come_while_one_is_going_on_are_one(tmp_path: Path) -> None
     assert log.read_text().count("Hang up: Master") <= 2
 
 
-# Says which process imports it, and takes its time while there is a file called `slow`.
+# Records which process imports it, and blocks while there is a file `slow` and no `go` for the process.
 SLOW = """
 import os, pathlib, time
 if pathlib.Path("slow").exists():
-    pathlib.Path(f"begun-{os.getpid()}").touch()
+    pathlib.Path(f"started-{os.getpid()}").touch()
     while pathlib.Path("slow").exists() and not pathlib.Path(f"go-{os.getpid()}").exists(): time.sleep(0.01)
 def GET(): return {"pid": os.getpid()}
 """
 
 
 @pytest.mark.parametrize("worker_class", ["sync", "gthread"])
-def test_workers_that_only_begin_are_replaced_by_a_reload(tmp_path: Path, worker_class: str) -> None:
+def test_workers_that_are_still_starting_are_replaced_by_a_reload(tmp_path: Path, worker_class: str) -> None:
     project(tmp_path, {"pages/api/pid.py": SLOW})
     log = tmp_path / "log"
 
     def importing(count: int) -> list[str]:
-        begun: list[str] = []
-        until(lambda: bool(begun.extend(_begun(tmp_path))) or len(set(begun)) == count)  # type: ignore[func-returns-value]
-        return begun
+        pids: list[str] = []
+        until(lambda: bool(pids.extend(_started(tmp_path))) or len(set(pids)) == count)  # type: ignore[func-returns-value]
+        return pids
 
     with serve(SERVERS[worker_class], log, {}, tmp_path) as port:
         first = _pid(port)
         (tmp_path / "slow").touch()
-        for count in (1, 3):  # the look at the new code, and the worker, which stays in its import
+        for count in (1, 3):  # the check of the new code, and the worker, which remains in its import
             os.kill(main_process(log), signal.SIGHUP)
             for pid in importing(count):
                 if f"Booting worker with pid: {pid}" not in log.read_text():
@@ -147,13 +147,13 @@ def test_workers_that_only_begin_are_replaced_by_a_reload(tmp_path: Path, worker
             importing(count + 1)
         (tmp_path / "slow").unlink()
         until(lambda: _pid(port) != first)
-    said = log.read_text()
-    assert "Traceback" not in said
-    assert said.count("Hang up: Master") == 2
+    text = log.read_text()
+    assert "Traceback" not in text
+    assert text.count("Hang up: Master") == 2
 
 
-def _begun(directory: Path) -> list[str]:
-    return [path.name.removeprefix("begun-") for path in directory.glob("begun-*")]
+def _started(directory: Path) -> list[str]:
+    return [path.name.removeprefix("started-") for path in directory.glob("started-*")]
 
 
 IMPORTS = {
@@ -172,7 +172,7 @@ IMPORTS = {
 
 
 @pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
-def test_what_a_project_imports_is_its_workers_own(tmp_path: Path, command: list[str]) -> None:
+def test_only_workers_import_the_project(tmp_path: Path, command: list[str]) -> None:
     project(tmp_path, IMPORTS)
     with serve(command, tmp_path / "log", {}, tmp_path) as port:
         pids = Client(OverHttp(port)).request("GET", "/api/pids").json()
@@ -184,7 +184,7 @@ def test_what_a_project_imports_is_its_workers_own(tmp_path: Path, command: list
     [(["--preload"], {}), ([], {"APIROUTES_PRELOAD": "true"})],
     ids=["flag", "setting"],
 )
-def test_preloading_imports_it_in_the_main_process(
+def test_preloading_imports_the_project_in_the_main_process(
     tmp_path: Path, flags: list[str], variables: dict[str, str]
 ) -> None:
     project(tmp_path, IMPORTS)

@@ -1,4 +1,6 @@
-"""The answers do not depend on the server, nor on where the application is mounted."""
+"""Responses depend neither on the server nor on where the application is mounted."""
+
+from __future__ import annotations
 
 import pytest
 

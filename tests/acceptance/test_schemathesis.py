@@ -1,4 +1,6 @@
-"""The example against its own OpenAPI document: requests made of it, and answers that it declares."""
+"""The example against its OpenAPI document: generated requests get responses that it declares."""
+
+from __future__ import annotations
 
 import atexit
 import os
@@ -17,7 +19,7 @@ atexit.register(directory.cleanup)
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
-    """The example with a database of its own, whatever other tests set meanwhile."""
+    """Call the example with its own database, whatever other tests have set."""
     before = os.environ.get("NOTES_DB")
     os.environ["NOTES_DB"] = str(Path(directory.name) / "notes.db")
     try:
@@ -34,13 +36,13 @@ schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
 
 
 def is_form_of_files(body: object) -> bool:
-    """Whether a form says what was drawn.
+    """Return whether a form carries the generated value.
 
-    It has text for everything else, so that what is wrong in the schema is right on the wire; and
-    Werkzeug's encoder, which sends it here, ends a part without content without a line break.
+    Otherwise fields are sent as text, so that a value that violates the schema is valid on the wire; and
+    Werkzeug's encoder, which sends it here, omits the line break after a part without content.
     """
     files = body.get("file") if isinstance(body, dict) else None
-    # Bytes are drawn as a text that is always empty, with `data`.
+    # Bytes are generated as a text that is always empty, with `data`.
     return isinstance(files, list) and all(
         isinstance(file, (bytes, str)) and getattr(file, "data", file) for file in files
     )
@@ -48,6 +50,6 @@ def is_form_of_files(body: object) -> bool:
 
 @schema.parametrize()
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_requests_of_the_document_get_answers_of_the_document(case: Any) -> None:
+def test_generated_requests_get_declared_responses(case: Any) -> None:
     assume(case.media_type != "multipart/form-data" or is_form_of_files(case.body))
     case.call_and_validate()

@@ -1,4 +1,6 @@
-"""The application that the corpus attacks: the handlers it names, in production mode."""
+"""The application that the corpus attacks: the handlers that it names, in production mode."""
+
+from __future__ import annotations
 
 from pathlib import Path
 

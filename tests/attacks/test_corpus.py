@@ -1,6 +1,6 @@
-"""Attacks known from advisories of other frameworks, each in a process of its own, with its bounds.
+"""Attacks known from advisories of other frameworks, each in a process of its own, with its limits.
 
-`runner.py` and `corpus.jsonl` are given, as they are; `app.py` and `project/` are what they attack.
+`runner.py` and `corpus.jsonl` come from outside and stay unchanged; they attack `app.py` and `project/`.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ SECONDS = 170
 def attack(results: Path, *flags: str) -> list[dict[str, Any]]:
     command = [sys.executable, str(HERE / "runner.py"), "tests.attacks.app:app"]
     command += ["--corpus", str(HERE / "corpus.jsonl"), "--known", str(HERE / "known.txt")]
-    # Bounds on time are for a machine that does nothing else.
+    # The time limits assume an idle machine.
     command += ["--json", str(results), "--scale", "3", *flags]
     done = subprocess.run(command, cwd=TOP, timeout=SECONDS, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
-    found: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))
-    return found
+    cases: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))
+    return cases
 
 
 @pytest.mark.parametrize("flags", [(), ("--terminated",)], ids=["plain", "as under gunicorn"])
 def test_every_attack_is_withstood(tmp_path: Path, flags: tuple[str, ...]) -> None:
     results = attack(tmp_path / "results.json", *flags)
-    wrong = {
+    failures = {
         case["id"]: case["problems"] for case in results if case["outcome"] in ("fail", "unexpected-pass")
     }
-    assert wrong == {}
+    assert failures == {}
     assert sum(case["outcome"] == "pass" for case in results) > 600
 
 
-def test_what_is_decided_otherwise_is_little_and_has_reasons() -> None:
+def test_exceptions_are_few_and_have_reasons() -> None:
     lines = (HERE / "known.txt").read_text(encoding="utf-8").splitlines()
     cases = [line.partition("#") for line in lines if not line.startswith("#")]
     assert len(cases) < 15

@@ -39,6 +39,7 @@ def test_a_process_ends_in_order(source: str, printed: str) -> None:
     assert sorted(run_python(source).split()) == sorted(printed.split())
 
 
+@pytest.mark.costly
 def test_a_blocked_loop_does_not_keep_the_process_alive() -> None:
     source = (
         "import time\n"

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.costly
+
 TOP = Path(__file__).parents[2]
 SECONDS = 90  # the process ends itself after 60
 

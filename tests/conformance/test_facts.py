@@ -11,8 +11,9 @@ from apiroutes.body.charsets import decode_text, find_charset
 from apiroutes.body.media_types import MediaType, parse_media_type
 from apiroutes.sizes import parse_size
 from tests.conformance.app import app
-from tests.conformance.exchange import build_environ, call
+from tests.conformance.exchange import build_environ
 from tests.conformance.records import Record, load
+from tests.support import exchange
 
 RECORDS = load("facts.given.jsonl")
 
@@ -84,7 +85,7 @@ def skip_decided(name: str) -> list[pytest.MarkDecorator]:
 def ask(method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Any:
     """The JSON that a handler of the recorded application sends."""
     sent = [*headers.items(), ("Content-Length", str(len(body)))]
-    answer = call(app, build_environ(method, target, sent, body))
+    answer = exchange(app, build_environ(method, target, sent, body))
     assert answer.status == 200
     return json.loads(answer.body)
 

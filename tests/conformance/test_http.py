@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.conformance.app import app
-from tests.conformance.exchange import Answer, build_environ, call
+from tests.conformance.exchange import build_environ
 from tests.conformance.records import Record, load, load_deviations
+from tests.support import Answer, exchange
 
 CASES = {case["id"]: case for case in load("http.given.jsonl")}
 DEVIATIONS = load_deviations()
@@ -47,7 +48,7 @@ def send(case: Record, etags: Mapping[str, str]) -> Answer:
     environ = build_environ(
         request["method"], request["target"], headers, content_of(request), chunked=chunked
     )
-    return call(app, environ)
+    return exchange(app, environ)
 
 
 def is_condition(header: str) -> bool:

@@ -6,7 +6,8 @@ import pytest
 
 from apiroutes import App
 from apiroutes.errors import ProjectError
-from tests.conformance.exchange import build_environ, call
+from tests.conformance.exchange import build_environ
+from tests.support import exchange
 
 HANDLER = "def handler(req, res):\n    res.json(None)\n"
 
@@ -44,4 +45,4 @@ def test_file_is_a_start_error(page: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", ["rt/ext/.hidden", "rt/ext/_private"])
 def test_private_file_is_not_a_route(page: str, tmp_path: Path) -> None:
     write_page(tmp_path, page, HANDLER)
-    assert call(App(tmp_path), build_environ("GET", f"/api/{page}")).status == 404
+    assert exchange(App(tmp_path), build_environ("GET", f"/api/{page}")).status == 404

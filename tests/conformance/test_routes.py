@@ -11,8 +11,9 @@ from apiroutes import App
 from apiroutes.routing import Route, RoutePattern, RouteTree
 from apiroutes.routing.conventions import pages
 from apiroutes.routing.pattern import PatternError, check
-from tests.conformance.exchange import Answer, build_environ, call
+from tests.conformance.exchange import build_environ
 from tests.conformance.records import Record, load
+from tests.support import Answer, exchange
 
 RECORDS = load("routes.given.jsonl")
 SORTED = [record for record in RECORDS if "sorted" in record]
@@ -123,9 +124,9 @@ def write_page(root: Path, path: str, page: str) -> None:
 
 def get(app: App, path: str) -> Answer:
     """The response of the canonical path."""
-    answer = call(app, build_environ("GET", path))
+    answer = exchange(app, build_environ("GET", path))
     location = answer.header("Location")
-    return answer if location is None else call(app, build_environ("GET", location))
+    return answer if location is None else exchange(app, build_environ("GET", location))
 
 
 @pytest.mark.parametrize("record", by_id(MATCHED))

@@ -16,7 +16,8 @@ from django.urls import path
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from apiroutes import App
-from tests.embedding.ours import Application, shown
+from tests.embedding.ours import shown
+from tests.support import WSGIApplication
 
 if not settings.configured:
     settings.configure(
@@ -65,22 +66,22 @@ urlpatterns = [
 ]
 
 
-def site() -> Application:
-    """The application as it is without us."""
-    application: Application = get_wsgi_application()
+def site() -> WSGIApplication:
+    """Make the application as it is without us."""
+    application: WSGIApplication = get_wsgi_application()
     return application
 
 
-def in_front(root: str | Path) -> Application:
-    """Our routes first, Django for the rest."""
+def in_front(root: str | Path) -> WSGIApplication:
+    """Put our routes first, Django behind them."""
     return App(root, fallback=site())
 
 
-def mounted(root: str | Path) -> Application:
-    """Our routes under /v1, by a dispatcher in the place of wsgi.py's application."""
+def mounted(root: str | Path) -> WSGIApplication:
+    """Put our routes under /v1, by a dispatcher in place of wsgi.py's application."""
     return DispatcherMiddleware(site(), {"/v1": App(root)})
 
 
-def both(root: str | Path) -> Application:
-    """Our routes first, and once more under /v1 of the Django application behind them."""
+def both(root: str | Path) -> WSGIApplication:
+    """Put our routes first, and once more under /v1 of the Django application behind them."""
     return App(root, fallback=mounted(root))

@@ -9,11 +9,12 @@ import flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from apiroutes import App
-from tests.embedding.ours import Application, shown
+from tests.embedding.ours import shown
+from tests.support import WSGIApplication
 
 
 def site() -> flask.Flask:
-    """The application as it is without us."""
+    """Make the application as it is without us."""
     application = flask.Flask("site")
     application.secret_key = "a key of the tests"
 
@@ -43,13 +44,13 @@ def site() -> flask.Flask:
     return application
 
 
-def in_front(root: str | Path) -> Application:
-    """Our routes first, Flask for the rest."""
+def in_front(root: str | Path) -> WSGIApplication:
+    """Put our routes first, Flask behind them."""
     return App(root, fallback=site())
 
 
 def mounted(root: str | Path) -> flask.Flask:
-    """Our routes under /v1 of the Flask application."""
+    """Put our routes under /v1 of the Flask application."""
     application = site()
     application.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
         application.wsgi_app, {"/v1": App(root)}
@@ -57,6 +58,6 @@ def mounted(root: str | Path) -> flask.Flask:
     return application
 
 
-def both(root: str | Path) -> Application:
-    """Our routes first, and once more under /v1 of the Flask application behind them."""
+def both(root: str | Path) -> WSGIApplication:
+    """Put our routes first, and once more under /v1 of the Flask application behind them."""
     return App(root, fallback=mounted(root))

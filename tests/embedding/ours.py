@@ -1,16 +1,13 @@
-"""Our part of every combination: the routes, and the kinds of WSGI applications around them."""
+"""Our part of every combination: a project of routes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from tests.support import project
 
-Application = Callable[..., Iterable[bytes]]
-
-# What the frameworks' applications show of a request, and which paths they have for it.
+# The entries of the environ that the frameworks' applications show.
 SHOWN = ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "RAW_URI", "CONTENT_TYPE")
 
 _THEIRS = """
@@ -25,7 +22,7 @@ def handler(req, res):
 
 _UNPARSED = 'config = {"api": {"bodyParser": False}}\n'
 
-# It yields twice and notes that it was closed.
+# It yields twice and records that it was closed.
 _TICKS = """
 from pathlib import Path
 
@@ -57,12 +54,12 @@ _FILES = {
 
 
 def write(root: Path, module: str) -> Path:
-    """Write the project; `module` has the application that a handler of it returns."""
+    """Write the project; a handler of it returns the application of `module`."""
     theirs = _THEIRS.format(module=module)
     files = {"pages/api/theirs/[...path].py": theirs, "pages/api/theirs/unparsed.py": _UNPARSED + theirs}
     return project(root, {**_FILES, **files})
 
 
 def shown(environ: dict[str, Any], body: bytes) -> dict[str, Any]:
-    """What an application of a framework answers to show the request that it got."""
+    """Return the request as a framework's application shows it."""
     return {**{name: environ.get(name) for name in SHOWN}, "body": body.decode()}

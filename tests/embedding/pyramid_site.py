@@ -11,7 +11,8 @@ from pyramid.session import SignedCookieSessionFactory
 from pyramid.wsgi import wsgiapp2
 
 from apiroutes import App
-from tests.embedding.ours import Application, shown
+from tests.embedding.ours import shown
+from tests.support import WSGIApplication
 
 
 def echo(request: Any) -> Any:
@@ -44,8 +45,8 @@ VIEWS = {
 }
 
 
-def site(inside: Application | None = None) -> Application:
-    """The application as it is without us, or with a WSGI application under /v1."""
+def site(inside: WSGIApplication | None = None) -> WSGIApplication:
+    """Make the application as it is without us, or with a WSGI application under /v1."""
     with Configurator(session_factory=SignedCookieSessionFactory("a key of the tests")) as config:
         for pattern, view in VIEWS.items():
             config.add_route(pattern, pattern)
@@ -54,20 +55,20 @@ def site(inside: Application | None = None) -> Application:
         if inside is not None:
             config.add_route("inside", "/v1/*subpath")
             config.add_view(wsgiapp2(inside), route_name="inside")
-        application: Application = config.make_wsgi_app()
+        application: WSGIApplication = config.make_wsgi_app()
     return application
 
 
-def in_front(root: str | Path) -> Application:
-    """Our routes first, Pyramid for the rest."""
+def in_front(root: str | Path) -> WSGIApplication:
+    """Put our routes first, Pyramid behind them."""
     return App(root, fallback=site())
 
 
-def mounted(root: str | Path) -> Application:
-    """Our routes under /v1, as a view of the Pyramid application."""
+def mounted(root: str | Path) -> WSGIApplication:
+    """Put our routes under /v1, as a view of the Pyramid application."""
     return site(App(root))
 
 
-def both(root: str | Path) -> Application:
-    """Our routes first, and once more under /v1 of the Pyramid application behind them."""
+def both(root: str | Path) -> WSGIApplication:
+    """Put our routes first, and once more under /v1 of the Pyramid application behind them."""
     return App(root, fallback=mounted(root))

@@ -1,4 +1,4 @@
-"""Flask, Django and Pyramid with our routes in front, inside and both: each part answers what is its own."""
+"""Flask, Django and Pyramid with our routes in front, inside and both: each part serves its own paths."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 
 from tests.acceptance.client import OverHttp
 from tests.acceptance.servers import gunicorn, serve
-from tests.embedding.ours import Application, write
-from tests.support import Answer, call, environ
+from tests.embedding.ours import write
+from tests.support import Answer, WSGIApplication, call, environ
 
 FRAMEWORKS = ["flask_site", "django_site", "pyramid_site"]
-# How they are combined, and where our routes are then.
+# The forms of combination, with the prefixes of our routes.
 FORMS = {"in_front": [""], "mounted": ["/v1"], "both": ["", "/v1"]}
 
 JSON = [("Content-Type", "application/json")]
@@ -30,14 +30,14 @@ class Combined(NamedTuple):
     module: str
     form: str
     root: Path
-    application: Application
+    application: WSGIApplication
 
 
 @pytest.fixture(scope="module", params=[f"{name}:{form}" for name in FRAMEWORKS for form in FORMS])
 def combined(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Combined:
     name, form = request.param.split(":")
     root = write(tmp_path_factory.mktemp(form), name)
-    make: Callable[[Path], Application] = getattr(_module(name), form)
+    make: Callable[[Path], WSGIApplication] = getattr(_module(name), form)
     return Combined(name, form, root, make(root))
 
 
@@ -52,7 +52,7 @@ def _set_cookies(answer: Answer) -> list[str]:
 
 
 def _each(combined: Combined, method: str, path: str, **request: Any) -> Iterator[tuple[str, Answer]]:
-    """The answers of a route of ours in each place where the routes are."""
+    """Send a request to our routes below each of their prefixes."""
     for prefix in FORMS[combined.form]:
         yield prefix, call(combined.application, method, prefix + path, **request)
 
@@ -60,12 +60,12 @@ def _each(combined: Combined, method: str, path: str, **request: Any) -> Iterato
 # -- ours
 
 
-def test_our_path_answers_with_ours(combined: Combined) -> None:
+def test_our_path_reaches_our_route(combined: Combined) -> None:
     for _, answer in _each(combined, "GET", "/api/hello"):
         assert answer.json() == {"message": "Hello from ours"}
 
 
-def test_our_path_has_a_body_and_the_mount(combined: Combined) -> None:
+def test_our_path_gets_the_body_and_the_mount(combined: Combined) -> None:
     for prefix, answer in _each(combined, "POST", "/api/echo", headers=JSON, body=b"[1]"):
         assert answer.json() == {"ours": [1], "root": prefix}
 
@@ -75,7 +75,7 @@ def test_our_path_keeps_an_encoded_slash_in_its_segment(combined: Combined) -> N
         assert answer.json() == {"id": "a/b"}
 
 
-def test_our_path_has_text_that_is_no_ascii(combined: Combined) -> None:
+def test_our_path_can_have_text_beyond_ascii(combined: Combined) -> None:
     for _, answer in _each(combined, "GET", "/api/users/caf%C3%A9"):
         assert answer.json() == {"id": "café"}
 
@@ -86,7 +86,7 @@ def test_our_path_gets_and_sets_cookies(combined: Combined) -> None:
         assert _set_cookies(answer) == ["first=1", "second=2"]
 
 
-def test_a_method_that_we_have_not_is_405_and_not_theirs(combined: Combined) -> None:
+def test_a_method_without_a_handler_is_our_405(combined: Combined) -> None:
     for _, answer in _each(combined, "POST", "/api/hello"):
         assert (answer.status, answer.header("Allow")) == (405, "GET, HEAD, OPTIONS")
 
@@ -103,21 +103,21 @@ def test_a_trailing_slash_is_redirected_below_the_mount(combined: Combined) -> N
         assert location.hostname in (None, "localhost")
 
 
-def test_an_etag_is_matched(combined: Combined) -> None:
+def test_a_matching_etag_is_304(combined: Combined) -> None:
     for prefix, answer in _each(combined, "GET", "/api/hello"):
         etag = [("If-None-Match", answer.header("ETag") or "")]
         assert call(combined.application, "GET", f"{prefix}/api/hello", headers=etag).status == 304
 
 
 def test_a_stream_is_closed_when_the_server_stops_reading(combined: Combined) -> None:
-    noted = combined.root / "pages/api/closed"
+    closed = combined.root / "pages/api/closed"
     for prefix in FORMS[combined.form]:
-        noted.unlink(missing_ok=True)
-        answer = combined.application(environ("GET", f"{prefix}/api/ticks"), lambda *answer: None)
+        closed.unlink(missing_ok=True)
+        answer = combined.application(environ("GET", f"{prefix}/api/ticks"), lambda *head: None)
         assert next(iter(answer)) == b"data: tick\n\n"
-        assert not noted.exists()
+        assert not closed.exists()
         answer.close()  # type: ignore[attr-defined]
-        assert noted.read_text() == "closed"
+        assert closed.read_text() == "closed"
 
 
 # -- theirs
@@ -138,7 +138,7 @@ THEIRS = [
 
 @pytest.mark.parametrize(("method", "target", "body"), THEIRS)
 @pytest.mark.parametrize("mount", ["", "/site"])
-def test_their_path_answers_as_without_us(
+def test_their_path_responds_as_without_us(
     combined: Combined, method: str, target: str, body: bytes, mount: str
 ) -> None:
     request: dict[str, Any] = {"headers": JSON, "body": body, "SCRIPT_NAME": mount, "RAW_URI": mount + target}
@@ -147,7 +147,7 @@ def test_their_path_answers_as_without_us(
     assert (with_us.status, with_us.headers, with_us.body) == (alone.status, alone.headers, alone.body)
 
 
-def test_their_path_has_its_environ_and_body(combined: Combined) -> None:
+def test_their_path_gets_its_environ_and_body(combined: Combined) -> None:
     answer = call(combined.application, "POST", "/echo/x?a=1", headers=JSON, body=b"[1]")
     assert answer.json() == {
         "REQUEST_METHOD": "POST",
@@ -161,24 +161,24 @@ def test_their_path_has_its_environ_and_body(combined: Combined) -> None:
 
 
 @pytest.mark.parametrize("target", ["/", "/nowhere", "/API/hello", "/apis/hello"])
-def test_a_path_of_nobody_gets_their_404(combined: Combined, target: str) -> None:
+def test_an_unknown_path_gets_their_404(combined: Combined, target: str) -> None:
     answer = call(combined.application, "GET", target)
     assert (answer.status, answer.body) == NOTHING_OF_THEIRS
 
 
 @pytest.mark.parametrize("target", ["/api", "/api/nothing", "/api/nothing/", "/api/_hello"])
-def test_below_our_prefix_a_path_of_nobody_gets_their_404(combined: Combined, target: str) -> None:
+def test_an_unknown_path_below_our_prefix_gets_their_404(combined: Combined, target: str) -> None:
     answer = call(combined.application, "GET", target)
     assert (answer.status, answer.body) == NOTHING_OF_THEIRS
 
 
-def test_below_the_mount_a_path_of_nobody_is_our_404(combined: Combined) -> None:
+def test_an_unknown_path_below_the_mount_gets_our_404(combined: Combined) -> None:
     if "/v1" in FORMS[combined.form]:
         answer = call(combined.application, "GET", "/v1/api/nothing")
         assert (answer.status, answer.body) == (404, b"Not Found")
 
 
-def test_they_set_several_cookies(combined: Combined) -> None:
+def test_their_path_sets_several_cookies(combined: Combined) -> None:
     answer = call(combined.application, "GET", "/cookies")
     assert _set_cookies(answer) == ["first=1", "second=2"]
 
@@ -187,7 +187,7 @@ def _cookie(answer: Answer) -> list[tuple[str, str]]:
     return [("Cookie", "; ".join(_set_cookies(answer)))]
 
 
-def test_their_session_goes_on(combined: Combined) -> None:
+def test_their_session_continues(combined: Combined) -> None:
     first = call(combined.application, "GET", "/visits")
     second = call(combined.application, "GET", "/visits", headers=_cookie(first))
     assert (first.body, second.body) == (b"1", b"2")
@@ -196,7 +196,7 @@ def test_their_session_goes_on(combined: Combined) -> None:
 # -- a handler of ours that returns their application
 
 
-def test_a_handler_hands_over_with_the_body(combined: Combined) -> None:
+def test_a_handler_passes_on_the_request_with_its_body(combined: Combined) -> None:
     for prefix, answer in _each(combined, "POST", "/api/theirs/echo?a=1", headers=JSON, body=b'{"a": 1}'):
         seen = answer.json()
         assert (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == (prefix, "/api/theirs/echo")
@@ -211,24 +211,24 @@ FORM = b'--XX\r\nContent-Disposition: form-data; name="a"; filename="a.txt"\r\n\
     ("headers", "body"),
     [
         (JSON, b"[1]"),
-        (JSON, b"{"),  # it is theirs to refuse
+        (JSON, b"{"),  # their application must refuse it
         (MULTIPART, FORM),
         ([("Content-Type", "application/x-www-form-urlencoded")], b"a=1&b=%20"),
     ],
 )
-def test_a_handler_hands_over_a_body_that_is_not_parsed(
+def test_a_handler_passes_on_a_body_that_is_not_parsed(
     combined: Combined, headers: list[tuple[str, str]], body: bytes
 ) -> None:
     for _, answer in _each(combined, "POST", "/api/theirs/unparsed", headers=headers, body=body):
         assert answer.json()["body"] == body.decode()
 
 
-def test_a_handler_hands_over_to_their_404(combined: Combined) -> None:
+def test_a_handler_passes_on_to_their_404(combined: Combined) -> None:
     for _, answer in _each(combined, "GET", "/api/theirs/nothing"):
         assert (answer.status, answer.body) == NOTHING_OF_THEIRS
 
 
-def test_their_session_goes_on_behind_a_handler(combined: Combined) -> None:
+def test_their_session_continues_behind_a_handler(combined: Combined) -> None:
     first = call(combined.application, "GET", "/visits")
     for _, answer in _each(combined, "GET", "/api/theirs/visits", headers=_cookie(first)):
         assert answer.body == b"2"
@@ -258,18 +258,17 @@ EXCHANGES: list[tuple[str, str, bytes]] = [
 ]
 
 
-def test_gunicorn_gives_the_same_answers(combined: Combined, tmp_path: Path) -> None:
+@pytest.mark.costly
+def test_gunicorn_gives_the_same_responses(combined: Combined, tmp_path: Path) -> None:
     application = f"tests.embedding.{combined.module}:{combined.form}({str(combined.root)!r})"
     headers = {**dict(JSON), "Host": "localhost"}
-    given, expected = [], []
+    actual, expected = [], []
     with serve(gunicorn(application, "--threads=2", "--worker-class=gthread"), tmp_path / "log", {}) as port:
         for method, target, body in EXCHANGES:
             over_http = OverHttp(port)(method, target, headers, body)
-            given.append(
-                (method, target, over_http.status, over_http.headers.get("Location"), over_http.body)
-            )
+            actual.append((method, target, over_http.status, over_http.header("Location"), over_http.body))
     for method, target, body in EXCHANGES:
         here = call(combined.application, method, target, headers=headers.items(), body=body)
-        content = b"" if method == "HEAD" else here.body  # a server drops what answers HEAD
+        content = b"" if method == "HEAD" else here.body  # a server drops the content of a response to HEAD
         expected.append((method, target, here.status, here.header("Location"), content))
-    assert given == expected
+    assert actual == expected

@@ -1,8 +1,8 @@
 """What happens to a running server when clients, handlers, workers, disks and files fail?
 
-`python -m tests.faults` runs the tests of `faults.py`, which is given as it is, and of `ours.py` against
-`apiroutes start` with gunicorn's sync and gthread workers, and prints a table. The exit status is 1
-when something does not hold. Needs Linux; the full disk needs root, and is left out otherwise.
+`python -m tests.faults` runs the tests of `faults.py`, which comes from outside and stays unchanged, and of
+`ours.py` against `apiroutes start` with gunicorn's sync and gthread workers, and prints a table. The exit
+status is 1 if a test does not hold. It needs Linux; the full disk needs root, and is left out otherwise.
 """
 
 from __future__ import annotations
@@ -20,106 +20,106 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-SECONDS = 90  # for one test; each bounds itself to less
+SECONDS = 90  # for one test; each limits itself to less
 CLASSES = ("sync", "gthread")
 
-Found = dict[str, Any]
+Report = dict[str, Any]  # the line of JSON that a test prints
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A test of one of the files: what must hold of what it found, and what of that is shown."""
+    """A test of one of the files: the condition that its report must meet, and the report in words."""
 
     title: str
     test: str
-    holds: Callable[[Found], bool]
-    shown: Callable[[Found], str]
+    holds: Callable[[Report], bool]
+    summary: Callable[[Report], str]
     flags: tuple[str, ...] = ()
     file: str = "faults.py"
 
 
-def _is_refused(found: Found) -> bool:
-    kinds = [found[kind] for kind in ("text", "multipart", "chunked")]
+def _is_refused(report: Report) -> bool:
+    kinds = [report[kind] for kind in ("text", "multipart", "chunked")]
     return (
         all(
             set(kind["answers_to_FIN"]) == {"400"} and not kind["handler_saw_truncated_body"]
             for kind in kinds
         )
-        and found["workers_same"]
-        and found["fd_growth"] <= 1
-        and not found["tracebacks"]
+        and report["workers_same"]
+        and report["fd_growth"] <= 1
+        and not report["tracebacks"]
     )
 
 
-def _is_closed(found: Found) -> bool:
+def _is_closed(report: Report) -> bool:
     return bool(
-        found["iterators_closed"] == 50
-        and found["workers_same"]
-        and found["good_after"] == 200
-        and found["fd_growth"] <= 1
-        and not found["tracebacks"]
+        report["iterators_closed"] == 50
+        and report["workers_same"]
+        and report["good_after"] == 200
+        and report["fd_growth"] <= 1
+        and not report["tracebacks"]
     )
 
 
-def _is_drained(found: Found) -> bool:
-    return bool(found["results"].get("inflight:200") == found["slots"] and found["exit_code"] == 0)
+def _is_drained(report: Report) -> bool:
+    return bool(report["results"].get("inflight:200") == report["slots"] and report["exit_code"] == 0)
 
 
-def _is_answered(found: Found) -> bool:
-    served = found["good_client_served_after_s"]
-    return served is not None and all(" 504 " in head for head in found["hung_client_got"])
+def _is_answered(report: Report) -> bool:
+    served = report["good_client_served_after_s"]
+    return served is not None and all(" 504 " in head for head in report["hung_client_got"])
 
 
-def _is_free_to_log(found: Found) -> bool:
+def _is_free_to_log(report: Report) -> bool:
     return bool(
-        found["deadlines"]
-        and all(answer.startswith("504 ") for answer in found["deadlines"])
-        and set(found["logs"]) == {'200 {"held":[]}'}
-        and _ends_in_time(found)
+        report["deadlines"]
+        and all(answer.startswith("504 ") for answer in report["deadlines"])
+        and set(report["logs"]) == {'200 {"held":[]}'}
+        and _ends_in_time(report)
     )
 
 
-def _ends_in_time(found: Found) -> bool:
-    return found["exit_code"] == 0 and bool(found["exit_s"] <= found["graceful_s"])
+def _ends_in_time(report: Report) -> bool:
+    return report["exit_code"] == 0 and bool(report["exit_s"] <= report["graceful_s"])
 
 
-def _is_untouched(found: Found) -> bool:
+def _is_untouched(report: Report) -> bool:
     return bool(
-        not found["load"]["failed"]
-        and found["master_alive"]
-        and found["hup_on_broken_code"] == 200
-        and '"v":3' in found["after_hup"]
+        not report["load"]["failed"]
+        and report["master_alive"]
+        and report["hup_on_broken_code"] == 200
+        and '"v":3' in report["after_hup"]
     )
 
 
-def _has_room_again(found: Found) -> bool:
+def _has_room_again(report: Report) -> bool:
     return bool(
-        set(found["answers"]) == {"507"}
-        and not found["held_open"]
-        and not found["files_left"]
-        and found["small_upload_after"] == found["good_after"] == 200
-        and found["workers_same"]
+        set(report["answers"]) == {"507"}
+        and not report["held_open"]
+        and not report["files_left"]
+        and report["small_upload_after"] == report["good_after"] == 200
+        and report["workers_same"]
     )
 
 
-def _served(found: Found) -> str:
-    client = found["good_client"]
-    return f"others got {client['ok']} responses, {found['worker_timeouts']} workers killed"
+def _served(report: Report) -> str:
+    client = report["good_client"]
+    return f"others got {client['ok']} responses, {report['worker_timeouts']} workers killed"
 
 
-def _ended(found: Found) -> str:
-    return f"all {found['slots']} get 504, others served after {found['good_client_served_after_s']} s"
+def _ended(report: Report) -> str:
+    return f"all {report['slots']} get 504, others served after {report['good_client_served_after_s']} s"
 
 
-def _logged(found: Found) -> str:
-    return f"{len(found['logs'])} answered, every lock free, {_exit(found)}"
+def _logged(report: Report) -> str:
+    return f"{len(report['logs'])} answered, all locks free, {_exit(report)}"
 
 
-def _exit(found: Found) -> str:
-    return f"exit {found['exit_code']} after {found['exit_s']} s of {found['graceful_s']}"
+def _exit(report: Report) -> str:
+    return f"exit {report['exit_code']} after {report['exit_s']} s of {report['graceful_s']}"
 
 
-def _failed(load: Found) -> str:
+def _failed(load: Report) -> str:
     return f"{load['failed']} of {load['ok'] + load['failed']:,} requests failed"
 
 
@@ -127,16 +127,18 @@ FAULTS = (
     Fault(
         "60 connections send a byte of a header a second each",
         "slowloris_headers",
-        # A worker without threads serves nobody else meanwhile, and everybody at once afterwards.
-        lambda found: found["recovered_s"] < 1 and (found["cls"] == "sync" or found["good_client"]["ok"] > 0),
+        # A worker without threads serves no other client meanwhile, and all of them at once afterwards.
+        lambda report: (
+            report["recovered_s"] < 1 and (report["cls"] == "sync" or report["good_client"]["ok"] > 0)
+        ),
         _served,
         ("--timeout", "5"),
     ),
     Fault(
         "20 uploads of 1 MB send a byte a second each",
         "slow_body",
-        lambda found: (
-            found["good_client"]["ok"] > 0 and not found["handler_ran"] and not found["worker_timeouts"]
+        lambda report: (
+            report["good_client"]["ok"] > 0 and not report["handler_ran"] and not report["worker_timeouts"]
         ),
         _served,
         ("--seconds", "20"),
@@ -145,48 +147,48 @@ FAULTS = (
         "25 clients leave in the middle of an upload",
         "disconnect_upload",
         _is_refused,
-        lambda found: f"all 400, no handler called, {found['tracebacks']} tracebacks",
+        lambda report: f"all 400, no handler called, {report['tracebacks']} tracebacks",
     ),
     Fault(
         "50 clients leave in the middle of a response of 50 MB",
         "disconnect_response",
         _is_closed,
-        lambda found: (
-            f"{found['iterators_closed']} iterators closed, {found['rss_growth_mb']} MB more memory"
+        lambda report: (
+            f"{report['iterators_closed']} iterators closed, {report['rss_growth_mb']} MB more memory"
         ),
     ),
     Fault(
         "a worker is killed every two seconds",
         "kill_worker",
-        lambda found: (
-            max(found["respawn_s"]) < 1
-            # One for each place of a worker, and as many that it had accepted before one was free.
-            and found["load"]["failed"] <= 2 * found["kills"] * found["max_inflight_lost_per_kill"]
+        lambda report: (
+            max(report["respawn_s"]) < 1
+            # One request for each thread of a worker, and as many that it had accepted before one was free.
+            and report["load"]["failed"] <= 2 * report["kills"] * report["max_inflight_lost_per_kill"]
         ),
-        lambda found: f"replaced in {max(found['respawn_s'])} s, {_failed(found['load'])}",
+        lambda report: f"replaced in {max(report['respawn_s'])} s, {_failed(report['load'])}",
     ),
     Fault(
-        "handlers wait and log for ever, one for each place and more; maxDuration is 1 s",
+        "handlers wait and log forever, one for each thread and more; maxDuration is 1 s",
         "hang",
         _is_answered,
         _ended,
     ),
     Fault(
-        "the same with handlers that compute and log for ever",
+        "the same with handlers that compute and log forever",
         "hang",
         _is_answered,
         _ended,
         ("--hang", "spin"),
     ),
     Fault(
-        "requests that log, after handlers that log for ever; then TERM",
+        "requests that log, after handlers that log forever; then TERM",
         "log_after_deadlines",
         _is_free_to_log,
         _logged,
         file="ours.py",
     ),
     Fault(
-        "the same after handlers that log and compute for ever",
+        "the same after handlers that log and compute forever",
         "log_after_deadlines",
         _is_free_to_log,
         _logged,
@@ -196,66 +198,68 @@ FAULTS = (
     Fault(
         "hundreds of thousands of requests",
         "memory",
-        lambda found: found["growth_kB_per_1e6_after_warmup"] < 1000,
-        lambda found: (
-            f"{found['samples_requests_rssMB'][-1][0]:,} requests, "
-            f"{found['growth_kB_per_1e6_after_warmup']} kB more for each million"
+        lambda report: report["growth_kB_per_1e6_after_warmup"] < 1000,
+        lambda report: (
+            f"{report['samples_requests_rssMB'][-1][0]:,} requests, "
+            f"{report['growth_kB_per_1e6_after_warmup']} kB more per million"
         ),
     ),
     Fault(
-        "TERM while every place is taken",
+        "TERM while every thread is busy",
         "sigterm",
         _is_drained,
-        lambda found: f"all {found['slots']} answered, exit {found['exit_code']} after {found['exit_s']} s",
+        lambda report: (
+            f"all {report['slots']} answered, exit {report['exit_code']} after {report['exit_s']} s"
+        ),
     ),
     Fault(
         "HUP five times under load",
         "sighup",
-        lambda found: not found["new_connections"]["failed"] and not found["keepalive"]["failed"],
-        lambda found: f"{_failed(found['new_connections'])}, kept alive {_failed(found['keepalive'])}",
+        lambda report: not report["new_connections"]["failed"] and not report["keepalive"]["failed"],
+        lambda report: f"{_failed(report['new_connections'])}, kept alive {_failed(report['keepalive'])}",
     ),
     Fault(
         "HUP ten times in a row, with code that takes two seconds to start; then TERM",
         "hups_then_term",
-        lambda found: _ends_in_time(found) and not found["load"]["failed"],
-        lambda found: f"{_failed(found['load'])}, {_exit(found)}",
+        lambda report: _ends_in_time(report) and not report["load"]["failed"],
+        lambda report: f"{_failed(report['load'])}, {_exit(report)}",
         file="ours.py",
     ),
     Fault(
         "files change, break and go under load; HUP on broken code",
         "file_tree",
         _is_untouched,
-        lambda found: f"{_failed(found['load'])}, the old code still serves",
+        lambda report: f"{_failed(report['load'])}, the old code still serves",
     ),
     Fault(
         "uploads of 8 MB to a disk of 2 MB",
         "disk_full",
         _has_room_again,
-        lambda found: f"{found['answers'].get('507', 0)} of 5 get 507, a small one after them 200",
+        lambda report: f"{report['answers'].get('507', 0)} of 5 get 507, a small one after them 200",
     ),
 )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.partition("\n")[0])
-    parser.add_argument("tests", nargs="*", metavar="TEST", help="names of tests; all without any")
+    parser.add_argument("tests", nargs="*", metavar="TEST", help="names of tests; by default all")
     parser.add_argument("--cls", choices=CLASSES, action="append", help="only this worker class")
     arguments = parser.parse_args()
     known = {fault.test for fault in FAULTS}
     unknown = sorted(set(arguments.tests) - known)
     if unknown:
-        parser.error(f"no test is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        parser.error(f"unknown tests: {', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
     chosen = [fault for fault in FAULTS if fault.test in (arguments.tests or known)]
     classes = arguments.cls or list(CLASSES)
     rows = list(_run(chosen, classes))
     print(f"| fault | {' | '.join(classes)} |\n|---|{'---|' * len(classes)}")
     for fault in chosen:
-        cells = [_verdict(fault, found) for other, _, found in rows if other is fault]
+        cells = [_verdict(fault, report) for other, _, report in rows if other is fault]
         print(f"| {fault.title} | {' | '.join(cells)} |")
-    return 0 if all(_holds(fault, found) is not False for fault, _, found in rows) else 1
+    return 0 if all(_holds(fault, report) is not False for fault, _, report in rows) else 1
 
 
-def _run(chosen: list[Fault], classes: list[str]) -> Iterator[tuple[Fault, str, Found]]:
+def _run(chosen: list[Fault], classes: list[str]) -> Iterator[tuple[Fault, str, Report]]:
     with tempfile.TemporaryDirectory() as directory:
         server = Path(directory) / "server"
         server.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "serve.py"}" "$@"\n')
@@ -264,39 +268,39 @@ def _run(chosen: list[Fault], classes: list[str]) -> Iterator[tuple[Fault, str, 
         for fault in chosen:
             for worker_class in classes:
                 number += 1
-                found = _find(fault, worker_class, server)
-                outcome = {True: "holds", False: "DOES NOT HOLD", None: "left out"}[_holds(fault, found)]
+                report = _run_test(fault, worker_class, server)
+                outcome = {True: "holds", False: "DOES NOT HOLD", None: "left out"}[_holds(fault, report)]
                 print(
                     f"[{number}/{count}] {fault.test} {worker_class}: {outcome}", file=sys.stderr, flush=True
                 )
-                yield fault, worker_class, found
+                yield fault, worker_class, report
 
 
-def _find(fault: Fault, worker_class: str, server: Path) -> Found:
+def _run_test(fault: Fault, worker_class: str, server: Path) -> Report:
     if fault.test == "disk_full" and os.geteuid():
         return {"left_out": "needs root"}
     command = [sys.executable, str(HERE / fault.file), fault.test, "--cls", worker_class, *fault.flags]
     environment = {**os.environ, "GUNICORN": str(server)}
-    for _ in range(3):  # the full disk's test may look at a file that is closed meanwhile
+    for _ in range(3):  # the test of the full disk may look at a file that has been closed
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS)
-        found: Found = json.loads(done.stdout) if done.stdout else {"error": done.stderr}
-        if "FileNotFoundError" not in found.get("error", ""):
+        report: Report = json.loads(done.stdout) if done.stdout else {"error": done.stderr}
+        if "FileNotFoundError" not in report.get("error", ""):
             break
-    return found
+    return report
 
 
-def _holds(fault: Fault, found: Found) -> bool | None:
-    if "left_out" in found:
+def _holds(fault: Fault, report: Report) -> bool | None:
+    if "left_out" in report:
         return None
-    return "error" not in found and fault.holds(found)
+    return "error" not in report and fault.holds(report)
 
 
-def _verdict(fault: Fault, found: Found) -> str:
-    if "left_out" in found:
-        return f"left out: {found['left_out']}"
-    if "error" in found:
-        return f"**fails**: {found['error']}"
-    return fault.shown(found) if fault.holds(found) else f"**does not hold**: `{json.dumps(found)}`"
+def _verdict(fault: Fault, report: Report) -> str:
+    if "left_out" in report:
+        return f"left out: {report['left_out']}"
+    if "error" in report:
+        return f"**fails**: {report['error']}"
+    return fault.summary(report) if fault.holds(report) else f"**does not hold**: `{json.dumps(report)}`"
 
 
 if __name__ == "__main__":

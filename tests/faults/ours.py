@@ -1,4 +1,4 @@
-"""Fault tests beside those of `faults.py`, which is given: the same servers, options and line of JSON.
+"""Further fault tests, with the servers, the options and the line of JSON of `faults.py`.
 
 python ours.py TEST [--cls sync|gthread] [--workers 2] [--threads 4] [--hang hang|spin]
 """
@@ -17,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import faults  # type: ignore[import-not-found]  # the file beside this one, which is run as a file
+import faults  # type: ignore[import-not-found]  # the file beside this one: this is run as a file
 
 GRACEFUL = 10  # seconds
 HUPS = 10
 
-# Its code takes longer to check than a HUP to come: all of them one after the other outlast GRACEFUL.
+# Its code takes longer to check than the pause between HUPs; checks one after the other outlast GRACEFUL.
 SLOW_TO_START = "import time\ntime.sleep(2)\ndef GET(): return {'ok': True}\n"
 
 
@@ -38,14 +38,13 @@ def hups_then_term(options: argparse.Namespace) -> dict[str, Any]:
             for _ in range(HUPS):
                 server.p.send_signal(signal.SIGHUP)
                 time.sleep(0.1)
-            found = load.stop()
-            return {"graceful_s": GRACEFUL, "load": found, **_term(server)}
+            return {"graceful_s": GRACEFUL, "load": load.stop(), **_term(server)}
         finally:
             server.stop()
 
 
 def log_after_deadlines(options: argparse.Namespace) -> dict[str, Any]:
-    """Handlers that log for ever and are given up, then requests that log: are they answered?"""
+    """Handlers that log forever and are abandoned, then requests that log: are those answered?"""
     server = faults.Server(options, graceful=GRACEFUL)
     try:
         slots = options.workers * (options.threads if options.cls == "gthread" else 1)
@@ -57,7 +56,7 @@ def log_after_deadlines(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _ask_at_once(server: Any, path: str, times: int) -> list[str]:
-    """The statuses and bodies of requests, or what kept one from being answered."""
+    """Return the statuses and contents of the responses, or the errors instead."""
     answers: list[str] = []
 
     def ask() -> None:
@@ -67,10 +66,10 @@ def _ask_at_once(server: Any, path: str, times: int) -> list[str]:
         except OSError as error:
             answers.append(type(error).__name__)
 
-    asking = [threading.Thread(target=ask) for _ in range(times)]
-    for thread in asking:
+    clients = [threading.Thread(target=ask) for _ in range(times)]
+    for thread in clients:
         thread.start()
-    for thread in asking:
+    for thread in clients:
         thread.join()
     return answers
 
@@ -101,11 +100,11 @@ def main() -> None:
     options = parser.parse_args()
     start = time.monotonic()
     try:
-        found = TESTS[options.test](options)
+        report = TESTS[options.test](options)
     except Exception as error:
-        found = {"error": f"{type(error).__name__}: {error}"}
+        report = {"error": f"{type(error).__name__}: {error}"}
     named = {"test": options.test, "cls": options.cls, "took_s": round(time.monotonic() - start, 1)}
-    print(json.dumps(named | found), flush=True)
+    print(json.dumps(named | report), flush=True)
 
 
 if __name__ == "__main__":

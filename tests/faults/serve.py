@@ -1,4 +1,6 @@
-"""What `faults.py` runs in place of gunicorn: `apiroutes start`, with the flags it gives gunicorn."""
+"""Run by `faults.py` in place of gunicorn: `apiroutes start` with the flags for gunicorn."""
+
+from __future__ import annotations
 
 import os
 import sys
@@ -10,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     application, *flags = sys.argv[1:]
     root = HERE / "project"
-    if application.startswith("treeapp:"):  # a file in a directory of its own, which the test changes
+    if application.startswith("treeapp:"):  # the test changes this file, in a directory of its own
         root = Path(os.environ["PYTHONPATH"].partition(os.pathsep)[0])
         route = root / "pages" / "api" / "hello.py"
         route.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,8 @@ from tests.support import project
 
 pytest.importorskip("pydantic")
 
+pytestmark = pytest.mark.costly
+
 TYPES = """
 import dataclasses
 import enum

@@ -1,4 +1,4 @@
-"""gunicorn's settings, from the project's and from the environment."""
+"""gunicorn's defaults, from the project's settings and from the environment."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_host_and_port_make_the_address(
     assert _defaults(settings)["bind"] == bind
 
 
-def test_web_concurrency_holds_where_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_web_concurrency_counts_where_the_project_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "3")
     assert "workers" not in _defaults(Settings())
     assert _defaults(Settings(workers=2))["workers"] == 2
 
 
-def test_there_is_a_worker_for_each_processor() -> None:
+def test_there_is_a_worker_for_each_cpu() -> None:
     assert _defaults(Settings())["workers"] >= 1
 
 
@@ -62,7 +62,7 @@ FLAGS = [
 
 
 @pytest.mark.parametrize(("flags", "worker_class", "threads"), FLAGS)
-def test_the_worker_that_was_asked_for_is_what_runs(
+def test_the_requested_worker_class_runs(
     flags: list[str], worker_class: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", ["apiroutes", *flags, "apiroutes:create_app()"])

@@ -1,4 +1,4 @@
-"""What does not need a POSIX system works on others: they are imitated by taking away what Windows lacks."""
+"""The parts that do not need POSIX work without it: Windows is imitated by removing what it lacks."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ USES = {
 
 
 @pytest.mark.parametrize("source", USES.values(), ids=USES)
-def test_it_works_without_what_windows_lacks(tmp_path: Path, source: str) -> None:
+def test_it_works_on_an_imitated_windows(tmp_path: Path, source: str) -> None:
     done = python(source, project(tmp_path, {"pages/api/hello.py": HELLO}))
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_dev_serves_where_no_socket_is_inherited(tmp_path: Path) -> None:
     directory = project(tmp_path / "project", {"pages/api/hello.py": HELLO})
-    # Children of it too: Python runs sitecustomize when it starts.
+    # sitecustomize, which Python runs when it starts, imitates Windows in the child too.
     project(tmp_path, {"path/sitecustomize.py": WINDOWS})
     variables = {"PYTHONPATH": f"{tmp_path / 'path'}:{HERE}"}
     command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0"]

@@ -1,4 +1,6 @@
-"""The commands, run as a user runs them."""
+"""The commands as users run them, with real servers."""
+
+from __future__ import annotations
 
 import http.client
 import json
@@ -16,13 +18,13 @@ import pytest
 from tests.acceptance.applications import PROJECT
 from tests.acceptance.client import Answer, Client, OverHttp
 from tests.acceptance.servers import SECONDS, environment, serve
+from tests.support import HELLO, project
 
 HERE = Path(__file__).parent
 APIROUTES = [sys.executable, "-m", "apiroutes"]
-HELLO = "def handler(req, res):\n    res.json({'message': 'Hello'})\n"
 
 
-def run(*arguments: str, directory: Path = PROJECT) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str, directory: Path = PROJECT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*APIROUTES, *arguments],
         cwd=directory,
@@ -34,12 +36,9 @@ def run(*arguments: str, directory: Path = PROJECT) -> "subprocess.CompletedProc
     )
 
 
-def project(directory: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        file = directory / "pages" / "api" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return directory
+def routes(root: Path, files: dict[str, str]) -> Path:
+    """Write a project of routes, named from pages/api on."""
+    return project(root, {f"pages/api/{name}": source for name, source in files.items()})
 
 
 def test_routes_prints_the_table_of_the_example() -> None:
@@ -70,12 +69,12 @@ MISTAKES = {
 
 
 def test_check_of_a_project_with_mistakes_is_1(tmp_path: Path) -> None:
-    assert run("check", directory=project(tmp_path, MISTAKES)).returncode == 1
+    assert run("check", directory=routes(tmp_path, MISTAKES)).returncode == 1
 
 
 @pytest.mark.parametrize("file", MISTAKES)
 def test_check_names_every_file_with_a_mistake(tmp_path: Path, file: str) -> None:
-    checked = run("check", directory=project(tmp_path, MISTAKES))
+    checked = run("check", directory=routes(tmp_path, MISTAKES))
     assert file in checked.stdout + checked.stderr
 
 
@@ -91,7 +90,7 @@ def test_start_serves(tmp_path: Path) -> None:
 
 
 def test_start_serves_another_directory(tmp_path: Path) -> None:
-    root = project(tmp_path / "there", {"only.py": HELLO})
+    root = routes(tmp_path / "there", {"only.py": HELLO})
     command = [*APIROUTES, "start", "--root", str(root), "--workers", "1", "--", "--bind", "127.0.0.1:0"]
     with serve(command, tmp_path / "log", {}, tmp_path) as port:
         assert Client(OverHttp(port)).request("GET", "/api/only").status == 200
@@ -104,17 +103,17 @@ def test_start_passes_flags_after_two_dashes_to_gunicorn(tmp_path: Path) -> None
 
 
 def test_dev_serves_a_file_that_is_added(tmp_path: Path) -> None:
-    directory = project(tmp_path / "project", {"hello.py": HELLO})
+    directory = routes(tmp_path / "project", {"hello.py": HELLO})
     variables = {"PYTHONPATH": str(PROJECT)}
     with serve([*APIROUTES, "dev", "--port", "0"], tmp_path / "log", variables, directory) as port:
         client = Client(OverHttp(port))
         assert client.request("GET", "/api/hello").status == 200
-        project(directory, {"added.py": HELLO})
+        routes(directory, {"added.py": HELLO})
         assert wait_for(client, "/api/added").json() == {"message": "Hello"}
 
 
-def test_dev_listens_on_this_machine_alone_whatever_the_project_sets(tmp_path: Path) -> None:
-    directory = project(tmp_path / "project", {"hello.py": HELLO})
+def test_dev_listens_on_this_machine_only_whatever_the_project_sets(tmp_path: Path) -> None:
+    directory = routes(tmp_path / "project", {"hello.py": HELLO})
     variables = {"PYTHONPATH": str(PROJECT), "APIROUTES_HOST": "0.0.0.0"}
     with serve([*APIROUTES, "dev", "--port", "0"], tmp_path / "log", variables, directory) as port:
         send = OverHttp(port)
@@ -125,7 +124,7 @@ def test_dev_listens_on_this_machine_alone_whatever_the_project_sets(tmp_path: P
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port that somebody listens on."""
+    """Yield a port in use."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         yield listener.getsockname()[1]
 
@@ -135,38 +134,36 @@ def taken() -> Iterator[int]:
     [["dev"], ["start"], ["start", "--server", "granian"]],
     ids=["dev", "gunicorn", "granian"],
 )
-def test_a_port_that_is_taken_is_one_line_with_a_remedy(
-    tmp_path: Path, command: list[str], taken: int
-) -> None:
-    done = run(*command, "--port", str(taken), directory=project(tmp_path, {"hello.py": HELLO}))
+def test_a_port_in_use_is_one_line_with_a_remedy(tmp_path: Path, command: list[str], taken: int) -> None:
+    done = run(*command, "--port", str(taken), directory=routes(tmp_path, {"hello.py": HELLO}))
     assert done.returncode == 1
-    complaint = f"Error: cannot listen on 127.0.0.1:{taken}: Address already in use. "
-    remedy = f"Stop what listens there, or choose another port: --port {taken + 1}."
-    assert [line for line in done.stderr.splitlines() if "INFO" not in line] == [complaint + remedy]
+    reason = f"Error: cannot listen on 127.0.0.1:{taken}: Address already in use. "
+    remedy = f"Stop the program that listens there, or choose another port: --port {taken + 1}."
+    assert [line for line in done.stderr.splitlines() if "INFO" not in line] == [reason + remedy]
 
 
 @pytest.mark.parametrize("flags", [["--bind", "{}"], ["-b", "127.0.0.1:0", "-b", "{}"]])
-def test_gunicorns_own_addresses_are_looked_at_too(tmp_path: Path, flags: list[str], taken: int) -> None:
-    project(tmp_path, {"hello.py": HELLO})
+def test_gunicorns_own_addresses_are_checked_too(tmp_path: Path, flags: list[str], taken: int) -> None:
+    routes(tmp_path, {"hello.py": HELLO})
     flags = [flag.format(f"127.0.0.1:{taken}") for flag in flags]
     done = run("start", "--", *flags, directory=tmp_path)
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{taken}" in done.stderr
 
 
-def test_a_configuration_is_checked_beside_a_server_that_runs(tmp_path: Path, taken: int) -> None:
-    project(tmp_path, {"hello.py": HELLO})
+def test_check_config_works_beside_a_running_server(tmp_path: Path, taken: int) -> None:
+    routes(tmp_path, {"hello.py": HELLO})
     assert run("start", "--port", str(taken), "--", "--check-config", directory=tmp_path).returncode == 0
 
 
-def test_start_says_every_mistake_once_and_is_1(tmp_path: Path) -> None:
-    done = run("start", "--workers", "2", "--port", "0", directory=project(tmp_path, MISTAKES))
+def test_start_reports_every_mistake_once_and_is_1(tmp_path: Path) -> None:
+    done = run("start", "--workers", "2", "--port", "0", directory=routes(tmp_path, MISTAKES))
     assert done.returncode == 1
     assert done.stderr == run("check", directory=tmp_path).stderr
 
 
 def wait_for(client: Client, path: str) -> Answer:
-    """Ask until the path is there; while the server reloads, it may refuse or cut the connection."""
+    """Request the path until it exists; a server that reloads may refuse or drop the connection."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         try:

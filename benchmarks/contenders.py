@@ -1,0 +1,98 @@
+"""The applications that are measured, each after it gave the right responses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from benchmarks.peers import Peer
+from benchmarks.workloads import Environ, Request, StartResponse, Workload, WSGIApplication, numbered_routes
+
+EMPTY = "empty"  # the key of `empty_application` among the peers
+
+
+class DifferentAnswerError(Exception):
+    """A peer's response is not that of the workload; its timings would compare different things."""
+
+
+class StartedResponse:
+    """A start_response that keeps the status and the headers, as a server must do."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+        self.written: list[bytes] = []
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        self.status = status
+        self.headers = headers
+        return self.written.append
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A peer's application for one workload."""
+
+    peer: str
+    workload: Workload
+    application: WSGIApplication
+
+
+def empty_application(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+    return [b""]
+
+
+def contenders(peer: Peer, workloads: Sequence[Workload]) -> Iterator[Contender]:
+    """Yield the peer's application for each workload, after it gave the right responses."""
+    module = peer.load()
+    usual = module.application()
+    for workload in workloads:
+        application = module.numbered_application(numbered_routes()) if workload.name == "W8" else usual
+        check_answers(peer, workload, application)
+        yield Contender(peer.key, workload, application)
+
+
+def check_answers(peer: Peer, workload: Workload, application: WSGIApplication) -> None:
+    """Raise DifferentAnswerError unless the application gives the workload's responses."""
+    for request in workload.requests:
+        difference = _difference(application, request)
+        if difference:
+            line = f"{request.environ['REQUEST_METHOD']} {request.environ['RAW_URI']}"
+            raise DifferentAnswerError(f"{peer.title}, {workload.name}, {line}: {difference}")
+
+
+def _difference(application: WSGIApplication, request: Request) -> str:
+    """Say what is wrong with the application's response to `request`; the empty text if nothing is."""
+    started = StartedResponse()
+    body = application({**request.environ, "wsgi.input": BytesIO(request.content)}, started)
+    content = b"".join(body)
+    if hasattr(body, "close"):
+        body.close()
+    answer = request.answer
+    headers = {name.lower(): value for name, value in started.headers}
+    if not started.status.startswith(f"{answer.status} "):
+        return f"status {started.status!r}, not {answer.status}"
+    if answer.status != 304 and headers.get("content-length") != str(len(content)):
+        return f"Content-Length {headers.get('content-length')} for {len(content)} bytes"
+    for name, value in answer.headers.items():
+        if _directives(headers.get(name, "")) != _directives(value):
+            return f"{name} {headers.get(name)!r}, not {value!r}"
+    if answer.body is not None and _value(headers.get("content-type", ""), content) != answer.body:
+        return f"body {content[:200]!r}, not {str(answer.body)[:200]!r}"
+    return ""
+
+
+def _directives(value: str) -> set[str]:
+    """Return the directives without their order and case, which differ between peers for cookies."""
+    return {directive.strip().lower() for directive in value.split(";")}
+
+
+def _value(content_type: str, content: bytes) -> Any:
+    media_type = content_type.partition(";")[0]
+    if media_type == "application/json":
+        return json.loads(content)
+    return content.decode() if media_type == "text/plain" else content

@@ -1,0 +1,69 @@
+"""Interleaved timing: every contender in every round, and the empty application subtracted."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from itertools import cycle, islice
+from statistics import median
+from time import perf_counter_ns
+
+from benchmarks.contenders import EMPTY, Contender, StartedResponse
+from benchmarks.tables import progress
+from benchmarks.workloads import Workload, WSGIApplication
+
+Figures = dict[str, dict[str, float]]  # by peer and workload
+
+
+def measure(everybody: Sequence[Contender], rounds: int) -> Figures:
+    """Return the median nanoseconds per call of every contender, less those of the empty application."""
+    samples: dict[tuple[str, str], list[float]] = {}
+    gc.collect()
+    gc.freeze()  # collections between timings skip everything loaded so far, and are cheap
+    gc.disable()
+    try:
+        for number in range(rounds):
+            progress(f"round {number + 1} of {rounds}")
+            for contender in _rotated(everybody, number):
+                nanoseconds = time_calls(contender.application, contender.workload)
+                samples.setdefault((contender.peer, contender.workload.name), []).append(nanoseconds)
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        progress("")
+    return _less_empty({key: median(values) for key, values in samples.items()})
+
+
+def time_calls(
+    application: WSGIApplication, workload: Workload, clock: Callable[[], int] = perf_counter_ns
+) -> float:
+    """Return nanoseconds per call. They include the loop, for `empty_application` too."""
+    requests = [(request.environ, request.content) for request in workload.requests]
+    calls = list(islice(cycle(requests), workload.calls))
+    started = StartedResponse()
+    gc.collect()
+    start = clock()
+    for environ, content in calls:
+        fresh = environ.copy()
+        fresh["wsgi.input"] = BytesIO(content)
+        body = application(fresh, started)
+        for _ in body:
+            pass
+        if hasattr(body, "close"):
+            body.close()
+    return (clock() - start) / len(calls)
+
+
+def _rotated(everybody: Sequence[Contender], number: int) -> Sequence[Contender]:
+    """Start each round at another contender, so that the same neighbour does not always run before."""
+    step = number % len(everybody)
+    return [*everybody[step:], *everybody[:step]]
+
+
+def _less_empty(medians: Mapping[tuple[str, str], float]) -> Figures:
+    figures: Figures = {}
+    for (peer, workload), nanoseconds in medians.items():
+        empty = 0.0 if peer == EMPTY else medians[EMPTY, workload]
+        figures.setdefault(peer, {})[workload] = nanoseconds - empty
+    return figures

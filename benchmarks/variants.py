@@ -1,0 +1,103 @@
+"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a deadline, a stream?
+
+Every variant of W1's endpoint is a route of one application, as in a process that serves. A figure is the
+nanoseconds that it takes more than the plain endpoint. `inprocess.py --variants` runs it too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+if __spec__ is None:  # run as a file: the modules beside it (http, peers) must not hide the real ones
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from apiroutes import App
+from benchmarks.commandline import positive
+from benchmarks.contenders import EMPTY, Contender, StartedResponse, check_answers, empty_application
+from benchmarks.peers import PEERS
+from benchmarks.timing import measure
+from benchmarks.workloads import WORKLOADS, Answer, Workload, WSGIApplication
+
+PLAIN = "plain"
+VARIANTS = {
+    PLAIN: "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "a handler of every method": "def handler(req, res):\n    res.json({'message': 'Hello'})\n",
+    "parameters by name": "def GET(res):\n    res.json({'message': 'Hello'})\n",
+    "returned dict": "def GET():\n    return {'message': 'Hello'}\n",
+    "three middlewares": "def one(req, res, next):\n    next()\ndef two(req, res, next):\n    next()\n"
+    "def three(req, res, next):\n    next()\nmiddleware = [one, two, three]\n"
+    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "a response that the client has (304)": "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "maxDuration": "config = {'maxDuration': 60}\ndef GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "async handler": "async def GET(res):\n    res.json({'message': 'Hello'})\n",
+    "async handler that suspends": "import asyncio\nasync def GET(res):\n    await asyncio.sleep(0)\n"
+    "    res.json({'message': 'Hello'})\n",
+    "streamed body": 'def GET(res):\n    content = b\'{"message":"Hello"}\'\n'
+    "    res.set_header('Content-Type', 'application/json').set_header('Content-Length', str(len(content)))\n"
+    "    res.send(iter([content]))\n",
+}
+
+
+def measure_variants(rounds: int) -> dict[str, float]:
+    """Return the nanoseconds that each variant of W1's endpoint takes more than the plain one."""
+    workload = WORKLOADS["W1"]()
+    ours = PEERS["apiroutes"]
+    everybody = [Contender(EMPTY, workload, empty_application)]
+    with TemporaryDirectory() as root:
+        routes = Path(root, "pages/api")
+        routes.mkdir(parents=True)
+        for number, source in enumerate(VARIANTS.values()):
+            (routes / f"v{number}.py").write_text(source, encoding="utf-8")
+        application = App(root)
+        for number, name in enumerate(VARIANTS):
+            variant = _with_path(workload, f"/api/v{number}")
+            check_answers(ours, variant, application)
+            if name.endswith("(304)"):
+                variant = _with_etag(variant, application)
+                check_answers(ours, variant, application)
+            everybody.append(Contender(name, variant, application))
+        figures = measure(everybody, rounds)
+    plain = figures[PLAIN]["W1"]
+    return {name: figures[name]["W1"] - plain for name in VARIANTS if name != PLAIN}
+
+
+def _with_path(workload: Workload, path: str) -> Workload:
+    """Return the workload with another path in its requests."""
+    requests = tuple(
+        replace(request, environ={**request.environ, "PATH_INFO": path, "RAW_URI": path})
+        for request in workload.requests
+    )
+    # Differences of tens of nanoseconds need longer stretches than those between peers.
+    return replace(workload, requests=requests, calls=2000)
+
+
+def _with_etag(workload: Workload, application: WSGIApplication) -> Workload:
+    """Return the workload of a client that has the response already."""
+    (request,) = workload.requests
+    started = StartedResponse()
+    application({**request.environ, "wsgi.input": BytesIO()}, started)
+    environ = {**request.environ, "HTTP_IF_NONE_MATCH": dict(started.headers)["ETag"]}
+    return replace(workload, requests=(replace(request, environ=environ, answer=Answer(304, None)),))
+
+
+def variants_report(more: Mapping[str, float]) -> Iterator[str]:
+    yield "what it adds to W1, nanoseconds"
+    for name, nanoseconds in more.items():
+        yield f"{name:36} {nanoseconds:8,.0f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=positive, default=80, help="default: %(default)s")
+    print("\n".join(variants_report(measure_variants(parser.parse_args(arguments).rounds))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
