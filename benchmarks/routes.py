@@ -23,7 +23,8 @@ from time import perf_counter_ns
 if __spec__ is None:  # run as a file: the modules beside it (http, peers) must not hide the real ones
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from apiroutes.routing import CONVENTIONS, Match, Route, RoutePattern, RouteTree
+from apiroutes.routing import CONVENTIONS, Route, RoutePattern, RouteTree
+from apiroutes.routing.tree import Match
 from benchmarks.commandline import positive
 from benchmarks.machine import machine_line
 from benchmarks.tables import progress, table

@@ -1,9 +1,14 @@
-"""The architecture, as a test: what may import what."""
+"""The architecture, as a test: what may import what, touch what, and how large it may be."""
 
 from __future__ import annotations
 
 import ast
+import io
+import re
+import tokenize
 from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,8 +16,9 @@ import pytest
 import apiroutes
 
 PACKAGE = Path(apiroutes.__file__).parent
+TOP = PACKAGE.parent
 
-# A file imports from lower steps, or from inside its own folder; never sideways, never up.
+# A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
     {"types", "errors", "lazy", "sizes", "version"},
     {"settings", "logs", "readiness", "streams", "http", "routing", "schemas"},
@@ -61,16 +67,178 @@ MET_IN = {
 # The command line imports a server when it is asked for: gunicorn is not paid for by `routes`.
 IMPORTS_LATE = {"cli.py"}
 
+# A leading underscore on Request and Response means "not for handlers": a property per read would be paid for
+# on every request. These files of the framework read or set such names, and no others do.
+TOUCHES: dict[str, set[str]] = {
+    "app.py": {
+        "_answered_error",
+        "_body",
+        "_discard_response",
+        "_fail",
+        "_in_middleware",
+        "_is_unbuffered",
+        "_pending",
+        "_run_end_hooks",
+        "_write",
+    },
+    "body/decoders.py": {
+        "_form_limits",
+    },
+    "chain.py": {
+        "_can_change",
+        "_checkpoint",
+        "_close",
+        "_drop_coroutine",
+        "_fail",
+        "_in_middleware",
+        "_is_unbuffered",
+        "_pending",
+        "_position",
+        "_reopen",
+        "_replace",
+        "_snapshot",
+        "_start_streaming",
+        "_state",
+        "_status",
+        "_status_was_set",
+    },
+    "deadlines.py": {
+        "_answered_error",
+        "_application",
+        "_checkpoint",
+        "_discard_response",
+        "_head_hooks",
+        "_in_middleware",
+        "_sends_file",
+        "_start_response",
+        "_start_streaming",
+        "_stream",
+        "_write",
+    },
+    "endpoint.py": {
+        "_checkpoint",
+        "_clear_content",
+        "_content",
+        "_content_headers",
+        "_coroutine",
+        "_fail",
+        "_headers",
+        "_in_middleware",
+        "_is_complete",
+        "_is_unbuffered",
+        "_pending",
+        "_prepare_body",
+        "_roll_back",
+        "_send_json",
+        "_snapshot",
+        "_start_streaming",
+        "_state",
+        "_status",
+        "_status_was_set",
+        "_write",
+        "_written",
+    },
+    "error_responses.py": {
+        "_content",
+        "_content_headers",
+        "_state",
+        "_status",
+    },
+    "handlers/calls.py": {
+        "_read_body_as",
+    },
+    "middleware/access_log.py": {
+        "_call_at_end",
+    },
+    "middleware/wsgi_bridge.py": {
+        "_adopt_write",
+        "_announced_length",
+        "_answered_error",
+        "_answered_status",
+        "_checkpoint",
+        "_content",
+        "_content_headers",
+        "_discard_response",
+        "_drop",
+        "_drop_content",
+        "_forget_written",
+        "_headers",
+        "_mark",
+        "_note",
+        "_replace_environ",
+        "_replace_head",
+        "_restart",
+        "_run_head_hooks",
+        "_set_stream",
+        "_settle",
+        "_snapshot",
+        "_start_response",
+        "_start_streaming",
+        "_state",
+        "_status",
+        "_stream",
+        "_wants_etag",
+        "_write",
+    },
+    "results.py": {
+        "_append",
+        "_rewind_body",
+        "_send_file",
+    },
+    "servers/development_app.py": {
+        "_content_headers",
+    },
+    "wsgi.py": {
+        "_announced_length",
+        "_content",
+        "_content_headers",
+        "_cut_by",
+        "_end_hooks",
+        "_headers",
+        "_is_unbuffered",
+        "_repeated_headers",
+        "_run_end_hooks",
+        "_run_head_hooks",
+        "_start_streaming",
+        "_status",
+        "_stream",
+        "_unwritten",
+        "_wants_etag",
+        "_write",
+        "_written",
+    },
+}
+
+MOST_LINES_OF_A_MODULE = 300
+MOST_LINES_OF_A_FUNCTION = 30
+# Longer functions, each with the reason why it is one.
+LONG_FUNCTIONS = {
+    "app.py:__call__": "the walk of a request, which another call would make slower",
+    "http/cookies.py:dump_cookie": "the attributes of a cookie, one after the other, each with its check",
+}
+
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
 
 def room_of(file: str) -> str:
     return file.removesuffix(".py").split("/")[0]
 
 
+@cache
+def tree_of(file: str) -> ast.Module:
+    return ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+
+
+def functions_of(file: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (
+        node for node in ast.walk(tree_of(file)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    )
+
+
 def imports(file: str) -> Iterator[tuple[ast.stmt, str]]:
     """Every import statement with the module that it names."""
-    for node in ast.walk(ast.parse((PACKAGE / file).read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node, alias.name
@@ -82,6 +250,28 @@ def imports(file: str) -> Iterator[tuple[ast.stmt, str]]:
                     yield node, f"apiroutes.{alias.name}"
             else:
                 yield node, module
+
+
+def imported_files(top: Path, file: Path) -> Iterator[Path]:
+    """The files below `top` that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            # `from room import module` is an import of the module.
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            if not all((top / module.replace(".", "/")).with_suffix(".py").is_file() for module in modules):
+                modules.append(str(node.module))
+        else:
+            continue
+        for module in modules:
+            path = top / module.replace(".", "/")
+            for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+                if candidate.is_file():
+                    yield candidate
+
+
+# -- imports
 
 
 def test_every_file_has_a_step() -> None:
@@ -99,17 +289,22 @@ def test_imports_come_from_below_or_from_inside(file: str) -> None:
         if room == own:
             continue
         assert STEP_OF[room] < STEP_OF[own], f"{file}:{node.lineno} climbs to {module}"
-        is_room = (PACKAGE / room).is_dir() and room != "servers"
+        is_room = room in ROOMS and room != "servers"
         assert not (is_room and len(parts) > 2), f"{file}:{node.lineno} reaches into {room}: {module}"
+
+
+@pytest.mark.parametrize("directory", ["apiroutes", "benchmarks"])
+def test_no_imports_go_in_a_circle(directory: str) -> None:
+    files = [path for path in (TOP / directory).rglob("*.py") if "project" not in path.parts[-3:-1]]
+    graph = {path: set(imported_files(TOP, path)) - {path} for path in files}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file not in IMPORTS_LATE])
 def test_imports_stand_at_the_top_of_the_file(file: str) -> None:
-    tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     inside = [
         node.lineno
-        for function in functions
+        for function in functions_of(file)
         for node in ast.walk(function)
         if isinstance(node, (ast.Import, ast.ImportFrom))
     ]
@@ -122,19 +317,91 @@ def test_no_import_is_for_types_alone(file: str) -> None:
 
 
 @pytest.mark.parametrize("library", sorted(MET_IN))
-def test_a_library_is_met_where_it_is_said_to_be(library: str) -> None:
+def test_a_library_is_met_where_the_table_says(library: str) -> None:
     met = {file for file in FILES for _, module in imports(file) if module.split(".")[0] == library}
     assert met == MET_IN[library]
+
+
+# -- rooms
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_begins_with_one_sentence(room: str) -> None:
+    docstring = ast.get_docstring(tree_of(f"{room}/__init__.py")) or ""
+    sentence = docstring.partition("\n\n")[0]
+    assert re.fullmatch(r"[A-Z][^.]+\.", sentence), sentence
+
+
+# What these rooms export is for users.
+@pytest.mark.parametrize("room", sorted(set(ROOMS) - {"middleware", "servers"}))
+def test_a_room_exports_what_other_rooms_import(room: str) -> None:
+    exported = {
+        element.value
+        for node in tree_of(f"{room}/__init__.py").body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
+        for element in node.value.elts
+        if isinstance(element, ast.Constant)
+    }
+    imported = {
+        alias.name
+        for file in FILES
+        if room_of(file) != room
+        for node, module in imports(file)
+        if isinstance(node, ast.ImportFrom) and module == f"apiroutes.{room}"
+        for alias in node.names
+    }
+    assert exported == imported
+
+
+# -- the inner state of requests and responses
+
+
+def private_names(*files: str) -> set[str]:
+    """The names with a leading underscore that classes of these files have."""
+    names = set()
+    for file in files:
+        for node in ast.walk(tree_of(file)):
+            if isinstance(node, ast.ClassDef):
+                for statement in node.body:
+                    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                        names.add(statement.name)
+                    elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                        names.add(statement.target.id)
+                    elif isinstance(statement, ast.Assign):
+                        names |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
+            elif (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.ctx, ast.Store)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "self"
+            ):
+                names.add(node.attr)
+    return {name for name in names if re.match(r"_[a-z]", name)}
+
+
+OWNERS = ("request.py", "response.py", "response_head.py", "response_state.py")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in OWNERS])
+def test_the_inner_state_of_a_request_is_touched_where_the_table_says(file: str) -> None:
+    private = private_names(*OWNERS)
+    touched = {
+        node.attr
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.Attribute)
+        and node.attr in private
+        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+    }
+    assert touched == TOUCHES.get(file, set())
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_only_wsgi_and_the_edges_call_start_response(file: str) -> None:
     """`servers/factory` and the development server answer without an App, the bridge for WSGI middleware;
     a deadline stands between a handler and the real one."""
-    tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
     calls = [
         node
-        for node in ast.walk(tree)
+        for node in ast.walk(tree_of(file))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "start_response"
     ]
     assert not calls or file in {
@@ -144,3 +411,60 @@ def test_only_wsgi_and_the_edges_call_start_response(file: str) -> None:
         "servers/development_app.py",
         "middleware/wsgi_bridge.py",
     }
+
+
+# -- sizes
+
+
+@cache
+def code_lines(file: str) -> frozenset[int]:
+    """The numbers of a file's lines without blank ones, comments and docstrings."""
+    docstrings: set[int] = set()
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                docstrings |= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    lines: set[int] = set()
+    source = (PACKAGE / file).read_text(encoding="utf-8")
+    no_code = (
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    )
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in no_code:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return frozenset(lines - docstrings)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_module_is_no_longer_than_it_may_be(file: str) -> None:
+    assert len(code_lines(file)) <= MOST_LINES_OF_A_MODULE
+
+
+def test_long_functions_are_those_of_the_list() -> None:
+    long = {
+        f"{file}:{function.name}"
+        for file in FILES
+        for function in functions_of(file)
+        if sum(function.lineno <= line <= (function.end_lineno or 0) for line in code_lines(file))
+        > MOST_LINES_OF_A_FUNCTION
+    }
+    assert long == set(LONG_FUNCTIONS)
+
+
+# -- the documents
+
+
+def test_the_table_of_contributing_is_the_steps() -> None:
+    """Each row of CONTRIBUTING's table has the files and rooms of one step, in the order of the steps."""
+    text = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", text, re.MULTILINE)
+    table: list[set[str]] = [set() for _ in range(1 + max(int(number) for number, _ in rows))]
+    for number, names in rows:
+        table[int(number)] |= {name.rstrip("/") for name in re.findall(r"`([\w/]+)`", names)}
+    assert table == STEPS

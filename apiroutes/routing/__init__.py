@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiroutes.routing.conventions import API, CONVENTIONS, Convention, convention_of
 from apiroutes.routing.pattern import Kind, RoutePattern, Segment
 from apiroutes.routing.scan import MIDDLEWARE_FILE, DirectoryMiddleware, Route, Scan, guard_problem, scan
-from apiroutes.routing.tree import Match, RouteTree, is_plain
+from apiroutes.routing.tree import RouteTree, is_plain
 
 __all__ = [
     "API",
@@ -14,7 +14,6 @@ __all__ = [
     "Convention",
     "DirectoryMiddleware",
     "Kind",
-    "Match",
     "Route",
     "RoutePattern",
     "RouteTree",

@@ -122,7 +122,7 @@ def test_anything_but_a_file_in_its_place_is_a_start_error(
 ) -> None:
     make(project(tmp_path, {"pages/api/x.py": HELLO}) / "middleware.py")
     (problem,) = problems_of(tmp_path)
-    assert (problem.file, "no middleware" in problem.message) == ("middleware.py", True)
+    assert (problem.file, "not middleware" in problem.message) == ("middleware.py", True)
 
 
 @pytest.mark.parametrize("name", ["Middleware.py", "middleware.PY", "_middleware.py"])
