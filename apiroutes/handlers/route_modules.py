@@ -29,7 +29,7 @@ class Handler:
     doc: str
 
     def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
-        """The credentials that each step asks for, of `around`, its own middleware and itself.
+        """Return the credentials that each step asks for, of `around`, its own middleware and itself.
 
         Steps that ask for none are left out.
         """

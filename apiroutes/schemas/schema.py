@@ -41,7 +41,7 @@ class Schema(Protocol):
         ...
 
     def fits(self, value: Any) -> bool:
-        """Whether a Python value is of the type as it is; False if only its JSON can tell."""
+        """Return whether a Python value is of the type as it is; False if only its JSON can tell."""
         ...
 
 
