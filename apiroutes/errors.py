@@ -169,7 +169,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception in one line: its type and the first line of its text, for a SyntaxError with its place."""
+    """Return the type of an exception and the first line of its text; a SyntaxError with its place."""
     name = type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{name}: {error.msg} ({os.path.basename(error.filename)}, line {error.lineno})"

@@ -134,10 +134,10 @@ class Response(ResponseState, Generic[Data]):
         return self._change("append", FIELD_KEYS.get(name) or check_field_name(name), name, value)
 
     def before_head(self, function: Callable[..., object]) -> Response:
-        """Call `function` once before the head leaves, that is also before the first `write`.
+        """Call `function` once before the head leaves, and so before the first `write`.
 
         It is called with the response if it has a parameter, and may change everything but the content.
-        The last function that was given is called first, as middleware returns.
+        The function that was given last is called first, in the order in which middleware returns.
         """
         if self._state and not self._can_change("call anything before the head"):
             return self

@@ -102,7 +102,7 @@ def event_stream(
     """Return server-sent events: an Event as it is, a str as the data of one, None as a keep-alive.
 
     The iterable is closed when the client leaves. A server notices that when it writes, so an iterable
-    that waits long between events should yield None now and then.
+    that waits for long between events should yield None now and then.
     """
     lines = _EventLines(_iterator(events))
     return Result(

@@ -210,7 +210,7 @@ class Settings:
     def docs_path(self) -> str | None:
         """The path of the documentation page, None when it is off; by default it is on in development."""
         is_on = self.mode == "development" if self.docs is None else self.docs
-        # No route's file has such a name.
+        # A route of `pages` and `app` cannot have this path, because names that begin with '_' are private.
         return f"{self.base_path}{self.api_prefix}/_docs" if is_on else None
 
 
