@@ -221,5 +221,5 @@ def _find(content_type: str) -> _Decoder:
     charset = find_charset(media_type.parameters.get("charset") or "utf-8")
     if charset is None:
         raise invalid_body()
-    # The fields of a form are UTF-8, whatever charset it names: its escapes are, and browsers name none.
+    # The fields of a form are UTF-8, whatever charset is named: its escapes are, and browsers name none.
     return _Decoder(decode, "utf-8" if decode is _form else charset)

@@ -65,13 +65,13 @@ class ModuleLoader:
         return route_module
 
     def load_middleware(self, file: str) -> tuple[Middleware, ...]:
-        """Import a file of middleware and check what it exports. Raises ProjectError."""
+        """Import a middleware file and check what it exports. Raises ProjectError."""
         return read_middleware_file(self._import(file), file, self._root / file)
 
     def has_middleware(self, file: str, *, is_used: bool) -> bool:
         """Import the file, and return whether it is one of middleware, not another module of that name.
 
-        `is_used`: the project uses something else of the module. Raises ProjectError.
+        `is_used`: the project uses something else in the module. Raises ProjectError.
         """
         return is_middleware_file(self._import(file), self._root / file, is_used=is_used)
 

@@ -1,6 +1,6 @@
 """Middleware as a module exports it: a function, or a list of functions.
 
-In: a module, or what it exports. Out: middleware. Raises ProjectError for a file of middleware with
+In: a module, or what it exports. Out: middleware. Raises ProjectError for a middleware file with
 mistakes.
 """
 
@@ -67,7 +67,7 @@ def is_middleware_file(module: ModuleType, path: Path, *, is_used: bool) -> bool
     """Return whether the module is one of middleware, or seems to be meant as one.
 
     It is another module, for example one with Django's middleware, if it defines functions or classes
-    and nothing that could be meant; or if something else of it `is_used`.
+    and nothing that could be meant; or if something else in it `is_used`.
     """
     if hasattr(module, "middleware") or is_used:
         return hasattr(module, "middleware")

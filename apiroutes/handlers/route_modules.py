@@ -46,7 +46,7 @@ class RouteModule:
     config: RouteConfig
     middleware: tuple[Middleware, ...] = ()
     doc: str = ""
-    # A type or a text by status code; under a method's name, those of that method alone.
+    # A type or a description by status code; under a method's name, those of that method alone.
     responses: Mapping[Any, Any] = field(default_factory=dict)
 
     ANY = "*"

@@ -63,7 +63,7 @@ def why_default_does_not_fit(annotation: Any, default: Any) -> str | None:
 
 
 def is_simple(annotation: Any) -> bool:
-    """Return whether one text or several can be converted to it: numbers, dates, enums, and lists of them."""
+    """Return whether one or more strings can be converted to it: numbers, dates, enums, and lists of them."""
     allowed = (*_SINGLE_VALUES, *LISTS, inspect.UnionType, inspect.Metadata)
     return all(isinstance(node, allowed) for node in nodes(info_of(annotation)))
 
