@@ -193,7 +193,7 @@ class _ConfigReader:
         try:
             self.changes[name] = read_size(value)
         except (TypeError, ValueError) as error:
-            self._problem(f"{place}: {error}", 'Write an int of bytes or a text such as "1mb".')
+            self._problem(f"{place}: {error}", 'Write an int of bytes or a string such as "1mb".')
 
     def _put_bool(self, name: str, value: object, place: str) -> None:
         if isinstance(value, bool):

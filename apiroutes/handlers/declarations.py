@@ -54,7 +54,7 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     for step in middleware:
         reason = why_not_middleware(step)
         if reason is not None:
-            raise TypeError(f"middleware is a function (req, res, next), not {reason}")
+            raise TypeError(f"middleware must be a function (req, res, next), not {reason}")
 
     def decorate(function: _Function) -> _Function:
         setattr(function, _ATTRIBUTE, (*middleware, *middleware_of(function)))

@@ -128,7 +128,7 @@ class _ExportReader:
     def _handler(self, name: str, function: object) -> Handler | None:
         if not callable(function):
             self._problem(
-                f"`{name}` is {type(function).__name__}, which cannot be called.",
+                f"`{name}` is of type {type(function).__name__}, which cannot be called.",
                 f"Write `def {name}(req, res): ...`.",
             )
             return None
@@ -228,7 +228,7 @@ class _ExportReader:
             try:
                 schema_of(meaning)
             except SchemaError as error:
-                self._problem(f"`responses` of {status}: {error}.", "Use a type, or a description as text.")
+                self._problem(f"`responses` of {status}: {error}.", "Use a type or a descriptive string.")
 
     # -- problems --------------------------------------------------------------------------
 

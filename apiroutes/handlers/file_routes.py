@@ -77,7 +77,7 @@ class FileRouteReader:
             if callable(function):
                 yield DeclaredHandler(method, function, middleware)
             else:
-                message = f"{place} is {type(function).__name__}, which cannot be called."
+                message = f"{place} is of type {type(function).__name__}, which cannot be called."
                 self._problem(message, 'Give a function, or {"middleware": [...], "handler": function}.')
         for name, function in exported.items():
             if function not in functions and name in self._own:
