@@ -61,7 +61,7 @@ class App:
         self.routes = project.routes
         self.resources = project.resources
         self._fallback = fallback
-        # WSGI middleware finds the App's way to write an exception by the response.
+        # WSGI middleware reaches the App's `_write_exception` through the response.
         self._response = type(
             "ServerResponse", (ServerResponse,), {"_write_exception": self._write_exception}
         )
@@ -142,9 +142,9 @@ class App:
             log_fault(request, resource.name, fault)
         stands, response._answered_error = response._answered_error is error, None
         is_cut = response._write is not None and not stands
-        is_answer = isinstance(error, (ApiError, HTTPException)) and not (stands and is_handlers)
+        is_http_error = isinstance(error, (ApiError, HTTPException)) and not (stands and is_handlers)
         is_late = isinstance(error, HandlerTimeout) and not is_cut
-        if not is_late and (is_cut or not is_answer):
+        if not is_late and (is_cut or not is_http_error):
             log_fault(request, resource.name, error)
         if is_cut:
             # PEP 3333: the client must not take half a response for a whole one.

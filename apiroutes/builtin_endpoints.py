@@ -46,7 +46,7 @@ def builtin_endpoints(
     """Yield each path with its resource; `document` is called only if one of them needs it."""
     settings = project.settings
     if settings.readiness_path is not None:
-        # Outside all middleware: a load balancer's Host header is none of the names that it may allow.
+        # Outside all middleware, which may refuse a load balancer's Host header.
         yield settings.readiness_path, _resource(project, "the readiness path", _report_readiness)
     docs = settings.docs_path
     if docs is None and settings.openapi_path is None:

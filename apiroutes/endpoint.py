@@ -189,7 +189,7 @@ def _async_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], Co
 
 
 def _stands(response: Response, error: BaseException, has_middleware: bool) -> bool:
-    """Whether the handler's response stands although an exception followed it.
+    """Return whether the handler's response stands although an exception followed it.
 
     Inside middleware the first response of a handler that responds twice does, and the second is logged:
     by then middleware may rely on the first. Otherwise the response is rolled back to what it was before

@@ -94,7 +94,7 @@ class ApiError(Exception):
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
-            raise ValueError(f"an ApiError has a status from 400 to 599, not {status!r}")
+            raise ValueError(f"the status of an ApiError must be from 400 to 599, not {status!r}")
         super().__init__(status, message)
         self.status = int(status)
         self.message = message
@@ -169,7 +169,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception in one line: its type and the first line of its text, for a SyntaxError with its place."""
+    """Return the type of an exception and the first line of its text; a SyntaxError with its place."""
     name = type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{name}: {error.msg} ({os.path.basename(error.filename)}, line {error.lineno})"

@@ -38,9 +38,9 @@ def unready_when(condition: Callable[[], bool]) -> None:
 def replace_by(ask: Callable[[], object]) -> None:
     """Set how a server replaces workers: `ask()`, called in a worker, asks for its replacement.
 
-    The server starts a successor, and stops the worker when that serves. `ask` is called at most once
-    in a process, from any thread, and must not wait. It raises OSError if the server cannot replace
-    the worker.
+    The server starts a successor, and stops the worker when the successor serves. `ask` is called at
+    most once in a process, from any thread, and must not wait. It raises OSError if the server cannot
+    replace the worker.
     """
     _state.replace = ask
 

@@ -28,7 +28,7 @@ Run = Callable[[ServerResponse], Any]
 class Resource:
     """Answers the requests to a path: by one function for each method, and one for the rest.
 
-    The functions take a response of the App's class. `name` stands in logs. `pattern` is None where no
+    The functions take a response of the App's class. `name` appears in logs. `pattern` is None where no
     route answers. `middleware` runs around it, in this order; `module` is the route's: both are for
     listings. `fixed_response` is the response to every GET that accepts text, where one will do.
     """

@@ -71,7 +71,7 @@ class Response(ResponseState, Generic[Data]):
         if type(code) is not int:
             code = _as_int(code)
         if not 200 <= code <= 599:
-            raise ValueError(f"a status is an int from 200 to 599, not {code!r}")
+            raise ValueError(f"a status must be an int from 200 to 599, not {code!r}")
         if self._state and not self._permit("set the status", "status", "", code):
             return self
         self._status = code
@@ -134,10 +134,10 @@ class Response(ResponseState, Generic[Data]):
         return self._change("append", FIELD_KEYS.get(name) or check_field_name(name), name, value)
 
     def before_head(self, function: Callable[..., object]) -> Response:
-        """Call `function` once before the head leaves, that is also before the first `write`.
+        """Call `function` once before the head leaves, and so before the first `write`.
 
         It is called with the response if it has a parameter, and may change everything but the content.
-        The last function that was given is called first, as middleware returns.
+        The function that was given last is called first, in the order in which middleware returns.
         """
         if self._state and not self._can_change("call anything before the head"):
             return self
@@ -309,7 +309,7 @@ class Response(ResponseState, Generic[Data]):
         if not isinstance(url, str):
             raise TypeError(f"call redirect(url) or redirect(status, url) with a str as the URL, not {url!r}")
         if not isinstance(status, int) or status not in REDIRECTS:
-            raise ValueError(f"a redirect has the status 301, 302, 303, 307 or 308, not {status!r}")
+            raise ValueError(f"the status of a redirect must be 301, 302, 303, 307 or 308, not {status!r}")
         if self._state and not self._can_respond("redirect"):
             return self
         location = encode_location(url)
@@ -375,7 +375,7 @@ def _as_int(code: object) -> int:
     """Return a status of another class, such as http.HTTPStatus, as an int."""
     if isinstance(code, int) and not isinstance(code, bool):
         return int(code)
-    raise TypeError(f"a status is an int from 200 to 599, not {code!r}")
+    raise TypeError(f"a status must be an int from 200 to 599, not {code!r}")
 
 
 def _as_bytes(data: object) -> bytes:
@@ -383,4 +383,4 @@ def _as_bytes(data: object) -> bytes:
         return data.encode()
     if isinstance(data, (bytes, bytearray, memoryview)):
         return bytes(data)
-    raise TypeError(f"content is bytes or str, not {data!r}")
+    raise TypeError(f"content must be bytes or str, not {data!r}")

@@ -62,7 +62,7 @@ class ResponseHead:
             self._headers["vary"] = ("Vary", members)
 
     def _announced_length(self) -> int | None:
-        """The Content-Length that was set; None if it was not, or is not a number."""
+        """Return the Content-Length that was set; None if it was not, or is not a number."""
         line = self._headers.get("content-length")
         return int(line[1]) if line is not None and line[1].isascii() and line[1].isdigit() else None
 
@@ -83,7 +83,7 @@ class ResponseHead:
             self._append(name.lower(), name, value)
 
     def _snapshot(self) -> Snapshot:
-        """A copy of status and headers, for `_roll_back`."""
+        """Return a copy of status and headers, for `_roll_back`."""
         if not (self._headers or self._status_was_set):
             return UNTOUCHED
         repeated = {key: list(lines) for key, lines in (self._repeated_headers or {}).items()}

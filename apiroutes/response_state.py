@@ -81,7 +81,7 @@ class ResponseState(ResponseHead):
     # -- may it change? --------------------------------------------------------------------
 
     def _can_change(self, action: str) -> bool:
-        """Whether the response can be changed after it was given. Raises ResponseSentError for a handler."""
+        """Return whether a response that was given can be changed. Raises ResponseSentError for a handler."""
         if self._state == CLOSED:
             raise asyncio.CancelledError(f"cannot {action}: this call was cancelled")
         if self._state == FAILED:
@@ -94,7 +94,7 @@ class ResponseState(ResponseHead):
         return True
 
     def _can_respond(self, action: str) -> bool:
-        """Make room for another response, which keeps the status of the first; whether that is possible."""
+        """Make room for another response, which keeps the status of the first; return whether it can be."""
         if self._answered_error is not None:  # the exception was caught: its status goes as well
             return self._replace()
         if not self._can_change(action):
@@ -108,11 +108,11 @@ class ResponseState(ResponseHead):
         return True
 
     def _is_complete(self) -> bool:
-        """Whether the handler has responded with content that is all in memory or on the wire."""
+        """Return whether the handler has responded with content that is all in memory or on the wire."""
         return self._state == SENT and self._stream is None and self._application is None
 
     def _permit(self, action: str, change: str, key: str, value: Any) -> bool:
-        """Whether a change can be made after the response was given; one that can be is noted."""
+        """Return whether a change can be made after the response was given; one that can be is noted."""
         if not self._can_change(action):
             return False
         self._note(change, key, value)
@@ -147,7 +147,7 @@ class ResponseState(ResponseHead):
         self._changes = self._checkpoint = None  # what is left is middleware's
 
     def _replace(self) -> bool:
-        """Make room for the response that middleware returns; whether that is possible."""
+        """Make room for the response that middleware returns; return whether it can be."""
         if self._state in (OPEN, FAILED):
             self._state = OPEN
             return True
@@ -211,7 +211,7 @@ class ResponseState(ResponseHead):
         self._is_unbuffered = hooks is not None or self._end_hooks is not None
 
     def _close(self) -> int:
-        """Refuse everything to a call that was cancelled; returns the state, for `_reopen`."""
+        """Refuse everything to a call that was cancelled; return the state, for `_reopen`."""
         state, self._state = self._state, CLOSED
         return state
 
@@ -298,7 +298,7 @@ class ResponseState(ResponseHead):
             self._stream = Begun(stream)
 
     def _can_begin(self) -> bool:
-        """Whether the stream's first chunk can be taken now; a request may ask for a part of a file."""
+        """Return whether the first chunk can be taken now; a request may ask for a part of a file."""
         is_part = self._sends_file and not isinstance(self._stream, FileChunks)
         return not is_part and not isinstance(self._stream, Begun)
 
@@ -311,7 +311,7 @@ def call_hook(hook: Callable[..., object], response: ResponseState) -> None:
 
 
 def _has_parameter(function: Callable[..., object]) -> bool:
-    """Whether a function must be called with an argument."""
+    """Return whether a function must be called with an argument."""
     plain = getattr(function, "__func__", function)
     code = getattr(plain, "__code__", None)
     if code is None:

@@ -76,7 +76,7 @@ def text(content: str, status: int | None = None, headers: Headers = None) -> Re
 
 
 def html(content: str, status: int | None = None, headers: Headers = None) -> Result:
-    """Return a response of text/html in UTF-8. Escape in it what a client sent (`html.escape`)."""
+    """Return a response of text/html in UTF-8. Escape whatever a client sent (`html.escape`)."""
     return Result(
         lambda request, response: response.send(str(content)),
         status,
@@ -102,7 +102,7 @@ def event_stream(
     """Return server-sent events: an Event as it is, a str as the data of one, None as a keep-alive.
 
     The iterable is closed when the client leaves. A server notices that when it writes, so an iterable
-    that waits long between events should yield None now and then.
+    that waits for long between events should yield None now and then.
     """
     lines = _EventLines(_iterator(events))
     return Result(
@@ -203,7 +203,7 @@ def _set_usual_headers(
 
 def _cache_control(max_age: int) -> str:
     if isinstance(max_age, bool) or not isinstance(max_age, int) or max_age < 0:
-        raise ValueError(f"max_age is a number of seconds, an int from 0, not {max_age!r}")
+        raise ValueError(f"max_age must be a number of seconds, an int from 0, not {max_age!r}")
     return f"public, max-age={max_age}" if max_age else "no-cache, max-age=0"
 
 

@@ -53,7 +53,7 @@ def _list_from(*allowed: str) -> Callable[[object], tuple[str, ...]]:
 def _list_of_texts(value: object) -> list[str]:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"{value!r} is not a list of texts")
+        raise TypeError(f"{value!r} is not a list of strings")
     return [name.strip() for name in names if name.strip()]
 
 
@@ -78,7 +78,7 @@ def _extensions(value: object) -> tuple[str, ...]:
 
 def _path_prefix(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text such as '/api'")
+        raise TypeError(f"{value!r} is not a string such as '/api'")
     path = value.rstrip("/")
     if path and not path.startswith("/"):
         raise ValueError(f"{value!r} does not begin with '/'")
@@ -144,7 +144,7 @@ def _switch(value: object) -> bool:
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r} is not a text")
+        raise TypeError(f"{value!r} is not a non-empty string")
     return value
 
 
@@ -210,7 +210,7 @@ class Settings:
     def docs_path(self) -> str | None:
         """The path of the documentation page, None when it is off; by default it is on in development."""
         is_on = self.mode == "development" if self.docs is None else self.docs
-        # No route's file has such a name.
+        # A route of `pages` and `app` cannot have this path, because names that begin with '_' are private.
         return f"{self.base_path}{self.api_prefix}/_docs" if is_on else None
 
 

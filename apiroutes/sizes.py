@@ -1,6 +1,6 @@
 """Sizes such as `1mb`: the text of a limit and its number of bytes.
 
-In: an int of bytes or a text. Out: a `Size`. Raises ValueError or TypeError with a sentence
+In: an int of bytes or a string. Out: a `Size`. Raises ValueError or TypeError with a sentence
 that shows a valid size.
 """
 
@@ -20,7 +20,7 @@ _BLANK = "[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\uf
 _WITHOUT_UNIT = re.compile(rf"{_BLANK}\+?[0-9]+(?:\.[0-9]+)?{_BLANK}b?{_BLANK}", re.IGNORECASE | re.ASCII)
 _LEADING_INT = re.compile(rf"{_BLANK}\+?([0-9]+)")
 _MAX_DIGITS = 18
-_EXPECTED = 'a size is an int of bytes or a text such as "500kb" or "1.5mb"'
+_EXPECTED = 'a size is an int of bytes or a string such as "500kb" or "1.5mb"'
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Size:
 def parse_size(value: object) -> Size:
     """Read a size as npm's `bytes` package does, which Next.js uses.
 
-    `1kb` is 1024 bytes, decimals and blanks before the unit are allowed, and a text without
+    `1kb` is 1024 bytes, decimals and blanks before the unit are allowed, and a string without
     one of the units is its leading integer in bytes (`"100"`, `"100b"`). Raises TypeError for
-    anything but an int or a text, ValueError for a text that cannot be read or is negative.
+    anything but an int or a string, ValueError for a string that cannot be read or is negative.
     """
     if type(value) is int:
         if value < 0:

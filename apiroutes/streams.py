@@ -38,7 +38,7 @@ def as_chunk(chunk: object) -> bytes:
         return chunk.encode()
     if isinstance(chunk, (bytearray, memoryview)):
         return bytes(chunk)
-    raise TypeError(f"a stream yields bytes or str, not {chunk!r}")
+    raise TypeError(f"a stream must yield bytes or str, not {chunk!r}")
 
 
 def close(stream: object) -> None:

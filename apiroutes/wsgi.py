@@ -47,7 +47,7 @@ class ServerResponse(Response):
         )
         if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in BODYLESS:
             return lambda content: None
-        if write is None:  # although PEP 3333 promises it: then the iterable is what was written
+        if write is None:  # although PEP 3333 requires it: the iterable sends what was written
             return unwritten.append
 
         def write_on(content: bytes) -> None:
@@ -107,7 +107,7 @@ def without(headers: HeaderList, *keys: str) -> HeaderList:
 
 
 def _send_special(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Send more than content in memory: a stream, another application's response, what was written."""
+    """Send more than content in memory: a stream, another application's response, or what was written."""
     if response._end_hooks is not None:
         return _send_and_end(response, environ, start_response)
     if response._write is not None:

@@ -14,7 +14,7 @@ from benchmarks.workloads import Environ, Request, StartResponse, Workload, WSGI
 EMPTY = "empty"  # the key of `empty_application` among the peers
 
 
-class DifferentAnswerError(Exception):
+class DifferentResponseError(Exception):
     """A peer's response is not that of the workload; its timings would compare different things."""
 
 
@@ -52,37 +52,37 @@ def contenders(peer: Peer, workloads: Sequence[Workload]) -> Iterator[Contender]
     usual = module.application()
     for workload in workloads:
         application = module.numbered_application(numbered_routes()) if workload.name == "W8" else usual
-        check_answers(peer, workload, application)
+        check_responses(peer, workload, application)
         yield Contender(peer.key, workload, application)
 
 
-def check_answers(peer: Peer, workload: Workload, application: WSGIApplication) -> None:
-    """Raise DifferentAnswerError unless the application gives the workload's responses."""
+def check_responses(peer: Peer, workload: Workload, application: WSGIApplication) -> None:
+    """Raise DifferentResponseError unless the application gives the workload's responses."""
     for request in workload.requests:
         difference = _difference(application, request)
         if difference:
             line = f"{request.environ['REQUEST_METHOD']} {request.environ['RAW_URI']}"
-            raise DifferentAnswerError(f"{peer.title}, {workload.name}, {line}: {difference}")
+            raise DifferentResponseError(f"{peer.title}, {workload.name}, {line}: {difference}")
 
 
 def _difference(application: WSGIApplication, request: Request) -> str:
-    """Say what is wrong with the application's response to `request`; the empty text if nothing is."""
+    """Describe how the response to `request` differs from the required one; empty if it does not."""
     started = StartedResponse()
     body = application({**request.environ, "wsgi.input": BytesIO(request.content)}, started)
     content = b"".join(body)
     if hasattr(body, "close"):
         body.close()
-    answer = request.answer
+    required = request.required
     headers = {name.lower(): value for name, value in started.headers}
-    if not started.status.startswith(f"{answer.status} "):
-        return f"status {started.status!r}, not {answer.status}"
-    if answer.status != 304 and headers.get("content-length") != str(len(content)):
+    if not started.status.startswith(f"{required.status} "):
+        return f"status {started.status!r}, not {required.status}"
+    if required.status != 304 and headers.get("content-length") != str(len(content)):
         return f"Content-Length {headers.get('content-length')} for {len(content)} bytes"
-    for name, value in answer.headers.items():
+    for name, value in required.headers.items():
         if _directives(headers.get(name, "")) != _directives(value):
             return f"{name} {headers.get(name)!r}, not {value!r}"
-    if answer.body is not None and _value(headers.get("content-type", ""), content) != answer.body:
-        return f"body {content[:200]!r}, not {str(answer.body)[:200]!r}"
+    if required.body is not None and _value(headers.get("content-type", ""), content) != required.body:
+        return f"body {content[:200]!r}, not {str(required.body)[:200]!r}"
     return ""
 
 

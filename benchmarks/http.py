@@ -32,7 +32,7 @@ from benchmarks.tables import progress, table
 from benchmarks.workloads import WORKLOADS, Request, Workload
 
 DEFAULT_PEERS = ["apiroutes", "msgspec", "falcon", "flask"]
-CHOICES = ("W1", "W2", "W3", "W10")  # answered with 200 by an application of a few routes, and by FastAPI
+CHOICES = ("W1", "W2", "W3", "W10")  # those that respond with 200, have few routes, and that FastAPI has too
 COLUMNS = ["requests/s", "p50 ms", "p99 ms", "CPU us/request", "lowest-highest", "MB"]
 OURS, LIMIT, FASTAPI = "apiroutes", "msgspec", "FastAPI"
 

@@ -18,7 +18,7 @@ if __spec__ is None:  # run as a file: the modules beside it (http, falcon) must
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks.commandline import names_of, positive
-from benchmarks.contenders import EMPTY, Contender, DifferentAnswerError, contenders, empty_application
+from benchmarks.contenders import EMPTY, Contender, DifferentResponseError, contenders, empty_application
 from benchmarks.machine import machine_line
 from benchmarks.peers import PEERS, Peer, installed_peers
 from benchmarks.tables import progress, table
@@ -125,11 +125,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     workloads = [WORKLOADS[name]() for name in chosen.only]
     try:
-        everybody = checked_contenders(peers, workloads)
-    except DifferentAnswerError as error:
+        all_contenders = checked_contenders(peers, workloads)
+    except DifferentResponseError as error:
         print(error, file=sys.stderr)
         return 1
-    figures = measure(everybody, chosen.rounds)
+    figures = measure(all_contenders, chosen.rounds)
     machine = machine_line([peer.needs for peer in peers if peer.needs])
     print(f"{machine}; {chosen.rounds} rounds\n")
     print("\n".join(report(figures, workloads)))
@@ -154,13 +154,13 @@ def run_typed(rounds: int) -> int:
 
 
 def checked_contenders(peers: Sequence[Peer], workloads: Sequence[Workload]) -> list[Contender]:
-    """Return all contenders, one workload after the other. Raises DifferentAnswerError."""
-    everybody = [Contender(EMPTY, workload, empty_application) for workload in workloads]
+    """Return all contenders, one workload after the other. Raises DifferentResponseError."""
+    all_contenders = [Contender(EMPTY, workload, empty_application) for workload in workloads]
     for peer in peers:
         progress(f"checking {peer.title}")
-        everybody.extend(contenders(peer, workloads))
+        all_contenders.extend(contenders(peer, workloads))
     places = {workload.name: place for place, workload in enumerate(workloads)}
-    return sorted(everybody, key=lambda contender: places[contender.workload.name])
+    return sorted(all_contenders, key=lambda contender: places[contender.workload.name])
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def main() -> int:
     print(machine_line(["apiroutes", "werkzeug"]))
     application = PEERS["apiroutes"].load().application()
     requests = [WORKLOADS[f"W{number}"]().requests[0] for number in range(1, 8)]
-    requests.append(get("/api/timed", requests[0].answer))
+    requests.append(get("/api/timed", requests[0].required))
     send(application, requests, 0, WARM_UP)
     before = resident()
     for step in range(STEPS):

@@ -75,7 +75,7 @@ json.dump([seconds, before, megabytes()], sys.stdout)
 
 
 def run(source: str, *arguments: str) -> str:
-    """What a fresh interpreter prints."""
+    """Return what a fresh interpreter prints."""
     command = [sys.executable, "-c", source, *arguments]
     return subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, check=True, text=True).stdout
 

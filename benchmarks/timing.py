@@ -16,7 +16,7 @@ from benchmarks.workloads import Workload, WSGIApplication
 Figures = dict[str, dict[str, float]]  # by peer and workload
 
 
-def measure(everybody: Sequence[Contender], rounds: int) -> Figures:
+def measure(all_contenders: Sequence[Contender], rounds: int) -> Figures:
     """Return the median nanoseconds per call of every contender, less those of the empty application."""
     samples: dict[tuple[str, str], list[float]] = {}
     gc.collect()
@@ -25,7 +25,7 @@ def measure(everybody: Sequence[Contender], rounds: int) -> Figures:
     try:
         for number in range(rounds):
             progress(f"round {number + 1} of {rounds}")
-            for contender in _rotated(everybody, number):
+            for contender in _rotated(all_contenders, number):
                 nanoseconds = time_calls(contender.application, contender.workload)
                 samples.setdefault((contender.peer, contender.workload.name), []).append(nanoseconds)
     finally:
@@ -55,10 +55,10 @@ def time_calls(
     return (clock() - start) / len(calls)
 
 
-def _rotated(everybody: Sequence[Contender], number: int) -> Sequence[Contender]:
+def _rotated(all_contenders: Sequence[Contender], number: int) -> Sequence[Contender]:
     """Start each round at another contender, so that the same neighbour does not always run before."""
-    step = number % len(everybody)
-    return [*everybody[step:], *everybody[:step]]
+    step = number % len(all_contenders)
+    return [*all_contenders[step:], *all_contenders[:step]]
 
 
 def _less_empty(medians: Mapping[tuple[str, str], float]) -> Figures:

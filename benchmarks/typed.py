@@ -117,7 +117,7 @@ def _requests(body_path: str, query_path: str) -> tuple[tuple[Environ, bytes], t
     """Return the two requests, for endpoints of these names."""
     body = WORKLOADS["W3"]().requests[0]
     environ = {**body.environ, "PATH_INFO": f"/api/{body_path}", "RAW_URI": f"/api/{body_path}"}
-    query = get(f"/api/{query_path}?{QUERY}", body.answer).environ
+    query = get(f"/api/{query_path}?{QUERY}", body.required).environ
     return (environ, body.content), (query, b"")
 
 
@@ -127,8 +127,8 @@ def _wsgi(application: WSGIApplication, environ: Environ, content: bytes) -> Cal
     def once() -> bytes:
         return b"".join(application({**environ, "wsgi.input": BytesIO(content)}, started))
 
-    answer = once()
-    assert started.status[:1] == "2", (started.status, answer)
+    received = once()
+    assert started.status[:1] == "2", (started.status, received)
 
     def run() -> None:
         for _ in range(CALLS):

@@ -19,10 +19,10 @@ if __spec__ is None:  # run as a file: the modules beside it (http, peers) must 
 
 from apiroutes import App
 from benchmarks.commandline import positive
-from benchmarks.contenders import EMPTY, Contender, StartedResponse, check_answers, empty_application
+from benchmarks.contenders import EMPTY, Contender, StartedResponse, check_responses, empty_application
 from benchmarks.peers import PEERS
 from benchmarks.timing import measure
-from benchmarks.workloads import WORKLOADS, Answer, Workload, WSGIApplication
+from benchmarks.workloads import WORKLOADS, Response, Workload, WSGIApplication
 
 PLAIN = "plain"
 VARIANTS = {
@@ -48,7 +48,7 @@ def measure_variants(rounds: int) -> dict[str, float]:
     """Return the nanoseconds that each variant of W1's endpoint takes more than the plain one."""
     workload = WORKLOADS["W1"]()
     ours = PEERS["apiroutes"]
-    everybody = [Contender(EMPTY, workload, empty_application)]
+    all_contenders = [Contender(EMPTY, workload, empty_application)]
     with TemporaryDirectory() as root:
         routes = Path(root, "pages/api")
         routes.mkdir(parents=True)
@@ -57,12 +57,12 @@ def measure_variants(rounds: int) -> dict[str, float]:
         application = App(root)
         for number, name in enumerate(VARIANTS):
             variant = _with_path(workload, f"/api/v{number}")
-            check_answers(ours, variant, application)
+            check_responses(ours, variant, application)
             if name.endswith("(304)"):
                 variant = _with_etag(variant, application)
-                check_answers(ours, variant, application)
-            everybody.append(Contender(name, variant, application))
-        figures = measure(everybody, rounds)
+                check_responses(ours, variant, application)
+            all_contenders.append(Contender(name, variant, application))
+        figures = measure(all_contenders, rounds)
     plain = figures[PLAIN]["W1"]
     return {name: figures[name]["W1"] - plain for name in VARIANTS if name != PLAIN}
 
@@ -83,7 +83,7 @@ def _with_etag(workload: Workload, application: WSGIApplication) -> Workload:
     started = StartedResponse()
     application({**request.environ, "wsgi.input": BytesIO()}, started)
     environ = {**request.environ, "HTTP_IF_NONE_MATCH": dict(started.headers)["ETag"]}
-    return replace(workload, requests=(replace(request, environ=environ, answer=Answer(304, None)),))
+    return replace(workload, requests=(replace(request, environ=environ, required=Response(304, None)),))
 
 
 def variants_report(more: Mapping[str, float]) -> Iterator[str]:

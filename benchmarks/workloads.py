@@ -29,7 +29,7 @@ TEXT = "All the world's a stage, and all the men and women mere players\n" * 160
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """The required response to a request; a `body` of None leaves the body to the peer."""
 
     status: int
@@ -43,7 +43,7 @@ class Request:
 
     environ: Environ
     content: bytes
-    answer: Answer
+    required: Response
 
 
 @dataclass(frozen=True)
@@ -103,21 +103,23 @@ def gunicorn_environ(method: str, target: str, headers: Mapping[str, str], conte
     return environ
 
 
-def get(target: str, answer: Answer, headers: Mapping[str, str] | None = None) -> Request:
-    return Request(gunicorn_environ("GET", target, headers or {}, b""), b"", answer)
+def get(target: str, required: Response, headers: Mapping[str, str] | None = None) -> Request:
+    return Request(gunicorn_environ("GET", target, headers or {}, b""), b"", required)
 
 
-def post(target: str, content_type: str, content: bytes, answer: Answer) -> Request:
-    return Request(gunicorn_environ("POST", target, {"Content-Type": content_type}, content), content, answer)
+def post(target: str, content_type: str, content: bytes, required: Response) -> Request:
+    return Request(
+        gunicorn_environ("POST", target, {"Content-Type": content_type}, content), content, required
+    )
 
 
 def static_json() -> Workload:
-    return Workload("W1", "static route, JSON", (get("/api/hello", Answer(200, {"message": "Hello"})),))
+    return Workload("W1", "static route, JSON", (get("/api/hello", Response(200, {"message": "Hello"})),))
 
 
 def dynamic_and_query() -> Workload:
-    answer = Answer(200, {"id": "42", "sort": "name", "page": "2"})
-    return Workload("W2", "dynamic route, two query keys", (get("/api/users/42?sort=name&page=2", answer),))
+    required = Response(200, {"id": "42", "sort": "name", "page": "2"})
+    return Workload("W2", "dynamic route, two query keys", (get("/api/users/42?sort=name&page=2", required),))
 
 
 def json_echo() -> Workload:
@@ -133,14 +135,14 @@ def json_echo() -> Workload:
         "note": "The Analytical Engine weaves algebraical patterns, just as the loom weaves flowers.",
     }
     content = json.dumps(value, separators=(",", ":")).encode()
-    request = post("/api/echo", JSON, content, Answer(200, value))
+    request = post("/api/echo", JSON, content, Response(200, value))
     return Workload("W3", "JSON of 300 bytes, echoed", (request,))
 
 
 def urlencoded_form() -> Workload:
     form = {"name": "Ada Lovelace", "email": "ada@example.org", "city": "London", "message": "Hello & hi"}
     content = urlencode(form).encode()
-    request = post("/api/form", "application/x-www-form-urlencoded", content, Answer(200, form))
+    request = post("/api/form", "application/x-www-form-urlencoded", content, Response(200, form))
     return Workload("W4", "urlencoded form of four keys", (request,))
 
 
@@ -149,8 +151,8 @@ def multipart_file() -> Workload:
     head = 'Content-Disposition: form-data; name="file"; filename="note.txt"\r\nContent-Type: text/plain'
     file = "A small file, as forms have them.\n" * 16
     content = f"--{boundary}\r\n{head}\r\n\r\n{file}\r\n--{boundary}--\r\n".encode()
-    answer = Answer(200, {"filename": "note.txt", "size": len(file)})
-    request = post("/api/upload", f"multipart/form-data; boundary={boundary}", content, answer)
+    required = Response(200, {"filename": "note.txt", "size": len(file)})
+    request = post("/api/upload", f"multipart/form-data; boundary={boundary}", content, required)
     return Workload("W5", "multipart form, one small file", (request,))
 
 
@@ -161,12 +163,12 @@ def cookies_and_headers() -> Workload:
         "cache-control": "no-store",
         "set-cookie": "visits=2; Path=/; HttpOnly",
     }
-    answer = Answer(201, {"session": "8f14e45fceea167a", "theme": "dark"}, headers)
-    return Workload("W6", "cookies, headers, 201", (get("/api/session", answer, {"Cookie": cookie}),))
+    required = Response(201, {"session": "8f14e45fceea167a", "theme": "dark"}, headers)
+    return Workload("W6", "cookies, headers, 201", (get("/api/session", required, {"Cookie": cookie}),))
 
 
 def not_found() -> Workload:
-    return Workload("W7", "404", (get("/api/missing", Answer(404, None)),))
+    return Workload("W7", "404", (get("/api/missing", Response(404, None)),))
 
 
 def numbered_routes() -> list[NumberedRoute]:
@@ -183,9 +185,9 @@ def thousand_routes() -> Workload:
     for route in choice.choices(numbered_routes(), k=200):
         if route.dynamic:
             value = str(choice.randrange(10_000))
-            requests.append(get(f"{route.path}/{value}", Answer(200, {"route": route.number, "id": value})))
+            requests.append(get(f"{route.path}/{value}", Response(200, {"route": route.number, "id": value})))
         else:
-            requests.append(get(route.path, Answer(200, {"route": route.number})))
+            requests.append(get(route.path, Response(200, {"route": route.number})))
     return Workload("W8", "1,000 routes, random lookups", tuple(requests))
 
 
@@ -194,12 +196,12 @@ def large_json() -> Workload:
     size = len(json.dumps(record, separators=(",", ":"))) + 1
     items = [{**record, "id": 1_000_000 + number} for number in range(1_000_000 // size)]
     content = json.dumps(items, separators=(",", ":")).encode()
-    request = post("/api/import", JSON, content, Answer(200, {"items": len(items)}))
+    request = post("/api/import", JSON, content, Response(200, {"items": len(items)}))
     return Workload("W9", "1 MB of JSON received", (request,), calls=2)
 
 
 def large_text() -> Workload:
-    return Workload("W10", "100 KB of text sent", (get("/api/text", Answer(200, TEXT)),), calls=50)
+    return Workload("W10", "100 KB of text sent", (get("/api/text", Response(200, TEXT)),), calls=50)
 
 
 def without_connection(make: Callable[[], Workload]) -> Callable[[], Workload]:

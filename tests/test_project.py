@@ -49,7 +49,7 @@ CONFLICTS = {
 # source of pages/api/x.py: what the message says, what the remedy says
 SOURCES = {
     "": ("exports no handler", "def GET()"),
-    "handler = 1": ("`handler` is int", "def handler(req, res)"),
+    "handler = 1": ("`handler` is of type int", "def handler(req, res)"),
     "raise RuntimeError('boom')": ("failed to import: RuntimeError: boom", "begin the file's name with '_'"),
     "import sys; sys.exit(3)": ("failed to import: SystemExit: 3", "begin the file's name"),
     "def handler(:": ("failed to import: SyntaxError", "begin the file's name"),

@@ -55,7 +55,7 @@ def test_a_value_is_read(tmp_path: Path, name: str, value: Any, read: Any) -> No
 
 WRONG = [
     ("api_prefix", "api", "does not begin with '/'"),
-    ("api_prefix", 1, "is not a text"),
+    ("api_prefix", 1, "is not a string"),
     ("base_path", "/a//b", "empty or dot segment"),
     ("base_path", "/../b", "empty or dot segment"),
     ("trailing_slash", "maybe", "is not one of 'redirect', 'ignore', 'require'"),
@@ -65,13 +65,13 @@ WRONG = [
     ("body_size_limit", "1k", "no known unit"),
     ("middleware", [".x:f"], "package.module:function"),
     ("middleware", ["x"], "package.module:function"),
-    ("middleware", 5, "is not a list of texts"),
+    ("middleware", 5, "is not a list of strings"),
     ("conventions", ["pages", "nuxt"], "must be a list from"),
     ("conventions", [], "must be a list from"),
     ("max_form_pairs", "-1", "is not an int"),
     ("max_json_depth", 0, "is less than 1"),
     ("port", 65536, "is more than 65535"),
-    ("host", "", "is not a text"),
+    ("host", "", "is not a non-empty string"),
     ("preload", "maybe", "is neither true nor false"),
     ("bodysizelimit", 1, "Did you mean 'body_size_limit'?"),
 ]

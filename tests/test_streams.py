@@ -45,7 +45,7 @@ def test_a_chunk_is_bytes_and_a_str_is_utf_8(chunk: object) -> None:
 
 
 def test_another_chunk_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="a stream yields bytes or str, not 1"):
+    with pytest.raises(TypeError, match="a stream must yield bytes or str, not 1"):
         as_chunk(1)
 
 

@@ -1,4 +1,4 @@
-"""The content of a request, from bytes to values; it knows no Request, no Response and no route.
+"""The content of a request, from bytes to values; this room never knows a Request, a Response or a route.
 
 In: an environ and limits. Out: the parsed body, its content, or a stream of it. Raises ApiError.
 """

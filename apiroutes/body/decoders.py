@@ -68,7 +68,7 @@ class Body(KeptContent):
         return schema.convert(self.value, "body")
 
     def _is_as_received(self, limits: Limits) -> bool:
-        """Return whether `value` is unchanged, as others may have had it."""
+        """Return whether `value` is unchanged: code that has had it may have changed it."""
         return bool(self.value == self._decoder.decode(self.content or b"", self._decoder.charset, limits))
 
 
@@ -100,7 +100,7 @@ def read_body(
 ) -> Body:
     """Read the request's content and decode it; with `decoded` off, only when its value is used.
 
-    The content is kept in the environ, even if it cannot be decoded, but not that of a multipart form.
+    The content is kept in the environ, even if it cannot be decoded, except for a multipart form's.
     `owner` may have limits of its own for such a form.
     """
     if "HTTP_CONTENT_ENCODING" in environ:
@@ -221,5 +221,5 @@ def _find(content_type: str) -> _Decoder:
     charset = find_charset(media_type.parameters.get("charset") or "utf-8")
     if charset is None:
         raise invalid_body()
-    # The fields of a form are UTF-8, whatever charset it names: its escapes are, and browsers name none.
+    # The fields of a form are UTF-8, whatever charset is named: its escapes are, and browsers name none.
     return _Decoder(decode, "utf-8" if decode is _form else charset)

@@ -19,7 +19,7 @@ _PARAMETER = re.compile(
 )
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bBqQ]\?[^?]*\?=.*", re.S)
 _QUOTED_PAIR = re.compile(r"\\(.)")
-# RFC 8187 section 3.2.1 has both; a client picks no other.
+# RFC 8187 section 3.2.1 has both; a client cannot choose another.
 _CHARSETS = {"utf-8": "utf-8", "iso-8859-1": "latin-1"}
 _MAX_CONTINUATIONS = 100  # parameters that make up one name (RFC 2231)
 

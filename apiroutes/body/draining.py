@@ -55,7 +55,7 @@ def has_unread(environ: Environ) -> bool:
 
 
 def _unread(environ: Environ) -> tuple[Any, int | None] | None:
-    """Return the input to drain and the bytes left in it, None for as many as only the server knows."""
+    """Return the input to drain and the bytes left in it, None if only the server knows."""
     source = environ.get("wsgi.input")
     is_ended_by_server = environ.get("wsgi.input_terminated")
     if isinstance(source, TimedInput):
@@ -83,7 +83,7 @@ def _length_or_none(environ: Environ) -> int | None:
         return None
     try:
         return announced_length(environ)
-    except ApiError:  # an invalid length, so nobody knows how much there is
+    except ApiError:  # an invalid length: the size is unknown
         return 0
 
 

@@ -29,7 +29,7 @@ __all__ = ["parse_form"]
 
 # RFC 2046 section 5.1.1 allows 70; some clients send a little more.
 _MAX_BOUNDARY = 100
-# Bytes before the first part, for which there is no use.
+# Bytes before the first part, which nothing uses.
 _MAX_PREAMBLE = 1024
 # Bytes of a file's name that every file system in use allows.
 _MAX_NAME = 255

@@ -1,6 +1,6 @@
 """The Content-Type header: a media type and its parameters (RFC 9110 section 8.3.1).
 
-In: the header's text. Out: a `MediaType`, or None for a text that the grammar does not allow. It agrees
+In: the header's text. Out: a `MediaType`, or None for one that the grammar does not allow. It agrees
 with the `content-type` package, which Next.js uses, and takes one pass, linear in the text.
 """
 

@@ -1,4 +1,4 @@
-"""Threads, event loops and connections; knows no HTTP, no Request and no Response.
+"""Threads, event loops and connections; this room never knows HTTP, a Request or a Response.
 
 In: calls, coroutines and sockets. Out: their results, or their end. Raises ApiError 503, as data, when
 no thread or no loop can take a call.

@@ -42,7 +42,7 @@ _Result = TypeVar("_Result")
 
 
 def configure(*, abandon_timeout: float, reports_blocking: bool, on_blocked: Callable[[str], object]) -> None:
-    """Set after how many seconds without moving a loop counts as blocked, and what is called then."""
+    """Set how many seconds a loop may stand still before it counts as blocked, and what is called then."""
     watchdog.settings.abandon_timeout = abandon_timeout
     watchdog.settings.reports_blocking = watchdog.settings.reports_blocking or reports_blocking
     watchdog.settings.on_blocked = on_blocked

@@ -2,7 +2,7 @@
 
 In: functions to run. Out: native threads, queues and locks between them, and a mailbox on which a
 greenlet waits without stopping the others of its thread.
-This room meets gevent only after somebody else has imported it. gevent may replace names of the
+This room uses gevent only after other code has imported it. gevent may replace names of the
 standard library before or after this file is imported, so native ones are looked up on each use.
 """
 

@@ -31,7 +31,7 @@ _ENDING = 5.0
 class News(Enum):
     """What a loop tells its watchdog."""
 
-    AWAITED = 1  # somebody waits for the loop, for the first time since nobody did
+    AWAITED = 1  # a thread waits for the loop, the first after a time without any
     MOVED = 2  # the loop has come round
     ENDING = 3
 
@@ -39,13 +39,13 @@ class News(Enum):
 class Loop:
     """An event loop and its thread.
 
-    `refuse` is called when nobody can wait for it any more. Its watchdog hears `news`, sets
+    `refuse` is called when no thread can wait for it any more. Its watchdog hears `news`, sets
     `is_blocked` and `is_watched`, and works in the `pool` at the end.
     """
 
     def __init__(self, refuse: Callable[[], object]) -> None:
         self.thread: int | None = None
-        # Whether nobody may wait for it, because it does not move, or has ended.
+        # Whether no thread may wait for it, because it does not move, or has ended.
         self.is_blocked = False
         self.is_watched = False
         self.news = greenlets.native_queue()
@@ -80,7 +80,7 @@ class Loop:
         self.news.put(News.AWAITED)
 
     def refuse_waiters(self) -> None:
-        """Refuse all who wait for it, and all who come later."""
+        """Refuse all waiters, now and later."""
         self.is_blocked = True
         self._refuse()
 
@@ -121,7 +121,7 @@ class Loop:
             self._ended.get(timeout=_ENDING + 1)
 
     def stop(self) -> None:
-        """End it, and let its watchdog work for those who clean up."""
+        """End it, and let its watchdog run blocking functions for the tasks that clean up."""
         self.is_blocked = self._is_ending = True
         self.pool.expect()
         self.news.put(News.ENDING)

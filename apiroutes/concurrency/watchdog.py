@@ -1,7 +1,7 @@
-"""A watch over the event loop: whether it moves, while somebody waits for it.
+"""A watch over the event loop: whether it moves while a thread waits for it.
 
-In: a loop, and how long it may block. Out: 503 for those who wait for a blocked loop, the reason given
-to `on_blocked`, and in development a warning with the place where it is blocked.
+In: a loop, and how long it may block. Out: 503 for the waiters of a blocked loop, the reason given to
+`on_blocked`, and in development a warning with the place where it is blocked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["settings", "watch"]
 
 _log = logging.getLogger("apiroutes")
 
-# Seconds between two checks of the loop while somebody waits for it.
+# Seconds between two checks of the loop while a thread waits for it.
 _INTERVAL = 1.0
 # Seconds for which the loop may be blocked in development before a warning says where.
 _BLOCKED = 0.1
@@ -51,7 +51,7 @@ class _Watchdog:
         self._waiters = waiters
 
     def run(self) -> None:
-        """Check the loop at intervals, while somebody waits for it; then clean up for it."""
+        """Check the loop at intervals, while a thread waits for it; then help it to clean up."""
         loop = self._loop
         try:
             while True:
@@ -61,7 +61,7 @@ class _Watchdog:
                     self._hears(News.AWAITED, _BLOCKED / 4 if settings.reports_blocking else _INTERVAL)
                     if not self._waiters:
                         loop.is_watched = False
-                        # One that began meanwhile did not see that nobody watches.
+                        # A waiter that began meanwhile did not see that the watch had ended.
                         loop.is_watched = bool(self._waiters)
         except _Ending:
             loop.pool.work()  # for tasks that clean up

@@ -51,7 +51,7 @@ def call_of(
     sources: Mapping[str, Source],
     readers: Sequence[Reader],
 ) -> Call:
-    """The call of `function`; a parameter without a source is left to its default."""
+    """Return the call of `function`; a parameter without a source is left to its default."""
     by_position, by_name = _arguments(parameters, sources)
     if not readers:
         if _takes_both(parameters):
@@ -65,7 +65,7 @@ def call_of(
 def _arguments(
     parameters: Sequence[inspect.Parameter], sources: Mapping[str, Source]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The sources as the function is called with them: by position, and by name."""
+    """Return the sources as the function is called with them: by position, and by name."""
     by_position: list[Any] = []
     by_name: dict[str, Any] = {}
     for parameter in parameters:
@@ -79,7 +79,7 @@ def _arguments(
 
 
 def _takes_both(parameters: Sequence[inspect.Parameter]) -> bool:
-    """Whether the function is one of request and response already."""
+    """Return whether the function is one of request and response already."""
     kinds = {parameter.kind for parameter in parameters}
     names = tuple(parameter.name.lstrip("_") for parameter in parameters)
     is_pair = names in (("req", "res"), ("request", "response")) or inspect.Parameter.VAR_POSITIONAL in kinds
@@ -89,7 +89,7 @@ def _takes_both(parameters: Sequence[inspect.Parameter]) -> bool:
 def _call_with_parts(
     function: Callable[..., Any], by_position: list[Call], by_name: Mapping[str, Call]
 ) -> Call:
-    """The call of a function that takes parts of the request as they are."""
+    """Return the call of a function that takes parts of the request as they are."""
     if by_name:
         return lambda request, response: function(
             *[part(request, response) for part in by_position],
@@ -108,7 +108,7 @@ def _call_with_parts(
 
 
 def _call_with_one_reader(function: Callable[..., Any], read: Reader) -> Call:
-    """The call of a function that takes the values of one reader and nothing else."""
+    """Return the call of a function that takes the values of one reader and nothing else."""
 
     def call(request: Any, response: Any) -> Any:
         try:
@@ -126,7 +126,7 @@ def _call_with_values(
     by_name: Mapping[str, Any],
     readers: tuple[Reader, ...],
 ) -> Call:
-    """The call of a function that takes values of several readers, or parts beside them."""
+    """Return the call of a function that takes values of several readers, or parts beside them."""
 
     def call(request: Any, response: Any) -> Any:
         values: list[Any] = []
@@ -157,7 +157,7 @@ def _params(request: Request) -> Mapping[str, Any]:
 
 
 def _query(request: Request) -> Mapping[str, Any]:
-    """The query without the parameters of the path, which `req.query` has too."""
+    """Return the query without the parameters of the path, which `req.query` has too."""
     query, params = request.query, request.params
     return {name: value for name, value in query.items() if name not in params} if params else query
 
@@ -166,7 +166,7 @@ _MAPPINGS: Mapping[str, Callable[[Request], Mapping[str, Any]]] = {"path": _para
 
 
 def whole_reader(source: str, schema: Schema) -> Reader:
-    """A reader of all that a source ("path", "query" or "body") has, as one value."""
+    """Return a reader of all that a source ("path", "query" or "body") has, as one value."""
     if source == "body":
         return lambda request: (request._read_body_as(schema),)
     convert, mapping_of = schema.convert, _MAPPINGS[source]
@@ -174,13 +174,13 @@ def whole_reader(source: str, schema: Schema) -> Reader:
 
 
 def field_reader(source: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> Reader:
-    """A reader of single values of the path or the query; `fields` has the annotation of each."""
+    """Return a reader of single values of the path or the query; `fields` has the annotation of each."""
     convert, mapping_of = schema_of_fields(fields, defaults), _MAPPINGS[source]
     return lambda request: convert(mapping_of(request), source)
 
 
 def file_reader(name: str, takes_several: bool, is_required: bool, default: Any) -> Reader:
-    """A reader of the uploaded file of that name, or of all of them."""
+    """Return a reader of the uploaded file of that name, or of all of them."""
 
     def read(request: Request) -> tuple[Any, ...]:
         files = request.files.getlist(name)

@@ -48,7 +48,7 @@ class RouteConfig:
 
 
 def read_config(config: object, file: str, defaults: RouteConfig) -> RouteConfig:
-    """The `config` of the module in `file`, over the project's `defaults`. Raises ProjectError."""
+    """Return the `config` of the module in `file`, over the project's `defaults`. Raises ProjectError."""
     reader = _ConfigReader(file)
     changes = reader.read(config)
     reader.problems.raise_any()
@@ -65,10 +65,10 @@ class Constant(NamedTuple):
 
 
 def constants_in(exports: Mapping[str, object], line_of: Callable[[str], int | None]) -> list[Constant]:
-    """The constants of a module that have a name of the App Router's, and a value of the right kind.
+    """Return the constants of a module that have a name of the App Router's, and a value of the right kind.
 
     `line_of` gives the line where the module itself assigns a name, None where it does not. Anything
-    else of such a name, such as a function or a dict, is the module's own business.
+    else with such a name, for example a function or a dict, is the module's own business.
     """
     constants = []
     for name in (*_READ, *_MEANINGLESS):
@@ -81,7 +81,7 @@ def constants_in(exports: Mapping[str, object], line_of: Callable[[str], int | N
 
 
 def _is_meant(name: str, value: object) -> bool:
-    """Whether a value is of a kind that shows that the App Router's name is meant."""
+    """Return whether a value is of a kind that shows that the App Router's name is meant."""
     if name == "maxDuration":  # nobody gives this name to anything else
         return not callable(value)
     return isinstance(value, _MEANINGLESS.get(name, _SCALARS))
@@ -113,7 +113,7 @@ def read_constants(constants: Sequence[Constant], file: str, config: RouteConfig
 
 
 def _remedy(constant: Constant) -> str | None:
-    """A right value to write instead; None where the value is right."""
+    """Return a right value to write instead; None where the value is right."""
     name, spelling, value, _ = constant
     if name == "maxDuration":
         return None if _is_duration(value) else "Give a number of seconds above zero."
@@ -147,7 +147,7 @@ class _ConfigReader:
         self.changes: dict[str, Any] = {}
 
     def read(self, config: object) -> dict[str, Any]:
-        """The fields of RouteConfig that the `config` changes."""
+        """Return the fields of RouteConfig that the `config` changes."""
         for key, value in self._items(config, "config", ("api", "maxDuration")):
             if key == "api":
                 self._read_api(value)
@@ -193,7 +193,7 @@ class _ConfigReader:
         try:
             self.changes[name] = read_size(value)
         except (TypeError, ValueError) as error:
-            self._problem(f"{place}: {error}", 'Write an int of bytes or a text such as "1mb".')
+            self._problem(f"{place}: {error}", 'Write an int of bytes or a string such as "1mb".')
 
     def _put_bool(self, name: str, value: object, place: str) -> None:
         if isinstance(value, bool):
@@ -202,7 +202,7 @@ class _ConfigReader:
             self._problem(f"{place} is {value!r}, not a bool", "Write True or False.")
 
     def _items(self, value: object, place: str, keys: tuple[str, ...]) -> Iterator[tuple[str, object]]:
-        """The items of a mapping under their documented keys; other keys are problems."""
+        """Yield the items of a mapping under their documented keys; other keys are problems."""
         if not isinstance(value, Mapping):
             self._problem(
                 f"{place} is {value!r}, not a dict", "Known keys: " + ", ".join(map(repr, keys)) + "."

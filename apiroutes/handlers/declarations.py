@@ -54,7 +54,7 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     for step in middleware:
         reason = why_not_middleware(step)
         if reason is not None:
-            raise TypeError(f"middleware is a function (req, res, next), not {reason}")
+            raise TypeError(f"middleware must be a function (req, res, next), not {reason}")
 
     def decorate(function: _Function) -> _Function:
         setattr(function, _ATTRIBUTE, (*middleware, *middleware_of(function)))
@@ -64,13 +64,13 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
 
 
 def middleware_of(function: Callable[..., Any]) -> tuple[Middleware, ...]:
-    """The middleware that `use` put around a function."""
+    """Return the middleware that `use` put around a function."""
     middleware: tuple[Middleware, ...] = getattr(function, _ATTRIBUTE, ())
     return middleware
 
 
 def why_not_middleware(step: object) -> str | None:
-    """A description of a value that cannot be called with three arguments; None where it can."""
+    """Return a description of a value that cannot be called with three arguments; None where it can."""
     if not callable(step):
         return f"{step!r}, which cannot be called"
     try:
@@ -116,26 +116,26 @@ def security_scheme(
 
 
 def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
-    """The schemes that `security_scheme` gave a function: alternatives."""
+    """Return the schemes that `security_scheme` gave a function: alternatives."""
     alternatives: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, ())
     return alternatives
 
 
 def name_of(step: Callable[..., Any]) -> str:
-    """The name of a step in the source: of the function, or of the function that made it."""
+    """Return the name of a step in the source: of the function, or of the function that made it."""
     name: str = getattr(step, "__qualname__", type(step).__name__)
     return name.partition(".<locals>")[0]
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether a call of the function, or of the object, returns a coroutine."""
+    """Return whether a call of the function, or of the object, returns a coroutine."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004  (an object's own __call__)
     )
 
 
 def place_of(step: Callable[..., Any]) -> str:
-    """A step's name with the file and line of its source, for messages."""
+    """Return a step's name with the file and line of its source, for messages."""
     code = getattr(inspect.unwrap(step), "__code__", None)
     if code is None:
         return f"`{name_of(step)}`"

@@ -43,7 +43,7 @@ def read_exports(
     defaults: RouteConfig,
     prefixes: Sequence[tuple[Segment, ...]],
 ) -> tuple[RouteModule, list[Constant]]:
-    """The exports of the module in the file `path`, and the constants that it sets. Raises ProjectError."""
+    """Return the exports of the module in the file `path`, and its constants. Raises ProjectError."""
     reader = _ExportReader(module, route, path, defaults, prefixes)
     route_module = reader.read()
     reader.problems.raise_any()
@@ -51,7 +51,7 @@ def read_exports(
 
 
 def how_to_hide(file: str) -> str:
-    """How to keep a file from being a route, in the words of its convention."""
+    """Return how to keep a file from being a route, in the words of its convention."""
     convention = convention_of(file)
     return "move the file" if convention is None else convention.how_to_hide
 
@@ -80,7 +80,7 @@ class _ExportReader:
             self.file_route = FileRouteReader(declared, route, path, prefixes, self.own, self.problems)
 
     def read(self) -> RouteModule:
-        """The route module; it is only to be used if there are no problems."""
+        """Return the route module; it is only to be used if there are no problems."""
         handlers = dict(self._handlers())
         self._check_names(handlers)
         if not handlers and not self.problems:
@@ -118,7 +118,7 @@ class _ExportReader:
     def _declared_handlers(
         self, file_route: FileRouteReader, exported: Mapping[str, object]
     ) -> Iterator[tuple[str, Handler]]:
-        """The handlers of a `file_route`."""
+        """Yield the handlers of a `file_route`."""
         for declared in file_route.handlers(exported):
             handler = self._handler(declared.method, declared.function)
             if handler is not None:
@@ -128,7 +128,7 @@ class _ExportReader:
     def _handler(self, name: str, function: object) -> Handler | None:
         if not callable(function):
             self._problem(
-                f"`{name}` is {type(function).__name__}, which cannot be called.",
+                f"`{name}` is of type {type(function).__name__}, which cannot be called.",
                 f"Write `def {name}(req, res): ...`.",
             )
             return None
@@ -205,7 +205,7 @@ class _ExportReader:
         return config
 
     def _responses(self) -> Mapping[Any, Any]:
-        """The declared responses: `responses = {404: "No such user", 201: User}`.
+        """Return the declared responses: `responses = {404: "No such user", 201: User}`.
 
         Those of one method are declared as `responses = {"POST": {201: User}}`.
         """
@@ -228,7 +228,7 @@ class _ExportReader:
             try:
                 schema_of(meaning)
             except SchemaError as error:
-                self._problem(f"`responses` of {status}: {error}.", "Use a type, or a description as text.")
+                self._problem(f"`responses` of {status}: {error}.", "Use a type or a descriptive string.")
 
     # -- problems --------------------------------------------------------------------------
 

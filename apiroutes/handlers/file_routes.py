@@ -58,7 +58,7 @@ class FileRouteReader:
         self._problems = problems
 
     def handlers(self, exported: Mapping[str, object]) -> Iterator[DeclaredHandler]:
-        """The declared handlers; `exported` are functions that the module exports beside them."""
+        """Yield the declared handlers; `exported` are functions that the module exports beside them."""
         self._check_path()
         functions: list[object] = []
         for method, value in self._handlers_by_method().items():
@@ -77,7 +77,7 @@ class FileRouteReader:
             if callable(function):
                 yield DeclaredHandler(method, function, middleware)
             else:
-                message = f"{place} is {type(function).__name__}, which cannot be called."
+                message = f"{place} is of type {type(function).__name__}, which cannot be called."
                 self._problem(message, 'Give a function, or {"middleware": [...], "handler": function}.')
         for name, function in exported.items():
             if function not in functions and name in self._own:
@@ -86,7 +86,7 @@ class FileRouteReader:
                 self._problem(message, remedy, line=self._own.line_of(name))
 
     def middleware(self) -> tuple[Middleware, ...]:
-        """The middleware that is declared for all handlers."""
+        """Return the middleware that is declared for all handlers."""
         return self._steps(self._declared.middleware, "`middleware`")
 
     def _check_path(self) -> None:
@@ -97,7 +97,7 @@ class FileRouteReader:
             self._problem(message, "Correct the path, or move the file.")
 
     def _spellings(self) -> Iterator[str]:
-        """The ways to write the file's path: in both grammars, without a prefix, with a slash at its end."""
+        """Yield the spellings of the file's path: in both grammars, without a prefix, with a final slash."""
         segments = self._route.pattern.segments
         for prefix in self._prefixes:
             if segments[: len(prefix)] == prefix:
@@ -106,7 +106,7 @@ class FileRouteReader:
                     yield from (path, path.rstrip("/") + "/")
 
     def _handlers_by_method(self) -> Mapping[Any, object]:
-        """The declared dict of handlers, or the one that the declared function returns."""
+        """Return the declared dict of handlers, or the one that the declared function returns."""
         handlers = self._declared.handlers
         if isinstance(handlers, FunctionType):
             parameters = inspect.signature(handlers).parameters
@@ -133,7 +133,7 @@ class FileRouteReader:
         return {}
 
     def _in_dict(self, declared: Mapping[Any, object], place: str) -> tuple[object, tuple[Middleware, ...]]:
-        """The function and the middleware of `{"middleware": [...], "handler": function}`."""
+        """Return the function and the middleware of `{"middleware": [...], "handler": function}`."""
         unknown = [key for key in declared if key not in ("middleware", "handler")]
         for key in unknown:
             message = f"{place} has the unknown key {key!r}."
@@ -160,6 +160,6 @@ def _create_handlers(handlers: object) -> object:
 
 
 def _tanstack_path(segments: tuple[Segment, ...]) -> str:
-    """A path as TanStack spells it: `/api/posts/$id`, `/api/files/$`."""
+    """Return a path as TanStack spells it: `/api/posts/$id`, `/api/files/$`."""
     spellings = {Kind.STATIC: "{}", Kind.DYNAMIC: "${}", Kind.CATCH_ALL: "$", Kind.OPTIONAL_CATCH_ALL: "$"}
     return "/" + "/".join(spellings[segment.kind].format(segment.text) for segment in segments)

@@ -65,13 +65,13 @@ class ModuleLoader:
         return route_module
 
     def load_middleware(self, file: str) -> tuple[Middleware, ...]:
-        """Import a file of middleware and check what it exports. Raises ProjectError."""
+        """Import a middleware file and check what it exports. Raises ProjectError."""
         return read_middleware_file(self._import(file), file, self._root / file)
 
     def has_middleware(self, file: str, *, is_used: bool) -> bool:
         """Import the file, and return whether it is one of middleware, not another module of that name.
 
-        `is_used`: the project uses something else of the module. Raises ProjectError.
+        `is_used`: the project uses something else in the module. Raises ProjectError.
         """
         return is_middleware_file(self._import(file), self._root / file, is_used=is_used)
 
@@ -88,7 +88,7 @@ class ModuleLoader:
         return self._execute(spec, file)
 
     def _module_name(self, directories: list[str], file: str) -> str:
-        """The name that an import would give the file, unless a directory has it."""
+        """Return the name that an import would give the file, unless a directory has it."""
         stem = file.removesuffix(".py")
         if stem.isidentifier() and not self._root.joinpath(*directories, stem).is_dir():
             return stem
@@ -144,7 +144,7 @@ class ModuleLoader:
 
 
 def _how_to_mend(file: str) -> str:
-    """The remedy for a file that fails to import."""
+    """Return the remedy for a file that fails to import."""
     name = file.rpartition("/")[2]
     if name == MIDDLEWARE_FILE or file == PROJECT_MIDDLEWARE_FILE:
         return "Correct it: nothing is served without its middleware."
@@ -152,5 +152,5 @@ def _how_to_mend(file: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    """The name of a file or directory as one part of a module's name: without dots."""
+    """Return the name of a file or directory as one part of a module's name: without dots."""
     return name.replace("%", "%25").replace(".", "%2E")

@@ -1,6 +1,6 @@
 """Middleware as a module exports it: a function, or a list of functions.
 
-In: a module, or what it exports. Out: middleware. Raises ProjectError for a file of middleware with
+In: a module, or what it exports. Out: middleware. Raises ProjectError for a middleware file with
 mistakes.
 """
 
@@ -24,13 +24,13 @@ HOW_TO_LIST = "Write a list of functions (req, res, next)."
 
 
 def steps_of(exported: object) -> tuple[Middleware, ...]:
-    """The steps of a function or a list of functions; `wrong_steps` checks them."""
+    """Return the steps of a function or a list of functions; `wrong_steps` checks them."""
     steps: tuple[Any, ...] = tuple(exported) if isinstance(exported, (list, tuple)) else (exported,)
     return steps
 
 
 def wrong_steps(steps: Iterable[object], place: str, path: Path) -> Iterator[tuple[str, int | None]]:
-    """A message for each step that is not middleware, and its line if it is defined in `path`.
+    """Yield a message for each step that is not middleware, and its line if it is defined in `path`.
 
     `place` names the steps in the message.
     """
@@ -41,7 +41,7 @@ def wrong_steps(steps: Iterable[object], place: str, path: Path) -> Iterator[tup
 
 
 def read_middleware_file(module: ModuleType, file: str, path: Path) -> tuple[Middleware, ...]:
-    """The middleware that the module exports; `path` is where its `file` is. Raises ProjectError."""
+    """Return the middleware that the module exports; `path` is where its `file` is. Raises ProjectError."""
     problems, own = Problems(), OwnNames(path)
     if _has_matcher(module) and "config" in own:
         remedy = f"Put a {MIDDLEWARE_FILE} into the directory whose paths it is for."
@@ -64,10 +64,10 @@ def read_middleware_file(module: ModuleType, file: str, path: Path) -> tuple[Mid
 
 
 def is_middleware_file(module: ModuleType, path: Path, *, is_used: bool) -> bool:
-    """Whether the module is one of middleware, or seems to be meant as one.
+    """Return whether the module is one of middleware, or seems to be meant as one.
 
-    It is another module, with Django's middleware say, if it defines functions or classes and nothing
-    that could be meant; or if something else of it `is_used`.
+    It is another module, for example one with Django's middleware, if it defines functions or classes
+    and nothing that could be meant; or if something else in it `is_used`.
     """
     if hasattr(module, "middleware") or is_used:
         return hasattr(module, "middleware")
@@ -81,6 +81,6 @@ def is_middleware_file(module: ModuleType, path: Path, *, is_used: bool) -> bool
 
 
 def _has_matcher(module: ModuleType) -> bool:
-    """Whether the module says which paths it is for, as Next.js's `middleware.ts` does."""
+    """Return whether the module says which paths it is for, as Next.js's `middleware.ts` does."""
     config = getattr(module, "config", None)
     return isinstance(config, Mapping) and "matcher" in config

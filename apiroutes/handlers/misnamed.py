@@ -36,7 +36,7 @@ class Misnamed(NamedTuple):
 
 
 def misnamed_methods(module: ModuleType, answered: Collection[str]) -> Iterator[Misnamed]:
-    """Functions such as `get`, `Delete` and `PSOT`.
+    """Yield functions such as `get`, `Delete` and `PSOT`.
 
     A lower-case `get` never answers a request, and is surely a mistake. `answered` are the methods that
     have a handler.
@@ -60,7 +60,7 @@ def misnamed_methods(module: ModuleType, answered: Collection[str]) -> Iterator[
 
 
 def misnamed_route(module: ModuleType, line_of: LineOf) -> Misnamed | None:
-    """A `file_route(...)` that is not bound to `Route`: `APIRoute`, say."""
+    """Return a `file_route(...)` that is not bound to `Route`: for example `APIRoute`."""
     for name, value in vars(module).items():
         line = line_of(name) if isinstance(value, FileRoute) and name != "Route" else None
         if line is not None:
@@ -69,7 +69,7 @@ def misnamed_route(module: ModuleType, line_of: LineOf) -> Misnamed | None:
 
 
 def misnamed_handler(module: ModuleType, line_of: LineOf, how_to_hide: str) -> Misnamed | None:
-    """The name that may have been meant as the handler, of a module that has none."""
+    """Return the name that may have been meant as the handler, of a module that has none."""
     names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
     public = {name: getattr(module, name) for name in names}
     for name, value in public.items():
@@ -109,9 +109,9 @@ def _application(name: str, value: object, line: int | None) -> Misnamed:
 def misnamed_middleware(
     module: ModuleType, line_of: LineOf, used: Collection[Middleware] = ()
 ) -> Misnamed | None:
-    """A name such as `middlewares`, of a module without `middleware`: no guard may be missing silently.
+    """Return a name such as `middlewares`, in a module without `middleware`.
 
-    `used` are functions that run somewhere: a list of those is a helper.
+    No guard may be missing silently. `used` are functions that run somewhere: a list of those is a helper.
     """
     for name, value in vars(module).items():
         if name.startswith("_") or not 8 < len(name) < 13:  # which rules out most names: comparing takes time
@@ -128,7 +128,7 @@ def misnamed_middleware(
 
 
 def _is_callable_object(value: object) -> bool:
-    """Whether a value can be called and is no type, such as a class or `Callable[...]`."""
+    """Return whether a value can be called and is not a type, such as a class or `Callable[...]`."""
     is_type = isinstance(value, type) or type(value).__module__ in ("typing", "types", "collections.abc")
     return callable(value) and not is_type
 

@@ -101,7 +101,7 @@ def read_signature(function: Callable[..., Any], segments: tuple[Segment, ...] =
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
-    """The signature that a call must fit: a wrapper's own, unless the wrapper takes anything."""
+    """Return the signature that a call must fit: a wrapper's own, unless the wrapper takes anything."""
     try:
         own = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):  # a built-in function without a signature
@@ -205,7 +205,7 @@ class _SignatureReader:
     # -- which is which --------------------------------------------------------------------
 
     def _needs_source(self, parameter: inspect.Parameter) -> bool:
-        """Whether a parameter still needs a source: it is neither a part nor private to the function."""
+        """Return whether a parameter needs a source: it is neither a part nor private to the function."""
         is_variadic = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         # A private name with a default: `_cache={}`.
         is_own = parameter.name.startswith("_") and parameter.default is not _EMPTY
@@ -231,14 +231,14 @@ class _SignatureReader:
         return True
 
     def _may_be_absent(self, parameter: inspect.Parameter) -> bool:
-        """Whether it is an optional catch-all, which `req.params` lacks when it matches no segment."""
+        """Return whether it is an optional catch-all, which `req.params` lacks when it matches no segment."""
         segment = self.captures.get(parameter.name)
         return segment is not None and segment.kind is Kind.OPTIONAL_CATCH_ALL and not segment.joined
 
     # -- mistakes --------------------------------------------------------------------------
 
     def _hint(self, name: str, annotation: Any, is_needed: bool = True) -> Any:
-        """The annotation as a type; one that is not needed may fail to evaluate."""
+        """Return the annotation as a type; one that is not needed may fail to evaluate."""
         if not isinstance(annotation, str):
             return annotation
         holder = types.SimpleNamespace(__annotations__={name: annotation})

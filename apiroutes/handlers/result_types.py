@@ -25,7 +25,7 @@ _SELF_DESCRIBING = (Result, werkzeug.wrappers.Response, str, bytes)
 
 
 def result_type(handler: Handler) -> Any:
-    """The annotation of the JSON that a handler returns; None without one."""
+    """Return the annotation of the JSON that a handler returns; None without one."""
     schema = _schema(handler)
     return None if schema is None else schema.annotation
 
@@ -42,7 +42,7 @@ def _schema(handler: Handler) -> Schema | None:
         return None
     try:
         return schema_of(annotation)
-    except SchemaError:  # of an iterator, say
+    except SchemaError:  # for example of an iterator
         return None
 
 
@@ -51,7 +51,7 @@ def _is_self_describing(annotation: Any) -> bool:
 
 
 def with_checked_result(handler: Handler) -> Handler:
-    """The handler with its results checked; itself if no annotation describes them."""
+    """Return the handler with its results checked; itself if no annotation describes them."""
     schema = _schema(handler)
     if schema is None:
         return handler

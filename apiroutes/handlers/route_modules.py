@@ -29,7 +29,7 @@ class Handler:
     doc: str
 
     def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
-        """The credentials that each step asks for, of `around`, its own middleware and itself.
+        """Return the credentials that each step asks for, of `around`, its own middleware and itself.
 
         Steps that ask for none are left out.
         """
@@ -46,7 +46,7 @@ class RouteModule:
     config: RouteConfig
     middleware: tuple[Middleware, ...] = ()
     doc: str = ""
-    # A type or a text by status code; under a method's name, those of that method alone.
+    # A type or a description by status code; under a method's name, those of that method alone.
     responses: Mapping[Any, Any] = field(default_factory=dict)
 
     ANY = "*"

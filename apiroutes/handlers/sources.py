@@ -49,11 +49,11 @@ class OwnNames:
         return name in self._names
 
     def line_of(self, name: str) -> int | None:
-        """The line where the file binds the name; None where it does not."""
+        """Return the line where the file binds the name; None where it does not."""
         return self._names[name].line if name in self._names else None
 
     def line_of_value(self, name: str) -> int | None:
-        """The line where the file assigns a value to the name; None where it does not."""
+        """Return the line where the file assigns a value to the name; None where it does not."""
         return self._names[name].line if name in self._names and self._names[name].is_value else None
 
 
@@ -78,12 +78,12 @@ def _bindings(statements: Iterable[ast.stmt]) -> Iterator[tuple[str, _OwnName]]:
 
 
 def line_of_function(function: object) -> int | None:
-    """The line where a function begins, inside its wrappers; None for one without a source."""
+    """Return the line where a function begins, inside its wrappers; None for one without a source."""
     code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
     return None if code is None else code.co_firstlineno
 
 
 def line_in(function: object, path: Path) -> int | None:
-    """The line where a function begins, if it is defined in that file."""
+    """Return the line where a function begins, if it is defined in that file."""
     code = getattr(function, "__code__", None)
     return code.co_firstlineno if code is not None and code.co_filename == str(path) else None

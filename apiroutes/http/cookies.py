@@ -109,7 +109,7 @@ def _seconds(max_age: float) -> int:
     try:
         return int(max_age)
     except (OverflowError, TypeError, ValueError):
-        raise ValueError(f"a cookie's max_age is a number of seconds, not {max_age!r}") from None
+        raise ValueError(f"a cookie's max_age must be a number of seconds, not {max_age!r}") from None
 
 
 def _instant(expires: datetime | float) -> str:

@@ -103,13 +103,13 @@ def _values_of(name: str, value: HeaderValue) -> list[str]:
         return [str(value)]
     if isinstance(value, (list, tuple)):
         return [encode_field_value(name, line) for line in value]
-    raise TypeError(f"the header {name!r} is a str, a number or a list of str, not {value!r}")
+    raise TypeError(f"the header {name!r} must be a str, a number or a list of str, not {value!r}")
 
 
 def encode_field_value(name: str, value: str) -> str:
     """Return the value as it goes over the wire (RFC 9110 section 5.5): a str of bytes, PEP 3333."""
     if not isinstance(value, str):
-        raise TypeError(f"the header {name!r} is a str, not {value!r}")
+        raise TypeError(f"the header {name!r} must be a str, not {value!r}")
     if not _FIELD_VALUE.fullmatch(value):
         raise ValueError(f"the header {name!r} cannot have the value {value!r}")
     # Text beyond ASCII is sent as UTF-8; Next.js does this (recorded). PEP 3333 wants a plain str,

@@ -1,6 +1,6 @@
 """Grammar that several fields share, as regular expressions.
 
-In: nothing. Out: patterns, and whether a text is a token.
+In: nothing. Out: patterns, and whether a string is a token.
 """
 
 from __future__ import annotations

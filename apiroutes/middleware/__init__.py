@@ -1,4 +1,4 @@
-"""Middleware that comes with the framework: factories of (req, res, next) functions; never a route."""
+"""Middleware that comes with the framework: factories of (req, res, next); this room never has a route."""
 
 from apiroutes.middleware.access_log import access_log
 from apiroutes.middleware.cors import cors

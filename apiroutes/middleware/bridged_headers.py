@@ -40,7 +40,7 @@ def length_of(headers: HeaderList) -> str | None:
 
 
 def same_encoding(headers: HeaderList, other: HeaderList) -> bool:
-    """Whether two lists have the same Content-Encoding."""
+    """Return whether two lists have the same Content-Encoding."""
     return _values(headers, "content-encoding") == _values(other, "content-encoding")
 
 

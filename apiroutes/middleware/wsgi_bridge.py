@@ -125,7 +125,7 @@ class _Crossing:
         return self._hand_over(environ, start_response)
 
     def _respond_to(self, error: BaseException) -> None:
-        """Make a response of an exception, or of the fault if that one's response cannot be sent."""
+        """Respond to an exception, or to the fault that its response raises."""
         res = self._res
         try:
             self._write_exception(error)
@@ -174,7 +174,7 @@ class _Crossing:
     # -- around the WSGI middleware --------------------------------------------------------
 
     def cross(self, application: WSGIApplication) -> None:
-        """Call the WSGI middleware, and make its response this one's."""
+        """Call the WSGI middleware, and take over its response."""
         content = application(self._req.environ, self._start_response)
         iterator: Iterable[bytes] = content
         try:
@@ -317,7 +317,7 @@ class _Crossing:
         return lines
 
     def _passes_file(self, file: Selectable) -> bool:
-        """Whether the content that comes out is the file's; if not, the headers that describe it go."""
+        """Return whether the outgoing content is the file's; if not, drop the headers that describe it."""
         if length_of(self._headers) == str(file.size) and same_encoding(self._headers, self._given):
             return True
         gone = [line for line in self._given if line[0].lower() in ("accept-ranges", "etag")]

@@ -1,4 +1,4 @@
-"""A project as an OpenAPI document, and the document as a page and as a client; it never answers a request.
+"""A project as an OpenAPI document, a page and a client; this room never answers a request.
 
 In: route modules and settings. Out: an OpenAPI 3.1 document, a TypeScript client, the page's files.
 """

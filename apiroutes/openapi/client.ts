@@ -1,5 +1,5 @@
 // <header>
-// The template of a client. `typescript.py` replaces each part from `// <name>` to `// </name>` by what it
+// The template of a client. `typescript.py` replaces each part from `// <name>` to `// </name>` with what it
 // generates from a project's OpenAPI document; the examples there make this file valid as it stands.
 // </header>
 

@@ -129,7 +129,7 @@ def _security(required: Sequence[tuple[SecurityScheme, ...]]) -> list[dict[str, 
 
 
 def _paths(module: RouteModule) -> Iterator[tuple[str, tuple[Segment, ...]]]:
-    """The paths of a route in OpenAPI's form; an optional catch-all has two."""
+    """Yield the paths of a route in OpenAPI's form; an optional catch-all has two."""
     segments = module.route.pattern.segments
     if segments and segments[-1].kind is Kind.OPTIONAL_CATCH_ALL:
         yield _template(segments[:-1]), segments[:-1]

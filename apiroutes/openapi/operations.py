@@ -48,7 +48,7 @@ class Operation:
 
 
 def operations_of(module: RouteModule) -> Iterator[Operation]:
-    """The operations of a module.
+    """Yield the operations of a module.
 
     A `handler` gets every method, and only its source says which ones it means: here those that
     `responses` names, or else POST if an annotation takes the content, and GET if none does.
@@ -64,7 +64,7 @@ def operations_of(module: RouteModule) -> Iterator[Operation]:
 
 
 def annotations_of(operation: Operation) -> Iterator[tuple[Any, bool]]:
-    """Every annotation that the operation needs a schema of, and whether its values are sent."""
+    """Yield every annotation that the operation needs a schema of, and whether its values are sent."""
     yield from ((meaning, True) for meaning in operation.declared.values() if not isinstance(meaning, str))
     yield from ((part.annotation, False) for part in operation.inputs if part.source != "files")
     if operation.result is not None:
@@ -119,7 +119,7 @@ def _path_parameter(segment: Segment, schema: dict[str, Any]) -> dict[str, Any]:
 def _fields(
     source: str, inputs: Sequence[Parameter], schemas: Schemas
 ) -> Iterator[tuple[str, dict[str, Any], bool]]:
-    """The values taken from a source: name, schema, and whether it is required."""
+    """Yield the values taken from a source: name, schema, and whether it is required."""
     for parameter in inputs:
         if parameter.source != source:
             continue

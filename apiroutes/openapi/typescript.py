@@ -105,12 +105,12 @@ def _path(path: str, operation: dict[str, Any]) -> str:
 
 
 def _literal(text: str) -> str:
-    """Escape a text for a template literal, so that none of it is code (ECMA-262 section 12.9.6)."""
+    """Escape a string for a template literal, so that none of it is code (ECMA-262 section 12.9.6)."""
     return _string(text)[1:-1].replace("`", "\\`").replace("${", "\\${")
 
 
 def _string(text: str) -> str:
-    """Return a text as a string literal in ASCII."""
+    """Return a string as a literal in ASCII."""
     return json.dumps(text)
 
 

@@ -1,4 +1,4 @@
-"""A project directory to everything that is served; works at start alone and answers no request.
+"""A project, built at start from its directory; this room never answers a request.
 
 In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectError with every mistake of
 settings, names, conflicts, modules and middleware, all reported together.

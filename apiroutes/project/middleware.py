@@ -23,7 +23,7 @@ __all__ = ["LoadedDirectory", "ProjectMiddleware", "middleware_around"]
 
 
 class LoadedDirectory(NamedTuple):
-    """A directory's file of middleware, and the functions that it exports."""
+    """A directory's middleware file, and the functions that it exports."""
 
     source: DirectoryMiddleware
     steps: tuple[Middleware, ...]

@@ -1,4 +1,4 @@
-"""The routes of all conventions, and what a project without routes is told.
+"""The routes of all conventions, and the report for a project without routes.
 
 In: the project directory and settings. Out: one `Scan`; problems and warnings are added to those given.
 """

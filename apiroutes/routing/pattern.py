@@ -69,7 +69,7 @@ class RoutePattern:
 
     @cached_property
     def _dynamic(self) -> tuple[tuple[str, int], ...]:
-        """The names and indexes of the dynamic segments."""
+        """Return the names and indexes of the dynamic segments."""
         return tuple(
             (segment.text, index)
             for index, segment in enumerate(self.segments)
@@ -78,7 +78,7 @@ class RoutePattern:
 
     @cached_property
     def _catch_all(self) -> Segment | None:
-        """The last segment, if it is a catch-all."""
+        """Return the last segment, if it is a catch-all."""
         last = self.segments[-1] if self.segments else None
         return last if last is not None and last.kind >= Kind.CATCH_ALL else None
 

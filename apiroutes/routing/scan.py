@@ -230,7 +230,7 @@ def _is_almost_guard(name: str) -> bool:
 
 
 def _holds(question: Callable[[], bool]) -> bool:
-    """Return the file system's answer; False for a circular link, or one that we may not follow."""
+    """Ask the file system; return False for a circular link, or one that we may not follow."""
     try:
         return question()
     except OSError:

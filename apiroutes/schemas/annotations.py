@@ -63,18 +63,18 @@ def why_default_does_not_fit(annotation: Any, default: Any) -> str | None:
 
 
 def is_simple(annotation: Any) -> bool:
-    """Whether one text or several can be converted to it: numbers, dates, enums, and lists of them."""
+    """Return whether one or more strings can be converted to it: numbers, dates, enums, and lists of them."""
     allowed = (*_SINGLE_VALUES, *LISTS, inspect.UnionType, inspect.Metadata)
     return all(isinstance(node, allowed) for node in nodes(info_of(annotation)))
 
 
 def is_union(annotation: Any) -> bool:
-    """Whether it is a union of types, as `int | None` is."""
+    """Return whether it is a union of types, as `int | None` is."""
     return get_origin(annotation) in (Union, types.UnionType)
 
 
 def takes_list(annotation: Any) -> bool:
-    """Whether it is a list, a set or a tuple, which may be optional."""
+    """Return whether it is a list, a set or a tuple, which may be optional."""
     return is_list(info_of(annotation))
 
 
@@ -87,7 +87,7 @@ def info_of(annotation: Any) -> inspect.Type:
 
 
 def is_list(info: inspect.Type) -> bool:
-    """Whether it is a list, a set or a tuple, which may be optional."""
+    """Return whether it is a list, a set or a tuple, which may be optional."""
     if isinstance(info, inspect.UnionType):
         return any(is_list(member) for member in info.types)
     if isinstance(info, inspect.Metadata):
@@ -96,7 +96,7 @@ def is_list(info: inspect.Type) -> bool:
 
 
 def nodes(info: inspect.Type) -> Iterator[inspect.Type]:
-    """The type and all the types that it is made of, each once."""
+    """Yield the type and all the types that it is made of, each once."""
     seen: set[int] = set()
     waiting = [info]
     while waiting:

@@ -17,13 +17,12 @@ _SHORTEST = 8  # bytes of the shortest object with a member, such as `{"a":1},`
 
 
 def is_dense(content: bytes) -> bool:
-    """Whether a document is large and consists of nearly empty objects, so that its value takes many
-    times its size."""
+    """Return whether a document is large and full of nearly empty objects, which take many times its size."""
     return len(content) > _LARGE and content.count(b"{") * _SHORTEST > len(content)
 
 
 def is_small(value: Any, most: int) -> bool:
-    """Whether a value has at most `most` parts, counting itself and the parts of its parts."""
+    """Return whether a value has at most `most` parts, counting itself and the parts of its parts."""
     waiting = [value]
     while waiting:
         part = waiting.pop()

@@ -59,7 +59,7 @@ def bounded(mismatches: Iterable[Mismatch]) -> list[Mismatch]:
 
 
 def _readable(text: str) -> str:
-    """Return a text that UTF-8 can encode, cut if it is long."""
+    """Return a string that UTF-8 can encode, cut if it is long."""
     return _cut(text, _LONGEST_MESSAGE).encode("utf-8", "replace").decode()
 
 

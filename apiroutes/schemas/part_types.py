@@ -49,7 +49,7 @@ class PartTypes:
                 return annotation
 
     def _may_be(self, info: inspect.Type, value: Any) -> bool:
-        """Whether a container can be meant as the type, judged by its kind and its tag."""
+        """Return whether a container can be meant as the type, judged by its kind and its tag."""
         if isinstance(info, inspect.Metadata):
             return self._may_be(info.type, value)
         if isinstance(info, inspect.UnionType):
@@ -76,7 +76,7 @@ class PartTypes:
 
 
 def is_array_like(info: inspect.Type) -> bool:
-    """Whether a type with named fields is written as an array."""
+    """Return whether a type with named fields is written as an array."""
     return isinstance(info, inspect.NamedTupleType) or getattr(info, "array_like", False)
 
 

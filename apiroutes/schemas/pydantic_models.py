@@ -57,12 +57,12 @@ _CONTAINERS = ("dict", "frozenset", "list", "set", "tuple")
 
 
 def _is_model(annotation: Any) -> bool:
-    """Whether it is a model or a dataclass of pydantic's."""
+    """Return whether it is a model or a dataclass of pydantic's."""
     return isinstance(annotation, type) and hasattr(annotation, "__pydantic_validator__")
 
 
 def has_model(annotation: Any) -> bool:
-    """Whether pydantic must check a type: it contains a model, also inside a dataclass, or a `Field`."""
+    """Return whether pydantic must check a type: it contains a model, at any depth, or a `Field`."""
     if _is_model(annotation) or _is_model(get_origin(annotation)):
         return True
     if "pydantic" not in sys.modules:
@@ -117,7 +117,7 @@ class ModelSchema:
             return self._checked(self._first.validate_python, value, place)
 
     def fits(self, value: Any) -> bool:
-        """Whether a value is of the type as it is, such as an instance of a model, however it is sent."""
+        """Return whether a value is of the type as it is, such as a model's instance, however it is sent."""
         try:
             self._adapter.validate_python(value)
         except self._error:
@@ -133,9 +133,9 @@ class ModelSchema:
 
 
 def _compiled(schema: Any) -> Any:
-    """Return the validator of a changed core schema, None if pydantic cannot make one."""
+    """Return pydantic's SchemaValidator for a changed core schema, None if it cannot make one."""
     try:
-        # The False keeps pydantic from using the model's own validator, of the unchanged schema.
+        # The False keeps pydantic from using the model's own SchemaValidator, of the unchanged schema.
         return sys.modules["pydantic_core"].SchemaValidator(schema, None, False)
     except Exception:  # an older pydantic
         return None
@@ -181,7 +181,7 @@ def _in_each(change: Callable[[Any], Any], schema: Any) -> Any:
 
 
 def _nodes(schema: Any) -> Iterator[Mapping[str, Any]]:
-    """The schema and all the schemas that it is made of."""
+    """Yield the schema and all the schemas that it is made of."""
     if isinstance(schema, (list, tuple)):
         for member in schema:
             yield from _nodes(member)
@@ -198,7 +198,7 @@ def _size(schema: Any) -> int:
 
 
 def _calls_functions(schema: Any) -> bool:
-    """Whether the project's own code sees parts of a value before all of it has been made."""
+    """Return whether the project's own code sees parts of a value before all of it has been made."""
     return any(
         str(node.get("type")).startswith("function")
         or any(node.get(name) for name in ("custom_init", "post_init", "default_factory_takes_data"))
@@ -211,7 +211,7 @@ def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _mismatches(error: Any, place: str) -> Iterator[Mismatch]:
-    """The first mismatches. Many errors are read from one JSON text, as each would be an object otherwise."""
+    """Yield the first mismatches. Many errors are read from JSON, one by one, to spare an object for each."""
     if error.error_count() <= MOST_MISMATCHES:
         errors = iter(error.errors(include_input=False, include_url=False, include_context=False))
     else:
@@ -221,7 +221,7 @@ def _mismatches(error: Any, place: str) -> Iterator[Mismatch]:
 
 
 def _items(text: str) -> Iterator[Any]:
-    """The items of a JSON array, one at a time."""
+    """Yield the items of a JSON array, one at a time."""
     decode, at = json.JSONDecoder().raw_decode, 1
     while text[at : at + 1] == "{":
         item, at = decode(text, at)

@@ -41,7 +41,7 @@ class Schema(Protocol):
         ...
 
     def fits(self, value: Any) -> bool:
-        """Whether a Python value is of the type as it is; False if only its JSON can tell."""
+        """Return whether a Python value is of the type as it is; False if only its JSON can tell."""
         ...
 
 
@@ -82,7 +82,7 @@ class _MsgspecSchema:
         self.annotation = annotation
         self._info = info
         self._decode = msgspec.json.Decoder(annotation).decode
-        # A form or a query has a text for a name that was sent once, and a list for one sent repeatedly.
+        # A form or a query has a string for a name that was sent once, and a list for one sent repeatedly.
         self._lists = tuple(field.encode_name for field in getattr(info, "fields", ()) if is_list(field.type))
 
     def decode(self, content: bytes, place: str = "body") -> Any:

@@ -61,7 +61,7 @@ class Search:
     def mismatches(
         self, value: Any, annotation: Any, place: str, violation: Violation, level: _Level | None = None
     ) -> Iterator[Mismatch]:
-        """The mismatches of a value, given its first violation: those of its parts, or else its own."""
+        """Yield the mismatches of a value, given its first violation: those of its parts, or else its own."""
         level = level or _Level()
         if level.depth == _DEEPEST or level.dicts == _MOST_DICTS or self.probe.calls > _MOST_CALLS:
             yield place, public_message(violation[0], self.types.info(annotation))
@@ -117,7 +117,7 @@ class Search:
         violation: Violation,
         level: _Level,
     ) -> Iterator[Mismatch]:
-        """Those of items of one type, which are converted together: more at once the longer they fit."""
+        """Yield those of items of one type, converted together: the longer they fit, the more at once."""
         several: Any = list[annotation]
         start, count = 0, _FEW
         known: Violation | None = violation if INDEX.match(violation[1]) else None
@@ -142,7 +142,7 @@ class Search:
     def _mismatches_of_positions(
         self, values: Sequence[Any], annotations: Sequence[Any], place: str, level: _Level
     ) -> Iterator[Mismatch]:
-        """Those of few items that have a type each."""
+        """Yield those of few items that have a type each."""
         for index, (value, annotation) in enumerate(zip(values, annotations)):
             violation = self.probe.look(value, annotation)
             if violation is not None:

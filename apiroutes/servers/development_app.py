@@ -1,4 +1,4 @@
-"""The applications of the development server: the project's App, its mistakes, and what guards and logs both.
+"""The applications of the development server: an App or a list of mistakes, and a guard and a log around it.
 
 In: WSGI calls. Out: responses, and a line of the log for each. Only requests that name the served host are
 answered: otherwise a page that the developer visits could read tracebacks through a host name of its own

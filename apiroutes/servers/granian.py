@@ -48,7 +48,7 @@ def run(settings: Settings, flags: Sequence[str]) -> None:
 
 
 def _load(to_main: Connection, load: Callable[[], Any]) -> Any:
-    """Load the application in a worker, and tell the main process; so too when it must be replaced."""
+    """Load the application in a worker, and tell the main process, then and when it must be replaced."""
 
     def send(message: str) -> None:
         to_main.send((message, os.getpid()))

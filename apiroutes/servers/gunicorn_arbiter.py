@@ -42,7 +42,7 @@ _MARGIN_SECONDS = 1
 
 
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
-    """gunicorn's arbiter. What it does beyond gunicorn's happens one at a time, and never blocks."""
+    """gunicorn's arbiter. Our additions to it happen one at a time, and never block."""
 
     def __init__(self, app: Any) -> None:
         self._is_stopping = False

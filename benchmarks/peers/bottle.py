@@ -9,7 +9,7 @@ from bottle import BaseRequest, Bottle, request, response  # type: ignore[import
 
 from benchmarks.workloads import TEXT, NumberedRoute, WSGIApplication
 
-BaseRequest.MEMFILE_MAX = 2 * 1024 * 1024  # its default of 100 KB answers W9 with 413
+BaseRequest.MEMFILE_MAX = 2 * 1024 * 1024  # its default of 100 KB gives W9 a 413
 
 
 def hello() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The notes, in a SQLite file: `NOTES_DB` names it, `var/notes.db` of the project is the default.
 
-A name that begins with `_` is private: this file is no route, the files beside and below it import it.
+A name that begins with `_` is private: this file is not a route, and the files beside and below it import it.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 DEFAULT = Path(__file__).parents[2] / "var" / "notes.db"
 
-# A reader in WAL mode, a slow stream say, does not keep the others from writing.
+# A reader in WAL mode, such as a slow stream, does not keep the others from writing.
 SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA foreign_keys = ON;

@@ -136,9 +136,9 @@ def test_handlers_may_be_declared_in_each_of_tanstacks_ways(
 
 # `handlers` on line 3, and the line, message and remedy of the problem
 WRONG_HANDLERS = [
-    ("{'GET': 1}", 3, "`Route`'s GET is int, which cannot be called", "Give a function"),
+    ("{'GET': 1}", 3, "`Route`'s GET is of type int, which cannot be called", "Give a function"),
     ("{'GET': {}}", 3, "`Route`'s GET has no 'handler'", '{"handler": function}'),
-    ("{'GET': {'handler': None}}", 3, "`Route`'s GET is NoneType", "Give a function"),
+    ("{'GET': {'handler': None}}", 3, "`Route`'s GET is of type NoneType", "Give a function"),
     ("{'GET': {'handlr': get}}", 3, "`Route`'s GET has the unknown key 'handlr'", "Did you mean 'handler'?"),
     (
         "{'GET': {'handler': get, 'middlewares': []}}",

@@ -30,7 +30,7 @@ const page = SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   tryItOutEnabled: true,
-  validatorUrl: null, // a validator would be another host
+  validatorUrl: null, // the validator would be another host
   oauth2RedirectUrl: new URL("_docs/oauth2-redirect.html", location.href).href,
   requestInterceptor: (request) => (request.loadSpec ? request : withSegments(request)),
   onComplete() {

@@ -1,4 +1,4 @@
-"""The conventions, a family of file-name grammars that never look at a file.
+"""The conventions: file-name grammars, which never look at a file.
 
 In: the parts of a file's path below its directory, without the extension. Out: the segments they
 stand for. Raises PatternError. A convention is data: where its files lie and how a path is read.

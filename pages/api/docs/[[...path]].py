@@ -21,5 +21,5 @@ def GET(path: list[str]) -> str:
     page = PAGES.get(tuple(path))
     if page is None:
         raise ApiError(404, "No such page")
-    # A text goes out with an ETag; a client that sends it back in If-None-Match is answered 304.
+    # A text goes out with an ETag; a client that sends it back in If-None-Match gets a 304.
     return page

@@ -13,7 +13,7 @@ from apiroutes import ApiError, UploadFile, json
 from ..._db import connect
 from .._note import find_note
 
-# The default is 1mb; a larger body is answered 413.
+# The default is 1mb; a larger body gets a 413.
 config = {"api": {"bodyParser": {"sizeLimit": "5mb"}}}
 responses = {"POST": {201: list[str]}}
 
