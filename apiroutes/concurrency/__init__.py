@@ -15,7 +15,7 @@ from apiroutes.concurrency.connections import (
     unwatch,
     watch,
 )
-from apiroutes.concurrency.threads import Call, HandlerThread, HandlerThreads
+from apiroutes.concurrency.handler_threads import Call, HandlerThread, HandlerThreads
 
 __all__ = [
     "CONNECTION",

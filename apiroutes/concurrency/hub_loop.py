@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from apiroutes.concurrency.greenlets import are_greenlets, original
+from apiroutes.concurrency.native_threads import are_greenlets, original
 from apiroutes.concurrency.thread_pool import ThreadPool
 
 __all__ = ["new_event_loop"]

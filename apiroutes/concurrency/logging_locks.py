@@ -9,7 +9,7 @@ import logging
 from importlib import import_module
 from typing import Any
 
-from apiroutes.concurrency.greenlets import are_greenlets, native_ident, original
+from apiroutes.concurrency.native_threads import are_greenlets, native_ident, original
 
 __all__ = ["share_logging"]
 

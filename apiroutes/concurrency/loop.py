@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from apiroutes.concurrency import greenlets
+from apiroutes.concurrency import native_threads
 from apiroutes.concurrency.hub_loop import new_event_loop
 from apiroutes.concurrency.logging_locks import share_logging
 from apiroutes.concurrency.thread_pool import ThreadPool
@@ -48,25 +48,25 @@ class Loop:
         # Whether no thread may wait for it, because it does not move, or has ended.
         self.is_blocked = False
         self.is_watched = False
-        self.news = greenlets.native_queue()
+        self.news = native_threads.native_queue()
         self.pool = ThreadPool()
         self._refuse = refuse
         self._is_ending = False
         self._of_parent: set[asyncio.Task[Any]] = set()
-        begun = greenlets.native_queue()
-        greenlets.start_native_thread(lambda: self._run(begun), "apiroutes-loop")
+        begun = native_threads.native_queue()
+        native_threads.start_native_thread(lambda: self._run(begun), "apiroutes-loop")
         loop = begun.get()
         if isinstance(loop, BaseException):
             raise loop
         self._loop: asyncio.AbstractEventLoop = loop
         # Calls a function on the loop without having it watched.
         self.call_now = loop.call_soon_threadsafe
-        self._ended = greenlets.mailbox()
+        self._ended = native_threads.mailbox()
 
     def settle(self) -> None:
         """Let it end when the process does. The current greenlet may let others run meanwhile."""
         share_logging()
-        greenlets.start_last_thread(self._end_with_process, "apiroutes-loop-end")
+        native_threads.start_last_thread(self._end_with_process, "apiroutes-loop-end")
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call a function on the loop, in a copy of this context. Raises RuntimeError once it has ended."""
@@ -92,7 +92,7 @@ class Loop:
         self._of_parent = asyncio.all_tasks(self._loop)
 
     def _run(self, begun: queue.SimpleQueue[Any]) -> None:
-        self.thread = greenlets.native_ident()
+        self.thread = native_threads.native_ident()
         try:
             loop = new_event_loop(self.pool)
         except BaseException as error:
@@ -115,7 +115,7 @@ class Loop:
     # -- its end ---------------------------------------------------------------------------
 
     def _end_with_process(self) -> None:
-        greenlets.join_main_thread()
+        native_threads.join_main_thread()
         self.stop()
         with contextlib.suppress(queue.Empty):
             self._ended.get(timeout=_ENDING + 1)

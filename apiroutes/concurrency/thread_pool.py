@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, TypeVar
 
-from apiroutes.concurrency.greenlets import native_lock, native_queue, start_native_thread
+from apiroutes.concurrency.native_threads import native_lock, native_queue, start_native_thread
 
 __all__ = ["ThreadPool"]
 

@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from apiroutes.concurrency import greenlets
+from apiroutes.concurrency import native_threads
 from apiroutes.concurrency.loop import Loop
 from apiroutes.concurrency.watchdog import watch
 from apiroutes.errors import ApiError
@@ -37,7 +37,7 @@ class Waiter:
         self.is_expected = False  # by the loop, which will call something for it
         self._thread = 0
         # Functions to call, and pairs of a result and an error, which end the wait.
-        self._mailbox: Any = greenlets.mailbox()
+        self._mailbox: Any = native_threads.mailbox()
         self._is_over = False
         self._is_cancelled = False
         self._has_begun = False
@@ -48,7 +48,7 @@ class Waiter:
         self, loop: Loop, function: Callable[..., object], *arguments: Any
     ) -> tuple[Any, BaseException | None]:
         """Call a function on the loop, and return the next result. Raises ApiError 503."""
-        thread = self._thread = greenlets.get_ident()
+        thread = self._thread = native_threads.get_ident()
         waiters = _waiters.get(thread)
         if waiters is None:
             waiters = _waiters[thread] = []
@@ -156,7 +156,7 @@ def _refuse_all() -> None:
 # -- the loop that they wait for ---------------------------------------------------------------
 
 _loop: Loop | None = None
-_starting = greenlets.native_lock()
+_starting = native_threads.native_lock()
 
 
 def running_loop() -> Loop:
@@ -169,7 +169,7 @@ def running_loop() -> Loop:
             loop = _loop = _loop or _start_loop()
         if is_new:
             loop.settle()
-    if loop.thread == greenlets.native_ident():
+    if loop.thread == native_threads.native_ident():
         raise RuntimeError(
             "a coroutine called a function that waits for the event loop on which both run, and would "
             "wait for ever: `await` an async function, and `await asyncio.to_thread(...)` a blocking one"
@@ -204,7 +204,7 @@ def _forget() -> None:
     if _loop is not None:
         _loop.leave_to_parent()
     _loop = None
-    _starting = greenlets.native_lock()
+    _starting = native_threads.native_lock()
     _waiters.clear()
 
 

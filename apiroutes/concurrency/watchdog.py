@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Sized
 
-from apiroutes.concurrency import greenlets
+from apiroutes.concurrency import native_threads
 from apiroutes.concurrency.loop import Loop, News
 
 __all__ = ["settings", "watch"]
@@ -40,7 +40,7 @@ settings = _Settings()
 
 def watch(loop: Loop, waiters: Sized) -> None:
     """Start a thread that checks the loop while there are waiters. Raises RuntimeError if it cannot start."""
-    greenlets.start_native_thread(_Watchdog(loop, waiters).run, "apiroutes-loop-watch")
+    native_threads.start_native_thread(_Watchdog(loop, waiters).run, "apiroutes-loop-watch")
 
 
 class _Watchdog:

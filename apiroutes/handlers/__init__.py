@@ -1,4 +1,4 @@
-"""The exports of a project's files, read once at start; this room never touches a socket or a response.
+"""What a project's files export, and how handlers are called; this room never writes a response.
 
 In: the files of routes and middleware. Out: route modules, their handlers, `config` and middleware.
 Raises ProjectError.

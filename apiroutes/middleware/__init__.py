@@ -1,4 +1,4 @@
-"""Middleware that comes with the framework: factories of (req, res, next); this room never has a route."""
+"""The built-in middleware, one factory each; this room never answers in place of a handler, but to refuse."""
 
 from apiroutes.middleware.access_log import access_log
 from apiroutes.middleware.cors import cors

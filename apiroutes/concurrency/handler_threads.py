@@ -18,7 +18,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-from apiroutes.concurrency import coroutines, greenlets
+from apiroutes.concurrency import coroutines, native_threads
 from apiroutes.errors import ApiError
 from apiroutes.readiness import request_replacement
 
@@ -126,7 +126,7 @@ class HandlerThread:
         self._thread.start()
 
     def _run(self) -> None:
-        self._find_frame = greenlets.frame_finder()
+        self._find_frame = native_threads.frame_finder()
         try:
             while True:
                 call = self.calls.get()
