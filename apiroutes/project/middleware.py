@@ -89,7 +89,7 @@ class ProjectMiddleware:
                 return self._loader.load_middleware(file)
             if not is_used:
                 message = "exports no `middleware`, so it never runs."
-                self._warnings.add(file, message, "Rename it, if it is another module.")
+                self._warnings.add(file, message, "Rename it if it is another module.")
         return ()
 
     def _import_setting(self, names: Sequence[str], is_from_environ: bool) -> tuple[Middleware, ...]:
