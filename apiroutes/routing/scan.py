@@ -201,7 +201,7 @@ class _Files:
         return False
 
     def _warn_of_guard(self, parts: tuple[str, ...]) -> None:
-        message = f"runs around no route, because it is not called {MIDDLEWARE_FILE}."
+        message = f"never runs, because it is not called {MIDDLEWARE_FILE}."
         remedy = f"Call it {MIDDLEWARE_FILE} if it guards this directory, or give it another name."
         self._result.warnings.add(_file_of(self._convention, parts), message, remedy)
 
