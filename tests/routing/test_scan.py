@@ -129,9 +129,7 @@ def test_a_guard_that_nothing_would_load_gives_a_warning(
     tmp_path: Path, file: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     App(project(tmp_path, {"pages/api/x.py": HELLO, "routes/api/y.py": HELLO, file: STOP}))
-    assert [record.getMessage().startswith(f"{file} never runs") for record in caplog.records] == [
-        True
-    ]
+    assert [record.getMessage().startswith(f"{file} never runs") for record in caplog.records] == [True]
 
 
 # -- files with another extension or name
