@@ -185,6 +185,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("shown", "name"), OTHERS)
 def test_the_other_files_of_a_page_run(shown: Shown, name: str, tmp_path: Path) -> None:
     root = project(tmp_path, shown.files)

@@ -236,8 +236,13 @@ def functions_of(file: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     )
 
 
-def imports(file: str) -> Iterator[tuple[ast.stmt, str]]:
-    """Every import statement with the module that it names."""
+@cache
+def imports(file: str) -> list[tuple[ast.stmt, str]]:
+    """Every import statement of a file with the module that it names."""
+    return list(_imports(file))
+
+
+def _imports(file: str) -> Iterator[tuple[ast.stmt, str]]:
     for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             for alias in node.names:

@@ -128,6 +128,7 @@ def test_again(apiroutes_client):
 """
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("root", ["", "site"])
 def test_pytest_has_a_fixture(tmp_path: Path, root: str) -> None:
     project(tmp_path / root, FILES)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from mypy import api
 
+pytestmark = pytest.mark.costly  # each runs mypy
+
 HERE = Path(__file__).parent / "typing"
 LINE = re.compile(r"(\w+\.py):(\d+): error: .*\[([a-z-]+)\]")
 FLAGS = ["--strict", "--config-file=", "--no-error-summary", "--ignore-missing-imports"]

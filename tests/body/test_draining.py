@@ -254,6 +254,7 @@ def test_a_connection_whose_content_was_not_discarded_takes_no_other_request(
     assert server.recv(10) == b""
 
 
+@pytest.mark.costly
 def test_content_that_trickles_in_is_not_waited_for(app: App) -> None:
     class Dripping(Source):
         def read(self, size: int | None = -1, /) -> bytes:

@@ -102,6 +102,7 @@ def test_content_that_trickles_in_is_408(
         dripping.join()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("handler", [LENGTH, STREAM])
 def test_content_that_trickles_in_is_408_where_the_connection_is_not_known(
     tmp_path: Path, handler: str
