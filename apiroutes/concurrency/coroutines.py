@@ -61,7 +61,9 @@ def run(awaitable: Awaitable[_Result]) -> _Result:
     try:
         outcome, error = waiter.wait_for(loop, waiter.start, coroutine)
     except BaseException:
-        if not waiter.is_expected:
+        if waiter.is_expected:
+            waiter.close_unless_started(loop, coroutine)
+        else:
             coroutine.close()
         raise
     if error is None:

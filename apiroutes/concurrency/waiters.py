@@ -34,7 +34,7 @@ class Waiter:
 
     def __init__(self) -> None:
         self.task: asyncio.Task[Any] | None = None
-        self.is_expected = False  # by the loop, which will call something for it
+        self.is_expected = False  # by the loop, which has, or may have, been given its function
         self._thread = 0
         # Functions to call, and pairs of a result and an error, which end the wait.
         self._mailbox: Any = native_threads.mailbox()
@@ -56,11 +56,13 @@ class Waiter:
         try:
             if loop.is_blocked:
                 _raise_blocked()
+            # An interrupt may come when the loop has the function and `call` has not returned yet.
+            self.is_expected = True
             try:
                 loop.call(function, *arguments)
             except RuntimeError:  # it has just ended
+                self.is_expected = False
                 _raise_blocked()
-            self.is_expected = True
             while True:
                 item = self._mailbox.get()
                 if type(item) is tuple:
@@ -91,6 +93,16 @@ class Waiter:
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # it has ended, and the task with it
                 loop.call(self._cancel_task)
+
+    def close_unless_started(self, loop: Loop, coroutine: Any) -> None:
+        """Close a coroutine that was not given to the loop, which only the loop can tell."""
+
+        def close() -> None:
+            if self.task is None and not self._has_begun:
+                coroutine.close()
+
+        with contextlib.suppress(RuntimeError):  # it has ended, and the coroutine with it
+            loop.call(close)
 
     def cancel_inside(self) -> None:
         """Cancel the tasks that the thread waits for inside of this one."""

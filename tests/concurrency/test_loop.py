@@ -26,6 +26,35 @@ PROCESSES = {
         "print(coroutines.run(one()))",
         "cancelled 1",
     ),
+    "an interrupt comes while the coroutine is handed over": (
+        "begun = threading.Event()\n"
+        "async def interrupted():\n"
+        "    begun.set()\n"
+        "    try:\n        await asyncio.Event().wait()\n"
+        "    finally:\n        print('cancelled', flush=True)\n"
+        "loop = coroutines.running_loop()\n"
+        "hand_over = loop.call_now\n"
+        "def hand_over_and_interrupt(*arguments):\n"
+        "    loop.call_now = hand_over\n"
+        "    hand_over(*arguments)\n"
+        "    begun.wait()\n"
+        "    raise KeyboardInterrupt\n"
+        "loop.call_now = hand_over_and_interrupt\n"
+        "try:\n    coroutines.run(interrupted())\nexcept KeyboardInterrupt:\n    pass\n"
+        "print(coroutines.run(one()))",
+        "cancelled 1",
+    ),
+    "an interrupt comes before the coroutine is handed over": (
+        "loop = coroutines.running_loop()\n"
+        "hand_over = loop.call_now\n"
+        "def interrupt(*arguments):\n"
+        "    loop.call_now = hand_over\n"
+        "    raise KeyboardInterrupt\n"
+        "loop.call_now = interrupt\n"
+        "try:\n    coroutines.run(one())\nexcept KeyboardInterrupt:\n    pass\n"
+        "print(coroutines.run(one()))",
+        "1",
+    ),
     "a thread other than the main one starts it": (
         "thread = threading.Thread(target=lambda: print(coroutines.run(one())))\n"
         "thread.start()\nthread.join()",
