@@ -214,6 +214,8 @@ class Settings:
         return f"{self.base_path}{self.api_prefix}/_docs" if is_on else None
 
 
+_READERS = {setting.name: setting.metadata["read"] for setting in fields(Settings)}
+
 # -- reading ---------------------------------------------------------------------------------------
 
 
@@ -256,12 +258,11 @@ def _read(
     place: str, spelled: str, name: str, value: object, values: dict[str, Any], problems: Problems
 ) -> None:
     """Put the value of a setting into `values`, or a problem into `problems`."""
-    readers = {setting.name: setting.metadata["read"] for setting in fields(Settings)}
-    if name not in readers:
-        problems.add(place, f"{spelled} is not a setting.", suggest(name, readers))
+    if name not in _READERS:
+        problems.add(place, f"{spelled} is not a setting.", suggest(name, _READERS))
         return
     try:
-        values[name] = readers[name](value)
+        values[name] = _READERS[name](value)
     except (TypeError, ValueError) as error:
         problems.add(place, f"{spelled}: {error}.", "Correct the value, or leave it out.")
 

@@ -6,6 +6,7 @@ In: the project's settings, and a route's own. Out: `Limits`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from apiroutes.settings import Settings
 from apiroutes.sizes import Size, parse_size
@@ -50,6 +51,7 @@ def _smaller(size: Size, other: int | None) -> Size:
     return size if other is None or other >= size.bytes else parse_size(other)
 
 
+@lru_cache  # many routes share one object, which stays in the processor's cache
 def limits_of(settings: Settings, *, size: Size | None = None, parse: bool = True) -> Limits:
     """Return the limits of a project; `size` and `parse` are a route's own, if it has them."""
     return Limits(

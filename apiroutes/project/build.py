@@ -8,11 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from apiroutes.body import Limits, limits_of
+from apiroutes.body import limits_of
 from apiroutes.chain import as_sync, compose
 from apiroutes.concurrency import HandlerThreads, coroutines
 from apiroutes.deadlines import with_deadline
@@ -131,7 +130,7 @@ def _with_checked_results(module: RouteModule) -> RouteModule:
 def _resource(
     module: RouteModule, settings: Settings, around: tuple[Middleware, ...], threads: HandlerThreads
 ) -> Resource:
-    limits = _limits(settings, module.config)
+    limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
     endpoint = Endpoint(module, limits)
     runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
@@ -139,13 +138,8 @@ def _resource(
         runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
     other_methods = runs.pop(RouteModule.ANY)
     name = f"{endpoint.pattern} ({module.route.file})"
-    # What is the same for many routes is one object, which stays in the processor's cache.
+    # What is the same for many routes is one object, as the limits are.
     return Resource(name, other_methods, limits, runs or _NO_METHODS, endpoint.pattern, module, around)
-
-
-@lru_cache
-def _limits(settings: Settings, config: RouteConfig) -> Limits:
-    return limits_of(settings, size=config.size_limit, parse=config.parse_body)
 
 
 def _warn_of_ineffective(ineffective: Mapping[tuple[str, str], Sequence[str]], warnings: Problems) -> None:
