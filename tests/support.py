@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,3 +155,11 @@ def respond(root: Path, *lines: str, before: str = "", **request: Any) -> Answer
     """Send a request to a handler with these lines, below the lines `before`."""
     source = before + "\ndef handler(req, res):\n    " + "\n    ".join(lines) + "\n"
     return call(app_of(root, source), **request)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, at most 30 seconds."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

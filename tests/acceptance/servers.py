@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -80,14 +80,6 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
             return int(address[1])
         time.sleep(0.02)
     raise AssertionError(f"The server does not listen. Its log:\n{log.read_text(errors='replace')}")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds; fail after SECONDS."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def main_process(log: Path) -> int:

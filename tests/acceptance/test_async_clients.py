@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from tests.acceptance.client import Answer, Client, OverHttp
-from tests.acceptance.servers import SECONDS, granian, serve, until
-from tests.support import project
+from tests.acceptance.servers import SECONDS, granian, serve
+from tests.support import project, until
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Answer, Client, OverHttp
-from tests.acceptance.servers import SECONDS, gunicorn, main_process, serve, until
-from tests.support import project
+from tests.acceptance.servers import SECONDS, gunicorn, main_process, serve
+from tests.support import project, until
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Client, OverHttp
-from tests.acceptance.servers import SECONDS, environment, gunicorn, serve, until
-from tests.support import project
+from tests.acceptance.servers import SECONDS, environment, gunicorn, serve
+from tests.support import project, until
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Client, OverHttp
-from tests.acceptance.servers import granian, main_process, serve, until
-from tests.support import project
+from tests.acceptance.servers import granian, main_process, serve
+from tests.support import project, until
 
 pytestmark = pytest.mark.slow
 

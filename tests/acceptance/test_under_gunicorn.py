@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Client, OverHttp
-from tests.acceptance.servers import gunicorn, serve, until
+from tests.acceptance.servers import gunicorn, serve
+from tests.support import until
 
 
 def test_create_app_without_parentheses_explains_itself(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +49,6 @@ def in_threads(*calls: Any) -> list[Answer]:
     for thread in threads:
         thread.join(30)
     return answers
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds, at most 30 seconds."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 PROCESS = """

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from apiroutes.concurrency import coroutines, watchdog
-from tests.concurrency.support import until
-from tests.support import app_of, call
+from tests.support import app_of, call, until
 
 BLOCKS = """
 import asyncio, threading
