@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from apiroutes.concurrency import coroutines
+from apiroutes.concurrency import async_chunks_of, coroutines, is_on_server_loop
 from apiroutes.errors import ResponseSentError
 from apiroutes.http import CONTENT_FIELDS, HeaderLines
 from apiroutes.logs import log_fault, route_of
@@ -296,6 +296,18 @@ class ResponseState(ResponseHead):
         elif self._stream is not None and self._can_begin():
             stream, self._stream = self._stream, iter(())  # it is closed once, also when it fails
             self._stream = Begun(stream)
+
+    async def _start_streaming_on_loop(self) -> None:
+        """`_start_streaming`, for a coroutine: it waits for an async stream, and a thread for all others."""
+        if self._application is None and not (self._stream is not None and self._can_begin()):
+            return
+        chunks = async_chunks_of(self._stream)
+        if chunks is None or not is_on_server_loop():
+            await coroutines.in_request_thread(self._start_streaming)
+            return
+        stream, self._stream = self._stream, iter(())
+        assert stream is not None
+        self._stream = await Begun.begin(stream, chunks.arrive)
 
     def _can_begin(self) -> bool:
         """Return whether the first chunk can be taken now; a request may ask for a part of a file."""
