@@ -19,9 +19,9 @@ from werkzeug.exceptions import HTTPException
 from apiroutes.asgi_application import ASGIApplication
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
+from apiroutes.concurrency import is_async
 from apiroutes.error_responses import write_error, write_exception
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
-from apiroutes.handlers import is_async
 from apiroutes.http import phrase, prefers_json
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup

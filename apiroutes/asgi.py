@@ -197,9 +197,12 @@ class ASGIConnection:
 
     async def send_whole(self, content: bytes) -> None:
         """Send the head, unless it has left, and the rest of the content."""
-        if not self.has_begun and not self._waiting:
-            await self._begin()
-        await self.end(content)
+        if self.has_begun or self._waiting or self._has_unread():
+            await self.end(content)
+            return
+        self.has_begun = self.is_over = True  # most responses: the fewest steps
+        await self._send(self._start_message())
+        await self._send({"type": "http.response.body", "body": content, "more_body": False})
 
     async def send_async(self, content: Iterable[bytes], chunks: AsyncChunks[Any]) -> None:
         """Send content that is made of an async iterable, each chunk as it comes, and close both.
@@ -273,17 +276,13 @@ class ASGIConnection:
 
     async def _begin(self) -> None:
         self.has_begun = True
+        await self._pass(self._start_message())
+
+    def _start_message(self) -> Message:
         assert self._head is not None
         status, headers = self._head
-        await self._pass(
-            {
-                "type": "http.response.start",
-                "status": int(status[:3]),
-                "headers": [
-                    (_NAMES.get(name) or _name_of(name), value.encode("latin-1")) for name, value in headers
-                ],
-            }
-        )
+        lines = [(_NAMES.get(name) or _name_of(name), value.encode("latin-1")) for name, value in headers]
+        return {"type": "http.response.start", "status": int(status[:3]), "headers": lines}
 
     async def _pass(self, message: Message) -> None:
         try:

@@ -22,10 +22,10 @@ from apiroutes.concurrency import (
     call_in_pool,
     coroutines,
     current_waiter,
+    is_async,
     server_loop,
 )
 from apiroutes.errors import ApiError, ResponseAborted
-from apiroutes.handlers import is_async
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.types import Environ, Params, StartResponse
@@ -237,9 +237,12 @@ async def _receive_ahead(
 async def _send(response: ServerResponse, environ: Environ, connection: ASGIConnection) -> Iterable[bytes]:
     """Send the head, and return the content, as `apiroutes.wsgi.send` does; a thread runs what may wait."""
     if response._is_unbuffered:
-        if async_chunks_of(response._stream) is not None and environ["REQUEST_METHOD"] != "HEAD":
+        application = response._application
+        if (application is not None and is_async(application)) or (
+            async_chunks_of(response._stream) is not None and environ["REQUEST_METHOD"] != "HEAD"
+        ):
             await response._start_streaming_on_loop()
-        elif response._stream is not None or response._application is not None:
+        elif response._stream is not None or application is not None:
             return await coroutines.in_request_thread(send, response, environ, connection.start_response)
         if _has_async_hook(response):
             return await coroutines.in_request_thread(send, response, environ, connection.start_response)

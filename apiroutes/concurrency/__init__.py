@@ -16,7 +16,8 @@ from apiroutes.concurrency.connections import (
     unwatch,
     watch,
 )
-from apiroutes.concurrency.handler_threads import Call, HandlerThread, HandlerThreads
+from apiroutes.concurrency.functions import is_async
+from apiroutes.concurrency.handler_threads import AbandonedTask, Call, HandlerThread, HandlerThreads
 from apiroutes.concurrency.server_loop import (
     RequestThread,
     call_in_pool,
@@ -29,6 +30,7 @@ from apiroutes.concurrency.waiters import current_waiter
 
 __all__ = [
     "CONNECTION",
+    "AbandonedTask",
     "AsyncChunks",
     "Call",
     "Cut",
@@ -40,6 +42,7 @@ __all__ = [
     "call_in_pool",
     "coroutines",
     "current_waiter",
+    "is_async",
     "is_on_server_loop",
     "server_loop",
     "stop_reading",
