@@ -36,7 +36,7 @@ _DRAIN_SECONDS = 2.0
 
 def environ_of(scope: Scope) -> Environ:
     """Return the environ (PEP 3333) of an HTTP scope, with content that is empty."""
-    query = scope["query_string"].decode("latin-1")
+    query = scope.get("query_string", b"").decode("latin-1")
     mount = scope.get("root_path", "").rstrip("/")
     path, target = _path_of(scope, mount)
     environ: Environ = {

@@ -77,6 +77,8 @@ class ASGICall:
     async def _run(self, messages: asyncio.Queue[Mapping[str, Any] | None]) -> None:
         try:
             await self._application(_scope_of(self._environ), self._receive, messages.put)
+        except (KeyboardInterrupt, SystemExit) as error:  # of a task, which would end the loop
+            raise RuntimeError(f"the returned ASGI application ended with {error!r}") from error
         finally:
             with contextlib.suppress(asyncio.QueueFull):
                 messages.put_nowait(None)

@@ -77,7 +77,7 @@ class _Lease:
 
     async def call(self, coroutine: Any) -> None:
         """Await a coroutine in a task of its own. Raises its errors, and HandlerTimeout."""
-        task = asyncio.get_running_loop().create_task(coroutine)
+        task = asyncio.get_running_loop().create_task(_error_of(coroutine))
         try:
             await asyncio.wait((task,), timeout=self._until - time.monotonic())
         except BaseException:  # the server ends the request
@@ -85,7 +85,12 @@ class _Lease:
             raise
         if not task.done():
             raise self._abandon(task)
-        task.result()
+        error = task.result()
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # whose traceback leads here: a cycle would wait for the collector
 
     def check(self) -> None:
         """Refuse what comes after the deadline."""
@@ -112,6 +117,17 @@ class _Lease:
             chunks = AsyncChunks(_from_thread(response._stream))
             response._stream = chunks
         chunks.end_at(self._until, self._timeout, _CLOSING, self._abandon)
+
+
+async def _error_of(coroutine: Any) -> BaseException | None:
+    """Await a coroutine, and return its error: SystemExit of a task, for example, would end the loop."""
+    try:
+        await coroutine
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        return error
+    return None
 
 
 async def _from_thread(stream: Any) -> AsyncIterator[Any]:
