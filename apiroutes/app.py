@@ -65,7 +65,7 @@ class App:
         )
         builtin = dict(builtin_endpoints(project, self.openapi))
         self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find
-        self._asgi = ASGIApplication(self, self._look_up, fallback, self.settings.threads)
+        self._asgi = ASGIApplication(self, self._look_up, fallback, self.settings)
 
     @property
     def asgi(self) -> ASGIApplication:

@@ -153,7 +153,7 @@ class ASGIConnection:
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
+        self.receive = receive
         self._send = send
         self.content: ReceivedContent | None = None
         self._head: tuple[str, HeaderList] | None = None
@@ -240,7 +240,8 @@ class ASGIConnection:
             await self._flush()
         if self.is_over:
             return
-        self.stop_watching()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._has_unread():
             assert self.content is not None
             # The server would break the connection, and the client could lose the response.
@@ -250,8 +251,9 @@ class ASGIConnection:
         self.is_over = True
         await self._send({"type": "http.response.body", "body": content, "more_body": False})
 
-    def stop_watching(self) -> None:
-        """Wait no longer for the client to leave."""
+    def close(self) -> None:
+        """Send nothing more, and wait no longer for the client to leave."""
+        self.is_over = True
         if self._watching is not None:
             self._watching.cancel()
 
@@ -301,7 +303,7 @@ class ASGIConnection:
             if not self.content.has_left:
                 return
         else:
-            while (await self._receive())["type"] != "http.disconnect":
+            while (await self.receive())["type"] != "http.disconnect":
                 pass
         self.is_over = True
         if self._on_leave is not None:
