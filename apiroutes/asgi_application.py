@@ -99,8 +99,10 @@ class ASGIApplication:
             else:
                 request = Request(environ, params, resource.limits, resource.pattern)
                 await self._answer_on_loop(request, resource, run, connection)
-        except ResponseAborted:
-            return  # without the end of its response the server breaks the connection
+        except OSError as error:
+            # Without the end of its response the server breaks the connection, if the client has not.
+            if not (connection.is_over or isinstance(error, ResponseAborted)):
+                raise
         finally:
             loop.requests -= 1
             connection.stop_watching()
