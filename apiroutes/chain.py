@@ -22,7 +22,7 @@ from apiroutes.response_state import CLOSED, OPEN
 from apiroutes.results import apply_result
 from apiroutes.types import Middleware
 
-__all__ = ["Step", "as_coroutine", "as_sync", "compose", "never_waits", "refuse_next"]
+__all__ = ["Step", "as_coroutine", "as_sync", "compose", "never_waits", "refuse_next", "runs_on_loop"]
 
 
 class Step(NamedTuple):
@@ -58,7 +58,7 @@ def as_coroutine(middleware: Sequence[Middleware], step: Step) -> Callable[[Any]
     None if a plain function among them may wait, which only a thread can do.
     """
     functions = (*middleware, *step.middleware)
-    if not (step.is_async or step.never_waits) or not all(map(_runs_on_loop, functions)):
+    if not (step.is_async or step.never_waits) or not all(map(runs_on_loop, functions)):
         return None
     if step.is_async:
         call = _innermost(step).call
@@ -69,7 +69,8 @@ def as_coroutine(middleware: Sequence[Middleware], step: Step) -> Callable[[Any]
     return call
 
 
-def _runs_on_loop(middleware: Middleware) -> bool:
+def runs_on_loop(middleware: Middleware) -> bool:
+    """Return whether middleware may run on an event loop, because it never holds it."""
     return is_async(middleware) or getattr(middleware, "never_waits", False)
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apiroutes.body import Limits
-from apiroutes.chain import Step, as_coroutine, as_sync, compose
+from apiroutes.chain import Step, as_coroutine, as_sync, compose, runs_on_loop
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError
-from apiroutes.handlers import RouteModule
+from apiroutes.handlers import RouteModule, name_of
 from apiroutes.http import METHODS, phrase
 from apiroutes.routing import Kind, Segment
 from apiroutes.types import Middleware
@@ -68,6 +68,27 @@ class Resource:
     def find_on_loop(self, method: str) -> LoopRun | None:
         """Return what answers a method on an event loop; None where a thread has to."""
         return self.on_loop.get(method) if method in self.by_method else self.others_on_loop
+
+    def why_off_loop(self, method: str) -> str | None:
+        """Return what makes a thread answer a method of the route's; None if an event loop does.
+
+        That is the name of the first plain function of the chain, or `maxDuration`.
+        """
+        if self.find_on_loop(method) is not None:
+            return None
+        assert self.module is not None
+        handler = self.module.handlers[method]
+        for step in (*self.middleware, *handler.middleware):
+            if not runs_on_loop(step):
+                return name_of(step)
+        if handler.is_async:
+            return "maxDuration"
+        return "handler" if method == RouteModule.ANY else method
+
+    def is_async(self) -> bool:
+        """Return whether an event loop answers every method that the route has a handler for."""
+        assert self.module is not None
+        return all(self.find_on_loop(method) is not None for method in self.module.handlers)
 
 
 class NotFound:
