@@ -95,8 +95,8 @@ class _HasFormLimits(Protocol):
 def read_body(
     environ: Environ,
     limits: Limits,
-    decoded: bool = True,
     owner: _HasFormLimits | None = None,
+    decoded: bool = True,
 ) -> Body:
     """Read the request's content and decode it; with `decoded` off, only when its value is used.
 

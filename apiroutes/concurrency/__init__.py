@@ -9,7 +9,6 @@ from __future__ import annotations
 from apiroutes.concurrency import coroutines
 from apiroutes.concurrency.connections import (
     CONNECTION,
-    Cut,
     stop_reading,
     stop_receiving,
     unwatch,
@@ -20,7 +19,6 @@ from apiroutes.concurrency.handler_threads import Call, HandlerThread, HandlerTh
 __all__ = [
     "CONNECTION",
     "Call",
-    "Cut",
     "HandlerThread",
     "HandlerThreads",
     "coroutines",
