@@ -165,7 +165,10 @@ def _as_utf8(content: bytes, charset: str) -> bytes:
 
 
 def _form(content: bytes, charset: str, limits: Limits) -> object:
-    text = _text_in(content, charset)
+    try:  # as in _text_in, without the cost of its frame
+        text = decode_text(content, charset)
+    except UnicodeDecodeError as error:
+        raise invalid_body() from error
     if text.count("&") >= limits.form_pairs:
         raise ApiError(413, f"Form has more than {limits.form_pairs} fields")
     return parse_urlencoded(text)

@@ -69,20 +69,20 @@ def _read_unusual(environ: Environ, limits: Limits) -> bytes:
 
 
 def read_chunks(environ: Environ, limits: Limits) -> Iterator[bytes]:
-    """Return the content in pieces, with the checks of `read_content`."""
+    """Return the content in pieces, with the checks of `read_content`; what one read brings is one piece."""
     length = announced_length(environ)
+    if length is not None and length <= limits.one_read:
+        content = read_content(environ, limits)
+        if not isinstance(environ["wsgi.input"], BodyInput):
+            environ["wsgi.input"] = NOT_KEPT
+        return iter((content,))
     if length is not None and length > limits.size.bytes:
         raise _too_large_unread(environ, limits, length)
-    if length is None or length > CHUNK:
-        source = environ["wsgi.input"]
-        if not isinstance(source, BodyInput):
-            return _rest(environ, length, limits, 0)
-        content = source.whole()
-        return (content[start : start + CHUNK] for start in range(0, len(content), CHUNK))
-    content = read_content(environ, limits)
-    if not isinstance(environ["wsgi.input"], BodyInput):
-        environ["wsgi.input"] = NOT_KEPT
-    return iter((content,))
+    source = environ["wsgi.input"]
+    if not isinstance(source, BodyInput):
+        return _rest(environ, length, limits, 0)
+    content = source.whole()
+    return (content[start : start + CHUNK] for start in range(0, len(content), CHUNK))
 
 
 def refuse(environ: Environ, limits: Limits, error: ApiError) -> None:
