@@ -167,6 +167,10 @@ class _Upload(FileStorage):
         self.filename = _base_name(segment.filename or "")
         self._segment = segment
 
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to `size` bytes, by default all that are left."""
+        return self.stream.read(size)  # which FileStorage finds too, after a failed look-up
+
     def save(self, dst: str | os.PathLike[str] | IO[bytes], buffer_size: int = 2**16) -> None:
         """Store the file at `dst`: a path, an open file, or a directory, in which it keeps its own name.
 
