@@ -31,7 +31,7 @@ from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
 from apiroutes.types import ASGIFunction, Environ, Middleware, StartResponse, WSGIApplication
-from apiroutes.wsgi import ClosingIterator, ServerResponse, send, starting_again
+from apiroutes.wsgi import ClosingIterator, ServerResponse, etag_prefix, send, starting_again
 
 __all__ = ["App"]
 
@@ -61,7 +61,12 @@ class App:
         self._fallback = fallback
         # WSGI middleware reaches the App's `_write_exception` through the response.
         self._response: Callable[..., ServerResponse] = type(
-            "ServerResponse", (ServerResponse,), {"_write_exception": self._write_exception}
+            "ServerResponse",
+            (ServerResponse,),
+            {
+                "_write_exception": self._write_exception,
+                "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
+            },
         )
         builtin = dict(builtin_endpoints(project, self.openapi))
         self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find

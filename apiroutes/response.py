@@ -224,7 +224,7 @@ class Response(ResponseState, Generic[Data]):
             return
         if value is not _NOTHING:
             self._content = encode_json(value)
-            self._wants_etag = True
+            self._etag_start = self._etag_prefix
         if "content-type" in self._headers:
             self._drop("content-type")  # it is JSON, whatever type was set
         self._content_headers = JSON
@@ -268,7 +268,7 @@ class Response(ResponseState, Generic[Data]):
     def _set_content(self, content: bytes, lines: HeaderLines) -> None:
         self._content = content
         self._content_headers = lines
-        self._wants_etag = True
+        self._etag_start = self._etag_prefix
         self._state = SENT
 
     def _send_stream(self, body: Any) -> None:

@@ -71,6 +71,8 @@ class ResponseState(ResponseHead):
     _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
     _coroutine: Any = None  # of an async handler that was called
     _position = 0  # of the innermost async middleware that has called next()
+    # What the ETags that the App makes begin with: '"', 'W/"', or "" if it makes none for the content.
+    _etag_prefix = '"'
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
@@ -81,7 +83,9 @@ class ResponseState(ResponseHead):
         self._repeated_headers = None
         self._content = b""
         self._content_headers = ()
-        self._wants_etag = False  # whether the content gets an ETag
+        # What the content's ETag begins with, "" for content without one, and None where conditional
+        # requests do not apply.
+        self._etag_start: str | None = None
         self._is_unbuffered = False  # whether there is more to do than to send content in memory
         self._state = OPEN
         self._in_middleware = False  # whether middleware holds the response now
@@ -202,7 +206,7 @@ class ResponseState(ResponseHead):
         """Forget the content and all that it brings along, so that another response can be given."""
         if self._stream is not None:
             coroutines.call_off_the_loop(partial(_close_discarded, self._stream, self.req))
-        self._content, self._content_headers, self._wants_etag = b"", (), False
+        self._content, self._content_headers, self._etag_start = b"", (), None
         self._stream = self._application = None
         self._sends_file = False
         if self._head_hooks is not None:  # the handler's hooks go with its response

@@ -10,7 +10,6 @@ from apiroutes.concurrency import coroutines
 from apiroutes.concurrency.async_streams import AsyncChunks, async_chunks_of
 from apiroutes.concurrency.connections import (
     CONNECTION,
-    Cut,
     stop_reading,
     stop_receiving,
     unwatch,
@@ -33,7 +32,6 @@ __all__ = [
     "AbandonedTask",
     "AsyncChunks",
     "Call",
-    "Cut",
     "HandlerThread",
     "HandlerThreads",
     "RequestThread",
