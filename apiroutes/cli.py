@@ -13,6 +13,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +25,8 @@ from apiroutes.errors import ProjectError, report
 from apiroutes.handlers import RouteModule, name_of
 from apiroutes.openapi import typescript_client
 from apiroutes.resources import Resource
+from apiroutes.servers.interfaces import choose
+from apiroutes.servers.start_check import StartCheck
 from apiroutes.settings import Settings, load_settings
 from apiroutes.sizes import Size
 from apiroutes.version import __version__
@@ -87,6 +91,11 @@ def dev(root: Path, host: str, port: int | None) -> None:
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of each worker.")
 @click.option(
+    "--interface",
+    type=click.Choice(["auto", "wsgi", "asgi"]),
+    help="How the server calls the project  [default: auto]",
+)
+@click.option(
     "--server",
     type=click.Choice(["gunicorn", "granian"]),
     default="gunicorn",
@@ -99,16 +108,22 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
     given = {name: value for name, value in options.items() if value is not None}
     # Mistakes are reported once here rather than by every worker. Only the workers import the project:
     # they could not use connections and threads that it opened in this process.
-    with _start_check(root, given) as wait_for_report:
+    with _start_check(root, given) as check:
         run = _server(server)
-        start_report = wait_for_report()
+        start_report = check.wait()
     if start_report is not None:
         click.echo(start_report, err=True)
         sys.exit(1)
     os.chdir(root)
     settings = load_settings(Path.cwd(), os.environ, given)
+    try:
+        choice = choose(server, settings.interface, check.routes)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if choice.reason:
+        click.echo(f"{server} serves {choice.interface.upper()}: {choice.reason}", err=True)
     with _address_errors():
-        run(settings, flags)
+        run(replace(settings, interface=choice.interface), flags)
 
 
 @main.command()
@@ -202,23 +217,22 @@ def _server(name: str) -> Callable[[Settings, Sequence[str]], None]:
 
         return gunicorn.run
     try:
-        from apiroutes.servers import granian
+        server = import_module(f"apiroutes.servers.{name}")
     except ImportError as error:
-        remedy = "--server granian needs its extra: pip install 'apiroutes[granian]'"
+        remedy = f"--server {name} needs its extra: pip install 'apiroutes[{name}]'"
         raise click.ClickException(f"{error}; {remedy}") from error
-    return granian.run
+    run: Callable[[Settings, Sequence[str]], None] = server.run
+    return run
 
 
 @contextlib.contextmanager
-def _start_check(root: Path, settings: dict[str, Any]) -> Iterator[Callable[[], str | None]]:
+def _start_check(root: Path, settings: dict[str, Any]) -> Iterator[StartCheck]:
     """Start the project in a process of its own, which ends with this block at the latest."""
-    from apiroutes.servers.start_check import StartCheck
-
     check = StartCheck(root, settings)
     # SIGTERM would leave the process behind.
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        yield check.wait
+        yield check
     finally:
         check.close()
         signal.signal(signal.SIGTERM, before)

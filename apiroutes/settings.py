@@ -214,6 +214,7 @@ class Settings:
     port: int | None = _setting(None, _port)
     workers: int | None = _setting(None, _int_from(1))
     threads: int | None = _setting(None, _int_from(1))
+    interface: str = _setting("auto", _one_of("auto", "wsgi", "asgi"))
     preload: bool = _setting(False, _switch)
     timeout: int = _setting(30, _int_from(0))
     graceful_timeout: int = _setting(30, _int_from(0))

@@ -45,7 +45,12 @@ MET_IN = {
     "click": {"cli.py"},
     "dotenv": {"settings.py"},
     "granian": {"servers/granian.py"},
-    "gunicorn": {"servers/gunicorn.py", "servers/gunicorn_arbiter.py", "servers/gunicorn_workers.py"},
+    "gunicorn": {
+        "servers/gunicorn.py",
+        "servers/gunicorn_arbiter.py",
+        "servers/gunicorn_asgi.py",
+        "servers/gunicorn_workers.py",
+    },
     "msgspec": {
         "http/json.py",
         "schemas/annotations.py",

@@ -25,7 +25,7 @@ from granian.server import MPServer, Server
 
 from apiroutes.readiness import replace_by
 from apiroutes.servers.addresses import require_free
-from apiroutes.servers.defaults import THREADS, usable_cpus
+from apiroutes.servers.defaults import THREADS, pass_threads, usable_cpus
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
 
@@ -38,13 +38,25 @@ _TICK = 0.05
 def run(settings: Settings, flags: Sequence[str]) -> None:
     """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError."""
     cli.Server = _Server  # type: ignore[attr-defined]  # granian's command line takes it from there
+    is_asgi = settings.interface == "asgi"
+    if is_asgi:
+        pass_threads(settings.threads)
     cli.cli.main(
         # Last, so that flags cannot change how the application is found and called.
-        args=[*flags, "--interface", "wsgi", "--factory", "apiroutes:create_app"],
+        args=[*flags, *(_ASGI if is_asgi else _WSGI)],
         prog_name="apiroutes start --server granian -- [GRANIAN FLAGS]",
         auto_envvar_prefix="GRANIAN",
-        default_map=_defaults(settings),
+        default_map=_defaults(settings) | (_ASGI_DEFAULTS if is_asgi else {}),
     )
+
+
+_WSGI = ("--interface", "wsgi", "--factory", "apiroutes:create_app")
+# granian's own tasks are one task to the loop and share a context: asyncio's time limits fail there.
+_ASGI = ("--interface", "asgi", "--task-impl", "asyncio", "--factory", "apiroutes:create_asgi_app")
+_ASGI_DEFAULTS = {
+    "blocking_threads": None,  # of WSGI alone: the App has threads of its own
+    "websockets": True,  # which the App refuses, rather than answer them as if they were requests
+}
 
 
 def _load(to_main: Connection, load: Callable[[], Any]) -> Any:

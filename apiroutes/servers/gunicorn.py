@@ -2,8 +2,8 @@
 
 In: settings and gunicorn's own flags. Out: nothing; runs until it is stopped. Precedence is gunicorn's:
 the project's settings are defaults, then come gunicorn.conf.py, GUNICORN_CMD_ARGS, and the flags. `PORT`
-and `WEB_CONCURRENCY` count where the project sets nothing. This file, `gunicorn_arbiter` and
-`gunicorn_workers` are the only ones that import gunicorn. Raises AddressError for a port in use.
+and `WEB_CONCURRENCY` count where the project sets nothing. The files `gunicorn*` of this room are the only
+ones that import gunicorn. Raises AddressError for a port in use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gunicorn.app import base
 from gunicorn.app.wsgiapp import WSGIApplication
 
 from apiroutes.servers.addresses import authority, require_free
-from apiroutes.servers.defaults import THREADS, usable_cpus
+from apiroutes.servers.defaults import THREADS, pass_threads, usable_cpus
 from apiroutes.servers.gunicorn_arbiter import Arbiter
 from apiroutes.servers.gunicorn_workers import WORKERS
 from apiroutes.settings import Settings
@@ -67,8 +67,18 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
             # An explicit `-k sync` stays sync; with our thread default gunicorn would switch to gthread.
             self.cfg.set("threads", 1)
         name = self.cfg.worker_class_str
-        if name in WORKERS:
+        if name == "asgi":
+            self._use_asgi()
+        elif name in WORKERS:
             self.cfg.set("worker_class", WORKERS[name])
+
+    def _use_asgi(self) -> None:
+        """Serve the App as an ASGI application, whose threads are its own."""
+        self.app_uri = "apiroutes:create_asgi_app()"
+        if not self._threads_are_ours:
+            pass_threads(self.cfg.threads)
+        self.cfg.set("threads", 1)
+        self.cfg.set("worker_class", "apiroutes.servers.gunicorn_asgi.ASGIWorker")
 
     def init(self, parser: Any, opts: Any, args: Any) -> dict[str, Any]:
         super().init(parser, opts, args)
@@ -85,7 +95,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
     defaults: dict[str, Any] = {
         # gunicorn's own default is the directory in which it was imported.
         "chdir": os.getcwd(),
-        "worker_class": "gthread",
+        "worker_class": "asgi" if settings.interface == "asgi" else "gthread",
         "threads": settings.threads or THREADS,
         "timeout": settings.timeout,
         "graceful_timeout": settings.graceful_timeout,

@@ -1,22 +1,24 @@
 """A trial start of the project, before a server begins and before it replaces its workers.
 
 In: a project directory, by default the current one. Out: the reason why the project does not start, as
-text. It starts in an interpreter of its own, so that the server's main process imports none of it. Without
-the check, a typing mistake and a HUP would stop a service: servers end when their new workers do not start.
+text, or how many of its routes are async. It starts in an interpreter of its own, so that the server's main
+process imports none of it. Without the check, a typing mistake and a HUP would stop a service: servers end
+when their new workers do not start.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["NOT_RELOADED", "SECONDS", "StartCheck"]
+__all__ = ["NOT_RELOADED", "SECONDS", "RouteCounts", "StartCheck"]
 
 NOT_RELOADED = "Not reloaded, the old code keeps serving. %s"
 
@@ -24,19 +26,27 @@ NOT_RELOADED = "Not reloaded, the old code keeps serving. %s"
 SECONDS = 60
 
 # The outcome comes by standard output, because a server that waits for any child may take its exit status.
-_OK = "the project starts"
-_PROGRAM = f"""
+_OK = re.compile(r"the project starts: ([0-9]+) of ([0-9]+) routes are async\Z")
+_PROGRAM = """
 import json, os, sys
 sys.path[:], settings = json.loads(sys.argv.pop())
 from apiroutes import ProjectError, create_app
 try:
-    create_app(**settings)
+    routes = create_app(**settings).resources.values()
 except ProjectError as error:
     print(error, flush=True)
 else:
-    print({_OK!r}, flush=True)
+    count = sum(route.is_async() for route in routes)
+    print(f"the project starts: {count} of {len(routes)} routes are async", flush=True)
 os._exit(0)
 """
+
+
+class RouteCounts(NamedTuple):
+    """How many routes a project has, and how many of them an event loop answers as a whole."""
+
+    on_loop: int
+    all: int
 
 
 class StartCheck:
@@ -51,6 +61,7 @@ class StartCheck:
         self._within = within
         self._deadline = None if within is None else time.monotonic() + within
         self._is_late = False
+        self.routes = RouteCounts(0, 0)  # once there is a report
         # Files, not pipes: processes that the project starts may keep a pipe open.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed once it has been read
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
@@ -100,7 +111,9 @@ class StartCheck:
         output, errors = _content(self._output), _content(self._errors)
         if self._is_late:
             return f"The project did not start within {self._within:g} seconds."
-        if output.rpartition("\n")[2] == _OK:
+        outcome = _OK.search(output)
+        if outcome is not None:
+            self.routes = RouteCounts(*map(int, outcome.groups()))
             return None
         return output or errors or "Starting the project ended the process."
 

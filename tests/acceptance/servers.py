@@ -28,10 +28,16 @@ def gunicorn(application: str, *flags: str) -> list[str]:
     return [*command, "--bind", "127.0.0.1:0", *flags]
 
 
-def granian(*flags: str) -> list[str]:
+def gunicorn_asgi(*flags: str) -> list[str]:
+    """Return the command that serves the project through ASGI with gunicorn."""
+    command = [sys.executable, "-m", "apiroutes", "start", "--workers", "1", "--interface", "asgi"]
+    return [*command, "--", "--bind", "127.0.0.1:0", *flags]
+
+
+def granian(*flags: str, interface: str = "auto") -> list[str]:
     """Return the command that serves the project with granian."""
     command = [sys.executable, "-m", "apiroutes", "start", "--server", "granian", "--port", str(_free_port())]
-    return [*command, "--workers", "1", "--", *flags]
+    return [*command, "--workers", "1", "--interface", interface, "--", *flags]
 
 
 def asgi_servers(*flags: str) -> dict[str, list[str]]:

@@ -131,7 +131,7 @@ def taken() -> Iterator[int]:
 
 @pytest.mark.parametrize(
     "command",
-    [["dev"], ["start"], ["start", "--server", "granian"]],
+    [["dev"], ["start"], ["start", "--server", "granian", "--interface", "wsgi"]],
     ids=["dev", "gunicorn", "granian"],
 )
 def test_a_port_in_use_is_one_line_with_a_remedy(tmp_path: Path, command: list[str], taken: int) -> None:
@@ -140,6 +140,21 @@ def test_a_port_in_use_is_one_line_with_a_remedy(tmp_path: Path, command: list[s
     reason = f"Error: cannot listen on 127.0.0.1:{taken}: Address already in use. "
     remedy = f"Stop the program that listens there, or choose another port: --port {taken + 1}."
     assert [line for line in done.stderr.splitlines() if "INFO" not in line] == [reason + remedy]
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("async def GET(): ...\n", "granian serves ASGI: every route is async throughout"),
+        ("def GET(): ...\n", "granian serves WSGI: routes that are async throughout: 0 of 1"),
+    ],
+)
+def test_granians_interface_is_printed_with_the_reason(
+    tmp_path: Path, source: str, line: str, taken: int
+) -> None:
+    command = ["start", "--server", "granian", "--port", str(taken)]
+    done = run(*command, directory=routes(tmp_path, {"hello.py": source}))
+    assert done.stderr.splitlines()[0] == line
 
 
 @pytest.mark.parametrize("flags", [["--bind", "{}"], ["-b", "127.0.0.1:0", "-b", "{}"]])

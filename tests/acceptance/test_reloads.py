@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Client, OverHttp
-from tests.acceptance.servers import granian, main_process, serve
+from tests.acceptance.servers import granian, gunicorn_asgi, main_process, serve
 from tests.support import project, until
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,9 @@ GUNICORN = [sys.executable, "-m", "apiroutes", "start", "--workers", "1", "--", 
 SERVERS = {
     "sync": [*GUNICORN, "--worker-class", "sync"],
     "gthread": [*GUNICORN, "--worker-class", "gthread"],
+    "gunicorn-asgi": gunicorn_asgi(),
     "granian": granian(),
+    "granian-asgi": granian(interface="asgi"),
 }
 
 
@@ -76,7 +78,7 @@ def test_a_server_stops_while_new_code_is_checked(tmp_path: Path, command: list[
         # serve() sends SIGTERM now, and fails if the server waits for the end of the check
 
 
-@pytest.mark.parametrize("worker_class", ["sync", "gthread"])
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gunicorn-asgi"])
 def test_a_worker_that_ends_while_new_code_is_checked_is_replaced(tmp_path: Path, worker_class: str) -> None:
     project(tmp_path, {"pages/api/pid.py": HANGS})
     log = tmp_path / "log"
@@ -126,7 +128,7 @@ def GET(): return {"pid": os.getpid()}
 """
 
 
-@pytest.mark.parametrize("worker_class", ["sync", "gthread"])
+@pytest.mark.parametrize("worker_class", ["sync", "gthread", "gunicorn-asgi"])
 def test_workers_that_are_still_starting_are_replaced_by_a_reload(tmp_path: Path, worker_class: str) -> None:
     project(tmp_path, {"pages/api/pid.py": SLOW})
     log = tmp_path / "log"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Client, OverHttp
-from tests.acceptance.servers import granian, gunicorn, serve
+from tests.acceptance.servers import granian, gunicorn, gunicorn_asgi, serve
 from tests.support import project, until
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,9 @@ FILES = {
 GUNICORN = [sys.executable, "-m", "apiroutes", "start", "--workers", "1", "--", "--bind", "127.0.0.1:0"]
 SERVERS = {
     "gthread": [*GUNICORN, "--worker-class", "gthread", "--threads", "4"],
+    "gunicorn-asgi": gunicorn_asgi(),
     "granian": granian(),
+    "granian-asgi": granian(interface="asgi"),
 }
 ALL = {**SERVERS, "sync": [*GUNICORN, "--worker-class", "sync"]}
 

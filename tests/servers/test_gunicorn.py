@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from gunicorn.workers.gasgi import ASGIWorker
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 
@@ -12,7 +15,7 @@ from apiroutes.settings import Settings
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PORT", "WEB_CONCURRENCY"):
+    for name in ("PORT", "WEB_CONCURRENCY", "APIROUTES_THREADS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -58,6 +61,8 @@ FLAGS = [
     (["--worker-class", "sync", "--threads", "4"], "gthread", 4),
     (["--threads", "2"], "gthread", 2),
     (["--worker-class", "gthread", "--threads", "1"], "gthread", 1),
+    (["--worker-class", "asgi"], "asgi", 1),
+    (["--worker-class", "asgi", "--threads", "4"], "asgi", 1),
 ]
 
 
@@ -67,7 +72,44 @@ def test_the_requested_worker_class_runs(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["apiroutes", *flags, "apiroutes:create_app()"])
     config = _Gunicorn(Settings(), "").cfg
-    base = {"gthread": ThreadWorker, "sync": SyncWorker}[worker_class]
+    base = {"gthread": ThreadWorker, "sync": SyncWorker, "asgi": ASGIWorker}[worker_class]
     assert issubclass(config.worker_class, base)
-    assert config.worker_class_str == worker_class
+    assert config.worker_class.__name__ == worker_class
     assert config.threads == threads
+
+
+# The setting `interface`, gunicorn's flags, the worker class, and what makes the application.
+INTERFACES = [
+    ("auto", [], "gthread", "create_app"),
+    ("wsgi", [], "gthread", "create_app"),
+    ("asgi", [], "asgi", "create_asgi_app"),
+    ("asgi", ["--worker-class", "sync"], "sync", "create_app"),
+    ("wsgi", ["--worker-class", "asgi"], "asgi", "create_asgi_app"),
+]
+
+
+@pytest.mark.parametrize(("interface", "flags", "worker_class", "factory"), INTERFACES)
+def test_the_worker_class_decides_the_interface(
+    interface: str, flags: list[str], worker_class: str, factory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["apiroutes", *flags, "apiroutes:create_app()"])
+    gunicorn = _Gunicorn(Settings(interface=interface), "")
+    assert gunicorn.cfg.worker_class.__name__ == worker_class
+    assert gunicorn.app_uri == f"apiroutes:{factory}()"
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags", "threads"),
+    [
+        (Settings(), [], None),
+        (Settings(threads=16), [], "16"),
+        (Settings(threads=16), ["--threads", "4"], "4"),
+    ],
+)
+def test_threads_are_the_apps_under_asgi(
+    settings: Settings, flags: list[str], threads: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", {**os.environ})
+    monkeypatch.setattr("sys.argv", ["apiroutes", "--worker-class", "asgi", *flags, "apiroutes:create_app()"])
+    _Gunicorn(settings, "")
+    assert os.environ.get("APIROUTES_THREADS") == threads

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from apiroutes.servers.start_check import StartCheck
+from apiroutes.servers.start_check import RouteCounts, StartCheck
 from tests.support import HELLO, project
 
 
@@ -62,3 +62,11 @@ def test_a_check_can_be_polled(late: StartCheck) -> None:
 def test_settings_are_those_of_the_app(tmp_path: Path) -> None:
     root = project(tmp_path, {"pages/api/x.py": HELLO})
     assert "workers" in (StartCheck(root, {"workers": 0}).wait() or "")
+
+
+def test_a_start_counts_the_routes_that_an_event_loop_answers(tmp_path: Path) -> None:
+    files = {"one.py": "async def GET(): ...\n", "two.py": "async def GET(): ...\ndef POST(): ...\n"}
+    root = project(tmp_path, {f"pages/api/{name}": source for name, source in files.items()})
+    check = StartCheck(root)
+    assert check.wait() is None
+    assert check.routes == RouteCounts(on_loop=1, all=2)
