@@ -46,6 +46,7 @@ MET_IN = {
     "granian": {"servers/granian.py"},
     "gunicorn": {"servers/gunicorn.py", "servers/gunicorn_arbiter.py", "servers/gunicorn_workers.py"},
     "msgspec": {
+        "http/events.py",
         "http/json.py",
         "schemas/annotations.py",
         "schemas/json_schema.py",
