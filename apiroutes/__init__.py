@@ -15,7 +15,7 @@ from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.results import event_stream, file, html, json, redirect, stream, text
-from apiroutes.servers.factory import create_app
+from apiroutes.servers.factory import create_app, create_asgi_app
 from apiroutes.settings import Settings
 from apiroutes.version import __version__
 
@@ -34,6 +34,7 @@ __all__ = [
     "__version__",
     "comment",
     "create_app",
+    "create_asgi_app",
     "event_stream",
     "file",
     "file_route",

@@ -9,49 +9,47 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
+from apiroutes.asgi_application import ASGIApplication
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
+from apiroutes.concurrency import is_async
 from apiroutes.error_responses import write_error, write_exception
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
-from apiroutes.http import METHODS, phrase, prefers_json
+from apiroutes.http import phrase, prefers_json
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup
 from apiroutes.openapi import document
 from apiroutes.project import build
 from apiroutes.request import Request
-from apiroutes.resources import Resource
+from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
-from apiroutes.types import Environ, Middleware, StartResponse, WSGIApplication
+from apiroutes.types import ASGIFunction, Environ, Middleware, StartResponse, WSGIApplication
 from apiroutes.wsgi import ClosingIterator, ServerResponse, etag_prefix, send, starting_again
 
 __all__ = ["App"]
-
-_KNOWN_METHODS = frozenset((*METHODS, "TRACE"))
-# RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
-_METHOD = re.compile(r"[A-Z][A-Z0-9-]{0,31}")
 
 
 class App:
     """The WSGI application of the project directory `root`, which holds `pages/`, `app/` or `routes/`.
 
-    `fallback` is a WSGI application that answers the paths that no route matches; `middleware` runs around
-    everything else. `settings` override `[tool.apiroutes]` in `pyproject.toml` and `APIROUTES_*` in the
-    environment. Raises ProjectError with every mistake that it finds.
+    `asgi` is the same App as an ASGI application. `fallback` answers the paths that no route matches: a
+    WSGI application, or for `asgi` an ASGI one. `middleware` runs around everything else. `settings`
+    override `[tool.apiroutes]` in `pyproject.toml` and `APIROUTES_*` in the environment. Raises ProjectError
+    with every mistake that it finds.
     """
 
     def __init__(
         self,
         root: str | os.PathLike[str] = ".",
         *,
-        fallback: WSGIApplication | None = None,
+        fallback: WSGIApplication | ASGIFunction | None = None,
         middleware: Sequence[Middleware] = (),
         **settings: Any,
     ) -> None:
@@ -62,7 +60,7 @@ class App:
         self.resources = project.resources
         self._fallback = fallback
         # WSGI middleware reaches the App's `_write_exception` through the response.
-        self._response = type(
+        self._response: Callable[..., ServerResponse] = type(
             "ServerResponse",
             (ServerResponse,),
             {
@@ -72,12 +70,17 @@ class App:
         )
         builtin = dict(builtin_endpoints(project, self.openapi))
         self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find
+        self._asgi = ASGIApplication(self, self._look_up, fallback, self.settings)
+
+    @property
+    def asgi(self) -> ASGIApplication:
+        """The same App as an ASGI 3 application."""
+        return self._asgi
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         resource, params = self._look_up(environ)
         if resource is None:
-            assert self._fallback is not None
-            return self._fallback(environ, start_response)
+            return self._fall_back(environ, start_response)
         if (
             resource.fixed_response is not None
             and environ["REQUEST_METHOD"] == "GET"
@@ -92,8 +95,8 @@ class App:
             run = resource.by_method.get(method)
             if run is None:
                 run = resource.other_methods
-                if method not in _KNOWN_METHODS:
-                    _check_method(method)
+                if method not in KNOWN_METHODS:
+                    check_method(method)
             run(response)
             content = send(response, environ, start_response)
         except BaseException as error:
@@ -105,6 +108,14 @@ class App:
                 raise
         if request._pending:
             return self._finish_content(content, request, response, environ)
+        return content
+
+    def _fall_back(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        fallback: Callable[..., Any] | None = self._fallback
+        assert fallback is not None
+        if is_async(fallback):
+            raise TypeError("the fallback is an ASGI application, which `app.asgi` serves and WSGI cannot")
+        content: Iterable[bytes] = fallback(environ, start_response)
         return content
 
     def _finish_content(
@@ -139,6 +150,20 @@ class App:
 
         Raises ResponseAborted where bytes have left already, and what ends the process.
         """
+        error_to_write = self._settle_error(error, resource, request, response)
+        content = self._send_error(error_to_write, resource, response, start_response)
+        if isinstance(error, HandlerTimeout):
+            # The client has its response before anything is logged, which may take a while.
+            return ClosingIterator(content, lambda: log_fault(request, resource.name, error))
+        return content
+
+    def _settle_error(
+        self, error: BaseException, resource: Resource, request: Request, response: ServerResponse
+    ) -> BaseException | None:
+        """Log an exception, and return it to be written; None where the response that was given stands.
+
+        Raises ResponseAborted where bytes have left already, and what ends the process.
+        """
         _log_disconnect_of(error, request)
         is_handlers = not response._in_middleware
         try:
@@ -154,10 +179,7 @@ class App:
         if is_cut:
             # PEP 3333: the client must not take half a response for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the response was cut off") from None
-        content = self._send_error(None if stands else error, resource, response, start_response)
-        if is_late:  # the client has its response before anything is logged, which may take a while
-            return ClosingIterator(content, lambda: log_fault(request, resource.name, error))
-        return content
+        return None if stands else error
 
     def _send_error(
         self,
@@ -197,8 +219,3 @@ def _log_disconnect_of(error: BaseException, request: Request) -> None:
         raise error
     if isinstance(error, BodyCutOff):
         log_disconnect(request, "before the body's end")
-
-
-def _check_method(method: str) -> None:
-    if not _METHOD.fullmatch(method):
-        raise ApiError(400, "Bad Request")

@@ -6,12 +6,12 @@ In: a project and its document. Out: a `Resource` for each of their paths.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from apiroutes.body import limits_of
-from apiroutes.chain import Step, as_sync, compose
+from apiroutes.chain import Step, as_coroutine, as_sync, compose
 from apiroutes.error_responses import write_error
 from apiroutes.http import encode_json, mount_of, phrase
 from apiroutes.openapi import PAGE
@@ -20,6 +20,7 @@ from apiroutes.readiness import is_ready
 from apiroutes.resources import Resource
 from apiroutes.response import Response
 from apiroutes.results import file
+from apiroutes.types import Middleware
 
 __all__ = ["builtin_endpoints"]
 
@@ -47,31 +48,46 @@ def builtin_endpoints(
     settings = project.settings
     if settings.readiness_path is not None:
         # Outside all middleware, which may refuse a load balancer's Host header.
-        yield settings.readiness_path, _resource(project, "the readiness path", _report_readiness)
+        yield (
+            settings.readiness_path,
+            _resource(project, "the readiness path", Step(_report_readiness, never_waits=True)),
+        )
     docs = settings.docs_path
     if docs is None and settings.openapi_path is None:
         return
     described = document()
-    send_document = _document(described)
+    send_document = Step(_document(described), never_waits=True)
     if settings.openapi_path is not None:
-        yield settings.openapi_path, _within(project, "the OpenAPI document", send_document)
+        yield (
+            settings.openapi_path,
+            _resource(project, "the OpenAPI document", send_document, project.middleware),
+        )
     if docs is not None:
-        yield docs + "/openapi.json", _within(project, "the OpenAPI document", send_document)
+        yield (
+            docs + "/openapi.json",
+            _resource(project, "the OpenAPI document", send_document, project.middleware),
+        )
         headers = _headers(described)
         for name, source in _FILES.items():
-            yield docs + name, _within(project, "the documentation page", _file(PAGE / source, headers))
+            send_file = Step(_file(PAGE / source, headers))
+            yield docs + name, _resource(project, "the documentation page", send_file, project.middleware)
         # The page's links are relative, so that it works wherever the App is mounted.
-        yield docs + "/", _within(project, "the documentation page", _to_parent)
+        redirect = Step(_to_parent, never_waits=True)
+        yield docs + "/", _resource(project, "the documentation page", redirect, project.middleware)
 
 
-def _within(project: Project, name: str, answer: Callable[[Response], object]) -> Resource:
-    """Return a resource inside the middleware that is around every route."""
-    step = compose(project.middleware, Step(answer))
-    return _resource(project, name, as_sync(step))
-
-
-def _resource(project: Project, name: str, run: Callable[[Any], Any]) -> Resource:
-    return Resource(name, _refuse_method, limits_of(project.settings), {"GET": run, "HEAD": run})
+def _resource(project: Project, name: str, step: Step, middleware: Sequence[Middleware] = ()) -> Resource:
+    """Return a resource for GET and HEAD, inside middleware."""
+    run, on_loop = as_sync(compose(middleware, step)), as_coroutine(middleware, step)
+    return Resource(
+        name,
+        _refuse_method,
+        limits_of(project.settings),
+        {"GET": run, "HEAD": run},
+        middleware=tuple(middleware),
+        on_loop={"GET": on_loop, "HEAD": on_loop},
+        others_on_loop=as_coroutine((), Step(_refuse_method, never_waits=True)),
+    )
 
 
 def _refuse_method(response: Response) -> None:

@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any, NamedTuple
 
-from apiroutes.concurrency import coroutines
-from apiroutes.handlers import is_async, place_of
+from apiroutes.concurrency import coroutines, is_async
+from apiroutes.handlers import place_of
 from apiroutes.http import BODYLESS
 from apiroutes.response import Response
 from apiroutes.response_state import CLOSED, OPEN
 from apiroutes.results import apply_result
 from apiroutes.types import Middleware
 
-__all__ = ["Step", "as_sync", "compose", "refuse_next"]
+__all__ = ["Step", "as_coroutine", "as_sync", "compose", "never_waits", "refuse_next", "runs_on_loop"]
 
 
 class Step(NamedTuple):
@@ -31,7 +31,7 @@ class Step(NamedTuple):
     `middleware` is the step's own, and runs inside any that `compose` puts around it. `keeps_response`:
     whether the step itself takes the response from middleware and gives it back. `prepare` is the part of
     an async step that runs in the request's thread first: reading a body there does not hold the loop for
-    as long as the client takes.
+    as long as the client takes. `never_waits`: whether a plain step may run on an event loop.
     """
 
     call: Callable[[Any], Any]
@@ -39,6 +39,48 @@ class Step(NamedTuple):
     middleware: tuple[Middleware, ...] = ()
     keeps_response: bool = False
     prepare: Callable[[Any], object] | None = None
+    never_waits: bool = False
+
+
+def never_waits(middleware: Middleware) -> Middleware:
+    """Mark plain middleware that may run on an event loop as well.
+
+    It waits for nothing, and ends with `return next()` if it calls `next()`: on the loop that returns a
+    coroutine, which the chain awaits.
+    """
+    middleware.never_waits = True  # type: ignore[attr-defined]
+    return middleware
+
+
+def as_coroutine(middleware: Sequence[Middleware], step: Step) -> Callable[[Any], Any] | None:
+    """Return `step` with the middleware around it as a coroutine function, for an ASGI server's loop.
+
+    None if a plain function among them may wait, which only a thread can do.
+    """
+    functions = (*middleware, *step.middleware)
+    if not (step.is_async or step.never_waits) or not all(map(runs_on_loop, functions)):
+        return None
+    if step.is_async:
+        call = _innermost(step).call
+    else:
+        call = _at_once(step.call if step.keeps_response or not functions else _enter_handler(step.call))
+    for position in range(len(functions), 0, -1):
+        call = _enter_async(functions[position - 1], _once(call, position))
+    return call
+
+
+def runs_on_loop(middleware: Middleware) -> bool:
+    """Return whether middleware may run on an event loop, because it never holds it."""
+    return is_async(middleware) or getattr(middleware, "never_waits", False)
+
+
+def _at_once(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a plain step that never waits as a coroutine function."""
+
+    async def run(response: Any) -> None:
+        call(response)
+
+    return run
 
 
 def compose(middleware: Sequence[Middleware], step: Step) -> Step:
@@ -110,18 +152,22 @@ def _enter(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[
 
 
 def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    returns_coroutine = is_async(middleware)
+
     async def enter(response: Any) -> None:
         if response._state:
             refuse_next(response)
         response._in_middleware = True
         try:
-            result = await middleware(response.req, response, MethodType(call_next, response))
+            result = middleware(response.req, response, MethodType(call_next, response))
+            if returns_coroutine:
+                result = await result
             if result is not None or response._state <= OPEN:
-                if hasattr(result, "__await__"):  # `return next()`, as sync middleware may
+                if hasattr(result, "__await__"):  # `return next()`, as plain middleware does
                     result = await result
                 _respond(result, middleware, response)
             if response._is_unbuffered:
-                await coroutines.in_request_thread(response._start_streaming)
+                await response._start_streaming_on_loop()
         except BaseException as error:
             response._fail(error)
             raise
@@ -161,7 +207,7 @@ def _enter_handler(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _enter_prepared(call: Callable[[Any], Any], prepare: Callable[[Any], object]) -> Callable[[Any], Any]:
     async def enter(response: Any) -> None:
-        if response.req._pending:
+        if response.req._pending and not response.req._has_arrived():
             await _in_request_thread(prepare, response)
         else:
             prepare(response)

@@ -121,7 +121,7 @@ def routes(root: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    cells = [("URL", "METHODS", "FILE", "MIDDLEWARE", "LIMITS")]
+    cells = [("URL", "METHODS", "FILE", "MIDDLEWARE", "RUNS", "LIMITS")]
     cells += [_cells(row) for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     for line in cells:
@@ -273,13 +273,17 @@ def _row(resource: Resource) -> dict[str, Any]:
             for method, handler in module.handlers.items()
             if handler.middleware
         },
+        "off_loop": {
+            "ANY" if method == RouteModule.ANY else method: resource.why_off_loop(method)
+            for method in module.handlers
+        },
         "body_limit": _limit(config.size_limit) if config.parse_body else None,
         "response_limit": _limit(config.response_limit),
         "max_duration": config.max_duration,
     }
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
+def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str, str]:
     steps = row["middleware"] + [
         f"{method}({', '.join(names)})" for method, names in row["method_middleware"].items()
     ]
@@ -288,8 +292,18 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
         ", ".join(row["methods"]),
         row["file"],
         ", ".join(steps) or "-",
+        _runs_text(row["off_loop"]),
         _limits_text(row),
     )
+
+
+def _runs_text(off_loop: dict[str, str | None]) -> str:
+    """Say what runs on an ASGI server's loop, and what takes the rest off it."""
+    on_loop = [method for method, name in off_loop.items() if name is None]
+    names = ", ".join(dict.fromkeys(name for name in off_loop.values() if name is not None))
+    if not names:
+        return "async"
+    return f"async {', '.join(on_loop)}; thread: {names}" if on_loop else f"thread: {names}"
 
 
 def _limit(size: Size | None) -> int | None:

@@ -179,7 +179,7 @@ def _async_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], Co
                 endpoint.exceeds_limit(handler, response)
             if has_middleware:
                 if response._is_unbuffered:
-                    await coroutines.in_request_thread(response._start_streaming)
+                    await response._start_streaming_on_loop()
                 response._in_middleware = True
         except BaseException as error:
             if not _stands(response, error, has_middleware):
@@ -215,7 +215,11 @@ def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:
     """Return a step for every method (RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6); ANY has the rest."""
     allowed = set(steps) | {"OPTIONS"} | ({"HEAD"} if "GET" in steps else set())
     allow = ", ".join(sorted(allowed))
-    every = {"OPTIONS": Step(_options(allow)), RouteModule.ANY: Step(_not_allowed(allow)), **steps}
+    every = {
+        "OPTIONS": Step(_options(allow), never_waits=True),
+        RouteModule.ANY: Step(_not_allowed(allow), never_waits=True),
+        **steps,
+    }
     if "GET" in steps:
         every.setdefault("HEAD", steps["GET"])
     return every

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import quote
 
-from apiroutes.body import limits_of
+from apiroutes.body import Limits, limits_of
+from apiroutes.chain import Step, as_coroutine
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError
 from apiroutes.http import (
@@ -50,7 +51,7 @@ class Lookup:
         self._has_fallback = has_fallback
         # The resource of every path without a route, where one will do for all.
         self._unknown = None if has_fallback else project.not_found.everywhere
-        self._headers_too_large = Resource("headers that are too large", _refuse_headers, limits_of(settings))
+        self._headers_too_large = _headers_too_large(limits_of(settings))
         self._prefix = [segment.text for segment in prefix_of(settings)]
         self._below = "/".join(["", *self._prefix, ""])
         self._max_target = settings.max_target_size.bytes
@@ -199,6 +200,11 @@ def _write_redirect(path: str, response: Response) -> None:
 
 def _write_too_long(response: Response) -> None:
     write_error(response.req, response, 414, phrase(414))
+
+
+def _headers_too_large(limits: Limits) -> Resource:
+    on_loop = as_coroutine((), Step(_refuse_headers, never_waits=True))
+    return Resource("headers that are too large", _refuse_headers, limits, others_on_loop=on_loop)
 
 
 def _refuse_headers(response: Response) -> None:

@@ -6,7 +6,6 @@ attributes are computed on first use. Reading the body raises ApiError.
 
 from __future__ import annotations
 
-import io
 from typing import Any, Generic
 
 import werkzeug.wrappers
@@ -16,15 +15,18 @@ from werkzeug.datastructures import EnvironHeaders, FileStorage, ImmutableMultiD
 from apiroutes.body import (
     Body,
     BodyInput,
+    BodyStream,
     KeptContent,
     Limits,
     as_werkzeug_error,
     bounded_stream,
+    empty_stream,
     keep,
     limits_of,
     parse_urlencoded,
     read_body,
     read_content,
+    received_content,
 )
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, parse_cookies
@@ -207,10 +209,13 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         return content
 
     @lazy
-    def stream(self) -> io.BufferedIOBase:  # type: ignore[override]
-        """The content as a stream that ends where the content ends; empty once it is parsed."""
+    def stream(self) -> BodyStream:
+        """The content as a stream that ends where the content ends; empty once it is parsed.
+
+        A coroutine reads it by `async for piece in req.stream`.
+        """
         if self._body is not None and (self._limits.parse or self._body.content is None):
-            return io.BytesIO()
+            return empty_stream()
         max_size = None if self.max_content_length is None else parse_size(self.max_content_length)
         return bounded_stream(self.environ, self._limits, max_size)
 
@@ -249,6 +254,11 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         kept = self.environ.get("wsgi.input")
         if isinstance(kept, KeptContent):
             kept.rewind()
+
+    def _has_arrived(self) -> bool:
+        """Return whether the whole content is here, so that reading it does not wait."""
+        received = received_content(self.environ)
+        return received is not None and received.is_complete
 
     def _rewind_body(self) -> None:
         """Let another application read the body from the environ. Raises RuntimeError for a parsed form."""

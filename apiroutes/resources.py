@@ -5,30 +5,39 @@ In: steps that were composed at start. Out: the step for a request's method.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from apiroutes.body import Limits
-from apiroutes.chain import Step, as_sync, compose
+from apiroutes.chain import Step, as_coroutine, as_sync, compose, runs_on_loop
 from apiroutes.error_responses import write_error
-from apiroutes.handlers import RouteModule
-from apiroutes.http import phrase
+from apiroutes.errors import ApiError
+from apiroutes.handlers import RouteModule, name_of
+from apiroutes.http import METHODS, phrase
 from apiroutes.routing import Kind, Segment
 from apiroutes.types import Middleware
 from apiroutes.wsgi import FixedResponse, ServerResponse
 
-__all__ = ["NotFound", "Resource", "Run"]
+__all__ = ["KNOWN_METHODS", "LoopRun", "NotFound", "Resource", "Run", "check_method"]
+
+KNOWN_METHODS = frozenset((*METHODS, "TRACE"))
+# RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
+_METHOD = re.compile(r"[A-Z][A-Z0-9-]{0,31}")
 
 # Answers a request by its response.
 Run = Callable[[ServerResponse], Any]
+# The same on an ASGI server's event loop; there is none where something in it may wait in its thread.
+LoopRun = Callable[[ServerResponse], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """Answers the requests to a path: by one function for each method, and one for the rest.
 
-    The functions take a response of the App's class. `name` appears in logs. `pattern` is None where no
+    The functions take a response of the App's class; `on_loop` and `others_on_loop` are the same functions
+    for an event loop. `name` appears in logs. `pattern` is None where no
     route answers. `middleware` runs around it, in this order; `module` is the route's: both are for
     listings. `fixed_response` is the response to every GET that accepts text, where one will do.
     """
@@ -41,11 +50,40 @@ class Resource:
     module: RouteModule | None = None
     middleware: tuple[Middleware, ...] = ()
     fixed_response: FixedResponse | None = None
+    on_loop: Mapping[str, LoopRun | None] = field(default_factory=dict)
+    others_on_loop: LoopRun | None = None
 
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
         """Return a resource that answers in place of this one, inside the same middleware."""
-        run = as_sync(compose(self.middleware, Step(answer)))
-        return Resource(name, run, self.limits, pattern=self.pattern, middleware=self.middleware)
+        step = Step(answer, never_waits=True)
+        return Resource(
+            name,
+            as_sync(compose(self.middleware, step)),
+            self.limits,
+            pattern=self.pattern,
+            middleware=self.middleware,
+            others_on_loop=as_coroutine(self.middleware, step),
+        )
+
+    def find_on_loop(self, method: str) -> LoopRun | None:
+        """Return what answers a method on an event loop; None where a thread has to."""
+        return self.on_loop.get(method) if method in self.by_method else self.others_on_loop
+
+    def why_off_loop(self, method: str) -> str | None:
+        """Return the name of the first plain function in a method's chain; None if an event loop answers."""
+        if self.find_on_loop(method) is not None:
+            return None
+        assert self.module is not None
+        handler = self.module.handlers[method]
+        for step in (*self.middleware, *handler.middleware):
+            if not runs_on_loop(step):
+                return name_of(step)
+        return "handler" if method == RouteModule.ANY else method
+
+    def is_async(self) -> bool:
+        """Return whether an event loop answers every method that the route has a handler for."""
+        assert self.module is not None
+        return all(self.find_on_loop(method) is not None for method in self.module.handlers)
 
 
 class NotFound:
@@ -81,13 +119,14 @@ class NotFound:
         middleware = list(self._everywhere)
         for index in around:
             middleware += self._directories[index][1]
-        run = as_sync(compose(middleware, Step(_write_not_found)))
+        step = Step(_write_not_found, never_waits=True)
         fixed_response = None if middleware else FixedResponse(404, "Not Found")
         return Resource(
             "a path without a route",
-            run,
+            as_sync(compose(middleware, step)),
             self._limits,
             middleware=tuple(middleware),
+            others_on_loop=as_coroutine(middleware, step),
             fixed_response=fixed_response,
         )
 
@@ -98,3 +137,9 @@ def _fits(pattern: Segment, segment: str) -> bool:
 
 def _write_not_found(response: ServerResponse) -> None:
     write_error(response.req, response, 404, phrase(404))
+
+
+def check_method(method: str) -> None:
+    """Raise ApiError 400 for what cannot be a method."""
+    if not _METHOD.fullmatch(method):
+        raise ApiError(400, "Bad Request")

@@ -14,13 +14,20 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from apiroutes.concurrency import coroutines
+from apiroutes.asgi_calls import ASGICall
+from apiroutes.concurrency import (
+    AsyncChunks,
+    async_chunks_of,
+    coroutines,
+    is_async,
+    is_on_server_loop,
+)
 from apiroutes.errors import ResponseSentError
 from apiroutes.http import CONTENT_FIELDS, HeaderLines
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response_head import UNTOUCHED, ResponseHead, Snapshot
 from apiroutes.streams import Begun, FileChunks, close, run_application
-from apiroutes.types import WSGIApplication
+from apiroutes.types import ASGIFunction, WSGIApplication
 
 __all__ = ["OPEN", "CLOSED", "SENT", "STARTED", "ResponseState", "call_hook"]
 
@@ -48,7 +55,8 @@ class ResponseState(ResponseHead):
     # Rarely set, so class defaults; what every request reads is set in `__init__`.
     _stream: Iterator[bytes | str] | None = None
     _sends_file = False  # whether the stream is a file, and not code of the handler's
-    _application: WSGIApplication | None = None  # that responds instead
+    # That responds instead: of WSGI, or of ASGI.
+    _application: WSGIApplication | ASGIFunction | None = None
     _write: Callable[[bytes], object] | None = None  # set once the head has left
     _written = 0  # bytes
     _unwritten: Iterable[bytes] = ()  # what was written, where the server takes it at the end
@@ -293,13 +301,44 @@ class ResponseState(ResponseHead):
 
         From then on the response has the application's status and headers.
         """
-        if self._application is not None:
-            status, headers, self._stream = run_application(self._application, self.req.environ)
+        application: Any = self._application
+        if application is not None and is_async(application):
+            call = ASGICall(application, self.req.environ)
+            self._adopt_call(call, Begun(coroutines.iterate(call)))
+        elif application is not None:
+            status, headers, self._stream = run_application(application, self.req.environ)
             self._application = None
             self._adopt_head(status, headers)
         elif self._stream is not None and self._can_begin():
             stream, self._stream = self._stream, iter(())  # it is closed once, also when it fails
             self._stream = Begun(stream)
+
+    async def _start_streaming_on_loop(self) -> None:
+        """`_start_streaming`, for a coroutine: it waits for an async stream, and a thread for all others."""
+        if not (self._application is not None or (self._stream is not None and self._can_begin())):
+            return
+        chunks = async_chunks_of(self._stream)
+        application: Any = self._application
+        if not is_on_server_loop():
+            await coroutines.in_request_thread(self._start_streaming)
+        elif application is not None and is_async(application):
+            call = ASGICall(application, self.req.environ)
+            chunks = AsyncChunks(call)
+            self._adopt_call(call, await Begun.begin(chunks, chunks.arrive))
+        elif chunks is not None:
+            stream, self._stream = self._stream, iter(())
+            assert stream is not None
+            self._stream = await Begun.begin(stream, chunks.arrive)
+        else:
+            await coroutines.in_request_thread(self._start_streaming)
+
+    def _adopt_call(self, call: ASGICall, content: Begun) -> None:
+        """Take over the response of an ASGI application, which has begun."""
+        assert call.head is not None
+        self._stream, self._application = content, None
+        if self.req.environ.get("REQUEST_METHOD") == "HEAD":
+            content.is_empty = False  # an empty HEAD does not show that GET sends nothing
+        self._adopt_head(*call.head)
 
     def _can_begin(self) -> bool:
         """Return whether the first chunk can be taken now; a request may ask for a part of a file."""

@@ -122,6 +122,8 @@ class _EventLines:
 
     def __init__(self, events: Iterator[Event | str | None]) -> None:
         self._events = events
+        # The async iterable that they come from, as an iterator around one has it.
+        self.async_chunks = getattr(events, "async_chunks", None)
 
     def __iter__(self) -> _EventLines:
         return self

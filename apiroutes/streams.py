@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Literal
 
 from apiroutes.types import Environ, HeaderList
@@ -52,22 +52,42 @@ class Begun:
     """A stream that has run to its first chunk with content, or to its end.
 
     `is_empty` is True if there was no such chunk. A stream that fails on the way is closed.
+    `takes` off leaves the first chunk to `begin`.
     """
 
-    def __init__(self, stream: Iterable[Any]) -> None:
+    def __init__(self, stream: Iterable[Any], takes: bool = True) -> None:
         self._stream = stream
         self._iterator: Iterator[Any] = iter(())
         self._first = b""
+        self.is_empty = True
         try:
             self._iterator = iter(stream)
-            for chunk in self._iterator:
-                self._first = as_chunk(chunk)
-                if self._first:
-                    break
+            while takes and self._take():
+                pass
         except BaseException:
             close(stream)
             raise
-        self.is_empty = not self._first
+
+    def _take(self) -> bool:
+        """Take a chunk; return whether another one must be taken, because this one has no content."""
+        for chunk in self._iterator:
+            self._first = as_chunk(chunk)
+            self.is_empty = not self._first
+            return self.is_empty
+        return False
+
+    @classmethod
+    async def begin(cls, stream: Iterable[Any], arrive: Callable[[], Awaitable[None]]) -> Begun:
+        """Return a stream that has begun, of which `arrive` waits for each chunk."""
+        begun = cls(stream, takes=False)
+        try:
+            await arrive()
+            while begun._take():
+                await arrive()
+        except BaseException:
+            close(stream)
+            raise
+        return begun
 
     def __iter__(self) -> Begun:
         return self
@@ -77,6 +97,11 @@ class Begun:
             first, self._first = self._first, b""
             return first
         return as_chunk(next(self._iterator))
+
+    @property
+    def async_chunks(self) -> object:
+        """The async iterable that the chunks come from, as an iterator around one has it."""
+        return getattr(self._stream, "async_chunks", None)
 
     def close(self) -> None:
         """Close the stream; it may be closed already."""

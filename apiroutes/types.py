@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-__all__ = ["Environ", "HeaderList", "Middleware", "Params", "StartResponse", "WSGIApplication"]
+__all__ = [
+    "ASGIFunction",
+    "Environ",
+    "HeaderList",
+    "Middleware",
+    "Params",
+    "StartResponse",
+    "WSGIApplication",
+]
 
 # PEP 3333's types.
 Environ = dict[str, Any]
 HeaderList = list[tuple[str, str]]
 StartResponse = Callable[..., Callable[[bytes], object]]
 WSGIApplication = Callable[..., Iterable[bytes]]
+
+# An ASGI 3 application: (scope, receive, send).
+ASGIFunction = Callable[[Any, Any, Any], Awaitable[None]]
 
 # (request, response, next), sync or async.
 Middleware = Callable[..., Any]

@@ -28,11 +28,11 @@ def run(*arguments: str) -> Result:
 
 
 TABLE = """\
-URL         METHODS    FILE                MIDDLEWARE               LIMITS
-/api/hello  ANY        pages/api/hello.py  directory, cors          body 1mb, response 4mb
-/api/notes  GET, POST  pages/api/notes.py  directory, POST(check)   body 1mb, response 4mb
-/api/raw    ANY        pages/api/raw.py    directory                body not parsed, response 100b
-/api/[id]   ANY        pages/api/[id].py   directory                body 1.5kb, response any, 2.5 s
+URL METHODS FILE MIDDLEWARE RUNS LIMITS
+/api/hello  ANY pages/api/hello.py  directory, cors thread: directory  body 1mb, response 4mb
+/api/notes  GET, POST  pages/api/notes.py  directory, POST(check)  thread: directory  body 1mb, response 4mb
+/api/raw ANY pages/api/raw.py directory thread: directory  body not parsed, response 100b
+/api/[id] ANY pages/api/[id].py directory thread: directory  body 1.5kb, response any, 2.5 s
 """
 WITH_MIDDLEWARE = {
     "pages/api/_middleware.py": "def directory(req, res, next): next()\nmiddleware = directory\n",
@@ -59,12 +59,45 @@ def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
         "file": "pages/api/[id].py",
         "middleware": ["directory"],
         "method_middleware": {},
+        "off_loop": {"ANY": "directory"},
         "body_limit": 1536,
         "response_limit": None,
         "max_duration": 2.5,
     }
     assert rows["/api/notes"]["methods"] == ["GET", "POST"]
     assert rows["/api/notes"]["method_middleware"] == {"POST": ["check"]}
+
+
+PLAIN = "def check(req, res, next): next()\n"
+# Source of a route, the cell of the table, and the member for programs.
+RUNS = [
+    ("async def GET(): ...\nasync def POST(): ...\n", "async", {"GET": None, "POST": None}),
+    ("async def GET(): ...\ndef POST(): ...\n", "async GET; thread: POST", {"GET": None, "POST": "POST"}),
+    ("def GET(): ...\ndef POST(): ...\n", "thread: GET, POST", {"GET": "GET", "POST": "POST"}),
+    ("def handler(): ...\n", "thread: handler", {"ANY": "handler"}),
+    (PLAIN + "middleware = check\nasync def GET(): ...\n", "thread: check", {"GET": "check"}),
+    (
+        "from apiroutes import use\n" + PLAIN + "@use(check)\nasync def GET(): ...\n",
+        "thread: check",
+        {"GET": "check"},
+    ),
+    (
+        "from apiroutes.middleware import cors\nmiddleware = [cors('*')]\nasync def GET(): ...\n",
+        "async",
+        {"GET": None},
+    ),
+    ("config = {'maxDuration': 1}\nasync def GET(): ...\n", "async", {"GET": None}),
+]
+
+
+@pytest.mark.parametrize(("source", "cell", "off_loop"), RUNS)
+def test_routes_tells_what_runs_on_an_event_loop(
+    tmp_path: Path, source: str, cell: str, off_loop: dict[str, str | None]
+) -> None:
+    root = str(project(tmp_path, {"pages/api/x.py": source}))
+    assert f"  {cell}  body 1mb" in run("routes", "--root", root).output
+    (row,) = json.loads(run("routes", "--json", "--root", root).output)
+    assert row["off_loop"] == off_loop
 
 
 @pytest.mark.parametrize(("files", "count"), [(FILES, "3 routes"), ({"pages/api/x.py": HELLO}, "1 route")])

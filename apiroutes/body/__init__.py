@@ -5,27 +5,33 @@ In: an environ and limits. Out: the parsed body, its content, or a stream of it.
 
 from __future__ import annotations
 
-from apiroutes.body.bounded_stream import bounded_stream
+from apiroutes.body.bounded_stream import BodyStream, bounded_stream, empty_stream
 from apiroutes.body.decoders import Body, read_body
 from apiroutes.body.draining import drain, has_unread
 from apiroutes.body.errors import as_werkzeug_error
 from apiroutes.body.inputs import BodyInput, KeptContent, keep
 from apiroutes.body.limits import Limits, limits_of
 from apiroutes.body.reading import read_content
+from apiroutes.body.received import Receive, ReceivedContent, received_content
 from apiroutes.body.urlencoded import parse_urlencoded
 
 __all__ = [
     "Body",
     "BodyInput",
+    "BodyStream",
     "KeptContent",
     "Limits",
+    "Receive",
+    "ReceivedContent",
     "as_werkzeug_error",
     "bounded_stream",
     "drain",
+    "empty_stream",
     "has_unread",
     "keep",
     "limits_of",
     "parse_urlencoded",
     "read_body",
     "read_content",
+    "received_content",
 ]

@@ -1,12 +1,13 @@
 """The content as a stream that ends where the content ends, read only as it is asked for.
 
-In: an environ and limits. Out: a `BufferedReader`. Raises ApiError, most of it while the stream is
-read: 400 when the content is cut off, 408 when it takes too long, and 413.
+In: an environ and limits. Out: a binary file that is an async iterable too. Raises ApiError, most of it
+while the stream is read: 400 when the content is cut off, 408 when it takes too long, and 413.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 from apiroutes.body.content_length import announced_length
@@ -14,14 +15,53 @@ from apiroutes.body.errors import cut_off, too_large
 from apiroutes.body.inputs import KeptContent
 from apiroutes.body.limits import Limits
 from apiroutes.body.reading import read_chunk
+from apiroutes.body.received import received_content
 from apiroutes.body.timed_input import TimedInput
+from apiroutes.concurrency import coroutines, is_on_server_loop
 from apiroutes.sizes import Size
 from apiroutes.types import Environ
 
-__all__ = ["bounded_stream"]
+__all__ = ["BodyStream", "bounded_stream", "empty_stream"]
+
+_CHUNK = 2**16
 
 
-def bounded_stream(environ: Environ, limits: Limits, max_size: Size | None = None) -> io.BufferedReader:
+class BodyStream(io.BufferedReader):
+    """The content as a binary file, and as an async iterable of pieces, each as it arrives.
+
+    A coroutine reads it by `async for piece in req.stream`; a plain function as any file.
+    """
+
+    def __init__(self, raw: io.RawIOBase, environ: Environ) -> None:
+        super().__init__(raw)
+        self._environ = environ
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while piece := await self._next_piece():
+            yield piece
+
+    async def _next_piece(self) -> bytes:
+        received = received_content(self._environ)
+        if received is None or not is_on_server_loop():
+            return await coroutines.in_request_thread(self.read1, _CHUNK)
+        await received.arrive()
+        return self.read1(_CHUNK)
+
+
+def empty_stream() -> BodyStream:
+    """Return a stream without content."""
+    return BodyStream(_Empty(), {})
+
+
+class _Empty(io.RawIOBase):
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        return 0
+
+
+def bounded_stream(environ: Environ, limits: Limits, max_size: Size | None = None) -> BodyStream:
     """Return the content as a stream, of at most `max_size` bytes or of any size.
 
     Nothing is read before the stream is. Raises ApiError 413 for a length over `max_size`, and what
@@ -30,7 +70,7 @@ def bounded_stream(environ: Environ, limits: Limits, max_size: Size | None = Non
     length = announced_length(environ)
     if max_size is not None and length is not None and length > max_size.bytes:
         raise too_large(max_size)
-    return io.BufferedReader(_BoundedReader(environ, limits, length, max_size))
+    return BodyStream(_BoundedReader(environ, limits, length, max_size), environ)
 
 
 class _BoundedReader(io.RawIOBase):

@@ -92,7 +92,9 @@ class TimedInput(BodyInput):
         began = monotonic()
         try:
             if self._connection is None:
-                content: bytes = self.source.read(size) or b""
+                # What has come so far, from a source that need not wait for all that is asked for.
+                read = getattr(self.source, "read_arrived", self.source.read)
+                content: bytes = read(size) or b""
             else:
                 content = read_watched(self.source, size, self._connection, self._seconds)
         except ApiError as error:

@@ -22,7 +22,6 @@ from apiroutes.concurrency.async_streams import iterate
 from apiroutes.concurrency.waiters import (
     Waiter,
     current_waiter,
-    loop_thread,
     running_loop,
     waiters_of,
     watch_loop,
@@ -36,6 +35,7 @@ __all__ = [
     "in_request_thread",
     "iterate",
     "run",
+    "waiting_frames",
 ]
 
 _Result = TypeVar("_Result")
@@ -105,7 +105,7 @@ async def in_request_thread(
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
     outcome: list[tuple[Any, BaseException | None]] = []
-    context = contextvars.copy_context()
+    context = contextvars.copy_context() if waiter is None else waiter.context()
 
     def call() -> None:
         outcome.append(_outcome_of(context, function, arguments))
@@ -139,7 +139,7 @@ def _outcome_of(
 
 
 async def _end_of(
-    ended: asyncio.Future[None], waiter: Waiter | None, on_cancel: Callable[[], object] | None
+    ended: asyncio.Future[None], waiter: Any, on_cancel: Callable[[], object] | None
 ) -> BaseException | None:
     """Wait for the end of a function in spite of cancellations; return the first of them."""
     cancellation: BaseException | None = None
@@ -186,7 +186,12 @@ def coroutine_frames(thread: int) -> list[FrameType]:
     task = waiters[-1].task if waiters else None
     waiting: Any = None if task is None else task.get_coro()
     if getattr(waiting, "cr_running", False):
-        return _running_frames()
+        return _running_frames(waiters[-1])
+    return waiting_frames(waiting)
+
+
+def waiting_frames(waiting: Any) -> list[FrameType]:
+    """Return the frames of a coroutine that waits, the outermost first."""
     frames: list[FrameType] = []
     while isinstance(waiting, CoroutineType) and waiting.cr_frame is not None and not waiting.cr_running:
         if waiting.cr_code is not Waiter.main.__code__:
@@ -195,10 +200,11 @@ def coroutine_frames(thread: int) -> list[FrameType]:
     return frames
 
 
-def _running_frames() -> list[FrameType]:
+def _running_frames(waiter: Waiter) -> list[FrameType]:
     """Return the frames that the loop executes now, from the coroutine of a request inward."""
     frames: list[FrameType] = []
-    frame = sys._current_frames().get(loop_thread() or 0)
+    thread = waiter.loop.thread if waiter.loop is not None else None
+    frame = sys._current_frames().get(thread or 0)
     while frame is not None and frame.f_code is not Waiter.main.__code__:
         frames.insert(0, frame)
         frame = frame.f_back

@@ -20,7 +20,7 @@ from apiroutes.concurrency.hub_loop import new_event_loop
 from apiroutes.concurrency.logging_locks import share_logging
 from apiroutes.concurrency.thread_pool import ThreadPool
 
-__all__ = ["Loop", "News"]
+__all__ = ["AwaitedLoop", "Loop", "News"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -36,37 +36,21 @@ class News(Enum):
     ENDING = 3
 
 
-class Loop:
-    """An event loop and its thread.
+class AwaitedLoop:
+    """An event loop that threads wait for.
 
-    `refuse` is called when no thread can wait for it any more. Its watchdog hears `news`, sets
-    `is_blocked` and `is_watched`, and works in the `pool` at the end.
+    `refuse` is called with it when no thread can wait for it any more. Its watchdog sets `is_blocked` and
+    `is_watched`. `call_now` calls a function on it without having it watched.
     """
 
-    def __init__(self, refuse: Callable[[], object]) -> None:
+    call_now: Callable[..., object]
+
+    def __init__(self, refuse: Callable[[AwaitedLoop], object]) -> None:
         self.thread: int | None = None
         # Whether no thread may wait for it, because it does not move, or has ended.
         self.is_blocked = False
         self.is_watched = False
-        self.news = native_threads.native_queue()
-        self.pool = ThreadPool()
         self._refuse = refuse
-        self._is_ending = False
-        self._of_parent: set[asyncio.Task[Any]] = set()
-        begun = native_threads.native_queue()
-        native_threads.start_native_thread(lambda: self._run(begun), "apiroutes-loop")
-        loop = begun.get()
-        if isinstance(loop, BaseException):
-            raise loop
-        self._loop: asyncio.AbstractEventLoop = loop
-        # Calls a function on the loop without having it watched.
-        self.call_now = loop.call_soon_threadsafe
-        self._ended = native_threads.mailbox()
-
-    def settle(self) -> None:
-        """Let it end when the process does. The current greenlet may let others run meanwhile."""
-        share_logging()
-        native_threads.start_last_thread(self._end_with_process, "apiroutes-loop-end")
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call a function on the loop, in a copy of this context. Raises RuntimeError once it has ended."""
@@ -75,14 +59,48 @@ class Loop:
         self.call_now(function, *arguments)
 
     def watch(self) -> None:
-        """Have the watchdog check whether it moves."""
-        self.is_watched = True
-        self.news.put(News.AWAITED)
+        """Have a watchdog check whether it moves."""
+        raise NotImplementedError
+
+    def has_ended(self) -> bool:
+        """Return whether it has ended, without having refused its waiters."""
+        return False
 
     def refuse_waiters(self) -> None:
         """Refuse all waiters, now and later."""
         self.is_blocked = True
-        self._refuse()
+        self._refuse(self)
+
+
+class Loop(AwaitedLoop):
+    """The process's own event loop and its thread.
+
+    Its watchdog hears `news`, and works in the `pool` at the end.
+    """
+
+    def __init__(self, refuse: Callable[[AwaitedLoop], object]) -> None:
+        super().__init__(refuse)
+        self.news = native_threads.native_queue()
+        self.pool = ThreadPool()
+        self._is_ending = False
+        self._of_parent: set[asyncio.Task[Any]] = set()
+        begun = native_threads.native_queue()
+        native_threads.start_native_thread(lambda: self._run(begun), "apiroutes-loop")
+        loop = begun.get()
+        if isinstance(loop, BaseException):
+            raise loop
+        self._loop: asyncio.AbstractEventLoop = loop
+        self.call_now = loop.call_soon_threadsafe
+        self._ended = native_threads.mailbox()
+
+    def settle(self) -> None:
+        """Let it end when the process does. The current greenlet may let others run meanwhile."""
+        share_logging()
+        native_threads.start_last_thread(self._end_with_process, "apiroutes-loop-end")
+
+    def watch(self) -> None:
+        self.is_watched = True
+        self.news.put(News.AWAITED)
 
     def leave_to_parent(self) -> None:
         """Keep the parent's tasks in a forked process, so that none is ended or reported as destroyed here.

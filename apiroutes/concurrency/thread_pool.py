@@ -26,14 +26,16 @@ class ThreadPool(ThreadPoolExecutor):
     """An executor of native threads, for which the end of the process does not wait.
 
     The standard executor rejects work as soon as the main thread ends, when background tasks have
-    yet to clean up, and starts greenlets under gevent.
+    yet to clean up, and starts greenlets under gevent. At most `most` threads run, by default as many as
+    in the standard one.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, most: int | None = None, name: str = "apiroutes-loop-thread") -> None:
+        super().__init__(most)
         self._calls = native_queue()
         self._lock = native_lock()
         self._most = self._max_workers
+        self._name = name
         self._idle = 0
         self._working = 0  # threads
         self._is_over = False
@@ -66,7 +68,7 @@ class ThreadPool(ThreadPoolExecutor):
                 self._idle -= 1
             elif self._working < self._most:
                 try:
-                    start_native_thread(lambda: self._work(is_idle=False), "apiroutes-loop-thread")
+                    start_native_thread(lambda: self._work(is_idle=False), self._name)
                 except RuntimeError:  # too many threads, or the process ends
                     if not self._working:
                         raise

@@ -15,24 +15,44 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from apiroutes.concurrency import native_threads
-from apiroutes.concurrency.loop import Loop
+from apiroutes.concurrency.loop import AwaitedLoop, Loop
 from apiroutes.concurrency.watchdog import watch
 from apiroutes.errors import ApiError
 
-__all__ = ["Waiter", "current_waiter", "loop_thread", "running_loop", "waiters_of", "watch_loop"]
+__all__ = [
+    "Waiter",
+    "caller",
+    "current_waiter",
+    "refuse_waiters_of",
+    "running_loop",
+    "waiters_of",
+    "watch_loop",
+]
 
 # The waiters of each thread, the outermost first: sync middleware may wait inside an async one.
 _waiters: dict[int, list[Waiter]] = {}
-# The waiter of the request that the current coroutine belongs to.
-current_waiter: contextvars.ContextVar[Waiter] = contextvars.ContextVar("apiroutes.waiter")
+# The waiter of the request that the current coroutine belongs to, or a thread that stands in for one.
+current_waiter: contextvars.ContextVar[Any] = contextvars.ContextVar("apiroutes.waiter")
+# The loop of the server that calls through ASGI.
+caller: contextvars.ContextVar[AwaitedLoop] = contextvars.ContextVar("apiroutes.caller")
 
 
 class Waiter:
     """A thread that waits for a task, and calls functions for it meanwhile."""
 
-    __slots__ = ("_has_begun", "_is_cancelled", "_is_over", "_mailbox", "_thread", "is_expected", "task")
+    __slots__ = (
+        "_has_begun",
+        "_is_cancelled",
+        "_is_over",
+        "_mailbox",
+        "_thread",
+        "is_expected",
+        "loop",
+        "task",
+    )
 
     def __init__(self) -> None:
+        self.loop: AwaitedLoop | None = None  # that it waits for
         self.task: asyncio.Task[Any] | None = None
         self.is_expected = False  # by the loop, which has, or may have, been given its function
         self._thread = 0
@@ -45,13 +65,12 @@ class Waiter:
     # In the thread that waits.
 
     def wait_for(
-        self, loop: Loop, function: Callable[..., object], *arguments: Any
+        self, loop: AwaitedLoop, function: Callable[..., object], *arguments: Any
     ) -> tuple[Any, BaseException | None]:
         """Call a function on the loop, and return the next result. Raises ApiError 503."""
+        self.loop = loop
         thread = self._thread = native_threads.get_ident()
-        waiters = _waiters.get(thread)
-        if waiters is None:
-            waiters = _waiters[thread] = []
+        waiters = _waiters.setdefault(thread, [])
         waiters.append(self)
         try:
             if loop.is_blocked:
@@ -89,12 +108,11 @@ class Waiter:
     def cancel(self) -> None:
         """Cancel the task, now or as soon as it begins."""
         self._is_cancelled = True
-        loop = _loop
-        if loop is not None:
+        if self.loop is not None:
             with contextlib.suppress(RuntimeError):  # it has ended, and the task with it
-                loop.call(self._cancel_task)
+                self.loop.call(self._cancel_task)
 
-    def close_unless_started(self, loop: Loop, coroutine: Any) -> None:
+    def close_unless_started(self, loop: AwaitedLoop, coroutine: Any) -> None:
         """Close a coroutine that was not given to the loop, which only the loop can tell."""
 
         def close() -> None:
@@ -109,6 +127,10 @@ class Waiter:
         waiters = _waiters.get(self._thread, [])
         for waiter in waiters[waiters.index(self) + 1 :] if self in waiters else ():
             waiter.cancel()
+
+    def context(self) -> contextvars.Context:
+        """Return the context for a function to call: a copy of the current one."""
+        return contextvars.copy_context()
 
     # On the loop.
 
@@ -159,10 +181,12 @@ def _raise_blocked() -> NoReturn:
     raise ApiError(503, "Service Unavailable")
 
 
-def _refuse_all() -> None:
+def refuse_waiters_of(loop: AwaitedLoop) -> None:
+    """Raise ApiError 503 in the threads that wait for a loop."""
     for waiters in list(_waiters.values()):
         for waiter in list(waiters):
-            waiter.post(_raise_blocked)
+            if waiter.loop is loop:
+                waiter.post(_raise_blocked)
 
 
 # -- the loop that they wait for ---------------------------------------------------------------
@@ -171,16 +195,14 @@ _loop: Loop | None = None
 _starting = native_threads.native_lock()
 
 
-def running_loop() -> Loop:
-    """Return the loop, and start it if need be. Raises RuntimeError on the loop itself."""
-    global _loop
-    loop = _loop
-    if loop is None:
-        with _starting:
-            is_new = _loop is None
-            loop = _loop = _loop or _start_loop()
-        if is_new:
-            loop.settle()
+def running_loop() -> AwaitedLoop:
+    """Return the caller's loop, or the process's own, which is started if need be.
+
+    Raises RuntimeError on the loop itself.
+    """
+    loop = caller.get(None)
+    if loop is None or loop.has_ended():
+        loop = _own_loop()
     if loop.thread == native_threads.native_ident():
         raise RuntimeError(
             "a coroutine called a function that waits for the event loop on which both run, and would "
@@ -189,10 +211,22 @@ def running_loop() -> Loop:
     return loop
 
 
+def _own_loop() -> Loop:
+    global _loop
+    loop = _loop
+    if loop is None:
+        with _starting:
+            is_new = _loop is None
+            loop = _loop = _loop or _start_loop()
+        if is_new:
+            loop.settle()
+    return loop
+
+
 def _start_loop() -> Loop:
-    loop = Loop(_refuse_all)
+    loop = Loop(refuse_waiters_of)
     try:
-        watch(loop, _waiters)
+        watch(loop, lambda: bool(_waiters))
     except BaseException:
         loop.stop()
         raise
@@ -203,11 +237,6 @@ def watch_loop() -> None:
     """Have the loop checked anew, if there is one: settings may want it checked more often."""
     if _loop is not None:
         _loop.watch()
-
-
-def loop_thread() -> int | None:
-    """Return the number of the loop's native thread; None while there is no loop."""
-    return _loop.thread if _loop is not None else None
 
 
 def _forget() -> None:

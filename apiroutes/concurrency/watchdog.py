@@ -6,17 +6,18 @@ In: a loop, and how long it may block. Out: 503 for the waiters of a blocked loo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 
 from apiroutes.concurrency import native_threads
-from apiroutes.concurrency.loop import Loop, News
+from apiroutes.concurrency.loop import AwaitedLoop, Loop, News
 
-__all__ = ["settings", "watch"]
+__all__ = ["settings", "watch", "watch_while"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -38,41 +39,60 @@ class _Settings:
 settings = _Settings()
 
 
-def watch(loop: Loop, waiters: Sized) -> None:
-    """Start a thread that checks the loop while there are waiters. Raises RuntimeError if it cannot start."""
-    native_threads.start_native_thread(_Watchdog(loop, waiters).run, "apiroutes-loop-watch")
+def watch(loop: Loop, is_awaited: Callable[[], bool]) -> None:
+    """Start a thread that checks the loop while it is awaited. Raises RuntimeError if it cannot start."""
 
-
-class _Watchdog:
-    """The thread that checks whether a loop moves."""
-
-    def __init__(self, loop: Loop, waiters: Sized) -> None:
-        self._loop = loop
-        self._waiters = waiters
-
-    def run(self) -> None:
-        """Check the loop at intervals, while a thread waits for it; then help it to clean up."""
-        loop = self._loop
+    def run() -> None:
         try:
             while True:
-                self._hears(News.AWAITED)
-                while loop.is_watched:
-                    self._check()
-                    self._hears(News.AWAITED, _BLOCKED / 4 if settings.reports_blocking else _INTERVAL)
-                    if not self._waiters:
-                        loop.is_watched = False
-                        # A waiter that began meanwhile did not see that the watch had ended.
-                        loop.is_watched = bool(self._waiters)
+                watchdog.hears(News.AWAITED)
+                watchdog.check_while_awaited()
         except _Ending:
             loop.pool.work()  # for tasks that clean up
 
-    def _hears(self, news: News, seconds: float | None = None) -> bool:
+    watchdog = _Watchdog(loop, is_awaited, loop.news)
+    native_threads.start_native_thread(run, "apiroutes-loop-watch")
+
+
+def watch_while(loop: AwaitedLoop, is_awaited: Callable[[], bool]) -> None:
+    """Start a thread that checks a server's loop, until nothing awaits it or it has ended."""
+
+    def run() -> None:
+        with contextlib.suppress(_Ending):
+            watchdog.check_while_awaited()
+
+    watchdog = _Watchdog(loop, is_awaited, native_threads.native_queue())
+    native_threads.start_native_thread(run, "apiroutes-loop-watch")
+
+
+class _Watchdog:
+    """Checks whether a loop moves."""
+
+    def __init__(
+        self, loop: AwaitedLoop, is_awaited: Callable[[], bool], news: queue.SimpleQueue[News]
+    ) -> None:
+        self._loop = loop
+        self._is_awaited = is_awaited
+        self._news = news
+
+    def check_while_awaited(self) -> None:
+        """Check the loop at intervals, while anything awaits it. Raises _Ending."""
+        loop = self._loop
+        while loop.is_watched:
+            self._check()
+            self.hears(News.AWAITED, _BLOCKED / 4 if settings.reports_blocking else _INTERVAL)
+            if not self._is_awaited():
+                loop.is_watched = False
+                # A waiter that began meanwhile did not see that the watch had ended.
+                loop.is_watched = self._is_awaited()
+
+    def hears(self, news: News, seconds: float | None = None) -> bool:
         """Wait for a piece of news; return whether it came within so many seconds. Raises _Ending."""
         until = None if seconds is None else time.monotonic() + seconds
         while True:
             left = None if until is None else max(0.0, until - time.monotonic())
             try:
-                heard = self._loop.news.get(timeout=left)
+                heard = self._news.get(timeout=left)
             except queue.Empty:
                 return False
             if heard is News.ENDING:
@@ -84,23 +104,25 @@ class _Watchdog:
         """Wait until the loop comes round, and act when it does not. Raises _Ending."""
         loop = self._loop
         try:
-            loop.call_now(loop.news.put, News.MOVED)
-        except RuntimeError:  # it has ended, which is heard next
-            return
+            loop.call_now(self._news.put, News.MOVED)
+        except RuntimeError:  # it has ended, which is heard next, but for a server's loop
+            if isinstance(loop, Loop):
+                return
+            raise _Ending from None
         patience = settings.abandon_timeout
         if settings.reports_blocking:
-            if self._hears(News.MOVED, _BLOCKED):
+            if self.hears(News.MOVED, _BLOCKED):
                 return
             self._report()
             patience -= _BLOCKED
-        if self._hears(News.MOVED, patience):
+        if self.hears(News.MOVED, patience):
             return
         loop.refuse_waiters()
         if settings.on_blocked is not None:
             settings.on_blocked(
                 f"the event loop has been blocked for {settings.abandon_timeout:g} s by a call on it"
             )
-        self._hears(News.MOVED)
+        self.hears(News.MOVED)
         loop.is_blocked = False
 
     def _report(self) -> None:

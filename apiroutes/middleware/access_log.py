@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from apiroutes.chain import never_waits
 from apiroutes.http import encode_json
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -31,6 +32,7 @@ def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Mid
     write = logging.getLogger(logger).info
     render = _as_json if format == "json" else _as_text
 
+    @never_waits
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         began = time.perf_counter()
         res._call_at_end(lambda sent: write("%s", render(_record(sent.req, sent.status_code, began))))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from apiroutes.chain import never_waits
 from apiroutes.http import METHODS, is_token
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -42,6 +43,7 @@ def cors(
     answer_preflight = _preflight(methods, allow_headers, max_age)
     exposed = ", ".join(expose_headers)
 
+    @never_waits
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         if allowed is not None:
             # Also without an Origin, so that a cache keeps the two apart, and whatever responds inside.

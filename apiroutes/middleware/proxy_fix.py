@@ -7,10 +7,13 @@ mount point from their X-Forwarded headers. Without it these headers are ignored
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from apiroutes.middleware.wsgi_bridge import from_wsgi
+from apiroutes.chain import never_waits
+from apiroutes.request import Request
+from apiroutes.response import Response
 from apiroutes.types import Environ, Middleware, StartResponse
 
 __all__ = ["proxy_fix"]
@@ -24,26 +27,33 @@ def proxy_fix(
     With a number larger than that of the proxies, clients choose the value. `X-Forwarded-Prefix` is for a
     proxy that removes a prefix from the path: URLs and redirects get it back, routes are found without it.
     """
-    return from_wsgi(
-        _Mounted, x_prefix, x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=0
-    )
+    # ProxyFix itself would replace SCRIPT_NAME by the prefix.
+    fix = ProxyFix(_nothing, x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=0)
 
-
-class _Mounted:
-    """ProxyFix with the prefix put in front of SCRIPT_NAME, which ProxyFix itself would replace."""
-
-    def __init__(self, application: Callable[..., Iterable[bytes]], trusted: int, **options: int) -> None:
-        self._application = ProxyFix(application, **options)
-        self._trusted = trusted
-
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        prefix = self._prefix(environ.get("HTTP_X_FORWARDED_PREFIX", ""))
+    @never_waits
+    def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
+        environ = req.environ
+        prefix = _prefix(environ.get("HTTP_X_FORWARDED_PREFIX", ""), x_prefix)
         if prefix:
             environ["SCRIPT_NAME"] = prefix + environ.get("SCRIPT_NAME", "")
-        return self._application(environ, start_response)
+        fix(environ, _start_nothing)
+        req._replace_environ(environ)
+        return next()
 
-    def _prefix(self, field: str) -> str:
-        values = [value.strip().strip("/") for value in field.split(",")]
-        if not self._trusted or len(values) < self._trusted or not values[-self._trusted]:
-            return ""
-        return "/" + values[-self._trusted]
+    return middleware
+
+
+def _nothing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Be the application that ProxyFix calls once it has changed the environ."""
+    return ()
+
+
+def _start_nothing(*arguments: object) -> Callable[[bytes], object]:
+    raise AssertionError("ProxyFix answers nothing itself")
+
+
+def _prefix(field: str, trusted: int) -> str:
+    values = [value.strip().strip("/") for value in field.split(",")]
+    if not trusted or len(values) < trusted or not values[-trusted]:
+        return ""
+    return "/" + values[-trusted]

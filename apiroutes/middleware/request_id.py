@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from apiroutes.chain import never_waits
 from apiroutes.logs import sent_request_id
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -25,6 +26,7 @@ def request_id(header: str = "X-Request-ID", *, trust_client: bool = True) -> Mi
     """
     key = "HTTP_" + header.upper().replace("-", "_")
 
+    @never_waits
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         identifier = sent_request_id(req.environ, key) if trust_client else None
         identifier = identifier or secrets.token_hex(16)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from apiroutes.chain import never_waits
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.types import Middleware
@@ -43,6 +44,7 @@ def security_headers(
     for name, value in headers.values():
         check.set_header(name, value)
 
+    @never_waits
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         for name, value in headers.values():
             res.set_header(name, value)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from apiroutes.chain import never_waits
 from apiroutes.errors import ApiError
 from apiroutes.http import canonical_host, requested_host
 from apiroutes.request import Request
@@ -33,6 +34,7 @@ def trusted_hosts(hosts: Sequence[str]) -> Middleware:
     names = frozenset(map(_listed, hosts))
     parents = tuple(f".{_listed(host)}" for host in hosts if host.startswith("."))
 
+    @never_waits
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         host = _host_of(req)
         if host is not None and (host in names or host.endswith(parents)):

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes.body import limits_of
-from apiroutes.chain import as_sync, compose
+from apiroutes.chain import as_coroutine, as_sync, compose
 from apiroutes.concurrency import HandlerThreads, coroutines
-from apiroutes.deadlines import with_deadline
+from apiroutes.deadlines import with_deadline, with_deadline_on_loop
 from apiroutes.endpoint import Endpoint
 from apiroutes.errors import Problem, Problems
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme, with_checked_result
 from apiroutes.project.middleware import LoadedDirectory, ProjectMiddleware, middleware_around
 from apiroutes.project.scanning import listed, prefix_of, scan_project, segments_of
 from apiroutes.readiness import request_replacement
-from apiroutes.resources import NotFound, Resource, Run
+from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree
 from apiroutes.settings import Settings, read_settings
 from apiroutes.types import Middleware
@@ -29,6 +29,7 @@ from apiroutes.types import Middleware
 __all__ = ["Project", "build"]
 
 _NO_METHODS: Mapping[str, Run] = {}
+_NONE_ON_LOOP: Mapping[str, LoopRun | None] = {}
 
 _log = logging.getLogger("apiroutes")
 
@@ -133,13 +134,25 @@ def _resource(
     limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
     endpoint = Endpoint(module, limits)
     runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
+    on_loop = {method: as_coroutine(around, step) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
     if seconds is not None:
         runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
-    other_methods = runs.pop(RouteModule.ANY)
-    name = f"{endpoint.pattern} ({module.route.file})"
-    # What is the same for many routes is one object, as the limits are.
-    return Resource(name, other_methods, limits, runs or _NO_METHODS, endpoint.pattern, module, around)
+        on_loop = {
+            method: run and with_deadline_on_loop(run, seconds, threads) for method, run in on_loop.items()
+        }
+    return Resource(
+        name=f"{endpoint.pattern} ({module.route.file})",
+        other_methods=runs.pop(RouteModule.ANY),
+        others_on_loop=on_loop.pop(RouteModule.ANY),
+        limits=limits,
+        # What is the same for many routes is one object, as the limits are.
+        by_method=runs or _NO_METHODS,
+        on_loop=on_loop if any(on_loop.values()) else _NONE_ON_LOOP,
+        pattern=endpoint.pattern,
+        module=module,
+        middleware=around,
+    )
 
 
 def _warn_of_ineffective(ineffective: Mapping[tuple[str, str], Sequence[str]], warnings: Problems) -> None:

@@ -11,11 +11,16 @@ from collections.abc import Callable, Iterable
 from typing import Any, overload
 
 from apiroutes.app import App
+from apiroutes.asgi_application import ASGIApplication
 from apiroutes.logs import log_to_stderr
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "create_asgi_app"]
 
 _HINT = "create_app makes the application: write 'apiroutes:create_app()', with parentheses"
+
+_ASGI_HINT = (
+    "create_asgi_app makes the application: add --factory, or parentheses where the server takes them"
+)
 
 
 @overload
@@ -50,3 +55,15 @@ def create_app(
         [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(content)))],
     )
     return (content,)
+
+
+def create_asgi_app(root: str | os.PathLike[str] = ".", /, *call: object, **settings: Any) -> ASGIApplication:
+    """Make the App of the project in `root` as an ASGI application.
+
+    For a server's command line: `uvicorn --factory apiroutes:create_asgi_app`. It logs as `create_app` does.
+    Raises TypeError where a server calls it as if it were the application.
+    """
+    if call:
+        raise TypeError(_ASGI_HINT)
+    log_to_stderr()
+    return App(root, **settings).asgi

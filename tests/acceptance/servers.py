@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.acceptance.applications import PROJECT
@@ -29,11 +30,33 @@ def gunicorn(application: str, *flags: str) -> list[str]:
 
 def granian(*flags: str) -> list[str]:
     """Return the command that serves the project with granian."""
-    with socket.socket() as probe:  # granian does not report the port of --port 0
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "apiroutes", "start", "--server", "granian", "--port", str(port)]
+    command = [sys.executable, "-m", "apiroutes", "start", "--server", "granian", "--port", str(_free_port())]
     return [*command, "--workers", "1", "--", *flags]
+
+
+def asgi_servers(*flags: str) -> dict[str, list[str]]:
+    """Return the commands that serve the project through ASGI, with the servers' own command lines."""
+    python, factory = [sys.executable, "-m"], ["--factory", "apiroutes:create_asgi_app"]
+    uvicorn = [*python, "uvicorn", *factory, "--port", "0", *flags]
+    # granian and hypercorn do not report the port of --port 0.
+    granian = [*python, "granian", "--interface", "asgi", *factory, "--port", str(_free_port())]
+    hypercorn = [*python, "hypercorn", "apiroutes:create_asgi_app()", "--bind", f"127.0.0.1:{_free_port()}"]
+    commands = {
+        "uvicorn-httptools": [*uvicorn, "--http", "httptools"],
+        "uvicorn-h11": [*uvicorn, "--http", "h11"],
+        "asgi-granian": granian,
+        "gunicorn": gunicorn("apiroutes:create_asgi_app()", "--worker-class=asgi"),
+    }
+    if find_spec("hypercorn"):
+        commands["hypercorn"] = hypercorn
+    return commands
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def environment(**variables: str) -> dict[str, str]:

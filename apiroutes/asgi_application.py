@@ -1,0 +1,298 @@
+"""The App as an ASGI application: async chains run on the server's loop, all others in threads.
+
+In: a scope, `receive` and `send`. Out: messages. Raises what a server has to know: that it cancels a
+request, that a project's fallback fails, and a scope that is not HTTP's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from werkzeug.exceptions import HTTPException
+
+from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
+from apiroutes.body import Limits, Receive, ReceivedContent, limits_of
+from apiroutes.concurrency import (
+    RequestThread,
+    ThreadPool,
+    async_chunks_of,
+    call_in_pool,
+    coroutines,
+    current_waiter,
+    is_async,
+    server_loop,
+)
+from apiroutes.errors import ApiError, ResponseAborted
+from apiroutes.request import Request
+from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
+from apiroutes.settings import Settings
+from apiroutes.types import Environ, Params, StartResponse
+from apiroutes.wsgi import ServerResponse, send
+
+__all__ = ["ASGIApplication"]
+
+_log = logging.getLogger("apiroutes")
+
+_AHEAD = 2**16  # bytes of content that are received before a thread is taken
+_DIGITS = 18  # of a length that can be compared with a limit
+# Threads for what may wait. A thread that waits costs little, and a handler has to wait for one.
+_THREADS = 64
+
+
+class _App(Protocol):
+    """What an ASGI application needs of its App."""
+
+    _response: Callable[..., ServerResponse]
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]: ...
+
+    def _respond_to_error(
+        self,
+        error: BaseException,
+        resource: Resource,
+        request: Request,
+        response: ServerResponse,
+        start_response: StartResponse,
+    ) -> Iterable[bytes]: ...
+
+    def _finish_content(
+        self, content: Iterable[bytes], request: Request, response: ServerResponse, environ: Environ
+    ) -> Iterable[bytes]: ...
+
+
+class ASGIApplication:
+    """An App for ASGI servers. `find` looks up what answers; at most `settings.threads` threads do."""
+
+    def __init__(
+        self,
+        app: _App,
+        find: Callable[[Environ], tuple[Resource | None, Params]],
+        fallback: Callable[..., Any] | None,
+        settings: Settings,
+    ) -> None:
+        self._app = app
+        self._find = find
+        self._asgi_fallback = fallback if fallback is not None and is_async(fallback) else None
+        self._limits = limits_of(settings)  # for the fallback, which has none of its own
+        self._threads = ThreadPool(settings.threads or _THREADS, "apiroutes-handler")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._answer_other(scope, receive, send)
+            return
+        environ = environ_of(scope)
+        resource, params = self._find(environ)
+        if resource is None and self._asgi_fallback is not None:
+            await self._asgi_fallback(scope, receive, send)
+            return
+        loop = server_loop()
+        loop.requests += 1
+        if not loop.is_watched:
+            loop.watch()
+        connection = ASGIConnection(receive, send)
+        try:
+            await self._answer(environ, resource, params, connection)
+        except OSError as error:
+            # Without the end of its response the server breaks the connection. It may be broken already.
+            if not isinstance(error, ResponseAborted) and not connection.is_over:
+                raise
+        finally:
+            loop.requests -= 1
+            connection.close()
+
+    async def _answer(
+        self, environ: Environ, resource: Resource | None, params: Params, connection: ASGIConnection
+    ) -> None:
+        method = environ["REQUEST_METHOD"]
+        run = None if resource is None else resource.find_on_loop(method)
+        if method != "GET" or "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+            limits = self._limits if resource is None else resource.limits
+            content = await _take_content(environ, limits, connection)
+            if content is not None and resource is not None:
+                await _receive_ahead(content, environ, resource, run)
+        if resource is None or run is None:
+            await connection.send_whole(await call_in_pool(self._threads, self._serve, environ, connection))
+        else:
+            request = Request(environ, params, resource.limits, resource.pattern)
+            await self._answer_on_loop(request, resource, run, connection)
+
+    # -- a response by a thread ------------------------------------------------------------
+
+    def _serve(self, environ: Environ, connection: ASGIConnection) -> bytes:
+        """Call the App as WSGI does. Return the content that the loop can send at once."""
+        content = self._app(environ, connection.start_response)
+        if type(content) is list:
+            return b"".join(content)
+        connection.send_from_thread(content)
+        return b""
+
+    # -- a response on the loop ------------------------------------------------------------
+
+    async def _answer_on_loop(
+        self, request: Request, resource: Resource, run: LoopRun, connection: ASGIConnection
+    ) -> None:
+        environ = request.environ
+        response = self._app._response(request, connection.start_response)
+        thread = RequestThread()
+        token = current_waiter.set(thread)
+        try:
+            try:
+                if environ["REQUEST_METHOD"] not in KNOWN_METHODS:
+                    check_method(environ["REQUEST_METHOD"])
+                await run(response)
+                content = await _send(response, environ, connection)
+            except BaseException as error:
+                if _is_ended_by_server(error):
+                    raise
+                content = await self._respond_to_error(error, resource, request, response, connection)
+            if request._pending:
+                content = self._app._finish_content(content, request, response, environ)
+            await _send_content(content, response, connection)
+        except BaseException:
+            response._run_end_hooks()
+            request.close()
+            raise
+        finally:
+            current_waiter.reset(token)
+            thread.end()
+
+    async def _respond_to_error(
+        self,
+        error: BaseException,
+        resource: Resource,
+        request: Request,
+        response: ServerResponse,
+        connection: ASGIConnection,
+    ) -> Iterable[bytes]:
+        # An exception of Werkzeug's may have a response of its own, which is a WSGI application.
+        has_response = isinstance(error, HTTPException) and not isinstance(error, ApiError)
+        arguments = error, resource, request, response, connection.start_response
+        if has_response or _has_async_hook(response):
+            return await coroutines.in_request_thread(self._app._respond_to_error, *arguments)
+        return self._app._respond_to_error(*arguments)
+
+    # -- what is not a request -------------------------------------------------------------
+
+    async def _answer_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if self._asgi_fallback is not None:
+            await self._asgi_fallback(scope, receive, send)
+        elif kind == "lifespan":
+            await _answer_lifespan(receive, send)
+        elif kind == "websocket":
+            _log.warning(
+                "A WebSocket was refused with 403: %r; routes answer HTTP alone", scope["path"][:200]
+            )
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            raise RuntimeError(
+                f"the server asked for {kind!r}, which is neither HTTP nor the server's lifespan"
+            )
+
+
+async def _answer_lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def _take_content(
+    environ: Environ, limits: Limits, connection: ASGIConnection
+) -> ReceivedContent | None:
+    """Put the request's content into the environ, and return it, if there is any."""
+    length = environ.get("CONTENT_LENGTH")
+    is_announced = length is not None or "HTTP_TRANSFER_ENCODING" in environ
+    if (length == "0" and "HTTP_TRANSFER_ENCODING" not in environ) or (
+        not is_announced and environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    ):
+        return None
+    content = ReceivedContent(connection.receive, limits, _waits_for_reader(environ))
+    if not is_announced:  # HTTP/2, in which content needs no header
+        await content.arrive()
+        if content.is_complete and not content.size:
+            return None
+        environ["HTTP_TRANSFER_ENCODING"] = "chunked"
+    connection.content = environ["wsgi.input"] = content
+    return content
+
+
+async def _receive_ahead(
+    content: ReceivedContent, environ: Environ, resource: Resource, run: LoopRun | None
+) -> None:
+    """Wait for as much content as can be read without a thread.
+
+    On the loop that is all of it, since code there cannot wait for more; but a large form goes to the disk,
+    and what is not parsed is read as it comes. A thread is taken when 64 KB are there, so that clients that
+    send slowly hold no thread.
+    """
+    limits, length = resource.limits, environ.get("CONTENT_LENGTH", "")
+    is_small = length.isdecimal() and len(length) <= _DIGITS and int(length) <= _AHEAD
+    if length.isdecimal() and len(length) <= _DIGITS and int(length) > limits.size.bytes:
+        return  # refused unread
+    if run is None or not limits.parse:
+        # A client that waits to be told to send may be refused before it does.
+        is_ahead = limits.parse if run is None else is_small
+        if is_ahead and not _waits_for_reader(environ):
+            await content.arrive(_AHEAD)
+    elif resource.module is not None or resource.middleware:
+        is_form = environ.get("CONTENT_TYPE", "").lower().startswith("multipart/")
+        await content.arrive(_AHEAD if is_form else limits.size.bytes + 1)
+
+
+def _waits_for_reader(environ: Environ) -> bool:
+    field: str = environ.get("HTTP_EXPECT", "")
+    return field.strip().lower() == "100-continue"
+
+
+async def _send(response: ServerResponse, environ: Environ, connection: ASGIConnection) -> Iterable[bytes]:
+    """Send the head, and return the content, as `apiroutes.wsgi.send` does; a thread runs what may wait."""
+    if response._is_unbuffered:
+        application = response._application
+        if (application is not None and is_async(application)) or (
+            async_chunks_of(response._stream) is not None and environ["REQUEST_METHOD"] != "HEAD"
+        ):
+            await response._start_streaming_on_loop()
+        elif response._stream is not None or application is not None:
+            return await coroutines.in_request_thread(send, response, environ, connection.start_response)
+        if _has_async_hook(response):
+            return await coroutines.in_request_thread(send, response, environ, connection.start_response)
+    return send(response, environ, connection.start_response)
+
+
+def _has_async_hook(response: ServerResponse) -> bool:
+    return response._head_hooks is not None and any(is_async(hook) for hook, _ in response._head_hooks)
+
+
+async def _send_content(
+    content: Iterable[bytes], response: ServerResponse, connection: ASGIConnection
+) -> None:
+    if type(content) is list:
+        await connection.send_whole(b"".join(content) if len(content) != 1 else content[0])
+        return
+    chunks = async_chunks_of(response._stream)
+    try:
+        if chunks is None:
+            await coroutines.in_request_thread(connection.send_from_thread, content)
+        else:
+            await connection.send_async(content, chunks)
+    except ResponseAborted:
+        raise
+    except OSError:  # the client has left, which closing the content has logged
+        if not connection.is_over:
+            raise
+    await connection.end()
+
+
+def _is_ended_by_server(error: BaseException) -> bool:
+    """Return whether the server ends the request, rather than an awaited task of the handler's."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        cancelling = getattr(task, "cancelling", None)  # of Python 3.11
+        return cancelling is None or cancelling() > 0
+    return isinstance(error, GeneratorExit)

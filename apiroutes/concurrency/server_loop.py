@@ -1,0 +1,170 @@
+"""The event loop of a server that calls through ASGI, and the threads beside it.
+
+In: coroutines that the server awaits, and functions that may wait. Out: the functions' results. Raises
+their errors. The server's loop is then the loop of the process: threads wait for it, and it is watched,
+as the process's own would be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from apiroutes.concurrency import native_threads
+from apiroutes.concurrency.loop import AwaitedLoop
+from apiroutes.concurrency.thread_pool import ThreadPool
+from apiroutes.concurrency.waiters import caller, current_waiter, refuse_waiters_of, waiters_of
+from apiroutes.concurrency.watchdog import watch_while
+
+__all__ = ["RequestThread", "ServerLoop", "call_in_pool", "is_on_server_loop", "server_loop"]
+
+_Result = TypeVar("_Result")
+
+
+class ServerLoop(AwaitedLoop):
+    """A server's loop. `requests` is the number of requests in progress, while which it is watched."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(refuse_waiters_of)
+        self.loop = loop
+        self.thread = native_threads.native_ident()
+        self.call_now = loop.call_soon_threadsafe
+        self.requests = 0
+
+    def watch(self) -> None:
+        self.is_watched = True
+        watch_while(self, lambda: self.requests > 0)
+
+    def has_ended(self) -> bool:
+        return self.loop.is_closed()
+
+
+class _Local(threading.local):
+    loop: ServerLoop | None = None
+
+
+_local = _Local()
+
+
+def server_loop() -> ServerLoop:
+    """Return the loop that runs in this thread, and have coroutines of this context run on it."""
+    running = asyncio.get_running_loop()
+    loop = _local.loop
+    if loop is None or loop.loop is not running:
+        loop = _local.loop = ServerLoop(running)
+    caller.set(loop)
+    return loop
+
+
+def is_on_server_loop() -> bool:
+    """Return whether this code runs on a server's loop, in a request that no thread waits for."""
+    return isinstance(current_waiter.get(None), RequestThread) and asyncio._get_running_loop() is not None
+
+
+# -- threads -----------------------------------------------------------------------------------
+
+
+async def call_in_pool(pool: ThreadPool, function: Callable[..., _Result], *arguments: Any) -> _Result:
+    """Call a function in a thread of the pool, in a copy of this context.
+
+    When this is cancelled the function runs on, and nobody learns its result.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[_Result] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def call() -> None:
+        result, error = None, None
+        try:
+            result = context.run(function, *arguments)
+        except BaseException as raised:
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
+            loop.call_soon_threadsafe(_settle, ended, result, error)
+        del result, error
+
+    pool.post(call)
+    return await ended
+
+
+def _settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    elif isinstance(error, StopIteration):  # which no future takes
+        future.set_exception(RuntimeError("a function raised StopIteration"))
+    else:
+        future.set_exception(error)
+
+
+class RequestThread:
+    """A thread for one request that is answered on a server's loop, as soon as it needs one.
+
+    Everything in it is called in one context, one call after the other. It never waits for the threads
+    that answer other requests.
+    """
+
+    __slots__ = ("_calls", "_context", "_ident", "_is_over")
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], object] | None] | None = None
+        self._context: contextvars.Context | None = None
+        self._ident = 0
+        self._is_over = False
+
+    # On the loop, as the same methods of `Waiter` are called.
+
+    def context(self) -> contextvars.Context:
+        """Return the context for a function to call: the same one for all."""
+        if self._context is None:
+            self._context = contextvars.copy_context()
+        return self._context
+
+    def post(self, call: Callable[[], object]) -> bool:
+        """Make a call that raises nothing; return False when the request has ended."""
+        if self._is_over:
+            return False
+        if self._calls is None:
+            self._calls = native_threads.native_queue()
+            _threads.post(self._work)
+        self._calls.put(call)
+        return True
+
+    def cancel_inside(self) -> None:
+        """Cancel the coroutines that the thread waits for."""
+        for waiter in waiters_of(self._ident):
+            waiter.cancel()
+
+    def end(self) -> None:
+        """Give the thread back, after the calls that it has been given."""
+        self._is_over = True
+        if self._calls is not None:
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        assert self._calls is not None
+        self._ident = native_threads.get_ident()
+        while (call := self._calls.get()) is not None:
+            call()
+            del call
+
+
+_threads = ThreadPool(sys.maxsize, "apiroutes-request")
+
+
+def _forget() -> None:
+    """Forget threads that a fork does not take along."""
+    global _threads
+    _threads = ThreadPool(sys.maxsize, "apiroutes-request")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
