@@ -52,6 +52,7 @@ MET_IN = {
         "servers/gunicorn_workers.py",
     },
     "msgspec": {
+        "http/events.py",
         "http/json.py",
         "schemas/annotations.py",
         "schemas/json_schema.py",
