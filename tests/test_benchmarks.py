@@ -1,4 +1,4 @@
-"""The benchmarks' modules import one another in one direction."""
+"""The benchmarks: what they count and report, that the peers give one response, and how they import."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import ast
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
+
+from benchmarks.peers.handwritten import read_query
 
 DIRECTORY = Path(__file__).parents[1] / "benchmarks"
 MODULES = {
@@ -32,3 +36,18 @@ def test_imports_of_the_benchmarks_have_no_circle() -> None:
     del imports["benchmarks.peers"]  # it names its modules, and imports them on request
     TopologicalSorter(imports).prepare()  # raises CycleError
     assert "benchmarks.contenders" in imports["benchmarks.inprocess"]
+
+
+# -- workloads
+
+
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [
+        ("sort=name&page=2", {"sort": "name", "page": "2"}),
+        ("a=b+c&d=%40%2f%2F", {"a": "b c", "d": "@//"}),
+        ("a=100%25+sure&b=", {"a": "100% sure", "b": ""}),
+    ],
+)
+def test_the_hand_written_peer_reads_queries(query: str, values: dict[str, str]) -> None:
+    assert read_query(query) == values
