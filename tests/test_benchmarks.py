@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.contenders import contenders
+from benchmarks.inprocess import GOALS as RATIOS
+from benchmarks.inprocess import goals_report as ratios_report
+from benchmarks.inprocess import report
+from benchmarks.peers import PEERS
 from benchmarks.peers.handwritten import read_query
+from benchmarks.workloads import CONNECTED, WORKLOADS
 
 DIRECTORY = Path(__file__).parents[1] / "benchmarks"
 MODULES = {
@@ -41,6 +47,26 @@ def test_imports_of_the_benchmarks_have_no_circle() -> None:
 # -- workloads
 
 
+def test_each_workload_comes_with_the_connection_and_without() -> None:
+    with_connection = {name for name, make in WORKLOADS.items() if make().group == CONNECTED}
+    assert {f"{name}g" for name in with_connection} == WORKLOADS.keys() - with_connection
+
+
+@pytest.mark.parametrize("name", list(WORKLOADS))
+def test_the_environ_has_the_connection_where_the_workload_says_so(name: str) -> None:
+    workload = WORKLOADS[name]()
+    connected = {"gunicorn.socket" in request.environ for request in workload.requests}
+    assert connected == {workload.group == CONNECTED}
+
+
+@pytest.mark.parametrize("key", ["apiroutes", "json", "msgspec"])
+def test_peers_give_the_required_responses(key: str) -> None:
+    workloads = [WORKLOADS[name]() for name in ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W10", "W4g")]
+    assert [each.workload.name for each in contenders(PEERS[key], workloads)] == [
+        workload.name for workload in workloads
+    ]
+
+
 @pytest.mark.parametrize(
     ("query", "values"),
     [
@@ -51,3 +77,26 @@ def test_imports_of_the_benchmarks_have_no_circle() -> None:
 )
 def test_the_hand_written_peer_reads_queries(query: str, values: dict[str, str]) -> None:
     assert read_query(query) == values
+
+
+# -- in one process
+
+
+def test_each_group_of_workloads_has_tables_of_its_own() -> None:
+    workloads = [WORKLOADS[name]() for name in ("W1", "W1g")]
+    lines = list(report({"apiroutes": {"W1": 10.0}, "falcon": {"W1": 20.0, "W1g": 40.0}}, workloads))
+    assert [line.split() for line in lines if line.startswith("apiroutes")] == [
+        ["apiroutes", "10"],
+        ["apiroutes", "-"],
+        ["apiroutes", "0.50"],
+        ["apiroutes", "-"],
+    ]
+
+
+@pytest.mark.parametrize(("nanoseconds", "reached"), [(28.0, True), (29.0, False)])
+def test_a_goal_is_a_ratio_to_falcon(nanoseconds: float, reached: bool) -> None:
+    assert ratios_report({"apiroutes": {"W1": nanoseconds}, "falcon": {"W1": 100.0}})[1] is reached
+
+
+def test_goals_are_of_workloads() -> None:
+    assert RATIOS.keys() <= WORKLOADS.keys()

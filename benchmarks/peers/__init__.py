@@ -1,7 +1,8 @@
 """The peers: modules with applications for the same workloads, each in its own idiom.
 
-A peer module has `application()`, for W1-W7, W9 and W10, and `numbered_application(routes)`, for W8. It is
-imported only if its framework is installed, so that no peer is a dependency.
+A peer module has `application()`, and `numbered_application(routes)` for W8; one that makes ETags also has
+`application_without_etag()` for W10n. It is imported only if its framework is installed, so that no peer is a
+dependency.
 """
 
 from __future__ import annotations
