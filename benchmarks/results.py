@@ -46,10 +46,10 @@ class Part:
 
 
 PARTS = (
+    Part("opcodes"),
     Part("inprocess", ("--goals",), ("--rounds", "3")),
     Part("variants", (), ("--rounds", "3")),
     Part("typed", (), ("--rounds", "3")),
-    Part("bytecodes"),
     Part("routes", (), ("10", "1000")),
     Part("startup", ("--goals",), ("10", "1000", "--rounds", "1")),
     Part("memory", (), ("1000",)),

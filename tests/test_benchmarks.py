@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.contenders import contenders
+from benchmarks.asgi import ASGI_WORKLOADS, DifferentMessagesError, SuspendedError
+from benchmarks.contenders import contenders, empty_application
 from benchmarks.inprocess import GOALS as RATIOS
 from benchmarks.inprocess import goals_report as ratios_report
 from benchmarks.inprocess import report
+from benchmarks.opcodes import CAPS, caps_report, count_asgi, count_wsgi
 from benchmarks.peers import PEERS
 from benchmarks.peers.handwritten import read_query
 from benchmarks.workloads import CONNECTED, WORKLOADS
@@ -98,5 +102,57 @@ def test_a_goal_is_a_ratio_to_falcon(nanoseconds: float, reached: bool) -> None:
     assert ratios_report({"apiroutes": {"W1": nanoseconds}, "falcon": {"W1": 100.0}})[1] is reached
 
 
-def test_goals_are_of_workloads() -> None:
-    assert RATIOS.keys() <= WORKLOADS.keys()
+def test_goals_and_caps_are_of_workloads() -> None:
+    assert RATIOS.keys() | CAPS.keys() <= WORKLOADS.keys()
+
+
+# -- bytecodes
+
+
+def test_every_count_of_a_request_is_the_same() -> None:
+    request = WORKLOADS["W1"]().requests[0]
+    assert len({count_wsgi(empty_application, request) for _ in range(3)}) == 1
+
+
+def asgi_application(content: bytes, wait: float | None = None) -> Callable[..., Any]:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        assert asyncio.get_running_loop()
+        await receive()
+        if wait is not None:
+            await asyncio.sleep(wait)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": content})
+
+    return application
+
+
+def test_an_asgi_call_is_counted_without_a_server() -> None:
+    application = asgi_application(b'{"message": "Hello"}')
+    assert len({count_asgi(application, ASGI_WORKLOADS["W1a"]()) for _ in range(3)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("application", "error"),
+    [
+        (asgi_application(b'{"message": "Hello"}', wait=0), SuspendedError),
+        (asgi_application(b'{"message": "Bye"}'), DifferentMessagesError),
+    ],
+)
+def test_an_asgi_call_that_cannot_be_compared_is_refused(
+    application: Callable[..., Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        count_asgi(application, ASGI_WORKLOADS["W1a"]())
+
+
+@pytest.mark.parametrize(
+    ("python", "counted", "kept"),
+    [
+        ("CPython 3.11", {"W1": CAPS["W1"]}, True),
+        ("CPython 3.11", {"W1": CAPS["W1"] + 1}, False),
+        ("CPython 3.11", {"W2": 10_000}, True),
+        ("CPython 3.12", {"W1": CAPS["W1"] + 1}, True),
+    ],
+)
+def test_caps_are_of_one_python_version(python: str, counted: dict[str, int], kept: bool) -> None:
+    assert caps_report(counted, python)[1] is kept

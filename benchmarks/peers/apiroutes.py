@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from apiroutes import App
 from apiroutes.settings import Settings
@@ -33,6 +34,16 @@ def application_without_etag() -> WSGIApplication:
     if "etag" not in {field.name for field in fields(Settings)}:
         raise NotImplementedError
     return App(PROJECT, etag=False)
+
+
+def serves_asgi() -> bool:
+    return hasattr(App, "asgi")
+
+
+def asgi_application() -> Any:
+    """Make the ASGI application of the same project."""
+    app: Any = App(PROJECT)
+    return app.asgi
 
 
 def numbered_application(routes: Sequence[NumberedRoute]) -> WSGIApplication:
