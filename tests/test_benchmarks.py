@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import socketserver
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -11,11 +15,16 @@ from typing import Any
 
 import pytest
 
+from benchmarks import client
 from benchmarks.asgi import ASGI_WORKLOADS, DifferentMessagesError, SuspendedError
+from benchmarks.cells import Cell, Figures
 from benchmarks.contenders import contenders, empty_application
+from benchmarks.deployments import DEPLOYMENTS, Deployment
+from benchmarks.http_goals import GOALS, goals_report
 from benchmarks.inprocess import GOALS as RATIOS
 from benchmarks.inprocess import goals_report as ratios_report
 from benchmarks.inprocess import report
+from benchmarks.loads import LOADS, raw_request, read_events
 from benchmarks.opcodes import CAPS, caps_report, count_asgi, count_wsgi
 from benchmarks.peers import PEERS
 from benchmarks.peers.handwritten import read_query
@@ -156,3 +165,118 @@ def test_an_asgi_call_that_cannot_be_compared_is_refused(
 )
 def test_caps_are_of_one_python_version(python: str, counted: dict[str, int], kept: bool) -> None:
     assert caps_report(counted, python)[1] is kept
+
+
+# -- over loopback
+
+
+@pytest.mark.parametrize("name", list(LOADS))
+def test_a_request_is_sent_as_it_should_be(name: str) -> None:
+    request = LOADS[name].request
+    head, _, content = raw_request(request, "/api/other").partition(b"\r\n\r\n")
+    method = request.environ["REQUEST_METHOD"]
+    assert (head.split(b"\r\n")[0], content) == (f"{method} /api/other HTTP/1.1".encode(), request.content)
+
+
+@pytest.mark.parametrize(
+    ("load", "asgi", "path"),
+    [
+        ("json", False, "/api/hello"),
+        ("json", True, "/api/hello"),
+        ("json_async", False, "/api/async/hello"),
+        ("upload", False, "/api/upload"),
+        ("upload", True, "/api/async/upload"),
+    ],
+)
+def test_a_load_chooses_the_handler(load: str, asgi: bool, path: str) -> None:
+    assert LOADS[load].path(asgi) == path
+
+
+def test_events_are_read_with_any_line_breaks() -> None:
+    assert read_events(b'id: 1\r\ndata: {"a":1}\r\n\r\n: comment\n\ndata:2\n\n') == [{"a": 1}, 2]
+
+
+def test_goals_are_of_cells_that_are_measured() -> None:
+    for cell in (cell for goal in GOALS for cell in goal.cells):
+        assert cell.deployment in DEPLOYMENTS
+        assert cell.deployment.takes(LOADS[cell.load])
+        assert cell.connections in LOADS[cell.load].connections
+
+
+def figures(rate: float, cpu: float | None = None) -> Figures:
+    return Figures(rate, 0.0, 0.0, cpu, None, 0)
+
+
+OURS_WAITING = Cell("wait5", 64, Deployment("apiroutes", "start-granian64"))
+OURS_BY_ASGI = Cell("json_async", 64, Deployment("apiroutes", "uvicorn"))
+STARLETTE = Cell("json_async", 64, Deployment("starlette", "uvicorn"))
+OURS_STARTED = Cell("json", 8, Deployment("apiroutes", "start"))
+
+
+@pytest.mark.parametrize(
+    ("measured", "reached"),
+    [
+        ({OURS_WAITING: [figures(4_000), figures(5_000), figures(6_000)]}, [True]),
+        ({OURS_WAITING: [figures(4_999)]}, [False]),
+        ({OURS_BY_ASGI: [figures(20_000)], STARLETTE: [figures(20_000)]}, [True]),
+        ({OURS_BY_ASGI: [figures(19_999)], STARLETTE: [figures(20_000)]}, [False]),
+        ({OURS_BY_ASGI: [figures(20_000)]}, []),
+        ({OURS_STARTED: [figures(9_000, 115e-6)]}, [True]),
+        ({OURS_STARTED: [figures(9_000, 116e-6)]}, [False]),
+        ({OURS_STARTED: [figures(9_000)]}, []),
+    ],
+)
+def test_goals_are_compared_with_medians(measured: dict[Cell, list[Figures]], reached: list[bool]) -> None:
+    assert [is_reached for _, is_reached in goals_report(measured)] == reached
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nConnection: close\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    ],
+)
+def test_the_client_reads_a_response_to_its_end(response: bytes) -> None:
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline():
+                while self.rfile.readline().strip():
+                    pass
+                self.wfile.write(response)
+                if b"close" in response:
+                    return
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        try:
+            latencies = client.ask_repeatedly(server.server_address[1], b"GET / HTTP/1.1\r\n\r\n", 2, 0.05)
+        finally:
+            server.shutdown()
+    assert len(latencies) >= 2
+
+
+@pytest.mark.slow
+def test_a_server_is_measured() -> None:
+    options = [
+        "--only",
+        "json",
+        "--servers",
+        "start",
+        "--connections",
+        "2",
+        "--seconds",
+        "1",
+        "--repeats",
+        "1",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.http", *options],
+        cwd=DIRECTORY.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "apiroutes, start" in done.stdout
