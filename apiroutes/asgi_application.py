@@ -117,7 +117,13 @@ class ASGIApplication:
             await connection.send_whole(await call_in_pool(self._threads, self._serve, environ, connection))
         else:
             request = Request(environ, params, resource.limits, resource.pattern)
-            await self._answer_on_loop(request, resource, run, connection)
+            thread = RequestThread()
+            token = current_waiter.set(thread)
+            try:
+                await self._answer_on_loop(request, resource, run, connection)
+            finally:
+                current_waiter.reset(token)
+                thread.end()
 
     # -- a response by a thread ------------------------------------------------------------
 
@@ -136,28 +142,29 @@ class ASGIApplication:
     ) -> None:
         environ = request.environ
         response = self._app._response(request, connection.start_response)
-        thread = RequestThread()
-        token = current_waiter.set(thread)
         try:
             try:
                 if environ["REQUEST_METHOD"] not in KNOWN_METHODS:
                     check_method(environ["REQUEST_METHOD"])
                 await run(response)
-                content = await _send(response, environ, connection)
+                if response._is_unbuffered:
+                    content = await _send_unbuffered(response, connection)
+                else:
+                    content = send(response, environ, connection.start_response)
             except BaseException as error:
                 if _is_ended_by_server(error):
                     raise
                 content = await self._respond_to_error(error, resource, request, response, connection)
             if request._pending:
                 content = self._app._finish_content(content, request, response, environ)
-            await _send_content(content, response, connection)
+            if type(content) is list:
+                await connection.send_whole(content[0] if content else b"")
+            else:
+                await _send_stream(content, response, connection)
         except BaseException:
             response._run_end_hooks()
             request.close()
             raise
-        finally:
-            current_waiter.reset(token)
-            thread.end()
 
     async def _respond_to_error(
         self,
@@ -250,31 +257,28 @@ def _waits_for_reader(environ: Environ) -> bool:
     return field.strip().lower() == "100-continue"
 
 
-async def _send(response: ServerResponse, environ: Environ, connection: ASGIConnection) -> Iterable[bytes]:
-    """Send the head, and return the content, as `apiroutes.wsgi.send` does; a thread runs what may wait."""
-    if response._is_unbuffered:
-        application = response._application
-        if (application is not None and is_async(application)) or (
-            async_chunks_of(response._stream) is not None and environ["REQUEST_METHOD"] != "HEAD"
-        ):
-            await response._start_streaming_on_loop()
-        elif response._stream is not None or application is not None:
-            return await coroutines.in_request_thread(send, response, environ, connection.start_response)
-        if _has_async_hook(response):
-            return await coroutines.in_request_thread(send, response, environ, connection.start_response)
-    return send(response, environ, connection.start_response)
+async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection) -> Iterable[bytes]:
+    """Do what `apiroutes.wsgi.send` does for more than content in memory; a thread runs what may wait."""
+    application, is_head = response._application, response.req.environ["REQUEST_METHOD"] == "HEAD"
+    is_sent_by_loop = async_chunks_of(response._stream) is not None and not is_head
+    if is_sent_by_loop or (application is not None and is_async(application)):
+        await response._start_streaming_on_loop()
+        needs_thread = False
+    else:
+        needs_thread = response._stream is not None or application is not None
+    arguments = response, response.req.environ, connection.start_response
+    if needs_thread or _has_async_hook(response):
+        return await coroutines.in_request_thread(send, *arguments)
+    return send(*arguments)
 
 
 def _has_async_hook(response: ServerResponse) -> bool:
     return response._head_hooks is not None and any(is_async(hook) for hook, _ in response._head_hooks)
 
 
-async def _send_content(
+async def _send_stream(
     content: Iterable[bytes], response: ServerResponse, connection: ASGIConnection
 ) -> None:
-    if type(content) is list:
-        await connection.send_whole(b"".join(content) if len(content) != 1 else content[0])
-        return
     chunks = async_chunks_of(response._stream)
     try:
         if chunks is None:
