@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,6 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
-from apiroutes.asgi_application import ASGIApplication
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
 from apiroutes.concurrency import is_async
@@ -70,12 +70,18 @@ class App:
         )
         builtin = dict(builtin_endpoints(project, self.openapi))
         self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find
-        self._asgi = ASGIApplication(self, self._look_up, fallback, self.settings)
+        self._asgi: ASGIFunction | None = None
+        self._making_asgi = threading.Lock()
 
     @property
-    def asgi(self) -> ASGIApplication:
-        """The same App as an ASGI 3 application."""
-        return self._asgi
+    def asgi(self) -> ASGIFunction:
+        """The same App as an ASGI 3 application, made at the first use: it imports asyncio."""
+        from apiroutes.asgi_application import ASGIApplication
+
+        with self._making_asgi:
+            if self._asgi is None:
+                self._asgi = ASGIApplication(self, self._look_up, self._fallback, self.settings)
+            return self._asgi
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         resource, params = self._look_up(environ)

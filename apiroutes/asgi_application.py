@@ -14,21 +14,15 @@ from typing import Any, Protocol
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
-from apiroutes.body import Limits, Receive, ReceivedContent, limits_of
-from apiroutes.concurrency import (
-    RequestThread,
-    ThreadPool,
-    async_chunks_of,
-    call_in_pool,
-    coroutines,
-    current_waiter,
-    is_async,
-    server_loop,
-)
+from apiroutes.asgi_content import Receive, ReceivedContent
+from apiroutes.body import Limits, limits_of
+from apiroutes.concurrency import coroutines, is_async
 from apiroutes.errors import ApiError, ResponseAborted
+from apiroutes.event_loop import RequestThread, ThreadPool, call_in_pool, server_loop
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
+from apiroutes.threads import waiting
 from apiroutes.types import Environ, Params, StartResponse
 from apiroutes.wsgi import ServerResponse, send
 
@@ -118,11 +112,11 @@ class ASGIApplication:
         else:
             request = Request(environ, params, resource.limits, resource.pattern)
             thread = RequestThread()
-            token = current_waiter.set(thread)
+            token = waiting.current_waiter.set(thread)
             try:
                 await self._answer_on_loop(request, resource, run, connection)
             finally:
-                current_waiter.reset(token)
+                waiting.current_waiter.reset(token)
                 thread.end()
 
     # -- a response by a thread ------------------------------------------------------------
@@ -260,7 +254,7 @@ def _waits_for_reader(environ: Environ) -> bool:
 async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection) -> Iterable[bytes]:
     """Do what `apiroutes.wsgi.send` does for more than content in memory; a thread runs what may wait."""
     application, is_head = response._application, response.req.environ["REQUEST_METHOD"] == "HEAD"
-    is_sent_by_loop = async_chunks_of(response._stream) is not None and not is_head
+    is_sent_by_loop = coroutines.async_chunks_of(response._stream) is not None and not is_head
     if is_sent_by_loop or (application is not None and is_async(application)):
         await response._start_streaming_on_loop()
         needs_thread = False
@@ -279,7 +273,7 @@ def _has_async_hook(response: ServerResponse) -> bool:
 async def _send_stream(
     content: Iterable[bytes], response: ServerResponse, connection: ASGIConnection
 ) -> None:
-    chunks = async_chunks_of(response._stream)
+    chunks = coroutines.async_chunks_of(response._stream)
     try:
         if chunks is None:
             await coroutines.in_request_thread(connection.send_from_thread, content)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+
+from apiroutes.structs import Struct
 
 __all__ = ["Size", "parse_size", "read_size"]
 
@@ -23,8 +24,7 @@ _MAX_DIGITS = 18
 _EXPECTED = 'a size is an int of bytes or a string such as "500kb" or "1.5mb"'
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(Struct, frozen=True):
     """A number of bytes, and the text that it was configured with, which error messages repeat."""
 
     bytes: int

@@ -20,11 +20,11 @@ TOP = PACKAGE.parent
 
 # A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
-    {"types", "errors", "lazy", "sizes", "version"},
-    {"settings", "logs", "readiness", "streams", "http", "routing", "schemas"},
-    {"concurrency", "files", "response_head"},
+    {"types", "errors", "lazy", "structs", "version", "threads"},
+    {"sizes", "logs", "readiness", "streams", "http", "routing", "schemas", "event_loop"},
+    {"settings", "concurrency", "files", "response_head"},
     {"asgi_calls", "body"},
-    {"response_state"},
+    {"response_state", "asgi_content"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses"},
     {"handlers"},
@@ -52,7 +52,6 @@ MET_IN = {
         "servers/gunicorn_workers.py",
     },
     "msgspec": {
-        "http/events.py",
         "http/json.py",
         "schemas/annotations.py",
         "schemas/json_schema.py",
@@ -63,6 +62,7 @@ MET_IN = {
         "schemas/pydantic_models.py",
         "schemas/schema.py",
         "schemas/search.py",
+        "structs.py",
     },
     "multipart": {"body/formdata.py"},
     "pytest": {"pytest_plugin.py"},
@@ -71,8 +71,14 @@ MET_IN = {
     "xxhash": {"http/conditional.py"},
 }
 
-# The command line imports a server when it is asked for: gunicorn is not paid for by `routes`.
-IMPORTS_LATE = {"cli.py"}
+# Files that import inside functions, each with what is not paid for by all who never need it.
+IMPORTS_LATE = {
+    "app.py": "asyncio, by projects that no ASGI server serves",
+    "cli.py": "a server, by commands that start none",
+    "concurrency/coroutines.py": "asyncio, by projects without coroutines",
+    "deadlines/on_loop.py": "asyncio, by projects that no ASGI server serves",
+    "response_state.py": "asyncio, by handlers that return no ASGI application",
+}
 
 # A leading underscore on Request and Response means "not for handlers": a property per read would be paid for
 # on every request. These files of the framework read or set such names, and no others do.
@@ -127,9 +133,12 @@ TOUCHES: dict[str, set[str]] = {
         "_start_streaming",
         "_stream",
     },
+    "deadlines/loop_lease.py": {
+        "_sends_file",
+        "_stream",
+    },
     "deadlines/on_loop.py": {
         "_application",
-        "_sends_file",
         "_start_response",
         "_start_streaming_on_loop",
         "_stream",

@@ -10,9 +10,9 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, Union
 
+from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
 __all__ = [
@@ -84,8 +84,7 @@ def why_not_middleware(step: object) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class SecurityScheme:
+class SecurityScheme(Struct, frozen=True):
     """The credentials that a step asks for, in OpenAPI's words."""
 
     name: str
@@ -151,8 +150,7 @@ def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
         raise ValueError(f"security scheme {name!r}: 'in' must be one of {places}")
 
 
-@dataclass(frozen=True)
-class FileRoute:
+class FileRoute(Struct, frozen=True):
     """A route that is declared as in TanStack Start. It is kept as written; the start checks it."""
 
     path: object

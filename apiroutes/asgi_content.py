@@ -13,19 +13,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
-from apiroutes.body.errors import too_slow
-from apiroutes.body.limits import Limits
-from apiroutes.concurrency import coroutines, within
-from apiroutes.types import Environ
+from apiroutes.body import ArrivingInput, Limits, too_slow
+from apiroutes.concurrency import coroutines
+from apiroutes.event_loop import within
 
-__all__ = ["ReceivedContent", "received_content"]
+__all__ = ["Receive", "ReceivedContent"]
 
 _CHUNK = 2**16
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
-class ReceivedContent:
+class ReceivedContent(ArrivingInput):
     """The content as far as it has arrived, and the rest as it comes.
 
     A client may take `limits.timeout` seconds, and a second more for every `limits.min_rate` bytes; only
@@ -165,10 +164,3 @@ class ReceivedContent:
 
 def _left() -> ConnectionResetError:
     return ConnectionResetError("the client left before the end of its content")
-
-
-def received_content(environ: Environ) -> ReceivedContent | None:
-    """Return the content that the input of an environ reads from, if it comes in messages."""
-    source = environ.get("wsgi.input")
-    source = getattr(source, "source", source)  # of an input with a time limit
-    return source if isinstance(source, ReceivedContent) else None

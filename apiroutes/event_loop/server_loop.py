@@ -17,13 +17,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from apiroutes.concurrency import native_threads
-from apiroutes.concurrency.loop import AwaitedLoop
-from apiroutes.concurrency.thread_pool import ThreadPool
-from apiroutes.concurrency.waiters import caller, current_waiter, refuse_waiters_of, waiters_of
-from apiroutes.concurrency.watchdog import watch_while
+from apiroutes.event_loop.loop import AwaitedLoop
+from apiroutes.event_loop.thread_pool import ThreadPool
+from apiroutes.event_loop.waiters import caller, refuse_waiters_of
+from apiroutes.event_loop.watchdog import watch_while
+from apiroutes.threads import native_threads, waiting
 
-__all__ = ["RequestThread", "ServerLoop", "call_in_pool", "is_on_server_loop", "server_loop"]
+__all__ = ["RequestThread", "ServerLoop", "call_in_pool", "is_in_server_request", "server_loop"]
 
 _Result = TypeVar("_Result")
 
@@ -63,9 +63,9 @@ def server_loop() -> ServerLoop:
     return loop
 
 
-def is_on_server_loop() -> bool:
-    """Return whether this code runs on a server's loop, in a request that no thread waits for."""
-    return isinstance(current_waiter.get(None), RequestThread) and asyncio._get_running_loop() is not None
+def is_in_server_request() -> bool:
+    """Return whether the current request is answered on a server's loop, and no thread waits for it."""
+    return isinstance(waiting.current_waiter.get(None), RequestThread)
 
 
 # -- threads -----------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ class RequestThread:
 
     def cancel_inside(self) -> None:
         """Cancel the coroutines that the thread waits for."""
-        for waiter in waiters_of(self._ident):
+        for waiter in waiting.waiters_of(self._ident):
             waiter.cancel()
 
     def end(self) -> None:

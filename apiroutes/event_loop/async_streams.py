@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from apiroutes.concurrency.time_limit import within
-from apiroutes.concurrency.waiters import Waiter, running_loop
+from apiroutes.event_loop.time_limit import within
+from apiroutes.event_loop.waiters import Waiter, running_loop
 
-__all__ = ["AsyncChunks", "async_chunks_of", "iterate"]
+__all__ = ["AsyncChunks"]
 
 _Chunk = TypeVar("_Chunk")
-
-
-def iterate(chunks: AsyncIterable[_Chunk]) -> Iterator[_Chunk]:
-    """Return a plain iterator over an async iterable; closing it closes the iterable."""
-    return AsyncChunks(chunks)
 
 
 class AsyncChunks(Generic[_Chunk]):
@@ -136,12 +131,6 @@ class AsyncChunks(Generic[_Chunk]):
         except BaseException:
             self._has_ended = True
             raise
-
-
-def async_chunks_of(stream: object) -> AsyncChunks[Any] | None:
-    """Return what a stream takes its chunks from, if that is an async iterable."""
-    chunks = getattr(stream, "async_chunks", None)
-    return chunks if isinstance(chunks, AsyncChunks) else None
 
 
 class _Limit(NamedTuple):

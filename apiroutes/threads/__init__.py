@@ -1,0 +1,8 @@
+"""Threads, and who waits in them for coroutines; this room never imports asyncio."""
+
+from __future__ import annotations
+
+from apiroutes.threads import native_threads, waiting
+from apiroutes.threads.tracebacks import traceback_of
+
+__all__ = ["native_threads", "traceback_of", "waiting"]
