@@ -80,7 +80,7 @@ def _title(peer: str) -> str:
 
 
 def _cells(row: Mapping[str, float], names: Sequence[str], form: str) -> list[str]:
-    return [format(row[name], form) if name in row else "-" for name in names]
+    return [format(row[name], form) for name in names]
 
 
 def goals_report(figures: Figures) -> tuple[list[str], bool]:
