@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import AsyncIterable, Callable
+from typing import Any, Generic, TypeVar, Union
 
+from apiroutes.event_loop.server_loop import is_task_of_request
+from apiroutes.event_loop.takers import DirectTaker, Limit, Source, TakingTask
 from apiroutes.event_loop.time_limit import within
 from apiroutes.event_loop.waiters import Waiter, running_loop
 
 __all__ = ["AsyncChunks"]
 
 _Chunk = TypeVar("_Chunk")
+
+Taker = Union[DirectTaker, TakingTask]
 
 
 class AsyncChunks(Generic[_Chunk]):
@@ -28,11 +32,12 @@ class AsyncChunks(Generic[_Chunk]):
     """
 
     def __init__(self, chunks: AsyncIterable[_Chunk]) -> None:
-        self._source = _Source(chunks)
+        self._chunks = chunks
+        self._source = Source(chunks)
         self._waiter: Waiter | None = None
-        self._task: _Task | None = None  # on the loop itself
+        self._taker: Taker | None = None  # on the loop itself
         self._arrived: list[tuple[Any, BaseException | None]] = []
-        self._limit: _Limit | None = None
+        self._limit: Limit | None = None
         self._has_ended = False
 
     @property
@@ -62,14 +67,16 @@ class AsyncChunks(Generic[_Chunk]):
         """Wait on the loop for the next chunk, or for the end."""
         if self._has_ended or self._arrived:
             return
-        if self._task is None:
-            self._task = _Task(self._source)
         limit = self._limit
+        if self._taker is None:
+            # The task that answers the request takes all chunks itself, if it takes the first.
+            is_direct = limit is None and is_task_of_request()
+            self._taker = DirectTaker(self._chunks) if is_direct else TakingTask(self._source)
         if limit is None:
-            self._arrived.append(await self._task.ask())
+            self._arrived.append(await self._taker.ask())
             return
         try:
-            answer = await within(limit.until - time.monotonic(), self._task.ask)
+            answer = await within(limit.until - time.monotonic(), self._taker.ask)
         except TimeoutError:
             answer = None, limit.error()
         self._arrived.append(answer)
@@ -85,24 +92,24 @@ class AsyncChunks(Generic[_Chunk]):
 
         After `aclose`, `abandon` is given a task that has not ended within `closing` seconds.
         """
-        self._limit = _Limit(until, error, closing, abandon)
+        self._limit = Limit(until, error, closing, abandon)
 
     def stop_waiting(self) -> None:
         """End the wait of `arrive`, on the loop; the chunk that it waits for is lost."""
-        if self._task is not None:
-            self._task.post((None, StopAsyncIteration()))
+        if self._taker is not None:
+            self._taker.stop()
 
     async def aclose(self) -> None:
         """Close the iterable on the loop, even while it makes a chunk. Raises its errors."""
         self._has_ended = True
-        if self._task is not None:
-            await self._task.end(self._limit)
+        if self._taker is not None:
+            await self._taker.end(self._limit)
 
     def close(self) -> None:
         """Close the iterable, in the task that took its chunks."""
-        if self._task is not None:
+        if self._taker is not None:
             self._has_ended = True
-            self._task.end_soon()
+            self._taker.end_soon()
             return
         if self._waiter is None or self._has_ended:
             return
@@ -131,106 +138,3 @@ class AsyncChunks(Generic[_Chunk]):
         except BaseException:
             self._has_ended = True
             raise
-
-
-class _Limit(NamedTuple):
-    """What `AsyncChunks.end_at` was given."""
-
-    until: float
-    error: Callable[[], BaseException]
-    closing: float
-    abandon: Callable[[asyncio.Task[Any]], object]
-
-
-class _Task:
-    """The task that takes the chunks for a coroutine on the same loop."""
-
-    def __init__(self, source: _Source[Any]) -> None:
-        self._source = source
-        self._loop = asyncio.get_running_loop()
-        self._task: asyncio.Task[None] | None = None
-        self._answer: asyncio.Future[tuple[Any, BaseException | None]] = self._loop.create_future()
-
-    async def ask(self) -> tuple[Any, BaseException | None]:
-        """Return the next chunk, or the error that ends them."""
-        if self._task is None:
-            self._task = self._loop.create_task(self._take())
-        else:
-            self._source.want()
-        answer = await self._answer
-        self._answer = self._loop.create_future()
-        return answer
-
-    async def _take(self) -> None:
-        try:
-            await self._source.take(self)
-        except BaseException as error:  # of the iterable, for the coroutine that asked
-            self.post((None, error))
-
-    def post(self, answer: tuple[Any, BaseException | None]) -> None:
-        if not self._answer.done():
-            self._answer.set_result(answer)
-
-    async def end(self, limit: _Limit | None) -> None:
-        """End the task, and wait for its end. Raises what the iterable raises when it is closed."""
-        self._end()
-        if self._task is not None:
-            await asyncio.wait((self._task,), timeout=None if limit is None else limit.closing)
-            if limit is not None and not self._task.done():
-                limit.abandon(self._task)
-        answer = self._answer
-        _, error = answer.result() if answer.done() and not answer.cancelled() else (None, None)
-        if error is not None and not isinstance(error, (StopAsyncIteration, asyncio.CancelledError)):
-            try:
-                raise error
-            finally:
-                del error
-
-    def end_soon(self) -> None:
-        """Have the task end, from any thread."""
-        self._loop.call_soon_threadsafe(self._end)
-
-    def _end(self) -> None:
-        is_waiting = self._source.is_waiting
-        self._source.is_closing = True
-        if is_waiting:
-            self._source.want()
-        elif self._task is not None:
-            self._task.cancel()
-
-
-class _Poster(Protocol):
-    def post(self, answer: tuple[Any, BaseException | None]) -> object: ...
-
-
-class _Source(Generic[_Chunk]):
-    """The loop's side of an iterator. It does not refer to the iterator, which may be dropped unclosed."""
-
-    def __init__(self, chunks: AsyncIterable[_Chunk]) -> None:
-        self._chunks = chunks
-        self._is_wanted: asyncio.Event | None = None
-        self.is_closing = False
-        self.is_waiting = False  # for the next chunk to be wanted
-
-    def want(self) -> None:
-        """Take one more chunk, or close if `is_closing`."""
-        if self._is_wanted is not None:
-            self._is_wanted.set()
-
-    async def take(self, waiter: _Poster) -> None:
-        """Give the waiter chunks as they are wanted, and StopAsyncIteration at their end."""
-        self._is_wanted = wanted = asyncio.Event()
-        iterator = aiter(self._chunks)
-        try:
-            while not self.is_closing:
-                waiter.post((await anext(iterator), None))
-                self.is_waiting = True
-                await wanted.wait()
-                self.is_waiting = False
-                wanted.clear()
-        except StopAsyncIteration:
-            pass
-        finally:
-            if isinstance(iterator, AsyncIterator) and hasattr(iterator, "aclose"):
-                await iterator.aclose()
-        waiter.post((None, StopAsyncIteration()))

@@ -23,7 +23,14 @@ from apiroutes.event_loop.waiters import caller, refuse_waiters_of
 from apiroutes.event_loop.watchdog import watch_while
 from apiroutes.threads import native_threads, waiting
 
-__all__ = ["RequestThread", "ServerLoop", "call_in_pool", "is_in_server_request", "server_loop"]
+__all__ = [
+    "RequestThread",
+    "ServerLoop",
+    "call_in_pool",
+    "is_in_server_request",
+    "is_task_of_request",
+    "server_loop",
+]
 
 _Result = TypeVar("_Result")
 
@@ -66,6 +73,12 @@ def server_loop() -> ServerLoop:
 def is_in_server_request() -> bool:
     """Return whether the current request is answered on a server's loop, and no thread waits for it."""
     return isinstance(waiting.current_waiter.get(None), RequestThread)
+
+
+def is_task_of_request() -> bool:
+    """Return whether the current task is the one that answers the request on a server's loop."""
+    thread = waiting.current_waiter.get(None)
+    return isinstance(thread, RequestThread) and thread.task is asyncio.current_task()
 
 
 # -- threads -----------------------------------------------------------------------------------
@@ -112,9 +125,10 @@ class RequestThread:
     that answer other requests.
     """
 
-    __slots__ = ("_calls", "_context", "_ident", "_is_over")
+    __slots__ = ("_calls", "_context", "_ident", "_is_over", "task")
 
     def __init__(self) -> None:
+        self.task = asyncio.current_task()  # that answers the request
         self._calls: queue.SimpleQueue[Callable[[], object] | None] | None = None
         self._context: contextvars.Context | None = None
         self._ident = 0
