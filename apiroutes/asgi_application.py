@@ -115,6 +115,7 @@ class ASGIApplication:
             token = waiting.current_waiter.set(thread)
             try:
                 await self._answer_on_loop(request, resource, run, connection)
+                await thread.finish()
             finally:
                 waiting.current_waiter.reset(token)
                 thread.end()

@@ -1,7 +1,7 @@
 """The content of a request that an ASGI server hands over in messages, as an input for WSGI.
 
 In: ASGI's `receive`, and limits. Out: an input. Raises ApiError 408 for a client that sends too slowly,
-OSError for one that has left, and RuntimeError for a read on the event loop that would have to wait.
+OSError for one that has left, and ReadOnLoopError for a read on the event loop that would have to wait.
 Coroutines wait with `arrive`; a thread that reads waits while the event loop does so for it.
 """
 
@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
-from apiroutes.body import ArrivingInput, Limits, too_slow
+from apiroutes.body import ArrivingInput, Limits, ReadOnLoopError, too_slow
 from apiroutes.concurrency import coroutines
 from apiroutes.event_loop import within
 
@@ -132,7 +132,7 @@ class ReceivedContent(ArrivingInput):
 
     def _wait(self) -> None:
         if asyncio._get_running_loop() is not None:
-            raise RuntimeError(
+            raise ReadOnLoopError(
                 "the content was read on the event loop that receives it: use `async for chunk in "
                 "req.stream`, or read it in a thread, by `await asyncio.to_thread(req.stream.read)`"
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from apiroutes.body.bounded_stream import BodyStream, bounded_stream, empty_stream
 from apiroutes.body.decoders import Body, read_body
 from apiroutes.body.draining import drain, has_unread
-from apiroutes.body.errors import as_werkzeug_error, too_slow
+from apiroutes.body.errors import ReadOnLoopError, as_werkzeug_error, too_slow
 from apiroutes.body.inputs import ArrivingInput, BodyInput, KeptContent, arriving_input, keep
 from apiroutes.body.limits import Limits, limits_of
 from apiroutes.body.reading import read_content
@@ -21,6 +21,7 @@ __all__ = [
     "BodyStream",
     "KeptContent",
     "Limits",
+    "ReadOnLoopError",
     "arriving_input",
     "as_werkzeug_error",
     "bounded_stream",

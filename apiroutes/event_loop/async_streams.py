@@ -10,10 +10,12 @@ import time
 from collections.abc import AsyncIterable, Callable
 from typing import Any, Generic, TypeVar, Union
 
+from apiroutes.event_loop.calls import run
 from apiroutes.event_loop.server_loop import is_task_of_request
 from apiroutes.event_loop.takers import DirectTaker, Limit, Source, TakingTask
 from apiroutes.event_loop.time_limit import within
 from apiroutes.event_loop.waiters import Waiter, running_loop
+from apiroutes.threads import waiting
 
 __all__ = ["AsyncChunks"]
 
@@ -39,6 +41,7 @@ class AsyncChunks(Generic[_Chunk]):
         self._arrived: list[tuple[Any, BaseException | None]] = []
         self._limit: Limit | None = None
         self._has_ended = False
+        self._is_closed = False  # on the loop itself
 
     @property
     def async_chunks(self) -> AsyncChunks[_Chunk]:
@@ -101,15 +104,14 @@ class AsyncChunks(Generic[_Chunk]):
 
     async def aclose(self) -> None:
         """Close the iterable on the loop, even while it makes a chunk. Raises its errors."""
-        self._has_ended = True
+        self._has_ended = self._is_closed = True
         if self._taker is not None:
             await self._taker.end(self._limit)
 
     def close(self) -> None:
         """Close the iterable, in the task that took its chunks."""
         if self._taker is not None:
-            self._has_ended = True
-            self._taker.end_soon()
+            self._close_on_loop(self._taker)
             return
         if self._waiter is None or self._has_ended:
             return
@@ -120,6 +122,15 @@ class AsyncChunks(Generic[_Chunk]):
                 raise error
             finally:
                 del error
+
+    def _close_on_loop(self, taker: Taker) -> None:
+        if self._is_closed:
+            return
+        self._has_ended = self._is_closed = True
+        if waiting.is_on_loop():
+            taker.end_soon()
+        else:
+            run(taker.end(self._limit))
 
     def __del__(self) -> None:
         if self._waiter is not None and not self._has_ended:  # by a server that does not close

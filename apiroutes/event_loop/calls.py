@@ -125,7 +125,7 @@ def call_soon_in_thread(function: Callable[[], object]) -> None:
     It is called before the thread takes the coroutine's result.
     """
     waiter = waiting.current_waiter.get(None)
-    if waiter is None or not waiter.post(function):
+    if waiter is None or not waiter.post_in_context(function):
         asyncio.get_running_loop().run_in_executor(None, function)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import os
 import queue
 import sys
@@ -17,6 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from apiroutes.event_loop.calls import in_request_thread
 from apiroutes.event_loop.loop import AwaitedLoop
 from apiroutes.event_loop.thread_pool import ThreadPool
 from apiroutes.event_loop.waiters import caller, refuse_waiters_of
@@ -125,7 +127,7 @@ class RequestThread:
     that answer other requests.
     """
 
-    __slots__ = ("_calls", "_context", "_ident", "_is_over", "task")
+    __slots__ = ("_calls", "_context", "_has_more", "_ident", "_is_over", "task")
 
     def __init__(self) -> None:
         self.task = asyncio.current_task()  # that answers the request
@@ -133,6 +135,7 @@ class RequestThread:
         self._context: contextvars.Context | None = None
         self._ident = 0
         self._is_over = False
+        self._has_more = False  # calls that nobody has waited for
 
     # On the loop, as the same methods of `Waiter` are called.
 
@@ -152,6 +155,16 @@ class RequestThread:
         self._calls.put(call)
         return True
 
+    def post_in_context(self, function: Callable[[], object]) -> bool:
+        """Make a call, which raises nothing, that `finish` waits for."""
+        self._has_more = True
+        return self.post(functools.partial(self.context().run, function))
+
+    async def finish(self) -> None:
+        """Wait for the calls of `post_in_context`."""
+        if self._has_more:
+            await in_request_thread(_do_nothing)
+
     def cancel_inside(self) -> None:
         """Cancel the coroutines that the thread waits for."""
         for waiter in waiting.waiters_of(self._ident):
@@ -169,6 +182,10 @@ class RequestThread:
         while (call := self._calls.get()) is not None:
             call()
             del call
+
+
+def _do_nothing() -> None:
+    return
 
 
 _threads = ThreadPool(sys.maxsize, "apiroutes-request")

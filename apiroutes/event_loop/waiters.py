@@ -121,6 +121,10 @@ class Waiter:
         for waiter in waiters[waiters.index(self) + 1 :] if self in waiters else ():
             waiter.cancel()
 
+    def post_in_context(self, function: Callable[[], object]) -> bool:
+        """Give the thread a function to call in the context of its request, which is the thread's own."""
+        return self.post(function)
+
     def context(self) -> contextvars.Context:
         """Return the context for a function to call: a copy of the current one."""
         return contextvars.copy_context()
