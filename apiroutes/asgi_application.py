@@ -18,7 +18,13 @@ from apiroutes.asgi_content import Receive, ReceivedContent
 from apiroutes.body import Limits, limits_of
 from apiroutes.concurrency import coroutines, is_async
 from apiroutes.errors import ApiError, ResponseAborted
-from apiroutes.event_loop import RequestThread, ThreadPool, call_in_pool, server_loop
+from apiroutes.event_loop import (
+    RequestThread,
+    ThreadPool,
+    call_in_pool,
+    is_task_of_request,
+    server_loop,
+)
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
@@ -294,4 +300,5 @@ def _is_ended_by_server(error: BaseException) -> bool:
         task = asyncio.current_task()
         cancelling = getattr(task, "cancelling", None)  # of Python 3.11
         return cancelling is None or cancelling() > 0
-    return isinstance(error, GeneratorExit)
+    # A coroutine is closed from outside of its task; a handler can raise it as well.
+    return isinstance(error, GeneratorExit) and not is_task_of_request()

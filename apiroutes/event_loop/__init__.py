@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from apiroutes.event_loop.async_streams import AsyncChunks
 from apiroutes.event_loop.calls import call_soon_in_thread, in_request_thread, run
-from apiroutes.event_loop.server_loop import RequestThread, call_in_pool, is_in_server_request, server_loop
+from apiroutes.event_loop.server_loop import (
+    RequestThread,
+    call_in_pool,
+    is_in_server_request,
+    is_task_of_request,
+    server_loop,
+)
 from apiroutes.event_loop.tasks import AbandonedTask, frames_awaited_by
 from apiroutes.event_loop.thread_pool import ThreadPool
 from apiroutes.event_loop.time_limit import within
@@ -25,6 +31,7 @@ __all__ = [
     "frames_awaited_by",
     "in_request_thread",
     "is_in_server_request",
+    "is_task_of_request",
     "run",
     "server_loop",
     "within",

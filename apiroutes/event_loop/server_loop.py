@@ -80,7 +80,9 @@ def is_in_server_request() -> bool:
 def is_task_of_request() -> bool:
     """Return whether the current task is the one that answers the request on a server's loop."""
     thread = waiting.current_waiter.get(None)
-    return isinstance(thread, RequestThread) and thread.task is asyncio.current_task()
+    if not isinstance(thread, RequestThread) or asyncio._get_running_loop() is None:
+        return False
+    return thread.task is asyncio.current_task()
 
 
 # -- threads -----------------------------------------------------------------------------------
