@@ -271,5 +271,9 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "blocking_threads": settings.threads or THREADS,
         "workers_kill_timeout": str(max(1, settings.graceful_timeout)),
         "http1_keep_alive": settings.keepalive > 0,
+        # It is the time that an idle connection is kept, too. Milliseconds; granian takes a minute at most.
+        "http1_header_read_timeout": min(
+            60_000, round(1000 * max(settings.header_timeout, settings.keepalive))
+        ),
         "websockets": False,
     }
