@@ -19,9 +19,9 @@ from werkzeug.exceptions import HTTPException
 from apiroutes.asgi_application import ASGIApplication
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
+from apiroutes.concurrency import is_async
 from apiroutes.error_responses import write_error, write_exception
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
-from apiroutes.handlers import is_async
 from apiroutes.http import phrase, prefers_json
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup
@@ -31,7 +31,7 @@ from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
 from apiroutes.types import ASGIFunction, Environ, Middleware, StartResponse, WSGIApplication
-from apiroutes.wsgi import ClosingIterator, ServerResponse, send, starting_again
+from apiroutes.wsgi import ClosingIterator, ServerResponse, etag_prefix, send, starting_again
 
 __all__ = ["App"]
 
@@ -61,11 +61,16 @@ class App:
         self._fallback = fallback
         # WSGI middleware reaches the App's `_write_exception` through the response.
         self._response: Callable[..., ServerResponse] = type(
-            "ServerResponse", (ServerResponse,), {"_write_exception": self._write_exception}
+            "ServerResponse",
+            (ServerResponse,),
+            {
+                "_write_exception": self._write_exception,
+                "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
+            },
         )
         builtin = dict(builtin_endpoints(project, self.openapi))
         self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find
-        self._asgi = ASGIApplication(self, self._look_up, fallback, self.settings.threads)
+        self._asgi = ASGIApplication(self, self._look_up, fallback, self.settings)
 
     @property
     def asgi(self) -> ASGIApplication:

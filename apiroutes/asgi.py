@@ -36,7 +36,7 @@ _DRAIN_SECONDS = 2.0
 
 def environ_of(scope: Scope) -> Environ:
     """Return the environ (PEP 3333) of an HTTP scope, with content that is empty."""
-    query = scope["query_string"].decode("latin-1")
+    query = scope.get("query_string", b"").decode("latin-1")
     mount = scope.get("root_path", "").rstrip("/")
     path, target = _path_of(scope, mount)
     environ: Environ = {
@@ -153,7 +153,7 @@ class ASGIConnection:
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
+        self.receive = receive
         self._send = send
         self.content: ReceivedContent | None = None
         self._head: tuple[str, HeaderList] | None = None
@@ -197,9 +197,12 @@ class ASGIConnection:
 
     async def send_whole(self, content: bytes) -> None:
         """Send the head, unless it has left, and the rest of the content."""
-        if not self.has_begun and not self._waiting:
-            await self._begin()
-        await self.end(content)
+        if self.has_begun or self._waiting or self._has_unread():
+            await self.end(content)
+            return
+        self.has_begun = self.is_over = True  # most responses: the fewest steps
+        await self._send(self._start_message())
+        await self._send({"type": "http.response.body", "body": content, "more_body": False})
 
     async def send_async(self, content: Iterable[bytes], chunks: AsyncChunks[Any]) -> None:
         """Send content that is made of an async iterable, each chunk as it comes, and close both.
@@ -237,7 +240,8 @@ class ASGIConnection:
             await self._flush()
         if self.is_over:
             return
-        self.stop_watching()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._has_unread():
             assert self.content is not None
             # The server would break the connection, and the client could lose the response.
@@ -247,8 +251,9 @@ class ASGIConnection:
         self.is_over = True
         await self._send({"type": "http.response.body", "body": content, "more_body": False})
 
-    def stop_watching(self) -> None:
-        """Wait no longer for the client to leave."""
+    def close(self) -> None:
+        """Send nothing more, and wait no longer for the client to leave."""
+        self.is_over = True
         if self._watching is not None:
             self._watching.cancel()
 
@@ -273,17 +278,13 @@ class ASGIConnection:
 
     async def _begin(self) -> None:
         self.has_begun = True
+        await self._pass(self._start_message())
+
+    def _start_message(self) -> Message:
         assert self._head is not None
         status, headers = self._head
-        await self._pass(
-            {
-                "type": "http.response.start",
-                "status": int(status[:3]),
-                "headers": [
-                    (_NAMES.get(name) or _name_of(name), value.encode("latin-1")) for name, value in headers
-                ],
-            }
-        )
+        lines = [(_NAMES.get(name) or _name_of(name), value.encode("latin-1")) for name, value in headers]
+        return {"type": "http.response.start", "status": int(status[:3]), "headers": lines}
 
     async def _pass(self, message: Message) -> None:
         try:
@@ -302,7 +303,7 @@ class ASGIConnection:
             if not self.content.has_left:
                 return
         else:
-            while (await self._receive())["type"] != "http.disconnect":
+            while (await self.receive())["type"] != "http.disconnect":
                 pass
         self.is_over = True
         if self._on_leave is not None:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
-from apiroutes.body import Receive, ReceivedContent
+from apiroutes.body import Limits, Receive, ReceivedContent, limits_of
 from apiroutes.concurrency import (
     RequestThread,
     ThreadPool,
@@ -22,12 +22,13 @@ from apiroutes.concurrency import (
     call_in_pool,
     coroutines,
     current_waiter,
+    is_async,
     server_loop,
 )
 from apiroutes.errors import ApiError, ResponseAborted
-from apiroutes.handlers import is_async
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
+from apiroutes.settings import Settings
 from apiroutes.types import Environ, Params, StartResponse
 from apiroutes.wsgi import ServerResponse, send
 
@@ -36,6 +37,7 @@ __all__ = ["ASGIApplication"]
 _log = logging.getLogger("apiroutes")
 
 _AHEAD = 2**16  # bytes of content that are received before a thread is taken
+_DIGITS = 18  # of a length that can be compared with a limit
 # Threads for what may wait. A thread that waits costs little, and a handler has to wait for one.
 _THREADS = 64
 
@@ -62,19 +64,20 @@ class _App(Protocol):
 
 
 class ASGIApplication:
-    """An App for ASGI servers. `find` looks up what answers; at most `threads` threads answer at once."""
+    """An App for ASGI servers. `find` looks up what answers; at most `settings.threads` threads do."""
 
     def __init__(
         self,
         app: _App,
         find: Callable[[Environ], tuple[Resource | None, Params]],
         fallback: Callable[..., Any] | None,
-        threads: int | None,
+        settings: Settings,
     ) -> None:
         self._app = app
         self._find = find
         self._asgi_fallback = fallback if fallback is not None and is_async(fallback) else None
-        self._threads = ThreadPool(threads or _THREADS, "apiroutes-handler")
+        self._limits = limits_of(settings)  # for the fallback, which has none of its own
+        self._threads = ThreadPool(settings.threads or _THREADS, "apiroutes-handler")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,31 +94,38 @@ class ASGIApplication:
             loop.watch()
         connection = ASGIConnection(receive, send)
         try:
-            run = None if resource is None else resource.find_on_loop(environ["REQUEST_METHOD"])
-            if resource is not None:
-                await _receive_ahead(environ, resource, run, connection)
-            if resource is None or run is None:
-                await self._answer_in_thread(environ, connection)
-            else:
-                request = Request(environ, params, resource.limits, resource.pattern)
-                await self._answer_on_loop(request, resource, run, connection)
+            await self._answer(environ, resource, params, connection)
         except OSError as error:
-            # Without the end of its response the server breaks the connection, if the client has not.
-            if not (connection.is_over or isinstance(error, ResponseAborted)):
+            # Without the end of its response the server breaks the connection. It may be broken already.
+            if not isinstance(error, ResponseAborted) and not connection.is_over:
                 raise
         finally:
             loop.requests -= 1
-            connection.stop_watching()
+            connection.close()
+
+    async def _answer(
+        self, environ: Environ, resource: Resource | None, params: Params, connection: ASGIConnection
+    ) -> None:
+        method = environ["REQUEST_METHOD"]
+        run = None if resource is None else resource.find_on_loop(method)
+        if method != "GET" or "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+            limits = self._limits if resource is None else resource.limits
+            content = await _take_content(environ, limits, connection)
+            if content is not None and resource is not None:
+                await _receive_ahead(content, environ, resource, run)
+        if resource is None or run is None:
+            await connection.send_whole(await call_in_pool(self._threads, self._serve, environ, connection))
+        else:
+            request = Request(environ, params, resource.limits, resource.pattern)
+            thread = RequestThread()
+            token = current_waiter.set(thread)
+            try:
+                await self._answer_on_loop(request, resource, run, connection)
+            finally:
+                current_waiter.reset(token)
+                thread.end()
 
     # -- a response by a thread ------------------------------------------------------------
-
-    async def _answer_in_thread(self, environ: Environ, connection: ASGIConnection) -> None:
-        try:
-            content = await call_in_pool(self._threads, self._serve, environ, connection)
-        except asyncio.CancelledError:
-            connection.is_over = True  # for the thread, which runs on
-            raise
-        await connection.send_whole(content)
 
     def _serve(self, environ: Environ, connection: ASGIConnection) -> bytes:
         """Call the App as WSGI does. Return the content that the loop can send at once."""
@@ -132,28 +142,29 @@ class ASGIApplication:
     ) -> None:
         environ = request.environ
         response = self._app._response(request, connection.start_response)
-        thread = RequestThread()
-        token = current_waiter.set(thread)
         try:
             try:
                 if environ["REQUEST_METHOD"] not in KNOWN_METHODS:
                     check_method(environ["REQUEST_METHOD"])
                 await run(response)
-                content = await _send(response, environ, connection)
+                if response._is_unbuffered:
+                    content = await _send_unbuffered(response, connection)
+                else:
+                    content = send(response, environ, connection.start_response)
             except BaseException as error:
                 if _is_ended_by_server(error):
                     raise
                 content = await self._respond_to_error(error, resource, request, response, connection)
             if request._pending:
                 content = self._app._finish_content(content, request, response, environ)
-            await _send_content(content, response, connection)
+            if type(content) is list:
+                await connection.send_whole(content[0] if content else b"")
+            else:
+                await _send_stream(content, response, connection)
         except BaseException:
             response._run_end_hooks()
             request.close()
             raise
-        finally:
-            current_waiter.reset(token)
-            thread.end()
 
     async def _respond_to_error(
         self,
@@ -198,66 +209,76 @@ async def _answer_lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def _receive_ahead(
-    environ: Environ, resource: Resource, run: LoopRun | None, connection: ASGIConnection
-) -> None:
-    """Put the content into the environ, and wait for as much of it as can be read without a thread.
-
-    On the loop that is all of it, since code there cannot wait for more; but a large form goes to the disk,
-    and only a thread can read what is not parsed as it comes. A thread is taken when 64 KB are there, so
-    that clients that send slowly hold no thread.
-    """
+async def _take_content(
+    environ: Environ, limits: Limits, connection: ASGIConnection
+) -> ReceivedContent | None:
+    """Put the request's content into the environ, and return it, if there is any."""
     length = environ.get("CONTENT_LENGTH")
-    is_chunked = "HTTP_TRANSFER_ENCODING" in environ
-    if length == "0" and not is_chunked:
-        return
-    if length is None and not is_chunked and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-        return
-    expects = environ.get("HTTP_EXPECT", "").strip().lower() == "100-continue"
-    limits = resource.limits
-    content = ReceivedContent(connection._receive, limits, expects)
-    if length is None and not is_chunked:  # HTTP/2, in which content needs no header that announces it
+    is_announced = length is not None or "HTTP_TRANSFER_ENCODING" in environ
+    if (length == "0" and "HTTP_TRANSFER_ENCODING" not in environ) or (
+        not is_announced and environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    ):
+        return None
+    content = ReceivedContent(connection.receive, limits, _waits_for_reader(environ))
+    if not is_announced:  # HTTP/2, in which content needs no header
         await content.arrive()
         if content.is_complete and not content.size:
-            return
+            return None
         environ["HTTP_TRANSFER_ENCODING"] = "chunked"
     connection.content = environ["wsgi.input"] = content
-    announced = int(length) if length is not None and length.isdecimal() and len(length) < 19 else None
-    if announced is not None and announced > limits.size.bytes:
-        return
-    if run is None:
-        if limits.parse and not expects:
-            await content.arrive(_AHEAD)
-    elif not limits.parse:
-        if announced is not None and announced <= _AHEAD and not expects:
+    return content
+
+
+async def _receive_ahead(
+    content: ReceivedContent, environ: Environ, resource: Resource, run: LoopRun | None
+) -> None:
+    """Wait for as much content as can be read without a thread.
+
+    On the loop that is all of it, since code there cannot wait for more; but a large form goes to the disk,
+    and what is not parsed is read as it comes. A thread is taken when 64 KB are there, so that clients that
+    send slowly hold no thread.
+    """
+    limits, length = resource.limits, environ.get("CONTENT_LENGTH", "")
+    is_small = length.isdecimal() and len(length) <= _DIGITS and int(length) <= _AHEAD
+    if length.isdecimal() and len(length) <= _DIGITS and int(length) > limits.size.bytes:
+        return  # refused unread
+    if run is None or not limits.parse:
+        # A client that waits to be told to send may be refused before it does.
+        is_ahead = limits.parse if run is None else is_small
+        if is_ahead and not _waits_for_reader(environ):
             await content.arrive(_AHEAD)
     elif resource.module is not None or resource.middleware:
         is_form = environ.get("CONTENT_TYPE", "").lower().startswith("multipart/")
         await content.arrive(_AHEAD if is_form else limits.size.bytes + 1)
 
 
-async def _send(response: ServerResponse, environ: Environ, connection: ASGIConnection) -> Iterable[bytes]:
-    """Send the head, and return the content, as `apiroutes.wsgi.send` does; a thread runs what may wait."""
-    if response._is_unbuffered:
-        if async_chunks_of(response._stream) is not None and environ["REQUEST_METHOD"] != "HEAD":
-            await response._start_streaming_on_loop()
-        elif response._stream is not None or response._application is not None:
-            return await coroutines.in_request_thread(send, response, environ, connection.start_response)
-        if _has_async_hook(response):
-            return await coroutines.in_request_thread(send, response, environ, connection.start_response)
-    return send(response, environ, connection.start_response)
+def _waits_for_reader(environ: Environ) -> bool:
+    field: str = environ.get("HTTP_EXPECT", "")
+    return field.strip().lower() == "100-continue"
+
+
+async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection) -> Iterable[bytes]:
+    """Do what `apiroutes.wsgi.send` does for more than content in memory; a thread runs what may wait."""
+    application, is_head = response._application, response.req.environ["REQUEST_METHOD"] == "HEAD"
+    is_sent_by_loop = async_chunks_of(response._stream) is not None and not is_head
+    if is_sent_by_loop or (application is not None and is_async(application)):
+        await response._start_streaming_on_loop()
+        needs_thread = False
+    else:
+        needs_thread = response._stream is not None or application is not None
+    arguments = response, response.req.environ, connection.start_response
+    if needs_thread or _has_async_hook(response):
+        return await coroutines.in_request_thread(send, *arguments)
+    return send(*arguments)
 
 
 def _has_async_hook(response: ServerResponse) -> bool:
     return response._head_hooks is not None and any(is_async(hook) for hook, _ in response._head_hooks)
 
 
-async def _send_content(
+async def _send_stream(
     content: Iterable[bytes], response: ServerResponse, connection: ASGIConnection
 ) -> None:
-    if type(content) is list:
-        await connection.send_whole(b"".join(content) if len(content) != 1 else content[0])
-        return
     chunks = async_chunks_of(response._stream)
     try:
         if chunks is None:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any, NamedTuple
 
-from apiroutes.concurrency import coroutines
-from apiroutes.handlers import is_async, place_of
+from apiroutes.concurrency import coroutines, is_async
+from apiroutes.handlers import place_of
 from apiroutes.http import BODYLESS
 from apiroutes.response import Response
 from apiroutes.response_state import CLOSED, OPEN

@@ -121,7 +121,7 @@ def _sync_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], Non
         try:
             request = response.req
             if request._pending and prepares:
-                request._prepare_body(parses)
+                request._prepare_body(parses, has_middleware)
             result = call(request, response)
             if result is not None or not response._state:
                 if type(result) is not dict and hasattr(result, "__await__"):
@@ -156,7 +156,7 @@ def _async_preparation(endpoint: Endpoint, handler: Handler) -> Callable[[Respon
         try:
             request = response.req
             if request._pending and prepares:
-                request._prepare_body(parses)
+                request._prepare_body(parses, has_middleware)
             response._coroutine = call(request, response)
         except BaseException as error:
             if not _stands(response, error, has_middleware):

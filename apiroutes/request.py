@@ -232,17 +232,18 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """The fields of a form, as Werkzeug has them."""
         return ImmutableMultiDict(self._load_body().fields())
 
-    def _prepare_body(self, parses: bool = True) -> None:
-        """Read the body for a handler, unless middleware has read or replaced it. Raises ApiError.
+    def _prepare_body(self, parses: bool, is_shared: bool) -> None:
+        """Read the body for a handler. Raises ApiError.
 
-        Content that was already read from the environ is rewound for the next reader.
+        If the request is shared with middleware, that may have read or replaced the body. Content that was
+        already read from the environ is rewound for the next reader.
         """
-        if parses and self._body is None and "body" not in self.__dict__:
+        if parses and (not is_shared or (self._body is None and "body" not in self.__dict__)):
             environ, limits = self.environ, self._limits
             if self.max_content_length is not None:
                 limits = limits.narrowed(size=self.max_content_length)
             try:  # as in _load_body, without the cost of its frame in the common case
-                self._body = body = read_body(environ, limits, True, self)
+                self._body = body = read_body(environ, limits, self)
             except ApiError as error:
                 raise as_werkzeug_error(error) from error
             if "HTTP_TRANSFER_ENCODING" in environ:
@@ -264,7 +265,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         if self._body is not None:
             keep(self.environ, self.raw_body)
         else:
-            self._prepare_body(parses=False)
+            self._prepare_body(parses=False, is_shared=True)
 
     def _read_body_as(self, schema: Any) -> Any:
         """Return the body as a type, and keep the value as `body`. Raises ApiError and DoesNotFit."""
@@ -295,7 +296,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
             if self.max_content_length is not None:
                 limits = limits.narrowed(size=self.max_content_length)
             try:
-                body = self._body = read_body(self.environ, limits, decoded, self)
+                body = self._body = read_body(self.environ, limits, self, decoded)
             except ApiError as error:
                 raise as_werkzeug_error(error) from error
             if "HTTP_TRANSFER_ENCODING" in self.environ:

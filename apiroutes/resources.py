@@ -70,10 +70,7 @@ class Resource:
         return self.on_loop.get(method) if method in self.by_method else self.others_on_loop
 
     def why_off_loop(self, method: str) -> str | None:
-        """Return what makes a thread answer a method of the route's; None if an event loop does.
-
-        That is the name of the first plain function of the chain, or `maxDuration`.
-        """
+        """Return the name of the first plain function in a method's chain; None if an event loop answers."""
         if self.find_on_loop(method) is not None:
             return None
         assert self.module is not None
@@ -81,8 +78,6 @@ class Resource:
         for step in (*self.middleware, *handler.middleware):
             if not runs_on_loop(step):
                 return name_of(step)
-        if handler.is_async:
-            return "maxDuration"
         return "handler" if method == RouteModule.ANY else method
 
     def is_async(self) -> bool:

@@ -36,7 +36,7 @@ from apiroutes.http import (
 from apiroutes.response_head import HeadersView
 from apiroutes.response_state import OPEN, SENT, STARTED, ResponseState
 from apiroutes.streams import FileChunks, kind_of, remaining_size
-from apiroutes.types import WSGIApplication
+from apiroutes.types import ASGIFunction, WSGIApplication
 
 __all__ = ["Response"]
 
@@ -224,7 +224,7 @@ class Response(ResponseState, Generic[Data]):
             return
         if value is not _NOTHING:
             self._content = encode_json(value)
-            self._wants_etag = True
+            self._etag_start = self._etag_prefix
         if "content-type" in self._headers:
             self._drop("content-type")  # it is JSON, whatever type was set
         self._content_headers = JSON
@@ -268,7 +268,7 @@ class Response(ResponseState, Generic[Data]):
     def _set_content(self, content: bytes, lines: HeaderLines) -> None:
         self._content = content
         self._content_headers = lines
-        self._wants_etag = True
+        self._etag_start = self._etag_prefix
         self._state = SENT
 
     def _send_stream(self, body: Any) -> None:
@@ -290,8 +290,8 @@ class Response(ResponseState, Generic[Data]):
         self.send(content)
         self._sends_file = True
 
-    def delegate(self, application: WSGIApplication) -> None:
-        """Let another WSGI application respond; headers that were set are added to its own."""
+    def delegate(self, application: WSGIApplication | ASGIFunction) -> None:
+        """Let another application respond, of WSGI or ASGI; headers that were set are added to its own."""
         if self._state and not self._can_respond("delegate"):
             return
         self._application = application

@@ -14,13 +14,20 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from apiroutes.concurrency import async_chunks_of, coroutines, is_on_server_loop
+from apiroutes.asgi_calls import ASGICall
+from apiroutes.concurrency import (
+    AsyncChunks,
+    async_chunks_of,
+    coroutines,
+    is_async,
+    is_on_server_loop,
+)
 from apiroutes.errors import ResponseSentError
 from apiroutes.http import CONTENT_FIELDS, HeaderLines
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response_head import UNTOUCHED, ResponseHead, Snapshot
 from apiroutes.streams import Begun, FileChunks, close, run_application
-from apiroutes.types import WSGIApplication
+from apiroutes.types import ASGIFunction, WSGIApplication
 
 __all__ = ["OPEN", "CLOSED", "SENT", "STARTED", "ResponseState", "call_hook"]
 
@@ -48,7 +55,8 @@ class ResponseState(ResponseHead):
     # Rarely set, so class defaults; what every request reads is set in `__init__`.
     _stream: Iterator[bytes | str] | None = None
     _sends_file = False  # whether the stream is a file, and not code of the handler's
-    _application: WSGIApplication | None = None  # that responds instead
+    # That responds instead: of WSGI, or of ASGI.
+    _application: WSGIApplication | ASGIFunction | None = None
     _write: Callable[[bytes], object] | None = None  # set once the head has left
     _written = 0  # bytes
     _unwritten: Iterable[bytes] = ()  # what was written, where the server takes it at the end
@@ -63,6 +71,8 @@ class ResponseState(ResponseHead):
     _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
     _coroutine: Any = None  # of an async handler that was called
     _position = 0  # of the innermost async middleware that has called next()
+    # What the ETags that the App makes begin with: '"', 'W/"', or "" if it makes none for the content.
+    _etag_prefix = '"'
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
@@ -73,7 +83,9 @@ class ResponseState(ResponseHead):
         self._repeated_headers = None
         self._content = b""
         self._content_headers = ()
-        self._wants_etag = False  # whether the content gets an ETag
+        # What the content's ETag begins with, "" for content without one, and None where conditional
+        # requests do not apply.
+        self._etag_start: str | None = None
         self._is_unbuffered = False  # whether there is more to do than to send content in memory
         self._state = OPEN
         self._in_middleware = False  # whether middleware holds the response now
@@ -194,7 +206,7 @@ class ResponseState(ResponseHead):
         """Forget the content and all that it brings along, so that another response can be given."""
         if self._stream is not None:
             coroutines.call_off_the_loop(partial(_close_discarded, self._stream, self.req))
-        self._content, self._content_headers, self._wants_etag = b"", (), False
+        self._content, self._content_headers, self._etag_start = b"", (), None
         self._stream = self._application = None
         self._sends_file = False
         if self._head_hooks is not None:  # the handler's hooks go with its response
@@ -289,8 +301,12 @@ class ResponseState(ResponseHead):
 
         From then on the response has the application's status and headers.
         """
-        if self._application is not None:
-            status, headers, self._stream = run_application(self._application, self.req.environ)
+        application: Any = self._application
+        if application is not None and is_async(application):
+            call = ASGICall(application, self.req.environ)
+            self._adopt_call(call, Begun(coroutines.iterate(call)))
+        elif application is not None:
+            status, headers, self._stream = run_application(application, self.req.environ)
             self._application = None
             self._adopt_head(status, headers)
         elif self._stream is not None and self._can_begin():
@@ -299,15 +315,30 @@ class ResponseState(ResponseHead):
 
     async def _start_streaming_on_loop(self) -> None:
         """`_start_streaming`, for a coroutine: it waits for an async stream, and a thread for all others."""
-        if self._application is None and not (self._stream is not None and self._can_begin()):
+        if not (self._application is not None or (self._stream is not None and self._can_begin())):
             return
         chunks = async_chunks_of(self._stream)
-        if chunks is None or not is_on_server_loop():
+        application: Any = self._application
+        if not is_on_server_loop():
             await coroutines.in_request_thread(self._start_streaming)
-            return
-        stream, self._stream = self._stream, iter(())
-        assert stream is not None
-        self._stream = await Begun.begin(stream, chunks.arrive)
+        elif application is not None and is_async(application):
+            call = ASGICall(application, self.req.environ)
+            chunks = AsyncChunks(call)
+            self._adopt_call(call, await Begun.begin(chunks, chunks.arrive))
+        elif chunks is not None:
+            stream, self._stream = self._stream, iter(())
+            assert stream is not None
+            self._stream = await Begun.begin(stream, chunks.arrive)
+        else:
+            await coroutines.in_request_thread(self._start_streaming)
+
+    def _adopt_call(self, call: ASGICall, content: Begun) -> None:
+        """Take over the response of an ASGI application, which has begun."""
+        assert call.head is not None
+        self._stream, self._application = content, None
+        if self.req.environ.get("REQUEST_METHOD") == "HEAD":
+            content.is_empty = False  # an empty HEAD does not show that GET sends nothing
+        self._adopt_head(*call.head)
 
     def _can_begin(self) -> bool:
         """Return whether the first chunk can be taken now; a request may ask for a part of a file."""

@@ -142,6 +142,18 @@ def _switch(value: object) -> bool:
     raise ValueError(f"{value!r} is neither true nor false")
 
 
+def _switch_or(word: str) -> Callable[[object], bool | str]:
+    def read(value: object) -> bool | str:
+        if value == word:
+            return word
+        try:
+            return _switch(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is neither true nor false nor {word!r}") from None
+
+    return read
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{value!r} is not a non-empty string")
@@ -185,6 +197,8 @@ class Settings:
     max_target_size: Size = _setting(Size(2**13, "8kb"), read_size)
     max_headers: int | None = _setting(None, _int_from(1))
     max_header_size: Size | None = _setting(None, read_size)
+    etag: bool | str = _setting(True, _switch_or("weak"))
+    etag_max_size: Size | None = _setting(None, read_size)
     header_timeout: float = _setting(5.0, _seconds(above_zero=True))
     body_timeout: float = _setting(10.0, _seconds(above_zero=True))
     body_min_rate: Size = _setting(Size(2**14, "16kb"), read_size)  # a second

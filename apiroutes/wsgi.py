@@ -17,6 +17,7 @@ from apiroutes.files import Selectable
 from apiroutes.http import BODYLESS, JSON, STATUS_LINES, TEXT, content_hash, is_current
 from apiroutes.logs import log_disconnect, log_fault, route_of
 from apiroutes.response import Response
+from apiroutes.sizes import Size
 from apiroutes.streams import Begun, as_chunk, close
 from apiroutes.types import Environ, HeaderList, StartResponse
 
@@ -25,6 +26,7 @@ __all__ = [
     "FixedResponse",
     "ServerResponse",
     "end_written",
+    "etag_prefix",
     "header_list",
     "send",
     "starting_again",
@@ -68,15 +70,18 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
         return _send_bodyless(response, start_response)
     content = response._content
     named = response._headers
-    if not named and response._wants_etag and "HTTP_IF_NONE_MATCH" not in environ:
+    if not named and response._etag_start and "HTTP_IF_NONE_MATCH" not in environ:
         # Most responses: no headers of their own, no condition.
-        etag = f'"{content_hash(content)}"'
-        headers = [*response._content_headers, ("ETag", etag), ("Content-Length", str(len(content)))]
+        headers = [
+            *response._content_headers,
+            ("ETag", response._etag_start + content_hash(content) + '"'),
+            ("Content-Length", str(len(content))),
+        ]
     else:
         headers = header_list(response) if named else [*response._content_headers]
-        if response._wants_etag:
-            if "etag" not in named:
-                headers.append(("ETag", f'"{content_hash(content)}"'))
+        if response._etag_start is not None:
+            if response._etag_start and "etag" not in named:
+                headers.append(("ETag", response._etag_start + content_hash(content) + '"'))
             is_conditional = status == 200 and (
                 "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
             )
@@ -88,6 +93,14 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
     start_response(STATUS_LINES[status], headers)
     # A list, because some servers send a list at once and take everything else for a stream.
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
+
+
+def etag_prefix(kind: bool | str, max_size: Size | None) -> Any:
+    """Return `_etag_prefix` for the responses of an App; `kind` is a bool or "weak", `max_size` in bytes."""
+    prefix = 'W/"' if kind == "weak" else '"' if kind else ""
+    if not prefix or max_size is None:
+        return prefix
+    return property(lambda response: prefix if len(response._content) <= max_size.bytes else "")
 
 
 def header_list(response: Response) -> list[tuple[str, str]]:

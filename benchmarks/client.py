@@ -1,9 +1,9 @@
 """A keep-alive HTTP client for http.py, run in a process of its own: `python -m benchmarks.client`.
 
 It reads a raw request from standard input and sends it over `--connections` connections to 127.0.0.1 for
-`--seconds`, on each as soon as the last response is complete. It writes the latencies to standard output as
-JSON. It is one thread without libraries, because a client that is slower than the server measures itself. Any
-response but a 200 ends it with an error.
+`--seconds`, on each as soon as the last response is complete. It writes what `load.py` calls a summary to
+standard output as JSON. It is one thread without libraries, because a client that is slower than the server
+measures itself. Any response but a 200 ends it with an error.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from functools import lru_cache
 from time import perf_counter
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+_LAST_CHUNK = b"0\r\n\r\n"  # no content of the benchmarks ends like this
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16)
-def read_head(head: bytes) -> tuple[int, bool]:
+def read_head(head: bytes) -> tuple[int | None, bool]:
     """Return the content's length in bytes, and whether the server closes the connection after it.
 
-    Raises ConnectionError unless the response is a 200 of known length.
+    The length is None for a chunked content. Raises ConnectionError unless the response is a 200 of one or
+    the other.
     """
-    length = _LENGTH.search(head)
-    if not head.startswith(b"HTTP/1.1 200 ") or length is None or _CHUNKED.search(head):
+    length, chunked = _LENGTH.search(head), _CHUNKED.search(head)
+    if not head.startswith(b"HTTP/1.1 200 ") or (length is None) == (chunked is None):
         raise ConnectionError(f"not a 200 of known length: {head[:200]!r}")
-    return int(length[1]), _CLOSE.search(head) is not None
+    return None if length is None else int(length[1]), _CLOSE.search(head) is not None
 
 
 class Connection:
@@ -66,7 +68,7 @@ class Connection:
         if not end:
             return None
         length, closes = read_head(head)
-        if len(content) < length:
+        if not (content.endswith(_LAST_CHUNK) if length is None else len(content) >= length):
             return None
         seconds = perf_counter() - self._start
         if closes:
@@ -116,7 +118,15 @@ def main() -> int:
     request = sys.stdin.buffer.read()
     start = perf_counter()
     latencies = sorted(ask_repeatedly(chosen.port, request, chosen.connections, chosen.seconds))
-    json.dump({"seconds": perf_counter() - start, "latencies": latencies}, sys.stdout)
+    count = len(latencies)
+    summary = {
+        "requests": count,
+        "seconds": perf_counter() - start,
+        "p50": latencies[count // 2],
+        "p99": latencies[count * 99 // 100],
+        "errors": 0,
+    }
+    json.dump(summary, sys.stdout)
     return 0
 
 

@@ -8,8 +8,17 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from benchmarks.peers import Peer
-from benchmarks.workloads import Environ, Request, StartResponse, Workload, WSGIApplication, numbered_routes
+from benchmarks.peers import Peer, PeerModule
+from benchmarks.workloads import (
+    NUMBERED,
+    WITHOUT_ETAG,
+    Environ,
+    Request,
+    StartResponse,
+    Workload,
+    WSGIApplication,
+    numbered_routes,
+)
 
 EMPTY = "empty"  # the key of `empty_application` among the peers
 
@@ -47,13 +56,26 @@ def empty_application(environ: Environ, start_response: StartResponse) -> list[b
 
 
 def contenders(peer: Peer, workloads: Sequence[Workload]) -> Iterator[Contender]:
-    """Yield the peer's application for each workload, after it gave the right responses."""
+    """Yield the peer's application for each workload that it has, after it gave the right responses."""
     module = peer.load()
-    usual = module.application()
+    made: dict[str, WSGIApplication] = {}
     for workload in workloads:
-        application = module.numbered_application(numbered_routes()) if workload.name == "W8" else usual
+        name = workload.application
+        try:
+            application = made[name] = made.get(name) or _make(module, name)
+        except NotImplementedError:
+            continue
         check_responses(peer, workload, application)
         yield Contender(peer.key, workload, application)
+
+
+def _make(module: PeerModule, name: str) -> WSGIApplication:
+    if name == NUMBERED:
+        return module.numbered_application(numbered_routes())
+    if name == WITHOUT_ETAG and hasattr(module, "application_without_etag"):
+        application: WSGIApplication = module.application_without_etag()
+        return application
+    return module.application()
 
 
 def check_responses(peer: Peer, workload: Workload, application: WSGIApplication) -> None:

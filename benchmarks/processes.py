@@ -1,4 +1,4 @@
-"""Processes of a server: their CPU time and memory, from /proc where there is one, and their end."""
+"""Processes of a server: their core, their CPU time and memory, from /proc where there is one, their end."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from shutil import which
+
+
+def _cores() -> tuple[int | None, int | None]:
+    """Return a core for the server and one for its client; None where they cannot be told apart."""
+    cores = sorted(os.sched_getaffinity(0)) if which("taskset") else []
+    return (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+
+
+SERVER_CORE, CLIENT_CORE = _cores()
+
+
+def on_core(core: int | None, command: list[str]) -> list[str]:
+    """Return a command whose processes run on that core alone; on any if it is None."""
+    return command if core is None else ["taskset", "--cpu-list", str(core), *command]
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Send SIGTERM to the main process, which stops its workers; after five seconds, SIGKILL to all."""
-    pids = [process.pid, *children(process.pid)]
+    pids = tree(process.pid)
     process.terminate()
     try:
         process.wait(timeout=5)
@@ -23,9 +38,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Return user and system time of a process and its children, or None without /proc."""
+    """Return user and system time of a process and its descendants, or None without /proc."""
     try:
-        return sum(_cpu_ticks(process) for process in (pid, *children(pid))) / os.sysconf("SC_CLK_TCK")
+        return sum(map(_cpu_ticks, tree(pid))) / os.sysconf("SC_CLK_TCK")
     except OSError:
         return None
 
@@ -37,9 +52,9 @@ def _cpu_ticks(pid: int) -> int:
 
 
 def megabytes(pid: int) -> float | None:
-    """Return the memory of a process and its children, with shared pages counted once."""
+    """Return the memory of a process and its descendants, with shared pages counted once."""
     try:
-        return sum(_proportional_kilobytes(process) for process in (pid, *children(pid))) / 1000
+        return sum(map(_proportional_kilobytes, tree(pid))) / 1000
     except OSError:
         return None
 
@@ -51,10 +66,11 @@ def _proportional_kilobytes(pid: int) -> int:
     return 0
 
 
-def children(pid: int) -> list[int]:
-    """Return the process ids of the children; none without /proc."""
-    pids: list[int] = []
+def tree(pid: int) -> list[int]:
+    """Return the process ids of a process and its descendants; the first alone without /proc."""
+    pids = [pid]
     for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
-            pids += [int(child) for child in listing.read_text(encoding="utf-8").split()]
+            for child in listing.read_text(encoding="utf-8").split():
+                pids += tree(int(child))
     return pids

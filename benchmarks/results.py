@@ -21,12 +21,12 @@ if __spec__ is None:  # run as a file: the modules beside it (http, peers) must 
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks.machine import machine_line
-from benchmarks.peers import PEERS
+from benchmarks.peers import ASYNC_PEERS, PEERS
 from benchmarks.tables import progress
 
 TOP = Path(__file__).resolve().parents[1]
 RESULTS = TOP / "benchmarks" / "RESULTS.md"
-OWN = ("apiroutes", "werkzeug", "gunicorn", "granian", "uvicorn", "fastapi", "msgspec", "xxhash")
+OWN = ("apiroutes", "werkzeug", "gunicorn", "granian", "uvicorn", "msgspec", "xxhash")
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Part:
 
 
 PARTS = (
+    Part("opcodes"),
     Part("inprocess", ("--goals",), ("--rounds", "3")),
     Part("variants", (), ("--rounds", "3")),
     Part("typed", (), ("--rounds", "3")),
-    Part("bytecodes"),
     Part("routes", (), ("10", "1000")),
     Part("startup", ("--goals",), ("10", "1000", "--rounds", "1")),
     Part("memory", (), ("1000",)),
-    Part("http", ("--goals",), ("--repeats", "1", "--seconds", "0.5")),
+    Part("http", ("--goals",), ("--quick",)),
 )
 
 
@@ -76,8 +76,12 @@ def run(part: Part, quick: bool) -> Outcome:
     return Outcome(part, command, output.strip("\n"), done.returncode, time.monotonic() - start)
 
 
+def _needs() -> set[str]:
+    return {peer.needs for peer in (PEERS | ASYNC_PEERS).values() if peer.needs}
+
+
 def markdown(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    distributions = [*OWN, *sorted({peer.needs for peer in PEERS.values() if peer.needs} - set(OWN))]
+    distributions = [*OWN, *sorted(_needs() - set(OWN))]
     yield "# Results"
     yield ""
     yield f"{date.today().isoformat()}; {machine_line(distributions)}."

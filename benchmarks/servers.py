@@ -1,7 +1,8 @@
-"""The servers that are measured, each with one process on a free port of 127.0.0.1."""
+"""The servers that are measured, each with one worker process on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import subprocess
@@ -10,105 +11,122 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from tempfile import TemporaryFile
+from time import sleep
 
-from benchmarks.processes import stop
+from benchmarks.deadline import Deadline
+from benchmarks.processes import SERVER_CORE, on_core, stop
 
 TOP = Path(__file__).resolve().parents[1]
+PROJECT = TOP / "benchmarks" / "project"
 
-# Of a module with application(), the number of a listening socket, and its port.
-Command = Callable[[str, int, int], list[str]]
-
-
-class OutOfTimeError(Exception):
-    """The time limit of the whole run has passed."""
-
-
-@dataclass(frozen=True)
-class Deadline:
-    """The end of the whole run, on the monotonic clock."""
-
-    end: float
-
-    def left(self) -> float:
-        left = self.end - monotonic()
-        if left <= 0:
-            raise OutOfTimeError
-        return left
+# Of a function that makes the application, as "module:function", and a port.
+Command = Callable[[str, int], list[str]]
 
 
 @dataclass(frozen=True)
 class Server:
-    """A way to serve with one process; `needs` is the package to import."""
+    """A way to serve with one worker; `needs` is the package to import."""
 
     title: str
     needs: str
     command: Command
-    inherits: bool = True  # the listening socket
     asgi: bool = False
 
 
-def gunicorn(*flags: str) -> Command:
-    def command(module: str, descriptor: int, port: int) -> list[str]:
+def start(*flags: str) -> Command:
+    """The command line of apiroutes, which finds the project itself."""
+
+    def command(factory: str, port: int) -> list[str]:
         return [
-            *(sys.executable, "-m", "gunicorn", f"{module}:application()", "--bind", f"fd://{descriptor}"),
+            *(sys.executable, "-m", "apiroutes", "start", "--root", str(PROJECT), "--host", "127.0.0.1"),
+            *("--port", str(port), "--workers", "1", *flags),
+        ]
+
+    return command
+
+
+def gunicorn(*flags: str) -> Command:
+    def command(factory: str, port: int) -> list[str]:
+        return [
+            *(sys.executable, "-m", "gunicorn", f"{factory}()", "--bind", f"127.0.0.1:{port}"),
             *("--workers", "1", "--no-control-socket", "--log-level", "error", *flags),
         ]
 
     return command
 
 
-def granian(module: str, descriptor: int, port: int) -> list[str]:
-    return [
-        *(sys.executable, "-m", "granian", f"{module}:application", "--factory", "--interface", "wsgi"),
-        *("--port", str(port), "--workers", "1", "--blocking-threads", "1", "--no-ws"),
-        *("--log-level", "error"),
-    ]
+def granian(*flags: str) -> Command:
+    def command(factory: str, port: int) -> list[str]:
+        return [
+            *(sys.executable, "-m", "granian", factory, "--factory", "--port", str(port)),
+            *("--workers", "1", "--no-ws", "--log-level", "error", *flags),
+        ]
+
+    return command
 
 
-def uvicorn(module: str, descriptor: int, port: int) -> list[str]:
+def uvicorn(factory: str, port: int) -> list[str]:
     return [
-        *(sys.executable, "-m", "uvicorn", f"{module}:application", "--factory", "--port", str(port)),
+        *(sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port)),
         *("--log-level", "error", "--no-access-log"),
     ]
 
 
 SERVERS = {
-    "sync": Server("gunicorn sync", "gunicorn", gunicorn("--worker-class", "sync")),
-    "gthread": Server(
-        "gunicorn gthread", "gunicorn", gunicorn("--worker-class", "gthread", "--threads", "4")
+    "start": Server("start", "gunicorn", start()),
+    "start-sync": Server("start -- -k sync", "gunicorn", start("--", "-k", "sync")),
+    "start-gevent": Server("start -- -k gevent", "gevent", start("--", "-k", "gevent")),
+    "start-granian8": Server(
+        "start --server granian, 8 threads", "granian", start("--server", "granian", "--threads", "8")
     ),
-    "gevent": Server("gunicorn gevent", "gevent", gunicorn("--worker-class", "gevent")),
-    "granian": Server("granian", "granian", granian, inherits=False),
-    "uvicorn": Server("uvicorn", "uvicorn", uvicorn, inherits=False, asgi=True),
+    "start-granian64": Server(
+        "start --server granian, 64 threads", "granian", start("--server", "granian", "--threads", "64")
+    ),
+    "gthread8": Server(
+        "gunicorn, 8 threads", "gunicorn", gunicorn("--worker-class", "gthread", "--threads", "8")
+    ),
+    "granian8": Server(
+        "granian, 8 threads", "granian", granian("--interface", "wsgi", "--blocking-threads", "8")
+    ),
+    "uvicorn": Server("uvicorn", "uvicorn", uvicorn, asgi=True),
+    "granian-asgi": Server("granian, ASGI", "granian", granian("--interface", "asgi"), asgi=True),
+    "gunicorn-asgi": Server("gunicorn -k asgi", "gunicorn", gunicorn("--worker-class", "asgi"), asgi=True),
 }
 
 
 @contextmanager
-def running(server: Server, module: str, deadline: Deadline) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Start a server; yield its process and port once it listens; stop it in any case."""
+def running(server: Server, factory: str, deadline: Deadline) -> Iterator[tuple[int, int]]:
+    """Start a server; yield its process id and port once it listens; stop it in any case.
+
+    What it logs is shown if it does not serve. Raises OutOfTimeError, and ChildProcessError.
+    """
+    port = _free_port()
+    command = on_core(SERVER_CORE, server.command(factory, port))
+    with TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=TOP, env=_environment(), stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait_until_it_listens(process, port, deadline)
+            yield process.pid, port
+        except (OSError, http.client.HTTPException):
+            log.seek(0)
+            sys.stderr.buffer.write(log.read())
+            raise
+        finally:
+            stop(process)
+
+
+def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
-        descriptors = [listener.fileno()] if server.inherits else []
-        if not server.inherits:
-            listener.close()  # the server binds the port itself; it was free a moment ago
-        process = subprocess.Popen(
-            server.command(module, listener.fileno(), port),
-            cwd=TOP,
-            env=_environment(),
-            pass_fds=descriptors,
-        )
-    try:
-        _wait_until_it_listens(process, port, deadline)
-        yield process, port
-    finally:
-        stop(process)
+        return port  # the server binds it in a moment
 
 
 def _environment() -> dict[str, str]:
     """Return this process's environment without the settings that servers and peers would read."""
-    prefixes = ("GUNICORN_", "GRANIAN_", "UVICORN_", "WEB_CONCURRENCY", "PORT")
-    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    prefixes = ("APIROUTES_", "GUNICORN_", "GRANIAN_", "UVICORN_", "WEB_CONCURRENCY", "PORT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return {**kept, "PYTHONPATH": str(TOP)}  # this checkout, wherever the server changes to
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, deadline: Deadline) -> None:

@@ -26,6 +26,7 @@ import falcon
 import msgspec
 
 from apiroutes import App
+from benchmarks.asgi import scope_of
 from benchmarks.commandline import positive
 from benchmarks.contenders import StartedResponse, empty_application
 from benchmarks.machine import machine_line
@@ -227,7 +228,7 @@ def _asgi(
     loop: asyncio.AbstractEventLoop, application: Any, environ: Environ, content: bytes
 ) -> Callable[[], None]:
     """Return a function that calls an ASGI application as a server does."""
-    scope = _scope(environ, content)
+    scope = scope_of(environ)
     statuses: list[int] = []
 
     async def receive() -> dict[str, Any]:
@@ -249,31 +250,6 @@ def _asgi(
         statuses.clear()
 
     return run
-
-
-def _scope(environ: Environ, content: bytes) -> dict[str, Any]:
-    """Return the ASGI scope of a request, with the same headers."""
-    headers = [
-        (name[5:].lower().replace("_", "-").encode(), value.encode())
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    ]
-    if content:
-        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": environ["REQUEST_METHOD"],
-        "scheme": "http",
-        "path": environ["PATH_INFO"],
-        "raw_path": environ["PATH_INFO"].encode(),
-        "query_string": environ["QUERY_STRING"].encode(),
-        "root_path": "",
-        "headers": headers,
-        "server": ("127.0.0.1", 8000),
-        "client": ("127.0.0.1", 53124),
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

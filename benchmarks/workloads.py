@@ -1,8 +1,9 @@
-"""The ten workloads: requests, and the responses that every peer must give.
+"""The workloads: requests, and the responses that every peer must give.
 
-`WORKLOADS` holds them by name. Those with content come once more without the connection, as apiroutes may
-then read content in another way. A workload is a few requests as a WSGI server would pass them (an environ
-and the content) and, for each, the response that is checked before anything is timed.
+`WORKLOADS` holds them by name: each with the connection in its environ, as under gunicorn, and once more
+without it, as under granian (W1g and so on), as apiroutes may then read content in another way. A workload is
+a few requests as a WSGI server would pass them (an environ and the content) and, for each, the response that
+is checked before anything is timed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ WSGIApplication = Callable[..., Iterable[bytes]]
 
 # gunicorn puts the connection into the environ. This one is real, and its other end stays open.
 _CONNECTION, _CLIENT = socket.socketpair()
+
+# What the workloads of a table have in common.
+CONNECTED, NOT_CONNECTED = "gunicorn.socket in the environ", "no gunicorn.socket"
+
+# The applications of a peer.
+USUAL, NUMBERED, WITHOUT_ETAG = "usual", "of numbered routes", "without ETag"
 
 JSON = "application/json"
 TEXT = "All the world's a stage, and all the men and women mere players\n" * 1600
@@ -48,12 +55,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Workload:
-    """Requests that are timed together, `calls` of them in a round."""
+    """Requests that are timed together, `calls` of them in a round, to the application of that name."""
 
     name: str
     title: str
     requests: tuple[Request, ...]
     calls: int = 200
+    application: str = USUAL
+    group: str = CONNECTED
 
 
 @dataclass(frozen=True)
@@ -188,7 +197,7 @@ def thousand_routes() -> Workload:
             requests.append(get(f"{route.path}/{value}", Response(200, {"route": route.number, "id": value})))
         else:
             requests.append(get(route.path, Response(200, {"route": route.number})))
-    return Workload("W8", "1,000 routes, random lookups", tuple(requests))
+    return Workload("W8", "1,000 routes, random lookups", tuple(requests), application=NUMBERED)
 
 
 def large_json() -> Workload:
@@ -204,6 +213,12 @@ def large_text() -> Workload:
     return Workload("W10", "100 KB of text sent", (get("/api/text", Response(200, TEXT)),), calls=50)
 
 
+def large_text_without_etag() -> Workload:
+    return replace(
+        large_text(), name="W10n", title="W10 where nobody makes an ETag", application=WITHOUT_ETAG
+    )
+
+
 def without_connection(make: Callable[[], Workload]) -> Callable[[], Workload]:
     """Return the workload as granian passes it: its environ has no connection."""
 
@@ -213,13 +228,12 @@ def without_connection(make: Callable[[], Workload]) -> Callable[[], Workload]:
             replace(request, environ={k: v for k, v in request.environ.items() if k != "gunicorn.socket"})
             for request in workload.requests
         )
-        title = f"{workload.name} without gunicorn.socket, as under granian"
-        return replace(workload, name=f"{workload.name}g", title=title, requests=requests)
+        return replace(workload, name=f"{workload.name}g", requests=requests, group=NOT_CONNECTED)
 
     return make_without_connection
 
 
-WORKLOADS: dict[str, Callable[[], Workload]] = {
+WITH_CONNECTION: dict[str, Callable[[], Workload]] = {
     "W1": static_json,
     "W2": dynamic_and_query,
     "W3": json_echo,
@@ -230,8 +244,6 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "W8": thousand_routes,
     "W9": large_json,
     "W10": large_text,
-    "W3g": without_connection(json_echo),
-    "W4g": without_connection(urlencoded_form),
-    "W5g": without_connection(multipart_file),
-    "W9g": without_connection(large_json),
+    "W10n": large_text_without_etag,
 }
+WORKLOADS = WITH_CONNECTION | {f"{name}g": without_connection(make) for name, make in WITH_CONNECTION.items()}

@@ -86,7 +86,7 @@ RUNS = [
         "async",
         {"GET": None},
     ),
-    ("config = {'maxDuration': 1}\nasync def GET(): ...\n", "thread: maxDuration", {"GET": "maxDuration"}),
+    ("config = {'maxDuration': 1}\nasync def GET(): ...\n", "async", {"GET": None}),
 ]
 
 

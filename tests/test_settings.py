@@ -42,6 +42,10 @@ VALUES = [
     ("response_limit", "false", None),
     ("response_limit", 5, Size(5, "5")),
     ("max_form_pairs", "12", 12),
+    ("etag", True, True),
+    ("etag", "false", False),
+    ("etag", "weak", "weak"),
+    ("etag_max_size", "1kb", Size(1024, "1kb")),
     ("host", "0.0.0.0", "0.0.0.0"),
     ("port", 65535, 65535),
     ("mode", "development", "development"),
@@ -73,6 +77,8 @@ WRONG = [
     ("port", 65536, "is more than 65535"),
     ("host", "", "is not a non-empty string"),
     ("preload", "maybe", "is neither true nor false"),
+    ("etag", "strong", "'strong' is neither true nor false nor 'weak'"),
+    ("etag_max_size", False, "False is a bool; a size is"),
     ("bodysizelimit", 1, "Did you mean 'body_size_limit'?"),
 ]
 

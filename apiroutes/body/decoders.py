@@ -24,7 +24,7 @@ from apiroutes.body.media_types import parse_media_type
 from apiroutes.body.reading import read_chunks, read_content, refuse
 from apiroutes.body.urlencoded import collect, parse_pairs, parse_urlencoded
 from apiroutes.errors import ApiError
-from apiroutes.http import decode_json
+from apiroutes.http import decode_json, shallow_decoder
 from apiroutes.types import Environ
 
 __all__ = ["Body", "read_body"]
@@ -48,7 +48,7 @@ class Body(KeptContent):
     @property
     def is_json(self) -> bool:
         """Whether `value` was JSON."""
-        return self._decoder.decode is _json
+        return self._decoder.decode in (_json, _utf8_json)
 
     def fields(self) -> list[tuple[str, str]]:
         """Return the fields of a form of either kind, in their order; an empty list for any other body."""
@@ -95,8 +95,8 @@ class _HasFormLimits(Protocol):
 def read_body(
     environ: Environ,
     limits: Limits,
-    decoded: bool = True,
     owner: _HasFormLimits | None = None,
+    decoded: bool = True,
 ) -> Body:
     """Read the request's content and decode it; with `decoded` off, only when its value is used.
 
@@ -148,6 +148,15 @@ def _json(content: bytes, charset: str, limits: Limits) -> object:
     return decode_json(content, limits.json_depth) if content else {}
 
 
+def _utf8_json(content: bytes, charset: str, limits: Limits) -> object:
+    """Return what `_json` returns, sooner for most documents."""
+    try:
+        return shallow_decoder(limits.json_depth)(content)
+    except Exception:
+        pass  # it is empty, begins with a byte order mark, nests deeper, or is malformed
+    return _json(content, charset, limits)
+
+
 def _as_utf8(content: bytes, charset: str) -> bytes:
     """Return a document in the encoding of JSON (RFC 8259 section 8.1), without a byte order mark."""
     if charset != "utf-8":
@@ -156,7 +165,10 @@ def _as_utf8(content: bytes, charset: str) -> bytes:
 
 
 def _form(content: bytes, charset: str, limits: Limits) -> object:
-    text = _text_in(content, charset)
+    try:  # as in _text_in, without the cost of its frame
+        text = decode_text(content, charset)
+    except UnicodeDecodeError as error:
+        raise invalid_body() from error
     if text.count("&") >= limits.form_pairs:
         raise ApiError(413, f"Form has more than {limits.form_pairs} fields")
     return parse_urlencoded(text)
@@ -221,5 +233,7 @@ def _find(content_type: str) -> _Decoder:
     charset = find_charset(media_type.parameters.get("charset") or "utf-8")
     if charset is None:
         raise invalid_body()
+    if decode is _json and charset == "utf-8":
+        decode = _utf8_json
     # The fields of a form are UTF-8, whatever charset is named: its escapes are, and browsers name none.
     return _Decoder(decode, "utf-8" if decode is _form else charset)

@@ -11,11 +11,10 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from werkzeug.datastructures import FileStorage, Headers
@@ -35,19 +34,6 @@ _MAX_PREAMBLE = 1024
 _MAX_NAME = 255
 
 
-@dataclass
-class Form:
-    """The parts of a form, in their order."""
-
-    fields: list[tuple[str, str]] = field(default_factory=list)
-    files: list[tuple[str, FileStorage]] = field(default_factory=list)
-
-    def close(self) -> None:
-        """Close every file, which also deletes the temporary ones."""
-        for _, file in self.files:
-            _discard(file)
-
-
 def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form | None:
     """Read a form to its end; return None without content."""
     chunk = next(chunks, b"")
@@ -55,8 +41,7 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
         return None
     if not 0 < len(boundary) <= _MAX_BOUNDARY or not boundary.isascii():
         raise invalid_body()
-    reader = _FormReader(limits)
-    take = reader.take
+    form = Form(limits)
     try:
         chunk = _with_first_delimiter(chunk, chunks, boundary)
         # Not strict: strict mode refuses valid forms of certain lengths (multipart 2.0.1).
@@ -66,15 +51,20 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
             max_segment_count=limits.form_parts,
             strict=False,
         )
-        with parser:
-            while chunk:
-                for event in parser.parse(chunk):
-                    take(event)
-                chunk = next(chunks, b"")
+        while chunk:
+            for event in parser.parse(chunk):
+                if event is None:
+                    form.end()
+                elif type(event) is MultipartSegment:
+                    form.begin(event)
+                else:
+                    form.add(event)
+            chunk = next(chunks, b"")
+        parser.close()  # raises an error for a form without its end
     except BaseException as error:
-        reader.close()
+        form.close()
         raise _as_request_error(error) from error
-    return reader.form
+    return form
 
 
 def _with_first_delimiter(chunk: bytes, chunks: Iterator[bytes], boundary: str) -> bytes:
@@ -108,63 +98,64 @@ def _as_request_error(error: BaseException) -> BaseException:
     return error
 
 
-class _FormReader:
-    """Collects the parser's events: a segment, its content in pieces, None at its end."""
+class Form:
+    """The parts of a form, in their order, collected while it is parsed."""
 
     def __init__(self, limits: Limits) -> None:
-        self.form = Form()
+        self.fields: list[tuple[str, str]] = []
+        self.files: list[tuple[str, FileStorage]] = []
         self._limits = limits
         self._memory = 0  # bytes of all text fields
-        self._size = 0  # bytes of the current part
-        self._segment: MultipartSegment | None = None
+        # The current part.
+        self._segment: Any = None
+        self._size = 0  # bytes
         self._pieces: list[bytes] = []
         self._file: IO[bytes] | None = None  # holds the pieces once they are too large for memory
 
-    def take(self, event: MultipartSegment | bytes | None) -> None:
-        if event is None:
-            self._end()
-        elif isinstance(event, MultipartSegment):
-            self._segment, self._size, self._pieces = event, 0, []
-            for name, value in event.headerlist:
-                if name == "Content-Disposition" and "*" in value:
-                    event.filename = extended_file_name(value, event.filename)
-        elif self._file is not None:
-            self._file.write(event)
-        else:
-            self._pieces.append(event)
-            self._size += len(event)
-            self._check_size(len(event))
+    def begin(self, segment: MultipartSegment) -> None:
+        """Begin a part."""
+        self._segment, self._size, self._pieces = segment, 0, []
+        for name, value in segment.headerlist:
+            if name == "Content-Disposition" and "*" in value:
+                segment.filename = extended_file_name(value, segment.filename)
 
-    def close(self) -> None:
+    def add(self, piece: bytes) -> None:
+        """Add a piece of the part's content."""
         if self._file is not None:
-            _discard(self._file)
-        self.form.close()
-
-    def _check_size(self, added: int) -> None:
-        assert self._segment is not None
-        if self._segment.filename is not None:
-            if self._size > self._limits.spool_size:
-                self._file = TemporaryFile()  # noqa: SIM115  (closed with the form)
-                self._file.writelines(self._pieces)
+            self._file.write(piece)
             return
-        self._memory += added
-        if self._memory > self._limits.form_memory.bytes:
-            raise ApiError(413, f"Form fields exceeded {self._limits.form_memory.text} limit")
+        self._pieces.append(piece)
+        if self._segment.filename is None:
+            self._memory += len(piece)
+            if self._memory > self._limits.form_memory.bytes:
+                raise ApiError(413, f"Form fields exceeded {self._limits.form_memory.text} limit")
+            return
+        self._size += len(piece)
+        if self._size > self._limits.spool_size:
+            self._file = TemporaryFile()  # noqa: SIM115  (closed with the form)
+            self._file.writelines(self._pieces)
 
-    def _end(self) -> None:
-        segment, self._segment = self._segment, None
-        assert segment is not None
+    def end(self) -> None:
+        """End the part."""
+        segment = self._segment
         name = segment.name or ""
         if segment.filename is None:
             # Fields are UTF-8: a part's own charset would let the client pick a codec.
-            self.form.fields.append((name, b"".join(self._pieces).decode("utf-8")))
+            self.fields.append((name, b"".join(self._pieces).decode("utf-8")))
             return
         if self._file is None:
             content: IO[bytes] = BytesIO(b"".join(self._pieces))
         else:
             self._file.seek(0)  # which also flushes its buffer to the disk
             content, self._file = self._file, None
-        self.form.files.append((name, _Upload(content, name, segment)))
+        self.files.append((name, _Upload(content, name, segment)))
+
+    def close(self) -> None:
+        """Close every file, which also deletes the temporary ones."""
+        if self._file is not None:
+            _discard(self._file)
+        for _, file in self.files:
+            _discard(file)
 
 
 class _Upload(FileStorage):
@@ -175,6 +166,10 @@ class _Upload(FileStorage):
         self.name = name
         self.filename = _base_name(segment.filename or "")
         self._segment = segment
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to `size` bytes, by default all that are left."""
+        return self.stream.read(size)  # which FileStorage finds too, after a failed look-up
 
     def save(self, dst: str | os.PathLike[str] | IO[bytes], buffer_size: int = 2**16) -> None:
         """Store the file at `dst`: a path, an open file, or a directory, in which it keeps its own name.

@@ -6,12 +6,14 @@ In: the project's settings, and a route's own. Out: `Limits`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from apiroutes.settings import Settings
 from apiroutes.sizes import Size, parse_size
 
-__all__ = ["Limits", "limits_of"]
+__all__ = ["CHUNK", "Limits", "limits_of"]
+
+CHUNK = 2**16  # bytes that one read asks for
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Limits:
     spool_size: int
     timeout: float
     min_rate: Size
+
+    @cached_property
+    def one_read(self) -> int:
+        """The bytes of the longest content that is allowed and that one read asks for."""
+        return min(self.size.bytes, CHUNK)
 
     def narrowed(
         self, *, size: int | None = None, form_memory: int | None = None, form_parts: int | None = None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from apiroutes.body.content_length import announced_length
 from apiroutes.body.errors import cut_off, too_large
 from apiroutes.body.inputs import NOT_KEPT, BodyInput
-from apiroutes.body.limits import Limits
+from apiroutes.body.limits import CHUNK, Limits
 from apiroutes.body.timed_input import TimedInput, read_watched
 from apiroutes.concurrency import CONNECTION
 from apiroutes.errors import ApiError
@@ -20,59 +20,69 @@ from apiroutes.types import Environ
 
 __all__ = ["read_chunk", "read_chunks", "read_content", "refuse"]
 
-_CHUNK = 2**16
-
 
 def read_content(environ: Environ, limits: Limits) -> bytes:
     """Return the whole content. Raises ApiError 413 before reading more than `limits.size`."""
     text: str = environ.get("CONTENT_LENGTH", "")
-    if text.isdecimal() and len(text) < 10 and text.isascii() and "HTTP_TRANSFER_ENCODING" not in environ:
-        length: int | None = int(text)  # as announced_length reads the usual header
-    else:
-        length = announced_length(environ)
-    if length == 0:
-        return b""
-    limit = limits.size
-    if length is not None and length > limit.bytes:
-        raise _too_large_unread(environ, limits, length)
-    content = b""
+    length = (
+        int(text)
+        if len(text) < 10 and text.isdecimal() and text.isascii() and "HTTP_TRANSFER_ENCODING" not in environ
+        else 0
+    )
+    if not 0 < length <= limits.one_read:
+        return _read_unusual(environ, limits)
     source = environ["wsgi.input"]
     connection = environ.get(CONNECTION)
-    if connection is None or (length is not None and length <= _CHUNK):
-        # The first read usually returns everything. It needs no clock if nothing can end it.
-        try:
-            if connection is None:
-                content = source.read(limit.bytes + 1 if length is None else length) or b""
-            else:
-                content = read_watched(source, length or 0, connection, limits.timeout)
-        except ApiError as error:  # too slow, or a refusal that an input of ours remembers
-            _remember(environ, limits, error)
-            raise
-        except Exception as error:  # as in read_chunk, without the cost of its frame in the common case
-            raise TimedInput(environ, limits, 0).refuse(cut_off()) from error
-        if len(content) == length:
-            return content
+    # The first read usually returns everything. It needs no clock if nothing can end it.
+    try:
+        if connection is None:
+            content: bytes = source.read(length) or b""
+        else:
+            content = read_watched(source, length, connection, limits.timeout)
+    except ApiError as error:
+        if isinstance(source, BodyInput):  # which ends its own reads, and remembers a refusal
+            return source.whole()
+        raise TimedInput(environ, limits, 0).refuse(error)
+    except Exception as error:  # as in read_chunk, without the cost of its frame in the common case
+        raise TimedInput(environ, limits, 0).refuse(cut_off()) from error
+    if len(content) == length:
+        return content
     if isinstance(source, BodyInput):
         return source.whole()
     # A stream may return less than it was asked for, so ask until it reports its end.
     return b"".join((content, *_rest(environ, length, limits, len(content))))
 
 
-def read_chunks(environ: Environ, limits: Limits) -> Iterator[bytes]:
-    """Return the content in pieces, with the checks of `read_content`."""
+def _read_unusual(environ: Environ, limits: Limits) -> bytes:
+    """Return content of any length, announced in any way, by as many reads as it takes."""
     length = announced_length(environ)
+    if length == 0:
+        return b""
     if length is not None and length > limits.size.bytes:
         raise _too_large_unread(environ, limits, length)
-    if length is None or length > _CHUNK:
-        source = environ["wsgi.input"]
-        if not isinstance(source, BodyInput):
-            return _rest(environ, length, limits, 0)
-        content = source.whole()
-        return (content[start : start + _CHUNK] for start in range(0, len(content), _CHUNK))
-    content = read_content(environ, limits)
-    if not isinstance(environ["wsgi.input"], BodyInput):
-        environ["wsgi.input"] = NOT_KEPT
-    return iter((content,))
+    source = environ["wsgi.input"]
+    if isinstance(source, BodyInput):
+        return source.whole()
+    # A read that nothing can end may ask for everything.
+    chunk_size = limits.size.bytes + 1 if environ.get(CONNECTION) is None else CHUNK
+    return b"".join(_rest(environ, length, limits, 0, chunk_size))
+
+
+def read_chunks(environ: Environ, limits: Limits) -> Iterator[bytes]:
+    """Return the content in pieces, with the checks of `read_content`; what one read brings is one piece."""
+    length = announced_length(environ)
+    if length is not None and length <= limits.one_read:
+        content = read_content(environ, limits)
+        if not isinstance(environ["wsgi.input"], BodyInput):
+            environ["wsgi.input"] = NOT_KEPT
+        return iter((content,))
+    if length is not None and length > limits.size.bytes:
+        raise _too_large_unread(environ, limits, length)
+    source = environ["wsgi.input"]
+    if not isinstance(source, BodyInput):
+        return _rest(environ, length, limits, 0)
+    content = source.whole()
+    return (content[start : start + CHUNK] for start in range(0, len(content), CHUNK))
 
 
 def refuse(environ: Environ, limits: Limits, error: ApiError) -> None:
@@ -84,19 +94,16 @@ def refuse(environ: Environ, limits: Limits, error: ApiError) -> None:
         source.refuse(error)
 
 
-def _remember(environ: Environ, limits: Limits, error: ApiError) -> None:
-    if not isinstance(environ["wsgi.input"], BodyInput):
-        TimedInput(environ, limits, 0).refuse(error)
-
-
 def _too_large_unread(environ: Environ, limits: Limits, length: int) -> ApiError:
     if not isinstance(environ.get("wsgi.input"), BodyInput):
         TimedInput(environ, limits, length)  # which tells `drain` how much to discard
     return too_large(limits.size)
 
 
-def _rest(environ: Environ, length: int | None, limits: Limits, count: int) -> Iterator[bytes]:
-    """Yield the content after its first `count` bytes."""
+def _rest(
+    environ: Environ, length: int | None, limits: Limits, count: int, chunk_size: int = CHUNK
+) -> Iterator[bytes]:
+    """Yield the content after its first `count` bytes, by reads of `chunk_size` bytes at most."""
     if length == 0:
         return
     limit = limits.size
@@ -107,7 +114,7 @@ def _rest(environ: Environ, length: int | None, limits: Limits, count: int) -> I
     # Chunked content is read one byte past the limit, to see whether there is more.
     end = limit.bytes + 1 if length is None else length
     while count < end:
-        chunk = read_chunk(source, min(_CHUNK, end - count))
+        chunk = read_chunk(source, min(chunk_size, end - count))
         if not chunk:
             if length is None:
                 return

@@ -8,16 +8,16 @@ long, by closing the connection for receiving.
 
 from __future__ import annotations
 
-import functools
 import sys
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from time import monotonic
 from typing import Any
 
 from apiroutes.body.errors import too_slow
 from apiroutes.body.inputs import BodyInput
 from apiroutes.body.limits import Limits
-from apiroutes.concurrency import CONNECTION, Cut, unwatch, watch
+from apiroutes.concurrency import CONNECTION, stop_receiving, unwatch, watch
 from apiroutes.errors import ApiError
 from apiroutes.types import Environ
 
@@ -47,7 +47,7 @@ class TimedInput(BodyInput):
     def refuse(self, error: ApiError) -> ApiError:
         """Make every later read raise an error like `error`; return `error` itself."""
         # A new error has no traceback, which would lead back here.
-        self._refusal = functools.partial(type(error), error.status, error.message, error.headers)
+        self._refusal = partial(type(error), error.status, error.message, error.headers)
         return error
 
     def whole(self) -> bytes:
@@ -89,7 +89,7 @@ class TimedInput(BodyInput):
         if self._seconds <= 0:
             raise self.refuse(too_slow())
         self.has_begun = True
-        began = time.monotonic()
+        began = monotonic()
         try:
             if self._connection is None:
                 # What has come so far, from a source that need not wait for all that is asked for.
@@ -103,7 +103,7 @@ class TimedInput(BodyInput):
         except Exception:
             self.left = 0
             raise
-        self._seconds -= time.monotonic() - began
+        self._seconds -= monotonic() - began
         if self._rate:
             self._seconds += len(content) / self._rate
         return content
@@ -111,16 +111,13 @@ class TimedInput(BodyInput):
 
 def read_watched(source: Any, size: int, connection: Any, seconds: float) -> bytes:
     """Read up to `size` bytes once, in at most so many seconds. Raises ApiError 408."""
-    cut = Cut(connection)
-    watch(connection, time.monotonic() + seconds, cut)
+    watch(connection, monotonic() + seconds, partial(stop_receiving, connection))
     try:
         content: bytes = source.read(size) or b""  # a raw stream without data returns None
-    except Exception:  # each server has its own for a connection that ends halfway through
-        if cut.is_done:
+    except BaseException as error:  # each server has its own for a connection that ends halfway through
+        if unwatch(connection) is None and isinstance(error, Exception):
             raise too_slow() from None
         raise
-    finally:
-        unwatch(connection)
-    if cut.is_done:
+    if unwatch(connection) is None:  # the read was cut
         raise too_slow()
     return content

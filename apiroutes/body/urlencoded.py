@@ -51,7 +51,10 @@ def parse_urlencoded(text: str) -> Params:
     for pair in text.split("&"):
         name, equals, value = pair.partition("=")
         if has_escapes and "%" in pair:
-            name, value = _percent_decode(name), _percent_decode(value)
+            if "%" in name:
+                name = _percent_decode(name)
+            if "%" in value:
+                value = _percent_decode(value)
         if name in params:
             # A repeated name: start again, with lists.
             return collect(parse_pairs(text))

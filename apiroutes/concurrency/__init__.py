@@ -10,13 +10,13 @@ from apiroutes.concurrency import coroutines
 from apiroutes.concurrency.async_streams import AsyncChunks, async_chunks_of
 from apiroutes.concurrency.connections import (
     CONNECTION,
-    Cut,
     stop_reading,
     stop_receiving,
     unwatch,
     watch,
 )
-from apiroutes.concurrency.handler_threads import Call, HandlerThread, HandlerThreads
+from apiroutes.concurrency.functions import is_async
+from apiroutes.concurrency.handler_threads import AbandonedTask, Call, HandlerThread, HandlerThreads
 from apiroutes.concurrency.server_loop import (
     RequestThread,
     call_in_pool,
@@ -29,9 +29,9 @@ from apiroutes.concurrency.waiters import current_waiter
 
 __all__ = [
     "CONNECTION",
+    "AbandonedTask",
     "AsyncChunks",
     "Call",
-    "Cut",
     "HandlerThread",
     "HandlerThreads",
     "RequestThread",
@@ -40,6 +40,7 @@ __all__ = [
     "call_in_pool",
     "coroutines",
     "current_waiter",
+    "is_async",
     "is_on_server_loop",
     "server_loop",
     "stop_reading",

@@ -6,9 +6,11 @@ In: an async iterable. Out: its chunks. Raises its errors, and ApiError 503 whil
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from apiroutes.concurrency.time_limit import within
 from apiroutes.concurrency.waiters import Waiter, running_loop
 
 __all__ = ["AsyncChunks", "async_chunks_of", "iterate"]
@@ -35,6 +37,7 @@ class AsyncChunks(Generic[_Chunk]):
         self._waiter: Waiter | None = None
         self._task: _Task | None = None  # on the loop itself
         self._arrived: list[tuple[Any, BaseException | None]] = []
+        self._limit: _Limit | None = None
         self._has_ended = False
 
     @property
@@ -66,7 +69,28 @@ class AsyncChunks(Generic[_Chunk]):
             return
         if self._task is None:
             self._task = _Task(self._source)
-        self._arrived.append(await self._task.ask())
+        limit = self._limit
+        if limit is None:
+            self._arrived.append(await self._task.ask())
+            return
+        try:
+            answer = await within(limit.until - time.monotonic(), self._task.ask)
+        except TimeoutError:
+            answer = None, limit.error()
+        self._arrived.append(answer)
+
+    def end_at(
+        self,
+        until: float,
+        error: Callable[[], BaseException],
+        closing: float,
+        abandon: Callable[[asyncio.Task[Any]], object],
+    ) -> None:
+        """Raise `error()` instead of a chunk that comes after the monotonic time `until`.
+
+        After `aclose`, `abandon` is given a task that has not ended within `closing` seconds.
+        """
+        self._limit = _Limit(until, error, closing, abandon)
 
     def stop_waiting(self) -> None:
         """End the wait of `arrive`, on the loop; the chunk that it waits for is lost."""
@@ -77,7 +101,7 @@ class AsyncChunks(Generic[_Chunk]):
         """Close the iterable on the loop, even while it makes a chunk. Raises its errors."""
         self._has_ended = True
         if self._task is not None:
-            await self._task.end()
+            await self._task.end(self._limit)
 
     def close(self) -> None:
         """Close the iterable, in the task that took its chunks."""
@@ -120,6 +144,15 @@ def async_chunks_of(stream: object) -> AsyncChunks[Any] | None:
     return chunks if isinstance(chunks, AsyncChunks) else None
 
 
+class _Limit(NamedTuple):
+    """What `AsyncChunks.end_at` was given."""
+
+    until: float
+    error: Callable[[], BaseException]
+    closing: float
+    abandon: Callable[[asyncio.Task[Any]], object]
+
+
 class _Task:
     """The task that takes the chunks for a coroutine on the same loop."""
 
@@ -149,12 +182,15 @@ class _Task:
         if not self._answer.done():
             self._answer.set_result(answer)
 
-    async def end(self) -> None:
+    async def end(self, limit: _Limit | None) -> None:
         """End the task, and wait for its end. Raises what the iterable raises when it is closed."""
         self._end()
         if self._task is not None:
-            await asyncio.wait((self._task,))
-        _, error = self._answer.result() if self._answer.done() else (None, None)
+            await asyncio.wait((self._task,), timeout=None if limit is None else limit.closing)
+            if limit is not None and not self._task.done():
+                limit.abandon(self._task)
+        answer = self._answer
+        _, error = answer.result() if answer.done() and not answer.cancelled() else (None, None)
         if error is not None and not isinstance(error, (StopAsyncIteration, asyncio.CancelledError)):
             try:
                 raise error

@@ -16,26 +16,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["CONNECTION", "Cut", "stop_reading", "stop_receiving", "unwatch", "watch"]
+__all__ = ["CONNECTION", "stop_reading", "stop_receiving", "unwatch", "watch"]
 
 # The environ's key of the socket, under gunicorn alone.
 CONNECTION = "gunicorn.socket"
 
 _INTERVAL = 0.05  # seconds between two checks of the reads in progress
-
-
-class Cut:
-    """A call that ends one read from `connection`; `is_done` tells whether it was made."""
-
-    __slots__ = ("connection", "is_done")
-
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-        self.is_done = False
-
-    def __call__(self) -> None:
-        self.is_done = True
-        stop_receiving(self.connection)
 
 
 def watch(connection: object, until: float, cut: Callable[[], None]) -> None:

@@ -35,6 +35,7 @@ __all__ = [
     "in_request_thread",
     "iterate",
     "run",
+    "waiting_frames",
 ]
 
 _Result = TypeVar("_Result")
@@ -186,6 +187,11 @@ def coroutine_frames(thread: int) -> list[FrameType]:
     waiting: Any = None if task is None else task.get_coro()
     if getattr(waiting, "cr_running", False):
         return _running_frames(waiters[-1])
+    return waiting_frames(waiting)
+
+
+def waiting_frames(waiting: Any) -> list[FrameType]:
+    """Return the frames of a coroutine that waits, the outermost first."""
     frames: list[FrameType] = []
     while isinstance(waiting, CoroutineType) and waiting.cr_frame is not None and not waiting.cr_running:
         if waiting.cr_code is not Waiter.main.__code__:

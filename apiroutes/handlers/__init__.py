@@ -10,7 +10,6 @@ from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
-    is_async,
     name_of,
     place_of,
     security_scheme,
@@ -31,7 +30,6 @@ __all__ = [
     "RouteModule",
     "SecurityScheme",
     "file_route",
-    "is_async",
     "name_of",
     "place_of",
     "result_type",

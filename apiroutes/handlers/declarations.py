@@ -20,7 +20,6 @@ __all__ = [
     "SecurityScheme",
     "why_not_middleware",
     "file_route",
-    "is_async",
     "middleware_of",
     "name_of",
     "place_of",
@@ -125,13 +124,6 @@ def name_of(step: Callable[..., Any]) -> str:
     """Return the name of a step in the source: of the function, or of the function that made it."""
     name: str = getattr(step, "__qualname__", type(step).__name__)
     return name.partition(".<locals>")[0]
-
-
-def is_async(function: Callable[..., Any]) -> bool:
-    """Return whether a call of the function, or of the object, returns a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  (an object's own __call__)
-    )
 
 
 def place_of(step: Callable[..., Any]) -> str:

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from apiroutes.concurrency import is_async
 from apiroutes.errors import Problems
 from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_config, read_constants
-from apiroutes.handlers.declarations import FileRoute, is_async, middleware_of, security_of
+from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
 from apiroutes.handlers.file_routes import FileRouteReader
 from apiroutes.handlers.middleware_exports import HOW_TO_LIST, steps_of, wrong_steps
 from apiroutes.handlers.misnamed import (

@@ -27,7 +27,7 @@ from apiroutes.http.fields import (
 )
 from apiroutes.http.grammar import TOKEN, is_token
 from apiroutes.http.hosts import canonical_host, is_address, requested_host
-from apiroutes.http.json import decode_json, encode_json
+from apiroutes.http.json import decode_json, encode_json, shallow_decoder
 from apiroutes.http.methods import METHODS
 from apiroutes.http.negotiation import prefers_html, prefers_json, prefers_text
 from apiroutes.http.ranges import byte_ranges
@@ -86,5 +86,6 @@ __all__ = [
     "prefers_text",
     "read_path",
     "requested_host",
+    "shallow_decoder",
     "target_size",
 ]

@@ -51,8 +51,9 @@ def is_current(environ: Environ, headers: Headers) -> bool:
     if "HTTP_CACHE_CONTROL" in environ and _NO_CACHE.search(environ["HTTP_CACHE_CONTROL"]):
         return False
     tags = environ.get("HTTP_IF_NONE_MATCH")
-    # The most frequent case needs no parser: one strong tag of letters and digits.
-    if tags is not None and tags[1:-1].isalnum() and tags[0] == tags[-1] == '"':
+    # The most frequent case needs no parser: one tag of letters and digits, the same as ours.
+    opaque = "" if tags is None else tags.removeprefix("W/")
+    if opaque[1:-1].isalnum() and opaque[0] == opaque[-1] == '"':
         etags = [value for name, value in headers if name.lower() == "etag"]
         if len(etags) == 1 and etags[0] == tags:
             return True

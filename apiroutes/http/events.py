@@ -5,15 +5,15 @@ In: the parts of an event. Out: its lines. Raises ValueError for a part that wou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from apiroutes.http.json import encode_json
 
 __all__ = ["Event", "comment"]
 
 
-@dataclass(frozen=True)
-class Event:
+# A Struct is made in an eighth of the time of a frozen dataclass.
+class Event(msgspec.Struct, frozen=True):
     """One event. `data` other than a str is sent as JSON; `retry` is in milliseconds."""
 
     data: object = ""
@@ -22,17 +22,20 @@ class Event:
     retry: int | None = None
 
     def __str__(self) -> str:
-        lines = [f"{name}: {_one_line(name, value)}" for name, value in self._fields()]
+        head = ""
+        if self.id is not None:
+            head = f"id: {_one_line('id', self.id)}\n"
+        if self.event is not None:
+            head += f"event: {_one_line('event', self.event)}\n"
+        if self.retry is not None:
+            head += f"retry: {int(self.retry)}\n"
         data = self.data if isinstance(self.data, str) else encode_json(self.data).decode()
         # Section 9.2.5: any line break ends a field, so each line of data is a field of its own.
-        text = data.replace("\r\n", "\n").replace("\r", "\n")
-        lines += [f"data: {line}" for line in text.split("\n")]
-        return "\n".join(lines) + "\n\n"
-
-    def _fields(self) -> list[tuple[str, str]]:
-        retry = None if self.retry is None else str(int(self.retry))
-        fields = [("id", self.id), ("event", self.event), ("retry", retry)]
-        return [(name, value) for name, value in fields if value is not None]
+        if "\r" in data:
+            data = data.replace("\r\n", "\n").replace("\r", "\n")
+        if "\n" in data:
+            data = data.replace("\n", "\ndata: ")
+        return "".join((head, "data: ", data, "\n\n"))
 
 
 def comment(text: str = "") -> str:
@@ -41,6 +44,6 @@ def comment(text: str = "") -> str:
 
 
 def _one_line(name: str, value: str) -> str:
-    if any(character in value for character in "\r\n\0"):
+    if "\n" in value or "\r" in value or "\0" in value:
         raise ValueError(f"{value!r} cannot be the {name} of an event")
     return value

@@ -30,12 +30,12 @@ import msgspec
 
 from apiroutes.errors import ApiError
 
-__all__ = ["decode_json", "encode_json"]
+__all__ = ["decode_json", "encode_json", "shallow_decoder"]
 
 # -- text to values ---------------------------------------------------------------------------
 
 _decode = msgspec.json.Decoder().decode
-# Most documents nest no deeper. The decoder for one level more takes twice the time to make.
+# The levels of `shallow_decoder`. One more takes twice the time to make.
 _SHALLOW = 7
 # A bracket adds 1 or -1 to the depth, as a signed byte.
 _STEPS = bytes.maketrans(b"[]", b"\x01\xff")
@@ -57,14 +57,8 @@ def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object
     # The decoder recurses, and Python versions stop it differently: from 3.12 on it runs past the
     # end of a small thread's stack, which ends the process. So the depth is checked first. Each
     # level of a whole document takes two brackets, so a short document needs no check.
-    if len(content) > 2 * max_depth:
-        if decode is _decode and max_depth >= _SHALLOW:
-            try:
-                return _shallow_decoder()(content)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                pass  # it nests deeper or is malformed, which is decided below
-        if _may_be_deeper(content, max_depth):
-            raise ApiError(400, "Invalid JSON")
+    if len(content) > 2 * max_depth and _may_be_deeper(content, max_depth):
+        raise ApiError(400, "Invalid JSON")
     try:
         try:
             return decode(content)
@@ -79,12 +73,16 @@ def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object
         raise ApiError(400, "Invalid JSON") from error
 
 
-@cache  # made for the first long document: it takes 2 ms
-def _shallow_decoder() -> Callable[[bytes], object]:
-    """Return a decoder that nests no deeper than `_SHALLOW`, because its type does not."""
+@cache  # made for the first document, because it takes 1 to 2 ms
+def shallow_decoder(max_depth: int) -> Callable[[bytes], object]:
+    """Return a decoder of most documents: those that nest no deeper than `max_depth` and seven levels.
+
+    They need no other check of their depth, because a decoder does not recurse past its type. It gives the
+    value that `decode_json` gives, or raises an exception; then `decode_json` decides about the document.
+    """
     scalar = int | float | str | bool | None
     nested: Any = scalar
-    for _ in range(_SHALLOW):
+    for _ in range(min(max_depth, _SHALLOW)):
         nested = scalar | list[nested] | dict[str, nested]
     return msgspec.json.Decoder(nested).decode
 

@@ -157,8 +157,8 @@ class _Crossing:
         elif stream is None:
             headers = without(headers, "content-length")
             headers.append(("Content-Length", str(len(content))))
-            if res._wants_etag and "etag" not in res._headers:
-                self._etag = f'"{content_hash(content)}"'
+            if res._etag_start and "etag" not in res._headers:
+                self._etag = res._etag_start + content_hash(content) + '"'
                 headers.append(("ETag", self._etag))
         self._given = headers
         start_response(STATUS_LINES[res._status], [*headers])
@@ -273,7 +273,8 @@ class _Crossing:
             content = b"".join(rest)
         finally:
             rest.close()
-        had_etag, is_same_kind = res._wants_etag, not self._was_called or status == res._status
+        is_conditional, was_tagged = res._etag_start is not None, _has_etag(self._given)
+        is_same_kind = not self._was_called or status == res._status
         length = length_of(self._headers)
         if self._is_head and not content and self._was_called and length == length_of(self._given):
             content = res._content  # HEAD had left it out
@@ -288,7 +289,10 @@ class _Crossing:
             res._set_stream(stream)
         else:
             res._content = content
-            res._wants_etag = had_etag and (self._etag is not None or "etag" in res._headers)
+            if is_conditional and self._etag is not None:
+                res._etag_start = res._etag_prefix
+            elif is_conditional and ("etag" in res._headers or not was_tagged):
+                res._etag_start = ""  # not ours, or none was wanted
 
     def _without_own_etag(self, content: bytes) -> bytes:
         """Remove our ETag, which is made anew of the final content; return that content."""
@@ -323,3 +327,7 @@ class _Crossing:
         gone = [line for line in self._given if line[0].lower() in ("accept-ranges", "etag")]
         self._headers = [line for line in self._headers if line not in gone]
         return False
+
+
+def _has_etag(headers: HeaderList) -> bool:
+    return any(name.lower() == "etag" for name, _ in headers)

@@ -14,7 +14,7 @@ from typing import Any
 from apiroutes.body import limits_of
 from apiroutes.chain import as_coroutine, as_sync, compose
 from apiroutes.concurrency import HandlerThreads, coroutines
-from apiroutes.deadlines import with_deadline
+from apiroutes.deadlines import with_deadline, with_deadline_on_loop
 from apiroutes.endpoint import Endpoint
 from apiroutes.errors import Problem, Problems
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme, with_checked_result
@@ -138,7 +138,9 @@ def _resource(
     seconds = module.config.max_duration
     if seconds is not None:
         runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
-        on_loop = dict.fromkeys(on_loop)
+        on_loop = {
+            method: run and with_deadline_on_loop(run, seconds, threads) for method, run in on_loop.items()
+        }
     return Resource(
         name=f"{endpoint.pattern} ({module.route.file})",
         other_methods=runs.pop(RouteModule.ANY),

@@ -1,7 +1,8 @@
 """The peers: modules with applications for the same workloads, each in its own idiom.
 
-A peer module has `application()`, for W1-W7, W9 and W10, and `numbered_application(routes)`, for W8. It is
-imported only if its framework is installed, so that no peer is a dependency.
+A peer module has `application()`, and `numbered_application(routes)` for W8; one that makes ETags also has
+`application_without_etag()` for W10n. It is imported only if its framework is installed, so that no peer is a
+dependency. `ASYNC_PEERS` have an ASGI `application()` alone, which http.py measures.
 """
 
 from __future__ import annotations
@@ -51,6 +52,15 @@ PEERS = {
         Peer("bottle", "Bottle", "benchmarks.peers.bottle", "bottle"),
         Peer("flask", "Flask", "benchmarks.peers.flask", "flask"),
         Peer("django", "Django", "benchmarks.peers.django", "django"),
+    )
+}
+
+ASYNC_PEERS = {
+    peer.key: peer
+    for peer in (
+        Peer("fastapi", "FastAPI", "benchmarks.peers.fastapi", "fastapi"),
+        Peer("starlette", "Starlette", "benchmarks.peers.starlette", "starlette"),
+        Peer("litestar", "Litestar", "benchmarks.peers.litestar", "litestar"),
     )
 }
 

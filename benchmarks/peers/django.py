@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Any
 
 import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import path, set_urlconf
+from django.urls import ResolverMatch, URLPattern, URLResolver, path
+from django.urls.resolvers import RegexPattern
 
-from benchmarks.workloads import TEXT, Environ, NumberedRoute, StartResponse, WSGIApplication
+from benchmarks.workloads import TEXT, NumberedRoute, WSGIApplication
 
 
 def hello(request: HttpRequest) -> HttpResponse:
@@ -54,25 +53,39 @@ def text(request: HttpRequest) -> HttpResponse:
     return HttpResponse(TEXT, content_type="text/plain; charset=utf-8")
 
 
+urlpatterns = [
+    path("api/hello", hello),
+    path("api/users/<user_id>", user),
+    path("api/echo", echo),
+    path("api/form", form),
+    path("api/upload", upload),
+    path("api/session", session),
+    path("api/import", import_),
+    path("api/text", text),
+]
+
+
 def application() -> WSGIApplication:
-    return _application(
-        [
-            path("api/hello", hello),
-            path("api/users/<user_id>", user),
-            path("api/echo", echo),
-            path("api/form", form),
-            path("api/upload", upload),
-            path("api/session", session),
-            path("api/import", import_),
-            path("api/text", text),
-        ]
-    )
+    _configure()
+    return WSGIHandler()
 
 
 def numbered_application(routes: Sequence[NumberedRoute]) -> WSGIApplication:
-    return _application(
+    _configure()
+    return _NumberedHandler(
         [path(f"{route.path[1:]}{'/<value>' if route.dynamic else ''}", _numbered(route)) for route in routes]
     )
+
+
+def _configure() -> None:
+    if not settings.configured:
+        settings.configure(
+            ALLOWED_HOSTS=["*"],
+            ROOT_URLCONF=__name__,
+            # The only one of the usual seven that is needed: it adds Content-Length.
+            MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+        )
+        django.setup()
 
 
 def _numbered(route: NumberedRoute) -> Callable[..., HttpResponse]:
@@ -85,36 +98,13 @@ def _numbered(route: NumberedRoute) -> Callable[..., HttpResponse]:
     return dynamic if route.dynamic else static
 
 
-def _application(patterns: Sequence[Any]) -> WSGIApplication:
-    """Make an application. Settings belong to the process, so it sets its own URLs for every request."""
-    if not settings.configured:
-        settings.configure(
-            ALLOWED_HOSTS=["*"],
-            ROOT_URLCONF=_urls("benchmark_urls", []),
-            # The only one of the usual seven that is needed: it adds Content-Length.
-            MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
-        )
-        django.setup()
-    urls = _urls(f"benchmark_urls_{id(patterns)}", patterns)
-    handler = _Handler()
+class _NumberedHandler(WSGIHandler):  # type: ignore[misc]
+    """A second application in the process, whose settings name the URLs of the first."""
 
-    def wsgi(environ: Environ, start_response: StartResponse) -> Any:
-        handler.urls = urls
-        return handler(environ, start_response)
+    def __init__(self, patterns: Sequence[URLPattern]) -> None:
+        super().__init__()
+        self._resolver = URLResolver(RegexPattern("^/"), patterns)
 
-    return wsgi
-
-
-def _urls(name: str, patterns: Sequence[Any]) -> ModuleType:
-    module = ModuleType(name)
-    module.__dict__["urlpatterns"] = list(patterns)
-    return module
-
-
-class _Handler(WSGIHandler):  # type: ignore[misc]
-    urls: ModuleType
-
-    def get_response(self, request: HttpRequest) -> HttpResponse:
-        request.urlconf = self.urls
-        set_urlconf(self.urls)
-        return super().get_response(request)
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        request.resolver_match = self._resolver.resolve(request.path_info)
+        return request.resolver_match

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Iterator, Sequence
 
 import falcon
 
@@ -52,6 +54,25 @@ class Text:
         resp.text = TEXT
 
 
+class Wait:
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        time.sleep(self.seconds)
+        resp.media = {"message": "Hello"}
+
+
+class Events:
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = "text/event-stream"
+        resp.stream = self.numbers()
+
+    def numbers(self) -> Iterator[bytes]:
+        for number in range(20):
+            yield f"data: {json.dumps({'number': number})}\n\n".encode()
+
+
 class NumberedStatic:
     def __init__(self, number: int) -> None:
         self.number = number
@@ -78,6 +99,9 @@ def application() -> WSGIApplication:
     app.add_route("/api/session", Session())
     app.add_route("/api/import", Import())
     app.add_route("/api/text", Text())
+    app.add_route("/api/wait5", Wait(0.005))
+    app.add_route("/api/wait50", Wait(0.05))
+    app.add_route("/api/events", Events())
     return app
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -48,6 +50,24 @@ def text() -> Response:
     return Response(TEXT, mimetype="text/plain")
 
 
+def wait5() -> dict[str, Any]:
+    time.sleep(0.005)
+    return {"message": "Hello"}
+
+
+def wait50() -> dict[str, Any]:
+    time.sleep(0.05)
+    return {"message": "Hello"}
+
+
+def events() -> Response:
+    def numbers() -> Iterator[str]:
+        for number in range(20):
+            yield f"data: {json.dumps({'number': number})}\n\n"
+
+    return Response(numbers(), mimetype="text/event-stream")
+
+
 def application() -> WSGIApplication:
     app = Flask(__name__)
     app.get("/api/hello")(hello)
@@ -58,6 +78,9 @@ def application() -> WSGIApplication:
     app.get("/api/session")(session)
     app.post("/api/import")(import_items)
     app.get("/api/text")(text)
+    app.get("/api/wait5")(wait5)
+    app.get("/api/wait50")(wait50)
+    app.get("/api/events")(events)
     return app
 
 

@@ -148,6 +148,47 @@ def test_only_waiting_for_the_client_counts(
     assert answer.json() == 30_000
 
 
+TWICE = """
+config = {{"api": {{"bodyParser": False}}}}
+def handler(req, res):
+    try:
+        req.stream.read({})
+    except Exception:
+        pass
+    try:
+        req.raw_body
+    except Exception as error:
+        res.send(str(error))
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "sent", "message"),
+    [
+        (1, 10, "the body is already being read from req.stream"),
+        (10, 10, "the body is already being read from req.stream"),
+        (10, 5, "400 Bad Request: Invalid body"),
+    ],
+)
+def test_a_stream_that_is_being_read_is_not_read_again_from_a_connection(
+    tmp_path: Path, connection: tuple[socket.socket, socket.socket], size: int, sent: int, message: str
+) -> None:
+    server, client = connection
+    client.sendall(b"x" * sent)
+    client.shutdown(socket.SHUT_WR)
+    assert ask(app_of(tmp_path, TWICE.format(size)), server, TEXT, 10).text.endswith(message)
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_a_body_that_is_too_slow_is_refused_to_every_reader(
+    tmp_path: Path, connection: tuple[socket.socket, socket.socket], sent: int
+) -> None:
+    server, client = connection
+    client.sendall(b"x" * sent)
+    app = app_of(tmp_path, TWICE.format(10), body_timeout=0.1)
+    assert ask(app, server, TEXT, 10).text.endswith("Request Timeout")
+
+
 def test_max_duration_ends_a_read_too(
     tmp_path: Path, connection: tuple[socket.socket, socket.socket]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import threading
@@ -15,8 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import App
+from apiroutes.body import limits_of, read_body
 from apiroutes.errors import ApiError
 from apiroutes.http.json import decode_json
+from apiroutes.settings import Settings
+from apiroutes.sizes import Size
 from tests.body.bodies import JSON, ROUTES, post
 from tests.support import app_of, project
 
@@ -26,9 +30,34 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> App:
     return App(project(tmp_path_factory.mktemp("json"), ROUTES))
 
 
+def received(content: bytes, max_depth: int) -> object:
+    """Return the value of a body. Most bodies are decoded by a decoder that cannot nest deeper."""
+    environ = {
+        "CONTENT_TYPE": JSON,
+        "CONTENT_LENGTH": str(len(content)),
+        "wsgi.input": io.BytesIO(content),
+    }
+    return read_body(environ, limits_of(Settings(max_json_depth=max_depth, body_size_limit=LARGE))).value
+
+
+Decode = Callable[[bytes, int], object]
+LARGE = Size(2**30, "1gb")
+WAYS = [decode_json, received]
+
 NUMBERS = [
+    (b"0", 0),
+    (b"-0", 0),
+    (b"-0.0", -0.0),
+    (b"1.0", 1.0),
+    (b"1E2", 100.0),
+    (b"1e-2", 0.01),
+    (b"9223372036854775808", 2**63),
+    (b"18446744073709551615", 2**64 - 1),
+    (b"18446744073709551616", 2**64),
+    (b"-9223372036854775809", -(2**63) - 1),
+    (b"0.1234567890123456789", 0.1234567890123456789),
     (b"1e308", 1e308),
-    (b"-1E-400", 0.0),
+    (b"-1E-400", -0.0),
     (b"1e400", None),
     (b"-1e400", None),
     (b"1" + b"0" * 400, 10**400),
@@ -51,14 +80,18 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("text", "value"), NUMBERS)
 @pytest.mark.parametrize("around", [b"%s", b"[%s]", b'{"a": %s}'])
-def test_a_number_is_finite_and_exact_or_refused(around: bytes, text: bytes, value: Any) -> None:
+@pytest.mark.parametrize("decode", WAYS)
+def test_a_number_is_finite_and_exact_or_refused(
+    decode: Decode, around: bytes, text: bytes, value: Any
+) -> None:
     content = around % text
     if value is None:
         with pytest.raises(ApiError, match="Invalid JSON"):
-            decode_json(content, 200)
+            decode(content, 200)
     else:
-        decoded: Any = decode_json(content, 200)
-        assert (decoded if around == b"%s" else decoded[0] if around[:1] == b"[" else decoded["a"]) == value
+        decoded: Any = decode(content, 200)
+        number = decoded if around == b"%s" else decoded[0] if around[:1] == b"[" else decoded["a"]
+        assert repr(number) == repr(value)
 
 
 TEXTS: list[tuple[bytes, Any]] = [
@@ -101,16 +134,17 @@ def test_a_string_is_of_unicode_scalars_or_refused(app: App, text: bytes, value:
 
 @pytest.mark.parametrize(("text", "value"), [*NUMBERS, *TEXTS])
 @pytest.mark.parametrize("levels", [1, 6, 7, 8, 50])
-def test_a_value_is_the_same_in_a_long_document(text: bytes, value: Any, levels: int) -> None:
+@pytest.mark.parametrize("decode", WAYS)
+def test_a_value_is_the_same_in_a_long_document(decode: Decode, text: bytes, value: Any, levels: int) -> None:
     content = b"[" * levels + text + b"]" * (levels - 1) + b"," + b"0," * 300 + b"0]"
     if value is None:
         with pytest.raises(ApiError):
-            decode_json(content, 200)
+            decode(content, 200)
     else:
-        decoded: Any = decode_json(content, 200)
+        decoded: Any = decode(content, 200)
         for _ in range(levels):
             decoded = decoded[0]
-        assert (type(decoded), decoded) == (type(value), value)
+        assert repr(decoded) == repr(value)
 
 
 @pytest.mark.parametrize("text", [b'{"a":1,"a":2}', b'{"a":1,"\\u0061":2}', b'{"a":{"b":1},"a":2}'])
@@ -134,9 +168,17 @@ def with_texts(value: Any, change: Callable[[str], str]) -> Any:
 JSONISH = st.text(alphabet='[]{}",:\\u0d8e1.-+truefalsn \n\t', max_size=20)
 
 
-@given(JSONISH)
+WHOLE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=20,
+).map(lambda value: json.dumps(value, ensure_ascii=bool(value)).encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("decode", WAYS)
+@given(text=JSONISH)
 @settings(deadline=None)
-def test_any_text_is_decoded_as_python_does_or_refused(text: str) -> None:
+def test_any_text_is_decoded_as_python_does_or_refused(decode: Decode, text: str) -> None:
     def refuse(constant: str) -> Any:
         raise ValueError(constant)
 
@@ -144,21 +186,35 @@ def test_any_text_is_decoded_as_python_does_or_refused(text: str) -> None:
         expected = json.loads(text, parse_constant=refuse)
         json.dumps(expected, allow_nan=False)
     except (ValueError, RecursionError):
-        with pytest.raises(ApiError):
-            decode_json(text.encode(), 200)
+        if text or decode is decode_json:  # a body without content is an empty object
+            with pytest.raises(ApiError):
+                decode(text.encode(), 200)
     else:
-        assert decode_json(text.encode(), 200) == with_texts(expected, without_halves)
+        assert decode(text.encode(), 200) == with_texts(expected, without_halves)
 
 
-@given(st.binary(max_size=20))
+@pytest.mark.parametrize("decode", WAYS)
+@given(content=st.binary(max_size=20))
 @settings(deadline=None)
-def test_any_bytes_are_json_or_refused(content: bytes) -> None:
+def test_any_bytes_are_json_or_refused(decode: Decode, content: bytes) -> None:
     status = 400
     try:
-        decode_json(content, 200)
+        decode(content, 200)
     except ApiError as error:
         status = error.status
     assert status == 400
+
+
+@given(st.one_of(JSONISH.map(str.encode), st.binary(min_size=1, max_size=20), WHOLE), st.integers(1, 9))
+@settings(deadline=None, max_examples=500)
+def test_both_ways_give_the_same_value_or_the_same_error(content: bytes, limit: int) -> None:
+    def outcome(decode: Decode) -> str:
+        try:
+            return repr(decode(content, limit))
+        except ApiError as error:
+            return str(error)
+
+    assert outcome(received) == (outcome(decode_json) if content else "{}")
 
 
 # -- half a surrogate pair
@@ -182,12 +238,13 @@ def test_half_a_surrogate_pair_is_replaced_anywhere(app: App, text: bytes, value
 ESCAPES = ["\\ud83d", "\\uDE00", "\\\\", "\\n", '\\"', "\\u0041", "ud83d", "\\ufffd", "a", "😀"]
 
 
-@given(st.lists(st.lists(st.sampled_from(ESCAPES), max_size=8).map("".join), min_size=1, max_size=4))
+@pytest.mark.parametrize("decode", WAYS)
+@given(texts=st.lists(st.lists(st.sampled_from(ESCAPES), max_size=8).map("".join), min_size=1, max_size=4))
 @settings(deadline=None, max_examples=500)
-def test_only_halves_of_surrogate_pairs_are_replaced(texts: list[str]) -> None:
+def test_only_halves_of_surrogate_pairs_are_replaced(decode: Decode, texts: list[str]) -> None:
     content = "[" + ", ".join(f'"{text}"' for text in texts) + "]"
     expected = [without_halves(text) for text in json.loads(content)]
-    assert decode_json(content.encode(), 200) == expected
+    assert decode(content.encode(), 200) == expected
 
 
 def without_halves(text: str) -> str:
@@ -288,45 +345,63 @@ values = st.recursive(
 )
 
 
-@given(value=values, limit=st.integers(1, 6))
+@pytest.mark.parametrize("decode", WAYS)
+@given(value=values, limit=st.integers(1, 9))
 @settings(max_examples=300, deadline=None)
-def test_the_depth_limit_counts_the_nesting_of_the_value(value: Any, limit: int) -> None:
+def test_the_depth_limit_counts_the_nesting_of_the_value(decode: Decode, value: Any, limit: int) -> None:
     content = json.dumps(value).encode()
     if depth(value) > limit:
         with pytest.raises(ApiError):
-            decode_json(content, limit)
+            decode(content, limit)
     else:
-        assert decode_json(content, limit) == value
+        assert decode(content, limit) == value
 
 
-@given(st.text(alphabet='[]{}",:\\1 ', max_size=40), st.integers(0, 4))
+@pytest.mark.parametrize("decode", WAYS)
+@given(text=st.text(alphabet='[]{}",:\\1 ', max_size=40), limit=st.integers(1, 9))
 @settings(deadline=None, max_examples=1000)
-def test_a_document_that_is_invalid_or_too_deep_is_refused(text: str, limit: int) -> None:
+def test_a_document_that_is_invalid_or_too_deep_is_refused(decode: Decode, text: str, limit: int) -> None:
     try:
         expected = json.loads(text)
     except ValueError:
         expected = None  # no text of these characters decodes to None
     if expected is not None and depth(expected) <= limit:
-        assert decode_json(text.encode(), limit) == expected
-    else:
+        assert decode(text.encode(), limit) == expected
+    elif text or decode is decode_json:
         with pytest.raises(ApiError, match="Invalid JSON"):
-            decode_json(text.encode(), limit)
+            decode(text.encode(), limit)
 
 
-def test_a_long_document_is_the_same_whichever_way_it_is_decoded() -> None:
-    """A long document that nests at most 7 deep is decoded by a typed decoder."""
+DEPTHS = [1, 2, 5, 6, 7, 8, 9, 199, 200, 201]
+
+
+@pytest.mark.parametrize("limit", DEPTHS)
+@pytest.mark.parametrize("levels", DEPTHS)
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+@pytest.mark.parametrize("decode", WAYS)
+def test_each_limit_is_exact(decode: Decode, opening: bytes, closing: bytes, levels: int, limit: int) -> None:
+    content = opening * levels + b"1" + closing * levels
+    if levels > limit:
+        with pytest.raises(ApiError, match="Invalid JSON"):
+            decode(content, limit)
+    else:
+        assert json.dumps(decode(content, limit), separators=(",", ":")).encode() == content
+
+
+@pytest.mark.parametrize("decode", WAYS)
+def test_a_document_is_the_same_at_every_depth(decode: Decode) -> None:
     scalars = [0, -1, 2**63, 2**64, 10**400, 0.0, 1.0, 1e22, -2.5e-300, "", "é😀", True, False, None, [], {}]
     for levels in range(10):
         value: Any = scalars
         for level in range(levels):
             value = [value, level] if level % 2 else {"a": value, "": level, "é": "x" * 500}
         content = json.dumps(value).encode()
-        decoded: Any = decode_json(content, 200)
+        decoded: Any = decode(content, 200)
         assert repr(decoded) == repr(json.loads(content))
         with pytest.raises(ApiError, match="Invalid JSON"):
-            decode_json(content[:-1], 200)
+            decode(content[:-1], 200)
         with pytest.raises(ApiError):
-            decode_json(content, levels + 1)
+            decode(content, levels + 1)
 
 
 HOSTILE = [b"[" * 500_000, b'{"a":' * 100_000, b'["]",' * 100_000, b'["\\"]' * 100_000, b'"' + b"[" * 500_000]

@@ -234,8 +234,8 @@ def project_at(root: Path) -> Path:
     )
 
 
-def app_with(root: Path, *middleware: Any) -> App:
-    return App(project_at(root), middleware=middleware)
+def app_with(root: Path, *middleware: Any, **settings: Any) -> App:
+    return App(project_at(root), middleware=middleware, **settings)
 
 
 KINDS: dict[str, Callable[[], list[Any]]] = {

@@ -1,4 +1,4 @@
-"""`maxDuration`: the client gets a response by then, whatever the handler is doing.
+"""A deadline for a function that a thread waits for: the client gets a response by then in any case.
 
 In: the function that answers a route's requests, and its seconds. Out: one that runs it in a thread
 that can be abandoned. Raises HandlerTimeout at the deadline, and ApiError 503 as the thread does.
@@ -8,21 +8,18 @@ response; no exception is raised in it from outside. A route without `maxDuratio
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from apiroutes.concurrency import CONNECTION, Call, HandlerThread, HandlerThreads, stop_reading
-from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
+from apiroutes.deadlines.revocation import adopt, adopt_before_handler, copy_of, refuse_late, reject, revoke
+from apiroutes.errors import HandlerTimeout
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response import Response
-from apiroutes.response_head import UNTOUCHED
-from apiroutes.response_state import call_hook
 from apiroutes.streams import close
-from apiroutes.types import HeaderList
 
 __all__ = ["with_deadline"]
 
@@ -45,99 +42,26 @@ def with_deadline(run: Callable[[Any], Any], seconds: float, threads: HandlerThr
 
     def run_until(response: Response) -> None:
         # The handler gets a request and a response of its own, which can be revoked.
-        request = _copy(response.req)
+        request = copy_of(response.req)
         lease = _Lease(threads, threads.take(), seconds, response.req, vars(request))
         inner = type(response)(request, lease.refuse_when_late(response._start_response))
         try:
             lease.call(run_and_begin, inner)
         except BaseException:
             if lease.is_over:
-                _revoke(request)
-                _adopt_before_handler(response, _revoke(inner))
+                revoke(request)
+                adopt_before_handler(response, revoke(inner))
             else:
-                _adopt(response, inner)
+                adopt(response, inner)
                 lease.release()
             raise
         finally:
             # Its body, to be closed. A revoked request can still be read like this.
             vars(response.req).update(object.__getattribute__(request, "__dict__"))
-        _adopt(response, inner)
+        adopt(response, inner)
         lease.keep_until_sent(response)
 
     return run_until
-
-
-def _copy(request: Any) -> Any:
-    copy = object.__new__(type(request))
-    vars(copy).update(vars(request))
-    return copy
-
-
-def _adopt(response: Response, inner: Response) -> None:
-    """Give the response that is sent the state of the handler's.
-
-    They share it from here on: functions called before the head is sent may know the inner one.
-    """
-    outer = response.req, response._start_response
-    response.__dict__ = vars(inner)
-    response.req, response._start_response = outer
-
-
-def _adopt_before_handler(response: Response, attributes: dict[str, Any]) -> None:
-    """Give the response the state that middleware has set, or that has been sent; drop the handler's."""
-    outer = response.req, response._start_response
-    vars(response).update(attributes)
-    response.req, response._start_response = outer
-    if not response._in_middleware and response._checkpoint is None:
-        response._checkpoint = UNTOUCHED  # a handler without middleware
-    response._in_middleware = True
-    # They are closed where they ran.
-    response._answered_error = response._stream = response._application = None
-    if response._head_hooks is not None:
-        response._head_hooks = [
-            (_allowing_revoked(hook), is_middlewares) for hook, is_middlewares in response._head_hooks
-        ]
-    if response._write is None:
-        response._discard_response()
-
-
-def _allowing_revoked(hook: Callable[..., object]) -> Callable[[Response], None]:
-    """Return a head hook that simply ends where it uses the revoked response."""
-
-    def call(response: Response) -> None:
-        with contextlib.suppress(MaxDurationExceeded):
-            call_hook(hook, response)
-
-    return call
-
-
-# -- revoked objects ---------------------------------------------------------------------------
-
-
-def _reject(self: object, *arguments: object) -> NoReturn:
-    raise MaxDurationExceeded("maxDuration has passed, and the client has its response")
-
-
-# By class, a subclass whose instances reject every use.
-_revoked_classes: dict[type, type] = {}
-
-
-def _revoked_class(cls: type) -> type:
-    revoked = _revoked_classes.get(cls)
-    if revoked is None:
-        names = ("__getattribute__", "__setattr__", "__delattr__")
-        revoked = _revoked_classes[cls] = type(cls.__name__, (cls,), dict.fromkeys(names, _reject))
-    return revoked
-
-
-def _revoke(value: Any) -> dict[str, Any]:
-    """Make every use of an object raise MaxDurationExceeded; return its attributes as they were.
-
-    Its class is changed, so that a handler that is in time pays nothing.
-    """
-    object.__setattr__(value, "__class__", _revoked_class(type(value)))
-    attributes: dict[str, Any] = object.__getattribute__(value, "__dict__")
-    return attributes.copy()
 
 
 # -- the thread until the deadline -------------------------------------------------------------
@@ -233,26 +157,11 @@ class _Lease:
 
     def refuse_when_late(self, start_response: Callable[..., Any] | None) -> Callable[..., Any]:
         """Return a start_response, and with it a `write`, that refuse once the deadline has passed."""
-
-        def start(status: str, headers: HeaderList, *exc_info: Any) -> Callable[[bytes], object]:
-            with self._gate:
-                self._check()
-                assert start_response is not None
-                write: Callable[[bytes], object] | None = start_response(status, headers, *exc_info)
-            if write is None:  # see `ServerResponse._begin`
-                return None  # type: ignore[return-value]
-
-            def write_in_time(chunk: bytes) -> object:
-                self._check()
-                return write(chunk)
-
-            return write_in_time
-
-        return start
+        return refuse_late(start_response, self._check, self._gate)
 
     def _check(self) -> None:
         if self.is_over:
-            _reject(self)
+            reject(self)
 
     def keep_until_sent(self, response: Response) -> None:
         """Keep the thread while a stream of the handler's is sent."""

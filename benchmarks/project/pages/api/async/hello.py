@@ -1,0 +1,2 @@
+async def handler(req, res):
+    res.json({"message": "Hello"})
