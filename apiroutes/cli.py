@@ -97,10 +97,10 @@ def dev(root: Path, host: str, port: int | None) -> None:
 )
 @click.option(
     "--server",
-    type=click.Choice(["gunicorn", "granian"]),
+    type=click.Choice(["gunicorn", "granian", "uvicorn"]),
     default="gunicorn",
     show_default=True,
-    help="The server; granian needs the extra of that name.",
+    help="The server; granian and uvicorn need the extras of these names.",
 )
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER FLAGS...]")
 def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> None:

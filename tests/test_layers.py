@@ -67,6 +67,7 @@ MET_IN = {
     "multipart": {"body/formdata.py"},
     "pytest": {"pytest_plugin.py"},
     "tomli": {"settings.py"},
+    "uvicorn": {"servers/uvicorn.py"},
     "watchfiles": {"servers/development.py"},
     "xxhash": {"http/conditional.py"},
 }

@@ -157,6 +157,10 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
 
     def _has_work(self) -> bool:
         """Replace the workers that have asked for it. Return whether the main loop has work to do."""
+        for worker in self.wrks:
+            # granian stops if a worker ends soon after its predecessor, as one does that cannot start.
+            if worker._id() in self._loaded:
+                self.respawned_wrks.pop(worker.idx, None)
         while self._to_replace and not self.interrupt_signal:
             pid = self._to_replace.pop()
             for worker in self.wrks:
@@ -269,7 +273,12 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "port": port or 8000 if settings.port is None else settings.port,
         "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_cpus(),
         "blocking_threads": settings.threads or THREADS,
+        "respawn_failed_workers": True,
         "workers_kill_timeout": str(max(1, settings.graceful_timeout)),
         "http1_keep_alive": settings.keepalive > 0,
+        # It is the time that an idle connection is kept, too. Milliseconds; granian takes a minute at most.
+        "http1_header_read_timeout": min(
+            60_000, round(1000 * max(settings.header_timeout, settings.keepalive))
+        ),
         "websockets": False,
     }

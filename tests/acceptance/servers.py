@@ -34,6 +34,12 @@ def gunicorn_asgi(*flags: str) -> list[str]:
     return [*command, "--", "--bind", "127.0.0.1:0", *flags]
 
 
+def uvicorn(*flags: str) -> list[str]:
+    """Return the command that serves the project with uvicorn."""
+    command = [sys.executable, "-m", "apiroutes", "start", "--server", "uvicorn", "--port", "0"]
+    return [*command, "--workers", "1", "--", *flags]
+
+
 def granian(*flags: str, interface: str = "auto") -> list[str]:
     """Return the command that serves the project with granian."""
     command = [sys.executable, "-m", "apiroutes", "start", "--server", "granian", "--port", str(_free_port())]
@@ -113,9 +119,14 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
 
 def main_process(log: Path) -> int:
     """Return the process id that the server logs when it starts."""
-    line = re.search(r"main PID: (\d+)|\[(\d+)\] \[INFO\] Listening at", log.read_text())
+    granian, gunicorn, uvicorn = (
+        r"main PID: (\d+)",
+        r"\[(\d+)\] \[INFO\] Listening",
+        r"parent process \[(\d+)\]",
+    )
+    line = re.search(f"{granian}|{gunicorn}|{uvicorn}", log.read_text())
     assert line is not None
-    return int(line[1] or line[2])
+    return int(line[1] or line[2] or line[3])
 
 
 def _listens(port: int) -> bool:

@@ -131,8 +131,13 @@ def taken() -> Iterator[int]:
 
 @pytest.mark.parametrize(
     "command",
-    [["dev"], ["start"], ["start", "--server", "granian", "--interface", "wsgi"]],
-    ids=["dev", "gunicorn", "granian"],
+    [
+        ["dev"],
+        ["start"],
+        ["start", "--server", "granian", "--interface", "wsgi"],
+        ["start", "--server", "uvicorn"],
+    ],
+    ids=["dev", "gunicorn", "granian", "uvicorn"],
 )
 def test_a_port_in_use_is_one_line_with_a_remedy(tmp_path: Path, command: list[str], taken: int) -> None:
     done = run(*command, "--port", str(taken), directory=routes(tmp_path, {"hello.py": HELLO}))
@@ -155,6 +160,13 @@ def test_granians_interface_is_printed_with_the_reason(
     command = ["start", "--server", "granian", "--port", str(taken)]
     done = run(*command, directory=routes(tmp_path, {"hello.py": source}))
     assert done.stderr.splitlines()[0] == line
+
+
+def test_uvicorn_refuses_wsgi(tmp_path: Path) -> None:
+    command = ["start", "--server", "uvicorn", "--interface", "wsgi"]
+    done = run(*command, directory=routes(tmp_path, {"hello.py": HELLO}))
+    assert done.returncode == 1
+    assert done.stderr.startswith('Error: uvicorn serves ASGI alone, and interface is "wsgi"')
 
 
 @pytest.mark.parametrize("flags", [["--bind", "{}"], ["-b", "127.0.0.1:0", "-b", "{}"]])

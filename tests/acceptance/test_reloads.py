@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Client, OverHttp
-from tests.acceptance.servers import granian, gunicorn_asgi, main_process, serve
+from tests.acceptance.servers import granian, gunicorn_asgi, main_process, serve, uvicorn
 from tests.support import project, until
 
 pytestmark = pytest.mark.slow
@@ -26,6 +26,7 @@ SERVERS = {
     "gunicorn-asgi": gunicorn_asgi(),
     "granian": granian(),
     "granian-asgi": granian(interface="asgi"),
+    "uvicorn": uvicorn(),
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Client, OverHttp
-from tests.acceptance.servers import granian, gunicorn, gunicorn_asgi, serve
+from tests.acceptance.servers import granian, gunicorn, gunicorn_asgi, serve, uvicorn
 from tests.support import project, until
 
 pytestmark = pytest.mark.slow
@@ -37,6 +37,7 @@ SERVERS = {
     "gunicorn-asgi": gunicorn_asgi(),
     "granian": granian(),
     "granian-asgi": granian(interface="asgi"),
+    "uvicorn": uvicorn(),
 }
 ALL = {**SERVERS, "sync": [*GUNICORN, "--worker-class", "sync"]}
 

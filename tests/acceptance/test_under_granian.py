@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ import pytest
 
 from tests.acceptance.client import Client, OverHttp
 from tests.acceptance.servers import SECONDS, granian, serve
-from tests.support import project
+from tests.support import project, until
 
 SLOW = """
 import time
@@ -39,6 +41,24 @@ def test_a_running_request_is_completed_when_the_server_stops(tmp_path: Path) ->
             answer = pool.submit(Client(OverHttp(port)).request, "GET", "/api/slow")
             _wait_for(tmp_path / "started")
         assert (answer.result().status, answer.result().text) == (200, "whole")
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
+    project(tmp_path, {"pages/api/pid.py": "import os\ndef GET(): return {'pid': os.getpid()}\n"})
+    with serve(granian(), tmp_path / "log", {}, tmp_path) as port:
+
+        def pid() -> int | None:
+            try:
+                found: int = Client(OverHttp(port)).request("GET", "/api/pid").json()["pid"]
+            except OSError:  # there is no worker
+                return None
+            return found
+
+        for _ in range(3):
+            before = pid()
+            assert before is not None
+            os.kill(before, signal.SIGKILL)
+            until(lambda before=before: pid() not in (None, before))  # type: ignore[misc]
 
 
 def test_res_write_works_on_a_server_without_write(tmp_path: Path) -> None:

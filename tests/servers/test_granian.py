@@ -19,6 +19,8 @@ from apiroutes.settings import Settings
         (Settings(workers=2), {"WEB_CONCURRENCY": "3"}, {"workers": 2}),
         (Settings(threads=3, graceful_timeout=0), {}, {"blocking_threads": 3, "workers_kill_timeout": "1"}),
         (Settings(keepalive=0), {}, {"http1_keep_alive": False}),
+        (Settings(header_timeout=0.5, keepalive=0), {}, {"http1_header_read_timeout": 500}),
+        (Settings(header_timeout=7, keepalive=75), {}, {"http1_header_read_timeout": 60_000}),
     ],
 )
 def test_settings_are_granians_defaults(

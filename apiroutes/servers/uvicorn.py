@@ -1,0 +1,210 @@
+"""uvicorn, with defaults from the project's settings. The only file that imports uvicorn.
+
+In: settings and uvicorn's own flags. Out: nothing; runs until it is stopped. Precedence is uvicorn's: the
+project's settings are defaults, then come UVICORN_* in the environment, and the flags. `PORT` and
+`WEB_CONCURRENCY` count where the project sets nothing, as under gunicorn. Needs the extra `uvicorn`.
+The main process is that of `worker_processes`, since uvicorn's own waits for one worker at a time.
+Raises AddressError for a port in use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from uvicorn import Config, Server
+from uvicorn._subprocess import get_subprocess
+
+from apiroutes.errors import ProjectError
+from apiroutes.servers.addresses import require_free
+from apiroutes.servers.defaults import pass_threads, usable_cpus
+from apiroutes.servers.worker_processes import NOT_STARTED, MainProcess, report_to
+from apiroutes.settings import Settings
+
+__all__ = ["run"]
+
+# uvicorn's package has the command under the name of the module.
+_command: Any = import_module("uvicorn.main")
+_run_plain = _command.run
+_log = logging.getLogger("uvicorn.error")
+
+# Bytes of a request's head; uvicorn limits them with h11 alone, to as many.
+_HEAD_BYTES = 2**16
+_TICK = 0.05
+
+
+def run(settings: Settings, flags: Sequence[str]) -> None:
+    """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError."""
+    pass_threads(settings.threads)
+    _command.run = partial(_run, settings)  # uvicorn's command line takes it from there
+    _command.main.main(
+        # Last, so that flags cannot change how the application is found and called.
+        args=[*flags, "--interface", "asgi3", "--factory", "apiroutes:create_asgi_app"],
+        prog_name="apiroutes start --server uvicorn -- [UVICORN FLAGS]",
+        auto_envvar_prefix="UVICORN",
+        default_map=_defaults(settings),
+    )
+
+
+def _run(settings: Settings, app: str, **options: Any) -> None:
+    """Serve, by the options of uvicorn's command line. Raises AddressError."""
+    if options["reload"]:
+        _run_plain(app, **options)  # which has a main process for that
+        return
+    directory = options.pop("app_dir", None)
+    if directory is not None:
+        sys.path.insert(0, directory)
+    config = Config(app, **options)
+    if config.uds is None and config.fd is None:
+        require_free(config.host, config.port)
+    listener = config.bind_socket()
+    listener.listen(config.backlog)
+    start = partial(_start, config, settings, listener)
+    graceful_timeout = config.timeout_graceful_shutdown
+    seconds = settings.graceful_timeout if graceful_timeout is None else graceful_timeout
+    try:
+        status = MainProcess(start, listener.close, config.workers, settings, seconds, _log).run()
+    finally:
+        if config.uds is not None and os.path.exists(config.uds):
+            os.remove(config.uds)
+    sys.exit(status)
+
+
+def _start(
+    config: Config, settings: Settings, listener: socket.socket, connection: Connection
+) -> BaseProcess:
+    """Start a worker, in an interpreter of its own."""
+    process = get_subprocess(config, partial(_work, config, settings, connection), [listener])
+    process.start()
+    return process
+
+
+def _defaults(settings: Settings) -> dict[str, Any]:
+    """Return the defaults of uvicorn's options."""
+    port = os.environ.get("PORT")
+    header_size = settings.max_header_size
+    return {
+        # A platform that sets PORT forwards to it from outside: listen on all addresses, as gunicorn does.
+        "host": settings.host or ("0.0.0.0" if port and settings.port is None else "127.0.0.1"),
+        "port": port or 8000 if settings.port is None else settings.port,
+        "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_cpus(),
+        "timeout_graceful_shutdown": settings.graceful_timeout,
+        "timeout_keep_alive": settings.keepalive,
+        "h11_max_incomplete_event_size": _HEAD_BYTES + (header_size.bytes if header_size else 0),
+        # `access_log` of the middleware is the one of all servers.
+        "access_log": False,
+    }
+
+
+# -- in a worker -------------------------------------------------------------------------------
+
+
+def _work(config: Config, settings: Settings, connection: Connection, sockets: list[socket.socket]) -> None:
+    """Serve until told to stop."""
+    # uvicorn repeats the signal that has ended it when its own handler is gone; it would kill this process.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)
+    server = _Server(config, settings, connection)
+    try:
+        server.run(sockets)
+    except ProjectError as error:
+        _log.error("%s", error)
+        sys.exit(NOT_STARTED)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """Ignore a signal, unlike SIG_IGN in this process alone and not in those that it starts."""
+
+
+class _Server(Server):
+    """uvicorn's server, with limits for heads, which reports to the main process."""
+
+    def __init__(self, config: Config, settings: Settings, connection: Connection) -> None:
+        super().__init__(config)
+        self._header_timeout = settings.header_timeout
+        self._report = report_to(connection, self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen."""
+        head_bytes = self.config.h11_max_incomplete_event_size or _HEAD_BYTES
+        limits = {"header_timeout": self._header_timeout, "head_bytes": head_bytes}
+        protocol: Any = self.config.http_protocol_class
+        if protocol.__name__ in ("HttpToolsProtocol", "H11Protocol"):
+            self.config.http_protocol_class = type(protocol.__name__, (_HeadLimits, protocol), limits)
+        await super().startup(sockets)
+        if self.started:
+            self._report()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop to listen, and let every connection that is open finish its first request."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        end = time.monotonic() + self._header_timeout
+        while self._is_any_new() and time.monotonic() < end and not self.force_exit:
+            await asyncio.sleep(_TICK)
+        await super().shutdown(sockets)
+
+    def _is_any_new(self) -> bool:
+        """Return whether a client has connected whose request may be on its way; uvicorn closes these."""
+        return any(getattr(connection, "cycle", 1) is None for connection in self.server_state.connections)
+
+
+class _HeadLimits(asyncio.Protocol):
+    """For uvicorn's connections: ends one whose head takes too long (seconds), or is too large (bytes)."""
+
+    header_timeout: float
+    head_bytes: int
+    cycle: Any
+    transport: Any
+    _timer: asyncio.TimerHandle | None = None
+    _head_size = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._begin_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        cycle = self.cycle
+        super().data_received(data)
+        if self.cycle is not cycle or self.transport.get_protocol() is not self:  # the head is whole
+            self._end_head()
+        elif cycle is None or not cycle.more_body:
+            self._head_size += len(data)
+            if self._timer is None:
+                self._begin_head()
+            if self._head_size > self.head_bytes and not self.transport.is_closing():
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+        elif cycle.response_complete and self._timer is None:  # the rest of refused content comes first
+            self._begin_head()
+
+    def _begin_head(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self.header_timeout, self.transport.close)
+
+    def _end_head(self) -> None:
+        self._head_size = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
