@@ -25,7 +25,6 @@ from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAbort
 from apiroutes.http import phrase, prefers_json
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup
-from apiroutes.openapi import document
 from apiroutes.project import build
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
@@ -138,6 +137,8 @@ class App:
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of the routes, as data for JSON."""
+        from apiroutes.openapi import document
+
         resources = (self.resources[route.file] for route in self.routes.walk())
         routes = [(resource.module, resource.middleware) for resource in resources if resource.module]
         return document(routes, self.settings, self.root.name)

@@ -28,7 +28,7 @@ from apiroutes.event_loop import (
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
-from apiroutes.threads import waiting
+from apiroutes.threads import current_waiter
 from apiroutes.types import Environ, Params, StartResponse
 from apiroutes.wsgi import ServerResponse, send
 
@@ -118,12 +118,12 @@ class ASGIApplication:
         else:
             request = Request(environ, params, resource.limits, resource.pattern)
             thread = RequestThread()
-            token = waiting.current_waiter.set(thread)
+            token = current_waiter.set(thread)
             try:
                 await self._answer_on_loop(request, resource, run, connection)
                 await thread.finish()
             finally:
-                waiting.current_waiter.reset(token)
+                current_waiter.reset(token)
                 thread.end()
 
     # -- a response by a thread ------------------------------------------------------------

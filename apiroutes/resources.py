@@ -24,7 +24,7 @@ __all__ = ["KNOWN_METHODS", "LoopRun", "NotFound", "Resource", "Run", "check_met
 
 KNOWN_METHODS = frozenset((*METHODS, "TRACE"))
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
-_METHOD = re.compile(r"[A-Z][A-Z0-9-]{0,31}")
+_METHOD = r"[A-Z][A-Z0-9-]{0,31}"
 
 # Answers a request by its response.
 Run = Callable[[ServerResponse], Any]
@@ -140,5 +140,5 @@ def _write_not_found(response: ServerResponse) -> None:
 
 def check_method(method: str) -> None:
     """Raise ApiError 400 for what cannot be a method."""
-    if not _METHOD.fullmatch(method):
+    if not re.fullmatch(_METHOD, method):
         raise ApiError(400, "Bad Request")

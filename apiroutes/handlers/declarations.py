@@ -33,7 +33,7 @@ _ATTRIBUTE = "__apiroutes_middleware__"
 _SECURITY = "__apiroutes_security__"
 
 # OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and the members that each type requires.
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NAME = r"[A-Za-z0-9._-]+"
 _PLACES = ("header", "query", "cookie")
 _REQUIRED_MEMBERS: Mapping[str, Mapping[str, type]] = {
     "http": {"scheme": str},
@@ -136,7 +136,7 @@ def place_of(step: Callable[..., Any]) -> str:
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise ValueError(f"security scheme {name!r}: a name may have letters, digits, '.', '-' and '_' only")
     required = _REQUIRED_MEMBERS.get(str(scheme.get("type")))
     if required is None:

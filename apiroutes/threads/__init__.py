@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from apiroutes.threads import native_threads, waiting
 from apiroutes.threads.tracebacks import traceback_of
+from apiroutes.threads.waiting import current_waiter
 
-__all__ = ["native_threads", "traceback_of", "waiting"]
+__all__ = ["current_waiter", "native_threads", "traceback_of", "waiting"]
