@@ -56,7 +56,7 @@ class ReceivedContent(ArrivingInput):
 
     async def watch(self) -> None:
         """Return when the client has left. Content that comes meanwhile is kept, 64 KB at most."""
-        while not self.has_left and self.size < _CHUNK:
+        while not self.has_left and (self.is_complete or self.size < _CHUNK):
             async with self._turn:
                 await self._take()
 
