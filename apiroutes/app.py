@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,6 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
-from apiroutes.asgi_application import ASGIApplication
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
 from apiroutes.concurrency import is_async
@@ -25,7 +25,6 @@ from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAbort
 from apiroutes.http import phrase, prefers_json
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup
-from apiroutes.openapi import document
 from apiroutes.project import build
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
@@ -70,12 +69,18 @@ class App:
         )
         builtin = dict(builtin_endpoints(project, self.openapi))
         self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find
-        self._asgi = ASGIApplication(self, self._look_up, fallback, self.settings)
+        self._asgi: ASGIFunction | None = None
+        self._making_asgi = threading.Lock()
 
     @property
-    def asgi(self) -> ASGIApplication:
-        """The same App as an ASGI 3 application."""
-        return self._asgi
+    def asgi(self) -> ASGIFunction:
+        """The same App as an ASGI 3 application, made at the first use: it imports asyncio."""
+        from apiroutes.asgi_application import ASGIApplication
+
+        with self._making_asgi:
+            if self._asgi is None:
+                self._asgi = ASGIApplication(self, self._look_up, self._fallback, self.settings)
+            return self._asgi
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         resource, params = self._look_up(environ)
@@ -132,6 +137,8 @@ class App:
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of the routes, as data for JSON."""
+        from apiroutes.openapi import document
+
         resources = (self.resources[route.file] for route in self.routes.walk())
         routes = [(resource.module, resource.middleware) for resource in resources if resource.module]
         return document(routes, self.settings, self.root.name)

@@ -16,8 +16,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from apiroutes.body import Receive, ReceivedContent
-from apiroutes.concurrency import AsyncChunks, coroutines
+from apiroutes.asgi_content import Receive, ReceivedContent
+from apiroutes.concurrency import coroutines
+from apiroutes.event_loop import AsyncChunks
 from apiroutes.streams import close
 from apiroutes.types import Environ, HeaderList
 

@@ -14,21 +14,21 @@ from typing import Any, Protocol
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
-from apiroutes.body import Limits, Receive, ReceivedContent, limits_of
-from apiroutes.concurrency import (
+from apiroutes.asgi_content import Receive, ReceivedContent
+from apiroutes.body import Limits, limits_of
+from apiroutes.concurrency import coroutines, is_async
+from apiroutes.errors import ApiError, ResponseAborted
+from apiroutes.event_loop import (
     RequestThread,
     ThreadPool,
-    async_chunks_of,
     call_in_pool,
-    coroutines,
-    current_waiter,
-    is_async,
+    is_task_of_request,
     server_loop,
 )
-from apiroutes.errors import ApiError, ResponseAborted
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
+from apiroutes.threads import current_waiter
 from apiroutes.types import Environ, Params, StartResponse
 from apiroutes.wsgi import ServerResponse, send
 
@@ -121,6 +121,7 @@ class ASGIApplication:
             token = current_waiter.set(thread)
             try:
                 await self._answer_on_loop(request, resource, run, connection)
+                await thread.finish()
             finally:
                 current_waiter.reset(token)
                 thread.end()
@@ -260,7 +261,7 @@ def _waits_for_reader(environ: Environ) -> bool:
 async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection) -> Iterable[bytes]:
     """Do what `apiroutes.wsgi.send` does for more than content in memory; a thread runs what may wait."""
     application, is_head = response._application, response.req.environ["REQUEST_METHOD"] == "HEAD"
-    is_sent_by_loop = async_chunks_of(response._stream) is not None and not is_head
+    is_sent_by_loop = coroutines.async_chunks_of(response._stream) is not None and not is_head
     if is_sent_by_loop or (application is not None and is_async(application)):
         await response._start_streaming_on_loop()
         needs_thread = False
@@ -279,7 +280,7 @@ def _has_async_hook(response: ServerResponse) -> bool:
 async def _send_stream(
     content: Iterable[bytes], response: ServerResponse, connection: ASGIConnection
 ) -> None:
-    chunks = async_chunks_of(response._stream)
+    chunks = coroutines.async_chunks_of(response._stream)
     try:
         if chunks is None:
             await coroutines.in_request_thread(connection.send_from_thread, content)
@@ -299,4 +300,5 @@ def _is_ended_by_server(error: BaseException) -> bool:
         task = asyncio.current_task()
         cancelling = getattr(task, "cancelling", None)  # of Python 3.11
         return cancelling is None or cancelling() > 0
-    return isinstance(error, GeneratorExit)
+    # A coroutine is closed from outside of its task; a handler can raise it as well.
+    return isinstance(error, GeneratorExit) and not is_task_of_request()

@@ -14,7 +14,6 @@ from apiroutes.body import limits_of
 from apiroutes.chain import Step, as_coroutine, as_sync, compose
 from apiroutes.error_responses import write_error
 from apiroutes.http import encode_json, mount_of, phrase
-from apiroutes.openapi import PAGE
 from apiroutes.project import Project
 from apiroutes.readiness import is_ready
 from apiroutes.resources import Resource
@@ -38,7 +37,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|$)")
+_ORIGIN = r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|$)"
 
 
 def builtin_endpoints(
@@ -67,13 +66,18 @@ def builtin_endpoints(
             docs + "/openapi.json",
             _resource(project, "the OpenAPI document", send_document, project.middleware),
         )
-        headers = _headers(described)
-        for name, source in _FILES.items():
-            send_file = Step(_file(PAGE / source, headers))
-            yield docs + name, _resource(project, "the documentation page", send_file, project.middleware)
-        # The page's links are relative, so that it works wherever the App is mounted.
-        redirect = Step(_to_parent, never_waits=True)
-        yield docs + "/", _resource(project, "the documentation page", redirect, project.middleware)
+        for name, step in _page(_headers(described)):
+            yield docs + name, _resource(project, "the documentation page", step, project.middleware)
+
+
+def _page(headers: Mapping[str, str]) -> Iterator[tuple[str, Step]]:
+    """Yield each path of the documentation page, below its own, with what answers it."""
+    from apiroutes.openapi import PAGE
+
+    for name, source in _FILES.items():
+        yield name, Step(_file(PAGE / source, headers))
+    # The page's links are relative, so that it works wherever the App is mounted.
+    yield "/", Step(_to_parent, never_waits=True)
 
 
 def _resource(project: Project, name: str, step: Step, middleware: Sequence[Middleware] = ()) -> Resource:
@@ -125,7 +129,7 @@ def _headers(document: Mapping[str, Any]) -> Mapping[str, str]:
     flows = [flow for scheme in schemes for flow in scheme.get("flows", {}).values()]
     urls = [scheme.get("openIdConnectUrl") for scheme in schemes]
     urls += [flow.get(name) for flow in flows for name in ("tokenUrl", "refreshUrl")]
-    origins = {match[0] for match in map(_ORIGIN.match, filter(None, urls)) if match}
+    origins = {match[0] for url in urls if url and (match := re.match(_ORIGIN, url))}
     return {
         "Content-Security-Policy": _POLICY.format(" ".join(["'self'", *sorted(origins)])),
         "X-Content-Type-Options": "nosniff",

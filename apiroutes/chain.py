@@ -98,14 +98,14 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
     """Return the step as a plain function, which runs a coroutine to its end."""
     if not step.is_async:
         return step.call
-    call, prepare = step.call, step.prepare
+    call, prepare, run_coroutine = step.call, step.prepare, coroutines.runner()
     if prepare is None:
-        return lambda response: coroutines.run(call(response))
+        return lambda response: run_coroutine(call(response))
 
     def run(response: Any) -> None:
         prepare(response)
         try:
-            coroutines.run(call(response))
+            run_coroutine(call(response))
         except BaseException:
             response._drop_coroutine()
             raise

@@ -36,7 +36,7 @@ _ENCODED_TYPES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "x
 _TEXT_TYPES = ("text/", "application/javascript")
 
 # RFC 6266 appendix D: characters in a quoted name that some clients misread.
-_MISREAD = re.compile(r'[^\x20-\x7e]|["\\%/]')
+_MISREAD = r'[^\x20-\x7e]|["\\%/]'
 _ATTRIBUTE_CHARACTERS = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, besides letters and digits
 
 # Section 15.4.5: a 304 does not describe content that it does not send.
@@ -224,7 +224,7 @@ def disposition_of(name: str, as_attachment: bool = False) -> str:
         return kind
     parts = unicodedata.normalize("NFKD", name)
     plain = "".join(character for character in parts if not unicodedata.combining(character))
-    plain = _MISREAD.sub("_", plain)
+    plain = re.sub(_MISREAD, "_", plain)
     if plain == name:
         return f'{kind}; filename="{name}"'
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe=_ATTRIBUTE_CHARACTERS)}"

@@ -18,6 +18,7 @@ from apiroutes.body import (
     BodyStream,
     KeptContent,
     Limits,
+    arriving_input,
     as_werkzeug_error,
     bounded_stream,
     empty_stream,
@@ -26,7 +27,6 @@ from apiroutes.body import (
     parse_urlencoded,
     read_body,
     read_content,
-    received_content,
 )
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, parse_cookies
@@ -257,8 +257,8 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     def _has_arrived(self) -> bool:
         """Return whether the whole content is here, so that reading it does not wait."""
-        received = received_content(self.environ)
-        return received is not None and received.is_complete
+        source = arriving_input(self.environ)
+        return source is not None and source.is_complete
 
     def _rewind_body(self) -> None:
         """Let another application read the body from the environ. Raises RuntimeError for a parsed form."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from apiroutes.body import Limits
@@ -17,6 +16,7 @@ from apiroutes.errors import ApiError
 from apiroutes.handlers import RouteModule, name_of
 from apiroutes.http import METHODS, phrase
 from apiroutes.routing import Kind, Segment
+from apiroutes.structs import Struct, field
 from apiroutes.types import Middleware
 from apiroutes.wsgi import FixedResponse, ServerResponse
 
@@ -24,7 +24,7 @@ __all__ = ["KNOWN_METHODS", "LoopRun", "NotFound", "Resource", "Run", "check_met
 
 KNOWN_METHODS = frozenset((*METHODS, "TRACE"))
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
-_METHOD = re.compile(r"[A-Z][A-Z0-9-]{0,31}")
+_METHOD = r"[A-Z][A-Z0-9-]{0,31}"
 
 # Answers a request by its response.
 Run = Callable[[ServerResponse], Any]
@@ -32,8 +32,7 @@ Run = Callable[[ServerResponse], Any]
 LoopRun = Callable[[ServerResponse], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """Answers the requests to a path: by one function for each method, and one for the rest.
 
     The functions take a response of the App's class; `on_loop` and `others_on_loop` are the same functions
@@ -141,5 +140,5 @@ def _write_not_found(response: ServerResponse) -> None:
 
 def check_method(method: str) -> None:
     """Raise ApiError 400 for what cannot be a method."""
-    if not _METHOD.fullmatch(method):
+    if not re.fullmatch(_METHOD, method):
         raise ApiError(400, "Bad Request")

@@ -8,26 +8,18 @@ byte leaves.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from apiroutes.asgi_calls import ASGICall
-from apiroutes.concurrency import (
-    AsyncChunks,
-    async_chunks_of,
-    coroutines,
-    is_async,
-    is_on_server_loop,
-)
+from apiroutes.concurrency import coroutines, is_async
 from apiroutes.errors import ResponseSentError
 from apiroutes.http import CONTENT_FIELDS, HeaderLines
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response_head import UNTOUCHED, ResponseHead, Snapshot
 from apiroutes.streams import Begun, FileChunks, close, run_application
-from apiroutes.types import ASGIFunction, WSGIApplication
+from apiroutes.types import ASGIFunction, Environ, WSGIApplication
 
 __all__ = ["OPEN", "CLOSED", "SENT", "STARTED", "ResponseState", "call_hook"]
 
@@ -95,7 +87,7 @@ class ResponseState(ResponseHead):
     def _can_change(self, action: str) -> bool:
         """Return whether a response that was given can be changed. Raises ResponseSentError for a handler."""
         if self._state == CLOSED:
-            raise asyncio.CancelledError(f"cannot {action}: this call was cancelled")
+            raise coroutines.cancelled_error(f"cannot {action}: this call was cancelled")
         if self._state == FAILED:
             return True
         if not self._in_middleware:
@@ -303,7 +295,7 @@ class ResponseState(ResponseHead):
         """
         application: Any = self._application
         if application is not None and is_async(application):
-            call = ASGICall(application, self.req.environ)
+            call = _asgi_call(application, self.req.environ)
             self._adopt_call(call, Begun(coroutines.iterate(call)))
         elif application is not None:
             status, headers, self._stream = run_application(application, self.req.environ)
@@ -317,14 +309,15 @@ class ResponseState(ResponseHead):
         """`_start_streaming`, for a coroutine: it waits for an async stream, and a thread for all others."""
         if not (self._application is not None or (self._stream is not None and self._can_begin())):
             return
-        chunks = async_chunks_of(self._stream)
+        chunks = coroutines.async_chunks_of(self._stream)
         application: Any = self._application
-        if not is_on_server_loop():
+        if not coroutines.is_on_server_loop():
             await coroutines.in_request_thread(self._start_streaming)
         elif application is not None and is_async(application):
-            call = ASGICall(application, self.req.environ)
-            chunks = AsyncChunks(call)
-            self._adopt_call(call, await Begun.begin(chunks, chunks.arrive))
+            call = _asgi_call(application, self.req.environ)
+            content = coroutines.iterate(call)
+            chunks = coroutines.async_chunks_of(content)
+            self._adopt_call(call, await Begun.begin(content, chunks.arrive))
         elif chunks is not None:
             stream, self._stream = self._stream, iter(())
             assert stream is not None
@@ -332,7 +325,7 @@ class ResponseState(ResponseHead):
         else:
             await coroutines.in_request_thread(self._start_streaming)
 
-    def _adopt_call(self, call: ASGICall, content: Begun) -> None:
+    def _adopt_call(self, call: Any, content: Begun) -> None:
         """Take over the response of an ASGI application, which has begun."""
         assert call.head is not None
         self._stream, self._application = content, None
@@ -344,6 +337,13 @@ class ResponseState(ResponseHead):
         """Return whether the first chunk can be taken now; a request may ask for a part of a file."""
         is_part = self._sends_file and not isinstance(self._stream, FileChunks)
         return not is_part and not isinstance(self._stream, Begun)
+
+
+def _asgi_call(application: ASGIFunction, environ: Environ) -> Any:
+    """Return an ASGICall, whose file imports asyncio."""
+    from apiroutes.asgi_calls import ASGICall
+
+    return ASGICall(application, environ)
 
 
 def call_hook(hook: Callable[..., object], response: ResponseState) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Union
 
 from apiroutes.concurrency import coroutines
@@ -18,6 +17,7 @@ from apiroutes.http import Event, HeaderValue, comment
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.streams import close
+from apiroutes.structs import Struct
 
 __all__ = ["Result", "apply_result", "event_stream", "file", "html", "json", "redirect", "stream", "text"]
 
@@ -25,8 +25,7 @@ Headers = Union[Mapping[str, HeaderValue], None]
 Chunks = Union[Iterable[Union[bytes, str]], AsyncIterable[Union[bytes, str]]]
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(Struct, frozen=True):
     """A response that is not given yet: `content` puts its content into the response."""
 
     content: Callable[[Request, Response], object]

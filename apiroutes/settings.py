@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import tomli
-from dotenv import dotenv_values
-
 from apiroutes.errors import Problems, suggest
 from apiroutes.sizes import Size, read_size
 
@@ -284,11 +281,8 @@ def _read(
 
 def _pyproject_tables(root: Path, problems: Problems) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return [tool.apiroutes], and the title and version that [project] gives."""
-    path = root / "pyproject.toml"
     try:
-        document = tomli.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}, {}
+        document = _toml_in(root / "pyproject.toml")
     except (OSError, ValueError) as error:
         problems.add("pyproject.toml", f"cannot be read: {error}.", "Correct the file.")
         return {}, {}
@@ -306,11 +300,24 @@ def _pyproject_tables(root: Path, problems: Problems) -> tuple[dict[str, Any], d
     return table, described
 
 
+def _toml_in(path: Path) -> dict[str, Any]:
+    """Return what a TOML file says; nothing where there is no file. Raises OSError and ValueError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    import tomli
+
+    return tomli.loads(text)
+
+
 def _load_env_files(root: Path, mode: str, environ: MutableMapping[str, str], problems: Problems) -> None:
     # Next.js's order: the first file that has a variable wins, and all yield to the environment.
     for name in (f".env.{mode}.local", ".env.local", f".env.{mode}", ".env"):
         path = root / name
         if path.is_file():
+            from dotenv import dotenv_values
+
             try:
                 values = dotenv_values(path)
             except (OSError, ValueError) as error:

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+
+from apiroutes.structs import Struct
 
 __all__ = ["Size", "parse_size", "read_size"]
 
 _UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40, "pb": 2**50}
 # The grammar of npm's `bytes`, without its minus sign.
-_WITH_UNIT = re.compile(r"\+?([0-9]+(?:\.[0-9]+)?) *(kb|mb|gb|tb|pb)", re.IGNORECASE | re.ASCII)
+_WITH_UNIT = r"\+?([0-9]+(?:\.[0-9]+)?) *(kb|mb|gb|tb|pb)"
 # What JavaScript's parseInt skips in front of a number (ECMA-262 section 12.2 and 12.3).
 _BLANK = "[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]*"
-_WITHOUT_UNIT = re.compile(rf"{_BLANK}\+?[0-9]+(?:\.[0-9]+)?{_BLANK}b?{_BLANK}", re.IGNORECASE | re.ASCII)
-_LEADING_INT = re.compile(rf"{_BLANK}\+?([0-9]+)")
+_WITHOUT_UNIT = rf"{_BLANK}\+?[0-9]+(?:\.[0-9]+)?{_BLANK}b?{_BLANK}"
+_LEADING_INT = rf"{_BLANK}\+?([0-9]+)"
+_FLAGS = re.IGNORECASE | re.ASCII
 _MAX_DIGITS = 18
 _EXPECTED = 'a size is an int of bytes or a string such as "500kb" or "1.5mb"'
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(Struct, frozen=True):
     """A number of bytes, and the text that it was configured with, which error messages repeat."""
 
     bytes: int
@@ -44,13 +45,13 @@ def parse_size(value: object) -> Size:
         return Size(value, str(value))
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is a {type(value).__name__}; {_EXPECTED}")
-    with_unit = _WITH_UNIT.fullmatch(value)
+    with_unit = re.fullmatch(_WITH_UNIT, value, _FLAGS)
     if with_unit is not None:
         number, unit = with_unit.groups()
         if len(number) > _MAX_DIGITS:
             raise ValueError(f"{value[:40]!r}... is larger than any size; {_EXPECTED}")
         return Size(math.floor(float(number) * _UNITS[unit.lower()]), value)
-    leading = _LEADING_INT.match(value)
+    leading = re.match(_LEADING_INT, value)
     if leading is None:
         raise ValueError(f"{value!r} is not a size; {_EXPECTED}")
     if len(leading[1]) > _MAX_DIGITS:
@@ -61,7 +62,7 @@ def parse_size(value: object) -> Size:
 def read_size(value: object) -> Size:
     """Read a size as `parse_size` does, but raise ValueError for a unit that it would ignore."""
     size = parse_size(value)
-    if not (_WITH_UNIT.fullmatch(size.text) or _WITHOUT_UNIT.fullmatch(size.text)):
+    if not re.fullmatch(f"{_WITH_UNIT}|{_WITHOUT_UNIT}", size.text, _FLAGS):
         raise ValueError(
             f"{value!r} has no known unit, so it would mean {size.bytes} bytes; "
             "units are b, kb, mb, gb, tb and pb"

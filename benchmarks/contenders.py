@@ -56,15 +56,12 @@ def empty_application(environ: Environ, start_response: StartResponse) -> list[b
 
 
 def contenders(peer: Peer, workloads: Sequence[Workload]) -> Iterator[Contender]:
-    """Yield the peer's application for each workload that it has, after it gave the right responses."""
+    """Yield the peer's application for each workload, after it gave the right responses."""
     module = peer.load()
     made: dict[str, WSGIApplication] = {}
     for workload in workloads:
         name = workload.application
-        try:
-            application = made[name] = made.get(name) or _make(module, name)
-        except NotImplementedError:
-            continue
+        application = made[name] = made.get(name) or _make(module, name)
         check_responses(peer, workload, application)
         yield Contender(peer.key, workload, application)
 

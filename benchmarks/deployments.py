@@ -9,7 +9,6 @@ from importlib.util import find_spec
 
 from benchmarks.loads import ASYNC, Load
 from benchmarks.peers import ASYNC_PEERS, PEERS
-from benchmarks.peers.apiroutes import serves_asgi
 from benchmarks.servers import SERVERS, Server
 
 OURS = "apiroutes"
@@ -53,8 +52,6 @@ class Deployment:
         for name in self.needs:
             if find_spec(name) is None:
                 return f"{name} is not installed"
-        if self.peer == OURS and self.served_by.asgi and not serves_asgi():
-            return "App has no asgi"
         return None
 
 
@@ -65,8 +62,8 @@ DEPLOYMENTS = (
     Deployment(OURS, "start-granian8"),
     Deployment(OURS, "start-granian64"),
     Deployment(OURS, "uvicorn"),
-    Deployment(OURS, "granian-asgi"),
-    Deployment(OURS, "gunicorn-asgi"),
+    Deployment(OURS, "start-granian-asgi"),
+    Deployment(OURS, "start-asgi"),
     Deployment("msgspec", "gthread8", only=("json",)),
     Deployment("msgspec", "granian8", only=("json",)),
     Deployment("falcon", "gthread8"),

@@ -60,9 +60,12 @@ class LeastRatio:
 
     def report(self, measured: Measured) -> tuple[str, bool] | None:
         """Return the figure beside the bound, and whether it is reached."""
-        ratio = median_rate(measured[self.cell]) / median_rate(measured[self.other])
+        mine, theirs = measured[self.cell], measured[self.other]
+        ratio = median_rate(mine) / median_rate(theirs)
+        cpu, others_cpu = median_cpu(mine), median_cpu(theirs)
+        by_cpu = f" ({others_cpu / cpu:.2f} by CPU time)" if cpu and others_cpu else ""
         title = f"{self.other.deployment.title} ({LOADS[self.other.load].title})"
-        return f"{ratio:.2f} times {title}, at least {self.bound:g}", ratio >= self.bound
+        return f"{ratio:.2f} times {title}{by_cpu}, at least {self.bound:g}", ratio >= self.bound
 
 
 Goal = MostCPU | LeastRate | LeastRatio

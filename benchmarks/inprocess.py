@@ -80,7 +80,7 @@ def _title(peer: str) -> str:
 
 
 def _cells(row: Mapping[str, float], names: Sequence[str], form: str) -> list[str]:
-    return [format(row[name], form) if name in row else "-" for name in names]
+    return [format(row[name], form) for name in names]
 
 
 def goals_report(figures: Figures) -> tuple[list[str], bool]:
@@ -94,7 +94,7 @@ def goals_report(figures: Figures) -> tuple[list[str], bool]:
             all_reached = all_reached and reached
             behind = f", behind {' and '.join(ahead)}" if ahead else ""
             verdict = "reached" if reached else "MISSED"
-            lines.append(f"{workload:5} {ours[workload]:.2f}  goal <= {goal:.2f}  {verdict}{behind}")
+            lines.append(f"{workload:5} {ours[workload]:.3f}  goal <= {goal:.2f}  {verdict}{behind}")
     return lines, all_reached
 
 

@@ -32,7 +32,7 @@ from benchmarks.asgi import (
 from benchmarks.commandline import names_of
 from benchmarks.contenders import StartedResponse, contenders
 from benchmarks.peers import PEERS
-from benchmarks.peers.apiroutes import asgi_application, serves_asgi
+from benchmarks.peers.apiroutes import asgi_application
 from benchmarks.tables import table
 from benchmarks.workloads import WORKLOADS, Request, Workload, WSGIApplication
 
@@ -112,7 +112,7 @@ def measure(peer: str, names: Sequence[str]) -> Iterator[tuple[Workload, Counted
     for contender in contenders(PEERS[peer], [WORKLOADS[name]() for name in names if name in WORKLOADS]):
         workload = contender.workload
         yield workload, count_wsgi(contender.application, workload.requests[0])
-    if peer == OURS and serves_asgi():
+    if peer == OURS:
         application = asgi_application()
         for workload in [ASGI_WORKLOADS[name]() for name in names if name in ASGI_WORKLOADS]:
             yield workload, count_asgi(application, workload)

@@ -83,6 +83,13 @@ SERVERS = {
     "start-granian64": Server(
         "start --server granian, 64 threads", "granian", start("--server", "granian", "--threads", "64")
     ),
+    "start-asgi": Server("start --interface asgi", "gunicorn", start("--interface", "asgi"), asgi=True),
+    "start-granian-asgi": Server(
+        "start --server granian --interface asgi",
+        "granian",
+        start("--server", "granian", "--interface", "asgi"),
+        asgi=True,
+    ),
     "gthread8": Server(
         "gunicorn, 8 threads", "gunicorn", gunicorn("--worker-class", "gthread", "--threads", "8")
     ),
@@ -90,8 +97,6 @@ SERVERS = {
         "granian, 8 threads", "granian", granian("--interface", "wsgi", "--blocking-threads", "8")
     ),
     "uvicorn": Server("uvicorn", "uvicorn", uvicorn, asgi=True),
-    "granian-asgi": Server("granian, ASGI", "granian", granian("--interface", "asgi"), asgi=True),
-    "gunicorn-asgi": Server("gunicorn -k asgi", "gunicorn", gunicorn("--worker-class", "asgi"), asgi=True),
 }
 
 

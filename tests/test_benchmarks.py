@@ -74,7 +74,9 @@ def test_the_environ_has_the_connection_where_the_workload_says_so(name: str) ->
 
 @pytest.mark.parametrize("key", ["apiroutes", "json", "msgspec"])
 def test_peers_give_the_required_responses(key: str) -> None:
-    workloads = [WORKLOADS[name]() for name in ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W10", "W4g")]
+    workloads = [
+        WORKLOADS[name]() for name in ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W10", "W10n", "W4g")
+    ]
     assert [each.workload.name for each in contenders(PEERS[key], workloads)] == [
         workload.name for workload in workloads
     ]
@@ -97,12 +99,14 @@ def test_the_hand_written_peer_reads_queries(query: str, values: dict[str, str])
 
 def test_each_group_of_workloads_has_tables_of_its_own() -> None:
     workloads = [WORKLOADS[name]() for name in ("W1", "W1g")]
-    lines = list(report({"apiroutes": {"W1": 10.0}, "falcon": {"W1": 20.0, "W1g": 40.0}}, workloads))
+    lines = list(
+        report({"apiroutes": {"W1": 10.0, "W1g": 30.0}, "falcon": {"W1": 20.0, "W1g": 40.0}}, workloads)
+    )
     assert [line.split() for line in lines if line.startswith("apiroutes")] == [
         ["apiroutes", "10"],
-        ["apiroutes", "-"],
+        ["apiroutes", "30"],
         ["apiroutes", "0.50"],
-        ["apiroutes", "-"],
+        ["apiroutes", "0.75"],
     ]
 
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 from apiroutes.body.bounded_stream import BodyStream, bounded_stream, empty_stream
 from apiroutes.body.decoders import Body, read_body
 from apiroutes.body.draining import drain, has_unread
-from apiroutes.body.errors import as_werkzeug_error
-from apiroutes.body.inputs import BodyInput, KeptContent, keep
+from apiroutes.body.errors import ReadOnLoopError, as_werkzeug_error, too_slow
+from apiroutes.body.inputs import ArrivingInput, BodyInput, KeptContent, arriving_input, keep
 from apiroutes.body.limits import Limits, limits_of
 from apiroutes.body.reading import read_content
-from apiroutes.body.received import Receive, ReceivedContent, received_content
 from apiroutes.body.urlencoded import parse_urlencoded
 
 __all__ = [
+    "ArrivingInput",
     "Body",
     "BodyInput",
     "BodyStream",
     "KeptContent",
     "Limits",
-    "Receive",
-    "ReceivedContent",
+    "ReadOnLoopError",
+    "arriving_input",
     "as_werkzeug_error",
     "bounded_stream",
     "drain",
@@ -33,5 +33,5 @@ __all__ = [
     "parse_urlencoded",
     "read_body",
     "read_content",
-    "received_content",
+    "too_slow",
 ]

@@ -12,12 +12,11 @@ from typing import Any
 
 from apiroutes.body.content_length import announced_length
 from apiroutes.body.errors import cut_off, too_large
-from apiroutes.body.inputs import KeptContent
+from apiroutes.body.inputs import KeptContent, arriving_input
 from apiroutes.body.limits import Limits
 from apiroutes.body.reading import read_chunk
-from apiroutes.body.received import received_content
 from apiroutes.body.timed_input import TimedInput
-from apiroutes.concurrency import coroutines, is_on_server_loop
+from apiroutes.concurrency import coroutines
 from apiroutes.sizes import Size
 from apiroutes.types import Environ
 
@@ -41,10 +40,10 @@ class BodyStream(io.BufferedReader):
             yield piece
 
     async def _next_piece(self) -> bytes:
-        received = received_content(self._environ)
-        if received is None or not is_on_server_loop():
+        source = arriving_input(self._environ)
+        if source is None or not coroutines.is_on_server_loop():
             return await coroutines.in_request_thread(self.read1, _CHUNK)
-        await received.arrive()
+        await source.arrive()
         return self.read1(_CHUNK)
 
 

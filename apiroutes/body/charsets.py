@@ -115,7 +115,7 @@ _AMENDED = {
 }
 
 # Escape sequences of ISO-2022-JP; the sets of single bytes that they switch to; JIS X 0208 to EUC-JP.
-_ESCAPES = re.compile(rb"(\x1b(?:\([BIJ]|\$[@B]))")
+_ESCAPES = rb"(\x1b(?:\([BIJ]|\$[@B]))"
 _ASCII = "".join(_UNDEFINED if code in (0x0E, 0x0F, 0x1B) else chr(code) for code in range(0x80))
 _SETS = {
     b"\x1b(B": _ASCII,
@@ -284,7 +284,7 @@ def _decode_iso_2022_jp(content: bytes) -> str:
 
 def _decode_switched(content: bytes, is_last: bool) -> str:
     """Decode text in which escape sequences switch between sets of characters, ASCII at first."""
-    pieces = _ESCAPES.split(content)
+    pieces = re.split(_ESCAPES, content)
     texts = pieces[::2]
     if b"" in texts[1 : -1 if is_last else None]:
         # Two escape sequences in a row could hide text from a filter that looks for it.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from apiroutes.body.reading import read_chunks, read_content, refuse
 from apiroutes.body.urlencoded import collect, parse_pairs, parse_urlencoded
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, shallow_decoder
+from apiroutes.structs import Struct
 from apiroutes.types import Environ
 
 __all__ = ["Body", "read_body"]
@@ -205,8 +205,7 @@ def _of_family(media_type: str) -> _Decode:
     return _text if media_type.startswith("text/") else _bytes
 
 
-@dataclass(frozen=True)
-class _Decoder:
+class _Decoder(Struct, frozen=True):
     decode: _Decode
     charset: str = "utf-8"
     boundary: str | None = None  # of a multipart form, which is read in pieces

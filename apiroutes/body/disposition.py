@@ -14,9 +14,7 @@ __all__ = ["extended_file_name"]
 # RFC 7578 section 4.2 forbids it in forms, and a filter in front may have checked the plain name
 # alone. So it counts only where the plain name is missing or consists of RFC 2047's encoded words, which
 # no client means as a name and .NET sends.
-_PARAMETER = re.compile(
-    r';[ \t]*(filename\*(?:[0-9]+\*?)?)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*)|"(?:[^"\\]|\\.)*"', re.I
-)
+_PARAMETER = r';[ \t]*(filename\*(?:[0-9]+\*?)?)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*)|"(?:[^"\\]|\\.)*"'
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bBqQ]\?[^?]*\?=.*", re.S)
 _QUOTED_PAIR = re.compile(r"\\(.)")
 # RFC 8187 section 3.2.1 has both; a client cannot choose another.
@@ -29,7 +27,7 @@ def extended_file_name(disposition: str, plain: str | None) -> str | None:
     if plain is not None and not _ENCODED_WORD.fullmatch(plain):
         return plain
     parameters: dict[str, str] = {}
-    for name, value in _PARAMETER.findall(disposition):
+    for name, value in re.findall(_PARAMETER, disposition, re.IGNORECASE):
         if name:
             parameters.setdefault(name.lower(), _unquoted(value.strip()))
     if not parameters:

@@ -11,8 +11,7 @@ import time
 from typing import Any
 
 from apiroutes.body.content_length import GRANIAN, announced_length
-from apiroutes.body.inputs import BodyInput
-from apiroutes.body.received import received_content
+from apiroutes.body.inputs import BodyInput, arriving_input
 from apiroutes.body.timed_input import TimedInput
 from apiroutes.concurrency import CONNECTION, stop_receiving, unwatch, watch
 from apiroutes.errors import ApiError
@@ -57,7 +56,7 @@ def has_unread(environ: Environ) -> bool:
 
 def _unread(environ: Environ) -> tuple[Any, int | None] | None:
     """Return the input to drain and the bytes left in it, None if only the server knows."""
-    if received_content(environ) is not None:
+    if arriving_input(environ) is not None:
         return None  # it is received, and discarded, on the event loop
     source = environ.get("wsgi.input")
     is_ended_by_server = environ.get("wsgi.input_terminated")

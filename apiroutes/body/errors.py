@@ -13,7 +13,11 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 from apiroutes.errors import ApiError, BodyCutOff
 from apiroutes.sizes import Size
 
-__all__ = ["as_werkzeug_error", "cut_off", "invalid_body", "too_large", "too_slow"]
+__all__ = ["ReadOnLoopError", "as_werkzeug_error", "cut_off", "invalid_body", "too_large", "too_slow"]
+
+
+class ReadOnLoopError(RuntimeError):
+    """Code on an event loop reads content that this loop has yet to receive."""
 
 
 def invalid_body() -> ApiError:

@@ -1,4 +1,4 @@
-"""Inputs that replace `wsgi.input` once the framework has read from it.
+"""Inputs in the place of `wsgi.input`: of content that was read, and of content that arrives in messages.
 
 In: content. Out: an input that later readers can read, from the start or at its end.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from apiroutes.types import Environ
 
-__all__ = ["NOT_KEPT", "BodyInput", "KeptContent", "keep"]
+__all__ = ["NOT_KEPT", "ArrivingInput", "BodyInput", "KeptContent", "arriving_input", "keep"]
 
 
 class BodyInput:
@@ -86,3 +86,20 @@ NOT_KEPT = _NotKept()
 def keep(environ: Environ, content: bytes) -> None:
     """Let later readers read the content too, from the start."""
     environ["wsgi.input"] = KeptContent(content)
+
+
+class ArrivingInput:
+    """An input whose content arrives on an event loop, in messages; ASGI's is one (`asgi_content`)."""
+
+    is_complete = False  # whether all of it is here, so that reading it does not wait
+
+    async def arrive(self, size: int = 1) -> None:
+        """Wait until `size` bytes can be read, or there are no more."""
+        raise NotImplementedError
+
+
+def arriving_input(environ: Environ) -> ArrivingInput | None:
+    """Return the input that reading from an environ reads from, if its content arrives in messages."""
+    source = environ.get("wsgi.input")
+    source = getattr(source, "source", source)  # of an input with a time limit
+    return source if isinstance(source, ArrivingInput) else None

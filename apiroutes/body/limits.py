@@ -5,19 +5,18 @@ In: the project's settings, and a route's own. Out: `Limits`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from apiroutes.settings import Settings
 from apiroutes.sizes import Size, parse_size
+from apiroutes.structs import Struct, replace
 
 __all__ = ["CHUNK", "Limits", "limits_of"]
 
 CHUNK = 2**16  # bytes that one read asks for
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True, dict=True):
     """The settings that bound a request, under short names.
 
     `size` bounds the content, the others its parts; `spool_size` is in bytes. Content may take

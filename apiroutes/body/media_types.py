@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from apiroutes.http import TOKEN
+from apiroutes.structs import Struct
 
 __all__ = ["parse_media_type"]
 
@@ -20,8 +20,7 @@ _PARAMETER = re.compile(rf"; *({TOKEN}) *= *({_QUOTED}|{TOKEN}) *")
 _ESCAPED = re.compile(r"\\([\x0b\x20-\xff])")
 
 
-@dataclass(frozen=True)
-class MediaType:
+class MediaType(Struct, frozen=True):
     """A parsed Content-Type; `type` (`application/json`) and the names of `parameters` are lower case."""
 
     type: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from apiroutes.body.content_length import announced_length
-from apiroutes.body.errors import cut_off, too_large
+from apiroutes.body.errors import ReadOnLoopError, cut_off, too_large
 from apiroutes.body.inputs import NOT_KEPT, BodyInput
 from apiroutes.body.limits import CHUNK, Limits
 from apiroutes.body.timed_input import TimedInput, read_watched
@@ -43,6 +43,8 @@ def read_content(environ: Environ, limits: Limits) -> bytes:
         if isinstance(source, BodyInput):  # which ends its own reads, and remembers a refusal
             return source.whole()
         raise TimedInput(environ, limits, 0).refuse(error)
+    except ReadOnLoopError:
+        raise
     except Exception as error:  # as in read_chunk, without the cost of its frame in the common case
         raise TimedInput(environ, limits, 0).refuse(cut_off()) from error
     if len(content) == length:
@@ -129,7 +131,7 @@ def read_chunk(source: TimedInput, size: int) -> bytes:
     """Return up to `size` bytes, none at the end. Raises ApiError, also where the server raises another."""
     try:
         return source.read(size)
-    except ApiError:
+    except (ApiError, ReadOnLoopError):
         raise
     except Exception as error:
         # A broken connection is an OSError; for malformed chunks each server has its own exceptions

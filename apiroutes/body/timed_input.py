@@ -14,7 +14,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from apiroutes.body.errors import too_slow
+from apiroutes.body.errors import ReadOnLoopError, too_slow
 from apiroutes.body.inputs import BodyInput
 from apiroutes.body.limits import Limits
 from apiroutes.concurrency import CONNECTION, stop_receiving, unwatch, watch
@@ -100,6 +100,8 @@ class TimedInput(BodyInput):
         except ApiError as error:
             self.left = 0
             raise self.refuse(error) from None
+        except ReadOnLoopError:
+            raise
         except Exception:
             self.left = 0
             raise

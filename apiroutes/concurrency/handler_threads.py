@@ -9,7 +9,6 @@ runs on for too long is replaced.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import os
 import queue
@@ -17,13 +16,23 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Protocol
 
-from apiroutes.concurrency import coroutines, native_threads
+from apiroutes.concurrency import coroutines
 from apiroutes.errors import ApiError
 from apiroutes.readiness import request_replacement
+from apiroutes.threads import native_threads, traceback_of
 
-__all__ = ["AbandonedTask", "Call", "HandlerThread", "HandlerThreads"]
+__all__ = ["Call", "HandlerThread", "HandlerThreads"]
+
+
+class Abandonable(Protocol):
+    """What runs for a request: a thread, or a task on an event loop."""
+
+    @property
+    def is_running(self) -> bool: ...
+
+    def end(self) -> None: ...
 
 
 class HandlerThreads:
@@ -37,7 +46,7 @@ class HandlerThreads:
         self._most_abandoned = most_abandoned
         self._abandon_timeout = abandon_timeout
         self._idle: list[HandlerThread] = []
-        self._abandoned: list[tuple[HandlerThread | AbandonedTask, float]] = []  # each with its time limit
+        self._abandoned: list[tuple[Abandonable, float]] = []  # each with its time limit
         self._is_watched = False
         self._process = os.getpid()
         self._lock = threading.Lock()
@@ -63,7 +72,7 @@ class HandlerThreads:
         """Keep a thread for another request."""
         self._idle.append(thread)
 
-    def abandon(self, thread: HandlerThread | AbandonedTask) -> None:
+    def abandon(self, thread: Abandonable) -> None:
         """Leave what runs for an ended request to itself, but have the process replaced if it runs on."""
         thread.end()
         with self._lock:
@@ -151,44 +160,10 @@ class HandlerThread:
             while frame is not None and frame.f_code is not Call.__call__.__code__:
                 frames.insert(0, frame)
                 frame = frame.f_back
-        return _traceback_of(frames)
+        return traceback_of(frames)
 
     def end(self) -> None:
         """End the thread after its call, and cancel the coroutines that the call waits for."""
         self.calls.put(None)
         assert self._thread.ident is not None
         coroutines.cancel(self._thread.ident)
-
-
-class AbandonedTask:
-    """A task on an event loop whose request is over."""
-
-    def __init__(self, task: asyncio.Task[Any]) -> None:
-        self._task = task
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has not ended yet."""
-        return not self._task.done()
-
-    def current_traceback(self) -> TracebackType | None:
-        """Return where the task waits, as a traceback from its coroutine inward."""
-        return _traceback_of(coroutines.waiting_frames(self._task.get_coro()))
-
-    def end(self) -> None:
-        """Cancel it. On its loop."""
-        self._task.add_done_callback(_ignore_result)
-        self._task.cancel()
-
-
-def _ignore_result(task: asyncio.Task[Any]) -> None:
-    """Look at the error, which asyncio would report because nobody has."""
-    if not task.cancelled():
-        task.exception()
-
-
-def _traceback_of(frames: list[FrameType]) -> TracebackType | None:
-    traceback: TracebackType | None = None
-    for frame in reversed(frames):
-        traceback = TracebackType(traceback, frame, frame.f_lasti, frame.f_lineno or 0)
-    return traceback

@@ -7,11 +7,11 @@ ProjectError with every unknown key, wrong type and unreadable size, each with a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeGuard
 
 from apiroutes.errors import Problems, suggest
 from apiroutes.sizes import Size, read_size
+from apiroutes.structs import Struct, replace
 
 __all__ = ["Constant", "RouteConfig", "constants_in", "read_config", "read_constants", "why_ineffective"]
 
@@ -28,8 +28,7 @@ _MEANINGLESS: Mapping[str, tuple[type, ...]] = {
 _SCALARS = (str, bytes, bool, int, float, type(None))
 
 
-@dataclass(frozen=True)
-class RouteConfig:
+class RouteConfig(Struct, frozen=True):
     """The configuration of one route. `max_duration` and `revalidate` are in seconds.
 
     `parse_body` is off when the handler reads `req.stream` itself; `response_limit` None means

@@ -10,9 +10,9 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, Union
 
+from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
 __all__ = [
@@ -33,7 +33,7 @@ _ATTRIBUTE = "__apiroutes_middleware__"
 _SECURITY = "__apiroutes_security__"
 
 # OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and the members that each type requires.
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NAME = r"[A-Za-z0-9._-]+"
 _PLACES = ("header", "query", "cookie")
 _REQUIRED_MEMBERS: Mapping[str, Mapping[str, type]] = {
     "http": {"scheme": str},
@@ -84,8 +84,7 @@ def why_not_middleware(step: object) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class SecurityScheme:
+class SecurityScheme(Struct, frozen=True):
     """The credentials that a step asks for, in OpenAPI's words."""
 
     name: str
@@ -137,7 +136,7 @@ def place_of(step: Callable[..., Any]) -> str:
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise ValueError(f"security scheme {name!r}: a name may have letters, digits, '.', '-' and '_' only")
     required = _REQUIRED_MEMBERS.get(str(scheme.get("type")))
     if required is None:
@@ -151,8 +150,7 @@ def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
         raise ValueError(f"security scheme {name!r}: 'in' must be one of {places}")
 
 
-@dataclass(frozen=True)
-class FileRoute:
+class FileRoute(Struct, frozen=True):
     """A route that is declared as in TanStack Start. It is kept as written; the start checks it."""
 
     path: object

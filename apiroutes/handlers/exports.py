@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -32,6 +31,7 @@ from apiroutes.handlers.sources import OwnNames, line_of_function
 from apiroutes.http import METHODS
 from apiroutes.routing import Route, Segment, convention_of
 from apiroutes.schemas import SchemaError, schema_of
+from apiroutes.structs import replace
 from apiroutes.types import Middleware
 
 __all__ = ["how_to_hide", "read_exports"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 from werkzeug.datastructures import FileStorage
@@ -37,6 +36,7 @@ from apiroutes.schemas import (
     takes_list,
     why_default_does_not_fit,
 )
+from apiroutes.structs import Struct
 
 __all__ = ["ParameterError", "Parameter", "Signature", "read_signature"]
 
@@ -58,8 +58,7 @@ class ParameterError(TypeError):
         )
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A part of the request that a handler takes as a type.
 
     `source` is "path", "query", "body" or "files". `name` is None where the parameter takes all that
@@ -73,8 +72,7 @@ class Parameter:
     default: Any = None
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """How a handler is called, and what it takes as types; `returns` is its return annotation."""
 
     call: Call

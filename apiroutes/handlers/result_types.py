@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Union, get_args
 
 import werkzeug.wrappers
@@ -17,6 +16,7 @@ from apiroutes.handlers.route_modules import Handler
 from apiroutes.http import encode_json
 from apiroutes.results import Result
 from apiroutes.schemas import DoesNotFit, Schema, SchemaError, is_union, schema_of
+from apiroutes.structs import replace
 
 __all__ = ["with_checked_result", "result_type"]
 

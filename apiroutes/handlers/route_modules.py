@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from apiroutes.handlers.calls import Call
@@ -11,13 +10,13 @@ from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import SecurityScheme, security_of
 from apiroutes.handlers.parameters import Signature
 from apiroutes.routing import Route
+from apiroutes.structs import Struct, field
 from apiroutes.types import Middleware
 
 __all__ = ["Handler", "RouteModule"]
 
 
-@dataclass(frozen=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """A user's function: `call` takes request and response, `place` is its file and line."""
 
     call: Call
@@ -37,8 +36,7 @@ class Handler:
         return [alternatives for alternatives in (*steps, self.security) if alternatives]
 
 
-@dataclass(frozen=True)
-class RouteModule:
+class RouteModule(Struct, frozen=True):
     """What a route's file exports: one handler for every method, or one for each of some."""
 
     route: Route

@@ -31,13 +31,10 @@ _LONG_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = "(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
 # Section 5.6.7: IMF-fixdate, rfc850-date, asctime-date, all case-sensitive.
-_DATES = tuple(
-    re.compile(form)
-    for form in (
-        f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
-        f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
-        f"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
-    )
+_DATES = (
+    f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
+    f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
+    f"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
 )
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -113,7 +110,7 @@ def entity_tags(field: str) -> list[str] | None:
 def timestamp(text: str) -> int | None:
     """Return an HTTP-date in seconds since 1970 (section 5.6.7); None if it is not one."""
     text = text.strip("\t ")
-    match = next(filter(None, (form.fullmatch(text) for form in _DATES)), None)
+    match = next(filter(None, (re.fullmatch(form, text) for form in _DATES)), None)
     if match is None:
         return None
     clock = int(match["hour"]), int(match["minute"]), int(match["second"])

@@ -15,7 +15,7 @@ __all__ = ["canonical_host", "is_address", "requested_host"]
 # RFC 9110 section 7.2, with an optional port. Names of services have underscores.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?")
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")  # RFC 1035 section 2.3.4
-_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 section 3.1
+_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # RFC 3490 section 3.1
 
 
 def requested_host(sent: str) -> str | None:
@@ -38,7 +38,8 @@ def canonical_host(name: str) -> str:
     bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     if is_address(bare):
         return str(ipaddress.ip_address(bare))
-    labels = [_ascii(label) for label in _DOTS.split(unicodedata.normalize("NFKC", bare).lower())]
+    plain = unicodedata.normalize("NFKC", bare).lower().translate(_DOTS)
+    labels = [_ascii(label) for label in plain.split(".")]
     if labels[-1] == "" and len(labels) > 1:
         del labels[-1]  # that of the root
     if bare != name or not all(map(_LABEL.fullmatch, labels)):

@@ -15,6 +15,7 @@ REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 # RFC 9110's phrases, where older versions of Python have those of earlier RFCs.
 _PHRASES = {
+    **{status.value: status.phrase for status in HTTPStatus},
     413: "Content Too Large",
     414: "URI Too Long",
     416: "Range Not Satisfiable",
@@ -24,12 +25,7 @@ _PHRASES = {
 
 def phrase(status: int) -> str:
     """Return the phrase of a status code, "Unknown" for a code without one."""
-    if status in _PHRASES:
-        return _PHRASES[status]
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+    return _PHRASES.get(status, "Unknown")
 
 
 # Status codes with their phrases, as `start_response` takes it (PEP 3333).

@@ -20,7 +20,7 @@ __all__ = ["cors"]
 
 # A page has no use for OPTIONS: it is the method of preflights.
 _METHODS = tuple(method for method in METHODS if method != "OPTIONS")
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
+_ORIGIN = r"[a-z][a-z0-9+.-]*://[^/\s*]+"
 
 
 def cors(
@@ -104,7 +104,7 @@ def _origins(origins: Sequence[str] | str, credentials: bool) -> frozenset[str] 
     if isinstance(origins, str):
         raise ValueError(f'origins must be "*" or a list of origins, not {origins!r}')
     for origin in origins:
-        if not _ORIGIN.fullmatch(origin):
+        if not re.fullmatch(_ORIGIN, origin):
             raise ValueError(f"{origin!r} is not an origin such as 'https://example.com', without a path")
     return frozenset(origins)
 

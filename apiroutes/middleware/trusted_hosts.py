@@ -20,7 +20,7 @@ from apiroutes.types import Middleware
 
 __all__ = ["trusted_hosts"]
 
-_PORT = re.compile(r"(?<=[^:]):[0-9]+")
+_PORT = r"(?<=[^:]):[0-9]+"
 
 
 def trusted_hosts(hosts: Sequence[str]) -> Middleware:
@@ -46,7 +46,7 @@ def trusted_hosts(hosts: Sequence[str]) -> Middleware:
 
 def _listed(host: str) -> str:
     name = host.removeprefix(".")
-    port = _PORT.search(name) if name.count(":") == 1 or "]:" in name else None
+    port = re.search(_PORT, name) if name.count(":") == 1 or "]:" in name else None
     try:
         return canonical_host(name[: port.start()] if port else name)
     except ValueError:

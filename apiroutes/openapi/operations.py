@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, get_origin
 
 from apiroutes.handlers import Handler, Parameter, RouteModule, result_type
 from apiroutes.http import METHODS, phrase
 from apiroutes.openapi.components import ERROR, UNPROCESSABLE, Schemas, error_response
 from apiroutes.routing import Kind, Segment
+from apiroutes.structs import Struct
 
 __all__ = ["Operation", "annotations_of", "describe", "operations_of"]
 
@@ -26,8 +26,7 @@ _RAISES = re.compile(r"^Raises (\d{3})\b[ :,]*(.*?)\.?$", re.MULTILINE)
 _SEGMENT = r"^(?!(?:[\s\S]*[/\\])?\.\.?(?:[/\\]|$))[^\u0000-\u001f\u007f-\u009f]+$"
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """A method of a route, and the handler that answers it."""
 
     module: RouteModule

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree
 from apiroutes.settings import Settings, read_settings
+from apiroutes.structs import Struct, replace
 from apiroutes.types import Middleware
 
 __all__ = ["Project", "build"]
@@ -34,8 +34,7 @@ _NONE_ON_LOOP: Mapping[str, LoopRun | None] = {}
 _log = logging.getLogger("apiroutes")
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(Struct, frozen=True):
     """A project that can be served; `resources` are by the route's file.
 
     `middleware` runs around every route, in this order.

@@ -9,9 +9,10 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
+
+from apiroutes.structs import Struct
 
 __all__ = ["Kind", "PatternError", "Placed", "RoutePattern", "Segment", "check"]
 
@@ -33,8 +34,7 @@ _SPELLING = {
 }
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """One part of a pattern: `text` is that of a static segment, otherwise the parameter's name.
 
     A `joined` catch-all, TanStack's splat, captures one str with slashes in it, an empty one
@@ -58,8 +58,7 @@ class Placed(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
-class RoutePattern:
+class RoutePattern(Struct, frozen=True, dict=True):
     """The segments of a route, outermost first; `str()` spells it as Next.js does."""
 
     segments: tuple[Segment, ...]

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
 from apiroutes.errors import Problem, Problems
 from apiroutes.routing.conventions import API, Convention
 from apiroutes.routing.pattern import Kind, PatternError, Placed, RoutePattern, Segment, check
+from apiroutes.structs import Struct, field
 
 __all__ = ["MIDDLEWARE_FILE", "DirectoryMiddleware", "Route", "Scan", "guard_problem", "scan"]
 
@@ -24,8 +24,7 @@ MIDDLEWARE_FILE = "_middleware.py"
 _GUARD = MIDDLEWARE_FILE.removesuffix(".py")
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(Struct, frozen=True):
     """A pattern and the file that answers it. `file` is relative to the project directory.
 
     `spans` marks the characters of `file` that each segment was read from, for those segments that
@@ -42,8 +41,7 @@ class Route:
         return self.spans[index] if 0 <= index < len(self.spans) else (0, len(self.file))
 
 
-@dataclass(frozen=True)
-class DirectoryMiddleware:
+class DirectoryMiddleware(Struct, frozen=True):
     """A `_middleware.py`, and the path below which it runs even if no route matches.
 
     A group of the `app` convention has no path of its own, so `below` is None there.
@@ -53,8 +51,7 @@ class DirectoryMiddleware:
     below: RoutePattern | None
 
 
-@dataclass
-class Scan:
+class Scan(Struct):
     """The contents of a convention's directory, and the problems in it.
 
     `unlike` are the files that would be routes but for their extension. `helpers` are files of the

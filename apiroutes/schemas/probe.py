@@ -19,7 +19,7 @@ from apiroutes.schemas.part_types import PartTypes, is_array_like
 
 __all__ = ["INDEX", "Probe"]
 
-INDEX = re.compile(r"\[(\d+)\]")  # the first step of a path into a list
+INDEX = r"\[(\d+)\]"  # the first step of a path into a list
 
 
 class Probe:
@@ -88,7 +88,7 @@ class Probe:
                 violation = violation and (violation[0], f"[0]{violation[1]}")
             if violation is not None:
                 message, path = violation
-                index = INDEX.match(path)
+                index = re.match(INDEX, path)
                 return index and (message, f"[{start + int(index[1])}]{path[index.end() :]}")
             start += count
         return None

@@ -10,6 +10,7 @@ once, however deep it is, and the whole costs about as much as the decoder's own
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, get_args
@@ -120,7 +121,7 @@ class Search:
         """Yield those of items of one type, converted together: the longer they fit, the more at once."""
         several: Any = list[annotation]
         start, count = 0, _FEW
-        known: Violation | None = violation if INDEX.match(violation[1]) else None
+        known: Violation | None = violation if re.match(INDEX, violation[1]) else None
         while start < len(values) and self.probe.calls <= _MOST_CALLS:
             if known is None:
                 known = self.probe.look(list(values[start : start + count]), several)
@@ -128,7 +129,7 @@ class Search:
                 start, count = start + count, min(count * 4, _MANY)
                 continue
             message, path = known
-            index = INDEX.match(path)
+            index = re.match(INDEX, path)
             if index is None:
                 return
             start, count, known = start + int(index[1]), _FEW, None

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, overload
 
 from apiroutes.app import App
-from apiroutes.asgi_application import ASGIApplication
 from apiroutes.logs import log_to_stderr
+from apiroutes.types import ASGIFunction
 
 __all__ = ["create_app", "create_asgi_app"]
 
@@ -57,7 +57,7 @@ def create_app(
     return (content,)
 
 
-def create_asgi_app(root: str | os.PathLike[str] = ".", /, *call: object, **settings: Any) -> ASGIApplication:
+def create_asgi_app(root: str | os.PathLike[str] = ".", /, *call: object, **settings: Any) -> ASGIFunction:
     """Make the App of the project in `root` as an ASGI application.
 
     For a server's command line: `uvicorn --factory apiroutes:create_asgi_app`. It logs as `create_app` does.

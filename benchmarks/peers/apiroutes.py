@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from apiroutes import App
-from apiroutes.settings import Settings
 from benchmarks.workloads import NumberedRoute, WSGIApplication
 
 PROJECT = Path(__file__).parents[1] / "project"
@@ -31,19 +29,12 @@ def application() -> WSGIApplication:
 
 
 def application_without_etag() -> WSGIApplication:
-    if "etag" not in {field.name for field in fields(Settings)}:
-        raise NotImplementedError
     return App(PROJECT, etag=False)
-
-
-def serves_asgi() -> bool:
-    return hasattr(App, "asgi")
 
 
 def asgi_application() -> Any:
     """Make the ASGI application of the same project."""
-    app: Any = App(PROJECT)
-    return app.asgi
+    return App(PROJECT).asgi
 
 
 def numbered_application(routes: Sequence[NumberedRoute]) -> WSGIApplication:

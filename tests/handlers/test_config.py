@@ -10,6 +10,7 @@ import pytest
 from apiroutes import App, ProjectError
 from apiroutes.handlers.config import RouteConfig, read_config
 from apiroutes.sizes import Size
+from apiroutes.structs import replace
 from tests.start_reports import problems_of, warnings_of
 from tests.support import call, project
 
@@ -42,7 +43,7 @@ SETS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("config", "changed"), SETS)
 def test_a_config_changes_only_what_it_names(config: dict[str, Any], changed: dict[str, Any]) -> None:
-    assert vars(read_config(config, FILE, DEFAULTS)) == {**vars(DEFAULTS), **changed}
+    assert read_config(config, FILE, DEFAULTS) == replace(DEFAULTS, **changed)
 
 
 @pytest.mark.parametrize("duration", [-1, float("nan"), float("inf"), None, "5"])

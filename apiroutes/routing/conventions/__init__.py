@@ -7,10 +7,10 @@ stand for. Raises PatternError. A convention is data: where its files lie and ho
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from apiroutes.routing.conventions import app, pages, tanstack
 from apiroutes.routing.pattern import Placed
+from apiroutes.structs import Struct
 
 __all__ = ["API", "CONVENTIONS", "Convention", "convention_of"]
 
@@ -18,8 +18,7 @@ __all__ = ["API", "CONVENTIONS", "Convention", "convention_of"]
 API = "api"
 
 
-@dataclass(frozen=True)
-class Convention:
+class Convention(Struct, frozen=True):
     """A file-name grammar: its routes lie below `directory`.
 
     `read` takes the parts of a path (`("api", "users", "[id]")`) and returns the segments they

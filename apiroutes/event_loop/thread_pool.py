@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, TypeVar
 
-from apiroutes.concurrency.native_threads import native_lock, native_queue, start_native_thread
+from apiroutes.threads import native_threads
 
 __all__ = ["ThreadPool"]
 
@@ -32,14 +32,14 @@ class ThreadPool(ThreadPoolExecutor):
 
     def __init__(self, most: int | None = None, name: str = "apiroutes-loop-thread") -> None:
         super().__init__(most)
-        self._calls = native_queue()
-        self._lock = native_lock()
+        self._calls = native_threads.native_queue()
+        self._lock = native_threads.native_lock()
         self._most = self._max_workers
         self._name = name
         self._idle = 0
         self._working = 0  # threads
         self._is_over = False
-        self._ended = native_queue()
+        self._ended = native_threads.native_queue()
 
     def submit(self, function: Callable[..., _Result], /, *args: Any, **kwargs: Any) -> Future[_Result]:
         """Run a function with arguments. Raises RuntimeError after the end, or without threads."""
@@ -68,7 +68,7 @@ class ThreadPool(ThreadPoolExecutor):
                 self._idle -= 1
             elif self._working < self._most:
                 try:
-                    start_native_thread(lambda: self._work(is_idle=False), self._name)
+                    native_threads.start_native_thread(lambda: self._work(is_idle=False), self._name)
                 except RuntimeError:  # too many threads, or the process ends
                     if not self._working:
                         raise

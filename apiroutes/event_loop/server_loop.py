@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import os
 import queue
 import sys
@@ -17,13 +18,21 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from apiroutes.concurrency import native_threads
-from apiroutes.concurrency.loop import AwaitedLoop
-from apiroutes.concurrency.thread_pool import ThreadPool
-from apiroutes.concurrency.waiters import caller, current_waiter, refuse_waiters_of, waiters_of
-from apiroutes.concurrency.watchdog import watch_while
+from apiroutes.event_loop.calls import in_request_thread
+from apiroutes.event_loop.loop import AwaitedLoop
+from apiroutes.event_loop.thread_pool import ThreadPool
+from apiroutes.event_loop.waiters import caller, refuse_waiters_of
+from apiroutes.event_loop.watchdog import watch_while
+from apiroutes.threads import native_threads, waiting
 
-__all__ = ["RequestThread", "ServerLoop", "call_in_pool", "is_on_server_loop", "server_loop"]
+__all__ = [
+    "RequestThread",
+    "ServerLoop",
+    "call_in_pool",
+    "is_in_server_request",
+    "is_task_of_request",
+    "server_loop",
+]
 
 _Result = TypeVar("_Result")
 
@@ -63,9 +72,17 @@ def server_loop() -> ServerLoop:
     return loop
 
 
-def is_on_server_loop() -> bool:
-    """Return whether this code runs on a server's loop, in a request that no thread waits for."""
-    return isinstance(current_waiter.get(None), RequestThread) and asyncio._get_running_loop() is not None
+def is_in_server_request() -> bool:
+    """Return whether the current request is answered on a server's loop, and no thread waits for it."""
+    return isinstance(waiting.current_waiter.get(None), RequestThread)
+
+
+def is_task_of_request() -> bool:
+    """Return whether the current task is the one that answers the request on a server's loop."""
+    thread = waiting.current_waiter.get(None)
+    if not isinstance(thread, RequestThread) or asyncio._get_running_loop() is None:
+        return False
+    return thread.task is asyncio.current_task()
 
 
 # -- threads -----------------------------------------------------------------------------------
@@ -112,13 +129,15 @@ class RequestThread:
     that answer other requests.
     """
 
-    __slots__ = ("_calls", "_context", "_ident", "_is_over")
+    __slots__ = ("_calls", "_context", "_has_more", "_ident", "_is_over", "task")
 
     def __init__(self) -> None:
+        self.task = asyncio.current_task()  # that answers the request
         self._calls: queue.SimpleQueue[Callable[[], object] | None] | None = None
         self._context: contextvars.Context | None = None
         self._ident = 0
         self._is_over = False
+        self._has_more = False  # calls that nobody has waited for
 
     # On the loop, as the same methods of `Waiter` are called.
 
@@ -138,9 +157,19 @@ class RequestThread:
         self._calls.put(call)
         return True
 
+    def post_in_context(self, function: Callable[[], object]) -> bool:
+        """Make a call, which raises nothing, that `finish` waits for."""
+        self._has_more = True
+        return self.post(functools.partial(self.context().run, function))
+
+    async def finish(self) -> None:
+        """Wait for the calls of `post_in_context`."""
+        if self._has_more:
+            await in_request_thread(_do_nothing)
+
     def cancel_inside(self) -> None:
         """Cancel the coroutines that the thread waits for."""
-        for waiter in waiters_of(self._ident):
+        for waiter in waiting.waiters_of(self._ident):
             waiter.cancel()
 
     def end(self) -> None:
@@ -155,6 +184,10 @@ class RequestThread:
         while (call := self._calls.get()) is not None:
             call()
             del call
+
+
+def _do_nothing() -> None:
+    return
 
 
 _threads = ThreadPool(sys.maxsize, "apiroutes-request")

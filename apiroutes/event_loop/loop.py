@@ -15,10 +15,10 @@ from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
-from apiroutes.concurrency import native_threads
-from apiroutes.concurrency.hub_loop import new_event_loop
-from apiroutes.concurrency.logging_locks import share_logging
-from apiroutes.concurrency.thread_pool import ThreadPool
+from apiroutes.event_loop.hub_loop import new_event_loop
+from apiroutes.event_loop.logging_locks import share_logging
+from apiroutes.event_loop.thread_pool import ThreadPool
+from apiroutes.threads import native_threads
 
 __all__ = ["AwaitedLoop", "Loop", "News"]
 

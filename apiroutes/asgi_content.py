@@ -1,7 +1,7 @@
 """The content of a request that an ASGI server hands over in messages, as an input for WSGI.
 
 In: ASGI's `receive`, and limits. Out: an input. Raises ApiError 408 for a client that sends too slowly,
-OSError for one that has left, and RuntimeError for a read on the event loop that would have to wait.
+OSError for one that has left, and ReadOnLoopError for a read on the event loop that would have to wait.
 Coroutines wait with `arrive`; a thread that reads waits while the event loop does so for it.
 """
 
@@ -13,19 +13,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
-from apiroutes.body.errors import too_slow
-from apiroutes.body.limits import Limits
-from apiroutes.concurrency import coroutines, within
-from apiroutes.types import Environ
+from apiroutes.body import ArrivingInput, Limits, ReadOnLoopError, too_slow
+from apiroutes.concurrency import coroutines
+from apiroutes.event_loop import within
 
-__all__ = ["ReceivedContent", "received_content"]
+__all__ = ["Receive", "ReceivedContent"]
 
 _CHUNK = 2**16
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
-class ReceivedContent:
+class ReceivedContent(ArrivingInput):
     """The content as far as it has arrived, and the rest as it comes.
 
     A client may take `limits.timeout` seconds, and a second more for every `limits.min_rate` bytes; only
@@ -57,7 +56,7 @@ class ReceivedContent:
 
     async def watch(self) -> None:
         """Return when the client has left. Content that comes meanwhile is kept, 64 KB at most."""
-        while not self.has_left and self.size < _CHUNK:
+        while not self.has_left and (self.is_complete or self.size < _CHUNK):
             async with self._turn:
                 await self._take()
 
@@ -133,7 +132,7 @@ class ReceivedContent:
 
     def _wait(self) -> None:
         if asyncio._get_running_loop() is not None:
-            raise RuntimeError(
+            raise ReadOnLoopError(
                 "the content was read on the event loop that receives it: use `async for chunk in "
                 "req.stream`, or read it in a thread, by `await asyncio.to_thread(req.stream.read)`"
             )
@@ -165,10 +164,3 @@ class ReceivedContent:
 
 def _left() -> ConnectionResetError:
     return ConnectionResetError("the client left before the end of its content")
-
-
-def received_content(environ: Environ) -> ReceivedContent | None:
-    """Return the content that the input of an environ reads from, if it comes in messages."""
-    source = environ.get("wsgi.input")
-    source = getattr(source, "source", source)  # of an input with a time limit
-    return source if isinstance(source, ReceivedContent) else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from apiroutes.concurrency.thread_pool import ThreadPool
+from apiroutes.event_loop.thread_pool import ThreadPool
 
 
 @pytest.fixture

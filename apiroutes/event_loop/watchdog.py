@@ -14,10 +14,10 @@ import time
 import traceback
 from collections.abc import Callable
 
-from apiroutes.concurrency import native_threads
-from apiroutes.concurrency.loop import AwaitedLoop, Loop, News
+from apiroutes.event_loop.loop import AwaitedLoop, Loop, News
+from apiroutes.threads import native_threads, waiting
 
-__all__ = ["settings", "watch", "watch_while"]
+__all__ = ["watch", "watch_while"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -25,18 +25,6 @@ _log = logging.getLogger("apiroutes")
 _INTERVAL = 1.0
 # Seconds for which the loop may be blocked in development before a warning says where.
 _BLOCKED = 0.1
-
-
-class _Settings:
-    """Settings of the Apps of the process: the last App's time-out; any App can turn reports on."""
-
-    abandon_timeout = 30.0  # seconds
-    reports_blocking = False
-    # Called with a reason when the loop has not moved for `abandon_timeout`.
-    on_blocked: Callable[[str], object] | None = None
-
-
-settings = _Settings()
 
 
 def watch(loop: Loop, is_awaited: Callable[[], bool]) -> None:
@@ -80,7 +68,7 @@ class _Watchdog:
         loop = self._loop
         while loop.is_watched:
             self._check()
-            self.hears(News.AWAITED, _BLOCKED / 4 if settings.reports_blocking else _INTERVAL)
+            self.hears(News.AWAITED, _BLOCKED / 4 if waiting.settings.reports_blocking else _INTERVAL)
             if not self._is_awaited():
                 loop.is_watched = False
                 # A waiter that began meanwhile did not see that the watch had ended.
@@ -109,8 +97,8 @@ class _Watchdog:
             if isinstance(loop, Loop):
                 return
             raise _Ending from None
-        patience = settings.abandon_timeout
-        if settings.reports_blocking:
+        patience = waiting.settings.abandon_timeout
+        if waiting.settings.reports_blocking:
             if self.hears(News.MOVED, _BLOCKED):
                 return
             self._report()
@@ -118,9 +106,9 @@ class _Watchdog:
         if self.hears(News.MOVED, patience):
             return
         loop.refuse_waiters()
-        if settings.on_blocked is not None:
-            settings.on_blocked(
-                f"the event loop has been blocked for {settings.abandon_timeout:g} s by a call on it"
+        if waiting.settings.on_blocked is not None:
+            waiting.settings.on_blocked(
+                f"the event loop has been blocked for {waiting.settings.abandon_timeout:g} s by a call on it"
             )
         self.hears(News.MOVED)
         loop.is_blocked = False

@@ -9,7 +9,7 @@ import logging
 from importlib import import_module
 from typing import Any
 
-from apiroutes.concurrency.native_threads import are_greenlets, native_ident, original
+from apiroutes.threads import native_threads
 
 __all__ = ["share_logging"]
 
@@ -27,10 +27,10 @@ class _SharedLock:
 
     def _at_fork_reinit(self) -> None:  # which `logging` calls
         self._of_threads: dict[int, Any] = {}  # by the number of the native thread
-        self._native = original("_thread", "RLock")()
+        self._native = native_threads.original("_thread", "RLock")()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        ident = native_ident()
+        ident = native_threads.native_ident()
         own = self._of_threads.get(ident)
         if own is None:
             own = self._of_threads.setdefault(ident, import_module("gevent.lock").RLock())
@@ -46,7 +46,7 @@ class _SharedLock:
 
     def release(self) -> None:
         self._native.release()
-        self._of_threads[native_ident()].release()
+        self._of_threads[native_threads.native_ident()].release()
 
     __enter__ = acquire
 
@@ -56,7 +56,7 @@ class _SharedLock:
 
 def share_logging() -> None:
     """Give `logging` locks that the threads of an event loop can share with greenlets."""
-    if not are_greenlets():
+    if not native_threads.are_greenlets():
         return
     if logging.Handler.createLock is not _create_lock:
         logging.Handler.createLock = _create_lock  # type: ignore[method-assign, assignment]
@@ -71,7 +71,7 @@ _create_native_lock = logging.Handler.createLock
 
 def _create_lock(handler: logging.Handler) -> None:
     _create_native_lock(handler)  # which also remembers the handler for a fork
-    if are_greenlets():
+    if native_threads.are_greenlets():
         _replace_lock(handler, "lock")
 
 

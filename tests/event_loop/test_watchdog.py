@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from apiroutes.concurrency import coroutines, watchdog
+from apiroutes.concurrency import coroutines
+from apiroutes.threads import waiting
 from tests.support import app_of, call, until
 
 BLOCKS = """
@@ -32,10 +33,10 @@ def PATCH():
 @pytest.fixture
 def reasons() -> Iterator[list[str]]:
     """The reasons given to `on_blocked`. The settings are restored afterwards."""
-    before = vars(watchdog.settings).copy()
+    before = vars(waiting.settings).copy()
     yield []
-    vars(watchdog.settings).clear()
-    vars(watchdog.settings).update(before)
+    vars(waiting.settings).clear()
+    vars(waiting.settings).update(before)
 
 
 def test_a_loop_that_is_blocked_too_long_refuses_and_comes_back(tmp_path: Path, reasons: list[str]) -> None:

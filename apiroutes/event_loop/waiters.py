@@ -14,25 +14,18 @@ import os
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from apiroutes.concurrency import native_threads
-from apiroutes.concurrency.loop import AwaitedLoop, Loop
-from apiroutes.concurrency.watchdog import watch
 from apiroutes.errors import ApiError
+from apiroutes.event_loop.loop import AwaitedLoop, Loop
+from apiroutes.event_loop.watchdog import watch
+from apiroutes.threads import native_threads, waiting
 
 __all__ = [
     "Waiter",
     "caller",
-    "current_waiter",
     "refuse_waiters_of",
     "running_loop",
-    "waiters_of",
-    "watch_loop",
 ]
 
-# The waiters of each thread, the outermost first: sync middleware may wait inside an async one.
-_waiters: dict[int, list[Waiter]] = {}
-# The waiter of the request that the current coroutine belongs to, or a thread that stands in for one.
-current_waiter: contextvars.ContextVar[Any] = contextvars.ContextVar("apiroutes.waiter")
 # The loop of the server that calls through ASGI.
 caller: contextvars.ContextVar[AwaitedLoop] = contextvars.ContextVar("apiroutes.caller")
 
@@ -70,7 +63,7 @@ class Waiter:
         """Call a function on the loop, and return the next result. Raises ApiError 503."""
         self.loop = loop
         thread = self._thread = native_threads.get_ident()
-        waiters = _waiters.setdefault(thread, [])
+        waiters = waiting.waiters.setdefault(thread, [])
         waiters.append(self)
         try:
             if loop.is_blocked:
@@ -94,7 +87,7 @@ class Waiter:
         finally:
             waiters.pop()
             if not waiters:
-                _waiters.pop(thread, None)
+                waiting.waiters.pop(thread, None)
 
     # In any thread.
 
@@ -124,9 +117,13 @@ class Waiter:
 
     def cancel_inside(self) -> None:
         """Cancel the tasks that the thread waits for inside of this one."""
-        waiters = _waiters.get(self._thread, [])
+        waiters = waiting.waiters.get(self._thread, [])
         for waiter in waiters[waiters.index(self) + 1 :] if self in waiters else ():
             waiter.cancel()
+
+    def post_in_context(self, function: Callable[[], object]) -> bool:
+        """Give the thread a function to call in the context of its request, which is the thread's own."""
+        return self.post(function)
 
     def context(self) -> contextvars.Context:
         """Return the context for a function to call: a copy of the current one."""
@@ -136,7 +133,7 @@ class Waiter:
 
     def start(self, coroutine: Any) -> None:
         """Create the task."""
-        current_waiter.set(self)
+        waiting.current_waiter.set(self)
         main = self.main(coroutine)
         try:
             self.task = asyncio.get_running_loop().create_task(main)
@@ -172,18 +169,13 @@ class Waiter:
             self.task.cancel()
 
 
-def waiters_of(thread: int) -> list[Waiter]:
-    """Return the waiters of a thread, the outermost first."""
-    return list(_waiters.get(thread, ()))
-
-
 def _raise_blocked() -> NoReturn:
     raise ApiError(503, "Service Unavailable")
 
 
 def refuse_waiters_of(loop: AwaitedLoop) -> None:
     """Raise ApiError 503 in the threads that wait for a loop."""
-    for waiters in list(_waiters.values()):
+    for waiters in list(waiting.waiters.values()):
         for waiter in list(waiters):
             if waiter.loop is loop:
                 waiter.post(_raise_blocked)
@@ -226,17 +218,20 @@ def _own_loop() -> Loop:
 def _start_loop() -> Loop:
     loop = Loop(refuse_waiters_of)
     try:
-        watch(loop, lambda: bool(_waiters))
+        watch(loop, lambda: bool(waiting.waiters))
     except BaseException:
         loop.stop()
         raise
     return loop
 
 
-def watch_loop() -> None:
+def _watch_loop() -> None:
     """Have the loop checked anew, if there is one: settings may want it checked more often."""
     if _loop is not None:
         _loop.watch()
+
+
+waiting.settings.on_change = _watch_loop
 
 
 def _forget() -> None:
@@ -246,7 +241,7 @@ def _forget() -> None:
         _loop.leave_to_parent()
     _loop = None
     _starting = native_threads.native_lock()
-    _waiters.clear()
+    waiting.waiters.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from apiroutes.concurrency.native_threads import are_greenlets, original
-from apiroutes.concurrency.thread_pool import ThreadPool
+from apiroutes.event_loop.thread_pool import ThreadPool
+from apiroutes.threads import native_threads
 
 __all__ = ["new_event_loop"]
 
@@ -20,7 +20,7 @@ def new_event_loop(pool: ThreadPool) -> asyncio.AbstractEventLoop:
     """Create an event loop in the native thread that will run it; `pool` runs blocking functions."""
     # Resolving a name imports the codec, and gevent's import locks are not for several threads at once.
     "".encode("idna")
-    loop = _HubLoop() if are_greenlets() else asyncio.new_event_loop()
+    loop = _HubLoop() if native_threads.are_greenlets() else asyncio.new_event_loop()
     loop.set_default_executor(pool)
     return loop
 
@@ -78,12 +78,14 @@ class _HubLoop(asyncio.SelectorEventLoop):
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> Any:
         """Do what the base class does, with the native function."""
-        resolve = original("socket", "getaddrinfo")
+        resolve = native_threads.original("socket", "getaddrinfo")
         return await self.run_in_executor(None, resolve, host, port, family, type, proto, flags)
 
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:
         """Do what the base class does, with the native function."""
-        return await self.run_in_executor(None, original("socket", "getnameinfo"), sockaddr, flags)
+        return await self.run_in_executor(
+            None, native_threads.original("socket", "getnameinfo"), sockaddr, flags
+        )
 
 
 def _settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:

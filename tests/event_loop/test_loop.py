@@ -32,7 +32,7 @@ PROCESSES = {
         "    begun.set()\n"
         "    try:\n        await asyncio.Event().wait()\n"
         "    finally:\n        print('cancelled', flush=True)\n"
-        "loop = coroutines.running_loop()\n"
+        "from apiroutes.event_loop.waiters import running_loop\nloop = running_loop()\n"
         "hand_over = loop.call_now\n"
         "def hand_over_and_interrupt(*arguments):\n"
         "    loop.call_now = hand_over\n"
@@ -45,7 +45,7 @@ PROCESSES = {
         "cancelled 1",
     ),
     "an interrupt comes before the coroutine is handed over": (
-        "loop = coroutines.running_loop()\n"
+        "from apiroutes.event_loop.waiters import running_loop\nloop = running_loop()\n"
         "hand_over = loop.call_now\n"
         "def interrupt(*arguments):\n"
         "    loop.call_now = hand_over\n"

@@ -1,0 +1,151 @@
+"""Async iterables as plain ones, for a thread that sends them, or for a coroutine on the same loop.
+
+In: an async iterable. Out: its chunks. Raises its errors, and ApiError 503 while the loop is blocked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, Callable
+from typing import Any, Generic, TypeVar, Union
+
+from apiroutes.event_loop.calls import run
+from apiroutes.event_loop.server_loop import is_task_of_request
+from apiroutes.event_loop.takers import DirectTaker, Limit, Source, TakingTask
+from apiroutes.event_loop.time_limit import within
+from apiroutes.event_loop.waiters import Waiter, running_loop
+from apiroutes.threads import waiting
+
+__all__ = ["AsyncChunks"]
+
+_Chunk = TypeVar("_Chunk")
+
+Taker = Union[DirectTaker, TakingTask]
+
+
+class AsyncChunks(Generic[_Chunk]):
+    """A plain iterator over an async iterable.
+
+    One task takes all chunks, each when it is asked for, so that what the iterable enters meanwhile (a
+    task group, a time limit, a context variable) is entered and left in one task.
+    A thread calls `next` and `close`. On the loop itself, `await arrive()` comes before each `next`, which
+    then does not wait, and `await aclose()` before `close`.
+    """
+
+    def __init__(self, chunks: AsyncIterable[_Chunk]) -> None:
+        self._chunks = chunks
+        self._source = Source(chunks)
+        self._waiter: Waiter | None = None
+        self._taker: Taker | None = None  # on the loop itself
+        self._arrived: list[tuple[Any, BaseException | None]] = []
+        self._limit: Limit | None = None
+        self._has_ended = False
+        self._is_closed = False  # on the loop itself
+
+    @property
+    def async_chunks(self) -> AsyncChunks[_Chunk]:
+        """This object. An iterator around it has the same attribute."""
+        return self
+
+    def __iter__(self) -> AsyncChunks[_Chunk]:
+        return self
+
+    def __next__(self) -> _Chunk:
+        if self._has_ended:
+            raise StopIteration
+        result, error = self._arrived.pop() if self._arrived else self._ask()
+        if error is not None:
+            self._has_ended = True
+            try:
+                if isinstance(error, StopAsyncIteration):
+                    raise StopIteration
+                raise error
+            finally:
+                del error
+        chunk: _Chunk = result
+        return chunk
+
+    async def arrive(self) -> None:
+        """Wait on the loop for the next chunk, or for the end."""
+        if self._has_ended or self._arrived:
+            return
+        limit = self._limit
+        if self._taker is None:
+            # The task that answers the request takes all chunks itself, if it takes the first.
+            is_direct = limit is None and is_task_of_request()
+            self._taker = DirectTaker(self._chunks) if is_direct else TakingTask(self._source)
+        if limit is None:
+            self._arrived.append(await self._taker.ask())
+            return
+        try:
+            answer = await within(limit.until - time.monotonic(), self._taker.ask)
+        except TimeoutError:
+            answer = None, limit.error()
+        self._arrived.append(answer)
+
+    def end_at(
+        self,
+        until: float,
+        error: Callable[[], BaseException],
+        closing: float,
+        abandon: Callable[[asyncio.Task[Any]], object],
+    ) -> None:
+        """Raise `error()` instead of a chunk that comes after the monotonic time `until`.
+
+        After `aclose`, `abandon` is given a task that has not ended within `closing` seconds.
+        """
+        self._limit = Limit(until, error, closing, abandon)
+
+    def stop_waiting(self) -> None:
+        """End the wait of `arrive`, on the loop; the chunk that it waits for is lost."""
+        if self._taker is not None:
+            self._taker.stop()
+
+    async def aclose(self) -> None:
+        """Close the iterable on the loop, even while it makes a chunk. Raises its errors."""
+        self._has_ended = self._is_closed = True
+        if self._taker is not None:
+            await self._taker.end(self._limit)
+
+    def close(self) -> None:
+        """Close the iterable, in the task that took its chunks."""
+        if self._taker is not None:
+            self._close_on_loop(self._taker)
+            return
+        if self._waiter is None or self._has_ended:
+            return
+        self._has_ended = self._source.is_closing = True
+        _, error = self._ask()
+        if error is not None and not isinstance(error, (StopAsyncIteration, asyncio.CancelledError)):
+            try:
+                raise error
+            finally:
+                del error
+
+    def _close_on_loop(self, taker: Taker) -> None:
+        if self._is_closed:
+            return
+        self._has_ended = self._is_closed = True
+        if waiting.is_on_loop():
+            taker.end_soon()
+        else:
+            run(taker.end(self._limit))
+
+    def __del__(self) -> None:
+        if self._waiter is not None and not self._has_ended:  # by a server that does not close
+            self._waiter.cancel()
+
+    def _ask(self) -> tuple[Any, BaseException | None]:
+        loop = running_loop()
+        waiter, source = self._waiter, self._source
+        if waiter is None:
+            waiter = self._waiter = Waiter()
+            call: tuple[Any, ...] = waiter.start_with, source.take
+        else:
+            call = (source.want,)
+        try:
+            return waiter.wait_for(loop, *call)
+        except BaseException:
+            self._has_ended = True
+            raise

@@ -1,0 +1,74 @@
+"""Tasks of requests: where one is now, and one that goes on when its request is over.
+
+In: a waiter, a coroutine or a task. Out: frames and tracebacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import CoroutineType, FrameType, TracebackType
+from typing import Any
+
+from apiroutes.event_loop.waiters import Waiter
+from apiroutes.threads import traceback_of
+
+__all__ = ["AbandonedTask", "frames_awaited_by"]
+
+
+def frames_awaited_by(waiter: Waiter) -> list[FrameType]:
+    """Return the frames of the coroutine that a thread waits for, the outermost first."""
+    coroutine: Any = None if waiter.task is None else waiter.task.get_coro()
+    if getattr(coroutine, "cr_running", False):
+        return _running_frames(waiter)
+    return _waiting_frames(coroutine)
+
+
+def _waiting_frames(coroutine: Any) -> list[FrameType]:
+    """Return the frames of a coroutine that waits, the outermost first."""
+    frames: list[FrameType] = []
+    while (
+        isinstance(coroutine, CoroutineType) and coroutine.cr_frame is not None and not coroutine.cr_running
+    ):
+        if coroutine.cr_code is not Waiter.main.__code__:
+            frames.append(coroutine.cr_frame)
+        coroutine = coroutine.cr_await
+    return frames
+
+
+def _running_frames(waiter: Waiter) -> list[FrameType]:
+    """Return the frames that the loop executes now, from the coroutine of a request inward."""
+    frames: list[FrameType] = []
+    thread = waiter.loop.thread if waiter.loop is not None else None
+    frame = sys._current_frames().get(thread or 0)
+    while frame is not None and frame.f_code is not Waiter.main.__code__:
+        frames.insert(0, frame)
+        frame = frame.f_back
+    return frames if frame is not None else []
+
+
+class AbandonedTask:
+    """A task on an event loop whose request is over."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task = task
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return not self._task.done()
+
+    def current_traceback(self) -> TracebackType | None:
+        """Return where the task waits, as a traceback from its coroutine inward."""
+        return traceback_of(_waiting_frames(self._task.get_coro()))
+
+    def end(self) -> None:
+        """Cancel it. On its loop."""
+        self._task.add_done_callback(_ignore_result)
+        self._task.cancel()
+
+
+def _ignore_result(task: asyncio.Task[Any]) -> None:
+    """Look at the error, which asyncio would report because nobody has."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,9 @@
+"""Threads, and who waits in them for coroutines; this room never imports asyncio."""
+
+from __future__ import annotations
+
+from apiroutes.threads import native_threads, waiting
+from apiroutes.threads.tracebacks import traceback_of
+from apiroutes.threads.waiting import current_waiter
+
+__all__ = ["current_waiter", "native_threads", "traceback_of", "waiting"]

@@ -1,0 +1,5 @@
+"""Fixtures of this folder."""
+
+from tests.concurrency.conftest import seen
+
+__all__ = ["seen"]
