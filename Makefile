@@ -20,7 +20,7 @@ help:
 	@echo "make acceptance  the slow tests: servers that fail and reload, async clients, a browser, npm"
 	@echo "make coverage    make test and the reload tests with coverage measured: at least 95 % of branches"
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
-	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: six minutes"
+	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
 	@echo "make vendor      fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), with npm"
 	@echo "make clean       remove the files that the other targets made"

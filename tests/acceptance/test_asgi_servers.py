@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import socket
 import struct
@@ -169,6 +170,15 @@ def test_malformed_percent_encoding_is_refused(quiet: Server, path: str) -> None
 def test_addresses_are_those_of_the_connection(quiet: Server) -> None:
     address, url, _ = quiet.request("GET", "/api/addresses").json()
     assert (address, url) == ("127.0.0.1", f"http://127.0.0.1:{quiet.port}/api/addresses")
+
+
+def test_repeated_headers_are_one(quiet: Server) -> None:
+    with quiet.connect() as client:
+        client.sendall(
+            b"GET /api/addresses HTTP/1.1\r\nHost: x\r\nX-Twice: a\r\nX_Twice: no\r\nX-Twice: b\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        assert json.loads(_all_of(client).partition(b"\r\n\r\n")[2])[2] == "a,b"
 
 
 # -- responses
@@ -365,9 +375,20 @@ def _all_of(client: socket.socket) -> bytes:
 
 # -- flags
 
+MOUNTS = {
+    "uvicorn-httptools": ["--root-path", "/v1"],
+    "uvicorn-h11": ["--root-path", "/v1"],
+    "asgi-granian": ["--url-path-prefix", "/v1"],
+    "gunicorn": ["--root-path", "/v1"],
+    "hypercorn": ["--root-path", "/v1"],
+}
+# uvicorn adds the mount to the path; to the others, the client sends it.
+SENT = {"uvicorn-httptools": "", "uvicorn-h11": ""}
 
-@pytest.mark.parametrize("name", ["uvicorn-httptools", "uvicorn-h11", "hypercorn"])
+
+@pytest.mark.parametrize("name", asgi_servers())
 def test_a_root_path_mounts_the_app(tmp_path: Path, name: str) -> None:
     project(tmp_path, FILES)
-    with serve([*asgi_servers()[name], "--root-path", "/v1"], tmp_path / "log", {}, tmp_path) as port:
-        assert Client(OverHttp(port)).request("GET", "/api/names/x").json() == ["x", "/v1"]
+    with serve([*asgi_servers()[name], *MOUNTS[name]], tmp_path / "log", {}, tmp_path) as port:
+        path = SENT.get(name, "/v1") + "/api/names/a%2Fb"
+        assert Client(OverHttp(port)).request("GET", path).json() == ["a/b", "/v1"]

@@ -1,12 +1,17 @@
-"""Run by `faults.py` in place of gunicorn: `apiroutes start` with the flags for gunicorn."""
+"""Run by `faults.py` in place of gunicorn: `apiroutes start` with the flags for gunicorn.
+
+For the classes `granian` and `uvicorn` it serves with those, through ASGI, with flags of the same meaning.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+START = [sys.executable, "-m", "apiroutes", "start"]
 
 
 def main() -> None:
@@ -17,8 +22,28 @@ def main() -> None:
         route = root / "pages" / "api" / "hello.py"
         route.parent.mkdir(parents=True, exist_ok=True)
         route.symlink_to(root / "treeapp.py")
-    start = [sys.executable, "-m", "apiroutes", "start", "--root", str(root), "--", *flags]
+    start = [*START, "--root", str(root)]
+    server = flags[flags.index("-k") + 1]
+    start += _through_asgi(server, flags) if server in ("granian", "uvicorn") else ["--", *flags]
     os.execv(sys.executable, start)
+
+
+def _through_asgi(server: str, flags: list[str]) -> list[str]:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-b", dest="address")
+    parser.add_argument("-w", dest="workers")
+    parser.add_argument("--graceful-timeout")
+    parser.add_argument("--error-logfile")
+    known, _ = parser.parse_known_args(flags)
+    os.environ["APIROUTES_GRACEFUL_TIMEOUT"] = known.graceful_timeout
+    log = os.open(known.error_logfile, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for standard in (1, 2):
+        os.dup2(log, standard)
+    host, _, port = known.address.partition(":")
+    asgi = ["--server", server, "--interface", "asgi", "--host", host, "--port", port]
+    # granian does not report when a worker listens; by default it gives a successor 3.5 seconds.
+    own = ["--respawn-interval", "0.5"] if server == "granian" else []
+    return [*asgi, "--workers", known.workers, "--", *own]
 
 
 if __name__ == "__main__":
