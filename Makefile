@@ -10,13 +10,14 @@ SWAGGER_UI := 5.35.0
 SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
 	oauth2-redirect.html oauth2-redirect.js
 
-.PHONY: help start dev check test acceptance coverage lint types fuzz faults bench vendor clean
+.PHONY: help start dev check test asgi acceptance coverage lint types fuzz faults bench vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
 	@echo "make dev         serve pages/ for development: reload, tracebacks, a line per request"
 	@echo "make check       lint, types and the fast tests, in about a minute: run it while you work"
 	@echo "make test        lint, types and all tests but the slow ones: every change must pass it"
+	@echo "make asgi        the tests of the contract through the ASGI interface: three minutes"
 	@echo "make acceptance  the slow tests: servers that fail and reload, async clients, a browser, npm"
 	@echo "make coverage    make test and the reload tests with coverage measured: at least 95 % of branches"
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
@@ -36,6 +37,15 @@ check: lint types
 
 test: lint types
 	$(PYTEST) -m "not slow"
+
+# The tests of the contract once more, through `App.asgi`; then with their plain handlers made async.
+CONTRACT := $(wildcard $(addprefix tests/test_, app.py chain*.py endpoint.py error_responses.py file*.py \
+	logs.py lookup.py outside_prefix.py request.py response*.py results.py wsgi.py asgi_calls.py)) \
+	tests/attacks tests/body tests/conformance tests/handlers tests/http/test_target.py tests/middleware
+
+asgi: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m "not slow and not costly" --interface asgi $(CONTRACT)
+	$(BIN)/python -m pytest -m "not slow and not costly" --interface asgi-loop $(CONTRACT)
 
 acceptance: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow

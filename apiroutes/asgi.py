@@ -72,22 +72,26 @@ _CONSTANT: Environ = {
     "wsgi.run_once": False,
     "wsgi.input_terminated": True,  # the messages say where the content ends
 }
+_REPLACED = "\N{REPLACEMENT CHARACTER}".encode()  # by servers, for bytes that are not UTF-8
 _PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2", "3": "HTTP/3"}
 
 
 def _path_of(scope: Scope, mount: str) -> tuple[str, str | None]:
     """Return PATH_INFO, and the path as it was sent, if the scope has one that agrees with its path."""
     path: str = scope["path"]
-    raw: bytes | None = scope.get("raw_path")
+    raw: bytes = scope.get("raw_path") or b""
     target = None
+    sent = raw.decode("latin-1")
     if path.isascii():
-        encoded, sent = path, None if raw is None else raw.decode("latin-1")
+        encoded = path
         if sent == path:  # nothing was escaped
             target = sent
     else:
-        encoded = path.encode("utf-8", "surrogateescape").decode("latin-1")
-        sent = None if raw is None else raw.decode("latin-1")
-    if target is None and sent is not None:
+        whole = path.encode("utf-8", "surrogateescape")
+        if not raw:  # what cannot be told apart from invalid UTF-8 is taken for that
+            whole = whole.replace(_REPLACED, b"\xff")
+        encoded = whole.decode("latin-1")
+    if target is None and raw:
         # Invalid UTF-8 is replaced in the scope's path; the bytes that were sent show it.
         whole = unquote_to_bytes(sent.partition("?")[0].encode("latin-1"))
         decoded = whole.decode("utf-8", "replace")

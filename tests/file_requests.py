@@ -1,7 +1,8 @@
-"""Requests for files: handlers that send one as the environ says, and the calls of the tests."""
+"""Requests for files: handlers that send one as a header of the request says, and the calls of the tests."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -17,13 +18,16 @@ BEFORE = "Sun, 13 Sep 2020 12:26:39 GMT"
 AFTER = "Sun, 13 Sep 2020 12:26:41 GMT"
 
 HANDLER = """
+import json
+
 from apiroutes import file
 
 def handler(req, res):
-    for name, value in req.environ["earlier"].items():
+    wanted = json.loads(req.headers["X-File"])
+    for name, value in wanted["earlier"].items():
         res.set_header(name, value)
-    res.status(req.environ["status"])
-    return file(req.environ["path"], **req.environ["with"])
+    res.status(wanted["status"])
+    return file(wanted["path"], **wanted["with"])
 """
 FILES = {
     "pages/api/x.py": HANDLER,
@@ -112,8 +116,9 @@ def handler_input(
     earlier: dict[str, str] | None = None,
     **options: Any,
 ) -> Extra:
-    """The values that the handlers above take from the environ."""
-    return Extra({"path": path, "status": status, "earlier": earlier or {}, "with": options})
+    """The header by which the handlers above know what to send."""
+    wanted = {"path": str(path), "status": status, "earlier": earlier or {}, "with": options}
+    return Extra({"HTTP_X_FILE": json.dumps(wanted)})
 
 
 def get(

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from apiroutes import App
+from tests.interfaces import for_interface, through_interface
 
 WSGIApplication = Callable[..., Iterable[bytes]]
 
@@ -43,7 +44,7 @@ def project(root: Path, files: Mapping[str, str]) -> Path:
     for name, source in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source, encoding="utf-8")
+        path.write_text(for_interface(source) if path.suffix == ".py" else source, encoding="utf-8")
     return root
 
 
@@ -138,7 +139,7 @@ def exchange(app: WSGIApplication, environ: dict[str, Any]) -> Answer:
         head[:] = [(status, list(headers))]
         return chunks.append
 
-    iterable = app(environ, start_response)
+    iterable = through_interface(app)(environ, start_response)
     try:
         for chunk in iterable:
             assert isinstance(chunk, bytes)

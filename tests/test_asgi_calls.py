@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import queue
-import threading
 from pathlib import Path
 
 import pytest
 
-from tests.support import Extra, app_of, call
+from tests.support import app_of, call, until
 
 # An ASGI application that sends these messages.
 SENDING = """
@@ -124,19 +123,18 @@ def test_head_gets_the_applications_headers(tmp_path: Path) -> None:
 
 
 def test_work_after_the_response_is_done(tmp_path: Path) -> None:
+    done = tmp_path / "done"
     handler = f"""
 {SENDING}
+import pathlib
 async def application(scope, receive, send):
     await sending(START, body(b"a"))(scope, receive, send)
-    done.set()
+    pathlib.Path({str(done)!r}).touch()
 def GET(req):
-    global done
-    done = req.environ["done"]
     return application
 """
-    done = threading.Event()
-    assert call(app_of(tmp_path, handler), **Extra({"done": done})).body == b"a"
-    assert done.wait(30)
+    assert call(app_of(tmp_path, handler)).body == b"a"
+    until(done.exists)
 
 
 def test_a_fault_after_the_response_is_logged(tmp_path: Path) -> None:

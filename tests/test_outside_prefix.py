@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -23,7 +24,7 @@ FILES = {
 
 
 def fallback(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    start_response("200 OK", [("X-Path", environ["PATH_INFO"])])
+    start_response("200 OK", [("X-Path", quote(environ["PATH_INFO"]))])
     return [b"fallback"]
 
 

@@ -3,5 +3,6 @@
 from pathlib import Path
 
 from apiroutes import App
+from tests.interfaces import directory_for_interface
 
-app = App(Path(__file__).parent / "project")
+app = App(directory_for_interface(Path(__file__).parent / "project"))

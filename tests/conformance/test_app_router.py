@@ -15,6 +15,7 @@ import pytest
 
 from apiroutes import App, ProjectError
 from tests.conformance.records import Record, load
+from tests.interfaces import directory_for_interface
 from tests.support import Answer, call, project
 
 CASES = {case["id"]: case for case in load("app.given.jsonl")}
@@ -76,7 +77,7 @@ STOPPING = {
 
 @pytest.fixture(scope="module")
 def app() -> App:
-    return App(Path(__file__).parent / "app_router")
+    return App(directory_for_interface(Path(__file__).parent / "app_router"))
 
 
 def content_of(text: str) -> Any:

@@ -1,0 +1,21 @@
+"""The same application as ASGI servers call it, and with its plain handlers made async."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from apiroutes import App
+from tests import interfaces
+from tests.asgi_server import AsWSGI, running_loop
+
+# The runner takes what a case opens for a leak, so each case's process has its loop before it.
+os.register_at_fork(after_in_child=running_loop)
+
+_PROJECT = Path(__file__).parent / "project"
+
+
+def __getattr__(name: str) -> AsWSGI:
+    """The runner asks for `asgi` or `asgi_loop`."""
+    interfaces.choose(name.replace("_", "-"))
+    return AsWSGI(App(interfaces.directory_for_interface(_PROJECT), mode="production").asgi)

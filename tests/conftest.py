@@ -1,0 +1,36 @@
+"""The option `--interface`: what the tests call an App through."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import interfaces
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--interface",
+        choices=interfaces.INTERFACES,
+        default="wsgi",
+        help="what Apps are called through; `asgi-loop` also makes plain handlers and middleware async",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    interfaces.choose(config.getoption("--interface"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Expect the failures that `asgi_deviations.txt` lists; a test that passes after all is a failure."""
+    interface = config.getoption("--interface")
+    files = {item.nodeid.partition("::")[0] for item in items}
+    is_whole = not any("::" in argument for argument in config.args)  # all tests of these files
+    for deviation in interfaces.deviations():
+        if interface not in deviation.interfaces:
+            continue
+        covered = [item for item in items if deviation.covers(item.nodeid)]
+        for item in covered:
+            item.add_marker(pytest.mark.xfail(strict=True, reason=deviation.reason))
+        if not covered and is_whole and deviation.file in files:
+            raise pytest.UsageError(f"asgi_deviations.txt: no test is {deviation.pattern}")
