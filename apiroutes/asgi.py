@@ -17,8 +17,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from apiroutes.asgi_content import Receive, ReceivedContent
-from apiroutes.concurrency import coroutines
-from apiroutes.event_loop import AsyncChunks
+from apiroutes.event_loop import AsyncChunks, run
 from apiroutes.streams import close
 from apiroutes.types import Environ, HeaderList
 
@@ -181,7 +180,7 @@ class ASGIConnection:
             raise ConnectionResetError("the client left")
         self._waiting.append(chunk)
         if asyncio._get_running_loop() is None:
-            coroutines.run(self._flush())
+            run(self._flush())
         elif self._flushing is None or self._flushing.done():
             self._flushing = asyncio.get_running_loop().create_task(self._flush_quietly())
 

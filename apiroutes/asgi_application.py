@@ -22,6 +22,7 @@ from apiroutes.event_loop import (
     RequestThread,
     ThreadPool,
     call_in_pool,
+    in_request_thread,
     is_task_of_request,
     server_loop,
 )
@@ -179,7 +180,7 @@ class ASGIApplication:
         has_response = isinstance(error, HTTPException) and not isinstance(error, ApiError)
         arguments = error, resource, request, response, connection.start_response
         if has_response or _has_async_hook(response):
-            return await coroutines.in_request_thread(self._app._respond_to_error, *arguments)
+            return await in_request_thread(self._app._respond_to_error, *arguments)
         return self._app._respond_to_error(*arguments)
 
     # -- what is not a request -------------------------------------------------------------
@@ -269,7 +270,7 @@ async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection)
         needs_thread = response._stream is not None or application is not None
     arguments = response, response.req.environ, connection.start_response
     if needs_thread or _has_async_hook(response):
-        return await coroutines.in_request_thread(send, *arguments)
+        return await in_request_thread(send, *arguments)
     return send(*arguments)
 
 
@@ -283,7 +284,7 @@ async def _send_stream(
     chunks = coroutines.async_chunks_of(response._stream)
     try:
         if chunks is None:
-            await coroutines.in_request_thread(connection.send_from_thread, content)
+            await in_request_thread(connection.send_from_thread, content)
         else:
             await connection.send_async(content, chunks)
     except ResponseAborted:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from apiroutes.concurrency import coroutines
+from apiroutes.event_loop import in_request_thread
 from apiroutes.types import ASGIFunction, Environ
 
 __all__ = ["ASGICall"]
@@ -88,7 +88,7 @@ class ASGICall:
         if self._is_received:
             await asyncio.Event().wait()
         source = self._environ["wsgi.input"]
-        piece: bytes = await coroutines.in_request_thread(source.read, _CHUNK)
+        piece: bytes = await in_request_thread(source.read, _CHUNK)
         self._is_received = len(piece) < _CHUNK
         return {"type": "http.request", "body": piece, "more_body": not self._is_received}
 

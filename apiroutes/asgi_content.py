@@ -14,8 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from apiroutes.body import ArrivingInput, Limits, ReadOnLoopError, too_slow
-from apiroutes.concurrency import coroutines
-from apiroutes.event_loop import within
+from apiroutes.event_loop import run, within
 
 __all__ = ["Receive", "ReceivedContent"]
 
@@ -136,7 +135,7 @@ class ReceivedContent(ArrivingInput):
                 "the content was read on the event loop that receives it: use `async for chunk in "
                 "req.stream`, or read it in a thread, by `await asyncio.to_thread(req.stream.read)`"
             )
-        coroutines.run(self.arrive())
+        run(self.arrive())
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """Return a line, or up to `size` bytes of it."""

@@ -206,9 +206,11 @@ def _enter_handler(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _enter_prepared(call: Callable[[Any], Any], prepare: Callable[[Any], object]) -> Callable[[Any], Any]:
+    prepare_in_thread = _in_request_thread(prepare)
+
     async def enter(response: Any) -> None:
         if response.req._pending and not response.req._has_arrived():
-            await _in_request_thread(prepare, response)
+            await prepare_in_thread(response)
         else:
             prepare(response)
         await call(response)
@@ -239,22 +241,23 @@ def refuse_next(response: Response) -> None:
 
 def _as_async(step: Step) -> Callable[[Any], Any]:
     """Return the step as a coroutine function; a plain step runs in the request's thread meanwhile."""
-    if step.is_async:
-        return step.call
-    call = step.call
+    return step.call if step.is_async else _in_request_thread(step.call)
 
-    async def run(response: Any) -> None:
-        await _in_request_thread(call, response)
+
+def _in_request_thread(call: Callable[[Any], object]) -> Callable[[Any], Any]:
+    """Return a plain step as a coroutine function.
+
+    It runs to its end; a cancellation only closes the response to it, at once.
+    """
+    call_in_thread = coroutines.thread_caller()
+
+    async def run(response: Response) -> None:
+        states: list[int] = []
+        try:
+            await call_in_thread(call, response, on_cancel=lambda: states.append(response._close()))
+        finally:
+            if states:
+                response._drop_coroutine()
+                response._reopen(states[0])
 
     return run
-
-
-async def _in_request_thread(call: Callable[[Any], object], response: Response) -> None:
-    """Call a plain step. It runs to its end; a cancellation only closes the response to it, at once."""
-    states: list[int] = []
-    try:
-        await coroutines.in_request_thread(call, response, on_cancel=lambda: states.append(response._close()))
-    finally:
-        if states:
-            response._drop_coroutine()
-            response._reopen(states[0])

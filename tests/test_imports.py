@@ -31,9 +31,11 @@ NEEDED_BY_FEW = [
     "click",
     "concurrent.futures",
     "dotenv",
+    "granian",
     "gunicorn",
     "pydantic",
     "tomli",
+    "uvicorn",
     "watchfiles",
 ]
 

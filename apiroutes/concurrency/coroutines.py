@@ -7,7 +7,7 @@ of its request's context. A plain function that it has to wait for, such as sync
 ones, runs in the request's own thread, never on the loop.
 
 The functions import the room `event_loop` when they need it: asyncio takes 15 ms, which a project without
-coroutines never pays.
+coroutines never pays. Files that only run where asyncio is imported anyway use that room directly.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ __all__ = [
     "iterate",
     "run",
     "runner",
+    "thread_caller",
 ]
 
 _Result = TypeVar("_Result")
@@ -62,6 +63,13 @@ def run(awaitable: Awaitable[_Result]) -> _Result:
     from apiroutes.event_loop import run
 
     return run(awaitable)
+
+
+def thread_caller() -> Callable[..., Coroutine[Any, Any, Any]]:
+    """Return the function that `in_request_thread` calls, for the same code."""
+    from apiroutes.event_loop import in_request_thread
+
+    return in_request_thread
 
 
 def iterate(chunks: AsyncIterable[_Chunk]) -> Iterator[_Chunk]:

@@ -14,7 +14,7 @@ from typing import Any
 from apiroutes.concurrency import HandlerThreads, coroutines
 from apiroutes.deadlines.revocation import reject
 from apiroutes.errors import HandlerTimeout
-from apiroutes.event_loop import AbandonedTask, AsyncChunks
+from apiroutes.event_loop import AbandonedTask, AsyncChunks, in_request_thread
 from apiroutes.response import Response
 
 __all__ = ["Lease"]
@@ -92,7 +92,7 @@ async def _error_of(coroutine: Any) -> BaseException | None:
 async def _from_thread(stream: Any) -> AsyncIterator[Any]:
     """Yield the chunks of a plain stream, which is iterated in the request's thread, and close it."""
     try:
-        while (chunk := await coroutines.in_request_thread(next, stream, _END)) is not _END:
+        while (chunk := await in_request_thread(next, stream, _END)) is not _END:
             yield chunk
     finally:
-        await coroutines.in_request_thread(stream.close)
+        await in_request_thread(stream.close)
