@@ -246,14 +246,21 @@ class ASGIConnection:
             return
         if self._watching is not None:
             self._watching.cancel()
-        if self._has_unread():
-            assert self.content is not None
-            # The server would break the connection, and the client could lose the response.
-            await self._pass({"type": "http.response.body", "body": content, "more_body": True})
-            content = b""
-            await self.content.discard(_DRAIN_BYTES, _DRAIN_SECONDS)
+        is_unread = self._has_unread()
+        if is_unread and content:
+            # The server would break the connection, and the client could lose the response. granian does so
+            # as soon as it has all bytes of the announced length: the last one waits.
+            await self._pass({"type": "http.response.body", "body": content[:-1], "more_body": True})
+            content = content[-1:]
+            await self._discard()
         self.is_over = True
         await self._send({"type": "http.response.body", "body": content, "more_body": False})
+        if is_unread and not content:
+            await self._discard()
+
+    async def _discard(self) -> None:
+        assert self.content is not None
+        await self.content.discard(_DRAIN_BYTES, _DRAIN_SECONDS)
 
     def close(self) -> None:
         """Send nothing more, and wait no longer for the client to leave."""

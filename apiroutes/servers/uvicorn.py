@@ -183,10 +183,11 @@ class _HeadLimits(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         cycle = self.cycle
+        is_head = cycle is None or not cycle.more_body
         super().data_received(data)
         if self.cycle is not cycle or self.transport.get_protocol() is not self:  # the head is whole
             self._end_head()
-        elif cycle is None or not cycle.more_body:
+        elif is_head:
             self._head_size += len(data)
             if self._timer is None:
                 self._begin_head()

@@ -16,7 +16,7 @@ from apiroutes import App
 from tests.acceptance.applications import PROJECT
 from tests.acceptance.client import Client, InProcess, OverHttp
 from tests.acceptance.exchanges import Seen, record
-from tests.acceptance.servers import granian, gunicorn, serve
+from tests.acceptance.servers import granian, gunicorn, gunicorn_asgi, serve, uvicorn
 
 
 class Way(NamedTuple):
@@ -31,7 +31,10 @@ WAYS = {
     "validated": Way(),
     "gunicorn-sync": Way(gunicorn("apiroutes:create_app()", "--workers=2", "--worker-class=sync")),
     "gunicorn-gthread": Way(gunicorn("apiroutes:create_app()", "--workers=2", "--threads=4")),
+    "gunicorn-asgi": Way(gunicorn_asgi()),
     "granian": Way(granian()),
+    "asgi-granian": Way(granian(interface="asgi")),
+    "uvicorn": Way(uvicorn()),
     "development": Way([sys.executable, "-m", "tests.acceptance.applications"]),
     "mounted": Way(gunicorn("tests.acceptance.applications:mounted()", "--threads=4"), prefix="/v1"),
     "in-front": Way(

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import SECONDS
-from tests.acceptance.servers import granian, gunicorn, serve
+from tests.acceptance.servers import granian, gunicorn, serve, uvicorn
 from tests.support import project
 
 # It sends the second event once the test has created the file `go`, and gives up after 20 seconds.
@@ -84,6 +84,8 @@ async def GET():
 SERVERS = {
     "gthread": gunicorn("apiroutes:create_app()", "--worker-class=gthread", "--threads=4"),
     "granian": granian(),
+    "asgi-granian": granian(interface="asgi"),
+    "uvicorn": uvicorn(),
 }
 
 

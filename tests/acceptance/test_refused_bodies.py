@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.acceptance.servers import SECONDS, granian, serve
+from tests.acceptance.servers import SECONDS, granian, gunicorn_asgi, serve, uvicorn
 from tests.support import project
 
 SIZE = 5 * 2**20
@@ -24,11 +24,14 @@ NODE = shutil.which("node")
 FILES = {
     "pages/api/text.py": "def POST(req): return req.body\n",
     "pages/api/off.py": 'config = {"api": {"bodyParser": False}}\ndef POST(): return "unread"\n',
+    "pages/api/empty.py": (
+        'config = {"api": {"bodyParser": False}}\ndef POST(res): res.set_header("X-Empty", "1").end()\n'
+    ),
     "pages/api/guarded/_middleware.py": "def middleware(req, res, next): res.status(401).end('no')\n",
     "pages/api/guarded/x.py": "def POST(req): return req.body\n",
 }
 # Targets, and the status of their responses.
-REFUSALS = {"/api/text": 413, "/api/nope": 404, "/api/guarded/x": 401, "/api/off": 200}
+REFUSALS = {"/api/text": 413, "/api/nope": 404, "/api/guarded/x": 401, "/api/off": 200, "/api/empty": 200}
 
 
 def started(*flags: str) -> list[str]:
@@ -40,6 +43,10 @@ SERVERS = {
     "sync": started("-k", "sync"),
     "gevent": started("-k", "gevent"),
     "granian": granian(),
+    "gunicorn-asgi": gunicorn_asgi(),
+    "asgi-granian": granian(interface="asgi"),
+    "uvicorn-httptools": uvicorn("--http", "httptools"),
+    "uvicorn-h11": uvicorn("--http", "h11"),
     "development": [sys.executable, "-m", "apiroutes", "dev", "--port", "0"],
 }
 
