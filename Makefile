@@ -41,7 +41,7 @@ test: lint types
 # The tests of the contract once more, through `App.asgi`; then with their plain handlers made async.
 CONTRACT := $(wildcard $(addprefix tests/test_, app.py chain*.py endpoint.py error_responses.py file*.py \
 	logs.py lookup.py outside_prefix.py request.py response*.py results.py wsgi.py asgi_calls.py)) \
-	tests/attacks tests/body tests/conformance tests/handlers tests/http/test_target.py tests/middleware
+	tests/attacks tests/body tests/conformance tests/handlers tests/middleware
 
 asgi: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow and not costly" --interface asgi $(CONTRACT)

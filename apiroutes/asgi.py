@@ -13,6 +13,7 @@ import io
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import count
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -30,6 +31,9 @@ Send = Callable[[Message], Awaitable[None]]
 # Content that nobody reads is discarded up to here, so that the client sees the response.
 _DRAIN_BYTES = 16 * 2**20
 _DRAIN_SECONDS = 2.0
+
+# Some servers' `send` does not wait once the client has left, which then has to be noticed all the same.
+_CHUNKS_AT_ONCE = 8
 
 # -- the environ -------------------------------------------------------------------------------
 
@@ -216,9 +220,14 @@ class ASGIConnection:
         iterator = iter(content)
         self._on_leave = chunks.stop_waiting
         try:
-            while (chunk := next(iterator, None)) is not None:
+            for number in count(1):
+                chunk = next(iterator, None)
+                if chunk is None:
+                    break
                 await self.send_chunk(chunk)
                 await chunks.arrive()
+                if number % _CHUNKS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 if self.is_over:
                     break
         finally:

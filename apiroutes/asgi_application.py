@@ -7,6 +7,7 @@ request, that a project's fallback fails, and a scope that is not HTTP's.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -29,6 +30,7 @@ from apiroutes.event_loop import (
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
+from apiroutes.streams import close
 from apiroutes.threads import current_waiter
 from apiroutes.types import Environ, Params, StartResponse
 from apiroutes.wsgi import ServerResponse, send
@@ -115,7 +117,7 @@ class ASGIApplication:
             if content is not None and resource is not None:
                 await _receive_ahead(content, environ, resource, run)
         if resource is None or run is None:
-            await connection.send_whole(await call_in_pool(self._threads, self._serve, environ, connection))
+            await self._answer_in_thread(environ, connection)
         else:
             request = Request(environ, params, resource.limits, resource.pattern)
             thread = RequestThread()
@@ -129,13 +131,23 @@ class ASGIApplication:
 
     # -- a response by a thread ------------------------------------------------------------
 
-    def _serve(self, environ: Environ, connection: ASGIConnection) -> bytes:
-        """Call the App as WSGI does. Return the content that the loop can send at once."""
-        content = self._app(environ, connection.start_response)
+    async def _answer_in_thread(self, environ: Environ, connection: ASGIConnection) -> None:
+        context = contextvars.copy_context()
+        content = await call_in_pool(self._threads, context, self._serve, environ, connection)
         if type(content) is list:
-            return b"".join(content)
-        connection.send_from_thread(content)
-        return b""
+            await connection.send_whole(b"".join(content))
+            return
+        # A stream may take long, and must not hold a thread that answers requests.
+        await call_in_pool(None, context, connection.send_from_thread, content)
+        await connection.end()
+
+    def _serve(self, environ: Environ, connection: ASGIConnection) -> Iterable[bytes]:
+        """Call the App as WSGI does, and return the content."""
+        content = self._app(environ, connection.start_response)
+        if connection.is_over:  # the server has ended the request, and nobody takes it
+            close(content)
+            return []
+        return content
 
     # -- a response on the loop ------------------------------------------------------------
 

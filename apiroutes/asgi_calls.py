@@ -107,7 +107,8 @@ def _scope_of(environ: Environ) -> dict[str, Any]:
     """Return the scope of a request: the server's own, or one made of the environ."""
     scope = environ.get("asgi.scope")
     if scope is not None:
-        return dict(scope)
+        # Extensions are further messages, which nobody here would understand.
+        return {**scope, "extensions": {}}
     mount, path = (
         environ.get(name, "").encode("latin-1").decode("utf-8", "replace")
         for name in ("SCRIPT_NAME", "PATH_INFO")

@@ -133,7 +133,8 @@ class ReceivedContent(ArrivingInput):
         if asyncio._get_running_loop() is not None:
             raise ReadOnLoopError(
                 "the content was read on the event loop that receives it: use `async for chunk in "
-                "req.stream`, or read it in a thread, by `await asyncio.to_thread(req.stream.read)`"
+                "req.stream`, read it in a thread (`await asyncio.to_thread(req.stream.read)`, or "
+                "`await asyncio.to_thread(lambda: req.raw_body)`), or leave the parsing on"
             )
         run(self.arrive())
 

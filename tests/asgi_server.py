@@ -154,7 +154,7 @@ class AsWSGI:
     """An ASGI application as a WSGI application. A cut connection is a ResponseAborted, as an App raises it.
 
     The client takes a chunk when the next one is asked for, and leaves when the response is closed before its
-    end. Entries of an environ with plain names are in the scope's state; what else has no place there is lost.
+    end. Entries of an environ with plain names are in the scope's state; others without a place are lost.
     """
 
     def __init__(self, application: ASGIApplication) -> None:

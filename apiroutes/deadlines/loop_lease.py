@@ -42,7 +42,8 @@ class Lease:
         except BaseException:  # the server ends the request
             self._abandon(task)
             raise
-        if not task.done():
+        # One that has blocked the loop until it ended is late, too.
+        if not task.done() or time.monotonic() >= self._until:
             raise self._abandon(task)
         error = task.result()
         if error is not None:

@@ -88,14 +88,15 @@ def is_task_of_request() -> bool:
 # -- threads -----------------------------------------------------------------------------------
 
 
-async def call_in_pool(pool: ThreadPool, function: Callable[..., _Result], *arguments: Any) -> _Result:
-    """Call a function in a thread of the pool, in a copy of this context.
+async def call_in_pool(
+    pool: ThreadPool | None, context: contextvars.Context, function: Callable[..., _Result], *arguments: Any
+) -> _Result:
+    """Call a function in a thread of the pool, or in one outside of all pools, in a context.
 
     When this is cancelled the function runs on, and nobody learns its result.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[_Result] = loop.create_future()
-    context = contextvars.copy_context()
 
     def call() -> None:
         result, error = None, None
@@ -107,7 +108,7 @@ async def call_in_pool(pool: ThreadPool, function: Callable[..., _Result], *argu
             loop.call_soon_threadsafe(_settle, ended, result, error)
         del result, error
 
-    pool.post(call)
+    (_threads if pool is None else pool).post(call)
     return await ended
 
 
