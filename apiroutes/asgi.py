@@ -253,8 +253,7 @@ class ASGIConnection:
             await self._flush()
         if self.is_over:
             return
-        if self._watching is not None:
-            self._watching.cancel()
+        self._stop_watching()
         is_unread = self._has_unread()
         if is_unread and content:
             # The server would break the connection, and the client could lose the response. granian does so
@@ -274,8 +273,12 @@ class ASGIConnection:
     def close(self) -> None:
         """Send nothing more, and wait no longer for the client to leave."""
         self.is_over = True
-        if self._watching is not None:
-            self._watching.cancel()
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        watching, self._watching = self._watching, None  # a task refers to this by its error's traceback
+        if watching is not None:
+            watching.cancel()
 
     def _has_unread(self) -> bool:
         content = self.content

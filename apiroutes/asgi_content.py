@@ -56,15 +56,14 @@ class ReceivedContent(ArrivingInput):
     async def watch(self) -> None:
         """Return when the client has left. Content that comes meanwhile is kept, 64 KB at most."""
         while not self.has_left and (self.is_complete or self.size < _CHUNK):
-            async with self._turn:
-                await self._take()
+            await self._take_in_turn()
 
     async def discard(self, size: int, seconds: float) -> None:
         """Receive and drop what the client still sends: at most so many bytes, for so many seconds."""
         until = time.monotonic() + seconds
         try:
             while not (self.is_complete or self.has_left) and size > 0:
-                await within(until - time.monotonic(), self._take)
+                await within(until - time.monotonic(), self._take_in_turn)
                 size -= self.size
                 self._pieces.clear()
                 self.size = 0
@@ -88,6 +87,10 @@ class ReceivedContent(ArrivingInput):
         self._seconds -= time.monotonic() - began
         if self._rate:
             self._seconds += (self.size - size) / self._rate
+
+    async def _take_in_turn(self) -> None:
+        async with self._turn:
+            await self._take()
 
     async def _take(self) -> None:
         message = await self._receive()

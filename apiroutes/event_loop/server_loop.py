@@ -176,6 +176,7 @@ class RequestThread:
     def end(self) -> None:
         """Give the thread back, after the calls that it has been given."""
         self._is_over = True
+        self._context = None  # which refers to this
         if self._calls is not None:
             self._calls.put(None)
 
