@@ -213,6 +213,7 @@ class Settings:
     threads: int | None = _setting(None, _int_from(1))
     interface: str = _setting("auto", _one_of("auto", "wsgi", "asgi"))
     preload: bool = _setting(False, _switch)
+    pin_workers: bool = _setting(False, _switch)
     timeout: int = _setting(30, _int_from(0))
     graceful_timeout: int = _setting(30, _int_from(0))
     shutdown_delay: float = _setting(0.0, _seconds(above_zero=False))

@@ -49,6 +49,7 @@ MET_IN = {
         "servers/gunicorn.py",
         "servers/gunicorn_arbiter.py",
         "servers/gunicorn_asgi.py",
+        "servers/gunicorn_transfer.py",
         "servers/gunicorn_workers.py",
     },
     "msgspec": {

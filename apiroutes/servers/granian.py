@@ -25,7 +25,8 @@ from granian.server import MPServer, Server
 
 from apiroutes.readiness import replace_by
 from apiroutes.servers.addresses import require_free
-from apiroutes.servers.defaults import THREADS, pass_threads, usable_cpus
+from apiroutes.servers.defaults import GRANIAN_THREADS, pass_threads, usable_cpus
+from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
 
@@ -67,6 +68,7 @@ def _load(to_main: Connection, load: Callable[[], Any]) -> Any:
 
     replace_by(lambda: send(_REPLACE_ME))
     application = load()
+    freeze_heap()
     send(_HAS_LOADED)
     return application
 
@@ -272,7 +274,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "host": settings.host or ("0.0.0.0" if port and settings.port is None else "127.0.0.1"),
         "port": port or 8000 if settings.port is None else settings.port,
         "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_cpus(),
-        "blocking_threads": settings.threads or THREADS,
+        "blocking_threads": settings.threads or GRANIAN_THREADS,
         "respawn_failed_workers": True,
         "workers_kill_timeout": str(max(1, settings.graceful_timeout)),
         "http1_keep_alive": settings.keepalive > 0,

@@ -18,7 +18,7 @@ from gunicorn.app import base
 from gunicorn.app.wsgiapp import WSGIApplication
 
 from apiroutes.servers.addresses import authority, require_free
-from apiroutes.servers.defaults import THREADS, pass_threads, usable_cpus
+from apiroutes.servers.defaults import GUNICORN_THREADS, pass_threads, usable_cpus
 from apiroutes.servers.gunicorn_arbiter import Arbiter
 from apiroutes.servers.gunicorn_workers import WORKERS
 from apiroutes.settings import Settings
@@ -41,6 +41,8 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
         self._threads_are_default = settings.threads is None
         self.shutdown_delay = settings.shutdown_delay
         self.header_timeout = settings.header_timeout
+        self.pin_workers = settings.pin_workers
+        self.processor: int | None = None  # of the worker that is made next
         super().__init__(usage)
 
     def run(self) -> None:
@@ -59,7 +61,7 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
 
     @property
     def _threads_are_ours(self) -> bool:
-        return self._threads_are_default and self.cfg.threads == THREADS
+        return self._threads_are_default and self.cfg.threads == GUNICORN_THREADS
 
     def load_config(self) -> None:
         super().load_config()
@@ -96,7 +98,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         # gunicorn's own default is the directory in which it was imported.
         "chdir": os.getcwd(),
         "worker_class": "asgi" if settings.interface == "asgi" else "gthread",
-        "threads": settings.threads or THREADS,
+        "threads": settings.threads or GUNICORN_THREADS,
         "timeout": settings.timeout,
         "graceful_timeout": settings.graceful_timeout,
         "keepalive": settings.keepalive,

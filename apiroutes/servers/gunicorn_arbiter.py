@@ -20,6 +20,7 @@ from gunicorn.errors import HaltServer
 
 from apiroutes.readiness import replace_by, unready_when
 from apiroutes.servers.gunicorn_workers import STOP_SIGNALS, Worker
+from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 
 __all__ = ["Arbiter"]
@@ -60,6 +61,13 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         replace_by(lambda: os.write(request, b"%d\n" % os.getpid()))
         unready_when(lambda: bool(_stopping[0]))
         super().__init__(app)
+
+    def start(self) -> None:
+        """Listen, with the project in memory if it is preloaded. The workers are forked afterwards."""
+        super().start()
+        if self.app.pin_workers and not hasattr(os, "sched_setaffinity"):
+            self.log.warning("pin_workers has no effect: this system does not keep a process on a processor")
+        freeze_heap()
 
     # -- stopping --------------------------------------------------------------------------
 
@@ -197,11 +205,19 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         """
         if not issubclass(self.worker_class, Worker):
             return super().spawn_worker()
+        self.app.processor = self._processor()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             return super().spawn_worker()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _processor(self) -> int | None:
+        """Return the processor for the next worker, the one with the fewest, or None for any."""
+        if not (self.app.pin_workers and hasattr(os, "sched_setaffinity")):
+            return None
+        taken = [getattr(worker, "processor", None) for worker in self.WORKERS.values()]
+        return min(sorted(os.sched_getaffinity(0)), key=taken.count)
 
     # -- replacing workers that ask for it -------------------------------------------------
 

@@ -29,6 +29,7 @@ from uvicorn._subprocess import get_subprocess
 from apiroutes.errors import ProjectError
 from apiroutes.servers.addresses import require_free
 from apiroutes.servers.defaults import pass_threads, usable_cpus
+from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.worker_processes import NOT_STARTED, MainProcess, report_to
 from apiroutes.settings import Settings
 
@@ -147,6 +148,7 @@ class _Server(Server):
             self.config.http_protocol_class = type(protocol.__name__, (_HeadLimits, protocol), limits)
         await super().startup(sockets)
         if self.started:
+            freeze_heap()
             self._report()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -110,7 +110,7 @@ def serve(
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        address = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))
+        address = re.search(r"https?://127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))
         if address and _listens(int(address[1])):  # granian logs the address before it listens
             return int(address[1])
         time.sleep(0.02)

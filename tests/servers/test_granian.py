@@ -11,7 +11,7 @@ from apiroutes.settings import Settings
 @pytest.mark.parametrize(
     ("settings", "environment", "expected"),
     [
-        (Settings(), {}, {"host": "127.0.0.1", "port": 8000, "blocking_threads": 8}),
+        (Settings(), {}, {"host": "127.0.0.1", "port": 8000, "blocking_threads": 32}),
         (Settings(), {"PORT": "7000"}, {"host": "0.0.0.0", "port": "7000"}),
         (Settings(port=9000), {"PORT": "7000"}, {"host": "127.0.0.1", "port": 9000}),
         (Settings(host="::1"), {"PORT": "7000"}, {"host": "::1", "port": "7000"}),

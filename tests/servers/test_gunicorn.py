@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from gunicorn.workers.gasgi import ASGIWorker
@@ -10,6 +11,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 
 from apiroutes.servers.gunicorn import _defaults, _Gunicorn
+from apiroutes.servers.gunicorn_workers import _can_linger
 from apiroutes.settings import Settings
 
 
@@ -56,7 +58,7 @@ def test_gunicorns_control_socket_is_off() -> None:
 
 
 FLAGS = [
-    ([], "gthread", 8),
+    ([], "gthread", 16),
     (["--worker-class", "sync"], "sync", 1),
     (["--worker-class", "sync", "--threads", "4"], "gthread", 4),
     (["--threads", "2"], "gthread", 2),
@@ -113,3 +115,25 @@ def test_threads_are_the_apps_under_asgi(
     monkeypatch.setattr("sys.argv", ["apiroutes", "--worker-class", "asgi", *flags, "apiroutes:create_app()"])
     _Gunicorn(settings, "")
     assert os.environ.get("APIROUTES_THREADS") == threads
+
+
+# -- other versions of gunicorn
+
+
+def test_this_gunicorn_has_what_lingering_needs() -> None:
+    assert _can_linger()
+
+
+CHANGES: dict[str, Any] = {
+    "finish_request": lambda self, conn: None,  # other parameters
+    "enqueue_req": None,  # another name
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_another_gunicorns_threads_do_not_linger(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if CHANGES[name] is None:
+        monkeypatch.delattr(ThreadWorker, name)
+    else:
+        monkeypatch.setattr(ThreadWorker, name, CHANGES[name])
+    assert not _can_linger()
