@@ -18,7 +18,7 @@ from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
 from apiroutes.asgi_content import Receive, ReceivedContent
 from apiroutes.body import Limits, limits_of
 from apiroutes.concurrency import coroutines, is_async
-from apiroutes.errors import ApiError, ResponseAborted
+from apiroutes.errors import ApiError, HandlerTimeout, ResponseAborted
 from apiroutes.event_loop import (
     RequestThread,
     ThreadPool,
@@ -168,6 +168,8 @@ class ASGIApplication:
             except BaseException as error:
                 if _is_ended_by_server(error):
                     raise
+                if isinstance(error, HandlerTimeout):
+                    current_waiter.get().leave()  # a late function may hold its thread
                 content = await self._respond_to_error(error, resource, request, response, connection)
             if request._pending:
                 content = self._app._finish_content(content, request, response, environ)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from apiroutes import App
-from tests.asgi_server import ask, http_scope
-from tests.support import HELLO, project
+from tests.asgi_server import Connection, ask, http_scope, run
+from tests.support import HELLO, app_of, project
 
 # -- fallbacks -----------------------------------------------------------------------------
 
@@ -21,3 +26,34 @@ def test_a_wsgi_fallback_gets_the_content(tmp_path: Path) -> None:
     app = App(project(tmp_path, {"pages/api/x.py": HELLO}), fallback=fallback)
     scope = http_scope("POST", "/elsewhere", [("Content-Length", "200004")])
     assert ask(app.asgi, scope, b"ab", b"c" * 200_000, b"de").body == b"ab" + b"c" * 200_000 + b"de"
+
+
+# -- deadlines -----------------------------------------------------------------------------
+
+HELD = {
+    "a stream": "def chunks():\n        logging.gate.wait()\n        yield b'late'\n    return chunks()",
+    "an application": (
+        "def application(environ, start_response):\n        logging.gate.wait()\n        return []\n"
+        "    return application"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_late_function_of_an_async_handler_does_not_hold_the_504(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(logging, "gate", gate, raising=False)
+    source = f"import logging\nconfig = {{'maxDuration': 0.05}}\nasync def GET(req, res):\n    {HELD[name]}\n"
+    app = app_of(tmp_path, source).asgi
+    connection = Connection()
+
+    async def respond() -> None:
+        try:
+            await asyncio.wait_for(app(http_scope(), connection.receive, connection.send), 10)
+        finally:
+            gate.set()
+
+    run(respond())
+    assert (connection.status, connection.is_complete) == (504, True)

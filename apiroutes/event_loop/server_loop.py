@@ -154,7 +154,7 @@ class RequestThread:
             return False
         if self._calls is None:
             self._calls = native_threads.native_queue()
-            _threads.post(self._work)
+            _threads.post(functools.partial(self._work, self._calls))
         self._calls.put(call)
         return True
 
@@ -180,10 +180,16 @@ class RequestThread:
         if self._calls is not None:
             self._calls.put(None)
 
-    def _work(self) -> None:
-        assert self._calls is not None
+    def leave(self) -> None:
+        """Wait no longer for the calls so far, and make those that follow in another thread."""
+        if self._calls is not None:
+            self._calls.put(None)
+        self._calls = self._context = None
+        self._has_more = False
+
+    def _work(self, calls: queue.SimpleQueue[Callable[[], object] | None]) -> None:
         self._ident = native_threads.get_ident()
-        while (call := self._calls.get()) is not None:
+        while (call := calls.get()) is not None:
             call()
             del call
 
