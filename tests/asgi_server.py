@@ -47,6 +47,7 @@ class Connection:
         self.problems: list[str] = []
         self.is_complete = False
         self.has_left = False
+        self._is_receiving = False
         self._method = method
         self._expected: int | None = None  # bytes, by Content-Length
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
@@ -69,6 +70,15 @@ class Connection:
 
     async def receive(self) -> Message:
         """ASGI's `receive`."""
+        if self._is_receiving:
+            self.problems.append("receive was called twice at once")
+        self._is_receiving = True
+        try:
+            return await self._next()
+        finally:
+            self._is_receiving = False
+
+    async def _next(self) -> Message:
         message = await self._incoming.get()
         if message["type"] == "http.disconnect":
             self._incoming.put_nowait(message)  # as often as it is asked for
@@ -235,12 +245,12 @@ class _Request(Connection):
             self._error = error
         self._outgoing.put(None)
 
-    async def receive(self) -> Message:
+    async def _next(self) -> Message:
         if self._has_content and not self.has_left:
             message = await self._next_content()
             self._has_content = bool(message.get("more_body", False))
             return message
-        return await super().receive()
+        return await super()._next()
 
     async def _next_content(self) -> Message:
         read = self._content.read_piece
