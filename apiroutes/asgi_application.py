@@ -7,7 +7,6 @@ request, that a project's fallback fails, and a scope that is not HTTP's.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -30,7 +29,6 @@ from apiroutes.event_loop import (
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
-from apiroutes.streams import close
 from apiroutes.threads import current_waiter
 from apiroutes.types import Environ, Params, StartResponse
 from apiroutes.wsgi import ServerResponse, send
@@ -120,34 +118,29 @@ class ASGIApplication:
             await self._answer_in_thread(environ, connection)
         else:
             request = Request(environ, params, resource.limits, resource.pattern)
-            thread = RequestThread()
-            token = current_waiter.set(thread)
+            token = current_waiter.set(RequestThread())
             try:
                 await self._answer_on_loop(request, resource, run, connection)
-                await thread.finish()
+                await current_waiter.get().finish()
             finally:
+                thread = current_waiter.get()
                 current_waiter.reset(token)
                 thread.end()
 
     # -- a response by a thread ------------------------------------------------------------
 
     async def _answer_in_thread(self, environ: Environ, connection: ASGIConnection) -> None:
-        context = contextvars.copy_context()
-        content = await call_in_pool(self._threads, context, self._serve, environ, connection)
-        if type(content) is list:
-            await connection.send_whole(b"".join(content))
-            return
-        # A stream may take long, and must not hold a thread that answers requests.
-        await call_in_pool(None, context, connection.send_from_thread, content)
-        await connection.end()
+        await connection.send_whole(await call_in_pool(self._threads, self._serve, environ, connection))
 
-    def _serve(self, environ: Environ, connection: ASGIConnection) -> Iterable[bytes]:
-        """Call the App as WSGI does, and return the content."""
+    def _serve(self, environ: Environ, connection: ASGIConnection) -> bytes:
+        """Call the App as WSGI does. Return the content that the loop can send at once."""
         content = self._app(environ, connection.start_response)
-        if connection.is_over:  # the server has ended the request, and nobody takes it
-            close(content)
-            return []
-        return content
+        if type(content) is list:
+            return b"".join(content)
+        # A stream may take long, and must not hold a thread that answers requests.
+        with self._threads.one_more():
+            connection.send_from_thread(content)
+        return b""
 
     # -- a response on the loop ------------------------------------------------------------
 
@@ -168,8 +161,6 @@ class ASGIApplication:
             except BaseException as error:
                 if _is_ended_by_server(error):
                     raise
-                if isinstance(error, HandlerTimeout):
-                    current_waiter.get().leave()  # a late function may hold its thread
                 content = await self._respond_to_error(error, resource, request, response, connection)
             if request._pending:
                 content = self._app._finish_content(content, request, response, environ)
@@ -190,6 +181,9 @@ class ASGIApplication:
         response: ServerResponse,
         connection: ASGIConnection,
     ) -> Iterable[bytes]:
+        if isinstance(error, HandlerTimeout):
+            current_waiter.get().end()  # a late function may hold the thread
+            current_waiter.set(RequestThread())
         # An exception of Werkzeug's may have a response of its own, which is a WSGI application.
         has_response = isinstance(error, HTTPException) and not isinstance(error, ApiError)
         arguments = error, resource, request, response, connection.start_response

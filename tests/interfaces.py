@@ -20,7 +20,6 @@ from pathlib import Path
 from apiroutes import App
 from apiroutes.http import METHODS
 from apiroutes.types import WSGIApplication
-from tests.asgi_server import AsWSGI
 
 INTERFACES = ("wsgi", "asgi", "asgi-loop")
 DEVIATIONS = Path(__file__).parent / "asgi_deviations.txt"
@@ -45,6 +44,8 @@ def through_interface(application: WSGIApplication) -> WSGIApplication:
     """Return an App as the WSGI application to call; any other application as it is."""
     if _Chosen.interface == "wsgi" or not isinstance(application, App):
         return application
+    from tests.asgi_server import AsWSGI  # which imports asyncio, unlike an App that WSGI calls
+
     return AsWSGI(application.asgi)
 
 

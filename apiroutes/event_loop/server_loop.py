@@ -88,15 +88,14 @@ def is_task_of_request() -> bool:
 # -- threads -----------------------------------------------------------------------------------
 
 
-async def call_in_pool(
-    pool: ThreadPool | None, context: contextvars.Context, function: Callable[..., _Result], *arguments: Any
-) -> _Result:
-    """Call a function in a thread of the pool, or in one outside of all pools, in a context.
+async def call_in_pool(pool: ThreadPool, function: Callable[..., _Result], *arguments: Any) -> _Result:
+    """Call a function in a thread of the pool, in a copy of this context.
 
     When this is cancelled the function runs on, and nobody learns its result.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[_Result] = loop.create_future()
+    context = contextvars.copy_context()
 
     def call() -> None:
         result, error = None, None
@@ -108,7 +107,7 @@ async def call_in_pool(
             loop.call_soon_threadsafe(_settle, ended, result, error)
         del result, error
 
-    (_threads if pool is None else pool).post(call)
+    pool.post(call)
     return await ended
 
 
@@ -179,13 +178,6 @@ class RequestThread:
         self._context = None  # which refers to this
         if self._calls is not None:
             self._calls.put(None)
-
-    def leave(self) -> None:
-        """Wait no longer for the calls so far, and make those that follow in another thread."""
-        if self._calls is not None:
-            self._calls.put(None)
-        self._calls = self._context = None
-        self._has_more = False
 
     def _work(self, calls: queue.SimpleQueue[Callable[[], object] | None]) -> None:
         self._ident = native_threads.get_ident()

@@ -10,7 +10,7 @@ import contextlib
 import queue
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, TypeVar
@@ -67,14 +67,31 @@ class ThreadPool(ThreadPoolExecutor):
             if is_taken:
                 self._idle -= 1
             elif self._working < self._most:
-                try:
-                    native_threads.start_native_thread(lambda: self._work(is_idle=False), self._name)
-                except RuntimeError:  # too many threads, or the process ends
-                    if not self._working:
-                        raise
-                else:
-                    self._working += 1
+                self._start()
             self._calls.put(call)
+
+    def _start(self) -> None:
+        """Start a thread, with the lock held. Raises RuntimeError if there is no other one."""
+        try:
+            native_threads.start_native_thread(lambda: self._work(is_idle=False), self._name)
+        except RuntimeError:  # too many threads, or the process ends
+            if not self._working:
+                raise
+        else:
+            self._working += 1
+
+    @contextlib.contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Let one more thread run for as long as the thread that calls this is busy with something long."""
+        with self._lock:
+            self._most += 1
+            if not self._calls.empty():
+                self._start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._most -= 1
 
     def expect(self) -> None:
         """Count on one more thread, which will call `work`: by then no other may be able to start."""

@@ -6,7 +6,6 @@ import io
 import logging
 import re
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from apiroutes.handlers.config import RouteConfig, read_config
 from apiroutes.http.cookies import parse_cookies
 from apiroutes.settings import Settings, read_settings
 from apiroutes.sizes import Size, parse_size
+from apiroutes.structs import replace
 from tests.support import HELLO, project
 
 NAME_PARTS = ["a", "b", "[id]", "[x]", "[...all]", "[[...all]]", "[[x]]", "[", "]", "...", "$", "$id", "_p"]
