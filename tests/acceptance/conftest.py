@@ -51,8 +51,15 @@ NOT_UNDER_GRANIAN = re.compile(
 )
 
 
+HERE = Path(__file__).parent
+# `make test` runs the example under WSGI servers, and its contract over ASGI in process.
+OVER_ASGI = ("[gunicorn-asgi", "[asgi-granian", "[uvicorn")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.path.parent == HERE and any(way in item.name for way in OVER_ASGI):
+            item.add_marker(pytest.mark.slow)
         if "[granian" in item.name and NOT_UNDER_GRANIAN.search(item.name):
             item.add_marker(
                 pytest.mark.xfail(strict=True, reason="granian passes no RAW_URI and truncates chunks")
