@@ -131,7 +131,6 @@ TOUCHES: dict[str, set[str]] = {
         "_status_was_set",
     },
     "deadlines/in_thread.py": {
-        "_application",
         "_sends_file",
         "_start_response",
         "_start_streaming",
@@ -142,10 +141,8 @@ TOUCHES: dict[str, set[str]] = {
         "_stream",
     },
     "deadlines/on_loop.py": {
-        "_application",
         "_start_response",
         "_start_streaming_on_loop",
-        "_stream",
     },
     "deadlines/revocation.py": {
         "_answered_error",

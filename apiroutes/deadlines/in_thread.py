@@ -15,7 +15,15 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from apiroutes.concurrency import CONNECTION, Call, HandlerThread, HandlerThreads, stop_reading
-from apiroutes.deadlines.revocation import adopt, adopt_before_handler, copy_of, refuse_late, reject, revoke
+from apiroutes.deadlines.revocation import (
+    CLOSING,
+    copy_of,
+    give_back,
+    has_stream,
+    refuse_late,
+    reject,
+    timeout,
+)
 from apiroutes.errors import HandlerTimeout
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response import Response
@@ -25,8 +33,6 @@ __all__ = ["with_deadline"]
 
 _Result = TypeVar("_Result")
 
-# Seconds for a stream to clean up, even after the deadline.
-_CLOSING = 1.0
 # Seconds for a read that was ended to return.
 _READING = 0.02
 
@@ -36,8 +42,7 @@ def with_deadline(run: Callable[[Any], Any], seconds: float, threads: HandlerThr
 
     def run_and_begin(response: Response) -> None:
         run(response)
-        is_head = response.req.environ.get("REQUEST_METHOD") == "HEAD"
-        if response._application is not None or (response._stream is not None and not is_head):
+        if has_stream(response):
             response._start_streaming()
 
     def run_until(response: Response) -> None:
@@ -48,17 +53,10 @@ def with_deadline(run: Callable[[Any], Any], seconds: float, threads: HandlerThr
         try:
             lease.call(run_and_begin, inner)
         except BaseException:
-            if lease.is_over:
-                revoke(request)
-                adopt_before_handler(response, revoke(inner))
-            else:
-                adopt(response, inner)
-                lease.release()
+            give_back(response, request, inner, lease.is_over)
+            lease.release()
             raise
-        finally:
-            # Its body, to be closed. A revoked request can still be read like this.
-            vars(response.req).update(object.__getattribute__(request, "__dict__"))
-        adopt(response, inner)
+        give_back(response, request, inner, is_late=False)
         lease.keep_until_sent(response)
 
     return run_until
@@ -92,7 +90,7 @@ class _Lease:
         """Call a function in the thread. Raises its errors, and HandlerTimeout."""
         left = self._until - time.monotonic()
         if self._thread is None or left <= 0:
-            raise self._timeout()
+            raise timeout(self._seconds)
         call = Call(self._context, function, arguments)
         self._thread.calls.put(call)
         try:
@@ -114,7 +112,7 @@ class _Lease:
 
     def close(self, function: Callable[[], object]) -> None:
         """Call a function that closes a stream, for which there is time even after the deadline."""
-        self._until = max(self._until, time.monotonic() + _CLOSING)
+        self._until = max(self._until, time.monotonic() + CLOSING)
         self.call(function)
 
     def _end_reading(self) -> bool:
@@ -133,10 +131,7 @@ class _Lease:
         assert thread is not None
         traceback = thread.current_traceback()
         self._threads.abandon(thread)
-        return self._timeout().with_traceback(traceback)
-
-    def _timeout(self) -> HandlerTimeout:
-        return HandlerTimeout(f"the handler did not finish within its maxDuration, {self._seconds:g} s")
+        return timeout(self._seconds).with_traceback(traceback)
 
     def log(self, error: BaseException, event: str) -> None:
         """Log a fault that reaches nobody else."""

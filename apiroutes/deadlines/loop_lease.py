@@ -12,15 +12,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from apiroutes.concurrency import HandlerThreads, coroutines
-from apiroutes.deadlines.revocation import reject
-from apiroutes.errors import HandlerTimeout
+from apiroutes.deadlines.revocation import CLOSING, reject, timeout
 from apiroutes.event_loop import AbandonedTask, AsyncChunks, in_request_thread
 from apiroutes.response import Response
 
 __all__ = ["Lease"]
-
-# Seconds for a stream to clean up, even after the deadline.
-_CLOSING = 1.0
 
 _END: Any = object()
 
@@ -62,10 +58,7 @@ class Lease:
         abandoned = AbandonedTask(task)
         traceback = abandoned.current_traceback()
         self._threads.abandon(abandoned)
-        return self._timeout().with_traceback(traceback)
-
-    def _timeout(self) -> HandlerTimeout:
-        return HandlerTimeout(f"the handler did not finish within its maxDuration, {self._seconds:g} s")
+        return timeout(self._seconds).with_traceback(traceback)
 
     def limit_stream(self, response: Response) -> None:
         """Give a stream of the handler's the same deadline."""
@@ -76,7 +69,7 @@ class Lease:
             # A plain stream can only be left waiting by a coroutine.
             chunks = AsyncChunks(_from_thread(response._stream))
             response._stream = chunks
-        chunks.end_at(self._until, self._timeout, _CLOSING, self._abandon)
+        chunks.end_at(self._until, lambda: timeout(self._seconds), CLOSING, self._abandon)
 
 
 async def _error_of(coroutine: Any) -> BaseException | None:

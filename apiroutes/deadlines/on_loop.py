@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from apiroutes.concurrency import HandlerThreads
-from apiroutes.deadlines.revocation import adopt, adopt_before_handler, copy_of, refuse_late, revoke
+from apiroutes.deadlines.revocation import copy_of, give_back, has_stream, refuse_late
 from apiroutes.response import Response
 
 __all__ = ["with_deadline_on_loop"]
@@ -25,8 +25,7 @@ def with_deadline_on_loop(
 
     async def run_and_begin(response: Response) -> None:
         await run(response)
-        is_head = response.req.environ.get("REQUEST_METHOD") == "HEAD"
-        if response._application is not None or (response._stream is not None and not is_head):
+        if has_stream(response):
             await response._start_streaming_on_loop()
 
     async def run_until(response: Response) -> None:
@@ -38,17 +37,8 @@ def with_deadline_on_loop(
         inner = type(response)(request, refuse_late(response._start_response, lease.check))
         try:
             await lease.call(run_and_begin(inner))
-        except BaseException:
-            if lease.is_over:
-                revoke(request)
-                adopt_before_handler(response, revoke(inner))
-            else:
-                adopt(response, inner)
-            raise
         finally:
-            # Its body, to be closed. A revoked request can still be read like this.
-            vars(response.req).update(object.__getattribute__(request, "__dict__"))
-        adopt(response, inner)
+            give_back(response, request, inner, lease.is_over)
         lease.limit_stream(response)
 
     return run_until

@@ -1,4 +1,4 @@
-"""The request and response of a handler that can be taken from it at a deadline.
+"""What deadlines of both kinds share: the request and response of a handler that can be taken from it.
 
 In: the request and response of middleware and server. Out: a copy of one, the state of the other. Every use
 of a revoked object raises MaxDurationExceeded.
@@ -11,13 +11,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
-from apiroutes.errors import MaxDurationExceeded
+from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.response import Response
 from apiroutes.response_head import UNTOUCHED
 from apiroutes.response_state import call_hook
 from apiroutes.types import HeaderList
 
-__all__ = ["adopt", "adopt_before_handler", "copy_of", "refuse_late", "reject", "revoke"]
+__all__ = ["CLOSING", "copy_of", "give_back", "has_stream", "refuse_late", "reject", "timeout"]
+
+# Seconds for a stream to clean up, even after the deadline.
+CLOSING = 1.0
 
 _OPEN_GATE: AbstractContextManager[object] = contextlib.nullcontext()
 
@@ -28,7 +31,29 @@ def copy_of(request: Any) -> Any:
     return copy
 
 
-def adopt(response: Response, inner: Response) -> None:
+def has_stream(response: Response) -> bool:
+    """Return whether the response is of more than content in memory, and sends it."""
+    is_head = response.req.environ.get("REQUEST_METHOD") == "HEAD"
+    return response._application is not None or (response._stream is not None and not is_head)
+
+
+def timeout(seconds: float) -> HandlerTimeout:
+    """Return the error of a handler that has not finished within so many seconds."""
+    return HandlerTimeout(f"the handler did not finish within its maxDuration, {seconds:g} s")
+
+
+def give_back(response: Response, request: Any, inner: Response, is_late: bool) -> None:
+    """Give the response that is sent what the handler's request and response hold; revoke a late one's."""
+    if is_late:
+        _revoke(request)
+        _adopt_before_handler(response, _revoke(inner))
+    else:
+        _adopt(response, inner)
+    # Its body, to be closed. A revoked request can still be read like this.
+    vars(response.req).update(object.__getattribute__(request, "__dict__"))
+
+
+def _adopt(response: Response, inner: Response) -> None:
     """Give the response that is sent the state of the handler's.
 
     They share it from here on: functions called before the head is sent may know the inner one.
@@ -38,7 +63,7 @@ def adopt(response: Response, inner: Response) -> None:
     response.req, response._start_response = outer
 
 
-def adopt_before_handler(response: Response, attributes: dict[str, Any]) -> None:
+def _adopt_before_handler(response: Response, attributes: dict[str, Any]) -> None:
     """Give the response the state that middleware has set, or that has been sent; drop the handler's."""
     outer = response.req, response._start_response
     vars(response).update(attributes)
@@ -82,7 +107,7 @@ def _revoked_class(cls: type) -> type:
     return revoked
 
 
-def revoke(value: Any) -> dict[str, Any]:
+def _revoke(value: Any) -> dict[str, Any]:
     """Make every use of an object raise MaxDurationExceeded; return its attributes as they were.
 
     Its class is changed, so that a handler that is in time pays nothing.
