@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from apiroutes.event_loop.waiters import Waiter, running_loop
 from apiroutes.threads import waiting
 
-__all__ = ["call_soon_in_thread", "in_request_thread", "run"]
+__all__ = ["Call", "call_soon_in_thread", "in_request_thread", "run"]
 
 _Result = TypeVar("_Result")
 
@@ -62,40 +62,64 @@ async def in_request_thread(
     when the function has ended. Where no thread waits, the function gets one of its own.
     """
     waiter = waiting.current_waiter.get(None)
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-    outcome: list[tuple[Any, BaseException | None]] = []
-    context = contextvars.copy_context() if waiter is None else waiter.context()
-
-    def call() -> None:
-        outcome.append(_outcome_of(context, function, arguments))
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
-            loop.call_soon_threadsafe(_settle, ended)
-
+    call = Call(contextvars.copy_context() if waiter is None else waiter.context(), function, arguments)
     if waiter is None or not waiter.post(call):
         waiter = None
-        loop.run_in_executor(None, call)
-    cancellation = await _end_of(ended, waiter, on_cancel)
-    returned, raised = outcome.pop()
+        asyncio.get_running_loop().run_in_executor(None, call)
+    cancellation = await _end_of(call.ended, waiter, on_cancel)
     try:
         if cancellation is not None:
+            call.forget()
             raise cancellation
-        if raised is not None:
-            raise raised
     finally:
-        del cancellation, raised
-    result: _Result = returned
+        del cancellation
+    result: _Result = call.result()
     return result
 
 
-def _outcome_of(
-    context: contextvars.Context, function: Callable[..., Any], arguments: tuple[Any, ...]
-) -> tuple[Any, BaseException | None]:
-    """Call a function in a context; return its result and its error, one of them None."""
-    try:
-        return context.run(function, *arguments), None
-    except BaseException as error:
-        return None, error
+class Call:
+    """A call of a function in a context, for a thread to make, and its outcome for a coroutine.
+
+    `ended` is a future of the loop that runs; `result` may be asked for once it is done.
+    """
+
+    def __init__(
+        self, context: contextvars.Context, function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> None:
+        self._context = context
+        self._function = function
+        self._arguments = arguments
+        self._loop = asyncio.get_running_loop()
+        self._outcome: list[tuple[Any, BaseException | None]] = []
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    def __call__(self) -> None:
+        try:
+            self._outcome.append((self._context.run(self._function, *self._arguments), None))
+        except BaseException as error:
+            self._outcome.append((None, error))
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
+            self._loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        if self.ended.done():  # nobody waits any more
+            self.forget()
+        else:
+            self.ended.set_result(None)
+
+    def forget(self) -> None:
+        """Drop the outcome, whose error's traceback leads here: a cycle would wait for the collector."""
+        self._outcome.clear()
+
+    def result(self) -> Any:
+        """Return the function's result, once. Raises its error."""
+        returned, raised = self._outcome.pop()
+        try:
+            if raised is not None:
+                raise raised
+        finally:
+            del raised  # whose traceback leads here: a cycle would wait for the collector
+        return returned
 
 
 async def _end_of(
@@ -127,8 +151,3 @@ def call_soon_in_thread(function: Callable[[], object]) -> None:
     waiter = waiting.current_waiter.get(None)
     if waiter is None or not waiter.post_in_context(function):
         asyncio.get_running_loop().run_in_executor(None, function)
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -8,7 +8,6 @@ as the process's own would be.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import functools
 import os
@@ -18,7 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from apiroutes.event_loop.calls import in_request_thread
+from apiroutes.event_loop.calls import Call, in_request_thread
 from apiroutes.event_loop.loop import AwaitedLoop
 from apiroutes.event_loop.thread_pool import ThreadPool
 from apiroutes.event_loop.waiters import caller, refuse_waiters_of
@@ -93,33 +92,11 @@ async def call_in_pool(pool: ThreadPool, function: Callable[..., _Result], *argu
 
     When this is cancelled the function runs on, and nobody learns its result.
     """
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[_Result] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def call() -> None:
-        result, error = None, None
-        try:
-            result = context.run(function, *arguments)
-        except BaseException as raised:
-            error = raised
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
-            loop.call_soon_threadsafe(_settle, ended, result, error)
-        del result, error
-
+    call = Call(contextvars.copy_context(), function, arguments)
     pool.post(call)
-    return await ended
-
-
-def _settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(result)
-    elif isinstance(error, StopIteration):  # which no future takes
-        future.set_exception(RuntimeError("a function raised StopIteration"))
-    else:
-        future.set_exception(error)
+    await call.ended
+    result: _Result = call.result()
+    return result
 
 
 class RequestThread:
