@@ -23,6 +23,7 @@ from apiroutes.event_loop import (
     ThreadPool,
     call_in_pool,
     in_request_thread,
+    is_being_cancelled,
     is_task_of_request,
     server_loop,
 )
@@ -306,8 +307,6 @@ async def _send_stream(
 def _is_ended_by_server(error: BaseException) -> bool:
     """Return whether the server ends the request, rather than an awaited task of the handler's."""
     if isinstance(error, asyncio.CancelledError):
-        task = asyncio.current_task()
-        cancelling = getattr(task, "cancelling", None)  # of Python 3.11
-        return cancelling is None or cancelling() > 0
+        return is_being_cancelled()
     # A coroutine is closed from outside of its task; a handler can raise it as well.
     return isinstance(error, GeneratorExit) and not is_task_of_request()

@@ -17,7 +17,7 @@ from apiroutes.event_loop.server_loop import (
     is_task_of_request,
     server_loop,
 )
-from apiroutes.event_loop.tasks import AbandonedTask, frames_awaited_by
+from apiroutes.event_loop.tasks import AbandonedTask, frames_awaited_by, is_being_cancelled
 from apiroutes.event_loop.thread_pool import ThreadPool
 from apiroutes.event_loop.time_limit import within
 
@@ -30,6 +30,7 @@ __all__ = [
     "call_soon_in_thread",
     "frames_awaited_by",
     "in_request_thread",
+    "is_being_cancelled",
     "is_in_server_request",
     "is_task_of_request",
     "run",

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar, Union
 
 from apiroutes.event_loop.calls import run
 from apiroutes.event_loop.server_loop import is_task_of_request
-from apiroutes.event_loop.takers import DirectTaker, Limit, Source, TakingTask
+from apiroutes.event_loop.takers import Answer, DirectTaker, Limit, Source, TakingTask, raise_of_closing
 from apiroutes.event_loop.time_limit import within
 from apiroutes.event_loop.waiters import Waiter, running_loop
 from apiroutes.threads import waiting
@@ -38,7 +38,7 @@ class AsyncChunks(Generic[_Chunk]):
         self._source = Source(chunks)
         self._waiter: Waiter | None = None
         self._taker: Taker | None = None  # on the loop itself
-        self._arrived: list[tuple[Any, BaseException | None]] = []
+        self._arrived: list[Answer] = []
         self._limit: Limit | None = None
         self._has_ended = False
         self._is_closed = False  # on the loop itself
@@ -116,12 +116,7 @@ class AsyncChunks(Generic[_Chunk]):
         if self._waiter is None or self._has_ended:
             return
         self._has_ended = self._source.is_closing = True
-        _, error = self._ask()
-        if error is not None and not isinstance(error, (StopAsyncIteration, asyncio.CancelledError)):
-            try:
-                raise error
-            finally:
-                del error
+        raise_of_closing(self._ask()[1])
 
     def _close_on_loop(self, taker: Taker) -> None:
         if self._is_closed:
@@ -136,7 +131,7 @@ class AsyncChunks(Generic[_Chunk]):
         if self._waiter is not None and not self._has_ended:  # by a server that does not close
             self._waiter.cancel()
 
-    def _ask(self) -> tuple[Any, BaseException | None]:
+    def _ask(self) -> Answer:
         loop = running_loop()
         waiter, source = self._waiter, self._source
         if waiter is None:

@@ -9,13 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, Union
 
-__all__ = ["DirectTaker", "Limit", "Source", "TakingTask"]
+from apiroutes.event_loop.tasks import is_being_cancelled
+
+__all__ = ["Answer", "DirectTaker", "Limit", "Source", "TakingTask", "raise_of_closing"]
 
 _Chunk = TypeVar("_Chunk")
 # A chunk, or the error that ends the chunks; StopAsyncIteration is their regular end.
-Answer = tuple[Any, "BaseException | None"]
+Answer = tuple[Any, Union[BaseException, None]]
+
+
+def raise_of_closing(error: BaseException | None) -> None:
+    """Raise the error with which an iterable was closed, unless that is its regular end."""
+    if error is not None and not isinstance(error, (StopAsyncIteration, asyncio.CancelledError)):
+        try:
+            raise error
+        finally:
+            del error  # whose traceback leads here: a cycle would wait for the collector
 
 
 class Limit(NamedTuple):
@@ -52,7 +63,7 @@ class DirectTaker:
                 if hasattr(self._task, "uncancel"):
                     self._task.uncancel()
                 return None, StopAsyncIteration()
-            if not hasattr(self._task, "cancelling") or self._task.cancelling():
+            if is_being_cancelled():
                 raise
             return None, error  # of something that the iterable awaited
         except BaseException as error:
@@ -90,9 +101,9 @@ class TakingTask:
         self._source = source
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
-        self._answer: asyncio.Future[tuple[Any, BaseException | None]] = self._loop.create_future()
+        self._answer: asyncio.Future[Answer] = self._loop.create_future()
 
-    async def ask(self) -> tuple[Any, BaseException | None]:
+    async def ask(self) -> Answer:
         """Return the next chunk, or the error that ends them."""
         if self._task is None:
             self._task = self._loop.create_task(self._take())
@@ -108,7 +119,7 @@ class TakingTask:
         except BaseException as error:  # of the iterable, for the coroutine that asked
             self.post((None, error))
 
-    def post(self, answer: tuple[Any, BaseException | None]) -> None:
+    def post(self, answer: Answer) -> None:
         if not self._answer.done():
             self._answer.set_result(answer)
 
@@ -124,12 +135,8 @@ class TakingTask:
             if limit is not None and not self._task.done():
                 limit.abandon(self._task)
         answer = self._answer
-        _, error = answer.result() if answer.done() and not answer.cancelled() else (None, None)
-        if error is not None and not isinstance(error, (StopAsyncIteration, asyncio.CancelledError)):
-            try:
-                raise error
-            finally:
-                del error
+        if answer.done() and not answer.cancelled():
+            raise_of_closing(answer.result()[1])
 
     def end_soon(self) -> None:
         """Have the task end, from any thread."""
@@ -145,7 +152,7 @@ class TakingTask:
 
 
 class _Poster(Protocol):
-    def post(self, answer: tuple[Any, BaseException | None]) -> object: ...
+    def post(self, answer: Answer) -> object: ...
 
 
 class Source(Generic[_Chunk]):

@@ -13,7 +13,7 @@ from typing import Any
 from apiroutes.event_loop.waiters import Waiter
 from apiroutes.threads import traceback_of
 
-__all__ = ["AbandonedTask", "frames_awaited_by"]
+__all__ = ["AbandonedTask", "frames_awaited_by", "is_being_cancelled"]
 
 
 def frames_awaited_by(waiter: Waiter) -> list[FrameType]:
@@ -45,6 +45,15 @@ def _running_frames(waiter: Waiter) -> list[FrameType]:
         frames.insert(0, frame)
         frame = frame.f_back
     return frames if frame is not None else []
+
+
+def is_being_cancelled() -> bool:
+    """Return whether a CancelledError ends the current task, rather than one that it awaits.
+
+    Before Python 3.11 tasks do not tell, and it counts as the current one's.
+    """
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return cancelling is None or cancelling() > 0
 
 
 class AbandonedTask:
