@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from apiroutes.asgi_content import Receive, ReceivedContent
+from apiroutes.body import DRAIN_BYTES, DRAIN_SECONDS
 from apiroutes.event_loop import AsyncChunks, run
 from apiroutes.streams import close
 from apiroutes.types import Environ, HeaderList
@@ -27,10 +28,6 @@ __all__ = ["ASGIConnection", "Scope", "Send", "environ_of"]
 Scope = Mapping[str, Any]
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
-
-# Content that nobody reads is discarded up to here, so that the client sees the response.
-_DRAIN_BYTES = 16 * 2**20
-_DRAIN_SECONDS = 2.0
 
 # Some servers' `send` does not wait once the client has left, which then has to be noticed all the same.
 _CHUNKS_AT_ONCE = 8
@@ -268,7 +265,7 @@ class ASGIConnection:
 
     async def _discard(self) -> None:
         assert self.content is not None
-        await self.content.discard(_DRAIN_BYTES, _DRAIN_SECONDS)
+        await self.content.discard(DRAIN_BYTES, DRAIN_SECONDS)
 
     def close(self) -> None:
         """Send nothing more, and wait no longer for the client to leave."""

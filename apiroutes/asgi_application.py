@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
 from apiroutes.asgi_content import Receive, ReceivedContent
-from apiroutes.body import Limits, limits_of
+from apiroutes.body import Limits, expects_continue, limits_of
 from apiroutes.concurrency import coroutines, is_async
 from apiroutes.errors import ApiError, HandlerTimeout, ResponseAborted
 from apiroutes.event_loop import (
@@ -230,7 +230,7 @@ async def _take_content(
         not is_announced and environ["REQUEST_METHOD"] in ("GET", "HEAD")
     ):
         return None
-    content = ReceivedContent(connection.receive, limits, _waits_for_reader(environ))
+    content = ReceivedContent(connection.receive, limits, expects_continue(environ))
     if not is_announced:  # HTTP/2, in which content needs no header
         await content.arrive()
         if content.is_complete and not content.size:
@@ -250,22 +250,17 @@ async def _receive_ahead(
     send slowly hold no thread.
     """
     limits, length = resource.limits, environ.get("CONTENT_LENGTH", "")
-    is_small = length.isdecimal() and len(length) <= _DIGITS and int(length) <= _AHEAD
-    if length.isdecimal() and len(length) <= _DIGITS and int(length) > limits.size.bytes:
+    announced = int(length) if length.isdecimal() and len(length) <= _DIGITS else None
+    if announced is not None and announced > limits.size.bytes:
         return  # refused unread
     if run is None or not limits.parse:
         # A client that waits to be told to send may be refused before it does.
-        is_ahead = limits.parse if run is None else is_small
-        if is_ahead and not _waits_for_reader(environ):
+        is_ahead = limits.parse if run is None else announced is not None and announced <= _AHEAD
+        if is_ahead and not expects_continue(environ):
             await content.arrive(_AHEAD)
     elif resource.module is not None or resource.middleware:
         is_form = environ.get("CONTENT_TYPE", "").lower().startswith("multipart/")
         await content.arrive(_AHEAD if is_form else limits.size.bytes + 1)
-
-
-def _waits_for_reader(environ: Environ) -> bool:
-    field: str = environ.get("HTTP_EXPECT", "")
-    return field.strip().lower() == "100-continue"
 
 
 async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection) -> Iterable[bytes]:

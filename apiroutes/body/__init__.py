@@ -6,8 +6,9 @@ In: an environ and limits. Out: the parsed body, its content, or a stream of it.
 from __future__ import annotations
 
 from apiroutes.body.bounded_stream import BodyStream, bounded_stream, empty_stream
+from apiroutes.body.content_length import expects_continue
 from apiroutes.body.decoders import Body, read_body
-from apiroutes.body.draining import drain, has_unread
+from apiroutes.body.draining import DRAIN_BYTES, DRAIN_SECONDS, drain, has_unread
 from apiroutes.body.errors import ReadOnLoopError, as_werkzeug_error, too_slow
 from apiroutes.body.inputs import ArrivingInput, BodyInput, KeptContent, arriving_input, keep
 from apiroutes.body.limits import Limits, limits_of
@@ -15,6 +16,8 @@ from apiroutes.body.reading import read_content
 from apiroutes.body.urlencoded import parse_urlencoded
 
 __all__ = [
+    "DRAIN_BYTES",
+    "DRAIN_SECONDS",
     "ArrivingInput",
     "Body",
     "BodyInput",
@@ -27,6 +30,7 @@ __all__ = [
     "bounded_stream",
     "drain",
     "empty_stream",
+    "expects_continue",
     "has_unread",
     "keep",
     "limits_of",

@@ -1,4 +1,4 @@
-"""The length of content, as the client announces it (RFC 9112 section 6).
+"""What the client announces of its content: the length (RFC 9112 section 6), and that it waits to send it.
 
 In: an environ. Out: a number of bytes, None for chunked content. Raises ApiError: 400 for an invalid
 length, 411 and 501 for a transfer coding that cannot be read.
@@ -10,7 +10,7 @@ from apiroutes.body.errors import invalid_body
 from apiroutes.errors import ApiError
 from apiroutes.types import Environ
 
-__all__ = ["GRANIAN", "announced_length"]
+__all__ = ["GRANIAN", "announced_length", "expects_continue"]
 
 # The SERVER_SOFTWARE of granian, which ends a chunked body that is cut off or malformed as if it were whole.
 GRANIAN = "Granian"
@@ -43,3 +43,9 @@ def _check_coding(environ: Environ) -> None:
     if not environ.get("wsgi.input_terminated") or environ.get("SERVER_SOFTWARE") == GRANIAN:
         # The server leaves it to us to find the end of the content, which only the server knows.
         raise ApiError(411, "Length Required")
+
+
+def expects_continue(environ: Environ) -> bool:
+    """Return whether the client sends content only once it is told to (RFC 9110 section 10.1.1)."""
+    field: str = environ.get("HTTP_EXPECT", "")
+    return field.strip().lower() == "100-continue"

@@ -10,18 +10,18 @@ import threading
 import time
 from typing import Any
 
-from apiroutes.body.content_length import GRANIAN, announced_length
+from apiroutes.body.content_length import GRANIAN, announced_length, expects_continue
 from apiroutes.body.inputs import BodyInput, arriving_input
 from apiroutes.body.timed_input import TimedInput
 from apiroutes.concurrency import CONNECTION, stop_receiving, unwatch, watch
 from apiroutes.errors import ApiError
 from apiroutes.types import Environ
 
-__all__ = ["drain", "has_unread"]
+__all__ = ["DRAIN_BYTES", "DRAIN_SECONDS", "drain", "has_unread"]
 
 _CHUNK = 2**16
-_DRAIN_BYTES = 16 * 2**20
-_DRAIN_SECONDS = 2.0
+DRAIN_BYTES = 16 * 2**20
+DRAIN_SECONDS = 2.0
 
 
 def drain(environ: Environ) -> None:
@@ -40,7 +40,7 @@ def drain(environ: Environ) -> None:
     elif connection is None:
         _discard(source, left)
     else:
-        watch(connection, time.monotonic() + _DRAIN_SECONDS, lambda: stop_receiving(connection))
+        watch(connection, time.monotonic() + DRAIN_SECONDS, lambda: stop_receiving(connection))
         try:
             is_whole = _discard(source, left)
         finally:
@@ -75,7 +75,7 @@ def _unread(environ: Environ) -> tuple[Any, int | None] | None:
         return None  # a test's request: without a server there is no connection to break
     # gunicorn has told the client to send before it calls the application.
     is_told = has_begun or environ.get(CONNECTION) is not None
-    if not is_told and environ.get("HTTP_EXPECT", "").strip().lower() == "100-continue":
+    if not is_told and expects_continue(environ):
         return None
     return source, left
 
@@ -91,8 +91,8 @@ def _length_or_none(environ: Environ) -> int | None:
 
 def _discard(source: Any, left: int | None) -> bool:
     """Read to the end within the bounds; return whether the end was reached."""
-    until = time.monotonic() + _DRAIN_SECONDS
-    max_bytes = _DRAIN_BYTES if left is None else min(left, _DRAIN_BYTES)
+    until = time.monotonic() + DRAIN_SECONDS
+    max_bytes = DRAIN_BYTES if left is None else min(left, DRAIN_BYTES)
     count = 0
     try:
         while count < max_bytes and time.monotonic() < until:
@@ -123,7 +123,7 @@ def _drain_aside(source: Any, left: int | None) -> None:
         return
     done = threading.Event()
     threading.Thread(target=run, name="apiroutes-drain", daemon=True).start()
-    done.wait(_DRAIN_SECONDS)
+    done.wait(DRAIN_SECONDS)
 
 
 _aside = threading.BoundedSemaphore(16)

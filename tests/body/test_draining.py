@@ -225,7 +225,7 @@ def connection() -> Iterator[tuple[socket.socket, socket.socket]]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drain for a tenth of a second, not for two."""
-    monkeypatch.setattr("apiroutes.body.draining._DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("apiroutes.body.draining.DRAIN_SECONDS", 0.1)
 
 
 def over(app: App, server: socket.socket, length: int) -> Exchange:
