@@ -48,6 +48,7 @@ class Connection:
         self.is_complete = False
         self.has_left = False
         self.is_told = True  # whether `send` raises an error when the client has left
+        self.leaves_early = False  # sends no more once the response has begun
         self.received = 0  # messages
         self._is_receiving = False
         self._method = method
@@ -103,6 +104,8 @@ class Connection:
             self.problems.append(str(error))
             raise
         self.sent.append(message)
+        if self.leaves_early:
+            self._incoming.put_nowait({"type": "http.disconnect"})
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.is_complete = True
             self._incoming.put_nowait({"type": "http.disconnect"})
