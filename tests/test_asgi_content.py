@@ -19,7 +19,7 @@ BOTH = pytest.mark.parametrize("define", ["def", "async def"])
 # The content of a request that is read as it comes.
 STREAMED = {
     "def": f"{UNPARSED}def POST(req, res):\n    res.json(len(req.stream.read()))\n",
-    "async def": f"{UNPARSED}async def POST(req):\n    return sum([len(piece) async for piece in req.stream])\n",
+    "async def": f"{UNPARSED}async def POST(req):\n    return sum([len(p) async for p in req.stream])\n",
 }
 
 # -- pieces --------------------------------------------------------------------------------
