@@ -17,7 +17,7 @@ help:
 	@echo "make dev         serve pages/ for development: reload, tracebacks, a line per request"
 	@echo "make check       lint, types and the fast tests, in about a minute: run it while you work"
 	@echo "make test        lint, types and all tests but the slow ones: every change must pass it"
-	@echo "make asgi        the tests of the contract through the ASGI interface: three minutes"
+	@echo "make asgi        the tests of what an App answers, through its ASGI interface: three minutes"
 	@echo "make acceptance  the slow tests: servers that fail and reload, async clients, a browser, npm"
 	@echo "make coverage    make test and the reload tests with coverage measured: at least 95 % of branches"
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
@@ -38,16 +38,16 @@ check: lint types
 test: lint types
 	$(PYTEST) -m "not slow"
 
-# The tests of the contract once more, through `App.asgi`; then with their plain handlers made async, but for
-# those of bodies, which read in the handler itself. Two files are about reads from a connection.
-CONTRACT := $(wildcard $(addprefix tests/test_, app.py chain*.py endpoint.py error_responses.py file*.py \
-	logs.py lookup.py outside_prefix.py request.py response*.py results.py wsgi.py asgi_calls.py)) \
-	tests/attacks tests/conformance tests/handlers tests/middleware
-BODIES := $(filter-out %/test_timed_input.py %/test_draining.py, $(wildcard tests/body/test_*.py))
+# Every request of these tests goes through App.asgi: first with their projects as they are, then with the plain
+# handlers made async. Left out are tests that answer no request, and those of reads from a connection.
+ASGI := -m "not slow and not costly" $(addprefix --ignore tests/,acceptance servers openapi event_loop \
+	fuzz/test_grammars.py fuzz/test_types.py test_asgi.py test_asgi_content.py test_asgi_application.py \
+	test_benchmarks.py test_cli.py test_imports.py test_layers.py test_two_interfaces.py routing/test_tree.py \
+	body/test_charsets.py body/test_timed_input.py body/test_draining.py)
 
 asgi: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow and not costly" --interface asgi $(CONTRACT) $(BODIES)
-	$(BIN)/python -m pytest -m "not slow and not costly" --interface asgi-loop $(CONTRACT)
+	$(BIN)/python -m pytest $(ASGI) --interface asgi
+	$(BIN)/python -m pytest $(ASGI) --interface asgi-loop
 
 acceptance: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow

@@ -190,12 +190,18 @@ class ASGIConnection:
             self._flushing = asyncio.get_running_loop().create_task(self._flush_quietly())
 
     def send_from_thread(self, content: Iterable[bytes]) -> None:
-        """Send each chunk as it is made, in this thread, and close the content."""
+        """Send each chunk as it is made, in this thread, and close the content.
+
+        Raises ResponseAborted when the client leaves while an async iterable makes one.
+        """
+        chunks: AsyncChunks[Any] | None = getattr(content, "async_chunks", None)
+        self._on_leave = None if chunks is None else chunks.stop_waiting
         try:
             for chunk in content:
                 if chunk:
                     self.write(chunk)
         finally:
+            self._on_leave = None
             close(content)
 
     # -- on the event loop -----------------------------------------------------------------

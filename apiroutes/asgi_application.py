@@ -79,7 +79,7 @@ class ASGIApplication:
         self._find = find
         self._asgi_fallback = fallback if fallback is not None and is_async(fallback) else None
         self._limits = limits_of(settings)  # for the fallback, which has none of its own
-        self._threads = ThreadPool(settings.threads or _THREADS, "apiroutes-handler")
+        self._threads = ThreadPool(settings.threads or _THREADS, "apiroutes-pool")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

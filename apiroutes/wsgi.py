@@ -239,6 +239,7 @@ class _Stream:
         self._left = length
         self._request = request
         self._has_ended = False
+        self.async_chunks = getattr(stream, "async_chunks", None)
 
     def __iter__(self) -> _Stream:
         return self
@@ -251,6 +252,8 @@ class _Stream:
             chunk = as_chunk(next(self._stream))
         except KeyboardInterrupt:
             self._has_ended = True
+            raise
+        except ResponseAborted:  # the client has left, which `close` logs
             raise
         except StopIteration:
             self._has_ended = True
@@ -301,6 +304,7 @@ class ClosingIterator:
         self._iterable = iterable
         self._iterator = iter(iterable)
         self._also_close = also_close
+        self.async_chunks = getattr(iterable, "async_chunks", None)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._iterator

@@ -47,6 +47,9 @@ class Connection:
         self.problems: list[str] = []
         self.is_complete = False
         self.has_left = False
+        self.is_told = True  # whether `send` raises an error when the client has left
+        self.leaves_early = False  # sends no more once the response has begun
+        self.received = 0  # messages
         self._is_receiving = False
         self._method = method
         self._expected: int | None = None  # bytes, by Content-Length
@@ -74,7 +77,9 @@ class Connection:
             self.problems.append("receive was called twice at once")
         self._is_receiving = True
         try:
-            return await self._next()
+            message = await self._next()
+            self.received += 1
+            return message
         finally:
             self._is_receiving = False
 
@@ -85,15 +90,22 @@ class Connection:
         return message
 
     async def send(self, message: Message) -> None:
-        """ASGI's `send`. Raises OSError when the client has left (version 2.4 of the specification)."""
+        """ASGI's `send`. It raises OSError when the client has left (version 2.4 of the specification).
+
+        Where not `is_told`, as in earlier versions, messages are lost then.
+        """
         if self.has_left:
-            raise ConnectionResetError("the client has left")
+            if self.is_told:
+                raise ConnectionResetError("the client has left")
+            return
         try:
             self._check(message)
         except AssertionError as error:
             self.problems.append(str(error))
             raise
         self.sent.append(message)
+        if self.leaves_early:
+            self._incoming.put_nowait({"type": "http.disconnect"})
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.is_complete = True
             self._incoming.put_nowait({"type": "http.disconnect"})
@@ -243,6 +255,7 @@ class _Request(Connection):
             await application(scope, self.receive, self.send)
         except BaseException as error:  # SystemExit would end the loop
             self._error = error
+        self.leave()  # the server closes the connection, unless the response is complete
         self._outgoing.put(None)
 
     async def _next(self) -> Message:
@@ -379,6 +392,13 @@ def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
             break
 
 
+async def _end_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @atexit.register
 def _end_loop() -> None:
     """End the loop and its tasks, so that none is destroyed while it is pending."""
@@ -387,9 +407,7 @@ def _end_loop() -> None:
         return
     loop.call_soon_threadsafe(loop.stop)
     thread.join(SECONDS)
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-    loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(_end_tasks())
 
 
 def _forget_loop() -> None:

@@ -6,10 +6,12 @@ In: an async iterable. Out: its chunks. Raises its errors, and ApiError 503 whil
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import AsyncIterable, Callable
 from typing import Any, Generic, TypeVar, Union
 
+from apiroutes.errors import ResponseAborted
 from apiroutes.event_loop.calls import run
 from apiroutes.event_loop.server_loop import is_task_of_request
 from apiroutes.event_loop.takers import Answer, DirectTaker, Limit, Source, TakingTask, raise_of_closing
@@ -41,6 +43,7 @@ class AsyncChunks(Generic[_Chunk]):
         self._arrived: list[Answer] = []
         self._limit: Limit | None = None
         self._has_ended = False
+        self._is_stopped = False
         self._is_closed = False  # on the loop itself
 
     @property
@@ -60,6 +63,8 @@ class AsyncChunks(Generic[_Chunk]):
             try:
                 if isinstance(error, StopAsyncIteration):
                     raise StopIteration
+                if self._is_stopped and isinstance(error, asyncio.CancelledError):
+                    raise ResponseAborted(errno.ECONNRESET, "the client left")
                 raise error
             finally:
                 del error
@@ -98,9 +103,12 @@ class AsyncChunks(Generic[_Chunk]):
         self._limit = Limit(until, error, closing, abandon)
 
     def stop_waiting(self) -> None:
-        """End the wait of `arrive`, on the loop; the chunk that it waits for is lost."""
+        """End the wait for a chunk, on the loop; that chunk is lost. A thread gets ResponseAborted."""
+        self._is_stopped = True
         if self._taker is not None:
             self._taker.stop()
+        elif self._waiter is not None:
+            self._waiter.cancel()
 
     async def aclose(self) -> None:
         """Close the iterable on the loop, even while it makes a chunk. Raises its errors."""

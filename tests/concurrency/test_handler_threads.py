@@ -15,7 +15,7 @@ import pytest
 from apiroutes import readiness
 from apiroutes.errors import ResponseAborted
 from tests.concurrency.support import LONG, SECONDS, timed
-from tests.support import call
+from tests.support import call, until
 
 
 @pytest.fixture
@@ -129,6 +129,7 @@ def test_a_thread_that_runs_on_has_the_worker_replaced(
     readiness.replace_by(asked.set)
     call(timed(tmp_path, ENDLESS, abandon_timeout=0.05), shared=shared)
     assert asked.wait(SECONDS)
+    until(lambda: "is being replaced" in caplog.text)  # or the next test would find it in its log
 
 
 def test_a_fork_has_threads_of_its_own(tmp_path: Path) -> None:
