@@ -66,16 +66,16 @@ def dev(root: Path, host: str, port: int | None) -> None:
 
     It listens on this machine only, whatever the project sets for production; --host opens it to others.
     """
-    from apiroutes.servers import development
+    from apiroutes.development import is_child, run, serve
 
-    if development.is_child():
-        development.serve(root.resolve(), host, port or 0, _say)
+    if is_child():
+        serve(root.resolve(), host, port or 0, _say)
         return
     # The project's own port counts, unless mistakes make its settings unreadable.
     settings = _settings(root)
     ports = (port, settings.port, _port_of_environment(), 8000)
     with _address_errors():
-        development.run(
+        run(
             root.resolve(),
             host,
             next(number for number in ports if number is not None),

@@ -35,6 +35,7 @@ STEPS = [
     {"lookup", "builtin_endpoints", "asgi_application"},
     {"app"},
     {"servers", "testing"},
+    {"development"},
     {"cli", "pytest_plugin", "__init__"},
     {"__main__"},
 ]
@@ -69,7 +70,7 @@ MET_IN = {
     "pytest": {"pytest_plugin.py"},
     "tomli": {"settings.py"},
     "uvicorn": {"servers/uvicorn.py"},
-    "watchfiles": {"servers/development.py"},
+    "watchfiles": {"development/server.py"},
     "xxhash": {"http/conditional.py"},
 }
 
@@ -230,7 +231,7 @@ TOUCHES: dict[str, set[str]] = {
         "_rewind_body",
         "_send_file",
     },
-    "servers/development_app.py": {
+    "development/application.py": {
         "_content_headers",
     },
     "wsgi.py": {
@@ -458,7 +459,7 @@ def test_only_wsgi_and_the_edges_call_start_response(file: str) -> None:
         "wsgi.py",
         "deadlines/revocation.py",
         "servers/factory.py",
-        "servers/development_app.py",
+        "development/application.py",
         "middleware/wsgi_bridge.py",
     }
 

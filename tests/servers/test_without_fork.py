@@ -44,7 +44,7 @@ def python(source: str, directory: Path) -> subprocess.CompletedProcess[str]:
 USES = {
     "import": "import apiroutes\n",
     "middleware": "import apiroutes.middleware\n",
-    "the development server": "import apiroutes.servers.development\n",
+    "the development server": "import apiroutes.development\n",
     "check": "from apiroutes.cli import main\nmain(['check'])\n",
     "a client for tests": (
         "from apiroutes.testing import Client\nassert Client('.').get('/api/hello').status_code == 200\n"

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from apiroutes.development.application import DevelopmentApp, HostGuard, ReportApplication, RequestLog
 from apiroutes.errors import ProjectError
 from apiroutes.servers.addresses import AddressError, authority, family_of
-from apiroutes.servers.development_app import DevelopmentApp, HostGuard, ReportApplication, RequestLog
 from apiroutes.types import WSGIApplication
 
 try:

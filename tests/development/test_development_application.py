@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from apiroutes import ProjectError
-from apiroutes.servers.development_app import DevelopmentApp, HostGuard, ReportApplication, RequestLog
+from apiroutes.development.application import DevelopmentApp, HostGuard, ReportApplication, RequestLog
 from tests.support import Answer, call, project
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from apiroutes.servers import development
+from apiroutes.development import server as development
 
 WATCHED = [
     ("pages/api/x.py", True),

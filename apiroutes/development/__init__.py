@@ -1,0 +1,10 @@
+"""The development server: it reloads on change and explains mistakes; production imports nothing of it.
+
+In: a project directory, host and port. Out: nothing; it serves until Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from apiroutes.development.server import is_child, run, serve
+
+__all__ = ["is_child", "run", "serve"]
