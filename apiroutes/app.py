@@ -13,16 +13,17 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
 from apiroutes.concurrency import is_async
-from apiroutes.error_responses import write_error, write_exception
+from apiroutes.error_responses import WriteFault, write_exception, write_fault
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
-from apiroutes.http import phrase, prefers_json
+from apiroutes.explainer import Explainer
+from apiroutes.http import prefers_json
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup
 from apiroutes.project import build
@@ -44,6 +45,9 @@ class App:
     with every mistake that it finds.
     """
 
+    # Makes what explains faults and mistakes to a developer; the development server sets it.
+    make_explainer: ClassVar[Callable[[App], Explainer] | None] = None
+
     def __init__(
         self,
         root: str | os.PathLike[str] = ".",
@@ -53,10 +57,14 @@ class App:
         **settings: Any,
     ) -> None:
         self.root = Path(root).resolve()
-        project = build(self.root, os.environ, settings, middleware)
+        make_explainer = type(self).make_explainer
+        explainer = None if make_explainer is None else make_explainer(self)
+        project = build(self.root, os.environ, settings, middleware, explainer)
+        self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
         self.settings = project.settings
         self.routes = project.routes
         self.resources = project.resources
+        self.mistakes = project.mistakes
         self._fallback = fallback
         # WSGI middleware reaches the App's `_write_exception` through the response.
         self._response: Callable[..., ServerResponse] = type(
@@ -205,16 +213,12 @@ class App:
             # The error's own text or headers cannot be sent.
             log_fault(request, resource.name, fault)
             response._discard_response()
-            self.write_fault(fault, request, response)
+            self._write_fault(fault, request, response)
             return send(response, request.environ, starting_again(start_response))
 
     def _write_exception(self, error: BaseException, request: Request, response: Response) -> None:
         """Write the response to an exception."""
-        write_exception(error, request, response, self.write_fault)
-
-    def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
-        """Write a 500 without details. The development server overrides this with the traceback."""
-        write_error(request, response, 500, phrase(500))
+        write_exception(error, request, response, self._write_fault)
 
 
 def _log_disconnect_of(error: BaseException, request: Request) -> None:

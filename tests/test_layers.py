@@ -30,7 +30,7 @@ STEPS = [
     {"handlers"},
     {"chain", "openapi"},
     {"endpoint", "middleware"},
-    {"resources"},
+    {"resources", "explainer"},
     {"project"},
     {"lookup", "builtin_endpoints", "asgi_application"},
     {"app"},
