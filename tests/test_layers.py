@@ -70,7 +70,7 @@ MET_IN = {
     "pytest": {"pytest_plugin.py"},
     "tomli": {"settings.py"},
     "uvicorn": {"servers/uvicorn.py"},
-    "watchfiles": {"development/server.py"},
+    "watchfiles": {"development/watching.py"},
     "xxhash": {"http/conditional.py"},
 }
 
