@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import click
 
 from apiroutes.app import App
+from apiroutes.app_file import app_of
 from apiroutes.errors import ProjectError, report
 from apiroutes.handlers import RouteModule, name_of
 from apiroutes.openapi import typescript_client
@@ -260,7 +261,7 @@ def _port_of_environment() -> int | None:
 
 def _build(root: Path) -> App:
     try:
-        return App(root)
+        return app_of(root)
     except ProjectError as error:
         click.echo(report(error.problems), err=True)
         sys.exit(1)

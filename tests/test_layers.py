@@ -34,6 +34,7 @@ STEPS = [
     {"project"},
     {"lookup", "builtin_endpoints", "asgi_application"},
     {"app"},
+    {"app_file"},
     {"servers", "testing"},
     {"development"},
     {"cli", "pytest_plugin", "__init__"},
@@ -76,6 +77,7 @@ MET_IN = {
 
 # Files that import inside functions, each with what is not paid for by all who never need it.
 IMPORTS_LATE = {
+    "app_file.py": "asyncio, by projects whose `app.py` makes no ASGI application",
     "app.py": "asyncio and `openapi`, by projects that need no ASGI and no document",
     "builtin_endpoints.py": "`openapi`, by projects without a documentation page",
     "cli.py": "a server, by commands that start none",

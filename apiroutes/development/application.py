@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes.app import App
+from apiroutes.app_file import app_of
 from apiroutes.error_responses import write_error
 from apiroutes.errors import Problem, ProjectError, report
 from apiroutes.http import TEXT, canonical_host, is_address, phrase, prefers_html, requested_host
@@ -34,7 +35,7 @@ def load_application(root: Path, say: Callable[[str], None]) -> WSGIApplication:
     """
     App.make_explainer = PageExplainer
     try:
-        app = App(root, mode="development")
+        app = app_of(root, mode="development")
     except ProjectError as error:
         say(str(error))
         return ReportApplication(error)

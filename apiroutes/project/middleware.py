@@ -70,6 +70,9 @@ class ProjectMiddleware:
         names = list(settings.middleware)
         if exported:  # the setting may name what the file exports, which would run twice
             names = [name for name in names if name != "middleware:middleware"]
+        if names and arguments:
+            message = "and App(middleware=...) both give middleware; that of the setting runs first."
+            self._warnings.add("The setting `middleware`", message, "Keep one of the two.")
         return (*exported, *self._import_setting(names, is_from_environ), *self._check_arguments(arguments))
 
     def _load_file(self, settings: Settings) -> tuple[Middleware, ...]:
