@@ -68,7 +68,8 @@ class App:
             },
         )
         builtin = dict(builtin_endpoints(project, self.openapi))
-        self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find
+        self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
+        self._look_up = self.lookup.find
         self._asgi: ASGIFunction | None = None
         self._making_asgi = threading.Lock()
 
