@@ -67,19 +67,20 @@ class App:
         self.resources = project.resources
         self.mistakes = project.mistakes
         self._fallback = fallback
-        # WSGI middleware reaches the App's `_write_exception` through the response.
-        self._response: Callable[..., ServerResponse] = type(
-            "ServerResponse",
-            (ServerResponse,),
-            {
-                "_write_exception": self._write_exception,
-                "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
-            },
-        )
+        self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
-        self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find
+        self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
+        self._look_up = self.lookup.find
         self._asgi: ASGIFunction | None = None
         self._making_asgi = threading.Lock()
+
+    def _make_response_class(self) -> Callable[..., ServerResponse]:
+        """Return the class of this App's responses, through which WSGI middleware reaches the App."""
+        attributes = {
+            "_write_exception": self._write_exception,
+            "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
+        }
+        return type("ServerResponse", (ServerResponse,), attributes)
 
     @property
     def asgi(self) -> ASGIFunction:
