@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 import click
 
 from apiroutes.app import App
+from apiroutes.clients import typescript_client
 from apiroutes.errors import ProjectError, report
 from apiroutes.handlers import RouteModule, name_of
-from apiroutes.openapi import typescript_client
 from apiroutes.resources import Resource
 from apiroutes.servers.interfaces import choose
 from apiroutes.servers.start_check import StartCheck
