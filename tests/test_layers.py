@@ -21,7 +21,7 @@ TOP = PACKAGE.parent
 # A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
     {"types", "errors", "lazy", "structs", "version", "threads"},
-    {"sizes", "logs", "readiness", "streams", "http", "routing", "schemas", "event_loop"},
+    {"sizes", "logs", "readiness", "places", "streams", "http", "routing", "schemas", "event_loop"},
     {"settings", "concurrency", "files", "response_head"},
     {"asgi_calls", "body"},
     {"response_state", "asgi_content"},

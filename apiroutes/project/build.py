@@ -17,6 +17,7 @@ from apiroutes.deadlines import with_deadline, with_deadline_on_loop
 from apiroutes.endpoint import Endpoint
 from apiroutes.errors import Problem, Problems
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme, with_checked_result
+from apiroutes.places import with_source
 from apiroutes.project.middleware import LoadedDirectory, ProjectMiddleware, middleware_around
 from apiroutes.project.scanning import listed, prefix_of, scan_project, segments_of
 from apiroutes.readiness import request_replacement
@@ -58,6 +59,7 @@ def build(
     project = _build(root, environ, arguments, middleware, problems, warnings)
     for warning in warnings:
         _log.warning("%s %s %s", warning.file, warning.message, warning.remedy)
+    problems[:] = [with_source(problem, root) for problem in problems]
     problems.raise_any()
     return project
 
