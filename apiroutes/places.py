@@ -95,13 +95,13 @@ def _columns(code: CodeType, instruction: int, line: int) -> tuple[int, int] | N
     return (start, end) if first == last == line and start is not None and end is not None else None
 
 
-def caller_in(root: Path) -> Place | None:
-    """Return the innermost call in the project that led here; None where there is no such call."""
+def caller_in(root: Path, mark: str | None = None) -> Place | None:
+    """Return the innermost call in the project that led here, with a mark; None where there is none."""
     frame = sys._getframe(1)
     while frame is not None:
         file = project_file(frame.f_code.co_filename, root)
         if file is not None:
-            return place_at(root, file, frame.f_lineno)
+            return place_at(root, file, frame.f_lineno, mark)
         frame = frame.f_back  # type: ignore[assignment]
     return None
 

@@ -84,7 +84,12 @@ def test_a_file_through_a_link_is_the_projects(tmp_path: Path) -> None:
     assert project_file(str(tmp_path / "link" / "x.py"), tmp_path / "real") == "x.py"
 
 
-@pytest.mark.parametrize("file", [apiroutes.__file__, sys.executable])
-def test_neither_this_package_nor_python_is_a_part_of_a_project(file: str) -> None:
-    root = Path(file).parents[1].resolve()
-    assert project_file(file, root) is None or sys.prefix == sys.base_prefix
+def test_this_package_is_no_part_of_a_project() -> None:
+    assert project_file(apiroutes.__file__, Path(apiroutes.__file__).parents[1].resolve()) is None
+
+
+def test_an_environment_of_python_is_no_part_of_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    assert project_file(str(tmp_path / "venv" / "x.py"), tmp_path) is None

@@ -18,7 +18,7 @@ from apiroutes.errors import Problems
 from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_config, read_constants
 from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
 from apiroutes.handlers.file_routes import FileRouteReader
-from apiroutes.handlers.middleware_exports import HOW_TO_LIST, steps_of, wrong_steps
+from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
 from apiroutes.handlers.misnamed import (
     Misnamed,
     misnamed_handler,
@@ -202,8 +202,8 @@ class _ExportReader:
             self._problem_of_name(misnamed_middleware(self.module, self.own.line_of, used))
             return ()
         steps = steps_of(self.module.middleware)
-        for message, line in wrong_steps(steps, "`middleware`", self.path):
-            self._problem(message, HOW_TO_LIST, line=line or self.own.line_of("middleware"))
+        for step in wrong_steps(steps, "`middleware`", self.path):
+            self._problem(step.message, step.remedy, line=step.line or self.own.line_of("middleware"))
         return steps
 
     def _config(self) -> RouteConfig:
