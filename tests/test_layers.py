@@ -21,7 +21,18 @@ TOP = PACKAGE.parent
 # A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
     {"types", "errors", "lazy", "structs", "version", "threads"},
-    {"sizes", "logs", "readiness", "streams", "terminal", "http", "routing", "schemas", "event_loop"},
+    {
+        "sizes",
+        "logs",
+        "readiness",
+        "places",
+        "streams",
+        "terminal",
+        "http",
+        "routing",
+        "schemas",
+        "event_loop",
+    },
     {"settings", "concurrency", "files", "response_head"},
     {"asgi_calls", "body"},
     {"response_state", "asgi_content"},
@@ -58,7 +69,7 @@ MET_IN = {
         "cli/shell.py",
         "cli/start.py",
     },
-    "dotenv": {"settings.py"},
+    "dotenv": {"settings/files.py", "settings/lines.py"},
     "granian": {"servers/granian.py"},
     "gunicorn": {
         "servers/gunicorn.py",
@@ -82,7 +93,7 @@ MET_IN = {
     },
     "multipart": {"body/formdata.py"},
     "pytest": {"pytest_plugin.py"},
-    "tomli": {"settings.py"},
+    "tomli": {"settings/files.py", "settings/lines.py"},
     "uvicorn": {"servers/uvicorn.py"},
     "watchfiles": {"development/server.py"},
     "xxhash": {"http/conditional.py"},
@@ -99,7 +110,8 @@ IMPORTS_LATE = {
     "concurrency/coroutines.py": "asyncio, by projects without coroutines",
     "deadlines/on_loop.py": "asyncio, by projects that no ASGI server serves",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
-    "settings.py": "tomli and python-dotenv, by projects without such files",
+    "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
+    "settings/files.py": "tomli and python-dotenv, by projects without such files",
 }
 
 # A leading underscore on Request and Response means "not for handlers": a property per read would be paid for

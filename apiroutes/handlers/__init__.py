@@ -14,9 +14,10 @@ from apiroutes.handlers.declarations import (
     place_of,
     security_scheme,
     use,
-    why_not_middleware,
 )
+from apiroutes.handlers.import_failures import import_failure
 from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_file
+from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.parameters import Parameter
 from apiroutes.handlers.result_types import result_type, with_checked_result
 from apiroutes.handlers.route_modules import Handler, RouteModule
@@ -33,6 +34,7 @@ __all__ = [
     "SecurityScheme",
     "file_route",
     "import_file",
+    "import_failure",
     "name_of",
     "place_of",
     "result_type",
