@@ -56,6 +56,7 @@ MET_IN = {
     "msgspec": {
         "http/json.py",
         "schemas/annotations.py",
+        "schemas/checkers.py",
         "schemas/json_schema.py",
         "schemas/messages.py",
         "schemas/mismatches.py",
@@ -82,6 +83,7 @@ IMPORTS_LATE = {
     "concurrency/coroutines.py": "asyncio, by projects without coroutines",
     "deadlines/on_loop.py": "asyncio, by projects that no ASGI server serves",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
+    "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "settings.py": "tomli and python-dotenv, by projects without such files",
 }
 

@@ -101,18 +101,27 @@ def _parameters(
         if segment.kind is not Kind.STATIC:
             yield _path_parameter(segment, path.get(segment.text, {"type": "string"}))
     for name, schema, is_required in _fields("query", inputs, schemas):
-        parameter: dict[str, Any] = {"name": name, "in": "query", "schema": schema}
-        yield {**parameter, "required": True} if is_required else parameter
+        yield _parameter(name, "query", schema, is_required)
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any], is_required: bool) -> dict[str, Any]:
+    """Return a Parameter Object (OpenAPI 3.1 section 4.8.12), with what its schema says of it."""
+    parameter: dict[str, Any] = {"name": name, "in": place}
+    if is_required:
+        parameter["required"] = True
+    parameter |= {key: schema[key] for key in ("description", "deprecated") if key in schema}
+    return {**parameter, "schema": schema}
 
 
 def _path_parameter(segment: Segment, schema: dict[str, Any]) -> dict[str, Any]:
-    parameter: dict[str, Any] = {"name": segment.text, "in": "path", "required": True}
     if segment.kind is not Kind.DYNAMIC:
         # OpenAPI cannot express a parameter of several segments.
-        parameter |= {"description": "Segments, with `/` between them.", "x-catch-all": True}
-        schema = {"type": "string"}
-    is_text = schema == {"type": "string"}
-    return {**parameter, "schema": {**schema, "pattern": _SEGMENT} if is_text else schema}
+        description = schema.get("description", "Segments, with `/` between them.")
+        schema = {"type": "string", "description": description}
+    if schema.get("type") == "string" and "pattern" not in schema and "format" not in schema:
+        schema = {**schema, "pattern": _SEGMENT}
+    parameter = _parameter(segment.text, "path", schema, True)
+    return parameter if segment.kind is Kind.DYNAMIC else {**parameter, "x-catch-all": True}
 
 
 def _fields(

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from apiroutes.schemas.pydantic_models import has_model, model_schemas
+from apiroutes.schemas.checkers import has_model
+from apiroutes.schemas.pydantic_models import model_schemas
 
 __all__ = ["json_schemas"]
 
