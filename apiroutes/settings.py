@@ -206,6 +206,9 @@ class Settings:
     docs: bool | None = _setting(None, _switch)
     title: str | None = _setting(None, _text)
     version: str | None = _setting(None, _text)
+    description: str | None = _setting(None, _text)
+    contact: str | None = _setting(None, _text)
+    license: str | None = _setting(None, _text)
 
     host: str | None = _setting(None, _text)
     port: int | None = _setting(None, _port)
@@ -227,6 +230,8 @@ class Settings:
         return f"{self.base_path}{self.api_prefix}/_docs" if is_on else None
 
 
+# Settings that [project] gives, under its own names. Its authors are not asked to be named in public.
+_OF_PROJECT = {"title": "name", "version": "version", "description": "description", "license": "license"}
 _READERS = {setting.name: setting.metadata["read"] for setting in fields(Settings)}
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -281,7 +286,7 @@ def _read(
 
 
 def _pyproject_tables(root: Path, problems: Problems) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return [tool.apiroutes], and the title and version that [project] gives."""
+    """Return [tool.apiroutes], and the settings of the OpenAPI document that [project] gives."""
     try:
         document = _toml_in(root / "pyproject.toml")
     except (OSError, ValueError) as error:
@@ -290,7 +295,7 @@ def _pyproject_tables(root: Path, problems: Problems) -> tuple[dict[str, Any], d
     project = document.get("project", {})
     described = {
         setting: project[name]
-        for setting, name in (("title", "name"), ("version", "version"))
+        for setting, name in _OF_PROJECT.items()
         if isinstance(project, dict) and isinstance(project.get(name), str)
     }
     tool = document.get("tool", {})

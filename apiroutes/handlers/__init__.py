@@ -16,9 +16,17 @@ from apiroutes.handlers.declarations import (
     use,
     why_not_middleware,
 )
+from apiroutes.handlers.declared_responses import (
+    annotated_statuses,
+    declared_responses,
+    documented_statuses,
+    raised_errors,
+    without_errors,
+)
 from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader
 from apiroutes.handlers.parameters import Parameter
-from apiroutes.handlers.result_types import result_type, with_checked_result
+from apiroutes.handlers.result_checks import ResultCheck
+from apiroutes.handlers.result_types import Returns, returns_of
 from apiroutes.handlers.route_modules import Handler, RouteModule
 
 __all__ = [
@@ -26,15 +34,21 @@ __all__ = [
     "Handler",
     "ModuleLoader",
     "Parameter",
+    "ResultCheck",
+    "Returns",
     "RouteConfig",
     "RouteModule",
     "SecurityScheme",
+    "annotated_statuses",
+    "declared_responses",
+    "documented_statuses",
     "file_route",
     "name_of",
     "place_of",
-    "result_type",
+    "raised_errors",
+    "returns_of",
     "security_scheme",
     "use",
     "why_not_middleware",
-    "with_checked_result",
+    "without_errors",
 ]

@@ -140,7 +140,8 @@ class _SignatureReader:
             raise ParameterError("the body is declared twice", "Keep `body: ...` or `Request[...]`.")
         returns = self._hint("return", self.returns, is_needed=False)
         call = call_of(self.function, self.parameters, self.sources, self.readers)
-        takes_any_body = self.takes_any_body and not bodies
+        takes_everything = any(part.kind is inspect.Parameter.VAR_POSITIONAL for part in self.parameters)
+        takes_any_body = (self.takes_any_body or takes_everything) and not bodies
         return Signature(call, tuple(self.inputs), returns, takes_any_body)
 
     # -- parameters by where they come from ------------------------------------------------

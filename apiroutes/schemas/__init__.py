@@ -12,6 +12,7 @@ from apiroutes.schemas.checkers import has_model, is_field
 from apiroutes.schemas.json_schema import json_schemas
 from apiroutes.schemas.mismatches import DoesNotFit, SchemaError, bounded
 from apiroutes.schemas.pydantic_models import model_of_fields
+from apiroutes.schemas.references import references_in, with_references
 from apiroutes.schemas.schema import Schema, schema_of, schema_of_fields
 
 __all__ = [
@@ -24,7 +25,9 @@ __all__ = [
     "is_union",
     "json_schemas",
     "model_of_fields",
+    "references_in",
     "schema_of",
     "schema_of_fields",
     "why_default_does_not_fit",
+    "with_references",
 ]

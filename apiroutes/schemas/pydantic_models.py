@@ -188,12 +188,26 @@ def model_schemas(
     """
     if not wanted:
         return [], {}
-    adapter = sys.modules["pydantic"].TypeAdapter
+    adapter = _pydantic().TypeAdapter
     keys: list[tuple[int, str]] = [
         (index, "serialization" if is_sent else "validation") for index, (_, is_sent) in enumerate(wanted)
     ]
     schemas, definitions = adapter.json_schemas(
         [(*key, adapter(annotation)) for key, (annotation, _) in zip(keys, wanted)],
         ref_template=reference.replace("{name}", "{model}"),
+        schema_generator=_generator(),
     )
     return [schemas[key] for key in keys], definitions.get("$defs", {})
+
+
+def _generator() -> Any:
+    """Return pydantic's generator of schemas, for which a model that is sent has its fields with defaults."""
+    base: Any = _pydantic().json_schema.GenerateJsonSchema
+
+    class Generator(base):  # type: ignore[misc]
+        def field_is_required(self, field: Any, total: bool) -> bool:
+            if self.mode == "serialization" and field["type"] != "typed-dict-field":
+                return not (field.get("serialization_exclude") or field.get("serialization_exclude_if"))
+            return bool(super().field_is_required(field, total))
+
+    return Generator
