@@ -81,10 +81,11 @@ MET_IN = {
     "msgspec": {
         "http/json.py",
         "schemas/annotations.py",
-        "schemas/json_schema.py",
+        "schemas/checkers.py",
         "schemas/messages.py",
         "schemas/mismatches.py",
         "schemas/part_types.py",
+        "schemas/plain_schemas.py",
         "schemas/probe.py",
         "schemas/pydantic_models.py",
         "schemas/schema.py",
@@ -110,6 +111,7 @@ IMPORTS_LATE = {
     "concurrency/coroutines.py": "asyncio, by projects without coroutines",
     "deadlines/on_loop.py": "asyncio, by projects that no ASGI server serves",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
+    "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
 }

@@ -150,6 +150,7 @@ class _ExportReader:
         doc = inspect.getdoc(function) if isinstance(function, FunctionType) else None
         return Handler(
             signature.call,
+            function,
             self._place(function),
             is_async(function),
             middleware_of(function),

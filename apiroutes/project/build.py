@@ -16,10 +16,10 @@ from apiroutes.body import limits_of
 from apiroutes.chain import Step, as_coroutine, as_sync, compose
 from apiroutes.concurrency import HandlerThreads, coroutines
 from apiroutes.deadlines import with_deadline, with_deadline_on_loop
-from apiroutes.endpoint import Endpoint
+from apiroutes.endpoint import CheckedEndpoint, Endpoint
 from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
-from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme, with_checked_result
+from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
 from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
 from apiroutes.project.mistakes import Mistakes
@@ -28,7 +28,7 @@ from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
-from apiroutes.structs import Struct, replace
+from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
 __all__ = ["Project", "build"]
@@ -146,8 +146,6 @@ def _resources(
     for route in routes.walk():
         with mistakes.in_route(route.file).collecting():
             module = loader.load(route)
-            if settings.mode == "development":
-                module = _with_checked_results(module)
             middleware = (*around[route.file], *module.middleware)
             resources[route.file] = _resource(module, settings, middleware, threads)
     return resources
@@ -181,16 +179,11 @@ def _broken_resources(
     return resources
 
 
-def _with_checked_results(module: RouteModule) -> RouteModule:
-    handlers = {method: with_checked_result(handler) for method, handler in module.handlers.items()}
-    return replace(module, handlers=handlers)
-
-
 def _resource(
     module: RouteModule, settings: Settings, around: tuple[Middleware, ...], threads: HandlerThreads
 ) -> Resource:
     limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
-    endpoint = Endpoint(module, limits)
+    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(module, limits)
     runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
     on_loop = {method: as_coroutine(around, step) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration

@@ -28,11 +28,13 @@ ENV_FILES = (
     ".env.production",
     ".env",
 )
+# Settings that [project] gives, under its own names. Its authors are not asked to be named in public.
+_OF_PROJECT = {"title": "name", "version": "version", "description": "description", "license": "license"}
 _MODES = ("development", "production")
 
 
 def pyproject_tables(root: Path, problems: Problems) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return [tool.apiroutes], and the title and version that [project] gives."""
+    """Return [tool.apiroutes], and the settings of the OpenAPI document that [project] gives."""
     try:
         document = _toml_in(root / PYPROJECT)
     except (OSError, ValueError) as error:
@@ -41,7 +43,7 @@ def pyproject_tables(root: Path, problems: Problems) -> tuple[dict[str, Any], di
     project = document.get("project", {})
     described = {
         setting: project[name]
-        for setting, name in (("title", "name"), ("version", "version"))
+        for setting, name in _OF_PROJECT.items()
         if isinstance(project, dict) and isinstance(project.get(name), str)
     }
     tool = document.get("tool", {})

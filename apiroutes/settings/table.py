@@ -201,6 +201,9 @@ class Settings:
     debug_exceptions: bool = _setting(False, _switch)
     title: str | None = _setting(None, _text)
     version: str | None = _setting(None, _text)
+    description: str | None = _setting(None, _text)
+    contact: str | None = _setting(None, _text)
+    license: str | None = _setting(None, _text)
 
     host: str | None = _setting(None, _text)
     port: int | None = _setting(None, _port)
