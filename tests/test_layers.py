@@ -96,7 +96,7 @@ MET_IN = {
     "pytest": {"pytest_plugin.py"},
     "tomli": {"settings/files.py", "settings/lines.py"},
     "uvicorn": {"servers/uvicorn.py"},
-    "watchfiles": {"development/server.py"},
+    "watchfiles": {"development/watching.py"},
     "xxhash": {"http/conditional.py"},
 }
 
