@@ -100,7 +100,7 @@ def test_a_port_of_the_environment_is_a_number(port: str) -> None:
 
 
 def test_a_path_in_a_missing_directory_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(AddressError, match="there is no directory .*/none. Make it"):
+    with pytest.raises(AddressError, match=r"there is no directory .*/none\. Make it"):
         require_socket_path(str(tmp_path / "none" / "x.sock"))
 
 
