@@ -204,6 +204,7 @@ class Settings:
     readiness_path: str | None = _setting(None, _absolute_path)
     openapi_path: str | None = _setting(None, _absolute_path)
     docs: bool | None = _setting(None, _switch)
+    debug_exceptions: bool = _setting(False, _switch)
     title: str | None = _setting(None, _text)
     version: str | None = _setting(None, _text)
 

@@ -30,10 +30,11 @@ STEPS = [
     {"handlers"},
     {"chain", "openapi"},
     {"endpoint", "middleware"},
-    {"resources"},
+    {"resources", "explainer"},
     {"project"},
     {"lookup", "builtin_endpoints", "asgi_application"},
     {"app"},
+    {"app_file"},
     {"servers", "testing"},
     {"development"},
     {"cli", "pytest_plugin", "__init__"},
@@ -89,6 +90,7 @@ MET_IN = {
 
 # Files that import inside functions, each with what is not paid for by all who never need it.
 IMPORTS_LATE = {
+    "app_file.py": "asyncio, by projects whose `app.py` makes no ASGI application",
     "app.py": "asyncio and `openapi`, by projects that need no ASGI and no document",
     "builtin_endpoints.py": "`openapi`, by projects without a documentation page",
     "cli/dev.py": "the development server, by the other commands",

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from apiroutes.app import App
+from apiroutes.app_file import app_of
 from apiroutes.cli.progress import progress
 from apiroutes.errors import Problem, ProjectError
 from apiroutes.terminal import paint_for, painted_report
@@ -24,7 +25,7 @@ def build(root: Path, **settings: Any) -> App:
     """Return the App of the project in `root`; while that takes long, a line on the terminal says so."""
     try:
         with progress("Importing the project"):
-            return App(root, **settings)
+            return app_of(root, **settings)
     except ProjectError as error:
         end_with_report(error.problems)
 

@@ -11,32 +11,66 @@ import html
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from apiroutes.app import App
-from apiroutes.errors import ProjectError, report
-from apiroutes.http import TEXT, canonical_host, is_address, prefers_html, requested_host
+from apiroutes.app_file import app_of
+from apiroutes.error_responses import write_error
+from apiroutes.errors import Problem, ProjectError, report
+from apiroutes.http import TEXT, canonical_host, is_address, phrase, prefers_html, requested_host
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.types import Environ, HeaderList, StartResponse, WSGIApplication
 from apiroutes.wsgi import ClosingIterator
 
-__all__ = ["DevelopmentApp", "HostGuard", "ReportApplication", "RequestLog"]
+__all__ = ["HostGuard", "PageExplainer", "ReportApplication", "RequestLog", "load_application"]
 
 
-class DevelopmentApp(App):
-    """An App that shows the client the traceback of a fault."""
+def load_application(root: Path, say: Callable[[str], None]) -> WSGIApplication:
+    """Return the App of the project, in which a mistake breaks its own routes alone, and say all mistakes.
+
+    For a project that cannot be served at all, return what responds with the report.
+    """
+    App.make_explainer = PageExplainer
+    try:
+        app = app_of(root, mode="development")
+    except ProjectError as error:
+        say(str(error))
+        return ReportApplication(error)
+    if app.mistakes:
+        say(report(app.mistakes))
+    return app
+
+
+class PageExplainer:
+    """Explains faults and mistakes: by a page to browsers, by text to all other clients."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
 
     def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
-        """Write a 500 with the traceback: a page for browsers, text for all other clients."""
+        """Write a 500 with the traceback."""
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        response.status(500)
-        if prefers_html(request.environ.get("HTTP_ACCEPT")):
-            response.set_header("Content-Type", "text/html; charset=utf-8")
-            text = _page(f"{type(error).__name__} in {request.method} {request.path}", text)
-        response.end(text.encode("utf-8", "backslashreplace"))
-        response._content_headers = TEXT
+        _write(response, 500, f"{type(error).__name__} in {request.method} {request.path}", text)
+
+    def write_problems(self, problems: Sequence[Problem], response: Response) -> None:
+        """Write a 500 with the report of a route's mistakes."""
+        _write(response, 500, "This route cannot be served", report(problems))
+
+    def write_not_found(self, response: Response) -> None:
+        """Write the 404 of a path that no route matches."""
+        write_error(response.req, response, 404, phrase(404))
+
+
+def _write(response: Response, status: int, title: str, text: str) -> None:
+    response.status(status).set_header("Cache-Control", "no-store")
+    if prefers_html(response.req.environ.get("HTTP_ACCEPT")):
+        response.set_header("Content-Type", "text/html; charset=utf-8")
+        text = _page(title, text)
+    response.end(text.encode("utf-8", "backslashreplace"))
+    response._content_headers = TEXT
 
 
 class ReportApplication:

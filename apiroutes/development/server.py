@@ -20,10 +20,8 @@ from pathlib import Path
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from apiroutes.development.application import DevelopmentApp, HostGuard, ReportApplication, RequestLog
-from apiroutes.errors import ProjectError
+from apiroutes.development.application import HostGuard, RequestLog, load_application
 from apiroutes.servers.addresses import AddressError, authority, family_of
-from apiroutes.types import WSGIApplication
 
 try:
     import watchfiles
@@ -156,12 +154,7 @@ def is_child() -> bool:
 def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
     """Serve, in the child of `run`. For a project with mistakes, serve the list of them."""
     inherited = os.environ.pop(_CHILD)
-    application: WSGIApplication
-    try:
-        application = DevelopmentApp(root, mode="development")
-    except ProjectError as error:
-        say(str(error))
-        application = ReportApplication(error)
+    application = load_application(root, say)
     server = make_server(
         host,
         port,

@@ -16,20 +16,23 @@ from apiroutes.handlers.declarations import (
     use,
     why_not_middleware,
 )
-from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader
+from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_file
 from apiroutes.handlers.parameters import Parameter
 from apiroutes.handlers.result_types import result_type, with_checked_result
 from apiroutes.handlers.route_modules import Handler, RouteModule
+from apiroutes.handlers.sources import OwnNames
 
 __all__ = [
     "PROJECT_MIDDLEWARE_FILE",
     "Handler",
     "ModuleLoader",
+    "OwnNames",
     "Parameter",
     "RouteConfig",
     "RouteModule",
     "SecurityScheme",
     "file_route",
+    "import_file",
     "name_of",
     "place_of",
     "result_type",

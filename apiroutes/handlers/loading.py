@@ -24,7 +24,7 @@ from apiroutes.handlers.route_modules import RouteModule
 from apiroutes.routing import MIDDLEWARE_FILE, Route, Segment
 from apiroutes.types import Middleware
 
-__all__ = ["PROJECT_MIDDLEWARE_FILE", "ModuleLoader"]
+__all__ = ["PROJECT_MIDDLEWARE_FILE", "ModuleLoader", "import_file"]
 
 PROJECT_MIDDLEWARE_FILE = "middleware.py"
 
@@ -83,9 +83,7 @@ class ModuleLoader:
         full_name = f"{package}.{self._module_name(directories, name)}"
         if full_name in sys.modules:  # another file imported it
             return sys.modules[full_name]
-        spec = importlib.util.spec_from_file_location(full_name, self._root / file)
-        assert spec is not None  # the name ends in .py
-        return self._execute(spec, file)
+        return import_file(self._root, file, full_name)
 
     def _module_name(self, directories: list[str], file: str) -> str:
         """Return the name that an import would give the file, unless a directory has it."""
@@ -113,34 +111,43 @@ class ModuleLoader:
         if not is_root and init.is_file():
             spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=locations)
             assert spec is not None
-            self._execute(spec, init.relative_to(self._root).as_posix())
+            _execute(spec, self._root, init.relative_to(self._root).as_posix())
             return
         spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
         spec.submodule_search_locations = locations
         sys.modules[name] = importlib.util.module_from_spec(spec)
 
-    def _execute(self, spec: importlib.machinery.ModuleSpec, file: str) -> ModuleType:
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        try:
-            assert spec.loader is not None
-            spec.loader.exec_module(module)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit too: a file must not end the start silently
-            del sys.modules[spec.name]
-            raise ProjectError([self._import_problem(file, error)]) from error
-        return module
 
-    def _import_problem(self, file: str, error: BaseException) -> Problem:
-        path = str(self._root / file)
-        line = None
-        if isinstance(error, SyntaxError) and error.filename == path:
-            line = error.lineno
-        for frame in traceback.extract_tb(error.__traceback__):
-            if frame.filename == path:
-                line = frame.lineno
-        return Problem(file, f"failed to import: {one_line(error)}.", _how_to_mend(file), line=line)
+def import_file(root: Path, file: str, name: str) -> ModuleType:
+    """Import a file of the project under a name of its own. Raises ProjectError."""
+    spec = importlib.util.spec_from_file_location(name, root / file)
+    assert spec is not None  # the name ends in .py
+    return _execute(spec, root, file)
+
+
+def _execute(spec: importlib.machinery.ModuleSpec, root: Path, file: str) -> ModuleType:
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        assert spec.loader is not None
+        spec.loader.exec_module(module)
+    except BaseException as error:  # SystemExit too: a file must not end the start silently
+        del sys.modules[spec.name]
+        if isinstance(error, (KeyboardInterrupt, ProjectError)):
+            raise
+        raise ProjectError([_import_problem(root, file, error)]) from error
+    return module
+
+
+def _import_problem(root: Path, file: str, error: BaseException) -> Problem:
+    path = str(root / file)
+    line = None
+    if isinstance(error, SyntaxError) and error.filename == path:
+        line = error.lineno
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == path:
+            line = frame.lineno
+    return Problem(file, f"failed to import: {one_line(error)}.", _how_to_mend(file), line=line)
 
 
 def _how_to_mend(file: str) -> str:

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 from apiroutes.errors import Problems, one_line
 from apiroutes.handlers import PROJECT_MIDDLEWARE_FILE, ModuleLoader, why_not_middleware
+from apiroutes.project.mistakes import Mistakes
 from apiroutes.routing import MIDDLEWARE_FILE, DirectoryMiddleware, Route, guard_problem
 from apiroutes.settings import Settings
 from apiroutes.types import Middleware
 
-__all__ = ["LoadedDirectory", "ProjectMiddleware", "middleware_around"]
+__all__ = ["LoadedDirectory", "ProjectMiddleware", "directory_middleware", "middleware_around"]
 
 
 class LoadedDirectory(NamedTuple):
@@ -36,6 +37,17 @@ def middleware_around(route: Route, directories: Sequence[LoadedDirectory]) -> t
         if route.file.startswith(source.file.rpartition("/")[0] + "/"):
             around += steps
     return around
+
+
+def directory_middleware(
+    files: Sequence[DirectoryMiddleware], loader: ModuleLoader, mistakes: Mistakes
+) -> list[LoadedDirectory]:
+    """Load the middleware of directories, from the outside in. A file with mistakes breaks its directory."""
+    loaded = []
+    for source in sorted(files, key=lambda source: source.file.count("/")):
+        with mistakes.in_directory(source.file.rpartition("/")[0]).collecting():
+            loaded.append(LoadedDirectory(source, loader.load_middleware(source.file)))
+    return loaded
 
 
 class ProjectMiddleware:
@@ -58,15 +70,10 @@ class ProjectMiddleware:
         names = list(settings.middleware)
         if exported:  # the setting may name what the file exports, which would run twice
             names = [name for name in names if name != "middleware:middleware"]
+        if names and arguments:
+            message = "and App(middleware=...) both give middleware; that of the setting runs first."
+            self._warnings.add("The setting `middleware`", message, "Keep one of the two.")
         return (*exported, *self._import_setting(names, is_from_environ), *self._check_arguments(arguments))
-
-    def of_directories(self, files: Sequence[DirectoryMiddleware]) -> list[LoadedDirectory]:
-        """Load the middleware of directories, from the outside in."""
-        loaded = []
-        for source in sorted(files, key=lambda source: source.file.count("/")):
-            with self._problems.collecting():
-                loaded.append(LoadedDirectory(source, self._loader.load_middleware(source.file)))
-        return loaded
 
     def _load_file(self, settings: Settings) -> tuple[Middleware, ...]:
         """Load `middleware.py` at the root."""

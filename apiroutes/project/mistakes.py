@@ -1,0 +1,70 @@
+"""The mistakes of a project, by what they break.
+
+In: problems, as they are found. Out: all of them, or those that keep a route from being served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from apiroutes.errors import Problem, Problems
+from apiroutes.routing import MIDDLEWARE_FILE, Kind, Route, RouteTree
+
+__all__ = ["Mistakes"]
+
+_GUARD = MIDDLEWARE_FILE.removesuffix(".py")
+
+
+class Mistakes:
+    """Collects problems. Those in `everywhere` break the whole project."""
+
+    def __init__(self) -> None:
+        self.everywhere = Problems()
+        self._elsewhere = Problems()  # in files that no request would reach
+        self._directories: dict[str, Problems] = {}
+        self._routes: dict[str, Problems] = {}
+
+    def __iter__(self) -> Iterator[Problem]:
+        """Yield each problem once, those that break most first."""
+        groups = (self.everywhere, self._elsewhere, *self._directories.values(), *self._routes.values())
+        yield from dict.fromkeys(problem for group in groups for problem in group)
+
+    def in_directory(self, directory: str) -> Problems:
+        """Return the collection of the problems that break every route below a directory."""
+        return self._directories.setdefault(directory, Problems())
+
+    def in_route(self, file: str) -> Problems:
+        """Return the collection of the problems that break the route of a file."""
+        return self._routes.setdefault(file, Problems())
+
+    def add_of_scan(self, problems: Iterable[Problem]) -> None:
+        """Add the problems of names. A guard that cannot be read breaks what it should guard."""
+        for problem in problems:
+            directory, _, name = problem.file.rpartition("/")
+            is_guard = name.partition(".")[0].lower() == _GUARD
+            (self.in_directory(directory) if is_guard else self._elsewhere).append(problem)
+
+    def add_of_tree(self, tree: RouteTree, routes: Sequence[Route]) -> None:
+        """Add the conflicts between routes. Two that answer the same paths break each other."""
+        shapes = {route.file: _shape(route) for route in routes}
+        for problem in tree.problems:
+            self.in_route(problem.file).append(problem)
+            for route in tree.walk():
+                if route.file != problem.file and shapes[route.file] == shapes[problem.file]:
+                    self.in_route(route.file).append(problem)
+
+    def breaking(self, file: str) -> tuple[Problem, ...]:
+        """Return the problems that break the route of a file."""
+        directories = (
+            problems for directory, problems in self._directories.items() if file.startswith(directory + "/")
+        )
+        groups = (*directories, self._routes.get(file, ()))
+        return tuple(dict.fromkeys(problem for group in groups for problem in group))
+
+
+def _shape(route: Route) -> tuple[tuple[Kind, str], ...]:
+    """Return what a route matches: its segments, whatever its parameters are called."""
+    return tuple(
+        (segment.kind, segment.text if segment.kind is Kind.STATIC else "")
+        for segment in route.pattern.segments
+    )
