@@ -38,9 +38,10 @@ def dev(root: Path, host: str, port: int | str | None) -> None:
     It listens on this machine only, whatever the project sets for production; --host opens it to others.
     Ctrl-C stops it.
     """
-    from apiroutes.development import is_child, run, serve
+    from apiroutes.development import is_child, run, serve, show_log
 
     if is_child():
+        show_log()
         serve(root.resolve(), host, port if isinstance(port, int) else 0, _say)
         return
     require_port_setting()
