@@ -28,7 +28,7 @@ STEPS = [
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses"},
     {"handlers"},
-    {"chain", "openapi"},
+    {"chain", "clients", "openapi"},
     {"endpoint", "middleware"},
     {"resources", "explainer"},
     {"project"},

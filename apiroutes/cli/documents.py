@@ -11,7 +11,7 @@ import click
 from apiroutes.cli.group import Command, examples
 from apiroutes.cli.options import output, root
 from apiroutes.cli.projects import build
-from apiroutes.openapi import typescript_client
+from apiroutes.clients import typescript_client
 
 __all__ = ["client", "openapi"]
 

@@ -1,0 +1,10 @@
+"""An OpenAPI document as a client in another language; this room knows documents, never a project.
+
+In: a document as `openapi.document` makes it. Out: the source of one module.
+"""
+
+from __future__ import annotations
+
+from apiroutes.clients.typescript import typescript_client
+
+__all__ = ["typescript_client"]
