@@ -55,7 +55,7 @@ def show_log() -> None:
     level = _Level(logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(paint_for(sys.stderr)))
-    logging.lastResort = handler  # type: ignore[assignment]  # any handler will do
+    logging.lastResort = handler
     root.setLevel(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -76,7 +76,7 @@ def _yield_to_project(root: logging.Logger, level: _Level) -> None:
         if sys._getframe(1).f_globals is not vars(logging):
             configure(**arguments)
 
-    root.addHandler = add  # type: ignore[method-assign]
+    root.addHandler = add  # type: ignore[assignment,method-assign]
     logging.basicConfig = configure_unless_by_itself
 
 

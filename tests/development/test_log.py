@@ -41,8 +41,8 @@ SHOWN = [
     ("logging.getLogger('shop').warning('careful')", ["WARNING shop: careful"]),
     ("logging.getLogger('shop').debug('details')", []),
     (
-        "logging.info('one'); logging.getLogger('shop').info('two')",
-        ["INFO    root: one", "INFO    shop: two"],
+        "logging.info('a'); logging.getLogger('b').info('c')",
+        ["INFO    root: a", "INFO    b: c"],
     ),
     ("logging.getLogger('werkzeug').info('chatter')", []),
     ("logging.getLogger('watchfiles.main').info('chatter')", []),
@@ -68,7 +68,7 @@ def test_an_exception_is_shown_with_its_traceback(tmp_path: Path) -> None:
     assert (lines[0], lines[-1]) == ("ERROR   root: failed", "ZeroDivisionError: division by zero")
 
 
-HANDLER = "handler = logging.StreamHandler(); handler.setFormatter(logging.Formatter('theirs %(message)s'))\n"
+HANDLER = "h = logging.StreamHandler(); h.setFormatter(logging.Formatter('theirs %(message)s'))\n"
 DICT = (
     "import logging.config\n"
     "logging.config.dictConfig({'version': 1, 'formatters': {'f': {'format': 'theirs %(message)s'}},\n"
@@ -80,8 +80,8 @@ CONFIGURED = [
     ("logging.basicConfig(level=logging.INFO, format='theirs %(message)s')", ["theirs a", "theirs b"]),
     ("logging.basicConfig(format='theirs %(message)s')", ["theirs b"]),
     ("logging.basicConfig()", ["WARNING:shop:b"]),
-    (HANDLER + "logging.getLogger().addHandler(handler)", ["theirs b"]),
-    (HANDLER + "logging.getLogger('shop').addHandler(handler)", ["theirs a", "theirs b"]),
+    (HANDLER + "logging.getLogger().addHandler(h)", ["theirs b"]),
+    (HANDLER + "logging.getLogger('shop').addHandler(h)", ["theirs a", "theirs b"]),
     (DICT.replace("LEVEL", ""), ["theirs b"]),
     (DICT.replace("LEVEL", ", 'level': 'INFO'"), ["theirs a", "theirs b"]),
     ("logging.getLogger('shop').setLevel(logging.WARNING)", ["WARNING shop: b"]),
@@ -99,7 +99,7 @@ def test_what_a_project_configures_itself_wins(tmp_path: Path, before: str, show
 
 @pytest.mark.costly
 def test_a_library_that_has_handlers_is_not_doubled(tmp_path: Path) -> None:
-    before = HANDLER + "logging.getLogger('library').addHandler(handler)"
+    before = HANDLER + "logging.getLogger('library').addHandler(h)"
     lines = ["logging.getLogger('library.part').warning('a')", "logging.info('b')"]
     assert log_of(tmp_path, *lines, before=before) == ["theirs a", "INFO    root: b"]
 
@@ -116,4 +116,4 @@ def test_a_fault_is_logged_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SERVE, str(project(tmp_path, {"pages/api/x.py": source}))]
     ended = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=60)
     assert ended.stderr.count("RuntimeError: broken") == 1
-    assert ended.stderr.startswith("ERROR   apiroutes: GET /api/x failed\n")
+    assert ended.stderr.startswith("ERROR   apiroutes: GET /api/x (pages/api/x.py) failed\n")
