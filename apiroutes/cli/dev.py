@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 
 from apiroutes.cli.group import Command, examples
-from apiroutes.cli.options import AUTO, PORT, require_ports, root
-from apiroutes.cli.ports import address_errors, free_port
-from apiroutes.servers.addresses import address_of
+from apiroutes.cli.options import AUTO, PORT, root
+from apiroutes.cli.ports import address_errors, address_in, free_port, require_port_setting
 from apiroutes.settings import read_settings
 
 __all__ = ["dev"]
@@ -39,20 +38,20 @@ def dev(root: Path, host: str, port: int | str | None) -> None:
     It listens on this machine only, whatever the project sets for production; --host opens it to others.
     Ctrl-C stops it.
     """
-    from apiroutes.development import is_child, run, serve
+    from apiroutes.development import is_child, run, serve, show_log
 
     if is_child():
+        show_log()
         serve(root.resolve(), host, port if isinstance(port, int) else 0, _say)
         return
-    require_ports()
+    require_port_setting()
     # The project's own port counts as well, and mistakes elsewhere in its settings do not matter here.
     settings, _ = read_settings(root.resolve(), os.environ, {"mode": "development"})
-    require_ports()  # a file .env may give one
+    require_port_setting()  # a file .env may have given it
     with address_errors():
-        if port is None or port == AUTO:
-            wanted = address_of(settings)[1]
+        if not isinstance(port, int):
+            wanted = address_in(settings)[1]
             port = free_port(host, wanted) if port == AUTO else wanted
-        assert isinstance(port, int)
         run(root.resolve(), host, port, settings.docs_path, _say)
 
 

@@ -6,16 +6,12 @@ and exit status 2.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from apiroutes.servers.addresses import environment_port
-
-__all__ = ["AUTO", "PORT", "as_json", "directory", "output", "require_ports", "root"]
+__all__ = ["AUTO", "PORT", "as_json", "directory", "output", "root"]
 
 AUTO = "auto"
 _HIGHEST = 65535
@@ -75,12 +71,3 @@ output = click.option(
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, for programs.", show_default=False
 )
-
-
-def require_ports(environ: Mapping[str, str] = os.environ) -> None:
-    """Raise UsageError where the environment gives a port that is none."""
-    for name in ("PORT", "APIROUTES_PORT"):
-        try:
-            environment_port(name, environ)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None

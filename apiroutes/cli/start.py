@@ -19,12 +19,11 @@ from typing import Any
 import click
 
 from apiroutes.cli.group import Command, examples
-from apiroutes.cli.options import AUTO, PORT, require_ports, root
-from apiroutes.cli.ports import address_errors, free_port
+from apiroutes.cli.options import AUTO, PORT, root
+from apiroutes.cli.ports import address_errors, address_in, free_port, require_port_setting
 from apiroutes.cli.progress import progress
 from apiroutes.cli.projects import end_with_report
 from apiroutes.errors import ProjectError
-from apiroutes.servers.addresses import address_of
 from apiroutes.servers.interfaces import choose
 from apiroutes.servers.start_check import StartCheck
 from apiroutes.settings import Settings, load_settings
@@ -87,7 +86,7 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
     The project is started once to find its mistakes. SIGHUP to this process loads new code, and SIGTERM
     stops it once the requests in progress are finished.
     """
-    require_ports()
+    require_port_setting()
     given = {name: value for name, value in options.items() if value is not None and value != AUTO}
     with contextlib.ExitStack() as until_served:
         check = until_served.enter_context(_start_check(root, given))
@@ -100,9 +99,9 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
                 _end_unless_it_starts(check)
                 return _interface(server, settings, check)
 
+        host, port = address_in(settings)
         with address_errors():
             if options["port"] == AUTO:
-                host, port = address_of(settings)
                 settings = replace(settings, host=host, port=free_port(host, port))
             run(settings, flags, choose_interface)
 
@@ -126,7 +125,6 @@ def _settings(given: dict[str, Any], check: StartCheck) -> Settings:
     except ProjectError:
         _end_unless_it_starts(check)  # whose report has all mistakes, these included
         raise
-    require_ports()  # a file .env may give one
     return settings
 
 

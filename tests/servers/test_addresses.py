@@ -100,7 +100,7 @@ def test_a_port_of_the_environment_is_a_number(port: str) -> None:
 
 
 def test_a_path_in_a_missing_directory_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(AddressError, match=r"there is no directory .*/none. Make it"):
+    with pytest.raises(AddressError, match=r"there is no directory .*/none\. Make it"):
         require_socket_path(str(tmp_path / "none" / "x.sock"))
 
 
@@ -128,7 +128,7 @@ OTHER = (
     "--port {}, or --port auto for the next free one."
 )
 REMEDIES = [
-    (errno.EADDRINUSE, 9, OTHER.format(10)),  # a port that nothing listens on
+    (errno.EADDRINUSE, 8000, OTHER.format(8001)),
     (errno.EADDRINUSE, 65535, OTHER.format(8000)),
     (errno.EADDRNOTAVAIL, 8000, "This machine does not have that address: choose another one with --host."),
     (errno.EACCES, 80, "Ports below 1024 are privileged: choose another one, such as --port 8000."),
