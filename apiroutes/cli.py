@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import click
 
 from apiroutes.app import App
-from apiroutes.clients import typescript_client
+from apiroutes.clients import python_client, typescript_client
 from apiroutes.errors import ProjectError, report
 from apiroutes.handlers import RouteModule, name_of
 from apiroutes.resources import Resource
@@ -187,12 +187,24 @@ def openapi(root: Path, as_yaml: bool, output: Path | None) -> None:
 
 @main.command()
 @_root
-@click.option("--typescript", is_flag=True, required=True, help="Write TypeScript, the only language so far.")
+@click.option("--typescript", is_flag=True, help="Write TypeScript: one file without dependencies.")
+@click.option("--python", is_flag=True, help="Write Python: one file over httpx and msgspec.")
+@click.option("--check", "is_check", is_flag=True, help="Write nothing; exit with 1 if FILE is out of date.")
 @_output
-def client(root: Path, typescript: bool, output: Path | None) -> None:
-    """Write a typed client for the routes, without dependencies."""
-    text = typescript_client(_build(root).openapi())
-    _write(text, output)
+def client(root: Path, typescript: bool, python: bool, is_check: bool, output: Path | None) -> None:
+    """Write a typed client for the routes."""
+    if typescript == python:
+        raise click.UsageError("Choose the language of the client: --typescript or --python")
+    if is_check and output is None:
+        raise click.UsageError("--check needs the file to compare with: -o FILE")
+    document = _build(root).openapi()
+    text = typescript_client(document) if typescript else python_client(document)
+    if not is_check or output is None:
+        _write(text, output)
+    elif not output.exists() or output.read_text(encoding="utf-8", errors="replace") != text:
+        why = "is out of date" if output.exists() else "does not exist"
+        click.echo(f"{output} {why}: run this command without --check to write it", err=True)
+        sys.exit(1)
 
 
 def _write(text: str, output: Path | None) -> None:
