@@ -2,7 +2,8 @@
 
 In: a project directory and settings; then an environ. Out: a WSGI application. Raises ProjectError at
 start with every mistake of the project; while it serves it raises nothing but ResponseAborted, for the
-server. Exceptions become responses here and nowhere else.
+server, unless the setting `debug_exceptions` asks for faults. Exceptions become responses here and nowhere
+else.
 """
 
 from __future__ import annotations
@@ -66,19 +67,20 @@ class App:
         self.resources = project.resources
         self.mistakes = project.mistakes
         self._fallback = fallback
-        # WSGI middleware reaches the App's `_write_exception` through the response.
-        self._response: Callable[..., ServerResponse] = type(
-            "ServerResponse",
-            (ServerResponse,),
-            {
-                "_write_exception": self._write_exception,
-                "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
-            },
-        )
+        self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
-        self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find
+        self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
+        self._look_up = self.lookup.find
         self._asgi: ASGIFunction | None = None
         self._making_asgi = threading.Lock()
+
+    def _make_response_class(self) -> Callable[..., ServerResponse]:
+        """Return the class of this App's responses, through which WSGI middleware reaches the App."""
+        attributes = {
+            "_write_exception": self._write_exception,
+            "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
+        }
+        return type("ServerResponse", (ServerResponse,), attributes)
 
     @property
     def asgi(self) -> ASGIFunction:
@@ -177,7 +179,8 @@ class App:
     ) -> BaseException | None:
         """Log an exception, and return it to be written; None where the response that was given stands.
 
-        Raises ResponseAborted where bytes have left already, and what ends the process.
+        Raises ResponseAborted where bytes have left already, and what ends the process; with the setting
+        `debug_exceptions`, the exception itself.
         """
         _log_disconnect_of(error, request)
         is_handlers = not response._in_middleware
@@ -190,6 +193,8 @@ class App:
         is_http_error = isinstance(error, (ApiError, HTTPException)) and not (stands and is_handlers)
         is_late = isinstance(error, HandlerTimeout) and not is_cut
         if not is_late and (is_cut or not is_http_error):
+            if self.settings.debug_exceptions and not is_cut:
+                raise error  # for a debugger around the App, which reports it
             log_fault(request, resource.name, error)
         if is_cut:
             # PEP 3333: the client must not take half a response for a whole one.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import socket
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -16,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes.app import App
+from apiroutes.app_file import app_of
+from apiroutes.development.log import request_line
 from apiroutes.error_responses import write_error
 from apiroutes.errors import Problem, ProjectError, report
 from apiroutes.http import TEXT, canonical_host, is_address, phrase, prefers_html, requested_host
 from apiroutes.request import Request
 from apiroutes.response import Response
+from apiroutes.terminal import paint_for, painted_report
 from apiroutes.types import Environ, HeaderList, StartResponse, WSGIApplication
 from apiroutes.wsgi import ClosingIterator
 
@@ -34,12 +38,12 @@ def load_application(root: Path, say: Callable[[str], None]) -> WSGIApplication:
     """
     App.make_explainer = PageExplainer
     try:
-        app = App(root, mode="development")
+        app = app_of(root, mode="development")
     except ProjectError as error:
-        say(str(error))
+        say(painted_report(error.problems, paint_for(sys.stderr)))
         return ReportApplication(error)
     if app.mistakes:
-        say(report(app.mistakes))
+        say(painted_report(app.mistakes, paint_for(sys.stderr)))
     return app
 
 
@@ -140,6 +144,7 @@ class RequestLog:
     def __init__(self, application: WSGIApplication, say: Callable[[str], None]) -> None:
         self._application = application
         self._say = say
+        self._paint = paint_for(sys.stderr)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start = time.perf_counter()
@@ -155,7 +160,7 @@ class RequestLog:
             request = f"{environ.get('REQUEST_METHOD')} {environ.get('RAW_URI') or environ.get('PATH_INFO')}"
             # Escaped, so that a client cannot forge a second line.
             printable = request.encode("unicode_escape").decode("ascii")
-            self._say(f"{printable} {status} {milliseconds:.1f} ms")
+            self._say(request_line(self._paint, printable, status, milliseconds))
 
         try:
             chunks = self._application(environ, start_response_noting)
