@@ -98,6 +98,8 @@ class _Supervisor:
         self._ending: set[ChildProcess] = set()
         # The process that the next one waits for; None while nothing is replaced.
         self._replaced: ChildProcess | None = None
+        # The files that the next process is to load anew, and when the last of them was saved.
+        self._paths: set[str] = set()
         self._changed = 0.0
 
     def run(self) -> None:
@@ -174,8 +176,7 @@ class _Supervisor:
     # -- reloads -----------------------------------------------------------------------------
 
     def _reload(self, paths: Collection[str]) -> None:
-        names = sorted(os.path.relpath(path, self._root) for path in paths)
-        self._say(f"Changed: {', '.join(names)}; reloading")
+        self._paths |= set(paths)
         self._changed = time.monotonic() - _age(paths)
         if self._replaced is not None:
             return  # the next process has not begun to load, and will find this change too
@@ -188,8 +189,16 @@ class _Supervisor:
         self._agenda.put_later(_TO_FINISH, child, child.kill)
         child.stop_accepting()
 
+    def _say_what_changed(self) -> None:
+        """Say it when the old process accepts no more: no request that comes later gets an old answer."""
+        if self._paths:
+            names = sorted(os.path.relpath(path, self._root) for path in self._paths)
+            self._say(f"Changed: {', '.join(names)}; reloading")
+            self._paths.clear()
+
     def _load(self) -> None:
         """Let the process that waits load the project and serve, or a new one."""
+        self._say_what_changed()
         self._replaced = None
         self._agenda.remove("load")
         self._agenda.put_later(_TO_LOAD, "say", self._say_that_it_loads)
@@ -222,6 +231,7 @@ class _Supervisor:
             if self._watcher is not None and self._next is None:
                 self._next = self._start(None)
         elif words[0] == "stopped" and child is self._replaced:
+            self._say_what_changed()
             if int(words[1]):
                 self._load()
             else:  # it may hold what the next one needs, such as a port

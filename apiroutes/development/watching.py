@@ -53,7 +53,7 @@ class Watcher:
         self._on_changes = on_changes
         self._on_failure = on_failure
         self._stop = threading.Event()
-        self._known = set(self._files_below(str(root)))
+        self._known: set[str] = set()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -64,6 +64,7 @@ class Watcher:
 
     def _watch(self) -> None:
         try:
+            self._known.update(self._files_below(str(self._root)))
             for reported in watchfiles.watch(
                 self._root,
                 watch_filter=None,
@@ -82,13 +83,16 @@ class Watcher:
     def _changes_of(self, reported: Iterable[tuple[watchfiles.Change, str]]) -> Changes:
         """Return the files that changed: of a directory that is moved, only its own name is reported."""
         paths: set[str] = set()
+        gone: list[str] = []
         for change, path in reported:
             if is_watched(self._root, path):
                 paths.add(path)
-            if change is watchfiles.Change.deleted:
-                paths |= {known for known in self._known if known.startswith(path + os.sep)}
+            elif change is watchfiles.Change.deleted:
+                gone.append(path + os.sep)
             if os.path.isdir(path):
                 paths |= set(self._files_below(path)) - self._known
+        if gone:
+            paths |= {known for known in self._known if known.startswith(tuple(gone))}
         existing = set(filter(os.path.lexists, paths))
         new = existing - self._known
         self._known = (self._known - paths) | existing
