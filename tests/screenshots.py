@@ -6,14 +6,14 @@ In: a directory, docs/images without one; `--whole` for all of each page. Out: P
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tests.development_pages import BROKEN, application, serving
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -54,26 +54,24 @@ def show(page: Page, url: str, method: str = "GET") -> None:
 
 def take(directory: Path, is_whole: bool = False) -> None:
     """Take the pictures: of what a window shows, or of whole pages."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    if executable is None:
-        raise SystemExit("There is no Chromium: apt-get install chromium")
+    if not has_chromium():
+        raise SystemExit(NO_CHROMIUM)
     logging.disable(logging.CRITICAL)
     directory.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as root:
-        browser = playwright.chromium.launch(executable_path=executable)
-        with (
-            serving(application(Path(root, "served"))) as served,
-            serving(application(Path(root, "broken"), BROKEN)) as broken,
-        ):
-            for picture in PICTURES:
-                page = browser.new_page(
-                    viewport={"width": picture.width, "height": picture.height},
-                    color_scheme="dark" if picture.is_dark else "light",
-                )
-                show(page, (broken if picture.is_broken else served) + picture.path, picture.method)
-                page.screenshot(path=directory / f"{picture.name}.png", full_page=is_whole)
-                page.close()
-        browser.close()
+    with (
+        chromium() as browser,
+        tempfile.TemporaryDirectory() as root,
+        serving(application(Path(root, "served"))) as served,
+        serving(application(Path(root, "broken"), BROKEN)) as broken,
+    ):
+        for picture in PICTURES:
+            page = browser.new_page(
+                viewport={"width": picture.width, "height": picture.height},
+                color_scheme="dark" if picture.is_dark else "light",
+            )
+            show(page, (broken if picture.is_broken else served) + picture.path, picture.method)
+            page.screenshot(path=directory / f"{picture.name}.png", full_page=is_whole)
+            page.close()
 
 
 if __name__ == "__main__":

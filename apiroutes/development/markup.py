@@ -79,7 +79,7 @@ def document(title: str, bar: str, body: str, text: str, footer: str = "") -> st
         f'{body}\n<details class="more" id="text"><summary>As text</summary>\n'
         # A line break right after the tag is not part of its text.
         f'<pre id="as-text" tabindex="0">\n{escape(text)}</pre></details>\n{foot}'
-        '</main>\n<p id="said" role="status" hidden></p>\n'
+        '</main>\n<p id="said" role="status"></p>\n'
         f"<script>{_asset('page.js')}</script>\n</body>\n</html>\n"
     )
 
