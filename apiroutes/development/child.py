@@ -9,6 +9,7 @@ moment would do.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import importlib.machinery
 import json
@@ -68,6 +69,8 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
     server = ThreadedServer(host, port, given.listener)
     for name in given.imports:
         importlib.import_module(name)
+    # So that Python's last collection, for whose end the next process waits, does not visit the framework.
+    gc.freeze()
     try:
         if given.listener is None or given.channel is None:
             server.app = _application(root, host, say)

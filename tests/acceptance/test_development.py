@@ -188,6 +188,18 @@ def test_variables_of_an_edited_env_file_are_seen_and_removed_ones_are_gone(tmp_
         assert server.get("/api/version") == '200 {"A":null,"B":null}'
 
 
+def test_what_the_old_code_holds_is_free_when_the_new_code_is_loaded(tmp_path: Path) -> None:
+    """A port, for example: without a request in progress, the old process has ended."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    source = f"import socket\nheld = socket.create_server(('127.0.0.1', {port}))\n" + VERSION
+    source = source.replace("{}", "%d")
+    with developing(tmp_path, {"pages/api/version.py": source % 0}) as server:
+        for number in range(1, 4):
+            server.reload_after(partial(server.write, "pages/api/version.py", source % number))
+            assert server.get("/api/version") == f"200 {number}"
+
+
 def test_a_change_during_a_reload_leads_to_another_one(tmp_path: Path) -> None:
     """The import takes longer than the time between two changes."""
     source = "import time\ntime.sleep(0.2)\n" + VERSION
