@@ -28,6 +28,7 @@ from apiroutes.resources import Resource
 from apiroutes.response import Response
 from apiroutes.routing import is_plain
 from apiroutes.types import Environ, Params
+from apiroutes.wrong_interface import is_asgi_scope
 
 __all__ = ["Lookup"]
 
@@ -141,6 +142,8 @@ class Lookup:
         return self._not_found.below(nearby).instead("a target that is too long", _write_too_long), {}
 
     def _find_closely(self, path: str, environ: Environ) -> tuple[Resource | None, Params]:
+        if not path and is_asgi_scope(environ):  # the App's own affair
+            return None, {}
         if target_size(path, environ) > self._max_target:
             return self._find_too_long(path)
         segments, defect = read_path(path, environ)

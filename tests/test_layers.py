@@ -21,7 +21,18 @@ TOP = PACKAGE.parent
 # A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
     {"types", "errors", "lazy", "structs", "version", "threads"},
-    {"sizes", "logs", "readiness", "streams", "terminal", "http", "routing", "schemas", "event_loop"},
+    {
+        "sizes",
+        "logs",
+        "readiness",
+        "streams",
+        "terminal",
+        "wrong_interface",
+        "http",
+        "routing",
+        "schemas",
+        "event_loop",
+    },
     {"settings", "concurrency", "files", "response_head"},
     {"asgi_calls", "body"},
     {"response_state", "asgi_content"},
