@@ -66,7 +66,8 @@ class Lookup:
         self._by_parent: dict[str, tuple[Resource, str]] = {}
         if takes_plain_paths:
             for path, route in self._routes.by_path.items():
-                self._by_path[path] = self._resources[route.file]
+                if path:  # an empty one gets a closer look, because an ASGI scope has none either
+                    self._by_path[path] = self._resources[route.file]
             for path, (route, name) in self._routes.by_parent.items():
                 self._by_parent[path] = self._resources[route.file], name
         # The plain paths that have children.
