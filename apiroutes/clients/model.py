@@ -111,20 +111,17 @@ class Operation(Struct, frozen=True):
 
 
 class Api(Struct, frozen=True):
-    title: str
     types: tuple[NamedType, ...]
     operations: tuple[Operation, ...]
 
 
 def read_api(document: Mapping[str, Any]) -> Api:
     """Return the types and operations of a document, in its order."""
-    info = document.get("info", {})
-    title = " ".join(f"{info.get('title', '')} {info.get('version', '')}".split())
     schemas = document.get("components", {}).get("schemas", {})
     types = tuple(
         NamedType(name, read_type(schema), description_of(schema)) for name, schema in schemas.items()
     )
-    return Api(title, types, tuple(_Reader(document).operations()))
+    return Api(types, tuple(_Reader(document).operations()))
 
 
 class _Reader:

@@ -80,7 +80,7 @@ class _Writer:
         operations = [*self._operation_lines()]
         generated = {
             "header": [
-                f"// A client of {self._api.title}, written by `apiroutes client`.",
+                "// A client of an API, written by `apiroutes client --typescript`.",
                 "/* eslint-disable */",
             ],
             "types": [line for type_ in self._api.types for line in self._type_lines(type_)],

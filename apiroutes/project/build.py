@@ -6,7 +6,8 @@ In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectE
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import replace as replace_in
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,19 @@ from apiroutes.body import limits_of
 from apiroutes.chain import Step, as_coroutine, as_sync, compose
 from apiroutes.concurrency import HandlerThreads, coroutines
 from apiroutes.deadlines import with_deadline, with_deadline_on_loop
-from apiroutes.endpoint import Endpoint
+from apiroutes.endpoint import CheckedEndpoint, Endpoint
 from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
-from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme, with_checked_result
+from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
+from apiroutes.places import Place, located
 from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.scanning import listed, prefix_of, scan_project, segments_of
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree, Scan
-from apiroutes.settings import Settings, read_settings
-from apiroutes.structs import Struct, replace
+from apiroutes.settings import Settings, read_settings, setting_place
+from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
 __all__ = ["Project", "build"]
@@ -64,7 +66,7 @@ def build(
     Raises ProjectError with all mistakes; with an explainer only where they break the whole project, as it
     responds for the routes that the others break.
     """
-    mistakes, warnings = Mistakes(), Problems()
+    mistakes, warnings = Mistakes(root), Problems()
     project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
     for warning in warnings:
         _log.warning("%s %s %s", warning.file, warning.message, warning.remedy)
@@ -87,15 +89,17 @@ def _build(
     mistakes.everywhere += unreadable
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
     loader = _loader(root, settings)
-    project_middleware = ProjectMiddleware(root, loader, mistakes.everywhere, warnings)
-    everywhere = project_middleware.everywhere(
-        settings, middleware, is_from_environ="APIROUTES_MIDDLEWARE" in environ
-    )
+
+    def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
+        return setting_place(name, root, environ, arguments, item)
+
+    project_middleware = ProjectMiddleware(root, loader, place_of, mistakes.everywhere, warnings)
+    everywhere = project_middleware.everywhere(settings, middleware)
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = _resources(routes, settings, loader, around, mistakes)
     _warn_of_ineffective(loader.ineffective, warnings)
-    _check_builtin_paths(settings, routes, mistakes.everywhere)
+    _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
@@ -142,8 +146,6 @@ def _resources(
     for route in routes.walk():
         with mistakes.in_route(route.file).collecting():
             module = loader.load(route)
-            if settings.mode == "development":
-                module = _with_checked_results(module)
             middleware = (*around[route.file], *module.middleware)
             resources[route.file] = _resource(module, settings, middleware, threads)
     return resources
@@ -177,16 +179,11 @@ def _broken_resources(
     return resources
 
 
-def _with_checked_results(module: RouteModule) -> RouteModule:
-    handlers = {method: with_checked_result(handler) for method, handler in module.handlers.items()}
-    return replace(module, handlers=handlers)
-
-
 def _resource(
     module: RouteModule, settings: Settings, around: tuple[Middleware, ...], threads: HandlerThreads
 ) -> Resource:
     limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
-    endpoint = Endpoint(module, limits)
+    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(module, limits)
     runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
     on_loop = {method: as_coroutine(around, step) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
@@ -215,12 +212,30 @@ def _warn_of_ineffective(ineffective: Mapping[tuple[str, str], Sequence[str]], w
         warnings.add(listed(places), f"`{name}` {effect}.", remedy)
 
 
-def _check_builtin_paths(settings: Settings, routes: RouteTree, problems: Problems) -> None:
+def _check_builtin_paths(
+    settings: Settings,
+    routes: RouteTree,
+    place_of: Callable[[str], tuple[str, Place]],
+    mistakes: Mistakes,
+) -> None:
+    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
+    taken: dict[str, str] = {}
     for name in ("readiness_path", "openapi_path"):
         path = getattr(settings, name)
-        route = None if path is None else routes.by_path.get(path)
-        if route is not None:
-            problems.add(name, f"{route.file} answers {path} too.", "Choose a path that no file answers.")
+        if path is None:
+            continue
+        route = routes.by_path.get(path)
+        other = taken.setdefault(path, name)
+        spelled, place = place_of(name)
+        if route is not None or other != name:
+            message = f"{spelled}: {other if route is None else route.file} answers {path} too."
+            remedy = "Choose a path that no file answers." if route else "Choose another path."
+            mistakes.everywhere.append(located(Problem(place.file, message, remedy), place))
+    docs = None if settings.docs is False else replace_in(settings, docs=True).docs_path
+    for path, route in routes.by_path.items():
+        if docs is not None and (path == docs or path.startswith(f"{docs}/")):
+            message = f"never answers {path}: the documentation page is there, in development at least."
+            mistakes.in_route(route.file).add(route.file, message, "Rename the file, or set `docs = false`.")
 
 
 def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:

@@ -6,8 +6,10 @@ In: problems, as they are found. Out: all of them, or those that keep a route fr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from apiroutes.errors import Problem, Problems
+from apiroutes.places import with_source
 from apiroutes.routing import MIDDLEWARE_FILE, Kind, Route, RouteTree
 
 __all__ = ["Mistakes"]
@@ -16,9 +18,10 @@ _GUARD = MIDDLEWARE_FILE.removesuffix(".py")
 
 
 class Mistakes:
-    """Collects problems. Those in `everywhere` break the whole project."""
+    """Collects the problems of the project in `root`. Those in `everywhere` break the whole project."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self.everywhere = Problems()
         self._elsewhere = Problems()  # in files that no request would reach
         self._directories: dict[str, Problems] = {}
@@ -27,7 +30,7 @@ class Mistakes:
     def __iter__(self) -> Iterator[Problem]:
         """Yield each problem once, those that break most first."""
         groups = (self.everywhere, self._elsewhere, *self._directories.values(), *self._routes.values())
-        yield from dict.fromkeys(problem for group in groups for problem in group)
+        yield from self._merged(groups)
 
     def in_directory(self, directory: str) -> Problems:
         """Return the collection of the problems that break every route below a directory."""
@@ -59,7 +62,14 @@ class Mistakes:
             problems for directory, problems in self._directories.items() if file.startswith(directory + "/")
         )
         groups = (*directories, self._routes.get(file, ()))
-        return tuple(dict.fromkeys(problem for group in groups for problem in group))
+        return self._merged(groups)
+
+    def _merged(self, groups: Iterable[Iterable[Problem]]) -> tuple[Problem, ...]:
+        """Return each problem once, with the source of its line."""
+        merged = Problems()
+        for problem in (problem for group in groups for problem in group):
+            merged.merge(problem)
+        return tuple(with_source(problem, self._root) for problem in merged)
 
 
 def _shape(route: Route) -> tuple[tuple[Kind, str], ...]:

@@ -132,8 +132,9 @@ class StartCheck:
         return report(self.problems)
 
 
-def _problem(span: Sequence[int] | None, **fields: Any) -> Problem:
-    return Problem(span=None if span is None else (span[0], span[1]), **fields)
+def _problem(span: Sequence[int] | None, importers: Sequence[str], **fields: Any) -> Problem:
+    """Return a problem of JSON, in which tuples have become lists."""
+    return Problem(span=None if span is None else (span[0], span[1]), importers=tuple(importers), **fields)
 
 
 def _content(file: IO[bytes]) -> str:
