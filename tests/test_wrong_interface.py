@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from apiroutes import create_app, create_asgi_app
-from tests.support import HELLO, app_of, environ, project
+from tests.support import HELLO, app_of, call, environ, project
 
 SCOPE: dict[str, Any] = {
     "type": "http",
@@ -26,7 +26,7 @@ SCOPE: dict[str, Any] = {
 REMEDY = "`module:app.asgi`"
 
 
-def sent(call: Callable[[Any, Any], Any]) -> list[dict[str, Any]]:
+def sent(application: Callable[[Any, Any], Any]) -> list[dict[str, Any]]:
     """The messages that an application sends which is called with `receive` and `send`."""
     messages: list[dict[str, Any]] = []
 
@@ -37,7 +37,7 @@ def sent(call: Callable[[Any, Any], Any]) -> list[dict[str, Any]]:
         messages.append(message)
 
     async def run() -> None:
-        await call(receive, send)
+        await application(receive, send)
 
     asyncio.run(run())
     return messages
@@ -61,8 +61,8 @@ def test_an_asgi_server_gets_a_500_with_the_remedy(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app: Any = create_app(project(tmp_path, files), **settings)
-    call = app(dict(SCOPE)) if version == 2 else lambda receive, send: app(dict(SCOPE), receive, send)
-    start, body = sent(call)
+    called = app(dict(SCOPE)) if version == 2 else lambda receive, send: app(dict(SCOPE), receive, send)
+    start, body = sent(called)
     assert start["status"] == 500
     assert REMEDY in body["body"].decode()
     assert REMEDY in caplog.text
@@ -87,8 +87,10 @@ def test_what_is_no_request_is_an_error(tmp_path: Path, kind: str, caplog: pytes
 @pytest.mark.parametrize("version", [2, 3])
 def test_create_app_itself_under_an_asgi_server_is_a_500(version: int) -> None:
     factory: Any = create_app
-    call = factory(dict(SCOPE)) if version == 2 else lambda receive, send: factory(dict(SCOPE), receive, send)
-    start, body = sent(call)
+    called = (
+        factory(dict(SCOPE)) if version == 2 else lambda receive, send: factory(dict(SCOPE), receive, send)
+    )
+    start, body = sent(called)
     assert start["status"] == 500
     assert "--factory apiroutes:create_asgi_app" in body["body"].decode()
 
@@ -108,7 +110,4 @@ def test_create_asgi_app_itself_is_an_error_with_the_remedy(arguments: tuple[Any
 
 
 def test_an_empty_path_is_a_request_as_any_other(tmp_path: Path) -> None:
-    app = app_of(tmp_path, HELLO)
-    statuses: list[str] = []
-    list(app(environ(target="", SCRIPT_NAME="/mount"), lambda status, headers: statuses.append(status) or print))
-    assert statuses == ["404 Not Found"]
+    assert call(app_of(tmp_path, HELLO), target="", SCRIPT_NAME="/mount").status == 404
