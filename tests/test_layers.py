@@ -263,9 +263,6 @@ TOUCHES: dict[str, set[str]] = {
         "_rewind_body",
         "_send_file",
     },
-    "development/application.py": {
-        "_content_headers",
-    },
     "wsgi.py": {
         "_announced_length",
         "_content",

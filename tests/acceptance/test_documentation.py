@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import re
-import shutil
 import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -16,19 +15,18 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from apiroutes import App
 from tests.acceptance.applications import PROJECT
 from tests.acceptance.servers import gunicorn, serve
+from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tests.support import project
 
 pytestmark = pytest.mark.slow
 
-# Otherwise Chromium sends requests to its makers at every start.
-FLAGS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
 MILLISECONDS = 30_000
 MOUNTS = {"": "apiroutes:create_app()", "/v1": "tests.acceptance.applications:mounted()"}
 OPERATIONS = {
@@ -54,13 +52,10 @@ class Shown(NamedTuple):
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    if executable is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+    if not has_chromium():
+        pytest.skip(NO_CHROMIUM)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module", params=MOUNTS)

@@ -1,4 +1,4 @@
-"""Tracebacks, the report of mistakes, the guard of hosts, and the log of the development server."""
+"""What is served of a project with mistakes, the guard of hosts, and the log of the development server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from apiroutes.development.application import HostGuard, RequestLog, load_application
-from tests.support import Answer, call, project
+from tests.support import call, project
 
 
 def quiet(line: str) -> None:
@@ -19,25 +19,6 @@ def quiet(line: str) -> None:
 
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
-
-
-def faulty(root: Path, accept: str | None) -> Answer:
-    source = "def handler(req, res):\n    raise RuntimeError('<b>')\n"
-    app = load_application(project(root, {"pages/api/x.py": source}), quiet)
-    return call(app, HTTP_ACCEPT=accept)
-
-
-def test_a_browser_gets_the_traceback_as_an_escaped_page(tmp_path: Path) -> None:
-    answer = faulty(tmp_path, HTML)
-    assert (answer.status, answer.header("Content-Type")) == (500, "text/html; charset=utf-8")
-    assert b"RuntimeError: &lt;b&gt;" in answer.body
-    assert b"<b>" not in answer.body
-
-
-def test_other_clients_get_the_traceback_as_text(tmp_path: Path) -> None:
-    answer = faulty(tmp_path, None)
-    assert (answer.status, answer.header("Content-Type")) == (500, "text/plain; charset=utf-8")
-    assert answer.body.endswith(b"RuntimeError: <b>\n")
 
 
 @pytest.mark.parametrize(("accept", "media_type"), [(HTML, "text/html"), (None, "text/plain")])
