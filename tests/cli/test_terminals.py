@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_terminal_gets_colours_and_a_pipe_the_text_alone(tmp_path: Path, argum
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_a_terminal_that_wants_none_gets_no_colours(tmp_path: Path, variables: dict[str, str]) -> None:
+def test_a_terminal_that_wants_none_gets_no_colours(tmp_path: Path, variables: dict[str, Any]) -> None:
     root = str(project(tmp_path, MISTAKE))
     for arguments in (["check"], ["-h"]):
         assert "\x1b" not in on_terminal("--root", root, *arguments, **variables)[1]
