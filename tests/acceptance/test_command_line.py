@@ -18,7 +18,8 @@ import pytest
 
 from tests.acceptance.applications import PROJECT
 from tests.acceptance.client import Answer, Client, OverHttp
-from tests.acceptance.servers import SECONDS, environment, serve
+from tests.acceptance.servers import SECONDS, environment, granian, serve
+from tests.cli.terminals import terminal
 from tests.support import HELLO, project
 
 HERE = Path(__file__).parent
@@ -196,6 +197,29 @@ def test_a_port_of_the_environment_that_is_none_is_one_line_and_2(
     )
 
 
+# What a server prints once it serves.
+SERVING = {
+    "dev": "Ready in",
+    "gunicorn": "Booting worker",
+    "gunicorn-asgi": "ASGI server listening",
+    "granian": "Started worker-1",
+    "uvicorn": "Application startup complete",
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_ctrl_c_ends_every_process_by_itself_with_status_0(tmp_path: Path, name: str) -> None:
+    root = routes(tmp_path, {"hello.py": HELLO})
+    command = [*APIROUTES, "--root", str(root), *SERVERS[name], "--port", "auto"]
+    with terminal(command) as shown:
+        shown.read_until(SERVING[name])
+        shown.type("\x03")
+        printed = shown.read_until(None)
+        assert shown.process.wait(SECONDS) == 0
+    assert "Killing" not in printed
+    assert "Traceback" not in printed
+
+
 @pytest.mark.parametrize(
     "flags",
     [
@@ -223,16 +247,14 @@ def test_a_socket_without_its_directory_is_one_line(tmp_path: Path, flags: list[
         ("def GET(): ...\n", "granian serves WSGI: routes that are async throughout: 0 of 1"),
     ],
 )
-def test_granians_interface_is_printed_with_the_reason(
-    tmp_path: Path, source: str, line: str, taken: int
-) -> None:
-    command = ["start", "--server", "granian", "--port", str(taken)]
-    done = run(*command, directory=routes(tmp_path, {"hello.py": source}))
-    assert done.stderr.splitlines()[0] == line
+def test_granians_interface_is_printed_with_the_reason(tmp_path: Path, source: str, line: str) -> None:
+    directory = routes(tmp_path / "project", {"hello.py": source})
+    with serve(granian(), tmp_path / "log", {"PYTHONPATH": str(PROJECT)}, directory):
+        assert (tmp_path / "log").read_text().splitlines()[0] == line
 
 
-def test_uvicorn_refuses_wsgi(tmp_path: Path) -> None:
-    command = ["start", "--server", "uvicorn", "--interface", "wsgi"]
+def test_uvicorn_refuses_wsgi(tmp_path: Path, taken: int) -> None:
+    command = ["start", "--server", "uvicorn", "--interface", "wsgi", "--port", str(taken)]
     done = run(*command, directory=routes(tmp_path, {"hello.py": HELLO}))
     assert done.returncode == 1
     assert done.stderr.startswith('Error: uvicorn serves ASGI alone, and interface is "wsgi"')

@@ -33,6 +33,12 @@ def test_every_command_has_help_with_examples(command: str, flag: str) -> None:
     assert f"apiroutes {command}" in result.output.partition("Examples:")[2]
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_may_be_the_first_word(command: str) -> None:
+    assert run("help", command).output == run(command, "--help").output
+    assert run("help").output == run("--help").output
+
+
 OPTIONS = [
     pytest.param(name, option, id=f"{name} {option.opts[-1]}")
     for name, command in main.commands.items()
@@ -65,6 +71,8 @@ def test_without_a_command_there_is_help_of_all_with_whole_summaries(arguments: 
 MISTYPED = [
     (["routs"], "There is no command 'routs'. Did you mean 'routes'?"),
     (["strat"], "Did you mean 'start'?"),
+    (["serve"], "Did you mean 'dev'?"),
+    (["runserver"], "Did you mean 'dev'?"),
     (["xyz"], "Expected one of 'check', 'client', 'completion', 'dev'"),
     (["routes", "--jsn"], "Did you mean '--json'?"),
     (["dev", "--prot", "1"], "'--port'"),
