@@ -24,6 +24,8 @@ _TEMPLATE = Path(__file__).with_name("client.py.txt")
 _PART = re.compile(r"^ *# <(\w+)>\n.*?^ *# </\1>\n", re.MULTILINE | re.DOTALL)
 _EXAMPLES = re.compile(r"^ *# <(types|constants|sync|async)>\n.*?^ *# </\1>\n", re.MULTILINE | re.DOTALL)
 _PROBLEM = "application/problem+json"
+# Imported where a type is of theirs.
+_MODULES = ("datetime", "decimal", "uuid")
 _FORM = "_t.Mapping[str, _t.Any]"
 _RAW = "bytes | _t.Iterable[bytes] | _t.AsyncIterable[bytes]"
 
@@ -58,11 +60,10 @@ class _Writer:
     def __init__(self, document: Mapping[str, Any]) -> None:
         api = read_api(document)
         self._template = _TEMPLATE.read_text(encoding="utf-8")
-        self._private = {*re.findall(r"\b_\w+", self._template)}
         runtime = ast.parse(_EXAMPLES.sub("", self._template))
-        self._own = [
-            node.name for node in runtime.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"
-        ]
+        names = {*_bound(runtime), *(f"_{name}" for name in _MODULES)}
+        self._private = {name for name in names if name.startswith("_")}
+        self._own = names - self._private
         used = {node.id for node in ast.walk(runtime) if isinstance(node, ast.Name)}
         self._module = Names({*WORDS, *self._private, *self._own, *used})
         self._types = PythonTypes(api.types, self._module, self._private)
@@ -77,7 +78,7 @@ class _Writer:
         types = [*self._types.declarations(), *self._error_lines()]
         sync = [line for method in self._methods for line in _lines(method, is_async=False)]
         code = "\n".join([*types, *sync])
-        modules = [name for name in ("datetime", "decimal", "uuid") if f"_{name}." in code]
+        modules = [name for name in _MODULES if f"_{name}." in code]
         names = sorted({*self._own, *self._types.names, *(error.name for error in self._errors)})
         generated = {
             "header": [
@@ -164,6 +165,18 @@ class _Writer:
         if not annotations or "_t.Any" in annotations:
             return "_t.Any"
         return " | ".join(sorted(annotations, key="None".__eq__))
+
+
+def _bound(module: ast.Module) -> Iterator[str]:
+    """Yield the names that a module binds."""
+    for node in module.body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            yield node.name
+        elif isinstance(node, ast.Import):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
 class _Inputs:
