@@ -14,7 +14,7 @@ from apiroutes.http import Event, comment, is_local
 from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
 from apiroutes.response import Response
-from apiroutes.results import event_stream, file, html, json, redirect, stream, text
+from apiroutes.results import EventStream, event_stream, file, html, json, redirect, stream, text
 from apiroutes.servers.factory import create_app, create_asgi_app
 from apiroutes.settings import Settings
 from apiroutes.version import __version__
@@ -23,6 +23,7 @@ __all__ = [
     "ApiError",
     "App",
     "Event",
+    "EventStream",
     "MaxDurationExceeded",
     "Problem",
     "ProjectError",

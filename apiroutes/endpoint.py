@@ -16,7 +16,7 @@ from apiroutes.chain import Step, refuse_next
 from apiroutes.concurrency import coroutines
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError, ResponseSentError
-from apiroutes.handlers import Handler, RouteModule
+from apiroutes.handlers import Handler, ResultCheck, RouteModule
 from apiroutes.http import BODYLESS, JSON_VALUE, phrase
 from apiroutes.logs import log_fault, route_of
 from apiroutes.request import Request
@@ -25,8 +25,9 @@ from apiroutes.response_head import UNTOUCHED
 from apiroutes.response_state import OPEN
 from apiroutes.results import apply_result
 from apiroutes.streams import kind_of
+from apiroutes.structs import replace
 
-__all__ = ["Endpoint"]
+__all__ = ["CheckedEndpoint", "Endpoint"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -90,6 +91,48 @@ class Endpoint:
             response._state = OPEN
             raise ApiError(500, "Internal Server Error")
         _log.warning(message, self.pattern, handler.place, config.response_limit.text)
+
+
+class CheckedEndpoint(Endpoint):
+    """An endpoint of the development mode, which checks responses against what their handlers declare."""
+
+    def __init__(self, module: RouteModule, limits: Limits) -> None:
+        self._checks = {
+            method: ResultCheck(module, method, handler) for method, handler in module.handlers.items()
+        }
+        handlers = {method: _responding(handler) for method, handler in module.handlers.items()}
+        super().__init__(replace(module, handlers=handlers), limits)
+
+    def respond(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
+        """Respond, and raise TypeError for a response that the handler does not declare."""
+        super().respond(result, handler, request, response)
+        if response._write is not None:
+            return  # bytes have left
+        checks = self._checks
+        check = checks.get(request.method) or checks.get(RouteModule.ANY) or checks["GET"]  # of HEAD
+        reason = check.why_not(
+            request.method,
+            None if result is response else result,
+            response.status_code,
+            str(response.get_header("Content-Type") or ""),
+            response.body,
+        )
+        if reason is not None:
+            response._state = OPEN
+            raise TypeError(reason)
+
+
+def _responding(handler: Handler) -> Handler:
+    """Return a handler whose result is the response where it has used it, so that `respond` is called."""
+    if handler.is_async:
+        return handler
+    call = handler.call
+
+    def respond(request: Any, response: Any) -> Any:
+        result = call(request, response)
+        return response if result is None else result
+
+    return replace(handler, call=respond)
 
 
 def _step(endpoint: Endpoint, handler: Handler) -> Step:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
-from typing import Any, Union
+from typing import Any, Generic, TypeVar, Union
 
 from apiroutes.concurrency import coroutines
 from apiroutes.files import FileContent, disposition_of, type_of, with_charset
@@ -19,9 +19,21 @@ from apiroutes.response import Response
 from apiroutes.streams import close
 from apiroutes.structs import Struct
 
-__all__ = ["Result", "apply_result", "event_stream", "file", "html", "json", "redirect", "stream", "text"]
+__all__ = [
+    "EventStream",
+    "Result",
+    "apply_result",
+    "event_stream",
+    "file",
+    "html",
+    "json",
+    "redirect",
+    "stream",
+    "text",
+]
 
 Headers = Union[Mapping[str, HeaderValue], None]
+Data = TypeVar("Data")
 Chunks = Union[Iterable[Union[bytes, str]], AsyncIterable[Union[bytes, str]]]
 
 
@@ -39,6 +51,13 @@ class Result(Struct, frozen=True):
         for name, value in (self.headers or {}).items():
             response.set_header(name, value)
         self.content(request, response)
+
+
+class EventStream(Result, Generic[Data], frozen=True):
+    """Server-sent events, each with data of one type: `def GET() -> EventStream[Progress]`.
+
+    As a return annotation it tells the OpenAPI document what the events carry: a text, or the JSON of a type.
+    """
 
 
 def apply_result(result: Any, place: str, request: Request, response: Response) -> None:
@@ -97,14 +116,14 @@ def event_stream(
     events: Iterable[Event | str | None] | AsyncIterable[Event | str | None],
     status: int | None = None,
     headers: Headers = None,
-) -> Result:
+) -> EventStream[Any]:
     """Return server-sent events: an Event as it is, a str as the data of one, None as a keep-alive.
 
     The iterable is closed when the client leaves. A server notices that when it writes, so an iterable
     that waits for long between events should yield None now and then.
     """
     lines = _EventLines(_iterator(events))
-    return Result(
+    return EventStream(
         lambda request, response: response.send(lines),
         status,
         {

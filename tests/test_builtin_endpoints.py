@@ -132,7 +132,7 @@ def test_the_page_comes_before_the_fallback(tmp_path: Path) -> None:
 def test_the_document_has_the_title_of_the_settings(tmp_path: Path) -> None:
     document = call(with_docs(tmp_path, title="Shop"), target="/api/_docs/openapi.json").json()
     assert document["info"]["title"] == "Shop"
-    assert "servers" not in document
+    assert document["servers"] == [{"url": "/"}]
 
 
 @pytest.mark.parametrize("path", ["/api/openapi.json", "/api/_docs/openapi.json"])

@@ -14,7 +14,7 @@ DEFINITIONS = """
 import dataclasses, datetime, decimal, enum, uuid
 from typing import Annotated, Any, Literal, Optional, TypedDict
 import msgspec
-from apiroutes import Request, Response, UploadFile, json
+from apiroutes import EventStream, Request, Response, UploadFile, event_stream, json
 
 
 class Color(enum.Enum):

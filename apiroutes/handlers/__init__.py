@@ -14,27 +14,46 @@ from apiroutes.handlers.declarations import (
     place_of,
     security_scheme,
     use,
-    why_not_middleware,
 )
-from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader
+from apiroutes.handlers.declared_responses import (
+    annotated_statuses,
+    declared_responses,
+    documented_statuses,
+    raised_errors,
+    without_errors,
+)
+from apiroutes.handlers.import_failures import import_failure
+from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_file
+from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.parameters import Parameter
-from apiroutes.handlers.result_types import result_type, with_checked_result
+from apiroutes.handlers.result_checks import ResultCheck
+from apiroutes.handlers.result_types import Returns, returns_of
 from apiroutes.handlers.route_modules import Handler, RouteModule
+from apiroutes.handlers.sources import OwnNames
 
 __all__ = [
     "PROJECT_MIDDLEWARE_FILE",
     "Handler",
     "ModuleLoader",
+    "OwnNames",
     "Parameter",
+    "ResultCheck",
+    "Returns",
     "RouteConfig",
     "RouteModule",
     "SecurityScheme",
+    "annotated_statuses",
+    "declared_responses",
+    "documented_statuses",
     "file_route",
+    "import_file",
+    "import_failure",
     "name_of",
     "place_of",
-    "result_type",
+    "raised_errors",
+    "returns_of",
     "security_scheme",
     "use",
     "why_not_middleware",
-    "with_checked_result",
+    "without_errors",
 ]

@@ -22,8 +22,10 @@ __all__ = [
     "Reader",
     "Source",
     "call_of",
+    "content_reader",
     "field_reader",
     "file_reader",
+    "model_reader",
     "whole_reader",
 ]
 
@@ -165,12 +167,43 @@ def _query(request: Request) -> Mapping[str, Any]:
 _MAPPINGS: Mapping[str, Callable[[Request], Mapping[str, Any]]] = {"path": _params, "query": _query}
 
 
-def whole_reader(source: str, schema: Schema) -> Reader:
-    """Return a reader of all that a source ("path", "query" or "body") has, as one value."""
+def whole_reader(source: str, schema: Schema, *default: Any) -> Reader:
+    """Return a reader of all that a source ("path", "query" or "body") has, as one value.
+
+    `default` is what a handler gets for a request without a body.
+    """
     if source == "body":
+        if default:
+            return lambda request: _body_or_default(request, schema, default)
         return lambda request: (request._read_body_as(schema),)
     convert, mapping_of = schema.convert, _MAPPINGS[source]
     return lambda request: (convert(mapping_of(request), source),)
+
+
+def _body_or_default(request: Request, schema: Schema, default: tuple[Any, ...]) -> tuple[Any, ...]:
+    try:
+        return (request._read_body_as(schema),)
+    except DoesNotFit:
+        if request.raw_body:
+            raise
+        return default
+
+
+def content_reader(request: Request) -> tuple[Any, ...]:
+    """Read the body as bytes, as it was sent."""
+    return (request.raw_body,)
+
+
+def model_reader(source: str, schema: Schema, count: int) -> Reader:
+    """Return a reader of single values of the path or the query, which are the fields of a model."""
+    convert, mapping_of = schema.convert, _MAPPINGS[source]
+    names = [f"p{number}" for number in range(count)]
+
+    def read(request: Request) -> tuple[Any, ...]:
+        values = convert(mapping_of(request), source).__dict__
+        return tuple([values[name] for name in names])
+
+    return read
 
 
 def field_reader(source: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> Reader:

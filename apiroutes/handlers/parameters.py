@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from werkzeug.datastructures import FileStorage
 
@@ -19,21 +19,30 @@ from apiroutes.handlers.calls import (
     Reader,
     Source,
     call_of,
+    content_reader,
     field_reader,
     file_reader,
+    model_reader,
     whole_reader,
+)
+from apiroutes.handlers.parameter_errors import (
+    ParameterError,
+    metadata_of,
+    refuse_field,
+    upload_description,
+    wrong_default,
 )
 from apiroutes.request import Request
 from apiroutes.routing import Kind, Segment
 from apiroutes.schemas import (
+    DoesNotFit,
     Schema,
     SchemaError,
     has_model,
-    is_simple,
+    is_field,
     is_union,
-    required_fields,
+    model_of_fields,
     schema_of,
-    takes_list,
     why_default_does_not_fit,
 )
 from apiroutes.structs import Struct
@@ -41,28 +50,17 @@ from apiroutes.structs import Struct
 __all__ = ["ParameterError", "Parameter", "Signature", "read_signature"]
 
 _EMPTY = inspect.Parameter.empty
-# Annotations that allow any value: the part is passed unchecked.
-_UNTYPED = (_EMPTY, Any, object, dict, dict[str, Any])
-
-
-class ParameterError(TypeError):
-    """A parameter that nothing can fill; `remedy` says which ones can be filled."""
-
-    def __init__(self, message: str, remedy: str | None = None) -> None:
-        super().__init__(message)
-        self.remedy = remedy or (
-            "Parameters are called "
-            + ", ".join(REQUEST_PARTS)
-            + "; any other has a type, such as `page: int` for the query, or the name of a parameter of "
-            "the path, or a default and a name that begins with '_'."
-        )
+# Annotations that allow any value of a part, which is passed unchecked.
+_ANYTHING = (_EMPTY, Any, object)
+_ANY_MAPPING = (*_ANYTHING, dict, dict[str, Any])
+_UNTYPED = {"body": _ANYTHING, "query": _ANY_MAPPING, "params": _ANY_MAPPING}
 
 
 class Parameter(Struct, frozen=True):
     """A part of the request that a handler takes as a type.
 
-    `source` is "path", "query", "body" or "files". `name` is None where the parameter takes all that
-    the source has.
+    `source` is "path", "query", "body" or "files". `name` is None where the annotation is of all that
+    the source has, or of several parameters of it.
     """
 
     source: str
@@ -70,6 +68,7 @@ class Parameter(Struct, frozen=True):
     annotation: Any
     is_required: bool = True
     default: Any = None
+    description: str | None = None
 
 
 class Signature(Struct, frozen=True):
@@ -78,6 +77,7 @@ class Signature(Struct, frozen=True):
     call: Call
     inputs: tuple[Parameter, ...] = ()
     returns: Any = _EMPTY
+    takes_any_body: bool = False  # `body`, or `req`, which has one, without a type
 
     @property
     def reads_body(self) -> bool:
@@ -94,7 +94,7 @@ def read_signature(function: Callable[..., Any], segments: tuple[Segment, ...] =
     """Read the function's signature; `segments` are those of its route. Raises ParameterError."""
     signature = _signature(function)
     if signature is None:
-        return Signature(function)
+        return Signature(function, takes_any_body=True)
     return _SignatureReader(function, signature, segments).read()
 
 
@@ -121,6 +121,7 @@ class _SignatureReader:
         self.parameters = list(signature.parameters.values())
         self.returns = signature.return_annotation
         self.captures = {segment.text: segment for segment in segments if segment.kind is not Kind.STATIC}
+        self.takes_any_body = False
         self.inputs: list[Parameter] = []
         self.readers: list[Reader] = []
         self.sources: dict[str, Source] = {}  # of each parameter that is passed
@@ -131,15 +132,17 @@ class _SignatureReader:
         for parameter in self.parameters:
             if parameter.name.lstrip("_") in REQUEST_PARTS:
                 self._take_part(parameter)
-        self._take_named("path", [parameter for parameter in self.parameters if self._is_capture(parameter)])
+        self._take_single("path", [parameter for parameter in self.parameters if self._is_capture(parameter)])
         self._take_files([parameter for parameter in self.parameters if self._is_file(parameter)])
-        self._take_named("query", [parameter for parameter in self.parameters if self._is_key(parameter)])
+        self._take_single("query", [parameter for parameter in self.parameters if self._is_key(parameter)])
         bodies = [parameter for parameter in self.inputs if parameter.source == "body"]
         if len(bodies) > 1:
             raise ParameterError("the body is declared twice", "Keep `body: ...` or `Request[...]`.")
         returns = self._hint("return", self.returns, is_needed=False)
         call = call_of(self.function, self.parameters, self.sources, self.readers)
-        return Signature(call, tuple(self.inputs), returns)
+        takes_everything = any(part.kind is inspect.Parameter.VAR_POSITIONAL for part in self.parameters)
+        takes_any_body = (self.takes_any_body or takes_everything) and not bodies
+        return Signature(call, tuple(self.inputs), returns, takes_any_body)
 
     # -- parameters by where they come from ------------------------------------------------
 
@@ -150,21 +153,61 @@ class _SignatureReader:
         annotation = self._hint(parameter.name, parameter.annotation, is_needed=is_typed)
         if name in ("req", "request") and get_origin(annotation) is Request:
             self._take_whole("body", get_args(annotation)[0], None)
-        if is_typed and annotation not in _UNTYPED:
+        if is_typed and annotation not in _UNTYPED[name]:
             self._take_whole({"params": "path"}.get(name, name), annotation, parameter)
         else:
+            self.takes_any_body |= name in ("req", "request", "body")
             self.sources[parameter.name] = REQUEST_PARTS[name]
 
     def _take_whole(self, source: str, annotation: Any, parameter: inspect.Parameter | None) -> None:
         """Take all that a source has, as one type."""
-        schema = self._schema(annotation, source)
-        if source == "path":
-            self._check_fields(schema)
-        self.readers.append(whole_reader(source, schema))
-        self.inputs.append(Parameter(source, None, annotation))
+        default = _EMPTY if parameter is None else parameter.default
+        refuse_field(source, annotation, default)
+        if source == "body" and annotation is bytes:
+            self.readers.append(content_reader)
+        else:
+            schema = self._schema(annotation, source)
+            if source == "path":
+                self._check_fields(schema)
+            self.readers.append(whole_reader(source, schema, *(() if default is _EMPTY else (default,))))
+        is_required = default is _EMPTY and not _is_optional(annotation)
+        self.inputs.append(Parameter(source, None, annotation, is_required))
         if parameter is not None:
             self.sources[parameter.name] = self.value_count
         self.value_count += 1
+
+    def _take_single(self, source: str, parameters: list[inspect.Parameter]) -> None:
+        """Take single values, those that pydantic checks apart from the others."""
+        by_pydantic = [parameter for parameter in parameters if self._is_pydantics(parameter)]
+        self._take_named(source, [parameter for parameter in parameters if parameter not in by_pydantic])
+        self._take_modelled(source, by_pydantic)
+
+    def _take_modelled(self, source: str, parameters: list[inspect.Parameter]) -> None:
+        """Take single values, which are read together as the fields of a model."""
+        if not parameters:
+            return
+        fields: dict[str, tuple[Any, Any]] = {}
+        for parameter in parameters:
+            default: Any = [] if self._may_be_absent(parameter) else ...
+            if parameter.default is not _EMPTY:
+                default = parameter.default
+            fields[parameter.name] = (self._hint(parameter.name, parameter.annotation), default)
+            self.sources[parameter.name] = self.value_count
+            self.value_count += 1
+        try:
+            schema = model_of_fields(fields)
+        except SchemaError as error:
+            raise ParameterError(
+                f"the {source} is not a schema: {error}", "Correct the annotation."
+            ) from error
+        except DoesNotFit as error:
+            name, reason = error.mismatches[0]
+            raise wrong_default(name, fields[name][1], reason) from error
+        for parameter in parameters:
+            name = self._name(parameter)
+            self._check_kind(parameter, source, name not in schema.object_names, name in schema.list_names)
+        self.readers.append(model_reader(source, schema, len(fields)))
+        self.inputs.append(Parameter(source, None, schema.annotation))
 
     def _take_named(self, source: str, parameters: list[inspect.Parameter]) -> None:
         """Take single values, which are read together as the fields of one type."""
@@ -176,7 +219,7 @@ class _SignatureReader:
             name = parameter.name
             annotation = self._hint(name, parameter.annotation)
             fields[name] = Any if annotation is _EMPTY else annotation
-            self._check_simple(name, fields[name], source)
+            self._check_simple(parameter, fields[name], source)
             if parameter.default is not _EMPTY:
                 self._check_default(name, fields[name], parameter.default)
                 defaults[name] = parameter.default
@@ -191,12 +234,16 @@ class _SignatureReader:
 
     def _take_files(self, parameters: list[inspect.Parameter]) -> None:
         for parameter in parameters:
-            annotation = self._hint(parameter.name, parameter.annotation)
+            hint = self._hint(parameter.name, parameter.annotation)
+            annotation, *metadata = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+            description = upload_description(parameter.name, metadata)
             takes_several = get_origin(annotation) is list
             is_required = parameter.default is _EMPTY and not _is_optional(annotation)
             default = None if parameter.default is _EMPTY else parameter.default
             self.readers.append(file_reader(parameter.name, takes_several, is_required, default))
-            self.inputs.append(Parameter("files", parameter.name, annotation, is_required, default))
+            self.inputs.append(
+                Parameter("files", parameter.name, annotation, is_required, default, description)
+            )
             self.sources[parameter.name] = self.value_count
             self.value_count += 1
 
@@ -211,13 +258,28 @@ class _SignatureReader:
             parameter.name.lstrip("_") not in REQUEST_PARTS
         )
 
+    def _name(self, parameter: inspect.Parameter) -> str:
+        """Return the name that a parameter has in the request: its own, or the alias of its `Field`."""
+        annotation = self._hint(parameter.name, parameter.annotation)
+        for item in (*metadata_of(annotation), parameter.default):
+            if is_field(item) and isinstance(item.validation_alias, str):
+                return str(item.validation_alias)
+        return parameter.name
+
+    def _is_pydantics(self, parameter: inspect.Parameter) -> bool:
+        """Return whether pydantic checks a parameter."""
+        annotation = self._hint(parameter.name, parameter.annotation)
+        return is_field(parameter.default) or (annotation is not _EMPTY and has_model(annotation))
+
     def _is_capture(self, parameter: inspect.Parameter) -> bool:
-        return self._needs_source(parameter) and parameter.name in self.captures
+        return self._needs_source(parameter) and self._name(parameter) in self.captures
 
     def _is_file(self, parameter: inspect.Parameter) -> bool:
         if not self._needs_source(parameter):
             return False
         annotation = self._hint(parameter.name, parameter.annotation)
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
         parts = (annotation, *get_args(annotation))
         return any(isinstance(part, type) and issubclass(part, FileStorage) for part in parts)
 
@@ -230,7 +292,7 @@ class _SignatureReader:
 
     def _may_be_absent(self, parameter: inspect.Parameter) -> bool:
         """Return whether it is an optional catch-all, which `req.params` lacks when it matches no segment."""
-        segment = self.captures.get(parameter.name)
+        segment = self.captures.get(self._name(parameter))
         return segment is not None and segment.kind is Kind.OPTIONAL_CATCH_ALL and not segment.joined
 
     # -- mistakes --------------------------------------------------------------------------
@@ -260,23 +322,23 @@ class _SignatureReader:
                 "Use a Struct, dataclass, TypedDict, attrs class, pydantic model, or a type made of these.",
             ) from error
 
-    def _check_simple(self, name: str, annotation: Any, source: str) -> None:
-        if annotation is Any:
-            return
-        self._schema(annotation, name)
-        if not is_simple(annotation):
+    def _check_simple(self, parameter: inspect.Parameter, annotation: Any, source: str) -> None:
+        if annotation is not Any:
+            schema = self._schema(annotation, parameter.name)
+            self._check_kind(parameter, source, schema.is_single_value, schema.takes_list)
+
+    def _check_kind(
+        self, parameter: inspect.Parameter, source: str, is_single_value: bool, takes_list: bool
+    ) -> None:
+        name = parameter.name
+        if not is_single_value:
             raise ParameterError(
                 f"the parameter {name!r} of the {source} must be a number, a date or another single value",
                 "Call it `body` if it is the body, or `query` if it is the whole query.",
             )
-        if has_model(annotation):
-            raise ParameterError(
-                f"the parameter {name!r} of the {source} has pydantic's constraints, but nothing checks them",
-                "Write them as `Annotated[int, msgspec.Meta(ge=1)]`, or take `query` as a model.",
-            )
-        segment = self.captures.get(name)
+        segment = self.captures.get(self._name(parameter))
         is_several = segment is not None and segment.kind is not Kind.DYNAMIC and not segment.joined
-        if source == "path" and is_several != takes_list(annotation):
+        if source == "path" and is_several != takes_list:
             kind = "a list, such as list[str]" if is_several else "a single value"
             raise ParameterError(
                 f"the parameter {name!r} of the path must be {kind}", "Correct the annotation."
@@ -284,7 +346,7 @@ class _SignatureReader:
 
     def _check_fields(self, schema: Schema) -> None:
         """Check that every required field of `params: ...` is a parameter of the path."""
-        for name in required_fields(schema.annotation):
+        for name in schema.required_names:
             if name not in self.captures:
                 raise ParameterError(
                     f"the path has no parameter {name!r}",
@@ -294,10 +356,7 @@ class _SignatureReader:
     def _check_default(self, name: str, annotation: Any, default: Any) -> None:
         reason = why_default_does_not_fit(annotation, default)
         if reason is not None:
-            raise ParameterError(
-                f"the default of {name!r}, {default!r}, does not fit: {reason}",
-                "Correct the default, or write `... | None = None`.",
-            )
+            raise wrong_default(name, default, reason)
 
 
 def _is_optional(annotation: Any) -> bool:

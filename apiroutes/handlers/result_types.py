@@ -1,86 +1,119 @@
-"""The type of a handler's result, and a check of results against it in development.
+"""What a handler returns, from its annotation and its code.
 
-In: a handler. Out: the same handler, which raises TypeError for a result that does not fit its return
-annotation, so that the error page shows it. In production results are encoded unchecked.
+In: a handler. Out: the kinds of its results: JSON of a type, text, bytes, events, nothing, or others that
+describe themselves.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, Union, get_args
+from collections.abc import Iterator
+from types import CodeType
+from typing import Any, Union, get_args, get_origin
 
 import werkzeug.wrappers
 
 from apiroutes.handlers.route_modules import Handler
-from apiroutes.http import encode_json
-from apiroutes.results import Result
-from apiroutes.schemas import DoesNotFit, Schema, SchemaError, is_union, schema_of
-from apiroutes.structs import replace
+from apiroutes.results import EventStream, Result, event_stream
+from apiroutes.schemas import SchemaError, is_union, schema_of
+from apiroutes.structs import Struct
 
-__all__ = ["with_checked_result", "result_type"]
+__all__ = ["Returns", "returns_of"]
 
+_EMPTY = inspect.Signature.empty
 # Results that describe themselves: they are sent as they are, whatever the annotation.
-_SELF_DESCRIBING = (Result, werkzeug.wrappers.Response, str, bytes)
+_SELF_DESCRIBING = (Result, werkzeug.wrappers.Response)
+_NO_CONTENT = 204
 
 
-def result_type(handler: Handler) -> Any:
-    """Return the annotation of the JSON that a handler returns; None without one."""
-    schema = _schema(handler)
-    return None if schema is None else schema.annotation
+class Returns(Struct, frozen=True):
+    """The kinds of a handler's results. All are off where nothing is known.
+
+    `json` and `events` are types, of the whole content and of the data of each event; None where there
+    is no such content.
+    """
+
+    json: Any = None
+    events: Any = None
+    is_text: bool = False
+    is_bytes: bool = False
+    is_nothing: bool = False
+    # Whether other results are possible, because the annotation allows them or is none that is a schema.
+    has_others: bool = False
+    # Whether the code of a handler that returns nothing sets the status 204.
+    sets_no_content: bool = False
+
+    @property
+    def has_content(self) -> bool:
+        """Whether something is known of the content."""
+        return self.json is not None or self.events is not None or self.is_text or self.is_bytes
 
 
-def _schema(handler: Handler) -> Schema | None:
+def returns_of(handler: Handler) -> Returns:
+    """Return the kinds of a handler's results."""
     annotation = handler.signature.returns
-    if annotation in (None, type(None), inspect.Signature.empty):
+    if annotation is _EMPTY:
+        events = str if _refers_to(handler.function, event_stream) else None
+        return Returns(events=events, has_others=True)
+    parts = get_args(annotation) if is_union(annotation) else (annotation,)
+    if len(parts) == 1 and parts[0] in (None, type(None)):
+        return Returns(is_nothing=True, sets_no_content=_sets_no_content(handler.function))
+    streams = [part for part in parts if _is(part, EventStream)]
+    own = [part for part in parts if _is_self_describing(part) and part not in streams]
+    values = [part for part in parts if part not in (*streams, *own, str, bytes)]
+    json = _json_type(values)
+    return Returns(
+        json,
+        next((data for part in streams for data in (*get_args(part), str)), None),
+        is_text=str in parts,
+        is_bytes=bytes in parts,
+        has_others=bool(own) or (bool(values) and json is None),
+    )
+
+
+def _json_type(parts: list[Any]) -> Any:
+    """Return the type of the JSON; None where no part is sent as JSON, or one of them is no schema."""
+    if not parts or parts == [type(None)]:
         return None
-    if is_union(annotation):
-        parts = [part for part in get_args(annotation) if not _is_self_describing(part)]
-        if len(parts) < len(get_args(annotation)):
-            annotation = Union[tuple(parts)] if parts else None
-    if annotation is None or _is_self_describing(annotation):
-        return None
+    annotation: Any = Union[tuple(parts)]
     try:
-        return schema_of(annotation)
+        schema_of(annotation)
     except SchemaError:  # for example of an iterator
         return None
+    return annotation
 
 
-def _is_self_describing(annotation: Any) -> bool:
-    return annotation is Any or (isinstance(annotation, type) and issubclass(annotation, _SELF_DESCRIBING))
+def _is(part: Any, kind: Any) -> bool:
+    cls = get_origin(part) or part
+    return isinstance(cls, type) and issubclass(cls, kind)
 
 
-def with_checked_result(handler: Handler) -> Handler:
-    """Return the handler with its results checked; itself if no annotation describes them."""
-    schema = _schema(handler)
-    if schema is None:
-        return handler
-    call = _checked_async(handler, schema) if handler.is_async else _checked(handler, schema)
-    return replace(handler, call=call)
+def _is_self_describing(part: Any) -> bool:
+    return part is Any or part is object or _is(part, _SELF_DESCRIBING)
 
 
-def _checked(handler: Handler, schema: Schema) -> Callable[[Any, Any], Any]:
-    def call(request: Any, response: Any) -> Any:
-        return _check(handler.call(request, response), handler, schema)
-
-    return call
+# -- from the code -----------------------------------------------------------------------------
 
 
-def _checked_async(handler: Handler, schema: Schema) -> Callable[[Any, Any], Any]:
-    async def check_later(coroutine: Any) -> Any:
-        return _check(await coroutine, handler, schema)
+def _codes(function: Any) -> Iterator[CodeType]:
+    """Yield the code of a function, and of those inside it."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    waiting = [] if code is None else [code]
+    while waiting:
+        code = waiting.pop()
+        yield code
+        waiting += [part for part in code.co_consts if isinstance(part, CodeType)]
 
-    # The call itself may read the body, and an event loop must not wait for that.
-    return lambda request, response: check_later(handler.call(request, response))
+
+def _refers_to(function: Any, target: object) -> bool:
+    """Return whether a function uses another one of its module's names."""
+    scope = getattr(inspect.unwrap(function), "__globals__", {})
+    return any(scope.get(name) is target for code in _codes(function) for name in code.co_names)
 
 
-def _check(result: Any, handler: Handler, schema: Schema) -> Any:
-    is_unchecked = result is None or isinstance(result, _SELF_DESCRIBING) or callable(result)
-    # An instance of a model fits by itself: it may be sent as something that it is not made from.
-    if not is_unchecked and not hasattr(result, "__next__") and not schema.fits(result):
-        try:
-            schema.decode(encode_json(result), "returned")
-        except DoesNotFit as invalid:
-            lines = "; ".join(f"{place}: {message}" for place, message in invalid.mismatches)
-            raise TypeError(f"the result of {handler.place} does not fit its annotation: {lines}") from None
-    return result
+def _sets_no_content(function: Any) -> bool:
+    """Return whether a function sets the status 204, as `res.status(204)` or `res.status_code = 204`."""
+    return any(
+        _NO_CONTENT in code.co_consts and {"status", "status_code"} & set(code.co_names)
+        for code in _codes(function)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from apiroutes.handlers.calls import Call
@@ -17,9 +17,10 @@ __all__ = ["Handler", "RouteModule"]
 
 
 class Handler(Struct, frozen=True):
-    """A user's function: `call` takes request and response, `place` is its file and line."""
+    """A user's `function`: `call` takes request and response, `place` is its file and line."""
 
     call: Call
+    function: Callable[..., Any]
     place: str
     is_async: bool
     middleware: tuple[Middleware, ...]

@@ -10,13 +10,26 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apiroutes.schemas import json_schemas
+from apiroutes.schemas import json_schemas, references_in, with_references
 
-__all__ = ["ERROR", "UNPROCESSABLE", "Schemas", "components", "error_response", "with_short_names"]
+__all__ = [
+    "BYTES",
+    "ERROR",
+    "UNPROCESSABLE",
+    "Schemas",
+    "components",
+    "error_response",
+    "with_named_schemas",
+]
 
 ERROR = {"$ref": "#/components/responses/Error"}
 UNPROCESSABLE = {"$ref": "#/components/responses/Invalid"}
 
+# OpenAPI 3.1 marks bytes by their media type; pages and generators look for the format of 3.0.
+BYTES = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+
+# The key of our own schema until it is named: no type can have it.
+_PROBLEM_NAME = "<Problem>"
 _SCHEMA_REFERENCE = "#/components/schemas/{name}"
 # The package of a project's module, in the names that msgspec and pydantic give to its types.
 _PACKAGE = re.compile(r"_apiroutes_project_\d+(\.|__)(?:pages|app|routes)\1")
@@ -70,7 +83,7 @@ class Schemas:
 def components(schemas: Schemas, security: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return a Components Object (OpenAPI 3.1 section 4.8.7) with these schemas and security schemes."""
     objects: dict[str, Any] = {
-        "schemas": {**schemas.definitions, "Problem": _PROBLEM},
+        "schemas": {**schemas.definitions, _PROBLEM_NAME: _PROBLEM},
         "responses": {
             "Error": error_response("Any other error"),
             "Invalid": error_response("The request is not valid; `errors` lists the problems"),
@@ -82,39 +95,68 @@ def components(schemas: Schemas, security: Mapping[str, Mapping[str, Any]]) -> d
 def error_response(description: str) -> dict[str, Any]:
     """Return a Response Object for an error: a problem document, or text."""
     content: Mapping[str, Any] = {
-        "application/problem+json": {"schema": {"$ref": _SCHEMA_REFERENCE.format(name="Problem")}},
+        "application/problem+json": {"schema": {"$ref": _SCHEMA_REFERENCE.format(name=_PROBLEM_NAME)}},
         "text/plain": {"schema": {"type": "string"}},
     }
     return {"description": inspect.cleandoc(description) or "An error", "content": content}
 
 
-def with_short_names(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with short schema names, without the project's package."""
-    schemas = document["components"]["schemas"]
+def with_named_schemas(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with short names for the schemas that are used, and without the others.
+
+    A short name lacks the project's package. The project's own names come first: where one of them is that
+    of our schema, ours gets another.
+    """
+    schemas, responses = document["components"]["schemas"], document["components"]["responses"]
+    used = _reachable(document["paths"], {"schemas": schemas, "responses": responses})
     names: dict[str, str] = {}
-    for name in schemas:
-        short = re.sub(r"[^A-Za-z0-9]+", "_", _PACKAGE.sub("", name)).strip("_")
-        short = re.sub(r"^api_", "", short)
-        while short in names.values():
-            short += "_"
-        names[name] = short
-    renamed = {names[name]: schema for name, schema in schemas.items()}
+    for name in sorted(schemas, key=lambda name: name == _PROBLEM_NAME):
+        if _SCHEMA_REFERENCE.format(name=name) in used:
+            names[name] = _unused(_short(name), names.values())
     references = {
         _SCHEMA_REFERENCE.format(name=name): _SCHEMA_REFERENCE.format(name=short)
         for name, short in names.items()
     }
-    result: dict[str, Any] = _with_references(
-        {**document, "components": {**document["components"], "schemas": renamed}}, references
-    )
+    kept = {
+        **document["components"],
+        "schemas": {names[name]: schema for name, schema in schemas.items() if name in names},
+        "responses": {
+            name: response for name, response in responses.items() if f"#/components/responses/{name}" in used
+        },
+    }
+    kept = {name: parts for name, parts in kept.items() if parts}
+    result: dict[str, Any] = with_references({**document, "components": kept}, references)
     return result
 
 
-def _with_references(value: Any, references: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: references[part]
-            if key == "$ref" and part in references
-            else _with_references(part, references)
-            for key, part in value.items()
-        }
-    return [_with_references(part, references) for part in value] if isinstance(value, list) else value
+def _reachable(value: Any, parts: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the references in a value, and in the components that they refer to."""
+    reached: set[str] = set()
+    waiting = [*references_in(value)]
+    while waiting:
+        reference = waiting.pop()
+        if reference not in reached:
+            reached.add(reference)
+            _, _, kind, name = reference.split("/")
+            waiting += references_in(parts[kind][name])
+    return reached
+
+
+def _short(name: str) -> str:
+    if name == _PROBLEM_NAME:
+        return "Problem"
+    # Section 4.8.7 allows these characters; "-" stands before Input and Output alone.
+    stem, _, direction = _PACKAGE.sub("", name).rpartition("-")
+    if direction not in ("Input", "Output"):
+        stem, direction = _PACKAGE.sub("", name), ""
+    stem = re.sub("[%_]2Epy(?=[._])", "", stem)  # of a file whose name is no identifier, such as `[id].py`
+    short = re.sub(r"^api_", "", re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_"))
+    return f"{short}-{direction}" if direction else short
+
+
+def _unused(name: str, used: Iterable[str]) -> str:
+    if name in used and name == "Problem":
+        name = "ProblemDetails"  # RFC 9457's own name for it
+    while name in used:
+        name += "_"
+    return name

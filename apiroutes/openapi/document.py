@@ -13,8 +13,9 @@ from typing import Any
 
 from apiroutes.handlers import RouteModule, SecurityScheme
 from apiroutes.http import path_of
-from apiroutes.openapi.components import Schemas, components, error_response, with_short_names
-from apiroutes.openapi.operations import Operation, annotations_of, describe, operations_of
+from apiroutes.openapi.components import Schemas, components, error_response, with_named_schemas
+from apiroutes.openapi.operation import Operation, annotations_of, operations_of
+from apiroutes.openapi.operations import describe
 from apiroutes.routing import Kind, Segment
 from apiroutes.settings import Settings
 from apiroutes.types import Middleware
@@ -41,6 +42,7 @@ class _Document:
         self.routes = [(module, around, [*operations_of(module)]) for module, around in routes]
         operations = [operation for *_, own in self.routes for operation in own]
         self.schemas = Schemas(part for operation in operations for part in annotations_of(operation))
+        self.tags: dict[str, str] = {}
         self.identifiers: set[str] = set()
         self.security: dict[str, Mapping[str, Any]] = {}
 
@@ -49,15 +51,34 @@ class _Document:
         for module, around, operations in self.routes:
             for path, segments in _paths(module):
                 paths[path] = self._path_item(module, around, operations, segments)
-        info = {"title": self.settings.title or self.name, "version": self.settings.version or "0"}
-        return with_short_names(
+        return with_named_schemas(
             {
                 "openapi": "3.1.0",
-                "info": info,
+                "info": self._info(),
+                # Paths are those of this host; where an App is mounted, the mount is put here.
+                "servers": [{"url": "/"}],
+                # Of operations that name no credentials: none are needed.
+                "security": [],
+                "tags": [{"name": name, "description": text} for name, text in sorted(self.tags.items())],
                 "paths": paths,
                 "components": components(self.schemas, self.security),
             }
         )
+
+    def _info(self) -> dict[str, Any]:
+        """Return an Info Object (OpenAPI 3.1 section 4.8.2)."""
+        settings = self.settings
+        info: dict[str, Any] = {
+            "title": settings.title or self.name,
+            "version": settings.version or "0",
+            "description": settings.description or f"The API of {settings.title or self.name}.",
+        }
+        if settings.contact is not None:
+            info["contact"] = _contact(settings.contact)
+        if settings.license is not None:
+            name = settings.license
+            info["license"] = {"name": name, **({"identifier": name} if _is_spdx(name) else {})}
+        return info
 
     def _path_item(
         self,
@@ -77,11 +98,12 @@ class _Document:
     def _operation(
         self, operation: Operation, around: Sequence[Middleware], segments: tuple[Segment, ...]
     ) -> dict[str, Any]:
-        described: dict[str, Any] = {"operationId": self._identifier(operation.method, segments)}
-        static = [part.text for part in self._without_prefix(segments) if part.kind is Kind.STATIC]
-        if static:
-            described["tags"] = static[:1]
-        described |= describe(operation, segments, self.schemas)
+        identifier = self._identifier(operation.method, segments)
+        described: dict[str, Any] = {
+            "operationId": identifier,
+            "tags": [self._tag(operation.module, segments)],
+        }
+        described |= describe(operation, segments, self.schemas, identifier.replace("_", " ").capitalize())
         required = operation.handler.asks(around)
         if required:
             self.security |= {part.name: part.scheme for schemes in required for part in schemes}
@@ -104,6 +126,19 @@ class _Document:
         self.identifiers.add(unique)
         return unique
 
+    def _tag(self, module: RouteModule, segments: tuple[Segment, ...]) -> str:
+        """Return the first directory of a route below the prefix, and keep its description.
+
+        The description is the docstring of the file that answers the directory itself.
+        """
+        own = self._without_prefix(segments)
+        name = next((segment.text for segment in own if segment.kind is Kind.STATIC), "root")
+        is_index = len(own) == (0 if name == "root" else 1)
+        if is_index and module.doc:
+            self.tags[name] = module.doc.partition("\n")[0]
+        self.tags.setdefault(name, f"Routes of {name}.")
+        return name
+
     def _without_prefix(self, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
         """Return the segments after the prefix; a route of `app` may lie outside it."""
         for prefix in self.prefixes:
@@ -111,6 +146,22 @@ class _Document:
             if begin == prefix:
                 return segments[len(prefix) :]
         return segments
+
+
+def _contact(text: str) -> dict[str, str]:
+    """Return a Contact Object (section 4.8.3) of a name, an address, or `Ada <ada@example.com>`."""
+    match = re.fullmatch(r"(.*?)\s*<([^<>]+)>|([^<>]*)", text.strip())
+    name, address = (match[1] or "", match[2] or match[3]) if match else (text, "")
+    contact = {"name": name} if name else {}
+    if "://" in address:
+        return {**contact, "url": address}
+    return {**contact, "email": address} if "@" in address else {"name": name or address}
+
+
+def _is_spdx(name: str) -> bool:
+    """Return whether a license is named by an SPDX expression, such as `MIT OR Apache-2.0`."""
+    part = r"\(?[A-Za-z0-9][A-Za-z0-9.+-]*\)?"
+    return re.fullmatch(rf"{part}(?: (?:AND|OR|WITH) {part})*", name) is not None
 
 
 def _security(required: Sequence[tuple[SecurityScheme, ...]]) -> list[dict[str, list[str]]]:

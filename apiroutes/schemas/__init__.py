@@ -7,16 +7,12 @@ of the value, each with its place, and SchemaError at start for an annotation th
 
 from __future__ import annotations
 
-from apiroutes.schemas.annotations import (
-    is_simple,
-    is_union,
-    required_fields,
-    takes_list,
-    why_default_does_not_fit,
-)
+from apiroutes.schemas.annotations import is_union, why_default_does_not_fit
+from apiroutes.schemas.checkers import has_model, is_field
 from apiroutes.schemas.json_schema import json_schemas
 from apiroutes.schemas.mismatches import DoesNotFit, SchemaError, bounded
-from apiroutes.schemas.pydantic_models import has_model
+from apiroutes.schemas.pydantic_models import model_of_fields
+from apiroutes.schemas.references import references_in, with_references
 from apiroutes.schemas.schema import Schema, schema_of, schema_of_fields
 
 __all__ = [
@@ -25,12 +21,13 @@ __all__ = [
     "Schema",
     "bounded",
     "has_model",
-    "is_simple",
+    "is_field",
     "is_union",
     "json_schemas",
-    "required_fields",
-    "takes_list",
+    "model_of_fields",
+    "references_in",
     "schema_of",
     "schema_of_fields",
     "why_default_does_not_fit",
+    "with_references",
 ]

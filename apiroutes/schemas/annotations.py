@@ -19,13 +19,12 @@ from apiroutes.schemas.mismatches import SchemaError
 __all__ = [
     "LISTS",
     "info_of",
+    "is_float",
     "is_list",
-    "is_simple",
+    "is_single_value",
     "is_union",
     "named",
     "nodes",
-    "required_fields",
-    "takes_list",
     "why_default_does_not_fit",
 ]
 
@@ -47,12 +46,6 @@ _SINGLE_VALUES = (
 LISTS = (inspect.FrozenSetType, inspect.ListType, inspect.SetType, inspect.VarTupleType)
 
 
-def required_fields(annotation: Any) -> list[str]:
-    """Return the names that a mapping must have to fit the type."""
-    fields = getattr(inspect.type_info(annotation), "fields", ())
-    return [field.encode_name for field in fields if field.required]
-
-
 def why_default_does_not_fit(annotation: Any, default: Any) -> str | None:
     """Return why a default does not fit the type, None if it does."""
     try:
@@ -62,20 +55,9 @@ def why_default_does_not_fit(annotation: Any, default: Any) -> str | None:
     return None
 
 
-def is_simple(annotation: Any) -> bool:
-    """Return whether one or more strings can be converted to it: numbers, dates, enums, and lists of them."""
-    allowed = (*_SINGLE_VALUES, *LISTS, inspect.UnionType, inspect.Metadata)
-    return all(isinstance(node, allowed) for node in nodes(info_of(annotation)))
-
-
 def is_union(annotation: Any) -> bool:
     """Return whether it is a union of types, as `int | None` is."""
     return get_origin(annotation) in (Union, types.UnionType)
-
-
-def takes_list(annotation: Any) -> bool:
-    """Return whether it is a list, a set or a tuple, which may be optional."""
-    return is_list(info_of(annotation))
 
 
 def info_of(annotation: Any) -> inspect.Type:
@@ -84,6 +66,18 @@ def info_of(annotation: Any) -> inspect.Type:
         return inspect.type_info(annotation)
     except Exception as error:
         raise SchemaError(f"{named(annotation)} cannot be checked: {error}") from error
+
+
+def is_single_value(info: inspect.Type) -> bool:
+    """Return whether one or more texts can be converted to it: numbers, dates, enums, and lists of them."""
+    allowed = (*_SINGLE_VALUES, *LISTS, inspect.UnionType, inspect.Metadata)
+    return all(isinstance(node, allowed) for node in nodes(info))
+
+
+def is_float(info: inspect.Type) -> bool:
+    """Return whether it is a float, a list of floats, or a union with such a type and without str."""
+    kinds = {type(node) for node in nodes(info)}
+    return inspect.FloatType in kinds and not kinds & {inspect.StrType, inspect.EnumType, inspect.LiteralType}
 
 
 def is_list(info: inspect.Type) -> bool:

@@ -1,4 +1,4 @@
-"""pydantic's models as types. pydantic is never imported here: a project that has models has imported it.
+"""pydantic's models as types, and parameters with pydantic's constraints as a model.
 
 In: a type that contains a model. Out: a schema that checks values, and its JSON Schema. Raises
 SchemaError at start; the schema raises DoesNotFit.
@@ -6,17 +6,28 @@ SchemaError at start; the schema raises DoesNotFit.
 
 from __future__ import annotations
 
-import enum
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 import msgspec
-from msgspec import inspect
 
-from apiroutes.schemas.annotations import info_of, named, nodes
+from apiroutes.schemas.annotations import named
+from apiroutes.schemas.checkers import check_constraints
+from apiroutes.schemas.core_schemas import (
+    calls_functions,
+    is_single_value,
+    list_names,
+    object_names,
+    required_names,
+    size_of,
+    takes_list,
+    with_fail_fast,
+    without_parts,
+)
 from apiroutes.schemas.memory import collecting_paused, is_dense, is_small
 from apiroutes.schemas.mismatches import (
     MOST_MISMATCHES,
@@ -26,62 +37,13 @@ from apiroutes.schemas.mismatches import (
     bounded,
     place_of,
 )
+from apiroutes.schemas.texts import with_lists
 
-__all__ = ["ModelSchema", "has_model", "model_schemas"]
+__all__ = ["ModelSchema", "model_of_fields", "model_schemas"]
 
 # pydantic collects all mismatches of a value that can have at most this many: as many as the value has
 # parts, times the nodes of its type.
 _FEW_MISMATCHES = 100_000
-# The keys of pydantic's core schemas under which further schemas stand.
-_PARTS = {
-    "arguments_schema",
-    "choices",
-    "definitions",
-    "extras_schema",
-    "fields",
-    "items_schema",
-    "json_schema",
-    "keys_schema",
-    "lax_schema",
-    "python_schema",
-    "schema",
-    "steps",
-    "strict_schema",
-    "values_schema",
-}
-# Turns any value into None.
-_NOTHING = {"type": "default", "schema": {"type": "none"}, "default": None, "on_error": "default"}
-_BY_NAME = {"choices", "fields"}  # those of the parts that may be mappings
-_LIBRARIES = ("annotated_types", "pydantic")  # pydantic enforces their metadata, and msgspec ignores it
-_CONTAINERS = ("dict", "frozenset", "list", "set", "tuple")
-
-
-def _is_model(annotation: Any) -> bool:
-    """Return whether it is a model or a dataclass of pydantic's."""
-    return isinstance(annotation, type) and hasattr(annotation, "__pydantic_validator__")
-
-
-def has_model(annotation: Any) -> bool:
-    """Return whether pydantic must check a type: it contains a model, at any depth, or a `Field`."""
-    if _is_model(annotation) or _is_model(get_origin(annotation)):
-        return True
-    if "pydantic" not in sys.modules:
-        return False
-    if any(type(item).__module__.partition(".")[0] in _LIBRARIES for item in _metadata(annotation)):
-        return True
-    if any(has_model(part) for part in get_args(annotation) if not isinstance(part, enum.Enum)):
-        return True
-    try:
-        parts = [*nodes(info_of(annotation))]
-    except SchemaError:
-        return False
-    return any(_is_model(getattr(part, "cls", None)) for part in parts) and not any(
-        isinstance(part, inspect.StructType) for part in parts
-    )
-
-
-def _metadata(annotation: Any) -> tuple[Any, ...]:
-    return annotation.__metadata__ if get_origin(annotation) is Annotated else ()
 
 
 class ModelSchema:
@@ -89,17 +51,25 @@ class ModelSchema:
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
-        pydantic = sys.modules["pydantic"]
+        pydantic = _pydantic()
         self._error: type[Exception] = pydantic.ValidationError
         try:
-            self._adapter = pydantic.TypeAdapter(annotation)
+            with warnings.catch_warnings():
+                # What pydantic would ignore, such as an alias of what is no field, is no constraint.
+                warnings.filterwarnings("error", message=".*has no effect in the context")
+                self._adapter = pydantic.TypeAdapter(annotation)
             self._schema = self._adapter.core_schema
         except Exception as error:
-            raise SchemaError(f"{named(annotation)} cannot be checked: {error}") from error
-        fast = _with_fail_fast(self._schema)
+            raise SchemaError(f"{named(annotation)} cannot be checked: {_reason(error)}") from error
+        self.list_names = list_names(self._schema)
+        self.object_names = object_names(self._schema)
+        self.required_names = required_names(self._schema)
+        self.is_single_value = is_single_value(self._schema)
+        self.takes_list = takes_list(self._schema)
+        fast = with_fail_fast(self._schema)
         self._first = _compiled(fast) or self._adapter
-        self._dry = None if _calls_functions(self._schema) else _compiled(_without_parts(fast))
-        self._most = _FEW_MISMATCHES // max(1, _size(self._schema))
+        self._dry = None if calls_functions(self._schema) else _compiled(without_parts(fast))
+        self._most = _FEW_MISMATCHES // max(1, size_of(self._schema))
 
     def decode(self, content: bytes, place: str = "body") -> Any:
         msgspec.json.decode(content)  # one decoder decides what is valid JSON
@@ -111,6 +81,7 @@ class ModelSchema:
             return self._checked(self._first.validate_json, content, place)
 
     def convert(self, value: Any, place: str) -> Any:
+        value = with_lists(value, self.list_names)
         if is_small(value, self._most):
             return self._checked(self._adapter.validate_python, value, place)
         with collecting_paused():
@@ -132,6 +103,50 @@ class ModelSchema:
         raise DoesNotFit(mismatches)
 
 
+def _pydantic() -> Any:
+    """Return pydantic, which the project has imported, or only annotated_types. Raises SchemaError."""
+    try:
+        import pydantic
+    except ImportError:
+        raise SchemaError("constraints of annotated_types are checked by pydantic: install it") from None
+    return pydantic
+
+
+def _reason(error: Exception) -> str:
+    """Return what pydantic says about a type, without its advice, which is for its own users."""
+    return str(error).split("\n\n")[0].partition(". Set `arbitrary_types_allowed")[0].strip().rstrip(".")
+
+
+def model_of_fields(fields: Mapping[str, tuple[Any, Any]]) -> ModelSchema:
+    """Return the schema of several parameters, each with its annotation and its default (`...` for none).
+
+    They become a model, so that a `Field` means what it means there. The model's fields are numbered, as
+    a parameter may have any name, and each is called by the parameter's name or by the alias of its
+    `Field`. Raises SchemaError, and DoesNotFit for a default.
+    """
+    pydantic = _pydantic()
+    for annotation, _ in fields.values():
+        check_constraints(annotation, by_pydantic=True)
+    names = {f"p{number}": name for number, name in enumerate(fields)}
+    attributes = {
+        "__annotations__": {field: fields[name][0] for field, name in names.items()},
+        "model_config": pydantic.ConfigDict(alias_generator=names.__getitem__, validate_default=True),
+        **{field: fields[name][1] for field, name in names.items() if fields[name][1] is not ...},
+    }
+    try:
+        schema = ModelSchema(type(pydantic.BaseModel)("Parameters", (pydantic.BaseModel,), attributes))
+    except Exception as error:
+        raise SchemaError(f"{', '.join(fields)} cannot be checked: {_reason(error)}") from error
+    try:
+        schema.convert({}, "")
+    except DoesNotFit as error:
+        # The place of a default is the field, and that of a value which is missing the parameter.
+        wrong = [(place[1:], message) for place, message in error.mismatches if place[1:] in names]
+        if wrong:
+            raise DoesNotFit([(names[field], message) for field, message in wrong]) from None
+    return schema
+
+
 def _compiled(schema: Any) -> Any:
     """Return pydantic's SchemaValidator for a changed core schema, None if it cannot make one."""
     try:
@@ -139,75 +154,6 @@ def _compiled(schema: Any) -> Any:
         return sys.modules["pydantic_core"].SchemaValidator(schema, None, False)
     except Exception:  # an older pydantic
         return None
-
-
-def _with_fail_fast(schema: Any) -> Any:
-    """Return a schema that stops at the first part of a container that does not fit.
-
-    pydantic makes all errors before any can be read, about 250 bytes each, and a list of a
-    megabyte has a third of a million parts. pydantic's `FailFast` does this for one container.
-    """
-    changed = _in_each(_with_fail_fast, schema)
-    if isinstance(schema, dict) and schema.get("type") in _CONTAINERS:
-        return {**changed, "fail_fast": True}
-    return changed
-
-
-def _without_parts(schema: Any) -> Any:
-    """Return a schema that checks the parts of lists and dicts, and keeps None for each.
-
-    An instance of a model takes half a kilobyte even when empty, and all those before the first part
-    that does not fit would be made.
-    """
-    changed = _in_each(_without_parts, schema)
-    if isinstance(changed, dict):
-        name = {"list": "items_schema", "dict": "values_schema"}.get(str(schema.get("type")))
-        if name in changed:
-            changed[name] = {"type": "chain", "steps": [changed[name], _NOTHING]}
-    return changed
-
-
-def _in_each(change: Callable[[Any], Any], schema: Any) -> Any:
-    """Return a schema, or several, with each part changed."""
-    if isinstance(schema, (list, tuple)):
-        return type(schema)(map(change, schema))
-    if not isinstance(schema, dict):
-        return schema
-    changed = dict(schema)
-    for key, part in _parts(schema):
-        by_name = key in _BY_NAME and isinstance(part, dict)
-        changed[key] = {name: change(value) for name, value in part.items()} if by_name else change(part)
-    return changed
-
-
-def _nodes(schema: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the schema and all the schemas that it is made of."""
-    if isinstance(schema, (list, tuple)):
-        for member in schema:
-            yield from _nodes(member)
-    elif isinstance(schema, dict):
-        yield schema
-        for key, part in _parts(schema):
-            by_name = key in _BY_NAME and isinstance(part, dict)
-            yield from _nodes(list(part.values()) if by_name else part)
-
-
-def _size(schema: Any) -> int:
-    """Return how many mismatches one value can have: one for each node of its type."""
-    return sum(1 for _ in _nodes(schema))
-
-
-def _calls_functions(schema: Any) -> bool:
-    """Return whether the project's own code sees parts of a value before all of it has been made."""
-    return any(
-        str(node.get("type")).startswith("function")
-        or any(node.get(name) for name in ("custom_init", "post_init", "default_factory_takes_data"))
-        for node in _nodes(schema)
-    )
-
-
-def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return ((key, part) for key, part in schema.items() if key in _PARTS)
 
 
 def _mismatches(error: Any, place: str) -> Iterator[Mismatch]:
@@ -242,12 +188,26 @@ def model_schemas(
     """
     if not wanted:
         return [], {}
-    adapter = sys.modules["pydantic"].TypeAdapter
+    adapter = _pydantic().TypeAdapter
     keys: list[tuple[int, str]] = [
         (index, "serialization" if is_sent else "validation") for index, (_, is_sent) in enumerate(wanted)
     ]
     schemas, definitions = adapter.json_schemas(
         [(*key, adapter(annotation)) for key, (annotation, _) in zip(keys, wanted)],
         ref_template=reference.replace("{name}", "{model}"),
+        schema_generator=_generator(),
     )
     return [schemas[key] for key in keys], definitions.get("$defs", {})
+
+
+def _generator() -> Any:
+    """Return pydantic's generator of schemas, for which a model that is sent has its fields with defaults."""
+    base: Any = _pydantic().json_schema.GenerateJsonSchema
+
+    class Generator(base):  # type: ignore[misc]
+        def field_is_required(self, field: Any, total: bool) -> bool:
+            if self.mode == "serialization" and field["type"] != "typed-dict-field":
+                return not (field.get("serialization_exclude") or field.get("serialization_exclude_if"))
+            return bool(super().field_is_required(field, total))
+
+    return Generator

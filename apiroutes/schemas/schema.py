@@ -15,12 +15,14 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import inspect
 
-from apiroutes.schemas.annotations import info_of, is_list, named, nodes
+from apiroutes.schemas.annotations import info_of, is_float, is_list, is_single_value, named, nodes
+from apiroutes.schemas.checkers import check_constraints, has_model
 from apiroutes.schemas.memory import collecting_paused, is_dense
 from apiroutes.schemas.messages import public_message, violation_of
 from apiroutes.schemas.mismatches import DoesNotFit, SchemaError, bounded
-from apiroutes.schemas.pydantic_models import ModelSchema, has_model
+from apiroutes.schemas.pydantic_models import ModelSchema
 from apiroutes.schemas.search import Search
+from apiroutes.schemas.texts import with_lists, with_plain_floats
 
 __all__ = ["Schema", "schema_of", "schema_of_fields"]
 
@@ -31,6 +33,9 @@ class Schema(Protocol):
     """Checks values against one type. `place` is the name of the value in mismatches."""
 
     annotation: Any
+    is_single_value: bool  # whether one or more texts can become a value
+    takes_list: bool  # whether it is a list, a set or a tuple, which may be optional
+    required_names: tuple[str, ...]  # which a mapping must have to fit
 
     def decode(self, content: bytes, place: str = "body") -> Any:
         """Return the value of a JSON document. Raises DoesNotFit, or msgspec.DecodeError for invalid JSON."""
@@ -47,7 +52,9 @@ class Schema(Protocol):
 
 def schema_of(annotation: Any) -> Schema:
     """Return the schema of a type. Raises SchemaError."""
-    if has_model(annotation):
+    by_pydantic = has_model(annotation)
+    check_constraints(annotation, by_pydantic)
+    if by_pydantic:
         return ModelSchema(annotation)
     info = info_of(annotation)
     if any(isinstance(node, (inspect.CustomType, inspect.RawType)) for node in nodes(info)):
@@ -82,8 +89,12 @@ class _MsgspecSchema:
         self.annotation = annotation
         self._info = info
         self._decode = msgspec.json.Decoder(annotation).decode
-        # A form or a query has a string for a name that was sent once, and a list for one sent repeatedly.
-        self._lists = tuple(field.encode_name for field in getattr(info, "fields", ()) if is_list(field.type))
+        fields = getattr(info, "fields", ())
+        self.is_single_value = is_single_value(info)
+        self.takes_list = is_list(info)
+        self.required_names = tuple(field.encode_name for field in fields if field.required)
+        self._lists = tuple(field.encode_name for field in fields if is_list(field.type))
+        self._floats = tuple(field.encode_name for field in fields if is_float(field.type))
 
     def decode(self, content: bytes, place: str = "body") -> Any:
         try:
@@ -94,15 +105,18 @@ class _MsgspecSchema:
             raise self._error_of(msgspec.json.decode(content), place, True, first)
 
     def convert(self, value: Any, place: str) -> Any:
-        if self._lists and isinstance(value, Mapping):
-            value = {
-                name: [part] if name in self._lists and not isinstance(part, list) else part
-                for name, part in value.items()
-            }
+        if self._lists:
+            value = with_lists(value, self._lists)
         try:
             return msgspec.convert(value, self.annotation, strict=False)
         except msgspec.ValidationError as error:
-            first = error
+            first: Exception = error
+        if self._floats:
+            value = with_plain_floats(value, self._floats)
+            try:
+                return msgspec.convert(value, self.annotation, strict=False)
+            except msgspec.ValidationError as error:
+                first = error
         with collecting_paused():
             raise self._error_of(value, place, False, first)
 

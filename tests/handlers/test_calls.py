@@ -173,3 +173,52 @@ def test_mismatches_are_json_unless_the_client_prefers_text(
 def test_an_invalid_request_is_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     call(typed_app(tmp_path, "def GET(a: int): ..."), target="/api/x?a=b")
     assert caplog.records == []
+
+
+JSON = [("Content-Type", "application/json")]
+FORM = [("Content-Type", "application/x-www-form-urlencoded")]
+TEXT = [("Content-Type", "text/plain")]
+PNG = [("Content-Type", "image/png")]
+# The annotation of `body`, a request, and what the handler sees; None for a 422.
+CHECKED_BODIES: list[tuple[str, list[tuple[str, str]], bytes, str | None]] = [
+    ("body: dict", JSON, b'{"a": 1}', "{'a': 1}"),
+    ("body: dict", JSON, b"", "{}"),
+    ("body: dict", FORM, b"a=1", "{'a': '1'}"),
+    ("body: dict", JSON, b"[1]", None),
+    ("body: dict", JSON, b'"s"', None),
+    ("body: dict", JSON, b"null", None),
+    ("body: dict", TEXT, b"a", None),
+    ("body: dict", [], b"", None),
+    ("body: dict[str, Any]", JSON, b'{"a": [1]}', "{'a': [1]}"),
+    ("body: dict[str, Any]", JSON, b"[1]", None),
+    ("body: dict | None", JSON, b"null", "None"),
+    ("body: dict = {}", [], b"", "{}"),
+    ("body: dict = {}", JSON, b"[]", None),
+    ("body: Point | None = None", [], b"", "None"),
+    ("body: Point = Point(7)", [], b"", "Point(x=7, y=0)"),
+    ("body: list", JSON, b"[1]", "[1]"),
+    ("body: list", JSON, b"{}", None),
+    ("body: Any", JSON, b"[1]", "[1]"),
+    ("body: object", JSON, b"5", "5"),
+    ("body", TEXT, b"a", "'a'"),
+    ("body: str", JSON, b'"a"', "'a'"),
+    ("body: str", TEXT, b"a", "'a'"),
+    ("body: str", JSON, b"5", None),
+    ("body: int", JSON, b"5", "5"),
+    ("body: int", TEXT, b"5", "5"),
+    ("body: int", JSON, b'"5"', None),
+    ("body: bytes", PNG, b"\x89PNG", r"b'\x89PNG'"),
+    ("body: bytes", JSON, b'{"a": 1}', "b'{\"a\": 1}'"),
+    ("body: bytes", TEXT, b"YQ==", "b'YQ=='"),
+    ("body: bytes", [], b"", "b''"),
+]
+
+
+@pytest.mark.parametrize(("parameter", "headers", "content", "seen"), CHECKED_BODIES)
+def test_a_body_is_checked_by_its_annotation(
+    tmp_path: Path, parameter: str, headers: list[tuple[str, str]], content: bytes, seen: str | None
+) -> None:
+    answer = call(
+        typed_app(tmp_path, f"def POST({parameter}): return show(body)"), "POST", "/api/x", headers, content
+    )
+    assert (answer.status, answer.json() if seen else None) == ((200, [seen]) if seen else (422, None))

@@ -201,11 +201,6 @@ MISTAKES = [
     ("def GET(page): ...", "x.py", "cannot tell where the parameter 'page' comes from"),
     ("def GET(page: int = 'x'): ...", "x.py", "default of 'page', 'x', does not fit"),
     ("def GET(page: int = None): ...", "x.py", "default of 'page', None, does not fit"),
-    (
-        "import pydantic\ndef GET(page: Annotated[int, pydantic.Field(ge=1)]): ...",
-        "x.py",
-        "'page' of the query has pydantic's constraints",
-    ),
     ("def GET(params: Point): ...", "[id].py", "the path has no parameter 'x'"),
     ("def GET(id: list[str]): ...", "[id].py", "'id' of the path must be a single value"),
     ("def GET(path: str): ...", "[...path].py", "'path' of the path must be a list"),

@@ -1,4 +1,4 @@
-"""The results of handlers, checked against their return annotations in development."""
+"""The kinds of results that handlers return, by their annotations."""
 
 from __future__ import annotations
 
@@ -15,8 +15,26 @@ RETURNED = [
     ("-> Point", "{'x': 1}", None),
     ("-> Point", "Point(1)", None),
     ("-> list[Point]", "[{'x': 1}]", None),
-    ("-> Point | None", "res.json(1)", None),
-    ("-> Point", "json({'y': 1})", None),
+    ("-> Point | None", "res.json({'x': 1})", None),
+    ("-> Point | None", "res.json(1)", "returned: Expected `object | null`, got `int`"),
+    ("-> Point", "json({'x': 1})", None),
+    ("-> Point", "json({'y': 1})", "returned.x: is required"),
+    ("-> Point", "'text'", "returns str, not what its annotation says"),
+    ("-> Point", "res.send('text')", "answers 200 without the JSON"),
+    ("-> Point", "b'bytes'", "returns bytes, not what its annotation says"),
+    ("-> Point | str", "'text'", None),
+    ("-> Point | str", "{'x': 1}", None),
+    ("-> Point | str", "{'y': 1}", "returned.x: is required"),
+    ("-> str", "'text'", None),
+    ("-> str", "{'x': 1}", "returns dict, not str"),
+    ("-> str", "b'bytes'", "returns bytes, not str"),
+    ("-> bytes", "'text'", "returns str, not bytes"),
+    ("-> str | bytes", "b'bytes'", None),
+    ("-> None", "res.json(1)", None),
+    ("-> None", "{'x': 1}", "returns dict, not None"),
+    ("-> Point", "iter([b'x'])", None),
+    ("-> EventStream", "event_stream(['a'])", None),
+    ("-> EventStream[Point]", "{'x': 1}", "returns dict, not an event stream"),
     ("-> Any", "{'x': object}", "cannot be written as JSON"),
     ("", "{'y': 1}", None),
     ("-> Point", "{'y': 1}", "returned.x: is required"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from tests.support import project
 
 def test_schemas_of_one_name_have_different_names(document: dict[str, Any]) -> None:
     names = list(document["components"]["schemas"])
-    assert len([name for name in names if "User" in name]) == 2
+    users = {name for name in names if "User" in name}
+    assert users == {"users_index_User-Input", "users_index_User-Output", "users_id_User"}
     assert not [name for name in names if "apiroutes" in name]
 
 
@@ -84,8 +86,8 @@ def test_a_pydantic_model_is_described_as_it_is_received(tmp_path: Path, annotat
 def test_a_pydantic_model_that_is_sent_in_another_form_has_two_schemas(tmp_path: Path) -> None:
     document = pydantic_document(tmp_path, "def PUT(body: User) -> User: ...")
     names = set(document["components"]["schemas"])
-    assert names == {"User_Input", "User_Output", "Same", "Problem"}
-    assert (properties(document, "User_Input"), properties(document, "User_Output")) == (RECEIVED, SENT)
+    assert names == {"User-Input", "User-Output", "Same", "Problem"}
+    assert (properties(document, "User-Input"), properties(document, "User-Output")) == (RECEIVED, SENT)
 
 
 def test_a_tuple_has_its_length_without_items_false(tmp_path: Path) -> None:
@@ -114,3 +116,117 @@ def test_models_of_one_name_have_short_names(tmp_path: Path) -> None:
     other = "class User(Base):\n    number: int\ndef GET() -> User: ..."
     document = pydantic_document(tmp_path, "def GET() -> User: ...", other)
     assert set(document["components"]["schemas"]) == {"a_User", "b_User", "Same", "Problem"}
+
+
+def schemas_of(root: Path, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the document of a file, and its schemas."""
+    document = App(project(root, {"pages/api/x.py": IMPORTS + source})).openapi()
+    validate(document)
+    return document, document["components"]["schemas"]
+
+
+IMPORTS = """
+import dataclasses, datetime, enum
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
+import attrs, msgspec, pydantic
+"""
+CLASSES = [
+    "@dataclasses.dataclass\nclass Data:\n    a: int\n    b: int = 0\n",
+    "@attrs.define\nclass Data:\n    a: int\n    b: int = 0\n",
+    "class Data(msgspec.Struct):\n    a: int\n    b: int = 0\n",
+    "class Data(pydantic.BaseModel):\n    a: int\n    b: int = 0\n",
+    "@pydantic.dataclasses.dataclass\nclass Data:\n    a: int\n    b: int = 0\n",
+]
+
+
+@pytest.mark.parametrize("annotation", ["Data", "list[Data]", "Data | None", "dict[str, Data]"])
+@pytest.mark.parametrize("source", CLASSES)
+def test_a_field_with_a_default_is_required_of_what_is_sent_alone(
+    tmp_path: Path, source: str, annotation: str
+) -> None:
+    source += f"def PUT(body: {annotation}) -> {annotation}: ..."
+    _, schemas = schemas_of(tmp_path, "import pydantic.dataclasses\n" + source)
+    assert (schemas["Data-Input"]["required"], schemas["Data-Output"]["required"]) == (["a"], ["a", "b"])
+
+
+def test_a_class_that_contains_one_of_two_forms_has_two_as_well(tmp_path: Path) -> None:
+    source = CLASSES[2] + "class All(msgspec.Struct):\n    data: list[Data]\ndef PUT(body: All) -> All: ..."
+    _, schemas = schemas_of(tmp_path, source)
+    assert schemas.keys() == {"All-Input", "All-Output", "Data-Input", "Data-Output", "Problem"}
+    assert schemas["All-Output"]["properties"]["data"]["items"] == {
+        "$ref": "#/components/schemas/Data-Output"
+    }
+
+
+NOT_ALWAYS_SENT = [
+    "class Data(msgspec.Struct, omit_defaults=True):\n    a: int\n    b: int = 0\n",
+    "class Data(msgspec.Struct):\n    a: int\n    b: int | msgspec.UnsetType = msgspec.UNSET\n",
+    "class Data(TypedDict):\n    a: int\n    b: NotRequired[int]\n",
+]
+
+
+@pytest.mark.parametrize("source", NOT_ALWAYS_SENT)
+def test_a_field_that_may_be_left_out_is_required_of_nothing(tmp_path: Path, source: str) -> None:
+    if sys.version_info < (3, 11):
+        pytest.skip("NotRequired")
+    _, schemas = schemas_of(tmp_path, source + "def PUT(body: Data) -> Data: ...")
+    assert schemas["Data"]["required"] == ["a"]
+
+
+DESCRIBED: list[tuple[str, dict[str, Any]]] = [
+    ("datetime.datetime", {"type": "string", "format": "date-time"}),
+    ("datetime.datetime | None", {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
+    ("list[datetime.datetime]", {"type": "array", "items": {"type": "string", "format": "date-time"}}),
+    (
+        "dict[str, datetime.datetime]",
+        {"type": "object", "additionalProperties": {"type": "string", "format": "date-time"}},
+    ),
+    ("datetime.date", {"type": "string", "format": "date"}),
+    ("datetime.time", {"type": "string", "format": "time"}),
+    ("Literal['a', 'b']", {"type": "string", "enum": ["a", "b"]}),
+    ("Literal[1, 'b']", {"enum": [1, "b"]}),
+    (
+        "Annotated[datetime.datetime, msgspec.Meta(description='d')]",
+        {"format": "date-time", "description": "d"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("annotation", "described"), DESCRIBED)
+def test_a_type_is_described_for_generators_of_clients(
+    tmp_path: Path, annotation: str, described: dict[str, Any]
+) -> None:
+    source = f"class Data(msgspec.Struct):\n    v: {annotation}\ndef GET() -> Data: ..."
+    _, schemas = schemas_of(tmp_path, source)
+    assert schemas["Data"]["properties"]["v"].items() >= described.items()
+
+
+def test_a_tagged_union_has_a_discriminator_with_the_names_of_the_document(tmp_path: Path) -> None:
+    source = """
+class Cat(msgspec.Struct, tag="cat"):
+    lives: int = 9
+class Dog(msgspec.Struct, tag="dog"): ...
+def PUT(body: Cat | Dog) -> Cat | Dog: ...
+"""
+    document, schemas = schemas_of(tmp_path, source)
+    body = document["paths"]["/api/x"]["put"]["requestBody"]["content"]["application/json"]["schema"]
+    mapping = {"cat": "#/components/schemas/Cat-Input", "dog": "#/components/schemas/Dog"}
+    assert body["discriminator"] == {"propertyName": "type", "mapping": mapping}
+    assert schemas["Dog"]["properties"] == {"type": {"type": "string", "const": "dog"}}
+
+
+@pytest.mark.parametrize("base", ["msgspec.Struct", "pydantic.BaseModel"])
+def test_a_name_of_the_project_is_kept_and_ours_gets_another(tmp_path: Path, base: str) -> None:
+    source = f"class Problem({base}):\n    mine: int\nresponses = {{409: Problem}}\ndef GET() -> Problem: ..."
+    document, schemas = schemas_of(tmp_path, source)
+    assert set(schemas["Problem"]["properties"]) == {"mine"}
+    assert "errors" in schemas["ProblemDetails"]["properties"]
+    responses = document["paths"]["/api/x"]["get"]["responses"]
+    reference = {"$ref": "#/components/schemas/Problem"}
+    assert responses["409"]["content"]["application/json"]["schema"] == reference
+
+
+def test_a_type_that_is_only_the_shape_of_a_query_is_no_component(tmp_path: Path) -> None:
+    source = "class Search(msgspec.Struct):\n    q: str\ndef GET(query: Search) -> int: ..."
+    _, schemas = schemas_of(tmp_path, source)
+    assert schemas.keys() == {"Problem"}

@@ -26,12 +26,12 @@ def test_every_build_makes_the_same_document(root: Path, document: dict[str, Any
 
 
 def test_title_and_version_come_from_the_project_table(document: dict[str, Any]) -> None:
-    assert document["info"] == {"title": "shop", "version": "1.2"}
+    assert document["info"].items() >= {"title": "shop", "version": "1.2"}.items()
 
 
 def test_settings_override_title_and_version(tmp_path: Path) -> None:
     app = App(project(tmp_path, {"pages/api/x.py": HELLO}), title="Mine", version="3")
-    assert app.openapi()["info"] == {"title": "Mine", "version": "3"}
+    assert app.openapi()["info"].items() >= {"title": "Mine", "version": "3"}.items()
 
 
 def test_every_route_has_a_path(document: dict[str, Any]) -> None:

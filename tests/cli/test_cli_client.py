@@ -53,7 +53,7 @@ def test_a_file_that_is_out_of_date_is_found_and_left_alone(root: Path, language
     project(root, {"pages/api/more.py": HELLO})
     result = client(root, language, "-o", str(file), "--check")
     assert (result.exit_code, file.read_text(encoding="utf-8")) == (1, before)
-    assert result.output == f"{file} is out of date: run this command without --check to write it\n"
+    assert result.output == f"{file} is out of date: run this command without --check to write it.\n"
 
 
 def test_a_missing_file_is_out_of_date(root: Path) -> None:

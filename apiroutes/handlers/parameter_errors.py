@@ -1,0 +1,68 @@
+"""Mistakes in a handler's parameters that no type reports: metadata that means nothing, wrong defaults.
+
+In: annotations, their metadata, defaults. Out: ParameterError, returned or raised.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args, get_origin
+
+from apiroutes.handlers.calls import REQUEST_PARTS
+from apiroutes.schemas import is_field
+
+__all__ = ["ParameterError", "metadata_of", "refuse_field", "upload_description", "wrong_default"]
+
+
+class ParameterError(TypeError):
+    """A parameter that nothing can fill; `remedy` says which ones can be filled."""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy or (
+            "Parameters are called "
+            + ", ".join(REQUEST_PARTS)
+            + "; any other has a type, such as `page: int` for the query, or the name of a parameter of "
+            "the path, or a default and a name that begins with '_'."
+        )
+
+
+def refuse_field(source: str, annotation: Any, default: Any) -> None:
+    """Refuse a `Field` that says what only one of several parameters can have: a name, or a default."""
+    for item in (*metadata_of(annotation), default):
+        if is_field(item) and (item.validation_alias is not None or not item.is_required()):
+            raise ParameterError(
+                f"the `Field` of {source!r} has an alias or a default, which nothing reads",
+                f"Take them out of the `Field`; a default is written after the annotation: "
+                f"`{source}: ... = ...`.",
+            )
+        if is_field(item) and item is default:
+            raise ParameterError(
+                f"the default of {source!r} is a `Field`",
+                f"Write `{source}: Annotated[..., Field(...)]`.",
+            )
+
+
+def upload_description(name: str, metadata: list[Any]) -> str | None:
+    """Return the description of an upload, which can have nothing else."""
+    descriptions = []
+    for item in metadata:
+        described = getattr(item, "description", None)
+        if described is None or item != type(item)(description=described):
+            raise ParameterError(
+                f"{item!r} of the upload {name!r} is not checked", "Only a description can be given."
+            )
+        descriptions.append(described)
+    return descriptions[0] if descriptions else None
+
+
+def wrong_default(name: str, default: Any, reason: str) -> ParameterError:
+    """Return the error about a default that does not fit its annotation."""
+    return ParameterError(
+        f"the default of {name!r}, {default!r}, does not fit: {reason}",
+        "Correct the default, or write `... | None = None`.",
+    )
+
+
+def metadata_of(annotation: Any) -> tuple[Any, ...]:
+    """Return what an `Annotated` contains beside the type; nothing for another annotation."""
+    return get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()

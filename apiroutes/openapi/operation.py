@@ -1,0 +1,68 @@
+"""The operations of a project: the methods of a route, with the handlers that answer them.
+
+In: the module of a route. Out: its operations, and the annotations that they need schemas of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from apiroutes.handlers import Handler, Parameter, Returns, RouteModule, declared_responses, returns_of
+from apiroutes.http import METHODS
+from apiroutes.structs import Struct
+
+__all__ = ["Operation", "annotations_of", "operations_of"]
+
+# The methods that a `handler` for every method is described with; those with a body where it takes one.
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+class Operation(Struct, frozen=True):
+    """A method of a route, and the handler that answers it."""
+
+    module: RouteModule
+    method: str
+    handler: Handler
+    returns: Returns
+
+    @property
+    def inputs(self) -> Sequence[Parameter]:
+        return self.handler.signature.inputs
+
+    @property
+    def declared(self) -> dict[int, Any]:
+        """The responses that the module declares for the method, by status code."""
+        return declared_responses(self.module, self.method)
+
+    @property
+    def takes_any_body(self) -> bool:
+        """Whether it takes a body without a type."""
+        return self.handler.signature.takes_any_body and self.method in _METHODS_WITH_BODY
+
+
+def operations_of(module: RouteModule) -> Iterator[Operation]:
+    """Yield the operations of a module.
+
+    A `handler` gets every method, and only its source says which ones it means: here those that
+    `responses` names, or else the usual ones, without GET and DELETE if an annotation takes the content.
+    """
+    for method, handler in module.handlers.items():
+        returns = returns_of(handler)
+        if method == RouteModule.ANY:
+            usual = _METHODS_WITH_BODY if handler.signature.takes_content else _METHODS
+            named = [name for name in METHODS if name in module.responses]
+            for name in named or usual:
+                yield Operation(module, name, handler, returns)
+        else:
+            yield Operation(module, method, handler, returns)
+
+
+def annotations_of(operation: Operation) -> Iterator[tuple[Any, bool]]:
+    """Yield every annotation that the operation needs a schema of, and whether its values are sent."""
+    yield from ((meaning, True) for meaning in operation.declared.values() if not isinstance(meaning, str))
+    yield from ((part.annotation, False) for part in operation.inputs if part.source != "files")
+    yield from (
+        (part, True) for part in (operation.returns.json, operation.returns.events) if part is not None
+    )
