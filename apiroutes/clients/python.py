@@ -204,22 +204,23 @@ class _Inputs:
         self.parameters += ["*", *self._keywords]
 
     def _add_body(self, operation: Operation) -> None:
-        """Take a form's fields as keywords, and any other body as a whole; an open operation takes both."""
+        """Take a form's fields as keywords, any other body as a whole, and either where any body is taken."""
         body = next((part for part in operation.bodies if part.kind in ("json", "text", "bytes")), None)
         form = next((part for part in operation.bodies if part.kind in ("multipart", "form")), None)
         is_required = operation.body_is_required
         if body is not None:
             name = self._names.claim("body")
             annotation = _RAW if body.kind == "bytes" else self._annotation("body", body.type)
-            self.parameters.append(_parameter(name, annotation, is_required and form is None))
             kind = "open" if body.type == UNKNOWN else body.kind
-            if form is None:
+            form_kind = "multipart" if form is None and kind == "open" else form and form.kind
+            self.parameters.append(_parameter(name, annotation, is_required and form_kind is None))
+            if form_kind is None:
                 self.arguments += [f"body={name}", f'kind="{kind}"']
                 return
             other = self._names.claim("form")
             self._keywords.append(_parameter(other, _FORM, is_required=False))
             self.arguments.append(f"body={name} if {other} is _UNSET else {other}")
-            self.arguments.append(f'kind="{kind}" if {other} is _UNSET else "{form.kind}"')
+            self.arguments.append(f'kind="{kind}" if {other} is _UNSET else "{form_kind}"')
         elif form is not None:
             type_ = self._types.resolved(form.type)
             if isinstance(type_, ObjectOf) and type_.fields:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from apiroutes import App, clients
+from apiroutes import clients
 from apiroutes.cli import main
 from apiroutes.clients import typescript_client
 from tests.acceptance.applications import PROJECT
@@ -443,19 +443,22 @@ def test_event_streams_are_read_as_the_standard_says(tsc: str, tmp_path: Path) -
 
 FEED = {
     "pages/api/feed.py": """
-from apiroutes import Event, event_stream
+import msgspec
+from apiroutes import Event, EventStream, event_stream, text
 
-def GET(req):
+class Count(msgspec.Struct):
+    count: int
+
+def GET(req) -> EventStream[Count]:
     last = int(req.headers.get("Last-Event-ID", "0"))
     if last >= 6:
-        return None, 204
+        return text("", status=204)
     def events():
-        yield Event({"count": 0}, event="hello", retry=1)
+        yield Event(Count(0), event="hello", retry=1)
         for number in (last + 1, last + 2):
-            yield Event({"count": number}, id=str(number))
+            yield Event(Count(number), id=str(number))
     return event_stream(events())
-""".replace("return None, 204", "return req_done()")
-    + "\nfrom apiroutes import text\ndef req_done(): return text('', status=204)\n",
+""",
     "pages/api/slow.py": """
 import time
 from apiroutes import event_stream
@@ -467,8 +470,13 @@ def GET(req):
             time.sleep(0.05)
     return event_stream(events())
 """,
-    "pages/api/missing.py": "from apiroutes import ApiError\ndef GET(): raise ApiError(404, 'No feed')\n",
-    "pages/api/page.py": "def GET(): return 'a page'\n",
+    "pages/api/missing.py": """
+from apiroutes import ApiError, EventStream
+
+def GET() -> EventStream:
+    raise ApiError(404, "No feed")
+""",
+    "pages/api/page.py": "from apiroutes import EventStream\ndef GET() -> EventStream: return 'a page'\n",
 }
 SUBSCRIBE = """
 import { ApiError, createClient } from "./client.js";
@@ -507,13 +515,7 @@ void main();
 
 def test_node_iterates_server_sent_events(tsc: str, tmp_path: Path) -> None:
     root = project(tmp_path / "feeds", FEED)
-    document = App(root).openapi()
-    count = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
-    for name in ("feed", "slow", "missing", "page"):
-        described = {"schema": count} if name == "feed" else {}
-        content = {"text/event-stream": described}
-        document["paths"][f"/api/{name}"]["get"]["responses"]["200"] = {"content": content}
-    (tmp_path / "client.ts").write_text(typescript_client(document), encoding="utf-8")
+    write_client(tmp_path, root)
     compile_use(tsc, tmp_path, SUBSCRIBE)
     with serve(gunicorn("apiroutes:create_app()", "--threads", "8"), tmp_path / "log", {}, root) as port:
         results = json.loads(run_use(tmp_path, port))
@@ -594,10 +596,7 @@ void main();
 
 def test_bodies_and_options_are_sent(tsc: str, tmp_path: Path) -> None:
     root = project(tmp_path / "echo", ECHO)
-    document = App(root).openapi()
-    open_body = {"required": True, "content": {"application/json": {"schema": {}}}}
-    document["paths"]["/api/echo"]["post"]["requestBody"] = open_body
-    (tmp_path / "client.ts").write_text(typescript_client(document), encoding="utf-8")
+    write_client(tmp_path, root)
     compile_use(tsc, tmp_path, SEND)
     with serve(gunicorn("apiroutes:create_app()"), tmp_path / "log", {}, root) as port:
         sent = json.loads(run_use(tmp_path, port))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from apiroutes import App
 from apiroutes.clients import python_client
 
 SHAPES = """
@@ -106,18 +104,23 @@ def POST(req):
     return [req.headers.get("Content-Type", "").partition(";")[0], body, files]
 """,
     "pages/api/feed.py": """
-from apiroutes import Event, event_stream, text
-def GET(req):
+import msgspec
+from apiroutes import Event, EventStream, event_stream, text
+class Count(msgspec.Struct):
+    count: int
+def GET(req) -> EventStream[Count]:
     last = int(req.headers.get("Last-Event-ID", "0"))
     if last >= 4:
         return text("", status=204)
-    return event_stream(Event({"count": n}, id=str(n), retry=1) for n in (last + 1, last + 2))
+    return event_stream(Event(Count(n), id=str(n), retry=1) for n in (last + 1, last + 2))
 """,
-    "pages/api/missing.py": "from apiroutes import ApiError\ndef GET(): raise ApiError(404, 'No feed')\n",
+    "pages/api/missing.py": """
+from apiroutes import ApiError, EventStream
+def GET() -> EventStream:
+    raise ApiError(404, "No feed")
+""",
 }
-OPEN: dict[str, Any] = {"application/json": {"schema": {}}, "multipart/form-data": {"schema": {}}}
 JSON = {"Content-Type": "application/json"}
-COUNT = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
 
 
 def load(document: dict[str, Any], file: Path) -> ModuleType:
@@ -130,17 +133,6 @@ def load(document: dict[str, Any], file: Path) -> ModuleType:
     sys.modules[spec.name] = module  # where msgspec looks up annotations
     spec.loader.exec_module(module)
     return module
-
-
-def described(app: App) -> dict[str, Any]:
-    """Return the document of the project, with an untyped body and event streams."""
-    document: dict[str, Any] = json.loads(json.dumps(app.openapi()))
-    paths = document["paths"]
-    paths["/api/open"]["post"]["requestBody"] = {"required": True, "content": OPEN}
-    for name in ("feed", "missing"):
-        events = {"content": {"text/event-stream": {"schema": COUNT}}}
-        paths[f"/api/{name}"]["get"]["responses"]["200"] = events
-    return document
 
 
 WHOLE = {"type": "integer"}

@@ -9,7 +9,7 @@ from mypy import api
 
 from apiroutes import App
 from apiroutes.clients import python_client
-from tests.clients.python_projects import FILES, described, names_document
+from tests.clients.python_projects import FILES, names_document
 from tests.support import project
 
 pytestmark = pytest.mark.costly  # each runs mypy
@@ -17,11 +17,12 @@ pytestmark = pytest.mark.costly  # each runs mypy
 FLAGS = ["--strict", "--config-file=", "--no-error-summary", "--python-version", "3.10"]
 
 RIGHT = """
-from client import ApiEvent, AsyncClient, Circle, Client, Conflict, PostShapes409, Square, Thing
+from client import AsyncClient, Circle, Client, Conflict, PostShapes409
+from client import Square_Output, Thing_Input, Thing_Output
 
-def use(api: Client, thing: Thing) -> None:
-    made: Thing = api.post_shapes(thing)
-    shape: Circle | Square = made.shape
+def use(api: Client, thing: Thing_Input) -> None:
+    made: Thing_Output = api.post_shapes(thing)
+    shape: Circle | Square_Output = made.shape
     counts: list[int] = [event.data.count for event in api.get_feed()]
     api.delete_users_by_id("1")
     api.post_upload(file=b"x", user=1)
@@ -32,8 +33,8 @@ def use(api: Client, thing: Thing) -> None:
     except PostShapes409 as error:
         conflict: Conflict = error.content
 
-async def use_async(api: AsyncClient, thing: Thing) -> None:
-    made: Thing = await api.post_shapes(thing)
+async def use_async(api: AsyncClient, thing: Thing_Input) -> None:
+    made: Thing_Output = await api.post_shapes(thing)
     async with api.stream_get_files_by_path("a") as response:
         pieces: list[bytes] = [piece async for piece in response.aiter_bytes()]
     async for event in api.get_feed(reconnect=True):
@@ -59,7 +60,7 @@ MISTAKES = [
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("typing")
     app = App(project(directory / "project", FILES))
-    (directory / "client.py").write_text(python_client(described(app)), encoding="utf-8")
+    (directory / "client.py").write_text(python_client(app.openapi()), encoding="utf-8")
     return directory
 
 
@@ -77,9 +78,10 @@ def test_a_client_and_its_use_pass(directory: Path) -> None:
 
 
 def test_mistakes_are_found(directory: Path) -> None:
-    head = ["from client import Client, Thing"]
+    head = ["from client import Client, Thing_Input"]
     functions = [
-        f"def f{number}(api: Client, thing: Thing) -> None: {line}" for number, line in enumerate(MISTAKES)
+        f"def f{number}(api: Client, thing: Thing_Input) -> None: {line}"
+        for number, line in enumerate(MISTAKES)
     ]
     (directory / "wrong.py").write_text("\n".join([*head, *functions]), encoding="utf-8")
     report = mypy(directory, "wrong.py")
