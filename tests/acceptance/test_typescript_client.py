@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.acceptance.applications import PROJECT
 from tests.acceptance.servers import gunicorn, serve
 from tests.clients.event_streams import STREAMS
 from tests.support import project
+from tests.test_documents import SHOWN, write_clients
 
 pytestmark = pytest.mark.slow
 
@@ -635,3 +637,18 @@ def test_a_bundle_has_only_the_operations_that_are_used(tmp_path: Path) -> None:
         bundles.append(subprocess.run(command, capture_output=True, text=True, timeout=SECONDS).stdout)
     paths = ["/api/hello", "/api/notes", "/api/health"]
     assert [[path in bundle for path in paths] for bundle in bundles] == [[True, False, False], [True] * 3]
+
+
+# -- the documentation
+
+PAGE = PROJECT / "docs" / "clients.md"
+EXAMPLES = re.findall(r"^```ts\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_examples_of_the_page_compile(tsc: str, tmp_path: Path) -> None:
+    (shown,) = [shown for shown in SHOWN if shown.page == "docs/clients.md"]
+    write_clients(shown, project(tmp_path, shown.files))
+    assert EXAMPLES
+    for number, example in enumerate(EXAMPLES):
+        (tmp_path / f"example{number}.ts").write_text(example, encoding="utf-8")
+        assert compile_file(tsc, tmp_path, f"example{number}.ts") == ""
