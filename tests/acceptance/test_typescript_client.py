@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from apiroutes.cli import main
 from apiroutes.clients import typescript_client
 from tests.acceptance.applications import PROJECT
 from tests.acceptance.servers import gunicorn, serve
+from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tests.clients.event_streams import STREAMS
 from tests.support import project
 from tests.test_documents import SHOWN, write_clients
@@ -528,6 +530,97 @@ def test_node_iterates_server_sent_events(tsc: str, tmp_path: Path) -> None:
         "tick",
         "tick",
         ["ApiError: No feed", "ApiError: The response is no event stream but text/plain; charset=utf-8"],
+    ]
+
+
+BROWSER = {
+    "pages/api/page.py": "from apiroutes import html\ndef GET(): return html('<title>A page</title>')\n",
+    "pages/api/modules/[name].py": """
+from pathlib import Path
+from apiroutes import file
+
+def GET(name: str):
+    return file(Path(__file__).parents[4] / name, headers={"Content-Type": "text/javascript"})
+""",
+    "pages/api/ticks.py": """
+import time
+from apiroutes import Event, EventStream, event_stream
+
+ended = []
+
+def GET() -> EventStream[int]:
+    def ticks():
+        try:
+            for number in range(10_000):
+                yield Event(number, id=f"tick {number} é", event="tick")
+                time.sleep(0.02)
+        finally:
+            ended.append(True)
+    return event_stream(ticks())
+
+def HEAD(res):
+    res.set_header("X-Ended", str(len(ended))).status(204)
+""",
+    "pages/api/upload.py": """
+from apiroutes import UploadFile
+
+def POST(file: UploadFile) -> list[str]:
+    return [file.filename, file.read().decode()]
+""",
+}
+IN_PAGE = """
+import { createClient } from "./client.js";
+
+const api = createClient();
+
+async function untilEnded(count: number): Promise<void> {
+  for (;;) {
+    const head = await api.headTicks().response();
+    if (head.headers.get("X-Ended") === String(count)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export async function run(): Promise<unknown> {
+  const left: unknown[] = [];
+  for await (const { id, event, data } of api.getTicks()) {
+    left.push([id, event, data]);
+    if (data === 2) break;
+  }
+  await untilEnded(1);
+  const controller = new AbortController();
+  let reason = "";
+  try {
+    for await (const { data } of api.getTicks({ signal: controller.signal, reconnect: true })) {
+      if (data === 1) controller.abort();
+    }
+  } catch (error) {
+    reason = (error as Error).name;
+  }
+  await untilEnded(2);
+  const uploaded: string[] = await api.postUpload({ body: { file: new File(["eggs"], "größe.txt") } });
+  const wrong = await api.postUpload({ body: new FormData() }).result();
+  return [left, reason, uploaded, wrong.status];
+}
+"""
+
+
+def test_a_browser_iterates_events_and_ends_them(tsc: str, tmp_path: Path) -> None:
+    if not has_chromium():
+        pytest.skip(NO_CHROMIUM)
+    root = project(tmp_path / "site", BROWSER)
+    write_client(tmp_path, root)
+    compile_use(tsc, tmp_path, IN_PAGE)
+    command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0"]
+    with serve(command, tmp_path / "log", {}, root) as port, chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/api/page")
+        found = page.evaluate("async () => (await import('/api/modules/use.js')).run()")
+    assert found == [
+        [[f"tick {number} é", "tick", number] for number in range(3)],
+        "AbortError",
+        ["größe.txt", "eggs"],
+        422,
     ]
 
 
