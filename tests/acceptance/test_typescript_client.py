@@ -59,6 +59,7 @@ async function main(): Promise<void> {
     await file.text(),
     !wrong.ok && typeof wrong.error !== "string" && wrong.error.errors,
     missing instanceof ApiError && missing.status,
+    await api.getNotes({ query: { limit: 0 } }).catch(String),
     gone === undefined,
     await api.getHello(),
   ]));
@@ -67,7 +68,8 @@ void main();
 """
 PRINTED = (
     '[{"id":"a/b","title":"Milk","text":""},1,["list.txt"],"abc",'
-    '[{"place":"query.limit","message":"Expected `int` >= 1"}],404,true,{"message":"Hello"}]'
+    '[{"place":"query.limit","message":"Expected `int` >= 1"}],404,'
+    r'"ApiError: The request is not valid.\nquery.limit: Expected `int` >= 1",true,{"message":"Hello"}]'
 )
 MISTAKES = [
     "api.getNotes({ query: { limit: 'many' } })",
@@ -622,6 +624,55 @@ def test_a_browser_iterates_events_and_ends_them(tsc: str, tmp_path: Path) -> No
         ["größe.txt", "eggs"],
         422,
     ]
+
+
+RECONNECT = """
+import { getFeed } from "./client.js";
+
+const sent: (string | null)[] = [];
+
+/** Answer with a stream that breaks, one that ends, and then with 204. */
+async function fetch(_: string, init: RequestInit): Promise<Response> {
+  sent.push(new Headers(init.headers).get("Last-Event-ID"));
+  const number = sent.length;
+  if (number > 2) return new Response(null, { status: 204 });
+  const pieces = [`retry: 1\\nid: é${number}\\ndata: a\\n\\ndata: b`];
+  const body = new ReadableStream({
+    pull(controller) {
+      const piece = pieces.pop();
+      if (piece !== undefined) controller.enqueue(new TextEncoder().encode(piece));
+      else if (number === 1) controller.error(new TypeError("broken"));
+      else controller.close();
+    },
+  });
+  return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+}
+
+async function main(): Promise<void> {
+  const ids: string[] = [];
+  for await (const { id } of getFeed({ fetch, reconnect: true })) ids.push(id);
+  const connections = sent.splice(0);
+  let failure: unknown;
+  try {
+    for await (const { id } of getFeed({ fetch })) ids.push(id);
+  } catch (error) {
+    failure = error;
+  }
+  const away = getFeed({ fetch: () => Promise.reject(new TypeError("away")), reconnect: true });
+  console.log(JSON.stringify([ids, connections, String(failure), await away.next().catch(String)]));
+}
+void main();
+"""
+
+
+def test_a_connection_that_breaks_is_made_again_only_with_reconnect(tsc: str, tmp_path: Path) -> None:
+    feed_client(tmp_path, {})
+    compile_use(tsc, tmp_path, RECONNECT)
+    ids, connections, failure, away = json.loads(run_use(tmp_path))
+    assert ids == ["é1", "é2", "é1"]
+    # A header field's bytes, which JavaScript has as Latin-1, are UTF-8.
+    assert connections == [None, *("é1é2"[i : i + 2].encode().decode("latin-1") for i in (0, 2))]
+    assert (failure, away) == ("TypeError: broken", "TypeError: away")
 
 
 # -- bodies and options

@@ -414,6 +414,7 @@ def test_a_problem_document_is_a_typed_value(api: Any, client: ModuleType) -> No
     with pytest.raises(client.ApiError) as raised:
         api.get_users_by_id("x")
     assert (raised.value.status, raised.value.content.errors[0].place) == (422, "path.id")
+    assert str(raised.value) == "The request is not valid.\npath.id: Expected `int`, got `str`"
 
 
 # The content of an error response, and `content` of the exception.
@@ -423,6 +424,7 @@ CONTENTS: list[tuple[dict[str, Any], Any, str]] = [
     ({"content": b"{", "headers": {"Content-Type": "application/json"}}, "{", "{"),
     ({"content": b"\xff"}, b"\xff", "HTTP status 502"),
     ({"json": [1]}, [1], "HTTP status 502"),
+    ({"json": {"title": "No", "errors": [5]}}, {"title": "No", "errors": [5]}, "No"),
     ({}, b"", "HTTP status 502"),
 ]
 
