@@ -116,7 +116,10 @@ class _Writer:
         if operation.events is not None:
             passed.append("None" if operation.events == TEXT else returned)
         arguments = ", ".join([*passed, *inputs.arguments])
-        description = operation.description + "\n\nDeprecated." * operation.is_deprecated
+        raised = [f"`{error.name}`" for error in self._errors if error.operation == name]
+        notes = ["Deprecated."] if operation.is_deprecated else []
+        notes += [f"Raises {' or '.join(raised)}, or any other `ApiError`."] if raised else []
+        description = "\n\n".join(filter(None, [operation.description, *notes]))
         kind = "call" if operation.events is None else "iterate"
         yield _Method(name, kind, description, inputs.parameters, inputs.path, arguments, returned)
         kinds = {content.kind for response in operation.successes for content in response.contents}

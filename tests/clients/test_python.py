@@ -590,6 +590,13 @@ def test_the_async_client_does_the_same(app: App, client: ModuleType) -> None:
 # -- the source
 
 
+def test_a_docstring_names_the_exceptions(client: ModuleType) -> None:
+    assert client.Client.post_shapes.__doc__.strip().endswith(
+        "Raises `PostShapes409`, or any other `ApiError`."
+    )
+    assert client.Client.get_users_by_id.__doc__.strip() == "Read one."
+
+
 def test_the_template_and_a_client_are_python_3_10(client: ModuleType) -> None:
     import ast
 
