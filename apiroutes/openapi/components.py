@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -119,7 +120,7 @@ def with_named_schemas(document: dict[str, Any]) -> dict[str, Any]:
     }
     kept = {
         **document["components"],
-        "schemas": {names[name]: schema for name, schema in schemas.items() if name in names},
+        "schemas": _titled({names[name]: schema for name, schema in schemas.items() if name in names}),
         "responses": {
             name: response for name, response in responses.items() if f"#/components/responses/{name}" in used
         },
@@ -127,6 +128,15 @@ def with_named_schemas(document: dict[str, Any]) -> dict[str, Any]:
     kept = {name: parts for name, parts in kept.items() if parts}
     result: dict[str, Any] = with_references({**document, "components": kept}, references)
     return result
+
+
+def _titled(schemas: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return schemas that do not share a title: generators of clients name classes by it."""
+    titles = Counter(schema.get("title") for schema in schemas.values())
+    return {
+        name: {**schema, "title": name} if "title" in schema and titles[schema["title"]] > 1 else schema
+        for name, schema in schemas.items()
+    }
 
 
 def _reachable(value: Any, parts: Mapping[str, Mapping[str, Any]]) -> set[str]:

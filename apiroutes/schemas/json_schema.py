@@ -41,8 +41,28 @@ def json_schemas(
             names[name] += "_"
     references = {reference.format(name=old): reference.format(name=new) for old, new in names.items()}
     definitions |= {new: with_references(models[old], references) for old, new in names.items()}
+    for schema in (*plain, *modelled, *definitions.values()):
+        _give_items(schema)
     schemas = {
         False: iter(plain),
         True: iter([with_references(schema, references) for schema in modelled]),
     }
     return [next(schemas[by_pydantic]) for by_pydantic in is_model], definitions
+
+
+def _give_items(schema: Any) -> None:
+    """Give tuples of a fixed length `items`, which linters ask for.
+
+    Their length says that nothing comes after `prefixItems`. Generators of clients do not know
+    `items: false`, and those that do not know `prefixItems` find the types of the items here.
+    """
+    if isinstance(schema, dict):
+        parts = schema.get("prefixItems")
+        if parts and not schema.get("items"):
+            different = [part for index, part in enumerate(parts) if part not in parts[:index]]
+            schema["items"] = different[0] if len(different) == 1 else {"anyOf": different}
+        for part in schema.values():
+            _give_items(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _give_items(part)

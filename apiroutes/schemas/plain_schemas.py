@@ -115,8 +115,6 @@ def _complete(schema: dict[str, Any], info: inspect.Type) -> None:
     elif isinstance(info, LISTS) and "items" in schema:
         _complete(schema["items"], info.item_type)
     elif isinstance(info, inspect.TupleType):
-        # Generators of clients do not know `items: false`; the length says it.
-        schema.pop("items", None)
         for part, item_type in zip(schema.get("prefixItems", ()), info.item_types):
             _complete(part, item_type)
     elif isinstance(info, inspect.DictType) and "additionalProperties" in schema:

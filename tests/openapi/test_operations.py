@@ -150,7 +150,7 @@ class Point:
     x: int
     y: int = 0
 """
-ANY_JSON = {"application/json": {"schema": {}}}
+ANY_JSON: dict[str, Any] = {"application/json": {"schema": {}}}
 BYTES = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 BODIES: list[tuple[str, str, Any, bool]] = [
     ("def POST(body): ...", "post", ANY_JSON, False),
