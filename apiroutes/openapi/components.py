@@ -32,6 +32,8 @@ BYTES = {"type": "string", "format": "binary", "contentMediaType": "application/
 # The key of our own schema until it is named: no type can have it.
 _PROBLEM_NAME = "<Problem>"
 _SCHEMA_REFERENCE = "#/components/schemas/{name}"
+_PROBLEM_DOCUMENT = {"schema": {"$ref": _SCHEMA_REFERENCE.format(name=_PROBLEM_NAME)}}
+_TEXT = {"schema": {"type": "string"}}
 # The package of a project's module, in the names that msgspec and pydantic give to its types.
 _PACKAGE = re.compile(r"_apiroutes_project_\d+(\.|__)(?:pages|app|routes)\1")
 
@@ -87,19 +89,25 @@ def components(schemas: Schemas, security: Mapping[str, Mapping[str, Any]]) -> d
         "schemas": {**schemas.definitions, _PROBLEM_NAME: _PROBLEM},
         "responses": {
             "Error": error_response("Any other error"),
-            "Invalid": error_response("The request is not valid; `errors` lists the problems"),
+            "Invalid": _unprocessable("The request is not valid; `errors` lists the problems"),
         },
     }
     return {**objects, "securitySchemes": security} if security else objects
 
 
 def error_response(description: str) -> dict[str, Any]:
-    """Return a Response Object for an error: a problem document, or text."""
-    content: Mapping[str, Any] = {
-        "application/problem+json": {"schema": {"$ref": _SCHEMA_REFERENCE.format(name=_PROBLEM_NAME)}},
-        "text/plain": {"schema": {"type": "string"}},
-    }
+    """Return a Response Object for an error: text, or a problem document.
+
+    What comes first is what a client without preferences gets, as some generated clients read that alone.
+    """
+    content = {"text/plain": _TEXT, "application/problem+json": _PROBLEM_DOCUMENT}
     return {"description": inspect.cleandoc(description) or "An error", "content": content}
+
+
+def _unprocessable(description: str) -> dict[str, Any]:
+    """Return a Response Object for a 422, which is a problem document unless text is preferred."""
+    content = {"application/problem+json": _PROBLEM_DOCUMENT, "text/plain": _TEXT}
+    return {"description": description, "content": content}
 
 
 def with_named_schemas(document: dict[str, Any]) -> dict[str, Any]:

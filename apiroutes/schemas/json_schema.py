@@ -33,11 +33,12 @@ def json_schemas(
     modelled, models = model_schemas(
         [pair for pair, by_pydantic in zip(annotations, is_model) if by_pydantic], reference
     )
-    # Both libraries name a schema after its class, so that two types may have one name.
+    # Both libraries name a schema after its class, so that two types may have one name. What both describe
+    # alike, such as an enum, is one schema.
     names = {}
     for name in models:
         names[name] = name
-        while names[name] in definitions:
+        while definitions.get(names[name], models[name]) != models[name]:
             names[name] += "_"
     references = {reference.format(name=old): reference.format(name=new) for old, new in names.items()}
     definitions |= {new: with_references(models[old], references) for old, new in names.items()}

@@ -151,6 +151,7 @@ def test_openapi_python_client_makes_all_of_a_client(document: Path, server: str
         True,
         422,
         "query.page",
+        [404, "There is no such item"],
         9,
         None,
         7,

@@ -241,3 +241,17 @@ def test_a_type_that_is_only_the_shape_of_a_query_is_no_component(tmp_path: Path
     source = "class Search(msgspec.Struct):\n    q: str\ndef GET(query: Search) -> int: ..."
     _, schemas = schemas_of(tmp_path, source)
     assert schemas.keys() == {"Problem"}
+
+
+def test_what_both_libraries_describe_alike_is_one_schema(tmp_path: Path) -> None:
+    source = """
+class Color(enum.Enum):
+    red = "red"
+    blue = "blue"
+class Model(pydantic.BaseModel):
+    color: Color
+def GET(color: Color) -> Model: ...
+"""
+    _, schemas = schemas_of(tmp_path, source)
+    assert schemas.keys() == {"Color", "Model", "Problem"}
+    assert schemas["Color"]["enum"] == ["red", "blue"]
