@@ -76,7 +76,7 @@ def _parameter(name: str, place: str, schema: dict[str, Any], is_required: bool)
 
 
 def _path_parameter(segment: Segment, schema: dict[str, Any]) -> dict[str, Any]:
-    own = {key: schema[key] for key in ("description", "deprecated") if key in schema}
+    own: dict[str, Any] = {key: schema[key] for key in ("description", "deprecated") if key in schema}
     if segment.kind is not Kind.DYNAMIC:
         # OpenAPI cannot express a parameter of several segments.
         own = {"description": "Segments, with `/` between them.", **own, "x-catch-all": True}
