@@ -17,6 +17,7 @@ from msgspec import inspect
 
 from apiroutes.schemas.annotations import info_of, is_float, is_list, is_single_value, named, nodes
 from apiroutes.schemas.checkers import check_constraints, has_model
+from apiroutes.schemas.dataclass_defaults import filler_of
 from apiroutes.schemas.memory import collecting_paused, is_dense
 from apiroutes.schemas.messages import public_message, violation_of
 from apiroutes.schemas.mismatches import DoesNotFit, SchemaError, bounded
@@ -57,10 +58,21 @@ def schema_of(annotation: Any) -> Schema:
     if by_pydantic:
         return ModelSchema(annotation)
     info = info_of(annotation)
-    if any(isinstance(node, (inspect.CustomType, inspect.RawType)) for node in nodes(info)):
-        raise SchemaError(f"{named(annotation)} cannot be checked")
+    for node in nodes(info):
+        if isinstance(node, (inspect.CustomType, inspect.RawType)):
+            raise SchemaError(f"{named(annotation)} cannot be checked{_because_of(node, annotation)}")
     has_dataclass = any(isinstance(node, inspect.DataclassType) for node in nodes(info))
     return (_DataclassSchema if has_dataclass else _MsgspecSchema)(annotation, info)
+
+
+def _because_of(node: inspect.Type, annotation: Any) -> str:
+    """Return why a type that contains a class of nobody's cannot be checked."""
+    cls = getattr(node, "cls", None)
+    if cls is None or cls is annotation:
+        return ""
+    if has_model(cls):
+        return f": `{named(cls)}` is pydantic's, and a Struct with it is not; make it a model or a dataclass"
+    return f" because of `{named(cls)}`"
 
 
 def schema_of_fields(
@@ -133,11 +145,20 @@ class _MsgspecSchema:
 class _DataclassSchema(_MsgspecSchema):
     """For a type that contains dataclasses, whose instances have a dict each and so take much memory."""
 
+    def __init__(self, annotation: Any, info: inspect.Type) -> None:
+        super().__init__(annotation, info)
+        self._fill = filler_of(info)
+
     def decode(self, content: bytes, place: str = "body") -> Any:
         if is_dense(content):
             with collecting_paused():
                 self._check_in_pieces(msgspec.json.decode(content), place)
-        return super().decode(content, place)
+        value = super().decode(content, place)
+        return value if self._fill is None else self._fill(value)
+
+    def convert(self, value: Any, place: str) -> Any:
+        value = super().convert(value, place)
+        return value if self._fill is None else self._fill(value)
 
     def _check_in_pieces(self, value: Any, place: str) -> None:
         """Refuse a value before instances of all its fitting parts exist."""

@@ -157,12 +157,19 @@ REFUSED = [
         "Constrained.v has a constraint of pydantic's, which msgspec ignores",
     ),
     ("query: Constrained", "x.py", "Constrained.v has a constraint of pydantic's, which msgspec ignores"),
+    ("body: WithEmail", "x.py", "WithEmail cannot be checked: `EmailStr` is pydantic's"),
+    ("body: list[WithOther]", "x.py", "cannot be checked because of `Other`"),
     ("body: Model", "x.py", "Model.v has msgspec's `Meta`, which pydantic ignores"),
 ]
 CLASSES = """
 import fastapi
 class Constrained(msgspec.Struct):
     v: Annotated[int, Field(ge=1)]
+class WithEmail(msgspec.Struct):
+    v: EmailStr
+class Other: ...
+class WithOther(msgspec.Struct):
+    v: Other
 class Model(pydantic.BaseModel):
     v: Annotated[int, Meta(ge=1)]
 """
