@@ -38,6 +38,8 @@ def describe(
         "summary": summary or name,
         "description": description.strip() or summary or f"{name}.",
     }
+    if hasattr(handler.function, "__deprecated__"):  # by `@deprecated` (PEP 702)
+        described["deprecated"] = True
     parameters = [*_parameters(operation, segments, schemas)]
     if parameters:
         described["parameters"] = parameters

@@ -12,7 +12,7 @@ from typing import Any
 from apiroutes.schemas.checkers import has_model
 from apiroutes.schemas.plain_schemas import Definitions, plain_schemas
 from apiroutes.schemas.pydantic_models import model_schemas
-from apiroutes.schemas.references import with_references
+from apiroutes.schemas.references import names_in, with_references
 
 __all__ = ["json_schemas"]
 
@@ -44,11 +44,31 @@ def json_schemas(
     definitions |= {new: with_references(models[old], references) for old, new in names.items()}
     for schema in (*plain, *modelled, *definitions.values()):
         _give_items(schema)
-    schemas = {
-        False: iter(plain),
-        True: iter([with_references(schema, references) for schema in modelled]),
-    }
+    modelled = [with_references(schema, references) for schema in modelled]
+    for schema in (*plain, *modelled, *list(definitions.values())):
+        _require_tags(schema, definitions, reference)
+    schemas = {False: iter(plain), True: iter(modelled)}
     return [next(schemas[by_pydantic]) for by_pydantic in is_model], definitions
+
+
+def _require_tags(schema: Any, definitions: Definitions, reference: str) -> None:
+    """Require the tag of each member of a tagged union.
+
+    pydantic does not where the tag has a default, although no member is found without it.
+    """
+    if isinstance(schema, dict):
+        discriminator = schema.get("discriminator")
+        if isinstance(discriminator, dict) and "propertyName" in discriminator:
+            tag = discriminator["propertyName"]
+            for name in names_in({"discriminator": discriminator}, reference):
+                member = definitions[name]
+                if tag not in member.get("required", ()):
+                    definitions[name] = {**member, "required": [tag, *member.get("required", ())]}
+        for part in schema.values():
+            _require_tags(part, definitions, reference)
+    elif isinstance(schema, list):
+        for part in schema:
+            _require_tags(part, definitions, reference)
 
 
 def _give_items(schema: Any) -> None:

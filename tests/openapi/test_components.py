@@ -255,3 +255,16 @@ def GET(color: Color) -> Model: ...
     _, schemas = schemas_of(tmp_path, source)
     assert schemas.keys() == {"Color", "Model", "Problem"}
     assert schemas["Color"]["enum"] == ["red", "blue"]
+
+
+def test_a_tag_with_a_default_is_required_of_a_member_of_a_union(tmp_path: Path) -> None:
+    source = """
+class Cat(pydantic.BaseModel):
+    kind: Literal["cat"] = "cat"
+class Dog(pydantic.BaseModel):
+    kind: Literal["dog"] = "dog"
+    age: int
+def PUT(body: Annotated[Cat | Dog, pydantic.Field(discriminator="kind")]): ...
+"""
+    _, schemas = schemas_of(tmp_path, source)
+    assert (schemas["Cat"]["required"], schemas["Dog"]["required"]) == (["kind"], ["kind", "age"])

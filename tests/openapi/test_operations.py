@@ -279,3 +279,9 @@ def test_parameters_of_the_query_are_in_the_order_of_the_handlers(tmp_path: Path
     )
     parameters = operations(tmp_path, source)["get"]["parameters"]
     assert [parameter["name"] for parameter in parameters] == ["a", "b", "d", "e"]
+
+
+def test_a_deprecated_handler_is_described_as_one(tmp_path: Path) -> None:
+    source = "from typing_extensions import deprecated\n@deprecated('Use y.')\ndef GET(): ...\ndef PUT(): ..."
+    described = operations(tmp_path, source)
+    assert (described["get"].get("deprecated"), described["put"].get("deprecated")) == (True, None)
