@@ -34,9 +34,21 @@ class Schema(Protocol):
     """Checks values against one type. `place` is the name of the value in mismatches."""
 
     annotation: Any
-    is_single_value: bool  # whether one or more texts can become a value
-    takes_list: bool  # whether it is a list, a set or a tuple, which may be optional
-    required_names: tuple[str, ...]  # which a mapping must have to fit
+
+    @property
+    def is_single_value(self) -> bool:
+        """Whether one or more texts can become a value."""
+        ...
+
+    @property
+    def takes_list(self) -> bool:
+        """Whether it is a list, a set or a tuple, which may be optional."""
+        ...
+
+    @property
+    def required_names(self) -> tuple[str, ...]:
+        """The names that a mapping must have to fit."""
+        ...
 
     def decode(self, content: bytes, place: str = "body") -> Any:
         """Return the value of a JSON document. Raises DoesNotFit, or msgspec.DecodeError for invalid JSON."""
@@ -58,10 +70,11 @@ def schema_of(annotation: Any) -> Schema:
     if by_pydantic:
         return ModelSchema(annotation)
     info = info_of(annotation)
-    for node in nodes(info):
-        if isinstance(node, (inspect.CustomType, inspect.RawType)):
-            raise SchemaError(f"{named(annotation)} cannot be checked{_because_of(node, annotation)}")
-    has_dataclass = any(isinstance(node, inspect.DataclassType) for node in nodes(info))
+    parts = [*nodes(info)]
+    for part in parts:
+        if isinstance(part, (inspect.CustomType, inspect.RawType)):
+            raise SchemaError(f"{named(annotation)} cannot be checked{_because_of(part, annotation)}")
+    has_dataclass = any(isinstance(part, inspect.DataclassType) for part in parts)
     return (_DataclassSchema if has_dataclass else _MsgspecSchema)(annotation, info)
 
 
@@ -80,13 +93,14 @@ def schema_of_fields(
 ) -> Callable[[Any, str], tuple[Any, ...]]:
     """Return a function that converts a mapping to the values of the fields, in their order.
 
-    `fields` are types by name; a field that has a default may be missing.
+    `fields` are types of single values by name, of which each was checked; one with a default may be missing.
     """
     ordered = [
         (name, annotation, _field_default(defaults[name])) if name in defaults else (name, annotation)
         for name, annotation in fields.items()
     ]
-    convert = schema_of(msgspec.defstruct("Parameters", ordered, kw_only=True)).convert
+    together = msgspec.defstruct("Parameters", ordered, kw_only=True)
+    convert = _MsgspecSchema(together, info_of(together)).convert
     as_tuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
     return lambda value, place: as_tuple(convert(value, place))
 
@@ -102,11 +116,21 @@ class _MsgspecSchema:
         self._info = info
         self._decode = msgspec.json.Decoder(annotation).decode
         fields = getattr(info, "fields", ())
-        self.is_single_value = is_single_value(info)
-        self.takes_list = is_list(info)
-        self.required_names = tuple(field.encode_name for field in fields if field.required)
         self._lists = tuple(field.encode_name for field in fields if is_list(field.type))
         self._floats = tuple(field.encode_name for field in fields if is_float(field.type))
+
+    @property
+    def is_single_value(self) -> bool:
+        return is_single_value(self._info)
+
+    @property
+    def takes_list(self) -> bool:
+        return is_list(self._info)
+
+    @property
+    def required_names(self) -> tuple[str, ...]:
+        fields = getattr(self._info, "fields", ())
+        return tuple(field.encode_name for field in fields if field.required)
 
     def decode(self, content: bytes, place: str = "body") -> Any:
         try:
