@@ -2,7 +2,8 @@
 
 In: a project directory and settings; then an environ. Out: a WSGI application. Raises ProjectError at
 start with every mistake of the project; while it serves it raises nothing but ResponseAborted, for the
-server. Exceptions become responses here and nowhere else.
+server, unless the setting `debug_exceptions` asks for faults. Exceptions become responses here and nowhere
+else.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
 from apiroutes.concurrency import is_async
-from apiroutes.error_responses import write_error, write_exception
+from apiroutes.error_responses import WriteFault, write_exception, write_fault
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
-from apiroutes.http import phrase, prefers_json
+from apiroutes.explainer import Explainer
+from apiroutes.http import prefers_json
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup
 from apiroutes.project import build
@@ -44,6 +46,9 @@ class App:
     with every mistake that it finds.
     """
 
+    # Makes what explains faults and mistakes to a developer; the development server sets it.
+    make_explainer: ClassVar[Callable[[App], Explainer] | None] = None
+
     def __init__(
         self,
         root: str | os.PathLike[str] = ".",
@@ -53,24 +58,29 @@ class App:
         **settings: Any,
     ) -> None:
         self.root = Path(root).resolve()
-        project = build(self.root, os.environ, settings, middleware)
+        make_explainer = type(self).make_explainer
+        explainer = None if make_explainer is None else make_explainer(self)
+        project = build(self.root, os.environ, settings, middleware, explainer)
+        self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
         self.settings = project.settings
         self.routes = project.routes
         self.resources = project.resources
+        self.mistakes = project.mistakes
         self._fallback = fallback
-        # WSGI middleware reaches the App's `_write_exception` through the response.
-        self._response: Callable[..., ServerResponse] = type(
-            "ServerResponse",
-            (ServerResponse,),
-            {
-                "_write_exception": self._write_exception,
-                "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
-            },
-        )
+        self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
-        self._look_up = Lookup(project, builtin, has_fallback=fallback is not None).find
+        self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
+        self._look_up = self.lookup.find
         self._asgi: ASGIFunction | None = None
         self._making_asgi = threading.Lock()
+
+    def _make_response_class(self) -> Callable[..., ServerResponse]:
+        """Return the class of this App's responses, through which WSGI middleware reaches the App."""
+        attributes = {
+            "_write_exception": self._write_exception,
+            "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
+        }
+        return type("ServerResponse", (ServerResponse,), attributes)
 
     @property
     def asgi(self) -> ASGIFunction:
@@ -169,7 +179,8 @@ class App:
     ) -> BaseException | None:
         """Log an exception, and return it to be written; None where the response that was given stands.
 
-        Raises ResponseAborted where bytes have left already, and what ends the process.
+        Raises ResponseAborted where bytes have left already, and what ends the process; with the setting
+        `debug_exceptions`, the exception itself.
         """
         _log_disconnect_of(error, request)
         is_handlers = not response._in_middleware
@@ -182,6 +193,8 @@ class App:
         is_http_error = isinstance(error, (ApiError, HTTPException)) and not (stands and is_handlers)
         is_late = isinstance(error, HandlerTimeout) and not is_cut
         if not is_late and (is_cut or not is_http_error):
+            if self.settings.debug_exceptions and not is_cut:
+                raise error  # for a debugger around the App, which reports it
             log_fault(request, resource.name, error)
         if is_cut:
             # PEP 3333: the client must not take half a response for a whole one.
@@ -205,16 +218,12 @@ class App:
             # The error's own text or headers cannot be sent.
             log_fault(request, resource.name, fault)
             response._discard_response()
-            self.write_fault(fault, request, response)
+            self._write_fault(fault, request, response)
             return send(response, request.environ, starting_again(start_response))
 
     def _write_exception(self, error: BaseException, request: Request, response: Response) -> None:
         """Write the response to an exception."""
-        write_exception(error, request, response, self.write_fault)
-
-    def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
-        """Write a 500 without details. The development server overrides this with the traceback."""
-        write_error(request, response, 500, phrase(500))
+        write_exception(error, request, response, self._write_fault)
 
 
 def _log_disconnect_of(error: BaseException, request: Request) -> None:

@@ -75,7 +75,7 @@ class ASGIApplication:
         fallback: Callable[..., Any] | None,
         settings: Settings,
     ) -> None:
-        self._app = app
+        self.app = app
         self._find = find
         self._asgi_fallback = fallback if fallback is not None and is_async(fallback) else None
         self._limits = limits_of(settings)  # for the fallback, which has none of its own
@@ -135,7 +135,7 @@ class ASGIApplication:
 
     def _serve(self, environ: Environ, connection: ASGIConnection) -> bytes:
         """Call the App as WSGI does. Return the content that the loop can send at once."""
-        content = self._app(environ, connection.start_response)
+        content = self.app(environ, connection.start_response)
         if type(content) is list:
             return b"".join(content)
         # A stream may take long, and must not hold a thread that answers requests.
@@ -149,7 +149,7 @@ class ASGIApplication:
         self, request: Request, resource: Resource, run: LoopRun, connection: ASGIConnection
     ) -> None:
         environ = request.environ
-        response = self._app._response(request, connection.start_response)
+        response = self.app._response(request, connection.start_response)
         try:
             try:
                 if environ["REQUEST_METHOD"] not in KNOWN_METHODS:
@@ -164,7 +164,7 @@ class ASGIApplication:
                     raise
                 content = await self._respond_to_error(error, resource, request, response, connection)
             if request._pending:
-                content = self._app._finish_content(content, request, response, environ)
+                content = self.app._finish_content(content, request, response, environ)
             if type(content) is list:
                 await connection.send_whole(content[0] if content else b"")
             else:
@@ -189,8 +189,8 @@ class ASGIApplication:
         has_response = isinstance(error, HTTPException) and not isinstance(error, ApiError)
         arguments = error, resource, request, response, connection.start_response
         if has_response or _has_async_hook(response):
-            return await in_request_thread(self._app._respond_to_error, *arguments)
-        return self._app._respond_to_error(*arguments)
+            return await in_request_thread(self.app._respond_to_error, *arguments)
+        return self.app._respond_to_error(*arguments)
 
     # -- what is not a request -------------------------------------------------------------
 

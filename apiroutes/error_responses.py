@@ -17,7 +17,7 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.response_state import SENT
 
-__all__ = ["write_error", "write_exception"]
+__all__ = ["WriteFault", "write_error", "write_exception", "write_fault"]
 
 _PROBLEM: HeaderLines = (("Content-Type", "application/problem+json"),)
 
@@ -38,6 +38,11 @@ def write_exception(
         write_error(request, response, 504, phrase(504))
     else:
         write_fault(error, request, response)
+
+
+def write_fault(error: BaseException, request: Request, response: Response) -> None:
+    """Write a 500 without details."""
+    write_error(request, response, 500, phrase(500))
 
 
 def write_error(

@@ -1,8 +1,8 @@
 """Both families of errors: the project is wrong (stops the start), the request is wrong (4xx).
 
-In: errors as data. Out: exceptions and `Problem` records. Nothing here knows HTTP messages or a
-terminal: `apiroutes.error_responses` turns request errors into responses, the servers and the command
-line print reports of problems.
+In: errors as data. Out: exceptions and `Problem` records, and the phrases of statuses. Nothing else here
+knows HTTP or a terminal: `apiroutes.error_responses` turns request errors into responses, the servers and the
+command line print reports of problems.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import contextlib
 import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 __all__ = [
     "ApiError",
@@ -24,7 +25,9 @@ __all__ = [
     "ProjectError",
     "ResponseAborted",
     "ResponseSentError",
+    "listed",
     "one_line",
+    "phrase",
     "report",
     "suggest",
 ]
@@ -35,7 +38,8 @@ class Problem:
     """One mistake in the project, found before the first request.
 
     `file` is relative to the project directory. `source` is the text that `span` (start and
-    end offset in characters) marks; without a span nothing is marked.
+    end offset in characters) marks; without a span nothing is marked. `importers` are the places,
+    such as `pages/api/a.py:1`, that import the file and cannot work without it.
     """
 
     file: str
@@ -44,6 +48,7 @@ class Problem:
     line: int | None = None
     source: str | None = None
     span: tuple[int, int] | None = None
+    importers: tuple[str, ...] = ()
 
 
 class Problems(list[Problem]):
@@ -68,8 +73,17 @@ class Problems(list[Problem]):
         try:
             yield
         except ProjectError as error:
-            # A package that fails to import does so for every route in it.
-            self += [problem for problem in error.problems if problem not in self]
+            for problem in error.problems:
+                self.merge(problem)
+
+    def merge(self, problem: Problem) -> None:
+        """Add a problem; a file that fails to import does so for everything that imports it."""
+        for index, known in enumerate(self):
+            if replace(known, importers=()) == replace(problem, importers=()):
+                importers = (*known.importers, *problem.importers)
+                self[index] = replace(known, importers=tuple(dict.fromkeys(importers)))
+                return
+        self.append(problem)
 
     def raise_any(self) -> None:
         """Raise ProjectError with all of them, if there are any."""
@@ -88,17 +102,39 @@ class ProjectError(Exception):
 class ApiError(Exception):
     """An error response: `status` and `message`, and `headers` if there are any.
 
-    `status` is an int from 400 to 599, `message` the text that the client reads. Raises ValueError
-    for any other status.
+    `status` is an int from 400 to 599, `message` the text that the client reads: by default the status's
+    phrase, such as "Not Found". Raises ValueError for any other status.
     """
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
-            raise ValueError(f"the status of an ApiError must be from 400 to 599, not {status!r}")
+            raise ValueError(
+                f"the status of an ApiError must be from 400 to 599, not {status!r}: "
+                "write ApiError(status, message)"
+            )
+        if message is None:
+            message = phrase(status)
         super().__init__(status, message)
         self.status = int(status)
         self.message = message
         self.headers = dict(headers) if headers else {}
+
+
+# RFC 9110's phrases (section 15), where older versions of Python have those of earlier RFCs.
+_PHRASES = {
+    **{status.value: status.phrase for status in HTTPStatus},
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
+
+def phrase(status: int) -> str:
+    """Return the phrase of a status code, "Unknown" for a code without one."""
+    return _PHRASES.get(status, "Unknown")
 
 
 class InvalidRequest(ApiError):
@@ -155,8 +191,16 @@ def _paragraph(problem: Problem) -> str:
     if problem.source is not None and problem.span is not None:
         start, end = problem.span
         lines += [f"    {problem.source}", "    " + " " * start + "^" * max(1, end - start)]
-    lines += [f"  {problem.message}", f"  {problem.remedy}"]
+    lines.append(f"  {problem.message}")
+    if problem.importers:
+        lines.append(f"  Imported by {listed(problem.importers)}.")
+    lines.append(f"  {problem.remedy}")
     return "\n".join(lines)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names as they stand in a sentence: `a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 _log = logging.getLogger("apiroutes")
+_LAST_RESORT = logging.lastResort
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # W3C Trace Context section 3.2.2: version, trace-id, parent-id, flags; all zeros is no trace-id.
@@ -73,7 +74,9 @@ def _printable(text: str) -> str:
 
 
 def log_to_stderr() -> None:
-    """Log INFO and above to stderr unless logging is configured."""
+    """Log INFO and above to stderr unless logging is configured, or the development server shows the log."""
+    if logging.lastResort is not _LAST_RESORT:
+        return
     ours = logging.getLogger("apiroutes")
     if not any(isinstance(handler, _FallbackHandler) for handler in ours.handlers):
         handler = _FallbackHandler()

@@ -163,6 +163,11 @@ class Lookup:
             return resource.instead("a path that is not canonical", partial(_write_redirect, wanted)), params
         return resource, params
 
+    def canonical_path(self, environ: Environ) -> str | None:
+        """Return the path to which a request for a route is redirected; None if it has that path already."""
+        segments, _ = read_path(environ.get("PATH_INFO") or "", environ)
+        return self._canonical_path(segments, [segment for segment in segments if segment])
+
     def _unknown_below(self, segments: list[str]) -> Resource | None:
         """Return what answers a path that no route matches."""
         if self._has_fallback:

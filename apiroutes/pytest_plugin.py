@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from apiroutes.app import App
+from apiroutes.app_file import app_of
 from apiroutes.testing import Client
 
 __all__ = ["apiroutes_app", "apiroutes_client", "pytest_addoption"]
@@ -22,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def apiroutes_app(pytestconfig: pytest.Config) -> App:
     """Build the App of the project in development mode, once per session."""
-    return App(pytestconfig.rootpath / pytestconfig.getini("apiroutes_root"), mode="development")
+    return app_of(pytestconfig.rootpath / pytestconfig.getini("apiroutes_root"), mode="development")
 
 
 @pytest.fixture

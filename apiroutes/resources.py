@@ -86,14 +86,19 @@ class Resource(Struct, frozen=True):
 
 
 class NotFound:
-    """Answers paths without a route: with a 404, inside the middleware of the directories above."""
+    """Answers paths without a route: with a 404, inside the middleware of the directories above.
+
+    `write` writes it, where it shall say more than that.
+    """
 
     def __init__(
         self,
         everywhere: Sequence[Middleware],
         directories: Sequence[tuple[tuple[Segment, ...], tuple[Middleware, ...]]],
         limits: Limits,
+        write: Run | None = None,
     ) -> None:
+        self._write = write
         self._everywhere = tuple(everywhere)
         self._directories = directories
         self._limits = limits
@@ -118,15 +123,15 @@ class NotFound:
         middleware = list(self._everywhere)
         for index in around:
             middleware += self._directories[index][1]
-        step = Step(_write_not_found, never_waits=True)
-        fixed_response = None if middleware else FixedResponse(404, "Not Found")
+        step = Step(self._write or _write_not_found, never_waits=True)
+        is_fixed = self._write is None and not middleware
         return Resource(
             "a path without a route",
             as_sync(compose(middleware, step)),
             self._limits,
             middleware=tuple(middleware),
             others_on_loop=as_coroutine(middleware, step),
-            fixed_response=fixed_response,
+            fixed_response=FixedResponse(404, "Not Found") if is_fixed else None,
         )
 
 

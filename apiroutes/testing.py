@@ -17,7 +17,7 @@ from typing import Any
 import werkzeug.test
 from werkzeug.http import parse_options_header
 
-from apiroutes.app import App
+from apiroutes.app_file import app_of
 from apiroutes.http import Event
 from apiroutes.types import Environ, WSGIApplication
 
@@ -82,7 +82,7 @@ class Client(werkzeug.test.Client):
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         if isinstance(application, (str, os.PathLike)):
-            application = App(application, **{"mode": "development", **settings})
+            application = app_of(application, **{"mode": "development", **settings})
         super().__init__(application, Response)
 
     def open(self, *args: Any, **kwargs: Any) -> Response:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,10 +16,10 @@ from apiroutes.cli import main
 from tests.support import project
 
 
-def problems_of(root: Path, files: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
+def problems_of(root: Path, files: Mapping[str, str] | None = None, **arguments: Any) -> tuple[Problem, ...]:
     """The problems that stop the start of the project in `root`, with `files` written into it."""
     with pytest.raises(ProjectError) as caught:
-        App(project(root, files or {}))
+        App(project(root, files or {}), **arguments)
     return caught.value.problems
 
 

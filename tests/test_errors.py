@@ -36,10 +36,28 @@ def test_a_mark_is_seen_even_where_nothing_is_marked() -> None:
     assert report([Problem("a", "m", "r", source="a", span=(1, 1))]).splitlines()[4] == "     ^"
 
 
+def test_a_report_names_the_files_that_import_another() -> None:
+    problem = Problem("pages/api/_x.py", "m", "r", importers=("a.py:1", "b.py:2", "c.py:3"))
+    assert "  m\n  Imported by a.py:1, b.py:2 and c.py:3.\n  r" in report([problem])
+
+
 def test_a_project_error_is_its_report() -> None:
     problems = [Problem("a", "m", "r")]
     error = ProjectError(problems)
     assert (error.problems, str(error)) == (tuple(problems), report(problems))
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ApiError(404), "Not Found"),
+        (ApiError(422), "Unprocessable Content"),
+        (ApiError(499), "Unknown"),
+        (ApiError(404, ""), ""),
+    ],
+)
+def test_an_api_error_says_the_phrase_of_its_status_by_default(error: ApiError, message: str) -> None:
+    assert error.message == message
 
 
 @pytest.mark.parametrize("status", [200, 399, 600, True, 404.0, "404"])

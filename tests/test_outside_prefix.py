@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from apiroutes import App, ProjectError
-from apiroutes.openapi.typescript import typescript_client
+from apiroutes.clients import typescript_client
 from tests.support import HELLO, call, project
 
 SAY = "def GET(): return {!r}\n"

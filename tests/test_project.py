@@ -50,15 +50,15 @@ CONFLICTS = {
 SOURCES = {
     "": ("exports no handler", "def GET()"),
     "handler = 1": ("`handler` is of type int", "def handler(req, res)"),
-    "raise RuntimeError('boom')": ("failed to import: RuntimeError: boom", "begin the file's name with '_'"),
-    "import sys; sys.exit(3)": ("failed to import: SystemExit: 3", "begin the file's name"),
-    "def handler(:": ("failed to import: SyntaxError", "begin the file's name"),
+    "raise RuntimeError('boom')": ("failed to import: RuntimeError: boom", "Correct line 1"),
+    "import sys; sys.exit(3)": ("failed to import: SystemExit: 3", "Remove the call"),
+    "def handler(:": ("failed to import: SyntaxError", "Correct line 1"),
     "raise RuntimeError('the cause\\nand more')": (
         "failed to import: RuntimeError: the cause",
-        "begin the file's",
+        "Correct line 1",
     ),
-    "raise RuntimeError": ("failed to import: RuntimeError.", "begin the file's"),
-    "import nothing_of_this_name": ("No module named 'nothing_of_this_name'", "begin the file's name"),
+    "raise RuntimeError": ("failed to import: RuntimeError.", "Correct line 1"),
+    "import nothing_of_this_name": ("No module named 'nothing_of_this_name'", "Check the name"),
 }
 
 HANDLER = "def handler(req, res): ...\n"
@@ -144,7 +144,7 @@ def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
 
 def test_a_syntax_error_elsewhere_is_named_with_its_file(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, {"x.py": "from . import _h", "_h.py": "\ndef ("})
-    assert "(_h.py, line 2)" in problem.message
+    assert (problem.file, problem.line) == ("pages/api/_h.py", 2)
 
 
 def test_a_package_that_fails_is_reported_once(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ In: a project directory, host and port. Out: nothing; it serves until Ctrl-C.
 
 from __future__ import annotations
 
-from apiroutes.development.server import is_child, run, serve
+from apiroutes.development.child import is_child, serve
+from apiroutes.development.log import show_log
+from apiroutes.development.server import run
 
-__all__ = ["is_child", "run", "serve"]
+__all__ = ["is_child", "run", "serve", "show_log"]

@@ -7,65 +7,66 @@ that leads here (DNS rebinding).
 
 from __future__ import annotations
 
-import html
 import socket
+import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from apiroutes.app import App
+from apiroutes.app_file import app_of
+from apiroutes.development.explainer import PageExplainer
+from apiroutes.development.log import request_line
+from apiroutes.development.markup import headers
+from apiroutes.development.report_page import report_page
 from apiroutes.errors import ProjectError, report
-from apiroutes.http import TEXT, canonical_host, is_address, prefers_html, requested_host
-from apiroutes.request import Request
-from apiroutes.response import Response
+from apiroutes.http import canonical_host, is_address, prefers_html, requested_host
+from apiroutes.terminal import paint_for, painted_report
 from apiroutes.types import Environ, HeaderList, StartResponse, WSGIApplication
 from apiroutes.wsgi import ClosingIterator
 
-__all__ = ["DevelopmentApp", "HostGuard", "ReportApplication", "RequestLog"]
+__all__ = ["HostGuard", "ReportApplication", "RequestLog", "load_application"]
 
 
-class DevelopmentApp(App):
-    """An App that shows the client the traceback of a fault."""
+def load_application(root: Path, say: Callable[[str], None]) -> WSGIApplication:
+    """Return the App of the project, in which a mistake breaks its own routes alone, and say all mistakes.
 
-    def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
-        """Write a 500 with the traceback: a page for browsers, text for all other clients."""
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        response.status(500)
-        if prefers_html(request.environ.get("HTTP_ACCEPT")):
-            response.set_header("Content-Type", "text/html; charset=utf-8")
-            text = _page(f"{type(error).__name__} in {request.method} {request.path}", text)
-        response.end(text.encode("utf-8", "backslashreplace"))
-        response._content_headers = TEXT
+    For a project that cannot be served at all, return what responds with the report.
+    """
+    App.make_explainer = PageExplainer
+    try:
+        app = app_of(root, mode="development")
+    except ProjectError as error:
+        say(painted_report(error.problems, paint_for(sys.stderr)))
+        return ReportApplication(error, root.resolve())
+    if app.mistakes:
+        say(painted_report(app.mistakes, paint_for(sys.stderr)))
+    return app
 
 
 class ReportApplication:
-    """Lists the mistakes of a project that cannot start."""
+    """Lists the mistakes of a project that cannot be served."""
 
-    def __init__(self, error: ProjectError) -> None:
-        self._text = report(error.problems)
+    def __init__(self, error: ProjectError, root: Path) -> None:
+        self._problems = error.problems
+        self._root = root
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        as_html = prefers_html(environ.get("HTTP_ACCEPT"))
-        text = _page("This project cannot start", self._text) if as_html else self._text + "\n"
-        media_type = "text/html" if as_html else "text/plain"
-        return _respond(start_response, "500 Internal Server Error", media_type, text.encode())
+        status, title = "500 Internal Server Error", "This project cannot start"
+        if prefers_html(environ.get("HTTP_ACCEPT")):
+            page = report_page(self._problems, title, self._root)
+            return _respond(start_response, status, "text/html", page, headers())
+        return _respond(start_response, status, "text/plain", report(self._problems) + "\n")
 
 
-def _respond(start_response: StartResponse, status: str, media_type: str, content: bytes) -> Iterable[bytes]:
-    headers = [("Content-Type", f"{media_type}; charset=utf-8"), ("Content-Length", str(len(content)))]
-    start_response(status, headers)
+def _respond(
+    start_response: StartResponse, status: str, media_type: str, text: str, others: HeaderList | None = None
+) -> Iterable[bytes]:
+    content = text.encode("utf-8", "backslashreplace")
+    described = [("Content-Type", f"{media_type}; charset=utf-8"), ("Content-Length", str(len(content)))]
+    start_response(status, [*described, *(others or ())])
     return (content,)
-
-
-def _page(title: str, text: str) -> str:
-    return (
-        "<!doctype html><meta charset=utf-8>"
-        f"<title>{html.escape(title)}</title>"
-        "<style>body{font:16px system-ui;margin:2rem}pre{background:#f4f4f4;padding:1rem;overflow:auto}"
-        "@media(prefers-color-scheme:dark){body{background:#181818;color:#eee}pre{background:#222}}</style>"
-        f"<h1>{html.escape(title)}</h1><pre>{html.escape(text)}</pre>"
-    )
 
 
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
@@ -90,11 +91,11 @@ class HostGuard:
         field = environ.get("HTTP_HOST")
         if field is None or self._is_served(field):
             return self._application(environ, start_response)
-        content = (
+        text = (
             f"apiroutes dev does not answer for the host {field[:200]!r}, only for the one that it serves.\n"
             "To reach it under another name: apiroutes dev --host NAME\n"
-        ).encode("ascii", "backslashreplace")
-        return _respond(start_response, "403 Forbidden", "text/plain", content)
+        )
+        return _respond(start_response, "403 Forbidden", "text/plain", text)
 
     def _is_served(self, field: str) -> bool:
         host = requested_host(field)
@@ -107,6 +108,7 @@ class RequestLog:
     def __init__(self, application: WSGIApplication, say: Callable[[str], None]) -> None:
         self._application = application
         self._say = say
+        self._paint = paint_for(sys.stderr)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start = time.perf_counter()
@@ -122,7 +124,7 @@ class RequestLog:
             request = f"{environ.get('REQUEST_METHOD')} {environ.get('RAW_URI') or environ.get('PATH_INFO')}"
             # Escaped, so that a client cannot forge a second line.
             printable = request.encode("unicode_escape").decode("ascii")
-            self._say(f"{printable} {status} {milliseconds:.1f} ms")
+            self._say(request_line(self._paint, printable, status, milliseconds))
 
         try:
             chunks = self._application(environ, start_response_noting)

@@ -14,7 +14,6 @@ from apiroutes.handlers.declarations import (
     place_of,
     security_scheme,
     use,
-    why_not_middleware,
 )
 from apiroutes.handlers.declared_responses import (
     annotated_statuses,
@@ -23,16 +22,20 @@ from apiroutes.handlers.declared_responses import (
     raised_errors,
     without_errors,
 )
-from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader
+from apiroutes.handlers.import_failures import import_failure
+from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_file
+from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.parameters import Parameter
 from apiroutes.handlers.result_checks import ResultCheck
 from apiroutes.handlers.result_types import Returns, returns_of
 from apiroutes.handlers.route_modules import Handler, RouteModule
+from apiroutes.handlers.sources import OwnNames
 
 __all__ = [
     "PROJECT_MIDDLEWARE_FILE",
     "Handler",
     "ModuleLoader",
+    "OwnNames",
     "Parameter",
     "ResultCheck",
     "Returns",
@@ -43,6 +46,8 @@ __all__ = [
     "declared_responses",
     "documented_statuses",
     "file_route",
+    "import_file",
+    "import_failure",
     "name_of",
     "place_of",
     "raised_errors",

@@ -28,6 +28,9 @@ _MEANINGLESS: Mapping[str, tuple[type, ...]] = {
 _SCALARS = (str, bytes, bool, int, float, type(None))
 
 
+LineOfKey = Callable[[Sequence[str]], "int | None"]
+
+
 class RouteConfig(Struct, frozen=True):
     """The configuration of one route. `max_duration` and `revalidate` are in seconds.
 
@@ -46,9 +49,14 @@ class RouteConfig(Struct, frozen=True):
     dynamic: str | None = None
 
 
-def read_config(config: object, file: str, defaults: RouteConfig) -> RouteConfig:
-    """Return the `config` of the module in `file`, over the project's `defaults`. Raises ProjectError."""
-    reader = _ConfigReader(file)
+def read_config(
+    config: object, file: str, defaults: RouteConfig, line_of: LineOfKey = lambda keys: None
+) -> RouteConfig:
+    """Return the `config` of the module in `file`, over the project's `defaults`. Raises ProjectError.
+
+    `line_of` gives the line of a key, such as `("api", "bodyParser")`.
+    """
+    reader = _ConfigReader(file, line_of)
     changes = reader.read(config)
     reader.problems.raise_any()
     return replace(defaults, **changes)
@@ -140,8 +148,9 @@ def _is_duration(value: object) -> TypeGuard[float]:
 class _ConfigReader:
     """Reads a `config` into `changes`, and collects its problems."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, line_of: LineOfKey) -> None:
         self.file = file
+        self.line_of = line_of
         self.problems = Problems()
         self.changes: dict[str, Any] = {}
 
@@ -186,42 +195,45 @@ class _ConfigReader:
         if _is_duration(value):
             self.changes["max_duration"] = float(value)
         else:
-            self._problem(f"config.maxDuration is {value!r}", "Give a number of seconds above zero.")
+            self._problem("config.maxDuration", f" is {value!r}", "Give a number of seconds above zero.")
 
     def _put_size(self, name: str, value: object, place: str) -> None:
         try:
             self.changes[name] = read_size(value)
         except (TypeError, ValueError) as error:
-            self._problem(f"{place}: {error}", 'Write an int of bytes or a string such as "1mb".')
+            self._problem(place, f": {error}", 'Write an int of bytes or a string such as "1mb".')
 
     def _put_bool(self, name: str, value: object, place: str) -> None:
         if isinstance(value, bool):
             self.changes[name] = value
         else:
-            self._problem(f"{place} is {value!r}, not a bool", "Write True or False.")
+            self._problem(place, f" is {value!r}, not a bool", "Write True or False.")
 
     def _items(self, value: object, place: str, keys: tuple[str, ...]) -> Iterator[tuple[str, object]]:
         """Yield the items of a mapping under their documented keys; other keys are problems."""
         if not isinstance(value, Mapping):
-            self._problem(
-                f"{place} is {value!r}, not a dict", "Known keys: " + ", ".join(map(repr, keys)) + "."
-            )
+            known = ", ".join(map(repr, keys))
+            self._problem(place, f" is {value!r}, not a dict", f"Write a dict of {known}.")
             return
         spellings = {spelling: key for key in keys for spelling in (key, _snake_case(key))}
         seen: set[str] = set()
         for spelling, item in value.items():
             key = spellings.get(spelling) if isinstance(spelling, str) else None
             if key is None:
-                self._problem(f"{place} has the unknown key {spelling!r}", suggest(str(spelling), keys))
+                remedy = suggest(str(spelling), keys)
+                self._problem(place, f" has the unknown key {spelling!r}", remedy, key=str(spelling))
             elif key in seen:
-                self._problem(f"{place} has {key!r} in two spellings", "Keep one of them.")
+                self._problem(place, f" has {key!r} in two spellings", "Keep one of them.", key=str(spelling))
             else:
                 seen.add(key)
                 yield key, item
 
-    def _problem(self, message: str, remedy: str) -> None:
-        self.problems.add(self.file, message + ".", remedy)
+    def _problem(self, place: str, message: str, remedy: str, key: str | None = None) -> None:
+        """Add a problem at a place such as `config.api`, or at a key of the dict there."""
+        keys = [*place.split(".")[1:], *([] if key is None else [key])]
+        self.problems.add(self.file, f"{place}{message}.", remedy, line=self.line_of(keys))
 
 
 def _snake_case(name: str) -> str:
+    """Return a name in the spelling of Python."""
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)

@@ -10,15 +10,16 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
 from typing import Any, TypeVar, Union
 
+from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
 __all__ = [
     "FileRoute",
     "SecurityScheme",
-    "why_not_middleware",
     "file_route",
     "middleware_of",
     "name_of",
@@ -51,9 +52,9 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     be called so.
     """
     for step in middleware:
-        reason = why_not_middleware(step)
-        if reason is not None:
-            raise TypeError(f"middleware must be a function (req, res, next), not {reason}")
+        misfit = why_not_middleware(step)
+        if misfit is not None:
+            raise TypeError(f"use(...) has {misfit.what}. {misfit.remedy()}")
 
     def decorate(function: _Function) -> _Function:
         setattr(function, _ATTRIBUTE, (*middleware, *middleware_of(function)))
@@ -66,22 +67,6 @@ def middleware_of(function: Callable[..., Any]) -> tuple[Middleware, ...]:
     """Return the middleware that `use` put around a function."""
     middleware: tuple[Middleware, ...] = getattr(function, _ATTRIBUTE, ())
     return middleware
-
-
-def why_not_middleware(step: object) -> str | None:
-    """Return a description of a value that cannot be called with three arguments; None where it can."""
-    if not callable(step):
-        return f"{step!r}, which cannot be called"
-    try:
-        # A wrapper is called with its own parameters, whatever it wraps.
-        signature = inspect.signature(step, follow_wrapped=False)
-    except Exception:  # a built-in function, or an annotation that only type checkers can evaluate
-        return None
-    try:
-        signature.bind(None, None, None)
-    except TypeError:
-        return f"`{name_of(step)}`, which takes ({', '.join(signature.parameters)})"
-    return None
 
 
 class SecurityScheme(Struct, frozen=True):
@@ -121,18 +106,29 @@ def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
 
 def name_of(step: Callable[..., Any]) -> str:
     """Return the name of a step in the source: of the function, or of the function that made it."""
-    name: str = getattr(step, "__qualname__", type(step).__name__)
-    return name.partition(".<locals>")[0]
+    name: str = getattr(step, "__qualname__", type(step).__qualname__)
+    return name.rpartition("<locals>.")[2] if isinstance(step, type) else name.partition(".<locals>")[0]
 
 
 def place_of(step: Callable[..., Any]) -> str:
     """Return a step's name with the file and line of its source, for messages."""
-    code = getattr(inspect.unwrap(step), "__code__", None)
+    code = _code_of(step)
     if code is None:
         return f"`{name_of(step)}`"
     file = os.path.relpath(code.co_filename)
     file = code.co_filename if file.startswith(os.pardir) else file
     return f"`{name_of(step)}` ({file}:{code.co_firstlineno})"
+
+
+def _code_of(step: object) -> CodeType | None:
+    """Return the code of a function, or of a class's own method, for its file and line."""
+    code = getattr(inspect.unwrap(step) if callable(step) else step, "__code__", None)
+    if code is not None:
+        return code  # type: ignore[no-any-return]
+    methods = vars(step if isinstance(step, type) else type(step))
+    functions = (methods.get(name) for name in ("__init__", "__call__"))
+    codes = (getattr(function, "__code__", None) for function in functions)
+    return next((code for code in codes if code is not None), None)
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

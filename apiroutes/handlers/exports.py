@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -17,7 +18,7 @@ from apiroutes.errors import Problems
 from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_config, read_constants
 from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
 from apiroutes.handlers.file_routes import FileRouteReader
-from apiroutes.handlers.middleware_exports import HOW_TO_LIST, steps_of, wrong_steps
+from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
 from apiroutes.handlers.misnamed import (
     Misnamed,
     misnamed_handler,
@@ -101,12 +102,14 @@ class _ExportReader:
         if self.file_route is not None:
             yield from self._declared_handlers(self.file_route, functions)
             if for_all_methods is not None:
-                self._problem("has both `Route` and `handler`.", "Keep one of the two.")
+                line = self.own.line_of("handler")
+                self._problem("has both `Route` and `handler`.", "Keep one of the two.", line=line)
             return
         if for_all_methods is not None and functions:
             self._problem(
                 f"has both `handler` and {', '.join(functions)}.",
                 "Keep `handler`, which gets every method, or the methods.",
+                line=self.own.line_of("handler"),
             )
             functions = {}
         elif for_all_methods is not None:
@@ -131,7 +134,13 @@ class _ExportReader:
             self._problem(
                 f"`{name}` is of type {type(function).__name__}, which cannot be called.",
                 f"Write `def {name}(req, res): ...`.",
+                line=self.own.line_of(name),
             )
+            return None
+        if isinstance(function, type):
+            message = f"`{name}` is a class, which is not called by itself."
+            remedy = f"Write `def {name}(req, res): ...`."
+            self._problem(message, remedy, line=self.own.line_of(name))
             return None
         try:
             signature = read_signature(function, self.route.pattern.segments)
@@ -194,14 +203,15 @@ class _ExportReader:
             self._problem_of_name(misnamed_middleware(self.module, self.own.line_of, used))
             return ()
         steps = steps_of(self.module.middleware)
-        for message, line in wrong_steps(steps, "`middleware`", self.path):
-            self._problem(message, HOW_TO_LIST, line=line or self.own.line_of("middleware"))
+        for step in wrong_steps(steps, "`middleware`", self.path):
+            self._problem(step.message, step.remedy, line=step.line or self.own.line_of("middleware"))
         return steps
 
     def _config(self) -> RouteConfig:
         config = self.defaults
         with self.problems.collecting():
-            config = read_config(getattr(self.module, "config", {}), self.route.file, config)
+            line_of = partial(self.own.line_of_key, "config")
+            config = read_config(getattr(self.module, "config", {}), self.route.file, config, line_of)
         with self.problems.collecting():
             config = read_constants(self.constants, self.route.file, config)
         return config
@@ -225,12 +235,14 @@ class _ExportReader:
     def _check_response(self, status: object, meaning: object) -> None:
         if type(status) is not int or not 100 <= status <= 599:
             remedy = "Write a number such as 404, or a method with a dict of such numbers."
-            self._problem(f"`responses` has {status!r}, which is not a status code.", remedy)
+            message = f"`responses` has {status!r}, which is not a status code."
+            self._problem(message, remedy, line=self.own.line_of("responses"))
         elif not isinstance(meaning, str):
             try:
                 schema_of(meaning)
             except SchemaError as error:
-                self._problem(f"`responses` of {status}: {error}.", "Use a type or a descriptive string.")
+                remedy, line = "Use a type or a descriptive string.", self.own.line_of("responses")
+                self._problem(f"`responses` of {status}: {error}.", remedy, line=line)
 
     # -- problems --------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from apiroutes.errors import Problems, one_line, suggest
 from apiroutes.handlers.declarations import FileRoute
-from apiroutes.handlers.middleware_exports import HOW_TO_LIST, steps_of, wrong_steps
+from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
 from apiroutes.handlers.sources import OwnNames, line_of_function
 from apiroutes.http import METHODS
 from apiroutes.routing import Kind, Route, RoutePattern, Segment
@@ -145,8 +145,8 @@ class FileRouteReader:
 
     def _steps(self, exported: object, place: str) -> tuple[Middleware, ...]:
         steps = steps_of(exported)
-        for message, line in wrong_steps(steps, place, self._path):
-            self._problem(message, HOW_TO_LIST, line=line)
+        for step in wrong_steps(steps, place, self._path):
+            self._problem(step.message, step.remedy, line=step.line)
         return steps
 
     def _problem(self, message: str, remedy: str, line: int | None = None) -> None:

@@ -11,22 +11,26 @@ import importlib.machinery
 import importlib.util
 import itertools
 import sys
-import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from apiroutes.errors import Problem, ProjectError, one_line
+from apiroutes.errors import ProjectError
 from apiroutes.handlers.config import RouteConfig, why_ineffective
-from apiroutes.handlers.exports import how_to_hide, read_exports
+from apiroutes.handlers.exports import read_exports
+from apiroutes.handlers.import_failures import ImportFailure, import_failure
 from apiroutes.handlers.middleware_exports import is_middleware_file, read_middleware_file
+from apiroutes.handlers.modules import PACKAGE, escaped
 from apiroutes.handlers.route_modules import RouteModule
 from apiroutes.routing import MIDDLEWARE_FILE, Route, Segment
 from apiroutes.types import Middleware
 
-__all__ = ["PROJECT_MIDDLEWARE_FILE", "ModuleLoader"]
+__all__ = ["PROJECT_MIDDLEWARE_FILE", "ModuleLoader", "import_file"]
 
 PROJECT_MIDDLEWARE_FILE = "middleware.py"
+
+_MIDDLEWARE_FILES = (MIDDLEWARE_FILE, PROJECT_MIDDLEWARE_FILE)
 
 _counter = itertools.count(1)
 
@@ -48,7 +52,8 @@ class ModuleLoader:
         self._root = root
         self._defaults = defaults
         self._prefixes = prefixes
-        self._package = f"_apiroutes_project_{next(_counter)}"
+        self._package = f"{PACKAGE}{next(_counter)}"
+        self._failures: dict[str, ImportFailure] = {}  # by each file on the way to what is wrong
         if str(root) not in sys.path:
             sys.path.insert(0, str(root))
 
@@ -83,6 +88,8 @@ class ModuleLoader:
         full_name = f"{package}.{self._module_name(directories, name)}"
         if full_name in sys.modules:  # another file imported it
             return sys.modules[full_name]
+        if file in self._failures:  # for another file, and it would again
+            raise ProjectError([self._failures[file].as_reached_from(file)])
         spec = importlib.util.spec_from_file_location(full_name, self._root / file)
         assert spec is not None  # the name ends in .py
         return self._execute(spec, file)
@@ -92,7 +99,7 @@ class ModuleLoader:
         stem = file.removesuffix(".py")
         if stem.isidentifier() and not self._root.joinpath(*directories, stem).is_dir():
             return stem
-        return _escaped(file)
+        return escaped(file)
 
     def _import_packages(self, directories: list[str]) -> str:
         """Import a directory's package and those around it, for relative imports; return its name."""
@@ -100,7 +107,7 @@ class ModuleLoader:
         path = self._root
         self._ensure_package(name, path, is_root=True)
         for directory in directories:
-            name = f"{name}.{_escaped(directory)}"
+            name = f"{name}.{escaped(directory)}"
             path = path / directory
             self._ensure_package(name, path)
         return name
@@ -120,37 +127,50 @@ class ModuleLoader:
         sys.modules[name] = importlib.util.module_from_spec(spec)
 
     def _execute(self, spec: importlib.machinery.ModuleSpec, file: str) -> ModuleType:
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
         try:
-            assert spec.loader is not None
-            spec.loader.exec_module(module)
-        except KeyboardInterrupt:
+            return _execute(spec)
+        except (KeyboardInterrupt, ProjectError):
             raise
         except BaseException as error:  # SystemExit too: a file must not end the start silently
-            del sys.modules[spec.name]
-            raise ProjectError([self._import_problem(file, error)]) from error
-        return module
+            raise self._refuse(file, error) from error
 
-    def _import_problem(self, file: str, error: BaseException) -> Problem:
-        path = str(self._root / file)
-        line = None
-        if isinstance(error, SyntaxError) and error.filename == path:
-            line = error.lineno
-        for frame in traceback.extract_tb(error.__traceback__):
-            if frame.filename == path:
-                line = frame.lineno
-        return Problem(file, f"failed to import: {one_line(error)}.", _how_to_mend(file), line=line)
-
-
-def _how_to_mend(file: str) -> str:
-    """Return the remedy for a file that fails to import."""
-    name = file.rpartition("/")[2]
-    if name == MIDDLEWARE_FILE or file == PROJECT_MIDDLEWARE_FILE:
-        return "Correct it: nothing is served without its middleware."
-    return "Correct it." if name == "__init__.py" else f"Correct it, or {how_to_hide(file)}."
+    def _refuse(self, file: str, error: BaseException) -> ProjectError:
+        """Return the error for a file that failed to import, where need be with a cause that is known."""
+        failure = import_failure(error, self._root, file)
+        for index, passed in enumerate(failure.way):
+            known = self._failures.get(passed.file)
+            if known is not None:
+                failure = ImportFailure(known.problem, (*failure.way[:index], *known.way_from(passed.file)))
+                break
+        if file == failure.problem.file and file.rpartition("/")[2] in _MIDDLEWARE_FILES:
+            remedy = (
+                f"{failure.problem.remedy} Until then nothing is served: its middleware would be missing."
+            )
+            failure = ImportFailure(replace(failure.problem, remedy=remedy), failure.way)
+        for failed in (file, failure.problem.file, *(passed.file for passed in failure.way)):
+            self._failures.setdefault(failed, failure)
+        return ProjectError([failure.as_reached_from(file)])
 
 
-def _escaped(name: str) -> str:
-    """Return the name of a file or directory as one part of a module's name: without dots."""
-    return name.replace("%", "%25").replace(".", "%2E")
+def import_file(root: Path, file: str, name: str) -> ModuleType:
+    """Import a file of the project in `root` under a name of its own. Raises ProjectError."""
+    spec = importlib.util.spec_from_file_location(name, root / file)
+    assert spec is not None  # the name ends in .py
+    try:
+        return _execute(spec)
+    except (KeyboardInterrupt, ProjectError):
+        raise
+    except BaseException as error:  # as for other files
+        raise ProjectError([import_failure(error, root, file).as_reached_from(file)]) from error
+
+
+def _execute(spec: importlib.machinery.ModuleSpec) -> ModuleType:
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        assert spec.loader is not None
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
+    return module

@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from apiroutes.errors import Problems
-from apiroutes.handlers.declarations import why_not_middleware
+from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.misnamed import misnamed_middleware
 from apiroutes.handlers.sources import OwnNames, line_in
 from apiroutes.routing import MIDDLEWARE_FILE
 from apiroutes.types import Middleware
 
-__all__ = ["HOW_TO_LIST", "is_middleware_file", "read_middleware_file", "steps_of", "wrong_steps"]
+__all__ = ["is_middleware_file", "read_middleware_file", "steps_of", "wrong_steps"]
 
-HOW_TO_LIST = "Write a list of functions (req, res, next)."
+_HOW_TO_LIST = "Write a list of functions (req, res, next)."
+
+
+class WrongStep(NamedTuple):
+    """A step that is not middleware, and its line if it is defined in the file itself."""
+
+    message: str
+    remedy: str
+    line: int | None
 
 
 def steps_of(exported: object) -> tuple[Middleware, ...]:
@@ -29,15 +37,25 @@ def steps_of(exported: object) -> tuple[Middleware, ...]:
     return steps
 
 
-def wrong_steps(steps: Iterable[object], place: str, path: Path) -> Iterator[tuple[str, int | None]]:
-    """Yield a message for each step that is not middleware, and its line if it is defined in `path`.
-
-    `place` names the steps in the message.
-    """
+def wrong_steps(
+    steps: Iterable[object], place: str, path: Path, how_to_write: str = _HOW_TO_LIST
+) -> Iterator[WrongStep]:
+    """Yield each step that is not middleware. `path` is the file's; `place` names the steps in messages."""
     for step in steps:
-        reason = why_not_middleware(step)
-        if reason is not None:
-            yield f"{place} has {reason}.", line_in(step, path)
+        misfit = why_not_middleware(step)
+        if misfit is not None:
+            yield WrongStep(f"{place} has {misfit.what}.", misfit.remedy(how_to_write), line_in(step, path))
+
+
+def _empty_list(own: OwnNames) -> WrongStep | None:
+    """Return `middleware = []`, as it is written in a file of middleware: a guard was forgotten.
+
+    A list that is empty in some cases only is the file's own business.
+    """
+    if not own.is_empty_literal("middleware"):
+        return None
+    remedy = "Put functions (req, res, next) into the list, or remove the file."
+    return WrongStep("`middleware` is empty, so nothing runs.", remedy, own.line_of("middleware"))
 
 
 def read_middleware_file(module: ModuleType, file: str, path: Path) -> tuple[Middleware, ...]:
@@ -51,8 +69,11 @@ def read_middleware_file(module: ModuleType, file: str, path: Path) -> tuple[Mid
     steps: tuple[Middleware, ...] = ()
     if hasattr(module, "middleware"):
         steps = steps_of(module.middleware)
-        for message, line in wrong_steps(steps, "`middleware`", path):
-            problems.add(file, message, remedy, line=line or own.line_of("middleware"))
+        wrong = [*wrong_steps(steps, "`middleware`", path, remedy)]
+        if not steps and (empty := _empty_list(own)) is not None:
+            wrong.append(empty)
+        for step in wrong:
+            problems.add(file, step.message, step.remedy, line=step.line or own.line_of("middleware"))
     else:
         misnamed = misnamed_middleware(module, own.line_of)
         if misnamed is None:

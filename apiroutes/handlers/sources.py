@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +19,10 @@ LineOf = Callable[[str], "int | None"]
 
 
 class _OwnName(NamedTuple):
-    """The last binding of a name; `is_value` tells an assignment from a function or a class."""
+    """The last binding of a name: `value` is what is assigned, None for a function or a class."""
 
     line: int
-    is_value: bool
+    value: ast.expr | None = None
 
 
 class OwnNames:
@@ -35,12 +35,15 @@ class OwnNames:
         self._path = path
 
     @cached_property
-    def _names(self) -> Mapping[str, _OwnName]:
+    def _statements(self) -> list[ast.stmt]:
         try:
-            tree = ast.parse(self._path.read_bytes())
+            return ast.parse(self._path.read_bytes()).body
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-            return {}
-        return dict(_bindings(tree.body))
+            return []
+
+    @cached_property
+    def _names(self) -> Mapping[str, _OwnName]:
+        return dict(_bindings(self._statements))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -48,33 +51,73 @@ class OwnNames:
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
+    def imports(self, package: str) -> bool:
+        """Return whether the file imports a package or a module of it, at any place."""
+        for node in (node for statement in self._statements for node in ast.walk(statement)):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            else:
+                continue
+            if any(name.partition(".")[0] == package for name in names):
+                return True
+        return False
+
     def line_of(self, name: str) -> int | None:
         """Return the line where the file binds the name; None where it does not."""
         return self._names[name].line if name in self._names else None
 
+    def line_of_key(self, name: str, keys: Sequence[str]) -> int | None:
+        """Return the line of a key in the dict that the file assigns to the name, or of what is around it.
+
+        A key may be spelled `bodyParser` or `body_parser`.
+        """
+        value = self._names[name].value if name in self._names else None
+        line = self.line_of(name)
+        for key in keys:
+            items = list(zip(value.keys, value.values)) if isinstance(value, ast.Dict) else []
+            found = [item for item in items if _is_key(item[0], key)]
+            if not found or found[-1][0] is None:
+                break
+            line, value = found[-1][0].lineno, found[-1][1]
+        return line
+
+    def is_empty_literal(self, name: str) -> bool:
+        """Return whether the file assigns `[]` or `()` to the name, as it stands."""
+        value = self._names[name].value if name in self._names else None
+        return isinstance(value, (ast.List, ast.Tuple)) and not value.elts
+
     def line_of_value(self, name: str) -> int | None:
         """Return the line where the file assigns a value to the name; None where it does not."""
-        return self._names[name].line if name in self._names and self._names[name].is_value else None
+        is_value = name in self._names and self._names[name].value is not None
+        return self._names[name].line if is_value else None
 
 
 def _bindings(statements: Iterable[ast.stmt]) -> Iterator[tuple[str, _OwnName]]:
     for statement in statements:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield statement.name, _OwnName(statement.lineno, is_value=False)
+            yield statement.name, _OwnName(statement.lineno)
             continue
+        targets: list[ast.expr] = []
+        value: ast.expr | None = None
         if isinstance(statement, ast.Assign):
-            targets: list[ast.expr] = statement.targets
+            targets, value = statement.targets, statement.value
         elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            targets = [statement.target]
-        else:
-            targets = []
+            targets, value = [statement.target], statement.value
         for node in (node for target in targets for node in ast.walk(target)):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id, _OwnName(statement.lineno, is_value=True)
+                yield node.id, _OwnName(statement.lineno, value)
         for field in ("body", "orelse", "finalbody"):
             yield from _bindings(getattr(statement, field, ()))
         for handler in getattr(statement, "handlers", ()):
             yield from _bindings(handler.body)
+
+
+def _is_key(node: ast.expr | None, key: str) -> bool:
+    """Return whether the node spells the key, with capitals or with underscores."""
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return is_text and str(node.value).replace("_", "").lower() == key.replace("_", "").lower()  # type: ignore[union-attr]
 
 
 def line_of_function(function: object) -> int | None:

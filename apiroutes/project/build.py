@@ -6,23 +6,28 @@ In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectE
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import replace as replace_in
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from apiroutes.body import limits_of
-from apiroutes.chain import as_coroutine, as_sync, compose
+from apiroutes.chain import Step, as_coroutine, as_sync, compose
 from apiroutes.concurrency import HandlerThreads, coroutines
 from apiroutes.deadlines import with_deadline, with_deadline_on_loop
 from apiroutes.endpoint import CheckedEndpoint, Endpoint
 from apiroutes.errors import Problem, Problems
+from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
-from apiroutes.project.middleware import LoadedDirectory, ProjectMiddleware, middleware_around
+from apiroutes.places import Place, located
+from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
+from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.scanning import listed, prefix_of, scan_project, segments_of
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
-from apiroutes.routing import RouteTree
-from apiroutes.settings import Settings, read_settings
+from apiroutes.routing import RouteTree, Scan
+from apiroutes.settings import Settings, read_settings, setting_place
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
@@ -37,7 +42,8 @@ _log = logging.getLogger("apiroutes")
 class Project(Struct, frozen=True):
     """A project that can be served; `resources` are by the route's file.
 
-    `middleware` runs around every route, in this order.
+    `middleware` runs around every route, in this order. `mistakes` keep single routes from being served, for
+    a project with an explainer.
     """
 
     settings: Settings
@@ -45,6 +51,7 @@ class Project(Struct, frozen=True):
     resources: Mapping[str, Resource]
     not_found: NotFound
     middleware: tuple[Middleware, ...]
+    mistakes: tuple[Problem, ...]
 
 
 def build(
@@ -52,13 +59,19 @@ def build(
     environ: MutableMapping[str, str],
     arguments: Mapping[str, Any],
     middleware: Sequence[Middleware] = (),
+    explainer: Explainer | None = None,
 ) -> Project:
-    """Read, scan, load and compose. Raises ProjectError; what may be meant is logged as a warning."""
-    problems, warnings = Problems(), Problems()
-    project = _build(root, environ, arguments, middleware, problems, warnings)
+    """Read, scan, load and compose. What may be meant is logged as a warning.
+
+    Raises ProjectError with all mistakes; with an explainer only where they break the whole project, as it
+    responds for the routes that the others break.
+    """
+    mistakes, warnings = Mistakes(root), Problems()
+    project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
     for warning in warnings:
         _log.warning("%s %s %s", warning.file, warning.message, warning.remedy)
-    problems.raise_any()
+    if explainer is None or mistakes.everywhere:
+        Problems(mistakes).raise_any()
     return project
 
 
@@ -67,28 +80,47 @@ def _build(
     environ: MutableMapping[str, str],
     arguments: Mapping[str, Any],
     middleware: Sequence[Middleware],
-    problems: Problems,
+    explainer: Explainer | None,
+    mistakes: Mistakes,
     warnings: Problems,
 ) -> Project:
     # Go on with the settings that could be read, so that files are not misjudged.
     settings, unreadable = read_settings(root, environ, arguments)
-    problems += unreadable
-    scanned = scan_project(root, settings, problems, warnings)
-    routes = RouteTree(scanned.routes)
-    problems += routes.problems
+    mistakes.everywhere += unreadable
+    scanned, routes = _find_routes(root, settings, mistakes, warnings)
     loader = _loader(root, settings)
-    project_middleware = ProjectMiddleware(root, loader, problems, warnings)
-    everywhere = project_middleware.everywhere(
-        settings, middleware, is_from_environ="APIROUTES_MIDDLEWARE" in environ
-    )
-    directories = project_middleware.of_directories(scanned.middleware)
-    resources = _resources(routes, settings, loader, everywhere, directories, problems)
+
+    def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
+        return setting_place(name, root, environ, arguments, item)
+
+    project_middleware = ProjectMiddleware(root, loader, place_of, mistakes.everywhere, warnings)
+    everywhere = project_middleware.everywhere(settings, middleware)
+    directories = directory_middleware(scanned.middleware, loader, mistakes)
+    around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
+    resources = _resources(routes, settings, loader, around, mistakes)
     _warn_of_ineffective(loader.ineffective, warnings)
-    _check_builtin_paths(settings, routes, problems)
-    _check_security(resources, problems)
+    _check_builtin_paths(settings, routes, place_of, mistakes)
+    _check_security(resources, mistakes)
+    if explainer is not None:
+        resources |= _broken_resources(routes, settings, around, mistakes, explainer)
     below = [(source.below.segments, steps) for source, steps in directories if source.below is not None]
-    not_found = NotFound(everywhere, below, limits_of(settings))
-    return Project(settings, routes, resources, not_found, everywhere)
+    write = explainer.write_not_found if explainer is not None else None
+    not_found = NotFound(everywhere, below, limits_of(settings), write)
+    return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes))
+
+
+def _find_routes(
+    root: Path, settings: Settings, mistakes: Mistakes, warnings: Problems
+) -> tuple[Scan, RouteTree]:
+    problems = Problems()
+    scanned = scan_project(root, settings, problems, warnings)
+    if scanned.routes:
+        mistakes.add_of_scan(problems)
+    else:
+        mistakes.everywhere += problems
+    routes = RouteTree(scanned.routes)
+    mistakes.add_of_tree(routes, scanned.routes)
+    return scanned, routes
 
 
 def _loader(root: Path, settings: Settings) -> ModuleLoader:
@@ -100,11 +132,10 @@ def _resources(
     routes: RouteTree,
     settings: Settings,
     loader: ModuleLoader,
-    everywhere: tuple[Middleware, ...],
-    directories: Sequence[LoadedDirectory],
-    problems: Problems,
+    around: Mapping[str, tuple[Middleware, ...]],
+    mistakes: Mistakes,
 ) -> dict[str, Resource]:
-    """Load every route, and compose what answers it; the resources are by the route's file."""
+    """Load every route, and compose what answers it inside its middleware, by the route's file."""
     threads = HandlerThreads(settings.max_abandoned_handlers, settings.abandon_timeout)
     coroutines.configure(
         abandon_timeout=settings.abandon_timeout,
@@ -113,10 +144,38 @@ def _resources(
     )
     resources = {}
     for route in routes.walk():
-        with problems.collecting():
+        with mistakes.in_route(route.file).collecting():
             module = loader.load(route)
-            around = (*everywhere, *middleware_around(route, directories), *module.middleware)
-            resources[route.file] = _resource(module, settings, around, threads)
+            middleware = (*around[route.file], *module.middleware)
+            resources[route.file] = _resource(module, settings, middleware, threads)
+    return resources
+
+
+def _broken_resources(
+    routes: RouteTree,
+    settings: Settings,
+    around: Mapping[str, tuple[Middleware, ...]],
+    mistakes: Mistakes,
+    explainer: Explainer,
+) -> dict[str, Resource]:
+    """Return what explains the routes that cannot be served.
+
+    Their directories' middleware is around it, or a page of another origin could not read what it says.
+    """
+    resources = {}
+    for route in routes.walk():
+        problems = mistakes.breaking(route.file)
+        if problems:
+            middleware = around[route.file]
+            step = Step(partial(explainer.write_problems, problems), never_waits=True)
+            resources[route.file] = Resource(
+                f"{route.pattern} ({route.file})",
+                as_sync(compose(middleware, step)),
+                limits_of(settings),
+                pattern=str(route.pattern),
+                middleware=middleware,
+                others_on_loop=as_coroutine(middleware, step),
+            )
     return resources
 
 
@@ -153,15 +212,33 @@ def _warn_of_ineffective(ineffective: Mapping[tuple[str, str], Sequence[str]], w
         warnings.add(listed(places), f"`{name}` {effect}.", remedy)
 
 
-def _check_builtin_paths(settings: Settings, routes: RouteTree, problems: Problems) -> None:
+def _check_builtin_paths(
+    settings: Settings,
+    routes: RouteTree,
+    place_of: Callable[[str], tuple[str, Place]],
+    mistakes: Mistakes,
+) -> None:
+    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
+    taken: dict[str, str] = {}
     for name in ("readiness_path", "openapi_path"):
         path = getattr(settings, name)
-        route = None if path is None else routes.by_path.get(path)
-        if route is not None:
-            problems.add(name, f"{route.file} answers {path} too.", "Choose a path that no file answers.")
+        if path is None:
+            continue
+        route = routes.by_path.get(path)
+        other = taken.setdefault(path, name)
+        spelled, place = place_of(name)
+        if route is not None or other != name:
+            message = f"{spelled}: {other if route is None else route.file} answers {path} too."
+            remedy = "Choose a path that no file answers." if route else "Choose another path."
+            mistakes.everywhere.append(located(Problem(place.file, message, remedy), place))
+    docs = None if settings.docs is False else replace_in(settings, docs=True).docs_path
+    for path, route in routes.by_path.items():
+        if docs is not None and (path == docs or path.startswith(f"{docs}/")):
+            message = f"never answers {path}: the documentation page is there, in development at least."
+            mistakes.in_route(route.file).add(route.file, message, "Rename the file, or set `docs = false`.")
 
 
-def _check_security(resources: Mapping[str, Resource], problems: Problems) -> None:
+def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that a name stands for one security scheme in the whole project."""
     known: dict[str, SecurityScheme] = {}
     differing: dict[str, Problem] = {}
@@ -174,4 +251,5 @@ def _check_security(resources: Mapping[str, Resource], problems: Problems) -> No
                     functions = f"`{first.declared_by}` and `{declared.declared_by}`"
                     message = f"the security scheme {declared.name!r} is not the same for {functions}."
                     differing[declared.name] = Problem(file, message, "Give one of the two another name.")
-    problems += differing.values()
+    for problem in differing.values():
+        mistakes.in_route(problem.file).append(problem)

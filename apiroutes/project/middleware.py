@@ -7,19 +7,28 @@ problems and warnings are added to those given.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
-from apiroutes.errors import Problems, one_line
-from apiroutes.handlers import PROJECT_MIDDLEWARE_FILE, ModuleLoader, why_not_middleware
+from apiroutes.errors import Problem, Problems, one_line
+from apiroutes.handlers import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_failure, why_not_middleware
+from apiroutes.places import Place, caller_in, located
+from apiroutes.project.mistakes import Mistakes
 from apiroutes.routing import MIDDLEWARE_FILE, DirectoryMiddleware, Route, guard_problem
 from apiroutes.settings import Settings
 from apiroutes.types import Middleware
 
-__all__ = ["LoadedDirectory", "ProjectMiddleware", "middleware_around"]
+__all__ = ["LoadedDirectory", "ProjectMiddleware", "directory_middleware", "middleware_around"]
+
+
+# The spelling of a setting and its place, for its name and one string of its list.
+PlaceOfSetting = Callable[[str, str], "tuple[str, Place]"]
 
 
 class LoadedDirectory(NamedTuple):
@@ -38,35 +47,44 @@ def middleware_around(route: Route, directories: Sequence[LoadedDirectory]) -> t
     return around
 
 
-class ProjectMiddleware:
-    """Loads the middleware of the project in `root`."""
+def directory_middleware(
+    files: Sequence[DirectoryMiddleware], loader: ModuleLoader, mistakes: Mistakes
+) -> list[LoadedDirectory]:
+    """Load the middleware of directories, from the outside in. A file with mistakes breaks its directory."""
+    loaded = []
+    for source in sorted(files, key=lambda source: source.file.count("/")):
+        with mistakes.in_directory(source.file.rpartition("/")[0]).collecting():
+            loaded.append(LoadedDirectory(source, loader.load_middleware(source.file)))
+    return loaded
 
-    def __init__(self, root: Path, loader: ModuleLoader, problems: Problems, warnings: Problems) -> None:
+
+class ProjectMiddleware:
+    """Loads the middleware of the project in `root`; `place_of_setting` tells where the setting names one."""
+
+    def __init__(
+        self,
+        root: Path,
+        loader: ModuleLoader,
+        place_of_setting: PlaceOfSetting,
+        problems: Problems,
+        warnings: Problems,
+    ) -> None:
         self._root = root
         self._loader = loader
+        self._place_of_setting = place_of_setting
         self._problems = problems
         self._warnings = warnings
 
-    def everywhere(
-        self, settings: Settings, arguments: Sequence[Middleware], *, is_from_environ: bool
-    ) -> tuple[Middleware, ...]:
-        """Return the middleware that runs around every route.
-
-        `arguments` are those of `App`; `is_from_environ` tells whether the setting is a variable.
-        """
+    def everywhere(self, settings: Settings, arguments: Sequence[Middleware]) -> tuple[Middleware, ...]:
+        """Return the middleware that runs around every route; `arguments` are those of `App`."""
         exported = self._load_file(settings)
         names = list(settings.middleware)
         if exported:  # the setting may name what the file exports, which would run twice
             names = [name for name in names if name != "middleware:middleware"]
-        return (*exported, *self._import_setting(names, is_from_environ), *self._check_arguments(arguments))
-
-    def of_directories(self, files: Sequence[DirectoryMiddleware]) -> list[LoadedDirectory]:
-        """Load the middleware of directories, from the outside in."""
-        loaded = []
-        for source in sorted(files, key=lambda source: source.file.count("/")):
-            with self._problems.collecting():
-                loaded.append(LoadedDirectory(source, self._loader.load_middleware(source.file)))
-        return loaded
+        if names and arguments:
+            message = "and App(middleware=...) both give middleware; that of the setting runs first."
+            self._warnings.add("The setting `middleware`", message, "Keep one of the two.")
+        return (*exported, *self._import_setting(names), *self._check_arguments(arguments))
 
     def _load_file(self, settings: Settings) -> tuple[Middleware, ...]:
         """Load `middleware.py` at the root."""
@@ -92,33 +110,69 @@ class ProjectMiddleware:
                 self._warnings.add(file, message, "Rename it if it is another module.")
         return ()
 
-    def _import_setting(self, names: Sequence[str], is_from_environ: bool) -> tuple[Middleware, ...]:
-        place = "environment" if is_from_environ else "pyproject.toml"
-        setting = "APIROUTES_MIDDLEWARE" if is_from_environ else "[tool.apiroutes] middleware"
+    def _import_setting(self, names: Sequence[str]) -> tuple[Middleware, ...]:
         steps: list[Any] = []
         for name in names:
             module, _, attribute = name.partition(":")
             try:
-                step = getattr(importlib.import_module(module), attribute)
+                imported = importlib.import_module(module)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # SystemExit too, as for a route's file
-                self._refuse(place, f"{setting}: {name!r} cannot be imported: {one_line(error)}.")
+                self._refuse_import(name, error)
                 continue
-            reason = why_not_middleware(step)
-            if reason is not None:
-                self._refuse(place, f"{setting}: {name!r} is {reason}.")
+            step = getattr(imported, attribute, self)
+            misfit = why_not_middleware(step)
+            if step is self:
+                message = f"{name!r} cannot be imported: AttributeError: {module} has no {attribute!r}."
+                self._refuse(name, message, _did_you_mean(attribute, imported))
+            elif misfit is not None:
+                self._refuse(name, f"{name!r} is {misfit.what}.", misfit.remedy(_HOW_TO_NAME))
             steps.append(step)
         return tuple(steps)
 
-    def _check_arguments(self, steps: Sequence[Any]) -> tuple[Middleware, ...]:
-        for step in steps:
-            reason = why_not_middleware(step)
-            if reason is not None:
-                message = f"{reason}." if callable(step) else f"{step!r} cannot be called."
-                self._refuse("App(middleware=...)", message)
-        return tuple(steps)
+    def _refuse_import(self, name: str, error: BaseException) -> None:
+        """Report a module that cannot be imported, at the line of the project that is wrong."""
+        module = name.partition(":")[0]
+        if (
+            isinstance(error, ModuleNotFoundError)
+            and error.name
+            and f"{module}.".startswith(f"{error.name}.")
+        ):
+            remedy = f"Create {module.replace('.', '/')}.py, or correct the name. {_HOW_TO_NAME}"
+            self._refuse(name, f"{name!r} cannot be imported: {one_line(error)}.", remedy)
+            return
+        spelled, place = self._place_of_setting("middleware", name)
+        problem = import_failure(error, self._root, module).problem
+        if problem.line is None:  # in none of the project's files
+            self._refuse(name, f"{name!r} cannot be imported: {one_line(error)}.", _HOW_TO_NAME)
+        else:
+            self._problems.append(replace(problem, importers=(f"{place} ({spelled})",)))
 
-    def _refuse(self, place: str, message: str) -> None:
-        remedy = "Middleware is a function (req, res, next), in settings as 'package.module:function'."
-        self._problems.add(place, message, remedy)
+    def _refuse(self, name: str, message: str, remedy: str) -> None:
+        spelled, place = self._place_of_setting("middleware", name)
+        self._problems.append(located(Problem(place.file, f"{spelled}: {message}", remedy), place))
+
+    def _check_arguments(self, steps: Any) -> tuple[Middleware, ...]:
+        """Return the steps of `App(middleware=...)`, which are checked."""
+        place = caller_in(self._root, "middleware") or Place("App(middleware=...)")
+        if isinstance(steps, (str, bytes)) or not isinstance(steps, Iterable):
+            name = getattr(steps, "__name__", "...")
+            message, remedy = f"{steps!r} is not a list.", f"Write App(middleware=[{name}])."
+            self._problems.append(located(Problem(place.file, f"`middleware`: {message}", remedy), place))
+            return ()
+        listed = tuple(steps)
+        for step in listed:
+            misfit = why_not_middleware(step)
+            if misfit is not None:
+                message = f"`middleware`: {misfit.what.replace(', which cannot', ' cannot')}."
+                self._problems.append(located(Problem(place.file, message, misfit.remedy()), place))
+        return listed
+
+
+_HOW_TO_NAME = "Middleware is a function (req, res, next), in settings as 'package.module:function'."
+
+
+def _did_you_mean(name: str, module: ModuleType) -> str:
+    close = difflib.get_close_matches(name, dir(module), 1, 0.7)
+    return f"Did you mean '{module.__name__}:{close[0]}'? {_HOW_TO_NAME}" if close else _HOW_TO_NAME

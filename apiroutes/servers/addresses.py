@@ -1,7 +1,7 @@
-"""Checks whether a server can listen on an address.
+"""The address where a server listens, and whether it can.
 
-In: a host and a port. Out: nothing. Raises AddressError, which says what to do, where a server would
-retry or print a traceback.
+In: settings, or a host and a port. Out: addresses. Raises AddressError, which says what to do, where a server
+would retry or print a traceback.
 """
 
 from __future__ import annotations
@@ -9,11 +9,32 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
+from collections.abc import Mapping
 
-__all__ = ["AddressError", "authority", "family_of", "require_free"]
+from apiroutes.servers.port_owner import owner_of
+from apiroutes.settings import Settings
+
+__all__ = [
+    "AddressError",
+    "SocketPathError",
+    "address_of",
+    "authority",
+    "environment_port",
+    "family_of",
+    "next_free_port",
+    "require_free",
+    "require_socket_path",
+]
+
+_DEFAULT_PORT = 8000
+_HIGHEST_PORT = 65535
+# Ports that `next_free_port` tries.
+_TRIES = 100
 
 _REMEDIES = {
-    errno.EADDRINUSE: "Stop the program that listens there, or choose another port: --port {other}.",
+    errno.EADDRINUSE: "Stop the program that listens there, or choose another port: --port {other}, or "
+    "--port auto for the next free one.",
     errno.EADDRNOTAVAIL: "This machine does not have that address: choose another one with --host.",
     errno.EACCES: "Ports below 1024 are privileged: choose another one, such as --port 8000.",
 }
@@ -24,11 +45,20 @@ class AddressError(Exception):
     """The server cannot listen on an address; the text says why, and what to do."""
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
-        other = port + 1 if port < 65535 else 8000
+        other = port + 1 if port < _HIGHEST_PORT else _DEFAULT_PORT
         remedy = _REMEDIES.get(error.errno or 0, _OTHER_REMEDY).format(other=other)
         # Python's own server sockets append the address to the reason.
         reason = (error.strerror or str(error)).partition(" (")[0]
-        super().__init__(f"cannot listen on {authority(host, port)}: {reason}. {remedy}")
+        owner = owner_of(port) if error.errno == errno.EADDRINUSE else None
+        by_owner = f" by {owner}" if owner else ""
+        super().__init__(f"cannot listen on {authority(host, port)}: {reason}{by_owner}. {remedy}")
+
+
+class SocketPathError(AddressError):
+    """The server cannot listen on a path; the text says why, and what to do."""
+
+    def __init__(self, path: str, reason: str, remedy: str) -> None:
+        Exception.__init__(self, f"cannot listen on {path}: {reason}. {remedy}")
 
 
 def authority(host: str, port: int | str) -> str:
@@ -36,17 +66,90 @@ def authority(host: str, port: int | str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def environment_port(name: str = "PORT", environ: Mapping[str, str] = os.environ) -> int | None:
+    """Return the port that a variable of the environment gives, if it does. Raises ValueError."""
+    text = environ.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) <= _HIGHEST_PORT):
+        raise ValueError(
+            f"{name} in the environment is {text!r}, which is not a port. "
+            f"Set it to a number from 0 to {_HIGHEST_PORT}, or unset it."
+        )
+    return int(text)
+
+
+def address_of(settings: Settings) -> tuple[str, int]:
+    """Return host and port by the settings, the environment's PORT, and the defaults. Raises ValueError.
+
+    A platform that sets PORT forwards to it from outside: the server listens on all addresses then.
+    """
+    port = environment_port() if settings.port is None else None
+    host = settings.host or ("127.0.0.1" if port is None else "0.0.0.0")
+    return host, next(number for number in (settings.port, port, _DEFAULT_PORT) if number is not None)
+
+
 def require_free(host: str, port: int) -> None:
     """Raise AddressError unless a server can listen there. Port 0 stands for any free port."""
     try:
-        with socket.socket(family_of(host)) as probe:
-            # Servers set it, so that closed connections do not hold the port. Windows means more by it.
-            if os.name != "nt":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            probe.listen(1)
+        _bind(host, port)
     except OSError as error:
         raise AddressError(host, port, error) from error
+
+
+def next_free_port(host: str, port: int) -> int:
+    """Return the first port from `port` on where a server can listen. Raises AddressError if none is free."""
+    for candidate in range(port, min(port + _TRIES, _HIGHEST_PORT + 1)):
+        try:
+            _bind(host, candidate)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise AddressError(host, candidate, error) from error
+        else:
+            return candidate
+    return _any_free_port(host, port)
+
+
+def _any_free_port(host: str, port: int) -> int:
+    try:
+        return _bind(host, 0)
+    except OSError as error:
+        raise AddressError(host, port, error) from error
+
+
+def _bind(host: str, port: int) -> int:
+    """Listen there for a moment, and return the port. Raises OSError."""
+    with socket.socket(family_of(host)) as probe:
+        # Servers set it, so that closed connections do not hold the port. Windows means more by it.
+        if os.name != "nt":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        probe.listen(1)
+        bound: int = probe.getsockname()[1]
+        return bound
+
+
+def require_socket_path(path: str) -> None:
+    """Raise SocketPathError unless a server can make the socket of a Unix domain, as gunicorn and others do.
+
+    They replace a socket that stands there, but no other file. A path that begins with NUL is no file.
+    """
+    if path.startswith("\0"):
+        return
+    directory = os.path.dirname(path) or "."
+    if os.path.lexists(path) and not _is_socket(path):
+        raise SocketPathError(path, "it is no socket", "Remove it, or choose another path.")
+    if not os.path.isdir(directory):
+        raise SocketPathError(path, f"there is no directory {directory}", "Make it, or choose another path.")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise SocketPathError(path, f"{directory} cannot be written", "Choose a path in another directory.")
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:  # a broken link
+        return False
 
 
 def family_of(host: str) -> socket.AddressFamily:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, overload
 
 from apiroutes.app import App
+from apiroutes.app_file import app_of
 from apiroutes.logs import log_to_stderr
 from apiroutes.types import ASGIFunction
 
@@ -39,14 +40,15 @@ def create_app(
 ) -> App | Iterable[bytes]:
     """Make the App of the project in `root`: `gunicorn 'apiroutes:create_app()'`.
 
-    It logs INFO and above to standard error unless the root logger has a handler.
+    An `app.py` in `root` that binds `app` to an App makes it. INFO and above is logged to standard error
+    unless the root logger has a handler.
 
     A server that is given `apiroutes:create_app` calls this function as if it were the application.
     Then every response, and a line of the log, say what to write instead.
     """
     if start_response is None and not isinstance(root, dict):
         log_to_stderr()
-        return App(root, **settings)
+        return app_of(root, **settings)
     logging.getLogger("apiroutes").error(_HINT)
     content = f"{_HINT}\n".encode()
     assert start_response is not None
@@ -66,4 +68,4 @@ def create_asgi_app(root: str | os.PathLike[str] = ".", /, *call: object, **sett
     if call:
         raise TypeError(_ASGI_HINT)
     log_to_stderr()
-    return App(root, **settings).asgi
+    return app_of(root, **settings).asgi

@@ -14,8 +14,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from granian import cli
@@ -24,7 +26,7 @@ from granian.log import logger
 from granian.server import MPServer, Server
 
 from apiroutes.readiness import replace_by
-from apiroutes.servers.addresses import require_free
+from apiroutes.servers.addresses import address_of, require_free, require_socket_path
 from apiroutes.servers.defaults import GRANIAN_THREADS, pass_threads, usable_cpus
 from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
@@ -36,19 +38,38 @@ __all__ = ["run"]
 _TICK = 0.05
 
 
-def run(settings: Settings, flags: Sequence[str]) -> None:
-    """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError."""
+def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> None:
+    """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError.
+
+    `choose` waits until the project is known to start, and returns the interface; what is wrong with the
+    flags or the address is said before.
+    """
+    line = _command_line(settings, flags)
+    options = cli.cli.make_context(line.pop("prog_name"), **line).params
+    _require(options["host"], options["port"], options["uds"])
+    settings = replace(settings, interface=choose())
     cli.Server = _Server  # type: ignore[attr-defined]  # granian's command line takes it from there
-    is_asgi = settings.interface == "asgi"
-    if is_asgi:
+    if settings.interface == "asgi":
         pass_threads(settings.threads)
-    cli.cli.main(
+    cli.cli.main(**_command_line(settings, flags))
+
+
+def _require(host: str, port: int, path: Path | None) -> None:
+    if path is None:
+        require_free(host, port)
+    else:
+        require_socket_path(str(path))
+
+
+def _command_line(settings: Settings, flags: Sequence[str]) -> dict[str, Any]:
+    is_asgi = settings.interface == "asgi"
+    return {
         # Last, so that flags cannot change how the application is found and called.
-        args=[*flags, *(_ASGI if is_asgi else _WSGI)],
-        prog_name="apiroutes start --server granian -- [GRANIAN FLAGS]",
-        auto_envvar_prefix="GRANIAN",
-        default_map=_defaults(settings) | (_ASGI_DEFAULTS if is_asgi else {}),
-    )
+        "args": [*flags, *(_ASGI if is_asgi else _WSGI)],
+        "prog_name": "apiroutes start --server granian -- [GRANIAN FLAGS]",
+        "auto_envvar_prefix": "GRANIAN",
+        "default_map": _defaults(settings) | (_ASGI_DEFAULTS if is_asgi else {}),
+    }
 
 
 _WSGI = ("--interface", "wsgi", "--factory", "apiroutes:create_app")
@@ -103,8 +124,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
         """Start to listen, and start the workers."""
-        if not self.bind_uds:
-            require_free(self.bind_addr, self.bind_port)
+        _require(self.bind_addr, self.bind_port, self.bind_uds)
         self._spawning = spawn_target, target_loader
         super().startup(spawn_target, target_loader)
         threading.Thread(target=self._listen, daemon=True).start()
@@ -268,11 +288,10 @@ class _Interrupt(threading.Event):
 
 def _defaults(settings: Settings) -> dict[str, Any]:
     """Return the defaults of granian's options, as text where granian must check their values."""
-    port = os.environ.get("PORT")
+    host, port = address_of(settings)
     return {
-        # A platform that sets PORT forwards to it from outside: listen on all addresses, as gunicorn does.
-        "host": settings.host or ("0.0.0.0" if port and settings.port is None else "127.0.0.1"),
-        "port": port or 8000 if settings.port is None else settings.port,
+        "host": host,
+        "port": port,
         "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_cpus(),
         "blocking_threads": settings.threads or GRANIAN_THREADS,
         "respawn_failed_workers": True,

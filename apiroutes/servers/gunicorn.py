@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gunicorn import systemd
 from gunicorn.app import base
 from gunicorn.app.wsgiapp import WSGIApplication
 
-from apiroutes.servers.addresses import authority, require_free
+from apiroutes.servers.addresses import address_of, authority, require_free, require_socket_path
 from apiroutes.servers.defaults import GUNICORN_THREADS, pass_threads, usable_cpus
 from apiroutes.servers.gunicorn_arbiter import Arbiter
 from apiroutes.servers.gunicorn_workers import WORKERS
@@ -26,11 +26,19 @@ from apiroutes.settings import Settings
 __all__ = ["run"]
 
 
-def run(settings: Settings, flags: Sequence[str]) -> None:
-    """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError."""
+def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> None:
+    """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError.
+
+    `choose` waits until the project is known to start; what is wrong with the flags or the address is said
+    before. Its choice is that of the settings, because gunicorn's does not depend on the routes.
+    """
     # gunicorn reads its flags from the command line only.
     sys.argv = ["apiroutes", *flags, "apiroutes:create_app()"]
-    _Gunicorn(settings, "apiroutes start -- [GUNICORN FLAGS]").run()
+    application = _Gunicorn(settings, "apiroutes start -- [GUNICORN FLAGS]")
+    if not (application.cfg.check_config or application.cfg.print_config):  # neither opens a socket
+        application.require_addresses()
+    choose()
+    application.run()
 
 
 class _Gunicorn(WSGIApplication):  # type: ignore[misc]
@@ -47,17 +55,17 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
 
     def run(self) -> None:
         base.Arbiter = Arbiter  # gunicorn has no setting for it, and takes it from there
-        if not (self.cfg.check_config or self.cfg.print_config):  # neither opens a socket
-            self._require_addresses()
         super().run()
 
-    def _require_addresses(self) -> None:
+    def require_addresses(self) -> None:
         """Raise AddressError for an address in use, which gunicorn would retry for five seconds."""
         if self.cfg.reuse_port or _has_inherited_sockets():
             return
         for address in self.cfg.address:
-            if isinstance(address, tuple):  # neither the path of a socket nor a file descriptor
+            if isinstance(address, tuple):
                 require_free(*address)
+            elif isinstance(address, str):  # and no file descriptor
+                require_socket_path(address)
 
     @property
     def _threads_are_ours(self) -> bool:
@@ -121,5 +129,4 @@ def _defaults(settings: Settings) -> dict[str, Any]:
 def _bind(settings: Settings) -> str | None:
     if settings.host is None and settings.port is None:
         return None  # gunicorn's own: PORT on every address, or 127.0.0.1:8000
-    port = os.environ.get("PORT") or 8000 if settings.port is None else settings.port
-    return authority(settings.host or "127.0.0.1", port)
+    return authority(*address_of(settings))

@@ -64,6 +64,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
 
     def start(self) -> None:
         """Listen, with the project in memory if it is preloaded. The workers are forked afterwards."""
+        self.app.require_addresses()
         super().start()
         if self.app.pin_workers and not hasattr(os, "sched_setaffinity"):
             self.log.warning("pin_workers has no effect: this system does not keep a process on a processor")

@@ -1,22 +1,24 @@
 """A trial start of the project, before a server begins and before it replaces its workers.
 
-In: a project directory, by default the current one. Out: the reason why the project does not start, as
-text, or how many of its routes are async. It starts in an interpreter of its own, so that the server's main
-process imports none of it. Without the check, a typing mistake and a HUP would stop a service: servers end
-when their new workers do not start.
+In: a project directory, by default the current one. Out: the reason why the project does not start, as text
+and as problems, or how many of its routes are async. It starts in an interpreter of its own, so that the
+server's main process imports none of it. Without the check, a typing mistake and a HUP would stop a service:
+servers end when their new workers do not start.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+import weakref
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
+
+from apiroutes.errors import Problem, report
 
 __all__ = ["NOT_RELOADED", "SECONDS", "RouteCounts", "StartCheck"]
 
@@ -26,18 +28,22 @@ NOT_RELOADED = "Not reloaded, the old code keeps serving. %s"
 SECONDS = 60
 
 # The outcome comes by standard output, because a server that waits for any child may take its exit status.
-_OK = re.compile(r"the project starts: ([0-9]+) of ([0-9]+) routes are async\Z")
-_PROGRAM = """
+# What the project prints comes before it. Settings and sys.path go by standard input: Linux takes no argument
+# of more than 128 KB.
+_MARK = "apiroutes-start-check:"
+_PROGRAM = f"""
 import json, os, sys
-sys.path[:], settings = json.loads(sys.argv.pop())
+sys.path[:], settings = json.load(sys.stdin)
+from dataclasses import asdict
 from apiroutes import ProjectError, create_app
 try:
     routes = create_app(**settings).resources.values()
 except ProjectError as error:
-    print(error, flush=True)
+    outcome = {{"problems": [asdict(problem) for problem in error.problems]}}
 else:
-    count = sum(route.is_async() for route in routes)
-    print(f"the project starts: {count} of {len(routes)} routes are async", flush=True)
+    outcome = {{"routes": [sum(route.is_async() for route in routes), len(routes)]}}
+print()
+print("{_MARK}" + json.dumps(outcome), flush=True)
 os._exit(0)
 """
 
@@ -62,16 +68,22 @@ class StartCheck:
         self._deadline = None if within is None else time.monotonic() + within
         self._is_late = False
         self.routes = RouteCounts(0, 0)  # once there is a report
+        self.problems: tuple[Problem, ...] = ()  # the same
         # Files, not pipes: processes that the project starts may keep a pipe open.
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed once it has been read
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _discard
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, json.dumps([sys.path, settings or {}])],
-            cwd=root,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._errors,
-        )
+        with tempfile.TemporaryFile() as given:
+            given.write(json.dumps([sys.path, dict(settings or {})]).encode())
+            given.seek(0)
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM],
+                cwd=root,
+                stdin=given,
+                stdout=self._output,
+                stderr=self._errors,
+            )
+        # Whoever forgets a check leaves neither a process nor files behind.
+        self._discard = weakref.finalize(self, _discard, self._process, self._output, self._errors)
 
     def is_done(self) -> bool:
         """Return whether it has ended, by itself or because its time is over."""
@@ -101,26 +113,38 @@ class StartCheck:
 
     def close(self) -> None:
         """Kill the process, and discard its output."""
-        self.stop()
-        self._process.wait()
-        self._output.close()
-        self._errors.close()
+        self._discard()
 
     def report(self) -> str | None:
-        """Return why the project does not start, or None if it does. Only once the check is done."""
+        """Return why the project does not start, or None if it does. Only once, when the check is done."""
         output, errors = _content(self._output), _content(self._errors)
+        self.close()
         if self._is_late:
             return f"The project did not start within {self._within:g} seconds."
-        outcome = _OK.search(output)
-        if outcome is not None:
-            self.routes = RouteCounts(*map(int, outcome.groups()))
+        _, mark, outcome = output.rpartition(_MARK)
+        if not mark:
+            return output or errors or "Starting the project ended the process."
+        found = json.loads(outcome)
+        if "routes" in found:
+            self.routes = RouteCounts(*found["routes"])
             return None
-        return output or errors or "Starting the project ended the process."
+        self.problems = tuple(_problem(**problem) for problem in found["problems"])
+        return report(self.problems)
 
 
-def _content(file: Any) -> str:
-    """Read the file from its beginning, and close it."""
+def _problem(span: Sequence[int] | None, importers: Sequence[str], **fields: Any) -> Problem:
+    """Return a problem of JSON, in which tuples have become lists."""
+    return Problem(span=None if span is None else (span[0], span[1]), importers=tuple(importers), **fields)
+
+
+def _content(file: IO[bytes]) -> str:
+    """Read the file from its beginning."""
     file.seek(0)
-    content: str = file.read().decode("utf-8", "replace").strip()
-    file.close()
-    return content
+    return file.read().decode("utf-8", "replace").strip()
+
+
+def _discard(process: subprocess.Popen[bytes], *files: IO[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for file in files:
+        file.close()

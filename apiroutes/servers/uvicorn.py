@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -27,7 +27,7 @@ from uvicorn import Config, Server
 from uvicorn._subprocess import get_subprocess
 
 from apiroutes.errors import ProjectError
-from apiroutes.servers.addresses import require_free
+from apiroutes.servers.addresses import address_of, require_free, require_socket_path
 from apiroutes.servers.defaults import pass_threads, usable_cpus
 from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.worker_processes import NOT_STARTED, MainProcess, report_to
@@ -45,17 +45,36 @@ _HEAD_BYTES = 2**16
 _TICK = 0.05
 
 
-def run(settings: Settings, flags: Sequence[str]) -> None:
-    """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError."""
+def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> None:
+    """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError.
+
+    `choose` waits until the project is known to start; what is wrong with the flags or the address is said
+    before.
+    """
+    line = _command_line(settings, flags)
+    options = _command.main.make_context(line.pop("prog_name"), **line).params
+    _require(options["host"], options["port"], options["uds"], options["fd"])
+    choose()
     pass_threads(settings.threads)
     _command.run = partial(_run, settings)  # uvicorn's command line takes it from there
-    _command.main.main(
+    _command.main.main(**_command_line(settings, flags))
+
+
+def _require(host: str, port: int, path: str | None, descriptor: int | None) -> None:
+    if path is not None:
+        require_socket_path(path)
+    elif descriptor is None:
+        require_free(host, port)
+
+
+def _command_line(settings: Settings, flags: Sequence[str]) -> dict[str, Any]:
+    return {
         # Last, so that flags cannot change how the application is found and called.
-        args=[*flags, "--interface", "asgi3", "--factory", "apiroutes:create_asgi_app"],
-        prog_name="apiroutes start --server uvicorn -- [UVICORN FLAGS]",
-        auto_envvar_prefix="UVICORN",
-        default_map=_defaults(settings),
-    )
+        "args": [*flags, "--interface", "asgi3", "--factory", "apiroutes:create_asgi_app"],
+        "prog_name": "apiroutes start --server uvicorn -- [UVICORN FLAGS]",
+        "auto_envvar_prefix": "UVICORN",
+        "default_map": _defaults(settings),
+    }
 
 
 def _run(settings: Settings, app: str, **options: Any) -> None:
@@ -67,9 +86,7 @@ def _run(settings: Settings, app: str, **options: Any) -> None:
     if directory is not None:
         sys.path.insert(0, directory)
     config = Config(app, **options)
-    if config.uds is None and config.fd is None:
-        require_free(config.host, config.port)
-    listener = config.bind_socket()
+    listener = _bind(config)
     listener.listen(config.backlog)
     start = partial(_start, config, settings, listener)
     graceful_timeout = config.timeout_graceful_shutdown
@@ -80,6 +97,14 @@ def _run(settings: Settings, app: str, **options: Any) -> None:
         if config.uds is not None and os.path.exists(config.uds):
             os.remove(config.uds)
     sys.exit(status)
+
+
+def _bind(config: Config) -> socket.socket:
+    try:
+        return config.bind_socket()
+    except SystemExit:  # uvicorn has printed an error number
+        _require(config.host, config.port, config.uds, config.fd)
+        raise
 
 
 def _start(
@@ -93,12 +118,11 @@ def _start(
 
 def _defaults(settings: Settings) -> dict[str, Any]:
     """Return the defaults of uvicorn's options."""
-    port = os.environ.get("PORT")
+    host, port = address_of(settings)
     header_size = settings.max_header_size
     return {
-        # A platform that sets PORT forwards to it from outside: listen on all addresses, as gunicorn does.
-        "host": settings.host or ("0.0.0.0" if port and settings.port is None else "127.0.0.1"),
-        "port": port or 8000 if settings.port is None else settings.port,
+        "host": host,
+        "port": port,
         "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_cpus(),
         "timeout_graceful_shutdown": settings.graceful_timeout,
         "timeout_keep_alive": settings.keepalive,

@@ -6,29 +6,27 @@ import hashlib
 import hmac
 import json
 import re
-import shutil
 import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from apiroutes import App
 from tests.acceptance.applications import PROJECT
 from tests.acceptance.servers import gunicorn, serve
+from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tests.support import project
 
 pytestmark = pytest.mark.slow
 
-# Otherwise Chromium sends requests to its makers at every start.
-FLAGS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
 MILLISECONDS = 30_000
 MOUNTS = {"": "apiroutes:create_app()", "/v1": "tests.acceptance.applications:mounted()"}
 OPERATIONS = {
@@ -54,13 +52,10 @@ class Shown(NamedTuple):
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    if executable is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+    if not has_chromium():
+        pytest.skip(NO_CHROMIUM)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module", params=MOUNTS)
@@ -125,6 +120,22 @@ def test_every_operation_can_be_opened(shown: Shown) -> None:
 
 def test_the_title_of_the_page_is_the_documents(shown: Shown) -> None:
     assert shown.page.title() == App(PROJECT).openapi()["info"]["title"]
+
+
+def test_the_filter_leaves_the_operations_of_a_path(shown: Shown) -> None:
+    shown.page.locator(".operation-filter-input").fill("/api/notes/{id}")
+    shown.page.locator(".opblock[id$='-get_hello']").wait_for(state="detached")
+    shown.page.locator(".opblock[id$='-put_notes_by_id']").wait_for()
+
+
+@pytest.mark.parametrize(("scheme", "is_dark"), [("light", False), ("dark", True)])
+def test_the_page_has_the_colours_that_the_system_prefers(
+    shown: Shown, scheme: Literal["light", "dark"], is_dark: bool
+) -> None:
+    shown.page.emulate_media(color_scheme=scheme)
+    title = shown.page.locator(".info .title")
+    red = title.evaluate("title => +getComputedStyle(title).color.match(/[0-9]+/)[0]")
+    assert (red > 128) is is_dark  # text is light on a dark page
 
 
 def test_the_page_requests_no_other_host_and_its_policy_blocks_nothing(shown: Shown) -> None:

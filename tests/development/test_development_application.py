@@ -1,7 +1,8 @@
-"""Tracebacks, the report of mistakes, the guard of hosts, and the log of the development server."""
+"""What is served of a project with mistakes, the guard of hosts, and the log of the development server."""
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,41 +10,114 @@ from typing import Any
 
 import pytest
 
-from apiroutes import ProjectError
-from apiroutes.development.application import DevelopmentApp, HostGuard, ReportApplication, RequestLog
-from tests.support import Answer, call, project
+from apiroutes.development.application import HostGuard, RequestLog, load_application
+from tests.support import call, project
+
+
+def quiet(line: str) -> None:
+    """Take a line that the test does not look at."""
+
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 
-def faulty(root: Path, accept: str | None) -> Answer:
-    source = "def handler(req, res):\n    raise RuntimeError('<b>')\n"
-    app = DevelopmentApp(project(root, {"pages/api/x.py": source}), mode="development")
-    return call(app, HTTP_ACCEPT=accept)
-
-
-def test_a_browser_gets_the_traceback_as_an_escaped_page(tmp_path: Path) -> None:
-    answer = faulty(tmp_path, HTML)
-    assert (answer.status, answer.header("Content-Type")) == (500, "text/html; charset=utf-8")
-    assert b"RuntimeError: &lt;b&gt;" in answer.body
-    assert b"<b>" not in answer.body
-
-
-def test_other_clients_get_the_traceback_as_text(tmp_path: Path) -> None:
-    answer = faulty(tmp_path, None)
-    assert (answer.status, answer.header("Content-Type")) == (500, "text/plain; charset=utf-8")
-    assert answer.body.endswith(b"RuntimeError: <b>\n")
-
-
 @pytest.mark.parametrize(("accept", "media_type"), [(HTML, "text/html"), (None, "text/plain")])
-def test_a_project_with_mistakes_is_served_as_their_report(
+def test_a_project_that_cannot_be_served_is_served_as_the_report(
     tmp_path: Path, accept: str | None, media_type: str
 ) -> None:
-    with pytest.raises(ProjectError) as caught:
-        DevelopmentApp(project(tmp_path, {"pages/api/x.py": ""}))
-    answer = call(ReportApplication(caught.value), HTTP_ACCEPT=accept)
+    said: list[str] = []
+    app = load_application(
+        project(tmp_path, {"pages/api/x.py": GOOD, "pyproject.toml": "[tool.apiroutes]\nport = 'x'\n"}),
+        said.append,
+    )
+    answer = call(app, target="/api/x", HTTP_ACCEPT=accept)
     assert (answer.status, answer.header("Content-Type")) == (500, f"{media_type}; charset=utf-8")
-    assert b"exports no handler" in answer.body
+    assert b"is not an int" in answer.body
+    assert "is not an int" in said[0]
+
+
+GOOD = "def GET(): return 'served'\n"
+SCHEME = """
+from apiroutes import security_scheme, use
+
+@security_scheme("token", {{"type": "http", "scheme": "{}"}})
+def guard(req, res, next): next()
+
+@use(guard)
+def GET(): return 'served'
+"""
+
+# The files of a project, and what the paths answer: "served", or a part of the report.
+PARTLY_BROKEN = {
+    "an empty file": ({"pages/api/new.py": ""}, {"/api/new": "exports no handler"}),
+    "a syntax error": ({"pages/api/new.py": "def GET(:"}, {"/api/new": "SyntaxError"}),
+    "a missing module": ({"pages/api/new.py": "import nope"}, {"/api/new": "No module named 'nope'"}),
+    "sys.exit": ({"pages/api/new.py": "import sys; sys.exit(3)"}, {"/api/new": "SystemExit"}),
+    "a wrong config": ({"pages/api/new.py": f"config = {{'x': 1}}\n{GOOD}"}, {"/api/new": "unknown key"}),
+    "a dynamic route": ({"pages/api/[id].py": "1/0"}, {"/api/7": "ZeroDivisionError", "/api/x": "served"}),
+    "two files for a path": (
+        {"pages/api/a.py": GOOD, "pages/api/a/index.py": GOOD},
+        {"/api/a": "answers /api/a already"},
+    ),
+    "two names of a parameter": (
+        {"pages/api/u/[id].py": GOOD, "pages/api/u/[slug].py": GOOD},
+        {"/api/u/1": "is called 'slug' here"},
+    ),
+    "a catch-all beside its bare path": (
+        {"pages/api/c/index.py": GOOD, "pages/api/c/[[...all]].py": GOOD},
+        {"/api/c": "served", "/api/c/1": "this optional catch-all answers too"},
+    ),
+    "a name that is none": ({"pages/api/[id.py": GOOD}, {}),
+    "a broken guard": (
+        {"pages/api/in/_middleware.py": "1/0", "pages/api/in/a.py": GOOD, "pages/api/in/b/[c].py": GOOD},
+        {"/api/in/a": "in/_middleware.py:1", "/api/in/b/1": "ZeroDivisionError"},
+    ),
+    "a guard that is no file": (
+        {"pages/api/in/_middleware.py/x.py": "", "pages/api/in/a.py": GOOD},
+        {"/api/in/a": "is a directory, so it is not middleware"},
+    ),
+    "two schemes of a name": (
+        {"pages/api/a.py": SCHEME.format("bearer"), "pages/api/b.py": SCHEME.format("basic")},
+        {"/api/a": "served", "/api/b": "is not the same for"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PARTLY_BROKEN)
+def test_a_mistake_breaks_its_own_routes_alone(tmp_path: Path, name: str) -> None:
+    files, expected = PARTLY_BROKEN[name]
+    said: list[str] = []
+    app = load_application(project(tmp_path, {**files, "pages/api/x.py": GOOD}), said.append)
+    for path, text in {"/api/x": "served", **expected}.items():
+        answer = call(app, target=path)
+        assert answer.status == (200 if text == "served" else 500), path
+        assert text in answer.body.decode(), path
+        assert text == "served" or text in said[0]
+    assert len(said) == 1
+
+
+def test_a_broken_route_is_inside_the_middleware_of_its_directory(tmp_path: Path) -> None:
+    middleware = "def middleware(req, res, next): res.set_header('X-A', '1'); next()"
+    files = {"pages/api/_middleware.py": middleware, "pages/api/x.py": ""}
+    answer = call(load_application(project(tmp_path, files), quiet), target="/api/x")
+    assert (answer.status, answer.header("X-A")) == (500, "1")
+
+
+def test_a_broken_route_is_never_stored_by_a_cache(tmp_path: Path) -> None:
+    answer = call(load_application(project(tmp_path, {"pages/api/x.py": ""}), quiet), target="/api/x")
+    assert answer.header("Cache-Control") == "no-store"
+
+
+def test_a_project_without_mistakes_says_nothing(tmp_path: Path) -> None:
+    said: list[str] = []
+    load_application(project(tmp_path, {"pages/api/x.py": GOOD}), said.append)
+    assert said == []
+
+
+def test_the_document_leaves_out_broken_routes(tmp_path: Path) -> None:
+    app = load_application(project(tmp_path, {"pages/api/x.py": GOOD, "pages/api/new.py": ""}), quiet)
+    answer = call(app, target="/api/_docs/openapi.json")
+    assert list(json.loads(answer.body)["paths"]) == ["/api/x"]
 
 
 def plain(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -12,9 +12,9 @@ from apiroutes.settings import Settings
     ("settings", "environment", "expected"),
     [
         (Settings(), {}, {"host": "127.0.0.1", "port": 8000, "blocking_threads": 32}),
-        (Settings(), {"PORT": "7000"}, {"host": "0.0.0.0", "port": "7000"}),
+        (Settings(), {"PORT": "7000"}, {"host": "0.0.0.0", "port": 7000}),
         (Settings(port=9000), {"PORT": "7000"}, {"host": "127.0.0.1", "port": 9000}),
-        (Settings(host="::1"), {"PORT": "7000"}, {"host": "::1", "port": "7000"}),
+        (Settings(host="::1"), {"PORT": "7000"}, {"host": "::1", "port": 7000}),
         (Settings(), {"WEB_CONCURRENCY": "3"}, {"workers": "3"}),
         (Settings(workers=2), {"WEB_CONCURRENCY": "3"}, {"workers": 2}),
         (Settings(threads=3, graceful_timeout=0), {}, {"blocking_threads": 3, "workers_kill_timeout": "1"}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,15 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from apiroutes import App, ProjectError
 from apiroutes.servers.start_check import RouteCounts, StartCheck
 from tests.support import HELLO, project
-
-
-@pytest.fixture(autouse=True)
-def _short_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    # The check passes sys.path on, to which every App of other tests has added its directory.
-    kept = [entry for entry in sys.path if not entry.startswith(str(tmp_path.parent))]
-    monkeypatch.setattr(sys, "path", kept)
 
 
 def start(root: Path, source: str, within: float | None = None) -> StartCheck:
@@ -57,6 +53,43 @@ def test_a_check_can_be_polled(late: StartCheck) -> None:
     while not late.is_done():
         pass
     assert late.report() == "The project did not start within 0.05 seconds."
+
+
+def test_the_report_has_the_problems_as_data(tmp_path: Path) -> None:
+    (tmp_path / "pages" / "api").mkdir(parents=True)
+    (tmp_path / "pages" / "api" / "[x.py").write_text(HELLO)
+    check = StartCheck(tmp_path)
+    assert check.wait() is not None
+    with pytest.raises(ProjectError) as caught:
+        App(tmp_path)
+    assert check.problems == caught.value.problems
+
+
+def test_a_path_of_any_length_reaches_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, *(f"/{number}/{'x' * 250}" for number in range(1000))])
+    source = f"import sys\nassert len(sys.path) >= {len(sys.path)}\n" + HELLO
+    assert start(tmp_path, source).wait() is None
+
+
+def test_what_the_project_prints_is_no_outcome(tmp_path: Path) -> None:
+    source = "print('apiroutes-start-check:{\"routes\": [1, 1]}', end='')\n"
+    assert "exports no handler" in (start(tmp_path, source).wait() or "")
+
+
+def open_files() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors by Linux's /proc")
+def test_a_check_that_is_forgotten_leaves_no_files_and_no_process(tmp_path: Path) -> None:
+    before = open_files()
+    check = start(tmp_path, HANGS)
+    pid = check._process.pid
+    del check
+    gc.collect()
+    assert open_files() == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 def test_settings_are_those_of_the_app(tmp_path: Path) -> None:

@@ -24,10 +24,20 @@ function withSegments(request) {
   return { ...request, url: url.href };
 }
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function followColorScheme() {
+  document.documentElement.classList.toggle("dark-mode", dark.matches);
+}
+
+followColorScheme();
+dark.addEventListener("change", followColorScheme);
+
 const page = SwaggerUIBundle({
   url: "_docs/openapi.json",
   dom_id: "#documentation",
   deepLinking: true,
+  filter: true,
   displayRequestDuration: true,
   tryItOutEnabled: true,
   validatorUrl: null, // the validator would be another host

@@ -1,25 +1,19 @@
-"""The settings of a project: `[tool.apiroutes]`, then `APIROUTES_*`, then arguments to `App`.
+"""The table of settings: each with its default, and the reader of a value that is written for it.
 
-In: the project directory, the process environment, the arguments. Out: one `Settings`.
-Raises ProjectError with every unknown name and unreadable value. `.env` files are loaded
-into the environment first, in Next.js's order, never over a variable that is set.
+In: written values. Out: a setting's value. A reader raises ValueError or TypeError.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
-from apiroutes.errors import Problems, suggest
 from apiroutes.sizes import Size, read_size
 
-__all__ = ["Settings", "load_settings", "read_settings"]
-
-_ENV_PREFIX = "APIROUTES_"
+__all__ = ["READERS", "Settings"]
 
 Default = TypeVar("Default")
 Value = TypeVar("Value")
@@ -204,6 +198,7 @@ class Settings:
     readiness_path: str | None = _setting(None, _absolute_path)
     openapi_path: str | None = _setting(None, _absolute_path)
     docs: bool | None = _setting(None, _switch)
+    debug_exceptions: bool = _setting(False, _switch)
     title: str | None = _setting(None, _text)
     version: str | None = _setting(None, _text)
     description: str | None = _setting(None, _text)
@@ -230,105 +225,4 @@ class Settings:
         return f"{self.base_path}{self.api_prefix}/_docs" if is_on else None
 
 
-# Settings that [project] gives, under its own names. Its authors are not asked to be named in public.
-_OF_PROJECT = {"title": "name", "version": "version", "description": "description", "license": "license"}
-_READERS = {setting.name: setting.metadata["read"] for setting in fields(Settings)}
-
-# -- reading ---------------------------------------------------------------------------------------
-
-
-def load_settings(root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, object]) -> Settings:
-    """Return the settings of the project in `root`. Raises ProjectError."""
-    settings, problems = read_settings(root, environ, arguments)
-    problems.raise_any()
-    return settings
-
-
-def read_settings(
-    root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, object]
-) -> tuple[Settings, Problems]:
-    """Return the settings that can be read, and the mistakes in the others; later sources win.
-
-    Loads the project's `.env` files into `environ` on the way.
-    """
-    problems = Problems()
-    table, described = _pyproject_tables(root, problems)
-    mode = arguments.get("mode") or environ.get(_ENV_PREFIX + "MODE") or table.get("mode")
-    _load_env_files(root, "development" if mode == "development" else "production", environ, problems)
-    from_environ = {
-        name.removeprefix(_ENV_PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(_ENV_PREFIX)
-    }
-    values: dict[str, Any] = described
-    for place, spelling, source in (
-        ("pyproject.toml", "[tool.apiroutes] {}", table),
-        ("environment", _ENV_PREFIX + "{}", from_environ),
-        ("App(...)", "{}", arguments),
-    ):
-        for name, value in source.items():
-            spelled = spelling.format(name.upper() if source is from_environ else name)
-            _read(place, spelled, name, value, values, problems)
-    return Settings(**values), problems
-
-
-def _read(
-    place: str, spelled: str, name: str, value: object, values: dict[str, Any], problems: Problems
-) -> None:
-    """Put the value of a setting into `values`, or a problem into `problems`."""
-    if name not in _READERS:
-        problems.add(place, f"{spelled} is not a setting.", suggest(name, _READERS))
-        return
-    try:
-        values[name] = _READERS[name](value)
-    except (TypeError, ValueError) as error:
-        problems.add(place, f"{spelled}: {error}.", "Correct the value, or leave it out.")
-
-
-def _pyproject_tables(root: Path, problems: Problems) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return [tool.apiroutes], and the settings of the OpenAPI document that [project] gives."""
-    try:
-        document = _toml_in(root / "pyproject.toml")
-    except (OSError, ValueError) as error:
-        problems.add("pyproject.toml", f"cannot be read: {error}.", "Correct the file.")
-        return {}, {}
-    project = document.get("project", {})
-    described = {
-        setting: project[name]
-        for setting, name in _OF_PROJECT.items()
-        if isinstance(project, dict) and isinstance(project.get(name), str)
-    }
-    tool = document.get("tool", {})
-    table = tool.get("apiroutes", {}) if isinstance(tool, dict) else None
-    if not isinstance(table, dict):
-        problems.add("pyproject.toml", "tool.apiroutes is not a table.", "Write [tool.apiroutes].")
-        return {}, described
-    return table, described
-
-
-def _toml_in(path: Path) -> dict[str, Any]:
-    """Return what a TOML file says; nothing where there is no file. Raises OSError and ValueError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    import tomli
-
-    return tomli.loads(text)
-
-
-def _load_env_files(root: Path, mode: str, environ: MutableMapping[str, str], problems: Problems) -> None:
-    # Next.js's order: the first file that has a variable wins, and all yield to the environment.
-    for name in (f".env.{mode}.local", ".env.local", f".env.{mode}", ".env"):
-        path = root / name
-        if path.is_file():
-            from dotenv import dotenv_values
-
-            try:
-                values = dotenv_values(path)
-            except (OSError, ValueError) as error:
-                problems.add(name, f"cannot be read: {error}.", "Correct the file.")
-                continue
-            for key, value in values.items():
-                if value is not None:
-                    environ.setdefault(key, value)
+READERS = {setting.name: setting.metadata["read"] for setting in fields(Settings)}

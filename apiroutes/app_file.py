@@ -1,0 +1,126 @@
+"""The App of a project: the one that its `app.py` makes, or else one of its directory.
+
+In: a project directory and settings. Out: an App. Every command, server and test that is given a directory
+asks here, so that all of them have the same middleware and fallback. Raises ProjectError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from apiroutes.app import App
+from apiroutes.errors import Problem, ProjectError
+from apiroutes.handlers import OwnNames, import_file
+
+__all__ = ["app_of"]
+
+_FILE = "app.py"
+_NAME = "app"
+_ARGUMENTS = ("fallback", "middleware")  # of App, which are not settings
+
+_importing: set[Path] = set()
+
+_log = logging.getLogger("apiroutes")
+
+
+def app_of(root: str | os.PathLike[str] = ".", **settings: Any) -> App:
+    """Return the App of the project in `root`. Raises ProjectError.
+
+    An `app.py` there that imports apiroutes and binds `app` to an App makes it. `settings` reach that App as
+    if they were in the environment, so its own arguments win. With middleware or a fallback among them, the
+    caller makes an App of its own.
+    """
+    directory = Path(root).resolve()
+    file = directory / _FILE
+    makes_own = not settings.keys().isdisjoint(_ARGUMENTS)
+    if makes_own or _is_being_imported(file) or not _makes_app(file):
+        return App(directory, **settings)
+    with _environment(settings), _inside(directory):
+        bound = getattr(_import(directory), _NAME)
+    app = _app_behind(bound)
+    if app is None:
+        message = "%s: `%s` is a %s, not an App, so it is not used. Bind the App to that name to serve it."
+        _log.warning(message, _FILE, _NAME, type(bound).__name__)
+        return App(directory, **settings)
+    if app.root != directory:
+        message = f"its App is of another directory, {app.root}."
+        raise ProjectError([Problem(_FILE, message, "Write `App(Path(__file__).parent)`.")])
+    return app
+
+
+def _makes_app(file: Path) -> bool:
+    """Return whether a file imports apiroutes and binds `app`; one that does not is another program's."""
+    names = OwnNames(file)
+    return _NAME in names and names.imports("apiroutes")
+
+
+def _is_being_imported(file: Path) -> bool:
+    """Return whether it is the file itself that asks, by `create_app()`."""
+    return file in _importing or any(
+        getattr(module, "__file__", None) == str(file)
+        and (name == "__main__" or getattr(getattr(module, "__spec__", None), "_initializing", False))
+        for name, module in list(sys.modules.items())
+    )
+
+
+def _import(root: Path) -> ModuleType:
+    """Import the file under its own name, unless another project in this process has that name."""
+    known = sys.modules.get(_NAME)
+    if known is not None and getattr(known, "__file__", None) == str(root / _FILE):
+        return known
+    _importing.add(root / _FILE)
+    try:
+        return import_file(root, _FILE, _NAME if known is None else f"_apiroutes_app_{len(sys.modules)}")
+    finally:
+        _importing.remove(root / _FILE)
+
+
+def _app_behind(bound: object) -> App | None:
+    """Return the App that the file binds, itself or its ASGI application."""
+    if isinstance(bound, App):
+        return bound
+    from apiroutes.asgi_application import ASGIApplication
+
+    app = bound.app if isinstance(bound, ASGIApplication) else None
+    return app if isinstance(app, App) else None
+
+
+@contextlib.contextmanager
+def _environment(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Have the settings in the environment inside the block."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    texts = {f"APIROUTES_{name.upper()}": _as_text(value) for name, value in given.items()}
+    before = {name: os.environ.get(name) for name in texts}
+    os.environ.update(texts)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+@contextlib.contextmanager
+def _inside(directory: Path) -> Iterator[None]:
+    """Make the directory the current one inside the block, so that `App()` is the project there."""
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)

@@ -1,0 +1,57 @@
+"""`apiroutes check`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from apiroutes.cli.group import Command, examples
+from apiroutes.cli.options import root
+from apiroutes.cli.projects import build, print_painted
+from apiroutes.terminal import GREEN, YELLOW, paint_for
+
+__all__ = ["check"]
+
+
+@click.command(
+    cls=Command,
+    epilog=examples(
+        "apiroutes check", "apiroutes check --root shop    another directory, in CI for instance"
+    ),
+)
+@root
+def check(root: Path) -> None:
+    """Find all mistakes that would prevent the start; exit with status 1 if there are any.
+
+    It imports the project as a server does, but answers no request.
+    """
+    warnings = _Warnings()
+    log = logging.getLogger("apiroutes")
+    log.addHandler(warnings)
+    try:
+        count = len(build(root).resources)
+    finally:
+        log.removeHandler(warnings)
+    and_warnings = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
+    line = f"{_counted(count, 'route')}, no problems{and_warnings}."
+    print_painted(paint_for(sys.stdout)(line, YELLOW if warnings.count else GREEN))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+class _Warnings(logging.Handler):
+    """Prints the warnings of a start, and counts them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+        paint = paint_for(sys.stderr)
+        print_painted(f"{paint('Warning:', YELLOW)} {record.getMessage()}", err=True)

@@ -1,0 +1,61 @@
+"""`apiroutes dev`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from apiroutes.cli.group import Command, examples
+from apiroutes.cli.options import AUTO, PORT, root
+from apiroutes.cli.ports import address_errors, address_in, free_port, require_port_setting
+from apiroutes.settings import read_settings
+
+__all__ = ["dev"]
+
+
+@click.command(
+    cls=Command,
+    epilog=examples(
+        "apiroutes dev",
+        "apiroutes dev --port auto          the next free port from 8000 on",
+        "apiroutes dev --host 0.0.0.0       let other machines connect",
+    ),
+)
+@root
+@click.option("--host", default="127.0.0.1", help="The address to listen on.")
+@click.option(
+    "--port",
+    type=PORT,
+    help="The port to listen on; 0 is any free one, auto the next free one.",
+    show_default="the project's setting, PORT, or 8000",
+)
+def dev(root: Path, host: str, port: int | str | None) -> None:
+    """Serve for development: reload on change, explain mistakes, print a line per request.
+
+    It listens on this machine only, whatever the project sets for production; --host opens it to others.
+    Ctrl-C stops it.
+    """
+    from apiroutes.development import is_child, run, serve, show_log
+
+    if is_child():
+        show_log()
+        serve(root.resolve(), host, port if isinstance(port, int) else 0, _say)
+        return
+    require_port_setting()
+    # The project's own port counts as well, and mistakes elsewhere in its settings do not matter here.
+    settings, _ = read_settings(root.resolve(), os.environ, {"mode": "development"})
+    require_port_setting()  # a file .env may have given it
+    with address_errors():
+        if not isinstance(port, int):
+            wanted = address_in(settings)[1]
+            port = free_port(host, wanted) if port == AUTO else wanted
+        run(root.resolve(), host, port, settings.docs_path, _say)
+
+
+def _say(line: str) -> None:
+    # One write for each line, so that lines of several threads do not mix.
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

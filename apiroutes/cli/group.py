@@ -1,0 +1,83 @@
+"""Commands as users know them: whole summaries, suggestions for mistyped names, help without arguments.
+
+In: arguments. Out: click's commands, with the exit statuses of a shell: 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any
+
+import click
+
+from apiroutes.errors import suggest
+from apiroutes.terminal import BOLD, paint_for
+
+__all__ = ["Command", "Group", "examples"]
+
+# Help is wrapped to no more columns than can be read at ease, and to the terminal's if it has fewer.
+_HELP_WIDTH = 100
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+def examples(*lines: str) -> str:
+    """Return the epilog of a command's help that shows the lines as they are."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class _Formatter(click.HelpFormatter):
+    """click's formatter with bold headings where the terminal shows them."""
+
+    def write_heading(self, heading: str) -> None:
+        paint = paint_for(sys.stdout)
+        self.write(f"{'':>{self.current_indent}}{paint(heading + ':', BOLD)}\n")
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+class Command(click.Command):
+    """A command: a mistyped option is answered with the one that was probably meant."""
+
+    context_class = _Context
+
+
+class Group(click.Group):
+    """The group of all commands, listed in the order in which they were added."""
+
+    context_class = _Context
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # A summary is the first sentence; click would cut it off at the end of the line.
+        rows = [(name, command.get_short_help_str(limit=1000)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"There is no command {name!r}. {suggest(name, self.commands)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(_INTERRUPTED)
+
+
+def context_settings() -> dict[str, Any]:
+    """Return click's settings for the group and all of its commands."""
+    return {
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+        "max_content_width": _HELP_WIDTH,
+    }

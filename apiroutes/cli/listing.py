@@ -1,0 +1,116 @@
+"""Routes as rows: for programs, and as a table for people.
+
+In: resources. Out: data for JSON, and lines of text. docs/routes.md documents the members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from apiroutes.handlers import RouteModule, name_of
+from apiroutes.resources import Resource
+from apiroutes.sizes import Size
+from apiroutes.terminal import BOLD, CYAN, DIM, Paint
+
+__all__ = ["limits_text", "middleware_text", "row_of", "runs_text", "table"]
+
+_COLUMNS = ("URL", "METHODS", "FILE", "MIDDLEWARE", "RUNS", "LIMITS")
+_STYLES = ((BOLD,), (CYAN,), (), (), (), (DIM,))
+# In this order, where a terminal is too narrow for all.
+_DROPPED = ("LIMITS", "RUNS", "MIDDLEWARE")
+
+
+def row_of(resource: Resource) -> dict[str, Any]:
+    """Return one route for programs."""
+    assert resource.module is not None
+    module, config = resource.module, resource.module.config
+    return {
+        "path": resource.pattern,
+        "methods": ["ANY"] if RouteModule.ANY in module.handlers else list(module.handlers),
+        "file": module.route.file,
+        "middleware": [name_of(step) for step in resource.middleware],
+        "method_middleware": {
+            "ANY" if method == RouteModule.ANY else method: [name_of(step) for step in handler.middleware]
+            for method, handler in module.handlers.items()
+            if handler.middleware
+        },
+        "off_loop": {
+            "ANY" if method == RouteModule.ANY else method: resource.why_off_loop(method)
+            for method in module.handlers
+        },
+        "body_limit": _limit(config.size_limit) if config.parse_body else None,
+        "response_limit": _limit(config.response_limit),
+        "max_duration": config.max_duration,
+    }
+
+
+def table(rows: Sequence[dict[str, Any]], paint: Paint, width: int | None) -> tuple[list[str], list[str]]:
+    """Return the lines of the table, and the columns for which `width` has no room. None is any width."""
+    cells = [_COLUMNS, *map(_cells, rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
+    shown, dropped = list(range(len(_COLUMNS))), []
+    for name in _DROPPED:
+        if width is None or sum(widths[column] + 2 for column in shown) - 2 <= width:
+            break
+        shown.remove(_COLUMNS.index(name))
+        dropped.append(name)
+    lines = []
+    for number, line in enumerate(cells):
+        parts = []
+        for column in shown:
+            text = line[column]
+            padding = " " * (widths[column] - len(text)) if column != shown[-1] else ""
+            parts.append(paint(text, DIM) if number == 0 else paint(text, *_STYLES[column]))
+            parts[-1] += padding
+        lines.append("  ".join(parts))
+    return lines, dropped
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["path"],
+        ", ".join(row["methods"]),
+        row["file"],
+        middleware_text(row) or "-",
+        runs_text(row),
+        limits_text(row),
+    )
+
+
+def middleware_text(row: dict[str, Any]) -> str:
+    """Return the names of a route's middleware, those of single methods in parentheses."""
+    of_methods = [f"{method}({', '.join(names)})" for method, names in row["method_middleware"].items()]
+    return ", ".join(row["middleware"] + of_methods)
+
+
+def runs_text(row: dict[str, Any]) -> str:
+    """Say what runs on an ASGI server's loop, and what takes the rest off it."""
+    off_loop: dict[str, str | None] = row["off_loop"]
+    on_loop = [method for method, name in off_loop.items() if name is None]
+    names = ", ".join(dict.fromkeys(name for name in off_loop.values() if name is not None))
+    if not names:
+        return "async"
+    return f"async {', '.join(on_loop)}; thread: {names}" if on_loop else f"thread: {names}"
+
+
+def limits_text(row: dict[str, Any]) -> str:
+    """Say how large a body and a response may be, and how long a handler may take."""
+    parts = [
+        "body not parsed" if row["body_limit"] is None else f"body {_readable(row['body_limit'])}",
+        "response any" if row["response_limit"] is None else f"response {_readable(row['response_limit'])}",
+    ]
+    if row["max_duration"] is not None:
+        parts.append(f"{row['max_duration']:g} s")
+    return ", ".join(parts)
+
+
+def _limit(size: Size | None) -> int | None:
+    return None if size is None else size.bytes
+
+
+def _readable(count: int) -> str:
+    for unit, factor in (("gb", 2**30), ("mb", 2**20), ("kb", 2**10)):
+        if count >= factor and count % (factor // 4) == 0:
+            return f"{count / factor:g}{unit}"
+    return f"{count}b"

@@ -1,0 +1,158 @@
+"""`apiroutes start`: a trial start of the project, then one of the servers.
+
+The trial start is a process of its own: mistakes are reported once, rather than by every worker, and only the
+workers import the project, which could not use connections and threads that this process had opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from apiroutes.cli.group import Command, examples
+from apiroutes.cli.options import AUTO, PORT, root
+from apiroutes.cli.ports import address_errors, address_in, free_port, require_port_setting
+from apiroutes.cli.progress import progress
+from apiroutes.cli.projects import end_with_report
+from apiroutes.errors import ProjectError
+from apiroutes.servers.interfaces import choose
+from apiroutes.servers.start_check import StartCheck
+from apiroutes.settings import Settings, load_settings
+
+__all__ = ["start"]
+
+_Run = Callable[[Settings, Sequence[str], Callable[[], str]], None]
+
+
+@click.command(
+    cls=Command,
+    epilog=examples(
+        "apiroutes start",
+        "apiroutes start --server granian --workers 4",
+        "apiroutes start -- --certfile cert.pem --keyfile key.pem",
+        "apiroutes start -- --bind unix:/run/shop.sock",
+        "apiroutes start -- --help                 the server's own flags",
+    ),
+)
+@root
+@click.option(
+    "--host",
+    help="The address to listen on.",
+    show_default="the project's setting; 0.0.0.0 if PORT is set; or 127.0.0.1",
+)
+@click.option(
+    "--port",
+    type=PORT,
+    help="The port to listen on; auto is the next free one.",
+    show_default="the project's setting, PORT, or 8000",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="How many processes serve.",
+    show_default="the project's setting, WEB_CONCURRENCY, or one for each CPU",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="How many threads each of them has.",
+    show_default="the project's setting; 16, granian 32, 64 through ASGI",
+)
+@click.option(
+    "--interface",
+    type=click.Choice(["auto", "wsgi", "asgi"]),
+    help="How the server calls the project.",
+    show_default="the project's setting, or auto",
+)
+@click.option(
+    "--server",
+    type=click.Choice(["gunicorn", "granian", "uvicorn"]),
+    default="gunicorn",
+    help="The server; granian and uvicorn need the extras of these names.",
+)
+@click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER FLAGS...]")
+def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> None:
+    """Serve for production, with the project's settings; the server's own flags follow `--`.
+
+    The project is started once to find its mistakes. SIGHUP to this process loads new code, and SIGTERM
+    stops it once the requests in progress are finished.
+    """
+    require_port_setting()
+    given = {name: value for name, value in options.items() if value is not None and value != AUTO}
+    with contextlib.ExitStack() as until_served:
+        check = until_served.enter_context(_start_check(root, given))
+        run = _run_of(server)
+        os.chdir(root)
+        settings = _settings(given, check)
+
+        def choose_interface() -> str:
+            with until_served.pop_all():
+                _end_unless_it_starts(check)
+                return _interface(server, settings, check)
+
+        host, port = address_in(settings)
+        with address_errors():
+            if options["port"] == AUTO:
+                settings = replace(settings, host=host, port=free_port(host, port))
+            run(settings, flags, choose_interface)
+
+
+@contextlib.contextmanager
+def _start_check(root: Path, settings: dict[str, Any]) -> Iterator[StartCheck]:
+    """Start the project in a process of its own, which ends with this block at the latest."""
+    check = StartCheck(root, settings)
+    # SIGTERM would leave the process behind.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield check
+    finally:
+        check.close()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _settings(given: dict[str, Any], check: StartCheck) -> Settings:
+    try:
+        settings = load_settings(Path.cwd(), os.environ, given)
+    except ProjectError:
+        _end_unless_it_starts(check)  # whose report has all mistakes, these included
+        raise
+    return settings
+
+
+def _end_unless_it_starts(check: StartCheck) -> None:
+    with progress("Starting the project to find its mistakes"):
+        start_report = check.wait()
+    if start_report is not None:
+        if check.problems:
+            end_with_report(check.problems)
+        click.echo(start_report, err=True)
+        sys.exit(1)
+
+
+def _interface(server: str, settings: Settings, check: StartCheck) -> str:
+    try:
+        choice = choose(server, settings.interface, check.routes)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if choice.reason:
+        click.echo(f"{server} serves {choice.interface.upper()}: {choice.reason}", err=True)
+    return choice.interface
+
+
+def _run_of(server: str) -> _Run:
+    try:
+        module = import_module(f"apiroutes.servers.{server}")
+    except ImportError as error:
+        remedy = f"--server {server} needs its extra: pip install 'apiroutes[{server}]'"
+        raise click.ClickException(f"{error}; {remedy}") from error
+    run: _Run = module.run
+    return run

@@ -1,0 +1,11 @@
+"""An OpenAPI document as a client in TypeScript or Python; this room knows documents, never a project.
+
+In: a document as `openapi.document` makes it. Out: the source of one module.
+"""
+
+from __future__ import annotations
+
+from apiroutes.clients.python import python_client
+from apiroutes.clients.typescript import typescript_client
+
+__all__ = ["python_client", "typescript_client"]

@@ -1,0 +1,48 @@
+"""The names that a client gives to what has a name in a document.
+
+In: names of any characters. Out: identifiers, each different from those before and from what is taken.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+__all__ = ["Names", "camel", "identifier", "pascal"]
+
+
+class Names:
+    """Identifiers of one scope. One that is taken gets `_` at its end, as PEP 8 has it."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+
+    def claim(self, name: str) -> str:
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
+
+def identifier(name: str) -> str:
+    """Return the name as an identifier of Python and of ECMAScript: `a-b` becomes `a_b`, `größe` stays."""
+    # Python compares identifiers in this form (its reference, section 2.3).
+    name = unicodedata.normalize("NFKC", name)
+    text = "".join(character if f"a{character}".isidentifier() else "_" for character in name)
+    return text if text.isidentifier() else f"_{text}"
+
+
+def camel(name: str) -> str:
+    """Return `get_users_by_id` as `getUsersById`."""
+    first, *rest = _words(name)
+    return first[:1].lower() + first[1:] + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+def pascal(name: str) -> str:
+    """Return `get_users_by_id` as `GetUsersById`."""
+    return "".join(word[:1].upper() + word[1:] for word in _words(name))
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", name) if word] or [""]

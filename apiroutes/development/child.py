@@ -1,0 +1,160 @@
+"""The process that serves in development: it gets ready, waits for its turn, loads the project and serves.
+
+In: the command line of `apiroutes dev`, and what the parent gives it in the environment. Out: nothing; it
+runs until the parent stops it or ends. Before its turn it imports the framework, and nothing of the project
+or of the libraries that the project imports: what it does then is what a process that was started at that
+moment would do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # Windows, where no socket is inherited
+    fcntl = None  # type: ignore[assignment]
+
+from apiroutes.development.application import HostGuard, RequestLog, load_application
+from apiroutes.development.threaded_server import ThreadedServer
+from apiroutes.types import WSGIApplication
+
+__all__ = ["ENVIRONMENT", "Given", "is_child", "serve"]
+
+# The name under which a child finds `Given` in its environment.
+ENVIRONMENT = "_APIROUTES_DEV_CHILD"
+
+# Modules of the framework that some projects make it import, and the libraries that these stand for. A child
+# imports at once what the one before it needed.
+_LATE_MODULES = ("apiroutes.event_loop", "dotenv", "tomli")
+
+# File systems stamp a change with the time of the last tick of a clock, up to 10 ms ago.
+_TICK = 0.1
+
+
+class Given(NamedTuple):
+    """What the parent gives a child, as JSON in its environment.
+
+    `listener` and `channel` are the numbers of the sockets that it inherits; None where it cannot. `started`
+    is when, in seconds since the epoch. `imports` are some of _LATE_MODULES. `go` is the time of the change
+    (`time.monotonic`, 0 for none) of a child whose turn it is already; None for one that waits.
+    """
+
+    listener: int | None
+    channel: int | None
+    started: float
+    imports: list[str]
+    go: float | None
+
+
+def is_child() -> bool:
+    """Return whether the development server started this process, to serve."""
+    return ENVIRONMENT in os.environ
+
+
+def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Serve, in a child of the development server. For a project with mistakes, serve the list of them."""
+    given = Given(**json.loads(os.environ.pop(ENVIRONMENT)))
+    server = ThreadedServer(host, port, given.listener)
+    for name in given.imports:
+        importlib.import_module(name)
+    try:
+        if given.listener is None or given.channel is None:
+            server.app = _application(root, host, say)
+            _say_reloaded(given.go, say)
+            server.serve_forever()
+            return
+        with socket.socket(fileno=given.channel) as channel:
+            changed = _wait_for_turn(channel, given)
+            if changed is None:
+                return
+            os.close(given.listener)  # the server has a copy that no process of the project inherits
+            _end_with_parent(channel)
+            server.app = _application(root, host, say)
+            imported = [name for name in _LATE_MODULES if name in sys.modules]
+            channel.sendall(f"serving {json.dumps(imported)}\n".encode())
+            server.serve_until_stopped(channel, lambda: _say_reloaded(changed, say))
+    except KeyboardInterrupt:
+        pass  # Ctrl-C reaches all processes of the terminal
+
+
+def _application(root: Path, host: str, say: Callable[[str], None]) -> WSGIApplication:
+    return RequestLog(HostGuard(load_application(root, say), host), say)
+
+
+def _say_reloaded(changed: float | None, say: Callable[[str], None]) -> None:
+    if changed:
+        say(f"Reloaded in {(time.monotonic() - changed) * 1000:.0f} ms")
+
+
+def _wait_for_turn(channel: socket.socket, given: Given) -> float | None:
+    """Return when the change was that makes it this process's turn; None if the turn never comes."""
+    if given.go is not None:
+        return given.go
+    line = b""
+    while not line.endswith(b"\n"):
+        received = channel.recv(64)
+        if not received:
+            return None
+        line += received
+    changed = float(line.split()[1])
+    if _is_outdated(given.started):
+        os.environ[ENVIRONMENT] = json.dumps({**given._asdict(), "go": changed})
+        os.execv(sys.executable, sys.orig_argv)
+    importlib.invalidate_caches()  # which are listings of directories
+    return changed
+
+
+def _is_outdated(since: float) -> bool:
+    """Return whether a process started now would import other files than this one, started at `since`, has.
+
+    That is so where the project's directory holds the framework or a module that hides one of the standard
+    library's, and after a package was installed.
+    """
+    since -= _TICK
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    files = [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
+    try:
+        if any(os.stat(file).st_ctime > since for file in files):
+            return True
+        for entry in filter(os.path.isdir, map(os.path.abspath, sys.path)):
+            if os.path.basename(entry) in ("site-packages", "dist-packages"):
+                if os.stat(entry).st_mtime > since:
+                    return True
+                continue
+            with os.scandir(entry) as listing:
+                for item in listing:
+                    if item.name.partition(".")[0] in loaded and item.stat().st_ctime > since:
+                        return True
+    except OSError:  # something is no longer there
+        return True
+    return False
+
+
+def _end_with_parent(channel: socket.socket) -> None:
+    """Let the end of the parent end this process, and Ctrl-C, also while it imports a file of the project."""
+
+    def end(signum: int, frame: object) -> None:
+        with contextlib.suppress(BlockingIOError):
+            if not channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    # The kernel sends SIGIO when the other end is closed. A thread that waits for that would run beside the
+    # project's imports, which may fork.
+    signal.signal(signal.SIGIO, end)
+    fcntl.fcntl(channel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(channel, fcntl.F_SETFL, fcntl.fcntl(channel, fcntl.F_GETFL) | os.O_ASYNC)
+    channel.set_inheritable(False)
+    end(signal.SIGIO, None)  # the parent may have ended before
+    # The parent starts a process with Ctrl-C blocked, so that one that waits does not print a traceback.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -1,0 +1,133 @@
+"""A failed request as data: the exception, the request, the route and a hint, for a page, a text or JSON.
+
+In: an exception, its request and its route. Out: a `Fault`. Local variables, the body, cookies and
+credentials are left out: a page is shown to others, in a bug report or on a screen.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from apiroutes.development.fault_route import FaultRoute
+from apiroutes.development.frames import Failure, Frame, Origin, read_failure
+from apiroutes.development.hints import hint_for
+from apiroutes.development.sources import Excerpt, Position, excerpt, source_of
+from apiroutes.request import Request
+from apiroutes.structs import Struct
+
+__all__ = ["HIDDEN", "Fault", "RequestLines", "printable", "read_fault"]
+
+HIDDEN = "••••••"
+_MAX_FIELDS = 60
+_MAX_VALUE = 600  # characters
+# Names of headers and of values in a query that may hold a secret.
+_SECRET = re.compile(
+    r"auth|cookie|token|secret|passw|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"
+    r"|(^|[-_])(key|sig|sid|otp|pin|code|hash|assertion)($|[-_])",
+    re.IGNORECASE,
+)
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+class RequestLines(Struct, frozen=True):
+    """What is shown of a request; values that may be secret are replaced by `HIDDEN`."""
+
+    method: str
+    path: str
+    params: Pairs
+    query: Pairs
+    headers: Pairs
+
+
+class Fault(Struct, frozen=True):
+    """A failed request. `handler` is the place to look at where no frame is the project's."""
+
+    failure: Failure
+    hint: str | None
+    request: RequestLines
+    route: FaultRoute
+    handler: Frame | None
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame to look at first."""
+        return self.failure.frame or self.handler
+
+
+def read_fault(error: BaseException, request: Request, route: FaultRoute, root: Path) -> Fault:
+    """Return a failed request as data. `root` is the project's directory, which paths are shown below."""
+    failure = read_failure(error, root)
+    handler = None if failure.frame is not None else _handler_frame(route, root)
+    hint = hint_for(error, request, route, root)
+    return Fault(failure, hint, _request_lines(request), route, handler)
+
+
+def _handler_frame(route: FaultRoute, root: Path) -> Frame | None:
+    """Return the handler's beginning as a frame."""
+    if route.file is None or route.line is None:
+        return None
+    lines = source_of(str(root / route.file)).lines
+    if route.line > len(lines):
+        return None
+    shown = Excerpt(excerpt(lines, Position(route.line), 2, 8))
+    return Frame(route.file, route.line, route.handler or "", Origin.PROJECT, "", shown)
+
+
+def _request_lines(request: Request) -> RequestLines:
+    query = request.environ.get("QUERY_STRING") or ""
+    pairs = islice(
+        parse_qsl(query.encode("latin-1", "replace").decode("utf-8", "replace"), True), _MAX_FIELDS
+    )
+    params = [
+        (name, "/".join(value) if isinstance(value, list) else value)
+        for name, value in request.params.items()
+    ]
+    return RequestLines(
+        method=_short(request.method),
+        path=_short(request.root_path + request.path),
+        params=tuple((name, _short(value)) for name, value in params),
+        query=tuple(_shown(name, value) for name, value in pairs),
+        headers=tuple(_shown_header(name, value) for name, value in islice(request.headers, _MAX_FIELDS)),
+    )
+
+
+def _shown(name: str, value: str) -> tuple[str, str]:
+    return _short(name), HIDDEN if _SECRET.search(name) else _short(value)
+
+
+def _shown_header(name: str, value: str) -> tuple[str, str]:
+    """Return a header, of a secret one what names it: a scheme, the names of cookies."""
+    lower = name.lower()
+    if lower in ("authorization", "proxy-authorization"):
+        scheme, space, _ = value.partition(" ")
+        return name, f"{_short(scheme)} {HIDDEN}" if space and scheme.isalnum() else HIDDEN
+    if lower == "cookie":
+        names = [pair.partition("=")[0].strip() for pair in value.split(";") if "=" in pair]
+        return name, _short("; ".join(f"{cookie}={HIDDEN}" for cookie in names)) or HIDDEN
+    if lower in ("referer", "referrer"):
+        value = value.partition("?")[0]
+    return _shown(name, value)
+
+
+def _short(text: str) -> str:
+    return (
+        text
+        if len(text) <= _MAX_VALUE
+        else f"{text[:_MAX_VALUE]}… ({len(text) - _MAX_VALUE} more characters)"
+    )
+
+
+def printable(text: str) -> str:
+    """Escape what could move a terminal's cursor or hide text; lines and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )

@@ -1,0 +1,136 @@
+"""The HTTP server of a development process: it stops accepting at once and finishes what it has begun.
+
+In: a socket that listens, a WSGI application. Out: responses. A connection that has sent nothing is not
+begun: on Linux it waits in the listening socket, for this process or for the one that replaces it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+__all__ = ["ThreadedServer"]
+
+
+class ThreadedServer(ThreadedWSGIServer):
+    """Werkzeug's server, a thread for each request. `app` is set before it serves.
+
+    `fd` is the number of the listening socket, which stays open; without one it opens its own.
+    """
+
+    def __init__(self, host: str, port: int, fd: int | None) -> None:
+        super().__init__(host, port, _not_loaded, _QuietHandler, fd=fd)
+        self._lock = threading.Lock()
+        self._running = 0
+        self._is_accepting = False
+        self._is_stopping = False
+        self._is_interrupted = False
+
+    def serve_until_stopped(self, channel: socket.socket, on_accepting: Callable[[], None]) -> None:
+        """Accept from the line "accept" on the channel to the line "stop", and finish what has begun.
+
+        At "stop" it says "stopped" and the number of requests that have begun. When the channel is closed,
+        or at SIGTERM or Ctrl-C, it returns at once. Called in the main thread.
+        """
+        self._waking, self._woken = socket.socketpair()
+        self._waking.setblocking(False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._interrupt)
+        with selectors.DefaultSelector() as selector:
+            selector.register(channel, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while not self._is_interrupted and not (self._is_stopping and not self._running):
+                for key, _ in selector.select():
+                    if key.fileobj is self._woken:
+                        self._woken.recv(64)
+                    elif key.fileobj is self.socket:
+                        self._accept(selector)
+                    elif key.fileobj is not channel:
+                        self._begin(selector, key.fileobj, key.data)
+                    elif not self._obey(channel.recv(64).split(), selector, channel, on_accepting):
+                        return
+
+    def _obey(
+        self,
+        commands: list[bytes],
+        selector: selectors.BaseSelector,
+        channel: socket.socket,
+        on_accepting: Callable[[], None],
+    ) -> bool:
+        """Do what came on the channel; return whether it is still open."""
+        for command in commands:
+            if command == b"accept":
+                self._is_accepting = True
+                selector.register(self.socket, selectors.EVENT_READ)
+                on_accepting()
+            else:
+                self._stop_accepting(selector)
+                channel.sendall(b"stopped %d\n" % self._running)
+        return bool(commands)
+
+    def _stop_accepting(self, selector: selectors.BaseSelector) -> None:
+        for key in list(selector.get_map().values()):
+            if key.fileobj is self.socket:
+                selector.unregister(key.fileobj)
+            elif key.data is not None:  # a connection that has sent nothing
+                selector.unregister(key.fileobj)
+                self.shutdown_request(key.fileobj)  # type: ignore[arg-type]
+        self.server_close()
+        self._is_stopping = True
+
+    # -- requests --------------------------------------------------------------------------
+
+    def _accept(self, selector: selectors.BaseSelector) -> None:
+        with contextlib.suppress(OSError):  # the client has left
+            connection, address = self.get_request()
+            selector.register(connection, selectors.EVENT_READ, address)
+
+    def _begin(self, selector: selectors.BaseSelector, connection: Any, address: Any) -> None:
+        """Handle the request whose first bytes have come, in a thread."""
+        selector.unregister(connection)
+        with self._lock:
+            self._running += 1
+        try:
+            self.process_request(connection, address)
+        except RuntimeError:  # there cannot be another thread
+            self._end()
+            self.handle_error(connection, address)
+            self.shutdown_request(connection)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._running -= 1
+        if self._is_stopping:
+            self._wake()
+
+    def _interrupt(self, signum: int, frame: object) -> None:
+        self._is_interrupted = True
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # it is about to wake up
+            self._waking.send(b"\0")
+
+
+def _not_loaded(environ: object, start_response: object) -> Any:
+    raise RuntimeError("the application has not been loaded")
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Werkzeug's handler without its log: RequestLog writes the line, with the time spent."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        return

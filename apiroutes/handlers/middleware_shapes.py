@@ -1,0 +1,130 @@
+"""What middleware looks like: a function (req, res, next), and the things that are taken for one.
+
+In: values. Out: what they are instead, and what to write.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+__all__ = ["Misfit", "why_not_middleware"]
+
+# The words that the three parameters go by, in their order.
+_ROLES = (
+    ("req", "request", "rq"),
+    ("res", "response", "resp"),
+    ("next", "call_next", "next_", "nxt"),
+)
+_WSGI = ("environ", "start_response")
+_ASGI = ("scope", "receive", "send")
+_APPLICATION_NAMES = ("app", "application", "wsgi_app", "wsgi", "wsgi_application")
+
+
+class Misfit(NamedTuple):
+    """What a value is that is no middleware, as the object of a sentence; and a hint, if there is one."""
+
+    what: str
+    hint: str = ""
+    is_whole: bool = False  # whether the hint says all that there is to do
+
+    def remedy(self, usual: str = "Write a function (req, res, next) that calls `next()`.") -> str:
+        """Return the hint, and what is to be written in most cases."""
+        return self.hint if self.is_whole else f"{self.hint} {usual}".lstrip()
+
+
+def why_not_middleware(step: object) -> Misfit | None:
+    """Return why a value cannot be called as `step(req, res, next)`; None where it can."""
+    if isinstance(step, type):
+        return _class(step)
+    if not callable(step):
+        return _not_callable(step)
+    names = _parameters_of(step)
+    if names is None or (_takes(step, 3) and tuple(names) != _ASGI and not _is_out_of_order(names)):
+        return None
+    name = getattr(step, "__qualname__", type(step).__qualname__).partition(".<locals>")[0]
+    what = f"`{name}`, which takes ({', '.join(names)})"
+    if tuple(names) == _ASGI:
+        return Misfit(what, "It is an ASGI application, which is not called here.")
+    if tuple(names) == _WSGI:
+        return _wsgi_application(step, what)
+    if len(names) == 1 and names[0] in _APPLICATION_NAMES:
+        return Misfit(what, f"Write `from_wsgi({name})`, if it wraps a WSGI application.", True)
+    if names == ["get_response"]:
+        return Misfit(what, "It is written for Django.")
+    if names[:1] == ["self"]:
+        owner, _, method = name.rpartition(".")
+        return Misfit(what, f"Write `{owner}().{method}`: a method needs its object.", True)
+    if _is_out_of_order(names):
+        return Misfit(what, "Write the parameters in the order (req, res, next).", True)
+    return Misfit(what)
+
+
+def _parameters_of(function: Any) -> list[str] | None:
+    """Return the names of the parameters; None for a function that does not tell."""
+    try:
+        # A wrapper is called with its own parameters, whatever it wraps.
+        return list(inspect.signature(function, follow_wrapped=False).parameters)
+    except Exception:  # a built-in function, or an annotation that only type checkers can evaluate
+        return None
+
+
+def _takes(function: Any, count: int) -> bool:
+    """Return whether a function can be called with so many arguments."""
+    try:
+        inspect.signature(function, follow_wrapped=False).bind(*[None] * count)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_out_of_order(names: Sequence[str]) -> bool:
+    """Return whether the parameters are the three of middleware in another order."""
+    roles = [next((role for role, words in enumerate(_ROLES) if name in words), None) for name in names]
+    return sorted(map(str, roles)) == ["0", "1", "2"] and roles != [0, 1, 2]
+
+
+def _wsgi_application(step: object, what: str) -> Misfit:
+    kind = type(step)
+    if not inspect.isfunction(step) and _wraps_application(kind):
+        return Misfit(
+            what, f"Write `from_wsgi({kind.__qualname__})`: the rest of the chain is its application.", True
+        )
+    return Misfit(
+        what, "Write `def handler(req, res): return application` to have a WSGI application called.", True
+    )
+
+
+def _wraps_application(kind: type) -> bool:
+    """Return whether a class is made with an application."""
+    names = [name for name in _parameters_of(kind) or () if not name.startswith("*")]
+    return bool(names) and names[0] in _APPLICATION_NAMES
+
+
+def _class(step: type) -> Misfit:
+    """A class would be instantiated for each request, and nothing would run."""
+    name = step.__qualname__.rpartition("<locals>.")[2]
+    what = f"the class `{name}`"
+    call = next((vars(base)["__call__"] for base in step.__mro__ if "__call__" in vars(base)), None)
+    names = (_parameters_of(call) or [])[1:] if inspect.isfunction(call) else []
+    if tuple(names) == _ASGI:
+        return Misfit(what, "It is written for ASGI, which is not called here.")
+    if tuple(names) == _WSGI or _wraps_application(step):
+        return Misfit(what, f"Write `from_wsgi({name})`: it wraps a WSGI application.", True)
+    if len(names) == 3:
+        return Misfit(what, f"Write `{name}()`: an object can be middleware, its class cannot.", True)
+    return Misfit(what)
+
+
+def _not_callable(step: object) -> Misfit:
+    what = f"{step!r}, which cannot be called"
+    if isinstance(step, str) and step.isidentifier():
+        return Misfit(what, f"Write the function itself, `{step}`, without quotation marks.", True)
+    if isinstance(step, (list, tuple)):
+        return Misfit(what, "Write one list of functions, not a list in a list.", True)
+    if inspect.isawaitable(step):
+        return Misfit(
+            f"a {type(step).__name__}, which cannot be called", "Write the function without `()`.", True
+        )
+    return Misfit(what)

@@ -1,0 +1,171 @@
+"""Places in a project: which of its files a frame belongs to, and what stands on a line.
+
+In: file names, lines, and the project's directory. Out: places relative to that directory, with the line's
+text and the part of it to mark. A file that cannot be read has no text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import CodeType, TracebackType
+from typing import NamedTuple
+
+from apiroutes.errors import Problem
+
+__all__ = [
+    "Place",
+    "ProjectFrame",
+    "caller_in",
+    "frames_in",
+    "located",
+    "place_at",
+    "project_file",
+    "with_source",
+]
+
+_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+# Directories of installed packages, which may lie below a project.
+_INSTALLED = frozenset(("site-packages", "dist-packages", "node_modules"))
+
+
+class Place(NamedTuple):
+    """A line of a file; `source` is its text without indentation, of which `span` is to be marked."""
+
+    file: str
+    line: int | None = None
+    source: str | None = None
+    span: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+class ProjectFrame(NamedTuple):
+    """A frame of a traceback in a file of the project; `columns` (from, to) are of its expression."""
+
+    file: str
+    line: int | None
+    columns: tuple[int, int] | None
+    is_module: bool  # or the frame of a function
+
+
+def project_file(filename: str, root: Path) -> str | None:
+    """Return a file's path relative to the project, None for one that is not the project's own.
+
+    Packages that are installed below the project are not.
+    """
+    if filename.startswith(("<", _OURS)) or not filename:
+        return None
+    path = os.path.abspath(filename)
+    base = str(root)
+    if not path.startswith(base + os.sep):
+        path = os.path.realpath(path)
+        if not path.startswith(base + os.sep):
+            return None
+    relative = path[len(base) + 1 :]
+    if sys.prefix.startswith(base + os.sep) and path.startswith(sys.prefix + os.sep):
+        return None
+    parts = relative.split(os.sep)
+    return None if _INSTALLED.intersection(parts) else "/".join(parts)
+
+
+def frames_in(traceback: TracebackType | None, root: Path) -> Iterator[ProjectFrame]:
+    """Yield the frames of a traceback that are in the project, the innermost last."""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        file = project_file(code.co_filename, root)
+        if file is not None:
+            columns = _columns(code, traceback.tb_lasti, traceback.tb_lineno)
+            yield ProjectFrame(file, traceback.tb_lineno, columns, code.co_name == "<module>")
+        traceback = traceback.tb_next
+
+
+def _columns(code: CodeType, instruction: int, line: int) -> tuple[int, int] | None:
+    """Return the columns of an instruction in its line, in bytes of UTF-8; None before Python 3.11."""
+    positions = getattr(code, "co_positions", None)
+    if positions is None or instruction < 0:
+        return None
+    first, last, start, end = list(positions())[instruction // 2]
+    return (start, end) if first == last == line and start is not None and end is not None else None
+
+
+def caller_in(root: Path, mark: str | None = None) -> Place | None:
+    """Return the innermost call in the project that led here, with a mark; None where there is none."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = project_file(frame.f_code.co_filename, root)
+        if file is not None:
+            return place_at(root, file, frame.f_lineno, mark)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def place_at(
+    root: Path,
+    file: str,
+    line: int | None,
+    mark: str | None = None,
+    columns: tuple[int, int] | None = None,
+) -> Place:
+    """Return a place with its source: marked is the text `mark`, or the columns, or the whole line."""
+    text = None if line is None else _line_of(root / file, line)
+    if text is None or not text.strip():
+        return Place(file, line)
+    indent = len(text) - len(text.lstrip())
+    source = text.strip().expandtabs(1)
+    if mark and (start := _find(source, mark)) >= 0:
+        return Place(file, line, source, (start, start + len(mark)))
+    if columns is not None:
+        start, end = (len(text.encode()[:column].decode(errors="ignore")) - indent for column in columns)
+        if 0 <= start < end <= len(source):
+            return Place(file, line, source, (start, end))
+    return Place(file, line, source, (0, len(source)))
+
+
+def _line_of(path: Path, line: int) -> str | None:
+    try:
+        with tokenize.open(path) as source:
+            return next((text for number, text in enumerate(source, 1) if number == line), None)
+    except (OSError, SyntaxError, ValueError):  # no such file, or not in the encoding that it declares
+        return None
+
+
+def _find(source: str, mark: str) -> int:
+    """Return where the text stands in the source, as a whole word if it is one; -1 if it does not."""
+    start = source.find(mark)
+    while start >= 0:
+        around = source[start - 1 : start] + source[start + len(mark) : start + len(mark) + 1]
+        if not (mark.isidentifier() and any(map(_is_part_of_name, around))):
+            return start
+        start = source.find(mark, start + 1)
+    return -1
+
+
+def _is_part_of_name(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def located(problem: Problem, place: Place) -> Problem:
+    """Return the problem at another place."""
+    return replace(problem, file=place.file, line=place.line, source=place.source, span=place.span)
+
+
+def with_source(problem: Problem, root: Path) -> Problem:
+    """Return the problem with the text of its line, where it has a line alone.
+
+    Marked is the first name of the message, in backticks or quotation marks, that stands in the line.
+    """
+    if problem.line is None or problem.source is not None:
+        return problem
+    whole = place_at(root, problem.file, problem.line)
+    for name, quoted in re.findall(r"`([^`]+)`|'([^']+)'", problem.message):
+        place = place_at(root, problem.file, problem.line, name or quoted)
+        if place.span != whole.span:
+            return located(problem, place)
+    return located(problem, whole)

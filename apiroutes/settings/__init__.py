@@ -1,0 +1,12 @@
+"""The settings of a project: its table in the project's file, then the environment, then arguments.
+
+In: the project directory, the process environment, the arguments. Out: one `Settings`.
+Raises ProjectError with every unknown name and unreadable value, each with its place.
+"""
+
+from __future__ import annotations
+
+from apiroutes.settings.reading import load_settings, read_settings, setting_place
+from apiroutes.settings.table import Settings
+
+__all__ = ["Settings", "load_settings", "read_settings", "setting_place"]

@@ -1,0 +1,95 @@
+"""The lines of files that give a setting: of a key in TOML, of a variable in a `.env` file.
+
+In: texts and names. Out: line numbers from 1, or None where the line cannot be told. Nothing is guessed:
+TOML's own parser says where a statement ends, and python-dotenv's where a variable is.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["line_of_item", "line_of_key", "line_of_variable", "place_of_toml_error"]
+
+
+def line_of_key(text: str, keys: Sequence[str]) -> int | None:
+    """Return the line that a TOML document gives the key on, in whichever spelling.
+
+    Statements of TOML end with their line, so that a document is valid up to the end of each: the statement
+    that gives the key begins after the last line up to which the document is valid without it.
+    """
+    import tomli
+
+    def read(end: int) -> dict[str, Any] | None:
+        """Return what the lines up to `end` say; None where that is the middle of a statement."""
+        try:
+            return tomli.loads("\n".join(lines[:end]) + "\n")
+        except ValueError:
+            return None
+
+    lines = text.split("\n")
+    first = _first_line_with(lines, keys)
+    # Lines from `begin` on belong to a statement that is not whole yet.
+    begin = next(end for end in range(first - 1, -1, -1) if read(end) is not None)
+    for end in range(first, len(lines) + 1):
+        document = read(end)
+        if document is not None and _has(document, keys):
+            return begin + 1
+        if document is not None:
+            begin = end
+    return None
+
+
+def _first_line_with(lines: Sequence[str], keys: Sequence[str]) -> int:
+    """Return the first line up to which all keys may have been written: a key may have escapes."""
+    missing = set(keys)
+    for number, line in enumerate(lines, 1):
+        missing = {key for key in missing if key not in line and "\\" not in line}
+        if not missing:
+            return number
+    return len(lines)
+
+
+def _has(document: Any, keys: Sequence[str]) -> bool:
+    for key in keys:
+        if not isinstance(document, dict) or key not in document:
+            return False
+        document = document[key]
+    return True
+
+
+def line_of_item(text: str, line: int, item: str) -> int:
+    """Return the line of a string in the list that begins at a line of a TOML document.
+
+    That is the line itself where the string does not stand on one line alone.
+    """
+    lines = text.split("\n")
+    quoted = re.compile(rf"""(["']){re.escape(item)}\1""")
+    end = next((index for index in range(line, len(lines) + 1) if "]" in lines[index - 1]), len(lines))
+    found = [number for number in range(line, end + 1) if quoted.search(lines[number - 1])]
+    return found[0] if len(found) == 1 else line
+
+
+def place_of_toml_error(text: str, error: ValueError) -> tuple[int, int] | None:
+    """Return the line and the column, both from 1, at which the parser of TOML has stopped."""
+    match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+    if match is not None:
+        return int(match[1]), int(match[2])
+    if "(at end of document)" in str(error):
+        lines = text.rstrip().split("\n")
+        return len(lines), len(lines[-1])
+    return None
+
+
+def line_of_variable(text: str, name: str) -> int | None:
+    """Return the line of a `.env` file that gives the variable; the last one counts."""
+    from dotenv.parser import parse_stream
+
+    line = None
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.key == name:
+            written = binding.original.string
+            line = binding.original.line + written[: len(written) - len(written.lstrip())].count("\n")
+    return line

@@ -1,0 +1,35 @@
+"""Chromium for the tests that need a browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+__all__ = ["NO_CHROMIUM", "chromium", "has_chromium"]
+
+NO_CHROMIUM = "there is no Chromium: apt-get install chromium"
+# Otherwise Chromium sends requests to its makers at every start.
+_FLAGS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
+
+
+def _executable() -> str | None:
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def has_chromium() -> bool:
+    """Return whether there is a browser."""
+    return _executable() is not None
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start a browser, and close it in the end."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=_executable(), args=_FLAGS)
+        try:
+            yield running
+        finally:
+            running.close()

@@ -1,0 +1,442 @@
+"""A fault as the development server shows it: as a page, as text and as JSON."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from apiroutes import App
+from apiroutes.development.application import load_application
+from tests.support import Answer, call, project
+
+HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
+JSON = "application/json"
+# Python 3.10 knows no columns.
+MARKS = pytest.mark.skipif(sys.version_info < (3, 11), reason="PEP 657 came with Python 3.11")
+
+
+def fault(root: Path, handler: str, accept: str | None = None, **request: Any) -> Answer:
+    """The answer of a route of the development server, `pages/api/x.py` with this source."""
+    files = request.pop("files", {})
+    app = load_application(project(root, {"pages/api/x.py": handler, **files}), lambda line: None)
+    answer = call(app, HTTP_ACCEPT=accept, **request)
+    assert answer.status == 500
+    return answer
+
+
+def page(root: Path, handler: str, **request: Any) -> str:
+    return fault(root, handler, HTML, **request).text
+
+
+def text(root: Path, handler: str, **request: Any) -> str:
+    return fault(root, handler, **request).text
+
+
+def shown(page: str) -> str:
+    """What a page says, without its copy as text."""
+    return html.unescape(re.sub(r"<[^>]+>", "", page.partition('<details class="more" id="text">')[0]))
+
+
+FAILING = "def GET(req):\n    value = 1\n    return value + len(req.nothing) + value\n"
+
+
+# -- the three forms ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (HTML, "text/html; charset=utf-8"),
+        (JSON, "application/problem+json"),
+        ("application/problem+json", "application/problem+json"),
+        ("*/*", "text/plain; charset=utf-8"),
+        (None, "text/plain; charset=utf-8"),
+    ],
+)
+def test_a_client_gets_the_form_that_it_prefers(tmp_path: Path, accept: str | None, media_type: str) -> None:
+    answer = fault(tmp_path, FAILING, accept)
+    assert answer.header("Content-Type") == media_type
+    assert answer.header("Cache-Control") == "no-store"
+    assert b"AttributeError" in answer.body
+
+
+@MARKS
+def test_the_text_begins_with_the_error_and_the_marked_place(tmp_path: Path) -> None:
+    expected = """\
+AttributeError: 'Request' object has no attribute 'nothing'
+
+pages/api/x.py:3 in GET
+    1 | def GET(req):
+    2 |     value = 1
+  > 3 |     return value + len(req.nothing) + value
+      |                        ^^^^^^^^^^^
+
+Request: GET /api/x
+Route: /api/x (pages/api/x.py:1, GET)
+"""
+    assert text(tmp_path, FAILING) == expected
+
+
+@MARKS
+def test_the_page_marks_the_expression_that_failed(tmp_path: Path) -> None:
+    assert "<mark>req.nothing</mark>" in page(tmp_path, FAILING)
+
+
+@MARKS
+def test_an_expression_of_several_lines_is_marked_in_each(tmp_path: Path) -> None:
+    handler = "def GET():\n    return sum(\n        ['é'],\n    )\n"
+    assert re.findall("<mark>(.*?)</mark>", page(tmp_path, handler)) == [
+        "sum(",
+        "[&#x27;é&#x27;],",
+        ")",
+    ]
+
+
+@MARKS
+def test_a_mark_stands_below_its_characters_after_wide_ones_and_tabs(tmp_path: Path) -> None:
+    handler = "def GET():\n\treturn 'ü€😀', none\n"
+    lines = text(tmp_path, handler).splitlines()
+    at = next(index for index, line in enumerate(lines) if line.startswith("  > 2"))
+    assert lines[at].index("none") == lines[at + 1].index("^")
+    assert lines[at + 1].count("^") == 4
+
+
+def test_the_problem_document_has_the_place_and_the_frames(tmp_path: Path) -> None:
+    problem = fault(tmp_path, FAILING, JSON).json()
+    assert (problem["title"], problem["status"]) == ("Internal Server Error", 500)
+    assert problem["detail"] == "AttributeError: 'Request' object has no attribute 'nothing'"
+    assert problem["place"] == "pages/api/x.py:3"
+    assert problem["frames"][-1] == {
+        "file": "pages/api/x.py",
+        "line": 3,
+        "function": "GET",
+        "source": "return value + len(req.nothing) + value",
+        "own": True,
+    }
+    assert problem["route"]["place"] == "pages/api/x.py:1"
+
+
+# -- frames -----------------------------------------------------------------------------------------
+
+CALLS = {
+    "pages/api/_first.py": "from ._second import second\ndef first(): return second()\n",
+    "pages/api/_second.py": "import json\ndef second(): return json.loads('{')\n",
+}
+CALLING = "from ._first import first\ndef GET(): return first()\n"
+
+
+def test_the_innermost_frame_of_the_project_is_shown_first(tmp_path: Path) -> None:
+    document = page(tmp_path, CALLING, files=CALLS)
+    places = re.findall(r'<span class="path">([^<]*)</span>', document)
+    assert places[0] == "pages/api/_second.py:2"
+    own = [place for place in places[1:] if place.startswith("pages/")]
+    assert own[:3] == ["pages/api/x.py:2", "pages/api/_first.py:2", "pages/api/_second.py:2"]
+
+
+def test_frames_of_others_are_folded_in_groups(tmp_path: Path) -> None:
+    document = page(tmp_path, CALLING, files=CALLS)
+    groups = re.findall(r'<details class="foreign"><summary>([^<]*)</summary>', document)
+    assert groups[0].endswith("in apiroutes")
+    assert groups[-1] == "3 calls in Python"
+
+
+def test_the_text_has_the_frame_that_raised_though_it_is_not_the_projects(tmp_path: Path) -> None:
+    lines = text(tmp_path, CALLING, files=CALLS).splitlines()
+    assert "  (2 calls in Python)" in lines
+    assert any(line.startswith("  json/decoder.py:") for line in lines)
+
+
+@pytest.mark.parametrize("place", [".venv/lib/python3/site-packages", "vendor/dist-packages"])
+def test_a_library_below_the_project_is_not_its_own(tmp_path: Path, place: str) -> None:
+    files = {f"{place}/installed.py": "def fail(): raise RuntimeError('there')\n"}
+    path = f"import sys\nsys.path.append({str(tmp_path / place)!r})\n"
+    handler = f"{path}from installed import fail\ndef GET(): fail()\n"
+    sys.modules.pop("installed", None)
+    problem = fault(tmp_path, handler, JSON, files=files).json()
+    assert problem["place"] == "pages/api/x.py:4"
+    assert (problem["frames"][-1]["file"], problem["frames"][-1]["own"]) == ("installed.py", False)
+
+
+def test_without_a_frame_of_the_project_the_handler_is_shown(tmp_path: Path) -> None:
+    handler = "def GET():\n    return {'key': object()}\n"
+    assert fault(tmp_path, handler, JSON).json()["place"] == "pages/api/x.py:1"
+    assert "return {&#x27;key&#x27;: object()}" in page(tmp_path, handler)
+
+
+def test_a_recursion_is_one_turn(tmp_path: Path) -> None:
+    handler = "def even(n): return odd(n)\ndef odd(n): return even(n)\ndef GET(): return even(1)\n"
+    document = text(tmp_path, handler)
+    assert re.search(r"\(these 2 calls repeated [0-9]{3} more times\)", document)
+    assert document.count("in odd") < 5
+    assert len(document.splitlines()) < 50
+
+
+def test_a_deep_stack_without_a_turn_is_bounded(tmp_path: Path) -> None:
+    functions = "".join(f"def f{n}(): return f{n + 1}()\n" for n in range(300))
+    handler = f"{functions}def f300(): return 1 / 0\ndef GET(): return f0()\n"
+    document = page(tmp_path, handler)
+    assert "more calls are left out" in document
+    assert len(document) < 250_000
+
+
+def test_a_file_that_was_changed_since_its_import_shows_no_lines(tmp_path: Path) -> None:
+    root = project(tmp_path, {"pages/api/x.py": FAILING})
+    app = load_application(root, lambda line: None)
+    (root / "pages/api/x.py").write_text(f"# a line more\n{FAILING}", encoding="utf-8")
+    answer = call(app, HTTP_ACCEPT=HTML)
+    assert "was changed since it was imported" in answer.text
+    assert "<mark>" not in answer.text
+    assert "value = 1" not in answer.text
+
+
+def test_a_file_that_was_touched_only_shows_its_lines(tmp_path: Path) -> None:
+    root = project(tmp_path, {"pages/api/x.py": FAILING})
+    app = load_application(root, lambda line: None)
+    os.utime(root / "pages/api/x.py", (time.time() + 5, time.time() + 5))
+    assert "value = 1" in call(app, HTTP_ACCEPT=HTML).text
+
+
+def test_a_file_that_is_gone_shows_no_lines(tmp_path: Path) -> None:
+    root = project(tmp_path, {"pages/api/x.py": FAILING})
+    app = load_application(root, lambda line: None)
+    (root / "pages/api/x.py").unlink()
+    answer = call(app, HTTP_ACCEPT=HTML)
+    assert "AttributeError" in answer.text
+    assert "value = 1" not in answer.text
+
+
+# -- exceptions -------------------------------------------------------------------------------------
+
+
+def test_a_cause_follows_with_its_own_place(tmp_path: Path) -> None:
+    handler = """
+def find():
+    return {}["key"]
+
+def GET():
+    try:
+        find()
+    except KeyError as error:
+        raise RuntimeError("no user") from error
+"""
+    document = text(tmp_path, handler)
+    first, cause, second = document.partition("It was caused by:\n\nKeyError: 'key'")
+    assert first.startswith("RuntimeError: no user")
+    assert cause
+    assert "pages/api/x.py:3 in find" in second
+    problem = fault(tmp_path, handler, JSON).json()
+    assert [each["exception"]["type"] for each in problem["causes"]] == ["KeyError"]
+
+
+def test_a_context_is_shown_unless_it_is_suppressed(tmp_path: Path) -> None:
+    handler = "def GET():\n    try:\n        {}['key']\n    except KeyError:\n        raise RuntimeError('x')"
+    assert "It was raised while this was handled:" in text(tmp_path / "shown", handler)
+    assert "handled" not in text(tmp_path / "suppressed", f"{handler} from None")
+
+
+def test_a_chain_that_leads_to_itself_ends(tmp_path: Path) -> None:
+    handler = """
+def GET():
+    first, second = RuntimeError("first"), RuntimeError("second")
+    first.__cause__, second.__cause__ = second, first
+    raise first
+"""
+    assert text(tmp_path, handler).count("RuntimeError: first") == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="notes came with Python 3.11")
+def test_notes_are_shown(tmp_path: Path) -> None:
+    handler = """
+def GET():
+    error = ValueError("wrong")
+    error.add_note("while <b>reading</b>")
+    raise error
+"""
+    document = page(tmp_path, handler)
+    assert '<p class="note">while &lt;b&gt;reading&lt;/b&gt;</p>' in document
+    assert "  while <b>reading</b>" in text(tmp_path, handler)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups came with Python 3.11")
+def test_the_exceptions_of_a_group_are_shown(tmp_path: Path) -> None:
+    handler = """
+def GET():
+    inner = ExceptionGroup("inner", [KeyError("deep")])
+    raise ExceptionGroup("outer", [ValueError("one"), inner, *[OSError(n) for n in range(20)]])
+"""
+    said = shown(page(tmp_path, handler))
+    assert "The 22 exceptions of the group" in said
+    assert "'deep'" in said
+    assert "12 more are left out" in said
+    assert "| ValueError: one" in text(tmp_path, handler)
+
+
+def test_a_syntax_error_shows_the_place_that_it_is_about(tmp_path: Path) -> None:
+    files = {"pages/api/_broken.py": "x = 1\ny = (2 +\n"}
+    handler = "def GET():\n    from . import _broken\n"
+    document = text(tmp_path, handler, files=files)
+    assert document.startswith("SyntaxError: '(' was never closed\n\npages/api/_broken.py:2\n")
+    line, mark = document.splitlines()[4:6]
+    assert line.index("(") == mark.index("^")
+
+
+@pytest.mark.parametrize(
+    ("source", "marked"),
+    [("def GET(:\n", ":"), ("x = 'a\n", "'"), ("if x\n    pass\n", "x"), ("x = (1,\n\n\n", "(")],
+)
+@MARKS
+def test_the_mark_of_a_syntax_error_is_where_python_has_it(tmp_path: Path, source: str, marked: str) -> None:
+    files = {"pages/api/_broken.py": source}
+    document = page(tmp_path, "def GET():\n    from . import _broken\n", files=files)
+    assert html.unescape(re.findall("<mark>(.*?)</mark>", document)[0]) == marked
+
+
+def test_a_long_message_is_bounded(tmp_path: Path) -> None:
+    document = page(tmp_path, "def GET():\n    raise ValueError('x' * 10**6)\n")
+    assert "more characters)" in document
+    assert len(document) < 100_000
+
+
+def test_an_exception_without_a_text_is_its_type(tmp_path: Path) -> None:
+    assert "<h1>RuntimeError</h1>" in page(tmp_path, "def GET():\n    raise RuntimeError\n")
+
+
+def test_an_exception_whose_text_fails_is_shown(tmp_path: Path) -> None:
+    handler = """
+class Odd(Exception):
+    def __str__(self): raise KeyError(1)
+
+def GET(): raise Odd
+"""
+    assert "Odd" in text(tmp_path, handler)
+    assert "str() raised KeyError" in text(tmp_path, handler)
+
+
+def test_the_package_of_the_projects_modules_is_not_shown(tmp_path: Path) -> None:
+    handler = "class Odd(Exception): pass\ndef GET(): raise Odd(repr(Odd))\n"
+    assert "_apiroutes_project_" not in page(tmp_path, handler)
+    assert text(tmp_path, handler).startswith("Odd: <class 'pages.api.x.Odd'>")
+
+
+@pytest.mark.parametrize("error", ["SystemExit(3)", "GeneratorExit()", "StopIteration(1)"])
+def test_an_exception_that_is_none_of_an_error_is_shown(tmp_path: Path, error: str) -> None:
+    assert error.partition("(")[0] in page(tmp_path, f"def GET():\n    raise {error}\n")
+
+
+# -- what a client sent is escaped, what is secret is hidden ----------------------------------------
+
+ATTACK = "</pre></textarea><script>alert(1)</script><img src=x onerror=alert(1)>'\"&"
+QUOTING = """
+def GET(req, **rest):
+    raise ValueError(req.query["q"] + "\\x1b[31m\\ud800")
+"""
+
+
+def test_what_an_exception_quotes_is_escaped(tmp_path: Path) -> None:
+    target = f"/api/x?q={quote(ATTACK)}&{quote(ATTACK)}=1"
+    headers = [("X-Attack", ATTACK), ("User-Agent", ATTACK)]
+    document = page(tmp_path, QUOTING, target=target, headers=headers)
+    assert document.count("<script>") == document.count("</script>") == 1
+    assert "<img" not in document
+    assert "\x1b" not in document
+    assert html.escape(ATTACK) in document
+
+
+def test_the_source_is_escaped(tmp_path: Path) -> None:
+    handler = 'def GET():\n    raise ValueError("<script>alert(1)</script>")\n'
+    assert page(tmp_path, handler).count("<script>") == 1
+
+
+def test_text_moves_no_cursor(tmp_path: Path) -> None:
+    document = text(tmp_path, QUOTING, target="/api/x?q=%1b[2J%0d%c2%9b%e2%80%ae")
+    assert all(character.isprintable() or character == "\n" for character in document)
+
+
+SECRETS = [
+    ("Authorization", "Bearer abc123", "Bearer"),
+    ("Authorization", "abc123", ""),
+    ("Proxy-Authorization", "Basic abc123", "Basic"),
+    ("Cookie", "session=abc123; theme=abc123", "session="),
+    ("X-Api-Key", "abc123", ""),
+    ("X-Auth-Token", "abc123", ""),
+    ("X-CSRFToken", "abc123", ""),
+    ("X-Hub-Signature-256", "abc123", ""),
+    ("Referer", "http://localhost/?code=abc123", "http://localhost/"),
+]
+
+
+@pytest.mark.parametrize("accept", [HTML, JSON, None])
+@pytest.mark.parametrize(("name", "value", "kept"), SECRETS)
+def test_the_value_of_a_secret_header_is_hidden(
+    tmp_path: Path, name: str, value: str, kept: str, accept: str | None
+) -> None:
+    answer = fault(tmp_path, "def GET(): 1 / 0\n", accept, headers=[(name, value)])
+    assert "abc123" not in answer.text
+    if accept == HTML:
+        assert name.lower() in answer.text.lower()
+        assert kept in answer.text
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "api_key", "password", "sig", "code", "session"])
+def test_the_value_of_a_secret_in_the_query_is_hidden(tmp_path: Path, name: str) -> None:
+    document = page(tmp_path, "def GET(): 1 / 0\n", target=f"/api/x?{name}=abc123&page=7&keyword=shown")
+    assert "abc123" not in document
+    assert "shown" in document
+
+
+def test_local_variables_and_the_body_are_not_shown(tmp_path: Path) -> None:
+    handler = "def POST(body):\n    password = 'abc' + '123'\n    1 / 0\n"
+    document = page(tmp_path, handler, method="POST", body=b"card=4111")
+    assert "abc123" not in document
+    assert "4111" not in document
+
+
+# -- the request and its route ----------------------------------------------------------------------
+
+
+def test_the_request_and_the_middleware_are_shown_in_order(tmp_path: Path) -> None:
+    files = {
+        "pages/api/_middleware.py": "def outer(req, res, next): next()\nmiddleware = [outer]\n",
+        "pages/api/u/[id].py": """
+from apiroutes import use
+
+def inner(req, res, next): next()
+def own(req, res, next): next()
+middleware = [inner]
+
+@use(own)
+def GET(params): return 1 / 0
+""",
+    }
+    said = shown(page(tmp_path, "def GET(): 1", target="/api/u/5?page=2", files=files))
+    for part in ("GET /api/u/5", "Path parametersid5", "Querypage2", "/api/u/[id]", "outerinnerown"):
+        assert part in re.sub(r"\n", "", said)
+    problem = fault(tmp_path, "def GET(): 1", JSON, target="/api/u/5", files=files).json()
+    assert problem["route"]["middleware"] == ["outer", "inner", "own"]
+
+
+def test_the_page_allows_its_own_style_and_script_alone(tmp_path: Path) -> None:
+    answer = fault(tmp_path, FAILING, HTML)
+    policy = answer.header("Content-Security-Policy") or ""
+    assert policy.startswith("default-src 'none'; ")
+    for tag in ("style", "script"):
+        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", answer.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"\sstyle=|\son\w+=|https?://", answer.text.partition("</style>")[2])
+
+
+def test_production_shows_nothing_of_it(tmp_path: Path) -> None:
+    app = App(project(tmp_path, {"pages/api/x.py": FAILING}))
+    assert call(app, HTTP_ACCEPT=HTML).body == b"Internal Server Error"
+    assert call(app, HTTP_ACCEPT=HTML, target="/api/y").body == b"Not Found"

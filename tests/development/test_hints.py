@@ -1,0 +1,487 @@
+"""The hints for frequent mistakes: each is given for its mistake, and not for what only looks like it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import apiroutes
+from apiroutes.development.application import load_application
+from apiroutes.development.packages import package_of
+from apiroutes.development.python_hints import EXPORTS
+from tests.support import call, project
+
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A route's source and a request; `hint` are parts of the hint, none for what gets no hint."""
+
+    source: str
+    hint: tuple[str, ...] = ()
+    target: str = "/api/x"
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    files: Mapping[str, str] = field(default_factory=dict)
+    status: int = 500
+
+
+def posted(source: str, *hint: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Mistake:
+    return Mistake(source, hint, method="POST", body=body, headers=headers or {})
+
+
+FIND = "async def find(): return {'name': 'Ada'}\n"
+TOP = Path(__file__).parents[2]
+DECORATED = """
+import functools
+
+def logged(function):
+    {wraps}
+    {kind} wrapper(*args, **kwargs):
+        {call}
+    return wrapper
+
+@logged
+{handler}
+"""
+
+
+def decorated(handler: str, wraps: str = "", is_async: bool = False) -> str:
+    kind, call = ("async def", "return await function(*args, **kwargs)") if is_async else ("def", "")
+    call = call or "return function(*args, **kwargs)"
+    return DECORATED.format(wraps=wraps or "pass", kind=kind, call=call, handler=handler)
+
+
+MISTAKES = {
+    # coroutines
+    "a coroutine subscripted": Mistake(
+        FIND + "async def GET(): return find()['name']", ("Write `await find()`.",)
+    ),
+    "a coroutine's attribute": Mistake(
+        FIND + "async def GET():\n    user = find()\n    return user.name", ("Write `await find(...)`.",)
+    ),
+    "a coroutine added": Mistake(FIND + "async def GET(): return find() + 1", ("Write `await find()`.",)),
+    "a coroutine iterated": Mistake(FIND + "async def GET(): return [*find()]", ("Write `await find()`.",)),
+    "a coroutine in a plain handler": Mistake(
+        FIND + "def GET(): return find()['name']", ("Write `await find()`, in an `async def GET`.",)
+    ),
+    "a coroutine returned": Mistake(
+        FIND + "async def GET(): return find()", ("`find(...)` was not awaited. Write `await find(...)`.",)
+    ),
+    "a coroutine in what is returned": Mistake(
+        FIND + "def GET(): return {'user': find()}", ("Write `await find(...)`, in an `async def GET`.",)
+    ),
+    "a coroutine sent": Mistake(
+        FIND + "async def GET(req, res): res.json([find()])", ("Write `await find(...)`.",)
+    ),
+    # results
+    "a tuple as in Flask": Mistake(
+        "def GET(): return {'a': 1}, 201", ("`return json(value, status=201)`", "from apiroutes import json")
+    ),
+    "a tuple with headers": Mistake(
+        "def GET(): return '', 404, {}", ("`return json(value, status=404, headers={...})`",)
+    ),
+    "a comma at the end": Mistake("def GET():\n    return {'a': 1},", ("Remove it: `return value`",)),
+    "a tuple of values": Mistake("def GET(): return 'a', 'b'", ("Return a list",)),
+    "a generator of dicts": Mistake("def GET():\n    yield {'a': 1}", ("`return list(items)`",)),
+    "a generator of numbers": Mistake("def GET():\n    yield 1", ("`str(item)`",)),
+    "an object": Mistake(
+        "class User:\n    def __init__(self): self.id = 1\ndef GET(): return [User()]",
+        ("`User` has no form in JSON", "dataclass"),
+    ),
+    "a function": Mistake("def find(): return 1\ndef GET(): return {'user': find}", ("Call it: `find()`.",)),
+    "json.dumps of a date": Mistake(
+        "import datetime, json\ndef GET(): return json.dumps({'day': datetime.date.today()})",
+        ("`json.dumps` cannot write `date`, and apiroutes can",),
+    ),
+    # the request
+    "request.json()": posted(
+        "def POST(request): return request.json()",
+        "Write `request.json`, without parentheses",
+        body=b"{}",
+        headers=JSON,
+    ),
+    "await request.json()": posted(
+        "async def POST(request): return await request.json()",
+        "Write `request.json`, without parentheses",
+        body=b"[]",
+        headers=JSON,
+    ),
+    "await request.json": posted(
+        "async def POST(request): return await request.json",
+        "`request.json` gives its value at once. Write it without `await`.",
+        body=b"{}",
+        headers=JSON,
+    ),
+    "req.body()": posted("def POST(req): return req.body()", "Write `req.body`, without parentheses"),
+    "req.headers()": Mistake("def GET(req): return req.headers()", ("Write `req.headers`, without",)),
+    "await of a plain function": Mistake(
+        "def find(): return 1\nasync def GET(): return await find()", ("Write it without `await`",)
+    ),
+    "another framework's request": Mistake(
+        "def GET(request): return request.query_params", ("Write `request.query`",)
+    ),
+    "a name in camel case": Mistake(
+        "def GET(req, res): res.setHeader('A', 'b')", ("write `res.set_header`",)
+    ),
+    "no body": posted("def POST(req): return req.body['a']", "because this request has no content"),
+    "no body, by name": posted("def POST(body): return body.get('a')", "because this request has no content"),
+    "no body, with in": posted("def POST(body): return 'a' in body", "because this request has no content"),
+    "a body that is not parsed": posted(
+        "config = {'api': {'bodyParser': False}}\ndef POST(req): return req.body['a']",
+        "`bodyParser` off",
+        body=b"{}",
+        headers=JSON,
+    ),
+    "a body of text": posted(
+        "def POST(req): return req.body['a']",
+        "`req.body` is str because the request's Content-Type is `text/plain`",
+        body=b"{}",
+        headers={"Content-Type": "text/plain"},
+    ),
+    "a body without a type": posted(
+        "def POST(body): return body.get('a')", "because the request has no Content-Type", body=b"{}"
+    ),
+    "a body of bytes": posted(
+        "def POST(body): return body['a']",
+        "`body` is bytes because",
+        body=b"{}",
+        headers={"Content-Type": "application/octet-stream"},
+    ),
+    "JSON sent as a form": posted(
+        "def POST(req): return req.body['a']",
+        "sent JSON as a form",
+        body=b'{"a": 1}',
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    ),
+    "bytes that are no text": posted(
+        "def POST(req): return req.raw_body.decode()",
+        "The client's bytes are not utf-8",
+        body=b"\xff",
+        headers={"Content-Type": "application/octet-stream"},
+    ),
+    "a key that the query lacks": Mistake(
+        "def GET(req): return req.query['page']",
+        ('no `"page"`. It has `"pag"`', '`req.query.get("page")`', 'def GET(page: str = "")'),
+        target="/api/x?pag=1",
+    ),
+    "a key that the body lacks": posted(
+        "def POST(body): return body['name']", 'It has `"nam"`', "422", body=b'{"nam": 1}', headers=JSON
+    ),
+    "a parameter that the path lacks": Mistake(
+        "def GET(params): return params['user']",
+        ('`/api/[id]`, has no parameter `"user"`. It has `"id"`',),
+        target="/api/5",
+        files={"pages/api/[id].py": "def GET(params): return params['user']"},
+    ),
+    "a key that no middleware set": Mistake(
+        "def GET(context): return context['user']", ('No middleware has set `context["user"]`',)
+    ),
+    "a key as an attribute": Mistake(
+        "def GET(query): return query.page",
+        ('`query` is a dict: write `query["page"]`.',),
+        target="/api/x?page=1",
+    ),
+    "context.user": Mistake("def GET(context): return context.user", ('write `context["user"]`.',)),
+    "text as a number": Mistake(
+        "def GET(query): return query['page'] + 1", ("`query['page']` is text",), target="/api/x?page=1"
+    ),
+    "text compared with a number": Mistake(
+        "def GET(query): return query['page'] > 1", ("`int(query['page'])`",), target="/api/x?page=1"
+    ),
+    # the response
+    "a status as text": Mistake("def GET(req, res): res.status('200')", ("write `res.status(200)`",)),
+    "a second response after a stream": Mistake(
+        "def GET(req, res):\n    res.send(iter([b'a']))\n    res.json({})",
+        ("had responded before this `res.json`", "`return`"),
+    ),
+    "a header after a stream": Mistake(
+        "def GET(req, res):\n    res.send(iter([b'a']))\n    res.set_header('A', 'b')", ("Move this line up",)
+    ),
+    "swapped arguments": Mistake(
+        "from apiroutes import ApiError\ndef GET(): raise ApiError('Not found', 404)",
+        ('write `ApiError(404, "Not found")`',),
+    ),
+    # Python
+    "a decorator without wraps": Mistake(
+        decorated("def GET(params): return {}"),
+        ("Write `@functools.wraps(function)` above `def wrapper`",),
+    ),
+    "an async decorator without wraps": Mistake(
+        decorated("async def GET(): return {}", is_async=True), ("`@functools.wraps(function)`",)
+    ),
+    "a variable of the environment": Mistake(
+        "import os\ndef GET(): return os.environ['A_KEY_OF_MINE']",
+        ("Write `A_KEY_OF_MINE=...` into `.env`", 'os.environ.get("A_KEY_OF_MINE", "...")'),
+    ),
+    "a module without its dot": Mistake(
+        "def GET():\n    from _db import find",
+        ("`from ._db import ...`",),
+        files={"pages/api/_db.py": "def find(): return 1"},
+    ),
+    "a package under another name": Mistake("def GET():\n    import fitz", ("`pip install PyMuPDF`",)),
+    "a package almost": Mistake("def GET():\n    import requestz", ("Did you mean `requests`?",)),
+    "a circular import": Mistake(
+        "def GET():\n    from . import _one",
+        ("`_one` and this file import each other, so `first` is not there yet",),
+        files={
+            "pages/api/_one.py": "from ._two import second\nfirst = 1",
+            "pages/api/_two.py": "from ._one import first\nsecond = 2",
+        },
+    ),
+    "a name almost": Mistake("def GET():\n    user = 1\n    return usr", ("Did you mean `user`?",)),
+    "a name of ours": Mistake("def GET(): return redirect('/')", ("`from apiroutes import redirect`",)),
+    "a module of Python's": Mistake("def GET(): return os.getcwd()", ("`import os`",)),
+    "a parameter that is not taken": Mistake("def GET(): return request.query", ("`def GET(request)`",)),
+    "Flask's jsonify": Mistake("def GET(): return jsonify({})", ("Return the dict",)),
+    "JavaScript's null": Mistake("def GET(): return {'a': null}", ("Python writes `None`",)),
+    "None of a lookup": Mistake(
+        "def GET():\n    user = {}.get('a')\n    return user['name']",
+        ("`user` is None here", 'raise ApiError(404, "Not found")'),
+    ),
+    "None of a function": Mistake(
+        "def find(key): {}\ndef GET(): return find(1).name", ("`find(1)` returned None",)
+    ),
+    # asyncio
+    "asyncio.run in a coroutine": Mistake(
+        "import asyncio\n" + FIND + "async def GET(): return asyncio.run(find())", ("Write `await find()`",)
+    ),
+    "asyncio.run below a coroutine": Mistake(
+        "import asyncio\n" + FIND + "def now(): return asyncio.run(find())\nasync def GET(): return now()",
+        ("Make `now` an `async def`",),
+    ),
+    "a lock of another loop": Mistake(
+        """
+import asyncio
+lock = asyncio.Lock()
+
+async def hold():
+    await lock.acquire()
+    await asyncio.wait([asyncio.ensure_future(lock.acquire())], timeout=0.001)
+
+asyncio.run(hold())
+
+async def GET():
+    async with lock: return 1
+""",
+        ("on another event loop",),
+    ),
+    "a task of a plain function": Mistake(
+        """
+import asyncio
+
+async def find(): return 1
+
+def GET():
+    coroutine = find()
+    try: asyncio.create_task(coroutine)
+    finally: coroutine.close()
+""",
+        ("Write `async def GET`",),
+    ),
+    "a mistake that was wrapped": Mistake(
+        """
+def GET(req):
+    try:
+        return req.query["page"]
+    except KeyError as error:
+        raise RuntimeError("no page") from error
+""",
+        ('no `"page"`',),
+    ),
+}
+
+# What looks like one of the mistakes and is not.
+NEAR_MISSES = {
+    "a text that only says it": Mistake(
+        "def GET(): raise TypeError(\"'coroutine' object is not subscriptable\")"
+    ),
+    "another text": Mistake("def GET(): raise TypeError(\"'dict' object is not callable\")"),
+    "a KeyError of one's own": Mistake("def GET(): raise KeyError('page')"),
+    "a key that another dict lacks": Mistake("def GET():\n    items = {}\n    return items['page']"),
+    "a key in a function that is called": Mistake(
+        "def read(query): return query['page']\ndef GET(query): return read({})"
+    ),
+    "a key in a library": Mistake(
+        "import string\ndef GET(query): return string.Template('$page').substitute(query)"
+    ),
+    "a json that is not the request's": Mistake(
+        "class Reply:\n    json = {}\ndef GET():\n    request = Reply()\n    return request.json()"
+    ),
+    "a call inside a method": Mistake(
+        "def fail(value):\n    value = {}\n    return value()\n"
+        "def GET(req): return req.get_data(as_text=True).join(map(fail, 'a'))"
+    ),
+    "a TypeError of a handler with two parameters": Mistake(
+        "def find(a): return a\ndef GET(req, res): return find(req, res)"
+    ),
+    "a decorator with wraps": Mistake(
+        decorated("def GET(params): return len(params, 1)", wraps="@functools.wraps(function)")
+    ),
+    "a TypeError inside a decorated handler": Mistake(
+        decorated("def GET(req, res): return len(1)"),
+    ),
+    "an attribute that a dict has not": Mistake("def GET():\n    items = {'a': 1}\n    return items.b"),
+    "a misspelled method of a dict": Mistake("def GET():\n    items = {'a': 1}\n    return items.itmes()"),
+    "an attribute of another's request": Mistake(
+        "class Request: pass\ndef GET():\n    request = Request()\n    return request.query_params"
+    ),
+    "a name like nothing": Mistake("def GET(): return zzzzzz"),
+    "a name in a helper": Mistake("def read(): return body\ndef GET(): return read()"),
+    "a NameError of one's own": Mistake("def GET(): raise NameError('request')"),
+    "an UnboundLocalError": Mistake("def GET():\n    if 0: os = 1\n    return os"),
+    "a package that nobody knows": Mistake("def GET():\n    import zzz_nothing"),
+    "a module that a package lacks": Mistake("def GET():\n    import json.nothing"),
+    "a library that lacks a module": Mistake(
+        """
+import sys
+from pathlib import Path
+
+def GET():
+    sys.path.append(str(Path(__file__).parents[2] / "site-packages"))
+    import half_installed
+""",
+        files={"site-packages/half_installed.py": "import yamll"},
+    ),
+    "a ModuleNotFoundError of one's own": Mistake("def GET(): raise ModuleNotFoundError('yaml')"),
+    "a str that is not the body": posted(
+        "def POST(body):\n    name = 'a'\n    return name['b']",
+        body=b"x",
+        headers={"Content-Type": "text/plain"},
+    ),
+    "a body that is a text of JSON": posted("def POST(body): return body['a']", body=b'"a"', headers=JSON),
+    "a body that is null": posted("def POST(body): return body['a']", body=b"null", headers=JSON),
+    "bytes of one's own": posted("def POST(): return b'\\xff'.decode()", body=b"x"),
+    "a variable that another mapping lacks": Mistake(
+        "def GET():\n    environ = {}\n    return environ['A_KEY']"
+    ),
+    "a list that is added to a number": Mistake("def GET(): return [] + 1"),
+    "text that is added to text's length": Mistake("def GET():\n    page = 'a'\n    return page + 1"),
+    "json.dumps of an object": Mistake("import json\ndef GET(): return json.dumps(object())"),
+    "a RuntimeError of one's own": Mistake("def GET(): raise RuntimeError('no running event loop')"),
+    "a ValueError of a status": Mistake("def GET(req, res): res.status(999)"),
+    "a text that is no status": Mistake("def GET(req, res): res.status('good')"),
+    "a status of another object": Mistake(
+        "class Light:\n    def status(self, code): raise TypeError(code)\ndef GET(): Light().status('200')"
+    ),
+    "an error of the right order": Mistake(
+        "from apiroutes import ApiError\ndef GET(): raise ApiError(99, 'x')"
+    ),
+    "a context that was handled": Mistake(
+        "def GET(query):\n    try: query['page']\n    except KeyError: raise RuntimeError('x')"
+    ),
+    "None that one called": Mistake("def GET():\n    find = None\n    return find()"),
+    "a tuple that JSON takes": Mistake("def GET(): return {'a': (1, 201)}", status=200),
+    "a division": Mistake("def GET(): return 1 / 0"),
+}
+
+
+def hint_of(root: Path, mistake: Mistake) -> str | None:
+    root = project(root, {"pages/api/x.py": mistake.source, **mistake.files})
+    app = load_application(root, lambda line: None)
+    headers = [*mistake.headers.items(), ("Accept", "application/json")]
+    answer = call(app, mistake.method, mistake.target, headers, mistake.body)
+    assert answer.status == mistake.status, answer.text
+    if answer.status != 500:
+        return None
+    assert "exception" in answer.json(), answer.text
+    hint = answer.json().get("hint")
+    assert hint is None or isinstance(hint, str)
+    return hint
+
+
+@pytest.mark.filterwarnings("ignore:coroutine '.*' was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_gets_its_hint(tmp_path: Path, name: str) -> None:
+    hint = hint_of(tmp_path, MISTAKES[name])
+    assert hint is not None
+    assert [part for part in MISTAKES[name].hint if part not in hint] == [], hint
+
+
+@pytest.mark.parametrize("name", NEAR_MISSES)
+def test_what_only_looks_like_a_mistake_gets_no_hint(tmp_path: Path, name: str) -> None:
+    assert hint_of(tmp_path, NEAR_MISSES[name]) is None
+
+
+@pytest.mark.filterwarnings("ignore:coroutine '.*' was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_hint_is_two_sentences_or_so_and_its_code_is_closed(tmp_path: Path, name: str) -> None:
+    hint = hint_of(tmp_path, MISTAKES[name]) or ""
+    assert len(hint) < 330
+    assert hint.count("`") % 2 == 0
+    assert hint[-1] in ".?"
+
+
+def test_a_page_shows_the_hint_with_its_code(tmp_path: Path) -> None:
+    mistake = MISTAKES["a status as text"]
+    app = load_application(project(tmp_path, {"pages/api/x.py": mistake.source}), lambda line: None)
+    assert "write <code>res.status(200)</code>" in call(app, HTTP_ACCEPT="text/html").text
+
+
+def test_a_hint_that_quotes_a_client_is_escaped(tmp_path: Path) -> None:
+    source = "def GET(query): return query['page']"
+    app = load_application(project(tmp_path, {"pages/api/x.py": source}), lambda line: None)
+    answer = call(app, target="/api/x?%3Cimg%3E`%3Ci%3E=1", HTTP_ACCEPT="text/html")
+    assert b"<img>" not in answer.body
+    assert b"<i>" not in answer.body
+
+
+def test_an_object_that_raises_when_it_is_looked_at_changes_nothing(tmp_path: Path) -> None:
+    source = """
+class Odd:
+    def __getattr__(self, name): raise RuntimeError(name)
+
+def GET(): return [Odd()]
+"""
+    app = load_application(project(tmp_path, {"pages/api/x.py": source}), lambda line: None)
+    assert call(app, HTTP_ACCEPT="application/json").status == 500
+
+
+def test_names_that_are_proposed_for_import_are_exported() -> None:
+    assert set(EXPORTS) <= set(apiroutes.__all__)
+
+
+@pytest.mark.parametrize(
+    ("module", "remedy"),
+    [
+        ("yaml", "`pip install pyyaml`"),
+        ("jwt", "`pip install PyJWT`"),
+        ("sentry_sdk", "`pip install sentry-sdk`"),
+        ("reqests", "Did you mean `requests`?"),
+        ("my_module", None),
+        ("util", None),
+    ],
+)
+def test_only_well_known_packages_are_proposed(module: str, remedy: str | None) -> None:
+    hint = package_of(module)
+    assert (hint is None) if remedy is None else (hint is not None and remedy in hint)
+
+
+def write_hints(directory: str) -> None:
+    """Write the hint of each mistake to stdout, as JSON."""
+    logging.disable(logging.CRITICAL)
+    named = {**MISTAKES, **NEAR_MISSES}
+    hints = [hint_of(Path(directory, str(index)), mistake) for index, mistake in enumerate(named.values())]
+    sys.stdout.write(json.dumps(hints) + "\n")
+
+
+@pytest.mark.costly
+def test_a_hint_without_columns_is_the_same_or_none(tmp_path: Path) -> None:
+    """Python 3.10 knows the line alone, as later ones do with `-X no_debug_ranges`."""
+    program = f"from tests.development.test_hints import write_hints as p; p({str(tmp_path)!r})"
+    found = []
+    for options in ([], ["-X", "no_debug_ranges"]):
+        command = [sys.executable, "-W", "ignore", *options, "-c", program]
+        ended = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True)
+        found.append(json.loads(ended.stdout.splitlines()[-1]))
+    assert [pair for pair in zip(*found) if pair[1] not in (None, pair[0])] == []
+    assert sum(hint is not None for hint in found[1]) > len(MISTAKES) / 2
