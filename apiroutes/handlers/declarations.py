@@ -7,12 +7,12 @@ route. They are data only, which is read when the project is loaded.
 from __future__ import annotations
 
 import inspect
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any, TypeVar, Union
 
+from apiroutes.errors import readable_path
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
@@ -115,9 +115,7 @@ def place_of(step: Callable[..., Any]) -> str:
     code = _code_of(step)
     if code is None:
         return f"`{name_of(step)}`"
-    file = os.path.relpath(code.co_filename)
-    file = code.co_filename if file.startswith(os.pardir) else file
-    return f"`{name_of(step)}` ({file}:{code.co_firstlineno})"
+    return f"`{name_of(step)}` ({readable_path(code.co_filename)}:{code.co_firstlineno})"
 
 
 def _code_of(step: object) -> CodeType | None:
