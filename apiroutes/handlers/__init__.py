@@ -10,6 +10,7 @@ from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
+    location_of,
     name_of,
     place_of,
     security_scheme,
@@ -32,6 +33,7 @@ __all__ = [
     "SecurityScheme",
     "file_route",
     "import_failure",
+    "location_of",
     "name_of",
     "place_of",
     "result_type",
