@@ -22,6 +22,7 @@ from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.parameters import Parameter
 from apiroutes.handlers.result_types import result_type, with_checked_result
 from apiroutes.handlers.route_modules import Handler, RouteModule
+from apiroutes.handlers.sources import defines_handler
 
 __all__ = [
     "PROJECT_MIDDLEWARE_FILE",
@@ -31,6 +32,7 @@ __all__ = [
     "RouteConfig",
     "RouteModule",
     "SecurityScheme",
+    "defines_handler",
     "file_route",
     "import_failure",
     "location_of",

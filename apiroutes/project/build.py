@@ -20,7 +20,8 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme, with_checked_result
 from apiroutes.places import Place, located, with_source
 from apiroutes.project.middleware import LoadedDirectory, ProjectMiddleware, middleware_around
-from apiroutes.project.scanning import listed, prefix_of, scan_project, segments_of
+from apiroutes.project.missing_routes import check_directory, shortened
+from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree
@@ -56,6 +57,7 @@ def build(
     middleware: Sequence[Middleware] = (),
 ) -> Project:
     """Read, scan, load and compose. Raises ProjectError; what may be meant is logged as a warning."""
+    check_directory(root)
     problems, warnings = Problems(), Problems()
     project = _build(root, environ, arguments, middleware, problems, warnings)
     for warning in warnings:
@@ -162,7 +164,7 @@ def _resource(
 def _warn_of_ineffective(ineffective: Mapping[tuple[str, str], Sequence[str]], warnings: Problems) -> None:
     for (name, effect), places in ineffective.items():
         remedy = "Remove it, or begin its name with '_' if it is your own."
-        warnings.add(listed(places), f"`{name}` {effect}.", remedy)
+        warnings.add(shortened(places), f"`{name}` {effect}.", remedy)
 
 
 def _check_builtin_paths(
