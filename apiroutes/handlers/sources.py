@@ -82,6 +82,8 @@ class OwnNames:
 
 def defines_handler(path: Path) -> bool:
     """Return whether a file defines a function that a route's file would export as its handler."""
+    if not path.is_file():  # reading a pipe would wait for ever
+        return False
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):

@@ -158,7 +158,8 @@ def _misplaced(root: Path, conventions: Sequence[Convention]) -> Iterator[Proble
     """
     for convention in conventions:
         for path in sorted((root / convention.directory).glob("*.py")):
-            if not convention.leads_to_routes((path.name,)) and defines_handler(path):
+            may_lead = convention.is_private(path.name) or convention.leads_to_routes((path.name,))
+            if not may_lead and defines_handler(path):
                 file = f"{convention.directory}/{path.name}"
                 right = f"{convention.directory}/{API}/{path.name}"
                 message = f"is not a route: routes of {convention.directory}/ are below {API}/."
