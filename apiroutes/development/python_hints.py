@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from apiroutes.development.hint_facts import Facts
 from apiroutes.development.hint_texts import bare, code, quoted
@@ -23,6 +24,7 @@ __all__ = [
     "circular_import",
     "missing_module",
     "missing_variable",
+    "module_for_class",
     "no_running_loop",
     "other_loop",
     "unknown_name",
@@ -130,6 +132,22 @@ def unknown_name(facts: Facts) -> str | None:
     known = {*step.frame.f_locals, *step.frame.f_globals, *step.frame.f_builtins, *EXPORTS}
     close = difflib.get_close_matches(name, sorted(known), 1, 0.75)
     return f"Did you mean `{close[0]}`?" if close else None
+
+
+def module_for_class(facts: Facts) -> str | None:
+    """`datetime.now()`, where `datetime` is the module that has a class of its name."""
+    module, name = getattr(facts.error, "obj", None), getattr(facts.error, "name", None)
+    node = facts.expression(ast.Attribute)
+    if not isinstance(module, ModuleType) or not isinstance(name, str) or node is None:
+        return None
+    own = module.__name__.rpartition(".")[2]
+    inner = vars(module).get(own)
+    if not facts.is_innermost or not isinstance(inner, type) or not hasattr(inner, name):
+        return None
+    return (
+        f"{code(node.value)} is the module. Write `{bare(node.value)}.{own}.{name}`, or import the class: "
+        f"`from {module.__name__} import {own}`."
+    )
 
 
 def missing_variable(facts: Facts) -> str | None:

@@ -103,6 +103,10 @@ MISTAKES = {
         "import datetime, json\ndef GET(): return json.dumps({'day': datetime.date.today()})",
         ("`json.dumps` cannot write `date`, and apiroutes can",),
     ),
+    "a class": Mistake("class User: pass\ndef GET(): return [User]", ("an object of it: `User(...)`",)),
+    "a class returned": Mistake("class User: pass\ndef GET(): return User", ("`return User(...)`",)),
+    "a function returned": Mistake("def find(): 1\ndef GET(): return find", ("`return find(...)`",)),
+    "a module": Mistake("import string\ndef GET(): return [string]", ("the module `string` itself",)),
     # the request
     "request.json()": posted(
         "def POST(request): return request.json()",
@@ -211,6 +215,14 @@ MISTAKES = {
         "from apiroutes import ApiError\ndef GET(): raise ApiError('Not found', 404)",
         ('write `ApiError(404, "Not found")`',),
     ),
+    "FastAPI's exception": Mistake(
+        "from werkzeug.exceptions import HTTPException\ndef GET(): raise HTTPException(status_code=404)",
+        ('`raise ApiError(404, "...")`',),
+    ),
+    "abort with a text": Mistake(
+        "from werkzeug.exceptions import abort\ndef GET(): abort('No such user')",
+        ('write `abort(404, "No such user")`',),
+    ),
     # Python
     "a decorator without wraps": Mistake(
         decorated("def GET(params): return {}"),
@@ -243,6 +255,10 @@ MISTAKES = {
     "a module of Python's": Mistake("def GET(): return os.getcwd()", ("`import os`",)),
     "a parameter that is not taken": Mistake("def GET(): return request.query", ("`def GET(request)`",)),
     "Flask's jsonify": Mistake("def GET(): return jsonify({})", ("Return the dict",)),
+    "a module for its class": Mistake(
+        "import datetime\ndef GET(): return datetime.now()",
+        ("Write `datetime.datetime.now`", "`from datetime import datetime`"),
+    ),
     "JavaScript's null": Mistake("def GET(): return {'a': null}", ("Python writes `None`",)),
     "None of a lookup": Mistake(
         "def GET():\n    user = {}.get('a')\n    return user['name']",
@@ -381,6 +397,13 @@ def GET():
     ),
     "None that one called": Mistake("def GET():\n    find = None\n    return find()"),
     "a tuple that JSON takes": Mistake("def GET(): return {'a': (1, 201)}", status=200),
+    "an attribute that a module has not": Mistake("import datetime\ndef GET(): return datetime.nothing"),
+    "an application that fails": Mistake("def app(environ, start): raise TypeError\ndef GET(): return app"),
+    "a lookup of one's own": Mistake("def abort(text): raise LookupError(text)\ndef GET(): abort('x')"),
+    "a class that one calls wrongly": Mistake(
+        "class HTTPException(Exception):\n    def __init__(self): pass\n"
+        "def GET(): raise HTTPException(status_code=404)"
+    ),
     "a division": Mistake("def GET(): return 1 / 0"),
 }
 
