@@ -26,8 +26,7 @@ Recogniser = Callable[[Facts], "str | None"]
 
 # The first that recognises its mistake gives the hint.
 _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
-    (ModuleNotFoundError, (of_python.missing_module,)),
-    (ImportError, (of_python.circular_import,)),
+    (ImportError, (of_python.failed_import,)),
     (ResponseSentError, (of_requests.sent_twice,)),
     (UnicodeDecodeError, (of_requests.undecodable_body,)),
     (LookupError, (of_requests.werkzeug_error,)),

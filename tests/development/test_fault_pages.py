@@ -84,7 +84,8 @@ pages/api/x.py:3 in GET
 Request: GET /api/x
 Route: /api/x (pages/api/x.py:1, GET)
 """
-    assert text(tmp_path, FAILING) == expected
+    # Through one of the interfaces the handler is made async.
+    assert text(tmp_path, FAILING).replace("async def", "def") == expected
 
 
 @MARKS
