@@ -329,6 +329,52 @@ def test_the_package_of_the_projects_modules_is_not_shown(tmp_path: Path) -> Non
     assert text(tmp_path, handler).startswith("Odd: <class 'pages.api.x.Odd'>")
 
 
+ODD = {
+    "a module that is no text": "class Odd(Exception): __module__ = None",
+    "notes that are none": "class Odd(Exception):\n    def __init__(self): self.__notes__ = [1, 'a']",
+    "an attribute that raises": (
+        "class Odd(AttributeError):\n    @property\n    def name(self): raise KeyError\n    obj = name"
+    ),
+    "an equality that raises": (
+        "class Odd(Exception):\n    def __eq__(self, other): raise KeyError\n    __hash__ = None"
+    ),
+    "a text that is none": "class Odd(Exception):\n    def __str__(self): return 1",
+    "a syntax error of no file": "class Odd(SyntaxError): pass",
+    "a syntax error of a missing file": "def Odd(): return SyntaxError('x', ('nowhere.py', 3, 5, 'a = = 1'))",
+    "a syntax error of odd numbers": "def Odd(): return SyntaxError('x', (__file__, 0, -7, 'a'))",
+    "a syntax error past the end": "def Odd(): return SyntaxError('x', (__file__, 1, 9999, 'a', 9999, 9999))",
+}
+
+
+@pytest.mark.parametrize("accept", [HTML, JSON, None])
+@pytest.mark.parametrize("name", ODD)
+def test_no_exception_is_too_odd_to_be_shown(tmp_path: Path, name: str, accept: str | None) -> None:
+    answer = fault(tmp_path, f"{ODD[name]}\ndef GET(): raise Odd()\n", accept)
+    assert b"GET" in answer.body
+    assert b"_is_group" not in answer.body
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups came with Python 3.11")
+def test_groups_in_groups_are_bounded(tmp_path: Path) -> None:
+    handler = """
+def group(depth):
+    return ExceptionGroup(str(depth), [group(depth - 1) if depth else ValueError(n) for n in range(9)])
+
+def GET(): raise group(4)
+"""
+    document = page(tmp_path, handler)
+    assert "more are left out" in document
+    assert len(document) < 100_000
+
+
+def test_a_hint_is_in_the_log_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "apiroutes")
+    fault(tmp_path, "def GET(req, res): res.status('200')\n")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "INFO"] == [
+        "Hint: A status is a number: write `res.status(200)`."
+    ]
+
+
 @pytest.mark.parametrize("error", ["SystemExit(3)", "GeneratorExit()", "StopIteration(1)"])
 def test_an_exception_that_is_none_of_an_error_is_shown(tmp_path: Path, error: str) -> None:
     assert error.partition("(")[0] in page(tmp_path, f"def GET():\n    raise {error}\n")

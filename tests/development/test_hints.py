@@ -244,7 +244,7 @@ MISTAKES = {
     "a package almost": Mistake("def GET():\n    import requestz", ("Did you mean `requests`?",)),
     "a circular import": Mistake(
         "def GET():\n    from . import _one",
-        ("import each other",),
+        ("Move `first` into a file that imports neither",),
         files={
             "pages/api/_one.py": "from ._two import second\nfirst = 1",
             "pages/api/_two.py": "from ._one import first\nsecond = 2",
