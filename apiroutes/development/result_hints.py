@@ -96,7 +96,7 @@ def returned_coroutine(facts: Facts) -> str | None:
 
 def _unwritable(facts: Facts) -> Any:
     """Return the value that JSON could not hold; UNKNOWN if that is not what failed."""
-    frame = facts.frame_of("http/json.py", "_refuse", "_as_plain")
+    frame = facts.frame_of("http/json.py", "_refuse", "_as_plain") if facts.is_frameworks else None
     return UNKNOWN if frame is None else frame.get("value", UNKNOWN)
 
 
@@ -162,7 +162,7 @@ def returned_tuple(facts: Facts) -> str | None:
     """`return body, 201`, as in Flask."""
     frame = facts.frame_of("results.py", "apply_result")
     result = None if frame is None else frame.get("result")
-    if not isinstance(result, tuple) or facts.steps[-1].code.co_name != "apply_result":
+    if not isinstance(result, tuple) or not facts.is_frameworks:
         return None
     if len(result) == 1:
         return "A comma after the value makes a tuple. Remove it: `return value`."
@@ -174,22 +174,22 @@ def returned_tuple(facts: Facts) -> str | None:
 
 def returned_callable(facts: Facts) -> str | None:
     """`return find`, where a call is missing: what can be called is sent as a WSGI application."""
-    frame = facts.frame_of("streams.py", "run", "run_application")
-    if frame is None or facts.steps[-1].code.co_name not in ("run", "run_application"):
+    frame = facts.frame_of("streams.py", "run") or facts.frame_of("results.py", "apply_result")
+    if frame is None or not facts.is_frameworks:
         return None
-    called = frame.get("application")
+    called = frame.get("application", frame.get("result"))
     if not isinstance(called, (FunctionType, type)):
         return None
     return (
-        f"`{called.__name__}` itself was returned, which was called as a WSGI application. Call it: "
-        f"`return {called.__name__}(...)`."
+        f"`{called.__name__}` itself was returned, and what can be called is taken for a WSGI application. "
+        f"Call it: `return {called.__name__}(...)`."
     )
 
 
 def stream_of_values(facts: Facts) -> str | None:
     """A generator that yields dicts or numbers."""
     frame = facts.frame_of("streams.py", "as_chunk")
-    if frame is None or facts.steps[-1].code.co_name != "as_chunk":
+    if frame is None or not facts.is_frameworks:
         return None
     chunk = frame.get("chunk")
     if isinstance(chunk, (dict, list)):
