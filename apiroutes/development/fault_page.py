@@ -94,7 +94,11 @@ def _items(failure: Failure, shown: Frame | None) -> Iterator[str]:
                 yield f'<li class="here">{heading}{_repeats(frame)}</li>\n'
             else:
                 content = _source(frame, caption=False)
-                opened = f"<details><summary>{heading}</summary>{content}</details>" if content else heading
+                # Middleware that called next() passes on what is wrong further in.
+                state = "" if frame is run[-1] else " open"
+                opened = (
+                    f"<details{state}><summary>{heading}</summary>{content}</details>" if content else heading
+                )
                 yield f"<li>{opened}{_repeats(frame)}</li>\n"
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -144,6 +145,19 @@ def test_the_innermost_frame_of_the_project_is_shown_first(tmp_path: Path) -> No
     assert own[:3] == ["pages/api/x.py:2", "pages/api/_first.py:2", "pages/api/_second.py:2"]
 
 
+def test_frames_that_call_the_projects_own_code_are_open_and_those_that_pass_on_are_folded(
+    tmp_path: Path,
+) -> None:
+    files = {**CALLS, "pages/api/_middleware.py": "def middleware(req, res, next): next()\n"}
+    document = page(tmp_path, CALLING, files=files)
+    states = re.findall(r'<details( open)?><summary><span class="path">([^<]*)<', document)
+    assert states == [
+        ("", "pages/api/_middleware.py:1"),
+        (" open", "pages/api/x.py:2"),
+        (" open", "pages/api/_first.py:2"),
+    ]
+
+
 def test_frames_of_others_are_folded_in_groups(tmp_path: Path) -> None:
     document = page(tmp_path, CALLING, files=CALLS)
     groups = re.findall(r'<details class="foreign"><summary>([^<]*)</summary>', document)
@@ -205,6 +219,17 @@ def test_a_file_that_was_touched_only_shows_its_lines(tmp_path: Path) -> None:
     app = load_application(root, lambda line: None)
     os.utime(root / "pages/api/x.py", (time.time() + 5, time.time() + 5))
     assert "value = 1" in call(app, HTTP_ACCEPT=HTML).text
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
+def test_warnings_of_a_source_are_not_repeated(tmp_path: Path) -> None:
+    handler = "PATTERN = '\\d'\ndef GET(): return 1 / 0\n"
+    root = project(tmp_path, {"pages/api/x.py": handler})
+    app = load_application(root, lambda line: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = call(app, HTTP_ACCEPT=HTML)
+    assert "return <mark>1 / 0</mark>" in answer.text
 
 
 def test_a_file_that_is_gone_shows_no_lines(tmp_path: Path) -> None:
