@@ -17,7 +17,7 @@ from apiroutes.development import request_hints as of_requests
 from apiroutes.development import result_hints as of_results
 from apiroutes.development.fault_route import FaultRoute
 from apiroutes.development.hint_facts import Facts
-from apiroutes.errors import ResponseSentError
+from apiroutes.errors import NoResponseError, ResponseSentError
 from apiroutes.request import Request
 
 __all__ = ["hint_for"]
@@ -28,6 +28,7 @@ Recogniser = Callable[[Facts], "str | None"]
 _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
     (ImportError, (of_python.failed_import,)),
     (ResponseSentError, (of_requests.sent_twice,)),
+    (NoResponseError, (of_results.forgotten_return,)),
     (UnicodeDecodeError, (of_requests.undecodable_body,)),
     (LookupError, (of_requests.werkzeug_error,)),
     (KeyError, (of_python.missing_variable, of_requests.missing_key)),

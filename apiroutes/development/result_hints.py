@@ -19,8 +19,10 @@ from typing import Any
 
 from apiroutes.development.hint_facts import UNKNOWN, Facts
 from apiroutes.development.hint_texts import bare, code
+from apiroutes.development.sources import source_of
 
 __all__ = [
+    "forgotten_return",
     "missing_await",
     "none_of_a_call",
     "returned_callable",
@@ -170,6 +172,48 @@ def returned_tuple(facts: Facts) -> str | None:
         headers = ", headers={...}" if len(result) == 3 else ""
         return f"Write `return json(value, status={result[1]}{headers})`, with `from apiroutes import json`."
     return "Return a list, `return [first, second]`, or a dict. A tuple may be meant as content and status."
+
+
+def forgotten_return(facts: Facts) -> str | None:
+    """A handler whose last line makes a value and does not return it."""
+    route = facts.route
+    if route.file is None or route.line is None:
+        return None
+    tree = source_of(str(facts.root / route.file)).tree
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in [] if tree is None else ast.walk(tree):
+        if isinstance(node, functions) and route.line in (node.lineno, _first_line(node)):
+            last = node.body[-1]
+            if isinstance(last, ast.Expr) and _is_meant_as_result(last.value):
+                return (
+                    f"The last line makes a value and does not return it. Write `return {bare(last.value)}`."
+                )
+    return None
+
+
+_RESULTS = ("event_stream", "file", "html", "json", "redirect", "stream", "text")
+
+
+def _is_meant_as_result(value: ast.expr) -> bool:
+    """Return whether an expression has no use but its value; of other calls that is unknown."""
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id in _RESULTS
+    kinds = (
+        ast.Dict,
+        ast.List,
+        ast.Tuple,
+        ast.DictComp,
+        ast.ListComp,
+        ast.Name,
+        ast.Subscript,
+        ast.JoinedStr,
+    )
+    return isinstance(value, kinds)
+
+
+def _first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the line of the first decorator, where a function's code begins."""
+    return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
 
 
 def returned_callable(facts: Facts) -> str | None:

@@ -106,6 +106,14 @@ MISTAKES = {
     "a class returned": Mistake("class User: pass\ndef GET(): return User", ("`return User(...)`",)),
     "a function returned": Mistake("def find(): 1\ndef GET(): return find", ("`return find(...)`",)),
     "a module": Mistake("import string\ndef GET(): return [string]", ("the module `string` itself",)),
+    "a forgotten return": Mistake(
+        "def GET():\n    user = {'id': 1}\n    {'user': user}", ("Write `return {'user': user}`.",)
+    ),
+    "a forgotten return of a call": Mistake(
+        "from apiroutes import json\ndef same(function): return function\n"
+        "@same\nasync def GET():\n    json({'id': 1})",
+        ("Write `return json({'id': 1})`.",),
+    ),
     # the request
     "request.json()": posted(
         "def POST(request): return request.json()",
@@ -403,6 +411,10 @@ def GET():
         "class HTTPException(Exception):\n    def __init__(self): pass\n"
         "def GET(): raise HTTPException(status_code=404)"
     ),
+    "a call that may be for its effect": Mistake("def GET():\n    print('x')"),
+    "a handler that does nothing": Mistake("def GET(): pass"),
+    "a handler of a text alone": Mistake("def GET():\n    'It is to be written.'"),
+    "a return in one way": Mistake("def GET(query):\n    if query: return 1"),
     "a division": Mistake("def GET(): return 1 / 0"),
 }
 
