@@ -114,9 +114,17 @@ def _extra(request: Any) -> dict[str, Any]:
 def _escape_traceback(record: logging.LogRecord) -> bool:
     """Indent and escape the traceback, because an exception's text can have any line."""
     if isinstance(record.exc_info, tuple) and record.exc_text is None:
-        text = "".join(traceback.format_exception(*record.exc_info))
+        text = _format(record.exc_info)
         record.exc_text = "\n".join("  " + _line(line) for line in text.rstrip("\n").split("\n"))
     return True
+
+
+def _format(exc_info: Any) -> str:
+    try:
+        return "".join(traceback.format_exception(*exc_info))
+    except Exception as fault:  # an attribute that the exception computes, such as `__notes__`
+        calls = "".join(traceback.format_tb(exc_info[2]))
+        return f"{calls}{exc_info[0].__qualname__}, whose text cannot be made: {type(fault).__qualname__}"
 
 
 def _line(line: str) -> str:

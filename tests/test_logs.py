@@ -89,6 +89,17 @@ def test_an_exception_that_utf_8_cannot_encode_is_logged(
     text_of(caplog.records[0]).encode()
 
 
+def test_an_exception_that_cannot_be_formatted_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = "class Odd(Exception):\n    @property\n    def __notes__(self): return 1 / 0\n"
+    answer = call(app_of(tmp_path, odd + "def GET(): raise Odd('x')\n"))
+    assert answer.status == 500
+    record = text_of(caplog.records[0])
+    assert "in GET" in record
+    assert record.endswith("Odd, whose text cannot be made: ZeroDivisionError")
+
+
 def test_a_tab_in_a_line_of_code_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     call(app_of(tmp_path, "def handler(req, res): 1 /\t0"))
     assert "1 /\t0" in text_of(caplog.records[0])
