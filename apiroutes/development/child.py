@@ -27,14 +27,18 @@ try:
 except ImportError:  # Windows, where no socket is inherited
     fcntl = None  # type: ignore[assignment]
 
+from apiroutes.app import App
 from apiroutes.development.application import HostGuard, RequestLog, load_application
 from apiroutes.development.threaded_server import ThreadedServer
+from apiroutes.terminal import GREEN, paint_for
 from apiroutes.types import WSGIApplication
 
-__all__ = ["ENVIRONMENT", "Given", "is_child", "serve"]
+__all__ = ["BEGAN", "ENVIRONMENT", "Given", "is_child", "serve"]
 
 # The name under which a child finds `Given` in its environment.
 ENVIRONMENT = "_APIROUTES_DEV_CHILD"
+# And there, when the command began, in seconds since the epoch.
+BEGAN = "_APIROUTES_DEV_BEGAN"
 
 # What only some projects make the framework import. A child imports in advance what the one before it needed.
 _LATE_MODULES = ("apiroutes.event_loop", "apiroutes.openapi", "dotenv", "tomli")
@@ -73,8 +77,8 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
     gc.freeze()
     try:
         if given.listener is None or given.channel is None:
-            server.app = _application(root, host, say)
-            _say_reloaded(given.go, say)
+            server.app, routes = _application(root, host, say)
+            _say_ready(given.go, routes, say)
             server.serve_forever()
             return
         with socket.socket(fileno=given.channel) as channel:
@@ -83,15 +87,18 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
                 return
             os.close(given.listener)  # the server has a copy that no process of the project inherits
             _end_with_parent(channel)
-            server.app = _application(root, host, say)
+            server.app, routes = _application(root, host, say)
             channel.sendall(f"serving {json.dumps(_late_modules())}\n".encode())
-            server.serve_until_stopped(channel, lambda: _say_reloaded(changed, say))
+            server.serve_until_stopped(channel, lambda: _say_ready(changed, routes, say))
     except KeyboardInterrupt:
         pass  # Ctrl-C reaches all processes of the terminal
 
 
-def _application(root: Path, host: str, say: Callable[[str], None]) -> WSGIApplication:
-    return RequestLog(HostGuard(load_application(root, say), host), say)
+def _application(root: Path, host: str, say: Callable[[str], None]) -> tuple[WSGIApplication, int | None]:
+    """Return the application, and how many routes the project has; None for one that cannot be served."""
+    loaded = load_application(root, say)
+    routes = len(loaded.resources) if isinstance(loaded, App) else None
+    return RequestLog(HostGuard(loaded, host), say), routes
 
 
 def _late_modules() -> list[str]:
@@ -99,9 +106,15 @@ def _late_modules() -> list[str]:
     return [name for name in _LATE_MODULES if name in sys.modules and "gevent" not in sys.modules]
 
 
-def _say_reloaded(changed: float | None, say: Callable[[str], None]) -> None:
+def _say_ready(changed: float | None, routes: int | None, say: Callable[[str], None]) -> None:
+    paint = paint_for(sys.stderr)
+    began = os.environ.pop(BEGAN, None)
     if changed:
         say(f"Reloaded in {(time.monotonic() - changed) * 1000:.0f} ms")
+    elif began is not None and routes is not None:
+        milliseconds = (time.time() - float(began)) * 1000
+        counted = f"{routes} route" if routes == 1 else f"{routes} routes"
+        say(paint(f"Ready in {milliseconds:.0f} ms: {counted}", GREEN))
 
 
 def _wait_for_turn(channel: socket.socket, given: Given) -> float | None:

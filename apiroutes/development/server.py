@@ -20,10 +20,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from apiroutes.development.agenda import Agenda
+from apiroutes.development.child import BEGAN
 from apiroutes.development.initial_handlers import Outcome, fill_in, initial_handlers_of
 from apiroutes.development.process import CAN_INHERIT, ChildProcess
 from apiroutes.development.watching import CAN_WATCH, Changes, Watcher
 from apiroutes.servers.addresses import AddressError, authority, family_of
+from apiroutes.terminal import BOLD, CYAN, paint_for
 
 __all__ = ["run"]
 
@@ -43,10 +45,12 @@ def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[
     address, port = listener.getsockname()[:2]
     if not CAN_INHERIT:
         listener.close()
+    os.environ[BEGAN] = str(time.time() - time.process_time())  # Python's own start and imports included
     url = f"http://{authority(address, port)}"
-    say(f"Serving {root} on {url} (Ctrl-C stops)")
+    paint = paint_for(sys.stderr)
+    say(f"Serving {root} on {paint(url, BOLD, CYAN)} (Ctrl-C stops)")
     if docs_path is not None:
-        say(f"Documentation: {url}{docs_path}")
+        say(f"Documentation: {paint(url + docs_path, CYAN)}")
     if not CAN_WATCH:
         say("Changes are not watched. To watch them: pip install 'apiroutes[dev]'")
     options = {"--root": str(root), "--host": host, "--port": str(port)}
