@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.client import Client, OverHttp
 from tests.acceptance.servers import SECONDS, environment, serve
-from tests.support import HELLO, project
+from tests.support import HELLO, project, until
 
 HERE = Path(__file__).parents[2]
 
@@ -58,11 +58,15 @@ def test_it_works_on_an_imitated_windows(tmp_path: Path, source: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_dev_serves_where_no_socket_is_inherited(tmp_path: Path) -> None:
+def test_dev_serves_and_reloads_where_no_socket_is_inherited(tmp_path: Path) -> None:
     directory = project(tmp_path / "project", {"pages/api/hello.py": HELLO})
     # sitecustomize, which Python runs when it starts, imitates Windows in the child too.
     project(tmp_path, {"path/sitecustomize.py": WINDOWS})
     variables = {"PYTHONPATH": f"{tmp_path / 'path'}:{HERE}"}
     command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0"]
     with serve(command, tmp_path / "log", variables, directory) as port:
-        assert Client(OverHttp(port)).request("GET", "/api/hello").status == 200
+        client = Client(OverHttp(port))
+        assert client.request("GET", "/api/hello").status == 200
+        project(directory, {"pages/api/hello.py": "def GET(): return 'new'\n"})
+        until(lambda: "Reloaded in" in (tmp_path / "log").read_text())
+        assert client.request("GET", "/api/hello").text == "new"
