@@ -90,7 +90,7 @@ def _load(to_main: Connection, load: Callable[[], Any]) -> Any:
 
     replace_by(lambda: send(_REPLACE_ME))
     application = load()
-    # Ctrl-C reaches workers as well as the main process, which tells them to stop; a worker that is told twice
+    # Ctrl-C reaches workers as well as the main process, which tells them to stop; one that is told twice
     # hangs until it is killed.
     _signals._get_signals = lambda: [signal.SIGTERM]
     signal.signal(signal.SIGINT, _ignore)
