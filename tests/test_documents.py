@@ -186,10 +186,21 @@ OTHERS = [
 ]
 
 
+def write_clients(shown: Shown, root: Path) -> None:
+    """Run the commands of a page that write clients, with their files in the project."""
+    for command, _ in shown.transcripts:
+        words = shlex.split(command)
+        if words[:2] == ["apiroutes", "client"]:
+            arguments = [*words[1:-1], str(root / words[-1]), "--root", str(root)]
+            result = CliRunner().invoke(main, arguments)
+            assert result.exit_code == 0, result.output
+
+
 @pytest.mark.costly
 @pytest.mark.parametrize(("shown", "name"), OTHERS)
 def test_the_other_files_of_a_page_run(shown: Shown, name: str, tmp_path: Path) -> None:
     root = project(tmp_path, shown.files)
+    write_clients(shown, root)
     is_test = Path(name).name.startswith("test_")
     options = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."] if is_test else []
     run = subprocess.run([sys.executable, *options, name], cwd=root, capture_output=True, text=True)

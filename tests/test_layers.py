@@ -83,6 +83,7 @@ MET_IN = {
         "http/json.py",
         "schemas/annotations.py",
         "schemas/checkers.py",
+        "schemas/dataclass_defaults.py",
         "schemas/messages.py",
         "schemas/mismatches.py",
         "schemas/part_types.py",

@@ -95,8 +95,13 @@ interface Parts {
 
 function messageOf(content: unknown): string | undefined {
   if (typeof content === "string") return content || undefined;
-  const { detail, title } = (content ?? {}) as { detail?: unknown; title?: unknown };
-  return [detail, title].find((text): text is string => typeof text === "string");
+  const { detail, title, errors } = (content ?? {}) as { detail?: unknown; title?: unknown; errors?: unknown };
+  const text = [detail, title].find((part): part is string => typeof part === "string");
+  if (text === undefined || !Array.isArray(errors)) return text;
+  const problems = (errors as { place?: unknown; message?: unknown }[]).map(
+    (problem) => `${problem?.place}: ${problem?.message}`,
+  );
+  return [text, ...problems].join("\n");
 }
 
 // <segment>

@@ -143,7 +143,6 @@ class _Reader:
             part = self._resolve(reference)
             parameters[part["in"]][part["name"]] = _parameter(part)
         body = self._resolve(described.get("requestBody", {}))
-        texts = (described.get("summary"), described.get("description"))
         return Operation(
             name=described.get("operationId") or f"{method}_{path}",
             method=method.upper(),
@@ -156,7 +155,7 @@ class _Reader:
                 Response(_status(status), tuple(_contents(self._resolve(response), _status(status))))
                 for status, response in described.get("responses", {}).items()
             ),
-            description="\n\n".join(filter(None, texts)),
+            description=_text_of(described),
             is_deprecated=described.get("deprecated", False),
         )
 
@@ -168,6 +167,14 @@ class _Reader:
                 target = target[name.replace("~1", "/").replace("~0", "~")]
             described = target
         return described
+
+
+def _text_of(described: Mapping[str, Any]) -> str:
+    """Return the summary and the description, once if they say the same."""
+    summary, description = described.get("summary", ""), described.get("description", "")
+    if summary.rstrip(".") == description.rstrip("."):
+        return str(description)
+    return "\n\n".join(filter(None, [summary, description]))
 
 
 def _parameter(described: Mapping[str, Any]) -> Parameter:

@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["Names", "camel", "identifier", "pascal"]
+__all__ = ["Names", "camel", "identifier", "pascal", "snake"]
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class Names:
@@ -42,6 +44,11 @@ def camel(name: str) -> str:
 def pascal(name: str) -> str:
     """Return `get_users_by_id` as `GetUsersById`."""
     return "".join(word[:1].upper() + word[1:] for word in _words(name))
+
+
+def snake(name: str) -> str:
+    """Return `createdAt` as `created_at` and `userID` as `user_id`."""
+    return _HUMP.sub("_", name).lower()
 
 
 def _words(name: str) -> list[str]:

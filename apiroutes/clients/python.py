@@ -24,6 +24,8 @@ _TEMPLATE = Path(__file__).with_name("client.py.txt")
 _PART = re.compile(r"^ *# <(\w+)>\n.*?^ *# </\1>\n", re.MULTILINE | re.DOTALL)
 _EXAMPLES = re.compile(r"^ *# <(types|constants|sync|async)>\n.*?^ *# </\1>\n", re.MULTILINE | re.DOTALL)
 _PROBLEM = "application/problem+json"
+# Imported where a type is of theirs.
+_MODULES = ("datetime", "decimal", "uuid")
 _FORM = "_t.Mapping[str, _t.Any]"
 _RAW = "bytes | _t.Iterable[bytes] | _t.AsyncIterable[bytes]"
 
@@ -58,11 +60,10 @@ class _Writer:
     def __init__(self, document: Mapping[str, Any]) -> None:
         api = read_api(document)
         self._template = _TEMPLATE.read_text(encoding="utf-8")
-        self._private = {*re.findall(r"\b_\w+", self._template)}
         runtime = ast.parse(_EXAMPLES.sub("", self._template))
-        self._own = [
-            node.name for node in runtime.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"
-        ]
+        names = {*_bound(runtime), *(f"_{name}" for name in _MODULES)}
+        self._private = {name for name in names if name.startswith("_")}
+        self._own = names - self._private
         used = {node.id for node in ast.walk(runtime) if isinstance(node, ast.Name)}
         self._module = Names({*WORDS, *self._private, *self._own, *used})
         self._types = PythonTypes(api.types, self._module, self._private)
@@ -77,7 +78,7 @@ class _Writer:
         types = [*self._types.declarations(), *self._error_lines()]
         sync = [line for method in self._methods for line in _lines(method, is_async=False)]
         code = "\n".join([*types, *sync])
-        modules = [name for name in ("datetime", "decimal", "uuid") if f"_{name}." in code]
+        modules = [name for name in _MODULES if f"_{name}." in code]
         names = sorted({*self._own, *self._types.names, *(error.name for error in self._errors)})
         generated = {
             "header": [
@@ -115,7 +116,10 @@ class _Writer:
         if operation.events is not None:
             passed.append("None" if operation.events == TEXT else returned)
         arguments = ", ".join([*passed, *inputs.arguments])
-        description = operation.description + "\n\nDeprecated." * operation.is_deprecated
+        raised = [f"`{error.name}`" for error in self._errors if error.operation == name]
+        notes = ["Deprecated."] if operation.is_deprecated else []
+        notes += [f"Raises {' or '.join(raised)}, or any other `ApiError`."] if raised else []
+        description = "\n\n".join(filter(None, [operation.description, *notes]))
         kind = "call" if operation.events is None else "iterate"
         yield _Method(name, kind, description, inputs.parameters, inputs.path, arguments, returned)
         kinds = {content.kind for response in operation.successes for content in response.contents}
@@ -166,6 +170,18 @@ class _Writer:
         return " | ".join(sorted(annotations, key="None".__eq__))
 
 
+def _bound(module: ast.Module) -> Iterator[str]:
+    """Yield the names that a module binds."""
+    for node in module.body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            yield node.name
+        elif isinstance(node, ast.Import):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
 class _Inputs:
     """The parameters of a method, and the arguments of the call inside that are made of them."""
 
@@ -191,22 +207,23 @@ class _Inputs:
         self.parameters += ["*", *self._keywords]
 
     def _add_body(self, operation: Operation) -> None:
-        """Take a form's fields as keywords, and any other body as a whole; an open operation takes both."""
+        """Take a form's fields as keywords, any other body as a whole, and either where any body is taken."""
         body = next((part for part in operation.bodies if part.kind in ("json", "text", "bytes")), None)
         form = next((part for part in operation.bodies if part.kind in ("multipart", "form")), None)
         is_required = operation.body_is_required
         if body is not None:
             name = self._names.claim("body")
             annotation = _RAW if body.kind == "bytes" else self._annotation("body", body.type)
-            self.parameters.append(_parameter(name, annotation, is_required and form is None))
             kind = "open" if body.type == UNKNOWN else body.kind
-            if form is None:
+            form_kind = "multipart" if form is None and kind == "open" else form and form.kind
+            self.parameters.append(_parameter(name, annotation, is_required and form_kind is None))
+            if form_kind is None:
                 self.arguments += [f"body={name}", f'kind="{kind}"']
                 return
             other = self._names.claim("form")
             self._keywords.append(_parameter(other, _FORM, is_required=False))
             self.arguments.append(f"body={name} if {other} is _UNSET else {other}")
-            self.arguments.append(f'kind="{kind}" if {other} is _UNSET else "{form.kind}"')
+            self.arguments.append(f'kind="{kind}" if {other} is _UNSET else "{form_kind}"')
         elif form is not None:
             type_ = self._types.resolved(form.type)
             if isinstance(type_, ObjectOf) and type_.fields:

@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from apiroutes.clients.model import NamedType
-from apiroutes.clients.naming import Names, identifier, pascal
+from apiroutes.clients.naming import Names, identifier, pascal, snake
 from apiroutes.clients.schema_types import (
+    NULL,
     UNKNOWN,
     AllOf,
     AnyOf,
@@ -55,6 +56,9 @@ _FORMS = {"integer": "int", "number": "float", "boolean": "bool", "null": "null"
 WORDS = frozenset({*keyword.kwlist, "str", "int", "float", "bool", "bytes", "list", "dict", "tuple"})
 
 
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
+
+
 class _Alias(Struct):
     """`variants` are those of a union that msgspec cannot decode."""
 
@@ -72,6 +76,7 @@ class PythonTypes:
         self._names = {named.name: names.claim(identifier(named.name).lstrip("_") or "_") for named in types}
         self._classes: list[list[str]] = []
         self._aliases: list[_Alias] = []
+        self._hard_unions: dict[AnyOf, str] = {}
         # A field that is called like a type would hide it from the fields after it.
         self._no_fields = {*WORDS, *private, *self._names.values(), "self"}
         for named in types:
@@ -195,9 +200,9 @@ class PythonTypes:
 
     def _union(self, type_: AnyOf, context: str) -> str:
         if not self._is_plain(type_):
-            name = self._claim(context)
-            self._declare_union(name, type_)
-            return name
+            others = AnyOf(tuple(part for part in type_.parts if part != NULL))
+            suffix = " | None" if NULL in type_.parts else ""
+            return (self._hard_union(others, context) if len(others.parts) > 1 else "_t.Any") + suffix
         parts = self._parts(type_)
         annotations = [self.annotation(part, f"{context}{number}") for number, part in enumerate(parts, 1)]
         if "_t.Any" in annotations:
@@ -205,6 +210,16 @@ class PythonTypes:
         # None comes last, as people write it.
         annotations.sort(key="None".__eq__)
         return " | ".join(dict.fromkeys(annotations))
+
+    def _hard_union(self, type_: AnyOf, context: str) -> str:
+        """Return the name of a union that msgspec cannot decode, which is the same for the same parts."""
+        if type_ not in self._hard_unions:
+            parts = [self._names.get(part.name, "") for part in type_.parts if isinstance(part, Reference)]
+            is_named = all(parts) and len(parts) == len(type_.parts) <= 3
+            name = self._claim("Or".join(parts) if is_named else context)
+            self._hard_unions[type_] = name
+            self._declare_union(name, type_)
+        return self._hard_unions[type_]
 
     def _parts(self, type_: AnyOf) -> list[Type]:
         """Return the parts of a union, with all of its literals in one."""
@@ -259,7 +274,7 @@ def _alias_lines(
     if alias.variants:
         written.add(name)
         # Its parts are looked up at the first use.
-        yield from _two_aliases(name, alias.text, f'_union("{name}", lambda: ({", ".join(alias.variants)},))')
+        yield from _two_aliases(name, alias.text, f'_union("{name}", lambda: ({", ".join(alias.variants)}))')
         return
     is_recursive = False
     for other in re.findall(r"\w+", alias.text):
@@ -282,8 +297,9 @@ def _two_aliases(name: str, text: str, at_runtime: str) -> Iterator[str]:
 
 
 def _is_class(type_: ObjectOf) -> bool:
-    # A class would lose members with other names.
-    return bool(type_.fields) and type_.rest is None
+    # A class would lose members with other names, and msgspec renames no field to what JSON has to escape.
+    names = [field.name for field in type_.fields]
+    return bool(names) and type_.rest is None and not any(_ESCAPED.search(name) for name in names)
 
 
 def _with_default(field: Field, annotation: str) -> str:
@@ -325,9 +341,9 @@ def quoted(text: str) -> str:
 
 
 def variable(name: str) -> str:
-    """Return the name of a field or parameter."""
+    """Return the name of a field, a parameter or a method."""
     # Inside a class, Python mangles names that begin with two underscores.
-    text = identifier(name)
+    text = identifier(snake(name))
     return identifier(text.lstrip("_")) if text.startswith("__") else text
 
 

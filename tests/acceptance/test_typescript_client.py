@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from apiroutes import App, clients
+from apiroutes import clients
 from apiroutes.cli import main
 from apiroutes.clients import typescript_client
 from tests.acceptance.applications import PROJECT
 from tests.acceptance.servers import gunicorn, serve
+from tests.browsers import NO_CHROMIUM, chromium, has_chromium
+from tests.clients.event_streams import STREAMS
 from tests.support import project
+from tests.test_documents import SHOWN, write_clients
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +59,7 @@ async function main(): Promise<void> {
     await file.text(),
     !wrong.ok && typeof wrong.error !== "string" && wrong.error.errors,
     missing instanceof ApiError && missing.status,
+    await api.getNotes({ query: { limit: 0 } }).catch(String),
     gone === undefined,
     await api.getHello(),
   ]));
@@ -62,7 +68,8 @@ void main();
 """
 PRINTED = (
     '[{"id":"a/b","title":"Milk","text":""},1,["list.txt"],"abc",'
-    '[{"place":"query.limit","message":"Expected `int` >= 1"}],404,true,{"message":"Hello"}]'
+    '[{"place":"query.limit","message":"Expected `int` >= 1"}],404,'
+    r'"ApiError: The request is not valid.\nquery.limit: Expected `int` >= 1",true,{"message":"Hello"}]'
 )
 MISTAKES = [
     "api.getNotes({ query: { limit: 'many' } })",
@@ -391,55 +398,6 @@ def test_a_declared_status_narrows_to_its_type(tsc: str, tmp_path: Path) -> None
 
 # -- server-sent events
 
-# Pieces in which an event stream arrives (bytes as latin-1), and the events in it.
-STREAMS: list[tuple[str, list[str], list[list[str]]]] = [
-    ("one", ["data: a\n\n"], [["", "message", "a"]]),
-    ("LF, CRLF and CR", ["data: a\n\ndata: b\r\n\r\ndata: c\r\r"], [["", "message", x] for x in "abc"]),
-    (
-        "CRLF in two pieces",
-        ["data: a\r", "\n\r", "\ndata: b\r", "\n\r", "\n"],
-        [["", "message", x] for x in "ab"],
-    ),
-    ("CR is not CRLF later", ["data: a\r\r", "data: b\r", "\r"], [["", "message", x] for x in "ab"]),
-    ("CR and an empty piece", ["data: a\r", "", "\n\n"], [["", "message", "a"]]),
-    ("byte by byte", list("id: 1\r\ndata: a\r\ndata: b\r\n\r\n"), [["1", "message", "a\nb"]]),
-    ("a byte order mark", ["\xef\xbb\xbfdata: a\n\n"], [["", "message", "a"]]),
-    ("a mark in pieces", ["\xef", "\xbb", "\xbfdata: a\n\n"], [["", "message", "a"]]),
-    ("a second mark is content", ["\xef\xbb\xbf\xef\xbb\xbfdata: a\n\ndata: b\n\n"], [["", "message", "b"]]),
-    ("UTF-8 in pieces", ["data: \xe2", "\x82", "\xac\n\n"], [["", "message", "€"]]),
-    ("invalid UTF-8", ["data: \xff\n\n"], [["", "message", "\ufffd"]]),
-    ("lines of data", ["data: a\ndata:\ndata\ndata: b\n\n"], [["", "message", "a\n\n\nb"]]),
-    (
-        "one space is dropped",
-        ["data:a\n\ndata:  b\n\ndata: c \n\n"],
-        [["", "message", x] for x in ["a", " b", "c "]],
-    ),
-    ("empty data", ["data\n\ndata:\n\n"], [["", "message", ""], ["", "message", ""]]),
-    ("comments", [": hi\n\n:\ndata: a\n:x\n\n"], [["", "message", "a"]]),
-    ("events", ["event: tick\ndata: a\n\ndata: b\n\n"], [["", "tick", "a"], ["", "message", "b"]]),
-    ("an event without data", ["event: tick\n\ndata: a\n\n"], [["", "message", "a"]]),
-    (
-        "an id stays",
-        ["id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n"],
-        [["1", "message", "a"], ["1", "message", "b"], ["", "message", "c"]],
-    ),
-    ("an id without data", ["id: 7\n\ndata: a\n\n"], [["7", "message", "a"]]),
-    (
-        "an id with NUL",
-        ["id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n"],
-        [["1", "message", "a"], ["1", "message", "b"]],
-    ),
-    ("unknown fields", ["dat: x\n data: x\ndata : x\nDATA: x\ndata: a\n\n"], [["", "message", "a"]]),
-    ("colons in data", ["data: a:b: c\n\n"], [["", "message", "a:b: c"]]),
-    ("an unfinished event", ["data: a\n\ndata: b\n"], [["", "message", "a"]]),
-    (
-        "other breaks",
-        ["data: a\u0085b\x0bc\x0c\n\n".encode().decode("latin-1")],
-        [["", "message", "a\u0085b\x0bc\x0c"]],
-    ),
-    ("line separator", ["data: a\u2028b\n\n".encode().decode("latin-1")], [["", "message", "a\u2028b"]]),
-    ("nothing", [], []),
-]
 READ = """
 import { getFeed } from "./client.js";
 
@@ -491,19 +449,22 @@ def test_event_streams_are_read_as_the_standard_says(tsc: str, tmp_path: Path) -
 
 FEED = {
     "pages/api/feed.py": """
-from apiroutes import Event, event_stream
+import msgspec
+from apiroutes import Event, EventStream, event_stream, text
 
-def GET(req):
+class Count(msgspec.Struct):
+    count: int
+
+def GET(req) -> EventStream[Count]:
     last = int(req.headers.get("Last-Event-ID", "0"))
     if last >= 6:
-        return None, 204
+        return text("", status=204)
     def events():
-        yield Event({"count": 0}, event="hello", retry=1)
+        yield Event(Count(0), event="hello", retry=1)
         for number in (last + 1, last + 2):
-            yield Event({"count": number}, id=str(number))
+            yield Event(Count(number), id=str(number))
     return event_stream(events())
-""".replace("return None, 204", "return req_done()")
-    + "\nfrom apiroutes import text\ndef req_done(): return text('', status=204)\n",
+""",
     "pages/api/slow.py": """
 import time
 from apiroutes import event_stream
@@ -515,8 +476,13 @@ def GET(req):
             time.sleep(0.05)
     return event_stream(events())
 """,
-    "pages/api/missing.py": "from apiroutes import ApiError\ndef GET(): raise ApiError(404, 'No feed')\n",
-    "pages/api/page.py": "def GET(): return 'a page'\n",
+    "pages/api/missing.py": """
+from apiroutes import ApiError, EventStream
+
+def GET() -> EventStream:
+    raise ApiError(404, "No feed")
+""",
+    "pages/api/page.py": "from apiroutes import EventStream\ndef GET() -> EventStream: return 'a page'\n",
 }
 SUBSCRIBE = """
 import { ApiError, createClient } from "./client.js";
@@ -555,13 +521,7 @@ void main();
 
 def test_node_iterates_server_sent_events(tsc: str, tmp_path: Path) -> None:
     root = project(tmp_path / "feeds", FEED)
-    document = App(root).openapi()
-    count = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
-    for name in ("feed", "slow", "missing", "page"):
-        described = {"schema": count} if name == "feed" else {}
-        content = {"text/event-stream": described}
-        document["paths"][f"/api/{name}"]["get"]["responses"]["200"] = {"content": content}
-    (tmp_path / "client.ts").write_text(typescript_client(document), encoding="utf-8")
+    write_client(tmp_path, root)
     compile_use(tsc, tmp_path, SUBSCRIBE)
     with serve(gunicorn("apiroutes:create_app()", "--threads", "8"), tmp_path / "log", {}, root) as port:
         results = json.loads(run_use(tmp_path, port))
@@ -573,6 +533,146 @@ def test_node_iterates_server_sent_events(tsc: str, tmp_path: Path) -> None:
         "tick",
         ["ApiError: No feed", "ApiError: The response is no event stream but text/plain; charset=utf-8"],
     ]
+
+
+BROWSER = {
+    "pages/api/page.py": "from apiroutes import html\ndef GET(): return html('<title>A page</title>')\n",
+    "pages/api/modules/[name].py": """
+from pathlib import Path
+from apiroutes import file
+
+def GET(name: str):
+    return file(Path(__file__).parents[4] / name, headers={"Content-Type": "text/javascript"})
+""",
+    "pages/api/ticks.py": """
+import time
+from apiroutes import Event, EventStream, event_stream
+
+ended = []
+
+def GET() -> EventStream[int]:
+    def ticks():
+        try:
+            for number in range(10_000):
+                yield Event(number, id=f"tick {number} é", event="tick")
+                time.sleep(0.02)
+        finally:
+            ended.append(True)
+    return event_stream(ticks())
+
+def HEAD(res):
+    res.set_header("X-Ended", str(len(ended))).status(204)
+""",
+    "pages/api/upload.py": """
+from apiroutes import UploadFile
+
+def POST(file: UploadFile) -> list[str]:
+    return [file.filename, file.read().decode()]
+""",
+}
+IN_PAGE = """
+import { createClient } from "./client.js";
+
+const api = createClient();
+
+async function untilEnded(count: number): Promise<void> {
+  for (;;) {
+    const head = await api.headTicks().response();
+    if (head.headers.get("X-Ended") === String(count)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export async function run(): Promise<unknown> {
+  const left: unknown[] = [];
+  for await (const { id, event, data } of api.getTicks()) {
+    left.push([id, event, data]);
+    if (data === 2) break;
+  }
+  await untilEnded(1);
+  const controller = new AbortController();
+  let reason = "";
+  try {
+    for await (const { data } of api.getTicks({ signal: controller.signal, reconnect: true })) {
+      if (data === 1) controller.abort();
+    }
+  } catch (error) {
+    reason = (error as Error).name;
+  }
+  await untilEnded(2);
+  const uploaded: string[] = await api.postUpload({ body: { file: new File(["eggs"], "größe.txt") } });
+  const wrong = await api.postUpload({ body: new FormData() }).result();
+  return [left, reason, uploaded, wrong.status];
+}
+"""
+
+
+def test_a_browser_iterates_events_and_ends_them(tsc: str, tmp_path: Path) -> None:
+    if not has_chromium():
+        pytest.skip(NO_CHROMIUM)
+    root = project(tmp_path / "site", BROWSER)
+    write_client(tmp_path, root)
+    compile_use(tsc, tmp_path, IN_PAGE)
+    command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0"]
+    with serve(command, tmp_path / "log", {}, root) as port, chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/api/page")
+        found = page.evaluate("async () => (await import('/api/modules/use.js')).run()")
+    assert found == [
+        [[f"tick {number} é", "tick", number] for number in range(3)],
+        "AbortError",
+        ["größe.txt", "eggs"],
+        422,
+    ]
+
+
+RECONNECT = """
+import { getFeed } from "./client.js";
+
+const sent: (string | null)[] = [];
+
+/** Answer with a stream that breaks, one that ends, and then with 204. */
+async function fetch(_: string, init: RequestInit): Promise<Response> {
+  sent.push(new Headers(init.headers).get("Last-Event-ID"));
+  const number = sent.length;
+  if (number > 2) return new Response(null, { status: 204 });
+  const pieces = [`retry: 1\\nid: é${number}\\ndata: a\\n\\ndata: b`];
+  const body = new ReadableStream({
+    pull(controller) {
+      const piece = pieces.pop();
+      if (piece !== undefined) controller.enqueue(new TextEncoder().encode(piece));
+      else if (number === 1) controller.error(new TypeError("broken"));
+      else controller.close();
+    },
+  });
+  return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+}
+
+async function main(): Promise<void> {
+  const ids: string[] = [];
+  for await (const { id } of getFeed({ fetch, reconnect: true })) ids.push(id);
+  const connections = sent.splice(0);
+  let failure: unknown;
+  try {
+    for await (const { id } of getFeed({ fetch })) ids.push(id);
+  } catch (error) {
+    failure = error;
+  }
+  const away = getFeed({ fetch: () => Promise.reject(new TypeError("away")), reconnect: true });
+  console.log(JSON.stringify([ids, connections, String(failure), await away.next().catch(String)]));
+}
+void main();
+"""
+
+
+def test_a_connection_that_breaks_is_made_again_only_with_reconnect(tsc: str, tmp_path: Path) -> None:
+    feed_client(tmp_path, {})
+    compile_use(tsc, tmp_path, RECONNECT)
+    ids, connections, failure, away = json.loads(run_use(tmp_path))
+    assert ids == ["é1", "é2", "é1"]
+    # A header field's bytes, which JavaScript has as Latin-1, are UTF-8.
+    assert connections == [None, *("é1é2"[i : i + 2].encode().decode("latin-1") for i in (0, 2))]
+    assert (failure, away) == ("TypeError: broken", "TypeError: away")
 
 
 # -- bodies and options
@@ -642,10 +742,7 @@ void main();
 
 def test_bodies_and_options_are_sent(tsc: str, tmp_path: Path) -> None:
     root = project(tmp_path / "echo", ECHO)
-    document = App(root).openapi()
-    open_body = {"required": True, "content": {"application/json": {"schema": {}}}}
-    document["paths"]["/api/echo"]["post"]["requestBody"] = open_body
-    (tmp_path / "client.ts").write_text(typescript_client(document), encoding="utf-8")
+    write_client(tmp_path, root)
     compile_use(tsc, tmp_path, SEND)
     with serve(gunicorn("apiroutes:create_app()"), tmp_path / "log", {}, root) as port:
         sent = json.loads(run_use(tmp_path, port))
@@ -684,3 +781,18 @@ def test_a_bundle_has_only_the_operations_that_are_used(tmp_path: Path) -> None:
         bundles.append(subprocess.run(command, capture_output=True, text=True, timeout=SECONDS).stdout)
     paths = ["/api/hello", "/api/notes", "/api/health"]
     assert [[path in bundle for path in paths] for bundle in bundles] == [[True, False, False], [True] * 3]
+
+
+# -- the documentation
+
+PAGE = PROJECT / "docs" / "clients.md"
+EXAMPLES = re.findall(r"^```ts\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_examples_of_the_page_compile(tsc: str, tmp_path: Path) -> None:
+    (shown,) = [shown for shown in SHOWN if shown.page == "docs/clients.md"]
+    write_clients(shown, project(tmp_path, shown.files))
+    assert EXAMPLES
+    for number, example in enumerate(EXAMPLES):
+        (tmp_path / f"example{number}.ts").write_text(example, encoding="utf-8")
+        assert compile_file(tsc, tmp_path, f"example{number}.ts") == ""

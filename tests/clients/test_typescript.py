@@ -206,6 +206,23 @@ def test_descriptions_of_members_are_comments() -> None:
     assert "\n".join(lines) in typescript_client(described)
 
 
+# A summary, a description, and the lines of the comment.
+TEXTS = [
+    ("One", "", ["/** One */"]),
+    ("One", "One", ["/** One */"]),
+    ("One", "One.", ["/** One. */"]),
+    ("One", "Two", ["/**", " * One", " *", " * Two", " */"]),
+    ("", "Two", ["/** Two */"]),
+]
+
+
+@pytest.mark.parametrize(("summary", "description", "lines"), TEXTS)
+def test_what_an_operation_says_is_its_comment(summary: str, description: str, lines: list[str]) -> None:
+    described = document("/x")
+    described["paths"]["/x"]["get"] |= {"summary": summary, "description": description}
+    assert "\n".join(["", *lines, "export function getIt("]) in typescript_client(described)
+
+
 # -- responses
 
 
