@@ -10,6 +10,7 @@ run in the request's own thread, async ones on the event loop, in any order.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any, NamedTuple
@@ -176,13 +177,17 @@ def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Cal
 
 
 def _once(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
-    """Return an async step that cannot be entered again while it runs."""
+    """Return an async step that cannot be entered again while it runs.
 
-    async def call_next(response: Any) -> None:
+    Its coroutine is kept, so that middleware that does not await it can be told so.
+    """
+
+    def call_next(response: Any) -> Any:
         if response._position >= position:
-            refuse_next(response)
+            return _refuse_next_later(response)
         response._position = position
-        await call(response)
+        response._next_coroutine = coroutine = call(response)
+        return coroutine
 
     return call_next
 
@@ -224,19 +229,39 @@ def _respond(result: object, middleware: Middleware, response: Response) -> None
         if response._state == OPEN and response._status_was_set and response._status in BODYLESS:
             response.end()  # the status alone is a whole response
         elif response._state <= OPEN:
+            _refuse_missing_await(middleware, response)
             raise RuntimeError(
                 f"the middleware {place_of(middleware)} neither responded nor called next(): "
                 "call next(), or return a response"
             )
+    elif isinstance(result, MethodType) and result.__self__ is response:
+        raise RuntimeError(f"the middleware {place_of(middleware)} returned `next`: write `return next()`")
     elif response._replace():
         apply_result(result, place_of(middleware), response.req, response)
+
+
+async def _refuse_next_later(response: Response) -> None:
+    refuse_next(response)
+
+
+def _refuse_missing_await(middleware: Middleware, response: Response) -> None:
+    """Raise the exception for async middleware that has called `next()` and not awaited it."""
+    coroutine, response._next_coroutine = response._next_coroutine, None
+    if coroutine is not None and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+        coroutine.close()
+        raise RuntimeError(
+            f"the middleware {place_of(middleware)} called next() and did not await it: write `await next()`"
+        )
 
 
 def refuse_next(response: Response) -> None:
     """Raise the exception that tells why `next()` cannot be called."""
     if response._state == CLOSED:
         response._can_change("call next()")  # raises CancelledError
-    raise RuntimeError("next() can be called only once, and only before the middleware responds")
+    raise RuntimeError(
+        "next() can be called only once, and only before the middleware responds: "
+        "write `return` after the response"
+    )
 
 
 def _as_async(step: Step) -> Callable[[Any], Any]:

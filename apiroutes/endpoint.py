@@ -15,7 +15,7 @@ from apiroutes.body import Limits
 from apiroutes.chain import Step, refuse_next
 from apiroutes.concurrency import coroutines
 from apiroutes.error_responses import write_error
-from apiroutes.errors import ApiError, ResponseSentError
+from apiroutes.errors import ApiError, JSONTypeError, NoResponseError, ResponseSentError
 from apiroutes.handlers import Handler, ResultCheck, RouteModule
 from apiroutes.http import BODYLESS, JSON_VALUE, phrase
 from apiroutes.logs import log_fault, route_of
@@ -74,11 +74,15 @@ class Endpoint:
     def _end_unanswered(self, handler: Handler, response: Response) -> None:
         is_whole = response._status_was_set and response._status in BODYLESS
         if not is_whole and not self.module.config.external_resolver:
-            message = "API resolved without sending a response for %s (%s)"
+            message = f"API resolved without sending a response for {self.pattern} ({handler.place})"
             if not response._status_was_set:
-                _log.error(message, self.pattern, handler.place)
-                raise ApiError(500, "Internal Server Error")
-            _log.warning(message, self.pattern, handler.place)
+                message += (
+                    f": `{handler.name}` returned None. Return a value, such as a dict, or call res.end()."
+                )
+                _log.error("%s", message)
+                raise NoResponseError(message)
+            message += f": `{handler.name}` set a status alone. Return a value, or call res.end()."
+            _log.warning("%s", message)
         response.end()
 
     def exceeds_limit(self, handler: Handler, response: Response) -> None:
@@ -177,7 +181,7 @@ def _sync_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], Non
                     response._start_streaming()
                 response._in_middleware = True
         except BaseException as error:
-            if not _stands(response, error, has_middleware):
+            if not _stands(response, error, has_middleware, handler):
                 raise
 
     return run
@@ -202,7 +206,7 @@ def _async_preparation(endpoint: Endpoint, handler: Handler) -> Callable[[Respon
                 request._prepare_body(parses, has_middleware)
             response._coroutine = call(request, response)
         except BaseException as error:
-            if not _stands(response, error, has_middleware):
+            if not _stands(response, error, has_middleware, handler):
                 raise
             response._coroutine = _nothing()
 
@@ -225,13 +229,13 @@ def _async_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], Co
                     await response._start_streaming_on_loop()
                 response._in_middleware = True
         except BaseException as error:
-            if not _stands(response, error, has_middleware):
+            if not _stands(response, error, has_middleware, handler):
                 raise
 
     return run
 
 
-def _stands(response: Response, error: BaseException, has_middleware: bool) -> bool:
+def _stands(response: Response, error: BaseException, has_middleware: bool, handler: Handler) -> bool:
     """Return whether the handler's response stands although an exception followed it.
 
     Inside middleware the first response of a handler that responds twice does, and the second is logged:
@@ -242,6 +246,10 @@ def _stands(response: Response, error: BaseException, has_middleware: bool) -> b
         log_fault(response.req, route_of(response.req), error, "changed its response after sending it")
         response._in_middleware = True
         return True
+    if isinstance(error, JSONTypeError):
+        error.sent_by = error.sent_by or str(handler)
+    elif isinstance(error, (TypeError, AttributeError)) and "'coroutine'" in str(error):
+        error.args = (f"{error}: did you forget `await`?", *error.args[1:])
     if response._state == OPEN:
         response._roll_back(response._checkpoint or UNTOUCHED)
         response._clear_content()

@@ -11,7 +11,7 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
-from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest
+from apiroutes.errors import ApiError, HandlerTimeout, InvalidRequest, NoResponseError
 from apiroutes.http import CONTENT_FIELDS, TEXT, HeaderLines, encode_json, phrase, prefers_json, prefers_text
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -30,6 +30,8 @@ def write_exception(
     """Respond to an exception; `write_fault` does it for a fault of the server."""
     if isinstance(error, InvalidRequest):
         _write_mismatches(error, request, response)
+    elif isinstance(error, NoResponseError):
+        write_fault(error, request, response)
     elif isinstance(error, ApiError):
         write_error(request, response, error.status, error.message, error.headers.items())
     elif isinstance(error, HTTPException):

@@ -19,7 +19,9 @@ __all__ = [
     "BodyCutOff",
     "HandlerTimeout",
     "InvalidRequest",
+    "JSONTypeError",
     "MaxDurationExceeded",
+    "NoResponseError",
     "Problem",
     "Problems",
     "ProjectError",
@@ -28,6 +30,7 @@ __all__ = [
     "listed",
     "one_line",
     "phrase",
+    "readable_path",
     "report",
     "suggest",
 ]
@@ -163,6 +166,30 @@ class MaxDurationExceeded(BaseException):
     code = 504  # for an access log
 
 
+class NoResponseError(ApiError):
+    """A handler has returned None and not responded: a 500 that says so in development alone."""
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__(500)
+        self.explanation = explanation
+
+    def __str__(self) -> str:
+        return self.explanation
+
+
+class JSONTypeError(TypeError):
+    """A value that JSON cannot hold. `place` is where in the value it is, "" for all of it."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(place, reason)
+        self.place = place
+        self.reason = reason
+        self.sent_by = ""  # the handler, with its file and line
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.sent_by, self.place and f"`{self.place}`", self.reason)))
+
+
 class HandlerTimeout(TimeoutError):
     """A handler did not finish within its `maxDuration`: 504 for the client."""
 
@@ -201,6 +228,12 @@ def _paragraph(problem: Problem) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return the names as they stand in a sentence: `a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def readable_path(filename: str) -> str:
+    """Return the path of a file as a person finds it: relative, unless it is outside the directory."""
+    path = os.path.relpath(filename)
+    return filename if path.startswith(os.pardir) else path
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "ProjectFrame",
     "caller_in",
     "frames_in",
+    "is_ours",
     "located",
     "place_at",
     "project_file",
@@ -60,7 +61,7 @@ def project_file(filename: str, root: Path) -> str | None:
 
     Packages that are installed below the project are not.
     """
-    if filename.startswith(("<", _OURS)) or not filename:
+    if not filename or filename.startswith("<") or is_ours(filename):
         return None
     path = os.path.abspath(filename)
     base = str(root)
@@ -73,6 +74,11 @@ def project_file(filename: str, root: Path) -> str | None:
         return None
     parts = relative.split(os.sep)
     return None if _INSTALLED.intersection(parts) else "/".join(parts)
+
+
+def is_ours(filename: str) -> bool:
+    """Return whether a file is one of this package."""
+    return filename.startswith(_OURS)
 
 
 def frames_in(traceback: TracebackType | None, root: Path) -> Iterator[ProjectFrame]:

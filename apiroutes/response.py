@@ -32,6 +32,7 @@ from apiroutes.http import (
     encode_location,
     field_lines,
     is_local,
+    refuse_unencodable,
 )
 from apiroutes.response_head import HeadersView
 from apiroutes.response_state import OPEN, SENT, STARTED, ResponseState
@@ -222,13 +223,16 @@ class Response(ResponseState, Generic[Data]):
         """Respond with JSON; without a value, with no content."""
         if self._state and not self._can_respond("send JSON"):
             return
-        if value is not _NOTHING:
-            self._content = encode_json(value)
-            self._etag_start = self._etag_prefix
-        if "content-type" in self._headers:
-            self._drop("content-type")  # it is JSON, whatever type was set
-        self._content_headers = JSON
-        self._state = SENT
+        try:  # around all of it, which costs one bytecode less
+            if value is not _NOTHING:
+                self._content = encode_json(value)
+                self._etag_start = self._etag_prefix
+            if "content-type" in self._headers:
+                self._drop("content-type")  # it is JSON, whatever type was set
+            self._content_headers = JSON
+            self._state = SENT
+        except Exception as error:
+            refuse_unencodable(value, error)
 
     def send(self, body: Any = None) -> None:
         """Respond with `body`, according to its type.
@@ -261,7 +265,13 @@ class Response(ResponseState, Generic[Data]):
             self._send_json(body)
 
     def _send_json(self, body: Any) -> None:
-        self._set_content(encode_json(body), JSON_VALUE)
+        try:
+            self._content = encode_json(body)
+        except Exception as error:
+            refuse_unencodable(body, error)
+        self._content_headers = JSON_VALUE
+        self._etag_start = self._etag_prefix
+        self._state = SENT
         if "content-type" in self._headers:
             self._drop("content-type")
 

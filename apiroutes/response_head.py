@@ -107,7 +107,7 @@ class HeadersView(Headers):
         head = self._head
         lines = [line for key in head._headers for line in head._lines_of(key)]
         if "content-type" not in head._headers:
-            lines += head._content_headers
+            lines += [line for line in head._content_headers if line[0].lower() not in head._headers]
         return [(name, decode_field_value(value)) for name, value in lines]
 
     @_list.setter

@@ -63,6 +63,7 @@ class ResponseState(ResponseHead):
     _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
     _coroutine: Any = None  # of an async handler that was called
     _position = 0  # of the innermost async middleware that has called next()
+    _next_coroutine: Any = None  # that it was given
     # What the ETags that the App makes begin with: '"', 'W/"', or "" if it makes none for the content.
     _etag_prefix = '"'
 
@@ -91,7 +92,10 @@ class ResponseState(ResponseHead):
         if self._state == FAILED:
             return True
         if not self._in_middleware:
-            raise ResponseSentError(f"cannot {action}: the response has already been sent")
+            raise ResponseSentError(
+                f"cannot {action}: the response has already been sent. A handler responds once: "
+                "set the status and headers before that, and `return` after it"
+            )
         if self._write is not None:
             _log.warning("%s: cannot %s: the head has left; ignored", route_of(self.req), action)
             return False

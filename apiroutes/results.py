@@ -7,6 +7,7 @@ arguments raise then, not before.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, Union
@@ -31,6 +32,8 @@ __all__ = [
     "stream",
     "text",
 ]
+
+_FEWEST_ARGUMENTS = 2  # of an application: environ and start_response
 
 Headers = Union[Mapping[str, HeaderValue], None]
 Data = TypeVar("Data")
@@ -70,10 +73,23 @@ def apply_result(result: Any, place: str, request: Request, response: Response) 
             "and set the status with res.status() or json(..., status=...)"
         )
     elif callable(result):
+        _check_application(result, place)
         response.delegate(result)
         request._rewind_body()
     else:
         response.send(result)
+
+
+def _check_application(result: Any, place: str) -> None:
+    """Raise TypeError for a class, or a function that cannot be an application: a call is missing."""
+    code = getattr(result, "__code__", None)
+    takes_too_few = (
+        code is not None and code.co_argcount < _FEWEST_ARGUMENTS and not code.co_flags & inspect.CO_VARARGS
+    )
+    if takes_too_few or isinstance(result, type):
+        kind = "class" if isinstance(result, type) else "function"
+        name = result.__qualname__.rpartition(".")[2]
+        raise TypeError(f"{place} returned the {kind} `{name}`: write `{name}()`, or return a value of it")
 
 
 def json(value: Any, status: int | None = None, headers: Headers = None) -> Result:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from types import CodeType
 from typing import Any, Literal
 
+from apiroutes.errors import readable_path
 from apiroutes.types import Environ, HeaderList
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 CHUNK_SIZE = 2**16  # bytes
+_LONGEST_SHOWN = 80  # characters of a wrong chunk
 
 
 def as_chunk(chunk: object) -> bytes:
@@ -38,7 +41,33 @@ def as_chunk(chunk: object) -> bytes:
         return chunk.encode()
     if isinstance(chunk, (bytearray, memoryview)):
         return bytes(chunk)
-    raise TypeError(f"a stream must yield bytes or str, not {chunk!r}")
+    raise ChunkTypeError(chunk)
+
+
+class ChunkTypeError(TypeError):
+    """A stream has yielded something else than bytes or str."""
+
+    def __init__(self, chunk: object, source: str = "") -> None:
+        shown = repr(chunk)
+        shown = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}..."
+        super().__init__(
+            f"a stream must yield bytes or str, not {shown}{source}. For one JSON document return a list, "
+            'for a line each yield `json.dumps(item) + "\\n"`, for events return event_stream(...)'
+        )
+        self.chunk = chunk
+
+
+def _source_of(stream: object) -> str:
+    """Return which generator a stream is, and the line where it is, for a message."""
+    chunks: Any = getattr(stream, "async_chunks", None)
+    generator = stream if chunks is None else chunks.iterable
+    for kind in ("gi", "ag"):
+        code: CodeType | None = getattr(generator, f"{kind}_code", None)
+        if code is not None:
+            frame = getattr(generator, f"{kind}_frame")
+            line = code.co_firstlineno if frame is None else frame.f_lineno
+            return f", from `{code.co_name}` ({readable_path(code.co_filename)}:{line})"
+    return f", from {type(generator).__name__}"
 
 
 def close(stream: object) -> None:
@@ -71,7 +100,10 @@ class Begun:
     def _take(self) -> bool:
         """Take a chunk; return whether another one must be taken, because this one has no content."""
         for chunk in self._iterator:
-            self._first = as_chunk(chunk)
+            try:
+                self._first = as_chunk(chunk)
+            except ChunkTypeError as error:
+                raise ChunkTypeError(error.chunk, _source_of(self._stream)) from None
             self.is_empty = not self._first
             return self.is_empty
         return False
@@ -96,7 +128,11 @@ class Begun:
         if self._first:
             first, self._first = self._first, b""
             return first
-        return as_chunk(next(self._iterator))
+        chunk = next(self._iterator)
+        try:
+            return as_chunk(chunk)
+        except ChunkTypeError as error:
+            raise ChunkTypeError(error.chunk, _source_of(self._stream)) from None
 
     @property
     def async_chunks(self) -> object:

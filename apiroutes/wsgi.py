@@ -111,6 +111,8 @@ def header_list(response: Response) -> list[tuple[str, str]]:
             headers += lines
     if "content-type" not in response._headers:
         headers += response._content_headers
+        if "x-content-type-options" in response._headers and response._content_headers is TEXT:
+            headers.pop()  # text brings this header along, and it was set
     return headers
 
 

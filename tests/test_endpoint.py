@@ -199,8 +199,10 @@ def test_a_handler_without_a_response_is_an_error_that_names_the_place(
 ) -> None:
     answer = call(app_of(tmp_path, source + "\n"), method)
     assert (answer.status, answer.body, answer.all("Set-Cookie")) == (500, b"Internal Server Error", [])
+    name = "GET" if "GET" in source else "handler"
     assert caplog.messages == [
-        "API resolved without sending a response for /api/x (pages/api/x.py:1)",
+        "API resolved without sending a response for /api/x (pages/api/x.py:1): "
+        f"`{name}` returned None. Return a value, such as a dict, or call res.end().",
     ]
 
 

@@ -156,6 +156,7 @@ TOUCHES: dict[str, set[str]] = {
         "_has_arrived",
         "_in_middleware",
         "_is_unbuffered",
+        "_next_coroutine",
         "_pending",
         "_position",
         "_reopen",

@@ -8,6 +8,7 @@ spooled to disk past a small size; after an error none stays open.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -175,9 +176,14 @@ class _Upload(FileStorage):
         """Store the file at `dst`: a path, an open file, or a directory, in which it keeps its own name.
 
         It cannot leave that directory: its name is only a base name, and a link of that name is not
-        followed. Raises ValueError for a file without a name, and OSError.
+        followed. Raises ValueError for a file without a name, and OSError: FileNotFoundError where the
+        directory does not exist.
         """
-        if not isinstance(dst, (str, os.PathLike)) or not os.path.isdir(dst):
+        if not isinstance(dst, (str, os.PathLike)):
+            super().save(dst, buffer_size)
+            return
+        if not os.path.isdir(dst):
+            _check_directory(dst)
             super().save(dst, buffer_size)
             return
         name = _base_name(self.filename or "")
@@ -192,6 +198,18 @@ class _Upload(FileStorage):
     @cached_property
     def headers(self) -> Headers:  # type: ignore[override]
         return Headers([line for line in self._segment.headerlist if line[1].isprintable()])
+
+
+def _check_directory(path: str | os.PathLike[str]) -> None:
+    """Raise FileNotFoundError where the directory of a path is missing."""
+    directory = os.path.dirname(os.fspath(path))
+    if directory and not os.path.isdir(directory):
+        remedy = f"create it first: os.makedirs({directory!r}, exist_ok=True)"
+        raise FileNotFoundError(
+            errno.ENOENT,
+            f"there is no directory {directory!r} to save the file in; {remedy}",
+            os.fspath(path),
+        )
 
 
 def _discard(file: IO[bytes] | FileStorage) -> None:

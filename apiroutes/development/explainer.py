@@ -5,12 +5,15 @@ In: an exception, the mistakes of a route, or a path without a route. Out: the r
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 
 from apiroutes.app import App
+from apiroutes.development.fault import printable
 from apiroutes.development.fault_page import fault_page
 from apiroutes.development.fault_route import FaultRoute
 from apiroutes.development.fault_text import fault_problem, fault_text
+from apiroutes.development.hints import hint_for
 from apiroutes.development.markup import headers
 from apiroutes.development.not_found_page import RouteLine, not_found_page, not_found_text
 from apiroutes.development.report_page import report_page, report_problem
@@ -22,6 +25,8 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 
 __all__ = ["CANNOT_BE_SERVED", "PageExplainer"]
+
+_log = logging.getLogger("apiroutes")
 
 CANNOT_BE_SERVED = "This route cannot be served"
 
@@ -36,6 +41,9 @@ class PageExplainer:
         """Write a 500 with the error, its place and a hint."""
         route = self._route_of(request)
         accept, root = request.environ.get("HTTP_ACCEPT"), self._app.root
+        hint = hint_for(error, request, route, root)
+        if hint is not None:  # for all who see the terminal, and not the response
+            _log.info("Hint: %s", printable(hint))
         if prefers_html(accept):
             _write_page(response, 500, fault_page(error, request, route, root))
         elif prefers_json(accept):

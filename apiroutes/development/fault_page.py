@@ -39,7 +39,7 @@ def _page(fault: Fault) -> str:
     body = [_head(failure)]
     if fault.hint is not None:
         body.append(
-            f'<aside class="hint" aria-label="Hint"><strong>Hint</strong>{inline(fault.hint)}</aside>\n'
+            f'<aside class="hint" aria-label="Hint"><strong>Hint</strong>{inline(printable(fault.hint))}</aside>\n'
         )
     if fault.frame is not None:
         body.append(_source(fault.frame))
@@ -94,7 +94,11 @@ def _items(failure: Failure, shown: Frame | None) -> Iterator[str]:
                 yield f'<li class="here">{heading}{_repeats(frame)}</li>\n'
             else:
                 content = _source(frame, caption=False)
-                opened = f"<details><summary>{heading}</summary>{content}</details>" if content else heading
+                # Middleware that called next() passes on what is wrong further in.
+                state = "" if frame is run[-1] else " open"
+                opened = (
+                    f"<details{state}><summary>{heading}</summary>{content}</details>" if content else heading
+                )
                 yield f"<li>{opened}{_repeats(frame)}</li>\n"
 
 

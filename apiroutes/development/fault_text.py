@@ -9,7 +9,7 @@ from typing import Any
 
 from apiroutes.development.fault import Fault, printable, read_fault
 from apiroutes.development.fault_route import FaultRoute
-from apiroutes.development.frames import Failure, Frame, Omission
+from apiroutes.development.frames import Failure, Frame, Omission, Origin
 from apiroutes.development.sources import Line
 from apiroutes.http import phrase
 from apiroutes.request import Request
@@ -134,21 +134,28 @@ def _trace(failure: Failure, shown: Frame | None = None) -> list[list[str]]:
                 lines += _call(frame)
             continue
         last = run[-1]
-        is_last = last is failure.frames[-1] and isinstance(last, Frame)
-        counted = run[:-1] if is_last else run
+        raised = last if isinstance(last, Frame) and last is failure.frames[-1] else None
+        if raised is not None and raised.origin is Origin.FRAMEWORK:
+            raised = None  # how apiroutes works says nothing of the mistake
+        counted = run if raised is None else run[:-1]
         if counted:
             lines.append(f"  ({group_name(counted)})")
-        if is_last and isinstance(last, Frame):
-            lines += _call(last)
+        if raised is not None:
+            lines += _call(raised)
     own = [frame for frame in failure.frames if isinstance(frame, Frame) and frame.is_own]
-    # One frame alone, which raised, is shown above.
-    is_told = len(own) == 1 and own[0] is failure.frames[-1] and own[0] is shown
+    # Calls of apiroutes alone, or of one frame beside them that is shown above, say nothing more.
+    others = [frame for frame in failure.frames if not (isinstance(frame, Frame) and _is_ours(frame))]
+    is_told = not others or (others == own and len(own) == 1 and own[0] is shown)
     parts = [["Calls, the innermost last:", *lines]] if lines and not is_told else []
     for part in failure.parts:
         parts.append([f"  | {line}" for line in _part(part)])
     if failure.parts_omitted:
         parts.append([f"  | ({failure.parts_omitted} more exceptions of the group)"])
     return parts
+
+
+def _is_ours(frame: Frame) -> bool:
+    return frame.origin is Origin.FRAMEWORK
 
 
 def _part(failure: Failure) -> list[str]:

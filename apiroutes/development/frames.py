@@ -28,6 +28,7 @@ _MAX_TEXT = 4000  # characters of a message or a note
 _MAX_NOTES = 20
 _MAX_PARTS = 10  # exceptions of a group
 _MAX_DEPTH = 8  # causes of causes, groups in groups
+_MAX_FAILURES = 40  # exceptions in all
 _LONGEST_CYCLE = 8  # frames of a recursion that are recognised as one turn
 _CAUSE = "It was caused by:"
 _CONTEXT = "It was raised while this was handled:"
@@ -153,7 +154,7 @@ class _Reader:
         own = [frame for frame in frames if isinstance(frame, Frame) and frame.is_own]
         earlier, relation = self._earlier(error, depth)
         inner: Sequence[BaseException] = getattr(error, "exceptions", ()) if _is_group(error) else ()
-        shown = [part for part in inner[:_MAX_PARTS] if id(part) not in self._seen and depth < _MAX_DEPTH]
+        parts = [self.read(part, depth + 1) for part in inner[:_MAX_PARTS] if self._is_to_read(part, depth)]
         return Failure(
             type=_type_of(error),
             message=_bounded(_message_of(error)),
@@ -162,15 +163,18 @@ class _Reader:
             frame=syntax or (own[-1] if own else None),
             earlier=earlier,
             relation=relation,
-            parts=tuple(self.read(part, depth + 1) for part in shown),
-            parts_omitted=len(inner) - len(shown),
+            parts=tuple(parts),
+            parts_omitted=len(inner) - len(parts),
         )
+
+    def _is_to_read(self, error: BaseException, depth: int) -> bool:
+        return id(error) not in self._seen and len(self._seen) < _MAX_FAILURES and depth < _MAX_DEPTH
 
     def _earlier(self, error: BaseException, depth: int) -> tuple[Failure | None, str]:
         earlier, relation = error.__cause__, _CAUSE
         if earlier is None and not error.__suppress_context__:
             earlier, relation = error.__context__, _CONTEXT
-        if earlier is None or id(earlier) in self._seen or depth >= _MAX_DEPTH:
+        if earlier is None or not self._is_to_read(earlier, depth):
             return None, ""
         return self.read(earlier, depth + 1), relation
 
@@ -199,8 +203,10 @@ class _Reader:
 
     def _syntax_frame(self, error: BaseException) -> Frame | None:
         """Return the place that a SyntaxError is about, which no frame has."""
-        if not isinstance(error, SyntaxError) or not error.filename or error.lineno is None:
+        if not isinstance(error, SyntaxError) or not _has_place(error):
             return None
+        assert error.filename is not None
+        assert error.lineno is not None
         origin = origin_of(error.filename)
         file, package = shown_file(error.filename, origin, self._root)
         lines: Sequence[str] = source_of(error.filename).lines
@@ -211,6 +217,13 @@ class _Reader:
             )
         position = _syntax_position(error, lines[error.lineno - 1])
         return Frame(file, error.lineno, "", origin, package, Excerpt(excerpt(lines, position, 6, 4)))
+
+
+def _has_place(error: SyntaxError) -> bool:
+    """Return whether the attributes, which anybody can set, are a place in a file."""
+    numbers = (error.lineno or 0, error.offset or 0, error.end_lineno or 0, error.end_offset or 0)
+    are_numbers = all(type(number) is int for number in numbers)
+    return isinstance(error.filename, str) and are_numbers and numbers[0] > 0
 
 
 def _lines_around(step: Step, lines: Sequence[str], origin: Origin) -> tuple[Line, ...]:
@@ -337,7 +350,7 @@ def _type_of(error: BaseException) -> str:
     """Return the type's name with its module, unless that is Python's own or the project's."""
     kind = type(error)
     name = kind.__qualname__.rpartition("<locals>.")[2]
-    module = kind.__module__
+    module = str(kind.__module__)
     if module in ("builtins", "__main__", "apiroutes.errors") or module.startswith("_apiroutes_project_"):
         return name
     return f"{module}.{name}"
@@ -354,7 +367,7 @@ def _message_of(error: BaseException) -> str:
 
 def _notes_of(error: BaseException) -> list[str]:
     """Return the notes of PEP 678; whatever else `__notes__` may hold is not one."""
-    notes = getattr(error, "__notes__", None)
+    notes = vars(error).get("__notes__")
     return [note for note in notes[:_MAX_NOTES] if isinstance(note, str)] if isinstance(notes, list) else []
 
 

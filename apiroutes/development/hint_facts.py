@@ -49,12 +49,23 @@ class Facts:
         """Whether the project's own code failed, and nothing that it called."""
         return self.step is not None and self.step is self.steps[-1]
 
+    @cached_property
+    def is_frameworks(self) -> bool:
+        """Whether apiroutes itself raised the exception."""
+        return origin_of(self.steps[-1].code.co_filename) is Origin.FRAMEWORK
+
+    @cached_property
+    def _steps_before(self) -> list[Step]:
+        context = self.error.__context__
+        return [] if context is None else steps_of(context.__traceback__)
+
     def frame_of(self, file: str, *functions: str) -> dict[str, Any] | None:
         """Return the local variables of the last frame in one of these functions of a file.
 
-        `file` is the end of its path, such as "http/json.py".
+        `file` is the end of its path, such as "http/json.py". An exception that was raised for another one
+        has the frames of that one too.
         """
-        for step in reversed(self.steps):
+        for step in reversed([*self._steps_before, *self.steps]):
             name = step.code.co_filename.replace(os.sep, "/")
             is_meant = step.code.co_name in functions and name.endswith("/" + file)
             if is_meant and origin_of(step.code.co_filename) is not Origin.PROJECT:

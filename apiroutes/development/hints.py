@@ -26,10 +26,10 @@ Recogniser = Callable[[Facts], "str | None"]
 
 # The first that recognises its mistake gives the hint.
 _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
-    (ModuleNotFoundError, (of_python.missing_module,)),
-    (ImportError, (of_python.circular_import,)),
+    (ImportError, (of_python.failed_import,)),
     (ResponseSentError, (of_requests.sent_twice,)),
     (UnicodeDecodeError, (of_requests.undecodable_body,)),
+    (LookupError, (of_requests.werkzeug_error,)),
     (KeyError, (of_python.missing_variable, of_requests.missing_key)),
     (NameError, (of_python.unknown_name,)),
     (
@@ -40,6 +40,7 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
             of_requests.unparsed_body,
             of_requests.habit_of_another_framework,
             of_requests.key_as_attribute,
+            of_python.module_for_class,
             of_results.none_of_a_call,
         ),
     ),
@@ -49,6 +50,7 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
             of_results.missing_await,
             of_results.returned_coroutine,
             of_results.returned_tuple,
+            of_results.returned_callable,
             of_results.stream_of_values,
             of_results.unwritable_by_json_dumps,
             of_results.unwritable_value,
@@ -58,6 +60,7 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
             of_requests.unparsed_body,
             of_requests.decorator_without_wraps,
             of_requests.status_as_text,
+            of_requests.werkzeug_error,
             of_requests.text_as_number,
             of_results.none_of_a_call,
         ),

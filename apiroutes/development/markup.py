@@ -107,8 +107,8 @@ def _line(line: Line) -> str:
     text = escape(line.text)
     if line.mark is not None:
         start, end = line.mark
-        marked = escape(line.text[start:end])
-        text = f"{escape(line.text[:start])}<mark>{marked}</mark>{escape(line.text[end:])}"
+        whole = line.text.ljust(end)  # what is missing at the end of a line is marked there
+        text = f"{escape(whole[:start])}<mark>{escape(whole[start:end])}</mark>{escape(whole[end:])}"
     number = f'<span class="n">{line.number or ""}</span>'
     return f'<span class="l{" current" if line.is_current else ""}">{number}{text}\n</span>'
 

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import ast
 import difflib
-import importlib.util
 import os
-import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from apiroutes.development.hint_facts import Facts
-from apiroutes.development.hint_texts import bare, code, quoted
-from apiroutes.development.packages import package_of
+from apiroutes.development.hint_texts import bare, code
+from apiroutes.handlers import import_failure
 
 __all__ = [
     "EXPORTS",
     "asyncio_run_in_loop",
-    "circular_import",
-    "missing_module",
+    "failed_import",
     "missing_variable",
+    "module_for_class",
     "no_running_loop",
     "other_loop",
     "unknown_name",
@@ -66,41 +65,34 @@ _JAVASCRIPT = {"null": "None", "true": "True", "false": "False", "undefined": "N
 # -- imports --------------------------------------------------------------------------------------
 
 
-def missing_module(facts: Facts) -> str | None:
-    """A module beside the file, imported without the dot; or a package that is not installed."""
-    error = facts.error
-    assert isinstance(error, ModuleNotFoundError)
-    name, step = error.name, facts.own[-1] if facts.own else None
-    if not name or step is None or not _is_own_import(facts):
+def failed_import(facts: Facts) -> str | None:
+    """An import inside a function, which fails as it would at the start of the project."""
+    if facts.step is None or not _is_own_import(facts):
         return None
-    top = name.partition(".")[0]
-    directory = Path(step.code.co_filename).parent
-    if (directory / f"{top}.py").is_file() or (directory / top / "__init__.py").is_file():
-        return f"`{top}` is beside this file. Import it with a dot: `from .{name} import ...`."
-    if top in sys.modules or importlib.util.find_spec(top) is not None:
-        return None  # the package is there, and a module of it is not
-    return package_of(top)
+    missing = (facts.error.name or "") if isinstance(facts.error, ModuleNotFoundError) else ""
+    package = missing.partition(".")[0]
+    if package != missing and package in sys.modules and not (facts.root / package).exists():
+        return None  # the package is there, and has no such module
+    return _remedy(facts)
 
 
 def _is_own_import(facts: Facts) -> bool:
-    """Return whether a statement of the project imports, not a library that lacks one of its own."""
-    after = facts.steps[facts.steps.index(facts.own[-1]) + 1 :]
-    return all("importlib" in step.code.co_filename for step in after)
+    """Return whether a statement of the project imports, not a library that lacks something of its own."""
+    assert facts.step is not None
+    after = facts.steps[facts.steps.index(facts.step) + 1 :]
+    tree = None if facts.source is None else facts.source.tree
+    if tree is None or not all("importlib" in step.code.co_filename for step in after):
+        return False
+    imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return any(node.lineno <= facts.step.line <= (node.end_lineno or 0) for node in imports)
 
 
-_CIRCLE = re.compile(r"cannot import name '(\w+)' from partially initialized module '([\w.%]+)'")
-
-
-def circular_import(facts: Facts) -> str | None:
-    """Two modules that import each other."""
-    found = _CIRCLE.match(str(facts.error))
-    if found is None or not facts.is_innermost:
-        return None
-    name, module = found[1], found[2].rpartition(".")[2]
-    return (
-        f"`{module}` and this file import each other, so `{name}` is not there yet. Move what both need into "
-        f"a third file, or import it inside the function that uses it."
-    )
+def _remedy(facts: Facts) -> str:
+    """Return the remedy that the start of the project has for the same mistake."""
+    assert facts.step is not None
+    path = Path(facts.step.code.co_filename)
+    file = path.relative_to(facts.root).as_posix() if path.is_relative_to(facts.root) else path.name
+    return import_failure(facts.error, facts.root, file).problem.remedy
 
 
 # -- names ----------------------------------------------------------------------------------------
@@ -132,22 +124,29 @@ def unknown_name(facts: Facts) -> str | None:
     return f"Did you mean `{close[0]}`?" if close else None
 
 
+def module_for_class(facts: Facts) -> str | None:
+    """`datetime.now()`, where `datetime` is the module that has a class of its name."""
+    module, name = getattr(facts.error, "obj", None), getattr(facts.error, "name", None)
+    node = facts.expression(ast.Attribute)
+    if not isinstance(module, ModuleType) or not isinstance(name, str) or node is None:
+        return None
+    own = module.__name__.rpartition(".")[2]
+    inner = vars(module).get(own)
+    if not facts.is_innermost or not isinstance(inner, type) or not hasattr(inner, name):
+        return None
+    return (
+        f"{code(node.value)} is the module. Write `{bare(node.value)}.{own}.{name}`, or import the class: "
+        f"`from {module.__name__} import {own}`."
+    )
+
+
 def missing_variable(facts: Facts) -> str | None:
     """`os.environ["KEY"]` without such a variable."""
     last = facts.steps[-1]
     is_lookup = last.code is type(os.environ).__getitem__.__code__
     if not is_lookup or last.frame.f_locals.get("self") is not os.environ:
         return None
-    name = facts.error.args[0] if facts.error.args else None
-    if not isinstance(name, str) or not facts.own:
-        return None
-    close = difflib.get_close_matches(name, sorted(os.environ), 1, 0.85)
-    meant = f" There is `{close[0]}`." if close else ""
-    return (
-        f"The environment has no `{name}`.{meant} Write `{name}=...` into `.env` in the project's directory, "
-        f"which is "
-        f'read at the start, or read it with a default: `os.environ.get({quoted(name)}, "...")`.'
-    )
+    return _remedy(facts) if facts.own else None
 
 
 # -- asyncio --------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ import ast
 import re
 from collections.abc import Mapping
 
+from werkzeug.exceptions import HTTPException, abort
+
 from apiroutes.development.hint_facts import Facts
 from apiroutes.development.hint_texts import bare, code, key_code, listed, quoted
 from apiroutes.errors import ApiError
@@ -29,6 +31,7 @@ __all__ = [
     "text_as_number",
     "undecodable_body",
     "unparsed_body",
+    "werkzeug_error",
 ]
 
 # What other frameworks call the attributes of a request.
@@ -309,6 +312,24 @@ def swapped_arguments(facts: Facts) -> str | None:
     name = bare(call.func)
     if len(values) == 2 and isinstance(values[0], str) and isinstance(values[1], int):
         return f"The status comes first: write `{name}({values[1]}, {quoted(values[0])})`."
+    return None
+
+
+def werkzeug_error(facts: Facts) -> str | None:
+    """`HTTPException(status_code=404)` and `abort("Not found")`."""
+    call = facts.expression(ast.Call)
+    if call is None:
+        return None
+    called = facts.value(call.func)
+    if isinstance(called, type) and issubclass(called, HTTPException) and facts.is_innermost:
+        statuses = [word.value for word in call.keywords if word.arg in ("status_code", "status")]
+        status = facts.value(statuses[0]) if statuses else None
+        if isinstance(status, int):
+            return f'Write `raise ApiError({status}, "...")`, with `from apiroutes import ApiError`.'
+    if called is abort and call.args:
+        text = facts.value(call.args[0])
+        if isinstance(text, str) and facts.steps[-1].code.co_name == "__call__":
+            return f"The status comes first: write `{bare(call.func)}(404, {quoted(text)})`."
     return None
 
 

@@ -14,7 +14,7 @@ import inspect
 import re
 import uuid
 from collections.abc import Iterator
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from apiroutes.development.hint_facts import UNKNOWN, Facts
@@ -23,6 +23,7 @@ from apiroutes.development.hint_texts import bare, code
 __all__ = [
     "missing_await",
     "none_of_a_call",
+    "returned_callable",
     "returned_coroutine",
     "returned_tuple",
     "stream_of_values",
@@ -95,7 +96,7 @@ def returned_coroutine(facts: Facts) -> str | None:
 
 def _unwritable(facts: Facts) -> Any:
     """Return the value that JSON could not hold; UNKNOWN if that is not what failed."""
-    frame = facts.frame_of("http/json.py", "_refuse", "_as_plain")
+    frame = facts.frame_of("http/json.py", "_refuse", "_as_plain") if facts.is_frameworks else None
     return UNKNOWN if frame is None else frame.get("value", UNKNOWN)
 
 
@@ -112,6 +113,10 @@ def _how_to_write(value: object) -> str:
     name = f"`{kind.__name__}`"
     if isinstance(value, FunctionType):
         return f"This is the function itself. Call it: `{value.__name__}()`."
+    if isinstance(value, type):
+        return f"This is the class itself. Send an object of it: `{value.__name__}(...)`."
+    if isinstance(value, ModuleType):
+        return f"This is the module `{value.__name__}` itself. Send a value of it."
     if hasattr(value, "_sa_instance_state"):
         fields = [column.key for column in getattr(getattr(kind, "__table__", None), "columns", ())][:2]
         example = ", ".join(f'"{field}": it.{field}' for field in fields or ["id"])
@@ -123,12 +128,7 @@ def _how_to_write(value: object) -> str:
         return f"{name} is no JSON. Send `it.to_dict()`."
     if hasattr(kind, "__aiter__"):
         return f"{name} is an async iterator. Collect it first: `[item async for item in items]`."
-    return (
-        f"{name} has no form in JSON. Send a dict of what the client needs, as in `vars(it)`, or make it a "
-        "dataclass or a Struct."
-        if hasattr(value, "__dict__")
-        else f"{name} has no form in JSON. Send a dict, a list, a str or a number made of it."
-    )
+    return f"{name} has no form in JSON. Send a dict of what the client needs, a dataclass or a Struct."
 
 
 _WRITTEN = (
@@ -162,7 +162,7 @@ def returned_tuple(facts: Facts) -> str | None:
     """`return body, 201`, as in Flask."""
     frame = facts.frame_of("results.py", "apply_result")
     result = None if frame is None else frame.get("result")
-    if not isinstance(result, tuple) or facts.steps[-1].code.co_name != "apply_result":
+    if not isinstance(result, tuple) or not facts.is_frameworks:
         return None
     if len(result) == 1:
         return "A comma after the value makes a tuple. Remove it: `return value`."
@@ -172,10 +172,24 @@ def returned_tuple(facts: Facts) -> str | None:
     return "Return a list, `return [first, second]`, or a dict. A tuple may be meant as content and status."
 
 
+def returned_callable(facts: Facts) -> str | None:
+    """`return find`, where a call is missing: what can be called is sent as a WSGI application."""
+    frame = facts.frame_of("streams.py", "run") or facts.frame_of("results.py", "apply_result")
+    if frame is None or not facts.is_frameworks:
+        return None
+    called = frame.get("application", frame.get("result"))
+    if not isinstance(called, (FunctionType, type)):
+        return None
+    return (
+        f"`{called.__name__}` itself was returned, and what can be called is taken for a WSGI application. "
+        f"Call it: `return {called.__name__}(...)`."
+    )
+
+
 def stream_of_values(facts: Facts) -> str | None:
     """A generator that yields dicts or numbers."""
     frame = facts.frame_of("streams.py", "as_chunk")
-    if frame is None or facts.steps[-1].code.co_name != "as_chunk":
+    if frame is None or not facts.is_frameworks:
         return None
     chunk = frame.get("chunk")
     if isinstance(chunk, (dict, list)):

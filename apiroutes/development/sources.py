@@ -9,11 +9,14 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import threading
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from types import CodeType
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from apiroutes.structs import Struct
 
@@ -23,6 +26,8 @@ _MAX_LINE = 400  # characters of a line that is shown
 _MAX_SIZE = 2**21  # characters of a file that is parsed
 # Files that changed before this process began are imported as they are.
 _BEGAN = time.time()
+_filtering = threading.Lock()
+_Made = TypeVar("_Made")
 
 
 class Position(Struct, frozen=True):
@@ -51,13 +56,22 @@ class Excerpt(Struct, frozen=True):
     changed: bool = False
 
 
-class Source(Struct, frozen=True):
-    """The text of a file as it is now; `tree` is None if it cannot be parsed."""
+class Source(Struct, frozen=True, dict=True):
+    """The text of a file as it is now."""
 
+    filename: str
     lines: Sequence[str]
-    tree: ast.Module | None
-    code: CodeType | None
     changed_at: float  # seconds since the epoch
+
+    @cached_property
+    def tree(self) -> ast.Module | None:
+        """The syntax tree; None if the file cannot be parsed."""
+        return _quietly(lambda text: ast.parse(text), self.lines)
+
+    @cached_property
+    def code(self) -> CodeType | None:
+        """The code of the file; None if it cannot be compiled."""
+        return _quietly(lambda text: compile(text, self.filename, "exec", dont_inherit=True), self.lines)
 
     def differs_from(self, code: CodeType) -> bool:
         """Return whether the file was changed since `code` was made of it.
@@ -83,15 +97,21 @@ def source_of(filename: str, module_globals: dict[str, Any] | None = None) -> So
     """Return the source of a file, or of a module whose loader knows it, read now."""
     linecache.checkcache(filename)
     lines = linecache.getlines(filename, module_globals)
+    return Source(filename, lines, _changed_at(filename))
+
+
+def _quietly(make: Callable[[str], _Made], lines: Sequence[str]) -> _Made | None:
+    """Return what is made of a source, without its warnings, which were shown at its import."""
     text = "".join(lines)
-    tree = code = None
-    if len(text) <= _MAX_SIZE:
+    if len(text) > _MAX_SIZE:
+        return None
+    # The filters of warnings are the process's; one page at a time changes them.
+    with _filtering, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
-            tree = ast.parse(text)
-            code = compile(text, filename, "exec", dont_inherit=True)
+            return make(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            pass
-    return Source(lines, tree, code, _changed_at(filename))
+            return None
 
 
 def _changed_at(filename: str) -> float:

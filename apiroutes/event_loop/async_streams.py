@@ -47,6 +47,11 @@ class AsyncChunks(Generic[_Chunk]):
         self._is_closed = False  # on the loop itself
 
     @property
+    def iterable(self) -> AsyncIterable[_Chunk]:
+        """The async iterable that the chunks come from."""
+        return self._chunks
+
+    @property
     def async_chunks(self) -> AsyncChunks[_Chunk]:
         """This object. An iterator around it has the same attribute."""
         return self

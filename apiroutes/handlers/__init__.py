@@ -10,6 +10,7 @@ from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
+    location_of,
     name_of,
     place_of,
     security_scheme,
@@ -29,7 +30,7 @@ from apiroutes.handlers.parameters import Parameter
 from apiroutes.handlers.result_checks import ResultCheck
 from apiroutes.handlers.result_types import Returns, returns_of
 from apiroutes.handlers.route_modules import Handler, RouteModule
-from apiroutes.handlers.sources import OwnNames
+from apiroutes.handlers.sources import OwnNames, defines_handler
 
 __all__ = [
     "PROJECT_MIDDLEWARE_FILE",
@@ -45,9 +46,11 @@ __all__ = [
     "annotated_statuses",
     "declared_responses",
     "documented_statuses",
+    "defines_handler",
     "file_route",
     "import_file",
     "import_failure",
+    "location_of",
     "name_of",
     "place_of",
     "raised_errors",

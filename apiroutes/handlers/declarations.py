@@ -7,12 +7,12 @@ route. They are data only, which is read when the project is loaded.
 from __future__ import annotations
 
 import inspect
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any, TypeVar, Union
 
+from apiroutes.errors import readable_path
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
@@ -21,6 +21,7 @@ __all__ = [
     "FileRoute",
     "SecurityScheme",
     "file_route",
+    "location_of",
     "middleware_of",
     "name_of",
     "place_of",
@@ -104,20 +105,24 @@ def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
     return alternatives
 
 
-def name_of(step: Callable[..., Any]) -> str:
+def name_of(step: object) -> str:
     """Return the name of a step in the source: of the function, or of the function that made it."""
-    name: str = getattr(step, "__qualname__", type(step).__qualname__)
-    return name.rpartition("<locals>.")[2] if isinstance(step, type) else name.partition(".<locals>")[0]
+    if isinstance(step, type):
+        return step.__name__
+    name: str = getattr(step, "__qualname__", type(step).__name__)
+    return name.partition(".<locals>")[0]
 
 
-def place_of(step: Callable[..., Any]) -> str:
+def place_of(step: object) -> str:
     """Return a step's name with the file and line of its source, for messages."""
+    location = location_of(step)
+    return f"`{name_of(step)}`" if location is None else f"`{name_of(step)}` ({location})"
+
+
+def location_of(step: object) -> str | None:
+    """Return the file and line of a function, or of the class of an object; None for compiled code."""
     code = _code_of(step)
-    if code is None:
-        return f"`{name_of(step)}`"
-    file = os.path.relpath(code.co_filename)
-    file = code.co_filename if file.startswith(os.pardir) else file
-    return f"`{name_of(step)}` ({file}:{code.co_firstlineno})"
+    return None if code is None else f"{readable_path(code.co_filename)}:{code.co_firstlineno}"
 
 
 def _code_of(step: object) -> CodeType | None:

@@ -157,6 +157,7 @@ class _ExportReader:
             security_of(function),
             signature,
             doc or "",
+            name,
         )
 
     def _place(self, function: Callable[..., Any]) -> str:

@@ -71,7 +71,7 @@ def import_failure(error: BaseException, root: Path, file: str) -> ImportFailure
         last = frames[-1] if frames else ProjectFrame(file, None, None, True)
         explained = circular or explain(error, root, last.file, last.line)
         place = place_at(root, last.file, last.line, explained.mark, last.columns)
-    message = f"failed to import: {with_files(explained.message, root)}"
+    message = f"failed to import: {with_files(explained.message, root)}".replace(f"{root}{os.sep}", "")
     return ImportFailure(located(Problem(place.file, message, explained.remedy), place), way)
 
 

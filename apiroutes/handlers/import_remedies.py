@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from apiroutes.errors import one_line
 from apiroutes.handlers.missing_modules import how_to_find
 from apiroutes.handlers.modules import file_of_module
-from apiroutes.places import project_file
+from apiroutes.places import is_ours, project_file
 
 __all__ = ["Explained", "explain"]
 
@@ -66,8 +66,8 @@ def _raised_in_library(traceback: TracebackType | None, root: Path) -> str | Non
     if traceback is None:
         return None
     path = traceback.tb_frame.f_code.co_filename
-    if path.startswith("<") or project_file(path, root) is not None:
-        return None
+    if path.startswith("<") or project_file(path, root) is not None or is_ours(path):
+        return None  # our own messages say what to write
     parts = path.replace(os.sep, "/").rpartition("site-packages/")[2].split("/")
     return f"{'/'.join(parts[-3:])}:{traceback.tb_lineno}"
 

@@ -41,12 +41,12 @@ class ResultCheck:
             return None  # another application answered
         method = self._method or _SAME.get(method, method)
         own = self._of_method(method)
-        problem = self._why_not_kind(result)
+        problem, remedy = self._why_not_kind(result), "Correct the result, or what is declared"
         if problem is None and status not in own:
-            problem = self._why_undeclared(method, status)
+            problem, remedy = self._why_undeclared(method, status), _how_to_declare(status)
         elif problem is None:
             problem = self._why_not_content(own.get(status), result, status, media_type, content)
-        return None if problem is None else f"{self._handler.place} {problem}"
+        return None if problem is None else f"{self._handler.place} {problem}. {remedy}."
 
     def _of_method(self, method: str) -> dict[int, Schema | None]:
         """Return the declared statuses, each with the schema of its content if it has one."""
@@ -82,10 +82,7 @@ class ResultCheck:
         is_open = returns.has_others or returns.is_nothing
         if is_open and not declared_responses(self._module, method):
             return None  # nothing is declared
-        return (
-            f"answers {status}, which it does not declare; "
-            f"declare it by `responses = {{{status}: ...}}`, with a type or a description"
-        )
+        return f"answers {status}, which it does not declare"
 
     def _why_not_content(
         self, schema: Schema | None, result: Any, status: int, media_type: str, content: Any
@@ -107,6 +104,10 @@ class ResultCheck:
             lines = "; ".join(f"{place}: {message}" for place, message in invalid.mismatches)
             return f"answers {status} with what does not fit the declared type: {lines}"
         return None
+
+
+def _how_to_declare(status: int) -> str:
+    return f"Declare it by `responses = {{{status}: ...}}`, with a type or a description"
 
 
 def _allowed_kinds(returns: Returns) -> str:

@@ -17,7 +17,10 @@ __all__ = ["Handler", "RouteModule"]
 
 
 class Handler(Struct, frozen=True):
-    """A user's `function`: `call` takes request and response, `place` is its file and line."""
+    """A user's `function`: `call` takes request and response, `place` is its file and line.
+
+    `name` is what the module calls it.
+    """
 
     call: Call
     function: Callable[..., Any]
@@ -27,6 +30,10 @@ class Handler(Struct, frozen=True):
     security: tuple[SecurityScheme, ...]
     signature: Signature
     doc: str
+    name: str = "handler"
+
+    def __str__(self) -> str:
+        return f"`{self.name}` ({self.place})"
 
     def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
         """Return the credentials that each step asks for, of `around`, its own middleware and itself.

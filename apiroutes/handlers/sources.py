@@ -12,7 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["LineOf", "OwnNames", "line_in", "line_of_function"]
+from apiroutes.http import METHODS
+
+__all__ = ["LineOf", "OwnNames", "defines_handler", "line_in", "line_of_function"]
 
 # Gives the line where a module defines a name; None for a name that it imports.
 LineOf = Callable[[str], "int | None"]
@@ -92,6 +94,18 @@ class OwnNames:
         """Return the line where the file assigns a value to the name; None where it does not."""
         is_value = name in self._names and self._names[name].value is not None
         return self._names[name].line if is_value else None
+
+
+def defines_handler(path: Path) -> bool:
+    """Return whether a file defines a function that a route's file would export as its handler."""
+    if not path.is_file():  # reading a pipe would wait for ever
+        return False
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    functions = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return any(function.name in ("handler", *METHODS) for function in functions)
 
 
 def _bindings(statements: Iterable[ast.stmt]) -> Iterator[tuple[str, _OwnName]]:

@@ -28,6 +28,7 @@ from apiroutes.http.fields import (
 from apiroutes.http.grammar import TOKEN, is_token
 from apiroutes.http.hosts import canonical_host, is_address, requested_host
 from apiroutes.http.json import decode_json, encode_json, shallow_decoder
+from apiroutes.http.json_faults import refuse_unencodable
 from apiroutes.http.methods import METHODS
 from apiroutes.http.negotiation import prefers_html, prefers_json, prefers_text
 from apiroutes.http.ranges import byte_ranges
@@ -85,6 +86,7 @@ __all__ = [
     "prefers_json",
     "prefers_text",
     "read_path",
+    "refuse_unencodable",
     "requested_host",
     "shallow_decoder",
     "target_size",

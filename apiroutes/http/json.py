@@ -205,7 +205,7 @@ def _refuse(value: Any) -> Any:
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     remedy = "send a dict, a list, a dataclass, a Struct or a pydantic model made of it"
     if inspect.isawaitable(value):
-        remedy = "an `await` is missing"
+        remedy = "did you forget `await`?"
         if inspect.iscoroutine(value):
             name = f"the coroutine `{value.__qualname__}()`"
             value.close()  # or Python would warn of it once more

@@ -1,7 +1,7 @@
 """The header lists on both sides of WSGI middleware, compared and merged. No Request, no Response.
 
 In: the lines set outside of it, those that it was given and those that it sends. Out: the lines to send,
-and the changes among them. Raises RuntimeError for a status line without a valid status.
+and the changes among them. Raises BridgeError for a status line without a valid status.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from apiroutes.http import CONTENT_FIELDS, merge_vary
+from apiroutes.middleware.bridge_errors import BridgeError
 from apiroutes.types import HeaderList
 from apiroutes.wsgi import without
 
@@ -30,7 +31,7 @@ def status_of(status_line: str) -> int:
     digits = status_line[:3]
     status = int(digits) if digits.isascii() and digits.isdigit() else 0
     if not 200 <= status <= 599:
-        raise RuntimeError(f"the WSGI middleware has the status {status_line!r}")
+        raise BridgeError(f"sent the status {status_line!r}: write one such as '200 OK'")
     return status
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from apiroutes.errors import ResponseAborted
 from apiroutes.files import PassedContent, Selectable
 from apiroutes.http import BODYLESS, STATUS_LINES, HeaderLines, content_hash
+from apiroutes.middleware.bridge_errors import BridgeError, make_application
 from apiroutes.middleware.bridged_headers import (
     changed_lines,
     length_of,
@@ -37,7 +38,8 @@ _count = itertools.count(1)
 def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any) -> Middleware:
     """Return middleware that runs `factory(application, *args, **kwargs)`, any WSGI middleware.
 
-    If that calls its application twice, everything inside runs twice.
+    Raises TypeError for a factory that does not take an application and make one. If the middleware calls its
+    application twice, everything inside runs twice.
     """
     # Each bridge has its own key, so that one inside another does not replace it.
     key = f"apiroutes.from_wsgi.{next(_count)}"
@@ -46,7 +48,7 @@ def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any
         crossing: _Crossing = environ[key]
         return crossing.run_inside(environ, start_response)
 
-    application = factory(rest_of_chain, *args, **kwargs)
+    application = make_application(factory, rest_of_chain, args, kwargs)
 
     def middleware(req: Request, res: ServerResponse, next: Callable[[], Any]) -> None:
         crossing = _Crossing(req, res, next)
@@ -58,6 +60,8 @@ def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any
         except BaseException as error:
             if error.__context__ is None and error is not crossing.error:
                 error.__context__ = crossing.error  # it failed while it handled that one's response
+            if isinstance(error, BridgeError):
+                error.name(application)
             raise
         finally:
             if outer is None:
@@ -104,7 +108,7 @@ class _Crossing:
         res = self._res
         if self._was_called:
             if res._write is not None:
-                raise RuntimeError("the WSGI middleware called its application again after bytes had left")
+                raise BridgeError("called its application again after bytes had left: call it once")
             res._restart(self._entry)
         self._was_called = True
         self._req._replace_environ(environ)
@@ -176,6 +180,10 @@ class _Crossing:
     def cross(self, application: WSGIApplication) -> None:
         """Call the WSGI middleware, and take over its response."""
         content = application(self._req.environ, self._start_response)
+        if content is None:
+            raise BridgeError(
+                "returned None: return an iterable of bytes, such as that of the wrapped application"
+            )
         iterator: Iterable[bytes] = content
         try:
             if self._status is None:
@@ -185,7 +193,10 @@ class _Crossing:
                 first = list(itertools.islice(chunks, 1))
                 iterator = itertools.chain(first, chunks)
             if self._status is None:
-                raise RuntimeError("the WSGI middleware did not call start_response")
+                raise BridgeError(
+                    "did not call start_response: call it with a status and headers, or return what the "
+                    "wrapped application returns"
+                )
         except BaseException:
             close(content)
             raise

@@ -22,8 +22,9 @@ from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
 from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
+from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
-from apiroutes.project.scanning import listed, prefix_of, scan_project, segments_of
+from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree, Scan
@@ -66,6 +67,7 @@ def build(
     Raises ProjectError with all mistakes; with an explainer only where they break the whole project, as it
     responds for the routes that the others break.
     """
+    check_directory(root)
     mistakes, warnings = Mistakes(root), Problems()
     project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
     for warning in warnings:
@@ -209,7 +211,7 @@ def _resource(
 def _warn_of_ineffective(ineffective: Mapping[tuple[str, str], Sequence[str]], warnings: Problems) -> None:
     for (name, effect), places in ineffective.items():
         remedy = "Remove it, or begin its name with '_' if it is your own."
-        warnings.add(listed(places), f"`{name}` {effect}.", remedy)
+        warnings.add(shortened(places), f"`{name}` {effect}.", remedy)
 
 
 def _check_builtin_paths(

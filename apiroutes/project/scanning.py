@@ -1,4 +1,4 @@
-"""The routes of all conventions, and the report for a project without routes.
+"""The routes of all conventions.
 
 In: the project directory and settings. Out: one `Scan`; problems and warnings are added to those given.
 """
@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apiroutes.errors import Problem, Problems
-from apiroutes.routing import API, CONVENTIONS, Convention, Kind, Scan, Segment, scan
+from apiroutes.project.missing_routes import report_no_route, shortened, warn_of_misplaced
+from apiroutes.routing import CONVENTIONS, Convention, Kind, Scan, Segment, scan
 from apiroutes.settings import Settings
 
-__all__ = ["listed", "prefix_of", "scan_project", "segments_of"]
-
-_MOST = 20  # names in one message
+__all__ = ["prefix_of", "scan_project", "segments_of"]
 
 
 def prefix_of(settings: Settings) -> tuple[Segment, ...]:
@@ -40,7 +39,9 @@ def scan_project(root: Path, settings: Settings, problems: Problems, warnings: P
             whole.problems.append(Problem(convention.directory, message, "Mend the link, or remove it."))
     problems += whole.problems
     if not whole.routes and not whole.problems:
-        _report_no_route(root, whole, conventions, problems)
+        report_no_route(root, whole, conventions, problems)
+    else:
+        warn_of_misplaced(root, conventions, warnings)
     return whole
 
 
@@ -61,31 +62,9 @@ def _add(whole: Scan, part: Scan) -> None:
     whole.helpers += part.helpers
 
 
-def _report_no_route(
-    root: Path, scanned: Scan, conventions: Sequence[Convention], problems: Problems
-) -> None:
-    message = f"there is no route in {root.name or root}, so there is nothing to serve."
-    remedy = "Create pages/api/hello.py with `def handler(req, res): ...` in it."
-    place = "pages/api"
-    if scanned.unlike:
-        place, message = scanned.unlike[0], f"{message} Not routes: {listed(scanned.unlike)}."
-    elif scanned.helpers:
-        place, message = scanned.helpers[0], f"{message} Not routes: {listed(scanned.helpers)}."
-        remedy = f"Call it {scanned.helpers[0].removesuffix('.py')}/route.py."
-    elif any((root / convention.directory / API).is_dir() for convention in conventions):
-        return  # the first route will be there
-    problems.add(place, message, remedy)
-
-
 def _unlike(files: Sequence[str], convention: Convention, extensions: Sequence[str]) -> Problem:
     """Return the warning about files that are not routes because of their extension."""
     endings = " or ".join(f".{extension}" for extension in extensions)
     verb = "is not a route" if len(files) == 1 else "are not routes"
     remedy = f"Rename each file that is meant to be one, or {convention.how_to_hide}."
-    return Problem(listed(files), f"{verb}: the name of a route's file ends in {endings}.", remedy)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return the names in one line, only the first of them if there are many."""
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + more
+    return Problem(shortened(files), f"{verb}: the name of a route's file ends in {endings}.", remedy)

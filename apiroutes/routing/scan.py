@@ -9,6 +9,7 @@ here, and nothing outside the directory is read.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -85,6 +86,7 @@ def scan(
                 route = _route(parts, convention, prefix, endings)
                 if route is not None:
                     result.routes.append(route)
+                    _warn_of_foreign_parameters(parts, convention, result)
                 elif _has_other_extension(parts[-1], convention, endings):
                     result.unlike.append(file)
                 elif convention.name == "app" and parts[0] == API and file.endswith(".py"):
@@ -94,6 +96,28 @@ def scan(
             span = (start + error.span[0], start + error.span[1])
             result.problems.add(file, error.message + ".", error.remedy, source=file, span=span)
     return result
+
+
+# A parameter as Flask, FastAPI, Express and TanStack spell it.
+_FOREIGN = r"<(?:\w+:)?(\w+)>|\{(\w+)(?::\w+)?\}|:(\w+)|\$(\w+)"
+
+
+def _warn_of_foreign_parameters(parts: tuple[str, ...], convention: Convention, result: Scan) -> None:
+    """Warn of a segment that is literal, though another framework would take it for a parameter."""
+    file = _file_of(convention, parts)
+    for part, offset in zip(parts, _offsets(convention, parts), strict=True):
+        name = part.removesuffix(".py")
+        match = re.fullmatch(_FOREIGN, name)
+        if match is None or (convention.name == "tanstack" and name.startswith("$")):
+            continue
+        right = (
+            f"${match[match.lastindex or 0]}"
+            if convention.name == "tanstack"
+            else f"[{match[match.lastindex or 0]}]"
+        )
+        span = (offset, offset + len(name))
+        message = f"has the literal segment {name!r}, which is not a parameter."
+        result.warnings.add(file, message, f"Call it {part.replace(name, right)}.", source=file, span=span)
 
 
 def _route(

@@ -15,7 +15,7 @@ import pytest
 from apiroutes import App
 from tests.body.bodies import CountingInput
 from tests.body.forms import SHOW, field, form, post, upload
-from tests.support import Extra, app_of, environ, project
+from tests.support import Extra, app_of, call, environ, project
 
 TOP = Path(__file__).parents[2]
 
@@ -268,3 +268,18 @@ def test_an_upload_can_be_saved(tmp_path: Path) -> None:
     content = bytes(range(256)) * 1000
     post(app, form(upload("f", "x", content)))
     assert (tmp_path / "saved").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["'uploads/a.txt'", "'uploads/'", "Path('uploads') / 'a.txt'"])
+def test_a_file_that_is_saved_in_no_directory_is_told_how_to_make_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    source = f"from pathlib import Path\ndef POST(req):\n    req.files['f'].save({name})\n    return 1\n"
+    source = source.replace("uploads", f"{tmp_path}/uploads")
+    content = b'--b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\nabc\r\n--b--\r\n'
+    headers = [("Content-Type", "multipart/form-data; boundary=b")]
+    assert call(app_of(tmp_path, source), "POST", headers=headers, body=content).status == 500
+    (record,) = caplog.records
+    assert f"there is no directory '{tmp_path}/uploads' to save the file in" in str(record.exc_text)
+    assert f"os.makedirs('{tmp_path}/uploads', exist_ok=True)" in str(record.exc_text)
+    assert 'x.py", line 3' in str(record.exc_text)

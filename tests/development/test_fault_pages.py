@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -84,7 +85,8 @@ pages/api/x.py:3 in GET
 Request: GET /api/x
 Route: /api/x (pages/api/x.py:1, GET)
 """
-    assert text(tmp_path, FAILING) == expected
+    # Through one of the interfaces the handler is made async.
+    assert text(tmp_path, FAILING).replace("async def", "def") == expected
 
 
 @MARKS
@@ -141,6 +143,19 @@ def test_the_innermost_frame_of_the_project_is_shown_first(tmp_path: Path) -> No
     assert places[0] == "pages/api/_second.py:2"
     own = [place for place in places[1:] if place.startswith("pages/")]
     assert own[:3] == ["pages/api/x.py:2", "pages/api/_first.py:2", "pages/api/_second.py:2"]
+
+
+def test_frames_that_call_the_projects_own_code_are_open_and_those_that_pass_on_are_folded(
+    tmp_path: Path,
+) -> None:
+    files = {**CALLS, "pages/api/_middleware.py": "def middleware(req, res, next): next()\n"}
+    document = page(tmp_path, CALLING, files=files)
+    states = re.findall(r'<details( open)?><summary><span class="path">([^<]*)<', document)
+    assert states == [
+        ("", "pages/api/_middleware.py:1"),
+        (" open", "pages/api/x.py:2"),
+        (" open", "pages/api/_first.py:2"),
+    ]
 
 
 def test_frames_of_others_are_folded_in_groups(tmp_path: Path) -> None:
@@ -204,6 +219,17 @@ def test_a_file_that_was_touched_only_shows_its_lines(tmp_path: Path) -> None:
     app = load_application(root, lambda line: None)
     os.utime(root / "pages/api/x.py", (time.time() + 5, time.time() + 5))
     assert "value = 1" in call(app, HTTP_ACCEPT=HTML).text
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
+def test_warnings_of_a_source_are_not_repeated(tmp_path: Path) -> None:
+    handler = "PATTERN = '\\d'\ndef GET(): return 1 / 0\n"
+    root = project(tmp_path, {"pages/api/x.py": handler})
+    app = load_application(root, lambda line: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = call(app, HTTP_ACCEPT=HTML)
+    assert "return <mark>1 / 0</mark>" in answer.text
 
 
 def test_a_file_that_is_gone_shows_no_lines(tmp_path: Path) -> None:
@@ -326,6 +352,52 @@ def test_the_package_of_the_projects_modules_is_not_shown(tmp_path: Path) -> Non
     handler = "class Odd(Exception): pass\ndef GET(): raise Odd(repr(Odd))\n"
     assert "_apiroutes_project_" not in page(tmp_path, handler)
     assert text(tmp_path, handler).startswith("Odd: <class 'pages.api.x.Odd'>")
+
+
+ODD = {
+    "a module that is no text": "class Odd(Exception): __module__ = None",
+    "notes that are none": "class Odd(Exception):\n    def __init__(self): self.__notes__ = [1, 'a']",
+    "an attribute that raises": (
+        "class Odd(AttributeError):\n    @property\n    def name(self): raise KeyError\n    obj = name"
+    ),
+    "an equality that raises": (
+        "class Odd(Exception):\n    def __eq__(self, other): raise KeyError\n    __hash__ = None"
+    ),
+    "a text that is none": "class Odd(Exception):\n    def __str__(self): return 1",
+    "a syntax error of no file": "class Odd(SyntaxError): pass",
+    "a syntax error of a missing file": "def Odd(): return SyntaxError('x', ('nowhere.py', 3, 5, 'a = = 1'))",
+    "a syntax error of odd numbers": "def Odd(): return SyntaxError('x', (__file__, 0, -7, 'a'))",
+    "a syntax error past the end": "def Odd(): return SyntaxError('x', (__file__, 1, 9999, 'a', 9999, 9999))",
+}
+
+
+@pytest.mark.parametrize("accept", [HTML, JSON, None])
+@pytest.mark.parametrize("name", ODD)
+def test_no_exception_is_too_odd_to_be_shown(tmp_path: Path, name: str, accept: str | None) -> None:
+    answer = fault(tmp_path, f"{ODD[name]}\ndef GET(): raise Odd()\n", accept)
+    assert b"GET" in answer.body
+    assert b"_is_group" not in answer.body
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups came with Python 3.11")
+def test_groups_in_groups_are_bounded(tmp_path: Path) -> None:
+    handler = """
+def group(depth):
+    return ExceptionGroup(str(depth), [group(depth - 1) if depth else ValueError(n) for n in range(9)])
+
+def GET(): raise group(4)
+"""
+    document = page(tmp_path, handler)
+    assert "more are left out" in document
+    assert len(document) < 100_000
+
+
+def test_a_hint_is_in_the_log_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "apiroutes")
+    fault(tmp_path, "def GET(req, res): res.status('200')\n")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "INFO"] == [
+        "Hint: A status is a number: write `res.status(200)`."
+    ]
 
 
 @pytest.mark.parametrize("error", ["SystemExit(3)", "GeneratorExit()", "StopIteration(1)"])

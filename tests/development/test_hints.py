@@ -14,7 +14,6 @@ import pytest
 
 import apiroutes
 from apiroutes.development.application import load_application
-from apiroutes.development.packages import package_of
 from apiroutes.development.python_hints import EXPORTS
 from tests.support import call, project
 
@@ -103,6 +102,10 @@ MISTAKES = {
         "import datetime, json\ndef GET(): return json.dumps({'day': datetime.date.today()})",
         ("`json.dumps` cannot write `date`, and apiroutes can",),
     ),
+    "a class": Mistake("class User: pass\ndef GET(): return [User]", ("an object of it: `User(...)`",)),
+    "a class returned": Mistake("class User: pass\ndef GET(): return User", ("`return User(...)`",)),
+    "a function returned": Mistake("def find(): 1\ndef GET(): return find", ("`return find(...)`",)),
+    "a module": Mistake("import string\ndef GET(): return [string]", ("the module `string` itself",)),
     # the request
     "request.json()": posted(
         "def POST(request): return request.json()",
@@ -211,6 +214,14 @@ MISTAKES = {
         "from apiroutes import ApiError\ndef GET(): raise ApiError('Not found', 404)",
         ('write `ApiError(404, "Not found")`',),
     ),
+    "FastAPI's exception": Mistake(
+        "from werkzeug.exceptions import HTTPException\ndef GET(): raise HTTPException(status_code=404)",
+        ('`raise ApiError(404, "...")`',),
+    ),
+    "abort with a text": Mistake(
+        "from werkzeug.exceptions import abort\ndef GET(): abort('No such user')",
+        ('write `abort(404, "No such user")`',),
+    ),
     # Python
     "a decorator without wraps": Mistake(
         decorated("def GET(params): return {}"),
@@ -221,18 +232,19 @@ MISTAKES = {
     ),
     "a variable of the environment": Mistake(
         "import os\ndef GET(): return os.environ['A_KEY_OF_MINE']",
-        ("Write `A_KEY_OF_MINE=...` into `.env`", 'os.environ.get("A_KEY_OF_MINE", "...")'),
+        ("Put `A_KEY_OF_MINE=...` into .env", 'os.environ.get("A_KEY_OF_MINE", "...")'),
     ),
     "a module without its dot": Mistake(
         "def GET():\n    from _db import find",
-        ("`from ._db import ...`",),
+        ("Write `from ._db import find`.",),
         files={"pages/api/_db.py": "def find(): return 1"},
     ),
-    "a package under another name": Mistake("def GET():\n    import fitz", ("`pip install PyMuPDF`",)),
+    "a package under another name": Mistake("def GET():\n    import fitz", ("pip install pymupdf`",)),
+    "a package that nobody knows": Mistake("def GET():\n    import zzz_nothing", ("Check the name",)),
     "a package almost": Mistake("def GET():\n    import requestz", ("Did you mean `requests`?",)),
     "a circular import": Mistake(
         "def GET():\n    from . import _one",
-        ("`_one` and this file import each other, so `first` is not there yet",),
+        ("Move `first` into a file that imports neither",),
         files={
             "pages/api/_one.py": "from ._two import second\nfirst = 1",
             "pages/api/_two.py": "from ._one import first\nsecond = 2",
@@ -243,6 +255,10 @@ MISTAKES = {
     "a module of Python's": Mistake("def GET(): return os.getcwd()", ("`import os`",)),
     "a parameter that is not taken": Mistake("def GET(): return request.query", ("`def GET(request)`",)),
     "Flask's jsonify": Mistake("def GET(): return jsonify({})", ("Return the dict",)),
+    "a module for its class": Mistake(
+        "import datetime\ndef GET(): return datetime.now()",
+        ("Write `datetime.datetime.now`", "`from datetime import datetime`"),
+    ),
     "JavaScript's null": Mistake("def GET(): return {'a': null}", ("Python writes `None`",)),
     "None of a lookup": Mistake(
         "def GET():\n    user = {}.get('a')\n    return user['name']",
@@ -339,7 +355,6 @@ NEAR_MISSES = {
     "a name in a helper": Mistake("def read(): return body\ndef GET(): return read()"),
     "a NameError of one's own": Mistake("def GET(): raise NameError('request')"),
     "an UnboundLocalError": Mistake("def GET():\n    if 0: os = 1\n    return os"),
-    "a package that nobody knows": Mistake("def GET():\n    import zzz_nothing"),
     "a module that a package lacks": Mistake("def GET():\n    import json.nothing"),
     "a library that lacks a module": Mistake(
         """
@@ -381,6 +396,13 @@ def GET():
     ),
     "None that one called": Mistake("def GET():\n    find = None\n    return find()"),
     "a tuple that JSON takes": Mistake("def GET(): return {'a': (1, 201)}", status=200),
+    "an attribute that a module has not": Mistake("import datetime\ndef GET(): return datetime.nothing"),
+    "an application that fails": Mistake("def app(environ, start): raise TypeError\ndef GET(): return app"),
+    "a lookup of one's own": Mistake("def abort(text): raise LookupError(text)\ndef GET(): abort('x')"),
+    "a class that one calls wrongly": Mistake(
+        "class HTTPException(Exception):\n    def __init__(self): pass\n"
+        "def GET(): raise HTTPException(status_code=404)"
+    ),
     "a division": Mistake("def GET(): return 1 / 0"),
 }
 
@@ -448,22 +470,6 @@ def GET(): return [Odd()]
 
 def test_names_that_are_proposed_for_import_are_exported() -> None:
     assert set(EXPORTS) <= set(apiroutes.__all__)
-
-
-@pytest.mark.parametrize(
-    ("module", "remedy"),
-    [
-        ("yaml", "`pip install pyyaml`"),
-        ("jwt", "`pip install PyJWT`"),
-        ("sentry_sdk", "`pip install sentry-sdk`"),
-        ("reqests", "Did you mean `requests`?"),
-        ("my_module", None),
-        ("util", None),
-    ],
-)
-def test_only_well_known_packages_are_proposed(module: str, remedy: str | None) -> None:
-    hint = package_of(module)
-    assert (hint is None) if remedy is None else (hint is not None and remedy in hint)
 
 
 def write_hints(directory: str) -> None:

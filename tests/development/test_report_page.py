@@ -48,6 +48,10 @@ def test_the_files_that_import_a_broken_one_are_named() -> None:
     assert "Imported by pages/api/&lt;a&gt;.py:1." in report_page([problem], "Mistakes")
 
 
+def test_what_is_missing_at_the_end_of_a_line_is_marked_there(tmp_path: Path) -> None:
+    assert "def GET()<mark> </mark>\n" in broken(tmp_path, "def GET()\n    return 1\n").text
+
+
 def test_the_marked_line_of_a_file_stands_among_its_lines(tmp_path: Path) -> None:
     project(tmp_path, {"x.py": "a = 1\nb = nothing\nc = 3\n"})
     problem = Problem("x.py", "no such name", "Define it.", 2, "b = nothing", (4, 11))

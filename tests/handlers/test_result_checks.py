@@ -35,7 +35,7 @@ RESPONSES: list[tuple[str, str, str | None]] = [
     (TEXTS, "def POST(res) -> Point: res.status(201); return {'y': 1}", "returned.x: is required"),
     (TEXTS, "def POST(): return json(['free'], status=409)", None),
     (SUCCESSES, "def POST(): return {'y': 1}", "answers 200 with what does not fit the declared type"),
-    ("", "def POST() -> Point: return json({'x': 1}, status=201)", "declare it by `responses = {201: ...}`"),
+    ("", "def POST() -> Point: return json({'x': 1}, status=201)", "Declare it by `responses = {201: ...}`"),
     ("", "def POST() -> Point | Response: return json({'x': 1}, status=201)", None),
     ("", "def POST() -> Any: return json({'x': 1}, status=201)", None),
     ("", "def POST(): return json({'x': 1}, status=201)", None),

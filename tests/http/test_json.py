@@ -348,7 +348,7 @@ class Frame:
 MESSAGES = {
     "an object of a class": (Frame, r"test_json\.Frame cannot be written as JSON: .* `to_dict\(\)`"),
     "another object": (object, "object cannot be written as JSON: send a dict, a list, a dataclass"),
-    "a coroutine": (coroutine, r"`coroutine\(\)` cannot be written as JSON: an `await` is missing"),
+    "a coroutine": (coroutine, r"`coroutine\(\)` cannot be written as JSON: did you forget `await`"),
     "an async generator": (several, r"\[item async for item in items\]"),
     "a function": (lambda: coroutine, r"the function `coroutine` .* is a call, `\(\)`, missing\?"),
 }

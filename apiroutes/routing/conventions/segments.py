@@ -14,7 +14,7 @@ from apiroutes.routing.pattern import Kind, PatternError, Segment
 
 __all__ = ["check_characters", "read_segment"]
 
-_LITERAL = "Brackets make a parameter only around a whole name: [id].py, [...path].py, [[...path]].py."
+_LITERAL = "Put brackets around a whole name, for a parameter: [id].py, [...path].py, [[...path]].py."
 
 
 def read_segment(part: str, index: int) -> Segment:
@@ -65,7 +65,7 @@ def _name(part: str, index: int, start: int, closing: str) -> str:
     name = part[start:end]
     if not name:
         raise PatternError(
-            f"{part!r} has no name", "A parameter has a name: [id].py.", index, (start, start + 1)
+            f"{part!r} has no name", "Give the parameter a name: [id].py.", index, (start, start + 1)
         )
     _check_name(part, index, start, name)
     return name
@@ -84,7 +84,7 @@ def _check_name(part: str, index: int, start: int, name: str) -> None:
         dots = len(name) - len(name.lstrip("."))
         raise PatternError(
             f"{part!r} has stray dots before its name",
-            "A catch-all has three dots, [...path].py; a parameter has none, [id].py.",
+            "Write three dots for a catch-all, [...path].py, and none for a parameter, [id].py.",
             index,
             (start, start + dots),
         )

@@ -47,7 +47,7 @@ def _names(part: str, index: int) -> list[tuple[str, int]]:
         if not name:
             raise PatternError(
                 f"{part!r} has an empty name between its dots",
-                "One dot stands between two names.",
+                "Write one dot between two names.",
                 index,
                 (max(0, start - 1), max(1, start)),
             )

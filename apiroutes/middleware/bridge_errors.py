@@ -1,0 +1,77 @@
+"""What is wrong with WSGI middleware, by its name, its file and line.
+
+In: the arguments of `from_wsgi`, and the application that came of them. Out: that application, or exceptions
+that tell what to write.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from apiroutes.handlers import location_of, name_of
+from apiroutes.types import WSGIApplication
+
+__all__ = ["BridgeError", "make_application"]
+
+
+class BridgeError(RuntimeError):
+    """A fault of WSGI middleware; it is raised without a subject, which `name` adds."""
+
+    is_named = False
+
+    def name(self, application: object) -> None:
+        """Say which middleware it is, once."""
+        if not self.is_named:
+            self.args = (f"{_bridged(application)} {self.args[0]}",)
+            self.is_named = True
+
+
+def _bridged(application: object) -> str:
+    """Return the call of `from_wsgi` that an application came of, with the file and line of its class."""
+    location = location_of(application)
+    call = f"`from_wsgi({name_of(application)})`"
+    return call if location is None else f"{call} ({location})"
+
+
+def make_application(
+    factory: Callable[..., WSGIApplication], inner: WSGIApplication, args: Any, kwargs: Any
+) -> WSGIApplication:
+    """Return `factory(inner, *args, **kwargs)`. Raises TypeError for what wraps no WSGI application."""
+    if not callable(factory):
+        raise TypeError(
+            f"`from_wsgi({factory!r})`: that cannot be called. Give a class or a function that takes a WSGI "
+            "application, as in `from_wsgi(ProxyFix, x_for=1)`"
+        )
+    if not _fits(factory, inner, *args, **kwargs):
+        raise TypeError(
+            f"{_bridged(factory)} does not take what it is given: the application comes first, then the "
+            f"further arguments of from_wsgi. It takes {_signature(factory)}"
+        )
+    application = factory(inner, *args, **kwargs)
+    if not callable(application):
+        what = "is no application" if isinstance(factory, type) else f"returned {application!r}"
+        raise TypeError(f"{_bridged(factory)} {what}: write `def __call__(self, environ, start_response)`")
+    if not _fits(application, {}, None):
+        kind = " It is written for ASGI." if _fits(application, {}, None, None) else ""
+        raise TypeError(
+            f"{_bridged(factory)} takes {_signature(application)}, not (environ, start_response).{kind} "
+            "Write a function (req, res, next) instead"
+        )
+    return application
+
+
+def _fits(function: Any, *args: Any, **kwargs: Any) -> bool:
+    """Return whether a function can be called with the arguments, as far as it tells."""
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    except Exception:  # a built-in function
+        return True
+    return True
+
+
+def _signature(function: Any) -> str:
+    return f"({', '.join(inspect.signature(function).parameters)})"

@@ -1,0 +1,179 @@
+"""A project without routes, and files that are almost routes: why they are none, and what to do.
+
+In: the project directory and what a scan found in it. Out: problems and warnings, added to those given.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from apiroutes.errors import Problem, Problems, listed
+from apiroutes.handlers import defines_handler
+from apiroutes.routing import API, CONVENTIONS, Convention, Scan
+
+__all__ = ["check_directory", "report_no_route", "shortened", "warn_of_misplaced"]
+
+_MOST = 20  # names in one message
+_LEVELS_UP = 6
+_HANDLER = "`def handler(req, res): ...`"
+_EXAMPLES = {
+    "pages": "pages/api/hello.py",
+    "app": "app/api/hello/route.py",
+    "tanstack": "routes/api/hello.py",
+}
+_NOT_SEARCHED = ("node_modules", "venv", "env", "site-packages", "__pycache__")
+
+
+def check_directory(root: Path) -> None:
+    """Raise ProjectError where the project's directory is none."""
+    problems = Problems()
+    shown = os.path.relpath(root) if root.is_relative_to(Path.cwd()) else str(root)
+    if root.is_file():
+        remedy = f"Give the directory that holds it: {_shortest(root.parent)!r}."
+        problems.add(shown, "is a file, not the directory of a project.", remedy)
+    elif not root.is_dir():
+        near = [entry.name for entry in _directories(root.parent)]
+        close = difflib.get_close_matches(root.name, near, 1, 0.6)
+        remedy = "Give the directory that holds pages/, app/ or routes/."
+        remedy = f"Did you mean {close[0]!r}? {remedy}" if close else remedy
+        problems.add(shown, "does not exist, so there is no project in it.", remedy)
+    problems.raise_any()
+
+
+def report_no_route(root: Path, scanned: Scan, conventions: Sequence[Convention], problems: Problems) -> None:
+    """Add the problem of a project that has no route: what is there instead, and what to do."""
+    message = f"there is no route in {root.name or root}, so there is nothing to serve."
+    place, own, remedy = _cause(root, scanned, conventions)
+    problems.add(place, " ".join(filter(None, (message, own))), remedy)
+
+
+def _cause(root: Path, scanned: Scan, conventions: Sequence[Convention]) -> tuple[str, str, str]:
+    """Return the place of the most likely mistake, what it is, and the remedy."""
+    if scanned.unlike:
+        first = scanned.unlike[0]
+        directory, _, name = first.rpartition("/")
+        example = f"{directory}/{name.partition('.')[0]}.py"
+        return first, f"Not routes: {shortened(scanned.unlike)}.", f"Rename it to {example}, with {_HANDLER}."
+    if scanned.helpers:
+        first = scanned.helpers[0]
+        remedy = f"Call it {first.removesuffix('.py')}/route.py."
+        return first, f"Not routes: {shortened(scanned.helpers)}.", remedy
+    misplaced = next(_misplaced(root, conventions), None)
+    if misplaced is not None:
+        return misplaced.file, f"{misplaced.file} {misplaced.message}", misplaced.remedy
+    convention = next((each for each in conventions if (root / each.directory / API).is_dir()), None)
+    if convention is None:
+        elsewhere = (
+            (_is_inside_routes(root) and _project_nearby(root))
+            or _other_directory(root, conventions)
+            or _project_nearby(root)
+        )
+        if elsewhere:
+            return elsewhere
+        example = _EXAMPLES["pages"]
+        return example.rpartition("/")[0], "", f"Create {example} with {_HANDLER} in it."
+    directory = f"{convention.directory}/{API}"
+    private = [f"{directory}/{path.name}" for path in sorted((root / directory).glob("*.py"))]
+    what = f"Not routes: {shortened(private)}." if private else f"{directory} is empty."
+    return directory, what, f"Create {_EXAMPLES[convention.name]} with {_HANDLER} in it."
+
+
+def _other_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str, str, str] | None:
+    """Find a directory of routes that is called almost as it must be."""
+    for convention in conventions:
+        right = f"{convention.directory}/{API}"
+        for directory in _directories(root):
+            inner = [directory, *_directories(directory)]
+            for path in inner:
+                name = path.relative_to(root).as_posix()
+                if name.lower() in (right, API) and name != right and any(path.glob("*.py")):
+                    make = (
+                        "" if (root / convention.directory).exists() else f"mkdir {convention.directory} && "
+                    )
+                    message = f"Routes are in {right}, and {name} is another directory."
+                    return name, message, f"Move it: `{make}mv {name} {right}`."
+    return None
+
+
+def _project_nearby(root: Path) -> tuple[str, str, str] | None:
+    """Find a project above the directory, or directly below it."""
+    above = [parent for parent in [*root.parents][:_LEVELS_UP] if _is_project(parent)][:1]
+    found = above or [path for path in _directories(root) if _is_project(path)][:3]
+    if not found:
+        return None
+    names = [_shortest(path) for path in found]
+    ways = [f"`cd {name}`, or add `--root {name}`" for name in names]
+    place = "pages/api"
+    return place, f"There is a project in {listed(names)}.", f"Type {'; or '.join(ways)}."
+
+
+def _shortest(path: Path) -> str:
+    """Return the path as it is shortest to type."""
+    return min(os.path.relpath(path), str(path), key=len)
+
+
+def _is_inside_routes(directory: Path) -> bool:
+    """Return whether the directory is one of the routes of a project, or lies below them."""
+    names = [convention.directory for convention in CONVENTIONS]
+    paths = [directory, *directory.parents][:_LEVELS_UP]
+    return any(path.name in names and _is_project(path.parent) for path in paths)
+
+
+def _is_project(directory: Path) -> bool:
+    if directory == directory.parent:  # the root of the file system
+        return False
+    return any((directory / convention.directory / API).is_dir() for convention in CONVENTIONS)
+
+
+def _directories(directory: Path) -> list[Path]:
+    try:
+        entries = sorted(directory.iterdir())
+    except OSError:
+        return []
+    return [
+        entry
+        for entry in entries
+        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in _NOT_SEARCHED
+    ]
+
+
+# -- files that are almost routes ----------------------------------------------------------------
+
+
+def warn_of_misplaced(root: Path, conventions: Sequence[Convention], warnings: Problems) -> None:
+    """Add a warning for each file with a handler that lies where no route is."""
+    warnings += _misplaced(root, conventions)
+
+
+def _misplaced(root: Path, conventions: Sequence[Convention]) -> Iterator[Problem]:
+    """Yield the files with a handler beside the directories of routes.
+
+    Such a directory may be of something else: a package of Django is often called `pages`.
+    """
+    for convention in conventions:
+        for path in sorted((root / convention.directory).glob("*.py")):
+            may_lead = convention.is_private(path.name) or convention.leads_to_routes((path.name,))
+            if not may_lead and defines_handler(path):
+                file = f"{convention.directory}/{path.name}"
+                right = f"{convention.directory}/{API}/{path.name}"
+                message = f"is not a route: routes of {convention.directory}/ are below {API}/."
+                yield Problem(file, message, f"Move it to {right}.")
+        if convention.name == "app":
+            yield from _misplaced_in_app(root)
+
+
+def _misplaced_in_app(root: Path) -> Iterator[Problem]:
+    for path in sorted((root / "app" / API).rglob("*.py")):
+        if path.name != "route.py" and not path.name.startswith(("_", ".")) and defines_handler(path):
+            file = path.relative_to(root).as_posix()
+            remedy = f"Call it {file.removesuffix('.py')}/route.py."
+            yield Problem(file, "is not a route: routes of app/ are called route.py.", remedy)
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return the names in one line, only the first of them if there are many."""
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more

@@ -1,0 +1,138 @@
+"""A project without routes, and files that are almost routes: what is there, and what to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from apiroutes import App, ProjectError
+from apiroutes.cli import main
+from tests.start_reports import problems_of, warnings_of
+from tests.support import HELLO, project
+
+# the only file of a project: file, message, remedy
+ONLY = {
+    "README.md": (
+        "pages/api",
+        "there is no route in",
+        "Create pages/api/hello.py with `def handler(req, res)",
+    ),
+    "pages/hello.py": ("pages/hello.py", "routes of pages/ are below api/", "Move it to pages/api/hello.py."),
+    "routes/hello.py": ("routes/hello.py", "routes of routes/ are below", "Move it to routes/api/hello.py."),
+    "app/api/hello.py": (
+        "app/api/hello.py",
+        "Not routes: app/api/hello.py",
+        "Call it app/api/hello/route.py.",
+    ),
+    "api/hello.py": ("api", "Routes are in pages/api", "Move it: `mkdir pages && mv api pages/api`."),
+    "pages/API/hello.py": ("pages/API", "Routes are in pages/api", "Move it: `mv pages/API pages/api`."),
+    "Pages/api/hello.py": ("Pages/api", "Routes are in pages/api", "mv Pages/api pages/api`."),
+    "pages/api/[id].pyx": ("pages/api/[id].pyx", "Not routes: pages/api/[id].pyx", "to pages/api/[id].py,"),
+    "pages/api/hello.Py": ("pages/api/hello.Py", "Not routes", "Rename it to pages/api/hello.py,"),
+    "pages/api/hello.py.txt": ("pages/api/hello.py.txt", "Not routes", "Rename it to pages/api/hello.py,"),
+    "pages/api/hello": ("pages/api/hello", "Not routes", "Rename it to pages/api/hello.py,"),
+    "pages/api/.keep": ("pages/api", "pages/api is empty", "Create pages/api/hello.py"),
+    "pages/api/_db.py": ("pages/api", "Not routes: pages/api/_db.py", "Create pages/api/hello.py"),
+    "app/api/.keep": ("app/api", "app/api is empty", "Create app/api/hello/route.py"),
+    "routes/api/-db.py": ("routes/api", "Not routes: routes/api/-db.py", "Create routes/api/hello.py"),
+}
+
+
+@pytest.mark.parametrize("name", ONLY)
+def test_a_project_without_a_route_says_what_is_there_instead(tmp_path: Path, name: str) -> None:
+    file, message, remedy = ONLY[name]
+    (problem,) = problems_of(tmp_path, {name: HELLO})
+    assert problem.file == file
+    assert message in problem.message
+    assert remedy in problem.remedy
+    result = CliRunner().invoke(main, ["check", "--root", str(tmp_path)])
+    assert (result.exit_code, remedy in result.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("directory", "way"),
+    [
+        ("", "`cd shop`, or add `--root shop`"),
+        ("shop/pages", "`cd ..`, or add `--root ..`"),
+        ("shop/pages/api", "`cd ../..`, or add `--root ../..`"),
+        ("shop/lib", "`cd ..`, or add `--root ..`"),
+    ],
+)
+def test_a_project_nearby_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directory: str, way: str
+) -> None:
+    project(tmp_path, {"shop/pages/api/x.py": HELLO, "shop/lib/__init__.py": ""})
+    monkeypatch.chdir(tmp_path / directory)
+    with pytest.raises(ProjectError) as caught:
+        App()
+    (problem,) = caught.value.problems
+    assert f"Type {way}." == problem.remedy
+    root = way.partition("--root ")[2].strip("`")
+    assert CliRunner().invoke(main, ["check", "--root", root]).exit_code == 0
+    os.chdir(way.partition("cd ")[2].partition("`")[0])
+    assert CliRunner().invoke(main, ["check"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "remedy"),
+    [
+        ("nowhere", "does not exist", "Give the directory that holds pages/, app/ or routes/."),
+        ("shopp", "does not exist", "Did you mean 'shop'?"),
+        ("shop/app.py", "is a file", "Give the directory that holds it: 'shop'."),
+    ],
+)
+def test_a_directory_that_is_none_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str, remedy: str
+) -> None:
+    project(tmp_path, {"shop/pages/api/x.py": HELLO, "shop/app.py": ""})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProjectError) as caught:
+        App(name)
+    (problem,) = caught.value.problems
+    assert problem.file == name
+    assert message in problem.message
+    assert remedy in problem.remedy
+
+
+# a file beside a route: the warning
+LITERAL = "{} has the literal segment '{}', which is not a parameter. Call it {}."
+BESIDE = {
+    "pages/hello.py": (
+        "pages/hello.py is not a route: routes of pages/ are below api/. Move it to pages/api/hello.py."
+    ),
+    "app/api/hello.py": (
+        "app/api/hello.py is not a route: routes of app/ are called route.py. Call it app/api/hello/route.py."
+    ),
+    "pages/api/{id}.py": LITERAL.format("pages/api/{id}.py", "{id}", "[id].py"),
+    "pages/api/<int:id>.py": LITERAL.format("pages/api/<int:id>.py", "<int:id>", "[id].py"),
+    "pages/api/:id/y.py": LITERAL.format("pages/api/:id/y.py", ":id", "[id]"),
+    "pages/api/$id.py": LITERAL.format("pages/api/$id.py", "$id", "[id].py"),
+    "routes/api/:id.py": LITERAL.format("routes/api/:id.py", ":id", "$id.py"),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_file_that_is_almost_a_route_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    assert warnings_of(tmp_path, {"pages/api/x.py": HELLO, name: HELLO}, caplog) == [BESIDE[name]]
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("pages/views.py", "def home(request): ...\n"),
+        ("pages/models.py", "class Page: ...\n"),
+        ("app/hello.py", "def start(): ...\n"),
+        ("app/api/helper.py", "def get_all(): ...\n"),
+        ("routes/api/$id.py", HELLO),
+        ("pages/api/price$.py", HELLO),
+    ],
+)
+def test_a_file_of_something_else_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, source: str
+) -> None:
+    assert warnings_of(tmp_path, {"pages/api/x.py": HELLO, name: source}, caplog) == []
