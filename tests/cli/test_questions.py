@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,10 @@ def test_the_paths_of_a_project_that_is_moved_begin_with_its_base(tmp_path: Path
 def test_a_fallback_is_told(tmp_path: Path) -> None:
     app = "from apiroutes import App\ndef other(environ, start_response): ...\napp = App(fallback=other)\n"
     root = str(project(tmp_path, {"pages/api/x.py": HELLO, "app.py": app}))
-    found = answer(root, "/about")
+    try:
+        found = answer(root, "/about")
+    finally:
+        sys.modules.pop("app", None)  # whose name other projects have too
     assert (found["is_found"], found["builtin"]) == (True, "for the fallback")
 
 
