@@ -39,7 +39,8 @@ def _page(fault: Fault) -> str:
     body = [_head(failure)]
     if fault.hint is not None:
         body.append(
-            f'<aside class="hint" aria-label="Hint"><strong>Hint</strong>{inline(printable(fault.hint))}</aside>\n'
+            '<aside class="hint" aria-label="Hint"><strong>Hint</strong>'
+            f"{inline(printable(fault.hint))}</aside>\n"
         )
     if fault.frame is not None:
         body.append(_source(fault.frame))
