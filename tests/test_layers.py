@@ -109,6 +109,7 @@ IMPORTS_LATE = {
     "builtin_endpoints.py": "`openapi`, by projects without a documentation page",
     "cli/dev.py": "the development server, by the other commands",
     "cli/documents.py": "PyYAML, by documents that are JSON, and `clients`, by the other commands",
+    "cli/questions.py": "the development room, by paths that a route matches",
     "cli/shell.py": "the test client, by the other commands",
     "cli/version.py": "importlib.metadata, by the other commands",
     "cli/options.py": "click's completion, by commands that run",

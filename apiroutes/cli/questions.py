@@ -15,7 +15,6 @@ from apiroutes.cli.listing import limits_text, row_of, runs_text
 from apiroutes.handlers import RouteModule, name_of
 from apiroutes.http import METHODS
 from apiroutes.resources import Resource
-from apiroutes.routing import nearest_routes
 from apiroutes.terminal import BOLD, CYAN, DIM, GREEN, RED, Paint
 from apiroutes.types import Environ
 
@@ -39,7 +38,7 @@ class Answer:
     params: dict[str, Any] = field(default_factory=dict)
     middleware: list[str] = field(default_factory=list)
     methods: list[str] = field(default_factory=list)
-    nearest: list[str] = field(default_factory=list)
+    nearest: list[dict[str, Any]] = field(default_factory=list)
     route: dict[str, Any] | None = None
 
     def lines(self, paint: Paint) -> list[str]:
@@ -60,9 +59,10 @@ class Answer:
         if self.route is not None:
             lines.append(_line(paint, "runs", runs_text(self.route)))
             lines.append(_line(paint, "limits", limits_text(self.route)))
-        if self.nearest:
-            lines.append(_line(paint, "nearest", self.nearest[0]))
-            lines += [_line(paint, "", pattern) for pattern in self.nearest[1:]]
+        for number, near in enumerate(self.nearest):
+            reasons = "; ".join(near["reasons"])
+            text = f"{near['pattern']}  {paint(f'({reasons})', DIM)}" if reasons else near["pattern"]
+            lines.append(_line(paint, "" if number else "nearest", text))
         return lines
 
     def _title(self, paint: Paint) -> str:
@@ -116,12 +116,25 @@ def ask(app: App, target: str, method: str | None) -> Answer:
         return Answer(target, method, is_found, builtin=resource.name, methods=methods)
     if resource.name != _UNKNOWN:
         return Answer(target, method, is_found=False, refused=resource.name, middleware=names)
-    segments = [segment for segment in environ["PATH_INFO"].split("/") if segment]
-    nearest = [str(route.pattern) for route in nearest_routes(segments, app.routes.walk())]
-    return Answer(target, method, is_found=False, middleware=names, nearest=nearest)
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    return Answer(target, method, is_found=False, middleware=names, nearest=_nearest(app, path))
 
 
 _UNKNOWN = "a path without a route"  # the name of the resource that answers with a 404
+
+
+def _nearest(app: App, path: str) -> list[dict[str, Any]]:
+    from apiroutes.development import RouteLine, nearest
+
+    routes = [
+        RouteLine(str(route.pattern), tuple(_methods_of(app.resources[route.file])), route.file)
+        for route in app.routes.walk()
+    ]
+    prefix = f"{app.settings.base_path}{app.settings.api_prefix}"
+    return [
+        {"pattern": near.route.pattern, "path": near.path, "reasons": list(near.reasons)}
+        for near in nearest(path, routes, prefix)
+    ]
 
 
 def _of_route(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from apiroutes.development.child import is_child, serve
 from apiroutes.development.log import show_log
+from apiroutes.development.nearest import RouteLine, nearest
 from apiroutes.development.server import run
 
-__all__ = ["is_child", "run", "serve", "show_log"]
+__all__ = ["RouteLine", "is_child", "nearest", "run", "serve", "show_log"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from apiroutes.routing.conventions import API, CONVENTIONS, Convention, convention_of
-from apiroutes.routing.nearest import nearest_routes
 from apiroutes.routing.pattern import Kind, RoutePattern, Segment
 from apiroutes.routing.scan import MIDDLEWARE_FILE, DirectoryMiddleware, Route, Scan, guard_problem, scan
 from apiroutes.routing.tree import RouteTree, is_plain
@@ -23,6 +22,5 @@ __all__ = [
     "convention_of",
     "guard_problem",
     "is_plain",
-    "nearest_routes",
     "scan",
 ]

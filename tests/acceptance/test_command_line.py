@@ -213,7 +213,7 @@ def test_ctrl_c_ends_every_process_by_itself_with_status_0(tmp_path: Path, name:
     command = [*APIROUTES, "--root", str(root), *SERVERS[name], "--port", "auto"]
     with terminal(command) as shown:
         shown.read_until(SERVING[name])
-        shown.type("\x03")
+        shown.interrupt()
         printed = shown.read_until(None)
         assert shown.process.wait(SECONDS) == 0
     assert "Killing" not in printed

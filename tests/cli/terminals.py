@@ -51,6 +51,10 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._descriptor, text.encode())
 
+    def interrupt(self) -> None:
+        """Send what Ctrl-C sends: SIGINT to all processes in the foreground."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
     def forget(self) -> None:
         """Forget what was printed so far."""
         self._printed = b""

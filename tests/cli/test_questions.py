@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,7 @@ def test_a_path_without_a_route_is_status_1_with_the_nearest(root: str) -> None:
     assert result.stdout == (
         "No route matches /api/user/5\n"
         "  middleware  outer\n"
-        "  nearest     /api/users/[id]\n"
-        "              /api/users\n"
+        "  nearest     /api/users/[id]  (`users` for `user`)\n"
     )
 
 
@@ -126,7 +126,12 @@ NEAREST = [
 @pytest.mark.parametrize(("path", "nearest"), NEAREST)
 def test_the_nearest_route_comes_first(root: str, path: str, nearest: str) -> None:
     found = answer(root, path)
-    assert (found["is_found"], found["route"], found["nearest"][0]) == (False, None, nearest)
+    assert (found["is_found"], found["route"], found["nearest"][0]["pattern"]) == (False, None, nearest)
+
+
+def test_what_is_near_says_why(root: str) -> None:
+    (near, *_) = answer(root, "/api/user/5")["nearest"]
+    assert near == {"pattern": "/api/users/[id]", "path": "/api/users/5", "reasons": ["`users` for `user`"]}
 
 
 def test_a_path_like_none_has_no_nearest_route(root: str) -> None:
@@ -145,14 +150,17 @@ def test_the_paths_of_a_project_that_is_moved_begin_with_its_base(tmp_path: Path
     files = {**FILES, "pyproject.toml": "[tool.apiroutes]\nbase_path = '/shop'\nreadiness_path = '/ready'\n"}
     root = str(project(tmp_path, files))
     assert answer(root, "/shop/api/users/5")["route"]["file"] == "pages/api/users/[id].py"
-    assert answer(root, "/api/users/5")["nearest"][0] == "/shop/api/users/[id]"
+    assert answer(root, "/api/users/5")["nearest"][0]["pattern"] == "/shop/api/users/[id]"
     assert answer(root, "/ready")["builtin"] == "the readiness path"
 
 
 def test_a_fallback_is_told(tmp_path: Path) -> None:
     app = "from apiroutes import App\ndef other(environ, start_response): ...\napp = App(fallback=other)\n"
     root = str(project(tmp_path, {"pages/api/x.py": HELLO, "app.py": app}))
-    found = answer(root, "/about")
+    try:
+        found = answer(root, "/about")
+    finally:
+        sys.modules.pop("app", None)  # whose name other projects have too
     assert (found["is_found"], found["builtin"]) == (True, "for the fallback")
 
 
