@@ -27,7 +27,7 @@ A = "pages/api/a.py"
 
 # What a remedy begins with, unless it has code in backticks.
 IMPERATIVES = re.compile(
-    "Call|Check|Choose|Correct|Create|Define|Did you mean|Give|Install|Keep|Move|Put|Remove|Rename|Type|Use|Write"
+    "Call|Check|Choose|Correct|Create|Did you mean|Give|Install|Keep|Move|Put|Remove|Rename|Type|Use|Write"
 )
 
 

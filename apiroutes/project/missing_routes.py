@@ -64,20 +64,25 @@ def _cause(root: Path, scanned: Scan, conventions: Sequence[Convention]) -> tupl
     misplaced = next(_misplaced(root, conventions), None)
     if misplaced is not None:
         return misplaced.file, f"{misplaced.file} {misplaced.message}", misplaced.remedy
+    return _empty_directory(root, conventions) or _no_directory(root, conventions)
+
+
+def _no_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str, str, str]:
+    """Find the directory of routes that is somewhere else, or called otherwise."""
+    nearby = _project_nearby(root)
+    other = _other_directory(root, conventions)
+    found = nearby or other if _is_inside_routes(root) else other or nearby
+    if found is not None:
+        return found
+    example = _EXAMPLES["pages"]
+    return example.rpartition("/")[0], "", f"Create {example} with {_HANDLER} in it."
+
+
+def _empty_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str, str, str] | None:
+    """Tell what is in a directory of routes that has no route; None where there is no such directory."""
     convention = next((each for each in conventions if (root / each.directory / API).is_dir()), None)
     if convention is None:
-        elsewhere = (
-            (_is_inside_routes(root) and _project_nearby(root))
-            or _other_directory(root, conventions)
-            or _project_nearby(root)
-        )
-        if elsewhere:
-            return elsewhere
-        return (
-            _EXAMPLES["pages"].rpartition("/")[0],
-            "",
-            f"Create {_EXAMPLES['pages']} with {_HANDLER} in it.",
-        )
+        return None
     directory = f"{convention.directory}/{API}"
     private = [f"{directory}/{path.name}" for path in sorted((root / directory).glob("*.py"))]
     what = f"Not routes: {shortened(private)}." if private else f"{directory} is empty."
