@@ -29,12 +29,14 @@ _NOT_SEARCHED = ("node_modules", "venv", "env", "site-packages", "__pycache__")
 
 def check_directory(root: Path) -> None:
     """Raise ProjectError where the project's directory is none."""
+    if root.is_dir():
+        return
     problems = Problems()
     shown = os.path.relpath(root) if root.is_relative_to(Path.cwd()) else str(root)
     if root.is_file():
         remedy = f"Give the directory that holds it: {_shortest(root.parent)!r}."
         problems.add(shown, "is a file, not the directory of a project.", remedy)
-    elif not root.is_dir():
+    else:
         near = [entry.name for entry in _directories(root.parent)]
         close = difflib.get_close_matches(root.name, near, 1, 0.6)
         remedy = "Give the directory that holds pages/, app/ or routes/."
