@@ -156,6 +156,8 @@ def check(root: Path) -> None:
         log.removeHandler(warnings)
     and_warnings = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
     click.echo(f"{_counted(count, 'route')}, no problems{and_warnings}.")
+    if not count:
+        sys.exit(1)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -24,6 +24,7 @@ _EXAMPLES = {
     "app": "app/api/hello/route.py",
     "tanstack": "routes/api/hello.py",
 }
+_ROUTE_DIRECTORIES = tuple(convention.directory for convention in CONVENTIONS)
 _NOT_SEARCHED = ("node_modules", "venv", "env", "site-packages", "__pycache__")
 
 
@@ -45,11 +46,28 @@ def check_directory(root: Path) -> None:
     problems.raise_any()
 
 
-def report_no_route(root: Path, scanned: Scan, conventions: Sequence[Convention], problems: Problems) -> None:
-    """Add the problem of a project that has no route: what is there instead, and what to do."""
+def report_no_route(
+    root: Path,
+    scanned: Scan,
+    conventions: Sequence[Convention],
+    problems: Problems,
+    warnings: Problems,
+) -> None:
+    """Add the problem of a project that has no route: what is there instead, and what to do.
+
+    It is a warning where the directory of routes has private files: those may be all that is there so far.
+    """
     message = f"there is no route in {root.name or root}, so there is nothing to serve."
     place, own, remedy = _cause(root, scanned, conventions)
-    problems.add(place, " ".join(filter(None, (message, own))), remedy)
+    is_begun = not (scanned.unlike or scanned.helpers) and _has_entries(root / place)
+    text = " ".join(filter(None, (message, own)))
+    (warnings if is_begun else problems).add(place, text, remedy)
+
+
+def _has_entries(path: Path) -> bool:
+    """Return whether a directory of routes has anything in it that is not hidden."""
+    is_routes = path.name == API and path.is_dir() and path.parent.name in _ROUTE_DIRECTORIES
+    return is_routes and any(not entry.name.startswith(".") for entry in path.iterdir())
 
 
 def _cause(root: Path, scanned: Scan, conventions: Sequence[Convention]) -> tuple[str, str, str]:
@@ -87,7 +105,7 @@ def _empty_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str
         return None
     directory = f"{convention.directory}/{API}"
     private = [f"{directory}/{path.name}" for path in sorted((root / directory).glob("*.py"))]
-    what = f"Not routes: {shortened(private)}." if private else f"{directory} is empty."
+    what = f"Not routes: {shortened(private)}." if private else f"{directory} has no file of a route."
     return directory, what, f"Create {_EXAMPLES[convention.name]} with {_HANDLER} in it."
 
 
@@ -127,9 +145,8 @@ def _shortest(path: Path) -> str:
 
 def _is_inside_routes(directory: Path) -> bool:
     """Return whether the directory is one of the routes of a project, or lies below them."""
-    names = [convention.directory for convention in CONVENTIONS]
     paths = [directory, *directory.parents][:_LEVELS_UP]
-    return any(path.name in names and _is_project(path.parent) for path in paths)
+    return any(path.name in _ROUTE_DIRECTORIES and _is_project(path.parent) for path in paths)
 
 
 def _is_project(directory: Path) -> bool:
