@@ -59,15 +59,15 @@ def report_no_route(
     """
     message = f"there is no route in {root.name or root}, so there is nothing to serve."
     place, own, remedy = _cause(root, scanned, conventions)
-    is_begun = not (scanned.unlike or scanned.helpers) and _has_entries(root / place)
+    directories = [f"{convention.directory}/{API}" for convention in conventions]
+    is_begun = place in directories and _has_entries(root / place)
     text = " ".join(filter(None, (message, own)))
     (warnings if is_begun else problems).add(place, text, remedy)
 
 
 def _has_entries(path: Path) -> bool:
     """Return whether a directory of routes has anything in it that is not hidden."""
-    is_routes = path.name == API and path.is_dir() and path.parent.name in _ROUTE_DIRECTORIES
-    return is_routes and any(not entry.name.startswith(".") for entry in path.iterdir())
+    return path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir())
 
 
 def _cause(root: Path, scanned: Scan, conventions: Sequence[Convention]) -> tuple[str, str, str]:
