@@ -34,10 +34,8 @@ ONLY = {
     "pages/api/hello.Py": ("pages/api/hello.Py", "Not routes", "Rename it to pages/api/hello.py,"),
     "pages/api/hello.py.txt": ("pages/api/hello.py.txt", "Not routes", "Rename it to pages/api/hello.py,"),
     "pages/api/hello": ("pages/api/hello", "Not routes", "Rename it to pages/api/hello.py,"),
-    "pages/api/.keep": ("pages/api", "pages/api is empty", "Create pages/api/hello.py"),
-    "pages/api/_db.py": ("pages/api", "Not routes: pages/api/_db.py", "Create pages/api/hello.py"),
-    "app/api/.keep": ("app/api", "app/api is empty", "Create app/api/hello/route.py"),
-    "routes/api/-db.py": ("routes/api", "Not routes: routes/api/-db.py", "Create routes/api/hello.py"),
+    "pages/api/.keep": ("pages/api", "pages/api has no file of a route", "Create pages/api/hello.py"),
+    "app/api/.keep": ("app/api", "app/api has no file of a route", "Create app/api/hello/route.py"),
 }
 
 
@@ -50,6 +48,25 @@ def test_a_project_without_a_route_says_what_is_there_instead(tmp_path: Path, na
     assert remedy in problem.remedy
     result = CliRunner().invoke(main, ["check", "--root", str(tmp_path)])
     assert (result.exit_code, remedy in result.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        ("pages/api/_db.py", "pages/api/hello.py"),
+        ("pages/api/users/_db.py", "pages/api/hello.py"),
+        ("routes/api/-db.py", "routes/api/hello.py"),
+    ],
+)
+def test_a_project_of_private_files_alone_starts_and_does_not_pass_the_check(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, example: str
+) -> None:
+    App(project(tmp_path, {name: "x = 1\n"}))
+    (warning,) = caplog.messages
+    assert "there is no route in" in warning
+    assert f"Create {example}" in warning
+    result = CliRunner().invoke(main, ["check", "--root", str(tmp_path)])
+    assert (result.exit_code, warning in result.output) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ __all__ = ["check"]
 def check(root: Path) -> None:
     """Find all mistakes that would prevent the start; exit with status 1 if there are any.
 
-    It imports the project as a server does, but answers no request.
+    The same where a project has no route. The project is imported as by a server, but answers no request.
     """
     warnings = _Warnings()
     log = logging.getLogger("apiroutes")
@@ -38,6 +38,8 @@ def check(root: Path) -> None:
     and_warnings = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
     line = f"{_counted(count, 'route')}, no problems{and_warnings}."
     print_painted(paint_for(sys.stdout)(line, YELLOW if warnings.count else GREEN))
+    if not count:
+        sys.exit(1)
 
 
 def _counted(count: int, noun: str) -> str:

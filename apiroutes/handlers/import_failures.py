@@ -26,6 +26,10 @@ from apiroutes.places import Place, ProjectFrame, frames_in, located, place_at, 
 __all__ = ["ImportFailure", "import_failure"]
 
 
+# The beginning of a line that was written out of habit.
+_JAVASCRIPT = r"(export|const|let|var|function|async function)\b|import\b.*\bfrom\b|import\s*[{*]"
+
+
 class _Passed(NamedTuple):
     """A file on the way of an import, and the line of it that led on."""
 
@@ -65,7 +69,9 @@ def import_failure(error: BaseException, root: Path, file: str) -> ImportFailure
     way = _way(frames)
     place = _syntax_place(error, root)
     if place is not None:
-        explained = Explained(f"{type(error).__name__}: {_syntax_message(error)}.", _how_to_correct(place))
+        message = f"{type(error).__name__}: {_syntax_message(error)}"
+        message = message if message.endswith("?") else f"{message}."
+        explained = Explained(message, _how_to_correct(place))
     else:
         circular = _circular(error, root, way)
         last = frames[-1] if frames else ProjectFrame(file, None, None, True)
@@ -166,6 +172,8 @@ def _how_to_correct(place: Place) -> str:
     relative = re.match(r"import (\.+)(\w[\w.]*)", place.source or "")
     if relative is not None:
         return f"Write `from {relative[1]} import {relative[2]}`."
+    if re.match(_JAVASCRIPT, place.source or ""):
+        return "Write Python: `def handler(req, res): ...` for a handler, `from a import b` for an import."
     return f"Correct line {place.line}, or the one before it."
 
 

@@ -23,6 +23,9 @@ from apiroutes.places import is_ours, project_file
 __all__ = ["Explained", "explain"]
 
 
+_SHORTEST_COMPARED = 3  # shorter names are like too many others
+
+
 class Explained(NamedTuple):
     """What is wrong, what to do, and the text of the line that is to be marked."""
 
@@ -50,6 +53,8 @@ def explain(error: BaseException, root: Path, file: str, line: int | None) -> Ex
         close = _close_name(error)
         if close is not None:
             return Explained(f"{one_line(error)}.", f"Did you mean `{close}`?", error.name)
+    if isinstance(error, NameError) and error.name:
+        return Explained(f"{one_line(error)}.", f"Define `{error.name}`, or import it, above.", error.name)
     return Explained(f"{one_line(error)}.", _general_remedy(error, root, line))
 
 
@@ -134,8 +139,8 @@ def _close_name(error: NameError | AttributeError) -> str | None:
             traceback = traceback.tb_next
         frame = traceback.tb_frame
         known = {*frame.f_locals, *frame.f_globals, *vars(builtins)}
-    close = difflib.get_close_matches(error.name, known, 1, 0.6)
-    return close[0] if close else None
+    close = difflib.get_close_matches(error.name, known, 1, 0.7)
+    return close[0] if close and len(error.name) > _SHORTEST_COMPARED else None
 
 
 # -- the environment -------------------------------------------------------------------------------

@@ -228,8 +228,8 @@ def _check_builtin_paths(
             continue
         route = routes.by_path.get(path)
         other = taken.setdefault(path, name)
-        spelled, place = place_of(name)
         if route is not None or other != name:
+            spelled, place = place_of(name)
             message = f"{spelled}: {other if route is None else route.file} answers {path} too."
             remedy = "Choose a path that no file answers." if route else "Choose another path."
             mistakes.everywhere.append(located(Problem(place.file, message, remedy), place))

@@ -155,19 +155,21 @@ class ProjectMiddleware:
 
     def _check_arguments(self, steps: Any) -> tuple[Middleware, ...]:
         """Return the steps of `App(middleware=...)`, which are checked."""
-        place = caller_in(self._root, "middleware") or Place("App(middleware=...)")
         if isinstance(steps, (str, bytes)) or not isinstance(steps, Iterable):
             name = getattr(steps, "__name__", "...")
-            message, remedy = f"{steps!r} is not a list.", f"Write App(middleware=[{name}])."
-            self._problems.append(located(Problem(place.file, f"`middleware`: {message}", remedy), place))
+            self._refuse_argument(f"{steps!r} is not a list.", f"Write App(middleware=[{name}]).")
             return ()
         listed = tuple(steps)
         for step in listed:
             misfit = why_not_middleware(step)
             if misfit is not None:
-                message = f"`middleware`: {misfit.what.replace(', which cannot', ' cannot')}."
-                self._problems.append(located(Problem(place.file, message, misfit.remedy()), place))
+                what = misfit.what.replace(", which cannot", " cannot")
+                self._refuse_argument(f"{what}.", misfit.remedy())
         return listed
+
+    def _refuse_argument(self, message: str, remedy: str) -> None:
+        place = caller_in(self._root, "middleware") or Place("App(middleware=...)")
+        self._problems.append(located(Problem(place.file, f"`middleware`: {message}", remedy), place))
 
 
 _HOW_TO_NAME = "Middleware is a function (req, res, next), in settings as 'package.module:function'."

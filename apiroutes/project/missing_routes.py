@@ -24,17 +24,20 @@ _EXAMPLES = {
     "app": "app/api/hello/route.py",
     "tanstack": "routes/api/hello.py",
 }
+_ROUTE_DIRECTORIES = tuple(convention.directory for convention in CONVENTIONS)
 _NOT_SEARCHED = ("node_modules", "venv", "env", "site-packages", "__pycache__")
 
 
 def check_directory(root: Path) -> None:
     """Raise ProjectError where the project's directory is none."""
+    if root.is_dir():
+        return
     problems = Problems()
     shown = os.path.relpath(root) if root.is_relative_to(Path.cwd()) else str(root)
     if root.is_file():
         remedy = f"Give the directory that holds it: {_shortest(root.parent)!r}."
         problems.add(shown, "is a file, not the directory of a project.", remedy)
-    elif not root.is_dir():
+    else:
         near = [entry.name for entry in _directories(root.parent)]
         close = difflib.get_close_matches(root.name, near, 1, 0.6)
         remedy = "Give the directory that holds pages/, app/ or routes/."
@@ -43,11 +46,28 @@ def check_directory(root: Path) -> None:
     problems.raise_any()
 
 
-def report_no_route(root: Path, scanned: Scan, conventions: Sequence[Convention], problems: Problems) -> None:
-    """Add the problem of a project that has no route: what is there instead, and what to do."""
+def report_no_route(
+    root: Path,
+    scanned: Scan,
+    conventions: Sequence[Convention],
+    problems: Problems,
+    warnings: Problems,
+) -> None:
+    """Add the problem of a project that has no route: what is there instead, and what to do.
+
+    It is a warning where the directory of routes has private files: those may be all that is there so far.
+    """
     message = f"there is no route in {root.name or root}, so there is nothing to serve."
     place, own, remedy = _cause(root, scanned, conventions)
-    problems.add(place, " ".join(filter(None, (message, own))), remedy)
+    directories = [f"{convention.directory}/{API}" for convention in conventions]
+    is_begun = place in directories and _has_entries(root / place)
+    text = " ".join(filter(None, (message, own)))
+    (warnings if is_begun else problems).add(place, text, remedy)
+
+
+def _has_entries(path: Path) -> bool:
+    """Return whether a directory of routes has anything in it that is not hidden."""
+    return path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir())
 
 
 def _cause(root: Path, scanned: Scan, conventions: Sequence[Convention]) -> tuple[str, str, str]:
@@ -64,20 +84,28 @@ def _cause(root: Path, scanned: Scan, conventions: Sequence[Convention]) -> tupl
     misplaced = next(_misplaced(root, conventions), None)
     if misplaced is not None:
         return misplaced.file, f"{misplaced.file} {misplaced.message}", misplaced.remedy
+    return _empty_directory(root, conventions) or _no_directory(root, conventions)
+
+
+def _no_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str, str, str]:
+    """Find the directory of routes that is somewhere else, or called otherwise."""
+    nearby = _project_nearby(root)
+    other = _other_directory(root, conventions)
+    found = nearby or other if _is_inside_routes(root) else other or nearby
+    if found is not None:
+        return found
+    example = _EXAMPLES["pages"]
+    return example.rpartition("/")[0], "", f"Create {example} with {_HANDLER} in it."
+
+
+def _empty_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str, str, str] | None:
+    """Tell what is in a directory of routes that has no route; None where there is no such directory."""
     convention = next((each for each in conventions if (root / each.directory / API).is_dir()), None)
     if convention is None:
-        elsewhere = (
-            (_is_inside_routes(root) and _project_nearby(root))
-            or _other_directory(root, conventions)
-            or _project_nearby(root)
-        )
-        if elsewhere:
-            return elsewhere
-        example = _EXAMPLES["pages"]
-        return example.rpartition("/")[0], "", f"Create {example} with {_HANDLER} in it."
+        return None
     directory = f"{convention.directory}/{API}"
     private = [f"{directory}/{path.name}" for path in sorted((root / directory).glob("*.py"))]
-    what = f"Not routes: {shortened(private)}." if private else f"{directory} is empty."
+    what = f"Not routes: {shortened(private)}." if private else f"{directory} has no file of a route."
     return directory, what, f"Create {_EXAMPLES[convention.name]} with {_HANDLER} in it."
 
 
@@ -117,9 +145,8 @@ def _shortest(path: Path) -> str:
 
 def _is_inside_routes(directory: Path) -> bool:
     """Return whether the directory is one of the routes of a project, or lies below them."""
-    names = [convention.directory for convention in CONVENTIONS]
     paths = [directory, *directory.parents][:_LEVELS_UP]
-    return any(path.name in names and _is_project(path.parent) for path in paths)
+    return any(path.name in _ROUTE_DIRECTORIES and _is_project(path.parent) for path in paths)
 
 
 def _is_project(directory: Path) -> bool:

@@ -39,7 +39,7 @@ def scan_project(root: Path, settings: Settings, problems: Problems, warnings: P
             whole.problems.append(Problem(convention.directory, message, "Mend the link, or remove it."))
     problems += whole.problems
     if not whole.routes and not whole.problems:
-        report_no_route(root, whole, conventions, problems)
+        report_no_route(root, whole, conventions, problems, warnings)
     else:
         warn_of_misplaced(root, conventions, warnings)
     return whole
