@@ -32,9 +32,13 @@ from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
 from apiroutes.types import ASGIFunction, Environ, Middleware, StartResponse, WSGIApplication
+from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
 from apiroutes.wsgi import ClosingIterator, ServerResponse, etag_prefix, send, starting_again
 
 __all__ = ["App"]
+
+# Of a call's arguments: ASGI servers give one or three, and are told what to call instead.
+_ABSENT: Any = None
 
 
 class App:
@@ -92,10 +96,12 @@ class App:
                 self._asgi = ASGIApplication(self, self._look_up, self._fallback, self.settings)
             return self._asgi
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(
+        self, environ: Environ, start_response: StartResponse = _ABSENT, asgi_send: object = None
+    ) -> Iterable[bytes]:
         resource, params = self._look_up(environ)
         if resource is None:
-            return self._fall_back(environ, start_response)
+            return self._fall_back(environ, start_response, asgi_send)
         if (
             resource.fixed_response is not None
             and environ["REQUEST_METHOD"] == "GET"
@@ -125,7 +131,12 @@ class App:
             return self._finish_content(content, request, response, environ)
         return content
 
-    def _fall_back(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _fall_back(
+        self, environ: Environ, start_response: StartResponse, asgi_send: object
+    ) -> Iterable[bytes]:
+        if is_asgi_scope(environ):
+            refusal: Iterable[bytes] = refuse_asgi(environ, start_response, asgi_send)
+            return refusal
         fallback: Callable[..., Any] | None = self._fallback
         assert fallback is not None
         if is_async(fallback):

@@ -32,6 +32,7 @@ from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
 from apiroutes.threads import current_waiter
 from apiroutes.types import Environ, Params, StartResponse
+from apiroutes.wrong_interface import CALLED_BY_WSGI
 from apiroutes.wsgi import ServerResponse, send
 
 __all__ = ["ASGIApplication"]
@@ -104,6 +105,8 @@ class ASGIApplication:
         finally:
             loop.requests -= 1
             connection.close()
+
+    __call__.__qualname__ = CALLED_BY_WSGI
 
     async def _answer(
         self, environ: Environ, resource: Resource | None, params: Params, connection: ASGIConnection

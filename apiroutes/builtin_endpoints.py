@@ -5,6 +5,7 @@ In: a project and its document. Out: a `Resource` for each of their paths.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -109,11 +110,15 @@ def _report_readiness(response: Response) -> None:
 def _document(document: dict[str, Any]) -> Callable[[Response], object]:
     content = encode_json(document)
 
+    @functools.lru_cache(maxsize=8)  # an App is mounted in one place, or in few
+    def mounted(mount: str) -> bytes:
+        # The paths of a document are below the URL of its server.
+        return encode_json({**document, "servers": [{"url": mount}]})
+
     def send_document(response: Response) -> None:
         response.set_header("Content-Type", "application/json")
         mount = mount_of(response.req.environ)
-        # The paths of a document are below the URL of its server, which is "/" unless it says so.
-        response.send(encode_json({**document, "servers": [{"url": mount}]}) if mount else content)
+        response.send(mounted(mount) if mount else content)
 
     return send_document
 

@@ -28,6 +28,7 @@ from apiroutes.resources import Resource
 from apiroutes.response import Response
 from apiroutes.routing import is_plain
 from apiroutes.types import Environ, Params
+from apiroutes.wrong_interface import is_asgi_scope
 
 __all__ = ["Lookup"]
 
@@ -65,7 +66,8 @@ class Lookup:
         self._by_parent: dict[str, tuple[Resource, str]] = {}
         if takes_plain_paths:
             for path, route in self._routes.by_path.items():
-                self._by_path[path] = self._resources[route.file]
+                if path:  # an empty one gets a closer look, because an ASGI scope has none either
+                    self._by_path[path] = self._resources[route.file]
             for path, (route, name) in self._routes.by_parent.items():
                 self._by_parent[path] = self._resources[route.file], name
         # The plain paths that have children.
@@ -141,6 +143,8 @@ class Lookup:
         return self._not_found.below(nearby).instead("a target that is too long", _write_too_long), {}
 
     def _find_closely(self, path: str, environ: Environ) -> tuple[Resource | None, Params]:
+        if not path and is_asgi_scope(environ):  # the App's own affair
+            return None, {}
         if target_size(path, environ) > self._max_target:
             return self._find_too_long(path)
         segments, defect = read_path(path, environ)

@@ -52,6 +52,7 @@ PARTS = (
     Part("typed", (), ("--rounds", "3")),
     Part("routes", (), ("10", "1000")),
     Part("startup", ("--goals",), ("10", "1000", "--rounds", "1")),
+    Part("reload", ("--goals",), ("--rounds", "2")),
     Part("memory", (), ("1000",)),
     Part("http", ("--goals",), ("--quick",)),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -258,18 +259,67 @@ def test_the_readme_begins_with_an_endpoint_that_answers() -> None:
     assert curls(shown)[0] == ("curl localhost:8000/api/hello", '{"name":"John Doe"}\n')
 
 
-LISTED = [
-    pytest.param(shown, printed, id=shown.page)
+_RUN = re.compile(r"apiroutes (?:routes|shell)\b|apiroutes check$")
+RUN = [
+    pytest.param(shown, command, printed, id=f"{shown.page} {command}")
     for shown in SHOWN
     for command, printed in shown.transcripts
-    if command == "apiroutes routes"
+    if _RUN.match(command) and "problems in this project" not in printed
 ]
 
 
-@pytest.mark.parametrize(("shown", "printed"), LISTED)
-def test_the_list_of_routes_is_that_of_the_page(shown: Shown, printed: str, tmp_path: Path) -> None:
-    root = project(tmp_path, shown.files)
-    assert CliRunner().invoke(main, ["routes", "--root", str(root)]).output == printed
+@pytest.mark.costly
+@pytest.mark.parametrize(("shown", "command", "printed"), RUN)
+def test_a_command_prints_what_a_page_shows(shown: Shown, command: str, printed: str, tmp_path: Path) -> None:
+    # In a process of its own, because projects of other pages have modules of the same names.
+    run = subprocess.run(
+        [sys.executable, "-m", *shlex.split(command)],
+        cwd=project(tmp_path, shown.files),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout == printed
+
+
+SERVED = [
+    pytest.param(shown, printed, id=shown.page)
+    for shown in SHOWN
+    for command, printed in shown.transcripts
+    if command == "apiroutes dev"
+]
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize(("shown", "printed"), SERVED)
+def test_the_development_server_prints_what_a_page_shows(shown: Shown, printed: str, tmp_path: Path) -> None:
+    # The first project of the page: later versions of its files are further down.
+    root = project(
+        tmp_path, dict(list(shown.files.items())[:1]) if shown.page == "README.md" else shown.files
+    )
+    command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=root, env=environ, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        said = [server.stderr.readline() for _ in printed.splitlines()]
+        server.terminate()
+    assert list(map(_in_general, said)) == list(map(_in_general, printed.splitlines(keepends=True)))
+
+
+def _in_general(line: str) -> str:
+    """The line with what differs from start to start, and from machine to machine."""
+    line = re.sub(r"(?<=Serving )/\S+", "/project", re.sub(r"(?<=127\.0\.0\.1:)\d+", "8000", line))
+    return re.sub(r"(?<=Ready in )\d+", "0", line)
+
+
+def test_the_page_of_commands_has_every_command_and_option() -> None:
+    page = read("docs/commands.md")
+    for name, command in main.commands.items():
+        assert f"apiroutes {name}" in page
+        rows = re.findall(r"^\| (`-.*?) \|", page, re.MULTILINE)
+        documented = {option for row in rows for option in re.findall(r"`(--?[\w-]+)`", row)}
+        options = {name for option in command.params for name in option.opts if name.startswith("-")}
+        assert options - {"--root"} <= documented
 
 
 def test_the_mistakes_that_a_page_shows_are_reported(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -44,15 +46,27 @@ def dev(root: Path, host: str, port: int | str | None) -> None:
         show_log()
         serve(root.resolve(), host, port if isinstance(port, int) else 0, _say)
         return
-    require_port_setting()
-    # The project's own port counts as well, and mistakes elsewhere in its settings do not matter here.
-    settings, _ = read_settings(root.resolve(), os.environ, {"mode": "development"})
-    require_port_setting()  # a file .env may have given it
+    with _environment_restored():
+        require_port_setting()
+        # The project's own port counts as well, and mistakes elsewhere in its settings do not matter here.
+        settings, _ = read_settings(root.resolve(), os.environ, {"mode": "development"})
+        require_port_setting()  # a file .env may have given it
+        wanted = port if isinstance(port, int) else address_in(settings)[1]
     with address_errors():
-        if not isinstance(port, int):
-            wanted = address_in(settings)[1]
-            port = free_port(host, wanted) if port == AUTO else wanted
-        run(root.resolve(), host, port, settings.docs_path, _say)
+        if port == AUTO:
+            wanted = free_port(host, wanted)
+        run(root.resolve(), host, wanted, settings.docs_path, _say)
+
+
+@contextlib.contextmanager
+def _environment_restored() -> Iterator[None]:
+    """Forget what files such as .env say: each child reads them, and inherits no line that was removed."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _say(line: str) -> None:

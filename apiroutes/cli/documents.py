@@ -12,7 +12,6 @@ import click
 from apiroutes.cli.group import Command, examples
 from apiroutes.cli.options import output, root
 from apiroutes.cli.projects import build
-from apiroutes.clients import python_client, typescript_client
 
 __all__ = ["client", "openapi"]
 
@@ -63,6 +62,8 @@ def client(root: Path, typescript: bool, python: bool, is_check: bool, output: P
         raise click.UsageError("Choose the language of the client: --typescript or --python.")
     if is_check and output is None:
         raise click.UsageError("--check needs the file to compare with: -o FILE.")
+    from apiroutes.clients import python_client, typescript_client
+
     document = build(root).openapi()
     text = typescript_client(document) if typescript else python_client(document)
     if not is_check or output is None:

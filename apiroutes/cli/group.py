@@ -18,6 +18,16 @@ __all__ = ["Command", "Group", "examples"]
 
 # Help is wrapped to no more columns than can be read at ease, and to the terminal's if it has fewer.
 _HELP_WIDTH = 100
+# What others call these commands.
+_OTHER_NAMES = {
+    "console": "shell",
+    "develop": "dev",
+    "list": "routes",
+    "run": "dev",
+    "runserver": "dev",
+    "serve": "dev",
+    "server": "dev",
+}
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -59,12 +69,19 @@ class Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args[:1] == ["help"]:  # as git, cargo and others have it
+            args = [*args[1:2], "--help"]
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
-            ctx.fail(f"There is no command {name!r}. {suggest(name, self.commands)}")
+            other = _OTHER_NAMES.get(name)
+            remedy = suggest(name, self.commands) if other is None else f"Did you mean {other!r}?"
+            ctx.fail(f"There is no command {name!r}. {remedy}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -100,7 +100,8 @@ def ask(app: App, target: str, method: str | None) -> Answer:
     environ = _environ_of(target, method)
     target = environ["RAW_URI"].encode("latin-1").decode()
     resource, params = app.lookup.find(environ)
-    assert resource is not None  # there is no fallback
+    if resource is None:
+        return Answer(target, method, is_found=True, builtin="for the fallback")
     names = [name_of(step) for step in resource.middleware]
     if resource.module is not None:
         return _of_route(app, resource, target, method, params)

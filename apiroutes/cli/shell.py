@@ -25,7 +25,6 @@ from apiroutes.cli.projects import build, print_painted
 from apiroutes.concurrency import coroutines
 from apiroutes.settings import Settings
 from apiroutes.terminal import BOLD, DIM, paint_for
-from apiroutes.testing import Client
 from apiroutes.version import __version__
 
 __all__ = ["shell"]
@@ -57,6 +56,8 @@ def shell(root: Path, source: str | None, interpreter: str | None) -> None:
     The project's own modules can be imported, and coroutines awaited. Code from standard input is run like
     that of -c: the exit status is 1 if it raises.
     """
+    from apiroutes.testing import Client
+
     app = build(root, mode="development")
     names: dict[str, Any] = {"app": app, "client": Client(app), "settings": app.settings}
     if source is not None:

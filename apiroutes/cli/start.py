@@ -24,8 +24,8 @@ from apiroutes.cli.ports import address_errors, address_in, free_port, require_p
 from apiroutes.cli.progress import progress
 from apiroutes.cli.projects import end_with_report
 from apiroutes.errors import ProjectError
-from apiroutes.servers.interfaces import choose
-from apiroutes.servers.start_check import StartCheck
+from apiroutes.servers.interfaces import Choice, choose
+from apiroutes.servers.start_check import RouteCounts, StartCheck
 from apiroutes.settings import Settings, load_settings
 
 __all__ = ["start"]
@@ -94,10 +94,15 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
         os.chdir(root)
         settings = _settings(given, check)
 
+        _choose(server, settings, RouteCounts(0, 0))  # which is an error whatever the routes are
+
         def choose_interface() -> str:
             with until_served.pop_all():
                 _end_unless_it_starts(check)
-                return _interface(server, settings, check)
+            choice = _choose(server, settings, check.routes)
+            if choice.reason:
+                click.echo(f"{server} serves {choice.interface.upper()}: {choice.reason}", err=True)
+            return choice.interface
 
         host, port = address_in(settings)
         with address_errors():
@@ -138,14 +143,11 @@ def _end_unless_it_starts(check: StartCheck) -> None:
         sys.exit(1)
 
 
-def _interface(server: str, settings: Settings, check: StartCheck) -> str:
+def _choose(server: str, settings: Settings, routes: RouteCounts) -> Choice:
     try:
-        choice = choose(server, settings.interface, check.routes)
+        return choose(server, settings.interface, routes)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    if choice.reason:
-        click.echo(f"{server} serves {choice.interface.upper()}: {choice.reason}", err=True)
-    return choice.interface
 
 
 def _run_of(server: str) -> _Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 from apiroutes.version import __version__
 
@@ -14,6 +13,8 @@ _PACKAGES = ("gunicorn", "granian", "uvicorn", "Werkzeug", "msgspec")
 
 def version_text() -> str:
     """Return the versions of apiroutes, Python, the platform, installed servers, and libraries."""
+    from importlib.metadata import PackageNotFoundError, version
+
     lines = [
         f"apiroutes {__version__}",
         f"Python {platform.python_version()} ({platform.python_implementation()})",

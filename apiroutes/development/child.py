@@ -9,14 +9,16 @@ moment would do.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
+import importlib.machinery
 import json
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,18 +27,21 @@ try:
 except ImportError:  # Windows, where no socket is inherited
     fcntl = None  # type: ignore[assignment]
 
+from apiroutes.app import App
 from apiroutes.development.application import HostGuard, RequestLog, load_application
 from apiroutes.development.threaded_server import ThreadedServer
+from apiroutes.terminal import GREEN, paint_for
 from apiroutes.types import WSGIApplication
 
-__all__ = ["ENVIRONMENT", "Given", "is_child", "serve"]
+__all__ = ["BEGAN", "ENVIRONMENT", "Given", "is_child", "serve"]
 
 # The name under which a child finds `Given` in its environment.
 ENVIRONMENT = "_APIROUTES_DEV_CHILD"
+# And there, when the command began, in seconds since the epoch.
+BEGAN = "_APIROUTES_DEV_BEGAN"
 
-# Modules of the framework that some projects make it import, and the libraries that these stand for. A child
-# imports at once what the one before it needed.
-_LATE_MODULES = ("apiroutes.event_loop", "dotenv", "tomli")
+# What only some projects make the framework import. A child imports in advance what the one before it needed.
+_LATE_MODULES = ("apiroutes.event_loop", "apiroutes.openapi", "dotenv", "tomli")
 
 # File systems stamp a change with the time of the last tick of a clock, up to 10 ms ago.
 _TICK = 0.1
@@ -68,10 +73,12 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
     server = ThreadedServer(host, port, given.listener)
     for name in given.imports:
         importlib.import_module(name)
+    # So that Python's last collection, for whose end the next process waits, does not visit the framework.
+    gc.freeze()
     try:
         if given.listener is None or given.channel is None:
-            server.app = _application(root, host, say)
-            _say_reloaded(given.go, say)
+            server.app, routes = _application(root, host, say)
+            _say_ready(given.go, routes, say)
             server.serve_forever()
             return
         with socket.socket(fileno=given.channel) as channel:
@@ -80,21 +87,34 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
                 return
             os.close(given.listener)  # the server has a copy that no process of the project inherits
             _end_with_parent(channel)
-            server.app = _application(root, host, say)
-            imported = [name for name in _LATE_MODULES if name in sys.modules]
-            channel.sendall(f"serving {json.dumps(imported)}\n".encode())
-            server.serve_until_stopped(channel, lambda: _say_reloaded(changed, say))
+            server.app, routes = _application(root, host, say)
+            channel.sendall(f"serving {json.dumps(_late_modules())}\n".encode())
+            server.serve_until_stopped(channel, lambda: _say_ready(changed, routes, say))
     except KeyboardInterrupt:
         pass  # Ctrl-C reaches all processes of the terminal
 
 
-def _application(root: Path, host: str, say: Callable[[str], None]) -> WSGIApplication:
-    return RequestLog(HostGuard(load_application(root, say), host), say)
+def _application(root: Path, host: str, say: Callable[[str], None]) -> tuple[WSGIApplication, int | None]:
+    """Return the application, and how many routes the project has; None for one that cannot be served."""
+    loaded = load_application(root, say)
+    routes = len(loaded.resources) if isinstance(loaded, App) else None
+    return RequestLog(HostGuard(loaded, host), say), routes
 
 
-def _say_reloaded(changed: float | None, say: Callable[[str], None]) -> None:
+def _late_modules() -> list[str]:
+    # gevent patches modules, and what has been imported before that is not all patched.
+    return [name for name in _LATE_MODULES if name in sys.modules and "gevent" not in sys.modules]
+
+
+def _say_ready(changed: float | None, routes: int | None, say: Callable[[str], None]) -> None:
+    paint = paint_for(sys.stderr)
+    began = os.environ.pop(BEGAN, None)
     if changed:
         say(f"Reloaded in {(time.monotonic() - changed) * 1000:.0f} ms")
+    elif began is not None and routes is not None:
+        milliseconds = (time.time() - float(began)) * 1000
+        counted = f"{routes} route" if routes == 1 else f"{routes} routes"
+        say(paint(f"Ready in {milliseconds:.0f} ms: {counted}", GREEN))
 
 
 def _wait_for_turn(channel: socket.socket, given: Given) -> float | None:
@@ -125,20 +145,27 @@ def _is_outdated(since: float) -> bool:
     loaded = {name.partition(".")[0] for name in sys.modules}
     files = [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
     try:
-        if any(os.stat(file).st_ctime > since for file in files):
-            return True
-        for entry in filter(os.path.isdir, map(os.path.abspath, sys.path)):
-            if os.path.basename(entry) in ("site-packages", "dist-packages"):
-                if os.stat(entry).st_mtime > since:
+        for directory in filter(os.path.isdir, map(os.path.abspath, sys.path)):
+            if os.path.basename(directory) in ("site-packages", "dist-packages"):
+                if os.stat(directory).st_mtime > since:
                     return True
-                continue
-            with os.scandir(entry) as listing:
-                for item in listing:
-                    if item.name.partition(".")[0] in loaded and item.stat().st_ctime > since:
-                        return True
+            else:
+                files += _hiding(directory, loaded)
+        return any(os.stat(file).st_ctime > since for file in files)
     except OSError:  # something is no longer there
         return True
-    return False
+
+
+def _hiding(directory: str, names: set[str]) -> Iterator[str]:
+    """Yield the files in a directory that an import of one of these names may find."""
+    suffixes = tuple(importlib.machinery.all_suffixes())
+    with os.scandir(directory) as listing:
+        for entry in listing:
+            if entry.name.partition(".")[0] in names:
+                if entry.name.endswith(suffixes):
+                    yield entry.path
+                elif os.path.exists(file := os.path.join(entry.path, "__init__.py")):
+                    yield file
 
 
 def _end_with_parent(channel: socket.socket) -> None:

@@ -12,27 +12,31 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+from apiroutes.development.agenda import Agenda
+from apiroutes.development.child import BEGAN
+from apiroutes.development.initial_handlers import Outcome, fill_in, initial_handlers_of
 from apiroutes.development.process import CAN_INHERIT, ChildProcess
-from apiroutes.development.watching import CAN_WATCH, Watcher
+from apiroutes.development.watching import CAN_WATCH, Changes, Watcher
 from apiroutes.servers.addresses import AddressError, authority, family_of
+from apiroutes.terminal import BOLD, CYAN, paint_for
 
 __all__ = ["run"]
 
-# Seconds. How long a process that is replaced may take to finish its requests, or to end; how long the next
-# one waits for the end of one that has no request left; and how long a project loads before that is said.
+# Seconds: how long a process that is replaced may take to finish its requests, or to end; how long the next
+# one waits for the end of one that has no request left; how long a project loads before that is said; how
+# long a new file must stay empty before it is filled in, and how long others may have it open.
 _TO_FINISH = 5.0
 _TO_END = 0.5
 _TO_LOAD = 3.0
-
-_NEVER = float("inf")
+_TO_SETTLE = 0.2
+_TO_WRITE = 10.0
 
 
 def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[str], None]) -> None:
@@ -41,10 +45,12 @@ def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[
     address, port = listener.getsockname()[:2]
     if not CAN_INHERIT:
         listener.close()
+    os.environ[BEGAN] = str(time.time() - time.process_time())  # Python's own start and imports included
     url = f"http://{authority(address, port)}"
-    say(f"Serving {root} on {url} (Ctrl-C stops)")
+    paint = paint_for(sys.stderr)
+    say(f"Serving {root} on {paint(url, BOLD, CYAN)} (Ctrl-C stops)")
     if docs_path is not None:
-        say(f"Documentation: {url}{docs_path}")
+        say(f"Documentation: {paint(url + docs_path, CYAN)}")
     if not CAN_WATCH:
         say("Changes are not watched. To watch them: pip install 'apiroutes[dev]'")
     options = {"--root": str(root), "--host": host, "--port": str(port)}
@@ -76,7 +82,7 @@ def _listen(host: str, port: int) -> socket.socket:
 class _Supervisor:
     """Lets one process serve, keeps the next one ready, and replaces one by the other after a change.
 
-    All that happens, in whatever thread, is put into a queue as a call, and done in the main thread.
+    Whatever happens, in whatever thread, is put on the agenda, and done in the main thread.
     """
 
     def __init__(
@@ -86,38 +92,35 @@ class _Supervisor:
         self._command = command
         self._listener = listener
         self._say = say
-        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._agenda = Agenda()
         self._interrupts = 0
         self._is_closing = False
         self._watcher: Watcher | None = None
         self._current: ChildProcess | None = None
         self._next: ChildProcess | None = None
         self._imports: list[str] = []
-        # Processes that were told to end, each with the time at which it is killed.
-        self._ending: dict[ChildProcess, float] = {}
-        # The process that the next one waits for, and how long it does; None while nothing is replaced.
+        self._ending: set[ChildProcess] = set()
+        # The process that the next one waits for; None while nothing is replaced.
         self._replaced: ChildProcess | None = None
-        self._wait_until = _NEVER
+        # The files that the next process is to load anew, and when the last of them was saved.
+        self._paths: set[str] = set()
         self._changed = 0.0
-        self._say_loading_at = _NEVER
 
     def run(self) -> None:
         """Serve and reload until an interrupt, or until the server ends and nothing is watched."""
         if CAN_WATCH:
             self._watcher = Watcher(
                 self._root,
-                lambda paths: self._events.put(lambda: self._on_changes(paths)),
-                lambda error: self._events.put(lambda: self._on_failure(error)),
+                lambda changes: self._agenda.put(lambda: self._on_changes(changes)),
+                lambda error: self._agenda.put(lambda: self._on_failure(error)),
             )
         self._load()
         while not self._interrupts and (self._watcher is not None or self._current is not None):
-            with contextlib.suppress(queue.Empty):
-                self._events.get(timeout=self._seconds_to_wait())()
-            self._on_time(time.monotonic())
+            self._agenda.make_next()
 
     def interrupt(self) -> None:
         """Let `run` return; a second time, let `close` not wait. For signal handlers."""
-        self._events.put(self._on_interrupt)
+        self._agenda.put(self._on_interrupt)
 
     def _on_interrupt(self) -> None:
         self._interrupts += 1
@@ -125,72 +128,92 @@ class _Supervisor:
     def close(self) -> None:
         """End all processes: by SIGTERM, and by SIGKILL after five seconds or at the next interrupt."""
         self._is_closing = True
-        children = {child for child in (self._current, self._next, *self._ending) if child is not None}
+        self._agenda.clear()
+        self._ending |= {child for child in (self._current, self._next) if child is not None}
         self._current = self._next = self._replaced = None
-        self._ending = dict.fromkeys(children, _NEVER)
-        for child in children:
+        for child in self._ending:
             child.terminate()
-        deadline = time.monotonic() + _TO_FINISH
+        self._agenda.put_later(_TO_FINISH, "kill", self._on_interrupt)
         interrupts = self._interrupts
-        while self._ending and self._interrupts == interrupts and time.monotonic() < deadline:
-            with contextlib.suppress(queue.Empty):
-                self._events.get(timeout=max(0.0, deadline - time.monotonic()))()
+        while self._ending and self._interrupts == interrupts:
+            self._agenda.make_next()
         for child in self._ending:
             child.kill()
         if self._watcher is not None:
             self._watcher.close()
 
-    # -- time --------------------------------------------------------------------------------
-
-    def _seconds_to_wait(self) -> float | None:
-        first = min(self._wait_until, self._say_loading_at, *self._ending.values(), _NEVER)
-        if first == _NEVER:
-            return None if CAN_INHERIT else 0.5  # Windows notices Ctrl-C between two waits
-        return max(0.0, first - time.monotonic())
-
-    def _on_time(self, now: float) -> None:
-        for child, deadline in self._ending.items():
-            if now >= deadline:
-                child.kill()
-                self._ending[child] = _NEVER
-        if now >= self._wait_until:
-            self._load()
-        if now >= self._say_loading_at:
-            self._say_loading_at = _NEVER
-            self._say(f"The project is still loading, after {_TO_LOAD:.0f} seconds")
-
     # -- changes -----------------------------------------------------------------------------
 
-    def _on_changes(self, paths: frozenset[str]) -> None:
+    def _on_changes(self, changes: Changes) -> None:
         if self._is_closing:
             return
-        now = time.monotonic()
-        names = sorted(os.path.relpath(path, self._root) for path in paths)
-        self._say(f"Changed: {', '.join(names)}; reloading")
-        self._changed = now - _age(paths)
-        if self._replaced is not None:
-            return  # the next process has not begun to load, and will find this change too
-        if self._current is None:
-            self._load()
+        sources = initial_handlers_of(self._root, changes.new)
+        for path, source in sources.items():
+            self._fill_in_later(path, source, _TO_WRITE)
+        paths = changes.paths - sources.keys()
+        if paths:
+            self._reload(paths)
+
+    def _fill_in_later(self, path: str, source: str, seconds: float) -> None:
+        self._agenda.put_later(_TO_SETTLE, path, lambda: self._fill_in(path, source, seconds - _TO_SETTLE))
+
+    def _fill_in(self, path: str, source: str, seconds: float) -> None:
+        """Write a file's initial handler, or look again later, for at most so many seconds."""
+        file = os.path.relpath(path, self._root)
+        try:
+            outcome = fill_in(path, source)
+        except OSError as error:
+            self._say(f"The initial handler of {file} cannot be written: {error.strerror}")
+            self._reload({path})
             return
-        self._replaced, self._current = self._current, None
-        self._ending[self._replaced] = now + _TO_FINISH
-        self._replaced.stop_accepting()
+        if outcome is Outcome.FILLED:  # which is a change that will be noticed
+            self._say(f"Wrote an initial handler into {file}, a new file that was empty")
+        elif outcome is Outcome.BUSY and seconds > 0:
+            self._fill_in_later(path, source, seconds)
+        elif outcome is Outcome.BUSY:
+            self._reload({path})
 
     def _on_failure(self, error: Exception) -> None:
         self._say(f"Changes are no longer watched: {error}")
         self._watcher = None
 
+    # -- reloads -----------------------------------------------------------------------------
+
+    def _reload(self, paths: Collection[str]) -> None:
+        self._paths |= set(paths)
+        self._changed = time.monotonic() - _age(paths)
+        if self._replaced is not None:
+            return  # the next process has not begun to load, and will find this change too
+        if self._current is None:
+            self._load()
+            return
+        child = self._replaced = self._current
+        self._current = None
+        self._ending.add(child)
+        self._agenda.put_later(_TO_FINISH, child, child.kill)
+        child.stop_accepting()
+
+    def _say_what_changed(self) -> None:
+        """Say it when the old process accepts no more: no request that comes later gets an old answer."""
+        if self._paths:
+            names = sorted(os.path.relpath(path, self._root) for path in self._paths)
+            self._say(f"Changed: {', '.join(names)}; reloading")
+            self._paths.clear()
+
     def _load(self) -> None:
         """Let the process that waits load the project and serve, or a new one."""
+        self._say_what_changed()
         self._replaced = None
-        self._wait_until = _NEVER
-        self._say_loading_at = time.monotonic() + _TO_LOAD
+        self._agenda.remove("load")
+        self._agenda.put_later(_TO_LOAD, "say", self._say_that_it_loads)
         self._current, self._next = self._next, None
         if self._current is None:
             self._current = self._start(self._changed)
         else:
             self._current.go(self._changed)
+
+    def _say_that_it_loads(self) -> None:
+        self._say(f"The project is still loading, after {_TO_LOAD:.0f} seconds")
 
     def _start(self, go: float | None) -> ChildProcess:
         return ChildProcess(
@@ -198,46 +221,44 @@ class _Supervisor:
             self._listener,
             self._imports,
             go,
-            lambda child, words: self._events.put(lambda: self._on_line(child, words)),
-            lambda child: self._events.put(lambda: self._on_end(child)),
+            lambda child, words: self._agenda.put(lambda: self._on_line(child, words)),
+            lambda child: self._agenda.put(lambda: self._on_end(child)),
         )
 
-    def _prepare_next(self) -> None:
-        if CAN_INHERIT and self._watcher is not None and self._next is None:
-            self._next = self._start(None)
-
-    # -- processes ---------------------------------------------------------------------------
+    # -- what processes do -------------------------------------------------------------------
 
     def _on_line(self, child: ChildProcess, words: list[str]) -> None:
         if words[0] == "serving" and child is self._current:
-            self._say_loading_at = _NEVER
+            self._agenda.remove("say")
             self._imports = json.loads(words[1])
             child.accept()
-            self._prepare_next()
+            if self._watcher is not None and self._next is None:
+                self._next = self._start(None)
         elif words[0] == "stopped" and child is self._replaced:
+            self._say_what_changed()
             if int(words[1]):
                 self._load()
             else:  # it may hold what the next one needs, such as a port
-                self._wait_until = time.monotonic() + _TO_END
+                self._agenda.put_later(_TO_END, "load", self._load)
 
     def _on_end(self, child: ChildProcess) -> None:
         child.close()
-        self._ending.pop(child, None)
+        self._ending.discard(child)
+        self._agenda.remove(child)
         if child is self._replaced:
             self._load()
         elif child is self._next:
             self._next = None
         elif child is self._current:
             self._current = None
-            self._say_loading_at = _NEVER
-            if child.status == 0 and child.is_serving and self._watcher is not None:
+            self._agenda.remove("say")
+            if self._watcher is not None and child.is_serving and child.status == 0:
                 self._load()
             elif self._watcher is not None:
                 self._say(f"The server ended with status {child.status}; waiting for a change")
-                self._prepare_next()
 
 
-def _age(paths: frozenset[str]) -> float:
+def _age(paths: Collection[str]) -> float:
     """Return how many seconds ago the last of the files was saved; 0 where that is more than one."""
     age = 1.0
     for path in paths:

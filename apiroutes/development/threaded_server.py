@@ -11,12 +11,17 @@ import selectors
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 __all__ = ["ThreadedServer"]
+
+# Seconds between the opening of a connection and the arrival of its first bytes, which the kernel reports
+# one after the other.
+_MOMENT = 0.005
 
 
 class ThreadedServer(ThreadedWSGIServer):
@@ -41,6 +46,8 @@ class ThreadedServer(ThreadedWSGIServer):
         """
         self._waking, self._woken = socket.socketpair()
         self._waking.setblocking(False)
+        # Whichever thread is given a signal, this one wakes up and calls the handler.
+        signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._interrupt)
         with selectors.DefaultSelector() as selector:
@@ -54,7 +61,9 @@ class ThreadedServer(ThreadedWSGIServer):
                         self._accept(selector)
                     elif key.fileobj is not channel:
                         self._begin(selector, key.fileobj, key.data)
-                    elif not self._obey(channel.recv(64).split(), selector, channel, on_accepting):
+                    elif self._obey(channel.recv(64).split(), selector, channel, on_accepting):
+                        break  # it may have dealt with the other events
+                    else:
                         return
 
     def _obey(
@@ -76,14 +85,22 @@ class ThreadedServer(ThreadedWSGIServer):
         return bool(commands)
 
     def _stop_accepting(self, selector: selectors.BaseSelector) -> None:
-        for key in list(selector.get_map().values()):
-            if key.fileobj is self.socket:
-                selector.unregister(key.fileobj)
-            elif key.data is not None:  # a connection that has sent nothing
-                selector.unregister(key.fileobj)
-                self.shutdown_request(key.fileobj)  # type: ignore[arg-type]
+        if self._is_accepting:
+            selector.unregister(self.socket)
         self.server_close()
         self._is_stopping = True
+        if self._silent(selector):
+            time.sleep(_MOMENT)
+        for key, _ in selector.select(0):
+            if key.data is not None:
+                self._begin(selector, key.fileobj, key.data)
+        for connection in self._silent(selector):
+            selector.unregister(connection)
+            self.shutdown_request(connection)
+
+    def _silent(self, selector: selectors.BaseSelector) -> list[Any]:
+        """Return the accepted connections that have not begun a request."""
+        return [key.fileobj for key in selector.get_map().values() if key.data is not None]
 
     # -- requests --------------------------------------------------------------------------
 
@@ -114,15 +131,11 @@ class ThreadedServer(ThreadedWSGIServer):
         with self._lock:
             self._running -= 1
         if self._is_stopping:
-            self._wake()
+            with contextlib.suppress(BlockingIOError):  # it is about to wake up
+                self._waking.send(b"\0")
 
     def _interrupt(self, signum: int, frame: object) -> None:
         self._is_interrupted = True
-        self._wake()
-
-    def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # it is about to wake up
-            self._waking.send(b"\0")
 
 
 def _not_loaded(environ: object, start_response: object) -> Any:

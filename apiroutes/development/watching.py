@@ -1,26 +1,28 @@
 """The changes of a project's files, as they come.
 
-In: the project's directory. Out: sets of changes, from a thread of its own. Watching needs the extra `dev`;
-this is the only file that imports watchfiles.
+In: the project's directory. Out: sets of changed files, from a thread of its own. Watching needs the extra
+`dev`; this is the only file that imports watchfiles.
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 try:
     import watchfiles
 except ImportError:  # the extra is not installed
     watchfiles = None  # type: ignore[assignment]
 
-__all__ = ["CAN_WATCH", "Watcher", "is_watched"]
+__all__ = ["CAN_WATCH", "Changes", "Watcher", "is_watched"]
 
 CAN_WATCH = watchfiles is not None
 
 _ENDINGS = (".py", ".toml")
-_LEFT_OUT = {"__pycache__", ".venv", ".git", "node_modules"}
+_LEFT_OUT = {"__pycache__", ".venv", ".env", ".git", "node_modules"}
 
 # Milliseconds. watchfiles looks for changes once in a step, and waits until none has come for one step more,
 # for so long at most: saving a file changes several names, and a checkout hundreds of files.
@@ -28,8 +30,15 @@ _STEP = 10
 _LONGEST = 300
 
 
+class Changes(NamedTuple):
+    """Files that were written, added or deleted, and those of them that did not exist before."""
+
+    paths: frozenset[str]
+    new: frozenset[str]
+
+
 class Watcher:
-    """Watches the files below `root`, and calls `on_changes` with the paths of a set of changes.
+    """Watches the files below `root`, and calls `on_changes` with each set of changes.
 
     `on_failure` is called when nothing is watched any more. Both are called in another thread.
     """
@@ -37,13 +46,14 @@ class Watcher:
     def __init__(
         self,
         root: Path,
-        on_changes: Callable[[frozenset[str]], None],
+        on_changes: Callable[[Changes], None],
         on_failure: Callable[[Exception], None],
     ) -> None:
         self._root = root
         self._on_changes = on_changes
         self._on_failure = on_failure
         self._stop = threading.Event()
+        self._known: set[str] = set()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -53,22 +63,47 @@ class Watcher:
         self._thread.join(1)
 
     def _watch(self) -> None:
-        def is_of_interest(change: object, path: str) -> bool:
-            return is_watched(self._root, path)
-
         try:
-            for changes in watchfiles.watch(
+            self._known.update(self._files_below(str(self._root)))
+            for reported in watchfiles.watch(
                 self._root,
-                watch_filter=is_of_interest,
+                watch_filter=None,
                 step=_STEP,
                 debounce=_LONGEST,
                 rust_timeout=0,
                 stop_event=self._stop,
                 raise_interrupt=False,
             ):
-                self._on_changes(frozenset(path for _, path in changes))
+                changes = self._changes_of(reported)
+                if changes.paths:
+                    self._on_changes(changes)
         except Exception as error:
             self._on_failure(error)
+
+    def _changes_of(self, reported: Iterable[tuple[watchfiles.Change, str]]) -> Changes:
+        """Return the files that changed: of a directory that is moved, only its own name is reported."""
+        paths: set[str] = set()
+        gone: list[str] = []
+        for change, path in reported:
+            if is_watched(self._root, path):
+                paths.add(path)
+            elif change is watchfiles.Change.deleted:
+                gone.append(path + os.sep)
+            if os.path.isdir(path):
+                paths |= set(self._files_below(path)) - self._known
+        if gone:
+            paths |= {known for known in self._known if known.startswith(tuple(gone))}
+        existing = set(filter(os.path.lexists, paths))
+        new = existing - self._known
+        self._known = (self._known - paths) | existing
+        return Changes(frozenset(paths), frozenset(new))
+
+    def _files_below(self, directory: str) -> Iterator[str]:
+        for place, directories, names in os.walk(directory):
+            directories[:] = [name for name in directories if name not in _LEFT_OUT]
+            for path in (os.path.join(place, name) for name in names):
+                if is_watched(self._root, path):
+                    yield path
 
 
 def is_watched(root: Path, path: str) -> bool:

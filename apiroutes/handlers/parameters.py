@@ -78,6 +78,7 @@ class Signature(Struct, frozen=True):
     inputs: tuple[Parameter, ...] = ()
     returns: Any = _EMPTY
     takes_any_body: bool = False  # `body`, or `req`, which has one, without a type
+    names: tuple[str, ...] = ()  # of single values in the request, in the order of the parameters
 
     @property
     def reads_body(self) -> bool:
@@ -122,6 +123,7 @@ class _SignatureReader:
         self.returns = signature.return_annotation
         self.captures = {segment.text: segment for segment in segments if segment.kind is not Kind.STATIC}
         self.takes_any_body = False
+        self.names: tuple[str, ...] = ()
         self.inputs: list[Parameter] = []
         self.readers: list[Reader] = []
         self.sources: dict[str, Source] = {}  # of each parameter that is passed
@@ -132,6 +134,7 @@ class _SignatureReader:
         for parameter in self.parameters:
             if parameter.name.lstrip("_") in REQUEST_PARTS:
                 self._take_part(parameter)
+        self.names = tuple(self._name(part) for part in self.parameters if self._needs_source(part))
         self._take_single("path", [parameter for parameter in self.parameters if self._is_capture(parameter)])
         self._take_files([parameter for parameter in self.parameters if self._is_file(parameter)])
         self._take_single("query", [parameter for parameter in self.parameters if self._is_key(parameter)])
@@ -142,7 +145,7 @@ class _SignatureReader:
         call = call_of(self.function, self.parameters, self.sources, self.readers)
         takes_everything = any(part.kind is inspect.Parameter.VAR_POSITIONAL for part in self.parameters)
         takes_any_body = (self.takes_any_body or takes_everything) and not bodies
-        return Signature(call, tuple(self.inputs), returns, takes_any_body)
+        return Signature(call, tuple(self.inputs), returns, takes_any_body, self.names)
 
     # -- parameters by where they come from ------------------------------------------------
 

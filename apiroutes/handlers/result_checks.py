@@ -28,8 +28,7 @@ class ResultCheck:
         self._method = None if method == RouteModule.ANY else method
         self._handler = handler
         self._returns = returns_of(handler)
-        json = self._returns.json
-        self._schema: Schema | None = None if json is None else schema_of(json)
+        self._schema = self._returns.schema
         self._declared: dict[str, dict[int, Schema | None]] = {}
 
     def why_not(self, method: str, result: Any, status: int, media_type: str, content: Any) -> str | None:

@@ -15,7 +15,7 @@ import werkzeug.wrappers
 
 from apiroutes.handlers.route_modules import Handler
 from apiroutes.results import EventStream, Result, event_stream
-from apiroutes.schemas import SchemaError, is_union, schema_of
+from apiroutes.schemas import Schema, SchemaError, is_union, schema_of
 from apiroutes.structs import Struct
 
 __all__ = ["Returns", "returns_of"]
@@ -34,6 +34,7 @@ class Returns(Struct, frozen=True):
     """
 
     json: Any = None
+    schema: Schema | None = None  # of `json`
     events: Any = None
     is_text: bool = False
     is_bytes: bool = False
@@ -61,26 +62,26 @@ def returns_of(handler: Handler) -> Returns:
     streams = [part for part in parts if _is(part, EventStream)]
     own = [part for part in parts if _is_self_describing(part) and part not in streams]
     values = [part for part in parts if part not in (*streams, *own, str, bytes)]
-    json = _json_type(values)
+    schema = _json_schema(values)
     return Returns(
-        json,
+        None if schema is None else schema.annotation,
+        schema,
         next((data for part in streams for data in (*get_args(part), str)), None),
         is_text=str in parts,
         is_bytes=bytes in parts,
-        has_others=bool(own) or (bool(values) and json is None),
+        has_others=bool(own) or (bool(values) and schema is None),
     )
 
 
-def _json_type(parts: list[Any]) -> Any:
-    """Return the type of the JSON; None where no part is sent as JSON, or one of them is no schema."""
+def _json_schema(parts: list[Any]) -> Schema | None:
+    """Return the schema of the JSON; None where no part is sent as JSON, or one of them is no schema."""
     if not parts or parts == [type(None)]:
         return None
     annotation: Any = Union[tuple(parts)]
     try:
-        schema_of(annotation)
+        return schema_of(annotation)
     except SchemaError:  # for example of an iterator
         return None
-    return annotation
 
 
 def _is(part: Any, kind: Any) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,6 +32,8 @@ BYTES = {"type": "string", "format": "binary", "contentMediaType": "application/
 # The key of our own schema until it is named: no type can have it.
 _PROBLEM_NAME = "<Problem>"
 _SCHEMA_REFERENCE = "#/components/schemas/{name}"
+_PROBLEM_DOCUMENT = {"schema": {"$ref": _SCHEMA_REFERENCE.format(name=_PROBLEM_NAME)}}
+_TEXT = {"schema": {"type": "string"}}
 # The package of a project's module, in the names that msgspec and pydantic give to its types.
 _PACKAGE = re.compile(r"_apiroutes_project_\d+(\.|__)(?:pages|app|routes)\1")
 
@@ -86,19 +89,25 @@ def components(schemas: Schemas, security: Mapping[str, Mapping[str, Any]]) -> d
         "schemas": {**schemas.definitions, _PROBLEM_NAME: _PROBLEM},
         "responses": {
             "Error": error_response("Any other error"),
-            "Invalid": error_response("The request is not valid; `errors` lists the problems"),
+            "Invalid": _unprocessable("The request is not valid; `errors` lists the problems"),
         },
     }
     return {**objects, "securitySchemes": security} if security else objects
 
 
 def error_response(description: str) -> dict[str, Any]:
-    """Return a Response Object for an error: a problem document, or text."""
-    content: Mapping[str, Any] = {
-        "application/problem+json": {"schema": {"$ref": _SCHEMA_REFERENCE.format(name=_PROBLEM_NAME)}},
-        "text/plain": {"schema": {"type": "string"}},
-    }
+    """Return a Response Object for an error: text, or a problem document.
+
+    What comes first is what a client without preferences gets, as some generated clients read that alone.
+    """
+    content = {"text/plain": _TEXT, "application/problem+json": _PROBLEM_DOCUMENT}
     return {"description": inspect.cleandoc(description) or "An error", "content": content}
+
+
+def _unprocessable(description: str) -> dict[str, Any]:
+    """Return a Response Object for a 422, which is a problem document unless text is preferred."""
+    content = {"application/problem+json": _PROBLEM_DOCUMENT, "text/plain": _TEXT}
+    return {"description": description, "content": content}
 
 
 def with_named_schemas(document: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +128,7 @@ def with_named_schemas(document: dict[str, Any]) -> dict[str, Any]:
     }
     kept = {
         **document["components"],
-        "schemas": {names[name]: schema for name, schema in schemas.items() if name in names},
+        "schemas": _titled({names[name]: schema for name, schema in schemas.items() if name in names}),
         "responses": {
             name: response for name, response in responses.items() if f"#/components/responses/{name}" in used
         },
@@ -127,6 +136,15 @@ def with_named_schemas(document: dict[str, Any]) -> dict[str, Any]:
     kept = {name: parts for name, parts in kept.items() if parts}
     result: dict[str, Any] = with_references({**document, "components": kept}, references)
     return result
+
+
+def _titled(schemas: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return schemas that do not share a title: generators of clients name classes by it."""
+    titles = Counter(schema.get("title") for schema in schemas.values())
+    return {
+        name: {**schema, "title": name} if "title" in schema and titles[schema["title"]] > 1 else schema
+        for name, schema in schemas.items()
+    }
 
 
 def _reachable(value: Any, parts: Mapping[str, Mapping[str, Any]]) -> set[str]:

@@ -38,7 +38,9 @@ def describe(
         "summary": summary or name,
         "description": description.strip() or summary or f"{name}.",
     }
-    parameters = [*_parameters(operation.inputs, segments, schemas)]
+    if hasattr(handler.function, "__deprecated__"):  # by `@deprecated` (PEP 702)
+        described["deprecated"] = True
+    parameters = [*_parameters(operation, segments, schemas)]
     if parameters:
         described["parameters"] = parameters
     body = request_body(operation, schemas)
@@ -52,13 +54,17 @@ def describe(
 
 
 def _parameters(
-    inputs: Sequence[Parameter], segments: Sequence[Segment], schemas: Schemas
+    operation: Operation, segments: Sequence[Segment], schemas: Schemas
 ) -> Iterator[dict[str, Any]]:
+    """Yield those of the path, and those of the query in the order of the handler's parameters."""
+    inputs, order = operation.inputs, operation.handler.signature.names
     path = {name: schema for name, schema, _ in _fields("path", inputs, schemas)}
     for segment in segments:
         if segment.kind is not Kind.STATIC:
             yield _path_parameter(segment, path.get(segment.text, {"type": "string"}))
-    for name, schema, is_required in _fields("query", inputs, schemas):
+    query = list(_fields("query", inputs, schemas))
+    query.sort(key=lambda field: order.index(field[0]) if field[0] in order else len(order))
+    for name, schema, is_required in query:
         yield _parameter(name, "query", schema, is_required)
 
 
@@ -72,14 +78,14 @@ def _parameter(name: str, place: str, schema: dict[str, Any], is_required: bool)
 
 
 def _path_parameter(segment: Segment, schema: dict[str, Any]) -> dict[str, Any]:
+    own: dict[str, Any] = {key: schema[key] for key in ("description", "deprecated") if key in schema}
     if segment.kind is not Kind.DYNAMIC:
         # OpenAPI cannot express a parameter of several segments.
-        description = schema.get("description", "Segments, with `/` between them.")
-        schema = {"type": "string", "description": description}
+        own = {"description": "Segments, with `/` between them.", **own, "x-catch-all": True}
+        schema = {"type": "string"}
     if schema.get("type") == "string" and "pattern" not in schema and "format" not in schema:
         schema = {**schema, "pattern": _SEGMENT}
-    parameter = _parameter(segment.text, "path", schema, True)
-    return parameter if segment.kind is Kind.DYNAMIC else {**parameter, "x-catch-all": True}
+    return {**_parameter(segment.text, "path", schema, True), **own}
 
 
 def _fields(

@@ -76,6 +76,8 @@ def is_single_value(info: inspect.Type) -> bool:
 
 def is_float(info: inspect.Type) -> bool:
     """Return whether it is a float, a list of floats, or a union with such a type and without str."""
+    if not isinstance(info, (inspect.FloatType, inspect.Metadata, inspect.UnionType, *LISTS)):
+        return False
     kinds = {type(node) for node in nodes(info)}
     return inspect.FloatType in kinds and not kinds & {inspect.StrType, inspect.EnumType, inspect.LiteralType}
 

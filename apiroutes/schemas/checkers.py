@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import inspect
@@ -18,17 +18,48 @@ from apiroutes.schemas.mismatches import SchemaError
 
 __all__ = ["check_constraints", "has_model", "is_field"]
 
+_PLAIN_MODULES = ("builtins", "datetime", "decimal", "uuid")
 _LIBRARIES = ("annotated_types", "pydantic")  # pydantic enforces their metadata, and msgspec ignores it
 
 
 def has_model(annotation: Any) -> bool:
     """Return whether pydantic must check a type, for a model, a type or a constraint of its own in it."""
+    annotation = _meant(annotation)
+    if _is_plain(annotation):
+        return False
     if any(_is_pydantics(item) for item in _metadata(annotation)):
         return True
     if _is_model(annotation) or _is_model(get_origin(annotation)):
         return True
     if any(has_model(part) for part in get_args(annotation) if not isinstance(part, enum.Enum)):
         return True
+    cls = get_origin(annotation) or annotation
+    if not isinstance(cls, type) or cls.__module__ == "builtins" or isinstance(cls, type(msgspec.Struct)):
+        return False  # of a container, the arguments were looked at; a Struct is msgspec's
+    return _has_model_inside(annotation)
+
+
+def _meant(annotation: Any) -> Any:
+    """Return the type that a NewType or a `type` statement gives a name to, or else the type itself."""
+    while True:
+        if isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":  # of typing or of typing_extensions
+            annotation = annotation.__value__
+        else:
+            return annotation
+
+
+def _is_plain(annotation: Any) -> bool:
+    """Return whether it is a class without parts: this is most annotations, at every start."""
+    return isinstance(annotation, type) and (
+        (annotation.__module__ in _PLAIN_MODULES and get_origin(annotation) is None)
+        or isinstance(annotation, enum.EnumMeta)
+    )
+
+
+def _has_model_inside(annotation: Any) -> bool:
+    """Return whether a field of a class, at any depth, makes the class pydantic's."""
     try:
         parts = [*nodes(info_of(annotation))]
     except SchemaError:
@@ -51,6 +82,8 @@ def check_constraints(annotation: Any, by_pydantic: bool) -> None:
 
     Raises SchemaError.
     """
+    if _is_plain(annotation):
+        return
     for owner, item in _all_metadata(annotation, named(annotation), set()):
         if _library_of(item) == "fastapi":
             name = type(item).__name__
@@ -99,12 +132,13 @@ def _all_metadata(
 
     With `enters`, the fields of classes are looked at too.
     """
+    annotation = _meant(annotation)
     yield from ((owner, item) for item in _metadata(annotation))
     for part in get_args(annotation):
         if not isinstance(part, enum.Enum):
             yield from _all_metadata(part, owner, seen, enters)
     cls = get_origin(annotation) or annotation
-    if enters and isinstance(cls, type) and cls.__module__ != "builtins" and id(cls) not in seen:
+    if enters and isinstance(cls, type) and not _is_plain(cls) and id(cls) not in seen:
         seen.add(id(cls))
         for name, hint in _hints(cls).items():
             yield from _all_metadata(hint, f"{cls.__name__}.{name}", seen)

@@ -115,12 +115,13 @@ def _complete(schema: dict[str, Any], info: inspect.Type) -> None:
     elif isinstance(info, LISTS) and "items" in schema:
         _complete(schema["items"], info.item_type)
     elif isinstance(info, inspect.TupleType):
-        # Generators of clients do not know `items: false`; the length says it.
-        schema.pop("items", None)
         for part, item_type in zip(schema.get("prefixItems", ()), info.item_types):
             _complete(part, item_type)
-    elif isinstance(info, inspect.DictType) and "additionalProperties" in schema:
-        _complete(schema["additionalProperties"], info.value_type)
+    elif isinstance(info, inspect.DictType):
+        # Generators of clients take an object without this for an empty one.
+        values = schema.setdefault("additionalProperties", True)
+        if values is not True:
+            _complete(values, info.value_type)
     elif isinstance(info, inspect.UnionType):
         _complete_union(schema, info)
     elif isinstance(info, inspect.LiteralType):
@@ -144,6 +145,7 @@ def _is_object(info: inspect.Type) -> bool:
 def _complete_definition(schema: dict[str, Any], info: Any) -> None:
     """Add to the schema of a class what its fields lack."""
     if isinstance(info, inspect.EnumType):
+        schema["enum"] = [member.value for member in info.cls]  # in their own order, as pydantic has them
         _add_type(schema)
         return
     tag_field = getattr(info, "tag_field", None)

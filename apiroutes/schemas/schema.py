@@ -17,6 +17,7 @@ from msgspec import inspect
 
 from apiroutes.schemas.annotations import info_of, is_float, is_list, is_single_value, named, nodes
 from apiroutes.schemas.checkers import check_constraints, has_model
+from apiroutes.schemas.dataclass_defaults import filler_of
 from apiroutes.schemas.memory import collecting_paused, is_dense
 from apiroutes.schemas.messages import public_message, violation_of
 from apiroutes.schemas.mismatches import DoesNotFit, SchemaError, bounded
@@ -33,9 +34,21 @@ class Schema(Protocol):
     """Checks values against one type. `place` is the name of the value in mismatches."""
 
     annotation: Any
-    is_single_value: bool  # whether one or more texts can become a value
-    takes_list: bool  # whether it is a list, a set or a tuple, which may be optional
-    required_names: tuple[str, ...]  # which a mapping must have to fit
+
+    @property
+    def is_single_value(self) -> bool:
+        """Whether one or more texts can become a value."""
+        ...
+
+    @property
+    def takes_list(self) -> bool:
+        """Whether it is a list, a set or a tuple, which may be optional."""
+        ...
+
+    @property
+    def required_names(self) -> tuple[str, ...]:
+        """The names that a mapping must have to fit."""
+        ...
 
     def decode(self, content: bytes, place: str = "body") -> Any:
         """Return the value of a JSON document. Raises DoesNotFit, or msgspec.DecodeError for invalid JSON."""
@@ -57,10 +70,22 @@ def schema_of(annotation: Any) -> Schema:
     if by_pydantic:
         return ModelSchema(annotation)
     info = info_of(annotation)
-    if any(isinstance(node, (inspect.CustomType, inspect.RawType)) for node in nodes(info)):
-        raise SchemaError(f"{named(annotation)} cannot be checked")
-    has_dataclass = any(isinstance(node, inspect.DataclassType) for node in nodes(info))
+    parts = [*nodes(info)]
+    for part in parts:
+        if isinstance(part, (inspect.CustomType, inspect.RawType)):
+            raise SchemaError(f"{named(annotation)} cannot be checked{_because_of(part, annotation)}")
+    has_dataclass = any(isinstance(part, inspect.DataclassType) for part in parts)
     return (_DataclassSchema if has_dataclass else _MsgspecSchema)(annotation, info)
+
+
+def _because_of(node: inspect.Type, annotation: Any) -> str:
+    """Return why a type that contains a class of nobody's cannot be checked."""
+    cls = getattr(node, "cls", None)
+    if cls is None or cls is annotation:
+        return ""
+    if has_model(cls):
+        return f": `{named(cls)}` is pydantic's, and a Struct with it is not; make it a model or a dataclass"
+    return f" because of `{named(cls)}`"
 
 
 def schema_of_fields(
@@ -68,13 +93,14 @@ def schema_of_fields(
 ) -> Callable[[Any, str], tuple[Any, ...]]:
     """Return a function that converts a mapping to the values of the fields, in their order.
 
-    `fields` are types by name; a field that has a default may be missing.
+    `fields` are types of single values by name, of which each was checked; one with a default may be missing.
     """
     ordered = [
         (name, annotation, _field_default(defaults[name])) if name in defaults else (name, annotation)
         for name, annotation in fields.items()
     ]
-    convert = schema_of(msgspec.defstruct("Parameters", ordered, kw_only=True)).convert
+    together = msgspec.defstruct("Parameters", ordered, kw_only=True)
+    convert = _MsgspecSchema(together, info_of(together)).convert
     as_tuple: Callable[[Any], tuple[Any, ...]] = msgspec.structs.astuple
     return lambda value, place: as_tuple(convert(value, place))
 
@@ -90,11 +116,21 @@ class _MsgspecSchema:
         self._info = info
         self._decode = msgspec.json.Decoder(annotation).decode
         fields = getattr(info, "fields", ())
-        self.is_single_value = is_single_value(info)
-        self.takes_list = is_list(info)
-        self.required_names = tuple(field.encode_name for field in fields if field.required)
         self._lists = tuple(field.encode_name for field in fields if is_list(field.type))
         self._floats = tuple(field.encode_name for field in fields if is_float(field.type))
+
+    @property
+    def is_single_value(self) -> bool:
+        return is_single_value(self._info)
+
+    @property
+    def takes_list(self) -> bool:
+        return is_list(self._info)
+
+    @property
+    def required_names(self) -> tuple[str, ...]:
+        fields = getattr(self._info, "fields", ())
+        return tuple(field.encode_name for field in fields if field.required)
 
     def decode(self, content: bytes, place: str = "body") -> Any:
         try:
@@ -133,11 +169,20 @@ class _MsgspecSchema:
 class _DataclassSchema(_MsgspecSchema):
     """For a type that contains dataclasses, whose instances have a dict each and so take much memory."""
 
+    def __init__(self, annotation: Any, info: inspect.Type) -> None:
+        super().__init__(annotation, info)
+        self._fill = filler_of(info)
+
     def decode(self, content: bytes, place: str = "body") -> Any:
         if is_dense(content):
             with collecting_paused():
                 self._check_in_pieces(msgspec.json.decode(content), place)
-        return super().decode(content, place)
+        value = super().decode(content, place)
+        return value if self._fill is None else self._fill(value)
+
+    def convert(self, value: Any, place: str) -> Any:
+        value = super().convert(value, place)
+        return value if self._fill is None else self._fill(value)
 
     def _check_in_pieces(self, value: Any, place: str) -> None:
         """Refuse a value before instances of all its fitting parts exist."""

@@ -14,6 +14,7 @@ from apiroutes.app import App
 from apiroutes.app_file import app_of
 from apiroutes.logs import log_to_stderr
 from apiroutes.types import ASGIFunction
+from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
 
 __all__ = ["create_app", "create_asgi_app"]
 
@@ -35,6 +36,7 @@ def create_app(root: dict[str, Any], start_response: Callable[..., Any], /) -> I
 def create_app(
     root: str | os.PathLike[str] | dict[str, Any] = ".",
     start_response: Callable[..., Any] | None = None,
+    send: object = None,
     /,
     **settings: Any,
 ) -> App | Iterable[bytes]:
@@ -49,6 +51,9 @@ def create_app(
     if start_response is None and not isinstance(root, dict):
         log_to_stderr()
         return app_of(root, **settings)
+    if isinstance(root, dict) and is_asgi_scope(root):
+        refusal: Iterable[bytes] = refuse_asgi(root, start_response, send)
+        return refusal
     logging.getLogger("apiroutes").error(_HINT)
     content = f"{_HINT}\n".encode()
     assert start_response is not None
@@ -65,7 +70,7 @@ def create_asgi_app(root: str | os.PathLike[str] = ".", /, *call: object, **sett
     For a server's command line: `uvicorn --factory apiroutes:create_asgi_app`. It logs as `create_app` does.
     Raises TypeError where a server calls it as if it were the application.
     """
-    if call:
+    if call or isinstance(root, dict):
         raise TypeError(_ASGI_HINT)
     log_to_stderr()
     return app_of(root, **settings).asgi

@@ -175,6 +175,7 @@ class Settings:
         ("pages", "app", "tanstack"), _list_from("pages", "app", "tanstack")
     )
     middleware: tuple[str, ...] = _setting((), _import_names)
+    initial_handlers: bool = _setting(True, _switch)
 
     body_size_limit: Size = _setting(Size(2**20, "1mb"), read_size)
     response_limit: Size | None = _setting(Size(4 * 2**20, "4mb"), _size_or_off)

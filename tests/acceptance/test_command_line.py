@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import socket
 import subprocess
@@ -17,18 +18,19 @@ import pytest
 
 from tests.acceptance.applications import PROJECT
 from tests.acceptance.client import Answer, Client, OverHttp
-from tests.acceptance.servers import SECONDS, environment, serve
+from tests.acceptance.servers import SECONDS, environment, granian, serve
+from tests.cli.terminals import terminal
 from tests.support import HELLO, project
 
 HERE = Path(__file__).parent
 APIROUTES = [sys.executable, "-m", "apiroutes"]
 
 
-def run(*arguments: str, directory: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, directory: Path = PROJECT, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*APIROUTES, *arguments],
         cwd=directory,
-        env=environment(PYTHONPATH=str(PROJECT)),
+        env=environment(PYTHONPATH=str(PROJECT), **variables),
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -129,22 +131,113 @@ def taken() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["dev"],
-        ["start"],
-        ["start", "--server", "granian", "--interface", "wsgi"],
-        ["start", "--server", "uvicorn"],
-    ],
-    ids=["dev", "gunicorn", "granian", "uvicorn"],
-)
+SERVERS = {
+    "dev": ["dev"],
+    "gunicorn": ["start", "--workers", "1"],
+    "gunicorn-asgi": ["start", "--workers", "1", "--interface", "asgi"],
+    "granian": ["start", "--workers", "1", "--server", "granian", "--interface", "wsgi"],
+    "uvicorn": ["start", "--workers", "1", "--server", "uvicorn"],
+}
+each_server = pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
+
+
+@each_server
 def test_a_port_in_use_is_one_line_with_a_remedy(tmp_path: Path, command: list[str], taken: int) -> None:
     done = run(*command, "--port", str(taken), directory=routes(tmp_path, {"hello.py": HELLO}))
     assert done.returncode == 1
-    reason = f"Error: cannot listen on 127.0.0.1:{taken}: Address already in use. "
-    remedy = f"Stop the program that listens there, or choose another port: --port {taken + 1}."
-    assert [line for line in done.stderr.splitlines() if "INFO" not in line] == [reason + remedy]
+    owner = rf"by `.+` \(pid {os.getpid()}\)"
+    reason = rf"Error: cannot listen on 127\.0\.0\.1:{taken}: Address already in use {owner}\. "
+    remedy = (
+        f"Stop the program that listens there, or choose another port: --port {taken + 1}, "
+        "or --port auto for the next free one."
+    )
+    assert re.fullmatch(reason + re.escape(remedy) + "\n", done.stderr)
+
+
+@each_server
+def test_a_port_in_use_is_noticed_before_the_project_is_imported(
+    tmp_path: Path, command: list[str], taken: int
+) -> None:
+    source = f"open({str(tmp_path / 'imported')!r}, 'w').close()\nimport time\ntime.sleep(60)\n" + HELLO
+    done = run(*command, "--port", str(taken), directory=routes(tmp_path, {"hello.py": source}))
+    assert (done.returncode, f":{taken}: Address already in use" in done.stderr) == (1, True)
+
+
+@each_server
+def test_port_auto_serves_on_the_next_free_one(tmp_path: Path, command: list[str], taken: int) -> None:
+    directory = routes(tmp_path / "project", {"hello.py": HELLO})
+    variables = {"PYTHONPATH": str(PROJECT), "APIROUTES_PORT": str(taken)}
+    with serve([*APIROUTES, *command, "--port", "auto"], tmp_path / "log", variables, directory) as port:
+        assert wait_for(Client(OverHttp(port)), "/api/hello").json() == {"message": "Hello"}
+    assert f"Port {taken} is taken; the next free one is {port}\n" in (tmp_path / "log").read_text()
+
+
+@each_server
+def test_an_ipv6_address_in_use_is_one_line_too(tmp_path: Path, command: list[str]) -> None:
+    with closing(socket.create_server(("::1", 0), family=socket.AF_INET6)) as listener:
+        port = listener.getsockname()[1]
+        done = run(
+            *command, "--host", "::1", "--port", str(port), directory=routes(tmp_path, {"hello.py": HELLO})
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: cannot listen on [::1]:{port}: Address already in use")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@each_server
+@pytest.mark.parametrize("name", ["PORT", "APIROUTES_PORT"])
+def test_a_port_of_the_environment_that_is_none_is_one_line_and_2(
+    tmp_path: Path, command: list[str], name: str
+) -> None:
+    done = run(*command, directory=routes(tmp_path, {"hello.py": HELLO}), **{name: "abc"})
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"Error: {name} in the environment is 'abc', which is not a port. "
+        "Set it to a number from 0 to 65535, or unset it.\n"
+    )
+
+
+# What a server prints once it serves.
+SERVING = {
+    "dev": "Ready in",
+    "gunicorn": "Booting worker",
+    "gunicorn-asgi": "ASGI server listening",
+    "granian": "Started worker-1",
+    "uvicorn": "Application startup complete",
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_ctrl_c_ends_every_process_by_itself_with_status_0(tmp_path: Path, name: str) -> None:
+    root = routes(tmp_path, {"hello.py": HELLO})
+    command = [*APIROUTES, "--root", str(root), *SERVERS[name], "--port", "auto"]
+    with terminal(command) as shown:
+        shown.read_until(SERVING[name])
+        shown.type("\x03")
+        printed = shown.read_until(None)
+        assert shown.process.wait(SECONDS) == 0
+    assert "Killing" not in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["start", "--", "--bind", "unix:{}/x.sock"],
+        ["start", "--server", "uvicorn", "--", "--uds", "{}/x.sock"],
+        ["start", "--server", "granian", "--", "--uds", "{}/x.sock"],
+    ],
+    ids=["gunicorn", "uvicorn", "granian"],
+)
+def test_a_socket_without_its_directory_is_one_line(tmp_path: Path, flags: list[str]) -> None:
+    nowhere = tmp_path / "nowhere"
+    arguments = [flag.format(nowhere) for flag in flags]
+    done = run(*arguments, directory=routes(tmp_path, {"hello.py": HELLO}))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Error: cannot listen on {nowhere}/x.sock: there is no directory {nowhere}. "
+        "Make it, or choose another path.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,16 +247,14 @@ def test_a_port_in_use_is_one_line_with_a_remedy(tmp_path: Path, command: list[s
         ("def GET(): ...\n", "granian serves WSGI: routes that are async throughout: 0 of 1"),
     ],
 )
-def test_granians_interface_is_printed_with_the_reason(
-    tmp_path: Path, source: str, line: str, taken: int
-) -> None:
-    command = ["start", "--server", "granian", "--port", str(taken)]
-    done = run(*command, directory=routes(tmp_path, {"hello.py": source}))
-    assert done.stderr.splitlines()[0] == line
+def test_granians_interface_is_printed_with_the_reason(tmp_path: Path, source: str, line: str) -> None:
+    directory = routes(tmp_path / "project", {"hello.py": source})
+    with serve(granian(), tmp_path / "log", {"PYTHONPATH": str(PROJECT)}, directory):
+        assert (tmp_path / "log").read_text().splitlines()[0] == line
 
 
-def test_uvicorn_refuses_wsgi(tmp_path: Path) -> None:
-    command = ["start", "--server", "uvicorn", "--interface", "wsgi"]
+def test_uvicorn_refuses_wsgi(tmp_path: Path, taken: int) -> None:
+    command = ["start", "--server", "uvicorn", "--interface", "wsgi", "--port", str(taken)]
     done = run(*command, directory=routes(tmp_path, {"hello.py": HELLO}))
     assert done.returncode == 1
     assert done.stderr.startswith('Error: uvicorn serves ASGI alone, and interface is "wsgi"')

@@ -242,3 +242,18 @@ def test_an_invalid_body_is_refused_by_the_server(shown: Shown) -> None:
     put.locator("textarea").fill('{"title": 1}')
     status, body = execute(put)
     assert (status, '"place":"body.title"' in body) == ("422", True)
+
+
+@pytest.mark.parametrize(
+    "source", ["def POST(body): return [body]", "def handler(req, res): res.json([req.body])"]
+)
+def test_a_body_without_a_type_is_sent(browser: Browser, tmp_path: Path, source: str) -> None:
+    root = project(tmp_path / "site", {"pages/api/x.py": source})
+    command = gunicorn("apiroutes:create_app()", "--threads", "4")
+    with (
+        serve(command, tmp_path / "log", {"APIROUTES_DOCS": "true"}, root) as port,
+        showing(browser, f"http://127.0.0.1:{port}") as shown,
+    ):
+        post = shown.operation("post_x")
+        post.locator("textarea").fill('{"a": [1]}')
+        assert execute(post) == ("200", '[{"a":[1]}]')

@@ -90,14 +90,17 @@ def test_a_pydantic_model_that_is_sent_in_another_form_has_two_schemas(tmp_path:
     assert (properties(document, "User-Input"), properties(document, "User-Output")) == (RECEIVED, SENT)
 
 
-def test_a_tuple_has_its_length_without_items_false(tmp_path: Path) -> None:
-    source = "def GET() -> tuple[int, str]: ..."
+@pytest.mark.parametrize("library", ["", "import pydantic\n"])
+def test_a_tuple_has_its_length_and_items_of_any_of_its_types(tmp_path: Path, library: str) -> None:
+    last = "Annotated[str, pydantic.Field()]" if library else "str"
+    source = f"from typing import Annotated\n{library}def GET() -> tuple[int, {last}]: ..."
     operation = App(project(tmp_path, {"pages/api/x.py": source})).openapi()["paths"]["/api/x"]["get"]
     assert operation["responses"]["200"]["content"]["application/json"]["schema"] == {
         "type": "array",
         "minItems": 2,
         "maxItems": 2,
         "prefixItems": [{"type": "integer"}, {"type": "string"}],
+        "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
     }
 
 
@@ -156,6 +159,14 @@ def test_a_class_that_contains_one_of_two_forms_has_two_as_well(tmp_path: Path) 
     assert schemas["All-Output"]["properties"]["data"]["items"] == {
         "$ref": "#/components/schemas/Data-Output"
     }
+
+
+@pytest.mark.parametrize("source", CLASSES)
+def test_schemas_that_would_share_a_title_have_their_names_as_titles(tmp_path: Path, source: str) -> None:
+    source = "import pydantic.dataclasses\n" + source + "def PUT(body: Data) -> Data: ..."
+    _, schemas = schemas_of(tmp_path, source)
+    titles = {name: schema["title"] for name, schema in schemas.items()}
+    assert titles == {name: name for name in ("Data-Input", "Data-Output", "Problem")}
 
 
 NOT_ALWAYS_SENT = [
@@ -230,3 +241,30 @@ def test_a_type_that_is_only_the_shape_of_a_query_is_no_component(tmp_path: Path
     source = "class Search(msgspec.Struct):\n    q: str\ndef GET(query: Search) -> int: ..."
     _, schemas = schemas_of(tmp_path, source)
     assert schemas.keys() == {"Problem"}
+
+
+def test_what_both_libraries_describe_alike_is_one_schema(tmp_path: Path) -> None:
+    source = """
+class Color(enum.Enum):
+    red = "red"
+    blue = "blue"
+class Model(pydantic.BaseModel):
+    color: Color
+def GET(color: Color) -> Model: ...
+"""
+    _, schemas = schemas_of(tmp_path, source)
+    assert schemas.keys() == {"Color", "Model", "Problem"}
+    assert schemas["Color"]["enum"] == ["red", "blue"]
+
+
+def test_a_tag_with_a_default_is_required_of_a_member_of_a_union(tmp_path: Path) -> None:
+    source = """
+class Cat(pydantic.BaseModel):
+    kind: Literal["cat"] = "cat"
+class Dog(pydantic.BaseModel):
+    kind: Literal["dog"] = "dog"
+    age: int
+def PUT(body: Annotated[Cat | Dog, pydantic.Field(discriminator="kind")]): ...
+"""
+    _, schemas = schemas_of(tmp_path, source)
+    assert (schemas["Cat"]["required"], schemas["Dog"]["required"]) == (["kind"], ["kind", "age"])

@@ -193,3 +193,68 @@ def test_the_command_writes_yaml(root: Path, document: dict[str, Any], tmp_path:
     file = tmp_path / "openapi.yaml"
     result = CliRunner().invoke(main, ["openapi", "--root", str(root), "--yaml", "-o", str(file)])
     assert (result.exit_code, yaml.safe_load(file.read_text())) == (0, document)
+
+
+# -- what the document says of itself
+
+ABOUT: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"description": "A shop.", "license": {"name": "MIT", "identifier": "MIT"}}),
+    ({"description": "Mine."}, {"description": "Mine."}),
+    ({"license": "All rights reserved"}, {"license": {"name": "All rights reserved"}}),
+    (
+        {"license": "MIT OR Apache-2.0"},
+        {"license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}},
+    ),
+    ({"contact": "Ada <ada@example.com>"}, {"contact": {"name": "Ada", "email": "ada@example.com"}}),
+    ({"contact": "ada@example.com"}, {"contact": {"email": "ada@example.com"}}),
+    ({"contact": "https://example.com"}, {"contact": {"url": "https://example.com"}}),
+    ({"contact": "Ada <https://example.com>"}, {"contact": {"name": "Ada", "url": "https://example.com"}}),
+    ({"contact": "Ada"}, {"contact": {"name": "Ada"}}),
+]
+PROJECT_TABLE = (
+    '[project]\nname = "shop"\ndescription = "A shop."\nlicense = "MIT"\nauthors = [{name = "Ada"}]\n'
+)
+
+
+@pytest.mark.parametrize(("settings", "described"), ABOUT)
+def test_the_document_describes_the_api(
+    tmp_path: Path, settings: dict[str, Any], described: dict[str, Any]
+) -> None:
+    root = project(tmp_path, {"pages/api/x.py": HELLO, "pyproject.toml": PROJECT_TABLE})
+    document = App(root, **settings).openapi()
+    validate(document)
+    assert document["info"].items() >= described.items()
+
+
+def test_authors_are_not_named_unless_a_setting_does(tmp_path: Path) -> None:
+    root = project(tmp_path, {"pages/api/x.py": HELLO, "pyproject.toml": PROJECT_TABLE})
+    assert "contact" not in App(root).openapi()["info"]
+
+
+def test_operations_are_tagged_by_their_directories(tmp_path: Path) -> None:
+    source = "def GET(): ..."
+    files = {
+        "pages/api/users/index.py": f"'''The users.\n\nAll of them.'''\n{source}",
+        "pages/api/users/[id]/notes.py": f"'''Notes.'''\n{source}",
+        "pages/api/orders.py": source,
+        "pages/api/[any].py": source,
+        "pages/api/index.py": f"'''The start.'''\n{source}",
+    }
+    document = App(project(tmp_path, files)).openapi()
+    assert document["tags"] == [
+        {"name": "orders", "description": "Routes of orders."},
+        {"name": "root", "description": "The start."},
+        {"name": "users", "description": "The users."},
+    ]
+    tags = {path: item["get"]["tags"] for path, item in document["paths"].items()}
+    assert tags == {
+        "/api": ["root"],
+        "/api/orders": ["orders"],
+        "/api/users": ["users"],
+        "/api/users/{id}/notes": ["users"],
+        "/api/{any}": ["root"],
+    }
+
+
+def test_no_credentials_are_needed_where_none_are_declared(document: dict[str, Any]) -> None:
+    assert (document["security"], document["servers"]) == ([], [{"url": "/"}])

@@ -50,7 +50,7 @@ def test_a_handler_for_all_methods_is_described_like_one_for_a_method(document: 
 def test_parameters_are_described(document: dict[str, Any]) -> None:
     parameters = {part["name"]: part for part in document["paths"]["/api/users"]["get"]["parameters"]}
     assert parameters["page"] == {"name": "page", "in": "query", "schema": {"type": "integer", "default": 1}}
-    assert resolve(document, parameters["order"]["schema"])["enum"] == ["age", "name"]
+    assert resolve(document, parameters["order"]["schema"])["enum"] == ["name", "age"]
     assert parameters["tags"]["schema"]["items"] == {"type": "string"}
 
 
@@ -152,6 +152,7 @@ class Point:
 """
 ANY_JSON: dict[str, Any] = {"application/json": {"schema": {}}}
 BYTES = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+ANY_OBJECT = {"application/json": {"schema": {"type": "object", "additionalProperties": True}}}
 BODIES: list[tuple[str, str, Any, bool]] = [
     ("def POST(body): ...", "post", ANY_JSON, False),
     ("def PUT(req): ...", "put", ANY_JSON, False),
@@ -159,7 +160,7 @@ BODIES: list[tuple[str, str, Any, bool]] = [
     ("def POST(*a): ...", "post", ANY_JSON, False),
     ("def handler(req, res): ...", "post", ANY_JSON, False),
     ("def POST(body: Any): ...", "post", ANY_JSON, False),
-    ("def POST(body: dict): ...", "post", {"application/json": {"schema": {"type": "object"}}}, True),
+    ("def POST(body: dict): ...", "post", ANY_OBJECT, True),
     ("def POST(body: list): ...", "post", {"application/json": {"schema": {"type": "array"}}}, True),
     ("def POST(body: str): ...", "post", {"application/json": {"schema": {"type": "string"}}}, True),
     ("def POST(body: bytes): ...", "post", {"application/octet-stream": {"schema": BYTES}}, True),
@@ -270,3 +271,17 @@ def test_a_form_of_fields_and_files_is_one_object(tmp_path: Path) -> None:
     form = operations(tmp_path, source)["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["properties"]["f"] == {**BYTES, "description": "The photo."}
     assert (set(form["properties"]), form["required"]) == ({"x", "y", "f"}, ["x", "f"])
+
+
+def test_parameters_of_the_query_are_in_the_order_of_the_handlers(tmp_path: Path) -> None:
+    source = (
+        "def GET(a: pydantic.PositiveInt, b: int, c: Annotated[int, pydantic.Field(alias='d')], e: str): ..."
+    )
+    parameters = operations(tmp_path, source)["get"]["parameters"]
+    assert [parameter["name"] for parameter in parameters] == ["a", "b", "d", "e"]
+
+
+def test_a_deprecated_handler_is_described_as_one(tmp_path: Path) -> None:
+    source = "from typing_extensions import deprecated\n@deprecated('Use y.')\ndef GET(): ...\ndef PUT(): ..."
+    described = operations(tmp_path, source)
+    assert (described["get"].get("deprecated"), described["put"].get("deprecated")) == (True, None)

@@ -21,6 +21,10 @@ from msgspec import Meta
 from pydantic import (
     AfterValidator, AliasChoices, EmailStr, Field, HttpUrl, PositiveInt, StringConstraints, conint, constr
 )
+from typing import NewType
+from typing_extensions import TypeAliasType
+Named = NewType("Named", Annotated[int, Field(ge=1)])
+Alias = TypeAliasType("Alias", Annotated[int, Field(ge=1)])
 def odd(value):
     if value % 2 == 0: raise ValueError("even")
     return value
@@ -47,6 +51,7 @@ CONSTRAINTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("Annotated[int, AfterValidator(odd)]", "1", "2", {"type": "integer"}),
     ("Annotated[int, at.Ge(1)]", "1", "0", {"minimum": 1}),
     ("Annotated[str, at.MaxLen(2)]", "ab", "abc", {"maxLength": 2}),
+    ("Named", "1", "0", {"minimum": 1}),
     ("Annotated[int, at.Interval(gt=0, lt=3)]", "2", "3", {"exclusiveMaximum": 3}),
 ]
 
@@ -157,12 +162,19 @@ REFUSED = [
         "Constrained.v has a constraint of pydantic's, which msgspec ignores",
     ),
     ("query: Constrained", "x.py", "Constrained.v has a constraint of pydantic's, which msgspec ignores"),
+    ("body: WithEmail", "x.py", "WithEmail cannot be checked: `EmailStr` is pydantic's"),
+    ("body: list[WithOther]", "x.py", "cannot be checked because of `Other`"),
     ("body: Model", "x.py", "Model.v has msgspec's `Meta`, which pydantic ignores"),
 ]
 CLASSES = """
 import fastapi
 class Constrained(msgspec.Struct):
     v: Annotated[int, Field(ge=1)]
+class WithEmail(msgspec.Struct):
+    v: EmailStr
+class Other: ...
+class WithOther(msgspec.Struct):
+    v: Other
 class Model(pydantic.BaseModel):
     v: Annotated[int, Meta(ge=1)]
 """
@@ -207,3 +219,9 @@ def test_what_is_no_float_is_refused(tmp_path: Path, text: str) -> None:
     app = typed_app(tmp_path, "def GET(v: float): return v")
     [(place, message)] = mismatches(call(app, target=f"/api/x?v={quote(text)}"))
     assert (place, message) == ("query.v", "Expected `float`, got `str`")
+
+
+@pytest.mark.parametrize("annotation", ["Alias", "Alias | None", "list[Alias]", "Named | None"])
+def test_a_constraint_under_another_name_is_enforced(tmp_path: Path, annotation: str) -> None:
+    app = typed_app(tmp_path, IMPORTS + f"def GET(v: {annotation}): return 1")
+    assert [call(app, target=f"/api/x?v={number}").status for number in (1, 0)] == [200, 422]

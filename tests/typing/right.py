@@ -11,6 +11,7 @@ from apiroutes import (
     ApiError,
     App,
     Event,
+    EventStream,
     Request,
     Response,
     UploadFile,
@@ -87,6 +88,10 @@ def numbers() -> Iterator[str]:
 
 async def events() -> AsyncIterator[Event]:
     yield Event("a", event="b")
+
+
+def progress() -> EventStream[User]:
+    return event_stream(Event(User("a")) for _ in range(2))
 
 
 RESULTS = [

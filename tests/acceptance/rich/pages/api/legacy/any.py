@@ -1,0 +1,3 @@
+def POST(body):
+    """Return what was sent, whatever it is."""
+    return body

@@ -1,0 +1,6 @@
+"""What needs credentials."""
+
+
+def GET() -> dict[str, int]:
+    """Read what is private."""
+    return {"total": 3}

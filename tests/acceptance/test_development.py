@@ -1,0 +1,320 @@
+"""`apiroutes dev` while files change: what is answered by whom, what is lost, and which processes remain."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.acceptance.client import Client, OverHttp
+from tests.acceptance.servers import SECONDS, environment
+from tests.support import project, until
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+
+VERSION = "def GET():\n    return {}\n"
+
+
+class Development(NamedTuple):
+    """A development server that runs in a session of its own."""
+
+    root: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def get(self, path: str) -> str:
+        """Return the status and the text of a response."""
+        answer = Client(OverHttp(self.port)).request("GET", path)
+        return f"{answer.status} {answer.text}"
+
+    def write(self, file: str, source: str) -> None:
+        project(self.root, {file: source})
+
+    def reloads(self) -> int:
+        return self.log.read_text().count("Reloaded in ")
+
+    def reload_after(self, change: Callable[[], object]) -> None:
+        before = self.reloads()
+        change()
+        until(lambda: self.reloads() > before)
+
+    def processes(self) -> list[int]:
+        """Return the processes of the session."""
+        found = []
+        for directory in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                fields = (directory / "stat").read_text().rpartition(")")[2].split()
+                # proc(5): the state, which is Z for one that has ended, and the session
+                if int(fields[3]) == self.process.pid and fields[0] != "Z":
+                    found.append(int(directory.name))
+        return found
+
+
+@contextmanager
+def developing(root: Path, files: Mapping[str, str], **variables: str) -> Iterator[Development]:
+    """Run the development server, with a process that waits for its turn, and end it whatever happens."""
+    directory, log = root / "project", root / "log"
+    project(directory, files)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "apiroutes", "dev", "--port", "0"],
+            cwd=directory,
+            env=environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: "(Ctrl-C stops)" in log.read_text())
+        address = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())
+        assert address is not None
+        server = Development(directory, log, process, int(address[1]))
+        until(lambda: len(server.processes()) == 3)
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_request_that_has_begun_is_finished_while_the_new_code_answers(tmp_path: Path) -> None:
+    slow = """
+import pathlib, time
+def GET():
+    pathlib.Path("begun").touch()
+    while not pathlib.Path("finish").exists():
+        time.sleep(0.01)
+    return {}
+"""
+    with developing(tmp_path, {"pages/api/version.py": slow.format(1)}) as server:
+        answers: list[str] = []
+        client = threading.Thread(target=lambda: answers.append(server.get("/api/version")))
+        client.start()
+        until((server.root / "begun").exists)
+        server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(2)))
+        assert server.get("/api/version") == "200 2"
+        assert answers == []
+        (server.root / "finish").touch()
+        client.join(SECONDS)
+        assert answers == ["200 1"]
+        until(lambda: len(server.processes()) == 3)
+
+
+def test_a_stream_does_not_hold_up_a_reload(tmp_path: Path) -> None:
+    stream = """
+import itertools, time
+from apiroutes import event_stream
+def GET():
+    return event_stream(str(time.sleep(0.05)) for _ in itertools.count())
+"""
+    files = {"pages/api/version.py": VERSION.format(1), "pages/api/events.py": stream}
+    with developing(tmp_path, files) as server:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
+            connection.request("GET", "/api/events")
+            assert connection.getresponse().readline() == b"data: None\n"
+            server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(2)))
+            assert server.get("/api/version") == "200 2"
+        until(lambda: len(server.processes()) == 3)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="the system cannot wait for a request")
+def test_a_connection_that_is_open_already_gets_the_new_code(tmp_path: Path) -> None:
+    """Browsers open connections that they use later."""
+    with developing(tmp_path, {"pages/api/version.py": VERSION.format(1)}) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        with contextlib.closing(connection):
+            connection.connect()
+            server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(2)))
+            connection.request("GET", "/api/version")
+            assert connection.getresponse().read() == b"2"
+
+
+@pytest.mark.slow
+def test_no_connection_is_lost_in_many_reloads_and_no_old_code_answers_once_one_is_said(
+    tmp_path: Path,
+) -> None:
+    with developing(tmp_path, {"pages/api/version.py": VERSION.format(0)}) as server:
+        faults: list[str] = []
+        seen: set[int] = set()
+        done = threading.Event()
+
+        def ask() -> None:
+            while not done.is_set():
+                reloads = server.log.read_text().count("; reloading")
+                try:
+                    answer = server.get("/api/version")
+                except Exception as error:
+                    faults.append(repr(error))
+                    continue
+                seen.add(int(answer.removeprefix("200 ")))
+                if int(answer.removeprefix("200 ")) < reloads:
+                    faults.append(f"{answer} after {reloads} reloads")
+
+        clients = [threading.Thread(target=ask) for _ in range(3)]
+        for client in clients:
+            client.start()
+        for number in range(1, 21):
+            server.reload_after(partial(server.write, "pages/api/version.py", VERSION.format(number)))
+        until(lambda: 20 in seen)
+        done.set()
+        for client in clients:
+            client.join(SECONDS)
+        assert faults == []
+
+
+def test_variables_of_an_edited_env_file_are_seen_and_removed_ones_are_gone(tmp_path: Path) -> None:
+    source = "import os\nseen = {name: os.environ.get(name) for name in 'AB'}\ndef GET(): return seen\n"
+    with developing(tmp_path, {"pages/api/version.py": source, ".env": "A=1\nB=1\n"}) as server:
+        assert server.get("/api/version") == '200 {"A":"1","B":"1"}'
+        server.reload_after(lambda: server.write(".env", "B=2\n"))
+        assert server.get("/api/version") == '200 {"A":null,"B":"2"}'
+        server.reload_after((server.root / ".env").unlink)
+        assert server.get("/api/version") == '200 {"A":null,"B":null}'
+
+
+def test_what_the_old_code_holds_is_free_when_the_new_code_is_loaded(tmp_path: Path) -> None:
+    """A port, for example: without a request in progress, the old process has ended."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    source = f"import socket\nheld = socket.create_server(('127.0.0.1', {port}))\n" + VERSION
+    source = source.replace("{}", "%d")
+    with developing(tmp_path, {"pages/api/version.py": source % 0}) as server:
+        for number in range(1, 4):
+            server.reload_after(partial(server.write, "pages/api/version.py", source % number))
+            assert server.get("/api/version") == f"200 {number}"
+
+
+def test_a_change_during_a_reload_leads_to_another_one(tmp_path: Path) -> None:
+    """The import takes longer than the time between two changes."""
+    source = "import time\ntime.sleep(0.2)\n" + VERSION
+    with developing(tmp_path, {"pages/api/version.py": source.format(0)}) as server:
+        for number in range(1, 8):
+            server.write("pages/api/version.py", source.format(number))
+            time.sleep(0.07)  # what is tested is a sequence in time
+        until(lambda: server.get("/api/version") == "200 7")
+
+
+def test_many_changes_at_once_end_in_one_state(tmp_path: Path) -> None:
+    """As when another branch is checked out: all files are of one version then."""
+    files = {f"pages/api/r{number}.py": VERSION.format(0) for number in range(40)}
+    reading = "from .r0 import GET as first\nfrom .r39 import GET as last\n"
+    files["pages/api/version.py"] = reading + "def GET(): return [first(), last()]\n"
+    with developing(tmp_path, files) as server:
+        for version in (1, 2, 3):
+            for number in range(40):
+                server.write(f"pages/api/r{number}.py", VERSION.format(version))
+        until(lambda: server.get("/api/version") == "200 [3,3]")
+
+
+def test_a_directory_that_is_moved_is_noticed(tmp_path: Path) -> None:
+    files = {"pages/api/version.py": VERSION.format(1), "pages/api/old/x.py": VERSION.format(2)}
+    with developing(tmp_path, files) as server:
+        api = server.root / "pages/api"
+        server.reload_after(lambda: (api / "old").rename(api / "new"))
+        assert server.get("/api/new/x") == "200 2"
+        assert server.get("/api/old/x").startswith("404")
+
+
+BAD_IMPORTS = {
+    "hangs": "while True: pass\n",
+    "hangs in a lock": "import threading\nthreading.Lock().acquire() and threading.Event().wait()\n",
+    "exits": "raise SystemExit(3)\n",
+    "ends the process": "import os\nos._exit(3)\n",
+    "ends it without an error": "import os\nos._exit(0)\n",
+}
+
+
+@pytest.mark.parametrize("source", BAD_IMPORTS.values(), ids=BAD_IMPORTS)
+def test_a_correction_ends_what_a_bad_import_has_done(tmp_path: Path, source: str) -> None:
+    with developing(tmp_path, {"pages/api/version.py": VERSION.format(1)}) as server:
+        server.write("pages/api/version.py", source + VERSION.format(2))
+        until(lambda: "Changed: pages/api/version.py; reloading" in server.log.read_text())
+        server.write("pages/api/version.py", VERSION.format(3))
+        until(lambda: server.reloads() > 0 and server.get("/api/version") == "200 3")
+
+
+def test_a_module_that_hides_a_library_is_imported_as_at_a_start(tmp_path: Path) -> None:
+    """The process that waits has imported the library, and the directory comes first in `sys.path`."""
+    with developing(tmp_path, {"pages/api/version.py": VERSION.format(1)}) as server:
+        server.write("click.py", "raise SystemExit('this is not click')\n")
+        until(lambda: "this is not click" in server.log.read_text())
+        (server.root / "click.py").unlink()
+        until(lambda: server.reloads() == 1)
+        assert server.get("/api/version") == "200 1"
+
+
+ENDS: dict[str, Callable[[Development], None]] = {
+    "Ctrl-C": lambda server: os.killpg(server.process.pid, signal.SIGINT),
+    "SIGTERM": lambda server: server.process.terminate(),
+    "SIGKILL": lambda server: server.process.kill(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_no_process_stays_behind(tmp_path: Path, end: Callable[[Development], None]) -> None:
+    with developing(tmp_path, {"pages/api/version.py": VERSION.format(1)}) as server:
+        end(server)
+        server.process.wait(SECONDS)
+        until(lambda: server.processes() == [])
+        assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_no_process_stays_behind_that_imports_for_ever(
+    tmp_path: Path, end: Callable[[Development], None]
+) -> None:
+    with developing(tmp_path, {"pages/api/version.py": VERSION.format(1)}) as server:
+        hanging = "import pathlib, time\npathlib.Path('imports').touch()\ntime.sleep(3600)\n"
+        server.write("pages/api/version.py", hanging)
+        until((server.root / "imports").exists)
+        end(server)
+        server.process.wait(SECONDS)
+        until(lambda: server.processes() == [])
+
+
+def test_a_new_empty_file_gets_an_initial_handler(tmp_path: Path) -> None:
+    with developing(tmp_path, {"pages/api/version.py": VERSION.format(1)}) as server:
+        server.reload_after(lambda: server.write("pages/api/users/[id].py", ""))
+        assert server.get("/api/users/7") == '200 {"id":"7"}'
+        assert "initial handler into pages/api/users/[id].py" in server.log.read_text()
+
+
+def test_a_file_that_is_written_at_once_is_left(tmp_path: Path) -> None:
+    """Whoever writes a file may create it empty, or empty it first."""
+    with developing(tmp_path, {"pages/api/version.py": VERSION.format(1)}) as server:
+        new, old = server.root / "pages/api/new.py", server.root / "pages/api/version.py"
+        with new.open("w") as first, old.open("w") as second:
+            until(lambda: "Changed: pages/api/version.py; reloading" in server.log.read_text())
+            first.write(VERSION.format(2))
+            second.write(VERSION.format(3))
+        until(lambda: server.get("/api/new") == "200 2")
+        until(lambda: server.get("/api/version") == "200 3")
+        assert (new.read_text(), old.read_text()) == (VERSION.format(2), VERSION.format(3))
+
+
+def test_files_that_were_empty_before_are_left(tmp_path: Path) -> None:
+    files = {"pages/api/version.py": VERSION.format(1), "pages/api/empty.py": "", "pages/api/x.py": "x = 1\n"}
+    with developing(tmp_path, files) as server:
+        server.reload_after(lambda: server.write("pages/api/x.py", ""))
+        server.reload_after(lambda: server.write("pages/api/users.py", ""))
+        assert server.get("/api/users").startswith("200")
+        assert [(server.root / file).stat().st_size for file in ("pages/api/empty.py", "pages/api/x.py")] == [
+            0,
+            0,
+        ]
