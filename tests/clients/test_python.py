@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import App
@@ -249,6 +249,7 @@ def schemas_of(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
+@settings(deadline=None)
 @given(st.recursive(LEAVES, schemas_of, max_leaves=8))
 def test_any_schema_is_a_type_that_msgspec_decodes(schema: Any) -> None:
     node = {"properties": {"next": {"$ref": "#/components/schemas/Node"}, "value": schema}}
