@@ -145,12 +145,16 @@ function formData(values: object): FormData {
   return form;
 }
 
+// React Native has none.
+const isStream = (body: unknown): body is ReadableStream =>
+  typeof ReadableStream === "function" && body instanceof ReadableStream;
+
 function isRaw(body: unknown): body is Raw {
   return (
     body instanceof Blob ||
     body instanceof FormData ||
     body instanceof URLSearchParams ||
-    body instanceof ReadableStream ||
+    isStream(body) ||
     body instanceof ArrayBuffer ||
     ArrayBuffer.isView(body)
   );
@@ -223,7 +227,7 @@ async function send(
   const url = baseUrl.replace(/\/+$/, "") + path + (query && `?${query}`);
   const content = body === undefined ? {} : { body };
   // A stream is sent while nothing is received yet, which `fetch` wants to be told.
-  const duplex = body instanceof ReadableStream ? { duplex: "half" as const } : {};
+  const duplex = isStream(body) ? { duplex: "half" as const } : {};
   return request(url, { ...init, ...content, ...duplex, method, headers });
 }
 

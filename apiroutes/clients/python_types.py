@@ -105,14 +105,16 @@ class PythonTypes:
         assert isinstance(type_, AnyOf)
         return self._union(type_, context)
 
-    def flattened(self, type_: Type) -> Type:
+    def flattened(self, type_: Type, seen: tuple[str, ...] = ()) -> Type:
         """Return the type without a conjunction: of objects it is one with the fields of all."""
         if not isinstance(type_, AllOf):
             return type_
-        parts = [part for part in map(self.flattened, type_.parts) if part != UNKNOWN]
+        parts = [self.flattened(part, seen) for part in type_.parts]
+        parts = [part for part in parts if part != UNKNOWN]
         if len(parts) == 1:
             return parts[0]
-        objects = [part for part in map(self.resolved, parts) if isinstance(part, ObjectOf)]
+        resolved = [self.resolved(part, seen) for part in parts]
+        objects = [part for part in resolved if isinstance(part, ObjectOf)]
         if not objects or len(objects) < len(parts):
             return UNKNOWN
         fields = {field.name: field for part in objects for field in part.fields}
@@ -125,14 +127,14 @@ class PythonTypes:
         rest = [part.rest for part in objects if part.rest is not None and part.fields]
         return ObjectOf(tuple(merged), rest[0] if rest else (None if merged else UNKNOWN))
 
-    def resolved(self, type_: Type) -> Type:
+    def resolved(self, type_: Type, seen: tuple[str, ...] = ()) -> Type:
         """Return the type without a conjunction, and what it refers to if it is a reference."""
-        type_ = self.flattened(type_)
-        seen = set()
-        while isinstance(type_, Reference) and type_.name in self._types and type_.name not in seen:
-            seen.add(type_.name)
-            type_ = self.flattened(self._types[type_.name])
-        return type_
+        type_ = self.flattened(type_, seen)
+        if not isinstance(type_, Reference):
+            return type_
+        # One that is defined by itself says nothing.
+        is_known = type_.name in self._types and type_.name not in seen
+        return self.resolved(self._types[type_.name], (*seen, type_.name)) if is_known else UNKNOWN
 
     # -- declarations
 
@@ -146,7 +148,7 @@ class PythonTypes:
         type_ = self.flattened(named.type)
         if isinstance(type_, ObjectOf) and _is_class(type_):
             self._declare_class(name, type_, named.description)
-        elif isinstance(type_, AnyOf) and not self._is_plain(type_):
+        elif isinstance(type_, AnyOf) and not self._is_plain(type_, (named.name,)):
             self._declare_union(name, type_)
         else:
             self._aliases.append(_Alias(name, self.annotation(type_, name)))
@@ -204,9 +206,9 @@ class PythonTypes:
             suffix = " | None" if NULL in type_.parts else ""
             return (self._hard_union(others, context) if len(others.parts) > 1 else "_t.Any") + suffix
         parts = self._parts(type_)
-        annotations = [self.annotation(part, f"{context}{number}") for number, part in enumerate(parts, 1)]
-        if "_t.Any" in annotations:
+        if any("any" in self._forms(part, ()) for part in parts):
             return "_t.Any"
+        annotations = [self.annotation(part, f"{context}{number}") for number, part in enumerate(parts, 1)]
         # None comes last, as people write it.
         annotations.sort(key="None".__eq__)
         return " | ".join(dict.fromkeys(annotations))
@@ -223,14 +225,15 @@ class PythonTypes:
 
     def _parts(self, type_: AnyOf) -> list[Type]:
         """Return the parts of a union, with all of its literals in one."""
-        parts = [self.flattened(part) for part in type_.parts]
+        flat = any_of([self.flattened(part) for part in type_.parts])
+        parts = flat.parts if isinstance(flat, AnyOf) else (flat,)
         literals = [value for part in parts if isinstance(part, Literals) for value in part.values]
         merged: list[Type] = [Literals(tuple(literals))] if literals else []
         return merged + [part for part in parts if not isinstance(part, Literals)]
 
-    def _is_plain(self, type_: AnyOf) -> bool:
+    def _is_plain(self, type_: AnyOf, seen: tuple[str, ...] = ()) -> bool:
         """Say whether msgspec decodes the union: it has at most one part of each form of JSON."""
-        forms = Counter(form for part in self._parts(type_) for form in self._forms(part, ()))
+        forms = Counter(form for part in self._parts(type_) for form in self._forms(part, seen))
         if forms["any"]:
             return True
         return all(count == 1 for form, count in forms.items() if form != "null") and (
@@ -245,24 +248,18 @@ class PythonTypes:
         elif isinstance(type_, Literals):
             yield from {_form_of_value(value) for value in type_.values}
         elif isinstance(type_, Reference):
-            target = self._types.get(type_.name, UNKNOWN)
-            # One that refers to itself, but for an object, is left unchecked.
             if type_.name in seen:
-                yield "any"
-            elif isinstance(self.flattened(target), AnyOf) and not self._is_plain_reference(target, seen):
+                return  # a union has what it refers to, and that has no more than it
+            target = self.flattened(self._types.get(type_.name, UNKNOWN))
+            seen = (*seen, type_.name)
+            if isinstance(target, AnyOf) and not self._is_plain(target, seen):
                 yield "union"
             else:
-                yield from self._forms(target, (*seen, type_.name))
+                yield from self._forms(target, seen)
         elif isinstance(type_, AnyOf):
             yield from itertools.chain.from_iterable(self._forms(part, seen) for part in self._parts(type_))
         else:
             yield "object" if isinstance(type_, ObjectOf) else "array"
-
-    def _is_plain_reference(self, type_: Type, seen: tuple[str, ...]) -> bool:
-        union = self.flattened(type_)
-        assert isinstance(union, AnyOf)
-        refers_to_itself = any(isinstance(part, Reference) and part.name in seen for part in union.parts)
-        return refers_to_itself or self._is_plain(union)
 
 
 def _alias_lines(

@@ -176,8 +176,9 @@ def _format(schema: Mapping[str, Any]) -> str:
 
 def _tuple(schema: Mapping[str, Any]) -> TupleOf:
     items = tuple(map(read_type, schema["prefixItems"]))
-    # A tuple that says nothing of further items, or of missing ones, is meant to have its own.
-    is_open = schema.get("items", False) is not False or schema.get("maxItems", 0) > len(items)
+    # Further items are those of `items`, up to the length; a tuple that says nothing of either has none.
+    length = schema.get("maxItems", len(items) + (schema.get("items", False) is not False))
+    is_open = length > len(items) and schema.get("items") is not False
     required = min(schema.get("minItems", len(items)), len(items))
     return TupleOf(items, required, read_type(schema.get("items")) if is_open else None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -123,10 +124,13 @@ def GET() -> EventStream:
 JSON = {"Content-Type": "application/json"}
 
 
+_numbers = itertools.count()
+
+
 def load(document: dict[str, Any], file: Path) -> ModuleType:
     """Write the client of a document, and import it."""
     file.write_text(python_client(document), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(f"client_{id(document)}", file)
+    spec = importlib.util.spec_from_file_location(f"client_{next(_numbers)}", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -10,12 +10,15 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from apiroutes import App
 from tests.clients.event_streams import STREAMS
@@ -213,6 +216,53 @@ def test_a_response_that_fits_no_part_of_a_union_is_a_mistake(tmp_path: Path) ->
     module, _ = schema_client({"oneOf": [OBJECT, OTHER]}, tmp_path)
     with pytest.raises(msgspec.ValidationError, match="Expected `GetItResponse200`"):
         answering(module, 200, json={"c": 1}).get_it()
+
+
+LEAVES = st.sampled_from(
+    [
+        {},
+        False,
+        {"type": "null"},
+        {"type": "boolean"},
+        {"type": "number"},
+        {"type": "array"},
+        {"type": "object"},
+        {"type": ["string", "integer", "array"]},
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "contentEncoding": "base64"},
+        {"enum": ["a", 1, None, True]},
+        {"const": 2.5},
+        *({"$ref": f"#/components/schemas/{name}"} for name in ("Node", "Json", "Name")),
+    ]
+)
+
+
+def schemas_of(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    lists = st.lists(parts, min_size=1, max_size=3)
+    properties = st.dictionaries(st.sampled_from(["a", "class", "list", "Node"]), parts, min_size=1)
+    return st.one_of(
+        st.builds(lambda part: {"type": "array", "items": part}, parts),
+        st.builds(lambda items: {"type": "array", "prefixItems": items}, lists),
+        st.builds(lambda part: {"type": "object", "additionalProperties": part}, parts),
+        st.builds(lambda fields: {"properties": fields, "required": [*fields][:1]}, properties),
+        st.builds(lambda word, items: {word: items}, st.sampled_from(["anyOf", "oneOf", "allOf"]), lists),
+    )
+
+
+@settings(deadline=None)
+@given(st.recursive(LEAVES, schemas_of, max_leaves=8))
+def test_any_schema_is_a_type_that_msgspec_decodes(schema: Any) -> None:
+    node = {"properties": {"next": {"$ref": "#/components/schemas/Node"}, "value": schema}}
+    with TemporaryDirectory() as directory:
+        module, _ = schema_client(schema, Path(directory), **NAMED, Node=node, Top=schema)
+    for operation in vars(module).values():
+        if isinstance(operation, module._Operation):
+            for type_ in operation.types.values():
+                module._decoder(type_)
+    for union in vars(module).values():
+        for variant in union.variants() if isinstance(union, module._Variants) else ():
+            module._decoder(variant)
+    module._decoder(module.Node)
 
 
 # -- names

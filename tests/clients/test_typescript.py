@@ -154,6 +154,10 @@ TYPES: list[tuple[Any, str]] = [
         {"type": "array", "prefixItems": [{"type": "string"}], "items": {"type": "integer"}},
         "[string, ...number[]]",
     ),
+    (
+        {"prefixItems": [{"type": "string"}, {}], "type": "array", "minItems": 2, "maxItems": 2, "items": {}},
+        "[string, unknown]",
+    ),
     ({"type": "object"}, "{ [key: string]: unknown }"),
     ({"type": "object", "additionalProperties": {"type": "integer"}}, "{ [key: string]: number }"),
     ({"type": "object", "additionalProperties": False}, "{ [key: string]: never }"),
