@@ -85,7 +85,7 @@ def test_the_prompt_says_what_is_there_and_completes_names(root: str) -> None:
         shell.type("1/0\n")
         shell.read_until("ZeroDivisionError")
         shell.type("client.get('/api/hello').json\n")
-        shell.read_until("{'message': 'Hello'}")
+        shell.read_until("{'message': 'Hello'}\n>>> ")  # a Ctrl-D before the prompt would be lost
         shell.type("\x04")
         shell.read_until(None)
         assert shell.process.wait(30) == 0
