@@ -11,7 +11,7 @@ export type Example = { id: string; title: string };
 
 type HeaderFields = RequestInit["headers"];
 
-/** The options of a request; `createClient` takes them for all requests. Those of `fetch` but `method` and `body` are among them. */
+/** The options of a request, or of all that a client sends: those of `fetch` without `method` and `body`, and four more. */
 export interface ApiOptions extends Omit<RequestInit, "method" | "body" | "headers"> {
   /** The URL of the server, such as "https://example.com"; by default the origin of the page. */
   baseUrl?: string;
@@ -77,7 +77,7 @@ type DataOf<Result> = Result extends { ok: true; data: infer Data } ? Data : nev
 
 type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 type NumberOf<Text extends string> = Text extends `${infer Value extends number}` ? Value : never;
-/** Every status that is not a success, without those that are named. */
+/** Every status that is not a success, except those given. */
 export type ErrorStatus<Except extends number = never> = Exclude<
   NumberOf<`${3 | 4 | 5}${Digit}${Digit}`>,
   Except
@@ -133,7 +133,6 @@ function segments(value: Path): string {
 }
 
 // </segments>
-
 /** List the fields of an object, one for each item of an array, without those that are undefined or null. */
 function* fieldsOf(values: object): Generator<[string, unknown]> {
   for (const [name, value] of Object.entries(values)) {
