@@ -128,8 +128,13 @@ class Step(NamedTuple):
         return self.frame.f_code
 
     @property
+    def where(self) -> tuple[CodeType, int, int]:
+        """The code, the instruction in it, and its line."""
+        return self.code, self.instruction, self.line
+
+    @property
     def position(self) -> Position:
-        return position_of(self.code, self.instruction, self.line)
+        return position_of(*self.where)
 
 
 def steps_of(trace: TracebackType | None) -> list[Step]:
@@ -197,7 +202,10 @@ class _Reader:
             if source.differs_from(step.code):
                 shown = Excerpt(changed=True)
             else:
-                shown = Excerpt(_lines_around(step, source.lines, origin))
+                # A library's file may be large, and its lines are folded.
+                is_own = origin is Origin.PROJECT
+                position = source.position_of(*step.where) if is_own else step.position
+                shown = Excerpt(_lines_around(step, position, source.lines, origin))
         name = getattr(step.code, "co_qualname", step.code.co_name).rpartition("<locals>.")[2]
         return Frame(file, step.line, name, origin, package, shown, repeats, turn)
 
@@ -226,12 +234,12 @@ def _has_place(error: SyntaxError) -> bool:
     return isinstance(error.filename, str) and are_numbers and numbers[0] > 0
 
 
-def _lines_around(step: Step, lines: Sequence[str], origin: Origin) -> tuple[Line, ...]:
+def _lines_around(step: Step, position: Position, lines: Sequence[str], origin: Origin) -> tuple[Line, ...]:
     """Return the lines around the place of a frame, from the beginning of its function on."""
     before, after = (8, 4) if origin is Origin.PROJECT else (2, 2)
     if step.code.co_name != "<module>":
         before = min(before, max(0, step.line - step.code.co_firstlineno))
-    return excerpt(lines, step.position, before, after)
+    return excerpt(lines, position, before, after)
 
 
 def _syntax_position(error: SyntaxError, line: str) -> Position:

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from apiroutes.development import none_hints as of_none
 from apiroutes.development import python_hints as of_python
 from apiroutes.development import request_hints as of_requests
 from apiroutes.development import result_hints as of_results
@@ -42,13 +43,14 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
             of_requests.habit_of_another_framework,
             of_requests.key_as_attribute,
             of_python.module_for_class,
-            of_results.none_of_a_call,
+            of_none.none_where_a_value_was_expected,
         ),
     ),
     (
         TypeError,
         (
             of_results.missing_await,
+            of_results.plain_loop,
             of_results.returned_coroutine,
             of_results.returned_tuple,
             of_results.returned_callable,
@@ -63,7 +65,7 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
             of_requests.status_as_text,
             of_requests.werkzeug_error,
             of_requests.text_as_number,
-            of_results.none_of_a_call,
+            of_none.none_where_a_value_was_expected,
         ),
     ),
     (ValueError, (of_requests.swapped_arguments, of_requests.status_as_text)),

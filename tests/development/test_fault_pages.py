@@ -105,6 +105,20 @@ def test_an_expression_of_several_lines_is_marked_in_each(tmp_path: Path) -> Non
 
 
 @MARKS
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "def GET():\n    for k in 1 + 1: pass\n",
+        "def GET():\n    for k in 1 + 1:\n        pass\n",
+        "def GET(): return [k for k in 1 + 1]\n",
+        "def GET():\n    with 1 + 1 as k:\n        return k\n",
+    ],
+)
+def test_of_a_statement_what_it_goes_through_or_enters_is_marked(tmp_path: Path, handler: str) -> None:
+    assert re.findall("<mark>(.*?)</mark>", page(tmp_path, handler)) == ["1 + 1"]
+
+
+@MARKS
 def test_a_mark_stands_below_its_characters_after_wide_ones_and_tabs(tmp_path: Path) -> None:
     handler = "def GET():\n\treturn 'ü€😀', none\n"
     lines = text(tmp_path, handler).splitlines()
