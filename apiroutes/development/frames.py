@@ -162,7 +162,7 @@ class _Reader:
         parts = [self.read(part, depth + 1) for part in inner[:_MAX_PARTS] if self._is_to_read(part, depth)]
         return Failure(
             type=_type_of(error),
-            message=_bounded(_message_of(error)),
+            message=_bounded(self._relative(_message_of(error))),
             notes=tuple(_bounded(note) for note in _notes_of(error)),
             frames=frames,
             frame=syntax or (own[-1] if own else None),
@@ -171,6 +171,10 @@ class _Reader:
             parts=tuple(parts),
             parts_omitted=len(inner) - len(parts),
         )
+
+    def _relative(self, text: str) -> str:
+        """Return a text in which files of the project are named by their paths in it."""
+        return text.replace(self._root.rstrip(os.sep) + os.sep, "")
 
     def _is_to_read(self, error: BaseException, depth: int) -> bool:
         return id(error) not in self._seen and len(self._seen) < _MAX_FAILURES and depth < _MAX_DEPTH

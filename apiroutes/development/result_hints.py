@@ -205,7 +205,7 @@ def forgotten_return(facts: Facts) -> str | None:
         return f"The last line makes a value and does not return it. Write `return {bare(last.value)}`."
     if isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name):
         name = last.targets[0].id
-        return f"The last line keeps its value in `{name}`, and nothing is returned. Write `return {name}` below it."
+        return f"The last line keeps its value in `{name}`. Write `return {name}` below it."
     return None
 
 

@@ -198,8 +198,41 @@ def test_a_library_below_the_project_is_not_its_own(tmp_path: Path, place: str) 
 
 def test_without_a_frame_of_the_project_the_handler_is_shown(tmp_path: Path) -> None:
     handler = "def GET():\n    return {'key': object()}\n"
-    assert fault(tmp_path, handler, JSON).json()["place"] == "pages/api/x.py:1"
-    assert "return {&#x27;key&#x27;: object()}" in page(tmp_path, handler)
+    assert fault(tmp_path, handler, JSON).json()["place"] == "pages/api/x.py:2"
+    assert "<mark>{&#x27;key&#x27;: object()}</mark>" in page(tmp_path, handler)
+
+
+# Middleware, and the line of it that is marked.
+REFUSED = {
+    "def mw(req, res, next):\n    return {}, 401": "3 in mw",
+    "def mw(req, res, next):\n    if 0: return 1\n    return {}, 401": "4 in mw",
+    "def mw(req, res, next):\n    if 0: return 1\n    return object()": "2 in mw",
+    "def mw(req, res, next):\n    pass": "2 in mw",
+    "def mw(req, res, next):\n    return next": "3 in mw",
+    "async def mw(req, res, next):\n    1\n    next()": "4 in mw",
+    "class A:\n    def __call__(self, req, res, next):\n        return {}, 401\nmw = A()": "4 in __call__",
+}
+
+
+@pytest.mark.parametrize("source", REFUSED)
+def test_a_refused_result_is_marked_where_it_is_returned(tmp_path: Path, source: str) -> None:
+    handler = f"from apiroutes import use\n{source}\n@use(mw)\ndef GET(): return 1\n"
+    outer = {"pages/api/_middleware.py": "def middleware(req, res, next):\n    next()\n"}
+    for files in ({}, outer):  # also inside middleware that has called `next()`
+        shown = text(tmp_path / str(len(files)), handler, files=files)
+        assert shown.split("\n")[2] == f"pages/api/x.py:{REFUSED[source]}"
+        assert str(tmp_path) not in shown
+
+
+@pytest.mark.parametrize(
+    ("handler", "line"),
+    [("def GET():\n    return {}, 201\n", 2), ("def GET():\n    x = {}\n", 2), ("def GET():\n    pass\n", 1)],
+)
+def test_a_refused_result_of_a_handler_inside_middleware_is_marked(
+    tmp_path: Path, handler: str, line: int
+) -> None:
+    files = {"pages/api/_middleware.py": "def middleware(req, res, next):\n    next()\n"}
+    assert text(tmp_path, handler, files=files).split("\n")[2] == f"pages/api/x.py:{line} in GET"
 
 
 def test_a_recursion_is_one_turn(tmp_path: Path) -> None:
