@@ -66,6 +66,7 @@ class App:
         explainer = None if make_explainer is None else make_explainer(self)
         project = build(self.root, os.environ, settings, middleware, explainer)
         self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
+        self._explain_refusal = None if explainer is None else explainer.explain_refusal
         self.settings = project.settings
         self.routes = project.routes
         self.resources = project.resources
@@ -234,7 +235,7 @@ class App:
 
     def _write_exception(self, error: BaseException, request: Request, response: Response) -> None:
         """Write the response to an exception."""
-        write_exception(error, request, response, self._write_fault)
+        write_exception(error, request, response, self._write_fault, self._explain_refusal)
 
 
 def _log_disconnect_of(error: BaseException, request: Request) -> None:

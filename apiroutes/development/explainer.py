@@ -5,6 +5,7 @@ In: an exception, the mistakes of a route, or a path without a route. Out: the r
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 
@@ -16,6 +17,7 @@ from apiroutes.development.fault_text import fault_problem, fault_text
 from apiroutes.development.hints import hint_for
 from apiroutes.development.markup import headers
 from apiroutes.development.not_found_page import RouteLine, not_found_page, not_found_text
+from apiroutes.development.refusals import refusal_text
 from apiroutes.development.report_page import report_page, report_problem
 from apiroutes.error_responses import write_error
 from apiroutes.errors import Problem, report
@@ -50,6 +52,14 @@ class PageExplainer:
             _write_json(response, fault_problem(error, request, route, root))
         else:
             _write_text(response, 500, fault_text(error, request, route, root))
+
+    def explain_refusal(self, error: Exception) -> str | None:
+        """Return the text of an error that a client is told, with its place."""
+        # Objects of the project may raise when they are looked at; the error is sent all the same.
+        with contextlib.suppress(Exception):
+            text = refusal_text(error, self._app.root)
+            return None if text is None else printable(text)
+        return None
 
     def _route_of(self, request: Request) -> FaultRoute:
         for resource in self._app.resources.values():
