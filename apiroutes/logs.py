@@ -25,6 +25,9 @@ __all__ = [
 _log = logging.getLogger("apiroutes")
 _LAST_RESORT = logging.lastResort
 
+# Characters of an exception's text, also in production: it may quote a whole body, with which clients would
+# fill the log, and collectors of logs drop or split what is longer.
+_MAX_PART = 8000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # W3C Trace Context section 3.2.2: version, trace-id, parent-id, flags; all zeros is no trace-id.
 _TRACEPARENT = re.compile(
@@ -121,10 +124,16 @@ def _escape_traceback(record: logging.LogRecord) -> bool:
 
 def _format(exc_info: Any) -> str:
     try:
-        return "".join(traceback.format_exception(*exc_info))
+        return "".join(map(_bounded, traceback.format_exception(*exc_info)))
     except Exception as fault:  # an attribute that the exception computes, such as `__notes__`
         calls = "".join(traceback.format_tb(exc_info[2]))
         return f"{calls}{exc_info[0].__qualname__}, whose text cannot be made: {type(fault).__qualname__}"
+
+
+def _bounded(part: str) -> str:
+    """Return a part of a traceback, a frame or the text of an exception, shortened."""
+    more = len(part) - _MAX_PART
+    return part if more <= 0 else f"{part[:_MAX_PART]}… ({more} more characters)\n"
 
 
 def _line(line: str) -> str:
