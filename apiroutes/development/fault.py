@@ -25,8 +25,8 @@ _MAX_FIELDS = 60
 _MAX_VALUE = 600  # characters
 # Names of headers and of values in a query that may hold a secret.
 _SECRET = re.compile(
-    r"auth|cookie|token|secret|passw|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"
-    r"|(^|[-_])(key|sig|sid|otp|pin|code|hash|assertion)($|[-_])",
+    r"auth|cookie|token|secret|pass(w|phrase|code)|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"
+    r"|pass($|[-_])|(^|[-_])(key|sig|sid|otp|pin|pw|code|hash|assertion)($|[-_])",
     re.IGNORECASE,
 )
 

@@ -489,6 +489,8 @@ SECRETS = [
     ("X-Api-Key", "abc123", ""),
     ("X-Auth-Token", "abc123", ""),
     ("X-CSRFToken", "abc123", ""),
+    ("X-Pass", "abc123", ""),
+    ("X-Passphrase", "abc123", ""),
     ("X-Hub-Signature-256", "abc123", ""),
     ("Referer", "http://localhost/?code=abc123", "http://localhost/"),
 ]
@@ -506,7 +508,10 @@ def test_the_value_of_a_secret_header_is_hidden(
         assert kept in answer.text
 
 
-@pytest.mark.parametrize("name", ["token", "access_token", "api_key", "password", "sig", "code", "session"])
+@pytest.mark.parametrize(
+    "name",
+    ["pass", "user_pass", "pw", "token", "access_token", "password", "sig", "code"],
+)
 def test_the_value_of_a_secret_in_the_query_is_hidden(tmp_path: Path, name: str) -> None:
     document = page(tmp_path, "def GET(): 1 / 0\n", target=f"/api/x?{name}=abc123&page=7&keyword=shown")
     assert "abc123" not in document
