@@ -101,10 +101,16 @@ class PageExplainer:
         for route in self._app.routes.walk():
             pattern, resource = str(route.pattern), self._app.resources.get(route.file)
             if resource is None or resource.module is None:
-                yield RouteLine(pattern, (), route.file, is_broken=True)
+                files = [] if resource is None else [problem.file for problem in resource.mistakes]
+                yield RouteLine(pattern, (), route.file, broken_by=_first_file(files, route.file))
             else:
                 methods = tuple(resource.module.handlers)
                 yield RouteLine(pattern, () if RouteModule.ANY in methods else methods, route.file)
+
+
+def _first_file(files: Sequence[str], own: str) -> str:
+    """Return the file that breaks a route: its own, if it has a mistake at all."""
+    return own if own in files or not files else files[0]
 
 
 def _write_page(response: Response, status: int, page: str) -> None:
