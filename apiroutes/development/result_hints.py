@@ -14,13 +14,15 @@ import inspect
 import re
 import uuid
 from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from apiroutes.development.functions import function_at, returned
 from apiroutes.development.hint_facts import UNKNOWN, Facts
 from apiroutes.development.hint_texts import bare
 from apiroutes.development.sources import source_of
+from apiroutes.request import Request
+from apiroutes.response import Response
 
 __all__ = [
     "forgotten_return",
@@ -135,6 +137,9 @@ def _how_to_write(value: object) -> str:
         return f"This is the function itself. Call it: `{value.__name__}()`."
     if isinstance(value, type):
         return f"This is the class itself. Send an object of it: `{value.__name__}(...)`."
+    if isinstance(value, (Request, Response)):
+        part = "request" if isinstance(value, Request) else "response"
+        return f"This is the {part} itself. Send a value of it. Did a decorator pass it to the handler?"
     if isinstance(value, ModuleType):
         return f"This is the module `{value.__name__}` itself. Send a value of it."
     if hasattr(value, "_sa_instance_state"):
@@ -235,7 +240,7 @@ def returned_callable(facts: Facts) -> str | None:
     if frame is None or not facts.is_frameworks:
         return None
     called = frame.get("application", frame.get("result"))
-    if not isinstance(called, (FunctionType, type)):
+    if not isinstance(called, (FunctionType, BuiltinFunctionType, type)):
         return None
     return (
         f"`{called.__name__}` itself was returned, and what can be called is taken for a WSGI application. "

@@ -284,6 +284,41 @@ MISTAKES = {
     "None of a function": Mistake(
         "def find(key): {}\ndef GET(): return find(1).name", ("`find(1)` returned None",)
     ),
+    # habits
+    "a header that the request lacks": Mistake(
+        "def GET(req): return req.headers['X-Missing']",
+        ('no header `"X-Missing"`', '`req.headers.get("X-Missing")`'),
+    ),
+    "a cookie that the request lacks": Mistake(
+        "def GET(req): return req.cookies['sid']", ('no cookie `"sid"`', '`req.cookies.get("sid")`')
+    ),
+    "a module called like a result": Mistake(
+        "import json\ndef GET(): return json({'a': 1})",
+        ("`from apiroutes import json` in place of `import json`",),
+    ),
+    "a module called like its class": Mistake(
+        "import datetime\ndef GET(): return datetime(2026, 1, 1)", ("Write `datetime.datetime(...)`",)
+    ),
+    "a status beside what is sent": Mistake(
+        "def GET(req, res): res.json({'a': 1}, status=201)", ("write `res.status(201).json({'a': 1})`",)
+    ),
+    "a status after what is sent": Mistake(
+        "def GET(req, res): res.send('a', 404)", ("write `res.status(404).send('a')`",)
+    ),
+    "a session": Mistake(
+        "def GET(req): return req.session['user']", ('`request.context["session"]`, which middleware fills',)
+    ),
+    "a decorator of the request": Mistake(
+        "def deco(f):\n    def inner(req): return f(req)\n    return inner\n@deco\ndef GET(): return 1",
+        ("calls `GET` with `(req)`, and it takes `()`", "`@functools.wraps(f)`"),
+    ),
+    "a decorator that passes the request": Mistake(
+        "def deco(f):\n    def inner(req): return f(req)\n    return inner\n@deco\n"
+        "def GET(query): return query['a']",
+        ("`query` is the request here, because `inner` calls `GET` with it",),
+    ),
+    "the request returned": Mistake("def GET(req): return req", ("This is the request itself",)),
+    "a function of Python's": Mistake("def GET(): return print", ("`print` itself was returned",)),
     # None, by where it comes from
     "what next() returns": Mistake(
         middleware("response = next()", "response.headers['X'] = '1'", "return response"),
@@ -402,6 +437,11 @@ def GET(req):
 
 # What looks like one of the mistakes and is not.
 NEAR_MISSES = {
+    "a header of one's own dict": Mistake("def GET(req):\n    headers = {}\n    return headers['X-A']"),
+    "a wrapped function of one's own": Mistake(
+        "def deco(f):\n    def inner(a): return f(a)\n    return inner\n@deco\ndef find(): return 1\n"
+        "def GET(): return find(1)"
+    ),
     "None of a loop": Mistake("def GET():\n    for user in [None]: return user['a']"),
     "a text that only says it": Mistake(
         "def GET(): raise TypeError(\"'coroutine' object is not subscriptable\")"
