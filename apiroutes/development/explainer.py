@@ -43,15 +43,19 @@ class PageExplainer:
         """Write a 500 with the error, its place and a hint."""
         route = self._route_of(request)
         accept, root = request.environ.get("HTTP_ACCEPT"), self._app.root
-        hint = hint_for(error, request, route, root)
-        if hint is not None:  # for all who see the terminal, and not the response
-            _log.info("Hint: %s", printable(hint))
+        self.log_hint(error, request)  # for all who see the terminal, and not the response
         if prefers_html(accept):
             _write_page(response, 500, fault_page(error, request, route, root))
         elif prefers_json(accept):
             _write_json(response, fault_problem(error, request, route, root))
         else:
             _write_text(response, 500, fault_text(error, request, route, root))
+
+    def log_hint(self, error: BaseException, request: Request) -> None:
+        """Log the hint for an exception."""
+        hint = hint_for(error, request, self._route_of(request), self._app.root)
+        if hint is not None:
+            _log.info("Hint: %s", printable(hint))
 
     def explain_refusal(self, error: Exception) -> str | None:
         """Return the text of an error that a client is told, with its place."""

@@ -447,6 +447,25 @@ def test_a_hint_is_in_the_log_too(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     ]
 
 
+@pytest.mark.parametrize(
+    ("handler", "written"),
+    [
+        ("def GET(req, res): res.json({}).status(201)", "`res.status(...).json(...)`"),
+        (
+            "def GET(req, res):\n    x = res.send('a')\n    x.status(201)",
+            "`res.status(...).send(...)`",
+        ),
+    ],
+)
+def test_a_hint_is_in_the_log_where_the_response_stands(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, handler: str, written: str
+) -> None:
+    app = load_application(project(tmp_path, {"pages/api/x.py": handler}), lambda line: None)
+    with caplog.at_level("INFO", logger="apiroutes"):
+        assert call(app).status == 200
+    assert written in caplog.text
+
+
 @pytest.mark.parametrize("error", ["SystemExit(3)", "GeneratorExit()", "StopIteration(1)"])
 def test_an_exception_that_is_none_of_an_error_is_shown(tmp_path: Path, error: str) -> None:
     assert error.partition("(")[0] in page(tmp_path, f"def GET():\n    raise {error}\n")
