@@ -17,7 +17,7 @@ from typing import Any
 
 from apiroutes.app import App
 from apiroutes.errors import Problem, ProjectError
-from apiroutes.handlers import OwnNames, import_file
+from apiroutes.handlers import OwnNames, import_file, imported_names, reaches
 
 __all__ = ["app_of"]
 
@@ -33,21 +33,23 @@ _log = logging.getLogger("apiroutes")
 def app_of(root: str | os.PathLike[str] = ".", **settings: Any) -> App:
     """Return the App of the project in `root`. Raises ProjectError.
 
-    An `app.py` there that imports apiroutes and binds `app` to an App makes it. `settings` reach that App as
+    An `app.py` there that imports apiroutes, itself or through other files, and binds `app` to an App makes
+    it. `settings` reach that App as
     if they were in the environment, so its own arguments win. With middleware or a fallback among them, the
     caller makes an App of its own.
     """
     directory = Path(root).resolve()
     file = directory / _FILE
     makes_own = not settings.keys().isdisjoint(_ARGUMENTS)
-    if makes_own or _is_being_imported(file) or not _makes_app(file):
+    if makes_own or _is_being_imported(file) or not _makes_app(directory):
         return App(directory, **settings)
     with _environment(settings), _inside(directory):
-        bound = getattr(_import(directory), _NAME)
+        bound = getattr(_import(directory), _NAME, None)
     app = _app_behind(bound)
     if app is None:
-        message = "%s: `%s` is a %s, not an App, so it is not used. Bind the App to that name to serve it."
-        _log.warning(message, _FILE, _NAME, type(bound).__name__)
+        kind = "None" if bound is None else f"a {type(bound).__name__}"
+        message = "%s: `%s` is %s, not an App, so it is not used. Bind the App to that name to serve it."
+        _log.warning(message, _FILE, _NAME, kind)
         return App(directory, **settings)
     if app.root != directory:
         message = f"its App is of another directory, {app.root}."
@@ -55,10 +57,20 @@ def app_of(root: str | os.PathLike[str] = ".", **settings: Any) -> App:
     return app
 
 
-def _makes_app(file: Path) -> bool:
-    """Return whether a file imports apiroutes and binds `app`; one that does not is another program's."""
-    names = OwnNames(file)
-    return _NAME in names and names.imports("apiroutes")
+def _makes_app(root: Path) -> bool:
+    """Return whether the file binds `app` and imports apiroutes, itself or through files of the project.
+
+    Another one is another program's. One that cannot be read has to be imported, to say why: without it
+    middleware would be missing.
+    """
+    file = root / _FILE
+    if not os.path.lexists(file):
+        return False
+    try:
+        binds = _NAME in OwnNames(file) or _NAME in imported_names(file)
+        return binds and reaches(file, root, "apiroutes")
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return True
 
 
 def _is_being_imported(file: Path) -> bool:
@@ -75,6 +87,8 @@ def _import(root: Path) -> ModuleType:
     known = sys.modules.get(_NAME)
     if known is not None and getattr(known, "__file__", None) == str(root / _FILE):
         return known
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
     _importing.add(root / _FILE)
     try:
         return import_file(root, _FILE, _NAME if known is None else f"_apiroutes_app_{len(sys.modules)}")

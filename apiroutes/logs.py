@@ -8,8 +8,11 @@ can make a line that looks like one of ours.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import traceback
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from apiroutes.types import Environ
@@ -28,6 +31,8 @@ _LAST_RESORT = logging.lastResort
 # Characters of an exception's text, also in production: it may quote a whole body, with which clients would
 # fill the log, and collectors of logs drop or split what is longer.
 _MAX_PART = 8000
+_PACKAGE = str(Path(__file__).parent) + os.sep
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # W3C Trace Context section 3.2.2: version, trace-id, parent-id, flags; all zeros is no trace-id.
 _TRACEPARENT = re.compile(
@@ -123,11 +128,24 @@ def _escape_traceback(record: logging.LogRecord) -> bool:
 
 
 def _format(exc_info: Any) -> str:
+    kind, error, calls = exc_info
+    calls = _without_leading_calls_of_ours(calls)
     try:
-        return "".join(map(_bounded, traceback.format_exception(*exc_info)))
+        return "".join(map(_bounded, traceback.format_exception(kind, error, calls)))
     except Exception as fault:  # an attribute that the exception computes, such as `__notes__`
-        calls = "".join(traceback.format_tb(exc_info[2]))
-        return f"{calls}{exc_info[0].__qualname__}, whose text cannot be made: {type(fault).__qualname__}"
+        lines = "".join(traceback.format_tb(calls))
+        return f"{lines}{kind.__qualname__}, whose text cannot be made: {type(fault).__qualname__}"
+
+
+def _without_leading_calls_of_ours(calls: TracebackType | None) -> TracebackType | None:
+    """Return the calls from the first one outside of this package on; all, if there is none outside.
+
+    The calls that lead to every handler say nothing of a fault in one.
+    """
+    first = calls
+    while first is not None and first.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        first = first.tb_next
+    return first or calls
 
 
 def _bounded(part: str) -> str:

@@ -27,6 +27,10 @@ app = App(middleware=[mark])
 """
 
 
+# The modules of these projects.
+OWN = ("app", "core", "one", "two", "site_of")
+
+
 @pytest.fixture(autouse=True)
 def other_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget the module `app` of each test's project."""
@@ -34,7 +38,7 @@ def other_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        if name == "app" or name.startswith("_apiroutes_app_"):
+        if name.partition(".")[0] in OWN or name.startswith("_apiroutes_app_"):
             del sys.modules[name]
 
 
@@ -73,6 +77,56 @@ OTHER_SPELLINGS = {
 @pytest.mark.parametrize("name", OTHER_SPELLINGS)
 def test_an_app_file_may_spell_it_otherwise(tmp_path: Path, name: str) -> None:
     assert made_by(apiroutes.create_app(project_with(tmp_path, OTHER_SPELLINGS[name]))) == "app.py"
+
+
+MAKE = MARKED.replace("\napp = ", "\ndef make(): return ")
+THROUGH_OTHERS = {
+    "a function": {"app.py": "from core import make\napp = make()\n", "core.py": MAKE},
+    "an import": {"app.py": "from core import app\n", "core.py": MARKED},
+    "a name of an import": {"app.py": "from core import made as app\n", "core.py": MARKED + "made = app\n"},
+    "a package": {"app.py": "import site_of.core\napp = site_of.core.app\n", "site_of/core.py": MARKED},
+    "a relative import": {
+        "app.py": "from site_of import app\n",
+        "site_of/__init__.py": "from .core import app\n",
+        "site_of/core.py": MARKED,
+    },
+    "two files": {
+        "app.py": "import one\napp = one.two.make()\n",
+        "one.py": "import two\n",
+        "two.py": MAKE,
+    },
+}
+
+
+@pytest.mark.parametrize("name", THROUGH_OTHERS)
+def test_an_app_file_may_have_its_app_from_other_files(tmp_path: Path, name: str) -> None:
+    root = project(tmp_path, {"pages/api/x.py": HELLO, **THROUGH_OTHERS[name]})
+    assert made_by(apiroutes.create_app(root)) == "app.py"
+
+
+UNREADABLE = {
+    "a syntax error": (b"from apiroutes import App\n\napp = App(\n", "SyntaxError"),
+    "a syntax error without a word of us": (b"from core import make\napp = make(\n", "SyntaxError"),
+    "another encoding": (b"from apiroutes import App\napp = App(\xe9)\n", "SyntaxError"),
+    "a NUL": (b"app = 1\0\n", "null bytes"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_an_app_file_that_cannot_be_read_is_a_mistake(tmp_path: Path, name: str) -> None:
+    source, reason = UNREADABLE[name]
+    root = project(tmp_path, {"pages/api/x.py": HELLO})
+    (root / "app.py").write_bytes(source)
+    with pytest.raises(ProjectError, match=reason) as caught:
+        apiroutes.create_app(root)
+    assert [problem.file for problem in caught.value.problems] == ["app.py"]
+
+
+def test_an_app_that_another_file_cannot_make_is_a_mistake(tmp_path: Path) -> None:
+    files = {"app.py": "import apiroutes\nfrom core import make\napp = make()\n", "core.py": "def make(:\n"}
+    with pytest.raises(ProjectError) as caught:
+        apiroutes.create_app(project(tmp_path, {"pages/api/x.py": HELLO, **files}))
+    assert [(problem.file, problem.line) for problem in caught.value.problems] == [("core.py", 1)]
 
 
 def test_an_app_file_without_apiroutes_is_not_imported(tmp_path: Path) -> None:

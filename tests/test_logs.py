@@ -107,6 +107,19 @@ def test_an_exception_that_utf_8_cannot_encode_is_logged(
     text_of(caplog.records[0]).encode()
 
 
+def test_a_traceback_begins_with_code_of_the_project(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    call(app_of(tmp_path, "def find(): return {}['x']\ndef GET(): return find()\n"))
+    calls = [line for line in text_of(caplog.records[0]).split("\n") if line.startswith("    File ")]
+    assert [line.rpartition(" in ")[2] for line in calls] == ["GET", "find"]
+
+
+def test_a_traceback_within_the_framework_is_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    call(app_of(tmp_path, "def GET(): return {'x': object()}\n"))
+    assert "    File " in text_of(caplog.records[0])
+
+
 def test_an_exception_that_cannot_be_formatted_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

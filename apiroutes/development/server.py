@@ -25,9 +25,19 @@ from apiroutes.development.initial_handlers import Outcome, fill_in, initial_han
 from apiroutes.development.process import CAN_INHERIT, ChildProcess
 from apiroutes.development.watching import CAN_WATCH, Changes, Watcher
 from apiroutes.servers.addresses import AddressError, authority, family_of
+from apiroutes.servers.start_check import WITHOUT_DIRECTORY
 from apiroutes.terminal import BOLD, CYAN, paint_for
 
 __all__ = ["run"]
+
+# The child's: the command line, wherever this process has it from.
+_PROGRAM = f"""
+import sys
+{WITHOUT_DIRECTORY}
+sys.path.append(sys.argv.pop(1))
+from apiroutes.cli import main
+main(prog_name="apiroutes")
+"""
 
 # Seconds: how long a process that is replaced may take to finish its requests, or to end; how long the next
 # one waits for the end of one that has no request left; how long a project loads before that is said; how
@@ -54,7 +64,7 @@ def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[
     if not CAN_WATCH:
         say("Changes are not watched. To watch them: pip install 'apiroutes[dev]'")
     options = {"--root": str(root), "--host": host, "--port": str(port)}
-    command = [sys.executable, "-m", "apiroutes", "dev"]
+    command = [sys.executable, "-c", _PROGRAM, str(Path(__file__).parents[2]), "dev"]
     command += [part for option in options.items() for part in option]
     supervisor = _Supervisor(root, command, listener, say)
     # A signal is an event like others: where it raised an exception, a child might just be starting.

@@ -37,34 +37,18 @@ class OwnNames:
         self._path = path
 
     @cached_property
-    def _statements(self) -> list[ast.stmt]:
-        try:
-            return ast.parse(self._path.read_bytes()).body
-        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-            return []
-
-    @cached_property
     def _names(self) -> Mapping[str, _OwnName]:
-        return dict(_bindings(self._statements))
+        try:
+            tree = ast.parse(self._path.read_bytes())
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return {}
+        return dict(_bindings(tree.body))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
-
-    def imports(self, package: str) -> bool:
-        """Return whether the file imports a package or a module of it, at any place."""
-        for node in (node for statement in self._statements for node in ast.walk(statement)):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module or ""]
-            else:
-                continue
-            if any(name.partition(".")[0] == package for name in names):
-                return True
-        return False
 
     def line_of(self, name: str) -> int | None:
         """Return the line where the file binds the name; None where it does not."""

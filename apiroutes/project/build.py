@@ -21,6 +21,7 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
+from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
 from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
@@ -90,6 +91,7 @@ def _build(
     settings, unreadable = read_settings(root, environ, arguments)
     mistakes.everywhere += unreadable
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
+    warn_of_hidden_modules(root, warnings)
     loader = _loader(root, settings)
 
     def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
