@@ -383,8 +383,8 @@ MISTAKES = {
         ("Write `async for item in items()`.",),
     ),
     "a list of an async generator": Mistake(
-        "async def items(): yield 1\ndef GET(): return list(items())",
-        ("Write `async for item in items()`, in an `async def GET`.",),
+        "async def items(): yield 1\ndef find(): return list(items())\ndef GET(): return find()",
+        ("Write `async for item in items()`, in an `async def find`.",),
     ),
     # asyncio
     "asyncio.run in a coroutine": Mistake(
