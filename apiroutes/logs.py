@@ -28,6 +28,9 @@ __all__ = [
 _log = logging.getLogger("apiroutes")
 _LAST_RESORT = logging.lastResort
 
+# Characters of an exception's text, also in production: it may quote a whole body, with which clients would
+# fill the log, and collectors of logs drop or split what is longer.
+_MAX_PART = 8000
 _PACKAGE = str(Path(__file__).parent) + os.sep
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -128,7 +131,7 @@ def _format(exc_info: Any) -> str:
     kind, error, calls = exc_info
     calls = _without_leading_calls_of_ours(calls)
     try:
-        return "".join(traceback.format_exception(kind, error, calls))
+        return "".join(map(_bounded, traceback.format_exception(kind, error, calls)))
     except Exception as fault:  # an attribute that the exception computes, such as `__notes__`
         lines = "".join(traceback.format_tb(calls))
         return f"{lines}{kind.__qualname__}, whose text cannot be made: {type(fault).__qualname__}"
@@ -143,6 +146,12 @@ def _without_leading_calls_of_ours(calls: TracebackType | None) -> TracebackType
     while first is not None and first.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         first = first.tb_next
     return first or calls
+
+
+def _bounded(part: str) -> str:
+    """Return a part of a traceback, a frame or the text of an exception, shortened."""
+    more = len(part) - _MAX_PART
+    return part if more <= 0 else f"{part[:_MAX_PART]}… ({more} more characters)\n"
 
 
 def _line(line: str) -> str:

@@ -57,6 +57,24 @@ def test_a_record_has_its_parts_as_attributes(tmp_path: Path, caplog: pytest.Log
     assert record["exc_info"][0] is ZeroDivisionError
 
 
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "raise ValueError('a' * 1_000_000 + 'the end')",
+        "raise ValueError('a\\n' * 500_000)",
+        "raise ValueError('x') from ValueError('a' * 1_000_000)",
+    ],
+)
+def test_the_text_of_an_exception_is_bounded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, handler: str
+) -> None:
+    call(app_of(tmp_path, f"def handler(req, res): {handler}"))
+    text = text_of(caplog.records[0])
+    assert len(text) < 30_000
+    assert " more characters)" in text
+    assert "x.py" in text
+
+
 FORGED = "2026-11-21 12:00:00 ERROR forged"
 
 

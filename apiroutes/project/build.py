@@ -178,6 +178,7 @@ def _broken_resources(
                 limits_of(settings),
                 pattern=str(route.pattern),
                 middleware=middleware,
+                mistakes=problems,
                 others_on_loop=as_coroutine(middleware, step),
             )
     return resources
