@@ -26,7 +26,7 @@ from apiroutes.terminal import paint_for, painted_report
 from apiroutes.types import Environ, HeaderList, StartResponse, WSGIApplication
 from apiroutes.wsgi import ClosingIterator
 
-__all__ = ["HostGuard", "ReportApplication", "RequestLog", "load_application"]
+__all__ = ["HostGuard", "ReportApplication", "RequestLog", "load_application", "respond"]
 
 
 def load_application(root: Path, say: Callable[[str], None]) -> WSGIApplication:
@@ -56,13 +56,14 @@ class ReportApplication:
         status, title = "500 Internal Server Error", "This project cannot start"
         if prefers_html(environ.get("HTTP_ACCEPT")):
             page = report_page(self._problems, title, self._root)
-            return _respond(start_response, status, "text/html", page, headers())
-        return _respond(start_response, status, "text/plain", report(self._problems) + "\n")
+            return respond(start_response, status, "text/html", page, headers())
+        return respond(start_response, status, "text/plain", report(self._problems) + "\n")
 
 
-def _respond(
+def respond(
     start_response: StartResponse, status: str, media_type: str, text: str, others: HeaderList | None = None
 ) -> Iterable[bytes]:
+    """Respond with a text."""
     content = text.encode("utf-8", "backslashreplace")
     described = [("Content-Type", f"{media_type}; charset=utf-8"), ("Content-Length", str(len(content)))]
     start_response(status, [*described, *(others or ())])
@@ -95,7 +96,7 @@ class HostGuard:
             f"apiroutes dev does not answer for the host {field[:200]!r}, only for the one that it serves.\n"
             "To reach it under another name: apiroutes dev --host NAME\n"
         )
-        return _respond(start_response, "403 Forbidden", "text/plain", text)
+        return respond(start_response, "403 Forbidden", "text/plain", text)
 
     def _is_served(self, field: str) -> bool:
         host = requested_host(field)

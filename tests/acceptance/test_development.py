@@ -249,6 +249,58 @@ def test_a_correction_ends_what_a_bad_import_has_done(tmp_path: Path, source: st
         until(lambda: server.reloads() > 0 and server.get("/api/version") == "200 3")
 
 
+DEATHS = {"at import": "import os\nos._exit(3)\n", "in a request": ""}
+
+
+@pytest.mark.parametrize("source", DEATHS.values(), ids=DEATHS)
+def test_what_has_ended_is_told_to_clients_until_a_file_changes(tmp_path: Path, source: str) -> None:
+    end = "import os\ndef GET(): os.kill(os.getpid(), 9)\n"
+    files = {"pages/api/version.py": VERSION.format(1), "pages/api/end.py": end}
+    with developing(tmp_path, files) as server:
+        if source:
+            server.write("pages/api/version.py", source + VERSION.format(2))
+        else:
+            with contextlib.suppress(http.client.HTTPException, OSError):
+                server.get("/api/end")
+        how = "ended with status 3" if source else "was killed by SIGKILL"
+        until(lambda: f"The server {how}; waiting for a change" in server.log.read_text())
+        for _ in range(2):
+            answer = server.get("/api/version")
+            assert answer.startswith("503")
+            assert how in answer
+        until(lambda: "GET /api/version 503" in server.log.read_text())
+        server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(3)))
+        assert server.get("/api/version") == "200 3"
+
+
+def test_a_request_that_is_cut_off_is_reported(tmp_path: Path) -> None:
+    slow = "import pathlib, time\ndef GET():\n    pathlib.Path('begun').touch()\n    time.sleep(3600)\n"
+    with (
+        developing(
+            tmp_path, {"pages/api/version.py": VERSION.format(1), "pages/api/slow.py": slow}
+        ) as server,
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection,
+    ):
+        connection.request("GET", "/api/slow")
+        until((server.root / "begun").exists)
+        server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(2)))
+        cut = "1 request of the old code was still running after 5 s, and was cut off"
+        until(lambda: cut in server.log.read_text())
+        with pytest.raises(ConnectionError):
+            connection.getresponse()
+
+
+def test_of_many_changed_files_two_are_named(tmp_path: Path) -> None:
+    files = {f"pages/api/{name}.py": VERSION.format(0) for name in "abcdefgh"}
+    with developing(tmp_path, files) as server:
+        (tmp_path / "other").mkdir()
+        project(tmp_path / "other", {f"{name}.py": VERSION.format(1) for name in "abcdefgh"})
+        # Of a directory that is moved, all files change at once.
+        server.reload_after(lambda: (tmp_path / "other").rename(server.root / "pages/api/more"))
+        line = "Changed: pages/api/more/a.py, pages/api/more/b.py and 6 more; reloading\n"
+        assert line in server.log.read_text()
+
+
 def test_a_module_that_hides_a_library_is_imported_as_at_a_start(tmp_path: Path) -> None:
     """The process that waits has imported the library, and the directory comes first in `sys.path`."""
     with developing(tmp_path, {"pages/api/version.py": VERSION.format(1)}) as server:
