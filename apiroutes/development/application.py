@@ -20,6 +20,7 @@ from apiroutes.development.explainer import PageExplainer
 from apiroutes.development.log import request_line
 from apiroutes.development.markup import headers
 from apiroutes.development.report_page import report_page
+from apiroutes.development.secret_names import without_secrets
 from apiroutes.errors import ProjectError, report
 from apiroutes.http import canonical_host, is_address, prefers_html, requested_host
 from apiroutes.terminal import paint_for, painted_report
@@ -124,7 +125,7 @@ class RequestLog:
             milliseconds = (time.perf_counter() - start) * 1000
             request = f"{environ.get('REQUEST_METHOD')} {environ.get('RAW_URI') or environ.get('PATH_INFO')}"
             # Escaped, so that a client cannot forge a second line.
-            printable = request.encode("unicode_escape").decode("ascii")
+            printable = without_secrets(request.encode("unicode_escape").decode("ascii"))
             self._say(request_line(self._paint, printable, status, milliseconds))
 
         try:
