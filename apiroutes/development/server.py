@@ -258,7 +258,10 @@ class _Supervisor:
     def _on_line(self, child: ChildProcess, words: list[str]) -> None:
         if words[0] == "serving" and child is self._current:
             self._agenda.remove("say")
-            self._imports = json.loads(words[1])
+            told = json.loads(words[1])
+            self._imports = told["imports"]
+            if self._watcher is not None:
+                self._watcher.watch_others(told["files"])
             child.accept()
             if self._watcher is not None and self._next is None:
                 self._next = self._start(None)
@@ -269,6 +272,8 @@ class _Supervisor:
                 self._load()
             else:  # it may hold what the next one needs, such as a port
                 self._agenda.put_later(_TO_END, "load", self._load)
+        elif words[0] == "wrote" and self._watcher is not None:
+            self._watcher.leave_out(json.loads(words[1]))
         elif words[0] == "running":
             child.running = int(words[1])
 

@@ -231,6 +231,43 @@ def test_a_directory_that_is_moved_is_noticed(tmp_path: Path) -> None:
         assert server.get("/api/old/x").startswith("404")
 
 
+READING = """
+import pathlib
+text, count = pathlib.Path("pages/api/_x.html").read_text(), pathlib.Path("count")
+count.write_text(str(int(count.read_text()) + 1))
+data = pathlib.Path("data.json")
+data.read_text()
+def GET(): return text
+def POST():
+    data.write_text("2")
+    return "written"
+"""
+
+
+def test_a_file_that_is_read_at_import_is_watched_and_data_that_is_written_is_not(tmp_path: Path) -> None:
+    files = {
+        "pages/api/version.py": VERSION.format(0),
+        "pages/api/x.py": READING,
+        "pages/api/_x.html": "one",
+        "count": "0",
+        "data.json": "1",
+        "unread.json": "1",
+    }
+    with developing(tmp_path, files) as server:
+        until(lambda: server.get("/api/x") == "200 one")
+        server.reload_after(lambda: server.write("pages/api/_x.html", "two"))
+        assert server.get("/api/x") == "200 two"
+        assert "Changed: pages/api/_x.html; reloading" in server.log.read_text()
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
+            connection.request("POST", "/api/x")
+            assert connection.getresponse().read() == b"written"
+        server.write("unread.json", "2")
+        server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(1)))
+        changed = [line for line in server.log.read_text().splitlines() if line.startswith("Changed")]
+        assert changed[1:] == ["Changed: pages/api/version.py; reloading"]
+        server.reload_after(lambda: server.write("data.json", "3"))
+
+
 BAD_IMPORTS = {
     "hangs": "while True: pass\n",
     "hangs in a lock": "import threading\nthreading.Lock().acquire() and threading.Event().wait()\n",
