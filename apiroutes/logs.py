@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
+import threading
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -41,8 +43,22 @@ _TRACEPARENT = re.compile(
 
 
 def log_fault(request: Any, route: str, error: BaseException, event: str = "failed") -> None:
-    """Log a fault of the server's in a route."""
+    """Log a fault of the server's in a route.
+
+    That the end of the process has cancelled a coroutine is not a fault, and has no traceback.
+    """
+    if _is_cancelled_at_end(error):
+        named = _named(request, route)
+        _log.info("%s: cut off by the end of the process", named, extra=_extra(request))
+        return
     _log.error("%s %s", _named(request, route), event, exc_info=error, extra=_extra(request))
+
+
+def _is_cancelled_at_end(error: BaseException) -> bool:
+    if threading.main_thread().is_alive():
+        return False
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def log_disconnect(request: Any, when: str) -> None:

@@ -228,6 +228,57 @@ def test_a_record_is_written_once(tmp_path: Path, configured: str, lines: int) -
     assert done.stderr.count("seen") == lines
 
 
+# Handlers that the end of the process cancels, once they have begun.
+CANCELLED = {
+    "before the response": """
+import asyncio
+async def GET():
+    print("begun")
+    await asyncio.sleep(60)
+""",
+    "in a stream": """
+import asyncio
+from apiroutes import event_stream
+async def events():
+    yield "x"
+    print("begun")
+    await asyncio.sleep(60)
+async def GET(): return event_stream(events())
+""",
+}
+ENDING = """
+import io, sys, threading
+from apiroutes import App
+app, begun = App("."), threading.Event()
+class Output(io.StringIO):
+    def write(self, text): begun.set()
+sys.stdout = Output()
+def call():
+    try:
+        list(app({environ!r} | {{"wsgi.input": io.BytesIO()}}, print))
+    except ConnectionError:
+        pass
+threading.Thread(target=call).start()
+begun.wait()
+"""
+
+
+@pytest.mark.parametrize("handler", CANCELLED.values(), ids=CANCELLED)
+def test_what_the_end_of_the_process_cancels_is_no_fault(tmp_path: Path, handler: str) -> None:
+    project(tmp_path, {"pages/api/x.py": handler})
+    called = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/x", "SCRIPT_NAME": "", "QUERY_STRING": ""}
+    logging_in = "import logging\nlogging.basicConfig(level=logging.INFO)\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", logging_in + ENDING.format(environ=called)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    route = " (pages/api/x.py)" if handler == CANCELLED["before the response"] else ""
+    assert ended.stderr == f"INFO:apiroutes:GET /api/x{route}: cut off by the end of the process\n"
+
+
 def test_create_app_twice_writes_once(tmp_path: Path) -> None:
     ours = logging.getLogger("apiroutes")
     before = list(ours.handlers), ours.level

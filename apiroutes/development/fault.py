@@ -6,7 +6,6 @@ credentials are left out: a page is shown to others, in a bug report or on a scr
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -15,20 +14,14 @@ from apiroutes.development.fault_route import FaultRoute
 from apiroutes.development.frames import Failure, Frame, read_failure
 from apiroutes.development.hints import hint_for
 from apiroutes.development.refused_results import handler_frame, refused_result
+from apiroutes.development.secret_names import HIDDEN, is_secret
 from apiroutes.request import Request
 from apiroutes.structs import Struct
 
-__all__ = ["HIDDEN", "Fault", "RequestLines", "printable", "read_fault"]
+__all__ = ["Fault", "RequestLines", "printable", "read_fault"]
 
-HIDDEN = "••••••"
 _MAX_FIELDS = 60
 _MAX_VALUE = 600  # characters
-# Names of headers and of values in a query that may hold a secret.
-_SECRET = re.compile(
-    r"auth|cookie|token|secret|pass(w|phrase|code)|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"
-    r"|pass($|[-_])|(^|[-_])(key|sig|sid|otp|pin|pw|code|hash|assertion)($|[-_])",
-    re.IGNORECASE,
-)
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -87,7 +80,7 @@ def _request_lines(request: Request) -> RequestLines:
 
 
 def _shown(name: str, value: str) -> tuple[str, str]:
-    return _short(name), HIDDEN if _SECRET.search(name) else _short(value)
+    return _short(name), HIDDEN if is_secret(name) else _short(value)
 
 
 def _shown_header(name: str, value: str) -> tuple[str, str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from apiroutes.development.fault import HIDDEN, Fault, printable, read_fault
+from apiroutes.development.fault import Fault, printable, read_fault
 from apiroutes.development.fault_route import FaultRoute
 from apiroutes.development.fault_text import CHANGED, group_name, groups, text_of
 from apiroutes.development.frames import Failure, Frame, Omission
 from apiroutes.development.markup import document, escape, inline, listing, place, source, table
+from apiroutes.development.secret_names import HIDDEN
 from apiroutes.request import Request
 
 __all__ = ["fault_page"]
