@@ -39,7 +39,7 @@ STEPS = [
     {"response_state", "asgi_content"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses"},
-    {"handlers"},
+    {"handlers", "wrong_assignments"},
     {"chain", "clients", "openapi"},
     {"endpoint", "middleware"},
     {"resources", "explainer"},
