@@ -15,9 +15,10 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
-from apiroutes.errors import one_line
+from apiroutes.errors import NestedAppError, one_line
 from apiroutes.handlers.missing_modules import how_to_find
 from apiroutes.handlers.modules import file_of_module
+from apiroutes.handlers.sources import OwnNames
 from apiroutes.places import is_ours, project_file
 
 __all__ = ["Explained", "explain"]
@@ -41,6 +42,8 @@ def explain(error: BaseException, root: Path, file: str, line: int | None) -> Ex
         return Explained(found.message or f"{one_line(error)}.", found.remedy, found.mark)
     if isinstance(error, ImportError):
         return _import_error(error, root, file, line)
+    if isinstance(error, NestedAppError):
+        return _nested_app(file)
     if isinstance(error, KeyError) and _is_of_environ(error):
         return _unset_variable(str(error.args[0]), root)
     if isinstance(error, SystemExit):
@@ -101,6 +104,9 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
     if path is not None and not path.endswith(".py"):  # a directory, of which a file was wanted
         found = how_to_find(f"{module}.{name}", root, file, line)
         return Explained(found.message or message, found.remedy, name)
+    own = OwnNames(root / path) if path is not None else None
+    if own is not None and name in own:
+        return _not_yet_defined(name, str(path), own)
     other = _module_with(name, module)
     if other is not None:
         return Explained(message, f"Write `from {other} import {name}`.", name)
@@ -110,6 +116,29 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
     version = "" if path else f" The installed version of `{module.partition('.')[0]}` may be another one."
     remedy = f"Define `{name}` in {source}, or correct the name." if path else f"Correct the name.{version}"
     return Explained(message, remedy, name)
+
+
+def _not_yet_defined(name: str, path: str, own: OwnNames) -> Explained:
+    """A name that the file binds below what led here: in an app.py that is its App, which loads the routes."""
+    place = f"{path}:{own.line_of(name)}"
+    if own.is_call(name, "App"):
+        message = f"circular import: {place} makes `{name}` by loading the routes, and this file is one of them."
+        return Explained(message, "Import it inside the function that uses it, or remove the import.", name)
+    message = f"ImportError: {place} has not yet defined `{name}`."
+    if any(own.is_call(other, "App") for other in own):
+        message = f"ImportError: {place} defines `{name}` below its App, which loads the routes first."
+        remedy = f"Define `{name}` above the App, or in a file of its own that both import."
+        return Explained(message, remedy, name)
+    remedy = f"Move `{name}` into a file that imports neither, or import it inside the function that uses it."
+    return Explained(message, remedy, name)
+
+
+def _nested_app(file: str) -> Explained:
+    if file == "app.py":
+        message = "the routes import this file, which makes an App of them, while they are loaded."
+        return Explained(message, "Move what the routes import into another file.", "App")
+    message = "the file makes an App of the project that it belongs to, while that is loaded."
+    return Explained(message, "A route makes no App: put `app = App()` into app.py.", "App")
 
 
 def _public_names(module: ModuleType | None) -> list[str]:

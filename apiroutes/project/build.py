@@ -24,6 +24,7 @@ from apiroutes.places import Place, located
 from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
 from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
+from apiroutes.project.nested import loading
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
@@ -65,11 +66,12 @@ def build(
     """Read, scan, load and compose. What may be meant is logged as a warning.
 
     Raises ProjectError with all mistakes; with an explainer only where they break the whole project, as it
-    responds for the routes that the others break.
+    responds for the routes that the others break. Raises NestedAppError for a file of the project that asks.
     """
     check_directory(root)
     mistakes, warnings = Mistakes(root), Problems()
-    project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
+    with loading(root):
+        project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
     for warning in warnings:
         _log.warning("%s %s %s", warning.file, warning.message, warning.remedy)
     if explainer is None or mistakes.everywhere:
