@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from apiroutes import App, Problem, ProjectError
+from apiroutes.app_file import app_of
 from apiroutes.cli import main
 from tests.support import Answer, call, project
 
@@ -191,6 +193,30 @@ START = {
 }
 
 
+# What hands write that know Next.js, FastAPI, Flask or Express.
+APP = "from apiroutes import App\n"
+HABITS = {
+    "an App in a route": Mistake(0, {A: f"{APP}app = App(){HERE}\n{HELLO}"}, "put `app = App()` into app.py"),
+    "an App in a helper": Mistake(
+        0,
+        {A: f"from appslib.x import app\n{HELLO}", "appslib/x.py": f"{APP}app = App(){HERE}\n"},
+        "put `app = App()` into app.py",
+    ),
+    "a route that imports the App": Mistake(
+        0,
+        {A: f"from app import app{HERE}\n{HELLO}", "app.py": f"{APP}app = App()\n"},
+        "Remove the import, or put it into the function",
+        message="app.py:2 makes `app` by loading the routes",
+    ),
+    "a route that imports what is below the App": Mistake(
+        0,
+        {A: f"from app import db{HERE}\n{HELLO}", "app.py": f"{APP}app = App()\ndb = 1\n"},
+        "Define `db` above the App",
+        message="app.py:3 defines `db` below its App",
+    ),
+}
+
+
 def marked_line(files: Mapping[str, str]) -> tuple[str, int] | None:
     """The place of the mark in the files of a mistake."""
     places = [
@@ -218,22 +244,23 @@ def grade(mistake: Mistake, problem: Problem, root: Path) -> None:
     assert IMPERATIVES.match(problem.remedy) or "`" in problem.remedy, problem.remedy
 
 
-@pytest.mark.parametrize("name", START)
+@pytest.mark.parametrize("name", [*START, *HABITS])
 def test_a_mistake_that_stops_the_start_is_told_with_file_place_and_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    mistake = START[name]
+    mistake = {**START, **HABITS}[name]
     for variable in ("APIROUTES_WORKRS", "APIROUTES_PORTT"):  # which a file may set
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
     for variable, value in mistake.environ.items():
         monkeypatch.setenv(variable, value)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ProjectError) as caught:
-        App(project(tmp_path, mistake.files))
+        app_of(project(tmp_path, mistake.files))
     problems = caught.value.problems
     assert len(problems) == mistake.problems
     grade(mistake, problems[0], tmp_path)
-    result = CliRunner().invoke(main, ["check", "--root", str(tmp_path)])
+    result = CliRunner().invoke(main, ["check"])
     assert result.exit_code == 1
     assert problems[0].remedy in result.output
     assert "_apiroutes_project" not in result.output
@@ -386,3 +413,13 @@ def test_the_table_has_every_mistake_of_the_review() -> None:
 @pytest.fixture(autouse=True)
 def log_of_errors(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "apiroutes")
+
+
+@pytest.fixture(autouse=True)
+def modules_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the modules of a test's project: the next one has some of the same names."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name in [*sys.modules]:
+        if str(tmp_path) in repr(sys.modules[name]):
+            del sys.modules[name]

@@ -104,9 +104,11 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
     if path is not None and not path.endswith(".py"):  # a directory, of which a file was wanted
         found = how_to_find(f"{module}.{name}", root, file, line)
         return Explained(found.message or message, found.remedy, name)
-    own = OwnNames(root / path) if path is not None else None
-    if own is not None and name in own:
-        return _not_yet_defined(name, str(path), own)
+    undefined = None if path is None else _not_yet_defined(name, path, OwnNames(root / path))
+    return undefined or _missing_name(name, module, path, message)
+
+
+def _missing_name(name: str, module: str, path: str | None, message: str) -> Explained:
     other = _module_with(name, module)
     if other is not None:
         return Explained(message, f"Write `from {other} import {name}`.", name)
@@ -114,16 +116,20 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
     if close:
         return Explained(message, f"Did you mean `{close[0]}`?", name)
     version = "" if path else f" The installed version of `{module.partition('.')[0]}` may be another one."
-    remedy = f"Define `{name}` in {source}, or correct the name." if path else f"Correct the name.{version}"
+    remedy = f"Define `{name}` in {path}, or correct the name." if path else f"Correct the name.{version}"
     return Explained(message, remedy, name)
 
 
-def _not_yet_defined(name: str, path: str, own: OwnNames) -> Explained:
+def _not_yet_defined(name: str, path: str, own: OwnNames) -> Explained | None:
     """A name that the file binds below what led here: in an app.py that is its App, which loads the routes."""
+    if name not in own:
+        return None
     place = f"{path}:{own.line_of(name)}"
     if own.is_call(name, "App"):
-        message = f"circular import: {place} makes `{name}` by loading the routes, and this file is one of them."
-        return Explained(message, "Import it inside the function that uses it, or remove the import.", name)
+        message = (
+            f"circular import: {place} makes `{name}` by loading the routes, and this file is one of them."
+        )
+        return Explained(message, "Remove the import, or put it into the function that uses it.", name)
     message = f"ImportError: {place} has not yet defined `{name}`."
     if any(own.is_call(other, "App") for other in own):
         message = f"ImportError: {place} defines `{name}` below its App, which loads the routes first."
