@@ -214,6 +214,47 @@ HABITS = {
         "Define `db` above the App",
         message="app.py:3 defines `db` below its App",
     ),
+    "a decorator without an app": Mistake(
+        0,
+        {A: f"@app.post('/x'){HERE}\ndef create(): ...\n"},
+        "Remove the decorator: the file's name is the path",
+    ),
+    "a decorator of an App": Mistake(
+        0,
+        {A: HELLO, "app.py": f"{APP}app = App()\n@app.route('/x'){HERE}\ndef f(): ...\n"},
+        "Write `def GET(): ...` into a file below pages/api",
+    ),
+    "app.run()": Mistake(
+        0, {A: HELLO, "app.py": f"{APP}app = App()\napp.run(){HERE}\n"}, "`apiroutes dev` serves the project"
+    ),
+    "the module apiroutes.request": Mistake(
+        0,
+        {A: f"from apiroutes import request\ndef GET(): return request.query{HERE}\n"},
+        "Take it as a parameter: `def GET(request): ...`",
+        message="the module apiroutes.request",
+    ),
+    **{
+        f"the parameter {parameter}": Mistake(
+            0, {"pages/api/[id].py": f"{imports}\ndef GET({parameter}):{HERE}\n    ...\n"}, remedy
+        )
+        for parameter, imports, remedy in [
+            ("user_id", "", "Call it `id`: the path has `id`"),
+            ("requst", "", "Did you mean `request`?"),
+            ("respons", "", "Did you mean `response`?"),
+            ("self", "", "Remove `self`"),
+            ("req, res, next", "", "`next` is for middleware"),
+            ("db=Depends(dict)", "from fastapi import Depends", "Call the function in the handler"),
+            ("q: str = Query(None)", "from fastapi import Query", "Write `q: str | None = None`"),
+            (
+                "q: Annotated[str, Header()]",
+                "from typing import Annotated\nfrom fastapi import Header",
+                "Take `request`, and read `request.headers`",
+            ),
+            ("tasks: BackgroundTasks", "from fastapi import BackgroundTasks", "start a thread"),
+            ("r: Request", "from apiroutes import Request", "Call the parameter `request`"),
+            ("r: Response[int]", "from apiroutes import Response", "Call the parameter `response`"),
+        ]
+    },
 }
 
 

@@ -16,10 +16,11 @@ from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from apiroutes.errors import NestedAppError, one_line
+from apiroutes.handlers.habits import instead_of_app_attribute, instead_of_decorator
 from apiroutes.handlers.missing_modules import how_to_find
 from apiroutes.handlers.modules import file_of_module
 from apiroutes.handlers.sources import OwnNames
-from apiroutes.places import is_ours, project_file
+from apiroutes.places import is_ours, place_at, project_file
 
 __all__ = ["Explained", "explain"]
 
@@ -52,6 +53,9 @@ def explain(error: BaseException, root: Path, file: str, line: int | None) -> Ex
     if isinstance(error, NameError) and error.name in sys.stdlib_module_names:
         remedy = f"Write `import {error.name}` at the top of the file."
         return Explained(f"{one_line(error)}.", remedy, error.name)
+    other = _out_of_habit(error, root, file, line)
+    if other is not None:
+        return other
     if isinstance(error, (NameError, AttributeError)):
         close = _close_name(error)
         if close is not None:
@@ -59,6 +63,16 @@ def explain(error: BaseException, root: Path, file: str, line: int | None) -> Ex
     if isinstance(error, NameError) and error.name:
         return Explained(f"{one_line(error)}.", f"Define `{error.name}`, or import it, above.", error.name)
     return Explained(f"{one_line(error)}.", _general_remedy(error, root, line))
+
+
+def _out_of_habit(error: BaseException, root: Path, file: str, line: int | None) -> Explained | None:
+    """Explain `@app.get("/x")`, `app.run()` and the like: without an App, and on one."""
+    remedy = None
+    if isinstance(error, AttributeError) and type(error.obj).__module__ == "apiroutes.app":
+        remedy = instead_of_app_attribute(str(error.name))
+    elif isinstance(error, NameError) and error.name:
+        remedy = instead_of_decorator(place_at(root, file, line).source or "", error.name)
+    return None if remedy is None else Explained(f"{one_line(error)}.", remedy, error.name)  # type: ignore[attr-defined]
 
 
 def _general_remedy(error: BaseException, root: Path, line: int | None) -> str:
@@ -121,7 +135,7 @@ def _missing_name(name: str, module: str, path: str | None, message: str) -> Exp
 
 
 def _not_yet_defined(name: str, path: str, own: OwnNames) -> Explained | None:
-    """A name that the file binds below what led here: in an app.py that is its App, which loads the routes."""
+    """A name that the file binds below what led here; in an app.py that is its App, which loads routes."""
     if name not in own:
         return None
     place = f"{path}:{own.line_of(name)}"

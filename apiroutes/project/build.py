@@ -73,7 +73,8 @@ def build(
     with loading(root):
         project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
     for warning in warnings:
-        _log.warning("%s %s %s", warning.file, warning.message, warning.remedy)
+        place = warning.file if warning.line is None else f"{warning.file}:{warning.line}"
+        _log.warning("%s %s %s", place, warning.message, warning.remedy)
     if explainer is None or mistakes.everywhere:
         Problems(mistakes).raise_any()
     return project
@@ -102,6 +103,7 @@ def _build(
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = _resources(routes, settings, loader, around, mistakes)
+    warnings += loader.warnings
     _warn_of_ineffective(loader.ineffective, warnings)
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)

@@ -27,7 +27,12 @@ STATEMENTS = {
     "x = 1\ny = '\0'\n": (2, "y = '\0'", "null bytes", "Correct line 2"),
     "export default handler\n": (1, "", "SyntaxError", "Write Python: `def handler(req, res): ...`"),
     "import {a} from 'a'\n": (1, "", "SyntaxError", "`from a import b`"),
-    "@app.get('/')\ndef GET(): ...\n": (1, "app", "'app' is not defined", "Define `app`, or import it"),
+    "@app.get('/')\ndef GET(): ...\n": (
+        1,
+        "app",
+        "'app' is not defined",
+        "Remove the decorator: the file's name is the path",
+    ),
     "import ._db\n": (1, ".", "SyntaxError", "Write `from . import _db`"),
     "\nimport requestz\n": (2, "requestz", "No module named 'requestz'", "Did you mean `requests`?"),
     "import PIL.Image\n": (1, "PIL", "No module named 'PIL'", "install pillow`"),
