@@ -214,6 +214,49 @@ HABITS = {
         "Define `db` above the App",
         message="app.py:3 defines `db` below its App",
     ),
+    **{
+        f"in a route: {source}": Mistake(0, {A: source}, remedy)
+        for source, remedy in [
+            (f"from fastapi import FastAPI\napp = FastAPI(){HERE}\n", "`def handler(req, res): return app`"),
+            (f"from fastapi import APIRouter\nrouter = APIRouter(){HERE}\n", "in a file for each path"),
+            (
+                f"from flask import Blueprint\nbp = Blueprint('a', 'a'){HERE}\n",
+                "Write its functions as `def GET(): ...`",
+            ),
+            (f"\ndef get_user():{HERE}\n    ...\n", "Call it `GET`"),
+            (f"\ndef create_user(body):{HERE}\n    ...\n", "Call it `POST`"),
+            (f"def f(): ...\nhandler = None{HERE}\n", "Write `def handler(req, res): ...`"),
+            (
+                f"from apiroutes.middleware import cors\nmiddleware = [cors]{HERE}\n{HELLO}",
+                "Call it: `cors(...)`",
+            ),
+            (
+                f"def limit(count):{HERE}\n    def step(req, res, next): ...\n    return step\n"
+                f"middleware = [limit]\n{HELLO}",
+                "Call it: `limit(...)`",
+            ),
+        ]
+    },
+    "use without parentheses": Mistake(
+        0,
+        {A: f"from apiroutes import use\n@use{HERE}\ndef GET(): ...\n"},
+        "",
+        message="Write `@use(first)`",
+    ),
+    "middleware that is not exported": Mistake(
+        0,
+        {
+            A: HELLO,
+            "pages/api/_middleware.py": f"\ndef auth(req, res, next):{HERE}\n    return next()\n",
+        },
+        "Write `middleware = [auth]`",
+        message="`auth` never runs",
+    ),
+    "middleware.py among the routes": Mistake(
+        0,
+        {A: HELLO, "pages/api/middleware.py": f"\ndef auth(req, res, next):{HERE}\n    return next()\n"},
+        "Rename it to pages/api/_middleware.py, and write `middleware = [auth]`",
+    ),
     "a decorator without an app": Mistake(
         0,
         {A: f"@app.post('/x'){HERE}\ndef create(): ...\n"},

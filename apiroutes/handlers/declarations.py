@@ -54,6 +54,10 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     """
     for step in middleware:
         misfit = why_not_middleware(step)
+        if misfit is not None and len(middleware) == 1 and inspect.isfunction(step) and not misfit.hint:
+            raise TypeError(
+                f"use(...) has {misfit.what}. Write `@use(first)`, with a function `first(req, res, next)`"
+            )
         if misfit is not None:
             raise TypeError(f"use(...) has {misfit.what}. {misfit.remedy()}")
 

@@ -26,6 +26,7 @@ from apiroutes.handlers.misnamed import (
     misnamed_methods,
     misnamed_middleware,
     misnamed_route,
+    misplaced_middleware,
 )
 from apiroutes.handlers.parameters import ParameterError, read_signature
 from apiroutes.handlers.route_modules import Handler, RouteModule
@@ -199,8 +200,13 @@ class _ExportReader:
             problems.add(self.route.file, found.message, found.remedy, line=found.line)
 
     def _report_no_handler(self) -> None:
-        hide = how_to_hide(self.route.file)
-        misnamed = misnamed_handler(self.module, self.own.line_of, hide)
+        hide, line_of = how_to_hide(self.route.file), self.own.line_of
+        if "handler" in self.own and getattr(self.module, "handler", self) is None:
+            message = "exports no handler: `handler` is None, which cannot be called."
+            self._problem(message, "Write `def handler(req, res): ...`.", line=line_of("handler"))
+            return
+        misnamed = misplaced_middleware(self.module, self.route.file, line_of)
+        misnamed = misnamed or misnamed_handler(self.module, line_of, hide)
         self._problem_of_name(misnamed)
         if misnamed is None:
             remedy = f"Write `def handler(req, res): ...` or `def GET(): ...`, or {hide}."

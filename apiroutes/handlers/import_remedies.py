@@ -62,7 +62,7 @@ def explain(error: BaseException, root: Path, file: str, line: int | None) -> Ex
             return Explained(f"{one_line(error)}.", f"Did you mean `{close}`?", error.name)
     if isinstance(error, NameError) and error.name:
         return Explained(f"{one_line(error)}.", f"Define `{error.name}`, or import it, above.", error.name)
-    return Explained(f"{one_line(error)}.", _general_remedy(error, root, line))
+    return Explained(f"{one_line(error).rstrip('.')}.", _general_remedy(error, root, line))
 
 
 def _out_of_habit(error: BaseException, root: Path, file: str, line: int | None) -> Explained | None:

@@ -269,3 +269,12 @@ def test_what_is_installed_below_the_project_is_not_the_projects(tmp_path: Path)
     (problem,) = problems_of(tmp_path, {"pages/api/x.py": source, installed: "1 / 0\n"})
     assert (problem.file, problem.line) == ("pages/api/x.py", 3)
     assert "zz_vendored.py:1 raised the exception" in problem.remedy
+
+
+def test_a_file_in_another_encoding_is_shown_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "pages/api").mkdir(parents=True)
+    (tmp_path / "pages/api/x.py").write_bytes(b'def GET():\n    return "caf\xe9 au lait"\n')
+    (problem,) = problems_of(tmp_path, {})
+    assert (problem.file, problem.line) == ("pages/api/x.py", 2)
+    assert problem.source == 'return "caf\ufffd au lait"'
+    assert "Save the file as UTF-8" in problem.remedy
