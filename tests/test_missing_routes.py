@@ -88,6 +88,7 @@ def test_a_project_nearby_is_found(
     with pytest.raises(ProjectError) as caught:
         App()
     (problem,) = caught.value.problems
+    assert f"There is a project in {tmp_path / 'shop'}." in problem.message
     assert f"Type {way}." == problem.remedy
     root = way.partition("--root ")[2].strip("`")
     assert CliRunner().invoke(main, ["check", "--root", root]).exit_code == 0
