@@ -69,6 +69,7 @@ MET_IN = {
         "cli/routes.py",
         "cli/shell.py",
         "cli/start.py",
+        "cli/wrong_arguments.py",
     },
     "dotenv": {"settings/files.py", "settings/lines.py"},
     "granian": {"servers/granian.py"},
