@@ -32,6 +32,7 @@ from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
 from apiroutes.types import ASGIFunction, Environ, Middleware, StartResponse, WSGIApplication
+from apiroutes.wrong_assignments import CheckedResponse
 from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
 from apiroutes.wsgi import ClosingIterator, ServerResponse, etag_prefix, send, starting_again
 
@@ -86,7 +87,8 @@ class App:
             "_write_exception": self._write_exception,
             "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
         }
-        return type("ServerResponse", (ServerResponse,), attributes)
+        kind = CheckedResponse if self.settings.mode == "development" else ServerResponse
+        return type("ServerResponse", (kind,), attributes)
 
     @property
     def asgi(self) -> ASGIFunction:

@@ -15,8 +15,8 @@ from apiroutes.body import Limits
 from apiroutes.chain import Step, refuse_next
 from apiroutes.concurrency import coroutines
 from apiroutes.error_responses import write_error
-from apiroutes.errors import ApiError, JSONTypeError, NoResponseError, ResponseSentError
-from apiroutes.handlers import Handler, ResultCheck, RouteModule
+from apiroutes.errors import ApiError, InvalidRequest, JSONTypeError, NoResponseError, ResponseSentError
+from apiroutes.handlers import Handler, ResultCheck, RouteModule, found_in_body
 from apiroutes.http import BODYLESS, JSON_VALUE, phrase
 from apiroutes.logs import log_fault, route_of
 from apiroutes.request import Request
@@ -104,7 +104,7 @@ class CheckedEndpoint(Endpoint):
         self._checks = {
             method: ResultCheck(module, method, handler) for method, handler in module.handlers.items()
         }
-        handlers = {method: _responding(handler) for method, handler in module.handlers.items()}
+        handlers = {method: _checked(handler) for method, handler in module.handlers.items()}
         super().__init__(replace(module, handlers=handlers), limits)
 
     def respond(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
@@ -126,14 +126,19 @@ class CheckedEndpoint(Endpoint):
             raise TypeError(reason)
 
 
-def _responding(handler: Handler) -> Handler:
-    """Return a handler whose result is the response where it has used it, so that `respond` is called."""
-    if handler.is_async:
-        return handler
+def _checked(handler: Handler) -> Handler:
+    """Return a handler that says where to find what is not in the query.
+
+    Its result is the response where it has used it, so that `respond` is called.
+    """
     call = handler.call
 
     def respond(request: Any, response: Any) -> Any:
-        result = call(request, response)
+        try:
+            result = call(request, response)
+        except InvalidRequest as error:
+            body = None if handler.signature.takes_content else request.body
+            raise found_in_body(error, body) from error
         return response if result is None else result
 
     return replace(handler, call=respond)

@@ -21,6 +21,7 @@ __all__ = [
     "InvalidRequest",
     "JSONTypeError",
     "MaxDurationExceeded",
+    "NestedAppError",
     "NoResponseError",
     "Problem",
     "Problems",
@@ -100,6 +101,10 @@ class ProjectError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__(report(self.problems))
+
+
+class NestedAppError(RuntimeError):
+    """A file of a project makes an App of the project that is loading it."""
 
 
 class ApiError(Exception):

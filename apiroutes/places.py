@@ -138,7 +138,10 @@ def _line_of(path: Path, line: int) -> str | None:
     try:
         with tokenize.open(path) as source:
             return next((text for number, text in enumerate(source, 1) if number == line), None)
-    except (OSError, SyntaxError, ValueError):  # no such file, or not in the encoding that it declares
+    except (SyntaxError, ValueError):  # it is not in the encoding that it declares
+        lines = path.read_bytes().decode("utf-8", "replace").split("\n")
+        return lines[line - 1] if line <= len(lines) else None
+    except OSError:
         return None
 
 

@@ -466,3 +466,17 @@ def test_written_chunks_count_towards_the_limit(tmp_path: Path, caplog: pytest.L
     before = "config = {'api': {'responseLimit': {'limit': 10, 'enforce': True}}}"
     assert respond(tmp_path, "res.write('x' * 6)", "res.write('x' * 6)", before=before).status == 200
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("function", ["def", "async def"])
+def test_a_parameter_that_the_body_has_is_told_of_in_development(tmp_path: Path, function: str) -> None:
+    source = f"{function} POST(name: str, page: int): return name\n"
+    json = [("Content-Type", "application/json")]
+    found = {}
+    for mode in ("development", "production"):
+        app = app_of(tmp_path / mode, source, mode=mode)
+        errors = call(app, "POST", headers=json, body=b'{"name": "a"}').json()["errors"]
+        found[mode] = {error["place"]: error["message"] for error in errors}
+    told = "is required; the body has `name`, which `body: Item` takes, with a class of its fields"
+    assert found["development"] == {"query.name": told, "query.page": "is required"}
+    assert found["production"] == {"query.name": "is required", "query.page": "is required"}

@@ -291,3 +291,19 @@ def test_create_app_twice_writes_once(tmp_path: Path) -> None:
     finally:
         ours.handlers[:], ours.level = before
         ours.setLevel(before[1])
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("class Lost(Exception): pass\ndef GET(): raise Lost('x')\n", "pages.api.x.Lost: x"),
+        ("class Other: pass\ndef GET(): return Other()\n", "pages.api.x.Other cannot be written as JSON"),
+        ("def GET(): from . import _nothing\n", "cannot import name '_nothing' from 'pages.api'"),
+    ],
+)
+def test_classes_of_a_project_are_logged_by_their_files(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, source: str, line: str
+) -> None:
+    call(app_of(tmp_path, source))
+    assert line in caplog.text
+    assert "_apiroutes_project" not in caplog.text

@@ -34,6 +34,8 @@ ONLY = {
     "pages/api/hello.Py": ("pages/api/hello.Py", "Not routes", "Rename it to pages/api/hello.py,"),
     "pages/api/hello.py.txt": ("pages/api/hello.py.txt", "Not routes", "Rename it to pages/api/hello.py,"),
     "pages/api/hello": ("pages/api/hello", "Not routes", "Rename it to pages/api/hello.py,"),
+    "app/api/Route.py": ("app/api/Route.py", "Not routes", "Rename it to app/api/route.py,"),
+    "app/api/y/page.py": ("app/api/y/page.py", "Not routes", "Call it app/api/y/route.py."),
     "pages/api/.keep": ("pages/api", "pages/api has no file of a route", "Create pages/api/hello.py"),
     "app/api/.keep": ("app/api", "app/api has no file of a route", "Create app/api/hello/route.py"),
 }
@@ -86,6 +88,7 @@ def test_a_project_nearby_is_found(
     with pytest.raises(ProjectError) as caught:
         App()
     (problem,) = caught.value.problems
+    assert f"There is a project in {tmp_path / 'shop'}." in problem.message
     assert f"Type {way}." == problem.remedy
     root = way.partition("--root ")[2].strip("`")
     assert CliRunner().invoke(main, ["check", "--root", root]).exit_code == 0
@@ -123,6 +126,21 @@ BESIDE = {
     "app/api/hello.py": (
         "app/api/hello.py is not a route: routes of app/ are called route.py. Call it app/api/hello/route.py."
     ),
+    **{
+        name: f"{name} is not a route: routes of app/ are called route.py. Call it app/api/y/route.py."
+        for name in ("app/api/y/routes.py", "app/api/y/page.py", "app/api/y/GET.py")
+    },
+    "app/api/y/Route.py": (
+        "app/api/y/Route.py is not a route: the name of a route's file is in lower case. "
+        "Call it app/api/y/route.py."
+    ),
+    **{
+        name: f"{name} is not a route: routes are in pages/api. Move it to pages/api/y.py."
+        for name in ("api/y.py", "src/pages/api/y.py", "pages/API/y.py")
+    },
+    "src/app/api/y/route.py": (
+        "src/app/api/y/route.py is not a route: routes are in app. Move it to app/api/y/route.py."
+    ),
     "pages/api/{id}.py": LITERAL.format("pages/api/{id}.py", "{id}", "[id].py"),
     "pages/api/<int:id>.py": LITERAL.format("pages/api/<int:id>.py", "<int:id>", "[id].py"),
     "pages/api/:id/y.py": LITERAL.format("pages/api/:id/y.py", ":id", "[id]"),
@@ -147,6 +165,8 @@ def test_a_file_that_is_almost_a_route_is_warned_of(
         ("app/api/helper.py", "def get_all(): ...\n"),
         ("routes/api/$id.py", HELLO),
         ("pages/api/price$.py", HELLO),
+        ("api/models.py", "class Page: ...\n"),
+        ("src/pages/api/_db.py", HELLO),
     ],
 )
 def test_a_file_of_something_else_is_not(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from apiroutes import App, Problem, ProjectError
+from apiroutes.app_file import app_of
 from apiroutes.cli import main
 from tests.support import Answer, call, project
 
@@ -191,6 +193,114 @@ START = {
 }
 
 
+# What hands write that know Next.js, FastAPI, Flask or Express.
+APP = "from apiroutes import App\n"
+HABITS = {
+    "an App in a route": Mistake(0, {A: f"{APP}app = App(){HERE}\n{HELLO}"}, "put `app = App()` into app.py"),
+    "an App in a helper": Mistake(
+        0,
+        {A: f"from appslib.x import app\n{HELLO}", "appslib/x.py": f"{APP}app = App(){HERE}\n"},
+        "put `app = App()` into app.py",
+    ),
+    "a route that imports the App": Mistake(
+        0,
+        {A: f"from app import app{HERE}\n{HELLO}", "app.py": f"{APP}app = App()\n"},
+        "Remove the import, or put it into the function",
+        message="app.py:2 makes `app` by loading the routes",
+    ),
+    "a route that imports what is below the App": Mistake(
+        0,
+        {A: f"from app import db{HERE}\n{HELLO}", "app.py": f"{APP}app = App()\ndb = 1\n"},
+        "Define `db` above the App",
+        message="app.py:3 defines `db` below its App",
+    ),
+    **{
+        f"in a route: {source}": Mistake(0, {A: source}, remedy)
+        for source, remedy in [
+            (f"from fastapi import FastAPI\napp = FastAPI(){HERE}\n", "`def handler(req, res): return app`"),
+            (f"from fastapi import APIRouter\nrouter = APIRouter(){HERE}\n", "in a file for each path"),
+            (
+                f"from flask import Blueprint\nbp = Blueprint('a', 'a'){HERE}\n",
+                "Write its functions as `def GET(): ...`",
+            ),
+            (f"\ndef get_user():{HERE}\n    ...\n", "Call it `GET`"),
+            (f"\ndef create_user(body):{HERE}\n    ...\n", "Call it `POST`"),
+            (f"def f(): ...\nhandler = None{HERE}\n", "Write `def handler(req, res): ...`"),
+            (
+                f"from apiroutes.middleware import cors\nmiddleware = [cors]{HERE}\n{HELLO}",
+                "Call it: `cors(...)`",
+            ),
+            (
+                f"def limit(count):{HERE}\n    def step(req, res, next): ...\n    return step\n"
+                f"middleware = [limit]\n{HELLO}",
+                "Call it: `limit(...)`",
+            ),
+        ]
+    },
+    "use without parentheses": Mistake(
+        0,
+        {A: f"from apiroutes import use\n@use{HERE}\ndef GET(): ...\n"},
+        "",
+        message="Write `@use(first)`",
+    ),
+    "middleware that is not exported": Mistake(
+        0,
+        {
+            A: HELLO,
+            "pages/api/_middleware.py": f"\ndef auth(req, res, next):{HERE}\n    return next()\n",
+        },
+        "Write `middleware = [auth]`",
+        message="`auth` never runs",
+    ),
+    "middleware.py among the routes": Mistake(
+        0,
+        {A: HELLO, "pages/api/middleware.py": f"\ndef auth(req, res, next):{HERE}\n    return next()\n"},
+        "Rename it to pages/api/_middleware.py, and write `middleware = [auth]`",
+    ),
+    "a decorator without an app": Mistake(
+        0,
+        {A: f"@app.post('/x'){HERE}\ndef create(): ...\n"},
+        "Remove the decorator: the file's name is the path",
+    ),
+    "a decorator of an App": Mistake(
+        0,
+        {A: HELLO, "app.py": f"{APP}app = App()\n@app.route('/x'){HERE}\ndef f(): ...\n"},
+        "Write `def GET(): ...` into a file below pages/api",
+    ),
+    "app.run()": Mistake(
+        0, {A: HELLO, "app.py": f"{APP}app = App()\napp.run(){HERE}\n"}, "`apiroutes dev` serves the project"
+    ),
+    "the module apiroutes.request": Mistake(
+        0,
+        {A: f"from apiroutes import request\ndef GET(): return request.query{HERE}\n"},
+        "Take it as a parameter: `def GET(request): ...`",
+        message="the module apiroutes.request",
+    ),
+    **{
+        f"the parameter {parameter}": Mistake(
+            0, {"pages/api/[id].py": f"{imports}\ndef GET({parameter}):{HERE}\n    ...\n"}, remedy
+        )
+        for parameter, imports, remedy in [
+            ("user_id", "", "Call it `id`: the path has `id`"),
+            ("requst", "", "Did you mean `request`?"),
+            ("respons", "", "Did you mean `response`?"),
+            ("self", "", "Remove `self`"),
+            ("req, res, next", "", "`next` is for middleware"),
+            ("db=Depends(dict)", "from fastapi import Depends", "Call the function in the handler"),
+            ("q: str = Query(None)", "from fastapi import Query", "Write `q: str | None = None`"),
+            (
+                "q: Annotated[str, Header()]",
+                "from typing import Annotated\nfrom fastapi import Header",
+                "Take `request`, and read `request.headers`",
+            ),
+            ("tasks: BackgroundTasks", "from fastapi import BackgroundTasks", "start a thread"),
+            ("r: Request", "from apiroutes import Request", "Call the parameter `request`"),
+            ("r: Response[int]", "from apiroutes import Response", "Call the parameter `response`"),
+        ]
+    },
+}
+
+
 def marked_line(files: Mapping[str, str]) -> tuple[str, int] | None:
     """The place of the mark in the files of a mistake."""
     places = [
@@ -218,22 +328,23 @@ def grade(mistake: Mistake, problem: Problem, root: Path) -> None:
     assert IMPERATIVES.match(problem.remedy) or "`" in problem.remedy, problem.remedy
 
 
-@pytest.mark.parametrize("name", START)
+@pytest.mark.parametrize("name", [*START, *HABITS])
 def test_a_mistake_that_stops_the_start_is_told_with_file_place_and_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    mistake = START[name]
+    mistake = {**START, **HABITS}[name]
     for variable in ("APIROUTES_WORKRS", "APIROUTES_PORTT"):  # which a file may set
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
     for variable, value in mistake.environ.items():
         monkeypatch.setenv(variable, value)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ProjectError) as caught:
-        App(project(tmp_path, mistake.files))
+        app_of(project(tmp_path, mistake.files))
     problems = caught.value.problems
     assert len(problems) == mistake.problems
     grade(mistake, problems[0], tmp_path)
-    result = CliRunner().invoke(main, ["check", "--root", str(tmp_path)])
+    result = CliRunner().invoke(main, ["check"])
     assert result.exit_code == 1
     assert problems[0].remedy in result.output
     assert "_apiroutes_project" not in result.output
@@ -386,3 +497,13 @@ def test_the_table_has_every_mistake_of_the_review() -> None:
 @pytest.fixture(autouse=True)
 def log_of_errors(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "apiroutes")
+
+
+@pytest.fixture(autouse=True)
+def modules_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the modules of a test's project: the next one has some of the same names."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name in [*sys.modules]:
+        if str(tmp_path) in repr(sys.modules[name]):
+            del sys.modules[name]

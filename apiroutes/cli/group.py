@@ -12,23 +12,18 @@ from typing import Any
 
 import click
 
-from apiroutes.errors import suggest
+from apiroutes.cli.wrong_arguments import (
+    instead_of_arguments,
+    instead_of_command,
+    instead_of_option,
+    option_before_command,
+)
 from apiroutes.terminal import BOLD, paint_for
 
 __all__ = ["Command", "Group", "examples"]
 
 # Help is wrapped to no more columns than can be read at ease, and to the terminal's if it has fewer.
 _HELP_WIDTH = 100
-# What others call these commands.
-_OTHER_NAMES = {
-    "console": "shell",
-    "develop": "dev",
-    "list": "routes",
-    "run": "dev",
-    "runserver": "dev",
-    "serve": "dev",
-    "server": "dev",
-}
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -50,9 +45,26 @@ class _Context(click.Context):
 
 
 class Command(click.Command):
-    """A command: a mistyped option is answered with the one that was probably meant."""
+    """A command: a wrong option or argument is answered with the one that was probably meant."""
 
     context_class = _Context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.allow_extra_args = True  # which are refused here, with a remedy
+        try:
+            super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise _explained(error, instead_of_option(error.option_name, self)) from None
+        if ctx.args and not ctx.resilient_parsing:
+            ctx.fail(instead_of_arguments(ctx.args, self))
+        return ctx.args
+
+
+def _explained(error: click.NoSuchOption, remedy: str | None) -> click.NoSuchOption:
+    """Return the error with what to write instead of click's own suggestion, where it is known."""
+    if remedy is None:
+        return error
+    return click.NoSuchOption(error.option_name, f"{error.message.rstrip('.')}. {remedy}", ctx=error.ctx)
 
 
 class Group(click.Group):
@@ -73,16 +85,19 @@ class Group(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args[:1] == ["help"]:  # as git, cargo and others have it
             args = [*args[1:2], "--help"]
-        return super().parse_args(ctx, args)
+        before = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            remedy = option_before_command(error.option_name, before, self.commands)
+            raise _explained(error, remedy) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
-            other = _OTHER_NAMES.get(name)
-            remedy = suggest(name, self.commands) if other is None else f"Did you mean {other!r}?"
-            ctx.fail(f"There is no command {name!r}. {remedy}")
+            ctx.fail(f"There is no command {name!r}. {instead_of_command(name, self.commands)}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -23,6 +23,7 @@ from apiroutes.cli.options import AUTO, PORT, root
 from apiroutes.cli.ports import address_errors, address_in, free_port, require_port_setting
 from apiroutes.cli.progress import progress
 from apiroutes.cli.projects import end_with_report
+from apiroutes.cli.wrong_arguments import instead_of_arguments
 from apiroutes.errors import ProjectError
 from apiroutes.servers.interfaces import Choice, choose
 from apiroutes.servers.start_check import RouteCounts, StartCheck
@@ -86,6 +87,9 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
     The project is started once to find its mistakes. SIGHUP to this process loads new code, and SIGTERM
     stops it once the requests in progress are finished.
     """
+    if flags and not flags[0].startswith("-"):  # no server has such a flag
+        context = click.get_current_context()
+        context.fail(instead_of_arguments(flags, context.command))
     require_port_setting()
     given = {name: value for name, value in options.items() if value is not None and value != AUTO}
     with contextlib.ExitStack() as until_served:

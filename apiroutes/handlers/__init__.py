@@ -28,6 +28,7 @@ from apiroutes.handlers.import_failures import import_failure
 from apiroutes.handlers.import_graph import imported_names, reaches
 from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_file
 from apiroutes.handlers.middleware_shapes import why_not_middleware
+from apiroutes.handlers.parameter_errors import found_in_body
 from apiroutes.handlers.parameters import Parameter
 from apiroutes.handlers.result_checks import ResultCheck
 from apiroutes.handlers.result_types import Returns, returns_of
@@ -51,6 +52,7 @@ __all__ = [
     "documented_statuses",
     "defines_handler",
     "file_route",
+    "found_in_body",
     "import_file",
     "import_failure",
     "imported_names",

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, Union
 
 from apiroutes.errors import readable_path
 from apiroutes.handlers.middleware_shapes import why_not_middleware
+from apiroutes.http import METHODS
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
@@ -46,6 +47,9 @@ _REQUIRED_MEMBERS: Mapping[str, Mapping[str, type]] = {
 }
 
 
+_HANDLERS = (*METHODS, "handler")
+
+
 def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     """Put middleware around one method: `@use(validate)` on `def POST`.
 
@@ -54,6 +58,10 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     """
     for step in middleware:
         misfit = why_not_middleware(step)
+        if misfit is not None and getattr(step, "__name__", "") in _HANDLERS:  # `@use` without parentheses
+            raise TypeError(
+                f"use(...) has {misfit.what}. Write `@use(first)`, with a function `first(req, res, next)`"
+            )
         if misfit is not None:
             raise TypeError(f"use(...) has {misfit.what}. {misfit.remedy()}")
 

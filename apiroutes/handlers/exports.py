@@ -18,6 +18,7 @@ from apiroutes.errors import Problems
 from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_config, read_constants
 from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
 from apiroutes.handlers.file_routes import FileRouteReader
+from apiroutes.handlers.habits import wrong_globals
 from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
 from apiroutes.handlers.misnamed import (
     Misnamed,
@@ -25,6 +26,7 @@ from apiroutes.handlers.misnamed import (
     misnamed_methods,
     misnamed_middleware,
     misnamed_route,
+    misplaced_middleware,
 )
 from apiroutes.handlers.parameters import ParameterError, read_signature
 from apiroutes.handlers.route_modules import Handler, RouteModule
@@ -44,12 +46,15 @@ def read_exports(
     path: Path,
     defaults: RouteConfig,
     prefixes: Sequence[tuple[Segment, ...]],
-) -> tuple[RouteModule, list[Constant]]:
-    """Return the exports of the module in the file `path`, and its constants. Raises ProjectError."""
+) -> tuple[RouteModule, list[Constant], Problems]:
+    """Return the exports of the module in the file `path`, its constants, and what may be a mistake.
+
+    Raises ProjectError.
+    """
     reader = _ExportReader(module, route, path, defaults, prefixes)
     route_module = reader.read()
     reader.problems.raise_any()
-    return route_module, reader.constants
+    return route_module, reader.constants, reader.warnings
 
 
 def how_to_hide(file: str) -> str:
@@ -74,6 +79,7 @@ class _ExportReader:
         self.path = path
         self.defaults = defaults
         self.problems = Problems()
+        self.warnings = Problems()
         self.own = OwnNames(path)
         self.constants = constants_in(vars(module), self.own.line_of_value)
         declared = getattr(module, "Route", None)
@@ -85,6 +91,7 @@ class _ExportReader:
         """Return the route module; it is only to be used if there are no problems."""
         handlers = dict(self._handlers())
         self._check_names(handlers)
+        self._check_globals(handlers)
         if not handlers and not self.problems:
             self._report_no_handler()
         doc = inspect.cleandoc(self.module.__doc__ or "")
@@ -186,9 +193,20 @@ class _ExportReader:
         if self.file_route is None:
             self._problem_of_name(misnamed_route(self.module, self.own.line_of))
 
+    def _check_globals(self, handlers: Mapping[str, Handler]) -> None:
+        functions = [handler.function for handler in handlers.values()]
+        for found in wrong_globals(self.module, functions):
+            problems = self.problems if found.is_certain else self.warnings
+            problems.add(self.route.file, found.message, found.remedy, line=found.line)
+
     def _report_no_handler(self) -> None:
-        hide = how_to_hide(self.route.file)
-        misnamed = misnamed_handler(self.module, self.own.line_of, hide)
+        hide, line_of = how_to_hide(self.route.file), self.own.line_of
+        if "handler" in self.own and getattr(self.module, "handler", self) is None:
+            message = "exports no handler: `handler` is None, which cannot be called."
+            self._problem(message, "Write `def handler(req, res): ...`.", line=line_of("handler"))
+            return
+        misnamed = misplaced_middleware(self.module, self.route.file, line_of)
+        misnamed = misnamed or misnamed_handler(self.module, line_of, hide)
         self._problem_of_name(misnamed)
         if misnamed is None:
             remedy = f"Write `def handler(req, res): ...` or `def GET(): ...`, or {hide}."

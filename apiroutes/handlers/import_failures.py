@@ -30,6 +30,9 @@ __all__ = ["ImportFailure", "import_failure"]
 _JAVASCRIPT = r"(export|const|let|var|function|async function)\b|import\b.*\bfrom\b|import\s*[{*]"
 
 
+_ENCODING = "Save the file as UTF-8, or say its encoding in the first line: `# -*- coding: latin-1 -*-`."
+
+
 class _Passed(NamedTuple):
     """A file on the way of an import, and the line of it that led on."""
 
@@ -71,7 +74,7 @@ def import_failure(error: BaseException, root: Path, file: str) -> ImportFailure
     if place is not None:
         message = f"{type(error).__name__}: {_syntax_message(error)}"
         message = message if message.endswith("?") else f"{message}."
-        explained = Explained(message, _how_to_correct(place))
+        explained = Explained(message, _ENCODING if "can't decode" in message else _how_to_correct(place))
     else:
         circular = _circular(error, root, way)
         last = frames[-1] if frames else ProjectFrame(file, None, None, True)

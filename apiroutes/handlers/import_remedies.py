@@ -15,11 +15,13 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
-from apiroutes.errors import one_line
+from apiroutes.errors import NestedAppError, one_line
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
+from apiroutes.handlers.habits import instead_of_app_attribute, instead_of_decorator
 from apiroutes.handlers.missing_modules import how_to_find
 from apiroutes.handlers.modules import file_of_module
-from apiroutes.places import is_ours, project_file
+from apiroutes.handlers.sources import OwnNames
+from apiroutes.places import is_ours, place_at, project_file
 
 __all__ = ["Explained", "explain"]
 
@@ -42,6 +44,8 @@ def explain(error: BaseException, root: Path, file: str, line: int | None) -> Ex
         return Explained(found.message or _sentence(error), found.remedy, found.mark)
     if isinstance(error, ImportError):
         return _import_error(error, root, file, line)
+    if isinstance(error, NestedAppError):
+        return _nested_app(file)
     if isinstance(error, KeyError) and _is_of_environ(error):
         return _unset_variable(str(error.args[0]), root)
     if isinstance(error, SystemExit):
@@ -50,6 +54,9 @@ def explain(error: BaseException, root: Path, file: str, line: int | None) -> Ex
     if isinstance(error, NameError) and error.name in sys.stdlib_module_names:
         remedy = f"Write `import {error.name}` at the top of the file."
         return Explained(_sentence(error), remedy, error.name)
+    other = _out_of_habit(error, root, file, line)
+    if other is not None:
+        return other
     if isinstance(error, (NameError, AttributeError)):
         close = _close_name(error)
         if close is not None:
@@ -63,6 +70,16 @@ def _sentence(error: BaseException) -> str:
     """Return an exception as a sentence, which its text may be already."""
     text = one_line(error)
     return text if text.endswith((".", "!", "?", ":")) else f"{text}."
+
+
+def _out_of_habit(error: BaseException, root: Path, file: str, line: int | None) -> Explained | None:
+    """Explain `@app.get("/x")`, `app.run()` and the like: without an App, and on one."""
+    remedy = None
+    if isinstance(error, AttributeError) and type(error.obj).__module__ == "apiroutes.app":
+        remedy = instead_of_app_attribute(str(error.name))
+    elif isinstance(error, NameError) and error.name:
+        remedy = instead_of_decorator(place_at(root, file, line).source or "", error.name)
+    return None if remedy is None else Explained(_sentence(error), remedy, error.name)  # type: ignore[attr-defined]
 
 
 def _general_remedy(error: BaseException, root: Path, line: int | None) -> str:
@@ -108,7 +125,8 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
     if path is not None and not path.endswith(".py"):  # a directory, of which a file was wanted
         found = how_to_find(f"{module}.{name}", root, file, line)
         return Explained(found.message or message, found.remedy, name)
-    return Explained(message, _instead_of(name, module, path), name)
+    undefined = None if path is None else _not_yet_defined(name, path, OwnNames(root / path))
+    return undefined or Explained(message, _instead_of(name, module, path), name)
 
 
 def _instead_of(name: str, module: str, path: str | None) -> str:
@@ -124,6 +142,33 @@ def _instead_of(name: str, module: str, path: str | None) -> str:
     if path is not None:
         return f"Define `{name}` in {path}, or correct the name."
     return f"Correct the name. The installed version of `{module.partition('.')[0]}` may be another one."
+
+
+def _not_yet_defined(name: str, path: str, own: OwnNames) -> Explained | None:
+    """A name that the file binds below what led here; in an app.py that is its App, which loads routes."""
+    if name not in own:
+        return None
+    place = f"{path}:{own.line_of(name)}"
+    if own.is_call(name, "App"):
+        message = (
+            f"circular import: {place} makes `{name}` by loading the routes, and this file is one of them."
+        )
+        return Explained(message, "Remove the import, or put it into the function that uses it.", name)
+    message = f"ImportError: {place} has not yet defined `{name}`."
+    if any(own.is_call(other, "App") for other in own):
+        message = f"ImportError: {place} defines `{name}` below its App, which loads the routes first."
+        remedy = f"Define `{name}` above the App, or in a file of its own that both import."
+        return Explained(message, remedy, name)
+    remedy = f"Move `{name}` into a file that imports neither, or import it inside the function that uses it."
+    return Explained(message, remedy, name)
+
+
+def _nested_app(file: str) -> Explained:
+    if file == "app.py":
+        message = "the routes import this file, which makes an App of them, while they are loaded."
+        return Explained(message, "Move what the routes import into another file.", "App")
+    message = "the file makes an App of the project that it belongs to, while that is loaded."
+    return Explained(message, "A route makes no App: put `app = App()` into app.py.", "App")
 
 
 def _public_names(module: ModuleType | None) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from apiroutes.errors import ProjectError
+from apiroutes.errors import Problems, ProjectError
 from apiroutes.handlers.config import RouteConfig, why_ineffective
 from apiroutes.handlers.exports import read_exports
 from apiroutes.handlers.import_failures import ImportFailure, import_failure
@@ -42,12 +42,14 @@ class ModuleLoader:
     name although an import could not spell it, and two projects in one process share nothing.
 
     `prefixes` are what a route's path may begin with, and what a file that declares its own path may
-    leave out. `ineffective` has the places of constants that change nothing, by name and reason.
+    leave out. `warnings` are about what may be a mistake; `ineffective` has the places of constants that
+    change nothing, by name and reason.
     """
 
     def __init__(
         self, root: Path, defaults: RouteConfig, prefixes: Sequence[tuple[Segment, ...]] = ((),)
     ) -> None:
+        self.warnings = Problems()
         self.ineffective: dict[tuple[str, str], list[str]] = {}
         self._root = root
         self._defaults = defaults
@@ -61,7 +63,8 @@ class ModuleLoader:
         """Import the route's file and check what it exports. Raises ProjectError."""
         module = self._import(route.file)
         path = self._root / route.file
-        route_module, constants = read_exports(module, route, path, self._defaults, self._prefixes)
+        route_module, constants, warnings = read_exports(module, route, path, self._defaults, self._prefixes)
+        self.warnings += warnings
         for constant in constants:
             reason = why_ineffective(constant)
             if reason is not None:

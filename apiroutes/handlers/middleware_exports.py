@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from apiroutes.errors import Problems
 from apiroutes.handlers.middleware_shapes import why_not_middleware
-from apiroutes.handlers.misnamed import misnamed_middleware
+from apiroutes.handlers.misnamed import misnamed_middleware, unlisted_middleware
 from apiroutes.handlers.sources import OwnNames, line_in
 from apiroutes.routing import MIDDLEWARE_FILE
 from apiroutes.types import Middleware
@@ -75,7 +75,7 @@ def read_middleware_file(module: ModuleType, file: str, path: Path) -> tuple[Mid
         for step in wrong:
             problems.add(file, step.message, step.remedy, line=step.line or own.line_of("middleware"))
     else:
-        misnamed = misnamed_middleware(module, own.line_of)
+        misnamed = misnamed_middleware(module, own.line_of) or unlisted_middleware(module)
         if misnamed is None:
             problems.add(file, "exports no `middleware`.", remedy)
         else:

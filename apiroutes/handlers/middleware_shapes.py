@@ -45,6 +45,8 @@ def why_not_middleware(step: object) -> Misfit | None:
         return None
     name = getattr(step, "__qualname__", type(step).__qualname__).partition(".<locals>")[0]
     what = f"`{name}`, which takes ({', '.join(names)})"
+    if _makes_middleware(step):
+        return Misfit(f"`{name}`, which makes middleware", f"Call it: `{name}(...)`.", True)
     if tuple(names) == _ASGI:
         return Misfit(what, "It is an ASGI application, which is not called here.")
     if tuple(names) == _WSGI:
@@ -59,6 +61,21 @@ def why_not_middleware(step: object) -> Misfit | None:
     if _is_out_of_order(names):
         return Misfit(what, "Write the parameters in the order (req, res, next).", True)
     return Misfit(what)
+
+
+def _makes_middleware(step: object) -> bool:
+    """Return whether a function returns middleware: it says so, or has a function (req, res, next) inside."""
+    if not inspect.isfunction(step):
+        return False
+    returned = step.__annotations__.get("return")
+    if returned in ("Middleware", "types.Middleware") or getattr(returned, "__name__", "") == "Middleware":
+        return True
+    inner = [constant for constant in step.__code__.co_consts if inspect.iscode(constant)]
+    return any(_is_shaped(code.co_varnames[: code.co_argcount]) for code in inner)
+
+
+def _is_shaped(names: Sequence[str]) -> bool:
+    return len(names) == 3 and all(name in words for name, words in zip(names, _ROLES))
 
 
 def _parameters_of(function: Any) -> list[str] | None:

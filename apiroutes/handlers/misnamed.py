@@ -12,16 +12,36 @@ from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 from apiroutes.handlers.declarations import FileRoute
+from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.sources import LineOf
 from apiroutes.http import METHODS
 from apiroutes.types import Middleware
 
-__all__ = ["Misnamed", "misnamed_handler", "misnamed_methods", "misnamed_middleware", "misnamed_route"]
+__all__ = [
+    "Misnamed",
+    "misnamed_handler",
+    "misnamed_methods",
+    "misnamed_middleware",
+    "misnamed_route",
+    "misplaced_middleware",
+    "unlisted_middleware",
+]
 
 _OTHER_METHODS = ("TRACE", "CONNECT")
 _OTHER_NAMES = ("default", "main", "endpoint", "view", "route", "application", "app", "api")
 _APPLICATIONS = ("application", "app", "api")
 _FRAMEWORKS = ("flask", "fastapi", "starlette", "quart", "bottle", "falcon", "sanic", "litestar", "aiohttp")
+_ROUTERS = ("APIRouter", "Blueprint")  # which belong to an application
+_METHODS_OF_VERBS = {
+    "add": "POST",
+    "create": "POST",
+    "delete": "DELETE",
+    "patch": "PATCH",
+    "post": "POST",
+    "put": "PUT",
+    "remove": "DELETE",
+    "update": "PUT",
+}
 # How alike names are (difflib's ratio): `handlr` and `psot` are close, `middlewares` and `middelware` very.
 _CLOSE = 0.75
 _VERY_CLOSE = 0.89
@@ -75,6 +95,13 @@ def misnamed_handler(module: ModuleType, line_of: LineOf, how_to_hide: str) -> M
     for name, value in public.items():
         if _is_application(name, value):
             return _application(name, value, line_of(name))
+    for name, value in vars(module).items():
+        if (
+            type(value).__name__ in _ROUTERS
+            and _framework(value) in _FRAMEWORKS
+            and line_of(name) is not None
+        ):
+            return _router(name, value, line_of(name))
     known = {right.lower(): right for right in ("handler", *METHODS)}
     for name, value in public.items():
         close = difflib.get_close_matches(name.lower().strip("_"), known, 1, _CLOSE)
@@ -86,22 +113,75 @@ def misnamed_handler(module: ModuleType, line_of: LineOf, how_to_hide: str) -> M
         if close:
             remedy = f"Did you mean `def {known[close[0]]}(req, res): ...`? Or {how_to_hide}."
         return Misnamed(f"exports no handler: `{name}`{kind} never answers a request.", remedy, line)
+    return _only_functions(module, how_to_hide)
+
+
+def misplaced_middleware(module: ModuleType, file: str, line_of: LineOf) -> Misnamed | None:
+    """Return the middleware of a `middleware.py` among the routes, which is called as a route is."""
+    directory, _, name = file.rpartition("/")
+    functions = [name for name, value in _own_functions(module) if why_not_middleware(value) is None]
+    if name != "middleware.py" or not (functions or hasattr(module, "middleware")):
+        return None
+    exports = hasattr(module, "middleware")
+    first = "middleware" if exports else functions[0]
+    message = f"exports no handler: `{first}` is middleware, which a directory has in its _middleware.py."
+    also = "" if exports else f", and write `middleware = [{', '.join(functions)}]` at its end"
+    return Misnamed(message, f"Rename it to {directory}/_middleware.py{also}.", line_of(first))
+
+
+def unlisted_middleware(module: ModuleType) -> Misnamed | None:
+    """Return the functions of a middleware file that would be middleware, but are not exported as such."""
+    functions = [
+        (name, value)
+        for name, value in _own_functions(module)
+        if not name.startswith("_") and why_not_middleware(value) is None
+    ]
+    if not functions:
+        return None
+    names = ", ".join(name for name, _ in functions)
+    first, function = functions[0]
+    message = f"exports no `middleware`: `{first}` never runs."
+    return Misnamed(message, f"Write `middleware = [{names}]` below it.", function.__code__.co_firstlineno)
+
+
+def _only_functions(module: ModuleType, how_to_hide: str) -> Misnamed | None:
+    """Return the first public function of a module that has no better name to be meant."""
+    for name, function in _own_functions(module):
+        if name.startswith("_"):
+            continue
+        method = _METHODS_OF_VERBS.get(name.partition("_")[0].lower(), "GET")
+        remedy = f"Call it `{method}`, or `handler` if it gets every method; or {how_to_hide}."
+        message = f"exports no handler: `{name}` never answers a request."
+        return Misnamed(message, remedy, function.__code__.co_firstlineno)
     return None
+
+
+def _router(name: str, value: object, line: int | None) -> Misnamed:
+    message = f"exports no handler: `{name}` is {_a(type(value).__name__)}, which no application has here."
+    remedy = "Write its functions as `def GET(): ...` and so on, in a file for each path."
+    return Misnamed(message, remedy, line)
+
+
+def _a(noun: str) -> str:
+    """Return a noun with its indefinite article."""
+    return f"{'an' if noun[:1] in 'AEIOaeio' else 'a'} {noun}"
+
+
+def _framework(value: object) -> str:
+    return type(value).__module__.partition(".")[0]
 
 
 def _is_application(name: str, value: object) -> bool:
     if isinstance(value, FunctionType):
         return list(inspect.signature(value).parameters) == ["environ", "start_response"]
-    framework = type(value).__module__.partition(".")[0]
-    return framework in _FRAMEWORKS or (name in _APPLICATIONS and _is_callable_object(value))
+    if type(value).__name__ in _ROUTERS:
+        return False
+    return _framework(value) in _FRAMEWORKS or (name in _APPLICATIONS and _is_callable_object(value))
 
 
 def _application(name: str, value: object, line: int | None) -> Misnamed:
-    kind = "a function" if isinstance(value, FunctionType) else f"a {type(value).__name__}"
-    if inspect.iscoroutinefunction(type(value).__call__):
-        remedy = "It speaks ASGI, which is not served here: write handlers such as `def GET(): ...` instead."
-    else:
-        remedy = f"Write `def handler(req, res): return {name}` to have it called."
+    kind = "a function" if isinstance(value, FunctionType) else _a(type(value).__name__)
+    remedy = f"Write `def handler(req, res): return {name}` to have it called."
     message = f"exports no handler: `{name}` is {kind}, which is not called by itself."
     return Misnamed(message, remedy, line)
 

@@ -5,12 +5,21 @@ In: annotations, their metadata, defaults. Out: ParameterError, returned or rais
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_origin
 
+from apiroutes.errors import InvalidRequest
 from apiroutes.handlers.calls import REQUEST_PARTS
 from apiroutes.schemas import is_field
 
-__all__ = ["ParameterError", "metadata_of", "refuse_field", "upload_description", "wrong_default"]
+__all__ = [
+    "ParameterError",
+    "found_in_body",
+    "metadata_of",
+    "refuse_field",
+    "upload_description",
+    "wrong_default",
+]
 
 
 class ParameterError(TypeError):
@@ -61,6 +70,19 @@ def wrong_default(name: str, default: Any, reason: str) -> ParameterError:
         f"the default of {name!r}, {default!r}, does not fit: {reason}",
         "Correct the default, or write `... | None = None`.",
     )
+
+
+def found_in_body(error: InvalidRequest, body: object) -> InvalidRequest:
+    """Return the error of a request with what to write for keys that it looked for in the query alone."""
+    if not isinstance(body, Mapping):
+        return error
+    mismatches = []
+    for place, message in error.mismatches:
+        name = place.removeprefix("query.")
+        if name != place and message == "is required" and name in body:
+            message += f"; the body has `{name}`, which `body: Item` takes, with a class of its fields"
+        mismatches.append((place, message))
+    return InvalidRequest(mismatches)
 
 
 def metadata_of(annotation: Any) -> tuple[Any, ...]:

@@ -25,6 +25,7 @@ from apiroutes.handlers.calls import (
     model_reader,
     whole_reader,
 )
+from apiroutes.handlers.habits import foreign_parameter, unknown_parameter
 from apiroutes.handlers.parameter_errors import (
     ParameterError,
     metadata_of,
@@ -134,6 +135,7 @@ class _SignatureReader:
         for parameter in self.parameters:
             if parameter.name.lstrip("_") in REQUEST_PARTS:
                 self._take_part(parameter)
+        self._refuse_foreign()
         self.names = tuple(self._name(part) for part in self.parameters if self._needs_source(part))
         self._take_single("path", [parameter for parameter in self.parameters if self._is_capture(parameter)])
         self._take_files([parameter for parameter in self.parameters if self._is_file(parameter)])
@@ -290,13 +292,22 @@ class _SignatureReader:
         if not self._needs_source(parameter):
             return False
         if parameter.annotation is _EMPTY:
-            raise ParameterError(f"cannot tell where the parameter {parameter.name!r} comes from")
+            taken = [other.name for other in self.parameters]
+            raise unknown_parameter(parameter.name, list(self.captures), taken)
         return True
 
     def _may_be_absent(self, parameter: inspect.Parameter) -> bool:
         """Return whether it is an optional catch-all, which `req.params` lacks when it matches no segment."""
         segment = self.captures.get(self._name(parameter))
         return segment is not None and segment.kind is Kind.OPTIONAL_CATCH_ALL and not segment.joined
+
+    def _refuse_foreign(self) -> None:
+        for parameter in self.parameters:
+            if self._needs_source(parameter):
+                annotation = self._hint(parameter.name, parameter.annotation)
+                error = foreign_parameter(parameter, annotation)
+                if error is not None:
+                    raise error
 
     # -- mistakes --------------------------------------------------------------------------
 

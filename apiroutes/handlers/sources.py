@@ -74,6 +74,13 @@ class OwnNames:
         value = self._names[name].value if name in self._names else None
         return isinstance(value, (ast.List, ast.Tuple)) and not value.elts
 
+    def is_call(self, name: str, function: str) -> bool:
+        """Return whether the file assigns to the name what a call of the function returns."""
+        value = self._names[name].value if name in self._names else None
+        called = value.func if isinstance(value, ast.Call) else None
+        found = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)
+        return found == function
+
     def line_of_value(self, name: str) -> int | None:
         """Return the line where the file assigns a value to the name; None where it does not."""
         is_value = name in self._names and self._names[name].value is not None

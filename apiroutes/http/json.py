@@ -129,6 +129,8 @@ def _brackets(content: bytes) -> bytes:
 
 # The encoder does not take subclasses of these.
 _PLAIN: tuple[type[Any], ...] = (str, int, float, bytes, decimal.Decimal)
+# What the encoder writes itself, but not as keys.
+_NATIVE = frozenset((list, tuple, dict, set, frozenset, type(None)))
 _ADDRESSES = (
     ipaddress.IPv4Address,
     ipaddress.IPv4Interface,
@@ -150,7 +152,10 @@ def _as_plain(value: Any) -> Any:
     for plain in _PLAIN:
         if isinstance(value, plain):
             return plain(value)
-    if isinstance(value, abc.Mapping):
+    if kind in _NATIVE:
+        # As a value the encoder would have written it: it is a key, and would come back here for ever.
+        raise TypeError(f"a key of a JSON object is a str, not a {kind.__name__}")
+    if isinstance(value, abc.Mapping) or _is_row(value):
         return dict(value)
     if isinstance(value, (abc.Sequence, abc.Set, abc.ValuesView)):
         return list(value)
@@ -167,6 +172,11 @@ def _as_plain(value: Any) -> Any:
     if isinstance(value, abc.Iterator) and not hasattr(kind, "read"):
         return list(value)
     return _of_library(value)
+
+
+def _is_row(value: Any) -> bool:
+    """Return whether it is a row of a database that knows its columns, such as sqlite3's."""
+    return isinstance(value, abc.Sequence) and hasattr(type(value), "keys")
 
 
 def _of_array(value: Any) -> Any:

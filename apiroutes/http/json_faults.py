@@ -16,6 +16,7 @@ from apiroutes.http.json import encode_json
 __all__ = ["refuse_unencodable"]
 
 _DEEPEST = 200  # levels that a value is looked into
+_LONGEST_KEY = 60  # characters that a message shows
 _MOST_COROUTINES = 1000  # parts of a value that are looked at for them
 
 
@@ -69,13 +70,21 @@ def _reason(value: Any, error: Exception) -> str:
     if isinstance(value, Mapping):
         for key in value:
             if _failure({key: None}) is not None:
-                kind = type(key).__name__
-                return f"the key {key!r} of type {kind} cannot be written as JSON: make it a str"
+                return f"a key of a JSON object is a str, not {_described(key)}: write `str(key)`"
     if isinstance(error, UnicodeEncodeError):
         return "the str has half a surrogate pair, which cannot be written as JSON: replace it in the text"
     if isinstance(error, RecursionError):
         return f"the {type(value).__name__} nests too deeply to be written as JSON"
     return str(error)
+
+
+def _described(key: object) -> str:
+    if key is None:
+        return "None"
+    kind, text = type(key).__name__, repr(key)
+    if text.startswith("<") or len(text) > _LONGEST_KEY:  # it tells little, or too much
+        return f"{'an' if kind[0] in 'AEIOaeio' else 'a'} {kind}"
+    return f"the {kind} {text}"
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectE
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace as replace_in
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
 from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
+from apiroutes.project.nested import loading
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
@@ -66,13 +67,15 @@ def build(
     """Read, scan, load and compose. What may be meant is logged as a warning.
 
     Raises ProjectError with all mistakes; with an explainer only where they break the whole project, as it
-    responds for the routes that the others break.
+    responds for the routes that the others break. Raises NestedAppError for a file of the project that asks.
     """
     check_directory(root)
     mistakes, warnings = Mistakes(root), Problems()
-    project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
+    with loading(root):
+        project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
     for warning in warnings:
-        _log.warning("%s %s %s", warning.file, warning.message, warning.remedy)
+        place = warning.file if warning.line is None else f"{warning.file}:{warning.line}"
+        _log.warning("%s %s %s", place, warning.message, warning.remedy)
     if explainer is None or mistakes.everywhere:
         Problems(mistakes).raise_any()
     return project
@@ -102,7 +105,7 @@ def _build(
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = _resources(routes, settings, loader, around, mistakes)
-    _warn_of_ineffective(loader.ineffective, warnings)
+    warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     if explainer is not None:
@@ -211,10 +214,11 @@ def _resource(
     )
 
 
-def _warn_of_ineffective(ineffective: Mapping[tuple[str, str], Sequence[str]], warnings: Problems) -> None:
-    for (name, effect), places in ineffective.items():
+def _ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[Problem]:
+    """Yield the warning about each constant that changes nothing, by name and reason."""
+    for (name, effect), places in constants.items():
         remedy = "Remove it, or begin its name with '_' if it is your own."
-        warnings.add(shortened(places), f"`{name}` {effect}.", remedy)
+        yield Problem(shortened(places), f"`{name}` {effect}.", remedy)
 
 
 def _check_builtin_paths(

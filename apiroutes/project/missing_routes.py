@@ -12,6 +12,7 @@ from pathlib import Path
 
 from apiroutes.errors import Problem, Problems, listed
 from apiroutes.handlers import defines_handler
+from apiroutes.http import METHODS
 from apiroutes.routing import API, CONVENTIONS, Convention, Scan
 
 __all__ = ["check_directory", "report_no_route", "shortened", "warn_of_misplaced"]
@@ -25,6 +26,8 @@ _EXAMPLES = {
     "tanstack": "routes/api/hello.py",
 }
 _ROUTE_DIRECTORIES = tuple(convention.directory for convention in CONVENTIONS)
+# What the files of `app` are called by mistake that are meant for their own directory's path.
+_NAMES_OF_ROUTES = ("routes", "page", "index", "handler", "handlers", "view", "views", "endpoint", "main")
 _NOT_SEARCHED = ("node_modules", "venv", "env", "site-packages", "__pycache__")
 
 
@@ -75,11 +78,12 @@ def _cause(root: Path, scanned: Scan, conventions: Sequence[Convention]) -> tupl
     if scanned.unlike:
         first = scanned.unlike[0]
         directory, _, name = first.rpartition("/")
-        example = f"{directory}/{name.partition('.')[0]}.py"
+        stem = name.partition(".")[0]
+        example = f"{directory}/{stem.lower() if first.startswith('app/') else stem}.py"
         return first, f"Not routes: {shortened(scanned.unlike)}.", f"Rename it to {example}, with {_HANDLER}."
     if scanned.helpers:
         first = scanned.helpers[0]
-        remedy = f"Call it {first.removesuffix('.py')}/route.py."
+        remedy = f"Call it {_route_instead_of(first)}."
         return first, f"Not routes: {shortened(scanned.helpers)}.", remedy
     misplaced = next(_misplaced(root, conventions), None)
     if misplaced is not None:
@@ -133,9 +137,10 @@ def _project_nearby(root: Path) -> tuple[str, str, str] | None:
     if not found:
         return None
     names = [_shortest(path) for path in found]
+    whole = listed([str(path) for path in found])
     ways = [f"`cd {name}`, or add `--root {name}`" for name in names]
     place = "pages/api"
-    return place, f"There is a project in {listed(names)}.", f"Type {'; or '.join(ways)}."
+    return place, f"There is a project in {whole}.", f"Type {'; or '.join(ways)}."
 
 
 def _shortest(path: Path) -> str:
@@ -173,6 +178,7 @@ def _directories(directory: Path) -> list[Path]:
 def warn_of_misplaced(root: Path, conventions: Sequence[Convention], warnings: Problems) -> None:
     """Add a warning for each file with a handler that lies where no route is."""
     warnings += _misplaced(root, conventions)
+    warnings += _in_other_directories(root, conventions)
 
 
 def _misplaced(root: Path, conventions: Sequence[Convention]) -> Iterator[Problem]:
@@ -194,10 +200,44 @@ def _misplaced(root: Path, conventions: Sequence[Convention]) -> Iterator[Proble
 
 def _misplaced_in_app(root: Path) -> Iterator[Problem]:
     for path in sorted((root / "app" / API).rglob("*.py")):
-        if path.name != "route.py" and not path.name.startswith(("_", ".")) and defines_handler(path):
+        is_other = path.name.lower() != "route.py" and not path.name.startswith(("_", "."))
+        if is_other and defines_handler(path):
             file = path.relative_to(root).as_posix()
-            remedy = f"Call it {file.removesuffix('.py')}/route.py."
+            remedy = f"Call it {_route_instead_of(file)}."
             yield Problem(file, "is not a route: routes of app/ are called route.py.", remedy)
+
+
+def _route_instead_of(file: str) -> str:
+    """Return what a file of app/ is called as a route: users.py has a path below, routes.py its own."""
+    directory, _, name = file.rpartition("/")
+    stem = name.removesuffix(".py")
+    is_own = stem.lower() in _NAMES_OF_ROUTES or stem.upper() in METHODS
+    return f"{directory if is_own else f'{directory}/{stem}'}/route.py"
+
+
+def _in_other_directories(root: Path, conventions: Sequence[Convention]) -> Iterator[Problem]:
+    """Yield the files with a handler in directories that are called almost as those of routes."""
+    for convention in conventions:
+        right = f"{convention.directory}/{API}" if convention.is_below_api else convention.directory
+        for directory in _almost(root, convention):
+            for path in sorted(directory.rglob("*.py")):
+                inside = path.relative_to(directory)
+                if not any(map(convention.is_private, inside.parts)) and defines_handler(path):
+                    file, target = path.relative_to(root).as_posix(), f"{right}/{inside.as_posix()}"
+                    yield Problem(file, f"is not a route: routes are in {right}.", f"Move it to {target}.")
+
+
+def _almost(root: Path, convention: Convention) -> Iterator[Path]:
+    """Yield the directories that may be meant as a convention's: in src/, at the root, in capitals."""
+    if not convention.is_below_api:
+        yield root / "src" / convention.directory
+        return
+    yield root / "src" / convention.directory / API
+    for path in _directories(root / convention.directory):
+        if path.name.lower() == API and path.name != API:
+            yield path
+    if convention.name == "pages":
+        yield root / API
 
 
 def shortened(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ In: the project directory and settings. Out: one `Scan`; problems and warnings a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from apiroutes.errors import Problem, Problems
@@ -50,7 +50,7 @@ def _scan_directory(root: Path, convention: Convention, settings: Settings, warn
     part = scan(root, convention, segments_of(prefix), settings.page_extensions)
     warnings += part.warnings
     if part.unlike:
-        warnings.append(_unlike(part.unlike, convention, settings.page_extensions))
+        warnings += _unlike(part.unlike, convention, settings.page_extensions)
     return part
 
 
@@ -62,9 +62,16 @@ def _add(whole: Scan, part: Scan) -> None:
     whole.helpers += part.helpers
 
 
-def _unlike(files: Sequence[str], convention: Convention, extensions: Sequence[str]) -> Problem:
-    """Return the warning about files that are not routes because of their extension."""
+def _unlike(files: Sequence[str], convention: Convention, extensions: Sequence[str]) -> Iterator[Problem]:
+    """Yield the warnings about files that are not routes because of their extension, or of capitals."""
+    capital = [file for file in files if file.lower().endswith("/route.py")]
+    for file in capital:
+        remedy = f"Call it {file.rpartition('/')[0]}/route.py."
+        yield Problem(file, "is not a route: the name of a route's file is in lower case.", remedy)
+    files = [file for file in files if file not in capital]
+    if not files:
+        return
     endings = " or ".join(f".{extension}" for extension in extensions)
     verb = "is not a route" if len(files) == 1 else "are not routes"
     remedy = f"Rename each file that is meant to be one, or {convention.how_to_hide}."
-    return Problem(shortened(files), f"{verb}: the name of a route's file ends in {endings}.", remedy)
+    yield Problem(shortened(files), f"{verb}: the name of a route's file ends in {endings}.", remedy)

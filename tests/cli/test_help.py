@@ -77,6 +77,22 @@ MISTYPED = [
     (["routes", "--jsn"], "Did you mean '--json'?"),
     (["dev", "--prot", "1"], "'--port'"),
     (["start", "--server", "gunicron"], "'gunicorn', 'granian', 'uvicorn'"),
+    (["--port", "3000"], "Did you mean 'apiroutes dev --port 3000'?"),
+    (["-p", "3000"], "Did you mean 'apiroutes dev --port 3000'?"),
+    (["--workers", "2"], "Did you mean 'apiroutes start --workers 2'?"),
+    (["--reload"], "Did you mean 'apiroutes dev'? It reloads by itself."),
+    (["dev", "--reload"], "Leave it out: it does so by itself."),
+    (["start", "--reload"], "'apiroutes dev' does so by itself."),
+    (["dev", "-p", "3000"], "Did you mean '--port'?"),
+    (["dev", "3000"], "Did you mean '--port 3000'?"),
+    (["start", "3000"], "Did you mean '--port 3000'?"),
+    (["start", "main:app"], "Leave it out: a project is a directory"),
+    (["dev", "main.py"], "Leave it out: a project is a directory"),
+    (["check", "."], "Did you mean '--root .'?"),
+    (["check", "nope"], "The directory of another project is given by '--root'."),
+    (["init"], "write `def GET(): ...` into pages/api/hello.py, and type 'apiroutes dev'"),
+    (["build"], "Nothing has to be built"),
+    (["lint"], "Did you mean 'check'?"),
 ]
 
 

@@ -34,7 +34,12 @@ STATEMENTS = {
     "x = 1\ny = '\0'\n": (2, "y = '\0'", "null bytes", "Correct line 2"),
     "export default handler\n": (1, "", "SyntaxError", "Write Python: `def handler(req, res): ...`"),
     "import {a} from 'a'\n": (1, "", "SyntaxError", "`from a import b`"),
-    "@app.get('/')\ndef GET(): ...\n": (1, "app", "'app' is not defined", "Define `app`, or import it"),
+    "@app.get('/')\ndef GET(): ...\n": (
+        1,
+        "app",
+        "'app' is not defined",
+        "Remove the decorator: the file's name is the path",
+    ),
     "import ._db\n": (1, ".", "SyntaxError", "Write `from . import _db`"),
     "\nimport requestz\n": (2, "requestz", "No module named 'requestz'", "Did you mean `requests`?"),
     "import PIL.Image\n": (1, "PIL", "No module named 'PIL'", "install pillow`"),
@@ -309,3 +314,12 @@ def test_what_is_installed_below_the_project_is_not_the_projects(tmp_path: Path)
     (problem,) = problems_of(tmp_path, {"pages/api/x.py": source, installed: "1 / 0\n"})
     assert (problem.file, problem.line) == ("pages/api/x.py", 3)
     assert "zz_vendored.py:1 raised the exception" in problem.remedy
+
+
+def test_a_file_in_another_encoding_is_shown_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "pages/api").mkdir(parents=True)
+    (tmp_path / "pages/api/x.py").write_bytes(b'def GET():\n    return "caf\xe9 au lait"\n')
+    (problem,) = problems_of(tmp_path, {})
+    assert (problem.file, problem.line) == ("pages/api/x.py", 2)
+    assert problem.source == 'return "caf\ufffd au lait"'
+    assert "Save the file as UTF-8" in problem.remedy

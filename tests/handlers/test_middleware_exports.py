@@ -66,7 +66,7 @@ def test_the_file_reaches_the_project_and_is_imported_as_its_module(tmp_path: Pa
 WRONG_FILES = {
     "": (None, "exports no `middleware`", "def middleware(req, res, next)"),
     "x = 1\nmiddlewares = []\n": (2, "`middlewares` never runs", "Did you mean `middleware`?"),
-    MARK.format("auth"): (None, "exports no `middleware`", "def middleware(req, res, next)"),
+    MARK.format("auth"): (1, "`auth` never runs", "Write `middleware = [auth]`"),
     "middleware = 1\n": (1, "`middleware` has 1, which cannot be called", "def middleware(req, res, next)"),
     "\nimport nothing_of_this_name\n": (2, "No module named 'nothing_of_this_name'", "nothing is served"),
     "\ndef middleware(request): ...\n": (

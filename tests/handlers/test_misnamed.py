@@ -40,8 +40,8 @@ MISNAMED = [
     (
         "class Asgi:\n    async def __call__(self, scope, receive, send): ...\napp = Asgi()\n",
         3,
-        "`app` is a Asgi",
-        "ASGI",
+        "`app` is an Asgi",
+        "`def handler(req, res): return app`",
     ),
     (
         "from apiroutes import file_route\nAPIRoute = file_route('/api/x', handlers={'GET': print})\n",

@@ -359,3 +359,17 @@ def test_an_unsupported_value_gets_a_remedy(name: str) -> None:
     make, message = MESSAGES[name]
     with pytest.raises(TypeError, match=message):
         encode_json({"a": [make()]})
+
+
+@pytest.mark.parametrize(
+    ("rows", "body"), [("fetchone()", '{"a":1,"b":2}'), ("fetchall()", '[{"a":1,"b":2}]')]
+)
+def test_rows_of_a_database_keep_the_names_of_their_columns(tmp_path: Path, rows: str, body: str) -> None:
+    source = (
+        "import contextlib, sqlite3\n"
+        "def GET():\n"
+        "    with contextlib.closing(sqlite3.connect(':memory:')) as connection:\n"
+        "        connection.row_factory = sqlite3.Row\n"
+        f"        return connection.execute('select 1 as a, 2 as b').{rows}\n"
+    )
+    assert call(app_of(tmp_path, source)).text == body

@@ -9,8 +9,11 @@ import pytest
 from tests.support import app_of, call
 
 BEFORE = """
-import asyncio, dataclasses
+import asyncio, dataclasses, enum
 import msgspec
+
+class Pair(enum.Enum):
+    ONE = (1, 2)
 
 class Other:
     def __init__(self): self.x = 1
@@ -37,7 +40,15 @@ VALUES = {
     "[({'a': {Other()}},)]": ("`[0][0].a[...]`: ", "x.Other cannot be written"),
     "Data([Other()])": ("`part[0]`: ", "x.Other cannot be written"),
     "{'s': Struct(Data(Other()))}": ("`s.part.part`: ", "x.Other cannot be written"),
-    "{'a': {(1, 2): 3}}": ("`a`: ", "the key (1, 2) of type tuple cannot be written as JSON: make it a str"),
+    "{'a': {(1, 2): 3}}": (
+        "`a`: ",
+        "a key of a JSON object is a str, not the tuple (1, 2): write `str(key)`",
+    ),
+    "{(): {}}": ("", "a key of a JSON object is a str, not the tuple ()"),
+    "{1: 'a', None: 2}": ("", "a key of a JSON object is a str, not None"),
+    "{frozenset([1]): 2}": ("", "not the frozenset frozenset({1})"),
+    "{Pair.ONE: 2}": ("", "a key of a JSON object is a str, not a Pair"),
+    "[{Other(): 2}]": ("`[0]`: ", "a key of a JSON object is a str, not an Other"),
     "itself": ("`[0].again`: ", "the list contains itself"),
     "{'a': '\\ud800'}": ("`a`: ", "half a surrogate pair"),
     "{'a': find}": ("`a`: ", "the function `find` cannot be written as JSON: is a call, `()`, missing?"),
@@ -97,3 +108,19 @@ def test_a_value_that_nests_too_deeply_is_an_error(tmp_path: Path, caplog: pytes
     )
     (record,) = caplog.records
     assert "nests too deeply to be written as JSON" in str(record.exc_text)
+
+
+def test_a_key_that_is_refused_needs_no_deep_stack(tmp_path: Path) -> None:
+    """A thread of a server may have too small a stack for Python's limit of recursion."""
+    source = (
+        "from apiroutes.http import encode_json\n"
+        "import sys\n"
+        "def GET():\n"
+        "    calls = []\n"
+        "    sys.setprofile(lambda frame, event, argument: calls.append(event))\n"
+        "    try:\n        encode_json({(1, 2): 3})\n"
+        "    except TypeError:\n        pass\n"
+        "    finally:\n        sys.setprofile(None)\n"
+        "    return len(calls) < 50\n"
+    )
+    assert call(app_of(tmp_path, source)).body == b"true"

@@ -141,7 +141,7 @@ FILE = "pages/api/x.py"
 UNLIKE = {
     "pages": (FILE, ["pages/api/b.ts", "pages/api/c.pyx", "pages/api/d.Py", "pages/api/sub/e.js"]),
     "pages, api itself": (FILE, ["pages/api.ts"]),
-    "app": ("app/api/x/route.py", ["app/api/ROUTE.PY", "app/api/a/route.ts", "app/b/Route.py"]),
+    "app": ("app/api/x/route.py", ["app/api/a/route.ts", "app/b/route.js"]),
     "tanstack": ("routes/api/x.py", ["routes/api.b.ts", "routes/api/$id.tsx"]),
 }
 

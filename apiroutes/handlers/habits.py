@@ -1,0 +1,205 @@
+"""What hands write that know FastAPI, Flask or Express: what to write here instead.
+
+In: the source line of an exception, and a handler's parameters. Out: remedies; none for anything else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple, get_origin
+
+from apiroutes.handlers.calls import REQUEST_PARTS
+from apiroutes.handlers.parameter_errors import ParameterError, metadata_of
+
+__all__ = [
+    "WrongGlobal",
+    "foreign_parameter",
+    "instead_of_app_attribute",
+    "instead_of_decorator",
+    "unknown_parameter",
+    "wrong_globals",
+]
+
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+_ROUTE = rf"\w+\.({'|'.join(_METHODS)}|route|api_route)\s*\("
+_APP_CALLS = {
+    "run|listen|serve": "Remove the call: `apiroutes dev` serves the project.",
+    "use|add_middleware|middleware|before_request|after_request|wsgi_app": (
+        "Write `App(middleware=[...])`, or `def middleware(req, res, next)` into pages/api/_middleware.py."
+    ),
+    "errorhandler|exception_handler|add_exception_handler": (
+        "Write it as middleware: `try: return next()`, and `except` with a response."
+    ),
+    "include_router|register_blueprint|mount": (
+        "Put the routes into files below pages/api, or write "
+        "`def handler(req, res): return application` to have an application called."
+    ),
+    "on_event|teardown_request|config": "Write it into app.py itself, which is run once at the start.",
+}
+
+
+def instead_of_decorator(source: str, application: str) -> str | None:
+    """Return the remedy for a line such as `@app.get("/x")`, where there is no `application`."""
+    route = re.match(rf"@{_ROUTE}", source)
+    if route is None or not source.startswith(f"@{application}."):
+        return None
+    method = route[1].upper() if route[1] in _METHODS else "GET"
+    return f"Remove the decorator: the file's name is the path. Write `def {method}(): ...`."
+
+
+def instead_of_app_attribute(name: str) -> str | None:
+    """Return the remedy for an attribute that other frameworks' applications have, and an App has not."""
+    if name in _METHODS or name in ("route", "api_route", "add_url_rule", "add_api_route"):
+        method = name.upper() if name in _METHODS else "GET"
+        return f"Write `def {method}(): ...` into a file below pages/api: the file's name is the path."
+    return next((text for names, text in _APP_CALLS.items() if name in names.split("|")), None)
+
+
+# -- parameters ------------------------------------------------------------------------------------
+
+# Markers of FastAPI, by the names of their classes.
+_MARKERS = {
+    "Depends": "call the function in the handler, or in middleware that sets `req.context[{name!r}]`",
+    "Security": "call the function in the handler, or in middleware that sets `req.context[{name!r}]`",
+    "Query": "write `{name}: str | None = None`, with the type: it is of the query",
+    "Path": "write `{name}: str`, with the type, in a file called [{name}].py",
+    "Body": "write `body: Item`, with a class of the fields",
+    "Form": "write `body: Item`, with a class of the fields",
+    "Header": "take `request`, and read `request.headers`",
+    "Cookie": "take `request`, and read `request.cookies`",
+    "File": "write `{name}: FileStorage`, from werkzeug.datastructures",
+}
+_CLASSES = {
+    "BackgroundTasks": "remove it, and start a thread, or hand the work to a queue",
+    "HTTPConnection": "call the parameter `request`",
+    "Request": "call the parameter `request`",
+    "Response": "call the parameter `response`",
+    "UploadFile": "write `{name}: FileStorage`, from werkzeug.datastructures",
+    "WebSocket": "remove it: there are no web sockets here",
+}
+_OWNERS = {
+    "fastapi": "FastAPI",
+    "starlette": "Starlette",
+    "flask": "Flask",
+    "werkzeug": "Werkzeug",
+    "django": "Django",
+}
+_NAMES = {
+    "self": "Remove `self`: a handler is a function, and gets no object.",
+    "cls": "Remove `cls`: a handler is a function, and gets no class.",
+    "next": "Remove it: `next` is for middleware, `def middleware(req, res, next)`.",
+    "call_next": "Remove it: `next` is for middleware, `def middleware(req, res, next)`.",
+    "environ": "Take `request`, and read `request.environ`.",
+    "session": "Take `request`: middleware may put a session into `request.context`.",
+    "form": "Take `request`, and read `request.form`; or write `body: Item`, with a class of the fields.",
+    "headers": "Take `request`, and read `request.headers`.",
+    "cookies": "Take `request`, and read `request.cookies`.",
+    "json": "Take `body`, which is the parsed body.",
+    "data": "Take `body`, which is the parsed body.",
+    "payload": "Take `body`, which is the parsed body.",
+    "ctx": "Did you mean `context`?",
+}
+_CLOSE = 0.7
+
+
+def foreign_parameter(parameter: inspect.Parameter, annotation: Any) -> ParameterError | None:
+    """Return the error about a parameter of another framework, such as `db=Depends(...)`."""
+    for value in (parameter.default, *metadata_of(annotation)):
+        kind = type(value)
+        owner = _OWNERS.get(kind.__module__.partition(".")[0])
+        if kind.__name__ in _MARKERS and owner == "FastAPI":
+            return _foreign(
+                parameter.name, kind.__name__, owner, _MARKERS[kind.__name__].format(name=parameter.name)
+            )
+    kind = get_origin(annotation) or annotation
+    if not isinstance(kind, type) or kind.__name__ not in _CLASSES:
+        return None
+    remedy = _CLASSES[kind.__name__].format(name=parameter.name)
+    library = kind.__module__.partition(".")[0]
+    if library == "apiroutes":
+        return _refused(f"a {kind.__name__} is passed by the parameter's name", remedy)
+    owner = _OWNERS.get(library)
+    return None if owner is None else _foreign(parameter.name, kind.__name__, owner, remedy)
+
+
+def _foreign(name: str, kind: str, owner: str, remedy: str) -> ParameterError:
+    return _refused(f"nothing fills the parameter {name!r}: `{kind}` is {owner}'s", remedy)
+
+
+def _refused(message: str, remedy: str) -> ParameterError:
+    return ParameterError(message, f"{remedy[0].upper()}{remedy[1:]}.")
+
+
+def unknown_parameter(name: str, captures: Collection[str], taken: Collection[str]) -> ParameterError:
+    """Return the error about a parameter without a type that has no name of a part or of the path.
+
+    `captures` are the names that the path has, and `taken` those of the other parameters.
+    """
+    message = f"cannot tell where the parameter {name!r} comes from"
+    free = [capture for capture in captures if capture not in taken]
+    close = difflib.get_close_matches(name, [*REQUEST_PARTS, *free], 1, _CLOSE)
+    if name in _NAMES:
+        remedy = _NAMES[name]
+    elif close:
+        remedy = f"Did you mean `{close[0]}`?"
+    elif free:
+        paths = " and ".join(f"`{capture}`" for capture in free)
+        remedy = f"Call it `{free[0]}`: the path has {paths}. One of the query has a type: `{name}: str`."
+    else:
+        return ParameterError(message)
+    return ParameterError(message, remedy)
+
+
+# -- names of modules ------------------------------------------------------------------------------
+
+
+class WrongGlobal(NamedTuple):
+    """A name that a handler uses as it would elsewhere, with the handler's line.
+
+    `is_certain`: it cannot work. Flask's names can, inside a context that middleware provides.
+    """
+
+    message: str
+    remedy: str
+    line: int
+    is_certain: bool
+
+
+_OF_FLASK = {
+    "request": "Take it as a parameter: `def {handler}(request): ...`.",
+    "session": "Take `request`: middleware may put a session into `request.context`.",
+    "jsonify": "Return the value itself, which is sent as JSON.",
+    "make_response": "Take `res`: `res.status(201).json(...)`.",
+    "render_template": "Return the text, and set its type: `res.set_header('Content-Type', 'text/html')`.",
+    "send_file": "Return the file as a `pathlib.Path`.",
+    "url_for": "Write the path itself.",
+}
+
+
+def wrong_globals(module: ModuleType, handlers: Iterable[Callable[..., Any]]) -> Iterator[WrongGlobal]:
+    """Yield what handlers use of Flask's contexts, and the modules that are taken for requests."""
+    for function in handlers:
+        code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)
+        for name in () if code is None else code.co_names:
+            assert code is not None
+            value = getattr(module, name, None)
+            if isinstance(value, ModuleType) and value.__name__ in (
+                "apiroutes.request",
+                "apiroutes.response",
+            ):
+                message = f"`{name}` is the module {value.__name__}, no {name} of a client."
+                remedy = f"Take it as a parameter: `def {code.co_name}({name}): ...`."
+                yield WrongGlobal(message, remedy, code.co_firstlineno, True)
+            elif name in _OF_FLASK and _is_flasks(value):
+                message = f"`{name}` is Flask's, and needs a Flask application around the handler."
+                remedy = _OF_FLASK[name].format(handler=code.co_name)
+                yield WrongGlobal(message, remedy, code.co_firstlineno, False)
+
+
+def _is_flasks(value: object) -> bool:
+    # Flask's `request` stands for another object, which it needs to tell its own module.
+    return type(value).__name__ == "LocalProxy" or getattr(value, "__module__", "").startswith("flask.")

@@ -1,0 +1,30 @@
+"""Apps that a project's own files make while the project is loaded, which would load them again, for ever.
+
+In: the project's directory. Out: nothing. Raises NestedAppError, which the failed import explains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from apiroutes.errors import NestedAppError
+
+__all__ = ["loading"]
+
+_loading: set[tuple[Path, int]] = set()  # with the thread that loads
+
+
+@contextlib.contextmanager
+def loading(root: Path) -> Iterator[None]:
+    """Refuse to load the project inside the block once more. Raises NestedAppError."""
+    key = root, threading.get_ident()
+    if key in _loading:
+        raise NestedAppError("this file is loaded by an App of the same project")
+    _loading.add(key)
+    try:
+        yield
+    finally:
+        _loading.remove(key)

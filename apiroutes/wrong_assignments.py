@@ -1,0 +1,86 @@
+"""Assignments that would do nothing, such as `res.status = 201`: they are errors in development.
+
+In: assignments to attributes of a request or response. Out: the same. Raises AttributeError, with what to
+write instead, for the name of a method or of something read-only. In production such an assignment hides the
+method, and costs nothing to allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import FunctionType, MethodType
+from typing import Any
+
+from apiroutes.request import Request
+from apiroutes.response import Response
+from apiroutes.wsgi import ServerResponse
+
+__all__ = ["CheckedResponse"]
+
+_LONGEST = 40  # characters of a value in a message
+
+# What to write instead of an assignment: `{}` stands for the value. These names are of other frameworks, or
+# of what is read-only here.
+_OF_RESPONSES: Mapping[str, str] = {
+    "body": "`res.send({})`, or return it",
+    "content": "`res.send({})`, or return it",
+    "contentType": "`res.set_header('Content-Type', {})`",
+    "content_type": "`res.set_header('Content-Type', {})`",
+    "cookies": "`res.set_cookie(name, value)`",
+    "data": "`res.send({})`, or return it",
+    "headers": "`res.set_headers({})`",
+    "media_type": "`res.set_header('Content-Type', {})`",
+    "mimetype": "`res.set_header('Content-Type', {})`",
+    "statusCode": "`res.status({})`",
+    "text": "`res.send({})`, or return it",
+}
+_OF_REQUESTS: Mapping[str, str] = {
+    "get_data": "`req.body = {}`",
+    "get_json": "`req.body = {}`",
+    "json": "`req.body = {}`",
+    "raw_body": "`req.body = {}`",
+}
+
+
+def _refuse(kind: type, name: str, value: object, remedies: Mapping[str, str], parameter: str) -> None:
+    """Raise AttributeError where nothing would read the value: the class has a method of that name, say."""
+    known = getattr(kind, name, None)
+    if isinstance(known, (FunctionType, MethodType)):
+        what, usual = "a method", f"`{parameter}.{name}({{}})`"
+    elif isinstance(known, property) and known.fset is None:
+        what, usual = "read-only", f"`{parameter}.context[{name!r}] = {{}}`"
+    elif known is None and name in remedies:
+        what, usual = "an attribute that nothing reads", ""
+    else:
+        return
+    instead = remedies.get(name, usual).replace("{}", _shown(value))
+    raise AttributeError(f"`{name}` is {what}: write {instead}", name=name)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST and "<" not in text else "..."
+
+
+class _CheckedRequest(Request):
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            _refuse(Request, name, value, _OF_REQUESTS, "req")
+        super().__setattr__(name, value)
+
+
+_CheckedRequest.__name__ = Request.__name__  # which is shown to developers
+
+
+class CheckedResponse(ServerResponse):
+    """A response that refuses such assignments, and makes its request refuse them."""
+
+    def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
+        if type(req) is Request:
+            req.__class__ = _CheckedRequest  # so that no request of production has to choose its class
+        super().__init__(req, start_response)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            _refuse(Response, name, value, _OF_RESPONSES, "res")
+        super().__setattr__(name, value)
