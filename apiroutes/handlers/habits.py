@@ -121,17 +121,18 @@ def foreign_parameter(parameter: inspect.Parameter, annotation: Any) -> Paramete
     remedy = _CLASSES[kind.__name__].format(name=parameter.name)
     library = kind.__module__.partition(".")[0]
     if library == "apiroutes":
-        return _refused(f"a {kind.__name__} is passed by the parameter's name", remedy)
+        message = f"a {kind.__name__} is passed by the parameter's name"
+        return _refused(message, remedy, parameter.name)
     owner = _OWNERS.get(library)
     return None if owner is None else _foreign(parameter.name, kind.__name__, owner, remedy)
 
 
 def _foreign(name: str, kind: str, owner: str, remedy: str) -> ParameterError:
-    return _refused(f"nothing fills the parameter {name!r}: `{kind}` is {owner}'s", remedy)
+    return _refused(f"nothing fills the parameter {name!r}: `{kind}` is {owner}'s", remedy, name)
 
 
-def _refused(message: str, remedy: str) -> ParameterError:
-    return ParameterError(message, f"{remedy[0].upper()}{remedy[1:]}.")
+def _refused(message: str, remedy: str, name: str) -> ParameterError:
+    return ParameterError(message, f"{remedy[0].upper()}{remedy[1:]}.", name)
 
 
 def unknown_parameter(name: str, captures: Collection[str], taken: Collection[str]) -> ParameterError:
@@ -150,8 +151,8 @@ def unknown_parameter(name: str, captures: Collection[str], taken: Collection[st
         paths = " and ".join(f"`{capture}`" for capture in free)
         remedy = f"Call it `{free[0]}`: the path has {paths}. One of the query has a type: `{name}: str`."
     else:
-        return ParameterError(message)
-    return ParameterError(message, remedy)
+        return ParameterError(message, name=name)
+    return ParameterError(message, remedy, name)
 
 
 # -- names of modules ------------------------------------------------------------------------------
