@@ -42,8 +42,8 @@ test: lint types
 # handlers made async. Left out are tests that answer no request, and those of reads from a connection.
 ASGI := -m "not slow and not costly" $(addprefix --ignore tests/,acceptance servers openapi event_loop \
 	fuzz/test_grammars.py fuzz/test_types.py test_asgi.py test_asgi_content.py test_asgi_application.py \
-	test_benchmarks.py cli test_imports.py test_layers.py test_two_interfaces.py routing/test_tree.py \
-	body/test_charsets.py body/test_timed_input.py body/test_draining.py)
+	test_benchmarks.py cli clients development settings test_imports.py test_layers.py test_two_interfaces.py \
+	routing/test_tree.py body/test_charsets.py body/test_timed_input.py body/test_draining.py)
 
 asgi: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ASGI) --interface asgi

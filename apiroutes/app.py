@@ -67,6 +67,8 @@ class App:
         explainer = None if make_explainer is None else make_explainer(self)
         project = build(self.root, os.environ, settings, middleware, explainer)
         self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
+        self._explain_refusal = None if explainer is None else explainer.explain_refusal
+        self._log_hint = None if explainer is None else explainer.log_hint
         self.settings = project.settings
         self.routes = project.routes
         self.resources = project.resources
@@ -209,6 +211,8 @@ class App:
             if self.settings.debug_exceptions and not is_cut:
                 raise error  # for a debugger around the App, which reports it
             log_fault(request, resource.name, error)
+            if stands and self._log_hint is not None:
+                self._log_hint(error, request)
         if is_cut:
             # PEP 3333: the client must not take half a response for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the response was cut off") from None
@@ -236,7 +240,7 @@ class App:
 
     def _write_exception(self, error: BaseException, request: Request, response: Response) -> None:
         """Write the response to an exception."""
-        write_exception(error, request, response, self._write_fault)
+        write_exception(error, request, response, self._write_fault, self._explain_refusal)
 
 
 def _log_disconnect_of(error: BaseException, request: Request) -> None:

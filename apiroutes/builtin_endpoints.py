@@ -22,7 +22,7 @@ from apiroutes.response import Response
 from apiroutes.results import file
 from apiroutes.types import Middleware
 
-__all__ = ["builtin_endpoints"]
+__all__ = ["builtin_endpoints", "is_documentation"]
 
 # The page's files, by the path below the page's own.
 _FILES = {
@@ -33,6 +33,7 @@ _FILES = {
     "/oauth2-redirect.html": "swagger_ui/oauth2-redirect.html",
     "/oauth2-redirect.js": "swagger_ui/oauth2-redirect.js",
 }
+_OF_PAGE = "/openapi.json"  # the document that the page shows
 # The page runs no scripts but its own, and no other page may frame it.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {}; "
@@ -64,11 +65,16 @@ def builtin_endpoints(
         )
     if docs is not None:
         yield (
-            docs + "/openapi.json",
+            docs + _OF_PAGE,
             _resource(project, "the OpenAPI document", send_document, project.middleware),
         )
         for name, step in _page(_headers(described)):
             yield docs + name, _resource(project, "the documentation page", step, project.middleware)
+
+
+def is_documentation(path: str, docs: str) -> bool:
+    """Return whether the documentation page, where `docs` is its path, answers this one."""
+    return path.startswith(docs) and path[len(docs) :] in (*_FILES, _OF_PAGE, "/")
 
 
 def _page(headers: Mapping[str, str]) -> Iterator[tuple[str, Step]]:

@@ -17,25 +17,34 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.response_state import SENT
 
-__all__ = ["WriteFault", "write_error", "write_exception", "write_fault"]
+__all__ = ["ExplainRefusal", "WriteFault", "write_error", "write_exception", "write_fault"]
 
 _PROBLEM: HeaderLines = (("Content-Type", "application/problem+json"),)
 
 WriteFault = Callable[[BaseException, Request, Response], None]
+ExplainRefusal = Callable[[Exception], "str | None"]
 
 
 def write_exception(
-    error: BaseException, request: Request, response: Response, write_fault: WriteFault
+    error: BaseException,
+    request: Request,
+    response: Response,
+    write_fault: WriteFault,
+    explain: ExplainRefusal | None = None,
 ) -> None:
-    """Respond to an exception; `write_fault` does it for a fault of the server."""
+    """Respond to an exception; `write_fault` does it for a fault of the server.
+
+    `explain` may know more of an error of the client's than its text says.
+    """
     if isinstance(error, InvalidRequest):
         _write_mismatches(error, request, response)
     elif isinstance(error, NoResponseError):
         write_fault(error, request, response)
     elif isinstance(error, ApiError):
-        write_error(request, response, error.status, error.message, error.headers.items())
+        message = explain and explain(error)
+        write_error(request, response, error.status, message or error.message, error.headers.items())
     elif isinstance(error, HTTPException):
-        _write_http_exception(error, request, response)
+        _write_http_exception(error, request, response, explain and explain(error))
     elif isinstance(error, HandlerTimeout):
         write_error(request, response, 504, phrase(504))
     else:
@@ -90,9 +99,11 @@ def _put_problem(response: Response, detail: str, **more: Any) -> None:
     response._content_headers = _PROBLEM
 
 
-def _write_http_exception(error: HTTPException, request: Request, response: Response) -> None:
+def _write_http_exception(
+    error: HTTPException, request: Request, response: Response, message: str | None
+) -> None:
     if error.response is not None or error.code is None or error.code < 400:
         response.delegate(error.get_response(request.environ))
         return
     headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
-    write_error(request, response, error.code, error.description or phrase(error.code), headers)
+    write_error(request, response, error.code, message or error.description or phrase(error.code), headers)

@@ -22,6 +22,12 @@ class Explainer(Protocol):
     def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
         """Write the 500 for an exception that is a fault."""
 
+    def log_hint(self, error: BaseException, request: Request) -> None:
+        """Log the hint for a fault after which the response stands, so that `write_fault` is not called."""
+
+    def explain_refusal(self, error: Exception) -> str | None:
+        """Return the text of an error of the client's with its place; None where that text says all."""
+
     def write_problems(self, problems: Sequence[Problem], response: Response) -> None:
         """Write the response of a route that cannot be served because of these mistakes."""
 

@@ -8,8 +8,13 @@ can make a line that looks like one of ours.
 from __future__ import annotations
 
 import logging
+import os
 import re
+import sys
+import threading
 import traceback
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from apiroutes.types import Environ
@@ -25,6 +30,11 @@ __all__ = [
 _log = logging.getLogger("apiroutes")
 _LAST_RESORT = logging.lastResort
 
+# Characters of an exception's text, also in production: it may quote a whole body, with which clients would
+# fill the log, and collectors of logs drop or split what is longer.
+_MAX_PART = 8000
+_PACKAGE = str(Path(__file__).parent) + os.sep
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # W3C Trace Context section 3.2.2: version, trace-id, parent-id, flags; all zeros is no trace-id.
 _TRACEPARENT = re.compile(
@@ -33,8 +43,22 @@ _TRACEPARENT = re.compile(
 
 
 def log_fault(request: Any, route: str, error: BaseException, event: str = "failed") -> None:
-    """Log a fault of the server's in a route."""
+    """Log a fault of the server's in a route.
+
+    That the end of the process has cancelled a coroutine is not a fault, and has no traceback.
+    """
+    if _is_cancelled_at_end(error):
+        named = _named(request, route)
+        _log.info("%s: cut off by the end of the process", named, extra=_extra(request))
+        return
     _log.error("%s %s", _named(request, route), event, exc_info=error, extra=_extra(request))
+
+
+def _is_cancelled_at_end(error: BaseException) -> bool:
+    if threading.main_thread().is_alive():
+        return False
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def log_disconnect(request: Any, when: str) -> None:
@@ -112,23 +136,42 @@ def _extra(request: Any) -> dict[str, Any]:
 
 
 # The package of a project's modules, of which no project knows.
-_PACKAGE = r"\b_apiroutes_project_\d+\."
+_PROJECT = r"\b_apiroutes_project_\d+\."
 
 
 def _escape_traceback(record: logging.LogRecord) -> bool:
     """Indent and escape the traceback, because an exception's text can have any line."""
     if isinstance(record.exc_info, tuple) and record.exc_text is None:
-        text = re.sub(_PACKAGE, "", _format(record.exc_info))
+        text = re.sub(_PROJECT, "", _format(record.exc_info))
         record.exc_text = "\n".join("  " + _line(line) for line in text.rstrip("\n").split("\n"))
     return True
 
 
 def _format(exc_info: Any) -> str:
+    kind, error, calls = exc_info
+    calls = _without_leading_calls_of_ours(calls)
     try:
-        return "".join(traceback.format_exception(*exc_info))
+        return "".join(map(_bounded, traceback.format_exception(kind, error, calls)))
     except Exception as fault:  # an attribute that the exception computes, such as `__notes__`
-        calls = "".join(traceback.format_tb(exc_info[2]))
-        return f"{calls}{exc_info[0].__qualname__}, whose text cannot be made: {type(fault).__qualname__}"
+        lines = "".join(traceback.format_tb(calls))
+        return f"{lines}{kind.__qualname__}, whose text cannot be made: {type(fault).__qualname__}"
+
+
+def _without_leading_calls_of_ours(calls: TracebackType | None) -> TracebackType | None:
+    """Return the calls from the first one outside of this package on; all, if there is none outside.
+
+    The calls that lead to every handler say nothing of a fault in one.
+    """
+    first = calls
+    while first is not None and first.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        first = first.tb_next
+    return first or calls
+
+
+def _bounded(part: str) -> str:
+    """Return a part of a traceback, a frame or the text of an exception, shortened."""
+    more = len(part) - _MAX_PART
+    return part if more <= 0 else f"{part[:_MAX_PART]}… ({more} more characters)\n"
 
 
 def _line(line: str) -> str:

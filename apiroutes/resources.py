@@ -12,7 +12,7 @@ from typing import Any
 from apiroutes.body import Limits
 from apiroutes.chain import Step, as_coroutine, as_sync, compose, runs_on_loop
 from apiroutes.error_responses import write_error
-from apiroutes.errors import ApiError
+from apiroutes.errors import ApiError, Problem
 from apiroutes.handlers import RouteModule, name_of
 from apiroutes.http import METHODS, phrase
 from apiroutes.routing import Kind, Segment
@@ -36,9 +36,10 @@ class Resource(Struct, frozen=True):
     """Answers the requests to a path: by one function for each method, and one for the rest.
 
     The functions take a response of the App's class; `on_loop` and `others_on_loop` are the same functions
-    for an event loop. `name` appears in logs. `pattern` is None where no
-    route answers. `middleware` runs around it, in this order; `module` is the route's: both are for
-    listings. `fixed_response` is the response to every GET that accepts text, where one will do.
+    for an event loop. `name` appears in logs. `pattern` is None where no route answers. `middleware` runs
+    around it, in this order; `module` is the route's: both are for listings, as are the `mistakes` that keep
+    the route from being served. `fixed_response` is the response to every GET that accepts text, where one
+    will do.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Resource(Struct, frozen=True):
     pattern: str | None = None
     module: RouteModule | None = None
     middleware: tuple[Middleware, ...] = ()
+    mistakes: tuple[Problem, ...] = ()
     fixed_response: FixedResponse | None = None
     on_loop: Mapping[str, LoopRun | None] = field(default_factory=dict)
     others_on_loop: LoopRun | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, Union
 
@@ -82,14 +83,26 @@ def apply_result(result: Any, place: str, request: Request, response: Response) 
 
 def _check_application(result: Any, place: str) -> None:
     """Raise TypeError for a class, or a function that cannot be an application: a call is missing."""
-    code = getattr(result, "__code__", None)
-    takes_too_few = (
-        code is not None and code.co_argcount < _FEWEST_ARGUMENTS and not code.co_flags & inspect.CO_VARARGS
-    )
-    if takes_too_few or isinstance(result, type):
+    if _takes_too_few(result) or _is_pythons(result) or isinstance(result, type):
         kind = "class" if isinstance(result, type) else "function"
         name = result.__qualname__.rpartition(".")[2]
         raise TypeError(f"{place} returned the {kind} `{name}`: write `{name}()`, or return a value of it")
+
+
+def _takes_too_few(result: Any) -> bool:
+    code = getattr(result, "__code__", None)
+    if code is None or code.co_flags & inspect.CO_VARARGS:
+        return False
+    given = 1 if inspect.ismethod(result) else 0  # its object
+    return bool(code.co_argcount - given < _FEWEST_ARGUMENTS)
+
+
+def _is_pythons(result: Any) -> bool:
+    """Return whether this is a function of Python's own, such as `print`, or of a list or text."""
+    if not inspect.isbuiltin(result):
+        return False
+    module = result.__module__ or type(result.__self__).__module__
+    return module.partition(".")[0] in sys.stdlib_module_names  # a library's may be compiled
 
 
 def json(value: Any, status: int | None = None, headers: Headers = None) -> Result:

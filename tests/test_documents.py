@@ -6,6 +6,7 @@ The files that one page shows are one project. A file that a page shows again is
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import re
@@ -87,6 +88,33 @@ def test_the_index_and_the_readme_link_every_page() -> None:
     pages = {page.removeprefix("docs/") for page in PAGES} - {"README.md"}
     assert pages <= set(links("docs/README.md"))
     assert {f"docs/{page}" for page in pages} <= set(links("README.md"))
+
+
+# -- what a page needs
+
+
+def imported(page: str) -> set[str]:
+    """The packages that the Python of a page imports."""
+    names = set()
+    for _, language, source in _FENCE.findall(read(page)):
+        for node in ast.walk(ast.parse(source)) if language == "python" else ():
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_index_says_what_a_page_needs(page: str) -> None:
+    rows = re.findall(
+        r"^\| \[[^]]+\]\(([^)]+)\) \| `pip install ([^`]+)`", read("docs/README.md"), re.MULTILINE
+    )
+    named = {f"docs/{name}": set(packages.split()) for name, packages in rows}
+    own = {Path(name).parts[0].removesuffix(".py") for shown in _shown(page) for name in shown.files}
+    installed = {"apiroutes", "msgspec", "werkzeug"}
+    needed = imported(page) - sys.stdlib_module_names - installed - own - {"client"}  # which a command writes
+    assert needed <= named.get(page, set())
 
 
 # -- settings
@@ -189,8 +217,8 @@ OTHERS = [
 def write_clients(shown: Shown, root: Path) -> None:
     """Run the commands of a page that write clients, with their files in the project."""
     for command, _ in shown.transcripts:
-        words = shlex.split(command)
-        if words[:2] == ["apiroutes", "client"]:
+        if command.startswith("apiroutes client "):
+            words = shlex.split(command)
             arguments = [*words[1:-1], str(root / words[-1]), "--root", str(root)]
             result = CliRunner().invoke(main, arguments)
             assert result.exit_code == 0, result.output

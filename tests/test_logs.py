@@ -57,6 +57,24 @@ def test_a_record_has_its_parts_as_attributes(tmp_path: Path, caplog: pytest.Log
     assert record["exc_info"][0] is ZeroDivisionError
 
 
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "raise ValueError('a' * 1_000_000 + 'the end')",
+        "raise ValueError('a\\n' * 500_000)",
+        "raise ValueError('x') from ValueError('a' * 1_000_000)",
+    ],
+)
+def test_the_text_of_an_exception_is_bounded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, handler: str
+) -> None:
+    call(app_of(tmp_path, f"def handler(req, res): {handler}"))
+    text = text_of(caplog.records[0])
+    assert len(text) < 30_000
+    assert " more characters)" in text
+    assert "x.py" in text
+
+
 FORGED = "2026-11-21 12:00:00 ERROR forged"
 
 
@@ -87,6 +105,19 @@ def test_an_exception_that_utf_8_cannot_encode_is_logged(
 ) -> None:
     call(app_of(tmp_path, "def handler(req, res): raise ValueError('\\ud800')"))
     text_of(caplog.records[0]).encode()
+
+
+def test_a_traceback_begins_with_code_of_the_project(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    call(app_of(tmp_path, "def find(): return {}['x']\ndef GET(): return find()\n"))
+    calls = [line for line in text_of(caplog.records[0]).split("\n") if line.startswith("    File ")]
+    assert [line.rpartition(" in ")[2] for line in calls] == ["GET", "find"]
+
+
+def test_a_traceback_within_the_framework_is_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    call(app_of(tmp_path, "def GET(): return {'x': object()}\n"))
+    assert "    File " in text_of(caplog.records[0])
 
 
 def test_an_exception_that_cannot_be_formatted_is_logged(
@@ -195,6 +226,57 @@ def test_a_record_is_written_once(tmp_path: Path, configured: str, lines: int) -
         check=True,
     )
     assert done.stderr.count("seen") == lines
+
+
+# Handlers that the end of the process cancels, once they have begun.
+CANCELLED = {
+    "before the response": """
+import asyncio
+async def GET():
+    print("begun")
+    await asyncio.sleep(60)
+""",
+    "in a stream": """
+import asyncio
+from apiroutes import event_stream
+async def events():
+    yield "x"
+    print("begun")
+    await asyncio.sleep(60)
+async def GET(): return event_stream(events())
+""",
+}
+ENDING = """
+import io, sys, threading
+from apiroutes import App
+app, begun = App("."), threading.Event()
+class Output(io.StringIO):
+    def write(self, text): begun.set()
+sys.stdout = Output()
+def call():
+    try:
+        list(app({environ!r} | {{"wsgi.input": io.BytesIO()}}, print))
+    except ConnectionError:
+        pass
+threading.Thread(target=call).start()
+begun.wait()
+"""
+
+
+@pytest.mark.parametrize("handler", CANCELLED.values(), ids=CANCELLED)
+def test_what_the_end_of_the_process_cancels_is_no_fault(tmp_path: Path, handler: str) -> None:
+    project(tmp_path, {"pages/api/x.py": handler})
+    called = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/x", "SCRIPT_NAME": "", "QUERY_STRING": ""}
+    logging_in = "import logging\nlogging.basicConfig(level=logging.INFO)\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", logging_in + ENDING.format(environ=called)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    route = " (pages/api/x.py)" if handler == CANCELLED["before the response"] else ""
+    assert ended.stderr == f"INFO:apiroutes:GET /api/x{route}: cut off by the end of the process\n"
 
 
 def test_create_app_twice_writes_once(tmp_path: Path) -> None:

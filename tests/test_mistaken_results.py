@@ -18,6 +18,9 @@ FORGOTTEN = (
 
 # the source of a route: what its record says
 RESULTS = {
+    "def GET(): return print\n": "pages/api/x.py:1 returned the function `print`: write `print()`",
+    "def GET(): return [].append\n": "pages/api/x.py:1 returned the function `append`: write `append()`",
+    "class A:\n    def f(self, a): pass\ndef GET(): return A().f\n": "returned the function `f`: write `f()`",
     "def f(): return 1\ndef GET(): return f\n": "pages/api/x.py:2 returned the function `f`: write `f()`",
     "class User: ...\ndef GET(): return User\n": "pages/api/x.py:2 returned the class `User`: write `User()`",
     "def GET(): return {}, 201\n": "json(..., status=...)",

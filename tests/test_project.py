@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -227,3 +229,28 @@ def test_page_extensions_decide_which_files_are_routes(tmp_path: Path) -> None:
     }
     app = App(project(tmp_path, files), page_extensions=["api.py"])
     assert call(app, target="/api/hello").status == 200
+
+
+HIDING = [
+    ("email.py", True),
+    ("types/__init__.py", True),
+    ("types/x.py", False),  # a directory without __init__ hides nothing
+    ("test/__init__.py", False),
+    ("mine.py", False),
+    ("email.txt", False),
+    ("lib/email.py", False),
+]
+
+
+@pytest.mark.parametrize(("file", "hides"), HIDING)
+def test_a_file_that_hides_a_standard_module_is_warned_of(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    file: str,
+    hides: bool,
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))  # so that nothing is hidden from other tests
+    with caplog.at_level(logging.WARNING, "apiroutes"):
+        App(project(tmp_path, {"pages/api/x.py": HELLO, file: ""}))
+    assert ("hides Python's own module" in caplog.text) is hides

@@ -1,6 +1,7 @@
 """Commands as users know them: whole summaries, suggestions for mistyped names, help without arguments.
 
-In: arguments. Out: click's commands, with the exit statuses of a shell: 130 after Ctrl-C.
+In: arguments. Out: click's commands, with the exit statuses of a shell: 130 after
+Ctrl-C, unless the command is a server.
 """
 
 from __future__ import annotations

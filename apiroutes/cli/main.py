@@ -53,8 +53,8 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 def main(ctx: click.Context, root: object) -> None:
     """Files under pages/api are HTTP endpoints.
 
-    Exit status: 0; 1 for a project with mistakes, or where nothing is found; 2 for wrong arguments; 130
-    after Ctrl-C.
+    Exit status: 0, also of a server that is stopped; 1 for a project with mistakes, or where nothing is
+    found; 2 for wrong arguments; 130 after Ctrl-C in any other command.
     """
     ctx.color = paint_for(sys.stdout).is_on
     if ctx.invoked_subcommand is None:

@@ -6,11 +6,12 @@ lines for people. No handler and no middleware is called.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from apiroutes.app import App
+from apiroutes.builtin_endpoints import is_documentation
 from apiroutes.cli.listing import limits_text, row_of, runs_text
 from apiroutes.handlers import RouteModule, name_of
 from apiroutes.http import METHODS
@@ -117,10 +118,21 @@ def ask(app: App, target: str, method: str | None) -> Answer:
     if resource.name != _UNKNOWN:
         return Answer(target, method, is_found=False, refused=resource.name, middleware=names)
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    if _is_of_development(app, path):
+        methods = ["GET", "HEAD"]
+        is_found = method is None or method in methods
+        name = "the documentation page, in development alone"
+        return Answer(target, method, is_found, builtin=name, methods=methods)
     return Answer(target, method, is_found=False, middleware=names, nearest=_nearest(app, path))
 
 
 _UNKNOWN = "a path without a route"  # the name of the resource that answers with a 404
+
+
+def _is_of_development(app: App, path: str) -> bool:
+    """Return whether `apiroutes dev` serves what the project in this mode does not."""
+    docs = replace(app.settings, mode="development").docs_path
+    return docs is not None and is_documentation(path, docs)
 
 
 def _nearest(app: App, path: str) -> list[dict[str, Any]]:

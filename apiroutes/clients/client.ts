@@ -11,7 +11,7 @@ export type Example = { id: string; title: string };
 
 type HeaderFields = RequestInit["headers"];
 
-/** ApiOptions of one request, or, given to `createClient`, of all. All of `fetch` but `method` and `body` are taken. */
+/** The options of a request, or of all that a client sends: those of `fetch` without `method` and `body`, and four more. */
 export interface ApiOptions extends Omit<RequestInit, "method" | "body" | "headers"> {
   /** The URL of the server, such as "https://example.com"; by default the origin of the page. */
   baseUrl?: string;
@@ -37,23 +37,23 @@ export interface ApiFailure<Status extends number, Content> {
   readonly response: Response;
 }
 
-/** A request. To await it returns the data of a success, and throws ApiError for every other status. */
+/** A request that has been sent. Awaited, it is the data of a success; every other status throws an ApiError. */
 export interface ApiCall<Result extends AnyResult> extends Promise<DataOf<Result>> {
   /** Return every response, success or not, as one of the operation's results: `status` says which. */
   result(): Promise<Result>;
-  /** Return a success with its content unread, for streams and headers. Ask before the call is awaited. */
+  /** Return the response of a success with its content unread. Call this at once: `await` reads the content. */
   response(): Promise<Response>;
 }
 
 export interface ApiEvent<Data = string> {
-  /** The last id that the server sent, with this event or before it. */
+  /** The last id that the server sent: with this event, or before it. */
   readonly id: string;
   /** The type of the event, "message" where the server gives none. */
   readonly event: string;
   readonly data: Data;
 }
 
-/** Server-sent events. The request is sent when the iteration begins, and ended when it is left. */
+/** Server-sent events. The request is sent when the loop begins, and ended when the loop is left. */
 export type ApiEvents<Data> = AsyncGenerator<ApiEvent<Data>, void, undefined>;
 
 /** A response that is not a success. */
@@ -64,7 +64,7 @@ export class ApiError extends Error {
   readonly response: Response;
 
   constructor(response: Response, content: unknown) {
-    super(messageOf(content) ?? `HTTP status ${response.status}`);
+    super(messageOf(content) ?? statusOf(response.status, content));
     this.name = "ApiError";
     this.status = response.status;
     this.content = content;
@@ -77,7 +77,7 @@ type DataOf<Result> = Result extends { ok: true; data: infer Data } ? Data : nev
 
 type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 type NumberOf<Text extends string> = Text extends `${infer Value extends number}` ? Value : never;
-/** Every status that is no success, but for some. */
+/** Every status that is not a success, except those given. */
 export type ErrorStatus<Except extends number = never> = Exclude<
   NumberOf<`${3 | 4 | 5}${Digit}${Digit}`>,
   Except
@@ -94,15 +94,24 @@ interface Parts {
 }
 
 function messageOf(content: unknown): string | undefined {
-  if (typeof content === "string") return content || undefined;
-  const { detail, title, errors } = (content ?? {}) as { detail?: unknown; title?: unknown; errors?: unknown };
-  const text = [detail, title].find((part): part is string => typeof part === "string");
+  if (typeof content === "string") return shortened(content, 2000) || undefined;
+  const { detail, message, title, error, errors } = (content ?? {}) as { [name: string]: unknown };
+  const text = [detail, message, title, error].find((part): part is string => typeof part === "string" && part !== "");
   if (text === undefined || !Array.isArray(errors)) return text;
   const problems = (errors as { place?: unknown; message?: unknown }[]).map(
     (problem) => `${problem?.place}: ${problem?.message}`,
   );
-  return [text, ...problems].join("\n");
+  return shortened([text, ...problems].join("\n"), 2000);
 }
+
+/** Return a status, with the value of JSON that came with it in short. */
+function statusOf(status: number, content: unknown): string {
+  const isSaid = content !== undefined && content !== null && !(content instanceof Blob);
+  return `HTTP status ${status}` + (isSaid ? `: ${shortened(JSON.stringify(content), 300)}` : "");
+}
+
+const shortened = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 
 // <segment>
 /** Encode a value as one segment of a path. The server has no route with an empty or a dot segment. */
@@ -114,10 +123,16 @@ function segment(value: unknown): string {
 
 // </segment>
 // <segments>
-const segments = (value: unknown): string => String(value).split("/").map(segment).join("/");
+/** Segments of a path: with "/" between them, or an array, whose items may have a "/" of their own. */
+type Path = string | readonly string[];
+
+function segments(value: Path): string {
+  // An empty array is a path with an empty segment, like an empty text.
+  const items = typeof value === "string" ? value.split("/") : value.length ? value : [""];
+  return items.map(segment).join("/");
+}
 
 // </segments>
-
 /** List the fields of an object, one for each item of an array, without those that are undefined or null. */
 function* fieldsOf(values: object): Generator<[string, unknown]> {
   for (const [name, value] of Object.entries(values)) {
@@ -295,7 +310,7 @@ async function* events<Data>(
       if (!response.ok) throw new ApiError(response, await readContent(method, response));
       if (!response.body || !/^text\/event-stream\s*(?:;|$)/i.test(type)) {
         await response.body?.cancel();
-        throw new ApiError(response, `The response is no event stream but ${type || "without a type"}`);
+        throw new ApiError(response, "The response is not an event stream: its Content-Type is " + (type || "missing"));
       }
       for await (const { data, ...event } of eventsOf(response.body, connection)) {
         yield { ...event, data: parse(data) };
@@ -396,7 +411,7 @@ export function getExamplesById(
   return call("GET", `/examples/${segment(parameters.path["id"])}`, {}, options);
 }
 
-export function getExampleFeedByTopic(parameters: { path: { topic: string } }, options?: ApiOptions): ApiEvents<Example> {
+export function getExampleFeedByTopic(parameters: { path: { topic: Path } }, options?: ApiOptions): ApiEvents<Example> {
   return events("GET", `/example-feed/${segments(parameters.path["topic"])}`, {}, options, JSON.parse);
 }
 // </operations>

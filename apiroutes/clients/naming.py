@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["Names", "camel", "identifier", "pascal", "snake"]
+__all__ = ["Names", "camel", "identifier", "pascal", "snake", "type_name"]
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -33,6 +33,12 @@ def identifier(name: str) -> str:
     name = unicodedata.normalize("NFKC", name)
     text = "".join(character if f"a{character}".isidentifier() else "_" for character in name)
     return text if text.isidentifier() else f"_{text}"
+
+
+def type_name(name: str) -> str:
+    """Return the name of a schema as a type's: `User-Input` as `UserInput`, `my_type` as it is."""
+    first, *rest = re.split(r"\W+", name)
+    return identifier(first + "".join(part[:1].upper() + part[1:] for part in rest))
 
 
 def camel(name: str) -> str:

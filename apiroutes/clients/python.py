@@ -194,7 +194,8 @@ class _Inputs:
         self.arguments: list[str] = []
         in_path = {part.name: self._names.claim(variable(part.name)) for part in operation.path_parameters}
         for part in operation.path_parameters:
-            self.parameters.append(f"{in_path[part.name]}: {self._annotation(part.name, part.type)}")
+            annotation = "_Path" if part.is_catch_all else self._annotation(part.name, part.type)
+            self.parameters.append(f"{in_path[part.name]}: {annotation}")
         self.path = _path(operation, in_path)
         self._add_body(operation)
         for argument, group in (("query", operation.query), ("fields", operation.headers)):
@@ -306,7 +307,7 @@ def _lines(method: _Method, is_async: bool) -> Iterator[str]:
     yield "        self,"
     yield from (f"        {parameter}," for parameter in method.parameters)
     yield f"    ) -> {returned}:"
-    yield from (line for line in docstring(method.description, "        ") if line)
+    yield from docstring(method.description, "        ")[:-1]  # without the blank line below it
     yield f"        path_ = {method.path}"
     yield f"        return {'await ' if waits else ''}self._{method.kind}({method.arguments})"
     yield ""

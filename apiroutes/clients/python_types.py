@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from apiroutes.clients.model import NamedType
-from apiroutes.clients.naming import Names, identifier, pascal, snake
+from apiroutes.clients.naming import Names, identifier, pascal, snake, type_name
 from apiroutes.clients.schema_types import (
     NULL,
     UNKNOWN,
@@ -73,7 +73,7 @@ class PythonTypes:
     def __init__(self, types: Sequence[NamedType], names: Names, private: Iterable[str]) -> None:
         self._types = {named.name: named.type for named in types}
         self._module = names
-        self._names = {named.name: names.claim(identifier(named.name).lstrip("_") or "_") for named in types}
+        self._names = {named.name: names.claim(type_name(named.name).lstrip("_") or "_") for named in types}
         self._classes: list[list[str]] = []
         self._aliases: list[_Alias] = []
         self._hard_unions: dict[AnyOf, str] = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes.clients.model import Api, NamedType, Operation, Parameter, Response, read_api
-from apiroutes.clients.naming import Names, camel, identifier
+from apiroutes.clients.naming import Names, camel, identifier, type_name
 from apiroutes.clients.schema_types import (
     TEXT,
     AnyOf,
@@ -68,7 +68,7 @@ class _Writer:
         # The examples use what the generated parts do.
         self._locals = Names({*re.findall(r"[A-Za-z_$][\w$]*", _NO_CODE.sub("", self._template)), *_WORDS})
         self._exports = Names({*_EXPORTED.findall(_EXAMPLES.sub("", self._template)), *_WORDS})
-        self._types = {type_.name: self._name(identifier(type_.name)) for type_ in api.types}
+        self._types = {type_.name: self._name(type_name(type_.name)) for type_ in api.types}
         self._functions = [self._name(identifier(camel(part.name))) for part in api.operations]
 
     def _name(self, name: str) -> _Named:
@@ -87,15 +87,11 @@ class _Writer:
             "operations": operations[:-1],  # without the last blank line
             "client": [*self._client_lines()],
         }
-        code = "\n".join(operations)
-
-        def part(match: re.Match[str]) -> str:
-            if match[1] in generated:
-                return "".join(f"{line}\n" for line in generated[match[1]])
-            # A function that no operation calls would be an error for `tsc --noUnusedLocals`.
-            return match[2] if re.search(rf"\b{match[1]}[(<]", code) else ""
-
-        return _PART.sub(part, self._template) + "".join(self._renamed())
+        parts = {name: text for name, text in _PART.findall(self._template) if name not in generated}
+        parts = _called(parts, "\n".join(operations))
+        parts |= {name: "".join(f"{line}\n" for line in lines) for name, lines in generated.items()}
+        module = _PART.sub(lambda part: parts.get(part[1], ""), self._template)
+        return module + "".join(self._renamed())
 
     def _renamed(self) -> Iterator[str]:
         """Export under their own names what has another one inside the module."""
@@ -206,7 +202,7 @@ class _Writer:
 
     def _group(self, name: str, parameters: Sequence[Parameter]) -> str:
         fields = "; ".join(
-            f"{_key(part.name)}: {self._type(part.type)}"
+            f"{_key(part.name)}: {'Path' if part.is_catch_all else self._type(part.type)}"
             if part.is_required
             else f"{_key(part.name)}?: {self._type(part.type)} | undefined"
             for part in parameters
@@ -258,6 +254,20 @@ class _Writer:
             return f"call({method}, {_path(operation)}, {arguments}, options)"
         parse = "String" if operation.events == TEXT else "JSON.parse"
         return f"events({method}, {_path(operation)}, {arguments}, options, {parse})"
+
+
+def _called(parts: Mapping[str, str], code: str) -> dict[str, str]:
+    """Return the functions that code calls, as others would be an error for `tsc --noUnusedLocals`.
+
+    A function calls only those above it.
+    """
+    called = {}
+    for name, text in reversed([*parts.items()]):
+        # `segments` hands `segment` on.
+        if re.search(rf"\b{name}[(<]|\({name}\)", code):
+            called[name] = text
+            code += text
+    return called
 
 
 def _either(statuses: Sequence[int | None]) -> str:

@@ -20,13 +20,14 @@ from apiroutes.development.explainer import PageExplainer
 from apiroutes.development.log import request_line
 from apiroutes.development.markup import headers
 from apiroutes.development.report_page import report_page
+from apiroutes.development.secret_names import without_secrets
 from apiroutes.errors import ProjectError, report
 from apiroutes.http import canonical_host, is_address, prefers_html, requested_host
 from apiroutes.terminal import paint_for, painted_report
 from apiroutes.types import Environ, HeaderList, StartResponse, WSGIApplication
 from apiroutes.wsgi import ClosingIterator
 
-__all__ = ["HostGuard", "ReportApplication", "RequestLog", "load_application"]
+__all__ = ["HostGuard", "ReportApplication", "RequestLog", "load_application", "respond"]
 
 
 def load_application(root: Path, say: Callable[[str], None]) -> WSGIApplication:
@@ -56,13 +57,14 @@ class ReportApplication:
         status, title = "500 Internal Server Error", "This project cannot start"
         if prefers_html(environ.get("HTTP_ACCEPT")):
             page = report_page(self._problems, title, self._root)
-            return _respond(start_response, status, "text/html", page, headers())
-        return _respond(start_response, status, "text/plain", report(self._problems) + "\n")
+            return respond(start_response, status, "text/html", page, headers())
+        return respond(start_response, status, "text/plain", report(self._problems) + "\n")
 
 
-def _respond(
+def respond(
     start_response: StartResponse, status: str, media_type: str, text: str, others: HeaderList | None = None
 ) -> Iterable[bytes]:
+    """Respond with a text."""
     content = text.encode("utf-8", "backslashreplace")
     described = [("Content-Type", f"{media_type}; charset=utf-8"), ("Content-Length", str(len(content)))]
     start_response(status, [*described, *(others or ())])
@@ -95,7 +97,7 @@ class HostGuard:
             f"apiroutes dev does not answer for the host {field[:200]!r}, only for the one that it serves.\n"
             "To reach it under another name: apiroutes dev --host NAME\n"
         )
-        return _respond(start_response, "403 Forbidden", "text/plain", text)
+        return respond(start_response, "403 Forbidden", "text/plain", text)
 
     def _is_served(self, field: str) -> bool:
         host = requested_host(field)
@@ -123,7 +125,7 @@ class RequestLog:
             milliseconds = (time.perf_counter() - start) * 1000
             request = f"{environ.get('REQUEST_METHOD')} {environ.get('RAW_URI') or environ.get('PATH_INFO')}"
             # Escaped, so that a client cannot forge a second line.
-            printable = request.encode("unicode_escape").decode("ascii")
+            printable = without_secrets(request.encode("unicode_escape").decode("ascii"))
             self._say(request_line(self._paint, printable, status, milliseconds))
 
         try:

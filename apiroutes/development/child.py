@@ -29,6 +29,7 @@ except ImportError:  # Windows, where no socket is inherited
 
 from apiroutes.app import App
 from apiroutes.development.application import HostGuard, RequestLog, load_application
+from apiroutes.development.read_files import ReadFiles
 from apiroutes.development.threaded_server import ThreadedServer
 from apiroutes.terminal import GREEN, paint_for
 from apiroutes.types import WSGIApplication
@@ -87,8 +88,10 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
                 return
             os.close(given.listener)  # the server has a copy that no process of the project inherits
             _end_with_parent(channel)
+            files = ReadFiles(root, lambda path: channel.sendall(f"wrote {json.dumps(path)}\n".encode()))
             server.app, routes = _application(root, host, say)
-            channel.sendall(f"serving {json.dumps(_late_modules())}\n".encode())
+            told = {"imports": _late_modules(), "files": files.tell()}
+            channel.sendall(f"serving {json.dumps(told)}\n".encode())
             server.serve_until_stopped(channel, lambda: _say_ready(changed, routes, say))
     except KeyboardInterrupt:
         pass  # Ctrl-C reaches all processes of the terminal

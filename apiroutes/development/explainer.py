@@ -5,6 +5,7 @@ In: an exception, the mistakes of a route, or a path without a route. Out: the r
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 
@@ -16,6 +17,7 @@ from apiroutes.development.fault_text import fault_problem, fault_text
 from apiroutes.development.hints import hint_for
 from apiroutes.development.markup import headers
 from apiroutes.development.not_found_page import RouteLine, not_found_page, not_found_text
+from apiroutes.development.refusals import refusal_text
 from apiroutes.development.report_page import report_page, report_problem
 from apiroutes.error_responses import write_error
 from apiroutes.errors import Problem, report
@@ -41,15 +43,27 @@ class PageExplainer:
         """Write a 500 with the error, its place and a hint."""
         route = self._route_of(request)
         accept, root = request.environ.get("HTTP_ACCEPT"), self._app.root
-        hint = hint_for(error, request, route, root)
-        if hint is not None:  # for all who see the terminal, and not the response
-            _log.info("Hint: %s", printable(hint))
+        self.log_hint(error, request)  # for all who see the terminal, and not the response
         if prefers_html(accept):
             _write_page(response, 500, fault_page(error, request, route, root))
         elif prefers_json(accept):
             _write_json(response, fault_problem(error, request, route, root))
         else:
             _write_text(response, 500, fault_text(error, request, route, root))
+
+    def log_hint(self, error: BaseException, request: Request) -> None:
+        """Log the hint for an exception."""
+        hint = hint_for(error, request, self._route_of(request), self._app.root)
+        if hint is not None:
+            _log.info("Hint: %s", printable(hint))
+
+    def explain_refusal(self, error: Exception) -> str | None:
+        """Return the text of an error that a client is told, with its place."""
+        # Objects of the project may raise when they are looked at; the error is sent all the same.
+        with contextlib.suppress(Exception):
+            text = refusal_text(error, self._app.root)
+            return None if text is None else printable(text)
+        return None
 
     def _route_of(self, request: Request) -> FaultRoute:
         for resource in self._app.resources.values():
@@ -91,10 +105,16 @@ class PageExplainer:
         for route in self._app.routes.walk():
             pattern, resource = str(route.pattern), self._app.resources.get(route.file)
             if resource is None or resource.module is None:
-                yield RouteLine(pattern, (), route.file, is_broken=True)
+                files = [] if resource is None else [problem.file for problem in resource.mistakes]
+                yield RouteLine(pattern, (), route.file, broken_by=_first_file(files, route.file))
             else:
                 methods = tuple(resource.module.handlers)
                 yield RouteLine(pattern, () if RouteModule.ANY in methods else methods, route.file)
+
+
+def _first_file(files: Sequence[str], own: str) -> str:
+    """Return the file that breaks a route: its own, if it has a mistake at all."""
+    return own if own in files or not files else files[0]
 
 
 def _write_page(response: Response, status: int, page: str) -> None:

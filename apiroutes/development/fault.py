@@ -6,29 +6,22 @@ credentials are left out: a page is shown to others, in a bug report or on a scr
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 from apiroutes.development.fault_route import FaultRoute
-from apiroutes.development.frames import Failure, Frame, Origin, read_failure
+from apiroutes.development.frames import Failure, Frame, read_failure
 from apiroutes.development.hints import hint_for
-from apiroutes.development.sources import Excerpt, Position, excerpt, source_of
+from apiroutes.development.refused_results import handler_frame, refused_result
+from apiroutes.development.secret_names import HIDDEN, is_secret
 from apiroutes.request import Request
 from apiroutes.structs import Struct
 
-__all__ = ["HIDDEN", "Fault", "RequestLines", "printable", "read_fault"]
+__all__ = ["Fault", "RequestLines", "printable", "read_fault"]
 
-HIDDEN = "••••••"
 _MAX_FIELDS = 60
 _MAX_VALUE = 600  # characters
-# Names of headers and of values in a query that may hold a secret.
-_SECRET = re.compile(
-    r"auth|cookie|token|secret|passw|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"
-    r"|(^|[-_])(key|sig|sid|otp|pin|code|hash|assertion)($|[-_])",
-    re.IGNORECASE,
-)
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -44,37 +37,28 @@ class RequestLines(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """A failed request. `handler` is the place to look at where no frame is the project's."""
+    """A failed request. `result` is the place of a result that was refused, which no frame is at."""
 
     failure: Failure
     hint: str | None
     request: RequestLines
     route: FaultRoute
-    handler: Frame | None
+    result: Frame | None
 
     @property
     def frame(self) -> Frame | None:
         """The frame to look at first."""
-        return self.failure.frame or self.handler
+        return self.result or self.failure.frame
 
 
 def read_fault(error: BaseException, request: Request, route: FaultRoute, root: Path) -> Fault:
     """Return a failed request as data. `root` is the project's directory, which paths are shown below."""
     failure = read_failure(error, root)
-    handler = None if failure.frame is not None else _handler_frame(route, root)
+    result = refused_result(error, route, root)
+    if result is None and failure.frame is None:
+        result = handler_frame(route, root)
     hint = hint_for(error, request, route, root)
-    return Fault(failure, hint, _request_lines(request), route, handler)
-
-
-def _handler_frame(route: FaultRoute, root: Path) -> Frame | None:
-    """Return the handler's beginning as a frame."""
-    if route.file is None or route.line is None:
-        return None
-    lines = source_of(str(root / route.file)).lines
-    if route.line > len(lines):
-        return None
-    shown = Excerpt(excerpt(lines, Position(route.line), 2, 8))
-    return Frame(route.file, route.line, route.handler or "", Origin.PROJECT, "", shown)
+    return Fault(failure, hint, _request_lines(request), route, result)
 
 
 def _request_lines(request: Request) -> RequestLines:
@@ -96,7 +80,7 @@ def _request_lines(request: Request) -> RequestLines:
 
 
 def _shown(name: str, value: str) -> tuple[str, str]:
-    return _short(name), HIDDEN if _SECRET.search(name) else _short(value)
+    return _short(name), HIDDEN if is_secret(name) else _short(value)
 
 
 def _shown_header(name: str, value: str) -> tuple[str, str]:

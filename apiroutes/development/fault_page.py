@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from apiroutes.development.fault import HIDDEN, Fault, printable, read_fault
+from apiroutes.development.fault import Fault, printable, read_fault
 from apiroutes.development.fault_route import FaultRoute
 from apiroutes.development.fault_text import CHANGED, group_name, groups, text_of
 from apiroutes.development.frames import Failure, Frame, Omission
 from apiroutes.development.markup import document, escape, inline, listing, place, source, table
+from apiroutes.development.secret_names import HIDDEN
 from apiroutes.request import Request
 
 __all__ = ["fault_page"]
@@ -44,7 +45,7 @@ def _page(fault: Fault) -> str:
         )
     if fault.frame is not None:
         body.append(_source(fault.frame))
-    body.append(_calls(failure))
+    body.append(_calls(failure, fault.frame))
     body += _parts(failure)
     body += _earlier(failure)
     body.append(f'<div class="facts">\n{_request(fault)}{_route(fault.route)}</div>\n')
@@ -74,11 +75,10 @@ def _source(frame: Frame, caption: bool = True) -> str:
 # -- calls ----------------------------------------------------------------------------------------
 
 
-def _calls(failure: Failure, level: str = "h2", shown: bool = True) -> str:
-    """Return the frames in the order of their calls; `shown` tells that the innermost own one is shown "
-    "above."""
-    items = list(_items(failure, failure.frame if shown else None))
-    if not items or (shown and len(failure.frames) == 1 and failure.frames[0] is failure.frame):
+def _calls(failure: Failure, shown: Frame | None, level: str = "h2") -> str:
+    """Return the frames in the order of their calls; `shown` is the one whose source is shown above."""
+    items = list(_items(failure, shown))
+    if not items or (len(failure.frames) == 1 and failure.frames[0] is shown):
         return ""
     return f'<{level}>Calls</{level}>\n<ol class="calls">\n{"".join(items)}</ol>\n'
 
@@ -138,7 +138,7 @@ def _exception(failure: Failure) -> str:
     if failure.frame is not None:
         parts.append(_source(failure.frame))
     if len(failure.frames) > 1:
-        parts.append(_calls(failure, "h3"))
+        parts.append(_calls(failure, failure.frame, "h3"))
     return "".join([*parts, *_parts(failure)])
 
 

@@ -128,8 +128,13 @@ class Step(NamedTuple):
         return self.frame.f_code
 
     @property
+    def where(self) -> tuple[CodeType, int, int]:
+        """The code, the instruction in it, and its line."""
+        return self.code, self.instruction, self.line
+
+    @property
     def position(self) -> Position:
-        return position_of(self.code, self.instruction, self.line)
+        return position_of(*self.where)
 
 
 def steps_of(trace: TracebackType | None) -> list[Step]:
@@ -157,7 +162,7 @@ class _Reader:
         parts = [self.read(part, depth + 1) for part in inner[:_MAX_PARTS] if self._is_to_read(part, depth)]
         return Failure(
             type=_type_of(error),
-            message=_bounded(_message_of(error)),
+            message=_bounded(self._relative(_message_of(error))),
             notes=tuple(_bounded(note) for note in _notes_of(error)),
             frames=frames,
             frame=syntax or (own[-1] if own else None),
@@ -166,6 +171,10 @@ class _Reader:
             parts=tuple(parts),
             parts_omitted=len(inner) - len(parts),
         )
+
+    def _relative(self, text: str) -> str:
+        """Return a text in which files of the project are named by their paths in it."""
+        return text.replace(self._root.rstrip(os.sep) + os.sep, "")
 
     def _is_to_read(self, error: BaseException, depth: int) -> bool:
         return id(error) not in self._seen and len(self._seen) < _MAX_FAILURES and depth < _MAX_DEPTH
@@ -197,7 +206,10 @@ class _Reader:
             if source.differs_from(step.code):
                 shown = Excerpt(changed=True)
             else:
-                shown = Excerpt(_lines_around(step, source.lines, origin))
+                # A library's file may be large, and its lines are folded.
+                is_own = origin is Origin.PROJECT
+                position = source.position_of(*step.where) if is_own else step.position
+                shown = Excerpt(_lines_around(step, position, source.lines, origin))
         name = getattr(step.code, "co_qualname", step.code.co_name).rpartition("<locals>.")[2]
         return Frame(file, step.line, name, origin, package, shown, repeats, turn)
 
@@ -226,12 +238,12 @@ def _has_place(error: SyntaxError) -> bool:
     return isinstance(error.filename, str) and are_numbers and numbers[0] > 0
 
 
-def _lines_around(step: Step, lines: Sequence[str], origin: Origin) -> tuple[Line, ...]:
+def _lines_around(step: Step, position: Position, lines: Sequence[str], origin: Origin) -> tuple[Line, ...]:
     """Return the lines around the place of a frame, from the beginning of its function on."""
     before, after = (8, 4) if origin is Origin.PROJECT else (2, 2)
     if step.code.co_name != "<module>":
         before = min(before, max(0, step.line - step.code.co_firstlineno))
-    return excerpt(lines, step.position, before, after)
+    return excerpt(lines, position, before, after)
 
 
 def _syntax_position(error: SyntaxError, line: str) -> Position:

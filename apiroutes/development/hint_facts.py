@@ -7,6 +7,7 @@ looked at and never shown.
 from __future__ import annotations
 
 import ast
+import dis
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 from apiroutes.development.fault_route import FaultRoute
 from apiroutes.development.frames import Origin, Step, origin_of, steps_of
+from apiroutes.development.functions import Function, assigned, function_of
 from apiroutes.development.sources import Source, source_of
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -100,7 +102,7 @@ class Facts:
         """
         if self.source is None or self.step is None:
             return []
-        return self.source.nodes_at(self.step.position)
+        return self.source.nodes_at(self.source.position_of(*self.step.where))
 
     def expression(
         self, kind: type[_Node], fits: Callable[[_Node], bool] = lambda node: True
@@ -112,8 +114,30 @@ class Facts:
     @cached_property
     def subject(self) -> ast.expr | None:
         """The expression `x` where `x[...]`, `x.name`, `x.name(...)`, `... in x` or `for ... in x` failed."""
+        if self.is_loop:
+            return self.expressions[0] if len(self.expressions) == 1 else None
         subjects = [subject for node in self.expressions for subject in _subjects(node)]
         return subjects[0] if len(subjects) == 1 else None
+
+    @cached_property
+    def is_loop(self) -> bool:
+        """Whether a loop began when the innermost own frame failed."""
+        if self.step is None or self.step.instruction < 0:
+            return False
+        return dis.opname[self.step.code.co_code[self.step.instruction]] in ("GET_ITER", "GET_AITER")
+
+    @cached_property
+    def function(self) -> Function | None:
+        """The function of the innermost own frame."""
+        return (
+            None
+            if self.source is None or self.step is None
+            else function_of(self.source.tree, self.step.code)
+        )
+
+    def origins(self, name: ast.Name) -> list[ast.expr]:
+        """Return the expressions that may have given a name its value, [] if not all of them are known."""
+        return (assigned(self.function, name.id) or []) if self.function is not None else []
 
     # -- values --------------------------------------------------------------------------------
 
@@ -147,7 +171,12 @@ class Facts:
         if isinstance(node, ast.Name) and node.id in PARTS and self.step is not None and self.is_in_handler():
             code = self.step.code
             count = code.co_argcount + code.co_kwonlyargcount
-            return node.id if node.id in code.co_varnames[:count] else None
+            if node.id in code.co_varnames[:count]:
+                return node.id if not self.origins(node) else None
+        if isinstance(node, ast.Name):
+            origins = self.origins(node)
+            if len(origins) == 1 and isinstance(origins[0], ast.Attribute):
+                return self.part(origins[0])
         return None
 
     def part_value(self, node: ast.expr | None) -> Any:

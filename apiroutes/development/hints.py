@@ -12,6 +12,8 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from apiroutes.development import call_hints as of_calls
+from apiroutes.development import none_hints as of_none
 from apiroutes.development import python_hints as of_python
 from apiroutes.development import request_hints as of_requests
 from apiroutes.development import result_hints as of_results
@@ -31,7 +33,7 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
     (NoResponseError, (of_results.forgotten_return,)),
     (UnicodeDecodeError, (of_requests.undecodable_body,)),
     (LookupError, (of_requests.werkzeug_error,)),
-    (KeyError, (of_python.missing_variable, of_requests.missing_key)),
+    (KeyError, (of_python.missing_variable, of_requests.missing_key, of_requests.missing_header)),
     (NameError, (of_python.unknown_name,)),
     (
         AttributeError,
@@ -39,31 +41,37 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
             of_results.missing_await,
             of_requests.missing_body,
             of_requests.unparsed_body,
+            of_calls.passed_request,
             of_requests.habit_of_another_framework,
             of_requests.key_as_attribute,
             of_python.module_for_class,
-            of_results.none_of_a_call,
+            of_none.none_where_a_value_was_expected,
         ),
     ),
     (
         TypeError,
         (
             of_results.missing_await,
+            of_results.plain_loop,
             of_results.returned_coroutine,
             of_results.returned_tuple,
             of_results.returned_callable,
             of_results.stream_of_values,
             of_results.unwritable_by_json_dumps,
             of_results.unwritable_value,
-            of_requests.called_value,
-            of_requests.awaited_value,
+            of_calls.called_value,
+            of_calls.called_module,
+            of_calls.sending_arguments,
+            of_calls.decorated_handler,
+            of_calls.passed_request,
+            of_calls.awaited_value,
             of_requests.missing_body,
             of_requests.unparsed_body,
-            of_requests.decorator_without_wraps,
+            of_calls.decorator_without_wraps,
             of_requests.status_as_text,
             of_requests.werkzeug_error,
             of_requests.text_as_number,
-            of_results.none_of_a_call,
+            of_none.none_where_a_value_was_expected,
         ),
     ),
     (ValueError, (of_requests.swapped_arguments, of_requests.status_as_text)),

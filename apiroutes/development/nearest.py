@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from apiroutes.structs import Struct
 
-__all__ = ["Near", "RouteLine", "files_for", "nearest"]
+__all__ = ["Near", "RouteLine", "by_distance", "files_for", "nearest"]
 
 _MAX_SEGMENTS = 40
 _MOST = 5
@@ -32,20 +32,20 @@ _METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 class RouteLine(Struct, frozen=True):
     """A route in a list: `pattern` as in `/api/users/[id]`, `file` relative to the project.
 
-    `methods` are those that the route answers; empty for all of them. A route `is_broken` whose file has a
-    mistake.
+    `methods` are those that the route answers; empty for all of them. A route that cannot be served is
+    `broken_by` a file with a mistake, its own or another.
     """
 
     pattern: str
     methods: tuple[str, ...]
     file: str
-    is_broken: bool = False
+    broken_by: str | None = None
 
     @property
     def methods_text(self) -> str:
         """The methods in their usual order."""
-        if self.is_broken:
-            return "has a mistake"
+        if self.broken_by is not None:
+            return "has a mistake" if self.broken_by == self.file else f"{self.broken_by} has a mistake"
         known = [method for method in _METHOD_ORDER if method in self.methods]
         return (
             ", ".join([*known, *(method for method in self.methods if method not in known)]) or "any method"
@@ -90,6 +90,24 @@ def nearest(path: str, routes: Iterable[RouteLine], prefix: str = "/api") -> lis
 
     `prefix` is the path that routes are below.
     """
+    near = [distant.near for distant in _by_distance(path, routes, prefix) if distant.is_near]
+    return near[:_MOST]
+
+
+def by_distance(path: str, routes: Iterable[RouteLine], prefix: str = "/api") -> list[RouteLine]:
+    """Return all routes, the nearest to the decoded `path` first, near it or not."""
+    return [distant.near.route for distant in _by_distance(path, routes, prefix)]
+
+
+class _Distant(Struct, frozen=True):
+    """A route at a distance from a path."""
+
+    near: Near
+    cost: float
+    is_near: bool
+
+
+def _by_distance(path: str, routes: Iterable[RouteLine], prefix: str) -> list[_Distant]:
     asked = [segment for segment in path.split("/") if segment][:_MAX_SEGMENTS]
     common = [segment for segment in prefix.split("/") if segment]
     found = []
@@ -100,9 +118,9 @@ def nearest(path: str, routes: Iterable[RouteLine], prefix: str = "/api") -> lis
         size = max(len(asked), len(pattern)) - (len(common) if asked[: len(common)] == common else 0)
         has_text = any(not _is_parameter(part) for part in pattern if part not in common)
         is_alike = way.alike > sum(part in common for part in asked) or not has_text
-        if is_alike and way.cost <= _FARTHEST * max(1, size):
-            found.append((way.cost, route.pattern, Near(route, _path_of(way.segments), way.reasons)))
-    return [near for _, _, near in sorted(found, key=lambda each: each[:2])[:_MOST]]
+        near = Near(route, _path_of(way.segments), way.reasons)
+        found.append(_Distant(near, way.cost, is_alike and way.cost <= _FARTHEST * max(1, size)))
+    return sorted(found, key=lambda distant: (distant.cost, distant.near.route.pattern))
 
 
 def _path_of(segments: Sequence[str | None]) -> str | None:

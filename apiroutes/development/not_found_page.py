@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 from apiroutes.development.fault import printable
 from apiroutes.development.markup import document, escape, inline
-from apiroutes.development.nearest import Near, RouteLine, files_for, nearest
+from apiroutes.development.nearest import Near, RouteLine, by_distance, files_for, nearest
 
 __all__ = ["RouteLine", "not_found_page", "not_found_text"]
 
 _MOST_ROUTES = 200
+_MOST_IN_TEXT = 5  # of a path that is none's: a terminal shows each miss
 _FOOTER = "Shown by apiroutes dev alone. In production this is a plain 404."
 
 
@@ -25,7 +26,14 @@ class _Answer:
     """
 
     def __init__(
-        self, path: str, method: str, routes: Sequence[RouteLine], prefix: str, docs: str | None, mount: str
+        self,
+        path: str,
+        method: str,
+        routes: Sequence[RouteLine],
+        prefix: str,
+        docs: str | None,
+        mount: str,
+        most: int = _MOST_ROUTES,
     ) -> None:
         self.path = path
         self.method = method
@@ -36,6 +44,8 @@ class _Answer:
         self.is_overview = segments == [] or "/" + "/".join(segments) == (prefix or "/")
         self.routes = sorted(routes, key=lambda route: route.pattern)
         self.near = [] if self.is_overview else nearest(path, self.routes, prefix)
+        self._most = _MOST_ROUTES if self.is_overview else most
+        self._far = self.routes if len(routes) <= self._most else by_distance(path, self.routes, prefix)
         self.files = files_for(path, self.routes, prefix) if segments else []
 
     @property
@@ -46,16 +56,17 @@ class _Answer:
             return "No file answers this path. These are the routes of the project:"
         if self.near:
             return "No route matches this path. The nearest:"
-        return "No route matches this path, and none is near it. These are the routes of the project:"
+        some = "Some of the routes" if self.unlisted else "These are the routes"
+        return f"No route matches this path, and none is near it. {some} of the project:"
 
     @property
     def listed(self) -> list[RouteLine]:
-        """All routes, where none is near."""
-        return [] if self.near else self.routes[:_MOST_ROUTES]
+        """The routes where none is near."""
+        return [] if self.near else self._far[: self._most]
 
     @property
     def unlisted(self) -> int:
-        return 0 if self.near else max(0, len(self.routes) - _MOST_ROUTES)
+        return len(self.routes) - len(self.near) - len(self.listed)
 
 
 def not_found_page(
@@ -158,7 +169,7 @@ def not_found_text(
     mount: str = "",
 ) -> str:
     """Return the text of a path that no route matches; the parameters are those of `not_found_page`."""
-    answer = _Answer(path, method, routes, prefix, docs, mount)
+    answer = _Answer(path, method, routes, prefix, docs, mount, _MOST_IN_TEXT)
     rows = []
     for near in answer.near:
         reasons = f"  ({_joined(near.reasons)})" if near.reasons else ""

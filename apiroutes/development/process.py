@@ -40,6 +40,7 @@ class ChildProcess:
         on_end: Callable[[ChildProcess], None],
     ) -> None:
         self.is_serving = False
+        self.running = 0  # requests that it has begun and not finished, once it accepts no more
         self._channel: socket.socket | None = None
         if CAN_INHERIT:
             self._channel, theirs = socket.socketpair()

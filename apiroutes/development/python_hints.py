@@ -14,7 +14,7 @@ from types import ModuleType
 
 from apiroutes.development.hint_facts import Facts
 from apiroutes.development.hint_texts import bare, code
-from apiroutes.handlers import import_failure
+from apiroutes.handlers import FOREIGN_NAMES, import_failure
 
 __all__ = [
     "EXPORTS",
@@ -27,18 +27,6 @@ __all__ = [
     "unknown_name",
 ]
 
-_FOREIGN_NAMES = {
-    "HTTPException": 'Write `raise ApiError(404, "Not found")`, with `from apiroutes import ApiError`.',
-    "abort": 'Write `raise ApiError(404, "Not found")`, with `from apiroutes import ApiError`.',
-    "NotFound": 'Write `raise ApiError(404, "Not found")`, with `from apiroutes import ApiError`.',
-    "jsonify": "Return the dict or the list itself: it is sent as JSON.",
-    "JSONResponse": "Return the dict or the list itself, or `json(value, status=201)` of apiroutes.",
-    "NextResponse": "Return the value itself, or `json(value, status=201)` of apiroutes.",
-    "make_response": "Return `json(value, status=201)`, with `from apiroutes import json`.",
-    "send_file": "Return `file(path)`, with `from apiroutes import file`.",
-    "StreamingResponse": "Return `stream(chunks)`, with `from apiroutes import stream`.",
-    "g": "Use `context`, which middleware fills: take it as a parameter of the handler.",
-}
 _NEEDING_A_LOOP = ("create_task", "gather", "get_running_loop")
 # What a project imports from apiroutes.
 EXPORTS = (
@@ -110,8 +98,8 @@ def unknown_name(facts: Facts) -> str | None:
         return f"Take `{name}` as a parameter of the handler: `def {step.code.co_name}({name})`."
     if name in _JAVASCRIPT:
         return f"Python writes `{_JAVASCRIPT[name]}`."
-    if name in _FOREIGN_NAMES:
-        return _FOREIGN_NAMES[name]
+    if name in FOREIGN_NAMES:
+        return FOREIGN_NAMES[name]
     ours = name in EXPORTS
     is_module = name in sys.stdlib_module_names
     if ours and is_module:

@@ -73,8 +73,8 @@ def _source(problem: Problem, root: Path | None) -> str:
 
 
 def _lines_around(problem: Problem, root: Path | None) -> tuple[Line, ...]:
-    """Return the lines around a problem, of a file below the project's directory."""
-    if root is None or problem.line is None:
+    """Return the lines around a problem, of a file below the project's directory that has no secrets."""
+    if root is None or problem.line is None or Path(problem.file).name.startswith(".env"):
         return ()
     path = (root / problem.file).resolve()
     if not path.is_relative_to(root):

@@ -18,13 +18,11 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 
 __all__ = [
-    "awaited_value",
-    "called_value",
-    "decorator_without_wraps",
     "swapped_arguments",
     "habit_of_another_framework",
     "key_as_attribute",
     "missing_body",
+    "missing_header",
     "missing_key",
     "sent_twice",
     "status_as_text",
@@ -50,6 +48,9 @@ _REQUEST_HABITS = {
     "view_args": "request.params",
     "match_info": "request.params",
     "state": "request.context",
+    "session": 'request.context["session"]',
+    "user": 'request.context["user"]',
+    "g": "request.context",
     "ctx": "request.context",
     "locals": "request.context",
     "client": "request.remote_addr",
@@ -74,34 +75,6 @@ _RESPONSE_HABITS = {
 }
 
 
-def called_value(facts: Facts) -> str | None:
-    """`request.json()`, where `json` is a value."""
-    if not facts.is_innermost or "object is not callable" not in str(facts.error):
-        return None
-    call = facts.expression(ast.Call, lambda node: isinstance(node.func, ast.Attribute))
-    if call is None or not isinstance(call.func, ast.Attribute) or not facts.is_request(call.func.value):
-        return None
-    attribute = call.func.attr
-    if not hasattr(Request, attribute) or callable(getattr(Request, attribute)):
-        return None
-    what = "the parsed body" if attribute in ("json", "body") else "a value"
-    more = ", or take `body` as a parameter of the handler" if what == "the parsed body" else ""
-    return (
-        f"{code(call.func)} is {what}, not a method. Write {code(call.func)}, without parentheses and "
-        f"without `await`{more}."
-    )
-
-
-def awaited_value(facts: Facts) -> str | None:
-    """`await` of something that is not awaitable."""
-    if not facts.is_innermost or "'await' expression" not in str(facts.error):
-        return None
-    awaited = facts.expression(ast.Await)
-    if awaited is None:
-        return None
-    return f"{code(awaited.value)} gives its value at once. Write it without `await`."
-
-
 def habit_of_another_framework(facts: Facts) -> str | None:
     """`request.query_params`, `res.setHeader`: other frameworks' names."""
     error = facts.error
@@ -118,7 +91,8 @@ def habit_of_another_framework(facts: Facts) -> str | None:
     replacement = (_REQUEST_HABITS if is_request else _RESPONSE_HABITS).get(name)
     if replacement is None:
         return None
-    return f"The {'request' if is_request else 'response'} has no `{name}`. Write `{replacement}`."
+    filled = ", which middleware fills" if replacement.startswith("request.context") else ""
+    return f"The {'request' if is_request else 'response'} has no `{name}`. Write `{replacement}`{filled}."
 
 
 # -- the body -----------------------------------------------------------------------------------
@@ -216,6 +190,28 @@ def missing_key(facts: Facts) -> str | None:
         )
     advice = ", ".join(filter(None, (read, declared)))
     return f"The {part} of this request has no `{quoted(key)}`. {there} {advice}."
+
+
+def missing_header(facts: Facts) -> str | None:
+    """`req.headers["X-Key"]` and `req.cookies["key"]` of a request that has none."""
+    node = facts.expression(ast.Subscript, lambda node: isinstance(node.value, ast.Attribute))
+    if node is None or not isinstance(node.value, ast.Attribute) or not facts.is_request(node.value.value):
+        return None
+    part, key = node.value.attr, facts.value(node.slice)
+    kinds = {"headers": "header", "cookies": "cookie"}
+    # Werkzeug looks up a header by its name in the environ.
+    raised = (
+        facts.steps[-1].code.co_filename.replace("\\", "/").endswith("werkzeug/datastructures/headers.py")
+    )
+    if part not in kinds or not isinstance(key, str) or not (facts.is_innermost or raised):
+        return None
+    kept = getattr(facts.request, part)
+    if key in kept:
+        return None
+    return (
+        f"This request has no {kinds[part]} `{quoted(key)}`. Where it may be missing, read it with "
+        f"`{bare(node.value)}.get({quoted(key)})`."
+    )
 
 
 def _is_json_sent_as_form(facts: Facts, body: Mapping[object, object]) -> bool:
@@ -331,33 +327,3 @@ def werkzeug_error(facts: Facts) -> str | None:
         if isinstance(text, str) and facts.steps[-1].code.co_name == "__call__":
             return f"The status comes first: write `{bare(call.func)}(404, {quoted(text)})`."
     return None
-
-
-# -- how handlers are called --------------------------------------------------------------------
-
-
-def decorator_without_wraps(facts: Facts) -> str | None:
-    """A decorator's `wrapper(*args, **kwargs)` around `def GET(params)`, which hides the parameters."""
-    step = facts.step
-    if step is None or not facts.is_innermost or not step.code.co_flags & 0x04:  # CO_VARARGS
-        return None
-    call = facts.expression(ast.Call, lambda node: any(isinstance(part, ast.Starred) for part in node.args))
-    if call is None:
-        return None
-    inner = facts.value(call.func)
-    inner_code = getattr(inner, "__code__", None)
-    given = step.frame.f_locals.get(
-        step.code.co_varnames[step.code.co_argcount + step.code.co_kwonlyargcount]
-    )
-    if inner_code is None or not isinstance(given, tuple) or len(given) != 2:
-        return None
-    if not isinstance(given[0], Request) or not isinstance(given[1], Response):
-        return None
-    if not str(facts.error).startswith(f"{inner.__qualname__}()"):
-        return None
-    wrapper = step.code.co_name
-    return (
-        f"The decorator's `{wrapper}` hides the parameters of `{inner.__name__}`, so that it is called with "
-        f"`(req, res)`. Write `@functools.wraps({bare(call.func)})` above `def {wrapper}`, and it is "
-        f"called with what `{inner.__name__}` takes."
-    )

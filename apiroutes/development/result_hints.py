@@ -14,17 +14,20 @@ import inspect
 import re
 import uuid
 from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+from apiroutes.development.functions import function_at, returned
 from apiroutes.development.hint_facts import UNKNOWN, Facts
-from apiroutes.development.hint_texts import bare, code
+from apiroutes.development.hint_texts import bare
 from apiroutes.development.sources import source_of
+from apiroutes.request import Request
+from apiroutes.response import Response
 
 __all__ = [
     "forgotten_return",
     "missing_await",
-    "none_of_a_call",
+    "plain_loop",
     "returned_callable",
     "returned_coroutine",
     "returned_tuple",
@@ -82,6 +85,23 @@ def _how_to_await(facts: Facts, call: str) -> str:
     return f"{hint}, in an `async def {facts.step.code.co_name}`."
 
 
+def plain_loop(facts: Facts) -> str | None:
+    """`for item in items()` and `list(items())`, where `items` is an async generator."""
+    if not facts.is_innermost or "'async_generator' object is not iterable" not in str(facts.error):
+        return None
+    for node in (node for expression in facts.expressions for node in _outside_await(expression)):
+        if not isinstance(node, (ast.Call, ast.Name)):
+            continue
+        value = facts.value(node.func if isinstance(node, ast.Call) else node)
+        if inspect.isasyncgenfunction(value) or inspect.isasyncgen(value):
+            text = bare(node)
+            hint = f"`{text}` is an async generator. Write `async for item in {text}`"
+            if facts.takes_awaits or facts.step is None:
+                return hint + "."
+            return f"{hint}, in an `async def {facts.step.code.co_name}`."
+    return None
+
+
 def returned_coroutine(facts: Facts) -> str | None:
     """A coroutine among the values that a handler returned or sent."""
     value = _unwritable(facts)
@@ -117,6 +137,9 @@ def _how_to_write(value: object) -> str:
         return f"This is the function itself. Call it: `{value.__name__}()`."
     if isinstance(value, type):
         return f"This is the class itself. Send an object of it: `{value.__name__}(...)`."
+    if isinstance(value, (Request, Response)):
+        part = "request" if isinstance(value, Request) else "response"
+        return f"This is the {part} itself. Send a value of it. Did a decorator pass it to the handler?"
     if isinstance(value, ModuleType):
         return f"This is the module `{value.__name__}` itself. Send a value of it."
     if hasattr(value, "_sa_instance_state"):
@@ -179,15 +202,15 @@ def forgotten_return(facts: Facts) -> str | None:
     route = facts.route
     if route.file is None or route.line is None:
         return None
-    tree = source_of(str(facts.root / route.file)).tree
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in [] if tree is None else ast.walk(tree):
-        if isinstance(node, functions) and route.line in (node.lineno, _first_line(node)):
-            last = node.body[-1]
-            if isinstance(last, ast.Expr) and _is_meant_as_result(last.value):
-                return (
-                    f"The last line makes a value and does not return it. Write `return {bare(last.value)}`."
-                )
+    function = function_at(source_of(str(facts.root / route.file)).tree, route.line)
+    if function is None or returned(function):
+        return None
+    last = function.body[-1]
+    if isinstance(last, ast.Expr) and _is_meant_as_result(last.value):
+        return f"The last line makes a value and does not return it. Write `return {bare(last.value)}`."
+    if isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name):
+        name = last.targets[0].id
+        return f"The last line keeps its value in `{name}`. Write `return {name}` below it."
     return None
 
 
@@ -211,18 +234,13 @@ def _is_meant_as_result(value: ast.expr) -> bool:
     return isinstance(value, kinds)
 
 
-def _first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Return the line of the first decorator, where a function's code begins."""
-    return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
-
-
 def returned_callable(facts: Facts) -> str | None:
     """`return find`, where a call is missing: what can be called is sent as a WSGI application."""
     frame = facts.frame_of("streams.py", "run") or facts.frame_of("results.py", "apply_result")
     if frame is None or not facts.is_frameworks:
         return None
     called = frame.get("application", frame.get("result"))
-    if not isinstance(called, (FunctionType, type)):
+    if not isinstance(called, (FunctionType, BuiltinFunctionType, type)):
         return None
     return (
         f"`{called.__name__}` itself was returned, and what can be called is taken for a WSGI application. "
@@ -244,26 +262,4 @@ def stream_of_values(facts: Facts) -> str | None:
         )
     if isinstance(chunk, (int, float)):
         return "A generator is sent piece by piece, as text. Yield `str(item)`, or `return list(items)`."
-    return None
-
-
-# -- None -------------------------------------------------------------------------------------------
-
-
-def none_of_a_call(facts: Facts) -> str | None:
-    """A name or a call that is None where a value was expected, such as a row that was not found."""
-    if not facts.is_innermost or facts.subject is None or "NoneType" not in str(facts.error):
-        return None
-    subject = facts.subject
-    if isinstance(subject, ast.Name) and facts.value(subject) is None and facts.part(subject) is None:
-        return (
-            f"{code(subject)} is None here. Where that means that there is no such thing, respond before "
-            f"this "
-            f'line: `if {subject.id} is None: raise ApiError(404, "Not found")`.'
-        )
-    if isinstance(subject, ast.Call) and isinstance(facts.value(subject.func), FunctionType):
-        return (
-            f"{code(subject)} returned None. Does it `return` its value? If None is an answer, keep it in a "
-            "variable and check it first."
-        )
     return None

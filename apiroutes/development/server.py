@@ -23,11 +23,23 @@ from apiroutes.development.agenda import Agenda
 from apiroutes.development.child import BEGAN
 from apiroutes.development.initial_handlers import Outcome, fill_in, initial_handlers_of
 from apiroutes.development.process import CAN_INHERIT, ChildProcess
+from apiroutes.development.stand_in import StandIn, how_it_ended
 from apiroutes.development.watching import CAN_WATCH, Changes, Watcher
+from apiroutes.errors import listed
 from apiroutes.servers.addresses import AddressError, authority, family_of
+from apiroutes.servers.start_check import WITHOUT_DIRECTORY
 from apiroutes.terminal import BOLD, CYAN, paint_for
 
 __all__ = ["run"]
+
+# The child's: the command line, wherever this process has it from.
+_PROGRAM = f"""
+import sys
+{WITHOUT_DIRECTORY}
+sys.path.append(sys.argv.pop(1))
+from apiroutes.cli import main
+main(prog_name="apiroutes")
+"""
 
 # Seconds: how long a process that is replaced may take to finish its requests, or to end; how long the next
 # one waits for the end of one that has no request left; how long a project loads before that is said; how
@@ -37,6 +49,8 @@ _TO_END = 0.5
 _TO_LOAD = 3.0
 _TO_SETTLE = 0.2
 _TO_WRITE = 10.0
+# Files that are named when more have changed than one more than that.
+_NAMED = 2
 
 
 def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[str], None]) -> None:
@@ -54,9 +68,9 @@ def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[
     if not CAN_WATCH:
         say("Changes are not watched. To watch them: pip install 'apiroutes[dev]'")
     options = {"--root": str(root), "--host": host, "--port": str(port)}
-    command = [sys.executable, "-m", "apiroutes", "dev"]
+    command = [sys.executable, "-c", _PROGRAM, str(Path(__file__).parents[2]), "dev"]
     command += [part for option in options.items() for part in option]
-    supervisor = _Supervisor(root, command, listener, say)
+    supervisor = _Supervisor(root, command, listener, host, say)
     # A signal is an event like others: where it raised an exception, a child might just be starting.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.interrupt())
@@ -86,11 +100,17 @@ class _Supervisor:
     """
 
     def __init__(
-        self, root: Path, command: list[str], listener: socket.socket, say: Callable[[str], None]
+        self,
+        root: Path,
+        command: list[str],
+        listener: socket.socket,
+        host: str,
+        say: Callable[[str], None],
     ) -> None:
         self._root = root
         self._command = command
         self._listener = listener
+        self._host = host
         self._say = say
         self._agenda = Agenda()
         self._interrupts = 0
@@ -100,6 +120,8 @@ class _Supervisor:
         self._next: ChildProcess | None = None
         self._imports: list[str] = []
         self._ending: set[ChildProcess] = set()
+        # What answers after a process has ended by itself, until a file changes.
+        self._stand_in: StandIn | None = None
         # The process that the next one waits for; None while nothing is replaced.
         self._replaced: ChildProcess | None = None
         # The files that the next process is to load anew, and when the last of them was saved.
@@ -129,6 +151,7 @@ class _Supervisor:
         """End all processes: by SIGTERM, and by SIGKILL after five seconds or at the next interrupt."""
         self._is_closing = True
         self._agenda.clear()
+        self._end_stand_in()
         self._ending |= {child for child in (self._current, self._next) if child is not None}
         self._current = self._next = self._replaced = None
         for child in self._ending:
@@ -190,18 +213,33 @@ class _Supervisor:
         child = self._replaced = self._current
         self._current = None
         self._ending.add(child)
-        self._agenda.put_later(_TO_FINISH, child, child.kill)
+        self._agenda.put_later(_TO_FINISH, child, lambda: self._cut_off(child))
         child.stop_accepting()
+
+    def _cut_off(self, child: ChildProcess) -> None:
+        if child.running:
+            count, were = (
+                ("1 request", "was") if child.running == 1 else (f"{child.running} requests", "were")
+            )
+            late = f"{were} still running after {_TO_FINISH:.0f} s, and {were} cut off"
+            self._say(f"{count} of the old code {late}")
+        child.kill()
 
     def _say_what_changed(self) -> None:
         """Say it when the old process accepts no more: no request that comes later gets an old answer."""
         if self._paths:
             names = sorted(os.path.relpath(path, self._root) for path in self._paths)
-            self._say(f"Changed: {', '.join(names)}; reloading")
+            if len(names) > _NAMED + 1:
+                names[_NAMED:] = [f"{len(names) - _NAMED} more"]
+                changed = listed(names)
+            else:
+                changed = ", ".join(names)
+            self._say(f"Changed: {changed}; reloading")
             self._paths.clear()
 
     def _load(self) -> None:
         """Let the process that waits load the project and serve, or a new one."""
+        self._end_stand_in()
         self._say_what_changed()
         self._replaced = None
         self._agenda.remove("load")
@@ -230,16 +268,24 @@ class _Supervisor:
     def _on_line(self, child: ChildProcess, words: list[str]) -> None:
         if words[0] == "serving" and child is self._current:
             self._agenda.remove("say")
-            self._imports = json.loads(words[1])
+            told = json.loads(words[1])
+            self._imports = told["imports"]
+            if self._watcher is not None:
+                self._watcher.watch_others(told["files"])
             child.accept()
             if self._watcher is not None and self._next is None:
                 self._next = self._start(None)
         elif words[0] == "stopped" and child is self._replaced:
             self._say_what_changed()
-            if int(words[1]):
+            child.running = int(words[1])
+            if child.running:
                 self._load()
             else:  # it may hold what the next one needs, such as a port
                 self._agenda.put_later(_TO_END, "load", self._load)
+        elif words[0] == "wrote" and self._watcher is not None:
+            self._watcher.leave_out(json.loads(words[1]))
+        elif words[0] == "running":
+            child.running = int(words[1])
 
     def _on_end(self, child: ChildProcess) -> None:
         child.close()
@@ -255,7 +301,18 @@ class _Supervisor:
             if self._watcher is not None and child.is_serving and child.status == 0:
                 self._load()
             elif self._watcher is not None:
-                self._say(f"The server ended with status {child.status}; waiting for a change")
+                self._stand_in_for(child)
+
+    def _stand_in_for(self, child: ChildProcess) -> None:
+        how = how_it_ended(child.status)
+        self._say(f"The server {how}; waiting for a change")
+        if CAN_INHERIT:
+            self._stand_in = StandIn(self._listener, self._host, how, self._say)
+
+    def _end_stand_in(self) -> None:
+        if self._stand_in is not None:
+            self._stand_in.close()
+            self._stand_in = None
 
 
 def _age(paths: Collection[str]) -> float:

@@ -7,6 +7,7 @@ syntax nodes, and whether the file still holds the code that runs. A source that
 from __future__ import annotations
 
 import ast
+import dis
 import linecache
 import os
 import threading
@@ -20,7 +21,16 @@ from typing import Any, TypeVar, Union
 
 from apiroutes.structs import Struct
 
-__all__ = ["Excerpt", "Line", "Position", "Source", "excerpt", "position_of", "source_of"]
+__all__ = [
+    "Excerpt",
+    "Line",
+    "Position",
+    "Source",
+    "excerpt",
+    "position_of",
+    "position_of_node",
+    "source_of",
+]
 
 _MAX_LINE = 400  # characters of a line that is shown
 _MAX_SIZE = 2**21  # characters of a file that is parsed
@@ -83,6 +93,21 @@ class Source(Struct, frozen=True, dict=True):
             return False
         return self.code is None or not any(_is_same(code, known) for known in _codes(self.code))
 
+    def position_of(self, code: CodeType, instruction: int, line: int) -> Position:
+        """Return the position of an instruction, as `position_of` does.
+
+        Of a loop and of `with` it is what they go through or enter: Python 3.11 gives the whole statement.
+        """
+        position = position_of(code, instruction, line)
+        if self.tree is None or position.column is None:
+            return position
+        iterates = dis.opname[code.co_code[instruction]] in ("GET_ITER", "GET_AITER")
+        for node in ast.walk(self.tree):
+            if isinstance(node, _POSITIONED) and position_of_node(node) == position:
+                found = _entered(node, iterates)
+                return position if found is None else position_of_node(found)
+        return position
+
     def nodes_at(self, position: Position) -> list[ast.expr]:
         """Return the expressions at a position; without columns, all that begin in its line."""
         if self.tree is None:
@@ -90,7 +115,7 @@ class Source(Struct, frozen=True, dict=True):
         nodes = [node for node in ast.walk(self.tree) if isinstance(node, ast.expr)]
         if position.column is None:
             return [node for node in nodes if node.lineno == position.line]
-        return [node for node in nodes if _position_of_node(node) == position]
+        return [node for node in nodes if position_of_node(node) == position]
 
 
 def source_of(filename: str, module_globals: dict[str, Any] | None = None) -> Source:
@@ -150,8 +175,25 @@ def position_of(code: CodeType, instruction: int, line: int) -> Position:
     return Position(line)
 
 
-def _position_of_node(node: ast.expr) -> Position:
+def position_of_node(node: ast.expr | ast.stmt) -> Position:
+    """Return where a node of a syntax tree is."""
     return Position(node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+
+
+_LOOPS = (ast.For, ast.AsyncFor)
+_CONTEXTS = (ast.With, ast.AsyncWith)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_POSITIONED = (*_LOOPS, *_CONTEXTS, *_COMPREHENSIONS)
+
+
+def _entered(node: ast.AST, iterates: bool) -> ast.expr | None:
+    """Return what a loop goes through, or what `with` enters, if that is one expression."""
+    if isinstance(node, _LOOPS):
+        return node.iter
+    if isinstance(node, _CONTEXTS):
+        return node.items[0].context_expr if len(node.items) == 1 else None
+    # A comprehension is also called, where it is a function.
+    return node.generators[0].iter if isinstance(node, _COMPREHENSIONS) and iterates else None
 
 
 def excerpt(lines: Sequence[str], position: Position, before: int, after: int) -> tuple[Line, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-__all__ = ["ThreadedServer"]
+__all__ = ["QuietHandler", "ThreadedServer"]
 
 # Seconds between the opening of a connection and the arrival of its first bytes, which the kernel reports
 # one after the other.
@@ -31,7 +31,7 @@ class ThreadedServer(ThreadedWSGIServer):
     """
 
     def __init__(self, host: str, port: int, fd: int | None) -> None:
-        super().__init__(host, port, _not_loaded, _QuietHandler, fd=fd)
+        super().__init__(host, port, _not_loaded, QuietHandler, fd=fd)
         self._lock = threading.Lock()
         self._running = 0
         self._is_accepting = False
@@ -41,7 +41,8 @@ class ThreadedServer(ThreadedWSGIServer):
     def serve_until_stopped(self, channel: socket.socket, on_accepting: Callable[[], None]) -> None:
         """Accept from the line "accept" on the channel to the line "stop", and finish what has begun.
 
-        At "stop" it says "stopped" and the number of requests that have begun. When the channel is closed,
+        At "stop" it says "stopped" and the number of requests that have begun, then "running" and how many
+        are left. When the channel is closed,
         or at SIGTERM or Ctrl-C, it returns at once. Called in the main thread.
         """
         self._waking, self._woken = socket.socketpair()
@@ -57,6 +58,8 @@ class ThreadedServer(ThreadedWSGIServer):
                 for key, _ in selector.select():
                     if key.fileobj is self._woken:
                         self._woken.recv(64)
+                        if self._is_stopping:
+                            channel.sendall(b"running %d\n" % self._running)
                     elif key.fileobj is self.socket:
                         self._accept(selector)
                     elif key.fileobj is not channel:
@@ -142,7 +145,7 @@ def _not_loaded(environ: object, start_response: object) -> Any:
     raise RuntimeError("the application has not been loaded")
 
 
-class _QuietHandler(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     """Werkzeug's handler without its log: RequestLog writes the line, with the time spent."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:

@@ -54,8 +54,18 @@ class Watcher:
         self._on_failure = on_failure
         self._stop = threading.Event()
         self._known: set[str] = set()
+        # Files that are watched whatever their endings are. Replaced as a whole, by another thread.
+        self._others: frozenset[str] = frozenset()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
+
+    def watch_others(self, paths: Iterable[str]) -> None:
+        """Watch these files whatever their endings are, instead of those that were given before."""
+        self._others = frozenset(path for path in paths if not _is_left_out(self._root, path))
+
+    def leave_out(self, path: str) -> None:
+        """Watch one of these files no more."""
+        self._others -= {path}
 
     def close(self) -> None:
         """Stop watching."""
@@ -85,7 +95,7 @@ class Watcher:
         paths: set[str] = set()
         gone: list[str] = []
         for change, path in reported:
-            if is_watched(self._root, path):
+            if path in self._others or is_watched(self._root, path):
                 paths.add(path)
             elif change is watchfiles.Change.deleted:
                 gone.append(path + os.sep)
@@ -107,8 +117,12 @@ class Watcher:
 
 
 def is_watched(root: Path, path: str) -> bool:
-    """Return whether a change of the file may change what the project does."""
-    *directories, name = PurePath(path).relative_to(root).parts or ("",)
-    if not _LEFT_OUT.isdisjoint(directories) or name.startswith(".#"):  # an editor's lock
+    """Return whether a change of the file may change what the project does, by its name alone."""
+    name = os.path.basename(path)
+    if _is_left_out(root, path) or name.startswith(".#"):  # an editor's lock
         return False
     return name.endswith(_ENDINGS) or name.startswith(".env")
+
+
+def _is_left_out(root: Path, path: str) -> bool:
+    return not _LEFT_OUT.isdisjoint(PurePath(path).relative_to(root).parts[:-1])

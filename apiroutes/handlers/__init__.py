@@ -23,6 +23,7 @@ from apiroutes.handlers.declared_responses import (
     raised_errors,
     without_errors,
 )
+from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.import_failures import import_failure
 from apiroutes.handlers.import_graph import imported_names, reaches
 from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_file
@@ -35,6 +36,7 @@ from apiroutes.handlers.route_modules import Handler, RouteModule
 from apiroutes.handlers.sources import OwnNames, defines_handler
 
 __all__ = [
+    "FOREIGN_NAMES",
     "PROJECT_MIDDLEWARE_FILE",
     "Handler",
     "ModuleLoader",

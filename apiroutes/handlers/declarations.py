@@ -14,6 +14,7 @@ from typing import Any, TypeVar, Union
 
 from apiroutes.errors import readable_path
 from apiroutes.handlers.middleware_shapes import why_not_middleware
+from apiroutes.http import METHODS
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
@@ -54,7 +55,7 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     """
     for step in middleware:
         misfit = why_not_middleware(step)
-        if misfit is not None and len(middleware) == 1 and inspect.isfunction(step) and not misfit.hint:
+        if misfit is not None and getattr(step, "__name__", "") in ("handler", *METHODS):  # of `@use` alone
             raise TypeError(
                 f"use(...) has {misfit.what}. Write `@use(first)`, with a function `first(req, res, next)`"
             )

@@ -16,6 +16,7 @@ from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from apiroutes.errors import NestedAppError, one_line
+from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.habits import instead_of_app_attribute, instead_of_decorator
 from apiroutes.handlers.missing_modules import how_to_find
 from apiroutes.handlers.modules import file_of_module
@@ -40,7 +41,7 @@ def explain(error: BaseException, root: Path, file: str, line: int | None) -> Ex
     """Explain the exception that the line of the project's file raised."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         found = how_to_find(error.name, root, file, line)
-        return Explained(found.message or f"{one_line(error)}.", found.remedy, found.mark)
+        return Explained(found.message or _sentence(error), found.remedy, found.mark)
     if isinstance(error, ImportError):
         return _import_error(error, root, file, line)
     if isinstance(error, NestedAppError):
@@ -52,27 +53,34 @@ def explain(error: BaseException, root: Path, file: str, line: int | None) -> Ex
         return Explained(message, "Remove the call, or put it into a function.")
     if isinstance(error, NameError) and error.name in sys.stdlib_module_names:
         remedy = f"Write `import {error.name}` at the top of the file."
-        return Explained(f"{one_line(error)}.", remedy, error.name)
+        return Explained(_sentence(error), remedy, error.name)
     other = _out_of_habit(error, root, file, line)
     if other is not None:
         return other
     if isinstance(error, (NameError, AttributeError)):
         close = _close_name(error)
         if close is not None:
-            return Explained(f"{one_line(error)}.", f"Did you mean `{close}`?", error.name)
+            return Explained(_sentence(error), f"Did you mean `{close}`?", error.name)
     if isinstance(error, NameError) and error.name:
-        return Explained(f"{one_line(error)}.", f"Define `{error.name}`, or import it, above.", error.name)
-    return Explained(f"{one_line(error).rstrip('.')}.", _general_remedy(error, root, line))
+        return Explained(_sentence(error), f"Define `{error.name}`, or import it, above.", error.name)
+    return Explained(_sentence(error), _general_remedy(error, root, line))
+
+
+def _sentence(error: BaseException) -> str:
+    """Return an exception as a sentence, which its text may be already."""
+    text = one_line(error)
+    return text if text.endswith((".", "!", "?", ":")) else f"{text}."
 
 
 def _out_of_habit(error: BaseException, root: Path, file: str, line: int | None) -> Explained | None:
     """Explain `@app.get("/x")`, `app.run()` and the like: without an App, and on one."""
-    remedy = None
+    remedy = name = None
     if isinstance(error, AttributeError) and type(error.obj).__module__ == "apiroutes.app":
-        remedy = instead_of_app_attribute(str(error.name))
+        name, remedy = error.name, instead_of_app_attribute(str(error.name))
     elif isinstance(error, NameError) and error.name:
-        remedy = instead_of_decorator(place_at(root, file, line).source or "", error.name)
-    return None if remedy is None else Explained(f"{one_line(error)}.", remedy, error.name)  # type: ignore[attr-defined]
+        name = error.name
+        remedy = instead_of_decorator(place_at(root, file, line).source or "", name)
+    return None if remedy is None else Explained(_sentence(error), remedy, name)
 
 
 def _general_remedy(error: BaseException, root: Path, line: int | None) -> str:
@@ -107,10 +115,10 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
         return Explained(f"ImportError: the import has too many dots: {text}.", remedy)
     if "no known parent package" in text or "without a known parent" in text:
         remedy = "Import by the whole name, as in `from lib.db import x`: this file is no part of a package."
-        return Explained(f"{one_line(error)}.", remedy)
+        return Explained(_sentence(error), remedy)
     match = re.match(r"cannot import name '([^']+)' from '([^']+)'", text)
     if match is None:
-        return Explained(f"{one_line(error)}.", _general_remedy(error, root, None))
+        return Explained(_sentence(error), _general_remedy(error, root, None))
     name, module = match[1], match[2]
     path = file_of_module(module, root) or (project_file(error.path, root) if error.path else None)
     source = path or f"`{module}`"
@@ -119,19 +127,22 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
         found = how_to_find(f"{module}.{name}", root, file, line)
         return Explained(found.message or message, found.remedy, name)
     undefined = None if path is None else _not_yet_defined(name, path, OwnNames(root / path))
-    return undefined or _missing_name(name, module, path, message)
+    return undefined or Explained(message, _instead_of(name, module, path), name)
 
 
-def _missing_name(name: str, module: str, path: str | None, message: str) -> Explained:
+def _instead_of(name: str, module: str, path: str | None) -> str:
+    """Return what to write for a name that a module, the file `path` of the project, does not have."""
     other = _module_with(name, module)
     if other is not None:
-        return Explained(message, f"Write `from {other} import {name}`.", name)
+        return f"Write `from {other} import {name}`."
+    if module == "apiroutes" and name in FOREIGN_NAMES:
+        return FOREIGN_NAMES[name]
     close = difflib.get_close_matches(name, _public_names(sys.modules.get(module)), 1, 0.6)
     if close:
-        return Explained(message, f"Did you mean `{close[0]}`?", name)
-    version = "" if path else f" The installed version of `{module.partition('.')[0]}` may be another one."
-    remedy = f"Define `{name}` in {path}, or correct the name." if path else f"Correct the name.{version}"
-    return Explained(message, remedy, name)
+        return f"Did you mean `{close[0]}`?"
+    if path is not None:
+        return f"Define `{name}` in {path}, or correct the name."
+    return f"Correct the name. The installed version of `{module.partition('.')[0]}` may be another one."
 
 
 def _not_yet_defined(name: str, path: str, own: OwnNames) -> Explained | None:

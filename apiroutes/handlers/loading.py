@@ -146,9 +146,9 @@ class ModuleLoader:
                 failure = ImportFailure(known.problem, (*failure.way[:index], *known.way_from(passed.file)))
                 break
         if file == failure.problem.file and file.rpartition("/")[2] in _MIDDLEWARE_FILES:
-            remedy = (
-                f"{failure.problem.remedy} Until then nothing is served: its middleware would be missing."
-            )
+            directory, _, name = file.rpartition("/")
+            what = "nothing" if name == PROJECT_MIDDLEWARE_FILE else f"no route below {directory}"
+            remedy = f"{failure.problem.remedy} Until then {what} is served: its middleware would be missing."
             failure = ImportFailure(replace(failure.problem, remedy=remedy), failure.way)
         for failed in (file, failure.problem.file, *(passed.file for passed in failure.way)):
             self._failures.setdefault(failed, failure)

@@ -124,7 +124,8 @@ def how_to_find(name: str, root: Path, file: str, line: int | None) -> HowToFind
     statement = _relative_statement(top, root, file, line) or _absolute_statement(top, root, file, line)
     if statement is not None:
         return HowToFind(f"Write `{statement}`.", None, name)
-    return HowToFind(_how_to_install(top, root), None, name)
+    lacking = _missing_in_installed(name)
+    return HowToFind(_how_to_install(top, root) if lacking is None else lacking, None, name)
 
 
 # -- files of the project ----------------------------------------------------------------------------
@@ -151,6 +152,25 @@ def _missing_in_package(name: str, root: Path) -> HowToFind:
     close = difflib.get_close_matches(stem, _stems(root / path), 1, 0.6)
     remedy = f"Did you mean `{'.'.join([*directories, close[0]])}`?" if close else f"Create {path}/{stem}.py."
     return HowToFind(remedy, None, name)
+
+
+def _missing_in_installed(name: str) -> str | None:
+    """Return the remedy for a module that a package lacks which is there; None if the package is not."""
+    package, _, missing = name.rpartition(".")
+    while package and package not in sys.modules:  # the import has come as far as it could
+        package, _, missing = package.rpartition(".")
+    if not package:
+        return None
+    module = sys.modules[package]
+    paths = getattr(module, "__path__", ())
+    inside = {found.name for found in pkgutil.iter_modules(paths) if not found.name.startswith("_")}
+    inside |= {inner.rpartition(".")[2] for inner in list(sys.modules) if inner.rpartition(".")[0] == package}
+    close = difflib.get_close_matches(missing, sorted(inside), 1, 0.6)
+    if close:
+        return f"Did you mean `{package}.{close[0]}`?"
+    is_pythons = package.partition(".")[0] in sys.stdlib_module_names
+    version = "" if is_pythons else " The installed version may be another one."
+    return f"Correct the name: `{package}` has no module `{missing}`.{version}"
 
 
 def _stems(directory: Path) -> list[str]:

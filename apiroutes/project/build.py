@@ -21,6 +21,7 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
+from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
 from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
@@ -93,6 +94,7 @@ def _build(
     settings, unreadable = read_settings(root, environ, arguments)
     mistakes.everywhere += unreadable
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
+    warn_of_hidden_modules(root, warnings)
     loader = _loader(root, settings)
 
     def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
@@ -103,8 +105,7 @@ def _build(
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = _resources(routes, settings, loader, around, mistakes)
-    warnings += loader.warnings
-    _warn_of_ineffective(loader.ineffective, warnings)
+    _add_warnings(loader, warnings)
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     if explainer is not None:
@@ -180,6 +181,7 @@ def _broken_resources(
                 limits_of(settings),
                 pattern=str(route.pattern),
                 middleware=middleware,
+                mistakes=problems,
                 others_on_loop=as_coroutine(middleware, step),
             )
     return resources
@@ -212,8 +214,9 @@ def _resource(
     )
 
 
-def _warn_of_ineffective(ineffective: Mapping[tuple[str, str], Sequence[str]], warnings: Problems) -> None:
-    for (name, effect), places in ineffective.items():
+def _add_warnings(loader: ModuleLoader, warnings: Problems) -> None:
+    warnings += loader.warnings
+    for (name, effect), places in loader.ineffective.items():
         remedy = "Remove it, or begin its name with '_' if it is your own."
         warnings.add(shortened(places), f"`{name}` {effect}.", remedy)
 

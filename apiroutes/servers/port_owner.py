@@ -6,6 +6,7 @@ In: a port. Out: its command and process id, or None. It reads Linux's /proc, an
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ __all__ = ["owner_of"]
 
 _LISTEN = "0A"  # the state in /proc/net/tcp, as the kernel's enum of TCP states has it
 _LONGEST = 60  # characters of a command
+# Of paths the last part tells one program from another: here, what stands before it.
+_DIRECTORIES = re.compile(r"(?:(?<=[\s=])|^)(?!-|\w+://)[^\s=]*/(?=[^\s/])")
 
 
 def owner_of(port: int, proc: Path = Path("/proc")) -> str | None:
@@ -57,7 +60,7 @@ def _command_of(pid: int, proc: Path) -> str:
         arguments = (proc / str(pid) / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
         return "a process"
-    # A process may have written anything there.
-    text = " ".join(argument.decode("utf-8", "replace") for argument in arguments)
+    # A process may have written anything there, also a title in place of its arguments.
+    text = _DIRECTORIES.sub("", " ".join(argument.decode("utf-8", "replace") for argument in arguments))
     printable = "".join(character if character.isprintable() else "?" for character in text)
     return printable if len(printable) <= _LONGEST else printable[:_LONGEST] + "…"

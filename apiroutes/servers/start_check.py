@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 
 from apiroutes.errors import Problem, report
 
-__all__ = ["NOT_RELOADED", "SECONDS", "RouteCounts", "StartCheck"]
+__all__ = ["NOT_RELOADED", "SECONDS", "WITHOUT_DIRECTORY", "RouteCounts", "StartCheck"]
 
 NOT_RELOADED = "Not reloaded, the old code keeps serving. %s"
 
@@ -31,8 +31,13 @@ SECONDS = 60
 # What the project prints comes before it. Settings and sys.path go by standard input: Linux takes no argument
 # of more than 128 KB.
 _MARK = "apiroutes-start-check:"
+# With -c and -m Python looks for modules in the current directory first, so that a project's `email.py` would
+# be taken for Python's own. This is -P, which Python 3.10 does not have.
+WITHOUT_DIRECTORY = "if sys.path[0] in ('', '.'): del sys.path[0]"
 _PROGRAM = f"""
-import json, os, sys
+import sys
+{WITHOUT_DIRECTORY}
+import json, os
 sys.path[:], settings = json.load(sys.stdin)
 from dataclasses import asdict
 from apiroutes import ProjectError, create_app

@@ -83,7 +83,7 @@ def _run(settings: Settings, app: str, **options: Any) -> None:
         _run_plain(app, **options)  # which has a main process for that
         return
     directory = options.pop("app_dir", None)
-    if directory is not None:
+    if directory:  # by default "", for the current one, which is for the App to add
         sys.path.insert(0, directory)
     config = Config(app, **options)
     listener = _bind(config)

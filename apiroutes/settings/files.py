@@ -6,6 +6,8 @@ In: the project directory. Out: tables and variables; a file that cannot be read
 from __future__ import annotations
 
 import difflib
+import io
+import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 from apiroutes.errors import Problem, Problems
 from apiroutes.places import located, place_at
-from apiroutes.settings.lines import line_of_key, place_of_toml_error
+from apiroutes.settings.lines import EnvStatement, env_statements, line_of_key, place_of_toml_error
 
 __all__ = ["ENV_FILES", "PYPROJECT", "load_env_files", "pyproject_tables", "values_of_env_file"]
 
@@ -104,10 +106,11 @@ def load_env_files(root: Path, mode: str, environ: MutableMapping[str, str], pro
         of_another_mode = any(other in name for other in _MODES if other != mode)
         if path.is_file() and not of_another_mode:
             try:
-                values = values_of_env_file(path)
+                values, broken = _env_file(path)
             except (OSError, ValueError) as error:
                 problems.add(name, f"cannot be read: {error}.", "Correct the file.")
                 continue
+            problems += [_broken_statement(name, statement) for statement in broken]
             for key, value in values.items():
                 if value is not None:
                     environ.setdefault(key, value)
@@ -115,6 +118,35 @@ def load_env_files(root: Path, mode: str, environ: MutableMapping[str, str], pro
 
 def values_of_env_file(path: Path) -> Mapping[str, str | None]:
     """Return the variables of a file. Raises OSError and ValueError."""
+    return _env_file(path)[0]
+
+
+def _env_file(path: Path) -> tuple[Mapping[str, str | None], list[EnvStatement]]:
+    """Return the variables of a file, and the statements that cannot be read."""
     from dotenv import dotenv_values
 
-    return dotenv_values(path)
+    statements = list(env_statements(path.read_text(encoding="utf-8")))
+    # python-dotenv would log a broken one, without the name of the file.
+    readable = "".join(statement.text for statement in statements if not statement.is_broken)
+    broken = [statement for statement in statements if statement.is_broken]
+    return dotenv_values(stream=io.StringIO(readable)), broken
+
+
+# What has a name and a value that begins with a quotation mark; then, whether the mark is closed.
+_QUOTED = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*([\"'])(.*)", re.DOTALL)
+
+
+def _broken_statement(file: str, statement: EnvStatement) -> Problem:
+    """Return the problem, without the text of the statement: it may hold a secret."""
+    quoted = _QUOTED.match(statement.text)
+    if quoted is None:
+        message, remedy = "is not a variable.", "Write NAME=value, or # before a comment."
+        return Problem(file, f"Line {statement.line} {message}", remedy, statement.line)
+    name, mark, rest = quoted.groups()
+    if mark in re.sub(r"\\.", "", rest):
+        remedy = f"Write nothing after it but a comment, or \\{mark} for a quotation mark in the value."
+        message = f"The value of {name} cannot be read: text follows its closing quotation mark."
+    else:
+        remedy = f"Write the closing quotation mark, {mark}."
+        message = f"The value of {name} cannot be read: its quotation mark is not closed."
+    return Problem(file, message, remedy, statement.line, name, (0, len(name)))

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-__all__ = ["line_of_item", "line_of_key", "line_of_variable", "place_of_toml_error"]
+__all__ = [
+    "EnvStatement",
+    "env_statements",
+    "line_of_item",
+    "line_of_key",
+    "line_of_variable",
+    "place_of_toml_error",
+]
 
 
 def line_of_key(text: str, keys: Sequence[str]) -> int | None:
@@ -85,11 +92,24 @@ def place_of_toml_error(text: str, error: ValueError) -> tuple[int, int] | None:
 
 def line_of_variable(text: str, name: str) -> int | None:
     """Return the line of a `.env` file that gives the variable; the last one counts."""
+    lines = [statement.line for statement in env_statements(text) if statement.name == name]
+    return lines[-1] if lines else None
+
+
+class EnvStatement(NamedTuple):
+    """A statement of a `.env` file as it is written; `is_broken` is whether python-dotenv leaves it out."""
+
+    line: int
+    name: str | None
+    text: str
+    is_broken: bool
+
+
+def env_statements(text: str) -> Iterator[EnvStatement]:
+    """Yield the statements of a `.env` file."""
     from dotenv.parser import parse_stream
 
-    line = None
     for binding in parse_stream(io.StringIO(text)):
-        if binding.key == name:
-            written = binding.original.string
-            line = binding.original.line + written[: len(written) - len(written.lstrip())].count("\n")
-    return line
+        written = binding.original.string
+        line = binding.original.line + written[: len(written) - len(written.lstrip())].count("\n")
+        yield EnvStatement(line, binding.key, written, binding.error)

@@ -170,7 +170,9 @@ def test_no_connection_is_lost_in_many_reloads_and_no_old_code_answers_once_one_
         for client in clients:
             client.start()
         for number in range(1, 21):
-            server.reload_after(partial(server.write, "pages/api/version.py", VERSION.format(number)))
+            # Moved there whole: a file that is written there may be noticed twice, empty and full.
+            new = project(tmp_path, {"new.py": VERSION.format(number)}) / "new.py"
+            server.reload_after(partial(new.replace, server.root / "pages/api/version.py"))
         until(lambda: 20 in seen)
         done.set()
         for client in clients:
@@ -231,6 +233,43 @@ def test_a_directory_that_is_moved_is_noticed(tmp_path: Path) -> None:
         assert server.get("/api/old/x").startswith("404")
 
 
+READING = """
+import pathlib
+text, count = pathlib.Path("pages/api/_x.html").read_text(), pathlib.Path("count")
+count.write_text(str(int(count.read_text()) + 1))
+data = pathlib.Path("data.json")
+data.read_text()
+def GET(): return text
+def POST():
+    data.write_text("2")
+    return "written"
+"""
+
+
+def test_a_file_that_is_read_at_import_is_watched_and_data_that_is_written_is_not(tmp_path: Path) -> None:
+    files = {
+        "pages/api/version.py": VERSION.format(0),
+        "pages/api/x.py": READING,
+        "pages/api/_x.html": "one",
+        "count": "0",
+        "data.json": "1",
+        "unread.json": "1",
+    }
+    with developing(tmp_path, files) as server:
+        until(lambda: server.get("/api/x") == "200 one")
+        server.reload_after(lambda: server.write("pages/api/_x.html", "two"))
+        assert server.get("/api/x") == "200 two"
+        assert "Changed: pages/api/_x.html; reloading" in server.log.read_text()
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
+            connection.request("POST", "/api/x")
+            assert connection.getresponse().read() == b"written"
+        server.write("unread.json", "2")
+        server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(1)))
+        changed = [line for line in server.log.read_text().splitlines() if line.startswith("Changed")]
+        assert changed[1:] == ["Changed: pages/api/version.py; reloading"]
+        server.reload_after(lambda: server.write("data.json", "3"))
+
+
 BAD_IMPORTS = {
     "hangs": "while True: pass\n",
     "hangs in a lock": "import threading\nthreading.Lock().acquire() and threading.Event().wait()\n",
@@ -247,6 +286,58 @@ def test_a_correction_ends_what_a_bad_import_has_done(tmp_path: Path, source: st
         until(lambda: "Changed: pages/api/version.py; reloading" in server.log.read_text())
         server.write("pages/api/version.py", VERSION.format(3))
         until(lambda: server.reloads() > 0 and server.get("/api/version") == "200 3")
+
+
+DEATHS = {"at import": "import os\nos._exit(3)\n", "in a request": ""}
+
+
+@pytest.mark.parametrize("source", DEATHS.values(), ids=DEATHS)
+def test_what_has_ended_is_told_to_clients_until_a_file_changes(tmp_path: Path, source: str) -> None:
+    end = "import os\ndef GET(): os.kill(os.getpid(), 9)\n"
+    files = {"pages/api/version.py": VERSION.format(1), "pages/api/end.py": end}
+    with developing(tmp_path, files) as server:
+        if source:
+            server.write("pages/api/version.py", source + VERSION.format(2))
+        else:
+            with contextlib.suppress(http.client.HTTPException, OSError):
+                server.get("/api/end")
+        how = "ended with status 3" if source else "was killed by SIGKILL"
+        until(lambda: f"The server {how}; waiting for a change" in server.log.read_text())
+        for _ in range(2):
+            answer = server.get("/api/version")
+            assert answer.startswith("503")
+            assert how in answer
+        until(lambda: "GET /api/version 503" in server.log.read_text())
+        server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(3)))
+        assert server.get("/api/version") == "200 3"
+
+
+def test_a_request_that_is_cut_off_is_reported(tmp_path: Path) -> None:
+    slow = "import pathlib, time\ndef GET():\n    pathlib.Path('begun').touch()\n    time.sleep(3600)\n"
+    with (
+        developing(
+            tmp_path, {"pages/api/version.py": VERSION.format(1), "pages/api/slow.py": slow}
+        ) as server,
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection,
+    ):
+        connection.request("GET", "/api/slow")
+        until((server.root / "begun").exists)
+        server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(2)))
+        cut = "1 request of the old code was still running after 5 s, and was cut off"
+        until(lambda: cut in server.log.read_text())
+        with pytest.raises(ConnectionError):
+            connection.getresponse()
+
+
+def test_of_many_changed_files_two_are_named(tmp_path: Path) -> None:
+    files = {f"pages/api/{name}.py": VERSION.format(0) for name in "abcdefgh"}
+    with developing(tmp_path, files) as server:
+        (tmp_path / "other").mkdir()
+        project(tmp_path / "other", {f"{name}.py": VERSION.format(1) for name in "abcdefgh"})
+        # Of a directory that is moved, all files change at once.
+        server.reload_after(lambda: (tmp_path / "other").rename(server.root / "pages/api/more"))
+        line = "Changed: pages/api/more/a.py, pages/api/more/b.py and 6 more; reloading\n"
+        assert line in server.log.read_text()
 
 
 def test_a_module_that_hides_a_library_is_imported_as_at_a_start(tmp_path: Path) -> None:

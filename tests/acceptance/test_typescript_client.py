@@ -304,6 +304,51 @@ void main();
     assert json.loads(run_use(tmp_path)) == [*range(len(OPERATION_NAMES))]
 
 
+# -- paths of several segments
+
+FILE = "def GET(path: list[str]) -> str: return repr(path)\n"
+# A path, and the segments that the server gets.
+PATHS = [
+    ('"a/b c"', ["a", "b c"]),
+    ('["a/b", "c"]', ["a/b", "c"]),
+    ('["ö", "%2F"] as const', ["ö", "%2F"]),
+    ("[]", None),
+    ('["a", ".."]', None),
+]
+
+
+def test_a_path_is_text_or_a_list_of_segments(tsc: str, tmp_path: Path) -> None:
+    root = project(tmp_path / "files", {"pages/api/[...path].py": FILE})
+    write_client(tmp_path, root)
+    calls = "\n".join(f"  texts.push(await get(() => {path}));" for path, _ in PATHS)
+    source = f"""
+import {{ createClient }} from "./client.js";
+
+declare const process: {{ argv: string[] }};
+
+async function main(): Promise<void> {{
+  const api = createClient({{ baseUrl: process.argv[2]! }});
+  const texts: string[] = [];
+  const get = async (path: () => string | readonly string[]): Promise<string> => {{
+    try {{
+      return await api.getByPath({{ path: {{ path: path() }} }});
+    }} catch (error) {{
+      return String(error);
+    }}
+  }};
+{calls}
+  console.log(JSON.stringify(texts));
+}}
+void main();
+"""
+    compile_use(tsc, tmp_path, source)
+    with serve(gunicorn("apiroutes:create_app()"), tmp_path / "log", {}, root) as port:
+        found = json.loads(run_use(tmp_path, port))
+    refused = 'TypeError: "{}" cannot be a segment of a path'
+    texts = [repr(segments) if segments else refused.format("") for _, segments in PATHS]
+    assert found == [*texts[:-1], refused.format("..")]
+
+
 # -- responses by status
 
 SHOP = {
@@ -392,7 +437,7 @@ def test_a_declared_status_narrows_to_its_type(tsc: str, tmp_path: Path) -> None
         [503, False, 3],
         [422, "application/json; charset=utf-8"],
         [410, problem],
-        "ApiError: HTTP status 409",
+        'ApiError: HTTP status 409: {"taken_by":"Ada"}',
     ]
 
 
@@ -531,7 +576,10 @@ def test_node_iterates_server_sent_events(tsc: str, tmp_path: Path) -> None:
         ["4", "5", "6"],
         "tick",
         "tick",
-        ["ApiError: No feed", "ApiError: The response is no event stream but text/plain; charset=utf-8"],
+        [
+            "ApiError: No feed",
+            "ApiError: The response is not an event stream: its Content-Type is text/plain; charset=utf-8",
+        ],
     ]
 
 

@@ -154,6 +154,37 @@ def test_the_paths_of_a_project_that_is_moved_begin_with_its_base(tmp_path: Path
     assert answer(root, "/ready")["builtin"] == "the readiness path"
 
 
+# What is asked of a project without the setting `docs`; whether it is found.
+OF_DEVELOPMENT = [
+    (["/api/_docs"], True),
+    (["/api/_docs/"], True),
+    (["/api/_docs/openapi.json?x=1"], True),
+    (["/api/_docs", "--method", "HEAD"], True),
+    (["/api/_docs", "--method", "POST"], False),
+]
+
+
+@pytest.mark.parametrize(("arguments", "is_found"), OF_DEVELOPMENT)
+def test_the_documentation_page_is_said_to_be_of_development(
+    root: str, arguments: list[str], is_found: bool
+) -> None:
+    found = answer(root, *arguments)
+    assert found["builtin"] == "the documentation page, in development alone"
+    assert (found["is_found"], found["methods"], found["nearest"]) == (is_found, ["GET", "HEAD"], [])
+
+
+@pytest.mark.parametrize(("setting", "builtin"), [("true", "the documentation page"), ("false", None)])
+def test_the_setting_of_the_documentation_page_counts(
+    tmp_path: Path, setting: str, builtin: str | None
+) -> None:
+    files = {**FILES, "pyproject.toml": f"[tool.apiroutes]\ndocs = {setting}\n"}
+    assert answer(str(project(tmp_path, files)), "/api/_docs")["builtin"] == builtin
+
+
+def test_a_path_that_the_documentation_page_lacks_is_unknown(root: str) -> None:
+    assert answer(root, "/api/_docs/nope")["builtin"] is None
+
+
 def test_a_fallback_is_told(tmp_path: Path) -> None:
     app = "from apiroutes import App\ndef other(environ, start_response): ...\napp = App(fallback=other)\n"
     root = str(project(tmp_path, {"pages/api/x.py": HELLO, "app.py": app}))

@@ -105,3 +105,12 @@ def test_ctrl_c_is_status_130(tmp_path: Path) -> None:
         shown.read_until("importing")
         shown.type("\x03")
         shown.read_until("status 130")
+
+
+def test_ctrl_c_stops_the_development_server_with_status_0(tmp_path: Path) -> None:
+    root = str(project(tmp_path, {"pages/api/x.py": HELLO}))
+    command = ["bash", "-c", f"{' '.join(APIROUTES)} --root {root} dev --port 0; echo status $?"]
+    with terminal(command) as shown:
+        shown.read_until("Ready in")
+        shown.type("\x03")
+        shown.read_until("status 0")

@@ -52,6 +52,10 @@ class Conflict(msgspec.Struct):
 responses = {409: Conflict, "POST": {201: Thing}}
 
 def POST(body: Thing):
+    '''Keep a thing.
+
+    Its price may not be 0.
+    '''
     if body.price == 0:
         return json(Conflict(body), status=409)
     if body.price < 0:

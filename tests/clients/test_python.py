@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import decimal
+import inspect
 import io
 import json
 import uuid
@@ -77,12 +78,12 @@ def thing(client: ModuleType, **changes: Any) -> Any:
         "color": "blue",
         "pair": (1, "a"),
         "by_name": {"c": client.Circle(radius=1.5)},
-        "shape": client.Square_Input(side=2.0, inner=[client.Circle(radius=2.5)]),
+        "shape": client.SquareInput(side=2.0, inner=[client.Circle(radius=2.5)]),
         "maybe": None,
         "anything": {"a": [1]},
         "class_": "y",
     }
-    return client.Thing_Input(**values | changes)
+    return client.ThingInput(**values | changes)
 
 
 # -- types
@@ -100,11 +101,11 @@ def test_fields_that_are_left_out_are_unset(api: Any, client: ModuleType) -> Non
 
 @pytest.mark.parametrize("value", [None, "circle", "square"])
 def test_the_parts_of_a_union_are_told_apart(api: Any, client: ModuleType, value: str | None) -> None:
-    shapes = {"circle": client.Circle(radius=1.0), "square": client.Square_Input(side=1.0, inner=[])}
+    shapes = {"circle": client.Circle(radius=1.0), "square": client.SquareInput(side=1.0, inner=[])}
     sent = thing(client, maybe=None if value is None else shapes[value])
     got = api.post_shapes(sent).maybe
     assert msgspec.to_builtins(got) == msgspec.to_builtins(sent.maybe)
-    assert type(got).__name__.partition("_")[0].lower() == (value or "nonetype")
+    assert type(got).__name__.removesuffix("Output").lower() == (value or "nonetype")
 
 
 def schema_client(schema: dict[str, Any], directory: Path, **others: Any) -> tuple[ModuleType, str]:
@@ -348,6 +349,15 @@ def test_the_segments_of_a_path_are_encoded(client: ModuleType, path: str, encod
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "encoded"), [(["a"], "a"), (["a/b", "c"], "a%2Fb/c"), (("ö", "%2F"), "%C3%B6/%252F")]
+)
+def test_the_items_of_a_list_are_segments(client: ModuleType, path: Any, encoded: str) -> None:
+    sent: list[httpx.Request] = []
+    recording(client, sent).get_files_by_path(path)
+    assert sent[0].url.raw_path.decode() == f"/api/files/{encoded}"
+
+
 @pytest.mark.parametrize("base_url", ["http://test/v1", "http://test/v1/"])
 def test_the_server_may_be_below_a_path(client: ModuleType, base_url: str) -> None:
     seen = []
@@ -362,8 +372,8 @@ def test_the_server_may_be_below_a_path(client: ModuleType, base_url: str) -> No
     assert seen == ["http://test/v1/api/text"] * 2
 
 
-@pytest.mark.parametrize("path", ["", ".", "a/..", "a//b"])
-def test_a_path_that_no_route_has_is_refused(api: Any, path: str) -> None:
+@pytest.mark.parametrize("path", ["", ".", "a/..", "a//b", [], ["a", ""], ["a", ".."]])
+def test_a_path_that_no_route_has_is_refused(api: Any, path: Any) -> None:
     with pytest.raises(ValueError, match="cannot be a segment of a path"):
         api.get_files_by_path(path)
 
@@ -450,7 +460,8 @@ def test_a_declared_status_raises_its_exception(api: Any, client: ModuleType) ->
         api.post_shapes(sent)
     assert type(raised.value.content) is client.Conflict
     assert (raised.value.status, raised.value.content.thing.class_) == (409, "y")
-    assert str(raised.value) == "HTTP status 409"
+    assert str(raised.value).startswith("HTTP status 409: Conflict(thing=Thing")
+    assert len(str(raised.value)) <= 400
 
 
 def test_a_problem_under_a_declared_status_is_a_plain_error(api: Any, client: ModuleType) -> None:
@@ -470,10 +481,17 @@ def test_a_problem_document_is_a_typed_value(api: Any, client: ModuleType) -> No
 # The content of an error response, and `content` of the exception.
 CONTENTS: list[tuple[dict[str, Any], Any, str]] = [
     ({"text": "<p>"}, "<p>", "<p>"),
-    ({"json": {"detail": 5}}, {"detail": 5}, "HTTP status 502"),
+    ({"json": {"detail": 5}}, {"detail": 5}, "HTTP status 502: {'detail': 5}"),
+    ({"json": {"message": "Too late", "at": 5}}, {"message": "Too late", "at": 5}, "Too late"),
+    ({"json": {"error": "Too late"}}, {"error": "Too late"}, "Too late"),
+    ({"json": {"title": "No", "detail": "", "error": {}}}, {"title": "No", "detail": "", "error": {}}, "No"),
+    ({"content": b"null", "headers": JSON}, None, "HTTP status 502"),
+    ({"json": {}}, {}, "HTTP status 502"),
+    ({"json": ["a" * 999]}, ["a" * 999], "HTTP status 502: ['" + "a" * 297 + "…"),
+    ({"text": "a" * 2001}, "a" * 2001, "a" * 1999 + "…"),
     ({"content": b"{", "headers": {"Content-Type": "application/json"}}, "{", "{"),
     ({"content": b"\xff"}, b"\xff", "HTTP status 502"),
-    ({"json": [1]}, [1], "HTTP status 502"),
+    ({"json": [1]}, [1], "HTTP status 502: [1]"),
     ({"json": {"title": "No", "errors": [5]}}, {"title": "No", "errors": [5]}, "No"),
     ({}, b"", "HTTP status 502"),
 ]
@@ -580,7 +598,7 @@ def test_an_event_stream_that_is_refused_raises(api: Any, client: ModuleType) ->
 
 
 def test_a_response_that_is_no_event_stream_raises(feed: ModuleType) -> None:
-    with pytest.raises(feed.ApiError, match="no event stream but text/plain"):
+    with pytest.raises(feed.ApiError, match="not an event stream: its Content-Type is text/plain"):
         next(answering(feed, 200, text="a page").get_feed(reconnect=True))
 
 
@@ -645,6 +663,11 @@ def test_a_docstring_names_the_exceptions(client: ModuleType) -> None:
         "Raises `PostShapes409`, or any other `ApiError`."
     )
     assert client.Client.get_users_by_id.__doc__.strip() == "Read one."
+
+
+def test_a_docstring_has_its_paragraphs(client: ModuleType) -> None:
+    first, second, *_ = inspect.cleandoc(client.Client.post_shapes.__doc__).split("\n\n")
+    assert (first, second) == ("Keep a thing.", "Its price may not be 0.")
 
 
 def test_the_template_and_a_client_are_python_3_10(client: ModuleType) -> None:

@@ -18,13 +18,14 @@ FLAGS = ["--strict", "--config-file=", "--no-error-summary", "--python-version",
 
 RIGHT = """
 from client import AsyncClient, Circle, Client, Conflict, PostShapes409
-from client import Square_Output, Thing_Input, Thing_Output
+from client import SquareOutput, ThingInput, ThingOutput
 
-def use(api: Client, thing: Thing_Input) -> None:
-    made: Thing_Output = api.post_shapes(thing)
-    shape: Circle | Square_Output = made.shape
+def use(api: Client, thing: ThingInput) -> None:
+    made: ThingOutput = api.post_shapes(thing)
+    shape: Circle | SquareOutput = made.shape
     counts: list[int] = [event.data.count for event in api.get_feed()]
     api.delete_users_by_id("1")
+    api.get_files_by_path(["a", "b"])
     api.post_upload(file=b"x", user=1)
     api.post_upload(file=open("x", "rb"), more=[("a.txt", b"x")], user=1, caption="y")
     api.post_open({"any": 1})
@@ -33,8 +34,8 @@ def use(api: Client, thing: Thing_Input) -> None:
     except PostShapes409 as error:
         conflict: Conflict = error.content
 
-async def use_async(api: AsyncClient, thing: Thing_Input) -> None:
-    made: Thing_Output = await api.post_shapes(thing)
+async def use_async(api: AsyncClient, thing: ThingInput) -> None:
+    made: ThingOutput = await api.post_shapes(thing)
     async with api.stream_get_files_by_path("a") as response:
         pieces: list[bytes] = [piece async for piece in response.aiter_bytes()]
     async for event in api.get_feed(reconnect=True):
@@ -49,6 +50,7 @@ MISTAKES = [
     "api.get_shapes(color='green')",
     "api.post_upload(user=1)",
     "api.nothing()",
+    "api.get_files_by_path([1])",
     "print(api.delete_users_by_id('1'))",
     "thing.shape.radius",
     "thing.flag + 1",
@@ -78,9 +80,9 @@ def test_a_client_and_its_use_pass(directory: Path) -> None:
 
 
 def test_mistakes_are_found(directory: Path) -> None:
-    head = ["from client import Client, Thing_Input"]
+    head = ["from client import Client, ThingInput"]
     functions = [
-        f"def f{number}(api: Client, thing: Thing_Input) -> None: {line}"
+        f"def f{number}(api: Client, thing: ThingInput) -> None: {line}"
         for number, line in enumerate(MISTAKES)
     ]
     (directory / "wrong.py").write_text("\n".join([*head, *functions]), encoding="utf-8")

@@ -112,6 +112,13 @@ def test_paths_in_the_document_are_percent_encoded(tmp_path: Path, name: str, pa
     assert [*app.openapi()["paths"]] == [path]
 
 
+def test_a_path_of_several_segments_may_be_a_list(tmp_path: Path) -> None:
+    app = App(project(tmp_path, {"pages/api/[...path].py": "def GET(path: list[str]): ...\n"}))
+    client = typescript_client(app.openapi())
+    assert "  parameters: { path: { path: Path } },\n" in client
+    assert "type Path = string | readonly string[];\n" in client
+
+
 def test_every_operation_has_its_own_function(tmp_path: Path) -> None:
     files = dict.fromkeys(["a-b.py", "a/b.py", "a/b2.py"], "def GET(): ...\n")
     app = App(project(tmp_path, {f"pages/api/{name}": source for name, source in files.items()}))
@@ -193,6 +200,17 @@ def test_a_schema_is_a_type(schema: Any, type_: str) -> None:
     described = document("/x")
     described["components"]["schemas"] = {"Other": {"type": "boolean"}, "Type": schema}
     assert f"export type Type = {type_};\n" in typescript_client(described)
+
+
+# The name of a schema, and that of its type.
+NAMES = [("User", "User"), ("User-Input", "UserInput"), ("my_type", "my_type"), ("a-b.c", "aBC")]
+
+
+@pytest.mark.parametrize(("name", "type_"), NAMES)
+def test_a_schema_gives_its_type_a_name(name: str, type_: str) -> None:
+    described = document("/x")
+    described["components"]["schemas"] = {name: {"type": "boolean"}}
+    assert f"export type {type_} = boolean;\n" in typescript_client(described)
 
 
 def test_descriptions_of_members_are_comments() -> None:

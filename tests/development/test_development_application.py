@@ -132,6 +132,23 @@ def test_a_request_is_one_line(tmp_path: Path) -> None:
     assert lines[0].endswith(" ms")
 
 
+# Targets, and what is printed of them.
+PRINTED = [
+    ("/x?access_token=abc123&page=2", "/x?access_token=••••••&page=2"),
+    ("/x?page=2&api%5Fkey=abc123", "/x?page=2&api%5Fkey=••••••"),
+    ("/x?token=&token", "/x?token=&token"),
+    ("/token=abc?keyword=b", "/token=abc?keyword=b"),
+    ("/x?a=1?token=2&token=a=b?c", "/x?a=1?token=2&token=••••••"),
+]
+
+
+@pytest.mark.parametrize(("target", "printed"), PRINTED)
+def test_the_log_hides_the_secrets_of_a_query(target: str, printed: str) -> None:
+    lines: list[str] = []
+    call(RequestLog(plain, lines.append), RAW_URI=target)
+    assert lines[0].split()[:2] == ["GET", printed]
+
+
 def test_a_client_cannot_forge_a_line() -> None:
     lines: list[str] = []
     call(RequestLog(plain, lines.append), RAW_URI="/a\r\nGET /forged 200\x1b[31m")

@@ -105,6 +105,20 @@ def test_an_expression_of_several_lines_is_marked_in_each(tmp_path: Path) -> Non
 
 
 @MARKS
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "def GET():\n    for k in 1 + 1: pass\n",
+        "def GET():\n    for k in 1 + 1:\n        pass\n",
+        "def GET(): return [k for k in 1 + 1]\n",
+        "def GET():\n    with 1 + 1 as k:\n        return k\n",
+    ],
+)
+def test_of_a_statement_what_it_goes_through_or_enters_is_marked(tmp_path: Path, handler: str) -> None:
+    assert re.findall("<mark>(.*?)</mark>", page(tmp_path, handler)) == ["1 + 1"]
+
+
+@MARKS
 def test_a_mark_stands_below_its_characters_after_wide_ones_and_tabs(tmp_path: Path) -> None:
     handler = "def GET():\n\treturn 'ü€😀', none\n"
     lines = text(tmp_path, handler).splitlines()
@@ -184,8 +198,41 @@ def test_a_library_below_the_project_is_not_its_own(tmp_path: Path, place: str) 
 
 def test_without_a_frame_of_the_project_the_handler_is_shown(tmp_path: Path) -> None:
     handler = "def GET():\n    return {'key': object()}\n"
-    assert fault(tmp_path, handler, JSON).json()["place"] == "pages/api/x.py:1"
-    assert "return {&#x27;key&#x27;: object()}" in page(tmp_path, handler)
+    assert fault(tmp_path, handler, JSON).json()["place"] == "pages/api/x.py:2"
+    assert "<mark>{&#x27;key&#x27;: object()}</mark>" in page(tmp_path, handler)
+
+
+# Middleware, and the line of it that is marked.
+REFUSED = {
+    "def mw(req, res, next):\n    return {}, 401": "3 in mw",
+    "def mw(req, res, next):\n    if 0: return 1\n    return {}, 401": "4 in mw",
+    "def mw(req, res, next):\n    if 0: return 1\n    return object()": "2 in mw",
+    "def mw(req, res, next):\n    pass": "2 in mw",
+    "def mw(req, res, next):\n    return next": "3 in mw",
+    "async def mw(req, res, next):\n    1\n    next()": "4 in mw",
+    "class A:\n    def __call__(self, req, res, next):\n        return {}, 401\nmw = A()": "4 in __call__",
+}
+
+
+@pytest.mark.parametrize("source", REFUSED)
+def test_a_refused_result_is_marked_where_it_is_returned(tmp_path: Path, source: str) -> None:
+    handler = f"from apiroutes import use\n{source}\n@use(mw)\ndef GET(): return 1\n"
+    outer = {"pages/api/_middleware.py": "def middleware(req, res, next):\n    next()\n"}
+    for files in ({}, outer):  # also inside middleware that has called `next()`
+        shown = text(tmp_path / str(len(files)), handler, files=files)
+        assert shown.split("\n")[2] == f"pages/api/x.py:{REFUSED[source]}"
+        assert str(tmp_path) not in shown
+
+
+@pytest.mark.parametrize(
+    ("handler", "line"),
+    [("def GET():\n    return {}, 201\n", 2), ("def GET():\n    x = {}\n", 2), ("def GET():\n    pass\n", 1)],
+)
+def test_a_refused_result_of_a_handler_inside_middleware_is_marked(
+    tmp_path: Path, handler: str, line: int
+) -> None:
+    files = {"pages/api/_middleware.py": "def middleware(req, res, next):\n    next()\n"}
+    assert text(tmp_path, handler, files=files).split("\n")[2] == f"pages/api/x.py:{line} in GET"
 
 
 def test_a_recursion_is_one_turn(tmp_path: Path) -> None:
@@ -400,6 +447,25 @@ def test_a_hint_is_in_the_log_too(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     ]
 
 
+@pytest.mark.parametrize(
+    ("handler", "written"),
+    [
+        ("def GET(req, res): res.json({}).status(201)", "`res.status(...).json(...)`"),
+        (
+            "def GET(req, res):\n    x = res.send('a')\n    x.status(201)",
+            "`res.status(...).send(...)`",
+        ),
+    ],
+)
+def test_a_hint_is_in_the_log_where_the_response_stands(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, handler: str, written: str
+) -> None:
+    app = load_application(project(tmp_path, {"pages/api/x.py": handler}), lambda line: None)
+    with caplog.at_level("INFO", logger="apiroutes"):
+        assert call(app).status == 200
+    assert written in caplog.text
+
+
 @pytest.mark.parametrize("error", ["SystemExit(3)", "GeneratorExit()", "StopIteration(1)"])
 def test_an_exception_that_is_none_of_an_error_is_shown(tmp_path: Path, error: str) -> None:
     assert error.partition("(")[0] in page(tmp_path, f"def GET():\n    raise {error}\n")
@@ -442,6 +508,8 @@ SECRETS = [
     ("X-Api-Key", "abc123", ""),
     ("X-Auth-Token", "abc123", ""),
     ("X-CSRFToken", "abc123", ""),
+    ("X-Pass", "abc123", ""),
+    ("X-Passphrase", "abc123", ""),
     ("X-Hub-Signature-256", "abc123", ""),
     ("Referer", "http://localhost/?code=abc123", "http://localhost/"),
 ]
@@ -459,7 +527,10 @@ def test_the_value_of_a_secret_header_is_hidden(
         assert kept in answer.text
 
 
-@pytest.mark.parametrize("name", ["token", "access_token", "api_key", "password", "sig", "code", "session"])
+@pytest.mark.parametrize(
+    "name",
+    ["pass", "user_pass", "pw", "token", "access_token", "password", "sig", "code"],
+)
 def test_the_value_of_a_secret_in_the_query_is_hidden(tmp_path: Path, name: str) -> None:
     document = page(tmp_path, "def GET(): 1 / 0\n", target=f"/api/x?{name}=abc123&page=7&keyword=shown")
     assert "abc123" not in document

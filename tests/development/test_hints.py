@@ -60,6 +60,14 @@ def decorated(handler: str, wraps: str = "", is_async: bool = False) -> str:
     return DECORATED.format(wraps=wraps or "pass", kind=kind, call=call, handler=handler)
 
 
+def middleware(*lines: str, kind: str = "def") -> str:
+    body = "\n    ".join(lines)
+    return (
+        f"from apiroutes import use\n{kind} mw(req, res, next):\n    {body}\n"
+        f"@use(mw)\n{kind} GET(): return {{}}\n"
+    )
+
+
 MISTAKES = {
     # coroutines
     "a coroutine subscripted": Mistake(
@@ -109,6 +117,7 @@ MISTAKES = {
     "a forgotten return": Mistake(
         "def GET():\n    user = {'id': 1}\n    {'user': user}", ("Write `return {'user': user}`.",)
     ),
+    "a forgotten return of a name": Mistake("def GET(): x = {'a': 1}", ("Write `return x` below it.",)),
     "a forgotten return of a call": Mistake(
         "from apiroutes import json\ndef same(function): return function\n"
         "@same\nasync def GET():\n    json({'id': 1})",
@@ -275,6 +284,108 @@ MISTAKES = {
     "None of a function": Mistake(
         "def find(key): {}\ndef GET(): return find(1).name", ("`find(1)` returned None",)
     ),
+    # habits
+    "a header that the request lacks": Mistake(
+        "def GET(req): return req.headers['X-Missing']",
+        ('no header `"X-Missing"`', '`req.headers.get("X-Missing")`'),
+    ),
+    "a cookie that the request lacks": Mistake(
+        "def GET(req): return req.cookies['sid']", ('no cookie `"sid"`', '`req.cookies.get("sid")`')
+    ),
+    "a module called like a result": Mistake(
+        "import json\ndef GET(): return json({'a': 1})",
+        ("`from apiroutes import json` in place of `import json`",),
+    ),
+    "a module called like its class": Mistake(
+        "import datetime\ndef GET(): return datetime(2026, 1, 1)", ("Write `datetime.datetime(...)`",)
+    ),
+    "a status beside what is sent": Mistake(
+        "def GET(req, res): res.json({'a': 1}, status=201)", ("write `res.status(201).json({'a': 1})`",)
+    ),
+    "a status after what is sent": Mistake(
+        "def GET(req, res): res.send('a', 404)", ("write `res.status(404).send('a')`",)
+    ),
+    "a session": Mistake(
+        "def GET(req): return req.session['user']", ('`request.context["session"]`, which middleware fills',)
+    ),
+    "a decorator of the request": Mistake(
+        "def deco(f):\n    def inner(req): return f(req)\n    return inner\n@deco\ndef GET(): return 1",
+        ("calls `GET` with `(req)`, and it takes `()`", "`@functools.wraps(f)`"),
+    ),
+    "a decorator that passes the request": Mistake(
+        "def deco(f):\n    def inner(req): return f(req)\n    return inner\n@deco\n"
+        "def GET(query): return query['a']",
+        ("`query` is the request here, because `inner` calls `GET` with it",),
+    ),
+    "the request returned": Mistake("def GET(req): return req", ("This is the request itself",)),
+    "a function of Python's": Mistake("def GET(): return print", ("`print` itself was returned",)),
+    # None, by where it comes from
+    "what next() returns": Mistake(
+        middleware("response = next()", "response.headers['X'] = '1'", "return response"),
+        ("`next()` returns nothing: use `res.set_header(...)`",),
+    ),
+    "a status of what next() returns": Mistake(
+        middleware("next().status_code = 201"), ("`next()` returns nothing: use `res.status(...)`",)
+    ),
+    "what an awaited next() returns": Mistake(
+        middleware("response = await next()", "response.headers['X'] = '1'", kind="async def"),
+        ("`next()` returns nothing: use `res.set_header(...)`",),
+    ),
+    "null as JSON": posted(
+        "def POST(req):\n    data = req.get_json()\n    return data['name']",
+        "the body is JSON's `null`",
+        "`def POST(body: dict)`",
+        body=b"null",
+        headers=JSON,
+    ),
+    "no JSON, silently": posted(
+        "def POST(req):\n    data = req.get_json(silent=True)\n    return data['name']",
+        "the body is no JSON, or its `null`",
+    ),
+    "no body, under another name": posted(
+        "def POST(req):\n    data = req.body\n    return data['name']", "because this request has no content"
+    ),
+    "a function without a return": Mistake(
+        "def find(): 1\ndef GET():\n    user = find()\n    return user['a']",
+        ("`find()` returned None: `find` has no `return` with a value",),
+    ),
+    "a function that may return None": Mistake(
+        "def find(key):\n    if key: return 1\n    return None\n"
+        "def GET():\n    user = find(0)\n    return user['a']",
+        ("`if user is None: raise ApiError(404",),
+    ),
+    "a list that was sorted": Mistake(
+        "def GET():\n    items = [1]\n    found = items.sort()\n    return found[0]",
+        ("`items.sort()` changes `items` and returns None",),
+    ),
+    "a name that is set to None": Mistake(
+        "def GET(query):\n    user = None\n    if query: user = {}\n    return user['a']",
+        ("line 2 sets it",),
+    ),
+    "a parameter without its value": Mistake(
+        "def GET(page: str | None = None): return page.upper()", ("this request does not have it",)
+    ),
+    "None that is looped over": Mistake(
+        "def find(): 1\ndef GET():\n    for item in find(): pass", ("`find()` returned None",)
+    ),
+    # loops and contexts
+    "a loop over a coroutine": Mistake(
+        FIND + "def GET():\n    for k in find(): pass", ("Write `await find()`, in an `async def GET`.",)
+    ),
+    "a comprehension over a coroutine": Mistake(
+        FIND + "async def GET(): return [k for k in find()]", ("Write `await find()`.",)
+    ),
+    "a coroutine as a context": Mistake(
+        FIND + "async def GET():\n    with find() as user: return user", ("Write `await find()`.",)
+    ),
+    "a loop over an async generator": Mistake(
+        "async def items(): yield 1\nasync def GET():\n    for item in items(): pass",
+        ("Write `async for item in items()`.",),
+    ),
+    "a list of an async generator": Mistake(
+        "async def items(): yield 1\ndef find(): return list(items())\ndef GET(): return find()",
+        ("Write `async for item in items()`, in an `async def find`.",),
+    ),
     # asyncio
     "asyncio.run in a coroutine": Mistake(
         "import asyncio\n" + FIND + "async def GET(): return asyncio.run(find())", ("Write `await find()`",)
@@ -326,6 +437,12 @@ def GET(req):
 
 # What looks like one of the mistakes and is not.
 NEAR_MISSES = {
+    "a header of one's own dict": Mistake("def GET(req):\n    headers = {}\n    return headers['X-A']"),
+    "a wrapped function of one's own": Mistake(
+        "def deco(f):\n    def inner(a): return f(a)\n    return inner\n@deco\ndef find(): return 1\n"
+        "def GET(): return find(1)"
+    ),
+    "None of a loop": Mistake("def GET():\n    for user in [None]: return user['a']"),
     "a text that only says it": Mistake(
         "def GET(): raise TypeError(\"'coroutine' object is not subscriptable\")"
     ),

@@ -175,12 +175,26 @@ def test_the_text_lists_the_nearest_routes(tmp_path: Path) -> None:
 
 No route matches this path. The nearest:
   /api/users  GET, POST  pages/api/users/index.py  ('users' for 'user')
+  5 more: `apiroutes routes` lists all.
 
 A file for this path: pages/api/user.py
 
 Documentation: /api/_docs
 """
     )
+
+
+def test_the_text_of_a_miss_has_a_handful_of_routes_the_nearest_first(tmp_path: Path) -> None:
+    files = {f"pages/api/r{number}/{number}.py": "def GET(): return 1\n" for number in range(34)}
+    files["pages/api/zzzz-other.py"] = "def GET(): return 1\n"
+    app = load_application(project(tmp_path, files), lambda line: None)
+    text = call(app, target="/api/zzz/zz").text
+    listed = re.findall(r"^  (/\S+)", text, re.MULTILINE)
+    assert len(listed) == 5
+    assert listed[0] == "/api/zzzz-other"
+    assert "Some of the routes of the project:" in text
+    assert "  30 more: `apiroutes routes` lists all.\n" in text
+    assert len(re.findall(r"^  (/\S+)", call(app, target="/api").text, re.MULTILINE)) == 35
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/api/zzz"])
@@ -228,6 +242,13 @@ def test_a_route_with_a_mistake_is_listed_as_such(tmp_path: Path) -> None:
     files = {"pages/api/users.py": "", "pages/api/x.py": HANDLER}
     answer = call(load_application(project(tmp_path, files), lambda line: None), target="/api/user")
     assert re.search(r"/api/users +has a mistake +pages/api/users\.py", answer.text)
+
+
+@pytest.mark.parametrize("guard", ["pages/api/_middleware.py", "pages/api/sub/_middleware.py"])
+def test_a_route_whose_middleware_has_a_mistake_names_it(tmp_path: Path, guard: str) -> None:
+    files = {"pages/api/sub/ok.py": HANDLER, "pages/api/sub/bad.py": "x", guard: "x = [\n"}
+    answer = call(load_application(project(tmp_path, files), lambda line: None), target="/api/sub/o")
+    assert re.search(rf"/api/sub/ok +{re.escape(guard)} has a mistake +pages/api/sub/ok\.py", answer.text)
 
 
 def test_the_middleware_of_the_directory_is_around_it(tmp_path: Path) -> None:

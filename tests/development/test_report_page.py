@@ -66,6 +66,13 @@ def test_a_file_outside_the_project_is_not_read(tmp_path: Path) -> None:
     assert "password" not in report_page([problem], "Mistakes", tmp_path / "inside")
 
 
+def test_the_lines_of_an_env_file_are_not_shown(tmp_path: Path) -> None:
+    project(tmp_path, {".env.local": "PASSWORD=hunter2\nhunter 2\n"})
+    document = report_page([Problem(".env.local", "wrong", "Correct it.", 2)], "Mistakes", tmp_path)
+    assert ".env.local:2" in document
+    assert "hunter" not in document
+
+
 def test_everything_is_escaped(tmp_path: Path) -> None:
     attack = "<script>alert(1)</script>"
     project(tmp_path, {"x.py": f"# {attack}\n"})

@@ -12,6 +12,13 @@ from tests.start_reports import problems_of
 HELLO = "def GET(): return {}\n"
 
 
+def test_no_message_ends_in_two_full_stops(tmp_path: Path) -> None:
+    source = "from apiroutes import use\n@use(lambda request, call_next: 1)\ndef GET(): pass\n"
+    (problem,) = problems_of(tmp_path, {"pages/api/x.py": source})
+    assert problem.message.endswith("that calls `next()`.")
+    assert "`.." not in problem.message
+
+
 def marked(problem: Problem) -> str:
     """The text that is marked in the problem's source."""
     assert problem.source is not None
@@ -44,6 +51,36 @@ STATEMENTS = {
     "from .._x import y\n": (1, "_x", "there is no pages/_x.py", "Create pages/_x.py"),
     "from . import _x\n": (1, "_x", "there is no pages/api/_x.py", "Create pages/api/_x.py"),
     "from ....x import y\n": (1, "from ....x import y", "too many dots", "at most 3 dots"),
+    "import json.nothing\n": (
+        1,
+        "json.nothing",
+        "No module named 'json.nothing'",
+        "`json` has no module `nothing`",
+    ),
+    "import json.decodr\n": (1, "json.decodr", "'json.decodr'", "Did you mean `json.decoder`?"),
+    "from os.pth import join\n": (1, "os.pth", "'os.pth'", "Did you mean `os.path`?"),
+    "import apiroutes.jsn\n": (1, "apiroutes.jsn", "'apiroutes.jsn'", "`apiroutes` has no module `jsn`"),
+    "from apiroutes import HTTPException\n": (
+        1,
+        "HTTPException",
+        "no `HTTPException`",
+        "`raise ApiError(404,",
+    ),
+    "from apiroutes import abort\n": (1, "abort", "no `abort`", "`raise ApiError(404,"),
+    "from apiroutes import jsonify\n": (1, "jsonify", "no `jsonify`", "Return the dict or the list itself"),
+    "from apiroutes import JSONResponse\n": (
+        1,
+        "JSONResponse",
+        "no `JSONResponse`",
+        "`json(value, status=201)`",
+    ),
+    "from apiroutes import APIRouter\n": (1, "APIRouter", "no `APIRouter`", "A file is a route"),
+    "from apiroutes import use\n@use(lambda request, call_next: 1)\ndef GET(): pass\n": (
+        2,
+        "use(lambda request, call_next: 1)",
+        "that calls `next()`.",
+        "Correct line 2.",
+    ),
     "\nimport sys\nsys.exit(3)\n": (3, "sys.exit(3)", "SystemExit: 3", "Remove the call"),
     "pritn(1)\n": (1, "pritn", "'pritn' is not defined", "Did you mean `print`?"),
     "a = os.environ\n": (1, "os", "'os' is not defined", "Write `import os`"),
@@ -256,10 +293,18 @@ def test_a_package_that_the_project_lists_is_to_be_installed(tmp_path: Path, fil
     assert problem.remedy.startswith(f"Install what {file} lists: `python -m pip install ")
 
 
-def test_a_file_of_middleware_says_that_nothing_is_served(tmp_path: Path) -> None:
-    files = {"pages/api/x.py": HELLO, "pages/api/_middleware.py": "1 / 0\n"}
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        ("pages/api/_middleware.py", "no route below pages/api"),
+        ("pages/api/sub/_middleware.py", "no route below pages/api/sub"),
+        ("middleware.py", "nothing"),
+    ],
+)
+def test_a_file_of_middleware_says_what_is_not_served(tmp_path: Path, file: str, what: str) -> None:
+    files = {"pages/api/x.py": HELLO, "pages/api/sub/x.py": HELLO, file: "1 / 0\n"}
     (problem,) = problems_of(tmp_path, files)
-    assert problem.remedy.startswith("Correct line 1. Until then nothing is served")
+    assert problem.remedy.startswith(f"Correct line 1. Until then {what} is served:")
 
 
 def test_what_is_installed_below_the_project_is_not_the_projects(tmp_path: Path) -> None:

@@ -47,6 +47,26 @@ TABLES = [
     (line("0100007F:1F41", "0A", 77), "", {4711: SERVER}, None),
     ("broken\n", "", {4711: SERVER}, None),
     (LISTENING, "", {4711: (b"a\x1b[31m\nb\0", (77,))}, "`a?[31m?b` (pid 4711)"),
+    (
+        LISTENING,
+        "",
+        {
+            4711: (
+                b"/home/me/some/long/project/venv/bin/python3\0/home/me/some/long/project/venv/bin/apiroutes\0"
+                b"dev\0--root\0/home/me/some/long/project\0--port\0" + b"8000\0",
+                (77,),
+            )
+        },
+        "`python3 apiroutes dev --root project --port 8000` (pid 4711)",
+    ),
+    (LISTENING, "", {4711: (b"/\0a/b/\0--x=/c/d\0", (77,))}, "`/ b/ --x=d` (pid 4711)"),
+    (
+        LISTENING,
+        "",
+        {4711: (b"nginx: master process /usr/sbin/nginx -g daemon\0", (77,))},
+        "`nginx: master process nginx -g daemon` (pid 4711)",
+    ),
+    (LISTENING, "", {4711: (b"gunicorn\0http://a/b\0", (77,))}, "`gunicorn http://a/b` (pid 4711)"),
     (LISTENING, "", {4711: (b"x" * 200, (77,))}, f"`{'x' * 60}…` (pid 4711)"),
 ]
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from apiroutes import App, ProjectError
-from apiroutes.settings import Settings, load_settings
+from apiroutes.errors import report
+from apiroutes.settings import Settings, load_settings, read_settings
 from apiroutes.sizes import Size
 from tests.support import HELLO, app_of, project
 
@@ -127,6 +128,32 @@ def test_an_env_file_that_is_not_text_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff\n")
     with pytest.raises(ProjectError, match=r"\.env"):
         load(tmp_path)
+
+
+# A file, and what is reported of it: the line, a part of the message, of the remedy.
+BROKEN_ENV_FILES = [
+    ("A=1\n\nDB_URL='hunter2\nB=2\n", 3, "The value of DB_URL cannot be read", "closing quotation mark"),
+    ('A=1\nexport DB_URL = "hunter" 2 # c\nB=2\n', 2, "The value of DB_URL cannot be read", "after it"),
+    ('A=1\nDB_URL="hunter\\"\nB=2\n', 2, "quotation mark is not closed", "closing quotation mark"),
+    ("A=1\nhunter 2\nB=2\n", 2, "is not a variable", "NAME=value"),
+    ("A=1\nKEY: hunter2\nB=2\n", 2, "is not a variable", "NAME=value"),
+    ("A=1\r\n=hunter2\r\nB=2\r\n", 2, "is not a variable", "NAME=value"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "message", "remedy"), BROKEN_ENV_FILES)
+def test_a_line_of_an_env_file_that_cannot_be_read_is_a_problem(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, line: int, message: str, remedy: str
+) -> None:
+    (tmp_path / ".env").write_text(text, newline="")
+    environ: dict[str, str] = {}
+    _, problems = read_settings(tmp_path, environ, {})
+    assert [(problem.file, problem.line) for problem in problems] == [(".env", line)]
+    assert message in problems[0].message
+    assert remedy in problems[0].remedy
+    assert "hunter" not in report(problems)
+    assert environ == {"A": "1", "B": "2"}
+    assert caplog.records == []
 
 
 def test_the_mode_chooses_its_env_files(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""Which names of headers and of values in a query say that the value is a secret, and what is shown then.
+
+In: names, targets of requests. Out: whether a value is shown, and targets without secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_plus
+
+__all__ = ["HIDDEN", "is_secret", "without_secrets"]
+
+HIDDEN = "••••••"
+
+_SECRET = re.compile(
+    r"auth|cookie|token|secret|pass(w|phrase|code)|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"
+    r"|pass($|[-_])|(^|[-_])(key|sig|sid|otp|pin|pw|code|hash|assertion)($|[-_])",
+    re.IGNORECASE,
+)
+
+
+def is_secret(name: str) -> bool:
+    """Return whether a value of this name may be a secret."""
+    return _SECRET.search(name) is not None
+
+
+def without_secrets(target: str) -> str:
+    """Return the target of a request with `HIDDEN` for each value of its query that may be a secret."""
+    path, mark, query = target.partition("?")
+    return path + mark + "&".join(map(_without_secret, query.split("&")))
+
+
+def _without_secret(pair: str) -> str:
+    name, equals, value = pair.partition("=")
+    return f"{name}={HIDDEN}" if equals and value and is_secret(unquote_plus(name)) else pair
