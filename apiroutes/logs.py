@@ -136,13 +136,13 @@ def _extra(request: Any) -> dict[str, Any]:
 
 
 # The package of a project's modules, of which no project knows.
-_PACKAGE = r"\b_apiroutes_project_\d+\."
+_PROJECT = r"\b_apiroutes_project_\d+\."
 
 
 def _escape_traceback(record: logging.LogRecord) -> bool:
     """Indent and escape the traceback, because an exception's text can have any line."""
     if isinstance(record.exc_info, tuple) and record.exc_text is None:
-        text = re.sub(_PACKAGE, "", _format(record.exc_info))
+        text = re.sub(_PROJECT, "", _format(record.exc_info))
         record.exc_text = "\n".join("  " + _line(line) for line in text.rstrip("\n").split("\n"))
     return True
 

@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from apiroutes.concurrency import is_async
-from apiroutes.errors import Problems
+from apiroutes.errors import Problem, Problems
 from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_config, read_constants
 from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
 from apiroutes.handlers.file_routes import FileRouteReader
@@ -32,6 +32,7 @@ from apiroutes.handlers.parameters import ParameterError, read_signature
 from apiroutes.handlers.route_modules import Handler, RouteModule
 from apiroutes.handlers.sources import OwnNames, line_of_function
 from apiroutes.http import METHODS
+from apiroutes.places import located, place_at
 from apiroutes.routing import Route, Segment, convention_of
 from apiroutes.schemas import SchemaError, schema_of
 from apiroutes.structs import replace
@@ -137,22 +138,17 @@ class _ExportReader:
                 yield declared.method, replace(handler, middleware=middleware)
 
     def _handler(self, name: str, function: object) -> Handler | None:
-        if not callable(function):
-            self._problem(
-                f"`{name}` is of type {type(function).__name__}, which cannot be called.",
-                f"Write `def {name}(req, res): ...`.",
-                line=self.own.line_of(name),
-            )
-            return None
-        if isinstance(function, type):
-            message = f"`{name}` is a class, which is not called by itself."
+        if isinstance(function, type) or not callable(function):
+            what = f"of type {type(function).__name__}, which cannot be called"
+            what = "a class, which is not called by itself" if isinstance(function, type) else what
             remedy = f"Write `def {name}(req, res): ...`."
-            self._problem(message, remedy, line=self.own.line_of(name))
+            self._problem(f"`{name}` is {what}.", remedy, line=self.own.line_of(name))
             return None
         try:
             signature = read_signature(function, self.route.pattern.segments)
         except ParameterError as error:
-            self._problem(f"`{name}`: {error}.", error.remedy, line=line_of_function(function))
+            line = line_of_function(function)
+            self._problem(f"`{name}`: {error}.", error.remedy, line=line, mark=error.name)
             return None
         doc = inspect.getdoc(function) if isinstance(function, FunctionType) else None
         return Handler(
@@ -269,5 +265,11 @@ class _ExportReader:
         if misnamed is not None:
             self._problem(misnamed.message, misnamed.remedy, line=misnamed.line)
 
-    def _problem(self, message: str, remedy: str, line: int | None = None) -> None:
-        self.problems.add(self.route.file, message, remedy, line=line)
+    def _problem(self, message: str, remedy: str, line: int | None = None, mark: str | None = None) -> None:
+        problem = Problem(self.route.file, message, remedy, line)
+        if mark is not None:
+            root = self.path.parents[self.route.file.count("/")]
+            place = place_at(root, self.route.file, line, mark)
+            if mark in (place.source or ""):  # it may stand in another line
+                problem = located(problem, place)
+        self.problems.append(problem)

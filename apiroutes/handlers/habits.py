@@ -13,6 +13,7 @@ from types import CodeType, ModuleType
 from typing import Any, NamedTuple, get_origin
 
 from apiroutes.handlers.calls import REQUEST_PARTS
+from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.parameter_errors import ParameterError, metadata_of
 
 __all__ = [
@@ -108,7 +109,9 @@ _CLOSE = 0.7
 
 def foreign_parameter(parameter: inspect.Parameter, annotation: Any) -> ParameterError | None:
     """Return the error about a parameter of another framework, such as `db=Depends(...)`."""
-    for value in (parameter.default, *metadata_of(annotation)):
+    # An `Annotated` with FastAPI's `Query` or `Path` is of these; its constraints are refused elsewhere.
+    markers = [mark for mark in metadata_of(annotation) if type(mark).__name__ not in ("Query", "Path")]
+    for value in (parameter.default, *markers):
         kind = type(value)
         owner = _OWNERS.get(kind.__module__.partition(".")[0])
         if kind.__name__ in _MARKERS and owner == "FastAPI":
@@ -121,17 +124,18 @@ def foreign_parameter(parameter: inspect.Parameter, annotation: Any) -> Paramete
     remedy = _CLASSES[kind.__name__].format(name=parameter.name)
     library = kind.__module__.partition(".")[0]
     if library == "apiroutes":
-        return _refused(f"a {kind.__name__} is passed by the parameter's name", remedy)
+        message = f"a {kind.__name__} is passed by the parameter's name"
+        return _refused(message, remedy, parameter.name)
     owner = _OWNERS.get(library)
     return None if owner is None else _foreign(parameter.name, kind.__name__, owner, remedy)
 
 
 def _foreign(name: str, kind: str, owner: str, remedy: str) -> ParameterError:
-    return _refused(f"nothing fills the parameter {name!r}: `{kind}` is {owner}'s", remedy)
+    return _refused(f"nothing fills the parameter {name!r}: `{kind}` is {owner}'s", remedy, name)
 
 
-def _refused(message: str, remedy: str) -> ParameterError:
-    return ParameterError(message, f"{remedy[0].upper()}{remedy[1:]}.")
+def _refused(message: str, remedy: str, name: str) -> ParameterError:
+    return ParameterError(message, f"{remedy[0].upper()}{remedy[1:]}.", name)
 
 
 def unknown_parameter(name: str, captures: Collection[str], taken: Collection[str]) -> ParameterError:
@@ -150,8 +154,8 @@ def unknown_parameter(name: str, captures: Collection[str], taken: Collection[st
         paths = " and ".join(f"`{capture}`" for capture in free)
         remedy = f"Call it `{free[0]}`: the path has {paths}. One of the query has a type: `{name}: str`."
     else:
-        return ParameterError(message)
-    return ParameterError(message, remedy)
+        return ParameterError(message, name=name)
+    return ParameterError(message, remedy, name)
 
 
 # -- names of modules ------------------------------------------------------------------------------
@@ -169,15 +173,18 @@ class WrongGlobal(NamedTuple):
     is_certain: bool
 
 
-_OF_FLASK = {
-    "request": "Take it as a parameter: `def {handler}(request): ...`.",
-    "session": "Take `request`: middleware may put a session into `request.context`.",
-    "jsonify": "Return the value itself, which is sent as JSON.",
-    "make_response": "Take `res`: `res.status(201).json(...)`.",
-    "render_template": "Return the text, and set its type: `res.set_header('Content-Type', 'text/html')`.",
-    "send_file": "Return the file as a `pathlib.Path`.",
-    "url_for": "Write the path itself.",
-}
+# What needs Flask's contexts.
+_OF_FLASK = (
+    "current_app",
+    "g",
+    "jsonify",
+    "make_response",
+    "render_template",
+    "request",
+    "send_file",
+    "session",
+    "url_for",
+)
 
 
 def wrong_globals(module: ModuleType, handlers: Iterable[Callable[..., Any]]) -> Iterator[WrongGlobal]:
@@ -196,7 +203,8 @@ def wrong_globals(module: ModuleType, handlers: Iterable[Callable[..., Any]]) ->
                 yield WrongGlobal(message, remedy, code.co_firstlineno, True)
             elif name in _OF_FLASK and _is_flasks(value):
                 message = f"`{name}` is Flask's, and needs a Flask application around the handler."
-                remedy = _OF_FLASK[name].format(handler=code.co_name)
+                as_parameter = f"Take it as a parameter: `def {code.co_name}({name}): ...`."
+                remedy = FOREIGN_NAMES.get(name, as_parameter)
                 yield WrongGlobal(message, remedy, code.co_firstlineno, False)
 
 

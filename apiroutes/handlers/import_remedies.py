@@ -74,12 +74,13 @@ def _sentence(error: BaseException) -> str:
 
 def _out_of_habit(error: BaseException, root: Path, file: str, line: int | None) -> Explained | None:
     """Explain `@app.get("/x")`, `app.run()` and the like: without an App, and on one."""
-    remedy = None
+    remedy = name = None
     if isinstance(error, AttributeError) and type(error.obj).__module__ == "apiroutes.app":
-        remedy = instead_of_app_attribute(str(error.name))
+        name, remedy = error.name, instead_of_app_attribute(str(error.name))
     elif isinstance(error, NameError) and error.name:
-        remedy = instead_of_decorator(place_at(root, file, line).source or "", error.name)
-    return None if remedy is None else Explained(_sentence(error), remedy, error.name)  # type: ignore[attr-defined]
+        name = error.name
+        remedy = instead_of_decorator(place_at(root, file, line).source or "", name)
+    return None if remedy is None else Explained(_sentence(error), remedy, name)
 
 
 def _general_remedy(error: BaseException, root: Path, line: int | None) -> str:

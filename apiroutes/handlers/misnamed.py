@@ -181,7 +181,7 @@ def _is_application(name: str, value: object) -> bool:
 
 def _application(name: str, value: object, line: int | None) -> Misnamed:
     kind = "a function" if isinstance(value, FunctionType) else _a(type(value).__name__)
-    remedy = f"Write `def handler(req, res): return {name}` to have it called."
+    remedy = f"Write `def handler(req, res): return {name}` to have it called, with the whole path."
     message = f"exports no handler: `{name}` is {kind}, which is not called by itself."
     return Misnamed(message, remedy, line)
 

@@ -23,10 +23,11 @@ __all__ = [
 
 
 class ParameterError(TypeError):
-    """A parameter that nothing can fill; `remedy` says which ones can be filled."""
+    """A parameter that nothing can fill; `remedy` says which can be filled, `name` is its own."""
 
-    def __init__(self, message: str, remedy: str | None = None) -> None:
+    def __init__(self, message: str, remedy: str | None = None, name: str | None = None) -> None:
         super().__init__(message)
+        self.name = name
         self.remedy = remedy or (
             "Parameters are called "
             + ", ".join(REQUEST_PARTS)

@@ -219,3 +219,11 @@ def test_a_mistake_in_a_signature_is_a_start_error_with_its_line(
     [problem] = caught.value.problems
     assert problem.line is not None
     assert problem.file == f"pages/api/{file}"
+
+
+def test_a_parameter_that_nothing_fills_is_marked(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        app_of(tmp_path, "def GET(req, requst): ...\n")
+    (problem,) = caught.value.problems
+    assert problem.source is not None
+    assert problem.source[slice(*problem.span or (0, 0))] == "requst"
