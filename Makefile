@@ -10,7 +10,8 @@ SWAGGER_UI := 5.35.0
 SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
 	oauth2-redirect.html oauth2-redirect.js
 
-.PHONY: help start dev check test asgi acceptance coverage lint types fuzz faults bench vendor clean
+.PHONY: help start dev check test test-first-half test-second-half asgi acceptance coverage lint types fuzz faults \
+	bench vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
@@ -35,8 +36,18 @@ dev: $(VENV)/.installed-test
 check: lint types
 	$(BIN)/python -m pytest -m "not slow and not costly" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
 
-test: lint types
-	$(PYTEST) -m "not slow"
+# The tests in two halves, side by side: most machines have two processors, and each test wants one.
+HALF := $(addprefix tests/,acceptance attacks body cli clients concurrency conformance development embedding \
+	event_loop fuzz)
+
+test:
+	$(MAKE) --jobs 2 --output-sync=line lint types test-first-half test-second-half
+
+test-first-half: $(VENV)/.installed-test
+	$(PYTEST) -m "not slow" $(HALF)
+
+test-second-half: $(VENV)/.installed-test
+	$(PYTEST) -m "not slow" $(addprefix --ignore ,$(HALF))
 
 # Every request of these tests goes through App.asgi: first with their projects as they are, then with the plain
 # handlers made async. Left out are tests that answer no request, and those of reads from a connection.
