@@ -17,13 +17,46 @@ from typing import Any
 
 from apiroutes.app import App
 from apiroutes.errors import Problem, ProjectError
-from apiroutes.handlers import OwnNames, import_file, imported_names, reaches
+from apiroutes.handlers import OwnNames, import_file, imported_names, imported_packages
 
 __all__ = ["app_of"]
 
 _FILE = "app.py"
 _NAME = "app"
 _ARGUMENTS = ("fallback", "middleware")  # of App, which are not settings
+
+_MAKERS = ("App", "create_app", "create_asgi_app")  # what is imported to make an App
+# Frameworks whose programs are called app.py as well.
+_OTHERS = frozenset(
+    [
+        "aiohttp",
+        "blacksheep",
+        "bottle",
+        "chalice",
+        "connexion",
+        "dash",
+        "django",
+        "falcon",
+        "fastapi",
+        "flask",
+        "gradio",
+        "kivy",
+        "litestar",
+        "nicegui",
+        "pyramid",
+        "quart",
+        "reflex",
+        "robyn",
+        "sanic",
+        "shiny",
+        "starlette",
+        "streamlit",
+        "textual",
+        "tkinter",
+        "tornado",
+        "typer",
+    ]
+)
 
 _importing: set[Path] = set()
 
@@ -58,19 +91,27 @@ def app_of(root: str | os.PathLike[str] = ".", **settings: Any) -> App:
 
 
 def _makes_app(root: Path) -> bool:
-    """Return whether the file binds `app` and imports apiroutes, itself or through files of the project.
+    """Return whether the file may bind `app` to an App; otherwise it is another program's.
 
-    Another one is another program's. One that cannot be read has to be imported, to say why: without it
+    It is one if it imports another framework, and not apiroutes, itself or through files of the project. A
+    file that cannot be read, or whose imports are missing, has to be imported, to say why: without it
     middleware would be missing.
     """
     file = root / _FILE
     if not os.path.lexists(file):
         return False
     try:
-        binds = _NAME in OwnNames(file) or _NAME in imported_names(file)
-        return binds and reaches(file, root, "apiroutes")
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        names = imported_names(file)
+        binds_app = _NAME in names or _NAME in OwnNames(file)
+        if not binds_app and not names.isdisjoint(_MAKERS):
+            _log.warning(
+                "%s binds no `%s`, so it is not used. Call the App `%s` to have it served.",
+                *(_FILE, _NAME, _NAME),
+            )
+        packages = imported_packages(file, root) if binds_app else _OTHERS
+    except (OSError, SyntaxError, ValueError, RecursionError, ImportError):
         return True
+    return "apiroutes" in packages or packages.isdisjoint(_OTHERS)
 
 
 def _is_being_imported(file: Path) -> bool:

@@ -122,16 +122,42 @@ def test_an_app_file_that_cannot_be_read_is_a_mistake(tmp_path: Path, name: str)
     assert [problem.file for problem in caught.value.problems] == ["app.py"]
 
 
-def test_an_app_that_another_file_cannot_make_is_a_mistake(tmp_path: Path) -> None:
-    files = {"app.py": "import apiroutes\nfrom core import make\napp = make()\n", "core.py": "def make(:\n"}
+BROKEN_HELPERS: dict[str, dict[str, str]] = {
+    "does not parse": {"app.py": "from core import app\n", "core.py": "x = (\n"},
+    "is empty": {"app.py": "from core import app\n", "core.py": ""},
+    "is missing": {"app.py": "from core import app\n"},
+    "is missing in its package": {"app.py": "from site_of.core import app\n", "site_of/other.py": ""},
+    "does not parse, beside Flask": {"app.py": "import flask\nfrom core import app\n", "core.py": "x = (\n"},
+    "is missing, beside Flask": {"app.py": "import flask\nfrom core import app\n"},
+    "fails": {"app.py": "from core import make\napp = make()\n", "core.py": "1 / 0\n"},
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_HELPERS)
+def test_a_helper_of_an_app_file_that_is_broken_is_a_mistake(tmp_path: Path, name: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        apiroutes.create_app(project(tmp_path, {"pages/api/x.py": HELLO, **files}))
-    assert [(problem.file, problem.line) for problem in caught.value.problems] == [("core.py", 1)]
+        apiroutes.create_app(project(tmp_path, {"pages/api/x.py": HELLO, **BROKEN_HELPERS[name]}))
+    assert [problem.file for problem in caught.value.problems] in (["app.py"], ["core.py"])
 
 
-def test_an_app_file_without_apiroutes_is_not_imported(tmp_path: Path) -> None:
-    app = apiroutes.create_app(project_with(tmp_path, "raise SystemExit\napp = 1\n"))
-    assert call(app).status == 200
+OTHERS = {
+    "Flask": "import flask\nraise SystemExit\napp = flask.Flask(__name__)\n",
+    "FastAPI, through a helper": "import core\nraise SystemExit\napp = core.app\n",
+    "no `app`": "import apiroutes\nraise SystemExit\n",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_app_file_of_another_program_is_not_imported(tmp_path: Path, name: str) -> None:
+    root = project_with(tmp_path, OTHERS[name], **{"core.py": "import fastapi\napp = 1\n"})
+    assert call(apiroutes.create_app(root)).status == 200
+
+
+def test_an_app_of_another_name_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = project_with(tmp_path, MARKED.replace("app = ", "application = "))
+    with caplog.at_level(logging.WARNING, "apiroutes"):
+        apiroutes.create_app(root)
+    assert "app.py binds no `app`, so it is not used" in caplog.text
 
 
 def test_an_app_that_is_not_ours_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,7 @@ from apiroutes.handlers.declared_responses import (
 )
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.import_failures import import_failure
-from apiroutes.handlers.import_graph import imported_names, reaches
+from apiroutes.handlers.import_graph import imported_names, imported_packages
 from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_file
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.parameter_errors import found_in_body
@@ -56,11 +56,11 @@ __all__ = [
     "import_file",
     "import_failure",
     "imported_names",
+    "imported_packages",
     "location_of",
     "name_of",
     "place_of",
     "raised_errors",
-    "reaches",
     "returns_of",
     "security_scheme",
     "use",

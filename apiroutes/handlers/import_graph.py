@@ -1,51 +1,66 @@
 """What a file imports, by its source: itself, and through the other files of its project.
 
-In: a file and the project's directory. Out: whether a package is among them. Nothing is imported.
+In: a file and the project's directory. Out: the packages among them. Nothing is imported.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["imported_names", "reaches"]
+__all__ = ["imported_names", "imported_packages"]
 
 _MOST = 500  # files
 
 
-def reaches(file: Path, root: Path, package: str) -> bool:
-    """Return whether a file imports a package, itself or through files below `root`.
+def imported_packages(file: Path, root: Path) -> set[str]:
+    """Return the packages that a file imports, itself or through files below `root`.
 
-    Raises SyntaxError, ValueError and OSError for a file that cannot be read as Python. Other such files are
-    passed over.
+    Raises SyntaxError, ValueError, OSError and RecursionError where one of the files cannot be read as
+    Python, and ImportError for a module that the file itself needs and that is neither there nor installed.
     """
-    waiting, seen = [file], {file}
+    tree = _tree_of(file)
+    for node in tree.body:  # one inside `try` may be missing
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            _require_modules(node, root)
+    waiting, seen, packages = [file], {file}, set[str]()
     while waiting:
         current = waiting.pop()
-        try:
-            modules = list(_imported_modules(_tree_of(current), current, root))
-        except (OSError, SyntaxError, ValueError, RecursionError):
-            if current == file:
-                raise
-            continue
-        if any(module.partition(".")[0] == package for module in modules):
-            return True
+        modules = list(_imported_modules(_tree_of(current), current, root))
+        packages |= {module.partition(".")[0] for module in modules}
         found = {path for module in modules for path in _files_of(module, root)} - seen
         if len(seen) < _MOST:
             seen |= found
             waiting += found
-    return False
+    return packages
 
 
 def imported_names(file: Path) -> set[str]:
-    """Return the names that the imports of a module bind. Raises as `reaches` does."""
+    """Return the names that the imports of a file bind. Raises as `imported_packages` does."""
     nodes = (node for node in ast.walk(_tree_of(file)) if isinstance(node, (ast.Import, ast.ImportFrom)))
     return {alias.asname or alias.name.partition(".")[0] for node in nodes for alias in node.names}
 
 
 def _tree_of(file: Path) -> ast.Module:
     return ast.parse(file.read_bytes(), str(file))
+
+
+def _require_modules(node: ast.Import | ast.ImportFrom, root: Path) -> None:
+    """Raise ImportError if a module of an import is nowhere."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    else:
+        names = [] if node.level else [node.module or ""]
+    for name in names:
+        first = name.partition(".")[0]
+        if (root / first).is_dir() or (root / f"{first}.py").is_file():
+            if not any(_files_of(name, root)) and not root.joinpath(*name.split(".")).is_dir():
+                raise ImportError(name)
+        elif first not in sys.modules and importlib.util.find_spec(first) is None:
+            raise ImportError(name)
 
 
 def _imported_modules(tree: ast.Module, file: Path, root: Path) -> Iterator[str]:

@@ -80,7 +80,7 @@ def test_bash_completes_commands_options_choices_and_directories(tmp_path: Path,
         for typed, completed in TYPED:
             # The line is quoted once it is complete, so that it is printed and not run.
             bash.type(typed + "\t")
-            bash.read_until(completed[len(typed) - 1 :])
+            bash.read_until(completed)
             bash.type("\x01echo \x05; echo 'line ''ends'\n")
             bash.read_until("line ends")
             assert completed in bash.text.split("line ends")[-2]
