@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from granian import _signals, cli
+from granian import cli
 from granian._internal import load_target
 from granian.log import logger
 from granian.server import MPServer, Server
@@ -90,17 +89,9 @@ def _load(to_main: Connection, load: Callable[[], Any]) -> Any:
 
     replace_by(lambda: send(_REPLACE_ME))
     application = load()
-    # Ctrl-C reaches workers as well as the main process, which tells them to stop; one that is told twice
-    # hangs until it is killed.
-    _signals._get_signals = lambda: [signal.SIGTERM]
-    signal.signal(signal.SIGINT, _ignore)
     freeze_heap()
     send(_HAS_LOADED)
     return application
-
-
-def _ignore(number: int, frame: object) -> None:
-    """Ignore a signal, unlike SIG_IGN in this process alone and not in those that it starts."""
 
 
 # Messages from workers to the main process.
