@@ -41,7 +41,7 @@ HALF := $(addprefix tests/,acceptance attacks body cli clients concurrency confo
 	event_loop fuzz)
 
 test:
-	$(MAKE) --jobs 2 --output-sync=line lint types test-first-half test-second-half
+	$(MAKE) --no-print-directory --jobs 2 lint types test-first-half test-second-half
 
 test-first-half: $(VENV)/.installed-test
 	$(PYTEST) -m "not slow" $(HALF)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from types import ModuleType
+from types import MethodType, ModuleType
 
 from apiroutes.development.hint_facts import Facts
 from apiroutes.development.hint_texts import bare, code
@@ -15,6 +15,7 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 
 __all__ = [
+    "arguments_of_next",
     "awaited_value",
     "called_module",
     "called_value",
@@ -77,6 +78,19 @@ def called_module(facts: Facts) -> str | None:
             f"`from {name} import {own}`."
         )
     return f"{code(call.func)} is the module. Call a function of it."
+
+
+def arguments_of_next(facts: Facts) -> str | None:
+    """`next(req)`, as middleware of other frameworks calls what is inside it."""
+    call = facts.expression(ast.Call)
+    if call is None or not facts.is_innermost or not (call.args or call.keywords):
+        return None
+    called = facts.value(call.func)
+    if not isinstance(called, MethodType) or not isinstance(called.__self__, Response):
+        return None
+    if not called.__func__.__module__.startswith("apiroutes."):
+        return None
+    return f"{code(call.func)} takes nothing. Write `{bare(call.func)}()`; what it led to is in the response."
 
 
 def sending_arguments(facts: Facts) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from apiroutes.development import call_hints as of_calls
+from apiroutes.development import foreign_hints as of_others
 from apiroutes.development import none_hints as of_none
 from apiroutes.development import python_hints as of_python
 from apiroutes.development import request_hints as of_requests
@@ -62,6 +63,7 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
             of_calls.called_value,
             of_calls.called_module,
             of_calls.sending_arguments,
+            of_calls.arguments_of_next,
             of_calls.decorated_handler,
             of_calls.passed_request,
             of_calls.awaited_value,
@@ -77,8 +79,14 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
     (ValueError, (of_requests.swapped_arguments, of_requests.status_as_text)),
     (
         RuntimeError,
-        (of_python.asyncio_run_in_loop, of_python.other_loop, of_python.no_running_loop),
+        (
+            of_python.asyncio_run_in_loop,
+            of_python.other_loop,
+            of_python.no_running_loop,
+            of_others.outside_of_flask,
+        ),
     ),
+    (Exception, (of_others.exception_of_another_framework,)),
 )
 
 

@@ -21,6 +21,7 @@ from apiroutes.development.functions import function_at, returned
 from apiroutes.development.hint_facts import UNKNOWN, Facts
 from apiroutes.development.hint_texts import bare
 from apiroutes.development.sources import source_of
+from apiroutes.errors import JSONTypeError
 from apiroutes.request import Request
 from apiroutes.response import Response
 
@@ -127,6 +128,8 @@ def unwritable_value(facts: Facts) -> str | None:
     value = _unwritable(facts)
     if value is UNKNOWN or inspect.isawaitable(value):
         return None
+    if isinstance(facts.error, JSONTypeError) and facts.error.reason.startswith("a key "):
+        return None  # the reason says what to write
     return _how_to_write(value)
 
 
@@ -135,6 +138,8 @@ def _how_to_write(value: object) -> str:
     name = f"`{kind.__name__}`"
     if isinstance(value, FunctionType):
         return f"This is the function itself. Call it: `{value.__name__}()`."
+    if isinstance(value, BaseException):
+        return f"An exception is raised, not returned. Write `raise {kind.__name__}(...)`."
     if isinstance(value, type):
         return f"This is the class itself. Send an object of it: `{value.__name__}(...)`."
     if isinstance(value, (Request, Response)):

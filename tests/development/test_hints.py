@@ -68,7 +68,29 @@ def middleware(*lines: str, kind: str = "def") -> str:
     )
 
 
+WITH_MIDDLEWARE = "def step(req, res, next):\n    next({})\nmiddleware = [step]\ndef GET(): return 1"
 MISTAKES = {
+    "arguments of next": Mistake(WITH_MIDDLEWARE.format("req"), ("Write `next()`",)),
+    "an error of next": Mistake(WITH_MIDDLEWARE.format("ValueError('x')"), ("`next` takes nothing.",)),
+    "FastAPI's own exception": Mistake(
+        "from fastapi import HTTPException\n"
+        "def GET(): raise HTTPException(status_code=404, detail='No such thing')",
+        ('`raise ApiError(404, "No such thing")`', "`from apiroutes import ApiError`"),
+    ),
+    "Starlette's exception": Mistake(
+        "from starlette.exceptions import HTTPException\ndef GET(): raise HTTPException(403)",
+        ('`raise ApiError(403, "Forbidden")`',),
+    ),
+    "Flask's request": Mistake(
+        "from flask import request\ndef GET(): return request.args.get('x')",
+        ("Take `request` as a parameter of the handler",),
+    ),
+    "Flask's own jsonify": Mistake(
+        "from flask import jsonify\ndef GET(): return jsonify(a=1)", ("Return the dict or the list itself",)
+    ),
+    "an exception returned": Mistake(
+        "from apiroutes import ApiError\ndef GET(): return ApiError(404, 'no')", ("`raise ApiError(...)`",)
+    ),
     # coroutines
     "a coroutine subscripted": Mistake(
         FIND + "async def GET(): return find()['name']", ("Write `await find()`.",)
@@ -437,6 +459,11 @@ def GET(req):
 
 # What looks like one of the mistakes and is not.
 NEAR_MISSES = {
+    "a key that JSON cannot have, which the error explains": Mistake("def GET(): return {(1, 2): 3}"),
+    "another function called next": Mistake("def next(): return 1\ndef GET(): return next(2)"),
+    "a RuntimeError beside Flask": Mistake(
+        "import flask\ndef fail(): raise RuntimeError('x')\ndef GET(): return fail()"
+    ),
     "a header of one's own dict": Mistake("def GET(req):\n    headers = {}\n    return headers['X-A']"),
     "a wrapped function of one's own": Mistake(
         "def deco(f):\n    def inner(a): return f(a)\n    return inner\n@deco\ndef find(): return 1\n"
