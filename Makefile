@@ -36,18 +36,20 @@ dev: $(VENV)/.installed-test
 check: lint types
 	$(BIN)/python -m pytest -m "not slow and not costly" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
 
-# The tests in two halves, side by side: most machines have two processors, and each test wants one.
-HALF := $(addprefix tests/,acceptance attacks body cli clients concurrency conformance development embedding \
-	event_loop fuzz)
+# Two halves of the tests side by side, because most machines have two processors; then by themselves those of
+# servers and threads, which depend on when things happen.
+HALF := $(addprefix tests/,attacks body cli clients conformance development embedding fuzz handlers)
+ALONE := $(addprefix tests/,acceptance concurrency event_loop servers)
 
 test:
 	$(MAKE) --no-print-directory --jobs 2 lint types test-first-half test-second-half
+	$(PYTEST) -m "not slow" $(ALONE)
 
 test-first-half: $(VENV)/.installed-test
 	$(PYTEST) -m "not slow" $(HALF)
 
 test-second-half: $(VENV)/.installed-test
-	$(PYTEST) -m "not slow" $(addprefix --ignore ,$(HALF))
+	$(PYTEST) -m "not slow" $(addprefix --ignore ,$(HALF) $(ALONE))
 
 # Every request of these tests goes through App.asgi: first with their projects as they are, then with the plain
 # handlers made async. Left out are tests that answer no request, and those of reads from a connection.
