@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def commands(tmp_path: Path) -> Path:
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin" / "apiroutes"
     program = "import sys\nfrom apiroutes.cli import main\nmain(prog_name='apiroutes')\n"
-    command.write_text(f"#!{shutil.which('python')}\n{program}")
+    command.write_text(f"#!{sys.executable}\n{program}")
     command.chmod(0o755)
     return command.parent
 
