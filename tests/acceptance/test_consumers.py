@@ -25,7 +25,10 @@ SECONDS = 300
 
 def run(command: Sequence[str], directory: Path) -> str:
     """Return what a command prints; its errors are a test's."""
-    environ = {**os.environ, "NO_COLOR": "1", "REDOCLY_TELEMETRY": "off", "PYTHONPATH": str(directory)}
+    # openapi-python-client calls ruff, which is beside the tests' Python.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environ = {**os.environ, "PATH": path, "NO_COLOR": "1", "REDOCLY_TELEMETRY": "off"}
+    environ["PYTHONPATH"] = str(directory)
     result = subprocess.run(
         command, cwd=directory, env=environ, capture_output=True, text=True, timeout=SECONDS
     )
