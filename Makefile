@@ -38,7 +38,8 @@ check: lint types
 
 # Two halves of the tests side by side, because most machines have two processors; then by themselves those of
 # servers and threads, which depend on when things happen.
-HALF := $(addprefix tests/,attacks body cli clients conformance development embedding fuzz handlers)
+HALF := $(addprefix tests/,attacks body cli clients conformance development embedding fuzz handlers http middleware \
+	openapi routing schemas settings typing)
 ALONE := $(addprefix tests/,acceptance concurrency event_loop servers)
 
 test:
