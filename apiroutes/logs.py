@@ -8,15 +8,14 @@ can make a line that looks like one of ours.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sys
 import threading
 import traceback
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from apiroutes.code_origin import PROJECT_PACKAGE, is_ours
 from apiroutes.types import Environ
 
 __all__ = [
@@ -33,7 +32,6 @@ _LAST_RESORT = logging.lastResort
 # Characters of an exception's text, also in production: it may quote a whole body, with which clients would
 # fill the log, and collectors of logs drop or split what is longer.
 _MAX_PART = 8000
-_PACKAGE = str(Path(__file__).parent) + os.sep
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # W3C Trace Context section 3.2.2: version, trace-id, parent-id, flags; all zeros is no trace-id.
@@ -135,8 +133,7 @@ def _extra(request: Any) -> dict[str, Any]:
     }
 
 
-# The package of a project's modules, of which no project knows.
-_PROJECT = r"\b_apiroutes_project_\d+\."
+_PROJECT = rf"\b{PROJECT_PACKAGE}\d+\."
 
 
 def _escape_traceback(record: logging.LogRecord) -> bool:
@@ -163,7 +160,7 @@ def _without_leading_calls_of_ours(calls: TracebackType | None) -> TracebackType
     The calls that lead to every handler say nothing of a fault in one.
     """
     first = calls
-    while first is not None and first.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+    while first is not None and is_ours(first.tb_frame.f_code.co_filename):
         first = first.tb_next
     return first or calls
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, TracebackType
 from typing import NamedTuple
 
+from apiroutes.code_origin import is_ours
 from apiroutes.errors import Problem
 
 __all__ = [
@@ -23,14 +24,12 @@ __all__ = [
     "ProjectFrame",
     "caller_in",
     "frames_in",
-    "is_ours",
     "located",
     "place_at",
     "project_file",
     "with_source",
 ]
 
-_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # Directories of installed packages, which may lie below a project.
 _INSTALLED = frozenset(("site-packages", "dist-packages", "node_modules"))
 
@@ -74,11 +73,6 @@ def project_file(filename: str, root: Path) -> str | None:
         return None
     parts = relative.split(os.sep)
     return None if _INSTALLED.intersection(parts) else "/".join(parts)
-
-
-def is_ours(filename: str) -> bool:
-    """Return whether a file is one of this package."""
-    return filename.startswith(_OURS)
 
 
 def frames_in(traceback: TracebackType | None, root: Path) -> Iterator[ProjectFrame]:

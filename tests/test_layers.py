@@ -20,7 +20,7 @@ TOP = PACKAGE.parent
 
 # A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
-    {"types", "errors", "lazy", "structs", "version", "threads"},
+    {"types", "errors", "lazy", "structs", "version", "code_origin", "threads"},
     {
         "sizes",
         "logs",

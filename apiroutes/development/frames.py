@@ -17,12 +17,12 @@ from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
 
+from apiroutes.code_origin import DIRECTORY, PROJECT_PACKAGE, is_ours
 from apiroutes.development.sources import Excerpt, Line, Position, excerpt, position_of, source_of
 from apiroutes.structs import Struct
 
 __all__ = ["Failure", "Frame", "Omission", "Origin", "Step", "origin_of", "read_failure", "steps_of"]
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _MAX_FRAMES = 60
 _MAX_TEXT = 4000  # characters of a message or a note
 _MAX_NOTES = 20
@@ -321,7 +321,7 @@ def origin_of(filename: str) -> Origin:
     """
     if not os.path.isabs(filename):  # <frozen importlib._bootstrap>, <string>
         return Origin.PYTHON
-    if filename.startswith(_PACKAGE + os.sep):
+    if is_ours(filename):
         return Origin.FRAMEWORK
     parts = filename.split(os.sep)
     if "site-packages" in parts or "dist-packages" in parts or filename.startswith(_library_directories()):
@@ -337,7 +337,7 @@ def shown_file(filename: str, origin: Origin, root: str) -> tuple[str, str]:
         prefix = root.rstrip(os.sep) + os.sep
         return (filename[len(prefix) :] if filename.startswith(prefix) else _below_home(filename)), ""
     if origin is Origin.FRAMEWORK:
-        return "apiroutes" + filename[len(_PACKAGE) :], "apiroutes"
+        return os.path.join("apiroutes", filename[len(DIRECTORY) :]), "apiroutes"
     if origin is Origin.PYTHON:
         for directory in _python_directories():
             if filename.startswith(directory):
@@ -363,7 +363,7 @@ def _type_of(error: BaseException) -> str:
     kind = type(error)
     name = kind.__qualname__.rpartition("<locals>.")[2]
     module = str(kind.__module__)
-    if module in ("builtins", "__main__", "apiroutes.errors") or module.startswith("_apiroutes_project_"):
+    if module in ("builtins", "__main__", "apiroutes.errors") or module.startswith(PROJECT_PACKAGE):
         return name
     return f"{module}.{name}"
 
@@ -385,7 +385,7 @@ def _notes_of(error: BaseException) -> list[str]:
 
 def _bounded(text: str) -> str:
     """Return a text without the package that a project's modules are in, and shortened."""
-    text = re.sub(r"\b_apiroutes_project_[0-9]+\.", "", text)
+    text = re.sub(rf"\b{PROJECT_PACKAGE}[0-9]+\.", "", text)
     if len(text) <= _MAX_TEXT:
         return text
     return f"{text[:_MAX_TEXT]}… ({len(text) - _MAX_TEXT} more characters)"

@@ -15,13 +15,14 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
+from apiroutes.code_origin import is_ours
 from apiroutes.errors import NestedAppError, one_line
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.habits import instead_of_app_attribute, instead_of_decorator
 from apiroutes.handlers.missing_modules import how_to_find
 from apiroutes.handlers.modules import file_of_module
 from apiroutes.handlers.sources import OwnNames
-from apiroutes.places import is_ours, place_at, project_file
+from apiroutes.places import place_at, project_file
 
 __all__ = ["Explained", "explain"]
 

@@ -16,12 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from apiroutes.code_origin import PROJECT_PACKAGE
 from apiroutes.errors import Problems, ProjectError
 from apiroutes.handlers.config import RouteConfig, why_ineffective
 from apiroutes.handlers.exports import read_exports
 from apiroutes.handlers.import_failures import ImportFailure, import_failure
 from apiroutes.handlers.middleware_exports import is_middleware_file, read_middleware_file
-from apiroutes.handlers.modules import PACKAGE, escaped
+from apiroutes.handlers.modules import escaped
 from apiroutes.handlers.route_modules import RouteModule
 from apiroutes.routing import MIDDLEWARE_FILE, Route, Segment
 from apiroutes.types import Middleware
@@ -54,7 +55,7 @@ class ModuleLoader:
         self._root = root
         self._defaults = defaults
         self._prefixes = prefixes
-        self._package = f"{PACKAGE}{next(_counter)}"
+        self._package = f"{PROJECT_PACKAGE}{next(_counter)}"
         self._failures: dict[str, ImportFailure] = {}  # by each file on the way to what is wrong
         if str(root) not in sys.path:
             sys.path.insert(0, str(root))

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["PACKAGE", "escaped", "file_of_module", "with_files"]
+from apiroutes.code_origin import PROJECT_PACKAGE
 
-PACKAGE = "_apiroutes_project_"
+__all__ = ["escaped", "file_of_module", "with_files"]
 
 # A module of a project, in quotation marks or without them.
-_QUOTED = rf"""(['"]){PACKAGE}\d+((?:\.(?:(?!\1).)*)?)\1"""
-_BARE = rf"""{PACKAGE}\d+((?:\.[^\s'"(),:]*[^\s'"(),:.])*)"""
+_QUOTED = rf"""(['"]){PROJECT_PACKAGE}\d+((?:\.(?:(?!\1).)*)?)\1"""
+_BARE = rf"""{PROJECT_PACKAGE}\d+((?:\.[^\s'"(),:]*[^\s'"(),:.])*)"""
 # Python adds where a module is, which its file's name says already.
 _LOCATION = r" \((?:/|[A-Za-z]:\\)[^)]*\)"
 
@@ -33,7 +33,7 @@ def file_of_module(name: str, root: Path) -> str | None:
 
     The file need not exist.
     """
-    match = re.fullmatch(rf"{PACKAGE}\d+((?:\..*)?)", name, re.DOTALL)
+    match = re.fullmatch(rf"{PROJECT_PACKAGE}\d+((?:\..*)?)", name, re.DOTALL)
     if match is None:
         return None
     path = "/".join(map(_unescaped, match[1].lstrip(".").split(".")))
@@ -43,7 +43,7 @@ def file_of_module(name: str, root: Path) -> str | None:
 
 def with_files(text: str, root: Path) -> str:
     """Return a text in which modules of the project's package are called by their files."""
-    if PACKAGE not in text:
+    if PROJECT_PACKAGE not in text:
         return text
     text = re.sub(_LOCATION, "", text)
     text = re.sub(_QUOTED, lambda match: file_of_module(match[0][1:-1], root) or "the project", text)

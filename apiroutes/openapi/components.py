@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apiroutes.code_origin import PROJECT_PACKAGE
 from apiroutes.schemas import json_schemas, references_in, with_references
 
 __all__ = [
@@ -35,7 +36,7 @@ _SCHEMA_REFERENCE = "#/components/schemas/{name}"
 _PROBLEM_DOCUMENT = {"schema": {"$ref": _SCHEMA_REFERENCE.format(name=_PROBLEM_NAME)}}
 _TEXT = {"schema": {"type": "string"}}
 # The package of a project's module, in the names that msgspec and pydantic give to its types.
-_PACKAGE = re.compile(r"_apiroutes_project_\d+(\.|__)(?:pages|app|routes)\1")
+_PACKAGE = re.compile(rf"{PROJECT_PACKAGE}\d+(\.|__)(?:pages|app|routes)\1")
 
 # RFC 9457 section 3; `errors` is an extension member, with the places of a request that are not valid.
 _PROBLEM = {
