@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from apiroutes.app import App
-from apiroutes.development.fault import printable
+from apiroutes.development.fault import printable, read_fault
 from apiroutes.development.fault_page import fault_page
 from apiroutes.development.fault_route import FaultRoute
 from apiroutes.development.fault_text import fault_problem, fault_text
@@ -41,21 +41,19 @@ class PageExplainer:
 
     def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
         """Write a 500 with the error, its place and a hint."""
-        route = self._route_of(request)
-        accept, root = request.environ.get("HTTP_ACCEPT"), self._app.root
-        self.log_hint(error, request)  # for all who see the terminal, and not the response
+        accept = request.environ.get("HTTP_ACCEPT")
+        fault = read_fault(error, request, self._route_of(request), self._app.root)
+        _log_hint(fault.hint)  # for all who see the terminal, and not the response
         if prefers_html(accept):
-            _write_page(response, 500, fault_page(error, request, route, root))
+            _write_page(response, 500, fault_page(fault))
         elif prefers_json(accept):
-            _write_json(response, fault_problem(error, request, route, root))
+            _write_json(response, fault_problem(fault))
         else:
-            _write_text(response, 500, fault_text(error, request, route, root))
+            _write_text(response, 500, fault_text(fault))
 
     def log_hint(self, error: BaseException, request: Request) -> None:
         """Log the hint for an exception."""
-        hint = hint_for(error, request, self._route_of(request), self._app.root)
-        if hint is not None:
-            _log.info("Hint: %s", printable(hint))
+        _log_hint(hint_for(error, request, self._route_of(request), self._app.root))
 
     def explain_refusal(self, error: Exception) -> str | None:
         """Return the text of an error that a client is told, with its place."""
@@ -110,6 +108,11 @@ class PageExplainer:
             else:
                 methods = tuple(resource.module.handlers)
                 yield RouteLine(pattern, () if RouteModule.ANY in methods else methods, route.file)
+
+
+def _log_hint(hint: str | None) -> None:
+    if hint is not None:
+        _log.info("Hint: %s", printable(hint))
 
 
 def _first_file(files: Sequence[str], own: str) -> str:

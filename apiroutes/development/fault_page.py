@@ -1,21 +1,19 @@
 """The error page: what failed, where, why, and for which request.
 
-In: an exception, its request and its route. Out: HTML. The project's own frame comes first, with its source
+In: a fault. Out: HTML. The project's own frame comes first, with its source
 and the failed expression marked; the frames of others are folded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from apiroutes.development.fault import Fault, printable, read_fault
+from apiroutes.development.fault import Fault, printable
 from apiroutes.development.fault_route import FaultRoute
-from apiroutes.development.fault_text import CHANGED, group_name, groups, text_of
+from apiroutes.development.fault_text import CHANGED, fault_text, group_name, groups
 from apiroutes.development.frames import Failure, Frame, Omission
 from apiroutes.development.markup import document, escape, inline, listing, place, source, table
 from apiroutes.development.secret_names import HIDDEN
-from apiroutes.request import Request
 
 __all__ = ["fault_page"]
 
@@ -26,15 +24,8 @@ _FOOTER = (
 )
 
 
-def fault_page(error: BaseException, request: Request, route: FaultRoute, root: Path) -> str:
-    """Return the page of a failed request; `markup.headers` are its headers.
-
-    `root` is the project's directory, which paths are shown below.
-    """
-    return _page(read_fault(error, request, route, root))
-
-
-def _page(fault: Fault) -> str:
+def fault_page(fault: Fault) -> str:
+    """Return the page of a failed request; `markup.headers` are its headers."""
     failure, request = fault.failure, fault.request
     bar = f"<b>500</b> {escape(printable(f'{request.method} {request.path}'))}"
     body = [_head(failure)]
@@ -50,7 +41,7 @@ def _page(fault: Fault) -> str:
     body += _earlier(failure)
     body.append(f'<div class="facts">\n{_request(fault)}{_route(fault.route)}</div>\n')
     title = f"{failure.type} in {request.method} {request.path}"
-    return document(title, bar, "".join(body), text_of(fault), _FOOTER)
+    return document(title, bar, "".join(body), fault_text(fault), _FOOTER)
 
 
 def _head(failure: Failure) -> str:

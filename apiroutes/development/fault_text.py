@@ -4,32 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-from apiroutes.development.fault import Fault, printable, read_fault
-from apiroutes.development.fault_route import FaultRoute
+from apiroutes.development.fault import Fault, printable
 from apiroutes.development.frames import Failure, Frame, Omission, Origin
 from apiroutes.development.sources import Line
 from apiroutes.http import phrase
-from apiroutes.request import Request
 
-__all__ = ["CHANGED", "fault_problem", "fault_text", "group_name", "groups", "marked_lines", "text_of"]
+__all__ = ["CHANGED", "fault_problem", "fault_text", "group_name", "groups", "marked_lines"]
 
 CHANGED = "This file was changed since it was imported, so its lines are not shown."
 
 
-def fault_text(error: BaseException, request: Request, route: FaultRoute, root: Path) -> str:
-    """Return a failed request as text: the error, its place, the hint, the frames, the request.
-
-    `root` is the project's directory, which paths are shown below.
-    """
-    return text_of(read_fault(error, request, route, root))
-
-
-def fault_problem(error: BaseException, request: Request, route: FaultRoute, root: Path) -> dict[str, Any]:
+def fault_problem(fault: Fault) -> dict[str, Any]:
     """Return a failed request as a problem document (RFC 9457), with a hint and the frames."""
-    fault = read_fault(error, request, route, root)
     frame = fault.frame
     problem: dict[str, Any] = {
         "type": "about:blank",
@@ -70,8 +58,11 @@ def _as_data(failure: Failure) -> dict[str, Any]:
 # -- text ---------------------------------------------------------------------------------------
 
 
-def text_of(fault: Fault) -> str:
-    """Return the text of a fault; every character of it can be printed."""
+def fault_text(fault: Fault) -> str:
+    """Return a failed request as text: the error, its place, the hint, the frames, the request.
+
+    Every character of it can be printed.
+    """
     parts = [[fault.failure.headline, *_indented(fault.failure.notes)]]
     if fault.frame is not None:
         parts.append(_place(fault.frame))
