@@ -17,7 +17,14 @@ from typing import Any
 
 from apiroutes.app import App
 from apiroutes.errors import Problem, ProjectError
-from apiroutes.handlers import OwnNames, import_file, imported_names, imported_packages
+from apiroutes.handlers import (
+    OwnNames,
+    import_file,
+    imported_names,
+    imported_packages,
+    make_importable,
+    parsed,
+)
 
 __all__ = ["app_of"]
 
@@ -66,10 +73,9 @@ _log = logging.getLogger("apiroutes")
 def app_of(root: str | os.PathLike[str] = ".", **settings: Any) -> App:
     """Return the App of the project in `root`. Raises ProjectError.
 
-    An `app.py` there that imports apiroutes, itself or through other files, and binds `app` to an App makes
-    it. `settings` reach that App as
-    if they were in the environment, so its own arguments win. With middleware or a fallback among them, the
-    caller makes an App of its own.
+    An `app.py` there that binds `app` to an App makes it. `settings` reach that App as if they were in the
+    environment, so its own arguments win. With middleware or a fallback among them, the caller makes an App
+    of its own.
     """
     directory = Path(root).resolve()
     file = directory / _FILE
@@ -101,14 +107,15 @@ def _makes_app(root: Path) -> bool:
     if not os.path.lexists(file):
         return False
     try:
-        names = imported_names(file)
+        tree = parsed(file)
+        names = imported_names(tree)
         binds_app = _NAME in names or _NAME in OwnNames(file)
         if not binds_app and not names.isdisjoint(_MAKERS):
             _log.warning(
                 "%s binds no `%s`, so it is not used. Call the App `%s` to have it served.",
                 *(_FILE, _NAME, _NAME),
             )
-        packages = imported_packages(file, root) if binds_app else _OTHERS
+        packages = imported_packages(tree, file, root) if binds_app else _OTHERS
     except (OSError, SyntaxError, ValueError, RecursionError, ImportError):
         return True
     return "apiroutes" in packages or packages.isdisjoint(_OTHERS)
@@ -128,8 +135,7 @@ def _import(root: Path) -> ModuleType:
     known = sys.modules.get(_NAME)
     if known is not None and getattr(known, "__file__", None) == str(root / _FILE):
         return known
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
+    make_importable(root)
     _importing.add(root / _FILE)
     try:
         return import_file(root, _FILE, _NAME if known is None else f"_apiroutes_app_{len(sys.modules)}")

@@ -25,8 +25,13 @@ from apiroutes.handlers.declared_responses import (
 )
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.import_failures import import_failure
-from apiroutes.handlers.import_graph import imported_names, imported_packages
-from apiroutes.handlers.loading import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_file
+from apiroutes.handlers.import_graph import imported_names, imported_packages, parsed
+from apiroutes.handlers.loading import (
+    PROJECT_MIDDLEWARE_FILE,
+    ModuleLoader,
+    import_file,
+    make_importable,
+)
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.parameter_errors import found_in_body
 from apiroutes.handlers.parameters import Parameter
@@ -58,7 +63,9 @@ __all__ = [
     "imported_names",
     "imported_packages",
     "location_of",
+    "make_importable",
     "name_of",
+    "parsed",
     "place_of",
     "raised_errors",
     "returns_of",

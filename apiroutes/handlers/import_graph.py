@@ -11,25 +11,29 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["imported_names", "imported_packages"]
+__all__ = ["imported_names", "imported_packages", "parsed"]
 
 _MOST = 500  # files
 
 
-def imported_packages(file: Path, root: Path) -> set[str]:
-    """Return the packages that a file imports, itself or through files below `root`.
+def parsed(file: Path) -> ast.Module:
+    """Return the syntax tree of a file. Raises SyntaxError, ValueError, OSError and RecursionError."""
+    return ast.parse(file.read_bytes(), str(file))
 
-    Raises SyntaxError, ValueError, OSError and RecursionError where one of the files cannot be read as
-    Python, and ImportError for a module that the file itself needs and that is neither there nor installed.
+
+def imported_packages(tree: ast.Module, file: Path, root: Path) -> set[str]:
+    """Return the packages that a file, of this tree, imports, itself or through files below `root`.
+
+    Raises what `parsed` does where another of the files cannot be read as Python, and ImportError for a
+    module that the file itself needs and that is neither there nor installed.
     """
-    tree = _tree_of(file)
     for node in tree.body:  # one inside `try` may be missing
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             _require_modules(node, root)
     waiting, seen, packages = [file], {file}, set[str]()
     while waiting:
         current = waiting.pop()
-        modules = list(_imported_modules(_tree_of(current), current, root))
+        modules = list(_imported_modules(tree if current == file else parsed(current), current, root))
         packages |= {module.partition(".")[0] for module in modules}
         found = {path for module in modules for path in _files_of(module, root)} - seen
         if len(seen) < _MOST:
@@ -38,14 +42,10 @@ def imported_packages(file: Path, root: Path) -> set[str]:
     return packages
 
 
-def imported_names(file: Path) -> set[str]:
-    """Return the names that the imports of a file bind. Raises as `imported_packages` does."""
-    nodes = (node for node in ast.walk(_tree_of(file)) if isinstance(node, (ast.Import, ast.ImportFrom)))
+def imported_names(tree: ast.Module) -> set[str]:
+    """Return the names that the imports of a file bind."""
+    nodes = (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
     return {alias.asname or alias.name.partition(".")[0] for node in nodes for alias in node.names}
-
-
-def _tree_of(file: Path) -> ast.Module:
-    return ast.parse(file.read_bytes(), str(file))
 
 
 def _require_modules(node: ast.Import | ast.ImportFrom, root: Path) -> None:

@@ -27,7 +27,7 @@ from apiroutes.handlers.route_modules import RouteModule
 from apiroutes.routing import MIDDLEWARE_FILE, Route, Segment
 from apiroutes.types import Middleware
 
-__all__ = ["PROJECT_MIDDLEWARE_FILE", "ModuleLoader", "import_file"]
+__all__ = ["PROJECT_MIDDLEWARE_FILE", "ModuleLoader", "import_file", "make_importable"]
 
 PROJECT_MIDDLEWARE_FILE = "middleware.py"
 
@@ -57,8 +57,7 @@ class ModuleLoader:
         self._prefixes = prefixes
         self._package = f"{PROJECT_PACKAGE}{next(_counter)}"
         self._failures: dict[str, ImportFailure] = {}  # by each file on the way to what is wrong
-        if str(root) not in sys.path:
-            sys.path.insert(0, str(root))
+        make_importable(root)
 
     def load(self, route: Route) -> RouteModule:
         """Import the route's file and check what it exports. Raises ProjectError."""
@@ -154,6 +153,12 @@ class ModuleLoader:
         for failed in (file, failure.problem.file, *(passed.file for passed in failure.way)):
             self._failures.setdefault(failed, failure)
         return ProjectError([failure.as_reached_from(file)])
+
+
+def make_importable(root: Path) -> None:
+    """Let the project's files be imported by absolute name."""
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
 
 
 def import_file(root: Path, file: str, name: str) -> ModuleType:
