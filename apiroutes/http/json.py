@@ -67,10 +67,17 @@ def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object
             if repaired == content:
                 raise
             return decode(repaired)
-    except UnicodeDecodeError as error:
-        raise ApiError(400, "Invalid body") from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ApiError(400, "Invalid JSON") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        # Up to version 0.22 msgspec has an exception for what is not UTF-8; after that it is one of JSON.
+        raise ApiError(400, "Invalid JSON" if _is_utf8(content) else "Invalid body") from error
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @cache  # made for the first document, because it takes 1 to 2 ms
