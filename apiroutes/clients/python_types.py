@@ -77,6 +77,7 @@ class PythonTypes:
         self._classes: list[list[str]] = []
         self._aliases: list[_Alias] = []
         self._hard_unions: dict[AnyOf, str] = {}
+        self._conjunctions: dict[AllOf, str] = {}
         # A field that is called like a type would hide it from the fields after it.
         self._no_fields = {*WORDS, *private, *self._names.values(), "self"}
         for named in types:
@@ -89,7 +90,8 @@ class PythonTypes:
 
     def annotation(self, type_: Type, context: str) -> str:
         """Return the annotation of a type; what has no name yet gets one after its context."""
-        type_ = self.flattened(type_)
+        if isinstance(type_, AllOf):
+            return self._conjunction(type_, context)
         if isinstance(type_, Primitive):
             return _PRIMITIVES[type_.name]
         if isinstance(type_, Literals):
@@ -104,6 +106,17 @@ class PythonTypes:
             return self._object(type_, context)
         assert isinstance(type_, AnyOf)
         return self._union(type_, context)
+
+    def _conjunction(self, type_: AllOf, context: str) -> str:
+        """Return the annotation of a conjunction, which may be a part of itself through a reference."""
+        if type_ in self._conjunctions:
+            return self._conjunctions[type_]
+        flat = self.flattened(type_)
+        if not (isinstance(flat, ObjectOf) and _is_class(flat)):
+            return self.annotation(flat, context)
+        name = self._conjunctions[type_] = self._claim(context)
+        self._declare_class(name, flat)
+        return name
 
     def flattened(self, type_: Type, seen: tuple[str, ...] = ()) -> Type:
         """Return the type without a conjunction: of objects it is one with the fields of all."""

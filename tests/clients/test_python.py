@@ -219,6 +219,14 @@ def test_a_response_that_fits_no_part_of_a_union_is_a_mistake(tmp_path: Path) ->
         answering(module, 200, json={"c": 1}).get_it()
 
 
+def test_a_conjunction_may_be_a_part_of_itself(tmp_path: Path) -> None:
+    conjunction = {"allOf": [{"properties": {"a": WHOLE}}, {"$ref": "#/components/schemas/Node"}]}
+    node = {"properties": {"value": conjunction}}
+    module, _ = schema_client({"$ref": "#/components/schemas/Node"}, tmp_path, Node=node)
+    read = module._decoder(module.Node).decode
+    assert read(b'{"value": {"value": {"a": 3}}}').value.value.a == 3
+
+
 LEAVES = st.sampled_from(
     [
         {},
