@@ -31,7 +31,7 @@ from apiroutes.project import build
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
-from apiroutes.types import ASGIFunction, Environ, Middleware, StartResponse, WSGIApplication
+from apiroutes.types import ROUTE, ASGIFunction, Environ, Middleware, StartResponse, WSGIApplication
 from apiroutes.wrong_assignments import CheckedResponse
 from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
 from apiroutes.wsgi import ClosingIterator, ServerResponse, etag_prefix, send, starting_again
@@ -74,6 +74,7 @@ class App:
         self.resources = project.resources
         self.mistakes = project.mistakes
         self._fallback = fallback
+        self._request: type[Request] = type("Request", (Request,), {})
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
         self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
@@ -113,7 +114,8 @@ class App:
             and ((accept := environ.get("HTTP_ACCEPT")) == "*/*" or not prefers_json(accept))
         ):
             return resource.fixed_response.send(start_response)
-        request = Request(environ, params, resource.limits, resource.pattern)
+        environ[ROUTE] = resource.pattern
+        request = self._request(environ, params, resource.limits)
         response = self._response(request, start_response)
         try:
             method = environ["REQUEST_METHOD"]

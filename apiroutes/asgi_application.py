@@ -31,7 +31,7 @@ from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
 from apiroutes.threads import current_waiter
-from apiroutes.types import Environ, Params, StartResponse
+from apiroutes.types import ROUTE, Environ, Params, StartResponse
 from apiroutes.wrong_interface import CALLED_BY_WSGI
 from apiroutes.wsgi import ServerResponse, send
 
@@ -48,6 +48,7 @@ _THREADS = 64
 class _App(Protocol):
     """What an ASGI application needs of its App."""
 
+    _request: type[Request]
     _response: Callable[..., ServerResponse]
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]: ...
@@ -121,7 +122,8 @@ class ASGIApplication:
         if resource is None or run is None:
             await self._answer_in_thread(environ, connection)
         else:
-            request = Request(environ, params, resource.limits, resource.pattern)
+            environ[ROUTE] = resource.pattern
+            request = self.app._request(environ, params, resource.limits)
             token = current_waiter.set(RequestThread())
             try:
                 await self._answer_on_loop(request, resource, run, connection)

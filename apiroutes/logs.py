@@ -41,7 +41,7 @@ _TRACEPARENT = re.compile(
 
 
 def log_fault(request: Any, route: str, error: BaseException, event: str = "failed") -> None:
-    """Log a fault of the server's in a route.
+    """Log a fault of the server's in a route, and tell the request's observers of it.
 
     That the end of the process has cancelled a coroutine is not a fault, and has no traceback.
     """
@@ -50,6 +50,8 @@ def log_fault(request: Any, route: str, error: BaseException, event: str = "fail
         _log.info("%s: cut off by the end of the process", named, extra=_extra(request))
         return
     _log.error("%s %s", _named(request, route), event, exc_info=error, extra=_extra(request))
+    for observe in request._fault_observers:
+        observe(error, request, event)
 
 
 def _is_cancelled_at_end(error: BaseException) -> bool:

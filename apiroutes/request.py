@@ -6,6 +6,8 @@ attributes are computed on first use. Reading the body raises ApiError.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Generic
 
 import werkzeug.wrappers
@@ -33,7 +35,7 @@ from apiroutes.http import decode_json, parse_cookies
 from apiroutes.lazy import lazy
 from apiroutes.settings import Settings
 from apiroutes.sizes import parse_size
-from apiroutes.types import Environ, Params
+from apiroutes.types import ROUTE, Environ, FaultObserver, Params
 
 __all__ = ["Request"]
 
@@ -61,8 +63,9 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     `params` are the path's parameters: a catch-all is a list of str, an optional catch-all
     without segments is absent. `route_pattern` is the route's, such as `/api/users/[id]`, None
-    if no route matches. Attributes that can be assigned in Next.js (`body`, `query`, `cookies`) can be
-    assigned here. The body of a `Request[User]`, as the annotation of a handler's parameter, is a User.
+    if no route matches. `app` is what the project's `register()` has made. Attributes that can be
+    assigned in Next.js (`body`, `query`, `cookies`) can be assigned here. The body of a
+    `Request[User]`, as the annotation of a handler's parameter, is a User.
     """
 
     def __init__(
@@ -70,17 +73,29 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         environ: Environ,
         params: Params | None = None,
         limits: Limits = _LIMITS,
-        route_pattern: str | None = None,
     ) -> None:
         self.environ = environ
         self.params: Params = {} if params is None else params
-        self.route_pattern = route_pattern
         self._limits = limits
-        self._body: Body | None = None
         # Whether the content still has to be read or discarded, or its files closed.
         self._pending = (
             "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ
         )
+
+    # Each App has a class of its own, whose attributes it sets when it starts.
+
+    # What `register()` of the project's instrumentation.py has yielded.
+    app: Mapping[str, Any] = MappingProxyType({})
+    # Called with the error, the request and the event of each fault once it is logged; they raise nothing.
+    _fault_observers: tuple[FaultObserver, ...] = ()
+
+    @property
+    def route_pattern(self) -> str | None:
+        """The pattern of the route, which WSGI middleware outside of the App finds in the environ too."""
+        pattern: str | None = self.environ.get(ROUTE)
+        return pattern
+
+    _body: Body | None = None  # once it is read
 
     # Werkzeug's limits. They may be set for a class or a request, and can only narrow a route's.
 

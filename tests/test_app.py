@@ -11,7 +11,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from tests.support import HELLO, app_of, call, respond
+from tests.support import HELLO, app_of, call, environ, respond
 
 # -- exceptions
 
@@ -178,3 +178,16 @@ def test_an_exception_of_the_fallback_reaches_the_server(
     with pytest.raises(RuntimeError, match="theirs"):
         call(app_of(tmp_path, HELLO, fallback=broken), target="/other")
     assert caplog.records == []
+
+
+# -- what other programs see
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"), [("/api/users/5", "/api/users/[id]"), ("/api/nothing", None), ("/api/users/", None)]
+)
+def test_the_pattern_of_the_route_is_in_the_environ(tmp_path: Path, path: str, pattern: str | None) -> None:
+    entries = environ("GET", path)
+    app = app_of(tmp_path, HELLO, "users/[id].py")
+    app(entries, lambda status, headers, *exc_info: lambda content: None)
+    assert entries.get("apiroutes.route") == pattern

@@ -227,6 +227,9 @@ TOUCHES: dict[str, set[str]] = {
     "handlers/calls.py": {
         "_read_body_as",
     },
+    "logs.py": {
+        "_fault_observers",
+    },
     "middleware/access_log.py": {
         "_call_at_end",
     },

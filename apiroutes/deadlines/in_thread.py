@@ -121,7 +121,7 @@ class _Lease:
         has_content = environ.get("CONTENT_LENGTH", "") not in ("", "0")
         has_content = has_content or "HTTP_TRANSFER_ENCODING" in environ
         connection = environ.get(CONNECTION)
-        is_read = has_content and connection is not None and self._handler_request["_body"] is None
+        is_read = has_content and connection is not None and self._handler_request.get("_body") is None
         return is_read and stop_reading(connection)
 
     def _abandon(self) -> BaseException:
