@@ -56,7 +56,7 @@ class Lookup:
         self._has_fallback = has_fallback
         # The resource of every path without a route, where one will do for all.
         self._unknown = None if has_fallback else project.not_found.everywhere
-        self._headers_too_large = _refusing("large headers", _refuse_headers, limits_of(settings))
+        self._headers_too_large = _refusal("headers that are too large", _refuse_headers, limits_of(settings))
         self._prefix = [segment.text for segment in prefix_of(settings)]
         self._below = "/".join(["", *self._prefix, ""])
         self._max_target = settings.max_target_size.bytes
@@ -85,7 +85,7 @@ class Lookup:
     def refusing(self) -> LookUp:
         """Return what looks up where the App cannot answer: a 503, but the fallback on its own paths."""
         limits = self._headers_too_large.limits
-        unavailable = _refusing("an application that has not started", _refuse, limits)
+        unavailable = _refusal("an application that has not started", _refuse, limits)
 
         def find(environ: Environ) -> tuple[Resource | None, Params]:
             return self.find(environ)[0] and unavailable, {}
@@ -225,7 +225,7 @@ def _write_too_long(response: Response) -> None:
     write_error(response.req, response, 414, phrase(414))
 
 
-def _refusing(name: str, refuse: Callable[[Response], NoReturn], limits: Limits) -> Resource:
+def _refusal(name: str, refuse: Callable[[Response], NoReturn], limits: Limits) -> Resource:
     on_loop = as_coroutine((), Step(refuse, never_waits=True))
     return Resource(name, refuse, limits, others_on_loop=on_loop)
 

@@ -24,7 +24,7 @@ from apiroutes.lifespan.life import Life, Runner
 from apiroutes.readiness import request_replacement
 from apiroutes.threads import native_threads, process_end
 
-__all__ = ["NOTHING_MADE", "Lifespan", "end_within"]
+__all__ = ["NOTHING_MADE", "Lifespan", "end_within", "when_not_started"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -38,15 +38,21 @@ _TICK = 0.05
 
 
 class _Process:
-    """When this process must have ended (`time.monotonic`), once it was told to."""
+    """What a server has said of this process: when it must have ended (`time.monotonic`), whom to tell."""
 
     deadline: float | None = None
+    not_started: Callable[[], object] | None = None
 
 
 def end_within(seconds: float) -> None:
     """Note that a server ends this process so many seconds from now; a second call changes nothing."""
     if _Process.deadline is None:
         _Process.deadline = time.monotonic() + seconds
+
+
+def when_not_started(call: Callable[[], object]) -> None:
+    """Have a server's function called, in any thread, when an App of this process has not started."""
+    _Process.not_started = call
 
 
 class Lifespan:
@@ -171,6 +177,8 @@ class Lifespan:
     def _log_start_error(self, life: Life) -> None:
         if life.start_error is not None:
             self._log(life.start_error, "the application did not start")
+            if _Process.not_started is not None:
+                _Process.not_started()
 
     def _raise_start_error(self, life: Life) -> None:
         if life.start_error is not None:
@@ -196,14 +204,16 @@ class Lifespan:
         if not is_first:
             life.stopped.wait(until - time.monotonic())
             return
-        life.started.wait(until - time.monotonic())  # or it has begun to start just now
-        self._drain(until)
-        error = self._end(life, until)
-        process_end.call_no_more(self._stop_at_end)
-        with self._lock:
-            self._life = None
-        self._on_end()
-        life.stopped.come()
+        try:
+            life.started.wait(until - time.monotonic())  # or it has begun to start just now
+            self._drain(until)
+            error = self._end(life, until)
+        finally:
+            process_end.call_no_more(self._stop_at_end)
+            with self._lock:
+                self._life = None
+            self._on_end()
+            life.stopped.come()
         if error is not None:
             raise self._failure(error, "the application did not end as it should") from error
 
@@ -291,7 +301,7 @@ _of_parents: list[Life | None] = []
 
 
 def _forget() -> None:
-    _Process.deadline = None
+    _Process.deadline = _Process.not_started = None
     for lifespan in list(_lifespans):
         lifespan.forget()
 
