@@ -76,6 +76,23 @@ class ModuleLoader:
         """Import a middleware file and check what it exports. Raises ProjectError."""
         return read_middleware_file(self._import(file), file, self._root / file)
 
+    def load_by_name(self, file: str) -> ModuleType:
+        """Import a file at the root as the module that an absolute import of its name finds, too.
+
+        So it runs once, whoever imports it. Where another project in this process has the name, it is
+        this project's alone. Raises ProjectError.
+        """
+        name = file.removesuffix(".py")
+        self._import_packages([])
+        full_name = f"{self._package}.{name}"
+        known = sys.modules.get(name)
+        if known is None:
+            known = self._execute(_spec(name, self._root / file), file)
+        elif getattr(known, "__file__", None) != str(self._root / file):
+            return self._import(file)
+        sys.modules[full_name] = known
+        return known
+
     def has_middleware(self, file: str, *, is_used: bool) -> bool:
         """Import the file, and return whether it is one of middleware, not another module of that name.
 
@@ -93,9 +110,7 @@ class ModuleLoader:
             return sys.modules[full_name]
         if file in self._failures:  # for another file, and it would again
             raise ProjectError([self._failures[file].as_reached_from(file)])
-        spec = importlib.util.spec_from_file_location(full_name, self._root / file)
-        assert spec is not None  # the name ends in .py
-        return self._execute(spec, file)
+        return self._execute(_spec(full_name, self._root / file), file)
 
     def _module_name(self, directories: list[str], file: str) -> str:
         """Return the name that an import would give the file, unless a directory has it."""
@@ -163,14 +178,18 @@ def make_importable(root: Path) -> None:
 
 def import_file(root: Path, file: str, name: str) -> ModuleType:
     """Import a file of the project in `root` under a name of its own. Raises ProjectError."""
-    spec = importlib.util.spec_from_file_location(name, root / file)
-    assert spec is not None  # the name ends in .py
     try:
-        return _execute(spec)
+        return _execute(_spec(name, root / file))
     except (KeyboardInterrupt, ProjectError):
         raise
     except BaseException as error:  # as for other files
         raise ProjectError([import_failure(error, root, file).as_reached_from(file)]) from error
+
+
+def _spec(name: str, path: Path) -> importlib.machinery.ModuleSpec:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # the path ends in .py
+    return spec
 
 
 def _execute(spec: importlib.machinery.ModuleSpec) -> ModuleType:
