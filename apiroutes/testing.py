@@ -11,7 +11,7 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import werkzeug.test
@@ -83,23 +83,27 @@ class Client(werkzeug.test.Client):
     A project is built in development mode, in which a result that contradicts the handler's return
     annotation is an error. Raises ProjectError for a project with mistakes.
 
-    `with Client() as client:` starts the App, and stops it at the end of the block; both raise LifespanError.
-    Without `with` the first request starts it, and the end of the process stops it.
+    `with Client() as client:` starts the App, unless something else has, and stops it at the end of the
+    block; both raise LifespanError. Without `with` the first request starts it, and the end of the process
+    stops it.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         if isinstance(application, (str, os.PathLike)):
             application = app_of(application, **{"mode": "development", **settings})
         super().__init__(application, Response)
+        self._stop: Callable[[], None] = _do_nothing
 
     def __enter__(self: _Client) -> _Client:
-        if isinstance(self.application, App):
-            self.application.start()
+        app = self.application
+        if isinstance(app, App) and not app.is_started:
+            app.start()
+            self._stop = app.stop
         return self
 
     def __exit__(self, *raised: object) -> None:
-        if isinstance(self.application, App):
-            self.application.stop()
+        stop, self._stop = self._stop, _do_nothing
+        stop()
 
     def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments."""
@@ -139,6 +143,10 @@ class Client(werkzeug.test.Client):
 
     def options(self, *args: Any, **kwargs: Any) -> Response:
         return self.open(*args, **{**kwargs, "method": "OPTIONS"})
+
+
+def _do_nothing() -> None:
+    return
 
 
 class AsyncClient:

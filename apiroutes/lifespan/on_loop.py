@@ -99,6 +99,10 @@ class TaskRunner:
         if self._task is not None:
             self._call(self._task.cancel)
 
+    def is_here(self) -> bool:
+        """Return whether it runs on the event loop of this thread."""
+        return self._loop is not None and asyncio._get_running_loop() is self._loop
+
     def frames(self) -> list[FrameType]:
         """Return where it stands, the outermost frame first."""
         waiting = _frames_of(self._made)
