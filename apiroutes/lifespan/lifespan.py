@@ -245,7 +245,8 @@ class Lifespan:
         runner = life.runner
         if runner is None:
             return None
-        runner.resume()
+        if not life.ended.has_come:
+            runner.resume()
         seconds = until - time.monotonic()
         if life.ended.wait(seconds):
             return life.end_error

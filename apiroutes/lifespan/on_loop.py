@@ -121,7 +121,9 @@ class TaskRunner:
         try:
             self._loop.call_soon_threadsafe(function)
         except RuntimeError:  # it was closed, and has not ended its tasks before
-            self._life.has_ended(RuntimeError("the event loop was closed before `register` could go on"))
+            if not self._life.ended.has_come:
+                message = "the event loop was closed before `register` could go on"
+                self._life.has_ended(RuntimeError(message))
 
     # On the loop.
 
