@@ -8,10 +8,11 @@ else.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -138,6 +139,23 @@ class App:
         end fails or takes longer, which is logged. Without this call the end of the process stops the App.
         """
         self._lifespan.stop(within)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the App has started in this process, and has not been told to stop."""
+        return self._lifespan.is_started
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Start the App, and stop it after the block: `start` and `stop` for code on an event loop.
+
+        An async `register` runs on that loop, as handlers do that are called through `asgi`.
+        """
+        await self._lifespan.start_on_loop()
+        try:
+            yield
+        finally:
+            await self._lifespan.stop_on_loop()
 
     def _begin_to_answer(self, made: Mapping[str, Any]) -> None:
         """Answer requests, whose `req.app` has what `register` has made."""

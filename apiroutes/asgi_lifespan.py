@@ -36,7 +36,7 @@ async def answer_lifespan(
         except _NotStartedError:
             return
         except Exception as error:
-            if exchange.is_answered:
+            if exchange.has_answered:
                 raise
             _log.info("the fallback has no lifespan: %r", error)
     await exchange.finish()
@@ -60,6 +60,7 @@ class _Exchange:
         self._send = send
         self._received = ""  # the last message of the server
         self.is_answered = True  # whether the last message of the server is
+        self.has_answered = False
 
     async def receive(self) -> _Message:
         """Receive a message; start the App before its own start is asked of the fallback."""
@@ -96,5 +97,5 @@ class _Exchange:
             return
 
     async def _answer(self, message: _Message) -> None:
-        self.is_answered = True
+        self.is_answered = self.has_answered = True
         await self._send(message)

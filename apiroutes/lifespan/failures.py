@@ -34,7 +34,7 @@ class LateError(TimeoutError):
         self.__traceback__ = traceback_of(frames)
 
 
-def failure(error: BaseException, register: Callable[[], Any], root: Path, what: str) -> LifespanError:
+def failure(error: BaseException, register: Callable[[], Any] | None, root: Path, what: str) -> LifespanError:
     """Return the error for users of an App; `what` says what the App has not done."""
     place = _place_of(error, register, root)
     if isinstance(error, MisuseError):
@@ -42,16 +42,16 @@ def failure(error: BaseException, register: Callable[[], Any], root: Path, what:
     elif isinstance(error, LateError):
         message, remedy = str(error), error.remedy
     else:
-        message = f"`register` raised {one_line(error)}"
+        message = f"`register` raised {one_line(error)}" if register is not None else one_line(error)
         remedy = "Correct it, or catch the exception where the application can do without."
     return LifespanError([located(Problem(FILE, f"{what}: {message}.", remedy), place)])
 
 
-def _place_of(error: BaseException, register: Callable[[], Any], root: Path) -> Place:
+def _place_of(error: BaseException, register: Callable[[], Any] | None, root: Path) -> Place:
     """Return the innermost line of the project where the error comes from, or where the function begins."""
     frames = [*frames_in(error.__traceback__, root)]
     if frames:
         return place_at(root, frames[-1].file, frames[-1].line, columns=frames[-1].columns)
-    code: Any = getattr(inspect.unwrap(register), "__code__", None)
+    code: Any = None if register is None else getattr(inspect.unwrap(register), "__code__", None)
     file = None if code is None else project_file(code.co_filename, root)
     return Place(FILE) if file is None else place_at(root, file, code.co_firstlineno, "register")

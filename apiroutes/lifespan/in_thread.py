@@ -43,6 +43,10 @@ class ThreadRunner:
     def give_up(self) -> None:
         """Do nothing: no exception is raised in a running thread."""
 
+    def is_here(self) -> bool:
+        """Return False: it has a thread of its own."""
+        return False
+
     def frames(self) -> list[FrameType]:
         """Return where it stands, the outermost frame first."""
         frames: list[FrameType] = []

@@ -29,6 +29,9 @@ class Runner(Protocol):
     def give_up(self) -> None:
         """End it, where that is possible: it takes too long."""
 
+    def is_here(self) -> bool:
+        """Return whether it runs on the event loop of this thread."""
+
     def frames(self) -> list[FrameType]:
         """Return where it stands, the outermost frame first."""
 
@@ -36,10 +39,15 @@ class Runner(Protocol):
 class Life:
     """`apply` is called with what `register` has made, before the life counts as started.
 
-    `seconds` is the time for its start.
+    `tell` is called with each error, before those who wait hear of it. `seconds` is the time for the start.
     """
 
-    def __init__(self, apply: Callable[[Mapping[str, Any]], object], seconds: float) -> None:
+    def __init__(
+        self,
+        apply: Callable[[Mapping[str, Any]], object],
+        tell: Callable[[Life, BaseException], object],
+        seconds: float,
+    ) -> None:
         self.started = Moment()  # or it has failed to
         self.ended = Moment()  # nothing of `register` runs any more
         self.stopped = Moment()  # by who stops it
@@ -49,6 +57,7 @@ class Life:
         self.is_stopping = False
         self.runner: Runner | None = None
         self._apply = apply
+        self._tell = tell
         self._lock = native_threads.native_lock()
         self._is_settled = False
 
@@ -59,22 +68,28 @@ class Life:
         try:
             self._apply(_mapping(made))
         except BaseException as error:
-            self.start_error = error
+            self._fail(error)
+            return False
         self.started.come()
-        return self.start_error is None
+        return True
 
     def has_failed(self, error: BaseException) -> bool:
         """Note that the start has failed; return False if it is known already how it has ended."""
         if not self._settle():
             return False
-        self.start_error = error
-        self.started.come()
+        self._fail(error)
         return True
+
+    def _fail(self, error: BaseException) -> None:
+        self.start_error = error
+        self._tell(self, error)
+        self.started.come()
 
     def has_ended(self, error: BaseException | None = None) -> None:
         """Note that nothing of `register` runs any more; an error is the start's, if that has not ended."""
         if error is not None and not self.has_failed(error):
             self.end_error = error
+            self._tell(self, error)
         self.ended.come()
 
     def _settle(self) -> bool:

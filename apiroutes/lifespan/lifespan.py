@@ -37,6 +37,13 @@ _LEAST = 1.0
 _TICK = 0.05
 
 
+_NOT_STARTED = "the application did not start"
+_NOT_ENDED = "the application did not end as it should"
+_ON_ITS_LOOP = (
+    "`App.stop()` would wait for the event loop on which it is called: write `async with app.lifespan():`"
+)
+
+
 class _Process:
     """What a server has said of this process: when it must have ended (`time.monotonic`), whom to tell."""
 
@@ -142,12 +149,10 @@ class Lifespan:
                 raise LifespanError([Problem(FILE, message, "This process is ending.")])
             is_new = self._life is None
             if self._life is None:
-                self._life = Life(self._on_start, self._start_timeout)
+                self._life = Life(self._on_start, self._tell, self._start_timeout)
             return self._life, is_new
 
     def _begin(self, life: Life, *, on_this_loop: bool) -> None:
-        life.started.call_then(lambda: self._log_start_error(life))
-        life.ended.call_then(lambda: self._note_end(life))
         if self._register is None:
             life.has_made(None)
             life.has_ended()
@@ -161,7 +166,7 @@ class Lifespan:
             self._end_with_process()
 
     def _runner(self, register: Callable[[], Any], life: Life, *, on_this_loop: bool) -> Runner:
-        if not (is_async(register) or _is_async_generator(register)):
+        if not _is_async(register):
             return ThreadRunner(register, life)
         from apiroutes.lifespan.on_loop import TaskRunner
 
@@ -174,15 +179,9 @@ class Lifespan:
         if life.has_failed(late) and life.runner is not None:
             life.runner.give_up()
 
-    def _log_start_error(self, life: Life) -> None:
-        if life.start_error is not None:
-            self._log(life.start_error, "the application did not start")
-            if _Process.not_started is not None:
-                _Process.not_started()
-
     def _raise_start_error(self, life: Life) -> None:
         if life.start_error is not None:
-            raise self._failure(life.start_error, "the application did not start") from life.start_error
+            raise self._failure(life.start_error, _NOT_STARTED) from life.start_error
 
     # -- the end ---------------------------------------------------------------------------
 
@@ -190,12 +189,15 @@ class Lifespan:
         """Stop, if it was started: drain the work after responses, then let `register` go on to its end.
 
         `within` is in seconds, by default what a server has left of the time it gives. `for_good`: it does
-        not start again. Raises LifespanError if the end fails, or takes longer.
+        not start again. Raises LifespanError if the end fails, or takes longer, and RuntimeError on the
+        event loop that has to run meanwhile.
         """
         until = self._deadline(within)
         with self._lock:
             self._is_over = self._is_over or for_good
             life = self._life
+            if life is not None and life.runner is not None and life.runner.is_here():
+                raise RuntimeError(_ON_ITS_LOOP)
             is_first = life is not None and not life.is_stopping
             if life is not None:
                 life.is_stopping = True
@@ -210,12 +212,12 @@ class Lifespan:
             error = self._end(life, until)
         finally:
             process_end.call_no_more(self._stop_at_end)
+            self._on_end()
             with self._lock:
                 self._life = None
-            self._on_end()
             life.stopped.come()
         if error is not None:
-            raise self._failure(error, "the application did not end as it should") from error
+            raise self._failure(error, _NOT_ENDED) from error
 
     async def stop_on_loop(self, within: float | None = None) -> None:
         """Do the same on the event loop of a server, which runs meanwhile."""
@@ -243,23 +245,27 @@ class Lifespan:
         runner = life.runner
         if runner is None:
             return None
-        runner.resume()
+        if not life.ended.has_come:
+            runner.resume()
         seconds = until - time.monotonic()
         if life.ended.wait(seconds):
             return life.end_error
         what = "`register` has not come to its end"
         late = LateError(what, max(0.0, round(seconds, 1)), "graceful_timeout", runner.frames())
         runner.give_up()
-        self._log(late, "the application did not end")
+        self._log(late, _NOT_ENDED)
         return late
 
-    def _note_end(self, life: Life) -> None:
-        """Log an error of the end. Where nobody has asked for it, this process is unsound: see `on_loop`."""
-        if life.end_error is None:
-            return
-        self._log(life.end_error, "the application did not end as it should")
-        if life.start_error is None and not life.is_stopping:
-            request_replacement("what `register` has made ended before the application")
+    def _tell(self, life: Life, error: BaseException) -> None:
+        """Log an error, and tell the server of one that it has to know."""
+        if error is life.start_error:
+            self._log(error, _NOT_STARTED)
+            if _Process.not_started is not None:
+                _Process.not_started()
+        else:
+            self._log(error, _NOT_ENDED)
+            if life.start_error is None and not life.is_stopping:  # nobody has asked for it: see `on_loop`
+                request_replacement("what `register` has made ended before the application")
 
     def _log(self, error: BaseException, what: str) -> None:
         (problem,) = self._failure(error, what).problems
@@ -268,7 +274,6 @@ class Lifespan:
         _log.error("%s: %s %s", place, problem.message, problem.remedy, exc_info=shown)
 
     def _failure(self, error: BaseException, what: str) -> LifespanError:
-        assert self._register is not None
         return failure(error, self._register, self._root, what)
 
     def _end_with_process(self) -> None:
@@ -290,9 +295,10 @@ class Lifespan:
         self._on_end()
 
 
-def _is_async_generator(function: Callable[..., Any]) -> bool:
-    return inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(
-        getattr(function, "__call__", None)  # noqa: B004  (an object's own __call__)
+def _is_async(function: Callable[..., Any]) -> bool:
+    """Return whether it is a coroutine function, an async generator function, or called like one."""
+    return is_async(function) or any(
+        map(inspect.isasyncgenfunction, (function, getattr(function, "__call__", None)))  # noqa: B004
     )
 
 

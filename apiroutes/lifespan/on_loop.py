@@ -99,6 +99,10 @@ class TaskRunner:
         if self._task is not None:
             self._call(self._task.cancel)
 
+    def is_here(self) -> bool:
+        """Return whether it runs on the event loop of this thread."""
+        return self._loop is not None and asyncio._get_running_loop() is self._loop
+
     def frames(self) -> list[FrameType]:
         """Return where it stands, the outermost frame first."""
         waiting = _frames_of(self._made)
@@ -117,7 +121,9 @@ class TaskRunner:
         try:
             self._loop.call_soon_threadsafe(function)
         except RuntimeError:  # it was closed, and has not ended its tasks before
-            self._life.has_ended(RuntimeError("the event loop was closed before `register` could go on"))
+            if not self._life.ended.has_come:
+                message = "the event loop was closed before `register` could go on"
+                self._life.has_ended(RuntimeError(message))
 
     # On the loop.
 
