@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.body import drain, has_unread
-from apiroutes.builtin_endpoints import builtin_endpoints
+from apiroutes.builtin_endpoints import builtin_endpoints, unobserved_paths
 from apiroutes.concurrency import is_async
 from apiroutes.error_responses import WriteFault, write_exception, write_fault
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
@@ -31,6 +31,7 @@ from apiroutes.project import build
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
+from apiroutes.telemetry import with_telemetry
 from apiroutes.types import ROUTE, ASGIFunction, Environ, Middleware, StartResponse, WSGIApplication
 from apiroutes.wrong_assignments import CheckedResponse
 from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
@@ -78,7 +79,8 @@ class App:
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
         self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
-        self._look_up = self.lookup.find
+        unobserved = [builtin[path] for path in unobserved_paths(self.settings)]
+        self._look_up = with_telemetry(self.lookup.find, self.settings, self._request, unobserved)
         self._asgi: ASGIFunction | None = None
         self._making_asgi = threading.Lock()
 
@@ -185,11 +187,10 @@ class App:
         Raises ResponseAborted where bytes have left already, and what ends the process.
         """
         error_to_write = self._settle_error(error, resource, request, response)
-        content = self._send_error(error_to_write, resource, response, start_response)
         if isinstance(error, HandlerTimeout):
             # The client has its response before anything is logged, which may take a while.
-            return ClosingIterator(content, lambda: log_fault(request, resource.name, error))
-        return content
+            response._call_at_end(lambda sent: log_fault(request, resource.name, error))
+        return self._send_error(error_to_write, resource, response, start_response)
 
     def _settle_error(
         self, error: BaseException, resource: Resource, request: Request, response: ServerResponse

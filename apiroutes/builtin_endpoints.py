@@ -20,9 +20,10 @@ from apiroutes.readiness import is_ready
 from apiroutes.resources import Resource
 from apiroutes.response import Response
 from apiroutes.results import file
+from apiroutes.settings import Settings
 from apiroutes.types import Middleware
 
-__all__ = ["builtin_endpoints", "is_documentation"]
+__all__ = ["builtin_endpoints", "is_documentation", "unobserved_paths"]
 
 # The page's files, by the path below the page's own.
 _FILES = {
@@ -70,6 +71,11 @@ def builtin_endpoints(
         )
         for name, step in _page(_headers(described)):
             yield docs + name, _resource(project, "the documentation page", step, project.middleware)
+
+
+def unobserved_paths(settings: Settings) -> list[str]:
+    """Return the paths that machines ask for all the time, which neither spans nor metrics count."""
+    return [path for path in (settings.readiness_path, settings.metrics_path) if path is not None]
 
 
 def is_documentation(path: str, docs: str) -> bool:

@@ -41,8 +41,8 @@ STEPS = [
     {"wsgi", "asgi", "results", "deadlines", "error_responses"},
     {"handlers", "wrong_assignments"},
     {"chain", "clients", "openapi"},
-    {"endpoint", "middleware"},
-    {"resources", "explainer"},
+    {"endpoint", "middleware", "resources"},
+    {"explainer", "telemetry"},
     {"project"},
     {"lookup", "builtin_endpoints", "asgi_application"},
     {"app"},
@@ -96,6 +96,7 @@ MET_IN = {
         "structs.py",
     },
     "multipart": {"body/formdata.py"},
+    "opentelemetry": {"telemetry/open_telemetry.py"},
     "pytest": {"pytest_plugin.py"},
     "tomli": {"settings/files.py", "settings/lines.py"},
     "uvicorn": {"servers/uvicorn.py"},
@@ -120,6 +121,7 @@ IMPORTS_LATE = {
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
+    "telemetry/__init__.py": "OpenTelemetry, by projects that do not ask for it",
 }
 
 # A leading underscore on Request and Response means "not for handlers": a property per read would be paid for
@@ -128,6 +130,7 @@ TOUCHES: dict[str, set[str]] = {
     "app.py": {
         "_answered_error",
         "_body",
+        "_call_at_end",
         "_discard_response",
         "_fail",
         "_in_middleware",
@@ -170,6 +173,7 @@ TOUCHES: dict[str, set[str]] = {
         "_status_was_set",
     },
     "deadlines/in_thread.py": {
+        "_end_with",
         "_sends_file",
         "_start_response",
         "_start_streaming",
@@ -180,6 +184,7 @@ TOUCHES: dict[str, set[str]] = {
         "_stream",
     },
     "deadlines/on_loop.py": {
+        "_end_with",
         "_start_response",
         "_start_streaming_on_loop",
     },
@@ -271,6 +276,13 @@ TOUCHES: dict[str, set[str]] = {
         "_append",
         "_rewind_body",
         "_send_file",
+    },
+    "telemetry/__init__.py": {
+        "_fault_observers",
+    },
+    "telemetry/open_telemetry.py": {
+        "_call_at_end",
+        "_state",
     },
     "wsgi.py": {
         "_announced_length",

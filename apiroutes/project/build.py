@@ -21,6 +21,7 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
+from apiroutes.project.extras import check_extras
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
 from apiroutes.project.missing_routes import check_directory, shortened
@@ -106,7 +107,7 @@ def _build(
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = _resources(routes, settings, loader, around, mistakes)
     warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
-    _check_builtin_paths(settings, routes, place_of, mistakes)
+    _check_settings(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
@@ -221,15 +222,19 @@ def _ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator
         yield Problem(shortened(places), f"`{name}` {effect}.", remedy)
 
 
-def _check_builtin_paths(
+def _check_settings(
     settings: Settings,
     routes: RouteTree,
     place_of: Callable[[str], tuple[str, Place]],
     mistakes: Mistakes,
 ) -> None:
-    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
+    """Check that no built-in endpoint hides a route, in development either, or another endpoint.
+
+    And that the libraries are there which settings ask for.
+    """
+    check_extras(settings, place_of, mistakes.everywhere)
     taken: dict[str, str] = {}
-    for name in ("readiness_path", "openapi_path"):
+    for name in ("readiness_path", "openapi_path", "metrics_path"):
         path = getattr(settings, name)
         if path is None:
             continue

@@ -1,0 +1,37 @@
+"""Spans, metrics, and the names of routes for tracers; the only room that knows OpenTelemetry and Prometheus.
+
+In: an App's look-up. Out: a look-up that tells of each request what the settings ask for. When they ask for
+nothing, and no tracer is active, that is the same look-up, and no library is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from apiroutes.request import Request
+from apiroutes.resources import Resource
+from apiroutes.settings import Settings
+from apiroutes.telemetry.names import with_names
+from apiroutes.telemetry.observed import Find, Observer, observed
+
+__all__ = ["with_telemetry"]
+
+
+def with_telemetry(
+    find: Find, settings: Settings, request: type[Request], unobserved: Iterable[Resource] = ()
+) -> Find:
+    """Return an App's look-up with what the settings ask for, and the names of routes for tracers.
+
+    It is called when the App starts: what a project does to configure its SDK must have been done. Faults are
+    told to the observers of the class of requests. The resources `unobserved` are left alone.
+    """
+    observers: list[Observer] = []
+    if settings.telemetry:
+        from apiroutes.telemetry import open_telemetry
+
+        observers.append(open_telemetry.observer())
+        if open_telemetry.record_fault not in request._fault_observers:
+            request._fault_observers += (open_telemetry.record_fault,)
+    if observers:
+        find = observed(find, observers, unobserved)
+    return with_names(find)
