@@ -97,6 +97,7 @@ MET_IN = {
     },
     "multipart": {"body/formdata.py"},
     "opentelemetry": {"telemetry/open_telemetry.py"},
+    "prometheus_client": {"telemetry/prometheus.py", "telemetry/worker_files.py"},
     "pytest": {"pytest_plugin.py"},
     "tomli": {"settings/files.py", "settings/lines.py"},
     "uvicorn": {"servers/uvicorn.py"},
@@ -121,7 +122,7 @@ IMPORTS_LATE = {
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
-    "telemetry/__init__.py": "OpenTelemetry, by projects that do not ask for it",
+    "telemetry/__init__.py": "OpenTelemetry and prometheus_client, by projects that do not ask for them",
 }
 
 # A leading underscore on Request and Response means "not for handlers": a property per read would be paid for
@@ -283,6 +284,13 @@ TOUCHES: dict[str, set[str]] = {
     "telemetry/open_telemetry.py": {
         "_call_at_end",
         "_state",
+    },
+    "telemetry/prometheus.py": {
+        "_call_at_end",
+        "_content",
+        "_state",
+        "_status",
+        "_written",
     },
     "wsgi.py": {
         "_announced_length",

@@ -6,15 +6,20 @@ nothing, and no tracer is active, that is the same look-up, and no library is im
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 
 from apiroutes.request import Request
 from apiroutes.resources import Resource
 from apiroutes.settings import Settings
+from apiroutes.telemetry.directory import with_directory
 from apiroutes.telemetry.names import with_names
 from apiroutes.telemetry.observed import Find, Observer, observed
 
-__all__ = ["with_telemetry"]
+__all__ = ["WriteMetrics", "metrics_writer", "with_metrics_directory", "with_telemetry"]
+
+# Given the field Accept, returns content and its media type.
+WriteMetrics = Callable[[str], tuple[bytes, str]]
 
 
 def with_telemetry(
@@ -32,6 +37,24 @@ def with_telemetry(
         observers.append(open_telemetry.observer())
         if open_telemetry.record_fault not in request._fault_observers:
             request._fault_observers += (open_telemetry.record_fault,)
+    if settings.metrics_path is not None:
+        from apiroutes.telemetry import prometheus
+
+        observers.append(prometheus.observer())
     if observers:
         find = observed(find, observers, unobserved)
     return with_names(find)
+
+
+def metrics_writer() -> WriteMetrics:
+    """Return what writes all metrics of the machine's workers in Prometheus's format."""
+    from apiroutes.telemetry import prometheus
+
+    return prometheus.write
+
+
+@contextmanager
+def with_metrics_directory(settings: Settings) -> Iterator[None]:
+    """Let the processes that start in this block share their metrics, if the settings ask for metrics."""
+    with with_directory() if settings.metrics_path is not None else nullcontext():
+        yield

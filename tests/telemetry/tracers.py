@@ -66,10 +66,11 @@ def sentry(directory: str, over_asgi: bool) -> list[Any]:
 
 def ddtrace(directory: str, over_asgi: bool) -> list[Any]:
     """The root span of each request: its resource, route and status."""
-    from ddtrace.contrib.asgi import TraceMiddleware
-    from ddtrace.contrib.wsgi import DDWSGIMiddleware
+    from ddtrace.contrib import asgi, wsgi
     from ddtrace.trace import TraceFilter, tracer
 
+    around_asgi: Any = asgi.TraceMiddleware
+    around_wsgi: Any = wsgi.DDWSGIMiddleware
     roots: list[Any] = []
 
     class Kept(TraceFilter):
@@ -81,7 +82,7 @@ def ddtrace(directory: str, over_asgi: bool) -> list[Any]:
 
     tracer.configure(trace_processors=[Kept()])
     app = app_in(directory)
-    serve(AsWSGI(TraceMiddleware(app.asgi)) if over_asgi else DDWSGIMiddleware(app))
+    serve(AsWSGI(around_asgi(app.asgi)) if over_asgi else around_wsgi(app))
     return roots
 
 
@@ -102,7 +103,7 @@ def elastic(directory: str, over_asgi: bool) -> list[Any]:
 
         def close(self) -> None: ...
 
-    client = elasticapm.Client(
+    client: Any = elasticapm.Client(
         service_name="shop",
         transport_class="elasticapm.transport.base.Transport",
         metrics_interval="0ms",
