@@ -96,7 +96,7 @@ MET_IN = {
         "structs.py",
     },
     "multipart": {"body/formdata.py"},
-    "opentelemetry": {"telemetry/open_telemetry.py"},
+    "opentelemetry": {"telemetry/child_spans.py", "telemetry/open_telemetry.py"},
     "prometheus_client": {"telemetry/prometheus.py", "telemetry/worker_files.py"},
     "pytest": {"pytest_plugin.py"},
     "tomli": {"settings/files.py", "settings/lines.py"},

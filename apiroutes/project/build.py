@@ -33,6 +33,7 @@ from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
 from apiroutes.structs import Struct
+from apiroutes.telemetry import with_child_spans
 from apiroutes.types import Middleware
 
 __all__ = ["Project", "build"]
@@ -192,9 +193,10 @@ def _resource(
     module: RouteModule, settings: Settings, around: tuple[Middleware, ...], threads: HandlerThreads
 ) -> Resource:
     limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
-    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(module, limits)
-    runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
-    on_loop = {method: as_coroutine(around, step) for method, step in endpoint.steps.items()}
+    observed, chain = with_child_spans(module, around, settings)
+    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(observed, limits)
+    runs = {method: as_sync(compose(chain, step)) for method, step in endpoint.steps.items()}
+    on_loop = {method: as_coroutine(chain, step) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
     if seconds is not None:
         runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}

@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 
+from apiroutes.handlers import RouteModule
 from apiroutes.request import Request
 from apiroutes.resources import Resource
 from apiroutes.settings import Settings
 from apiroutes.telemetry.directory import with_directory
 from apiroutes.telemetry.names import with_names
 from apiroutes.telemetry.observed import Find, Observer, observed
+from apiroutes.types import Middleware
 
-__all__ = ["WriteMetrics", "metrics_writer", "with_metrics_directory", "with_telemetry"]
+__all__ = [
+    "WriteMetrics",
+    "metrics_writer",
+    "with_child_spans",
+    "with_metrics_directory",
+    "with_telemetry",
+]
 
 # Given the field Accept, returns content and its media type.
 WriteMetrics = Callable[[str], tuple[bytes, str]]
@@ -44,6 +52,19 @@ def with_telemetry(
     if observers:
         find = observed(find, observers, unobserved)
     return with_names(find)
+
+
+def with_child_spans(
+    module: RouteModule, around: tuple[Middleware, ...], settings: Settings
+) -> tuple[RouteModule, tuple[Middleware, ...]]:
+    """Return a route's module and middleware in spans of their own, if the settings ask for that detail."""
+    if settings.telemetry != "detailed":
+        return module, around
+    try:
+        from apiroutes.telemetry import child_spans
+    except ImportError:  # which is a problem of the project's start
+        return module, around
+    return child_spans.handlers_in_spans(module), tuple(map(child_spans.in_span, around))
 
 
 def metrics_writer() -> WriteMetrics:
