@@ -41,8 +41,8 @@ STEPS = [
     {"wsgi", "asgi", "results", "deadlines", "error_responses"},
     {"handlers", "wrong_assignments"},
     {"chain", "clients", "openapi"},
-    {"endpoint", "middleware"},
-    {"resources", "explainer"},
+    {"endpoint", "middleware", "resources"},
+    {"explainer", "telemetry"},
     {"project"},
     {"lookup", "builtin_endpoints", "asgi_application"},
     {"app"},
@@ -96,6 +96,8 @@ MET_IN = {
         "structs.py",
     },
     "multipart": {"body/formdata.py"},
+    "opentelemetry": {"telemetry/child_spans.py", "telemetry/open_telemetry.py"},
+    "prometheus_client": {"telemetry/prometheus.py", "telemetry/worker_files.py"},
     "pytest": {"pytest_plugin.py"},
     "tomli": {"settings/files.py", "settings/lines.py"},
     "uvicorn": {"servers/uvicorn.py"},
@@ -121,6 +123,7 @@ IMPORTS_LATE = {
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
+    "telemetry/__init__.py": "OpenTelemetry and prometheus_client, by projects that do not ask for them",
 }
 
 # A leading underscore on Request and Response means "not for handlers": a property per read would be paid for
@@ -129,6 +132,7 @@ TOUCHES: dict[str, set[str]] = {
     "app.py": {
         "_answered_error",
         "_body",
+        "_call_at_end",
         "_discard_response",
         "_fail",
         "_in_middleware",
@@ -171,6 +175,7 @@ TOUCHES: dict[str, set[str]] = {
         "_status_was_set",
     },
     "deadlines/in_thread.py": {
+        "_end_with",
         "_sends_file",
         "_start_response",
         "_start_streaming",
@@ -181,6 +186,7 @@ TOUCHES: dict[str, set[str]] = {
         "_stream",
     },
     "deadlines/on_loop.py": {
+        "_end_with",
         "_start_response",
         "_start_streaming_on_loop",
     },
@@ -272,6 +278,20 @@ TOUCHES: dict[str, set[str]] = {
         "_append",
         "_rewind_body",
         "_send_file",
+    },
+    "telemetry/__init__.py": {
+        "_fault_observers",
+    },
+    "telemetry/open_telemetry.py": {
+        "_call_at_end",
+        "_state",
+    },
+    "telemetry/prometheus.py": {
+        "_call_at_end",
+        "_content",
+        "_state",
+        "_status",
+        "_written",
     },
     "wsgi.py": {
         "_announced_length",

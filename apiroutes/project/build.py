@@ -21,6 +21,7 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
+from apiroutes.project.extras import check_extras
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
 from apiroutes.project.middleware import (
@@ -38,6 +39,7 @@ from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
 from apiroutes.structs import Struct
+from apiroutes.telemetry import with_child_spans
 from apiroutes.types import Middleware
 
 __all__ = ["Project", "build"]
@@ -115,7 +117,7 @@ def _build(
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = _resources(routes, settings, loader, around, mistakes)
     warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
-    _check_builtin_paths(settings, routes, place_of, mistakes)
+    _check_settings(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
@@ -209,9 +211,10 @@ def _resource(
     module: RouteModule, settings: Settings, around: tuple[Middleware, ...], threads: HandlerThreads
 ) -> Resource:
     limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
-    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(module, limits)
-    runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
-    on_loop = {method: as_coroutine(around, step) for method, step in endpoint.steps.items()}
+    observed, chain = with_child_spans(module, around, settings)
+    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(observed, limits)
+    runs = {method: as_sync(compose(chain, step)) for method, step in endpoint.steps.items()}
+    on_loop = {method: as_coroutine(chain, step) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
     if seconds is not None:
         runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
@@ -239,15 +242,19 @@ def _ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator
         yield Problem(shortened(places), f"`{name}` {effect}.", remedy)
 
 
-def _check_builtin_paths(
+def _check_settings(
     settings: Settings,
     routes: RouteTree,
     place_of: Callable[[str], tuple[str, Place]],
     mistakes: Mistakes,
 ) -> None:
-    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
+    """Check that no built-in endpoint hides a route, in development either, or another endpoint.
+
+    And that the libraries are there which settings ask for.
+    """
+    check_extras(settings, place_of, mistakes.everywhere)
     taken: dict[str, str] = {}
-    for name in ("readiness_path", "openapi_path"):
+    for name in ("readiness_path", "openapi_path", "metrics_path"):
         path = getattr(settings, name)
         if path is None:
             continue

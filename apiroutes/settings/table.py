@@ -198,6 +198,7 @@ class Settings:
     abandon_timeout: float = _setting(30.0, _seconds(above_zero=True))
     readiness_path: str | None = _setting(None, _absolute_path)
     openapi_path: str | None = _setting(None, _absolute_path)
+    metrics_path: str | None = _setting(None, _absolute_path)
     docs: bool | None = _setting(None, _switch)
     debug_exceptions: bool = _setting(False, _switch)
     title: str | None = _setting(None, _text)
@@ -205,6 +206,7 @@ class Settings:
     description: str | None = _setting(None, _text)
     contact: str | None = _setting(None, _text)
     license: str | None = _setting(None, _text)
+    telemetry: bool | str = _setting(False, _switch_or("detailed"))
 
     host: str | None = _setting(None, _text)
     port: int | None = _setting(None, _port)
