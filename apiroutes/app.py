@@ -74,7 +74,7 @@ class App:
         self.resources = project.resources
         self.mistakes = project.mistakes
         self._fallback = fallback
-        self._request: type[Request] = type("Request", (Request,), {})
+        self._request: type[Request] = type("Request", (Request,), {"_secret_keys": self.settings.secret_key})
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
         self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)

@@ -20,7 +20,7 @@ TOP = PACKAGE.parent
 
 # A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
-    {"types", "errors", "lazy", "structs", "version", "code_origin", "threads"},
+    {"types", "errors", "lazy", "structs", "version", "code_origin", "secret_keys", "threads"},
     {
         "sizes",
         "logs",
@@ -67,6 +67,7 @@ MET_IN = {
         "cli/ports.py",
         "cli/projects.py",
         "cli/routes.py",
+        "cli/secret.py",
         "cli/shell.py",
         "cli/start.py",
         "cli/wrong_arguments.py",

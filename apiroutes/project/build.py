@@ -22,11 +22,17 @@ from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
-from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
+from apiroutes.project.middleware import (
+    LoadedDirectory,
+    ProjectMiddleware,
+    directory_middleware,
+    middleware_around,
+)
 from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.nested import loading
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
+from apiroutes.project.secret_key import with_secret_key
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree, Scan
@@ -108,12 +114,23 @@ def _build(
     warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
+    users = _steps(everywhere, directories, resources)
+    settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
+    not_found = _not_found(everywhere, directories, settings, explainer)
+    return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes))
+
+
+def _not_found(
+    everywhere: tuple[Middleware, ...],
+    directories: Sequence[LoadedDirectory],
+    settings: Settings,
+    explainer: Explainer | None,
+) -> NotFound:
     below = [(source.below.segments, steps) for source, steps in directories if source.below is not None]
     write = explainer.write_not_found if explainer is not None else None
-    not_found = NotFound(everywhere, below, limits_of(settings), write)
-    return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes))
+    return NotFound(everywhere, below, limits_of(settings), write)
 
 
 def _find_routes(
@@ -212,6 +229,22 @@ def _resource(
         module=module,
         middleware=around,
     )
+
+
+def _steps(
+    everywhere: Sequence[Middleware],
+    directories: Sequence[LoadedDirectory],
+    resources: Mapping[str, Resource],
+) -> Iterator[tuple[Any, str]]:
+    """Yield every function that answers requests, with the file that uses it."""
+    yield from ((step, "around every route") for step in everywhere)
+    yield from ((step, source.file) for source, steps in directories for step in steps)
+    for file, resource in resources.items():
+        module = resource.module
+        assert module is not None
+        yield from ((step, file) for step in module.middleware)
+        for handler in module.handlers.values():
+            yield from ((step, file) for step in (*handler.middleware, handler.function))
 
 
 def _ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[Problem]:

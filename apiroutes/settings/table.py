@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, fields
 from typing import TypeVar
 from urllib.parse import quote
 
+from apiroutes.secret_keys import SecretKeys, read_secret_keys
 from apiroutes.sizes import Size, read_size
 
-__all__ = ["READERS", "Settings"]
+__all__ = ["READERS", "REMEDIES", "Settings"]
 
 Default = TypeVar("Default")
 Value = TypeVar("Value")
@@ -154,12 +155,16 @@ def _text(value: object) -> str:
 # -- the table -------------------------------------------------------------------------------------
 
 
-def _setting(default: Default, read: Callable[[object], Value]) -> Default | Value:
-    """Return a field of Settings with its default and its reader.
+def _setting(
+    default: Default,
+    read: Callable[[object], Value],
+    remedy: str = "Correct the value, or leave it out.",
+) -> Default | Value:
+    """Return a field of Settings with its default, its reader, and the remedy for a value that is refused.
 
     It is typed as the field's value, as `dataclasses.field` is.
     """
-    return field(default=default, metadata={"read": read})
+    return field(default=default, metadata={"read": read, "remedy": remedy})
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,9 @@ class Settings:
     )
     middleware: tuple[str, ...] = _setting((), _import_names)
     initial_handlers: bool = _setting(True, _switch)
+    secret_key: SecretKeys | None = _setting(
+        None, read_secret_keys, "Set what `apiroutes secret` prints, or leave it out."
+    )
 
     body_size_limit: Size = _setting(Size(2**20, "1mb"), read_size)
     response_limit: Size | None = _setting(Size(4 * 2**20, "4mb"), _size_or_off)
@@ -227,3 +235,4 @@ class Settings:
 
 
 READERS = {setting.name: setting.metadata["read"] for setting in fields(Settings)}
+REMEDIES = {setting.name: setting.metadata["remedy"] for setting in fields(Settings)}
