@@ -1,4 +1,4 @@
-"""The endpoints that are built in: readiness, the OpenAPI document, the documentation page.
+"""The endpoints that are built in: liveness, readiness, the OpenAPI document, the documentation page.
 
 In: a project and its document. Out: a `Resource` for each of their paths.
 """
@@ -17,6 +17,7 @@ from apiroutes.error_responses import write_error
 from apiroutes.http import encode_json, mount_of, phrase
 from apiroutes.project import Project
 from apiroutes.readiness import is_ready
+from apiroutes.readiness_checks import ReadinessChecks
 from apiroutes.resources import Resource
 from apiroutes.response import Response
 from apiroutes.results import file
@@ -47,12 +48,12 @@ def builtin_endpoints(
 ) -> Iterator[tuple[str, Resource]]:
     """Yield each path with its resource; `document` is called only if one of them needs it."""
     settings = project.settings
+    # Outside all middleware, which may refuse a load balancer's Host header.
+    if settings.liveness_path is not None:
+        step = Step(_report_liveness, never_waits=True)
+        yield settings.liveness_path, _resource(project, "the liveness path", step)
     if settings.readiness_path is not None:
-        # Outside all middleware, which may refuse a load balancer's Host header.
-        yield (
-            settings.readiness_path,
-            _resource(project, "the readiness path", Step(_report_readiness, never_waits=True)),
-        )
+        yield settings.readiness_path, _resource(project, "the readiness path", _readiness(project))
     docs = settings.docs_path
     if docs is None and settings.openapi_path is None:
         return
@@ -103,6 +104,30 @@ def _resource(project: Project, name: str, step: Step, middleware: Sequence[Midd
 
 def _refuse_method(response: Response) -> None:
     write_error(response.req, response, 405, phrase(405), [("Allow", "GET, HEAD")])
+
+
+def _report_liveness(response: Response) -> None:
+    response.set_header("Cache-Control", "no-store")
+    response.end("alive")
+
+
+def _readiness(project: Project) -> Step:
+    """Return what reports the readiness, of a project with checks in a thread: they take time."""
+    if not project.checks:
+        return Step(_report_readiness, never_waits=True)
+    checks = ReadinessChecks(project.checks, project.settings.check_timeout)
+
+    def report(response: Response) -> None:
+        response.set_header("Cache-Control", "no-store")
+        if not is_ready():
+            response.status(503).json({"status": "stopping"})
+            return
+        results = checks.run()
+        is_ok = all(result.status == "ok" for result in results.values())
+        response.status(200 if is_ok else 503)
+        response.json({"status": "ready" if is_ok else "not ready", "checks": results})
+
+    return Step(report)
 
 
 def _report_readiness(response: Response) -> None:

@@ -35,7 +35,7 @@ STEPS = [
         "event_loop",
     },
     {"settings", "concurrency", "files", "response_head"},
-    {"asgi_calls", "body"},
+    {"asgi_calls", "body", "readiness_checks"},
     {"response_state", "asgi_content"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses"},

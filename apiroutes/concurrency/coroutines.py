@@ -29,6 +29,7 @@ __all__ = [
     "is_on_server_loop",
     "iterate",
     "run",
+    "run_within",
     "runner",
     "thread_caller",
 ]
@@ -63,6 +64,25 @@ def run(awaitable: Awaitable[_Result]) -> _Result:
     from apiroutes.event_loop import run
 
     return run(awaitable)
+
+
+def run_within(seconds: float, awaitable: Awaitable[_Result]) -> _Result:
+    """Run an awaitable as `run` does, for at most so many seconds. Raises TimeoutError."""
+    from apiroutes.event_loop import run, within
+
+    begun = False
+
+    def begin() -> Awaitable[_Result]:
+        nonlocal begun
+        begun = True
+        return awaitable
+
+    try:
+        return run(within(seconds, begin))
+    finally:
+        close = getattr(awaitable, "close", None)
+        if not begun and close is not None:  # no loop has taken it
+            close()
 
 
 def thread_caller() -> Callable[..., Coroutine[Any, Any, Any]]:

@@ -34,6 +34,7 @@ from apiroutes.project.nested import loading
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.project.secret_key import with_secret_key
 from apiroutes.readiness import request_replacement
+from apiroutes.readiness_checks import Check
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
@@ -52,7 +53,7 @@ class Project(Struct, frozen=True):
     """A project that can be served; `resources` are by the route's file.
 
     `middleware` runs around every route, in this order. `mistakes` keep single routes from being served, for
-    a project with an explainer.
+    a project with an explainer. `checks` are those of readiness, by name.
     """
 
     settings: Settings
@@ -61,6 +62,7 @@ class Project(Struct, frozen=True):
     not_found: NotFound
     middleware: tuple[Middleware, ...]
     mistakes: tuple[Problem, ...]
+    checks: Mapping[str, Check]
 
 
 def build(
@@ -119,7 +121,7 @@ def _build(
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
-    return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes))
+    return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes), checks={})
 
 
 def _not_found(
@@ -262,7 +264,7 @@ def _check_builtin_paths(
 ) -> None:
     """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
     taken: dict[str, str] = {}
-    for name in ("readiness_path", "openapi_path"):
+    for name in ("readiness_path", "liveness_path", "openapi_path"):
         path = getattr(settings, name)
         if path is None:
             continue

@@ -205,6 +205,8 @@ class Settings:
     max_abandoned_handlers: int = _setting(32, _int_from(1))
     abandon_timeout: float = _setting(30.0, _seconds(above_zero=True))
     readiness_path: str | None = _setting(None, _absolute_path)
+    liveness_path: str | None = _setting(None, _absolute_path)
+    check_timeout: float = _setting(2.0, _seconds(above_zero=True))
     openapi_path: str | None = _setting(None, _absolute_path)
     docs: bool | None = _setting(None, _switch)
     debug_exceptions: bool = _setting(False, _switch)
