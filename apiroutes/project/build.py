@@ -109,7 +109,7 @@ def _build(
         return setting_place(name, root, environ, arguments, item)
 
     project_middleware = ProjectMiddleware(root, loader, place_of, mistakes.everywhere, warnings)
-    everywhere = project_middleware.everywhere(settings, middleware)
+    everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = _resources(routes, settings, loader, around, mistakes)
@@ -122,6 +122,15 @@ def _build(
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
     return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes), checks={})
+
+
+def _log_context(settings: Settings) -> tuple[Middleware, ...]:
+    """Return what gives the log's records their request, if the setting asks for it."""
+    if settings.log_format is None:
+        return ()
+    from apiroutes.middleware import log_context
+
+    return (log_context(),)
 
 
 def _not_found(
