@@ -6,7 +6,7 @@ attributes are computed on first use. Reading the body raises ApiError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic
 
@@ -88,6 +88,8 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     app: Mapping[str, Any] = MappingProxyType({})
     # Called with the error, the request and the event of each fault once it is logged; they raise nothing.
     _fault_observers: tuple[FaultObserver, ...] = ()
+    # Called with the environ and the route's pattern where a tracer may have begun: inside WSGI middleware.
+    _route_listeners: tuple[Callable[[Environ, str], object], ...] = ()
 
     @property
     def route_pattern(self) -> str | None:
