@@ -71,9 +71,10 @@ def with_child_spans(
 
 
 def metrics_writer() -> WriteMetrics:
-    """Return what writes all metrics of the machine's workers in Prometheus's format."""
+    """Return what writes all metrics of the machine's workers in Prometheus's format. Raises ProjectError."""
     from apiroutes.telemetry import prometheus
 
+    prometheus.require_names()
     return prometheus.write
 
 

@@ -28,7 +28,7 @@ from apiroutes.telemetry.directory import shared_directory
 from apiroutes.telemetry.observed import Begin
 from apiroutes.types import Environ
 
-__all__ = ["observer", "write"]
+__all__ = ["observer", "require_names", "write"]
 
 _MOST_KEPT = 256  # mounts and methods of a route
 _DIGITS = 18  # of a length
@@ -36,9 +36,14 @@ _ATTEMPTS = 3  # to read files that workers write meanwhile
 
 
 def observer() -> Callable[[str | None], Begin]:
-    """Return what makes the beginning of each request of a route, by its pattern. Raises ProjectError."""
+    """Return what makes the beginning of each request of a route, by its pattern."""
     metrics, known = _metrics(), known_methods()
     return lambda pattern: _Route(pattern, metrics, known).begin
+
+
+def require_names() -> None:
+    """Raise ProjectError if the project has given a metric one of our names."""
+    _metrics()
 
 
 class _Metrics:

@@ -155,6 +155,7 @@ def none(directory: str, interface: str) -> list[Any]:
     ddtrace.trace.tracer.enabled = False
     assert {elasticapm.__name__, sentry_sdk.__name__, trace.__name__} <= set(sys.modules)
     app = app_in(directory)
+    app.start()
     return [app._look_up == app.lookup.find]
 
 
