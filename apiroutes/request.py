@@ -6,7 +6,7 @@ attributes are computed on first use. Reading the body raises ApiError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic
 
@@ -91,6 +91,8 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     _fault_observers: tuple[FaultObserver, ...] = ()
     # For middleware that is marked by `needs_secret_key`.
     _secret_keys: SecretKeys | None = None
+    # Called with the environ and the route's pattern where a tracer may have begun: inside WSGI middleware.
+    _route_listeners: tuple[Callable[[Environ, str], object], ...] = ()
 
     @property
     def route_pattern(self) -> str | None:

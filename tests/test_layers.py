@@ -272,6 +272,7 @@ TOUCHES: dict[str, set[str]] = {
         "_replace_environ",
         "_replace_head",
         "_restart",
+        "_route_listeners",
         "_run_head_hooks",
         "_set_stream",
         "_settle",
@@ -290,6 +291,7 @@ TOUCHES: dict[str, set[str]] = {
     },
     "telemetry/__init__.py": {
         "_fault_observers",
+        "_route_listeners",
     },
     "telemetry/open_telemetry.py": {
         "_call_at_end",
