@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from apiroutes.errors import InvalidRequest
 from apiroutes.request import Request
@@ -18,9 +18,12 @@ from apiroutes.schemas import DoesNotFit, Schema, bounded, schema_of_fields
 
 __all__ = [
     "REQUEST_PARTS",
+    "Arguments",
     "Call",
+    "Needed",
     "Reader",
     "Source",
+    "arguments_of",
     "call_of",
     "content_reader",
     "field_reader",
@@ -32,8 +35,25 @@ __all__ = [
 Call = Callable[[Any, Any], Any]
 # Reads the values of some parameters, in the order of their positions. Raises DoesNotFit.
 Reader = Callable[[Request], tuple[Any, ...]]
-# Gives an argument: a function of request and response, or the position of a value among those read.
-Source = Union[Call, int]
+
+
+class Needed(NamedTuple):
+    """The value of a dependency, as an argument for the parameter of this name."""
+
+    parameter: str
+
+
+# Gives an argument: a function of request and response, the position of a value among those read, or a
+# dependency.
+Source = Union[Call, int, Needed]
+
+
+class Arguments(NamedTuple):
+    """The sources as the function is called with them."""
+
+    by_position: Sequence[Any]
+    by_name: Mapping[str, Any]
+
 
 REQUEST_PARTS: dict[str, Call] = {
     "request": lambda request, response: request,
@@ -54,7 +74,7 @@ def call_of(
     readers: Sequence[Reader],
 ) -> Call:
     """Return the call of `function`; a parameter without a source is left to its default."""
-    by_position, by_name = _arguments(parameters, sources)
+    by_position, by_name = arguments_of(parameters, sources)
     if not readers:
         if _takes_both(parameters):
             return function
@@ -64,20 +84,19 @@ def call_of(
     return _call_with_values(function, by_position, by_name, tuple(readers))
 
 
-def _arguments(
-    parameters: Sequence[inspect.Parameter], sources: Mapping[str, Source]
-) -> tuple[list[Any], dict[str, Any]]:
-    """Return the sources as the function is called with them: by position, and by name."""
+def arguments_of(parameters: Sequence[inspect.Parameter], sources: Mapping[str, Source]) -> Arguments:
+    """Return the sources as the function is called with them: by position as far as that goes."""
     by_position: list[Any] = []
     by_name: dict[str, Any] = {}
+    is_by_name = False
     for parameter in parameters:
         if parameter.name not in sources:
-            continue
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY or by_name:
+            is_by_name = True
+        elif parameter.kind is inspect.Parameter.KEYWORD_ONLY or is_by_name:
             by_name[parameter.name] = sources[parameter.name]
         else:
             by_position.append(sources[parameter.name])
-    return by_position, by_name
+    return Arguments(by_position, by_name)
 
 
 def _takes_both(parameters: Sequence[inspect.Parameter]) -> bool:
