@@ -9,7 +9,7 @@ from werkzeug.datastructures import FileStorage as UploadFile
 
 from apiroutes.app import App
 from apiroutes.errors import ApiError, MaxDurationExceeded, Problem, ProjectError, ResponseSentError
-from apiroutes.handlers import file_route, security_scheme, use
+from apiroutes.handlers import Depends, file_route, security_scheme, use
 from apiroutes.http import Event, comment, is_local
 from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
@@ -22,6 +22,7 @@ from apiroutes.version import __version__
 __all__ = [
     "ApiError",
     "App",
+    "Depends",
     "Event",
     "EventStream",
     "MaxDurationExceeded",

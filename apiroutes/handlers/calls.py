@@ -29,6 +29,7 @@ __all__ = [
     "field_reader",
     "file_reader",
     "model_reader",
+    "reader_of_all",
     "whole_reader",
 ]
 
@@ -51,7 +52,7 @@ Source = Union[Call, int, Needed]
 class Arguments(NamedTuple):
     """The sources as the function is called with them."""
 
-    by_position: Sequence[Any]
+    by_position: list[Any]
     by_name: Mapping[str, Any]
 
 
@@ -168,6 +169,27 @@ def _call_with_values(
         )
 
     return call
+
+
+def reader_of_all(
+    readers: Sequence[Reader], told: Callable[[InvalidRequest, Request], BaseException] | None = None
+) -> Callable[[Request], Sequence[Any]]:
+    """Return a function that reads all values; `told` returns what it raises instead of InvalidRequest."""
+
+    def read_all(request: Request) -> Sequence[Any]:
+        values: list[Any] = []
+        mismatches = []
+        for read in readers:
+            try:
+                values += read(request)
+            except DoesNotFit as invalid:
+                mismatches += invalid.mismatches
+        if mismatches:
+            error = InvalidRequest(bounded(mismatches))
+            raise error if told is None else told(error, request) from None
+        return values
+
+    return read_all
 
 
 # -- readers -----------------------------------------------------------------------------------

@@ -22,7 +22,14 @@ from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
-from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
+from apiroutes.project.middleware import (
+    LoadedDirectory,
+    ProjectMiddleware,
+    dependencies_around,
+    directory_middleware,
+    middleware_around,
+    middleware_below,
+)
 from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.nested import loading
@@ -104,15 +111,14 @@ def _build(
     everywhere = project_middleware.everywhere(settings, middleware)
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
-    resources = _resources(routes, settings, loader, around, mistakes)
+    resources = _resources(routes, settings, loader, around, directories, mistakes)
     warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
-    below = [(source.below.segments, steps) for source, steps in directories if source.below is not None]
     write = explainer.write_not_found if explainer is not None else None
-    not_found = NotFound(everywhere, below, limits_of(settings), write)
+    not_found = NotFound(everywhere, middleware_below(directories), limits_of(settings), write)
     return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes))
 
 
@@ -140,6 +146,7 @@ def _resources(
     settings: Settings,
     loader: ModuleLoader,
     around: Mapping[str, tuple[Middleware, ...]],
+    directories: Sequence[LoadedDirectory],
     mistakes: Mistakes,
 ) -> dict[str, Resource]:
     """Load every route, and compose what answers it inside its middleware, by the route's file."""
@@ -152,7 +159,7 @@ def _resources(
     resources = {}
     for route in routes.walk():
         with mistakes.in_route(route.file).collecting():
-            module = loader.load(route)
+            module = loader.load(route, dependencies_around(route, directories))
             middleware = (*around[route.file], *module.middleware)
             resources[route.file] = _resource(module, settings, middleware, threads)
     return resources
@@ -211,6 +218,7 @@ def _resource(
         pattern=endpoint.pattern,
         module=module,
         middleware=around,
+        planned=tuple(endpoint.planned),
     )
 
 
