@@ -212,6 +212,7 @@ TOUCHES: dict[str, set[str]] = {
     "exits/open_streams.py": {
         "_announced_length",
         "_application",
+        "_can_begin",
         "_sends_file",
         "_start_streaming",
         "_status",

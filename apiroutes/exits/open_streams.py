@@ -13,9 +13,9 @@ from apiroutes.errors import MaxDurationExceeded
 from apiroutes.exits.generators import END, Generators, leave, unwind, yielded_twice
 from apiroutes.http import BODYLESS
 from apiroutes.response import Response
-from apiroutes.streams import Begun
+from apiroutes.streams import Begun, close
 
-__all__ = ["begin", "has_stream", "hold", "is_sent_later", "keep"]
+__all__ = ["begin", "drop_unsent", "has_stream", "hold", "is_sent_later", "keep"]
 
 
 def begin(response: Response) -> None:
@@ -31,6 +31,7 @@ def keep(
 ) -> bool:
     """Leave generators to the stream of a response unless it is whole already; return whether it has them."""
     if not has_stream(response):
+        drop_unsent(response)
         return False
     response._start_streaming()
     if not is_sent_later(response):
@@ -51,6 +52,15 @@ def has_stream(response: Response) -> bool:
     if response._application is not None:
         return True
     return response._stream is not None and not _is_bodyless(response)
+
+
+def drop_unsent(response: Response) -> None:
+    """Close a stream that is not sent: middleware would begin it when its dependencies have ended."""
+    if response._stream is not None and response._can_begin():
+        stream, nothing = response._stream, Begun(())
+        nothing.is_empty = False  # which shows nothing of the response to a GET
+        response._stream = nothing
+        close(stream)
 
 
 def is_sent_later(response: Response) -> bool:

@@ -25,7 +25,7 @@ from apiroutes.exits.generators import (
     log_second,
     refuse_second,
 )
-from apiroutes.exits.open_streams import has_stream, hold, is_sent_later
+from apiroutes.exits.open_streams import drop_unsent, has_stream, hold, is_sent_later
 from apiroutes.response import Response
 from apiroutes.streams import Begun, close
 from apiroutes.threads import current_waiter, waiting
@@ -241,6 +241,7 @@ class Stay:
     async def keeps(self, response: Response) -> bool:
         """Leave the generators open for a stream, unless it is whole already; return whether they are."""
         if not has_stream(response):
+            await in_request_thread(drop_unsent, response)
             return False
         await response._start_streaming_on_loop()
         if not is_sent_later(response):
