@@ -27,6 +27,7 @@ from apiroutes.explainer import Explainer
 from apiroutes.http import prefers_json
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import Lookup
+from apiroutes.overrides import DependencyOverrides
 from apiroutes.project import build
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
@@ -73,6 +74,9 @@ class App:
         self.routes = project.routes
         self.resources = project.resources
         self.mistakes = project.mistakes
+        self.overrides = DependencyOverrides(
+            handler for resource in self.resources.values() for handler in resource.planned
+        )
         self._fallback = fallback
         self._request: type[Request] = type("Request", (Request,), {})
         self._response = self._make_response_class()

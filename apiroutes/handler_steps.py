@@ -6,14 +6,14 @@ raises, after the response is rolled back to what it was before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from apiroutes.body import Limits
 from apiroutes.chain import Step, refuse_next
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import InvalidRequest, JSONTypeError, ResponseSentError
-from apiroutes.handlers import Handler, Overrides, Plan, PlanOf, RouteModule, plan_of
+from apiroutes.handlers import Handler, Overrides, Plan, PlanOf, RouteModule, key_of, plan_of
 from apiroutes.logs import log_fault, route_of
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -151,21 +151,33 @@ class PlannedHandler:
             lambda error, request: endpoint.told(error, handler, request),
             endpoint.module.config.max_duration is not None,
         )
-        self._plan = plan_of(self._target, self._dependencies.graph)
-        make = _async_planned if self._plan.is_async else _sync_planned
-        call, self._use = make(self._plan, handler)
-        self.step = Step(call, self._plan.is_async, handler.middleware, True)
+        self._graph = handler.dependencies.graph
+        plan = plan_of(self._target, self._graph)
+        self._is_async = plan.is_async
+        make = _async_planned if plan.is_async else _sync_planned
+        call, self._use = make(plan, handler)
+        self.step = Step(call, plan.is_async, handler.middleware, True)
         endpoint.planned.append(self)
 
-    @property
-    def functions(self) -> Iterator[Callable[..., Any]]:
-        """The functions that the project has declared as dependencies, directly or of one another."""
-        return (node.asked for node in self._dependencies.graph.nodes)
+    def functions(self) -> list[Callable[..., Any]]:
+        """Return the functions that the project depends on here, also those behind replaced ones."""
+        nodes = (*self._dependencies.graph.nodes, *self._graph.nodes)
+        return [node.asked for node in nodes]
 
-    def override(self, overrides: Overrides) -> None:
-        """Call other dependencies from now on; none others without `overrides`. Raises ParameterError."""
+    def needs(self, function: Callable[..., Any]) -> bool:
+        """Return whether a function is one of them."""
+        return key_of(function) in map(key_of, self.functions())
+
+    def overridden(self, overrides: Overrides) -> Callable[[], None]:
+        """Return what makes requests call other dependencies from then on. Raises ParameterError."""
         graph = self._dependencies.overridden(overrides)
-        self._use(plan_of(self._target, graph, must_be_async=self._plan.is_async))
+        plan = plan_of(self._target, graph, must_be_async=self._is_async)
+
+        def use() -> None:
+            self._graph = graph
+            self._use(plan)
+
+        return use
 
 
 def _responder(endpoint: Endpoint, handler: Handler) -> Callable[[Any, Any, Any], None]:

@@ -6,6 +6,8 @@ that imports pytest; pytest finds it by its entry point.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from apiroutes.app import App
@@ -27,6 +29,7 @@ def apiroutes_app(pytestconfig: pytest.Config) -> App:
 
 
 @pytest.fixture
-def apiroutes_client(apiroutes_app: App) -> Client:
-    """Make a client of the project, without cookies."""
-    return Client(apiroutes_app)
+def apiroutes_client(apiroutes_app: App) -> Iterator[Client]:
+    """Make a client of the project, without cookies. Its overrides are undone after the test."""
+    with Client(apiroutes_app) as client:
+        yield client

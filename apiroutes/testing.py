@@ -11,14 +11,16 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import werkzeug.test
 from werkzeug.http import parse_options_header
 
+from apiroutes.app import App
 from apiroutes.app_file import app_of
 from apiroutes.http import Event
+from apiroutes.overrides import Override
 from apiroutes.types import Environ, WSGIApplication
 
 __all__ = ["AsyncClient", "Client", "Response"]
@@ -84,6 +86,36 @@ class Client(werkzeug.test.Client):
         if isinstance(application, (str, os.PathLike)):
             application = app_of(application, **{"mode": "development", **settings})
         super().__init__(application, Response)
+        self._overrides: list[Override] = []
+
+    # -- dependencies ----------------------------------------------------------------------
+
+    def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
+        """Have `replacement` called instead of a function that handlers depend on, directly or not.
+
+        It holds until the client is closed, or until the end of a `with` block of what this returns. A
+        replacement has parameters and dependencies of its own. Raises TypeError for one that cannot be
+        called, and ValueError where nothing depends on the function.
+        """
+        if not isinstance(self.application, App):
+            kind = type(self.application).__name__
+            raise TypeError(f"dependencies are overridden in an App, and this client calls a {kind}")
+        override = self.application.overrides.add(dependency, replacement)
+        self._overrides.append(override)
+        return override
+
+    def close(self) -> None:
+        """Undo what `override` has replaced."""
+        while self._overrides:
+            self._overrides.pop().undo()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # -- requests --------------------------------------------------------------------------
 
     def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments."""
@@ -133,6 +165,20 @@ class AsyncClient:
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         self.client = Client(application, **settings)
+
+    def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
+        """Replace a dependency, as `Client.override` does."""
+        return self.client.override(dependency, replacement)
+
+    async def close(self) -> None:
+        """Undo what `override` has replaced."""
+        self.client.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
 
     async def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request, as `Client.open` does."""

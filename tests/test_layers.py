@@ -43,7 +43,7 @@ STEPS = [
     {"chain", "clients", "openapi"},
     {"handler_steps", "middleware"},
     {"endpoint", "resources", "explainer"},
-    {"project"},
+    {"project", "overrides"},
     {"lookup", "builtin_endpoints", "asgi_application"},
     {"app"},
     {"app_file"},

@@ -286,7 +286,7 @@ HABITS = {
             ("respons", "", "Did you mean `response`?"),
             ("self", "", "Remove `self`"),
             ("req, res, next", "", "`next` is for middleware"),
-            ("db=Depends(dict)", "from fastapi import Depends", "Call the function in the handler"),
+            ("db=Depends(dict)", "from fastapi import Depends", "Annotated[Any, Depends(dict)]"),
             ("q: str = Query(None)", "from fastapi import Query", "Write `q: str | None = None`"),
             (
                 "q: Annotated[str, Header()]",

@@ -23,7 +23,7 @@ from apiroutes.handlers.declared_responses import (
     raised_errors,
     without_errors,
 )
-from apiroutes.handlers.dependencies import Depends
+from apiroutes.handlers.dependencies import Depends, key_of, named
 from apiroutes.handlers.dependency_graph import Overrides
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.import_failures import import_failure
@@ -69,9 +69,11 @@ __all__ = [
     "import_failure",
     "imported_names",
     "imported_packages",
+    "key_of",
     "location_of",
     "make_importable",
     "name_of",
+    "named",
     "parsed",
     "place_of",
     "plan_of",

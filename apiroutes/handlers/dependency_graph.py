@@ -149,15 +149,16 @@ class _Way(Struct, frozen=True):
         """Return the way with one more function. Raises ParameterError for one that is on the way already."""
         if key_of(function) in self.keys:
             circle = (*self.places[1 + self.keys.index(key_of(function)) :], _place(function))
-            raise self.error(
-                f"it depends on itself: {' -> '.join(circle)}",
+            raise ParameterError(
+                f"a dependency needs itself: {' -> '.join(circle)}",
                 "Take one of these dependencies away, or move what both need into a third function.",
             )
         return _Way((*self.places, _place(function)), (*self.keys, key_of(function)), overrides)
 
     def error(self, message: str, remedy: str, name: str | None = None) -> ParameterError:
         """Return the error with the chain; the handler, which comes first, is named by who reports it."""
-        return ParameterError(" -> ".join((*self.places[1:], message)), remedy, name)
+        chain = " -> ".join(self.places[1:])
+        return ParameterError(f"{chain}: {message}" if chain else message, remedy, name)
 
 
 class _Builder:
