@@ -142,11 +142,13 @@ class PlannedHandler:
     def __init__(self, endpoint: Endpoint, handler: Handler) -> None:
         assert handler.dependencies is not None
         self._dependencies = handler.dependencies
-        prepares, parses = not handler.signature.reads_body, endpoint.limits.parse
+        prepares = not handler.dependencies.signature.reads_body
+        parses = endpoint.limits.parse
         self._target = PlanOf(
             handler.function,
             handler.dependencies.signature,
-            (lambda request, is_shared: request._prepare_body(parses, is_shared)) if prepares else None,
+            # A dependency may have read the body already.
+            (lambda request: request._prepare_body(parses, is_shared=True)) if prepares else None,
             _responder(endpoint, handler),
             lambda error, request: endpoint.told(error, handler, request),
             endpoint.module.config.max_duration is not None,
@@ -204,7 +206,7 @@ def _sync_planned(plan: Plan, handler: Handler) -> tuple[Callable[[Response], No
     def run(response: Response) -> None:
         has_middleware = _enter(response)
         try:
-            result = call(response.req, response, has_middleware)
+            result = call(response.req, response)
             if is_async:
                 coroutines.run(result)
             if has_middleware:
@@ -233,7 +235,7 @@ def _async_planned(
     async def run(response: Response) -> None:
         has_middleware = _enter(response)
         try:
-            await call(response.req, response, has_middleware)
+            await call(response.req, response)
             if has_middleware:
                 if response._is_unbuffered:
                     await response._start_streaming_on_loop()

@@ -34,8 +34,8 @@ __all__ = ["async_names", "in_task"]
 
 _ABSENT: Any = object()
 
-# (request, response, has_middleware, stay)
-HeldPlan = Callable[[Any, Any, bool, "Stay"], Coroutine[Any, Any, None]]
+# (request, response, stay)
+HeldPlan = Callable[[Any, Any, "Stay"], Coroutine[Any, Any, None]]
 
 
 def async_names() -> dict[str, Any]:
@@ -187,12 +187,12 @@ async def _begin(response: Response) -> None:
 # -- the task of a plan ------------------------------------------------------------------------
 
 
-def in_task(plan: HeldPlan) -> Callable[[Any, Any, bool], Coroutine[Any, Any, None]]:
+def in_task(plan: HeldPlan) -> Callable[[Any, Any], Coroutine[Any, Any, None]]:
     """Return the plan as a coroutine function, which runs it in a task that lasts as long as a stream."""
 
-    async def run(request: Any, response: Any, has_middleware: bool) -> None:
+    async def run(request: Any, response: Any) -> None:
         stay = Stay()
-        await stay.run(plan(request, response, has_middleware, stay), response)
+        await stay.run(plan(request, response, stay), response)
 
     return run
 

@@ -208,22 +208,27 @@ def _query(request: Request) -> Mapping[str, Any]:
 _MAPPINGS: Mapping[str, Callable[[Request], Mapping[str, Any]]] = {"path": _params, "query": _query}
 
 
-def whole_reader(source: str, schema: Schema, *default: Any) -> Reader:
+def whole_reader(source: str, schema: Schema, *default: Any, is_kept: bool = True) -> Reader:
     """Return a reader of all that a source ("path", "query" or "body") has, as one value.
 
-    `default` is what a handler gets for a request without a body.
+    `default` is what a handler gets for a request without a body. `is_kept`: whether `request.body` is that
+    value from then on.
     """
     if source == "body":
         if default:
-            return lambda request: _body_or_default(request, schema, default)
-        return lambda request: (request._read_body_as(schema),)
+            return lambda request: _body_or_default(request, schema, default, is_kept)
+        if is_kept:
+            return lambda request: (request._read_body_as(schema),)
+        return lambda request: (request._read_body_as(schema, False),)
     convert, mapping_of = schema.convert, _MAPPINGS[source]
     return lambda request: (convert(mapping_of(request), source),)
 
 
-def _body_or_default(request: Request, schema: Schema, default: tuple[Any, ...]) -> tuple[Any, ...]:
+def _body_or_default(
+    request: Request, schema: Schema, default: tuple[Any, ...], is_kept: bool
+) -> tuple[Any, ...]:
     try:
-        return (request._read_body_as(schema),)
+        return (request._read_body_as(schema, is_kept),)
     except DoesNotFit:
         if request.raw_body:
             raise

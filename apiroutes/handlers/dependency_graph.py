@@ -103,8 +103,11 @@ class Dependencies(Struct, frozen=True):
     @property
     def security(self) -> list[tuple[SecurityScheme, ...]]:
         """The credentials that the dependencies ask for, each with its alternatives."""
-        asked = (security_of(node.function) for node in self.graph.nodes)
-        return [*dict.fromkeys(schemes for schemes in asked if schemes)]
+        asked: list[tuple[SecurityScheme, ...]] = []
+        for schemes in (security_of(node.function) for node in self.graph.nodes):
+            if schemes and schemes not in asked:
+                asked.append(schemes)
+        return asked
 
 
 def _is_same(one: Parameter, other: Parameter) -> bool:

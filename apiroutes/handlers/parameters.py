@@ -169,7 +169,9 @@ class _SignatureReader:
             schema = self._schema(annotation, source)
             if source == "path":
                 self._check_fields(schema)
-            self.readers.append(whole_reader(source, schema, *(() if default is _EMPTY else (default,))))
+            defaults = () if default is _EMPTY else (default,)
+            # What a dependency reads is not the body that others see.
+            self.readers.append(whole_reader(source, schema, *defaults, is_kept=not self.is_dependency))
         is_required = default is _EMPTY and not _is_optional(annotation)
         self.inputs.append(Parameter(source, None, annotation, is_required))
         if parameter is not None:

@@ -41,12 +41,12 @@ _FILE = f"{DIRECTORY}handlers/<plan>"
 
 
 class Plan(NamedTuple):
-    """`run` takes the request, the response, and whether there is middleware around the handler.
+    """A function of request and response.
 
     `is_async`: whether it returns a coroutine. `has_exits`: whether something comes after the handler.
     """
 
-    run: Callable[[Any, Any, bool], Any]
+    run: Callable[[Any, Any], Any]
     is_async: bool
     has_exits: bool
 
@@ -61,7 +61,7 @@ class PlanOf(NamedTuple):
 
     function: Callable[..., Any]
     signature: Signature
-    prepare: Callable[[Any, bool], object] | None
+    prepare: Callable[[Any], object] | None
     respond: Callable[[Any, Any, Any], object]
     told: Callable[[Any, Any], BaseException] | None
     has_deadline: bool
@@ -98,7 +98,7 @@ class _Source:
         return plan
 
     def head(self) -> str:
-        return "def plan(request, response, has_middleware):"
+        return "def plan(request, response):"
 
     def body(self) -> Iterator[str]:
         """Yield the lines of the function."""
@@ -170,7 +170,7 @@ class _Source:
         if self.target.prepare is not None:
             self.names["prepare"] = self.target.prepare
             yield "if request._pending:"
-            yield "    prepare(request, has_middleware)"
+            yield "    prepare(request)"
 
     def enter(self, number: int, node: Node) -> Iterator[str]:
         """Yield the lines that call a dependency."""
@@ -233,7 +233,7 @@ class _AsyncSource(_Source):
         self.is_held = graph.outlives_response
 
     def head(self) -> str:
-        return f"async def plan(request, response, has_middleware{', stay' if self.is_held else ''}):"
+        return f"async def plan(request, response{', stay' if self.is_held else ''}):"
 
     def failure(self) -> Iterator[str]:
         yield "except GeneratorExit:"  # the coroutine is closed, and may not wait any more
@@ -254,7 +254,7 @@ class _AsyncSource(_Source):
         if self.target.prepare is not None:
             self.names["prepare"] = self.target.prepare
             yield "if request._pending:"
-            yield "    await when_arrived(request, prepare, request, has_middleware)"
+            yield "    await when_arrived(request, prepare, request)"
 
     def enter(self, number: int, node: Node) -> Iterator[str]:
         provider = node.provider
