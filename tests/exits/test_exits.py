@@ -10,7 +10,7 @@ import pytest
 
 from apiroutes import App
 from apiroutes.errors import ResponseAborted
-from tests.asgi_server import AsWSGI
+from tests.exits.support import seen_in, through
 from tests.support import environ, project
 
 # A session that notes in `seen` what happens to it; `fail` of the query makes its commit fail.
@@ -215,7 +215,7 @@ def test_a_dependency_ends_with_the_response(
     if MIDDLEWARE[middleware]:
         files["pages/api/_middleware.py"] = MIDDLEWARE[middleware]
     app = App(project(tmp_path, files))
-    status, content = exchanged(app if interface == "wsgi" else AsWSGI(app.asgi), case)
+    status, content = exchanged(through(app, interface), case)
     assert status == case.status
     if case.status != 422:
         assert content == case.content
@@ -223,14 +223,6 @@ def test_a_dependency_ends_with_the_response(
     if case.reads is not None:  # a server may have taken more chunks than the client
         seen = [note for note in seen if len(note) > 1 or note in case.content]
     assert seen == case.seen.split()
-
-
-def seen_in(app: App) -> list[str]:
-    module = app.resources["pages/api/x.py"].module
-    assert module is not None
-    (handler, *_) = module.handlers.values()
-    seen: list[str] = handler.function.__globals__["seen"]
-    return seen
 
 
 def exchanged(application: Any, case: Case) -> tuple[int, str]:
