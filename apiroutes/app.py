@@ -30,6 +30,7 @@ from apiroutes.http import prefers_json
 from apiroutes.lifespan import NOTHING_MADE, Lifespan, observer_of
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import LookUp, Lookup
+from apiroutes.overrides import DependencyOverrides
 from apiroutes.project import build
 from apiroutes.readiness import request_replacement
 from apiroutes.request import Request
@@ -78,6 +79,9 @@ class App:
         self.routes = project.routes
         self.resources = project.resources
         self.mistakes = project.mistakes
+        self.overrides = DependencyOverrides(
+            handler for resource in self.resources.values() for handler in resource.planned
+        )
         self._fallback = fallback
         self._request = self._make_request_class(project.instrumentation.on_request_error)
         self._response = self._make_response_class()

@@ -27,8 +27,10 @@ from apiroutes.project.instrumentation import Instrumentation, load_instrumentat
 from apiroutes.project.middleware import (
     LoadedDirectory,
     ProjectMiddleware,
+    dependencies_around,
     directory_middleware,
     middleware_around,
+    middleware_below,
 )
 from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
@@ -116,14 +118,15 @@ def _build(
     everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
-    resources = _resources(routes, settings, loader, around, mistakes)
+    resources = _resources(routes, settings, loader, around, directories, mistakes)
     warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
     _check(settings, routes, resources, place_of, mistakes)
     users = _steps(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
-    not_found = _not_found(everywhere, directories, settings, explainer)
+    write = explainer.write_not_found if explainer is not None else None
+    not_found = NotFound(everywhere, middleware_below(directories), limits_of(settings), write)
     return Project(settings, routes, resources, not_found, everywhere, instrumentation, tuple(mistakes))
 
 
@@ -134,17 +137,6 @@ def _log_context(settings: Settings) -> tuple[Middleware, ...]:
     from apiroutes.middleware import log_context
 
     return (log_context(),)
-
-
-def _not_found(
-    everywhere: tuple[Middleware, ...],
-    directories: Sequence[LoadedDirectory],
-    settings: Settings,
-    explainer: Explainer | None,
-) -> NotFound:
-    below = [(source.below.segments, steps) for source, steps in directories if source.below is not None]
-    write = explainer.write_not_found if explainer is not None else None
-    return NotFound(everywhere, below, limits_of(settings), write)
 
 
 def _find_routes(
@@ -171,6 +163,7 @@ def _resources(
     settings: Settings,
     loader: ModuleLoader,
     around: Mapping[str, tuple[Middleware, ...]],
+    directories: Sequence[LoadedDirectory],
     mistakes: Mistakes,
 ) -> dict[str, Resource]:
     """Load every route, and compose what answers it inside its middleware, by the route's file."""
@@ -183,7 +176,7 @@ def _resources(
     resources = {}
     for route in routes.walk():
         with mistakes.in_route(route.file).collecting():
-            module = loader.load(route)
+            module = loader.load(route, dependencies_around(route, directories))
             middleware = (*around[route.file], *module.middleware)
             resources[route.file] = _resource(module, settings, middleware, threads)
     return resources
@@ -243,6 +236,7 @@ def _resource(
         pattern=endpoint.pattern,
         module=module,
         middleware=around,
+        planned=tuple(endpoint.planned),
     )
 
 
@@ -253,7 +247,7 @@ def _steps(
 ) -> Iterator[tuple[Any, str]]:
     """Yield every function that answers requests, with the file that uses it."""
     yield from ((step, "around every route") for step in everywhere)
-    yield from ((step, source.file) for source, steps in directories for step in steps)
+    yield from ((step, directory.source.file) for directory in directories for step in directory.steps)
     for file, resource in resources.items():
         module = resource.module
         assert module is not None
