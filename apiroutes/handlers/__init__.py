@@ -10,9 +10,6 @@ from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
-    location_of,
-    name_of,
-    place_of,
     security_scheme,
     use,
 )
@@ -62,11 +59,8 @@ __all__ = [
     "import_failure",
     "imported_names",
     "imported_packages",
-    "location_of",
     "make_importable",
-    "name_of",
     "parsed",
-    "place_of",
     "raised_errors",
     "returns_of",
     "security_scheme",
