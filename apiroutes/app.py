@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from werkzeug.exceptions import HTTPException
 
+from apiroutes.after_response import WorkPool, note_failure, noting_responses, when_asked_for, with_work
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints
 from apiroutes.concurrency import is_async
@@ -81,6 +82,8 @@ class App:
         self._look_up = self.lookup.find
         self._asgi: ASGIFunction | None = None
         self._making_asgi = threading.Lock()
+        self.work_pool = WorkPool(self.settings)
+        when_asked_for(self._answer_with_work)
 
     def _make_response_class(self) -> Callable[..., ServerResponse]:
         """Return the class of this App's responses, through which WSGI middleware reaches the App."""
@@ -90,6 +93,12 @@ class App:
         }
         kind = CheckedResponse if self.settings.mode == "development" else ServerResponse
         return type("ServerResponse", (kind,), attributes)
+
+    def _answer_with_work(self) -> None:
+        """Let requests leave work for the time after their response, from the next request on."""
+        kind: Any = type(self)
+        self.__class__ = with_work(kind)
+        self._response = noting_responses(self._response)
 
     @property
     def asgi(self) -> ASGIFunction:
@@ -184,9 +193,14 @@ class App:
 
         Raises ResponseAborted where bytes have left already, and what ends the process.
         """
-        error_to_write = self._settle_error(error, resource, request, response)
+        try:
+            error_to_write = self._settle_error(error, resource, request, response)
+        except BaseException:  # no response is sent, or no whole one
+            note_failure(error)
+            raise
         content = self._send_error(error_to_write, resource, response, start_response)
         if isinstance(error, HandlerTimeout):
+            note_failure(error)
             # The client has its response before anything is logged, which may take a while.
             return ClosingIterator(content, lambda: log_fault(request, resource.name, error))
         return content

@@ -204,6 +204,11 @@ class ASGIConnection:
             self._on_leave = None
             close(content)
 
+    @property
+    def status(self) -> int:
+        """The response's status; 0 while there is none."""
+        return 0 if self._head is None else int(self._head[0][:3])
+
     # -- on the event loop -----------------------------------------------------------------
 
     async def send_whole(self, content: bytes) -> None:

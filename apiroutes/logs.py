@@ -21,6 +21,7 @@ from apiroutes.types import Environ
 __all__ = [
     "log_disconnect",
     "log_fault",
+    "log_of_request",
     "log_to_stderr",
     "route_of",
     "sent_request_id",
@@ -65,6 +66,11 @@ def log_disconnect(request: Any, when: str) -> None:
     """Log a client that left, without a traceback, because it is not a fault."""
     named = _named(request, route_of(request))
     _log.info("%s: the client left %s", named, when, extra=_extra(request))
+
+
+def log_of_request(level: int, request: Any, text: str) -> None:
+    """Log what became of a request, without a traceback, at a level of `logging`."""
+    _log.log(level, "%s: %s", _named(request, route_of(request)), text, extra=_extra(request))
 
 
 def route_of(request: Any) -> str:

@@ -36,7 +36,7 @@ STEPS = [
     },
     {"settings", "concurrency", "files", "response_head"},
     {"asgi_calls", "body"},
-    {"response_state", "asgi_content"},
+    {"response_state", "asgi_content", "after_response"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses"},
     {"handlers", "wrong_assignments"},
@@ -125,6 +125,9 @@ IMPORTS_LATE = {
 # A leading underscore on Request and Response means "not for handlers": a property per read would be paid for
 # on every request. These files of the framework read or set such names, and no others do.
 TOUCHES: dict[str, set[str]] = {
+    "after_response/work.py": {
+        "_end",
+    },
     "app.py": {
         "_answered_error",
         "_body",

@@ -9,6 +9,7 @@ import it at their top.
 from __future__ import annotations
 
 from apiroutes.event_loop.async_streams import AsyncChunks
+from apiroutes.event_loop.background import BackgroundTask
 from apiroutes.event_loop.calls import call_soon_in_thread, in_request_thread, run
 from apiroutes.event_loop.server_loop import (
     RequestThread,
@@ -24,6 +25,7 @@ from apiroutes.event_loop.time_limit import within
 __all__ = [
     "AbandonedTask",
     "AsyncChunks",
+    "BackgroundTask",
     "RequestThread",
     "ThreadPool",
     "call_in_pool",
