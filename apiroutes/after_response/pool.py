@@ -27,6 +27,9 @@ __all__ = ["WorkPool"]
 
 _log = logging.getLogger("apiroutes")
 
+# Seconds after which functions are tried again for which there was no thread.
+_RETRY = 1.0
+
 
 class _Run:
     """A function that runs: in a thread, or as a task."""
@@ -172,6 +175,7 @@ class WorkPool:
             if self._remove(run):
                 self._ready.appendleft((run.work, run.call))
                 self._waiting += 1
+        self._watch()
 
     def _run_in_thread(self, run: _Run, thread: HandlerThread) -> None:
         self._watch()
@@ -218,7 +222,7 @@ class WorkPool:
         return True
 
     def _watch(self) -> None:
-        """Have the time limit of what runs checked, until nothing does."""
+        """Have the time limit of what runs checked, and what waits begun, until there is neither."""
         with self._lock:
             begins, self._is_watched = not self._is_watched, True
         if begins:
@@ -228,14 +232,17 @@ class WorkPool:
         while True:
             now = time.monotonic()
             with self._lock:
-                if not self._running:
+                if not self._running and not self._ready:
                     self._is_watched = False
                     return
                 late = [run for run in self._running if run.until <= now]
-                next_limit = min(run.until for run in self._running)
+                limits = [run.until for run in self._running]
+                if self._ready:
+                    limits.append(now + _RETRY)
             for run in late:
                 self._give_up(run)
-            time.sleep(max(0.0, next_limit - now))
+            self._dispatch()  # an abandoned thread may have ended
+            time.sleep(max(0.0, min(limits) - now))
 
     def _give_up(self, run: _Run) -> None:
         """Leave a function that takes too long to itself, and go on without it."""
