@@ -205,9 +205,9 @@ class ASGIConnection:
             close(content)
 
     @property
-    def status(self) -> int:
-        """The response's status; 0 while there is none."""
-        return 0 if self._head is None else int(self._head[0][:3])
+    def is_answered(self) -> bool:
+        """Whether there is a response."""
+        return self._head is not None
 
     # -- on the event loop -----------------------------------------------------------------
 

@@ -149,12 +149,13 @@ class ASGIApplication:
         try:
             await ASGIApplication._answer(self, environ, resource, params, connection)
         except BaseException:
-            if not work.end(connection.status):
+            work.has_failed = work.has_failed or not connection.is_answered
+            if not work.end():
                 self._threads.post(work.run)
             raise
         finally:
             current_work.reset(token)
-        if not work.end(connection.status):
+        if not work.end():
             await call_in_pool(self._threads, work.run)
 
     # -- a response by a thread ------------------------------------------------------------

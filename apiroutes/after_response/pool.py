@@ -29,6 +29,7 @@ _log = logging.getLogger("apiroutes")
 
 # Seconds after which functions are tried again for which there was no thread.
 _RETRY = 1.0
+_BETWEEN_WARNINGS = 10.0  # seconds
 
 
 class _Run:
@@ -62,6 +63,7 @@ class WorkPool:
         self._ready: deque[tuple[Work, WorkCall]] = deque()  # that wait for a thread
         self._running: set[_Run] = set()
         self._is_watched = False
+        self._next_warning = 0.0
         self._emptied: Any = None  # the mailbox of `drain`
         self._process = os.getpid()
 
@@ -79,14 +81,22 @@ class WorkPool:
             is_full = self._waiting + count > self._settings.after_queue
             begins = self._accept(work, count)
         if is_full and begins:
-            _log.warning(
-                "More than %d functions of after() wait (after_queue): those of this request hold its thread",
-                self._settings.after_queue,
-            )
+            self._warn()
             return False
         if begins:
             self._go_on(work)
         return True
+
+    def _warn(self) -> None:
+        """Warn that too many functions wait; not for each request, as there are many then."""
+        now = time.monotonic()
+        if now >= self._next_warning:
+            self._next_warning = now + _BETWEEN_WARNINGS
+            _log.warning(
+                "More than %d functions of after() wait (after_queue): requests do their own work, and wait "
+                "for it. Raise after_threads, or use a queue",
+                self._settings.after_queue,
+            )
 
     def submit_more(self, work: Work) -> None:
         """Take one more function of a request whose response has ended."""

@@ -19,7 +19,7 @@ from apiroutes.after_response.demand import came_late
 from apiroutes.body import end_input
 from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.logs import log_fault, log_of_request, route_of
-from apiroutes.types import Environ, StartResponse
+from apiroutes.types import Environ
 
 __all__ = ["WITNESS", "Witness", "Work", "after", "current_work", "note_failure"]
 
@@ -68,37 +68,17 @@ class Work:
     out; `is_active` is its own.
     """
 
-    __slots__ = (
-        "_is_over",
-        "_pool",
-        "_start_response",
-        "_succeeded",
-        "calls",
-        "environ",
-        "has_failed",
-        "is_active",
-        "is_late",
-        "response",
-        "status",
-    )
+    # Rarely set, so class defaults; every request makes one of these.
+    response: Any = None
+    has_failed = False  # although the response has another status
+    is_late = False  # whether the request's deadline has passed
+    is_over = False  # whether the response has ended
+    is_active = False
 
-    def __init__(self, pool: Pool, environ: Environ, start_response: StartResponse | None = None) -> None:
-        self.environ = environ
-        self.response: Any = None
-        self.status = ""  # the line that a WSGI server was given
-        self.calls: deque[WorkCall] = deque()
-        self.has_failed = False  # although a status was sent
-        self.is_late = False  # whether the request's deadline has passed
-        self.is_active = False
-        self._start_response: Any = start_response
+    def __init__(self, pool: Pool, environ: Environ) -> None:
         self._pool = pool
-        self._is_over = False
-        self._succeeded = False
-
-    def start_response(self, status: str, *arguments: Any) -> Any:
-        """Note the status, and pass it on."""
-        self.status = status
-        return self._start_response(status, *arguments)
+        self.environ = environ
+        self.calls: deque[WorkCall] = deque()
 
     # -- while the request runs, and later -------------------------------------------------
 
@@ -106,12 +86,12 @@ class Work:
         """Have a function called after the response, even if that has ended. Raises MaxDurationExceeded."""
         if self.is_late:
             raise MaxDurationExceeded("maxDuration has passed, and the client has its response")
-        if not self._is_over:
+        if not self.is_over:
             self.calls.append(call)
             # The response may have ended meanwhile, in another thread that did not see the call yet.
-            if self._is_over:
+            if self.is_over:
                 self._pool.submit_more(self)
-        elif self._succeeded or call.always:
+        elif call.always or not self._is_failure:
             self.calls.append(call)
             self._pool.submit_more(self)
         else:
@@ -119,17 +99,17 @@ class Work:
 
     # -- when the response has ended -------------------------------------------------------
 
-    def end(self, status: int) -> bool:
+    def end(self) -> bool:
         """Have the functions called, or those that are to run in any case where the request has failed.
 
-        `status` is 0 where none was sent. Return False if no pool takes them: `run` is to be called then.
+        Return False if no pool takes them: `run` is to be called then.
         """
-        self._succeeded = 0 < status < 500 and not self.has_failed
-        self._is_over = True  # before the look at `calls`, as `add` looks the other way round
-        if not self.calls:
-            return True
-        if not self._succeeded:
-            self._drop_calls(status)
+        self.is_over = True  # before the look at `calls`, as `add` looks the other way round
+        if self.calls and self._is_failure:
+            dropped = [call for call in self.calls if not call.always]
+            self.calls = deque(call for call in self.calls if call.always)
+            for call in dropped:
+                self._drop(call)
         if not self.calls:
             return True
         self.response._end()
@@ -140,15 +120,13 @@ class Work:
         """Call the functions in this thread."""
         self._pool.run_here(self)
 
-    def _drop_calls(self, status: int) -> None:
-        kept = deque(call for call in self.calls if call.always)
-        dropped = [call for call in self.calls if not call.always]
-        self.calls = kept
-        for call in dropped:
-            self._drop(call, f"the response was a {status}" if status >= 500 and not self.has_failed else "")
+    @property
+    def _is_failure(self) -> bool:
+        return self.has_failed or self.response.status_code >= 500
 
-    def _drop(self, call: WorkCall, reason: str = "") -> None:
-        reason = reason or "the request has failed"
+    def _drop(self, call: WorkCall) -> None:
+        status = self.response.status_code
+        reason = f"the response was a {status}" if status >= 500 else "the response was cut off"
         log_of_request(logging.INFO, self.request, f"{call.place} was not called afterwards: {reason}")
 
     # -- what has become of it -------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 from apiroutes.after_response.work import WITNESS, Work, current_work
 from apiroutes.streams import close
-from apiroutes.types import Environ
+from apiroutes.types import Environ, StartResponse
 
 __all__ = ["noting_responses", "with_work"]
 
@@ -27,16 +27,19 @@ def with_work(kind: Any) -> Any:
         if len(arguments) != 1 or (known is not None and known.environ is environ):
             content: Iterable[bytes] = call_app(self, environ, *arguments)
             return content
-        return _answer(call_app, self, Work(self.work_pool, environ, arguments[0]))
+        return _answer(call_app, self, environ, arguments[0])
 
     names = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
     return type(kind.__name__, (kind,), {"__call__": call, **names})
 
 
-def _answer(call_app: Callable[..., Iterable[bytes]], app: Any, work: Work) -> Iterable[bytes]:
+def _answer(
+    call_app: Callable[..., Iterable[bytes]], app: Any, environ: Environ, start_response: StartResponse
+) -> Iterable[bytes]:
+    work = Work(app.work_pool, environ)
     token = current_work.set(work)
     try:
-        content = call_app(app, work.environ, work.start_response)
+        content = call_app(app, environ, start_response)
     except BaseException:
         work.has_failed = True
         _end(work)
@@ -45,16 +48,17 @@ def _answer(call_app: Callable[..., Iterable[bytes]], app: Any, work: Work) -> I
         current_work.reset(token)
     is_whole = type(content) is list
     if is_whole and not work.calls:
-        _end(work)
-        return content
-    witness = work.environ.get(WITNESS)
+        work.is_over = True
+        if not work.calls:  # that another thread has left meanwhile
+            return content
+    witness = environ.get(WITNESS)
     if witness is not None:
         witness.is_whole = is_whole
     return _Content(content, work)
 
 
 def _end(work: Work) -> None:
-    if not work.end(int(work.status[:3] or 0)):
+    if not work.end():
         work.run()
     work.await_by_witness()
 
@@ -96,14 +100,15 @@ class _Content:
                 _end(work)
 
 
-def noting_responses(kind: Any) -> Any:
-    """Return a class of responses that tells the current work which is its own."""
+def noting_responses(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that makes responses, and tells the current work which is its own."""
 
-    def note(self: Any, req: Any = None, start_response: Any = None) -> None:
-        kind.__init__(self, req, start_response)
+    def make_and_note(request: Any, start_response: StartResponse) -> Any:
+        response = make(request, start_response)
         work = current_work.get(None)
-        # One that a deadline makes has a request of its own, which may be revoked.
+        # An App that a handler answers with makes another one, for the same request.
         if work is not None and work.response is None:
-            work.response = self
+            work.response = response
+        return response
 
-    return type(kind.__name__, (kind,), {"__init__": note})
+    return make_and_note
