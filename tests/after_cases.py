@@ -66,7 +66,8 @@ class Served:
     def __init__(self, app: App, library: Any, interface: str) -> None:
         self.app = app
         self.library = library
-        self.application: Any = app if interface == "wsgi" else AsWSGI(app.asgi)
+        # A function, as the option `--interface` would have an App called by another interface.
+        self.application: Any = (lambda *call: app(*call)) if interface == "wsgi" else AsWSGI(app.asgi)
 
     def call(self, method: str = "GET", target: str = "/api/x", **request: Any) -> Answer:
         """Send a request, and read and close its response."""

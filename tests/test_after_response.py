@@ -32,7 +32,9 @@ SOURCES = {
     "    res.before_head(lambda: after(note, 1))\n    res.json({})\n",
     "a deadline's thread": "config = {'maxDuration': 20}\ndef GET():\n    after(note, 1)\n    return {}\n",
     "a written response": "def GET(res):\n    after(note, 1)\n    res.write('a')\n    res.end('b')\n",
-    "a thread": "def GET():\n    asyncio.run(asyncio.to_thread(after, note, 1))\n    return {}\n",
+    "a thread": "from contextvars import copy_context\n"
+    "def GET():\n    thread = threading.Thread(target=copy_context().run, args=(after, note, 1))\n"
+    "    thread.start()\n    thread.join()\n    return {}\n",
     "a coroutine": "async def GET():\n    await asyncio.sleep(0)\n    after(note, 1)\n    return {}\n",
     "a task": "async def GET():\n    async def inner(): after(note, 1)\n"
     "    await asyncio.create_task(inner())\n    return {}\n",
