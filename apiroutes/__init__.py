@@ -9,7 +9,14 @@ from werkzeug.datastructures import FileStorage as UploadFile
 
 from apiroutes.after_response import after, notice_import_of_after
 from apiroutes.app import App
-from apiroutes.errors import ApiError, MaxDurationExceeded, Problem, ProjectError, ResponseSentError
+from apiroutes.errors import (
+    ApiError,
+    LifespanError,
+    MaxDurationExceeded,
+    Problem,
+    ProjectError,
+    ResponseSentError,
+)
 from apiroutes.handlers import file_route, security_scheme, use
 from apiroutes.http import Event, comment, is_local
 from apiroutes.middleware import from_wsgi
@@ -25,6 +32,7 @@ __all__ = [
     "App",
     "Event",
     "EventStream",
+    "LifespanError",
     "MaxDurationExceeded",
     "Problem",
     "ProjectError",

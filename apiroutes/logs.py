@@ -23,6 +23,7 @@ __all__ = [
     "log_fault",
     "log_of_request",
     "log_to_stderr",
+    "request_id_of",
     "route_of",
     "sent_request_id",
 ]
@@ -76,6 +77,11 @@ def log_of_request(level: int, request: Any, text: str) -> None:
 def route_of(request: Any) -> str:
     """Return the name of the request's route in the log."""
     return request.route_pattern or "a path without a route"
+
+
+def request_id_of(request: Any) -> str | None:
+    """Return the id under which the log has the request, None for a request without one."""
+    return _request_id_of(request)
 
 
 def _request_id_of(request: Any) -> str | None:

@@ -11,19 +11,23 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import werkzeug.test
 from werkzeug.http import parse_options_header
 
 from apiroutes.after_response import WITNESS, AfterCall, Witness
+from apiroutes.app import App
 from apiroutes.app_file import app_of
 from apiroutes.http import Event
 from apiroutes.streams import close
 from apiroutes.types import Environ, WSGIApplication
 
 __all__ = ["AfterCall", "AsyncClient", "Client", "Response"]
+
+_Client = TypeVar("_Client", bound="Client")
+_AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
 
 
 class Response(werkzeug.test.TestResponse):
@@ -105,6 +109,10 @@ class Client(werkzeug.test.Client):
     A project is built in development mode, in which a result that contradicts the handler's return
     annotation is an error. Raises ProjectError for a project with mistakes.
 
+    `with Client() as client:` starts the App, unless something else has, and stops it at the end of the
+    block; both raise LifespanError. Without `with` the first request starts it, and the end of the process
+    stops it.
+
     What a request gives to `after` has run when its response is here; after a stream, when that was read to
     its end or closed. `after` lists what ran, for all requests: each call's `name` and `function`, its `args`
     and `kwargs`, and the `error` that it raised, which is only logged.
@@ -115,6 +123,18 @@ class Client(werkzeug.test.Client):
             application = app_of(application, **{"mode": "development", **settings})
         super().__init__(application, Response)
         self.after: list[AfterCall] = []
+        self._stop: Callable[[], None] = _do_nothing
+
+    def __enter__(self: _Client) -> _Client:
+        app = self.application
+        if isinstance(app, App) and not app.is_started:
+            app.start()
+            self._stop = app.stop
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        stop, self._stop = self._stop, _do_nothing
+        stop()
 
     def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments."""
@@ -163,16 +183,27 @@ class Client(werkzeug.test.Client):
         return self.open(*args, **{**kwargs, "method": "OPTIONS"})
 
 
+def _do_nothing() -> None:
+    return
+
+
 class AsyncClient:
     """`Client`, for tests that are coroutines: `response = await client.get("/api/x")`.
 
-    The App runs in a thread, as under a server, so that the test's own event loop keeps running. `after` is
-    the same list.
+    The App runs in a thread, as under a server, so that the test's own event loop keeps running.
+    `async with AsyncClient() as client:` starts and stops it. `after` is the same list.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         self.client = Client(application, **settings)
         self.after = self.client.after
+
+    async def __aenter__(self: _AsyncClient) -> _AsyncClient:
+        await asyncio.to_thread(self.client.__enter__)
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await asyncio.to_thread(self.client.__exit__, *raised)
 
     async def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request, as `Client.open` does."""

@@ -331,7 +331,7 @@ import os
 from pathlib import Path
 from tests.after_cases import served
 
-site = served(Path({root!r}), {source!r}, after_threads=1)
+site = served(Path({root!r}), {source!r}, after_threads=1, {settings})
 site.call()
 assert site.library.begun.acquire(timeout=20)
 """
@@ -339,11 +339,24 @@ assert site.library.begun.acquire(timeout=20)
 
 @pytest.mark.costly
 @pytest.mark.parametrize("function", ["hold", "hold_on_loop"])
-def test_the_process_does_not_wait_for_it(tmp_path: Path, function: str) -> None:
-    """What an App waits for at its end is `stop`'s affair; a thread by itself holds nothing."""
+def test_a_process_waits_for_it_within_the_graceful_timeout(tmp_path: Path, function: str) -> None:
     source = f"def GET():\n    after({function}, 1)\n    return {{}}\n"
-    program = ALONE.format(root=str(tmp_path), source=source)
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=15)
+    program = ALONE.format(root=str(tmp_path), source=source, settings="graceful_timeout=1")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    assert f"GET /api/x: lost at the end of the process: `{function}` (" in done.stderr
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("function", ["hold", "hold_on_loop"])
+def test_a_process_ends_when_it_has_ended(tmp_path: Path, function: str) -> None:
+    source = f"def GET():\n    after({function}, 1)\n    after(note, 2)\n    return {{}}\n"
+    program = ALONE.format(root=str(tmp_path), source=source, settings="graceful_timeout=20")
+    program += "import atexit, time\natexit.register(lambda: print(site.library.ran))\n"
+    program += "import threading\nthreading.Timer(0.3, site.library.gate.set).start()\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[(1,), (2,)]\n"
 
 
 FORK = """
@@ -369,5 +382,5 @@ def test_a_fork_has_threads_of_its_own(tmp_path: Path) -> None:
         + HOLD
         + "def POST():\n    after(note, os.getpid())\n    after(note_later, 2)\n    return {}\n"
     )
-    program = ALONE.format(root=str(tmp_path), source=source) + FORK
+    program = ALONE.format(root=str(tmp_path), source=source, settings="") + FORK
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

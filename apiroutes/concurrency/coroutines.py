@@ -31,6 +31,7 @@ __all__ = [
     "is_on_server_loop",
     "iterate",
     "run",
+    "run_within",
     "runner",
     "thread_caller",
 ]
@@ -65,6 +66,13 @@ def run(awaitable: Awaitable[_Result]) -> _Result:
     from apiroutes.event_loop import run
 
     return run(awaitable)
+
+
+def run_within(seconds: float, function: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Do the same with what a function returns, for at most so many seconds. Raises TimeoutError."""
+    from apiroutes.event_loop import run, within
+
+    return run(within(seconds, function))
 
 
 def thread_caller() -> Callable[..., Coroutine[Any, Any, Any]]:

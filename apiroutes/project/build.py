@@ -22,7 +22,13 @@ from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
-from apiroutes.project.middleware import ProjectMiddleware, directory_middleware, middleware_around
+from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
+from apiroutes.project.middleware import (
+    LoadedDirectory,
+    ProjectMiddleware,
+    directory_middleware,
+    middleware_around,
+)
 from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.nested import loading
@@ -54,6 +60,7 @@ class Project(Struct, frozen=True):
     resources: Mapping[str, Resource]
     not_found: NotFound
     middleware: tuple[Middleware, ...]
+    instrumentation: Instrumentation
     mistakes: tuple[Problem, ...]
 
 
@@ -96,6 +103,8 @@ def _build(
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
     warn_of_hidden_modules(root, warnings)
     loader = _loader(root, settings)
+    # It may change libraries that the other files import.
+    instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
 
     def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
         return setting_place(name, root, environ, arguments, item)
@@ -110,10 +119,19 @@ def _build(
     _check_security(resources, mistakes)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
+    not_found = _not_found(everywhere, directories, settings, explainer)
+    return Project(settings, routes, resources, not_found, everywhere, instrumentation, tuple(mistakes))
+
+
+def _not_found(
+    everywhere: tuple[Middleware, ...],
+    directories: Sequence[LoadedDirectory],
+    settings: Settings,
+    explainer: Explainer | None,
+) -> NotFound:
     below = [(source.below.segments, steps) for source, steps in directories if source.below is not None]
     write = explainer.write_not_found if explainer is not None else None
-    not_found = NotFound(everywhere, below, limits_of(settings), write)
-    return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes))
+    return NotFound(everywhere, below, limits_of(settings), write)
 
 
 def _find_routes(

@@ -218,6 +218,7 @@ class Settings:
     pin_workers: bool = _setting(False, _switch)
     timeout: int = _setting(30, _int_from(0))
     graceful_timeout: int = _setting(30, _int_from(0))
+    start_timeout: float = _setting(60.0, _seconds(above_zero=True))
     shutdown_delay: float = _setting(0.0, _seconds(above_zero=False))
     keepalive: int = _setting(5, _int_from(0))
 

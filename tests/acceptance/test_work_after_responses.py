@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from apiroutes import App
 from tests.acceptance.servers import SECONDS, granian, gunicorn_asgi, serve, uvicorn
 from tests.support import project, until
 
@@ -74,9 +73,6 @@ FILES = {
     "pages/api/orders-async.py": ORDERS.replace("{word}", "async "),
 }
 
-# Nothing else than App.stop waits for the work.
-ENDS = pytest.mark.skipif(not hasattr(App, "stop"), reason="nothing waits for it at the end of a worker")
-
 
 @contextmanager
 def served(tmp_path: Path, server: str, **variables: str) -> Iterator[http.client.HTTPConnection]:
@@ -113,7 +109,6 @@ def test_the_next_request_of_the_connection_does_not_wait_for_it(tmp_path: Path,
     assert "ERROR" not in (tmp_path / "log").read_text()
 
 
-@ENDS
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_worker_that_is_told_to_stop_does_its_work_first(tmp_path: Path, server: str) -> None:
     with served(tmp_path, server) as connection:
@@ -125,7 +120,6 @@ def test_a_worker_that_is_told_to_stop_does_its_work_first(tmp_path: Path, serve
     assert "lost at the end" not in (tmp_path / "log").read_text()
 
 
-@ENDS
 @pytest.mark.parametrize("server", SERVERS)
 def test_what_does_not_end_is_logged_by_name(tmp_path: Path, server: str) -> None:
     with served(tmp_path, server, APIROUTES_GRACEFUL_TIMEOUT="3") as connection:
