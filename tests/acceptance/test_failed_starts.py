@@ -39,9 +39,7 @@ def run(server: str, root: Path, instrumentation: str, **variables: str) -> tupl
 @servers
 @pytest.mark.parametrize("kind", ["", "async "])
 def test_the_server_ends_with_status_3_and_the_place(tmp_path: Path, server: str, kind: str) -> None:
-    source = (
-        f"{kind}def register():\n    open('tries', 'a').write('x')\n    raise OSError('no base')\n"
-    )
+    source = f"{kind}def register():\n    open('tries', 'a').write('x')\n    raise OSError('no base')\n"
     status, log = run(server, tmp_path, source)
     assert status == 3, log
     assert "instrumentation.py:3" in log
