@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException
 
 from apiroutes.after_response import WorkPool, note_failure, noting_responses, when_asked_for, with_work
 from apiroutes.body import drain, has_unread
-from apiroutes.builtin_endpoints import builtin_endpoints
+from apiroutes.builtin_endpoints import builtin_endpoints, unobserved_paths
 from apiroutes.concurrency import is_async
 from apiroutes.error_responses import WriteFault, write_exception, write_fault
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, LifespanError, ResponseAborted
@@ -36,6 +36,7 @@ from apiroutes.readiness import request_replacement
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
+from apiroutes.telemetry import with_telemetry
 from apiroutes.types import ROUTE, ASGIFunction, Environ, Middleware, Params, StartResponse, WSGIApplication
 from apiroutes.wrong_assignments import CheckedResponse
 from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
@@ -81,11 +82,11 @@ class App:
         self.resources = project.resources
         self.mistakes = project.mistakes
         self._fallback = fallback
-        self.checks = project.instrumentation.checks
         self._request = self._make_request_class(project.instrumentation.on_request_error)
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
         self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
+        self._unobserved = [builtin[path] for path in unobserved_paths(self.settings)]
         self._look_up: LookUp = self._start_and_look_up
         self._asgi: Any = None  # an ASGIApplication, once it is asked for
         self._making_asgi = threading.Lock()
@@ -98,7 +99,8 @@ class App:
         if on_request_error is not None:
             files = {str(route.pattern): route.file for route in self.routes.walk()}
             observers.append(observer_of(on_request_error, files))
-        return type("Request", (Request,), {"_fault_observers": tuple(observers)})
+        shared = {"_fault_observers": tuple(observers), "_secret_keys": self.settings.secret_key}
+        return type("Request", (Request,), shared)
 
     def _make_lifespan(self, register: Callable[[], Any] | None) -> Lifespan:
         settings = self.settings
@@ -172,7 +174,7 @@ class App:
     def _begin_to_answer(self, made: Mapping[str, Any]) -> None:
         """Answer requests, whose `req.app` has what `register` has made."""
         self._request.app = MappingProxyType(dict(made))
-        self._look_up = self.lookup.find
+        self._look_up = with_telemetry(self.lookup.find, self.settings, self._request, self._unobserved)
 
     def _forget_start(self) -> None:
         """Be as before the start, which the next request asks for."""
@@ -282,12 +284,11 @@ class App:
         except BaseException:  # no response is sent, or no whole one
             note_failure(error)
             raise
-        content = self._send_error(error_to_write, resource, response, start_response)
         if isinstance(error, HandlerTimeout):
             note_failure(error)
             # The client has its response before anything is logged, which may take a while.
-            return ClosingIterator(content, lambda: log_fault(request, resource.name, error))
-        return content
+            response._call_at_end(lambda sent: log_fault(request, resource.name, error))
+        return self._send_error(error_to_write, resource, response, start_response)
 
     def _settle_error(
         self, error: BaseException, resource: Resource, request: Request, response: ServerResponse

@@ -27,8 +27,6 @@ __all__ = ["WorkPool"]
 
 _log = logging.getLogger("apiroutes")
 
-# Seconds after which functions are tried again for which there was no thread.
-_RETRY = 1.0
 _BETWEEN_WARNINGS = 10.0  # seconds
 
 
@@ -185,7 +183,6 @@ class WorkPool:
             if self._remove(run):
                 self._ready.appendleft((run.work, run.call))
                 self._waiting += 1
-        self._watch()
 
     def _run_in_thread(self, run: _Run, thread: HandlerThread) -> None:
         self._watch()
@@ -232,27 +229,27 @@ class WorkPool:
         return True
 
     def _watch(self) -> None:
-        """Have the time limit of what runs checked, and what waits begun, until there is neither."""
+        """Have the time limit of what runs checked, until nothing does."""
         with self._lock:
             begins, self._is_watched = not self._is_watched, True
         if begins:
-            threading.Thread(target=self._check_limits, name="apiroutes-after-limit", daemon=True).start()
+            try:
+                threading.Thread(target=self._check_limits, name="apiroutes-after-limit", daemon=True).start()
+            except RuntimeError:  # too many threads, or the process ends
+                self._is_watched = False
 
     def _check_limits(self) -> None:
         while True:
             now = time.monotonic()
             with self._lock:
-                if not self._running and not self._ready:
+                if not self._running:
                     self._is_watched = False
                     return
                 late = [run for run in self._running if run.until <= now]
-                limits = [run.until for run in self._running]
-                if self._ready:
-                    limits.append(now + _RETRY)
+                next_limit = min(run.until for run in self._running)
             for run in late:
                 self._give_up(run)
-            self._dispatch()  # an abandoned thread may have ended
-            time.sleep(max(0.0, min(limits) - now))
+            time.sleep(max(0.0, next_limit - now))
 
     def _give_up(self, run: _Run) -> None:
         """Leave a function that takes too long to itself, and go on without it."""
@@ -262,6 +259,7 @@ class WorkPool:
         error = TimeoutError(f"it has not ended within after_timeout, {self._settings.after_timeout:g} s")
         run.work.report(run.call, error.with_traceback(run.runner.current_traceback()))
         self._threads.abandon(run.runner)
+        run.runner.call_at_end(self._dispatch)  # too many may have been abandoned for another thread
         self._go_on(run.work)
         self._dispatch()
 

@@ -208,7 +208,7 @@ class Lifespan:
             return
         try:
             life.started.wait(until - time.monotonic())  # or it has begun to start just now
-            self._drain(until)
+            self._drain(until, life)
             error = self._end(life, until)
         finally:
             process_end.call_no_more(self._stop_at_end)
@@ -233,7 +233,10 @@ class Lifespan:
             return max(_Process.deadline, now + _LEAST)
         return now + self._end_timeout
 
-    def _drain(self, until: float) -> None:
+    def _drain(self, until: float, life: Life) -> None:
+        """Wait for work after responses; what hangs there leaves some time for the end of `register`."""
+        left = max(0.0, until - time.monotonic())
+        until -= 0.0 if life.runner is None else min(_LEAST, left / 2)
         for drain in self._drains:
             try:
                 drain(max(0.0, until - time.monotonic()))
@@ -245,13 +248,13 @@ class Lifespan:
         runner = life.runner
         if runner is None:
             return None
+        seconds = max(0.0, until - time.monotonic())
         if not life.ended.has_come:
-            runner.resume()
-        seconds = until - time.monotonic()
-        if life.ended.wait(seconds):
+            runner.resume(seconds)
+        if life.ended.wait(until - time.monotonic()):
             return life.end_error
         what = "`register` has not come to its end"
-        late = LateError(what, max(0.0, round(seconds, 1)), "graceful_timeout", runner.frames())
+        late = LateError(what, round(seconds, 1), "graceful_timeout", runner.frames())
         runner.give_up()
         self._log(late, _NOT_ENDED)
         return late
