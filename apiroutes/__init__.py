@@ -17,7 +17,7 @@ from apiroutes.errors import (
     ProjectError,
     ResponseSentError,
 )
-from apiroutes.handlers import file_route, security_scheme, use
+from apiroutes.handlers import Depends, file_route, security_scheme, use
 from apiroutes.http import Event, comment, is_local
 from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
@@ -30,6 +30,7 @@ from apiroutes.version import __version__
 __all__ = [
     "ApiError",
     "App",
+    "Depends",
     "Event",
     "EventStream",
     "LifespanError",

@@ -31,6 +31,7 @@ from apiroutes.http import prefers_json
 from apiroutes.lifespan import NOTHING_MADE, Lifespan, observer_of
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import LookUp, Lookup
+from apiroutes.overrides import DependencyOverrides
 from apiroutes.project import build
 from apiroutes.readiness import request_replacement
 from apiroutes.request import Request
@@ -71,27 +72,34 @@ class App:
         **settings: Any,
     ) -> None:
         self.root = Path(root).resolve()
-        make_explainer = type(self).make_explainer
-        explainer = None if make_explainer is None else make_explainer(self)
-        project = build(self.root, os.environ, settings, middleware, explainer)
-        self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
-        self._explain_refusal = None if explainer is None else explainer.explain_refusal
-        self._log_hint = None if explainer is None else explainer.log_hint
+        project = build(self.root, os.environ, settings, middleware, self._make_own_explainer())
         self.settings = project.settings
         self.routes = project.routes
         self.resources = project.resources
         self.mistakes = project.mistakes
+        self.overrides = DependencyOverrides(
+            handler for resource in self.resources.values() for handler in resource.planned
+        )
         self._fallback = fallback
         self._request = self._make_request_class(project.instrumentation.on_request_error)
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
-        self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
         self._unobserved = [builtin[path] for path in unobserved_paths(self.settings)]
+        self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
         self._look_up: LookUp = self._start_and_look_up
         self._asgi: Any = None  # an ASGIApplication, once it is asked for
         self._making_asgi = threading.Lock()
         self._lifespan = self._make_lifespan(project.instrumentation.register)
         when_asked_for(self._answer_with_work)
+
+    def _make_own_explainer(self) -> Explainer | None:
+        """Return what explains this App's faults and mistakes, and let it write the responses to faults."""
+        make_explainer = type(self).make_explainer
+        explainer = None if make_explainer is None else make_explainer(self)
+        self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
+        self._explain_refusal = None if explainer is None else explainer.explain_refusal
+        self._log_hint = None if explainer is None else explainer.log_hint
+        return explainer
 
     def _make_request_class(self, on_request_error: Callable[..., Any] | None) -> type[Request]:
         """Return the class of this App's requests, which has what is the same for all of them."""
