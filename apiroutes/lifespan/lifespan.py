@@ -217,7 +217,7 @@ class Lifespan:
             return
         try:
             life.started.wait(until - time.monotonic())  # or it has begun to start just now
-            self._drain(until)
+            self._drain(until, life)
             error = self._end(life, until)
         finally:
             process_end.call_no_more(self._stop_at_end)
@@ -242,7 +242,10 @@ class Lifespan:
             return max(_Process.deadline, now + _LEAST)
         return now + self._end_timeout
 
-    def _drain(self, until: float) -> None:
+    def _drain(self, until: float, life: Life) -> None:
+        """Wait for work after responses; what hangs there leaves some time for the end of `register`."""
+        left = max(0.0, until - time.monotonic())
+        until -= 0.0 if life.runner is None else min(_LEAST, left / 2)
         for drain in self._drains:
             try:
                 drain(max(0.0, until - time.monotonic()))
