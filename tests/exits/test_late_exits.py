@@ -77,7 +77,7 @@ def test_a_stream_that_is_late_commits_nothing(
     tmp_path: Path, gate: threading.Event, handler: str, session: str
 ) -> None:
     app = app_of(tmp_path, SOURCE.replace("PREFIX", session) + handler.format(""))
-    iterable: Any = app(environ(), lambda *arguments: None)
+    iterable: Any = app(environ(), lambda *arguments: lambda content: None)
     with pytest.raises(ResponseAborted):
         list(iterable)
     gate.set()
