@@ -251,6 +251,9 @@ TOUCHES: dict[str, set[str]] = {
     "handlers/calls.py": {
         "_read_body_as",
     },
+    "handlers/plans.py": {
+        "_body",
+    },
     "logs.py": {
         "_fault_observers",
     },

@@ -16,7 +16,7 @@ from types import CoroutineType
 from typing import Any, NoReturn
 
 from apiroutes.concurrency import coroutines
-from apiroutes.event_loop import AsyncChunks, in_request_thread
+from apiroutes.event_loop import AsyncChunks, end_or_event, in_request_thread
 from apiroutes.exits.generators import (
     END,
     ClientLeft,
@@ -211,14 +211,8 @@ class Stay:
     async def run(self, coroutine: Coroutine[Any, Any, None], response: Response) -> None:
         """Run the plan until it ends, or until a stream can be sent. Raises its error."""
         task = self._task = self._loop.create_task(_outcome_of(coroutine))
-        cancellation: BaseException | None = None
         error: BaseException | None = None
-        while not (task.done() or self._has_begun.done()):
-            try:
-                await asyncio.wait((task, self._has_begun), return_when=asyncio.FIRST_COMPLETED)
-            except asyncio.CancelledError as raised:
-                cancellation = raised
-                task.cancel()
+        cancellation = await end_or_event(task, self._has_begun)
         try:
             if task.done():
                 error = task.result()

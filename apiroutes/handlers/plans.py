@@ -250,6 +250,15 @@ class _AsyncSource(_Source):
                 read = f"await when_arrived(request, read{number}, request)"
             yield f"r{number} = {read}"
 
+    def reader(self, readers: Sequence[Reader]) -> Callable[[Any], Any]:
+        told = self.target.told
+        if told is None:
+            return super().reader(readers)
+        # A look into a body that has not been read would hold the loop.
+        return reader_of_all(
+            readers, lambda error, request: error if request._body is None else told(error, request)
+        )
+
     def prepare(self) -> Iterator[str]:
         if self.target.prepare is not None:
             self.names["prepare"] = self.target.prepare
