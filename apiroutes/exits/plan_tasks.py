@@ -47,6 +47,7 @@ def async_names() -> dict[str, Any]:
         "anext": anext,
         "begin": _begin,
         "did_not_yield": did_not_yield,
+        "handle_in_thread": _handle_in_thread,
         "in_thread": _in_thread,
         "unwind": _unwind,
         "when_arrived": _when_arrived,
@@ -62,9 +63,27 @@ async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     return await _in_context(contextvars.copy_context(), function, *arguments)
 
 
-async def _in_context(context: contextvars.Context, function: Callable[..., Any], *arguments: Any) -> Any:
+async def _handle_in_thread(response: Response, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a handler like that. A cancellation closes the response to it, at once."""
+    states: list[int] = []
+    context = contextvars.copy_context()
     try:
-        return await in_request_thread(context.run, function, *arguments)
+        return await _in_context(
+            context, function, *arguments, on_cancel=lambda: states.append(response._close())
+        )
+    finally:
+        if states:
+            response._reopen(states[0])
+
+
+async def _in_context(
+    context: contextvars.Context,
+    function: Callable[..., Any],
+    *arguments: Any,
+    on_cancel: Callable[[], object] | None = None,
+) -> Any:
+    try:
+        return await in_request_thread(context.run, function, *arguments, on_cancel=on_cancel)
     finally:
         for variable, value in context.items():
             if variable.get(_ABSENT) is not value:

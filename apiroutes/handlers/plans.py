@@ -297,9 +297,9 @@ class _AsyncSource(_Source):
         needs: Mapping[str, int],
         caller: str = "",
     ) -> str:
-        is_handler = number == len(self.graph.nodes)
-        if is_handler:
-            caller = "" if is_async(function) else "await in_thread"
+        if number == len(self.graph.nodes) and not is_async(function):  # the handler
+            text = super().call(number, function, arguments, needs, "await handle_in_thread")
+            return text.replace("handle_in_thread(", "handle_in_thread(response, ", 1)
         return super().call(number, function, arguments, needs, caller)
 
     def handle(self, call: str) -> Iterator[str]:

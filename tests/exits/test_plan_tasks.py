@@ -161,3 +161,35 @@ async def GET(one: Annotated[None, Depends(one)], two: Annotated[None, Depends(t
     source = source.replace("except TimeoutError", "except (TimeoutError, asyncio.TimeoutError)")
     answer = call(through(app_of(tmp_path, source), interface))
     assert answer.json() == {"seen": ["two CancelledError", "one CancelledError"]}
+
+
+@INTERFACES
+def test_a_cancelled_plain_handler_is_refused_its_response_at_once(tmp_path: Path, interface: str) -> None:
+    source = f"""{HEAD}
+closed = threading.Event()
+async def middleware(req, res, next):
+    task = asyncio.ensure_future(next())
+    while not seen:
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    closed.set()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return {{"seen": seen}}
+async def one():
+    try:
+        yield
+    finally:
+        seen.append("end")
+def GET(res, one: Annotated[None, Depends(one)]):
+    seen.append("begin")
+    closed.wait()
+    try:
+        res.json(1)
+    except asyncio.CancelledError:
+        seen.append("refused")
+        raise
+"""
+    answer = call(through(app_of(tmp_path, source), interface))
+    assert answer.json() == {"seen": ["begin", "refused", "end"]}
