@@ -85,9 +85,13 @@ async def _in_context(
     try:
         return await in_request_thread(context.run, function, *arguments, on_cancel=on_cancel)
     finally:
-        for variable, value in context.items():
-            if variable.get(_ABSENT) is not value:
-                variable.set(value)
+        _adopt(context)
+
+
+def _adopt(context: contextvars.Context) -> None:
+    for variable, value in context.items():
+        if variable.get(_ABSENT) is not value:
+            variable.set(value)
 
 
 async def _when_arrived(request: Any, read: Callable[..., Any], *arguments: Any) -> Any:
@@ -234,7 +238,7 @@ class Stay:
         cancellation = await end_or_event(task, self._has_begun)
         try:
             if task.done():
-                error = task.result()
+                error, self._task = task.result(), None
                 if isinstance(error, asyncio.CancelledError):
                     error = cancellation or error
                 if error is not None:
@@ -247,7 +251,7 @@ class Stay:
             self.end_soon()
             raise
         finally:
-            del cancellation, error  # whose tracebacks lead here: a cycle would wait for the collector
+            del cancellation, error, task  # tracebacks lead here: a cycle would wait for the collector
 
     # In the plan.
 
@@ -272,6 +276,8 @@ class Stay:
         """Wait until the stream has ended. Raises its error, and ClientLeft."""
         self._has_begun.set_result(None)
         error = await self._ended
+        self._ended = self._loop.create_future()  # without the error, whose traceback will lead here
+        self._ended.set_result(None)
         if self._waiter is not None:  # the thread that waits now, where the first one waits no more
             current_waiter.set(self._waiter)
         if error is not None:
@@ -283,18 +289,20 @@ class Stay:
     # At the end of the stream.
 
     async def end(self, error: BaseException | None) -> None:
-        """Let the plan go on, and wait for its end. Raises an error of its own."""
+        """Let the plan go on, and wait for its end. Raises an error of its own, once."""
         if not self._ended.done():
             self._waiter = current_waiter.get(None)
             self._ended.set_result(error)
-        assert self._task is not None
-        await asyncio.wait((self._task,))
-        outcome = self._task.result()
+        task, self._task = self._task, None
+        if task is None:
+            return
+        await asyncio.wait((task,))
+        outcome = task.result()
         try:
             if outcome is not None and outcome is not error:
                 raise outcome
         finally:
-            del outcome  # whose traceback leads here: a cycle would wait for the collector
+            del outcome, error, task  # tracebacks lead here: a cycle would wait for the collector
 
     def end_soon(self) -> None:
         """Have the generators closed: nobody wants the response any more."""
