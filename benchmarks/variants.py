@@ -1,6 +1,7 @@
-"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a deadline, a stream?
+"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a deadline, a stream, telemetry?
 
-Every variant of W1's endpoint is a route of one application, as in a process that serves. A figure is the
+Every variant of W1's endpoint is a route of one application, as in a process that serves; those of settings
+have an application of their own. A figure is the
 nanoseconds that it takes more than the plain endpoint. `inprocess.py --variants` runs it too.
 """
 
@@ -21,6 +22,7 @@ from apiroutes import App
 from benchmarks.commandline import positive
 from benchmarks.contenders import EMPTY, Contender, StartedResponse, check_responses, empty_application
 from benchmarks.peers import PEERS
+from benchmarks.telemetry import telemetry_variants
 from benchmarks.timing import measure
 from benchmarks.workloads import WORKLOADS, Response, Workload, WSGIApplication
 
@@ -62,9 +64,12 @@ def measure_variants(rounds: int) -> dict[str, float]:
                 variant = _with_etag(variant, application)
                 check_responses(ours, variant, application)
             all_contenders.append(Contender(name, variant, application))
+        for name, variant, app in telemetry_variants(root, _with_path(workload, "/api/v0")):
+            check_responses(ours, variant, app)
+            all_contenders.append(Contender(name, variant, app))
         figures = measure(all_contenders, rounds)
     plain = figures[PLAIN]["W1"]
-    return {name: figures[name]["W1"] - plain for name in VARIANTS if name != PLAIN}
+    return {name: row["W1"] - plain for name, row in figures.items() if name not in (PLAIN, EMPTY)}
 
 
 def _with_path(workload: Workload, path: str) -> Workload:
