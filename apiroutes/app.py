@@ -79,7 +79,6 @@ class App:
         self.resources = project.resources
         self.mistakes = project.mistakes
         self._fallback = fallback
-        self.checks = project.instrumentation.checks
         self._request = self._make_request_class(project.instrumentation.on_request_error)
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
@@ -96,7 +95,8 @@ class App:
         if on_request_error is not None:
             files = {str(route.pattern): route.file for route in self.routes.walk()}
             observers.append(observer_of(on_request_error, files))
-        return type("Request", (Request,), {"_fault_observers": tuple(observers)})
+        shared = {"_fault_observers": tuple(observers), "_secret_keys": self.settings.secret_key}
+        return type("Request", (Request,), shared)
 
     def _make_lifespan(self, register: Callable[[], Any] | None) -> Lifespan:
         settings = self.settings

@@ -1,4 +1,4 @@
-"""The endpoints that are built in: readiness, the OpenAPI document, the documentation page.
+"""The endpoints that are built in: liveness, readiness, the OpenAPI document, the documentation page.
 
 In: a project and its document. Out: a `Resource` for each of their paths.
 """
@@ -18,6 +18,7 @@ from apiroutes.error_responses import write_error
 from apiroutes.http import encode_json, mount_of, phrase
 from apiroutes.project import Project
 from apiroutes.readiness import is_ready
+from apiroutes.readiness_checks import ReadinessChecks
 from apiroutes.resources import Resource
 from apiroutes.response import Response
 from apiroutes.results import file
@@ -50,12 +51,12 @@ def builtin_endpoints(
 ) -> Iterator[tuple[str, Resource]]:
     """Yield each path with its resource; `document` is called only if one of them needs it."""
     settings = project.settings
+    # Outside all middleware, which may refuse a load balancer's Host header.
+    if settings.liveness_path is not None:
+        step = Step(_report_liveness, never_waits=True)
+        yield settings.liveness_path, _resource(project, "the liveness path", step)
     if settings.readiness_path is not None:
-        # Outside all middleware, which may refuse a load balancer's Host header.
-        yield (
-            settings.readiness_path,
-            _resource(project, "the readiness path", Step(_report_readiness, never_waits=True)),
-        )
+        yield settings.readiness_path, _resource(project, "the readiness path", _readiness(project))
     if settings.metrics_path is not None:
         step = Step(partial(_send_metrics, metrics_writer()))  # which reads files
         yield settings.metrics_path, _resource(project, "the metrics", step)
@@ -80,7 +81,8 @@ def builtin_endpoints(
 
 def unobserved_paths(settings: Settings) -> list[str]:
     """Return the paths that machines ask for all the time, which neither spans nor metrics count."""
-    return [path for path in (settings.readiness_path, settings.metrics_path) if path is not None]
+    paths = settings.liveness_path, settings.readiness_path, settings.metrics_path
+    return [path for path in paths if path is not None]
 
 
 def is_documentation(path: str, docs: str) -> bool:
@@ -114,6 +116,30 @@ def _resource(project: Project, name: str, step: Step, middleware: Sequence[Midd
 
 def _refuse_method(response: Response) -> None:
     write_error(response.req, response, 405, phrase(405), [("Allow", "GET, HEAD")])
+
+
+def _report_liveness(response: Response) -> None:
+    response.set_header("Cache-Control", "no-store")
+    response.end("alive")
+
+
+def _readiness(project: Project) -> Step:
+    """Return what reports the readiness, of a project with checks in a thread: they take time."""
+    if not project.instrumentation.checks:
+        return Step(_report_readiness, never_waits=True)
+    checks = ReadinessChecks(project.instrumentation.checks, project.settings.check_timeout)
+
+    def report(response: Response) -> None:
+        response.set_header("Cache-Control", "no-store")
+        if not is_ready():
+            response.status(503).json({"status": "stopping"})
+            return
+        results = checks.run()
+        is_ok = all(result.status == "ok" for result in results.values())
+        response.status(200 if is_ok else 503)
+        response.json({"status": "ready" if is_ok else "not ready", "checks": results})
+
+    return Step(report)
 
 
 def _report_readiness(response: Response) -> None:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from apiroutes.code_origin import is_ours
 from apiroutes.errors import Problem
+from apiroutes.secret_keys import hide_secrets
 
 __all__ = [
     "Place",
@@ -113,15 +114,19 @@ def place_at(
     mark: str | None = None,
     columns: tuple[int, int] | None = None,
 ) -> Place:
-    """Return a place with its source: marked is the text `mark`, or the columns, or the whole line."""
+    """Return a place with its source: marked is the text `mark`, or the columns, or the whole line.
+
+    What the line gives to a name such as `secret_key` is left out.
+    """
     text = None if line is None else _line_of(root / file, line)
     if text is None or not text.strip():
         return Place(file, line)
     indent = len(text) - len(text.lstrip())
-    source = text.strip().expandtabs(1)
+    written = text.strip().expandtabs(1)
+    source = hide_secrets(written)
     if mark and (start := _find(source, mark)) >= 0:
         return Place(file, line, source, (start, start + len(mark)))
-    if columns is not None:
+    if columns is not None and source == written:
         start, end = (len(text.encode()[:column].decode(errors="ignore")) - indent for column in columns)
         if 0 <= start < end <= len(source):
             return Place(file, line, source, (start, end))

@@ -33,6 +33,7 @@ from apiroutes.body import (
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, parse_cookies
 from apiroutes.lazy import lazy
+from apiroutes.secret_keys import SecretKeys
 from apiroutes.settings import Settings
 from apiroutes.sizes import parse_size
 from apiroutes.types import ROUTE, Environ, FaultObserver, Params
@@ -88,6 +89,8 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     app: Mapping[str, Any] = MappingProxyType({})
     # Called with the error, the request and the event of each fault once it is logged; they raise nothing.
     _fault_observers: tuple[FaultObserver, ...] = ()
+    # For middleware that is marked by `needs_secret_key`.
+    _secret_keys: SecretKeys | None = None
     # Called with the environ and the route's pattern where a tracer may have begun: inside WSGI middleware.
     _route_listeners: tuple[Callable[[Environ, str], object], ...] = ()
 

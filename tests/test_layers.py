@@ -20,7 +20,7 @@ TOP = PACKAGE.parent
 
 # A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
-    {"types", "errors", "lazy", "structs", "version", "code_origin", "threads"},
+    {"types", "errors", "lazy", "structs", "version", "code_origin", "secret_keys", "threads"},
     {
         "sizes",
         "logs",
@@ -34,8 +34,8 @@ STEPS = [
         "schemas",
         "event_loop",
     },
-    {"settings", "concurrency", "files", "response_head"},
-    {"asgi_calls", "body", "lifespan"},
+    {"settings", "concurrency", "files", "logging", "response_head"},
+    {"asgi_calls", "body", "lifespan", "readiness_checks"},
     {"response_state", "asgi_content", "asgi_lifespan"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses"},
@@ -67,6 +67,7 @@ MET_IN = {
         "cli/ports.py",
         "cli/projects.py",
         "cli/routes.py",
+        "cli/secret.py",
         "cli/shell.py",
         "cli/start.py",
         "cli/wrong_arguments.py",
@@ -77,6 +78,7 @@ MET_IN = {
         "servers/gunicorn.py",
         "servers/gunicorn_arbiter.py",
         "servers/gunicorn_asgi.py",
+        "servers/gunicorn_log.py",
         "servers/gunicorn_transfer.py",
         "servers/gunicorn_workers.py",
     },
@@ -99,6 +101,7 @@ MET_IN = {
     "opentelemetry": {"telemetry/child_spans.py", "telemetry/open_telemetry.py"},
     "prometheus_client": {"telemetry/prometheus.py", "telemetry/worker_files.py"},
     "pytest": {"pytest_plugin.py"},
+    "pythonjsonlogger": {"logging.py"},
     "tomli": {"settings/files.py", "settings/lines.py"},
     "uvicorn": {"servers/uvicorn.py"},
     "watchfiles": {"development/watching.py"},
@@ -119,6 +122,8 @@ IMPORTS_LATE = {
     "concurrency/coroutines.py": "asyncio, by projects without coroutines",
     "deadlines/on_loop.py": "asyncio, by projects that no ASGI server serves",
     "lifespan/lifespan.py": "asyncio, by projects whose `register` is a plain function",
+    "logging.py": "python-json-logger, by projects whose log is text",
+    "project/build.py": "the built-in middleware, by projects that do not use it",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
@@ -239,6 +244,10 @@ TOUCHES: dict[str, set[str]] = {
     },
     "middleware/access_log.py": {
         "_call_at_end",
+    },
+    "middleware/log_context.py": {
+        "_call_at_end",
+        "_stream",
     },
     "middleware/proxy_fix.py": {
         "_replace_environ",

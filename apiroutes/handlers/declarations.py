@@ -56,12 +56,16 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     The first runs first; several `@use` run from the top down. Raises TypeError for a step that cannot
     be called so.
     """
+    example = "Write `@use(first)`, with a function `first(req, res, next)`"
+    if not middleware:
+        raise TypeError(f"use() has no middleware. {example}")
     for step in middleware:
         misfit = why_not_middleware(step)
+        if isinstance(step, (list, tuple)):
+            names = ", ".join(map(name_of, step)) or "first"
+            raise TypeError(f"use(...) has a {type(step).__name__}. Write `@use({names})`")
         if misfit is not None and getattr(step, "__name__", "") in _HANDLERS:  # `@use` without parentheses
-            raise TypeError(
-                f"use(...) has {misfit.what}. Write `@use(first)`, with a function `first(req, res, next)`"
-            )
+            raise TypeError(f"use(...) has {misfit.what}. {example}")
         if misfit is not None:
             raise TypeError(f"use(...) has {misfit.what}. {misfit.remedy()}")
 

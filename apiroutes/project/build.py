@@ -34,6 +34,7 @@ from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.nested import loading
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
+from apiroutes.project.secret_key import with_secret_key
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree, Scan
@@ -54,7 +55,7 @@ class Project(Struct, frozen=True):
     """A project that can be served; `resources` are by the route's file.
 
     `middleware` runs around every route, in this order. `mistakes` keep single routes from being served, for
-    a project with an explainer.
+    a project with an explainer. `checks` are those of readiness, by name.
     """
 
     settings: Settings
@@ -112,17 +113,27 @@ def _build(
         return setting_place(name, root, environ, arguments, item)
 
     project_middleware = ProjectMiddleware(root, loader, place_of, mistakes.everywhere, warnings)
-    everywhere = project_middleware.everywhere(settings, middleware)
+    everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = _resources(routes, settings, loader, around, mistakes)
     warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
-    _check_settings(settings, routes, place_of, mistakes)
-    _check_security(resources, mistakes)
+    _check(settings, routes, resources, place_of, mistakes)
+    users = _steps(everywhere, directories, resources)
+    settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
     return Project(settings, routes, resources, not_found, everywhere, instrumentation, tuple(mistakes))
+
+
+def _log_context(settings: Settings) -> tuple[Middleware, ...]:
+    """Return what gives the log's records their request, if the setting asks for it."""
+    if settings.log_format is None:
+        return ()
+    from apiroutes.middleware import log_context
+
+    return (log_context(),)
 
 
 def _not_found(
@@ -235,6 +246,22 @@ def _resource(
     )
 
 
+def _steps(
+    everywhere: Sequence[Middleware],
+    directories: Sequence[LoadedDirectory],
+    resources: Mapping[str, Resource],
+) -> Iterator[tuple[Any, str]]:
+    """Yield every function that answers requests, with the file that uses it."""
+    yield from ((step, "around every route") for step in everywhere)
+    yield from ((step, source.file) for source, steps in directories for step in steps)
+    for file, resource in resources.items():
+        module = resource.module
+        assert module is not None
+        yield from ((step, file) for step in module.middleware)
+        for handler in module.handlers.values():
+            yield from ((step, file) for step in (*handler.middleware, handler.function))
+
+
 def _ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[Problem]:
     """Yield the warning about each constant that changes nothing, by name and reason."""
     for (name, effect), places in constants.items():
@@ -242,19 +269,28 @@ def _ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator
         yield Problem(shortened(places), f"`{name}` {effect}.", remedy)
 
 
-def _check_settings(
+def _check(
+    settings: Settings,
+    routes: RouteTree,
+    resources: Mapping[str, Resource],
+    place_of: Callable[[str], tuple[str, Place]],
+    mistakes: Mistakes,
+) -> None:
+    """Check what several parts of the project have in common."""
+    check_extras(settings, place_of, mistakes.everywhere)
+    _check_builtin_paths(settings, routes, place_of, mistakes)
+    _check_security(resources, mistakes)
+
+
+def _check_builtin_paths(
     settings: Settings,
     routes: RouteTree,
     place_of: Callable[[str], tuple[str, Place]],
     mistakes: Mistakes,
 ) -> None:
-    """Check that no built-in endpoint hides a route, in development either, or another endpoint.
-
-    And that the libraries are there which settings ask for.
-    """
-    check_extras(settings, place_of, mistakes.everywhere)
+    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
     taken: dict[str, str] = {}
-    for name in ("readiness_path", "openapi_path", "metrics_path"):
+    for name in ("readiness_path", "liveness_path", "openapi_path", "metrics_path"):
         path = getattr(settings, name)
         if path is None:
             continue

@@ -33,7 +33,7 @@ from apiroutes.errors import LifespanError
 from apiroutes.lifespan import end_within, when_not_started
 from apiroutes.readiness import replace_by
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
-from apiroutes.servers.defaults import GRANIAN_THREADS, pass_threads, usable_cpus
+from apiroutes.servers.defaults import GRANIAN_THREADS, json_formatters, pass_threads, usable_cpus
 from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
@@ -59,6 +59,7 @@ def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> 
     options = cli.cli.make_context(line.pop("prog_name"), **line).params
     _require(options["host"], options["port"], options["uds"])
     settings = replace(settings, interface=choose())
+    _Server.writes_json_log = settings.log_format == "json"
     cli.Server = _Server  # type: ignore[attr-defined]  # granian's command line takes it from there
     if settings.interface == "asgi":
         pass_threads(settings.threads)
@@ -149,7 +150,11 @@ _NOT_STARTED = "not started"
 class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by platform
     """granian's server; it stops on TERM without delay, and starts a successor before a worker stops."""
 
+    writes_json_log = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if self.writes_json_log and kwargs.get("log_dictconfig") is None:
+            kwargs["log_dictconfig"] = {"formatters": json_formatters("generic", "access")}
         super().__init__(*args, **kwargs)
         # Workers may be threads, which cannot be replaced alone; `--reload` has another main loop.
         self._receives_messages = issubclass(Server, MPServer) and not self.reload_on_changes

@@ -116,6 +116,8 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         # gunicorn would open a socket for its own control commands.
         "control_socket_disable": True,
     }
+    if settings.log_format == "json":
+        defaults["logger_class"] = "apiroutes.servers.gunicorn_log.JSONLogger"
     if settings.max_headers is not None:
         defaults["limit_request_fields"] = settings.max_headers
     if settings.max_header_size is not None:

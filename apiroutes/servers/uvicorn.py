@@ -26,11 +26,12 @@ from typing import Any
 
 from uvicorn import Config, Server
 from uvicorn._subprocess import get_subprocess
+from uvicorn.config import LOGGING_CONFIG
 
 from apiroutes.errors import ProjectError
 from apiroutes.lifespan import end_within
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
-from apiroutes.servers.defaults import pass_threads, usable_cpus
+from apiroutes.servers.defaults import json_formatters, pass_threads, usable_cpus
 from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.worker_processes import NOT_STARTED, MainProcess, report_to
 from apiroutes.settings import Settings
@@ -87,6 +88,9 @@ def _run(settings: Settings, app: str, **options: Any) -> None:
     directory = options.pop("app_dir", None)
     if directory:  # by default "", for the current one, which is for the App to add
         sys.path.insert(0, directory)
+    if settings.log_format == "json" and options["log_config"] is LOGGING_CONFIG:
+        options["log_config"] = {**LOGGING_CONFIG, "formatters": json_formatters("default", "access")}
+        options["use_colors"] = None
     config = Config(app, **options)
     listener = _bind(config)
     listener.listen(config.backlog)
