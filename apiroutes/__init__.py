@@ -7,6 +7,7 @@ app = App("path/to/project")        # or: gunicorn 'apiroutes:create_app()'
 
 from werkzeug.datastructures import FileStorage as UploadFile
 
+from apiroutes.after_response import after, notice_import_of_after
 from apiroutes.app import App
 from apiroutes.errors import (
     ApiError,
@@ -16,7 +17,7 @@ from apiroutes.errors import (
     ProjectError,
     ResponseSentError,
 )
-from apiroutes.handlers import file_route, security_scheme, use
+from apiroutes.handlers import Depends, file_route, security_scheme, use
 from apiroutes.http import Event, comment, is_local
 from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
@@ -29,6 +30,7 @@ from apiroutes.version import __version__
 __all__ = [
     "ApiError",
     "App",
+    "Depends",
     "Event",
     "EventStream",
     "LifespanError",
@@ -41,6 +43,7 @@ __all__ = [
     "Settings",
     "UploadFile",
     "__version__",
+    "after",
     "comment",
     "create_app",
     "create_asgi_app",
@@ -57,3 +60,6 @@ __all__ = [
     "text",
     "use",
 ]
+
+
+notice_import_of_after(__name__)

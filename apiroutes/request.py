@@ -287,8 +287,11 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         else:
             self._prepare_body(parses=False, is_shared=True)
 
-    def _read_body_as(self, schema: Any) -> Any:
-        """Return the body as a type, and keep the value as `body`. Raises ApiError and DoesNotFit."""
+    def _read_body_as(self, schema: Any, is_kept: bool = True) -> Any:
+        """Return the body as a type, and keep the value as `body` if `is_kept`.
+
+        Raises ApiError and DoesNotFit.
+        """
         loaded = self._body
         if loaded is not None:
             loaded.rewind()
@@ -301,7 +304,8 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
                 value = loaded.as_type(schema, self._limits)
             except ApiError as error:
                 raise as_werkzeug_error(error) from error
-        self.body = value
+        if is_kept:
+            self.body = value
         return value
 
     def _load_body(self, decoded: bool = True) -> Body:

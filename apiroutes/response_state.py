@@ -287,6 +287,10 @@ class ResponseState(ResponseHead):
         for hook, _ in reversed(hooks or ()):
             hook(self)
 
+    def _end(self) -> None:
+        """Refuse every change from now on, as to a handler that has responded: the response has ended."""
+        self._state, self._in_middleware, self._answered_error = SENT, False, None
+
     # -- streams ---------------------------------------------------------------------------
 
     def _set_stream(self, stream: Any, is_file: bool = False) -> None:
@@ -345,6 +349,7 @@ class ResponseState(ResponseHead):
         """Take over the response of an ASGI application, which has begun."""
         assert call.head is not None
         self._stream, self._application = content, None
+        content.is_application, content.is_whole = True, call.is_whole
         if self.req.environ.get("REQUEST_METHOD") == "HEAD":
             content.is_empty = False  # an empty HEAD does not show that GET sends nothing
         self._adopt_head(*call.head)

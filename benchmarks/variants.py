@@ -1,8 +1,9 @@
-"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a deadline, a stream, telemetry?
+"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a stream, `after`, telemetry?
 
-Every variant of W1's endpoint is a route of one application, as in a process that serves; those of settings
-have an application of their own. A figure is the
-nanoseconds that it takes more than the plain endpoint. `inprocess.py --variants` runs it too.
+Every variant of W1's endpoint is a route of one application, as in a process that serves. A figure is the
+nanoseconds that it takes more than the plain endpoint. `inprocess.py --variants` runs it too. What `after`
+and telemetry cost is measured last, in applications of their own, as every request of the process pays from
+the import of `after` on, and for a tracer that is active.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 if __spec__ is None:  # run as a file: the modules beside it (http, peers) must not hide the real ones
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -27,11 +29,17 @@ from benchmarks.timing import measure
 from benchmarks.workloads import WORKLOADS, Response, Workload, WSGIApplication
 
 PLAIN = "plain"
+DEPENDS = "from typing import Annotated\nfrom apiroutes import Depends\n"
 VARIANTS = {
     PLAIN: "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
     "a handler of every method": "def handler(req, res):\n    res.json({'message': 'Hello'})\n",
     "parameters by name": "def GET(res):\n    res.json({'message': 'Hello'})\n",
     "returned dict": "def GET():\n    return {'message': 'Hello'}\n",
+    "a dependency": f"{DEPENDS}def words():\n    return 'Hello'\n"
+    "def GET(res, text: Annotated[str, Depends(words)]):\n    res.json({'message': text})\n",
+    "a generator and a function": f"{DEPENDS}def session():\n    yield 'Hello'\n"
+    "def words(db: Annotated[str, Depends(session)]):\n    return db\n"
+    "def GET(res, text: Annotated[str, Depends(words)]):\n    res.json({'message': text})\n",
     "three middlewares": "def one(req, res, next):\n    next()\ndef two(req, res, next):\n    next()\n"
     "def three(req, res, next):\n    next()\nmiddleware = [one, two, three]\n"
     "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
@@ -46,30 +54,65 @@ VARIANTS = {
 }
 
 
+PLAIN_BESIDE = "after imported, by another route"
+# The work itself is next to nothing, but takes its time in the same process.
+WITH_WORK = {
+    PLAIN_BESIDE: VARIANTS[PLAIN],
+    "after, a function": "from apiroutes import after\ndef GET(req, res):\n    after(int)\n"
+    "    res.json({'message': 'Hello'})\n",
+}
+
+
 def measure_variants(rounds: int) -> dict[str, float]:
     """Return the nanoseconds that each variant of W1's endpoint takes more than the plain one."""
+    figures = _measure(VARIANTS, rounds)
+    figures |= _measure(WITH_WORK, rounds, after_queue=10**6)
+    more = {name: figures[name] - figures[PLAIN] for name in figures if name != PLAIN}
+    return more | _measure_telemetry(rounds)
+
+
+def _measure(variants: Mapping[str, str], rounds: int, **settings: Any) -> dict[str, float]:
+    """Return the nanoseconds that each variant takes."""
     workload = WORKLOADS["W1"]()
     ours = PEERS["apiroutes"]
     all_contenders = [Contender(EMPTY, workload, empty_application)]
     with TemporaryDirectory() as root:
         routes = Path(root, "pages/api")
         routes.mkdir(parents=True)
-        for number, source in enumerate(VARIANTS.values()):
+        for number, source in enumerate(variants.values()):
             (routes / f"v{number}.py").write_text(source, encoding="utf-8")
-        application = App(root)
-        for number, name in enumerate(VARIANTS):
+        application = App(root, **settings)
+        for number, name in enumerate(variants):
             variant = _with_path(workload, f"/api/v{number}")
             check_responses(ours, variant, application)
             if name.endswith("(304)"):
                 variant = _with_etag(variant, application)
                 check_responses(ours, variant, application)
             all_contenders.append(Contender(name, variant, application))
-        for name, variant, app in telemetry_variants(root, _with_path(workload, "/api/v0")):
-            check_responses(ours, variant, app)
-            all_contenders.append(Contender(name, variant, app))
+        figures = measure(all_contenders, rounds)
+    return {name: figures[name]["W1"] for name in variants}
+
+
+def _measure_telemetry(rounds: int) -> dict[str, float]:
+    """Return the nanoseconds that telemetry adds to an application."""
+    workload = _with_path(WORKLOADS["W1"](), "/api/v0")
+    with TemporaryDirectory() as root:
+        routes = Path(root, "pages/api")
+        routes.mkdir(parents=True)
+        (routes / "v0.py").write_text(VARIANTS[PLAIN], encoding="utf-8")
+        all_contenders = [Contender(EMPTY, workload, empty_application)]
+        for name, variant, application in _telemetry_of(root, workload):
+            check_responses(PEERS["apiroutes"], variant, application)
+            all_contenders.append(Contender(name, variant, application))
         figures = measure(all_contenders, rounds)
     plain = figures[PLAIN]["W1"]
     return {name: row["W1"] - plain for name, row in figures.items() if name not in (PLAIN, EMPTY)}
+
+
+def _telemetry_of(root: str, workload: Workload) -> Iterator[tuple[str, Workload, WSGIApplication]]:
+    """Yield the plain application, which starts before a tracer is active, and those with telemetry."""
+    yield PLAIN, workload, App(root)
+    yield from telemetry_variants(root, workload)
 
 
 def _with_path(workload: Workload, path: str) -> Workload:
