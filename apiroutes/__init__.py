@@ -8,7 +8,14 @@ app = App("path/to/project")        # or: gunicorn 'apiroutes:create_app()'
 from werkzeug.datastructures import FileStorage as UploadFile
 
 from apiroutes.app import App
-from apiroutes.errors import ApiError, MaxDurationExceeded, Problem, ProjectError, ResponseSentError
+from apiroutes.errors import (
+    ApiError,
+    LifespanError,
+    MaxDurationExceeded,
+    Problem,
+    ProjectError,
+    ResponseSentError,
+)
 from apiroutes.handlers import file_route, security_scheme, use
 from apiroutes.http import Event, comment, is_local
 from apiroutes.middleware import from_wsgi
@@ -24,6 +31,7 @@ __all__ = [
     "App",
     "Event",
     "EventStream",
+    "LifespanError",
     "MaxDurationExceeded",
     "Problem",
     "ProjectError",

@@ -15,9 +15,10 @@ from werkzeug.exceptions import HTTPException
 
 from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
 from apiroutes.asgi_content import Receive, ReceivedContent
+from apiroutes.asgi_lifespan import answer_lifespan
 from apiroutes.body import Limits, expects_continue, limits_of
 from apiroutes.concurrency import coroutines, is_async
-from apiroutes.errors import ApiError, HandlerTimeout, ResponseAborted
+from apiroutes.errors import ApiError, HandlerTimeout, LifespanError, ResponseAborted
 from apiroutes.event_loop import (
     RequestThread,
     ThreadPool,
@@ -27,6 +28,7 @@ from apiroutes.event_loop import (
     is_task_of_request,
     server_loop,
 )
+from apiroutes.lifespan import Lifespan
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
@@ -48,10 +50,16 @@ _THREADS = 64
 class _App(Protocol):
     """What an ASGI application needs of its App."""
 
+    @property
+    def _look_up(self) -> Callable[[Environ], tuple[Resource | None, Params]]: ...
+
+    _lifespan: Lifespan
     _request: type[Request]
     _response: Callable[..., ServerResponse]
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]: ...
+
+    def _refuse_requests(self) -> None: ...
 
     def _respond_to_error(
         self,
@@ -68,17 +76,11 @@ class _App(Protocol):
 
 
 class ASGIApplication:
-    """An App for ASGI servers. `find` looks up what answers; at most `settings.threads` threads do."""
+    """An App for ASGI servers; at most `settings.threads` threads answer."""
 
-    def __init__(
-        self,
-        app: _App,
-        find: Callable[[Environ], tuple[Resource | None, Params]],
-        fallback: Callable[..., Any] | None,
-        settings: Settings,
-    ) -> None:
+    def __init__(self, app: _App, fallback: Callable[..., Any] | None, settings: Settings) -> None:
         self.app = app
-        self._find = find
+        self.forget_start()
         self._asgi_fallback = fallback if fallback is not None and is_async(fallback) else None
         self._limits = limits_of(settings)  # for the fallback, which has none of its own
         self._threads = ThreadPool(settings.threads or _THREADS, "apiroutes-pool")
@@ -89,6 +91,9 @@ class ASGIApplication:
             return
         environ = environ_of(scope)
         resource, params = self._find(environ)
+        if resource is None and not self._has_started:
+            await self._start()
+            resource, params = self._find(environ)
         if resource is None and self._asgi_fallback is not None:
             await self._asgi_fallback(scope, receive, send)
             return
@@ -108,6 +113,19 @@ class ASGIApplication:
             connection.close()
 
     __call__.__qualname__ = CALLED_BY_WSGI
+
+    def forget_start(self) -> None:
+        """Be as before the start of the App, which the next request asks for."""
+        self._has_started = False
+        self._find: Callable[[Environ], tuple[Resource | None, Params]] = _find_nothing
+
+    async def _start(self) -> None:
+        """Start the App for its first request."""
+        try:
+            await self.app._lifespan.start_on_loop()
+        except LifespanError:
+            self.app._refuse_requests()
+        self._has_started, self._find = True, self.app._look_up
 
     async def _answer(
         self, environ: Environ, resource: Resource | None, params: Params, connection: ASGIConnection
@@ -201,10 +219,10 @@ class ASGIApplication:
 
     async def _answer_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
-        if self._asgi_fallback is not None:
+        if kind == "lifespan":
+            await answer_lifespan(self.app._lifespan, self._asgi_fallback, scope, receive, send)
+        elif self._asgi_fallback is not None:
             await self._asgi_fallback(scope, receive, send)
-        elif kind == "lifespan":
-            await _answer_lifespan(receive, send)
         elif kind == "websocket":
             _log.warning(
                 "A WebSocket was refused with 403: %r; routes answer HTTP alone", scope["path"][:200]
@@ -217,12 +235,9 @@ class ASGIApplication:
             )
 
 
-async def _answer_lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": message["type"] + ".complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+def _find_nothing(environ: Environ) -> tuple[Resource | None, Params]:
+    """Stand in for the look-up until the App has started."""
+    return None, {}
 
 
 async def _take_content(

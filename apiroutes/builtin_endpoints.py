@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from apiroutes.readiness_checks import ReadinessChecks
 from apiroutes.resources import Resource
 from apiroutes.response import Response
 from apiroutes.results import file
+from apiroutes.settings import Settings
+from apiroutes.telemetry import WriteMetrics, metrics_writer
 from apiroutes.types import Middleware
 
-__all__ = ["builtin_endpoints", "is_documentation"]
+__all__ = ["builtin_endpoints", "is_documentation", "unobserved_paths"]
 
 # The page's files, by the path below the page's own.
 _FILES = {
@@ -55,6 +58,9 @@ def builtin_endpoints(
         yield settings.liveness_path, _resource(project, "the liveness path", step)
     if settings.readiness_path is not None:
         yield settings.readiness_path, _resource(project, "the readiness path", _readiness(project))
+    if settings.metrics_path is not None:
+        step = Step(partial(_send_metrics, metrics_writer()))  # which reads files
+        yield settings.metrics_path, _resource(project, "the metrics", step)
     docs = settings.docs_path
     if docs is None and settings.openapi_path is None:
         return
@@ -72,6 +78,12 @@ def builtin_endpoints(
         )
         for name, step in _page(_headers(described)):
             yield docs + name, _resource(project, "the documentation page", step, project.middleware)
+
+
+def unobserved_paths(settings: Settings) -> list[str]:
+    """Return the paths that machines ask for all the time, which neither spans nor metrics count."""
+    paths = (settings.liveness_path, settings.readiness_path, settings.metrics_path)
+    return [path for path in paths if path is not None]
 
 
 def is_documentation(path: str, docs: str) -> bool:
@@ -114,9 +126,10 @@ def _report_liveness(response: Response) -> None:
 
 def _readiness(project: Project) -> Step:
     """Return what reports the readiness, of a project with checks in a thread: they take time."""
-    if not project.checks:
+    functions = project.instrumentation.checks
+    if not functions:
         return Step(_report_readiness, never_waits=True)
-    checks = ReadinessChecks(project.checks, project.settings.check_timeout)
+    checks = ReadinessChecks(functions, project.settings.check_timeout)
 
     def report(response: Response) -> None:
         response.set_header("Cache-Control", "no-store")
@@ -137,6 +150,11 @@ def _report_readiness(response: Response) -> None:
         response.end("ready")
     else:
         response.status(503).end("stopping")
+
+
+def _send_metrics(write: WriteMetrics, response: Response) -> None:
+    content, content_type = write(response.req.environ.get("HTTP_ACCEPT", ""))
+    response.set_headers({"Content-Type": content_type, "Cache-Control": "no-store"}).end(content)
 
 
 def _document(document: dict[str, Any]) -> Callable[[Response], object]:

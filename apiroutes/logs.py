@@ -26,6 +26,7 @@ __all__ = [
     "log_disconnect",
     "log_fault",
     "printable_lines",
+    "request_id_of",
     "route_of",
     "sent_request_id",
     "sent_trace_id",
@@ -81,6 +82,11 @@ def log_disconnect(request: Any, when: str) -> None:
 def route_of(request: Any) -> str:
     """Return the name of the request's route in the log."""
     return request.route_pattern or "a path without a route"
+
+
+def request_id_of(request: Any) -> str | None:
+    """Return the id under which the log has the request, None for a request without one."""
+    return _request_id_of(request)
 
 
 def _request_id_of(request: Any) -> str | None:

@@ -53,6 +53,7 @@ class Resource(Struct, frozen=True):
     fixed_response: FixedResponse | None = None
     on_loop: Mapping[str, LoopRun | None] = field(default_factory=dict)
     others_on_loop: LoopRun | None = None
+    is_shared: bool = True
 
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
         """Return a resource that answers in place of this one, inside the same middleware."""
@@ -64,6 +65,7 @@ class Resource(Struct, frozen=True):
             pattern=self.pattern,
             middleware=self.middleware,
             others_on_loop=as_coroutine(self.middleware, step),
+            is_shared=False,
         )
 
     def find_on_loop(self, method: str) -> LoopRun | None:

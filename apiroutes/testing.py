@@ -11,17 +11,21 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import werkzeug.test
 from werkzeug.http import parse_options_header
 
+from apiroutes.app import App
 from apiroutes.app_file import app_of
 from apiroutes.http import Event
 from apiroutes.types import Environ, WSGIApplication
 
 __all__ = ["AsyncClient", "Client", "Response"]
+
+_Client = TypeVar("_Client", bound="Client")
+_AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
 
 
 class Response(werkzeug.test.TestResponse):
@@ -78,12 +82,28 @@ class Client(werkzeug.test.Client):
 
     A project is built in development mode, in which a result that contradicts the handler's return
     annotation is an error. Raises ProjectError for a project with mistakes.
+
+    `with Client() as client:` starts the App, unless something else has, and stops it at the end of the
+    block; both raise LifespanError. Without `with` the first request starts it, and the end of the process
+    stops it.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         if isinstance(application, (str, os.PathLike)):
             application = app_of(application, **{"mode": "development", **settings})
         super().__init__(application, Response)
+        self._stop: Callable[[], None] = _do_nothing
+
+    def __enter__(self: _Client) -> _Client:
+        app = self.application
+        if isinstance(app, App) and not app.is_started:
+            app.start()
+            self._stop = app.stop
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        stop, self._stop = self._stop, _do_nothing
+        stop()
 
     def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments."""
@@ -125,14 +145,26 @@ class Client(werkzeug.test.Client):
         return self.open(*args, **{**kwargs, "method": "OPTIONS"})
 
 
+def _do_nothing() -> None:
+    return
+
+
 class AsyncClient:
     """`Client`, for tests that are coroutines: `response = await client.get("/api/x")`.
 
     The App runs in a thread, as under a server, so that the test's own event loop keeps running.
+    `async with AsyncClient() as client:` starts and stops it.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         self.client = Client(application, **settings)
+
+    async def __aenter__(self: _AsyncClient) -> _AsyncClient:
+        await asyncio.to_thread(self.client.__enter__)
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await asyncio.to_thread(self.client.__exit__, *raised)
 
     async def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request, as `Client.open` does."""

@@ -35,14 +35,14 @@ STEPS = [
         "event_loop",
     },
     {"settings", "concurrency", "files", "logging", "response_head"},
-    {"asgi_calls", "body", "readiness_checks"},
-    {"response_state", "asgi_content"},
+    {"asgi_calls", "body", "lifespan", "readiness_checks"},
+    {"response_state", "asgi_content", "asgi_lifespan"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses"},
     {"handlers", "wrong_assignments"},
     {"chain", "clients", "openapi"},
-    {"endpoint", "middleware"},
-    {"resources", "explainer"},
+    {"endpoint", "middleware", "resources"},
+    {"explainer", "telemetry"},
     {"project"},
     {"lookup", "builtin_endpoints", "asgi_application"},
     {"app"},
@@ -98,6 +98,8 @@ MET_IN = {
         "structs.py",
     },
     "multipart": {"body/formdata.py"},
+    "opentelemetry": {"telemetry/child_spans.py", "telemetry/open_telemetry.py"},
+    "prometheus_client": {"telemetry/prometheus.py", "telemetry/worker_files.py"},
     "pytest": {"pytest_plugin.py"},
     "pythonjsonlogger": {"logging.py"},
     "tomli": {"settings/files.py", "settings/lines.py"},
@@ -119,12 +121,14 @@ IMPORTS_LATE = {
     "cli/options.py": "click's completion, by commands that run",
     "concurrency/coroutines.py": "asyncio, by projects without coroutines",
     "deadlines/on_loop.py": "asyncio, by projects that no ASGI server serves",
+    "lifespan/lifespan.py": "asyncio, by projects whose `register` is a plain function",
     "logging.py": "python-json-logger, by projects whose log is text",
     "project/build.py": "the built-in middleware, by projects that do not use it",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
+    "telemetry/__init__.py": "OpenTelemetry and prometheus_client, by projects that do not ask for them",
 }
 
 # A leading underscore on Request and Response means "not for handlers": a property per read would be paid for
@@ -133,6 +137,7 @@ TOUCHES: dict[str, set[str]] = {
     "app.py": {
         "_answered_error",
         "_body",
+        "_call_at_end",
         "_discard_response",
         "_fail",
         "_in_middleware",
@@ -175,6 +180,7 @@ TOUCHES: dict[str, set[str]] = {
         "_status_was_set",
     },
     "deadlines/in_thread.py": {
+        "_end_with",
         "_sends_file",
         "_start_response",
         "_start_streaming",
@@ -185,6 +191,7 @@ TOUCHES: dict[str, set[str]] = {
         "_stream",
     },
     "deadlines/on_loop.py": {
+        "_end_with",
         "_start_response",
         "_start_streaming_on_loop",
     },
@@ -280,6 +287,20 @@ TOUCHES: dict[str, set[str]] = {
         "_append",
         "_rewind_body",
         "_send_file",
+    },
+    "telemetry/__init__.py": {
+        "_fault_observers",
+    },
+    "telemetry/open_telemetry.py": {
+        "_call_at_end",
+        "_state",
+    },
+    "telemetry/prometheus.py": {
+        "_call_at_end",
+        "_content",
+        "_state",
+        "_status",
+        "_written",
     },
     "wsgi.py": {
         "_announced_length",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import runpy
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,22 +11,18 @@ from typing import Any
 import pytest
 
 from apiroutes import App
-from apiroutes.project import build
-from apiroutes.structs import replace
 from tests.support import HELLO, Answer, call, project, until
 
 
-def ready_app(root: Path, monkeypatch: pytest.MonkeyPatch, source: str, **settings: Any) -> App:
+def ready_app(root: Path, source: str, **settings: Any) -> App:
     """An App whose `instrumentation.py` has the source, and whose readiness path is /ready."""
     project(root, {"pages/api/x.py": HELLO, "instrumentation.py": source})
-    checks = runpy.run_path(str(root / "instrumentation.py"))["checks"]
-    monkeypatch.setattr("apiroutes.app.build", lambda *said: replace(build(*said), checks=checks))
     return App(root, **{"readiness_path": "/ready", **settings})
 
 
 @pytest.fixture
-def app_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., App]:
-    return lambda source, **settings: ready_app(tmp_path, monkeypatch, source, **settings)
+def app_of(tmp_path: Path) -> Callable[..., App]:
+    return lambda source, **settings: ready_app(tmp_path, source, **settings)
 
 
 def ready(app: App) -> Answer:

@@ -30,6 +30,7 @@ from apiroutes.logging import log_to_stderr
 from apiroutes.servers.interfaces import Choice, choose
 from apiroutes.servers.start_check import RouteCounts, StartCheck
 from apiroutes.settings import Settings, load_settings
+from apiroutes.telemetry import with_metrics_directory
 
 __all__ = ["start"]
 
@@ -114,7 +115,8 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
         with address_errors():
             if options["port"] == AUTO:
                 settings = replace(settings, host=host, port=free_port(host, port))
-            run(settings, flags, choose_interface)
+            with with_metrics_directory(settings):
+                run(settings, flags, choose_interface)
 
 
 def _say(line: str, log_format: str | None) -> None:

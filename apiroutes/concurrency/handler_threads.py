@@ -9,6 +9,7 @@ runs on for too long is replaced.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import os
 import queue
@@ -23,7 +24,24 @@ from apiroutes.errors import ApiError
 from apiroutes.readiness import request_replacement
 from apiroutes.threads import native_threads, traceback_of
 
-__all__ = ["Call", "HandlerThread", "HandlerThreads"]
+__all__ = ["Call", "HandlerThread", "HandlerThreads", "watch_abandoned"]
+
+# Functions that count abandoned handlers.
+_watchers: list[Callable[[int], object]] = []
+
+
+def watch_abandoned(tell: Callable[[int], object]) -> None:
+    """Have `tell` called with 1 for each handler that is abandoned, and with -1 at its end.
+
+    It is called in any thread, and raises nothing.
+    """
+    if tell not in _watchers:
+        _watchers.append(tell)
+
+
+def _tell(change: int) -> None:
+    for tell in _watchers:
+        tell(change)
 
 
 class Abandonable(Protocol):
@@ -33,6 +51,9 @@ class Abandonable(Protocol):
     def is_running(self) -> bool: ...
 
     def end(self) -> None: ...
+
+    def call_at_end(self, function: Callable[[], object]) -> None:
+        """Have a function called once when it no longer runs."""
 
 
 class HandlerThreads:
@@ -78,6 +99,8 @@ class HandlerThreads:
         with self._lock:
             self._abandoned.append((thread, time.monotonic() + self._abandon_timeout))
             begins, self._is_watched = not self._is_watched, True
+        _tell(1)
+        thread.call_at_end(lambda: _tell(-1))
         if begins:
             threading.Thread(target=self._watch, name="apiroutes-abandoned", daemon=True).start()
 
@@ -136,6 +159,7 @@ class HandlerThread:
         self.calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self.is_running = True
         self._find_frame: Callable[[], FrameType | None] = lambda: None  # until it starts
+        self._at_end: list[Callable[[], object]] = []
         self._thread = threading.Thread(target=self._run, name="apiroutes-handler", daemon=True)
         self._thread.start()
 
@@ -150,6 +174,18 @@ class HandlerThread:
                 del call  # or its request would live until the next one comes
         finally:
             self.is_running = False
+            self._run_at_end()
+
+    def call_at_end(self, function: Callable[[], object]) -> None:
+        """Have a function called once when the thread has ended, which it may have by now."""
+        self._at_end.append(function)
+        if not self.is_running:
+            self._run_at_end()
+
+    def _run_at_end(self) -> None:
+        with contextlib.suppress(IndexError):  # the other thread may be here as well
+            while True:
+                self._at_end.pop()()
 
     def current_traceback(self) -> TracebackType | None:
         """Return where the thread is now, as a traceback from the call inward; None before it starts."""

@@ -20,6 +20,7 @@ from apiroutes.event_loop.server_loop import (
 from apiroutes.event_loop.tasks import AbandonedTask, frames_awaited_by, is_being_cancelled
 from apiroutes.event_loop.thread_pool import ThreadPool
 from apiroutes.event_loop.time_limit import within
+from apiroutes.event_loop.waiters import running_loop
 
 __all__ = [
     "AbandonedTask",
@@ -34,6 +35,7 @@ __all__ = [
     "is_in_server_request",
     "is_task_of_request",
     "run",
+    "running_loop",
     "server_loop",
     "within",
 ]

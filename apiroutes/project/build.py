@@ -21,7 +21,9 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
 from apiroutes.places import Place, located
+from apiroutes.project.extras import check_extras
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
+from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
 from apiroutes.project.middleware import (
     LoadedDirectory,
     ProjectMiddleware,
@@ -34,11 +36,11 @@ from apiroutes.project.nested import loading
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.project.secret_key import with_secret_key
 from apiroutes.readiness import request_replacement
-from apiroutes.readiness_checks import Check
 from apiroutes.resources import LoopRun, NotFound, Resource, Run
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
 from apiroutes.structs import Struct
+from apiroutes.telemetry import with_child_spans
 from apiroutes.types import Middleware
 
 __all__ = ["Project", "build"]
@@ -53,7 +55,7 @@ class Project(Struct, frozen=True):
     """A project that can be served; `resources` are by the route's file.
 
     `middleware` runs around every route, in this order. `mistakes` keep single routes from being served, for
-    a project with an explainer. `checks` are those of readiness, by name.
+    a project with an explainer.
     """
 
     settings: Settings
@@ -61,8 +63,8 @@ class Project(Struct, frozen=True):
     resources: Mapping[str, Resource]
     not_found: NotFound
     middleware: tuple[Middleware, ...]
+    instrumentation: Instrumentation
     mistakes: tuple[Problem, ...]
-    checks: Mapping[str, Check]
 
 
 def build(
@@ -102,8 +104,9 @@ def _build(
     settings, unreadable = read_settings(root, environ, arguments)
     mistakes.everywhere += unreadable
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
-    warn_of_hidden_modules(root, warnings)
     loader = _loader(root, settings)
+    # It may change libraries that the other files import.
+    instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
 
     def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
         return setting_place(name, root, environ, arguments, item)
@@ -114,14 +117,14 @@ def _build(
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = _resources(routes, settings, loader, around, mistakes)
     warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
-    _check_builtin_paths(settings, routes, place_of, mistakes)
+    _check_settings(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     users = _steps(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
-    return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes), checks={})
+    return Project(settings, routes, resources, not_found, everywhere, instrumentation, tuple(mistakes))
 
 
 def _log_context(settings: Settings) -> tuple[Middleware, ...]:
@@ -149,6 +152,7 @@ def _find_routes(
 ) -> tuple[Scan, RouteTree]:
     problems = Problems()
     scanned = scan_project(root, settings, problems, warnings)
+    warn_of_hidden_modules(root, warnings)
     if scanned.routes:
         mistakes.add_of_scan(problems)
     else:
@@ -219,9 +223,10 @@ def _resource(
     module: RouteModule, settings: Settings, around: tuple[Middleware, ...], threads: HandlerThreads
 ) -> Resource:
     limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
-    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(module, limits)
-    runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
-    on_loop = {method: as_coroutine(around, step) for method, step in endpoint.steps.items()}
+    observed, chain = with_child_spans(module, around, settings)
+    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(observed, limits)
+    runs = {method: as_sync(compose(chain, step)) for method, step in endpoint.steps.items()}
+    on_loop = {method: as_coroutine(chain, step) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
     if seconds is not None:
         runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
@@ -265,15 +270,19 @@ def _ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator
         yield Problem(shortened(places), f"`{name}` {effect}.", remedy)
 
 
-def _check_builtin_paths(
+def _check_settings(
     settings: Settings,
     routes: RouteTree,
     place_of: Callable[[str], tuple[str, Place]],
     mistakes: Mistakes,
 ) -> None:
-    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
+    """Check that no built-in endpoint hides a route, in development either, or another endpoint.
+
+    And that the libraries are there which settings ask for.
+    """
+    check_extras(settings, place_of, mistakes.everywhere)
     taken: dict[str, str] = {}
-    for name in ("readiness_path", "liveness_path", "openapi_path"):
+    for name in ("readiness_path", "liveness_path", "openapi_path", "metrics_path"):
         path = getattr(settings, name)
         if path is None:
             continue

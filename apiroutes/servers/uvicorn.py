@@ -21,6 +21,7 @@ from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import Any
 
 from uvicorn import Config, Server
@@ -28,6 +29,7 @@ from uvicorn._subprocess import get_subprocess
 from uvicorn.config import LOGGING_CONFIG
 
 from apiroutes.errors import ProjectError
+from apiroutes.lifespan import end_within
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
 from apiroutes.servers.defaults import json_formatters, pass_threads, usable_cpus
 from apiroutes.servers.heap import freeze_heap
@@ -162,10 +164,17 @@ class _Server(Server):
     def __init__(self, config: Config, settings: Settings, connection: Connection) -> None:
         super().__init__(config)
         self._header_timeout = settings.header_timeout
+        graceful_timeout = config.timeout_graceful_shutdown
+        self._graceful_timeout = settings.graceful_timeout if graceful_timeout is None else graceful_timeout
         self._report = report_to(connection, self._stop)
 
     def _stop(self) -> None:
         self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note how much time there is, and stop."""
+        end_within(self._graceful_timeout)
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen."""

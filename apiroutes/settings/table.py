@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from importlib.util import find_spec
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -147,13 +146,6 @@ def _switch_or(word: str) -> Callable[[object], bool | str]:
     return read
 
 
-def _log_format(value: object) -> str:
-    form = _one_of("text", "json")(value)
-    if form == "json" and find_spec("pythonjsonlogger") is None:
-        raise ValueError("'json' needs its extra: pip install 'apiroutes[json-logs]'")
-    return form
-
-
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{value!r} is not a non-empty string")
@@ -216,14 +208,16 @@ class Settings:
     liveness_path: str | None = _setting(None, _absolute_path)
     check_timeout: float = _setting(2.0, _seconds(above_zero=True))
     openapi_path: str | None = _setting(None, _absolute_path)
+    metrics_path: str | None = _setting(None, _absolute_path)
     docs: bool | None = _setting(None, _switch)
-    log_format: str | None = _setting(None, _log_format)
+    log_format: str | None = _setting(None, _one_of("text", "json"))
     debug_exceptions: bool = _setting(False, _switch)
     title: str | None = _setting(None, _text)
     version: str | None = _setting(None, _text)
     description: str | None = _setting(None, _text)
     contact: str | None = _setting(None, _text)
     license: str | None = _setting(None, _text)
+    telemetry: bool | str = _setting(False, _switch_or("detailed"))
 
     host: str | None = _setting(None, _text)
     port: int | None = _setting(None, _port)
@@ -234,6 +228,7 @@ class Settings:
     pin_workers: bool = _setting(False, _switch)
     timeout: int = _setting(30, _int_from(0))
     graceful_timeout: int = _setting(30, _int_from(0))
+    start_timeout: float = _setting(60.0, _seconds(above_zero=True))
     shutdown_delay: float = _setting(0.0, _seconds(above_zero=False))
     keepalive: int = _setting(5, _int_from(0))
 
