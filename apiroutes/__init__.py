@@ -16,7 +16,7 @@ from apiroutes.errors import (
     ProjectError,
     ResponseSentError,
 )
-from apiroutes.handlers import file_route, security_scheme, use
+from apiroutes.handlers import Depends, file_route, security_scheme, use
 from apiroutes.http import Event, comment, is_local
 from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
@@ -29,6 +29,7 @@ from apiroutes.version import __version__
 __all__ = [
     "ApiError",
     "App",
+    "Depends",
     "Event",
     "EventStream",
     "LifespanError",

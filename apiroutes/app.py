@@ -30,6 +30,7 @@ from apiroutes.http import prefers_json
 from apiroutes.lifespan import NOTHING_MADE, Lifespan, observer_of
 from apiroutes.logs import log_disconnect, log_fault
 from apiroutes.lookup import LookUp, Lookup
+from apiroutes.overrides import DependencyOverrides
 from apiroutes.project import build
 from apiroutes.readiness import request_replacement
 from apiroutes.request import Request
@@ -78,8 +79,10 @@ class App:
         self.routes = project.routes
         self.resources = project.resources
         self.mistakes = project.mistakes
+        self.overrides = DependencyOverrides(
+            handler for resource in self.resources.values() for handler in resource.planned
+        )
         self._fallback = fallback
-        self.checks = project.instrumentation.checks
         self._request = self._make_request_class(project.instrumentation.on_request_error)
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
@@ -96,9 +99,9 @@ class App:
         if on_request_error is not None:
             files = {str(route.pattern): route.file for route in self.routes.walk()}
             observers.append(observer_of(on_request_error, files))
+        shared = {"_fault_observers": tuple(observers), "_secret_keys": self.settings.secret_key}
         kind = CheckedRequest if self.settings.mode == "development" else Request
-        attributes = {"_fault_observers": tuple(observers), "_secret_keys": self.settings.secret_key}
-        return type("Request", (kind,), attributes)
+        return type("Request", (kind,), shared)
 
     def _make_lifespan(self, register: Callable[[], Any] | None) -> Lifespan:
         settings = self.settings

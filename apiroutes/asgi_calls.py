@@ -34,27 +34,27 @@ class ASGICall:
         self._application = application
         self._environ = environ
         self._is_received = False
+        self.is_whole = False  # whether the application has sent all
         self.head: tuple[int, list[tuple[str, str]]] | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         # It holds one message, so that the application makes no more than the client takes.
         messages: asyncio.Queue[Mapping[str, Any] | None] = asyncio.Queue(1)
         task = asyncio.create_task(self._run(messages))
-        is_whole = False
         try:
-            while not is_whole and (message := await messages.get()) is not None:
+            while not self.is_whole and (message := await messages.get()) is not None:
                 if self.head is None:
                     self._take_head(message)
                     continue
-                is_whole = not message.get("more_body", False)
+                self.is_whole = not message.get("more_body", False)
                 if content := bytes(message.get("body", b"")):
                     yield content
-            if not is_whole:
+            if not self.is_whole:
                 await task  # raises its error
                 part = "its response" if self.head is None else "the end of its response"
                 raise RuntimeError(f"the returned ASGI application ended before {part}")
         finally:
-            if is_whole:
+            if self.is_whole:
                 _running.add(task)
                 task.add_done_callback(_end_background)
             else:

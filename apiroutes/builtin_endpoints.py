@@ -82,7 +82,7 @@ def builtin_endpoints(
 
 def unobserved_paths(settings: Settings) -> list[str]:
     """Return the paths that machines ask for all the time, which neither spans nor metrics count."""
-    paths = (settings.liveness_path, settings.readiness_path, settings.metrics_path)
+    paths = settings.liveness_path, settings.readiness_path, settings.metrics_path
     return [path for path in paths if path is not None]
 
 
@@ -126,10 +126,9 @@ def _report_liveness(response: Response) -> None:
 
 def _readiness(project: Project) -> Step:
     """Return what reports the readiness, of a project with checks in a thread: they take time."""
-    functions = project.instrumentation.checks
-    if not functions:
+    if not project.instrumentation.checks:
         return Step(_report_readiness, never_waits=True)
-    checks = ReadinessChecks(functions, project.settings.check_timeout)
+    checks = ReadinessChecks(project.instrumentation.checks, project.settings.check_timeout)
 
     def report(response: Response) -> None:
         response.set_header("Cache-Control", "no-store")

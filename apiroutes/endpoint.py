@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from apiroutes.body import Limits
-from apiroutes.chain import Step, refuse_next
-from apiroutes.concurrency import coroutines
+from apiroutes.chain import Step
 from apiroutes.error_responses import write_error
-from apiroutes.errors import ApiError, InvalidRequest, JSONTypeError, NoResponseError, ResponseSentError
+from apiroutes.errors import ApiError, InvalidRequest, NoResponseError
+from apiroutes.handler_steps import PlannedHandler, step_of
 from apiroutes.handlers import Handler, ResultCheck, RouteModule, found_in_body
 from apiroutes.http import BODYLESS, JSON_VALUE, phrase
-from apiroutes.logs import log_fault, route_of
 from apiroutes.request import Request
 from apiroutes.response import Response
-from apiroutes.response_head import UNTOUCHED
 from apiroutes.response_state import OPEN
 from apiroutes.results import apply_result
 from apiroutes.streams import kind_of
@@ -45,7 +43,8 @@ class Endpoint:
         self.pattern = str(module.route.pattern)
         limit = module.config.response_limit
         self.response_limit = math.inf if limit is None else limit.bytes
-        steps = {method: _step(self, handler) for method, handler in module.handlers.items()}
+        self.planned: list[PlannedHandler] = []  # the handlers with dependencies
+        steps = {method: step_of(self, handler) for method, handler in module.handlers.items()}
         self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
 
     def respond(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
@@ -70,6 +69,10 @@ class Endpoint:
                 and len(_VALUES) < _VALUES_MAX
             ):
                 _VALUES.add(cls)
+
+    def told(self, error: InvalidRequest, handler: Handler, request: Request) -> BaseException:
+        """Return what a client is told of a request that does not fit what the handler takes."""
+        return error
 
     def _end_unanswered(self, handler: Handler, response: Response) -> None:
         is_whole = response._status_was_set and response._status in BODYLESS
@@ -106,6 +109,10 @@ class CheckedEndpoint(Endpoint):
         }
         handlers = {method: _checked(handler) for method, handler in module.handlers.items()}
         super().__init__(replace(module, handlers=handlers), limits)
+
+    def told(self, error: InvalidRequest, handler: Handler, request: Request) -> BaseException:
+        """Return the error, which says where to find what is not in the query."""
+        return found_in_body(error, None if handler.signature.takes_content else request.body)
 
     def respond(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
         """Respond, and raise TypeError for a response that the handler does not declare."""
@@ -145,129 +152,6 @@ def _checked(handler: Handler) -> Handler:
         return response if result is None else result
 
     return replace(handler, call=respond)
-
-
-def _step(endpoint: Endpoint, handler: Handler) -> Step:
-    """Return the step that calls one handler. After an error the response is what it was before.
-
-    The step follows the rules of `Step.keeps_response` itself, because a step around it would cost another
-    call. `_sync_call` and `_async_preparation` begin with the same lines: sharing them would cost a call
-    of 70 to 120 ns, 4 to 7 % of the static route.
-    """
-    if handler.is_async:
-        prepare = _async_preparation(endpoint, handler)
-        return Step(_async_call(endpoint, handler), True, handler.middleware, True, prepare)
-    return Step(_sync_call(endpoint, handler), False, handler.middleware, True)
-
-
-def _sync_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], None]:
-    call, limit = handler.call, endpoint.response_limit
-    # A handler that takes the body as a type reads it when it is called.
-    prepares, parses = not handler.signature.reads_body, endpoint.limits.parse
-
-    def run(response: Response) -> None:
-        has_middleware = response._in_middleware
-        if has_middleware:
-            if response._state:
-                refuse_next(response)
-            has_head = response._headers or response._status_was_set
-            response._checkpoint = response._snapshot() if has_head else UNTOUCHED
-            response._in_middleware = False
-        try:
-            request = response.req
-            if request._pending and prepares:
-                request._prepare_body(parses, has_middleware)
-            result = call(request, response)
-            if result is not None or not response._state:
-                if type(result) is not dict and hasattr(result, "__await__"):
-                    result = coroutines.run(result)
-                endpoint.respond(result, handler, request, response)
-            if len(response._content) >= limit or response._written >= limit:
-                endpoint.exceeds_limit(handler, response)
-            if has_middleware:
-                if response._is_unbuffered:
-                    response._start_streaming()
-                response._in_middleware = True
-        except BaseException as error:
-            if not _stands(response, error, has_middleware, handler):
-                raise
-
-    return run
-
-
-def _async_preparation(endpoint: Endpoint, handler: Handler) -> Callable[[Response], None]:
-    """Return the part of an async handler's step that runs in the request's thread."""
-    call = handler.call
-    prepares, parses = not handler.signature.reads_body, endpoint.limits.parse
-
-    def prepare(response: Response) -> None:
-        has_middleware = response._in_middleware
-        if has_middleware:
-            if response._state:
-                refuse_next(response)
-            has_head = response._headers or response._status_was_set
-            response._checkpoint = response._snapshot() if has_head else UNTOUCHED
-            response._in_middleware = False
-        try:
-            request = response.req
-            if request._pending and prepares:
-                request._prepare_body(parses, has_middleware)
-            response._coroutine = call(request, response)
-        except BaseException as error:
-            if not _stands(response, error, has_middleware, handler):
-                raise
-            response._coroutine = _nothing()
-
-    return prepare
-
-
-def _async_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], Coroutine[Any, Any, None]]:
-    """Return the part of an async handler's step that runs on the event loop."""
-    limit = endpoint.response_limit
-
-    async def run(response: Response) -> None:
-        coroutine, response._coroutine = response._coroutine, None
-        has_middleware = response._checkpoint is not None
-        try:
-            endpoint.respond(await coroutine, handler, response.req, response)
-            if len(response._content) >= limit or response._written >= limit:
-                endpoint.exceeds_limit(handler, response)
-            if has_middleware:
-                if response._is_unbuffered:
-                    await response._start_streaming_on_loop()
-                response._in_middleware = True
-        except BaseException as error:
-            if not _stands(response, error, has_middleware, handler):
-                raise
-
-    return run
-
-
-def _stands(response: Response, error: BaseException, has_middleware: bool, handler: Handler) -> bool:
-    """Return whether the handler's response stands although an exception followed it.
-
-    Inside middleware the first response of a handler that responds twice does, and the second is logged:
-    by then middleware may rely on the first. Otherwise the response is rolled back to what it was before
-    the handler.
-    """
-    if has_middleware and isinstance(error, ResponseSentError) and response._is_complete():
-        log_fault(response.req, route_of(response.req), error, "changed its response after sending it")
-        response._in_middleware = True
-        return True
-    if isinstance(error, JSONTypeError):
-        error.sent_by = error.sent_by or str(handler)
-    elif isinstance(error, (TypeError, AttributeError)) and "'coroutine'" in str(error):
-        error.args = (f"{error}: did you forget `await`?", *error.args[1:])
-    if response._state == OPEN:
-        response._roll_back(response._checkpoint or UNTOUCHED)
-        response._clear_content()
-    if has_middleware:
-        response._fail(error)
-    return False
-
-
-async def _nothing() -> None:
-    """Do nothing, for a handler that ended before it was awaited."""
 
 
 def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:

@@ -32,6 +32,7 @@ def apiroutes_app(pytestconfig: pytest.Config) -> Iterator[App]:
 
 
 @pytest.fixture
-def apiroutes_client(apiroutes_app: App) -> Client:
-    """Make a client of the project, without cookies."""
-    return Client(apiroutes_app)
+def apiroutes_client(apiroutes_app: App) -> Iterator[Client]:
+    """Make a client of the project, without cookies. Its overrides are undone after the test."""
+    with Client(apiroutes_app) as client:
+        yield client

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apiroutes.concurrency import coroutines, is_async
+from apiroutes.concurrency import coroutines
 from apiroutes.structs import Struct
 
 __all__ = ["Check", "CheckResult", "ReadinessChecks"]
@@ -125,15 +125,9 @@ class _Run:
 
     def _call(self) -> None:
         try:
-            seconds = max(0.0, self._until - time.monotonic())
-            result = (
-                coroutines.run_within(seconds, self._function)
-                if is_async(self._function)
-                else self._function()
-            )
-            if hasattr(result, "__await__"):  # a plain function has made a coroutine
-                made = result
-                result = coroutines.run_within(seconds, lambda: made)
+            result = self._function()
+            if hasattr(result, "__await__"):
+                result = coroutines.run_within(max(0.0, self._until - time.monotonic()), result)
         except BaseException as error:  # SystemExit too, which would end this thread alone
             is_late = isinstance(error, TimeoutError) and time.monotonic() >= self._until
             self._end(TIMED_OUT if is_late else FAILED, error)

@@ -6,7 +6,7 @@ attributes are computed on first use. Reading the body raises ApiError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic
 
@@ -91,6 +91,8 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     _fault_observers: tuple[FaultObserver, ...] = ()
     # For middleware that is marked by `needs_secret_key`.
     _secret_keys: SecretKeys | None = None
+    # Called with the environ and the route's pattern where a tracer may have begun: inside WSGI middleware.
+    _route_listeners: tuple[Callable[[Environ, str], object], ...] = ()
 
     @property
     def route_pattern(self) -> str | None:
@@ -285,8 +287,11 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         else:
             self._prepare_body(parses=False, is_shared=True)
 
-    def _read_body_as(self, schema: Any) -> Any:
-        """Return the body as a type, and keep the value as `body`. Raises ApiError and DoesNotFit."""
+    def _read_body_as(self, schema: Any, is_kept: bool = True) -> Any:
+        """Return the body as a type, and keep the value as `body` if `is_kept`.
+
+        Raises ApiError and DoesNotFit.
+        """
         loaded = self._body
         if loaded is not None:
             loaded.rewind()
@@ -299,7 +304,8 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
                 value = loaded.as_type(schema, self._limits)
             except ApiError as error:
                 raise as_werkzeug_error(error) from error
-        self.body = value
+        if is_kept:
+            self.body = value
         return value
 
     def _load_body(self, decoded: bool = True) -> Body:

@@ -13,6 +13,7 @@ from apiroutes.body import Limits
 from apiroutes.chain import Step, as_coroutine, as_sync, compose, runs_on_loop
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError, Problem
+from apiroutes.handler_steps import PlannedHandler
 from apiroutes.handlers import RouteModule, name_of
 from apiroutes.http import METHODS, phrase
 from apiroutes.routing import Kind, Segment
@@ -54,6 +55,7 @@ class Resource(Struct, frozen=True):
     on_loop: Mapping[str, LoopRun | None] = field(default_factory=dict)
     others_on_loop: LoopRun | None = None
     is_shared: bool = True
+    planned: tuple[PlannedHandler, ...] = ()  # the route's handlers with dependencies
 
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
         """Return a resource that answers in place of this one, inside the same middleware."""

@@ -345,6 +345,7 @@ class ResponseState(ResponseHead):
         """Take over the response of an ASGI application, which has begun."""
         assert call.head is not None
         self._stream, self._application = content, None
+        content.is_application, content.is_whole = True, call.is_whole
         if self.req.environ.get("REQUEST_METHOD") == "HEAD":
             content.is_empty = False  # an empty HEAD does not show that GET sends nothing
         self._adopt_head(*call.head)

@@ -84,6 +84,10 @@ class Begun:
     `takes` off leaves the first chunk to `begin`.
     """
 
+    is_application = False  # whether it is the content of a returned application
+    is_whole = False  # whether nothing comes after the first chunk
+    is_late = False  # set when its deadline has passed
+
     def __init__(self, stream: Iterable[Any], takes: bool = True) -> None:
         self._stream = stream
         self._iterator: Iterator[Any] = iter(())
@@ -123,6 +127,11 @@ class Begun:
 
     def __iter__(self) -> Begun:
         return self
+
+    @property
+    def ready(self) -> int:
+        """How many bytes of the first chunk are still here."""
+        return len(self._first)
 
     def __next__(self) -> bytes:
         if self._first:
@@ -240,7 +249,8 @@ def run_application(
     if call.head is None:
         begun.close()
         raise RuntimeError("the returned application did not call start_response")
-    call.has_begun = True
+    call.has_begun = begun.is_application = True
+    begun.is_whole = call.is_whole
     if environ.get("REQUEST_METHOD") == "HEAD":
         begun.is_empty = False  # an empty HEAD does not show that GET sends nothing
     status, headers = call.head
@@ -257,6 +267,7 @@ class _ApplicationCall:
     def __init__(self) -> None:
         self.head: tuple[str, list[tuple[str, str]]] | None = None
         self.has_begun = False
+        self.is_whole = False  # whether its content is at most one chunk
         self._written: list[bytes] = []
 
     def start_response(
@@ -270,7 +281,9 @@ class _ApplicationCall:
         return self._written.append
 
     def run(self, application: Callable[..., Iterable[bytes]], environ: Environ) -> Iterable[bytes]:
-        return _InOrder(application(environ, self.start_response), self._written)
+        content = application(environ, self.start_response)
+        self.is_whole = isinstance(content, (list, tuple)) and len(content) + len(self._written) <= 1
+        return _InOrder(content, self._written)
 
 
 class _InOrder:

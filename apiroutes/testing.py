@@ -20,6 +20,7 @@ from werkzeug.http import parse_options_header
 from apiroutes.app import App
 from apiroutes.app_file import app_of
 from apiroutes.http import Event
+from apiroutes.overrides import Override
 from apiroutes.types import Environ, WSGIApplication
 
 __all__ = ["AsyncClient", "Client", "Response"]
@@ -93,6 +94,7 @@ class Client(werkzeug.test.Client):
             application = app_of(application, **{"mode": "development", **settings})
         super().__init__(application, Response)
         self._stop: Callable[[], None] = _do_nothing
+        self._overrides: list[Override] = []
 
     def __enter__(self: _Client) -> _Client:
         app = self.application
@@ -102,8 +104,32 @@ class Client(werkzeug.test.Client):
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Undo what `override` has replaced, and stop the App if the `with` block has started it."""
+        while self._overrides:
+            self._overrides.pop().undo()
         stop, self._stop = self._stop, _do_nothing
         stop()
+
+    # -- dependencies ----------------------------------------------------------------------
+
+    def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
+        """Have `replacement` called instead of a function that handlers depend on, directly or not.
+
+        It holds until the client is closed, or until the end of a `with` block of what this returns. A
+        replacement has parameters and dependencies of its own. Raises TypeError for one that cannot be
+        called, and ValueError where nothing depends on the function.
+        """
+        if not isinstance(self.application, App):
+            kind = type(self.application).__name__
+            raise TypeError(f"dependencies are overridden in an App, and this client calls a {kind}")
+        override = self.application.overrides.add(dependency, replacement)
+        self._overrides.append(override)
+        return override
+
+    # -- requests --------------------------------------------------------------------------
 
     def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments."""
@@ -164,7 +190,15 @@ class AsyncClient:
         return self
 
     async def __aexit__(self, *raised: object) -> None:
-        await asyncio.to_thread(self.client.__exit__, *raised)
+        await self.close()
+
+    async def close(self) -> None:
+        """Do what `Client.close` does."""
+        await asyncio.to_thread(self.client.close)
+
+    def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
+        """Replace a dependency, as `Client.override` does."""
+        return self.client.override(dependency, replacement)
 
     async def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request, as `Client.open` does."""

@@ -25,11 +25,17 @@ from benchmarks.timing import measure
 from benchmarks.workloads import WORKLOADS, Response, Workload, WSGIApplication
 
 PLAIN = "plain"
+DEPENDS = "from typing import Annotated\nfrom apiroutes import Depends\n"
 VARIANTS = {
     PLAIN: "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
     "a handler of every method": "def handler(req, res):\n    res.json({'message': 'Hello'})\n",
     "parameters by name": "def GET(res):\n    res.json({'message': 'Hello'})\n",
     "returned dict": "def GET():\n    return {'message': 'Hello'}\n",
+    "a dependency": f"{DEPENDS}def words():\n    return 'Hello'\n"
+    "def GET(res, text: Annotated[str, Depends(words)]):\n    res.json({'message': text})\n",
+    "a generator and a function": f"{DEPENDS}def session():\n    yield 'Hello'\n"
+    "def words(db: Annotated[str, Depends(session)]):\n    return db\n"
+    "def GET(res, text: Annotated[str, Depends(words)]):\n    res.json({'message': text})\n",
     "three middlewares": "def one(req, res, next):\n    next()\ndef two(req, res, next):\n    next()\n"
     "def three(req, res, next):\n    next()\nmiddleware = [one, two, three]\n"
     "def GET(req, res):\n    res.json({'message': 'Hello'})\n",

@@ -119,11 +119,6 @@ def test_building_an_app_does_not_run_register(tmp_path: Path) -> None:
     assert app.openapi()["paths"]
 
 
-def test_its_checks_are_kept(tmp_path: Path) -> None:
-    files = {"pages/api/x.py": HELLO, "instrumentation.py": "def ping(): return 5\nchecks = {'db': ping}\n"}
-    assert App(project(tmp_path, files)).checks["db"]() == 5
-
-
 OTHERS = {
     "src/instrumentation.py": "src/instrumentation.py is never imported",
     "instrumentation.ts": "instrumentation.ts is never run",

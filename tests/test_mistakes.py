@@ -302,7 +302,7 @@ HABITS = {
             ("respons", "", "Did you mean `response`?"),
             ("self", "", "Remove `self`"),
             ("req, res, next", "", "`next` is for middleware"),
-            ("db=Depends(dict)", "from fastapi import Depends", "Call the function in the handler"),
+            ("db=Depends(dict)", "from fastapi import Depends", "Annotated[Any, Depends(dict)]"),
             ("q: str = Query(None)", "from fastapi import Query", "Write `q: str | None = None`:"),
             ("q: int = Query(5)", "from fastapi import Query", "Write `q: int = 5`:"),
             ("q: int = Query()", "from fastapi import Query", "Write `q: int`:"),

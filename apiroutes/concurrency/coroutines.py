@@ -66,11 +66,23 @@ def run(awaitable: Awaitable[_Result]) -> _Result:
     return run(awaitable)
 
 
-def run_within(seconds: float, function: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Do the same with what a function returns, for at most so many seconds. Raises TimeoutError."""
+def run_within(seconds: float, awaitable: Awaitable[_Result]) -> _Result:
+    """Run an awaitable as `run` does, for at most so many seconds. Raises TimeoutError."""
     from apiroutes.event_loop import run, within
 
-    return run(within(seconds, function))
+    begun = False
+
+    def begin() -> Awaitable[_Result]:
+        nonlocal begun
+        begun = True
+        return awaitable
+
+    try:
+        return run(within(seconds, begin))
+    finally:
+        close = getattr(awaitable, "close", None)
+        if not begun and close is not None:  # no loop has taken it
+            close()
 
 
 def thread_caller() -> Callable[..., Coroutine[Any, Any, Any]]:

@@ -27,7 +27,7 @@ from apiroutes.deadlines.revocation import (
 from apiroutes.errors import HandlerTimeout
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response import Response
-from apiroutes.streams import close
+from apiroutes.streams import Begun, close
 
 __all__ = ["with_deadline"]
 
@@ -180,7 +180,12 @@ class _LeasedStream:
 
     def __next__(self) -> Any:
         # `self` marks the end, because a StopIteration would not come through the thread as one.
-        chunk = self._lease.call(next, self._iterator, self)
+        try:
+            chunk = self._lease.call(next, self._iterator, self)
+        except HandlerTimeout:
+            if isinstance(self._stream, Begun):
+                self._stream.is_late = True  # what it would do at its end is refused
+            raise
         if chunk is self:
             raise StopIteration
         return chunk

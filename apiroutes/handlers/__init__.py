@@ -23,6 +23,8 @@ from apiroutes.handlers.declared_responses import (
     raised_errors,
     without_errors,
 )
+from apiroutes.handlers.dependencies import Depends, key_of, named
+from apiroutes.handlers.dependency_graph import Overrides
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.import_failures import import_failure
 from apiroutes.handlers.import_graph import imported_names, imported_packages, parsed
@@ -34,19 +36,24 @@ from apiroutes.handlers.loading import (
 )
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.parameter_errors import found_in_body
-from apiroutes.handlers.parameters import Parameter
+from apiroutes.handlers.plans import Plan, PlanOf, plan_of
 from apiroutes.handlers.result_checks import ResultCheck
 from apiroutes.handlers.result_types import Returns, returns_of
 from apiroutes.handlers.route_modules import Handler, RouteModule
+from apiroutes.handlers.signatures import Parameter
 from apiroutes.handlers.sources import OwnNames, defines_handler
 
 __all__ = [
     "FOREIGN_NAMES",
     "PROJECT_MIDDLEWARE_FILE",
+    "Depends",
     "Handler",
     "ModuleLoader",
+    "Overrides",
     "OwnNames",
     "Parameter",
+    "Plan",
+    "PlanOf",
     "ResultCheck",
     "Returns",
     "RouteConfig",
@@ -62,11 +69,14 @@ __all__ = [
     "import_failure",
     "imported_names",
     "imported_packages",
+    "key_of",
     "location_of",
     "make_importable",
     "name_of",
+    "named",
     "parsed",
     "place_of",
+    "plan_of",
     "raised_errors",
     "returns_of",
     "security_scheme",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from apiroutes.errors import InvalidRequest
 from apiroutes.request import Request
@@ -18,22 +18,43 @@ from apiroutes.schemas import DoesNotFit, Schema, bounded, schema_of_fields
 
 __all__ = [
     "REQUEST_PARTS",
+    "Arguments",
     "Call",
+    "Needed",
     "Reader",
     "Source",
+    "arguments_of",
     "call_of",
     "content_reader",
     "field_reader",
     "file_reader",
     "model_reader",
+    "reader_of_all",
     "whole_reader",
 ]
 
 Call = Callable[[Any, Any], Any]
 # Reads the values of some parameters, in the order of their positions. Raises DoesNotFit.
 Reader = Callable[[Request], tuple[Any, ...]]
-# Gives an argument: a function of request and response, or the position of a value among those read.
-Source = Union[Call, int]
+
+
+class Needed(NamedTuple):
+    """The value of a dependency, as an argument for the parameter of this name."""
+
+    parameter: str
+
+
+# Gives an argument: a function of request and response, the position of a value among those read, or a
+# dependency.
+Source = Union[Call, int, Needed]
+
+
+class Arguments(NamedTuple):
+    """The sources as the function is called with them."""
+
+    by_position: list[Any]
+    by_name: Mapping[str, Any]
+
 
 REQUEST_PARTS: dict[str, Call] = {
     "request": lambda request, response: request,
@@ -54,7 +75,7 @@ def call_of(
     readers: Sequence[Reader],
 ) -> Call:
     """Return the call of `function`; a parameter without a source is left to its default."""
-    by_position, by_name = _arguments(parameters, sources)
+    by_position, by_name = arguments_of(parameters, sources)
     if not readers:
         if _takes_both(parameters):
             return function
@@ -64,20 +85,19 @@ def call_of(
     return _call_with_values(function, by_position, by_name, tuple(readers))
 
 
-def _arguments(
-    parameters: Sequence[inspect.Parameter], sources: Mapping[str, Source]
-) -> tuple[list[Any], dict[str, Any]]:
-    """Return the sources as the function is called with them: by position, and by name."""
+def arguments_of(parameters: Sequence[inspect.Parameter], sources: Mapping[str, Source]) -> Arguments:
+    """Return the sources as the function is called with them: by position as far as that goes."""
     by_position: list[Any] = []
     by_name: dict[str, Any] = {}
+    is_by_name = False
     for parameter in parameters:
         if parameter.name not in sources:
-            continue
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY or by_name:
+            is_by_name = True
+        elif parameter.kind is inspect.Parameter.KEYWORD_ONLY or is_by_name:
             by_name[parameter.name] = sources[parameter.name]
         else:
             by_position.append(sources[parameter.name])
-    return by_position, by_name
+    return Arguments(by_position, by_name)
 
 
 def _takes_both(parameters: Sequence[inspect.Parameter]) -> bool:
@@ -151,6 +171,27 @@ def _call_with_values(
     return call
 
 
+def reader_of_all(
+    readers: Sequence[Reader], told: Callable[[InvalidRequest, Request], BaseException] | None = None
+) -> Callable[[Request], Sequence[Any]]:
+    """Return a function that reads all values; `told` returns what it raises instead of InvalidRequest."""
+
+    def read_all(request: Request) -> Sequence[Any]:
+        values: list[Any] = []
+        mismatches = []
+        for read in readers:
+            try:
+                values += read(request)
+            except DoesNotFit as invalid:
+                mismatches += invalid.mismatches
+        if mismatches:
+            error = InvalidRequest(bounded(mismatches))
+            raise error if told is None else told(error, request) from None
+        return values
+
+    return read_all
+
+
 # -- readers -----------------------------------------------------------------------------------
 
 
@@ -167,22 +208,27 @@ def _query(request: Request) -> Mapping[str, Any]:
 _MAPPINGS: Mapping[str, Callable[[Request], Mapping[str, Any]]] = {"path": _params, "query": _query}
 
 
-def whole_reader(source: str, schema: Schema, *default: Any) -> Reader:
+def whole_reader(source: str, schema: Schema, *default: Any, is_kept: bool = True) -> Reader:
     """Return a reader of all that a source ("path", "query" or "body") has, as one value.
 
-    `default` is what a handler gets for a request without a body.
+    `default` is what a handler gets for a request without a body. `is_kept`: whether `request.body` is that
+    value from then on.
     """
     if source == "body":
         if default:
-            return lambda request: _body_or_default(request, schema, default)
-        return lambda request: (request._read_body_as(schema),)
+            return lambda request: _body_or_default(request, schema, default, is_kept)
+        if is_kept:
+            return lambda request: (request._read_body_as(schema),)
+        return lambda request: (request._read_body_as(schema, False),)
     convert, mapping_of = schema.convert, _MAPPINGS[source]
     return lambda request: (convert(mapping_of(request), source),)
 
 
-def _body_or_default(request: Request, schema: Schema, default: tuple[Any, ...]) -> tuple[Any, ...]:
+def _body_or_default(
+    request: Request, schema: Schema, default: tuple[Any, ...], is_kept: bool
+) -> tuple[Any, ...]:
     try:
-        return (request._read_body_as(schema),)
+        return (request._read_body_as(schema, is_kept),)
     except DoesNotFit:
         if request.raw_body:
             raise

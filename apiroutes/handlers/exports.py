@@ -17,6 +17,9 @@ from apiroutes.concurrency import is_async
 from apiroutes.errors import Problem, Problems
 from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_config, read_constants
 from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
+from apiroutes.handlers.dependencies import Depends
+from apiroutes.handlers.dependency_exports import dependencies_in
+from apiroutes.handlers.dependency_graph import Dependencies
 from apiroutes.handlers.file_routes import FileRouteReader
 from apiroutes.handlers.habits import wrong_globals
 from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
@@ -30,6 +33,7 @@ from apiroutes.handlers.misnamed import (
 )
 from apiroutes.handlers.parameters import ParameterError, read_signature
 from apiroutes.handlers.route_modules import Handler, RouteModule
+from apiroutes.handlers.signatures import Signature
 from apiroutes.handlers.sources import OwnNames, line_of_function
 from apiroutes.http import METHODS
 from apiroutes.places import located, place_at
@@ -47,12 +51,14 @@ def read_exports(
     path: Path,
     defaults: RouteConfig,
     prefixes: Sequence[tuple[Segment, ...]],
+    around: Sequence[Depends] = (),
 ) -> tuple[RouteModule, list[Constant], Problems]:
     """Return the exports of the module in the file `path`, its constants, and what may be a mistake.
 
-    Raises ProjectError.
+    `around` are the dependencies that the directories of the file declare. Raises ProjectError.
     """
     reader = _ExportReader(module, route, path, defaults, prefixes)
+    reader.dependencies = (*around, *reader.declared_dependencies())
     route_module = reader.read()
     reader.problems.raise_any()
     return route_module, reader.constants, reader.warnings
@@ -82,6 +88,7 @@ class _ExportReader:
         self.problems = Problems()
         self.warnings = Problems()
         self.own = OwnNames(path)
+        self.dependencies: tuple[Depends, ...] = ()  # of all handlers
         self.constants = constants_in(vars(module), self.own.line_of_value)
         declared = getattr(module, "Route", None)
         self.file_route: FileRouteReader | None = None
@@ -146,6 +153,7 @@ class _ExportReader:
             return None
         try:
             signature = read_signature(function, self.route.pattern.segments)
+            dependencies = self._dependencies_of(name, signature)
         except ParameterError as error:
             line = line_of_function(function)
             self._problem(f"`{name}`: {error}.", error.remedy, line=line, mark=error.name)
@@ -158,10 +166,17 @@ class _ExportReader:
             is_async(function),
             middleware_of(function),
             security_of(function),
-            signature,
+            signature if dependencies is None else dependencies.whole_signature,
             doc or "",
             name,
+            dependencies,
         )
+
+    def _dependencies_of(self, name: str, signature: Signature) -> Dependencies | None:
+        """Return what a handler depends on. Raises ParameterError."""
+        if not (signature.dependencies or self.dependencies):
+            return None
+        return Dependencies.of(f"`{name}`", signature, self.dependencies, self.route.pattern.segments)
 
     def _place(self, function: Callable[..., Any]) -> str:
         line = line_of_function(function)
@@ -209,6 +224,13 @@ class _ExportReader:
             self._problem("exports no handler.", remedy)
 
     # -- the other exports -----------------------------------------------------------------
+
+    def declared_dependencies(self) -> tuple[Depends, ...]:
+        """Return what the module declares for all its handlers: `dependencies = [Depends(signed_in)]`."""
+        found = dependencies_in(self.module)
+        for mistake in found.mistakes:
+            self._problem(mistake.message, mistake.remedy, line=self.own.line_of("dependencies"))
+        return found.dependencies
 
     def _middleware(self, handlers: Mapping[str, Handler]) -> tuple[Middleware, ...]:
         if self.file_route is not None:

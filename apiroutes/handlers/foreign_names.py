@@ -34,7 +34,7 @@ FOREIGN_NAMES = {
     "Blueprint": _FILES,
     "APIRouter": _FILES,
     "Router": _FILES,
-    "Depends": "Write middleware that fills `req.context`, and take `context` as a parameter of the handler.",
+    "Depends": "Write `from apiroutes import Depends`, and `name: Annotated[Type, Depends(function)]`.",
     "BaseModel": "Write `from pydantic import BaseModel`.",
     "BackgroundTasks": "Start the work yourself, as in `asyncio.create_task(...)` of an async handler.",
 }

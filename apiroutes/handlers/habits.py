@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, get_origin
 
 from apiroutes.handlers.calls import REQUEST_PARTS
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
-from apiroutes.handlers.parameter_errors import ParameterError, metadata_of
+from apiroutes.handlers.parameter_errors import ParameterError, how_to_depend, metadata_of
 
 __all__ = [
     "WrongGlobal",
@@ -64,8 +64,6 @@ def instead_of_app_attribute(name: str) -> str | None:
 
 # Markers of FastAPI, by the names of their classes.
 _MARKERS = {
-    "Depends": "call the function in the handler, or in middleware that sets `req.context[{name!r}]`",
-    "Security": "call the function in the handler, or in middleware that sets `req.context[{name!r}]`",
     "Query": "write {query}: it is of the query",
     "Path": "write `{name}: str`, with the type, in a file called [{name}].py",
     "Body": "write `body: Item`, with a class of the fields",
@@ -114,6 +112,10 @@ def foreign_parameter(parameter: inspect.Parameter, annotation: Any) -> Paramete
     for value in (parameter.default, *markers):
         kind = type(value)
         owner = _OWNERS.get(kind.__module__.partition(".")[0])
+        if kind.__name__ in ("Depends", "Security") and owner == "FastAPI":
+            function = getattr(value, "dependency", None)
+            remedy = how_to_depend(parameter.name, annotation, getattr(function, "__name__", None))
+            return _foreign(parameter.name, kind.__name__, owner, remedy)
         if kind.__name__ in _MARKERS and owner == "FastAPI":
             query = _as_query(parameter, annotation, value) if kind.__name__ == "Query" else ""
             remedy = _MARKERS[kind.__name__].format(name=parameter.name, query=query)
@@ -152,7 +154,7 @@ def _foreign(name: str, kind: str, owner: str, remedy: str) -> ParameterError:
 
 
 def _refused(message: str, remedy: str, name: str) -> ParameterError:
-    return ParameterError(message, f"{remedy[0].upper()}{remedy[1:]}.", name)
+    return ParameterError(message, f"{remedy[0].upper()}{remedy[1:].removesuffix('.')}.", name)
 
 
 def unknown_parameter(name: str, captures: Collection[str], taken: Collection[str]) -> ParameterError:

@@ -19,9 +19,14 @@ from types import ModuleType
 from apiroutes.code_origin import PROJECT_PACKAGE
 from apiroutes.errors import Problems, ProjectError
 from apiroutes.handlers.config import RouteConfig, why_ineffective
+from apiroutes.handlers.dependencies import Depends
 from apiroutes.handlers.exports import read_exports
 from apiroutes.handlers.import_failures import ImportFailure, import_failure
-from apiroutes.handlers.middleware_exports import is_middleware_file, read_middleware_file
+from apiroutes.handlers.middleware_exports import (
+    is_middleware_file,
+    read_directory_file,
+    read_middleware_file,
+)
 from apiroutes.handlers.modules import escaped
 from apiroutes.handlers.route_modules import RouteModule
 from apiroutes.routing import MIDDLEWARE_FILE, Route, Segment
@@ -59,11 +64,16 @@ class ModuleLoader:
         self._failures: dict[str, ImportFailure] = {}  # by each file on the way to what is wrong
         make_importable(root)
 
-    def load(self, route: Route) -> RouteModule:
-        """Import the route's file and check what it exports. Raises ProjectError."""
+    def load(self, route: Route, around: Sequence[Depends] = ()) -> RouteModule:
+        """Import the route's file and check what it exports; `around` are its directories' dependencies.
+
+        Raises ProjectError.
+        """
         module = self._import(route.file)
         path = self._root / route.file
-        route_module, constants, warnings = read_exports(module, route, path, self._defaults, self._prefixes)
+        route_module, constants, warnings = read_exports(
+            module, route, path, self._defaults, self._prefixes, around
+        )
         self.warnings += warnings
         for constant in constants:
             reason = why_ineffective(constant)
@@ -73,8 +83,12 @@ class ModuleLoader:
         return route_module
 
     def load_middleware(self, file: str) -> tuple[Middleware, ...]:
-        """Import a middleware file and check what it exports. Raises ProjectError."""
+        """Import the project's middleware file and check what it exports. Raises ProjectError."""
         return read_middleware_file(self._import(file), file, self._root / file)
+
+    def load_directory(self, file: str) -> tuple[tuple[Middleware, ...], tuple[Depends, ...]]:
+        """Import a directory's file; return its middleware and its dependencies. Raises ProjectError."""
+        return read_directory_file(self._import(file), file, self._root / file)
 
     def load_by_name(self, file: str) -> ModuleType:
         """Import a file at the root as the module that an absolute import of its name finds, too.

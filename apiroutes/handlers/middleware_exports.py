@@ -12,13 +12,15 @@ from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from apiroutes.errors import Problems
+from apiroutes.handlers.dependencies import Depends
+from apiroutes.handlers.dependency_exports import dependencies_in
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.misnamed import misnamed_middleware, unlisted_middleware
 from apiroutes.handlers.sources import OwnNames, line_in
 from apiroutes.routing import MIDDLEWARE_FILE
 from apiroutes.types import Middleware
 
-__all__ = ["is_middleware_file", "read_middleware_file", "steps_of", "wrong_steps"]
+__all__ = ["is_middleware_file", "read_directory_file", "read_middleware_file", "steps_of", "wrong_steps"]
 
 _HOW_TO_LIST = "Write a list of functions (req, res, next)."
 
@@ -56,6 +58,25 @@ def _empty_list(own: OwnNames) -> WrongStep | None:
         return None
     remedy = "Put functions (req, res, next) into the list, or remove the file."
     return WrongStep("`middleware` is empty, so nothing runs.", remedy, own.line_of("middleware"))
+
+
+def read_directory_file(
+    module: ModuleType, file: str, path: Path
+) -> tuple[tuple[Middleware, ...], tuple[Depends, ...]]:
+    """Return the middleware and the dependencies of a directory; one of the two is enough.
+
+    `path` is where the module's `file` is. Raises ProjectError.
+    """
+    problems, line = Problems(), OwnNames(path).line_of("dependencies")
+    found = dependencies_in(module)
+    for mistake in found.mistakes:
+        problems.add(file, mistake.message, mistake.remedy, line=line)
+    steps: tuple[Middleware, ...] = ()
+    if hasattr(module, "middleware") or not found.dependencies:
+        with problems.collecting():
+            steps = read_middleware_file(module, file, path)
+    problems.raise_any()
+    return steps, found.dependencies
 
 
 def read_middleware_file(module: ModuleType, file: str, path: Path) -> tuple[Middleware, ...]:

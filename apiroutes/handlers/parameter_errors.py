@@ -5,6 +5,7 @@ In: annotations, their metadata, defaults. Out: ParameterError, returned or rais
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_origin
 
@@ -15,6 +16,7 @@ from apiroutes.schemas import is_field
 __all__ = [
     "ParameterError",
     "found_in_body",
+    "how_to_depend",
     "metadata_of",
     "refuse_field",
     "upload_description",
@@ -84,6 +86,16 @@ def found_in_body(error: InvalidRequest, body: object) -> InvalidRequest:
             message += f"; the body has `{name}`, which `body: Item` takes, with a class of its fields"
         mismatches.append((place, message))
     return InvalidRequest(mismatches)
+
+
+def how_to_depend(name: str, annotation: Any, function: str | None) -> str:
+    """Return how to declare a dependency: of the function of that name, or of the annotation's class."""
+    annotation = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    kind = annotation.__name__ if isinstance(annotation, type) else "..."
+    if annotation is inspect.Parameter.empty:
+        kind = "Any"
+    spelled = f"`{name}: Annotated[{kind}, Depends({function or kind})]`"
+    return f"Write {spelled}, with `from apiroutes import Depends`."
 
 
 def metadata_of(annotation: Any) -> tuple[Any, ...]:

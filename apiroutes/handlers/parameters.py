@@ -7,17 +7,20 @@ Raises ParameterError for a parameter that nothing can fill, or whose annotation
 from __future__ import annotations
 
 import inspect
-import types
 from collections.abc import Callable
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from functools import partial
+from typing import Annotated, Any, get_args, get_origin
 
 from werkzeug.datastructures import FileStorage
 
 from apiroutes.handlers.calls import (
     REQUEST_PARTS,
+    Arguments,
     Call,
+    Needed,
     Reader,
     Source,
+    arguments_of,
     call_of,
     content_reader,
     field_reader,
@@ -25,6 +28,7 @@ from apiroutes.handlers.calls import (
     model_reader,
     whole_reader,
 )
+from apiroutes.handlers.dependencies import Depends, depends_of
 from apiroutes.handlers.habits import foreign_parameter, unknown_parameter
 from apiroutes.handlers.parameter_errors import (
     ParameterError,
@@ -33,6 +37,7 @@ from apiroutes.handlers.parameter_errors import (
     upload_description,
     wrong_default,
 )
+from apiroutes.handlers.signatures import BOTH, Parameter, Signature, hint_of, signature_of
 from apiroutes.request import Request
 from apiroutes.routing import Kind, Segment
 from apiroutes.schemas import (
@@ -46,9 +51,8 @@ from apiroutes.schemas import (
     schema_of,
     why_default_does_not_fit,
 )
-from apiroutes.structs import Struct
 
-__all__ = ["ParameterError", "Parameter", "Signature", "read_signature"]
+__all__ = ["ParameterError", "Parameter", "Signature", "read_dependency", "read_signature"]
 
 _EMPTY = inspect.Parameter.empty
 # Annotations that allow any value of a part, which is passed unchecked.
@@ -57,60 +61,25 @@ _ANY_MAPPING = (*_ANYTHING, dict, dict[str, Any])
 _UNTYPED = {"body": _ANYTHING, "query": _ANY_MAPPING, "params": _ANY_MAPPING}
 
 
-class Parameter(Struct, frozen=True):
-    """A part of the request that a handler takes as a type.
-
-    `source` is "path", "query", "body" or "files". `name` is None where the annotation is of all that
-    the source has, or of several parameters of it.
-    """
-
-    source: str
-    name: str | None
-    annotation: Any
-    is_required: bool = True
-    default: Any = None
-    description: str | None = None
-
-
-class Signature(Struct, frozen=True):
-    """How a handler is called, and what it takes as types; `returns` is its return annotation."""
-
-    call: Call
-    inputs: tuple[Parameter, ...] = ()
-    returns: Any = _EMPTY
-    takes_any_body: bool = False  # `body`, or `req`, which has one, without a type
-    names: tuple[str, ...] = ()  # of single values in the request, in the order of the parameters
-
-    @property
-    def reads_body(self) -> bool:
-        """Whether the call itself reads the body, as a type."""
-        return any(parameter.source == "body" for parameter in self.inputs)
-
-    @property
-    def takes_content(self) -> bool:
-        """Whether the handler takes the body or a file as a type."""
-        return any(parameter.source in ("body", "files") for parameter in self.inputs)
-
-
 def read_signature(function: Callable[..., Any], segments: tuple[Segment, ...] = ()) -> Signature:
     """Read the function's signature; `segments` are those of its route. Raises ParameterError."""
-    signature = _signature(function)
+    signature = signature_of(function)
     if signature is None:
         return Signature(function, takes_any_body=True)
     return _SignatureReader(function, signature, segments).read()
 
 
-def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
-    """Return the signature that a call must fit: a wrapper's own, unless the wrapper takes anything."""
-    try:
-        own = inspect.signature(function, follow_wrapped=False)
-    except (TypeError, ValueError):  # a built-in function without a signature
-        return None
-    takes_anything = any(
-        parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        for parameter in own.parameters.values()
-    )
-    return inspect.signature(function) if takes_anything else own
+def read_dependency(function: Callable[..., Any], segments: tuple[Segment, ...]) -> Signature:
+    """Read the signature of a dependency; a class has that of its `__init__`. Raises ParameterError."""
+    signature = signature_of(function)
+    if signature is None:
+        return Signature(function, arguments=Arguments([], {}))
+    if isinstance(function, partial):  # what it passes by name is no parameter of a request
+        own = [part for part in signature.parameters.values() if part.name not in function.keywords]
+        signature = signature.replace(parameters=own)
+    reader = _SignatureReader(function, signature, segments)
+    reader.is_dependency = True
+    return reader.read()
 
 
 class _SignatureReader:
@@ -123,6 +92,8 @@ class _SignatureReader:
         self.parameters = list(signature.parameters.values())
         self.returns = signature.return_annotation
         self.captures = {segment.text: segment for segment in segments if segment.kind is not Kind.STATIC}
+        self.is_dependency = False
+        self.dependencies: dict[str, Depends] = {}
         self.takes_any_body = False
         self.names: tuple[str, ...] = ()
         self.inputs: list[Parameter] = []
@@ -133,7 +104,8 @@ class _SignatureReader:
     def read(self) -> Signature:
         """Sort all parameters, and make the call of the function."""
         for parameter in self.parameters:
-            if parameter.name.lstrip("_") in REQUEST_PARTS:
+            self._take_dependency(parameter)
+            if parameter.name.lstrip("_") in REQUEST_PARTS and parameter.name not in self.dependencies:
                 self._take_part(parameter)
         self._refuse_foreign()
         self.names = tuple(self._name(part) for part in self.parameters if self._needs_source(part))
@@ -144,12 +116,35 @@ class _SignatureReader:
         if len(bodies) > 1:
             raise ParameterError("the body is declared twice", "Keep `body: ...` or `Request[...]`.")
         returns = self._hint("return", self.returns, is_needed=False)
-        call = call_of(self.function, self.parameters, self.sources, self.readers)
-        takes_everything = any(part.kind is inspect.Parameter.VAR_POSITIONAL for part in self.parameters)
+        takes_everything = not self.is_dependency and any(
+            part.kind is inspect.Parameter.VAR_POSITIONAL for part in self.parameters
+        )
         takes_any_body = (self.takes_any_body or takes_everything) and not bodies
-        return Signature(call, tuple(self.inputs), returns, takes_any_body, self.names)
+        is_pair = takes_everything and not self.sources
+        arguments = BOTH if is_pair else arguments_of(self.parameters, self.sources)
+        readers, inputs = tuple(self.readers), tuple(self.inputs)
+        return Signature(
+            self._call(), inputs, returns, takes_any_body, self.names, arguments, readers, self.dependencies
+        )
+
+    def _call(self) -> Call:
+        """Return the call of a handler without dependencies; a plan makes all others."""
+        if self.is_dependency or self.dependencies:
+            return self.function
+        return call_of(self.function, self.parameters, self.sources, self.readers)
 
     # -- parameters by where they come from ------------------------------------------------
+
+    def _take_dependency(self, parameter: inspect.Parameter) -> None:
+        if parameter.annotation is _EMPTY and not isinstance(parameter.default, (Depends, type)):
+            return
+        # Names that are not needed may be missing, but not those of a dependency.
+        is_needed = isinstance(parameter.annotation, str) and "Depends" in parameter.annotation
+        annotation = self._hint(parameter.name, parameter.annotation, is_needed=is_needed)
+        depends = depends_of(parameter.name, annotation, parameter.default)
+        if depends is not None:
+            self.dependencies[parameter.name] = depends
+            self.sources[parameter.name] = Needed(parameter.name)
 
     def _take_part(self, parameter: inspect.Parameter) -> None:
         """Take a part of the request, as it is or as a type."""
@@ -161,7 +156,7 @@ class _SignatureReader:
         if is_typed and annotation not in _UNTYPED[name]:
             self._take_whole({"params": "path"}.get(name, name), annotation, parameter)
         else:
-            self.takes_any_body |= name in ("req", "request", "body")
+            self.takes_any_body |= name == "body" or (name in ("req", "request") and not self.is_dependency)
             self.sources[parameter.name] = REQUEST_PARTS[name]
 
     def _take_whole(self, source: str, annotation: Any, parameter: inspect.Parameter | None) -> None:
@@ -174,7 +169,9 @@ class _SignatureReader:
             schema = self._schema(annotation, source)
             if source == "path":
                 self._check_fields(schema)
-            self.readers.append(whole_reader(source, schema, *(() if default is _EMPTY else (default,))))
+            defaults = () if default is _EMPTY else (default,)
+            # What a dependency reads is not the body that others see.
+            self.readers.append(whole_reader(source, schema, *defaults, is_kept=not self.is_dependency))
         is_required = default is _EMPTY and not _is_optional(annotation)
         self.inputs.append(Parameter(source, None, annotation, is_required))
         if parameter is not None:
@@ -312,20 +309,7 @@ class _SignatureReader:
     # -- mistakes --------------------------------------------------------------------------
 
     def _hint(self, name: str, annotation: Any, is_needed: bool = True) -> Any:
-        """Return the annotation as a type; one that is not needed may fail to evaluate."""
-        if not isinstance(annotation, str):
-            return annotation
-        holder = types.SimpleNamespace(__annotations__={name: annotation})
-        scope = getattr(inspect.unwrap(self.function), "__globals__", {})
-        try:
-            return get_type_hints(holder, globalns=scope, include_extras=True)[name]
-        except Exception as error:
-            if not is_needed and not annotation.startswith("Request["):
-                return _EMPTY
-            raise ParameterError(
-                f"the annotation of {name!r}, {annotation!r}, cannot be evaluated: {error}",
-                "Import its names when the file is loaded too, not for type checking alone.",
-            ) from error
+        return hint_of(self.function, name, annotation, is_needed)
 
     def _schema(self, annotation: Any, name: str) -> Schema:
         try:

@@ -8,7 +8,8 @@ from typing import Any
 from apiroutes.handlers.calls import Call
 from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import SecurityScheme, security_of
-from apiroutes.handlers.parameters import Signature
+from apiroutes.handlers.dependency_graph import Dependencies
+from apiroutes.handlers.signatures import Signature
 from apiroutes.routing import Route
 from apiroutes.structs import Struct, field
 from apiroutes.types import Middleware
@@ -19,7 +20,8 @@ __all__ = ["Handler", "RouteModule"]
 class Handler(Struct, frozen=True):
     """A user's `function`: `call` takes request and response, `place` is its file and line.
 
-    `name` is what the module calls it.
+    `name` is what the module calls it. The `signature` of one with `dependencies` has what these take as
+    well, and it is called by a plan instead.
     """
 
     call: Call
@@ -31,17 +33,19 @@ class Handler(Struct, frozen=True):
     signature: Signature
     doc: str
     name: str = "handler"
+    dependencies: Dependencies | None = None
 
     def __str__(self) -> str:
         return f"`{self.name}` ({self.place})"
 
     def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
-        """Return the credentials that each step asks for, of `around`, its own middleware and itself.
+        """Return the credentials that each step asks for: `around`, its middleware, dependencies and itself.
 
         Steps that ask for none are left out.
         """
         steps = [security_of(step) for step in (*around, *self.middleware)]
-        return [alternatives for alternatives in (*steps, self.security) if alternatives]
+        depended = [] if self.dependencies is None else self.dependencies.security
+        return [alternatives for alternatives in (*steps, *depended, self.security) if alternatives]
 
 
 class RouteModule(Struct, frozen=True):

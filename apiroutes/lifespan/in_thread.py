@@ -36,7 +36,7 @@ class ThreadRunner:
         """Begin to run it. Raises RuntimeError if no thread can start."""
         threading.Thread(target=self._run, name="apiroutes-register", daemon=True).start()
 
-    def resume(self) -> None:
+    def resume(self, seconds: float) -> None:
         """Let it go on behind its `yield`."""
         self._resumed.put(None)
 

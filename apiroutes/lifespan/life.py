@@ -23,8 +23,8 @@ class Runner(Protocol):
     def begin(self) -> None:
         """Begin to run it, and do not wait. Raises RuntimeError if it cannot."""
 
-    def resume(self) -> None:
-        """Let it go on behind its `yield`. In any thread."""
+    def resume(self, seconds: float) -> None:
+        """Let it go on behind its `yield`, and wait at most so long where it can run in this thread alone."""
 
     def give_up(self) -> None:
         """End it, where that is possible: it takes too long."""

@@ -245,13 +245,13 @@ class Lifespan:
         runner = life.runner
         if runner is None:
             return None
+        seconds = max(0.0, until - time.monotonic())
         if not life.ended.has_come:
-            runner.resume()
-        seconds = until - time.monotonic()
-        if life.ended.wait(seconds):
+            runner.resume(seconds)
+        if life.ended.wait(until - time.monotonic()):
             return life.end_error
         what = "`register` has not come to its end"
-        late = LateError(what, max(0.0, round(seconds, 1)), "graceful_timeout", runner.frames())
+        late = LateError(what, round(seconds, 1), "graceful_timeout", runner.frames())
         runner.give_up()
         self._log(late, _NOT_ENDED)
         return late

@@ -46,7 +46,7 @@ def observer_of(on_request_error: Callable[..., Any], files: Mapping[str, str]) 
 def _call(function: Callable[..., Any], *arguments: Any) -> None:
     try:
         if is_async(function):
-            coroutines.run_within(_TO_REPORT, partial(function, *arguments))
+            coroutines.run_within(_TO_REPORT, function(*arguments))
         else:
             function(*arguments)
     except BaseException as error:

@@ -88,10 +88,17 @@ class TaskRunner:
         else:
             running_loop().call(self._create_task)
 
-    def resume(self) -> None:
-        """Let it go on behind its `yield`."""
-        if self._resumed is not None:
+    def resume(self, seconds: float) -> None:
+        """Let it go on behind its `yield`. A loop that nobody runs any more is run here."""
+        loop, task = self._loop, self._task
+        if loop is None or task is None or self._resumed is None:
+            return
+        if loop.is_running() or loop.is_closed():
             self._call(self._resumed.set)
+        else:
+            self._resumed.set()
+            with contextlib.suppress(RuntimeError):  # it runs after all
+                loop.run_until_complete(asyncio.wait((task,), timeout=seconds))
 
     def give_up(self) -> None:
         """Cancel it."""

@@ -58,14 +58,18 @@ def _parameters(
 ) -> Iterator[dict[str, Any]]:
     """Yield those of the path, and those of the query in the order of the handler's parameters."""
     inputs, order = operation.inputs, operation.handler.signature.names
-    path = {name: schema for name, schema, _ in _fields("path", inputs, schemas)}
+    path: dict[str, dict[str, Any]] = {}
+    for name, schema, _ in _fields("path", inputs, schemas):
+        path.setdefault(name, schema)
     for segment in segments:
         if segment.kind is not Kind.STATIC:
             yield _path_parameter(segment, path.get(segment.text, {"type": "string"}))
-    query = list(_fields("query", inputs, schemas))
-    query.sort(key=lambda field: order.index(field[0]) if field[0] in order else len(order))
-    for name, schema, is_required in query:
-        yield _parameter(name, "query", schema, is_required)
+    query: dict[str, tuple[dict[str, Any], bool]] = {}
+    for name, schema, is_required in _fields("query", inputs, schemas):
+        known, was_required = query.get(name, (schema, False))  # a dependency may take it as well
+        query[name] = known, was_required or is_required
+    for name in sorted(query, key=lambda name: order.index(name) if name in order else len(order)):
+        yield _parameter(name, "query", *query[name])
 
 
 def _parameter(name: str, place: str, schema: dict[str, Any], is_required: bool) -> dict[str, Any]:

@@ -17,7 +17,8 @@ __all__ = ["request_body"]
 
 def request_body(operation: Operation, schemas: Schemas) -> dict[str, Any] | None:
     """Return what an operation takes as its body; None for one that takes none."""
-    body = next((part for part in operation.inputs if part.source == "body"), None)
+    bodies = [part for part in operation.inputs if part.source == "body"]
+    body = bodies[0] if bodies else None
     files = [part for part in operation.inputs if part.source == "files"]
     config = operation.module.config
     if files:
@@ -25,14 +26,16 @@ def request_body(operation: Operation, schemas: Schemas) -> dict[str, Any] | Non
     elif body is not None and body.annotation is bytes:
         content = {"application/octet-stream": {"schema": BYTES}}
     elif body is not None:
-        content = {"application/json": {"schema": schemas.received(body.annotation)}}
+        parts = [schemas.received(part.annotation) for part in bodies if part.annotation is not bytes]
+        # A dependency may read the same body as another type.
+        content = {"application/json": {"schema": parts[0] if len(parts) == 1 else {"allOf": parts}}}
     elif operation.takes_any_body:
         is_parsed = config.parse_body
         any_body: dict[str, Any] = {"schema": {} if is_parsed else BYTES}
         content = {"application/json" if is_parsed else "application/octet-stream": any_body}
     else:
         return None
-    is_required = any(part.is_required for part in (body, *files) if part is not None)
+    is_required = any(part.is_required for part in (*bodies, *files))
     described: dict[str, Any] = {"required": True} if is_required else {}
     if config.parse_body:
         described["description"] = f"At most {config.size_limit.text}."

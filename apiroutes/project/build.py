@@ -27,8 +27,10 @@ from apiroutes.project.instrumentation import Instrumentation, load_instrumentat
 from apiroutes.project.middleware import (
     LoadedDirectory,
     ProjectMiddleware,
+    dependencies_around,
     directory_middleware,
     middleware_around,
+    middleware_below,
 )
 from apiroutes.project.missing_routes import check_directory, shortened
 from apiroutes.project.mistakes import Mistakes
@@ -55,7 +57,7 @@ class Project(Struct, frozen=True):
     """A project that can be served; `resources` are by the route's file.
 
     `middleware` runs around every route, in this order. `mistakes` keep single routes from being served, for
-    a project with an explainer.
+    a project with an explainer. `checks` are those of readiness, by name.
     """
 
     settings: Settings
@@ -104,6 +106,7 @@ def _build(
     settings, unreadable = read_settings(root, environ, arguments)
     mistakes.everywhere += unreadable
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
+    warn_of_hidden_modules(root, warnings)
     loader = _loader(root, settings)
     # It may change libraries that the other files import.
     instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
@@ -115,15 +118,15 @@ def _build(
     everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
-    resources = _resources(routes, settings, loader, around, mistakes)
+    resources = _resources(routes, settings, loader, around, directories, mistakes)
     warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
-    _check_settings(settings, routes, place_of, mistakes)
-    _check_security(resources, mistakes)
+    _check(settings, routes, resources, place_of, mistakes)
     users = _steps(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
     if explainer is not None:
         resources |= _broken_resources(routes, settings, around, mistakes, explainer)
-    not_found = _not_found(everywhere, directories, settings, explainer)
+    write = explainer.write_not_found if explainer is not None else None
+    not_found = NotFound(everywhere, middleware_below(directories), limits_of(settings), write)
     return Project(settings, routes, resources, not_found, everywhere, instrumentation, tuple(mistakes))
 
 
@@ -136,23 +139,11 @@ def _log_context(settings: Settings) -> tuple[Middleware, ...]:
     return (log_context(),)
 
 
-def _not_found(
-    everywhere: tuple[Middleware, ...],
-    directories: Sequence[LoadedDirectory],
-    settings: Settings,
-    explainer: Explainer | None,
-) -> NotFound:
-    below = [(source.below.segments, steps) for source, steps in directories if source.below is not None]
-    write = explainer.write_not_found if explainer is not None else None
-    return NotFound(everywhere, below, limits_of(settings), write)
-
-
 def _find_routes(
     root: Path, settings: Settings, mistakes: Mistakes, warnings: Problems
 ) -> tuple[Scan, RouteTree]:
     problems = Problems()
     scanned = scan_project(root, settings, problems, warnings)
-    warn_of_hidden_modules(root, warnings)
     if scanned.routes:
         mistakes.add_of_scan(problems)
     else:
@@ -172,6 +163,7 @@ def _resources(
     settings: Settings,
     loader: ModuleLoader,
     around: Mapping[str, tuple[Middleware, ...]],
+    directories: Sequence[LoadedDirectory],
     mistakes: Mistakes,
 ) -> dict[str, Resource]:
     """Load every route, and compose what answers it inside its middleware, by the route's file."""
@@ -184,7 +176,7 @@ def _resources(
     resources = {}
     for route in routes.walk():
         with mistakes.in_route(route.file).collecting():
-            module = loader.load(route)
+            module = loader.load(route, dependencies_around(route, directories))
             middleware = (*around[route.file], *module.middleware)
             resources[route.file] = _resource(module, settings, middleware, threads)
     return resources
@@ -244,6 +236,7 @@ def _resource(
         pattern=endpoint.pattern,
         module=module,
         middleware=around,
+        planned=tuple(endpoint.planned),
     )
 
 
@@ -254,7 +247,7 @@ def _steps(
 ) -> Iterator[tuple[Any, str]]:
     """Yield every function that answers requests, with the file that uses it."""
     yield from ((step, "around every route") for step in everywhere)
-    yield from ((step, source.file) for source, steps in directories for step in steps)
+    yield from ((step, directory.source.file) for directory in directories for step in directory.steps)
     for file, resource in resources.items():
         module = resource.module
         assert module is not None
@@ -270,17 +263,26 @@ def _ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator
         yield Problem(shortened(places), f"`{name}` {effect}.", remedy)
 
 
-def _check_settings(
+def _check(
+    settings: Settings,
+    routes: RouteTree,
+    resources: Mapping[str, Resource],
+    place_of: Callable[[str], tuple[str, Place]],
+    mistakes: Mistakes,
+) -> None:
+    """Check what several parts of the project have in common."""
+    check_extras(settings, place_of, mistakes.everywhere)
+    _check_builtin_paths(settings, routes, place_of, mistakes)
+    _check_security(resources, mistakes)
+
+
+def _check_builtin_paths(
     settings: Settings,
     routes: RouteTree,
     place_of: Callable[[str], tuple[str, Place]],
     mistakes: Mistakes,
 ) -> None:
-    """Check that no built-in endpoint hides a route, in development either, or another endpoint.
-
-    And that the libraries are there which settings ask for.
-    """
-    check_extras(settings, place_of, mistakes.everywhere)
+    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
     taken: dict[str, str] = {}
     for name in ("readiness_path", "liveness_path", "openapi_path", "metrics_path"):
         path = getattr(settings, name)

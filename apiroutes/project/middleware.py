@@ -17,14 +17,27 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from apiroutes.errors import Problem, Problems, one_line
-from apiroutes.handlers import PROJECT_MIDDLEWARE_FILE, ModuleLoader, import_failure, why_not_middleware
+from apiroutes.handlers import (
+    PROJECT_MIDDLEWARE_FILE,
+    Depends,
+    ModuleLoader,
+    import_failure,
+    why_not_middleware,
+)
 from apiroutes.places import Place, caller_in, located
 from apiroutes.project.mistakes import Mistakes
-from apiroutes.routing import MIDDLEWARE_FILE, DirectoryMiddleware, Route, guard_problem
+from apiroutes.routing import MIDDLEWARE_FILE, DirectoryMiddleware, Route, Segment, guard_problem
 from apiroutes.settings import Settings
 from apiroutes.types import Middleware
 
-__all__ = ["LoadedDirectory", "ProjectMiddleware", "directory_middleware", "middleware_around"]
+__all__ = [
+    "LoadedDirectory",
+    "ProjectMiddleware",
+    "dependencies_around",
+    "directory_middleware",
+    "middleware_around",
+    "middleware_below",
+]
 
 
 # The spelling of a setting and its place, for its name and one string of its list.
@@ -32,19 +45,38 @@ PlaceOfSetting = Callable[[str, str], "tuple[str, Place]"]
 
 
 class LoadedDirectory(NamedTuple):
-    """A directory's middleware file, and the functions that it exports."""
+    """A directory's middleware file, with the functions and the dependencies that it exports."""
 
     source: DirectoryMiddleware
     steps: tuple[Middleware, ...]
+    dependencies: tuple[Depends, ...]
+
+    def holds(self, route: Route) -> bool:
+        """Return whether the route's file is in this directory, or below."""
+        return route.file.startswith(self.source.file.rpartition("/")[0] + "/")
 
 
 def middleware_around(route: Route, directories: Sequence[LoadedDirectory]) -> tuple[Middleware, ...]:
     """Return the middleware of the directories that hold the route's file, from the outside in."""
-    around: tuple[Middleware, ...] = ()
-    for source, steps in directories:
-        if route.file.startswith(source.file.rpartition("/")[0] + "/"):
-            around += steps
-    return around
+    return tuple(step for directory in directories if directory.holds(route) for step in directory.steps)
+
+
+def dependencies_around(route: Route, directories: Sequence[LoadedDirectory]) -> tuple[Depends, ...]:
+    """Return the dependencies of the same directories."""
+    return tuple(
+        item for directory in directories if directory.holds(route) for item in directory.dependencies
+    )
+
+
+def middleware_below(
+    directories: Sequence[LoadedDirectory],
+) -> list[tuple[tuple[Segment, ...], tuple[Middleware, ...]]]:
+    """Return the paths below which middleware runs even if no route matches, as segments, with it."""
+    return [
+        (source.below.segments, steps)
+        for source, steps, _ in directories
+        if source.below is not None and steps
+    ]
 
 
 def directory_middleware(
@@ -54,7 +86,7 @@ def directory_middleware(
     loaded = []
     for source in sorted(files, key=lambda source: source.file.count("/")):
         with mistakes.in_directory(source.file.rpartition("/")[0]).collecting():
-            loaded.append(LoadedDirectory(source, loader.load_middleware(source.file)))
+            loaded.append(LoadedDirectory(source, *loader.load_directory(source.file)))
     return loaded
 
 

@@ -36,8 +36,9 @@ _SERVES, _REPLACE_ME, _STOPPING = "serves", "replace me", "stopping"
 _TICK = 0.1
 # A successor that did not start is tried again after this many seconds.
 _RETRY_SECONDS = 30
-# A worker gets this many seconds on top of `graceful_timeout` to end by itself.
-_MARGIN_SECONDS = 1
+# A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may take
+# all of that, and the application has yet to stop.
+_MARGIN_SECONDS = 2
 
 # Reports that a worker serves.
 Report = Callable[[], None]

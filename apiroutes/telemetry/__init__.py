@@ -14,7 +14,7 @@ from apiroutes.request import Request
 from apiroutes.resources import Resource
 from apiroutes.settings import Settings
 from apiroutes.telemetry.directory import with_directory
-from apiroutes.telemetry.names import with_names
+from apiroutes.telemetry.names import route_teller, with_names
 from apiroutes.telemetry.observed import Find, Observer, observed
 from apiroutes.types import Middleware
 
@@ -35,8 +35,9 @@ def with_telemetry(
 ) -> Find:
     """Return an App's look-up with what the settings ask for, and the names of routes for tracers.
 
-    It is called when the App starts: what a project does to configure its SDK must have been done. Faults are
-    told to the observers of the class of requests. The resources `unobserved` are left alone.
+    It is called when the App starts: what a project does to configure its SDK must have been done. The class
+    of requests is given the observers of faults, and who is told the route. The resources `unobserved` are
+    left alone.
     """
     observers: list[Observer] = []
     if settings.telemetry:
@@ -51,7 +52,9 @@ def with_telemetry(
         observers.append(prometheus.observer())
     if observers:
         find = observed(find, observers, unobserved)
-    return with_names(find)
+    tell = route_teller()
+    request._route_listeners = () if tell is None else (tell,)
+    return with_names(find, tell)
 
 
 def with_child_spans(

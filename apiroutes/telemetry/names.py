@@ -16,35 +16,43 @@ from apiroutes.telemetry.conventions import known_methods, method_of, route_belo
 from apiroutes.telemetry.observed import Find
 from apiroutes.types import Environ, Params
 
-__all__ = ["with_names"]
+__all__ = ["route_teller", "with_names"]
 
 _log = logging.getLogger("apiroutes")
 
-# Called with a request's environ and the route's pattern.
+# Called with a request's environ and the route's pattern; raises nothing.
 Tell = Callable[[Environ, str], object]
 
 
-def with_names(find: Find) -> Find:
-    """Return an App's look-up so that it tells each route's pattern to the tracers that are active now.
-
-    If there is no such tracer, it is `find` itself.
-    """
+def route_teller() -> Tell | None:
+    """Return what tells a route's pattern to the tracers that are active now; None if there is none."""
     tellers = tuple(_tellers())
     if not tellers:
-        return find
+        return None
     failed: set[Tell] = set()  # each is logged once
+
+    def tell_all(environ: Environ, pattern: str) -> None:
+        for tell in tellers:
+            try:
+                tell(environ, pattern)
+            except Exception:
+                if tell not in failed:
+                    failed.add(tell)
+                    _log.warning("a tracer could not be told the route", exc_info=True)
+
+    return tell_all
+
+
+def with_names(find: Find, tell: Tell | None) -> Find:
+    """Return an App's look-up so that it tells each route's pattern, or itself if nobody is told."""
+    if tell is None:
+        return find
 
     def find_and_tell(environ: Environ) -> tuple[Resource | None, Params]:
         found = find(environ)
         resource = found[0]
         if resource is not None and resource.pattern is not None:
-            for tell in tellers:
-                try:
-                    tell(environ, resource.pattern)
-                except Exception:
-                    if tell not in failed:
-                        failed.add(tell)
-                        _log.warning("a tracer could not be told the route", exc_info=True)
+            tell(environ, resource.pattern)
         return found
 
     return find_and_tell

@@ -22,6 +22,7 @@ PARAMETERS = [
     ("params, /, query", "return {**params, 'n': query['n']}"),
     ("*args", "args[1].json(args[0].params)"),
     ("params, _cache={}", "return params"),
+    ("params, _own={}, query=None", "assert not _own; return {**params, 'n': query['n']}"),
     ("params, **more", "assert not more; return params"),
 ]
 

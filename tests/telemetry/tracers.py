@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes import App
+from apiroutes.middleware import from_wsgi
 from tests.asgi_server import AsWSGI
 from tests.support import call, project
 
@@ -39,7 +40,7 @@ def serve(application: Any) -> None:
         call(application, method, target)
 
 
-def sentry(directory: str, over_asgi: bool) -> list[Any]:
+def sentry(directory: str, interface: str) -> list[Any]:
     """Each event and transaction: its kind, name, source, and the class of its exception."""
     import sentry_sdk
     from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
@@ -58,13 +59,16 @@ def sentry(directory: str, over_asgi: bool) -> list[Any]:
                     sent.append([item.type, event.get("transaction"), source, kinds])
 
     sentry_sdk.init("https://public@sentry.example/1", transport=Kept(), traces_sample_rate=1.0)
-    app = app_in(directory)
-    serve(AsWSGI(SentryAsgiMiddleware(app.asgi)) if over_asgi else SentryWsgiMiddleware(app))
+    if interface == "inside":
+        serve(app_in(directory, middleware=[from_wsgi(SentryWsgiMiddleware)]))
+    else:
+        app = app_in(directory)
+        serve(SentryWsgiMiddleware(app) if interface == "wsgi" else AsWSGI(SentryAsgiMiddleware(app.asgi)))
     sentry_sdk.flush()
     return sent
 
 
-def ddtrace(directory: str, over_asgi: bool) -> list[Any]:
+def ddtrace(directory: str, interface: str) -> list[Any]:
     """The root span of each request: its resource, route and status."""
     from ddtrace.contrib import asgi, wsgi
     from ddtrace.trace import TraceFilter, tracer
@@ -82,11 +86,11 @@ def ddtrace(directory: str, over_asgi: bool) -> list[Any]:
 
     tracer.configure(trace_processors=[Kept()])
     app = app_in(directory)
-    serve(AsWSGI(around_asgi(app.asgi)) if over_asgi else around_wsgi(app))
+    serve(AsWSGI(around_asgi(app.asgi)) if interface == "asgi" else around_wsgi(app))
     return roots
 
 
-def elastic(directory: str, over_asgi: bool) -> list[Any]:
+def elastic(directory: str, interface: str) -> list[Any]:
     """The name of each transaction."""
     import elasticapm
     from elasticapm.contrib.asgi import ASGITracingMiddleware
@@ -112,7 +116,7 @@ def elastic(directory: str, over_asgi: bool) -> list[Any]:
     )
     client._transport = Kept(client)
     app = app_in(directory)
-    if over_asgi:
+    if interface == "asgi":
         serve(AsWSGI(ASGITracingMiddleware(app.asgi)))
     else:  # there is no middleware of theirs for WSGI: a project begins its transactions itself
         for method, target in REQUESTS:
@@ -122,7 +126,7 @@ def elastic(directory: str, over_asgi: bool) -> list[Any]:
     return names
 
 
-def contrib(directory: str, over_asgi: bool) -> list[Any]:
+def contrib(directory: str, interface: str) -> list[Any]:
     """The name and route of each span of OpenTelemetry's own middleware."""
     from opentelemetry import trace
     from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
@@ -134,11 +138,14 @@ def contrib(directory: str, over_asgi: bool) -> list[Any]:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    serve(OpenTelemetryMiddleware(app_in(directory)))
+    if interface == "inside":
+        serve(app_in(directory, middleware=[from_wsgi(OpenTelemetryMiddleware)]))
+    else:
+        serve(OpenTelemetryMiddleware(app_in(directory)))
     return [[span.name, (span.attributes or {}).get("http.route")] for span in exporter.get_finished_spans()]
 
 
-def none(directory: str, over_asgi: bool) -> list[Any]:
+def none(directory: str, interface: str) -> list[Any]:
     """Tracers that are imported, and not started, are not told: the look-up is the App's own."""
     import ddtrace.trace
     import elasticapm
@@ -152,7 +159,7 @@ def none(directory: str, over_asgi: bool) -> list[Any]:
     return [app._look_up == app.lookup.find]
 
 
-def broken(directory: str, over_asgi: bool) -> list[Any]:
+def broken(directory: str, interface: str) -> list[Any]:
     """A tracer whose API fails changes no answer."""
     import sentry_sdk
 
@@ -162,7 +169,7 @@ def broken(directory: str, over_asgi: bool) -> list[Any]:
     return [call(app, method, target).status for method, target in REQUESTS]
 
 
-TRACERS: dict[str, Callable[[str, bool], list[Any]]] = {
+TRACERS: dict[str, Callable[[str, str], list[Any]]] = {
     "sentry": sentry,
     "ddtrace": ddtrace,
     "elastic": elastic,
@@ -173,4 +180,4 @@ TRACERS: dict[str, Callable[[str, bool], list[Any]]] = {
 
 if __name__ == "__main__":
     name, interface, directory = sys.argv[1:]
-    sys.stdout.write(json.dumps(TRACERS[name](directory, interface == "asgi")) + "\n")
+    sys.stdout.write(json.dumps(TRACERS[name](directory, interface)) + "\n")

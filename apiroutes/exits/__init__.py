@@ -1,0 +1,7 @@
+"""The ends of dependencies, after the handler or after its stream; this room never begins one."""
+
+from __future__ import annotations
+
+from apiroutes.exits.names import async_names, in_task, sync_names
+
+__all__ = ["async_names", "in_task", "sync_names"]

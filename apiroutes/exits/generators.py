@@ -1,0 +1,101 @@
+"""The ends of generators: after a handler they go on, or get its exception, the last one first.
+
+In: generators in the order in which they were entered, and an exception. Out: all of them left. Raises
+nothing for an exception: what a generator raises beside it is logged, and changes no response.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Sequence
+from typing import Any, NoReturn
+
+from apiroutes.logs import log_fault, route_of
+
+__all__ = [
+    "END",
+    "ClientLeft",
+    "Generators",
+    "did_not_yield",
+    "is_new",
+    "leave",
+    "log_second",
+    "refuse_second",
+    "unwind",
+    "yielded_twice",
+]
+
+# What `next` returns for a generator that has ended.
+END: Any = object()
+
+Generators = Sequence[Generator[Any, None, None]]
+
+
+class ClientLeft(BaseException):
+    """Ends the wait for a stream whose client has left; generators are closed then."""
+
+
+def did_not_yield(place: str) -> NoReturn:
+    """Raise the error about a generator that has ended before its first `yield`."""
+    raise RuntimeError(f"the dependency {place} ended without a value: it has to `yield` one")
+
+
+def yielded_twice(generator: Any, place: str) -> NoReturn:
+    """Close a generator that has yielded a second value, and raise the error about it."""
+    with contextlib.suppress(BaseException):
+        generator.close()
+    refuse_second(place)
+
+
+def refuse_second(place: str) -> NoReturn:
+    """Raise the error about a generator that yields a second value."""
+    raise RuntimeError(f"the dependency {place} yielded twice: it has one value, and ends after that")
+
+
+def unwind(generators: Generators, error: BaseException, request: Any) -> None:
+    """Throw an exception into generators, the last first.
+
+    One that swallows it changes nothing, and a second exception is logged. Every generator is left.
+    """
+    traceback = error.__traceback__
+    for generator in reversed(generators):
+        try:
+            generator.throw(error)
+        except StopIteration:
+            pass
+        except BaseException as raised:
+            if is_new(raised, error):
+                log_second(raised, request)
+        else:
+            _close_quietly(generator, request)
+        error.__traceback__ = traceback
+
+
+def is_new(raised: BaseException, error: BaseException) -> bool:
+    """Return whether what a generator raised is more than the exception that was thrown in.
+
+    Python raises RuntimeError for a StopIteration that passes through a generator (PEP 479).
+    """
+    return raised is not error and not (
+        isinstance(raised, RuntimeError)
+        and raised.__cause__ is error
+        and isinstance(error, (StopIteration, StopAsyncIteration))
+    )
+
+
+def log_second(error: BaseException, request: Any) -> None:
+    """Log an exception of a dependency's end that comes after another one."""
+    log_fault(request, route_of(request), error, "failed to end a dependency")
+
+
+def _close_quietly(generator: Any, request: Any) -> None:
+    try:
+        generator.close()
+    except BaseException as error:
+        log_second(error, request)
+
+
+def leave(generators: Generators, request: Any) -> None:
+    """Close generators, the last first, whose response is not wanted any more."""
+    for generator in reversed(generators):
+        _close_quietly(generator, request)

@@ -1,0 +1,207 @@
+"""Dependencies as a project declares them: `Annotated[Session, Depends(session)]`.
+
+In: a function of the project, or anything else that can be called. Out: how it is called, and which kind of
+value the call returns. Raises TypeError and ValueError for a declaration that means nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import BuiltinMethodType, CodeType, MethodType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from apiroutes.handlers.declarations import name_of
+from apiroutes.handlers.parameter_errors import ParameterError, how_to_depend, metadata_of
+from apiroutes.structs import Struct
+
+__all__ = ["Depends", "Provider", "depends_of", "key_of", "named", "provider_of"]
+
+Scope = Literal["function", "request"]
+
+
+class Depends:
+    """Gives a parameter the value that a function makes: `db: Annotated[Session, Depends(session)]`.
+
+    The function's own parameters are filled like a handler's. It is called once per request, or for each
+    parameter anew with `use_cache=False`. What a generator does after its `yield` runs when the handler has
+    returned, and of a stream when it has ended, or with `scope="function"` before it begins.
+    Raises TypeError for what cannot be called, and ValueError for another scope.
+    """
+
+    __slots__ = ("dependency", "scope", "use_cache")
+
+    def __init__(
+        self,
+        dependency: Callable[..., Any] | None = None,
+        *,
+        use_cache: bool = True,
+        scope: Scope | None = None,
+    ) -> None:
+        if dependency is not None and not callable(dependency):
+            raise TypeError(
+                f"Depends(...) was given a {type(dependency).__name__}, which cannot be called: "
+                "write the function itself, without calling it"
+            )
+        if scope not in (None, "function", "request"):
+            raise ValueError(f'the scope of Depends(...) must be "function" or "request", not {scope!r}')
+        self.dependency = dependency
+        self.use_cache = use_cache
+        self.scope = scope
+
+    def __repr__(self) -> str:
+        return f"Depends({'' if self.dependency is None else named(self.dependency)})"
+
+
+def named(function: object) -> str:
+    """Return the name of a dependency in the source."""
+    return named(function.func) if isinstance(function, partial) else name_of(function)
+
+
+def key_of(function: object) -> tuple[object, ...]:
+    """Return what identifies a dependency: the function itself, and the object of a bound method."""
+    if isinstance(function, MethodType):
+        return id(function.__self__), id(function.__func__)
+    if isinstance(function, BuiltinMethodType):
+        return id(function.__self__), function.__name__
+    return (id(function),)
+
+
+# -- in annotations ----------------------------------------------------------------------------
+
+
+def depends_of(name: str, annotation: Any, default: object) -> Depends | None:
+    """Return the dependency that a parameter asks for; None if it asks for none. Raises ParameterError."""
+    alias = annotation
+    while type(alias).__name__ == "TypeAliasType":  # `type DB = Annotated[...]`
+        alias = alias.__value__
+    found = [item for item in metadata_of(alias) if isinstance(item, Depends) or item is Depends]
+    if isinstance(default, Depends) or default is Depends:
+        function = getattr(default, "dependency", None)
+        raise ParameterError(
+            f"`Depends` is the default of {name!r}, which stands in its annotation",
+            how_to_depend(name, annotation, None if function is None else named(function)),
+            name,
+        )
+    if not found:
+        _refuse_hidden(name, alias)
+        return None
+    if len(found) > 1:
+        raise ParameterError(f"the parameter {name!r} has two `Depends`", "Keep one of the two.", name)
+    depends = found[0]
+    if not isinstance(depends, Depends) or depends.dependency is None:
+        remedy = how_to_depend(name, alias, None)
+        raise ParameterError(f"the `Depends()` of {name!r} has no function", remedy, name)
+    return depends
+
+
+def _refuse_hidden(name: str, annotation: Any) -> None:
+    """Refuse a `Depends` inside of a type, which nothing would read."""
+    waiting = [*get_args(annotation)]
+    while waiting:
+        part = waiting.pop()
+        if get_origin(part) is Annotated and any(isinstance(item, Depends) for item in metadata_of(part)):
+            remedy = "Write `Annotated[... | None, Depends(...)]`, with the whole type inside."
+            raise ParameterError(f"the `Depends` of {name!r} is inside of its type", remedy, name)
+        waiting += get_args(part)
+
+
+# -- how they are called -----------------------------------------------------------------------
+
+Kind = Literal["value", "coroutine", "generator", "async generator"]
+
+
+class Provider(Struct, frozen=True):
+    """What makes a dependency's value: `call` is called with the arguments.
+
+    `kind` is what that returns. `is_own`: whether the kind is the function's own, so that the call itself
+    runs nothing, and not that of a function inside of a wrapper.
+    """
+
+    call: Callable[..., Any]
+    kind: Kind
+    is_own: bool = True
+
+    @property
+    def is_generator(self) -> bool:
+        return self.kind in ("generator", "async generator")
+
+    @property
+    def is_async(self) -> bool:
+        return self.kind in ("coroutine", "async generator")
+
+
+@contextlib.contextmanager
+def _manager() -> Iterator[None]:
+    yield
+
+
+@contextlib.asynccontextmanager
+async def _async_manager() -> Any:
+    yield
+
+
+# The code of every function that these decorators return.
+_MANAGERS: Sequence[CodeType] = (_manager.__code__, _async_manager.__code__)
+
+
+def provider_of(function: Callable[..., Any]) -> Provider:
+    """Return how a dependency is called.
+
+    A function of `contextlib.contextmanager` is the generator that it was made of. Raises ParameterError for
+    one inside of another wrapper.
+    """
+    target = _function_in(function)
+    kind = _kind_of(target)
+    if kind != "value":
+        return Provider(function, kind)
+    if _is_manager(target):
+        return provider_of(_without_manager(function))
+    while not isinstance(target, type) and (inner := getattr(target, "__wrapped__", None)) is not None:
+        if _is_manager(inner):
+            raise ParameterError(
+                "it makes a context manager, whose value nothing would enter",
+                "Take `contextmanager` away: a dependency is the generator itself.",
+            )
+        kind, target = _kind_of(inner), inner
+        if kind != "value":
+            return Provider(function, kind, is_own=False)
+    return Provider(function, "value")
+
+
+def _function_in(function: Any) -> Any:
+    """Return the function that a call runs; a class as it is."""
+    while isinstance(function, partial):
+        function = function.func
+    if isinstance(function, (type, MethodType)) or hasattr(function, "__code__"):
+        return getattr(function, "__func__", function)
+    return getattr(type(function), "__call__", function)  # noqa: B004  (an object's own __call__)
+
+
+def _kind_of(function: Any) -> Kind:
+    if inspect.isasyncgenfunction(function):
+        return "async generator"
+    if inspect.isgeneratorfunction(function):
+        return "generator"
+    return "coroutine" if inspect.iscoroutinefunction(function) else "value"
+
+
+def _is_manager(function: object) -> bool:
+    return getattr(function, "__code__", None) in _MANAGERS
+
+
+def _without_manager(function: Any) -> Any:
+    """Return the generator function that makes a context manager's values, with the same arguments."""
+    if isinstance(function, partial):
+        return partial(_without_manager(function.func), *function.args, **function.keywords)
+    if isinstance(function, MethodType):
+        return MethodType(_inside(function.__func__), function.__self__)
+    if hasattr(function, "__code__"):
+        return _inside(function)
+    return MethodType(_inside(type(function).__call__), function)
+
+
+def _inside(wrapper: Any) -> Any:
+    return wrapper.__wrapped__

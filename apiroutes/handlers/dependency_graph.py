@@ -1,0 +1,214 @@
+"""What a handler depends on, resolved and checked at start: each dependency once, before what needs it.
+
+In: a handler's signature, and the dependencies that its directories and module declare. Out: a `Graph`.
+Raises ParameterError, with the chain of functions that leads to what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from apiroutes.handlers.declarations import SecurityScheme, place_of, security_of
+from apiroutes.handlers.dependencies import Depends, Provider, key_of, named, provider_of
+from apiroutes.handlers.parameter_errors import ParameterError
+from apiroutes.handlers.parameters import read_dependency
+from apiroutes.handlers.signatures import Parameter, Signature
+from apiroutes.routing import Segment
+from apiroutes.structs import Struct, replace
+
+__all__ = ["Dependencies", "Graph", "Node", "Overrides"]
+
+# Functions to call instead of others, by `key_of` of those.
+Overrides = Mapping[tuple[object, ...], Callable[..., Any]]
+
+
+class Node(Struct, frozen=True):
+    """A dependency that is called once for a request.
+
+    `function` is what is called, `asked` what the project asks for. `needs` has the positions of other nodes,
+    by parameter.
+    """
+
+    function: Callable[..., Any]
+    asked: Callable[..., Any]
+    provider: Provider
+    signature: Signature
+    needs: Mapping[str, int]
+    ends_early: bool  # closed before a stream begins
+    uses_early: str | None  # the name of a generator that ends early, on which it depends
+
+    @property
+    def place(self) -> str:
+        return _place(self.function)
+
+
+class Graph(Struct, frozen=True):
+    """The dependencies of a handler in the order of their calls; `needs` has those of its own parameters."""
+
+    nodes: Sequence[Node]
+    needs: Mapping[str, int]
+
+    @property
+    def is_async(self) -> bool:
+        return any(node.provider.is_async for node in self.nodes)
+
+    @property
+    def has_exits(self) -> bool:
+        return any(node.provider.is_generator for node in self.nodes)
+
+    @property
+    def outlives_response(self) -> bool:
+        """Whether a generator stays open while a stream is sent."""
+        return any(node.provider.is_generator and not node.ends_early for node in self.nodes)
+
+
+class Dependencies(Struct, frozen=True):
+    """A handler with what it depends on; `around` are the dependencies of its directories and module.
+
+    `signature` is the handler's own, and `place` its name for messages.
+    """
+
+    place: str
+    signature: Signature
+    around: Sequence[Depends]
+    segments: tuple[Segment, ...]
+    graph: Graph
+
+    @classmethod
+    def of(
+        cls, place: str, signature: Signature, around: Sequence[Depends], segments: tuple[Segment, ...]
+    ) -> Dependencies:
+        """Return the dependencies of a handler. Raises ParameterError."""
+        graph = _graph_of(place, signature, around, segments, {})
+        return cls(place, signature, around, segments, graph)
+
+    def overridden(self, overrides: Overrides) -> Graph:
+        """Return the graph with other functions. Raises ParameterError."""
+        return _graph_of(self.place, self.signature, self.around, self.segments, overrides)
+
+    @property
+    def whole_signature(self) -> Signature:
+        """The handler's signature with all that its dependencies take of a request."""
+        signatures = [self.signature, *(node.signature for node in self.graph.nodes)]
+        inputs: list[Parameter] = []
+        for part in (part for signature in signatures for part in signature.inputs):
+            if not any(_is_same(part, other) for other in inputs):
+                inputs.append(part)
+        takes_body = any(part.source == "body" for part in inputs)
+        names = tuple(dict.fromkeys(name for signature in signatures for name in signature.names))
+        takes_any = any(signature.takes_any_body for signature in signatures) and not takes_body
+        return replace(self.signature, inputs=tuple(inputs), names=names, takes_any_body=takes_any)
+
+    @property
+    def security(self) -> list[tuple[SecurityScheme, ...]]:
+        """The credentials that the dependencies ask for, each with its alternatives."""
+        asked: list[tuple[SecurityScheme, ...]] = []
+        for schemes in (security_of(node.function) for node in self.graph.nodes):
+            if schemes and schemes not in asked:
+                asked.append(schemes)
+        return asked
+
+
+def _is_same(one: Parameter, other: Parameter) -> bool:
+    if (one.source, one.name) != (other.source, other.name):
+        return False
+    return one.name is not None or one.annotation == other.annotation
+
+
+def _graph_of(
+    place: str,
+    signature: Signature,
+    around: Sequence[Depends],
+    segments: tuple[Segment, ...],
+    overrides: Overrides,
+) -> Graph:
+    builder = _Builder(segments)
+    start = _Way((place,), (), overrides)
+    for depends in around:
+        builder.add(depends, start)
+    needs = {name: builder.add(depends, start) for name, depends in signature.dependencies.items()}
+    return Graph(tuple(builder.nodes), needs)
+
+
+class _Way(Struct, frozen=True):
+    """The functions on the way to a dependency, by place and by key, and the overrides that hold there."""
+
+    places: tuple[str, ...]
+    keys: tuple[object, ...]
+    overrides: Overrides
+
+    def instead_of(self, function: Callable[..., Any]) -> tuple[Callable[..., Any], Overrides]:
+        """Return what is called for a function, and the overrides for what that needs.
+
+        A function that replaces another may need the other itself.
+        """
+        key = key_of(function)
+        if key not in self.overrides:
+            return function, self.overrides
+        return self.overrides[key], {other: self.overrides[other] for other in self.overrides if other != key}
+
+    def to(self, function: Callable[..., Any], overrides: Overrides) -> _Way:
+        """Return the way with one more function. Raises ParameterError for one that is on the way already."""
+        if key_of(function) in self.keys:
+            circle = (*self.places[1 + self.keys.index(key_of(function)) :], _place(function))
+            raise ParameterError(
+                f"a dependency needs itself: {' -> '.join(circle)}",
+                "Take one of these dependencies away, or move what both need into a third function.",
+            )
+        return _Way((*self.places, _place(function)), (*self.keys, key_of(function)), overrides)
+
+    def error(self, message: str, remedy: str, name: str | None = None) -> ParameterError:
+        """Return the error with the chain; the handler, which comes first, is named by who reports it."""
+        chain = " -> ".join(self.places[1:])
+        return ParameterError(f"{chain}: {message}" if chain else message, remedy, name)
+
+
+class _Builder:
+    """Adds dependencies to a graph, each after those that it needs."""
+
+    def __init__(self, segments: tuple[Segment, ...]) -> None:
+        self.nodes: list[Node] = []
+        self._segments = segments
+        self._known: dict[object, int] = {}
+
+    def add(self, depends: Depends, way: _Way) -> int:
+        """Add a dependency unless it is known; return its position. Raises ParameterError."""
+        assert depends.dependency is not None
+        function, overrides = way.instead_of(depends.dependency)
+        way_to = way.to(function, overrides)
+        try:
+            provider = provider_of(function)
+            ends_early = provider.is_generator and depends.scope == "function"
+            key = key_of(function), key_of(depends.dependency), ends_early
+            if depends.use_cache and key in self._known:
+                return self._known[key]
+            signature = read_dependency(function, self._segments)
+        except ParameterError as error:
+            raise way_to.error(str(error), error.remedy, error.name) from error
+        needs = {name: self.add(inner, way_to) for name, inner in signature.dependencies.items()}
+        early = self._early(needs.values())
+        if early is not None and provider.is_generator and not ends_early:
+            raise way_to.error(
+                f"it is open until a stream ends, and depends on {early}, which is closed before",
+                'Give both the same scope: `Depends(..., scope="function")`.',
+            )
+        self.nodes.append(Node(function, depends.dependency, provider, signature, needs, ends_early, early))
+        position = len(self.nodes) - 1
+        if depends.use_cache:
+            self._known[key] = position
+        return position
+
+    def _early(self, positions: Iterable[int]) -> str | None:
+        """Return the name of a generator that ends early among these dependencies, and what they need."""
+        for node in (self.nodes[position] for position in positions):
+            if node.ends_early:
+                return f"`{named(node.function)}`"
+            if node.uses_early is not None and not node.provider.is_generator:
+                return node.uses_early
+        return None
+
+
+def _place(function: Callable[..., Any]) -> str:
+    place = place_of(function)
+    return place if named(function) in place else place_of(getattr(function, "func", function))

@@ -1,0 +1,99 @@
+"""Functions that handlers call instead of those that they depend on, as tests want it.
+
+In: the handlers of an App that have dependencies, a function, and its replacement. Out: their plans, made
+anew; a request pays nothing. Raises TypeError for a replacement that cannot be called or filled, and
+ValueError for a function that nothing depends on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from apiroutes.handler_steps import PlannedHandler
+from apiroutes.handlers import key_of, named, place_of
+
+__all__ = ["DependencyOverrides", "Override"]
+
+
+class Override:
+    """A replacement that holds until `undo` is called, or the `with` block of it ends."""
+
+    def __init__(
+        self, overrides: DependencyOverrides, function: Callable[..., Any], replacement: Callable[..., Any]
+    ) -> None:
+        self.function = function
+        self.replacement = replacement
+        self._overrides = overrides
+
+    def undo(self) -> None:
+        """Have the function called again that was called before; once."""
+        self._overrides.remove(self)
+
+    def __enter__(self) -> Override:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.undo()
+
+
+class DependencyOverrides:
+    """The replacements in an App. Of several for one function, the latest holds."""
+
+    def __init__(self, handlers: Iterable[PlannedHandler]) -> None:
+        self._handlers = tuple(handlers)
+        self._active: list[Override] = []
+        self._lock = threading.Lock()
+
+    def add(self, function: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
+        """Have a replacement called instead of a function. Raises TypeError and ValueError."""
+        if not callable(replacement):
+            kind = type(replacement).__name__
+            raise TypeError(
+                f"the replacement of {_named(function)} is of type {kind}, which cannot be called: "
+                "write a function that returns it, such as `lambda: fake`"
+            )
+        if not any(handler.needs(function) for handler in self._handlers):
+            raise ValueError(self._why_unknown(function))
+        override = Override(self, function, replacement)
+        with self._lock:
+            self._change([*self._active, override], function)
+        return override
+
+    def remove(self, override: Override) -> None:
+        """Undo one, unless that has been done."""
+        with self._lock:
+            if override in self._active:
+                self._change([other for other in self._active if other is not override], override.function)
+
+    def _change(self, active: list[Override], function: Callable[..., Any]) -> None:
+        """Make the plans of the handlers that need a function anew: all of them, or none."""
+        replacements = {key_of(override.function): override.replacement for override in active}
+        uses = [handler.overridden(replacements) for handler in self._handlers if handler.needs(function)]
+        for use in uses:
+            use()
+        self._active = active
+
+    def _why_unknown(self, function: Callable[..., Any]) -> str:
+        known: dict[str, Callable[..., Any]] = {
+            named(other): other for handler in self._handlers for other in handler.functions()
+        }
+        message = f"nothing in this App depends on {_named(function)}"
+        if not known:
+            return f"{message}: none of its handlers has dependencies"
+        name = getattr(function, "__name__", type(function).__name__)
+        if name in known and place_of(known[name]) == place_of(function):
+            return f"{message}: its file was imported twice, by another name. Import it as the routes do"
+        close = difflib.get_close_matches(name, known, 1, 0.5)
+        return f"{message}. {_suggestion(close or sorted(known), known)}"
+
+
+def _named(function: Any) -> str:
+    return place_of(function) if callable(function) else repr(function)
+
+
+def _suggestion(names: Sequence[str], known: dict[str, Callable[..., Any]]) -> str:
+    places = " or ".join(place_of(known[name]) for name in names)
+    return f"Did you mean {places}?" if len(names) == 1 else f"It could be {places}."
