@@ -7,6 +7,7 @@ app = App("path/to/project")        # or: gunicorn 'apiroutes:create_app()'
 
 from werkzeug.datastructures import FileStorage as UploadFile
 
+from apiroutes.after_response import after, notice_import_of_after
 from apiroutes.app import App
 from apiroutes.errors import (
     ApiError,
@@ -42,6 +43,7 @@ __all__ = [
     "Settings",
     "UploadFile",
     "__version__",
+    "after",
     "comment",
     "create_app",
     "create_asgi_app",
@@ -58,3 +60,6 @@ __all__ = [
     "text",
     "use",
 ]
+
+
+notice_import_of_after(__name__)

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 from werkzeug.exceptions import HTTPException
 
+from apiroutes.after_response import WorkPool, note_failure, noting_responses, when_asked_for, with_work
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints, unobserved_paths
 from apiroutes.concurrency import is_async
@@ -60,6 +61,8 @@ class App:
     # Makes what explains faults and mistakes to a developer; the development server sets it.
     make_explainer: ClassVar[Callable[[App], Explainer] | None] = None
 
+    work_pool: WorkPool  # where the project has `after`
+
     def __init__(
         self,
         root: str | os.PathLike[str] = ".",
@@ -69,12 +72,7 @@ class App:
         **settings: Any,
     ) -> None:
         self.root = Path(root).resolve()
-        make_explainer = type(self).make_explainer
-        explainer = None if make_explainer is None else make_explainer(self)
-        project = build(self.root, os.environ, settings, middleware, explainer)
-        self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
-        self._explain_refusal = None if explainer is None else explainer.explain_refusal
-        self._log_hint = None if explainer is None else explainer.log_hint
+        project = build(self.root, os.environ, settings, middleware, self._make_own_explainer())
         self.settings = project.settings
         self.routes = project.routes
         self.resources = project.resources
@@ -86,12 +84,22 @@ class App:
         self._request = self._make_request_class(project.instrumentation.on_request_error)
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
-        self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
         self._unobserved = [builtin[path] for path in unobserved_paths(self.settings)]
+        self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
         self._look_up: LookUp = self._start_and_look_up
         self._asgi: Any = None  # an ASGIApplication, once it is asked for
         self._making_asgi = threading.Lock()
         self._lifespan = self._make_lifespan(project.instrumentation.register)
+        when_asked_for(self._answer_with_work)
+
+    def _make_own_explainer(self) -> Explainer | None:
+        """Return what explains this App's faults and mistakes, and let it write the responses to faults."""
+        make_explainer = type(self).make_explainer
+        explainer = None if make_explainer is None else make_explainer(self)
+        self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
+        self._explain_refusal = None if explainer is None else explainer.explain_refusal
+        self._log_hint = None if explainer is None else explainer.log_hint
+        return explainer
 
     def _make_request_class(self, on_request_error: Callable[..., Any] | None) -> type[Request]:
         """Return the class of this App's requests, which has what is the same for all of them."""
@@ -116,6 +124,14 @@ class App:
         }
         kind = CheckedResponse if self.settings.mode == "development" else ServerResponse
         return type("ServerResponse", (kind,), attributes)
+
+    def _answer_with_work(self) -> None:
+        """Let requests leave work for the time after their response, from the next request on."""
+        self.work_pool = WorkPool(self.settings)
+        self._lifespan.add_drain(self.work_pool.drain)
+        kind: Any = type(self)
+        self.__class__ = with_work(kind)
+        self._response = noting_responses(self._response)
 
     @property
     def asgi(self) -> ASGIFunction:
@@ -272,8 +288,13 @@ class App:
 
         Raises ResponseAborted where bytes have left already, and what ends the process.
         """
-        error_to_write = self._settle_error(error, resource, request, response)
+        try:
+            error_to_write = self._settle_error(error, resource, request, response)
+        except BaseException:  # no response is sent, or no whole one
+            note_failure(error)
+            raise
         if isinstance(error, HandlerTimeout):
+            note_failure(error)
             # The client has its response before anything is logged, which may take a while.
             response._call_at_end(lambda sent: log_fault(request, resource.name, error))
         return self._send_error(error_to_write, resource, response, start_response)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from werkzeug.exceptions import HTTPException
 
+from apiroutes.after_response import Work, WorkPool, current_work, when_asked_for
 from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
 from apiroutes.asgi_content import Receive, ReceivedContent
 from apiroutes.asgi_lifespan import answer_lifespan
@@ -56,6 +57,7 @@ class _App(Protocol):
     _lifespan: Lifespan
     _request: type[Request]
     _response: Callable[..., ServerResponse]
+    work_pool: WorkPool
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]: ...
 
@@ -84,6 +86,11 @@ class ASGIApplication:
         self._asgi_fallback = fallback if fallback is not None and is_async(fallback) else None
         self._limits = limits_of(settings)  # for the fallback, which has none of its own
         self._threads = ThreadPool(settings.threads or _THREADS, "apiroutes-pool")
+        when_asked_for(self._answer_with_work)
+
+    def _answer_with_work(self) -> None:
+        """Let requests leave work for the time after their response, from the next request on."""
+        self._answer = self._answer_and_work  # type: ignore[method-assign]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -150,6 +157,24 @@ class ASGIApplication:
                 thread = current_waiter.get()
                 current_waiter.reset(token)
                 thread.end()
+
+    async def _answer_and_work(
+        self, environ: Environ, resource: Resource | None, params: Params, connection: ASGIConnection
+    ) -> None:
+        """Do what `_answer` does; the work begins when everything was sent."""
+        work = Work(self.app.work_pool, environ)
+        token = current_work.set(work)
+        try:
+            await ASGIApplication._answer(self, environ, resource, params, connection)
+        except BaseException:
+            work.has_failed = work.has_failed or not connection.is_answered
+            if not work.end():
+                self._threads.post(work.run)
+            raise
+        finally:
+            current_work.reset(token)
+        if not work.end():
+            await call_in_pool(self._threads, work.run)
 
     # -- a response by a thread ------------------------------------------------------------
 

@@ -25,6 +25,7 @@ __all__ = [
     "fields_of",
     "log_disconnect",
     "log_fault",
+    "log_of_request",
     "printable_lines",
     "request_id_of",
     "route_of",
@@ -77,6 +78,11 @@ def log_disconnect(request: Any, when: str) -> None:
     """Log a client that left, without a traceback, because it is not a fault."""
     named = _named(request, route_of(request))
     _log.info("%s: the client left %s", named, when, extra=_extra(request))
+
+
+def log_of_request(level: int, request: Any, text: str) -> None:
+    """Log what became of a request, without a traceback, at a level of `logging`."""
+    _log.log(level, "%s: %s", _named(request, route_of(request)), text, extra=_extra(request))
 
 
 def route_of(request: Any) -> str:

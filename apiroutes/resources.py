@@ -14,8 +14,9 @@ from apiroutes.chain import Step, as_coroutine, as_sync, compose, runs_on_loop
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError, Problem
 from apiroutes.handler_steps import PlannedHandler
-from apiroutes.handlers import RouteModule, name_of
+from apiroutes.handlers import RouteModule
 from apiroutes.http import METHODS, phrase
+from apiroutes.places import name_of
 from apiroutes.routing import Kind, Segment
 from apiroutes.structs import Struct, field
 from apiroutes.types import Middleware

@@ -287,6 +287,10 @@ class ResponseState(ResponseHead):
         for hook, _ in reversed(hooks or ()):
             hook(self)
 
+    def _end(self) -> None:
+        """Refuse every change from now on, as to a handler that has responded: the response has ended."""
+        self._state, self._in_middleware, self._answered_error = SENT, False, None
+
     # -- streams ---------------------------------------------------------------------------
 
     def _set_stream(self, stream: Any, is_file: bool = False) -> None:

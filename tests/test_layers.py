@@ -36,7 +36,7 @@ STEPS = [
     },
     {"settings", "concurrency", "files", "logging", "response_head"},
     {"asgi_calls", "body", "lifespan", "readiness_checks"},
-    {"response_state", "asgi_content", "asgi_lifespan"},
+    {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses", "exits"},
     {"handlers", "wrong_assignments"},
@@ -136,6 +136,9 @@ IMPORTS_LATE = {
 # A leading underscore on Request and Response means "not for handlers": a property per read would be paid for
 # on every request. These files of the framework read or set such names, and no others do.
 TOUCHES: dict[str, set[str]] = {
+    "after_response/work.py": {
+        "_end",
+    },
     "app.py": {
         "_answered_error",
         "_body",

@@ -12,6 +12,7 @@ coroutines never pays. Files that only run where asyncio is imported anyway use 
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ __all__ = [
     "cancelled_error",
     "configure",
     "coroutine_frames",
+    "in_background",
     "in_request_thread",
     "is_on_server_loop",
     "iterate",
@@ -90,6 +92,17 @@ def thread_caller() -> Callable[..., Coroutine[Any, Any, Any]]:
     from apiroutes.event_loop import in_request_thread
 
     return in_request_thread
+
+
+def in_background(
+    context: contextvars.Context,
+    function: Callable[[], Awaitable[object]],
+    on_end: Callable[[BaseException | None], object],
+) -> Any:
+    """Return a BackgroundTask of a coroutine function, for which nobody waits."""
+    from apiroutes.event_loop import BackgroundTask
+
+    return BackgroundTask(context, function, on_end)
 
 
 def iterate(chunks: AsyncIterable[_Chunk]) -> Iterator[_Chunk]:

@@ -60,12 +60,20 @@ class HandlerThreads:
     """The threads of one App.
 
     At most `most_abandoned` abandoned ones may be running. One that still runs after `abandon_timeout`
-    seconds has the process replaced.
+    seconds has the process replaced; the log says then what ran, and past which limit.
     """
 
-    def __init__(self, most_abandoned: int, abandon_timeout: float) -> None:
+    def __init__(
+        self,
+        most_abandoned: int,
+        abandon_timeout: float,
+        what: str = "a handler",
+        limit: str = "its maxDuration",
+    ) -> None:
         self._most_abandoned = most_abandoned
         self._abandon_timeout = abandon_timeout
+        self._what = what
+        self._limit = limit
         self._idle: list[HandlerThread] = []
         self._abandoned: list[tuple[Abandonable, float]] = []  # each with its time limit
         self._is_watched = False
@@ -75,7 +83,9 @@ class HandlerThreads:
     def require_room(self) -> None:
         """Raise ApiError 503 while too many abandoned handlers run."""
         if self._process != os.getpid():  # a fork takes no threads along
-            self.__init__(self._most_abandoned, self._abandon_timeout)  # type: ignore[misc]
+            self.__init__(  # type: ignore[misc]
+                self._most_abandoned, self._abandon_timeout, self._what, self._limit
+            )
         if self._abandoned:
             with self._lock:
                 if self._count_abandoned() >= self._most_abandoned:
@@ -115,7 +125,7 @@ class HandlerThreads:
             seconds = until - time.monotonic()
             if seconds <= 0:
                 request_replacement(
-                    f"a handler has been running for {self._abandon_timeout:g} s past its maxDuration"
+                    f"{self._what} has been running for {self._abandon_timeout:g} s past {self._limit}"
                 )
                 seconds = self._abandon_timeout
             time.sleep(seconds)
@@ -156,7 +166,7 @@ class HandlerThread:
     """A thread that makes the calls it is given, one after the other."""
 
     def __init__(self) -> None:
-        self.calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self.calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self.is_running = True
         self._find_frame: Callable[[], FrameType | None] = lambda: None  # until it starts
         self._at_end: list[Callable[[], object]] = []

@@ -9,6 +9,7 @@ import it at their top.
 from __future__ import annotations
 
 from apiroutes.event_loop.async_streams import AsyncChunks
+from apiroutes.event_loop.background import BackgroundTask
 from apiroutes.event_loop.calls import call_soon_in_thread, in_request_thread, run
 from apiroutes.event_loop.server_loop import (
     RequestThread,
@@ -25,6 +26,7 @@ from apiroutes.event_loop.waiters import running_loop
 __all__ = [
     "AbandonedTask",
     "AsyncChunks",
+    "BackgroundTask",
     "RequestThread",
     "ThreadPool",
     "call_in_pool",

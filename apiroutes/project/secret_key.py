@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes.errors import Problem, Problems, listed
-from apiroutes.handlers import name_of
-from apiroutes.places import Place
+from apiroutes.places import Place, name_of
 from apiroutes.secret_keys import SecretKeys, new_secret_key, read_secret_keys, takes_secret_key
 from apiroutes.settings import Settings
 

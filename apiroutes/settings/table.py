@@ -204,6 +204,9 @@ class Settings:
     body_min_rate: Size = _setting(Size(2**14, "16kb"), read_size)  # a second
     max_abandoned_handlers: int = _setting(32, _int_from(1))
     abandon_timeout: float = _setting(30.0, _seconds(above_zero=True))
+    after_threads: int = _setting(2, _int_from(1))
+    after_queue: int = _setting(1000, _int_from(0))
+    after_timeout: float = _setting(30.0, _seconds(above_zero=True))
     readiness_path: str | None = _setting(None, _absolute_path)
     liveness_path: str | None = _setting(None, _absolute_path)
     check_timeout: float = _setting(2.0, _seconds(above_zero=True))

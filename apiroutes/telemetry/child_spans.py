@@ -17,7 +17,8 @@ from werkzeug.exceptions import HTTPException
 
 from apiroutes.concurrency import is_async
 from apiroutes.errors import ApiError
-from apiroutes.handlers import Handler, RouteModule, name_of
+from apiroutes.handlers import Handler, RouteModule
+from apiroutes.places import name_of
 from apiroutes.structs import replace
 from apiroutes.telemetry.conventions import name_of_error
 from apiroutes.types import Middleware
