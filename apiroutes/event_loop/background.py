@@ -39,6 +39,7 @@ class BackgroundTask:
         self._loop: AwaitedLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self.is_running = True
+        self._at_end: list[Callable[[], object]] = []
 
     def start(self) -> None:
         """Have it begin soon, from any thread. Raises RuntimeError."""
@@ -59,7 +60,19 @@ class BackgroundTask:
         self.is_running = False
         self._task = None  # a cycle would wait for the collector
         self._on_end(error)
+        self._run_at_end()
         del error
+
+    def call_at_end(self, function: Callable[[], object]) -> None:
+        """Have a function called once when it has ended, which it may have by now."""
+        self._at_end.append(function)
+        if not self.is_running:
+            self._run_at_end()
+
+    def _run_at_end(self) -> None:
+        with contextlib.suppress(IndexError):  # another thread may be here as well
+            while True:
+                self._at_end.pop()()
 
     def current_traceback(self) -> TracebackType | None:
         """Return where it waits, as a traceback from its coroutine inward; None before it begins."""
