@@ -471,23 +471,49 @@ def test_a_project_without_it_has_apps_as_ever(tmp_path: Path) -> None:
     run_alone(source)
 
 
-LATE = {
-    "by name": "def GET():\n    from apiroutes import after\n    after(ran.append, 1)\n    return {}\n",
-    "as an attribute": "import apiroutes\ndef GET():\n    apiroutes.after(ran.append, 1)\n    return {}\n",
+RAN = "from lib_late import ran\n"
+# What functions of the project will import when they are called is seen at the start.
+SEEN = {
+    "by name": f"{RAN}def GET():\n"
+    "    from apiroutes import after\n    after(ran.append, 1)\n    return {}\n",
+    "as an attribute": f"import apiroutes\n{RAN}def GET():\n"
+    "    apiroutes.after(ran.append, 1)\n    return {}\n",
+    "in an inner function": f"import apiroutes\n{RAN}def GET():\n"
+    "    def leave(): apiroutes.after(ran.append, 1)\n    leave()\n    return {}\n",
+    "in a helper": "from lib_helper import leave\ndef GET():\n    leave()\n    return {}\n",
 }
+HELPERS = {
+    "lib_late.py": "ran = []\n",
+    "lib_helper.py": f"import apiroutes\n{RAN}def leave(): apiroutes.after(ran.append, 1)\n",
+    "lib_mail.py": f"from apiroutes import after\n{RAN}def leave(): after(ran.append, 1)\n",
+}
+BEGIN = """
+import io, logging
+from apiroutes import App
+from tests.support import call
+log = io.StringIO()
+logging.basicConfig(stream=log)
+app = App({root!r})
+"""
 
 
-@pytest.mark.parametrize("spelling", LATE)
-def test_the_request_that_imports_it_first_is_told_so(tmp_path: Path, spelling: str) -> None:
-    """The next ones work."""
-    files = {"lib_late.py": "ran = []", "pages/api/x.py": "from lib_late import ran\n" + LATE[spelling]}
+@pytest.mark.parametrize("spelling", SEEN)
+def test_a_function_may_import_it_when_it_is_called(tmp_path: Path, spelling: str) -> None:
+    root = str(project(tmp_path, {**HELPERS, "pages/api/x.py": SEEN[spelling]}))
     run_alone(
-        "import io, logging\nfrom apiroutes import App\nfrom tests.support import call\n"
-        "log = io.StringIO()\nlogging.basicConfig(stream=log)\n"
-        f"app = App({str(project(tmp_path, files))!r})\n"
-        "assert call(app).status == 500\n"
+        BEGIN.format(root=root) + "assert call(app).status == 200, log.getvalue()\napp.stop()\n"
+        "import lib_late\nassert lib_late.ran == [1]\n"
+    )
+
+
+def test_the_request_that_imports_it_by_another_module_is_told_so(tmp_path: Path) -> None:
+    """The next ones work."""
+    source = "def GET():\n    from lib_mail import leave\n    leave()\n    return {}\n"
+    root = str(project(tmp_path, {**HELPERS, "pages/api/x.py": source}))
+    run_alone(
+        BEGIN.format(root=root) + "assert call(app).status == 500\n"
         "assert 'at the top of the route' in log.getvalue(), log.getvalue()\n"
-        "assert call(app).status == 200\napp.work_pool.drain(20)\n"
+        "assert call(app).status == 200\napp.stop()\n"
         "import lib_late\nassert lib_late.ran == [1]\n"
     )
 

@@ -1,6 +1,7 @@
 """Whether anything in the process has imported `after`; where nothing has, no request pays for it.
 
-In: the import; the Apps. Out: a call for each App, at once or when the import comes.
+In: the import; the Apps. Out: a call for each App, at once or when the import comes. Functions that will
+import it, or take it as an attribute of the package, when they are called, are found in their code.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from apiroutes.code_origin import PROJECT_PACKAGE
+
 __all__ = ["came_late", "notice_import_of_after", "when_asked_for"]
+
+_PACKAGE = "apiroutes"
 
 
 class _Demand:
@@ -51,10 +56,30 @@ def _ask() -> None:
 
 def when_asked_for(method: Callable[[], object]) -> None:
     """Call a method once `after` is imported, which it may be already. Its object may end before."""
+    if not _demand.is_there and any(map(_mentions_after, list(sys.modules.values()))):
+        _ask()
     if _demand.is_there:
         method()
     else:
         _demand.waiting.append(weakref.WeakMethod(method))
+
+
+def _mentions_after(module: object) -> bool:
+    """Return whether a function of a project's module will ask for `after` when it is called."""
+    names = getattr(module, "__dict__", {})
+    own = str(names.get("__name__", ""))
+    is_candidate = own.startswith(PROJECT_PACKAGE) or isinstance(names.get(_PACKAGE), _Package)
+    if not is_candidate or own.partition(".")[0] == _PACKAGE:
+        return False
+    functions = (value for value in list(names.values()) if isinstance(value, FunctionType))
+    return any(_asks(function.__code__) for function in functions)
+
+
+def _asks(code: CodeType) -> bool:
+    # Both `import apiroutes` with `apiroutes.after`, and `from apiroutes import after`, have both names.
+    if {_PACKAGE, "after"} <= set(code.co_names):
+        return True
+    return any(_asks(inner) for inner in code.co_consts if isinstance(inner, CodeType))
 
 
 def came_late() -> bool:
