@@ -7,8 +7,16 @@ app = App("path/to/project")        # or: gunicorn 'apiroutes:create_app()'
 
 from werkzeug.datastructures import FileStorage as UploadFile
 
+from apiroutes.after_response import after, notice_import_of_after
 from apiroutes.app import App
-from apiroutes.errors import ApiError, MaxDurationExceeded, Problem, ProjectError, ResponseSentError
+from apiroutes.errors import (
+    ApiError,
+    LifespanError,
+    MaxDurationExceeded,
+    Problem,
+    ProjectError,
+    ResponseSentError,
+)
 from apiroutes.handlers import Depends, file_route, security_scheme, use
 from apiroutes.http import Event, comment, is_local
 from apiroutes.middleware import from_wsgi
@@ -25,6 +33,7 @@ __all__ = [
     "Depends",
     "Event",
     "EventStream",
+    "LifespanError",
     "MaxDurationExceeded",
     "Problem",
     "ProjectError",
@@ -34,6 +43,7 @@ __all__ = [
     "Settings",
     "UploadFile",
     "__version__",
+    "after",
     "comment",
     "create_app",
     "create_asgi_app",
@@ -50,3 +60,6 @@ __all__ = [
     "text",
     "use",
 ]
+
+
+notice_import_of_after(__name__)

@@ -8,31 +8,37 @@ else.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from werkzeug.exceptions import HTTPException
 
+from apiroutes.after_response import WorkPool, note_failure, noting_responses, when_asked_for, with_work
 from apiroutes.body import drain, has_unread
-from apiroutes.builtin_endpoints import builtin_endpoints
+from apiroutes.builtin_endpoints import builtin_endpoints, unobserved_paths
 from apiroutes.concurrency import is_async
 from apiroutes.error_responses import WriteFault, write_exception, write_fault
-from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, ResponseAborted
+from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, LifespanError, ResponseAborted
 from apiroutes.explainer import Explainer
 from apiroutes.http import prefers_json
+from apiroutes.lifespan import NOTHING_MADE, Lifespan, observer_of
 from apiroutes.logs import log_disconnect, log_fault
-from apiroutes.lookup import Lookup
+from apiroutes.lookup import LookUp, Lookup
 from apiroutes.overrides import DependencyOverrides
 from apiroutes.project import build
+from apiroutes.readiness import request_replacement
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
-from apiroutes.types import ROUTE, ASGIFunction, Environ, Middleware, StartResponse, WSGIApplication
+from apiroutes.telemetry import with_telemetry
+from apiroutes.types import ROUTE, ASGIFunction, Environ, Middleware, Params, StartResponse, WSGIApplication
 from apiroutes.wrong_assignments import CheckedResponse
 from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
 from apiroutes.wsgi import ClosingIterator, ServerResponse, etag_prefix, send, starting_again
@@ -55,6 +61,8 @@ class App:
     # Makes what explains faults and mistakes to a developer; the development server sets it.
     make_explainer: ClassVar[Callable[[App], Explainer] | None] = None
 
+    work_pool: WorkPool  # where the project has `after`
+
     def __init__(
         self,
         root: str | os.PathLike[str] = ".",
@@ -64,12 +72,7 @@ class App:
         **settings: Any,
     ) -> None:
         self.root = Path(root).resolve()
-        make_explainer = type(self).make_explainer
-        explainer = None if make_explainer is None else make_explainer(self)
-        project = build(self.root, os.environ, settings, middleware, explainer)
-        self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
-        self._explain_refusal = None if explainer is None else explainer.explain_refusal
-        self._log_hint = None if explainer is None else explainer.log_hint
+        project = build(self.root, os.environ, settings, middleware, self._make_own_explainer())
         self.settings = project.settings
         self.routes = project.routes
         self.resources = project.resources
@@ -78,13 +81,39 @@ class App:
             handler for resource in self.resources.values() for handler in resource.planned
         )
         self._fallback = fallback
-        self._request: type[Request] = type("Request", (Request,), {})
+        self._request = self._make_request_class(project.instrumentation.on_request_error)
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
+        self._unobserved = [builtin[path] for path in unobserved_paths(self.settings)]
         self.lookup = Lookup(project, builtin, has_fallback=fallback is not None)
-        self._look_up = self.lookup.find
-        self._asgi: ASGIFunction | None = None
+        self._look_up: LookUp = self._start_and_look_up
+        self._asgi: Any = None  # an ASGIApplication, once it is asked for
         self._making_asgi = threading.Lock()
+        self._lifespan = self._make_lifespan(project.instrumentation.register)
+        when_asked_for(self._answer_with_work)
+
+    def _make_own_explainer(self) -> Explainer | None:
+        """Return what explains this App's faults and mistakes, and let it write the responses to faults."""
+        make_explainer = type(self).make_explainer
+        explainer = None if make_explainer is None else make_explainer(self)
+        self._write_fault: WriteFault = write_fault if explainer is None else explainer.write_fault
+        self._explain_refusal = None if explainer is None else explainer.explain_refusal
+        self._log_hint = None if explainer is None else explainer.log_hint
+        return explainer
+
+    def _make_request_class(self, on_request_error: Callable[..., Any] | None) -> type[Request]:
+        """Return the class of this App's requests, which has what is the same for all of them."""
+        observers: list[Any] = []
+        if on_request_error is not None:
+            files = {str(route.pattern): route.file for route in self.routes.walk()}
+            observers.append(observer_of(on_request_error, files))
+        shared = {"_fault_observers": tuple(observers), "_secret_keys": self.settings.secret_key}
+        return type("Request", (Request,), shared)
+
+    def _make_lifespan(self, register: Callable[[], Any] | None) -> Lifespan:
+        settings = self.settings
+        times = settings.start_timeout, settings.graceful_timeout
+        return Lifespan(register, self.root, *times, self._begin_to_answer, self._forget_start)
 
     def _make_response_class(self) -> Callable[..., ServerResponse]:
         """Return the class of this App's responses, through which WSGI middleware reaches the App."""
@@ -95,6 +124,14 @@ class App:
         kind = CheckedResponse if self.settings.mode == "development" else ServerResponse
         return type("ServerResponse", (kind,), attributes)
 
+    def _answer_with_work(self) -> None:
+        """Let requests leave work for the time after their response, from the next request on."""
+        self.work_pool = WorkPool(self.settings)
+        self._lifespan.add_drain(self.work_pool.drain)
+        kind: Any = type(self)
+        self.__class__ = with_work(kind)
+        self._response = noting_responses(self._response)
+
     @property
     def asgi(self) -> ASGIFunction:
         """The same App as an ASGI 3 application, made at the first use: it imports asyncio."""
@@ -102,8 +139,70 @@ class App:
 
         with self._making_asgi:
             if self._asgi is None:
-                self._asgi = ASGIApplication(self, self._look_up, self._fallback, self.settings)
-            return self._asgi
+                self._asgi = ASGIApplication(self, self._fallback, self.settings)
+            asgi: ASGIFunction = self._asgi
+            return asgi
+
+    # -- start and stop --------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the App in this process, unless it has started: run `register` of its instrumentation.py.
+
+        A server's worker calls it before the first request; without it the first request does. Threads that
+        call it at once wait for one start. Raises LifespanError if that fails, which is logged.
+        """
+        self._lifespan.start()
+
+    def stop(self, within: float | None = None) -> None:
+        """Stop the App: wait for work after responses, then let `register` go on behind its `yield`.
+
+        The server has answered its last request by then. `within` is in seconds, by default what is left of
+        `graceful_timeout`. Afterwards the App is as it was before its start. Raises LifespanError if the
+        end fails or takes longer, which is logged. Without this call the end of the process stops the App.
+        """
+        self._lifespan.stop(within)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the App has started in this process, and has not been told to stop."""
+        return self._lifespan.is_started
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Start the App, and stop it after the block: `start` and `stop` for code on an event loop.
+
+        An async `register` runs on that loop, as handlers do that are called through `asgi`.
+        """
+        await self._lifespan.start_on_loop()
+        try:
+            yield
+        finally:
+            await self._lifespan.stop_on_loop()
+
+    def _begin_to_answer(self, made: Mapping[str, Any]) -> None:
+        """Answer requests, whose `req.app` has what `register` has made."""
+        self._request.app = MappingProxyType(dict(made))
+        self._look_up = with_telemetry(self.lookup.find, self.settings, self._request, self._unobserved)
+
+    def _forget_start(self) -> None:
+        """Be as before the start, which the next request asks for."""
+        self._request.app = NOTHING_MADE
+        self._look_up = self._start_and_look_up
+        if self._asgi is not None:
+            self._asgi.forget_start()
+
+    def _start_and_look_up(self, environ: Environ) -> tuple[Resource | None, Params]:
+        """Start the App for its first request; what looks up the next ones has then taken this place."""
+        try:
+            self._lifespan.start()
+        except LifespanError:
+            self._refuse_requests()
+        return self._look_up(environ)
+
+    def _refuse_requests(self) -> None:
+        """Answer 503 from now on: each request would start it in vain again."""
+        self._look_up = self.lookup.refusing()
+        request_replacement("the application has not started")
 
     def __call__(
         self, environ: Environ, start_response: StartResponse = _ABSENT, asgi_send: object = None
@@ -188,12 +287,16 @@ class App:
 
         Raises ResponseAborted where bytes have left already, and what ends the process.
         """
-        error_to_write = self._settle_error(error, resource, request, response)
-        content = self._send_error(error_to_write, resource, response, start_response)
+        try:
+            error_to_write = self._settle_error(error, resource, request, response)
+        except BaseException:  # no response is sent, or no whole one
+            note_failure(error)
+            raise
         if isinstance(error, HandlerTimeout):
+            note_failure(error)
             # The client has its response before anything is logged, which may take a while.
-            return ClosingIterator(content, lambda: log_fault(request, resource.name, error))
-        return content
+            response._call_at_end(lambda sent: log_fault(request, resource.name, error))
+        return self._send_error(error_to_write, resource, response, start_response)
 
     def _settle_error(
         self, error: BaseException, resource: Resource, request: Request, response: ServerResponse

@@ -25,6 +25,7 @@ from apiroutes.handlers import (
     make_importable,
     parsed,
 )
+from apiroutes.secret_keys import SecretKeys
 
 __all__ = ["app_of"]
 
@@ -173,6 +174,8 @@ def _environment(settings: Mapping[str, Any]) -> Iterator[None]:
 def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, SecretKeys):
+        value = value.reveal()
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 

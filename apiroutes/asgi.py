@@ -204,6 +204,11 @@ class ASGIConnection:
             self._on_leave = None
             close(content)
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is a response."""
+        return self._head is not None
+
     # -- on the event loop -----------------------------------------------------------------
 
     async def send_whole(self, content: bytes) -> None:

@@ -13,11 +13,13 @@ from typing import Any, Protocol
 
 from werkzeug.exceptions import HTTPException
 
+from apiroutes.after_response import Work, WorkPool, current_work, when_asked_for
 from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
 from apiroutes.asgi_content import Receive, ReceivedContent
+from apiroutes.asgi_lifespan import answer_lifespan
 from apiroutes.body import Limits, expects_continue, limits_of
 from apiroutes.concurrency import coroutines, is_async
-from apiroutes.errors import ApiError, HandlerTimeout, ResponseAborted
+from apiroutes.errors import ApiError, HandlerTimeout, LifespanError, ResponseAborted
 from apiroutes.event_loop import (
     RequestThread,
     ThreadPool,
@@ -27,6 +29,7 @@ from apiroutes.event_loop import (
     is_task_of_request,
     server_loop,
 )
+from apiroutes.lifespan import Lifespan
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, LoopRun, Resource, check_method
 from apiroutes.settings import Settings
@@ -48,10 +51,17 @@ _THREADS = 64
 class _App(Protocol):
     """What an ASGI application needs of its App."""
 
+    @property
+    def _look_up(self) -> Callable[[Environ], tuple[Resource | None, Params]]: ...
+
+    _lifespan: Lifespan
     _request: type[Request]
     _response: Callable[..., ServerResponse]
+    work_pool: WorkPool
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]: ...
+
+    def _refuse_requests(self) -> None: ...
 
     def _respond_to_error(
         self,
@@ -68,20 +78,19 @@ class _App(Protocol):
 
 
 class ASGIApplication:
-    """An App for ASGI servers. `find` looks up what answers; at most `settings.threads` threads do."""
+    """An App for ASGI servers; at most `settings.threads` threads answer."""
 
-    def __init__(
-        self,
-        app: _App,
-        find: Callable[[Environ], tuple[Resource | None, Params]],
-        fallback: Callable[..., Any] | None,
-        settings: Settings,
-    ) -> None:
+    def __init__(self, app: _App, fallback: Callable[..., Any] | None, settings: Settings) -> None:
         self.app = app
-        self._find = find
+        self.forget_start()
         self._asgi_fallback = fallback if fallback is not None and is_async(fallback) else None
         self._limits = limits_of(settings)  # for the fallback, which has none of its own
         self._threads = ThreadPool(settings.threads or _THREADS, "apiroutes-pool")
+        when_asked_for(self._answer_with_work)
+
+    def _answer_with_work(self) -> None:
+        """Let requests leave work for the time after their response, from the next request on."""
+        self._answer = self._answer_and_work  # type: ignore[method-assign]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -89,6 +98,9 @@ class ASGIApplication:
             return
         environ = environ_of(scope)
         resource, params = self._find(environ)
+        if resource is None and not self._has_started:
+            await self._start()
+            resource, params = self._find(environ)
         if resource is None and self._asgi_fallback is not None:
             await self._asgi_fallback(scope, receive, send)
             return
@@ -108,6 +120,19 @@ class ASGIApplication:
             connection.close()
 
     __call__.__qualname__ = CALLED_BY_WSGI
+
+    def forget_start(self) -> None:
+        """Be as before the start of the App, which the next request asks for."""
+        self._has_started = False
+        self._find: Callable[[Environ], tuple[Resource | None, Params]] = _find_nothing
+
+    async def _start(self) -> None:
+        """Start the App for its first request."""
+        try:
+            await self.app._lifespan.start_on_loop()
+        except LifespanError:
+            self.app._refuse_requests()
+        self._has_started, self._find = True, self.app._look_up
 
     async def _answer(
         self, environ: Environ, resource: Resource | None, params: Params, connection: ASGIConnection
@@ -132,6 +157,24 @@ class ASGIApplication:
                 thread = current_waiter.get()
                 current_waiter.reset(token)
                 thread.end()
+
+    async def _answer_and_work(
+        self, environ: Environ, resource: Resource | None, params: Params, connection: ASGIConnection
+    ) -> None:
+        """Do what `_answer` does; the work begins when everything was sent."""
+        work = Work(self.app.work_pool, environ)
+        token = current_work.set(work)
+        try:
+            await ASGIApplication._answer(self, environ, resource, params, connection)
+        except BaseException:
+            work.has_failed = work.has_failed or not connection.is_answered
+            if not work.end():
+                self._threads.post(work.run)
+            raise
+        finally:
+            current_work.reset(token)
+        if not work.end():
+            await call_in_pool(self._threads, work.run)
 
     # -- a response by a thread ------------------------------------------------------------
 
@@ -201,10 +244,10 @@ class ASGIApplication:
 
     async def _answer_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
-        if self._asgi_fallback is not None:
+        if kind == "lifespan":
+            await answer_lifespan(self.app._lifespan, self._asgi_fallback, scope, receive, send)
+        elif self._asgi_fallback is not None:
             await self._asgi_fallback(scope, receive, send)
-        elif kind == "lifespan":
-            await _answer_lifespan(receive, send)
         elif kind == "websocket":
             _log.warning(
                 "A WebSocket was refused with 403: %r; routes answer HTTP alone", scope["path"][:200]
@@ -217,12 +260,9 @@ class ASGIApplication:
             )
 
 
-async def _answer_lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": message["type"] + ".complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+def _find_nothing(environ: Environ) -> tuple[Resource | None, Params]:
+    """Stand in for the look-up until the App has started."""
+    return None, {}
 
 
 async def _take_content(

@@ -1,4 +1,4 @@
-"""The endpoints that are built in: readiness, the OpenAPI document, the documentation page.
+"""The endpoints that are built in: liveness, readiness, the OpenAPI document, the documentation page.
 
 In: a project and its document. Out: a `Resource` for each of their paths.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from apiroutes.error_responses import write_error
 from apiroutes.http import encode_json, mount_of, phrase
 from apiroutes.project import Project
 from apiroutes.readiness import is_ready
+from apiroutes.readiness_checks import ReadinessChecks
 from apiroutes.resources import Resource
 from apiroutes.response import Response
 from apiroutes.results import file
+from apiroutes.settings import Settings
+from apiroutes.telemetry import WriteMetrics, metrics_writer
 from apiroutes.types import Middleware
 
-__all__ = ["builtin_endpoints", "is_documentation"]
+__all__ = ["builtin_endpoints", "is_documentation", "unobserved_paths"]
 
 # The page's files, by the path below the page's own.
 _FILES = {
@@ -47,12 +51,15 @@ def builtin_endpoints(
 ) -> Iterator[tuple[str, Resource]]:
     """Yield each path with its resource; `document` is called only if one of them needs it."""
     settings = project.settings
+    # Outside all middleware, which may refuse a load balancer's Host header.
+    if settings.liveness_path is not None:
+        step = Step(_report_liveness, never_waits=True)
+        yield settings.liveness_path, _resource(project, "the liveness path", step)
     if settings.readiness_path is not None:
-        # Outside all middleware, which may refuse a load balancer's Host header.
-        yield (
-            settings.readiness_path,
-            _resource(project, "the readiness path", Step(_report_readiness, never_waits=True)),
-        )
+        yield settings.readiness_path, _resource(project, "the readiness path", _readiness(project))
+    if settings.metrics_path is not None:
+        step = Step(partial(_send_metrics, metrics_writer()))  # which reads files
+        yield settings.metrics_path, _resource(project, "the metrics", step)
     docs = settings.docs_path
     if docs is None and settings.openapi_path is None:
         return
@@ -70,6 +77,12 @@ def builtin_endpoints(
         )
         for name, step in _page(_headers(described)):
             yield docs + name, _resource(project, "the documentation page", step, project.middleware)
+
+
+def unobserved_paths(settings: Settings) -> list[str]:
+    """Return the paths that machines ask for all the time, which neither spans nor metrics count."""
+    paths = settings.liveness_path, settings.readiness_path, settings.metrics_path
+    return [path for path in paths if path is not None]
 
 
 def is_documentation(path: str, docs: str) -> bool:
@@ -105,12 +118,41 @@ def _refuse_method(response: Response) -> None:
     write_error(response.req, response, 405, phrase(405), [("Allow", "GET, HEAD")])
 
 
+def _report_liveness(response: Response) -> None:
+    response.set_header("Cache-Control", "no-store")
+    response.end("alive")
+
+
+def _readiness(project: Project) -> Step:
+    """Return what reports the readiness, of a project with checks in a thread: they take time."""
+    if not project.instrumentation.checks:
+        return Step(_report_readiness, never_waits=True)
+    checks = ReadinessChecks(project.instrumentation.checks, project.settings.check_timeout)
+
+    def report(response: Response) -> None:
+        response.set_header("Cache-Control", "no-store")
+        if not is_ready():
+            response.status(503).json({"status": "stopping"})
+            return
+        results = checks.run()
+        is_ok = all(result.status == "ok" for result in results.values())
+        response.status(200 if is_ok else 503)
+        response.json({"status": "ready" if is_ok else "not ready", "checks": results})
+
+    return Step(report)
+
+
 def _report_readiness(response: Response) -> None:
     response.set_header("Cache-Control", "no-store")
     if is_ready():
         response.end("ready")
     else:
         response.status(503).end("stopping")
+
+
+def _send_metrics(write: WriteMetrics, response: Response) -> None:
+    content, content_type = write(response.req.environ.get("HTTP_ACCEPT", ""))
+    response.set_headers({"Content-Type": content_type, "Cache-Control": "no-store"}).end(content)
 
 
 def _document(document: dict[str, Any]) -> Callable[[Response], object]:

@@ -16,8 +16,8 @@ from types import MethodType
 from typing import Any, NamedTuple
 
 from apiroutes.concurrency import coroutines, is_async
-from apiroutes.handlers import place_of
 from apiroutes.http import BODYLESS
+from apiroutes.places import place_of
 from apiroutes.response import Response
 from apiroutes.response_state import CLOSED, OPEN
 from apiroutes.results import apply_result

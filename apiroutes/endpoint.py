@@ -121,6 +121,9 @@ class CheckedEndpoint(Endpoint):
             return  # bytes have left
         checks = self._checks
         check = checks.get(request.method) or checks.get(RouteModule.ANY) or checks["GET"]  # of HEAD
+        doubt = check.doubt(result, response.status_code)
+        if doubt is not None:
+            _log.warning("%s %s", handler, doubt)
         reason = check.why_not(
             request.method,
             None if result is response else result,

@@ -20,6 +20,7 @@ __all__ = [
     "HandlerTimeout",
     "InvalidRequest",
     "JSONTypeError",
+    "LifespanError",
     "MaxDurationExceeded",
     "NestedAppError",
     "NoResponseError",
@@ -101,6 +102,13 @@ class ProjectError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__(report(self.problems))
+
+
+class LifespanError(ProjectError):
+    """An App did not start, or did not end as it should; the log has the traceback.
+
+    `register` of the project's instrumentation.py has raised, taken too long, or made what it may not.
+    """
 
 
 class NestedAppError(RuntimeError):

@@ -12,22 +12,35 @@ import re
 import sys
 import threading
 import traceback
-from types import TracebackType
+from collections.abc import Mapping
+from contextvars import ContextVar
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from apiroutes.code_origin import PROJECT_PACKAGE, is_ours
 from apiroutes.types import Environ
 
 __all__ = [
+    "current_fields",
+    "fields_of",
     "log_disconnect",
     "log_fault",
-    "log_to_stderr",
+    "log_of_request",
+    "printable_lines",
+    "request_id_of",
     "route_of",
     "sent_request_id",
+    "sent_trace_id",
+    "text_of_exception",
+    "with_trace",
+    "without_package",
 ]
 
 _log = logging.getLogger("apiroutes")
-_LAST_RESORT = logging.lastResort
+
+# What every record of the current request has: its `request_id`, `trace_id` and `route`, if they are known.
+# Middleware sets it for what is inside of it.
+current_fields: ContextVar[Mapping[str, str]] = ContextVar("apiroutes.log", default=MappingProxyType({}))
 
 # Characters of an exception's text, also in production: it may quote a whole body, with which clients would
 # fill the log, and collectors of logs drop or split what is longer.
@@ -67,9 +80,19 @@ def log_disconnect(request: Any, when: str) -> None:
     _log.info("%s: the client left %s", named, when, extra=_extra(request))
 
 
+def log_of_request(level: int, request: Any, text: str) -> None:
+    """Log what became of a request, without a traceback, at a level of `logging`."""
+    _log.log(level, "%s: %s", _named(request, route_of(request)), text, extra=_extra(request))
+
+
 def route_of(request: Any) -> str:
     """Return the name of the request's route in the log."""
     return request.route_pattern or "a path without a route"
+
+
+def request_id_of(request: Any) -> str | None:
+    """Return the id under which the log has the request, None for a request without one."""
+    return _request_id_of(request)
 
 
 def _request_id_of(request: Any) -> str | None:
@@ -78,11 +101,27 @@ def _request_id_of(request: Any) -> str | None:
     return _printable(str(identifier)) if identifier else sent_request_id(request.environ)
 
 
+def fields_of(request: Any, request_id: str | None) -> dict[str, str]:
+    """Return what the records of a request have, for `current_fields`."""
+    known = {
+        "request_id": request_id,
+        "trace_id": sent_trace_id(request.environ),
+        "route": request.route_pattern,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def sent_trace_id(environ: Environ) -> str | None:
+    """Return the trace-id of `traceparent`, None if there is no valid one."""
+    trace = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
+    return None if trace is None else trace[1]
+
+
 def sent_request_id(environ: Environ, key: str = "HTTP_X_REQUEST_ID") -> str | None:
     """Return the trace-id of `traceparent`, or else the header at `key`; None if it is not a plain id."""
-    trace = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
-    if trace is not None:
-        return trace[1]
+    trace_id = sent_trace_id(environ)
+    if trace_id is not None:
+        return trace_id
     sent: str = environ.get(key, "")
     return sent if _REQUEST_ID.fullmatch(sent) else None
 
@@ -97,30 +136,6 @@ def _printable(text: str) -> str:
     )
 
 
-def log_to_stderr() -> None:
-    """Log INFO and above to stderr unless logging is configured, or the development server shows the log."""
-    if logging.lastResort is not _LAST_RESORT:
-        return
-    ours = logging.getLogger("apiroutes")
-    if not any(isinstance(handler, _FallbackHandler) for handler in ours.handlers):
-        handler = _FallbackHandler()
-        handler.setFormatter(
-            logging.Formatter(
-                "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"
-            )
-        )
-        ours.addHandler(handler)
-    if ours.level == logging.NOTSET:
-        ours.setLevel(logging.INFO)
-
-
-class _FallbackHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes records only when the root logger has no handler."""
-
-    def handle(self, record: logging.LogRecord) -> bool:
-        return False if logging.root.handlers else super().handle(record)
-
-
 def _named(request: Any, route: str) -> str:
     identifier = _request_id_of(request)
     named = f"{_printable(request.method)} {route}"
@@ -128,11 +143,23 @@ def _named(request: Any, route: str) -> str:
 
 
 def _extra(request: Any) -> dict[str, Any]:
-    return {
+    extra = {
         "method": request.method,
         "route": request.route_pattern,
         "request_id": _request_id_of(request),
     }
+    return with_trace(extra, request.environ)
+
+
+def with_trace(extra: dict[str, Any], environ: Environ) -> dict[str, Any]:
+    """Return what a record has, with the trace that the client sent, if it sent one."""
+    trace_id = sent_trace_id(environ)
+    return extra if trace_id is None else {**extra, "trace_id": trace_id}
+
+
+def without_package(text: str) -> str:
+    """Return a text in which a project's modules have the names of their files, such as `pages.api.users`."""
+    return re.sub(_PROJECT, "", text)
 
 
 _PROJECT = rf"\b{PROJECT_PACKAGE}\d+\."
@@ -141,19 +168,25 @@ _PROJECT = rf"\b{PROJECT_PACKAGE}\d+\."
 def _escape_traceback(record: logging.LogRecord) -> bool:
     """Indent and escape the traceback, because an exception's text can have any line."""
     if isinstance(record.exc_info, tuple) and record.exc_text is None:
-        text = re.sub(_PROJECT, "", _format(record.exc_info))
-        record.exc_text = "\n".join("  " + _line(line) for line in text.rstrip("\n").split("\n"))
+        record.exc_text = "  " + printable_lines(text_of_exception(record.exc_info))
     return True
 
 
-def _format(exc_info: Any) -> str:
+def text_of_exception(exc_info: Any) -> str:
+    """Return the traceback of an exception, from the first call of the project on, with its text in short."""
     kind, error, calls = exc_info
     calls = _without_leading_calls_of_ours(calls)
     try:
-        return "".join(map(_bounded, traceback.format_exception(kind, error, calls)))
+        text = "".join(map(_bounded, traceback.format_exception(kind, error, calls)))
     except Exception as fault:  # an attribute that the exception computes, such as `__notes__`
         lines = "".join(traceback.format_tb(calls))
-        return f"{lines}{kind.__qualname__}, whose text cannot be made: {type(fault).__qualname__}"
+        text = f"{lines}{kind.__qualname__}, whose text cannot be made: {type(fault).__qualname__}"
+    return without_package(text).rstrip("\n")
+
+
+def printable_lines(text: str) -> str:
+    """Return the text with every line but the first indented, and nothing that would make another line."""
+    return "\n  ".join(map(_line, text.split("\n")))
 
 
 def _without_leading_calls_of_ours(calls: TracebackType | None) -> TracebackType | None:

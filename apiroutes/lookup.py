@@ -6,8 +6,9 @@ canonical gets a resource of its own, inside the same middleware.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import NoReturn
 from urllib.parse import quote
 
 from apiroutes.body import Limits, limits_of
@@ -30,7 +31,10 @@ from apiroutes.routing import is_plain
 from apiroutes.types import Environ, Params
 from apiroutes.wrong_interface import is_asgi_scope
 
-__all__ = ["Lookup"]
+__all__ = ["LookUp", "Lookup"]
+
+# Finds what answers an environ, and its params; None for the fallback.
+LookUp = Callable[[Environ], "tuple[Resource | None, Params]"]
 
 _CONTENT_HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")  # PEP 3333's two without HTTP_
 # What a query may be in a Location; everything else is percent-encoded.
@@ -52,7 +56,7 @@ class Lookup:
         self._has_fallback = has_fallback
         # The resource of every path without a route, where one will do for all.
         self._unknown = None if has_fallback else project.not_found.everywhere
-        self._headers_too_large = _headers_too_large(limits_of(settings))
+        self._headers_too_large = _refusal("headers that are too large", _refuse_headers, limits_of(settings))
         self._prefix = [segment.text for segment in prefix_of(settings)]
         self._below = "/".join(["", *self._prefix, ""])
         self._max_target = settings.max_target_size.bytes
@@ -77,6 +81,16 @@ class Lookup:
         self._find = self._find_plainly if takes_plain_paths else self._read_and_find
         checks_headers = self._max_headers is not None or self._max_header_size is not None
         self.find = self._find_with_headers if checks_headers else self._find
+
+    def refusing(self) -> LookUp:
+        """Return what looks up where the App cannot answer: a 503, but the fallback on its own paths."""
+        limits = self._headers_too_large.limits
+        unavailable = _refusal("an application that has not started", _refuse, limits)
+
+        def find(environ: Environ) -> tuple[Resource | None, Params]:
+            return self.find(environ)[0] and unavailable, {}
+
+        return find
 
     def _read_and_find(self, environ: Environ) -> tuple[Resource | None, Params]:
         """Decode the path and find what answers it; None is the fallback."""
@@ -211,10 +225,14 @@ def _write_too_long(response: Response) -> None:
     write_error(response.req, response, 414, phrase(414))
 
 
-def _headers_too_large(limits: Limits) -> Resource:
-    on_loop = as_coroutine((), Step(_refuse_headers, never_waits=True))
-    return Resource("headers that are too large", _refuse_headers, limits, others_on_loop=on_loop)
+def _refusal(name: str, refuse: Callable[[Response], NoReturn], limits: Limits) -> Resource:
+    on_loop = as_coroutine((), Step(refuse, never_waits=True))
+    return Resource(name, refuse, limits, others_on_loop=on_loop)
 
 
-def _refuse_headers(response: Response) -> None:
+def _refuse(response: Response) -> NoReturn:
+    raise ApiError(503)
+
+
+def _refuse_headers(response: Response) -> NoReturn:
     raise ApiError(431, "Request Header Fields Too Large")

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from apiroutes.handler_steps import PlannedHandler
-from apiroutes.handlers import key_of, named, place_of
+from apiroutes.handlers import key_of, named
+from apiroutes.places import place_of
 
 __all__ = ["DependencyOverrides", "Override"]
 

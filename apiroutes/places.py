@@ -1,23 +1,26 @@
-"""Places in a project: which of its files a frame belongs to, and what stands on a line.
+"""Places in a project: which of its files a frame belongs to, what stands on a line, where a function is.
 
-In: file names, lines, and the project's directory. Out: places relative to that directory, with the line's
-text and the part of it to mark. A file that cannot be read has no text.
+In: file names, lines, functions, and the project's directory. Out: places, relative to that directory, with
+the line's text and the part of it to mark. A file that cannot be read has no text.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
 import tokenize
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import CodeType, TracebackType
 from typing import NamedTuple
 
 from apiroutes.code_origin import is_ours
-from apiroutes.errors import Problem
+from apiroutes.errors import Problem, readable_path
+from apiroutes.secret_keys import hide_secrets
 
 __all__ = [
     "Place",
@@ -25,7 +28,10 @@ __all__ = [
     "caller_in",
     "frames_in",
     "located",
+    "location_of",
+    "name_of",
     "place_at",
+    "place_of",
     "project_file",
     "with_source",
 ]
@@ -113,15 +119,19 @@ def place_at(
     mark: str | None = None,
     columns: tuple[int, int] | None = None,
 ) -> Place:
-    """Return a place with its source: marked is the text `mark`, or the columns, or the whole line."""
+    """Return a place with its source: marked is the text `mark`, or the columns, or the whole line.
+
+    What the line gives to a name such as `secret_key` is left out.
+    """
     text = None if line is None else _line_of(root / file, line)
     if text is None or not text.strip():
         return Place(file, line)
     indent = len(text) - len(text.lstrip())
-    source = text.strip().expandtabs(1)
+    written = text.strip().expandtabs(1)
+    source = hide_secrets(written)
     if mark and (start := _find(source, mark)) >= 0:
         return Place(file, line, source, (start, start + len(mark)))
-    if columns is not None:
+    if columns is not None and source == written:
         start, end = (len(text.encode()[:column].decode(errors="ignore")) - indent for column in columns)
         if 0 <= start < end <= len(source):
             return Place(file, line, source, (start, end))
@@ -172,3 +182,41 @@ def with_source(problem: Problem, root: Path) -> Problem:
         if place.span != whole.span:
             return located(problem, place)
     return located(problem, whole)
+
+
+# -- functions ---------------------------------------------------------------------------------
+
+
+def name_of(step: object) -> str:
+    """Return the name of a step in the source: of the function, or of the function that made it."""
+    if isinstance(step, partial):
+        return name_of(step.func)
+    if isinstance(step, type):
+        return step.__name__
+    name: str = getattr(step, "__qualname__", type(step).__name__)
+    return name.partition(".<locals>")[0]
+
+
+def place_of(step: object) -> str:
+    """Return a step's name with the file and line of its source, for messages."""
+    location = location_of(step)
+    return f"`{name_of(step)}`" if location is None else f"`{name_of(step)}` ({location})"
+
+
+def location_of(step: object) -> str | None:
+    """Return the file and line of a function, or of the class of an object; None for compiled code."""
+    code = _code_of(step)
+    return None if code is None else f"{readable_path(code.co_filename)}:{code.co_firstlineno}"
+
+
+def _code_of(step: object) -> CodeType | None:
+    """Return the code of a function, or of a class's own method, for its file and line."""
+    if isinstance(step, partial):
+        return _code_of(step.func)
+    code = getattr(inspect.unwrap(step) if callable(step) else step, "__code__", None)
+    if code is not None:
+        return code  # type: ignore[no-any-return]
+    methods = vars(step if isinstance(step, type) else type(step))
+    functions = (methods.get(name) for name in ("__init__", "__call__"))
+    codes = (getattr(function, "__code__", None) for function in functions)
+    return next((code for code in codes if code is not None), None)

@@ -23,9 +23,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def apiroutes_app(pytestconfig: pytest.Config) -> App:
-    """Build the App of the project in development mode, once per session."""
-    return app_of(pytestconfig.rootpath / pytestconfig.getini("apiroutes_root"), mode="development")
+def apiroutes_app(pytestconfig: pytest.Config) -> Iterator[App]:
+    """Build the App of the project in development mode and start it, once per session, which stops it."""
+    app = app_of(pytestconfig.rootpath / pytestconfig.getini("apiroutes_root"), mode="development")
+    app.start()
+    yield app
+    app.stop()
 
 
 @pytest.fixture

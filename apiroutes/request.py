@@ -6,7 +6,7 @@ attributes are computed on first use. Reading the body raises ApiError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic
 
@@ -33,6 +33,7 @@ from apiroutes.body import (
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, parse_cookies
 from apiroutes.lazy import lazy
+from apiroutes.secret_keys import SecretKeys
 from apiroutes.settings import Settings
 from apiroutes.sizes import parse_size
 from apiroutes.types import ROUTE, Environ, FaultObserver, Params
@@ -88,6 +89,10 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     app: Mapping[str, Any] = MappingProxyType({})
     # Called with the error, the request and the event of each fault once it is logged; they raise nothing.
     _fault_observers: tuple[FaultObserver, ...] = ()
+    # For middleware that is marked by `needs_secret_key`.
+    _secret_keys: SecretKeys | None = None
+    # Called with the environ and the route's pattern where a tracer may have begun: inside WSGI middleware.
+    _route_listeners: tuple[Callable[[Environ, str], object], ...] = ()
 
     @property
     def route_pattern(self) -> str | None:

@@ -14,8 +14,9 @@ from apiroutes.chain import Step, as_coroutine, as_sync, compose, runs_on_loop
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError, Problem
 from apiroutes.handler_steps import PlannedHandler
-from apiroutes.handlers import RouteModule, name_of
+from apiroutes.handlers import RouteModule
 from apiroutes.http import METHODS, phrase
+from apiroutes.places import name_of
 from apiroutes.routing import Kind, Segment
 from apiroutes.structs import Struct, field
 from apiroutes.types import Middleware
@@ -54,6 +55,7 @@ class Resource(Struct, frozen=True):
     fixed_response: FixedResponse | None = None
     on_loop: Mapping[str, LoopRun | None] = field(default_factory=dict)
     others_on_loop: LoopRun | None = None
+    is_shared: bool = True
     planned: tuple[PlannedHandler, ...] = ()  # the route's handlers with dependencies
 
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
@@ -66,6 +68,7 @@ class Resource(Struct, frozen=True):
             pattern=self.pattern,
             middleware=self.middleware,
             others_on_loop=as_coroutine(self.middleware, step),
+            is_shared=False,
         )
 
     def find_on_loop(self, method: str) -> LoopRun | None:

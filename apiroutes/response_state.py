@@ -32,6 +32,9 @@ _Change = tuple[str, str, Any]
 # A head, its hooks, and the innermost async middleware that has called `next()`.
 Mark = tuple[Snapshot, list[tuple[Callable[..., object], bool]], int]
 
+# Given a stream as the server takes it, returns it with something around each chunk.
+Surround = Callable[[Iterable[bytes]], Iterable[bytes]]
+
 # Where a response is: nothing sent, content given, head on the wire, or closed to a call that was
 # cancelled; or nothing sent since an exception, so that middleware may respond but not call `next`. Plain
 # numbers, because the members of a class are found more slowly.
@@ -54,7 +57,8 @@ class ResponseState(ResponseHead):
     _unwritten: Iterable[bytes] = ()  # what was written, where the server takes it at the end
     # Functions to call before the head leaves, each with whether middleware has given it.
     _head_hooks: list[tuple[Callable[..., object], bool]] | None = None
-    _end_hooks: list[Callable[[Any], object]] | None = None  # functions to call when the response has ended
+    # Functions to call when the response has ended, each with what surrounds its chunks, if it is a stream.
+    _end_hooks: list[tuple[Callable[[Any], object], Surround | None]] | None = None
     _cut_by: BaseException | None = None  # the exception that came when bytes had left
     # The head before the handler ran, and what middleware has changed since it responded.
     _checkpoint: Snapshot | None = None
@@ -264,16 +268,28 @@ class ResponseState(ResponseHead):
         finally:
             self._in_middleware = was_in_middleware
 
-    def _call_at_end(self, function: Callable[[Any], object]) -> None:
-        """Have `function` called once with the response as it was sent, when it has ended, whole or not."""
-        self._end_hooks = [*(self._end_hooks or ()), function]
+    def _call_at_end(self, function: Callable[[Any], object], surround: Surround | None = None) -> None:
+        """Have `function` called once with the response as it was sent, when it has ended, whole or not.
+
+        A response that is more than content in memory is first given to `surround`, as the server takes it.
+        """
+        self._end_hooks = [*(self._end_hooks or ()), (function, surround)]
         self._is_unbuffered = True
+
+    def _end_with(self, outer: ResponseState) -> None:
+        """Take over what the response that is sent in the end has been given by `_call_at_end`."""
+        if outer._end_hooks is not None:
+            self._end_hooks, self._is_unbuffered = outer._end_hooks, True
 
     def _run_end_hooks(self) -> None:
         """Call the functions of `_call_at_end`."""
         hooks, self._end_hooks = self._end_hooks, None
-        for hook in reversed(hooks or ()):
+        for hook, _ in reversed(hooks or ()):
             hook(self)
+
+    def _end(self) -> None:
+        """Refuse every change from now on, as to a handler that has responded: the response has ended."""
+        self._state, self._in_middleware, self._answered_error = SENT, False, None
 
     # -- streams ---------------------------------------------------------------------------
 

@@ -11,19 +11,24 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import werkzeug.test
 from werkzeug.http import parse_options_header
 
+from apiroutes.after_response import WITNESS, AfterCall, Witness
 from apiroutes.app import App
 from apiroutes.app_file import app_of
 from apiroutes.http import Event
 from apiroutes.overrides import Override
+from apiroutes.streams import close
 from apiroutes.types import Environ, WSGIApplication
 
-__all__ = ["AsyncClient", "Client", "Response"]
+__all__ = ["AfterCall", "AsyncClient", "Client", "Response"]
+
+_Client = TypeVar("_Client", bound="Client")
+_AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
 
 
 class Response(werkzeug.test.TestResponse):
@@ -75,18 +80,69 @@ def _as_browsers_do(form: bytes, boundary: bytes) -> bytes:
     return re.sub(headers, rb"\1\r\n", form)
 
 
+class _ClosedAtEnd:
+    """Content that is closed after its end, or its failure, as a server does."""
+
+    def __init__(self, content: Iterable[bytes]) -> None:
+        self._content = content
+        self._iterator = iter(content)
+        self._is_closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._iterator)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            close(self._content)
+
+
 class Client(werkzeug.test.Client):
     """A client of an App, or of the project in a directory; it keeps cookies.
 
     A project is built in development mode, in which a result that contradicts the handler's return
     annotation is an error. Raises ProjectError for a project with mistakes.
+
+    `with Client() as client:` starts the App, unless something else has, and stops it at the end of the
+    block; both raise LifespanError. Without `with` the first request starts it, and the end of the process
+    stops it.
+
+    What a request gives to `after` has run when its response is here; after a stream, when that was read to
+    its end or closed. `after` lists what ran, for all requests: each call's `name` and `function`, its `args`
+    and `kwargs`, and the `error` that it raised, which is only logged.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         if isinstance(application, (str, os.PathLike)):
             application = app_of(application, **{"mode": "development", **settings})
         super().__init__(application, Response)
+        self.after: list[AfterCall] = []
+        self._stop: Callable[[], None] = _do_nothing
         self._overrides: list[Override] = []
+
+    def __enter__(self: _Client) -> _Client:
+        app = self.application
+        if isinstance(app, App) and not app.is_started:
+            app.start()
+            self._stop = app.stop
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Undo what `override` has replaced, and stop the App if the `with` block has started it."""
+        while self._overrides:
+            self._overrides.pop().undo()
+        stop, self._stop = self._stop, _do_nothing
+        stop()
 
     # -- dependencies ----------------------------------------------------------------------
 
@@ -103,17 +159,6 @@ class Client(werkzeug.test.Client):
         override = self.application.overrides.add(dependency, replacement)
         self._overrides.append(override)
         return override
-
-    def close(self) -> None:
-        """Undo what `override` has replaced."""
-        while self._overrides:
-            self._overrides.pop().undo()
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     # -- requests --------------------------------------------------------------------------
 
@@ -133,7 +178,14 @@ class Client(werkzeug.test.Client):
                 "wsgi.input": io.BytesIO(content),
                 "CONTENT_LENGTH": str(len(content)),
             }
-        return super().run_wsgi_app(environ, buffered)
+        witness = Witness(self.after)
+        chunks: Iterable[bytes]
+        chunks, status, headers = super().run_wsgi_app({**environ, WITNESS: witness}, buffered)
+        if witness.is_whole:
+            chunks = [b"".join(_ClosedAtEnd(chunks))]
+        elif not isinstance(chunks, list):
+            chunks = _ClosedAtEnd(chunks)
+        return chunks, status, headers
 
     def get(self, *args: Any, **kwargs: Any) -> Response:
         return self.open(*args, **{**kwargs, "method": "GET"})
@@ -157,28 +209,35 @@ class Client(werkzeug.test.Client):
         return self.open(*args, **{**kwargs, "method": "OPTIONS"})
 
 
+def _do_nothing() -> None:
+    return
+
+
 class AsyncClient:
     """`Client`, for tests that are coroutines: `response = await client.get("/api/x")`.
 
     The App runs in a thread, as under a server, so that the test's own event loop keeps running.
+    `async with AsyncClient() as client:` starts and stops it. `after` is the same list.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         self.client = Client(application, **settings)
+        self.after = self.client.after
+
+    async def __aenter__(self: _AsyncClient) -> _AsyncClient:
+        await asyncio.to_thread(self.client.__enter__)
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Do what `Client.close` does."""
+        await asyncio.to_thread(self.client.close)
 
     def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
         """Replace a dependency, as `Client.override` does."""
         return self.client.override(dependency, replacement)
-
-    async def close(self) -> None:
-        """Undo what `override` has replaced."""
-        self.client.close()
-
-    async def __aenter__(self) -> AsyncClient:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
 
     async def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request, as `Client.open` does."""

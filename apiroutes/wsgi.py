@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
+from apiroutes.after_response import note_failure
 from apiroutes.errors import ResponseAborted
 from apiroutes.files import Selectable
 from apiroutes.http import BODYLESS, JSON, STATUS_LINES, TEXT, content_hash, is_current
@@ -149,6 +150,9 @@ def _send_and_end(response: Response, environ: Environ, start_response: StartRes
     if type(iterable) is list and response._status != 504:
         response._run_end_hooks()
         return iterable
+    for _, surround in reversed(hooks or ()):
+        if surround is not None:
+            iterable = surround(iterable)
     return ClosingIterator(iterable, response._run_end_hooks)
 
 
@@ -271,6 +275,7 @@ class _Stream:
 
     def _abort(self, error: BaseException) -> NoReturn:
         self._has_ended = True
+        note_failure(error)
         log_fault(self._request, route_of(self._request), error, "failed after its response began")
         raise ResponseAborted(errno.ECONNRESET, "a streamed response failed") from None
 

@@ -1,7 +1,8 @@
-"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a deadline, a stream?
+"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a deadline, a stream, `after`?
 
 Every variant of W1's endpoint is a route of one application, as in a process that serves. A figure is the
-nanoseconds that it takes more than the plain endpoint. `inprocess.py --variants` runs it too.
+nanoseconds that it takes more than the plain endpoint. `inprocess.py --variants` runs it too. What `after`
+costs is measured last, in an application of its own, as every request of the process pays from its import on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 if __spec__ is None:  # run as a file: the modules beside it (http, peers) must not hide the real ones
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -50,18 +52,34 @@ VARIANTS = {
 }
 
 
+PLAIN_BESIDE = "after imported, by another route"
+# The work itself is next to nothing, but takes its time in the same process.
+WITH_WORK = {
+    PLAIN_BESIDE: VARIANTS[PLAIN],
+    "after, a function": "from apiroutes import after\ndef GET(req, res):\n    after(int)\n"
+    "    res.json({'message': 'Hello'})\n",
+}
+
+
 def measure_variants(rounds: int) -> dict[str, float]:
     """Return the nanoseconds that each variant of W1's endpoint takes more than the plain one."""
+    figures = _measure(VARIANTS, rounds)
+    figures |= _measure(WITH_WORK, rounds, after_queue=10**6)
+    return {name: figures[name] - figures[PLAIN] for name in figures if name != PLAIN}
+
+
+def _measure(variants: Mapping[str, str], rounds: int, **settings: Any) -> dict[str, float]:
+    """Return the nanoseconds that each variant takes."""
     workload = WORKLOADS["W1"]()
     ours = PEERS["apiroutes"]
     all_contenders = [Contender(EMPTY, workload, empty_application)]
     with TemporaryDirectory() as root:
         routes = Path(root, "pages/api")
         routes.mkdir(parents=True)
-        for number, source in enumerate(VARIANTS.values()):
+        for number, source in enumerate(variants.values()):
             (routes / f"v{number}.py").write_text(source, encoding="utf-8")
-        application = App(root)
-        for number, name in enumerate(VARIANTS):
+        application = App(root, **settings)
+        for number, name in enumerate(variants):
             variant = _with_path(workload, f"/api/v{number}")
             check_responses(ours, variant, application)
             if name.endswith("(304)"):
@@ -69,8 +87,7 @@ def measure_variants(rounds: int) -> dict[str, float]:
                 check_responses(ours, variant, application)
             all_contenders.append(Contender(name, variant, application))
         figures = measure(all_contenders, rounds)
-    plain = figures[PLAIN]["W1"]
-    return {name: figures[name]["W1"] - plain for name in VARIANTS if name != PLAIN}
+    return {name: figures[name]["W1"] for name in variants}
 
 
 def _with_path(workload: Workload, path: str) -> Workload:

@@ -64,7 +64,7 @@ def test_a_scope_of_an_unknown_type_is_an_error(tmp_path: Path) -> None:
 # -- fallbacks -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["http", "lifespan", "websocket", "mail"])
+@pytest.mark.parametrize("kind", ["http", "websocket", "mail"])
 def test_an_asgi_fallback_gets_the_call_as_it_came(tmp_path: Path, kind: str) -> None:
     calls: list[Any] = []
 

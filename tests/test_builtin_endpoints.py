@@ -173,9 +173,10 @@ def test_the_policy_of_the_page_wins_over_that_of_middleware(tmp_path: Path) -> 
     assert "script-src 'self'" in (page.header("Content-Security-Policy") or "")
 
 
-def test_readiness_is_outside_all_middleware(tmp_path: Path) -> None:
-    app = App(project(tmp_path, {"pages/api/x.py": HELLO}), middleware=[refuse], readiness_path="/ready")
-    assert call(app, target="/ready").status == 200
+@pytest.mark.parametrize("setting", ["readiness_path", "liveness_path"])
+def test_health_is_outside_all_middleware(tmp_path: Path, setting: str) -> None:
+    app = App(project(tmp_path, {"pages/api/x.py": HELLO}), middleware=[refuse], **{setting: "/health"})  # type: ignore[arg-type]
+    assert call(app, target="/health").status == 200
 
 
 def test_an_unreadable_switch_stops_the_start(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ NEEDED_BY_FEW = [
     "dotenv",
     "granian",
     "gunicorn",
+    "opentelemetry",
+    "prometheus_client",
     "pydantic",
     "tomli",
     "uvicorn",
@@ -62,7 +64,10 @@ def test_the_package_leaves_out_what_few_projects_need(module: str) -> None:
     assert module not in modules_after("")
 
 
-@pytest.mark.parametrize("module", ["apiroutes.event_loop", "asyncio", "dotenv", "tomli"])
+@pytest.mark.parametrize(
+    "module",
+    ["apiroutes.event_loop", "asyncio", "dotenv", "opentelemetry", "prometheus_client", "tomli"],
+)
 def test_a_project_without_coroutines_does_too(tmp_path_factory: pytest.TempPathFactory, module: str) -> None:
     directory = project(tmp_path_factory.getbasetemp() / "sync", {"pages/api/x.py": HELLO})
     assert module not in modules_after(SERVE.format(directory=str(directory)))

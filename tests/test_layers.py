@@ -20,7 +20,7 @@ TOP = PACKAGE.parent
 
 # A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
-    {"types", "errors", "lazy", "structs", "version", "code_origin", "threads"},
+    {"types", "errors", "lazy", "structs", "version", "code_origin", "secret_keys", "threads"},
     {
         "sizes",
         "logs",
@@ -34,15 +34,16 @@ STEPS = [
         "schemas",
         "event_loop",
     },
-    {"settings", "concurrency", "files", "response_head"},
-    {"asgi_calls", "body"},
-    {"response_state", "asgi_content"},
+    {"settings", "concurrency", "files", "logging", "response_head"},
+    {"asgi_calls", "body", "lifespan", "readiness_checks"},
+    {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses", "exits"},
     {"handlers", "wrong_assignments"},
     {"chain", "clients", "openapi"},
     {"handler_steps", "middleware"},
-    {"endpoint", "resources", "explainer"},
+    {"endpoint", "resources"},
+    {"explainer", "telemetry"},
     {"project", "overrides"},
     {"lookup", "builtin_endpoints", "asgi_application"},
     {"app"},
@@ -67,6 +68,7 @@ MET_IN = {
         "cli/ports.py",
         "cli/projects.py",
         "cli/routes.py",
+        "cli/secret.py",
         "cli/shell.py",
         "cli/start.py",
         "cli/wrong_arguments.py",
@@ -77,6 +79,7 @@ MET_IN = {
         "servers/gunicorn.py",
         "servers/gunicorn_arbiter.py",
         "servers/gunicorn_asgi.py",
+        "servers/gunicorn_log.py",
         "servers/gunicorn_transfer.py",
         "servers/gunicorn_workers.py",
     },
@@ -96,7 +99,10 @@ MET_IN = {
         "structs.py",
     },
     "multipart": {"body/formdata.py"},
+    "opentelemetry": {"telemetry/child_spans.py", "telemetry/open_telemetry.py"},
+    "prometheus_client": {"telemetry/prometheus.py", "telemetry/worker_files.py"},
     "pytest": {"pytest_plugin.py"},
+    "pythonjsonlogger": {"logging.py"},
     "tomli": {"settings/files.py", "settings/lines.py"},
     "uvicorn": {"servers/uvicorn.py"},
     "watchfiles": {"development/watching.py"},
@@ -117,18 +123,26 @@ IMPORTS_LATE = {
     "concurrency/coroutines.py": "asyncio, by projects without coroutines",
     "deadlines/on_loop.py": "asyncio, by projects that no ASGI server serves",
     "exits/names.py": "asyncio, by projects without async dependencies",
+    "lifespan/lifespan.py": "asyncio, by projects whose `register` is a plain function",
+    "logging.py": "python-json-logger, by projects whose log is text",
+    "project/build.py": "the built-in middleware, by projects that do not use it",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
+    "telemetry/__init__.py": "OpenTelemetry and prometheus_client, by projects that do not ask for them",
 }
 
 # A leading underscore on Request and Response means "not for handlers": a property per read would be paid for
 # on every request. These files of the framework read or set such names, and no others do.
 TOUCHES: dict[str, set[str]] = {
+    "after_response/work.py": {
+        "_end",
+    },
     "app.py": {
         "_answered_error",
         "_body",
+        "_call_at_end",
         "_discard_response",
         "_fail",
         "_in_middleware",
@@ -171,6 +185,7 @@ TOUCHES: dict[str, set[str]] = {
         "_status_was_set",
     },
     "deadlines/in_thread.py": {
+        "_end_with",
         "_sends_file",
         "_start_response",
         "_start_streaming",
@@ -181,6 +196,7 @@ TOUCHES: dict[str, set[str]] = {
         "_stream",
     },
     "deadlines/on_loop.py": {
+        "_end_with",
         "_start_response",
         "_start_streaming_on_loop",
     },
@@ -262,6 +278,10 @@ TOUCHES: dict[str, set[str]] = {
     "middleware/access_log.py": {
         "_call_at_end",
     },
+    "middleware/log_context.py": {
+        "_call_at_end",
+        "_stream",
+    },
     "middleware/proxy_fix.py": {
         "_replace_environ",
     },
@@ -285,6 +305,7 @@ TOUCHES: dict[str, set[str]] = {
         "_replace_environ",
         "_replace_head",
         "_restart",
+        "_route_listeners",
         "_run_head_hooks",
         "_set_stream",
         "_settle",
@@ -300,6 +321,21 @@ TOUCHES: dict[str, set[str]] = {
         "_append",
         "_rewind_body",
         "_send_file",
+    },
+    "telemetry/__init__.py": {
+        "_fault_observers",
+        "_route_listeners",
+    },
+    "telemetry/open_telemetry.py": {
+        "_call_at_end",
+        "_state",
+    },
+    "telemetry/prometheus.py": {
+        "_call_at_end",
+        "_content",
+        "_state",
+        "_status",
+        "_written",
     },
     "wsgi.py": {
         "_announced_length",

@@ -96,6 +96,16 @@ def test_a_project_nearby_is_found(
     assert CliRunner().invoke(main, ["check"]).exit_code == 0
 
 
+def test_a_root_inside_the_project_that_is_here_is_told_to_be_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project(tmp_path, {"pages/api/x.py": HELLO}))
+    result = CliRunner().invoke(main, ["check", "--root", "pages"])
+    assert result.exit_code == 1
+    assert "Leave out `--root`" in result.output
+    assert "`cd" not in result.output
+
+
 @pytest.mark.parametrize(
     ("name", "message", "remedy"),
     [

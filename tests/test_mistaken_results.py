@@ -81,3 +81,38 @@ def test_the_development_server_says_that_nothing_was_returned(
 def test_a_status_alone_is_told_what_to_write(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     call(app_of(tmp_path, "def POST(res): res.status(201)\n"), "POST")
     assert caplog.messages[0].endswith("`POST` set a status alone. Return a value, or call res.end().")
+
+
+# -- statuses
+
+WARNED = "`GET` (pages/api/x.py:1) returned 404, which is sent as content with the status 200."
+
+
+@pytest.mark.parametrize("word", ["", "async "])
+def test_development_warns_of_a_status_that_is_sent_as_content(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, word: str
+) -> None:
+    answer = call(app_of(tmp_path, f"{word}def GET(): return 404\n", mode="development"))
+    assert (answer.status, answer.body) == (200, b"404")
+    (message,) = caplog.messages
+    assert message.startswith(WARNED)
+    assert message.endswith("Write `raise ApiError(404)`, or `-> int` if it is meant.")
+
+
+@pytest.mark.parametrize(
+    ("source", "mode"),
+    [
+        ("def GET(): return 404\n", "production"),
+        ("def GET() -> int: return 404\n", "development"),
+        ("def GET(): return 4040\n", "development"),
+        ("def GET(): return 5\n", "development"),
+        ("def GET(): return True\n", "development"),
+        ("def GET(res): res.status(404).json(404)\n", "development"),
+        ("def GET(res):\n    res.status(404)\n    return 404\n", "development"),
+    ],
+)
+def test_other_numbers_are_no_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, source: str, mode: str
+) -> None:
+    call(app_of(tmp_path, source, mode=mode))
+    assert caplog.messages == []

@@ -243,6 +243,22 @@ HABITS = {
         "",
         message="Write `@use(first)`",
     ),
+    "use without middleware": Mistake(
+        0,
+        {A: f"from apiroutes import use\n@use(){HERE}\ndef GET(): ...\n"},
+        "",
+        message="use() has no middleware. Write `@use(first)`",
+    ),
+    "use with a list": Mistake(
+        0,
+        {
+            A: "from apiroutes import use\n"
+            "def one(req, res, next): next()\ndef two(req, res, next): next()\n"
+            f"@use([one, two]){HERE}\ndef GET(): ...\n"
+        },
+        "",
+        message="use(...) has a list. Write `@use(one, two)`",
+    ),
     "middleware that is not exported": Mistake(
         0,
         {
@@ -287,7 +303,17 @@ HABITS = {
             ("self", "", "Remove `self`"),
             ("req, res, next", "", "`next` is for middleware"),
             ("db=Depends(dict)", "from fastapi import Depends", "Annotated[Any, Depends(dict)]"),
-            ("q: str = Query(None)", "from fastapi import Query", "Write `q: str | None = None`"),
+            ("q: str = Query(None)", "from fastapi import Query", "Write `q: str | None = None`:"),
+            ("q: int = Query(5)", "from fastapi import Query", "Write `q: int = 5`:"),
+            ("q: int = Query()", "from fastapi import Query", "Write `q: int`:"),
+            ("q=Query('a')", "from fastapi import Query", "Write `q: str = 'a'`:"),
+            ("q: str | None = Query(None)", "from fastapi import Query", "Write `q: str | None = None`:"),
+            ("q: list[int] = Query([])", "from fastapi import Query", "Write `q: list[int] = []`:"),
+            (
+                "q: int = Query(5, ge=1, lt=9)",
+                "from fastapi import Query",
+                "Write `q: Annotated[int, Field(ge=1, lt=9)] = 5`, with pydantic's `Field`:",
+            ),
             (
                 "q: Annotated[str, Header()]",
                 "from typing import Annotated\nfrom fastapi import Header",

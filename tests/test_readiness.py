@@ -67,3 +67,37 @@ def test_a_worker_that_was_told_to_stop_is_not_ready(tmp_path: Path) -> None:
 def test_a_readiness_path_that_is_a_route_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=r"pages/api/x\.py answers /api/x too"):
         app_of(tmp_path, HELLO, readiness_path="/api/x")
+
+
+# -- liveness
+
+
+def test_there_is_no_liveness_path_by_default(tmp_path: Path) -> None:
+    assert call(app_of(tmp_path, HELLO), target="/alive").status == 404
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("HEAD", 200), ("POST", 405)])
+def test_a_process_that_answers_is_alive(tmp_path: Path, method: str, status: int) -> None:
+    answer = call(app_of(tmp_path, HELLO, liveness_path="/alive"), method, "/alive")
+    assert (answer.status, answer.body) == (
+        status,
+        {"GET": b"alive", "HEAD": b"", "POST": b"Method Not Allowed"}[method],
+    )
+    assert answer.header("Cache-Control") == "no-store"
+
+
+def test_a_process_that_stops_is_still_alive(tmp_path: Path) -> None:
+    app = ready(tmp_path, liveness_path="/alive")
+    worker = Worker()
+    worker.alive = False
+    before = signal.signal(signal.SIGTERM, worker.handle_exit)
+    try:
+        assert [call(app, target=path).status for path in ("/ready", "/alive")] == [503, 200]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("other", ["readiness_path", "openapi_path"])
+def test_two_paths_that_are_the_same_are_refused(tmp_path: Path, other: str) -> None:
+    with pytest.raises(ProjectError, match=r"answers /x too"):
+        app_of(tmp_path, HELLO, liveness_path="/x", **{other: "/x"})

@@ -10,7 +10,7 @@ from apiroutes.body.content_length import expects_continue
 from apiroutes.body.decoders import Body, read_body
 from apiroutes.body.draining import DRAIN_BYTES, DRAIN_SECONDS, drain, has_unread
 from apiroutes.body.errors import ReadOnLoopError, as_werkzeug_error, too_slow
-from apiroutes.body.inputs import ArrivingInput, BodyInput, KeptContent, arriving_input, keep
+from apiroutes.body.inputs import ArrivingInput, BodyInput, KeptContent, arriving_input, end_input, keep
 from apiroutes.body.limits import Limits, limits_of
 from apiroutes.body.reading import read_content
 from apiroutes.body.urlencoded import parse_urlencoded
@@ -30,6 +30,7 @@ __all__ = [
     "bounded_stream",
     "drain",
     "empty_stream",
+    "end_input",
     "expects_continue",
     "has_unread",
     "keep",

@@ -10,7 +10,15 @@ from collections.abc import Iterator
 
 from apiroutes.types import Environ
 
-__all__ = ["NOT_KEPT", "ArrivingInput", "BodyInput", "KeptContent", "arriving_input", "keep"]
+__all__ = [
+    "NOT_KEPT",
+    "ArrivingInput",
+    "BodyInput",
+    "KeptContent",
+    "arriving_input",
+    "end_input",
+    "keep",
+]
 
 
 class BodyInput:
@@ -86,6 +94,32 @@ NOT_KEPT = _NotKept()
 def keep(environ: Environ, content: bytes) -> None:
     """Let later readers read the content too, from the start."""
     environ["wsgi.input"] = KeptContent(content)
+
+
+class _Ended(BodyInput):
+    """The input of a request that is over: its connection takes the next request, which nobody may read."""
+
+    def whole(self) -> bytes:
+        raise RuntimeError(
+            "the request has ended, and its content is gone: read what you need of it before the response"
+        )
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self.whole()
+
+    readline = read
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        return [self.whole()]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.whole()
+
+
+def end_input(environ: Environ) -> None:
+    """Refuse later reads of content that is not in memory, when the request has ended."""
+    if not isinstance(environ.get("wsgi.input"), (KeptContent, _NotKept)):
+        environ["wsgi.input"] = _Ended()
 
 
 class ArrivingInput:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from apiroutes.handlers import RouteModule, name_of
+from apiroutes.handlers import RouteModule
+from apiroutes.places import name_of
 from apiroutes.resources import Resource
 from apiroutes.sizes import Size
 from apiroutes.terminal import BOLD, CYAN, DIM, Paint

@@ -13,6 +13,7 @@ from apiroutes.cli.documents import client, openapi
 from apiroutes.cli.group import Group, context_settings, examples
 from apiroutes.cli.options import directory
 from apiroutes.cli.routes import routes
+from apiroutes.cli.secret import secret
 from apiroutes.cli.shell import shell
 from apiroutes.cli.start import start
 from apiroutes.cli.version import version_text
@@ -61,5 +62,5 @@ def main(ctx: click.Context, root: object) -> None:
         click.echo(ctx.get_help(), color=True)
 
 
-for command in (dev, start, routes, check, openapi, client, shell, completion):
+for command in (dev, start, routes, check, openapi, client, shell, secret, completion):
     main.add_command(command)

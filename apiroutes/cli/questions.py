@@ -13,8 +13,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from apiroutes.app import App
 from apiroutes.builtin_endpoints import is_documentation
 from apiroutes.cli.listing import dependencies_text, limits_text, row_of, runs_text
-from apiroutes.handlers import RouteModule, name_of
+from apiroutes.handlers import RouteModule
 from apiroutes.http import METHODS
+from apiroutes.places import name_of
 from apiroutes.resources import Resource
 from apiroutes.terminal import BOLD, CYAN, DIM, GREEN, RED, Paint
 from apiroutes.types import Environ

@@ -7,6 +7,7 @@ workers import the project, which could not use connections and threads that thi
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -25,9 +26,11 @@ from apiroutes.cli.progress import progress
 from apiroutes.cli.projects import end_with_report
 from apiroutes.cli.wrong_arguments import instead_of_arguments
 from apiroutes.errors import ProjectError
+from apiroutes.logging import log_to_stderr
 from apiroutes.servers.interfaces import Choice, choose
 from apiroutes.servers.start_check import RouteCounts, StartCheck
 from apiroutes.settings import Settings, load_settings
+from apiroutes.telemetry import with_metrics_directory
 
 __all__ = ["start"]
 
@@ -105,14 +108,24 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
                 _end_unless_it_starts(check)
             choice = _choose(server, settings, check.routes)
             if choice.reason:
-                click.echo(f"{server} serves {choice.interface.upper()}: {choice.reason}", err=True)
+                _say(f"{server} serves {choice.interface.upper()}: {choice.reason}", settings.log_format)
             return choice.interface
 
         host, port = address_in(settings)
         with address_errors():
             if options["port"] == AUTO:
                 settings = replace(settings, host=host, port=free_port(host, port))
-            run(settings, flags, choose_interface)
+            with with_metrics_directory(settings):
+                run(settings, flags, choose_interface)
+
+
+def _say(line: str, log_format: str | None) -> None:
+    """Print a line, as a record where standard error has records alone."""
+    if log_format is None:
+        click.echo(line, err=True)
+    else:
+        log_to_stderr(log_format)
+        logging.getLogger("apiroutes").info("%s", line)
 
 
 @contextlib.contextmanager
@@ -134,7 +147,8 @@ def _settings(given: dict[str, Any], check: StartCheck) -> Settings:
     except ProjectError:
         _end_unless_it_starts(check)  # whose report has all mistakes, these included
         raise
-    return settings
+    # The workers read the key themselves: it is not handed to another process.
+    return replace(settings, secret_key=None)
 
 
 def _end_unless_it_starts(check: StartCheck) -> None:

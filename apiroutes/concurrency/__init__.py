@@ -15,7 +15,7 @@ from apiroutes.concurrency.connections import (
     watch,
 )
 from apiroutes.concurrency.functions import is_async
-from apiroutes.concurrency.handler_threads import Call, HandlerThread, HandlerThreads
+from apiroutes.concurrency.handler_threads import Call, HandlerThread, HandlerThreads, watch_abandoned
 
 __all__ = [
     "CONNECTION",
@@ -28,4 +28,5 @@ __all__ = [
     "stop_receiving",
     "unwatch",
     "watch",
+    "watch_abandoned",
 ]

@@ -12,6 +12,7 @@ coroutines never pays. Files that only run where asyncio is imported anyway use 
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any, TypeVar
@@ -25,10 +26,12 @@ __all__ = [
     "cancelled_error",
     "configure",
     "coroutine_frames",
+    "in_background",
     "in_request_thread",
     "is_on_server_loop",
     "iterate",
     "run",
+    "run_within",
     "runner",
     "thread_caller",
 ]
@@ -65,11 +68,41 @@ def run(awaitable: Awaitable[_Result]) -> _Result:
     return run(awaitable)
 
 
+def run_within(seconds: float, awaitable: Awaitable[_Result]) -> _Result:
+    """Run an awaitable as `run` does, for at most so many seconds. Raises TimeoutError."""
+    from apiroutes.event_loop import run, within
+
+    begun = False
+
+    def begin() -> Awaitable[_Result]:
+        nonlocal begun
+        begun = True
+        return awaitable
+
+    try:
+        return run(within(seconds, begin))
+    finally:
+        close = getattr(awaitable, "close", None)
+        if not begun and close is not None:  # no loop has taken it
+            close()
+
+
 def thread_caller() -> Callable[..., Coroutine[Any, Any, Any]]:
     """Return the function that `in_request_thread` calls, for the same code."""
     from apiroutes.event_loop import in_request_thread
 
     return in_request_thread
+
+
+def in_background(
+    context: contextvars.Context,
+    function: Callable[[], Awaitable[object]],
+    on_end: Callable[[BaseException | None], object],
+) -> Any:
+    """Return a BackgroundTask of a coroutine function, for which nobody waits."""
+    from apiroutes.event_loop import BackgroundTask
+
+    return BackgroundTask(context, function, on_end)
 
 
 def iterate(chunks: AsyncIterable[_Chunk]) -> Iterator[_Chunk]:

@@ -9,6 +9,7 @@ runs on for too long is replaced.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import os
 import queue
@@ -23,7 +24,24 @@ from apiroutes.errors import ApiError
 from apiroutes.readiness import request_replacement
 from apiroutes.threads import native_threads, traceback_of
 
-__all__ = ["Call", "HandlerThread", "HandlerThreads"]
+__all__ = ["Call", "HandlerThread", "HandlerThreads", "watch_abandoned"]
+
+# Functions that count abandoned handlers.
+_watchers: list[Callable[[int], object]] = []
+
+
+def watch_abandoned(tell: Callable[[int], object]) -> None:
+    """Have `tell` called with 1 for each handler that is abandoned, and with -1 at its end.
+
+    It is called in any thread, and raises nothing.
+    """
+    if tell not in _watchers:
+        _watchers.append(tell)
+
+
+def _tell(change: int) -> None:
+    for tell in _watchers:
+        tell(change)
 
 
 class Abandonable(Protocol):
@@ -34,17 +52,28 @@ class Abandonable(Protocol):
 
     def end(self) -> None: ...
 
+    def call_at_end(self, function: Callable[[], object]) -> None:
+        """Have a function called once when it no longer runs."""
+
 
 class HandlerThreads:
     """The threads of one App.
 
     At most `most_abandoned` abandoned ones may be running. One that still runs after `abandon_timeout`
-    seconds has the process replaced.
+    seconds has the process replaced; the log says then what ran, and past which limit.
     """
 
-    def __init__(self, most_abandoned: int, abandon_timeout: float) -> None:
+    def __init__(
+        self,
+        most_abandoned: int,
+        abandon_timeout: float,
+        what: str = "a handler",
+        limit: str = "its maxDuration",
+    ) -> None:
         self._most_abandoned = most_abandoned
         self._abandon_timeout = abandon_timeout
+        self._what = what
+        self._limit = limit
         self._idle: list[HandlerThread] = []
         self._abandoned: list[tuple[Abandonable, float]] = []  # each with its time limit
         self._is_watched = False
@@ -54,7 +83,9 @@ class HandlerThreads:
     def require_room(self) -> None:
         """Raise ApiError 503 while too many abandoned handlers run."""
         if self._process != os.getpid():  # a fork takes no threads along
-            self.__init__(self._most_abandoned, self._abandon_timeout)  # type: ignore[misc]
+            self.__init__(  # type: ignore[misc]
+                self._most_abandoned, self._abandon_timeout, self._what, self._limit
+            )
         if self._abandoned:
             with self._lock:
                 if self._count_abandoned() >= self._most_abandoned:
@@ -78,6 +109,8 @@ class HandlerThreads:
         with self._lock:
             self._abandoned.append((thread, time.monotonic() + self._abandon_timeout))
             begins, self._is_watched = not self._is_watched, True
+        _tell(1)
+        thread.call_at_end(lambda: _tell(-1))
         if begins:
             threading.Thread(target=self._watch, name="apiroutes-abandoned", daemon=True).start()
 
@@ -92,7 +125,7 @@ class HandlerThreads:
             seconds = until - time.monotonic()
             if seconds <= 0:
                 request_replacement(
-                    f"a handler has been running for {self._abandon_timeout:g} s past its maxDuration"
+                    f"{self._what} has been running for {self._abandon_timeout:g} s past {self._limit}"
                 )
                 seconds = self._abandon_timeout
             time.sleep(seconds)
@@ -133,9 +166,10 @@ class HandlerThread:
     """A thread that makes the calls it is given, one after the other."""
 
     def __init__(self) -> None:
-        self.calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self.calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self.is_running = True
         self._find_frame: Callable[[], FrameType | None] = lambda: None  # until it starts
+        self._at_end: list[Callable[[], object]] = []
         self._thread = threading.Thread(target=self._run, name="apiroutes-handler", daemon=True)
         self._thread.start()
 
@@ -150,6 +184,18 @@ class HandlerThread:
                 del call  # or its request would live until the next one comes
         finally:
             self.is_running = False
+            self._run_at_end()
+
+    def call_at_end(self, function: Callable[[], object]) -> None:
+        """Have a function called once when the thread has ended, which it may have by now."""
+        self._at_end.append(function)
+        if not self.is_running:
+            self._run_at_end()
+
+    def _run_at_end(self) -> None:
+        with contextlib.suppress(IndexError):  # the other thread may be here as well
+            while True:
+                self._at_end.pop()()
 
     def current_traceback(self) -> TracebackType | None:
         """Return where the thread is now, as a traceback from the call inward; None before it starts."""

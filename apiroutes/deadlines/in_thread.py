@@ -50,6 +50,7 @@ def with_deadline(run: Callable[[Any], Any], seconds: float, threads: HandlerThr
         request = copy_of(response.req)
         lease = _Lease(threads, threads.take(), seconds, response.req, vars(request))
         inner = type(response)(request, lease.refuse_when_late(response._start_response))
+        inner._end_with(response)
         try:
             lease.call(run_and_begin, inner)
         except BaseException:

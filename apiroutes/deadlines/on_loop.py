@@ -35,6 +35,7 @@ def with_deadline_on_loop(
         request = copy_of(response.req)
         lease = Lease(threads, seconds)
         inner = type(response)(request, refuse_late(response._start_response, lease.check))
+        inner._end_with(response)
         try:
             await lease.call(run_and_begin(inner))
         finally:

@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,9 +29,10 @@ except ImportError:  # Windows, where no socket is inherited
     fcntl = None  # type: ignore[assignment]
 
 from apiroutes.app import App
-from apiroutes.development.application import HostGuard, RequestLog, load_application
+from apiroutes.development.application import HostGuard, ReportApplication, RequestLog, load_application
 from apiroutes.development.read_files import ReadFiles
 from apiroutes.development.threaded_server import ThreadedServer
+from apiroutes.errors import LifespanError
 from apiroutes.terminal import GREEN, paint_for
 from apiroutes.types import WSGIApplication
 
@@ -43,6 +45,9 @@ BEGAN = "_APIROUTES_DEV_BEGAN"
 
 # What only some projects make the framework import. A child imports in advance what the one before it needed.
 _LATE_MODULES = ("apiroutes.event_loop", "apiroutes.openapi", "dotenv", "tomli")
+
+# Seconds for the end of the application, before the parent ends this process.
+_TO_STOP = 4.0
 
 # File systems stamp a change with the time of the last tick of a clock, up to 10 ms ago.
 _TICK = 0.1
@@ -78,9 +83,9 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
     gc.freeze()
     try:
         if given.listener is None or given.channel is None:
-            server.app, routes = _application(root, host, say)
-            _say_ready(given.go, routes, say)
-            server.serve_forever()
+            with _application(root, host, say) as (server.app, routes):
+                _say_ready(given.go, routes, say)
+                server.serve_forever()
             return
         with socket.socket(fileno=given.channel) as channel:
             changed = _wait_for_turn(channel, given)
@@ -89,19 +94,51 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
             os.close(given.listener)  # the server has a copy that no process of the project inherits
             _end_with_parent(channel)
             files = ReadFiles(root, lambda path: channel.sendall(f"wrote {json.dumps(path)}\n".encode()))
-            server.app, routes = _application(root, host, say)
-            told = {"imports": _late_modules(), "files": files.tell()}
-            channel.sendall(f"serving {json.dumps(told)}\n".encode())
-            server.serve_until_stopped(channel, lambda: _say_ready(changed, routes, say))
+            with _application(root, host, say) as (server.app, routes):
+                told = {"imports": _late_modules(), "files": files.tell()}
+                channel.sendall(f"serving {json.dumps(told)}\n".encode())
+                server.serve_until_stopped(channel, partial(_say_ready, changed, routes, say))
     except KeyboardInterrupt:
         pass  # Ctrl-C reaches all processes of the terminal
 
 
-def _application(root: Path, host: str, say: Callable[[str], None]) -> tuple[WSGIApplication, int | None]:
-    """Return the application, and how many routes the project has; None for one that cannot be served."""
+@contextlib.contextmanager
+def _application(
+    root: Path, host: str, say: Callable[[str], None]
+) -> Iterator[tuple[WSGIApplication, int | None]]:
+    """Start the application, and stop it after the block; with it is how many routes the project has.
+
+    That is None for a project that cannot be served, or that does not start.
+    """
     loaded = load_application(root, say)
-    routes = len(loaded.resources) if isinstance(loaded, App) else None
-    return RequestLog(HostGuard(loaded, host), say), routes
+    if not isinstance(loaded, App):
+        yield RequestLog(HostGuard(loaded, host), say), None
+        return
+    _exit_at_signals()
+    served: WSGIApplication = loaded
+    routes: int | None = len(loaded.resources)
+    try:
+        try:
+            loaded.start()
+        except LifespanError as error:  # which is logged
+            served, routes = ReportApplication(error, root.resolve()), None
+        yield RequestLog(HostGuard(served, host), say), routes
+    finally:
+        with contextlib.suppress(LifespanError):  # which is logged
+            loaded.stop(_TO_STOP)
+
+
+def _exit_at_signals() -> None:
+    """Let the first signal from here on raise SystemExit, so that what has been started is stopped."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def end(signum: int, frame: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        sys.exit(128 + signum)
+
+    for number in numbers:
+        signal.signal(number, end)
 
 
 def _late_modules() -> list[str]:

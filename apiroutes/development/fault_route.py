@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from apiroutes.handlers import RouteModule, name_of
+from apiroutes.handlers import RouteModule
+from apiroutes.places import name_of
 from apiroutes.resources import Resource
 from apiroutes.structs import Struct
 

@@ -10,6 +10,7 @@ import logging
 import sys
 from typing import Any
 
+from apiroutes.logs import without_package
 from apiroutes.terminal import BLUE, BOLD, CYAN, DIM, GREEN, RED, YELLOW, Paint, paint_for
 
 __all__ = ["request_line", "show_log"]
@@ -39,7 +40,7 @@ class _Formatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         level = self._paint(f"{record.levelname:<8}", *_LEVELS.get(record.levelno, ()))
-        return f"{level}{self._paint(record.name, BOLD)}: {super().formatMessage(record)}"
+        return f"{level}{self._paint(without_package(record.name), BOLD)}: {super().formatMessage(record)}"
 
 
 def show_log() -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_plus
 
-__all__ = ["HIDDEN", "is_secret", "without_secrets"]
+from apiroutes.secret_keys import HIDDEN
 
-HIDDEN = "••••••"
+__all__ = ["HIDDEN", "is_secret", "without_secrets"]
 
 _SECRET = re.compile(
     r"auth|cookie|token|secret|pass(w|phrase|code)|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"

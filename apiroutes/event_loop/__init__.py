@@ -9,6 +9,7 @@ import it at their top.
 from __future__ import annotations
 
 from apiroutes.event_loop.async_streams import AsyncChunks
+from apiroutes.event_loop.background import BackgroundTask
 from apiroutes.event_loop.calls import call_soon_in_thread, in_request_thread, run
 from apiroutes.event_loop.server_loop import (
     RequestThread,
@@ -20,10 +21,12 @@ from apiroutes.event_loop.server_loop import (
 from apiroutes.event_loop.tasks import AbandonedTask, end_or_event, frames_awaited_by, is_being_cancelled
 from apiroutes.event_loop.thread_pool import ThreadPool
 from apiroutes.event_loop.time_limit import within
+from apiroutes.event_loop.waiters import running_loop
 
 __all__ = [
     "AbandonedTask",
     "AsyncChunks",
+    "BackgroundTask",
     "RequestThread",
     "ThreadPool",
     "call_in_pool",
@@ -35,6 +38,7 @@ __all__ = [
     "is_in_server_request",
     "is_task_of_request",
     "run",
+    "running_loop",
     "server_loop",
     "within",
 ]

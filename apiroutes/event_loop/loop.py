@@ -18,7 +18,7 @@ from typing import Any
 from apiroutes.event_loop.hub_loop import new_event_loop
 from apiroutes.event_loop.logging_locks import share_logging
 from apiroutes.event_loop.thread_pool import ThreadPool
-from apiroutes.threads import native_threads
+from apiroutes.threads import native_threads, process_end
 
 __all__ = ["AwaitedLoop", "Loop", "News"]
 
@@ -96,7 +96,7 @@ class Loop(AwaitedLoop):
     def settle(self) -> None:
         """Let it end when the process does. The current greenlet may let others run meanwhile."""
         share_logging()
-        native_threads.start_last_thread(self._end_with_process, "apiroutes-loop-end")
+        process_end.call_at_end(self._end_with_process, last=True)
 
     def watch(self) -> None:
         self.is_watched = True
@@ -133,7 +133,6 @@ class Loop(AwaitedLoop):
     # -- its end ---------------------------------------------------------------------------
 
     def _end_with_process(self) -> None:
-        native_threads.join_main_thread()
         self.stop()
         with contextlib.suppress(queue.Empty):
             self._ended.get(timeout=_ENDING + 1)

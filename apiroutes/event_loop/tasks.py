@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from types import CoroutineType, FrameType, TracebackType
 from typing import Any
 
@@ -94,6 +95,10 @@ class AbandonedTask:
         """Cancel it. On its loop."""
         self._task.add_done_callback(_ignore_result)
         self._task.cancel()
+
+    def call_at_end(self, function: Callable[[], object]) -> None:
+        """Have a function called once when it has ended. On its loop."""
+        self._task.add_done_callback(lambda task: function())
 
 
 def _ignore_result(task: asyncio.Task[Any]) -> None:

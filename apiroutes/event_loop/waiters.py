@@ -22,6 +22,7 @@ from apiroutes.threads import native_threads, waiting
 __all__ = [
     "Waiter",
     "caller",
+    "loop_of_context",
     "refuse_waiters_of",
     "running_loop",
 ]
@@ -194,14 +195,15 @@ _loop: Loop | None = None
 _starting = native_threads.native_lock()
 
 
-def running_loop() -> AwaitedLoop:
-    """Return the caller's loop, or the process's own, which is started if need be.
-
-    Raises RuntimeError on the loop itself.
-    """
+def loop_of_context() -> AwaitedLoop:
+    """Return the caller's loop, or the process's own, which is started if need be."""
     loop = caller.get(None)
-    if loop is None or loop.has_ended():
-        loop = _own_loop()
+    return _own_loop() if loop is None or loop.has_ended() else loop
+
+
+def running_loop() -> AwaitedLoop:
+    """Return the loop of this context, for a thread to wait for. Raises RuntimeError on the loop itself."""
+    loop = loop_of_context()
     if loop.thread == native_threads.native_ident():
         raise RuntimeError(
             "a coroutine called a function that waits for the event loop on which both run, and would "

@@ -10,9 +10,6 @@ from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
-    location_of,
-    name_of,
-    place_of,
     security_scheme,
     use,
 )
@@ -70,12 +67,9 @@ __all__ = [
     "imported_names",
     "imported_packages",
     "key_of",
-    "location_of",
     "make_importable",
-    "name_of",
     "named",
     "parsed",
-    "place_of",
     "plan_of",
     "raised_errors",
     "returns_of",

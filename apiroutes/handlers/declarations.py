@@ -6,15 +6,13 @@ route. They are data only, which is read when the project is loaded.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from types import CodeType
 from typing import Any, TypeVar, Union
 
-from apiroutes.errors import readable_path
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.http import METHODS
+from apiroutes.places import name_of
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
@@ -22,10 +20,7 @@ __all__ = [
     "FileRoute",
     "SecurityScheme",
     "file_route",
-    "location_of",
     "middleware_of",
-    "name_of",
-    "place_of",
     "security_of",
     "security_scheme",
     "use",
@@ -56,12 +51,16 @@ def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     The first runs first; several `@use` run from the top down. Raises TypeError for a step that cannot
     be called so.
     """
+    example = "Write `@use(first)`, with a function `first(req, res, next)`"
+    if not middleware:
+        raise TypeError(f"use() has no middleware. {example}")
     for step in middleware:
         misfit = why_not_middleware(step)
+        if isinstance(step, (list, tuple)):
+            names = ", ".join(map(name_of, step)) or "first"
+            raise TypeError(f"use(...) has a {type(step).__name__}. Write `@use({names})`")
         if misfit is not None and getattr(step, "__name__", "") in _HANDLERS:  # `@use` without parentheses
-            raise TypeError(
-                f"use(...) has {misfit.what}. Write `@use(first)`, with a function `first(req, res, next)`"
-            )
+            raise TypeError(f"use(...) has {misfit.what}. {example}")
         if misfit is not None:
             raise TypeError(f"use(...) has {misfit.what}. {misfit.remedy()}")
 
@@ -111,37 +110,6 @@ def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
     """Return the schemes that `security_scheme` gave a function: alternatives."""
     alternatives: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, ())
     return alternatives
-
-
-def name_of(step: object) -> str:
-    """Return the name of a step in the source: of the function, or of the function that made it."""
-    if isinstance(step, type):
-        return step.__name__
-    name: str = getattr(step, "__qualname__", type(step).__name__)
-    return name.partition(".<locals>")[0]
-
-
-def place_of(step: object) -> str:
-    """Return a step's name with the file and line of its source, for messages."""
-    location = location_of(step)
-    return f"`{name_of(step)}`" if location is None else f"`{name_of(step)}` ({location})"
-
-
-def location_of(step: object) -> str | None:
-    """Return the file and line of a function, or of the class of an object; None for compiled code."""
-    code = _code_of(step)
-    return None if code is None else f"{readable_path(code.co_filename)}:{code.co_firstlineno}"
-
-
-def _code_of(step: object) -> CodeType | None:
-    """Return the code of a function, or of a class's own method, for its file and line."""
-    code = getattr(inspect.unwrap(step) if callable(step) else step, "__code__", None)
-    if code is not None:
-        return code  # type: ignore[no-any-return]
-    methods = vars(step if isinstance(step, type) else type(step))
-    functions = (methods.get(name) for name in ("__init__", "__call__"))
-    codes = (getattr(function, "__code__", None) for function in functions)
-    return next((code for code in codes if code is not None), None)
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

@@ -13,8 +13,8 @@ from functools import partial
 from types import BuiltinMethodType, CodeType, MethodType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from apiroutes.handlers.declarations import name_of
 from apiroutes.handlers.parameter_errors import ParameterError, how_to_depend, metadata_of
+from apiroutes.places import name_of
 from apiroutes.structs import Struct
 
 __all__ = ["Depends", "Provider", "depends_of", "key_of", "named", "provider_of"]

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from apiroutes.handlers.declarations import SecurityScheme, place_of, security_of
+from apiroutes.handlers.declarations import SecurityScheme, security_of
 from apiroutes.handlers.dependencies import Depends, Provider, key_of, named, provider_of
 from apiroutes.handlers.parameter_errors import ParameterError
 from apiroutes.handlers.parameters import read_dependency
 from apiroutes.handlers.signatures import Parameter, Signature
+from apiroutes.places import place_of
 from apiroutes.routing import Kind, Segment
 from apiroutes.structs import Struct, replace
 

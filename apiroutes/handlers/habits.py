@@ -64,7 +64,7 @@ def instead_of_app_attribute(name: str) -> str | None:
 
 # Markers of FastAPI, by the names of their classes.
 _MARKERS = {
-    "Query": "write `{name}: str | None = None`, with the type: it is of the query",
+    "Query": "write {query}: it is of the query",
     "Path": "write `{name}: str`, with the type, in a file called [{name}].py",
     "Body": "write `body: Item`, with a class of the fields",
     "Form": "write `body: Item`, with a class of the fields",
@@ -117,9 +117,9 @@ def foreign_parameter(parameter: inspect.Parameter, annotation: Any) -> Paramete
             remedy = how_to_depend(parameter.name, annotation, getattr(function, "__name__", None))
             return _foreign(parameter.name, kind.__name__, owner, remedy)
         if kind.__name__ in _MARKERS and owner == "FastAPI":
-            return _foreign(
-                parameter.name, kind.__name__, owner, _MARKERS[kind.__name__].format(name=parameter.name)
-            )
+            query = _as_query(parameter, annotation, value) if kind.__name__ == "Query" else ""
+            remedy = _MARKERS[kind.__name__].format(name=parameter.name, query=query)
+            return _foreign(parameter.name, kind.__name__, owner, remedy)
     kind = get_origin(annotation) or annotation
     if not isinstance(kind, type) or kind.__name__ not in _CLASSES:
         return None
@@ -130,6 +130,23 @@ def foreign_parameter(parameter: inspect.Parameter, annotation: Any) -> Paramete
         return _refused(message, remedy, parameter.name)
     owner = _OWNERS.get(library)
     return None if owner is None else _foreign(parameter.name, kind.__name__, owner, remedy)
+
+
+def _as_query(parameter: inspect.Parameter, annotation: Any, marker: Any) -> str:
+    """Return how a parameter with FastAPI's `Query` is written here, in backticks, and what that needs."""
+    kind = "str" if annotation is inspect.Parameter.empty else inspect.formatannotation(annotation)
+    bounds = [
+        f"{name}={value!r}"
+        for bound in marker.metadata
+        for name in (*getattr(type(bound), "__slots__", ()), *getattr(bound, "__dict__", ()))
+        if (value := getattr(bound, name)) is not None
+    ]
+    default = "" if marker.is_required() else f" = {marker.get_default(call_default_factory=True)!r}"
+    if default == " = None" and "None" not in kind and "Optional" not in kind:
+        kind += " | None"
+    if bounds:
+        kind = f"Annotated[{kind}, Field({', '.join(bounds)})]"
+    return f"`{parameter.name}: {kind}{default}`" + (", with pydantic's `Field`" if bounds else "")
 
 
 def _foreign(name: str, kind: str, owner: str, remedy: str) -> ParameterError:

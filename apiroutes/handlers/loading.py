@@ -92,6 +92,20 @@ class ModuleLoader:
         """Import a directory's file; return its middleware and its dependencies. Raises ProjectError."""
         return read_directory_file(self._import(file), file, self._root / file)
 
+    def load_by_name(self, file: str) -> ModuleType:
+        """Import a file at the root as the module that an absolute import of its name finds, too.
+
+        So it runs once, whoever imports it. Where another project in this process has the name, it is
+        this project's alone. Raises ProjectError.
+        """
+        name = file.removesuffix(".py")
+        known = sys.modules.get(name)
+        if known is not None and getattr(known, "__file__", None) == str(self._root / file):
+            self._import_packages([])
+            sys.modules[f"{self._package}.{name}"] = known
+            return known
+        return self._import(file, None if known is not None else name)
+
     def has_middleware(self, file: str, *, is_used: bool) -> bool:
         """Import the file, and return whether it is one of middleware, not another module of that name.
 
@@ -101,7 +115,7 @@ class ModuleLoader:
 
     # -- importing -------------------------------------------------------------------------
 
-    def _import(self, file: str) -> ModuleType:
+    def _import(self, file: str, other_name: str | None = None) -> ModuleType:
         *directories, name = file.split("/")
         package = self._import_packages(directories)
         full_name = f"{package}.{self._module_name(directories, name)}"
@@ -109,9 +123,7 @@ class ModuleLoader:
             return sys.modules[full_name]
         if file in self._failures:  # for another file, and it would again
             raise ProjectError([self._failures[file].as_reached_from(file)])
-        spec = importlib.util.spec_from_file_location(full_name, self._root / file)
-        assert spec is not None  # the name ends in .py
-        return self._execute(spec, file)
+        return self._execute(_spec(full_name, self._root / file), file, other_name)
 
     def _module_name(self, directories: list[str], file: str) -> str:
         """Return the name that an import would give the file, unless a directory has it."""
@@ -145,9 +157,11 @@ class ModuleLoader:
         spec.submodule_search_locations = locations
         sys.modules[name] = importlib.util.module_from_spec(spec)
 
-    def _execute(self, spec: importlib.machinery.ModuleSpec, file: str) -> ModuleType:
+    def _execute(
+        self, spec: importlib.machinery.ModuleSpec, file: str, other_name: str | None = None
+    ) -> ModuleType:
         try:
-            return _execute(spec)
+            return _execute(spec, other_name)
         except (KeyboardInterrupt, ProjectError):
             raise
         except BaseException as error:  # SystemExit too: a file must not end the start silently
@@ -179,23 +193,30 @@ def make_importable(root: Path) -> None:
 
 def import_file(root: Path, file: str, name: str) -> ModuleType:
     """Import a file of the project in `root` under a name of its own. Raises ProjectError."""
-    spec = importlib.util.spec_from_file_location(name, root / file)
-    assert spec is not None  # the name ends in .py
     try:
-        return _execute(spec)
+        return _execute(_spec(name, root / file))
     except (KeyboardInterrupt, ProjectError):
         raise
     except BaseException as error:  # as for other files
         raise ProjectError([import_failure(error, root, file).as_reached_from(file)]) from error
 
 
-def _execute(spec: importlib.machinery.ModuleSpec) -> ModuleType:
+def _spec(name: str, path: Path) -> importlib.machinery.ModuleSpec:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # the path ends in .py
+    return spec
+
+
+def _execute(spec: importlib.machinery.ModuleSpec, other_name: str | None = None) -> ModuleType:
+    """Import a module; `other_name` is another one by which it can be imported."""
+    names = [name for name in (spec.name, other_name) if name is not None]
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    sys.modules.update(dict.fromkeys(names, module))
     try:
         assert spec.loader is not None
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[spec.name]
+        for name in names:
+            del sys.modules[name]
         raise
     return module

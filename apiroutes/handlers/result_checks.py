@@ -6,6 +6,7 @@ or `responses`, or None. In production results are sent unchecked.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from apiroutes.handlers.declared_responses import annotated_statuses, declared_responses, documented_statuses
@@ -16,6 +17,7 @@ from apiroutes.schemas import DoesNotFit, Schema, schema_of
 
 __all__ = ["ResultCheck"]
 
+_FAILURES = frozenset(int(status) for status in HTTPStatus if status >= 400)
 # Of handlers for every method, HEAD is answered as GET is.
 _SAME = {"HEAD": "GET"}
 
@@ -30,6 +32,16 @@ class ResultCheck:
         self._returns = returns_of(handler)
         self._schema = self._returns.schema
         self._declared: dict[str, dict[int, Schema | None]] = {}
+
+    def doubt(self, result: Any, status: int) -> str | None:
+        """Return what is probably not meant by a result that is sent; None if nothing speaks against it."""
+        is_annotated = self._returns.json is not None
+        if type(result) is not int or result not in _FAILURES or status != 200 or is_annotated:
+            return None
+        return (
+            f"returned {result}, which is sent as content with the status 200. "
+            f"Write `raise ApiError({result})`, or `-> int` if it is meant."
+        )
 
     def why_not(self, method: str, result: Any, status: int, media_type: str, content: Any) -> str | None:
         """Return why a response is not what the handler declares; None if it is.

@@ -2,6 +2,7 @@
 
 from apiroutes.middleware.access_log import access_log
 from apiroutes.middleware.cors import cors
+from apiroutes.middleware.log_context import log_context
 from apiroutes.middleware.proxy_fix import proxy_fix
 from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
@@ -12,6 +13,7 @@ __all__ = [
     "access_log",
     "cors",
     "from_wsgi",
+    "log_context",
     "proxy_fix",
     "request_id",
     "security_headers",

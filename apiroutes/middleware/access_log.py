@@ -13,6 +13,7 @@ from typing import Any
 
 from apiroutes.chain import never_waits
 from apiroutes.http import encode_json
+from apiroutes.logs import with_trace
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.types import Middleware
@@ -23,9 +24,10 @@ __all__ = ["access_log"]
 def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Middleware:
     """Log method, route pattern, path, status, milliseconds, client and request id.
 
-    `format` is "text" or "json". The status is the one that was sent, also for errors and a 304; a response
-    that was cut off has the status that its client saw. The line is written, and the time ends, when the
-    server has the response; for a stream, when it has ended. Raises ValueError for another format.
+    `format` is "text" or "json"; the record has the parts as attributes too. The status is the one that was
+    sent, also for errors and a 304; a response that was cut off has the status that its client saw. The line
+    is written, and the time ends, when the server has the response; for a stream, when it has ended. Raises
+    ValueError for another format.
     """
     if format not in ("text", "json"):
         raise ValueError(f"format must be 'text' or 'json', not {format!r}")
@@ -35,7 +37,12 @@ def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Mid
     @never_waits
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         began = time.perf_counter()
-        res._call_at_end(lambda sent: write("%s", render(_record(sent.req, sent.status_code, began))))
+
+        def log(sent: Response) -> None:
+            record = _record(sent.req, sent.status_code, began)
+            write("%s", render(record), extra=with_trace(record, sent.req.environ))
+
+        res._call_at_end(log)
         return next()
 
     return middleware

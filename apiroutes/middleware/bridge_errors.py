@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from apiroutes.handlers import location_of, name_of
+from apiroutes.places import location_of, name_of
 from apiroutes.types import WSGIApplication
 
 __all__ = ["BridgeError", "make_application"]

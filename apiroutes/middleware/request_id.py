@@ -1,7 +1,7 @@
 """An id for each request, to find it in logs (from W3C Trace Context, if the client sends it).
 
-In: requests. Out: `req.context["request_id"]` and a header of the response. An id from the client is
-used only if it is harmless.
+In: requests. Out: `req.context["request_id"]`, a header of the response, and the fields of log records. An id
+from the client is used only if it is harmless.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from apiroutes.chain import never_waits
-from apiroutes.logs import sent_request_id
+from apiroutes.logs import fields_of, sent_request_id
+from apiroutes.middleware.log_context import call_with_fields
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.types import Middleware
@@ -32,6 +33,6 @@ def request_id(header: str = "X-Request-ID", *, trust_client: bool = True) -> Mi
         identifier = identifier or secrets.token_hex(16)
         req.context["request_id"] = identifier
         res.set_header(header, identifier)
-        return next()
+        return call_with_fields(fields_of(req, identifier), res, next)
 
     return middleware

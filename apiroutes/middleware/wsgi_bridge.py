@@ -112,6 +112,9 @@ class _Crossing:
             res._restart(self._entry)
         self._was_called = True
         self._req._replace_environ(environ)
+        for tell in self._req._route_listeners:
+            if self._req.route_pattern is not None:
+                tell(environ, self._req.route_pattern)
         res._start_response = start_response
         try:
             self._next()

@@ -6,45 +6,38 @@ In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectE
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import replace as replace_in
-from functools import partial
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from apiroutes.body import limits_of
-from apiroutes.chain import Step, as_coroutine, as_sync, compose
-from apiroutes.concurrency import HandlerThreads, coroutines
-from apiroutes.deadlines import with_deadline, with_deadline_on_loop
-from apiroutes.endpoint import CheckedEndpoint, Endpoint
 from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
-from apiroutes.handlers import ModuleLoader, RouteConfig, RouteModule, SecurityScheme
-from apiroutes.places import Place, located
+from apiroutes.handlers import ModuleLoader, RouteConfig
+from apiroutes.places import Place
+from apiroutes.project.checking import check_together, ineffective, steps_of
+from apiroutes.project.composing import compose_resources, explaining_resources
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
+from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
 from apiroutes.project.middleware import (
     LoadedDirectory,
     ProjectMiddleware,
-    dependencies_around,
     directory_middleware,
     middleware_around,
     middleware_below,
 )
-from apiroutes.project.missing_routes import check_directory, shortened
+from apiroutes.project.missing_routes import check_directory
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.nested import loading
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
-from apiroutes.readiness import request_replacement
-from apiroutes.resources import LoopRun, NotFound, Resource, Run
+from apiroutes.project.secret_key import with_secret_key
+from apiroutes.resources import NotFound, Resource
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
 __all__ = ["Project", "build"]
-
-_NO_METHODS: Mapping[str, Run] = {}
-_NONE_ON_LOOP: Mapping[str, LoopRun | None] = {}
 
 _log = logging.getLogger("apiroutes")
 
@@ -61,6 +54,7 @@ class Project(Struct, frozen=True):
     resources: Mapping[str, Resource]
     not_found: NotFound
     middleware: tuple[Middleware, ...]
+    instrumentation: Instrumentation
     mistakes: tuple[Problem, ...]
 
 
@@ -103,23 +97,44 @@ def _build(
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
     warn_of_hidden_modules(root, warnings)
     loader = _loader(root, settings)
+    # It may change libraries that the other files import.
+    instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
 
     def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
         return setting_place(name, root, environ, arguments, item)
 
     project_middleware = ProjectMiddleware(root, loader, place_of, mistakes.everywhere, warnings)
-    everywhere = project_middleware.everywhere(settings, middleware)
+    everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
-    resources = _resources(routes, settings, loader, around, directories, mistakes)
-    warnings += [*loader.warnings, *_ineffective(loader.ineffective)]
-    _check_builtin_paths(settings, routes, place_of, mistakes)
-    _check_security(resources, mistakes)
+    resources = compose_resources(routes, settings, loader, around, directories, mistakes)
+    warnings += [*loader.warnings, *ineffective(loader.ineffective)]
+    check_together(settings, routes, resources, place_of, mistakes)
+    users = steps_of(everywhere, directories, resources)
+    settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
     if explainer is not None:
-        resources |= _broken_resources(routes, settings, around, mistakes, explainer)
+        resources |= explaining_resources(routes, settings, around, mistakes, explainer)
+    not_found = _not_found(everywhere, directories, settings, explainer)
+    return Project(settings, routes, resources, not_found, everywhere, instrumentation, tuple(mistakes))
+
+
+def _not_found(
+    everywhere: tuple[Middleware, ...],
+    directories: Sequence[LoadedDirectory],
+    settings: Settings,
+    explainer: Explainer | None,
+) -> NotFound:
     write = explainer.write_not_found if explainer is not None else None
-    not_found = NotFound(everywhere, middleware_below(directories), limits_of(settings), write)
-    return Project(settings, routes, resources, not_found, everywhere, tuple(mistakes))
+    return NotFound(everywhere, middleware_below(directories), limits_of(settings), write)
+
+
+def _log_context(settings: Settings) -> tuple[Middleware, ...]:
+    """Return what gives the log's records their request, if the setting asks for it."""
+    if settings.log_format is None:
+        return ()
+    from apiroutes.middleware import log_context
+
+    return (log_context(),)
 
 
 def _find_routes(
@@ -139,134 +154,3 @@ def _find_routes(
 def _loader(root: Path, settings: Settings) -> ModuleLoader:
     defaults = RouteConfig(size_limit=settings.body_size_limit, response_limit=settings.response_limit)
     return ModuleLoader(root, defaults, (prefix_of(settings), segments_of(settings.base_path), ()))
-
-
-def _resources(
-    routes: RouteTree,
-    settings: Settings,
-    loader: ModuleLoader,
-    around: Mapping[str, tuple[Middleware, ...]],
-    directories: Sequence[LoadedDirectory],
-    mistakes: Mistakes,
-) -> dict[str, Resource]:
-    """Load every route, and compose what answers it inside its middleware, by the route's file."""
-    threads = HandlerThreads(settings.max_abandoned_handlers, settings.abandon_timeout)
-    coroutines.configure(
-        abandon_timeout=settings.abandon_timeout,
-        reports_blocking=settings.mode == "development",
-        on_blocked=request_replacement,
-    )
-    resources = {}
-    for route in routes.walk():
-        with mistakes.in_route(route.file).collecting():
-            module = loader.load(route, dependencies_around(route, directories))
-            middleware = (*around[route.file], *module.middleware)
-            resources[route.file] = _resource(module, settings, middleware, threads)
-    return resources
-
-
-def _broken_resources(
-    routes: RouteTree,
-    settings: Settings,
-    around: Mapping[str, tuple[Middleware, ...]],
-    mistakes: Mistakes,
-    explainer: Explainer,
-) -> dict[str, Resource]:
-    """Return what explains the routes that cannot be served.
-
-    Their directories' middleware is around it, or a page of another origin could not read what it says.
-    """
-    resources = {}
-    for route in routes.walk():
-        problems = mistakes.breaking(route.file)
-        if problems:
-            middleware = around[route.file]
-            step = Step(partial(explainer.write_problems, problems), never_waits=True)
-            resources[route.file] = Resource(
-                f"{route.pattern} ({route.file})",
-                as_sync(compose(middleware, step)),
-                limits_of(settings),
-                pattern=str(route.pattern),
-                middleware=middleware,
-                mistakes=problems,
-                others_on_loop=as_coroutine(middleware, step),
-            )
-    return resources
-
-
-def _resource(
-    module: RouteModule, settings: Settings, around: tuple[Middleware, ...], threads: HandlerThreads
-) -> Resource:
-    limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
-    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(module, limits)
-    runs = {method: as_sync(compose(around, step)) for method, step in endpoint.steps.items()}
-    on_loop = {method: as_coroutine(around, step) for method, step in endpoint.steps.items()}
-    seconds = module.config.max_duration
-    if seconds is not None:
-        runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
-        on_loop = {
-            method: run and with_deadline_on_loop(run, seconds, threads) for method, run in on_loop.items()
-        }
-    return Resource(
-        name=f"{endpoint.pattern} ({module.route.file})",
-        other_methods=runs.pop(RouteModule.ANY),
-        others_on_loop=on_loop.pop(RouteModule.ANY),
-        limits=limits,
-        # What is the same for many routes is one object, as the limits are.
-        by_method=runs or _NO_METHODS,
-        on_loop=on_loop if any(on_loop.values()) else _NONE_ON_LOOP,
-        pattern=endpoint.pattern,
-        module=module,
-        middleware=around,
-        planned=tuple(endpoint.planned),
-    )
-
-
-def _ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[Problem]:
-    """Yield the warning about each constant that changes nothing, by name and reason."""
-    for (name, effect), places in constants.items():
-        remedy = "Remove it, or begin its name with '_' if it is your own."
-        yield Problem(shortened(places), f"`{name}` {effect}.", remedy)
-
-
-def _check_builtin_paths(
-    settings: Settings,
-    routes: RouteTree,
-    place_of: Callable[[str], tuple[str, Place]],
-    mistakes: Mistakes,
-) -> None:
-    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
-    taken: dict[str, str] = {}
-    for name in ("readiness_path", "openapi_path"):
-        path = getattr(settings, name)
-        if path is None:
-            continue
-        route = routes.by_path.get(path)
-        other = taken.setdefault(path, name)
-        if route is not None or other != name:
-            spelled, place = place_of(name)
-            message = f"{spelled}: {other if route is None else route.file} answers {path} too."
-            remedy = "Choose a path that no file answers." if route else "Choose another path."
-            mistakes.everywhere.append(located(Problem(place.file, message, remedy), place))
-    docs = None if settings.docs is False else replace_in(settings, docs=True).docs_path
-    for path, route in routes.by_path.items():
-        if docs is not None and (path == docs or path.startswith(f"{docs}/")):
-            message = f"never answers {path}: the documentation page is there, in development at least."
-            mistakes.in_route(route.file).add(route.file, message, "Rename the file, or set `docs = false`.")
-
-
-def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
-    """Check that a name stands for one security scheme in the whole project."""
-    known: dict[str, SecurityScheme] = {}
-    differing: dict[str, Problem] = {}
-    for file, resource in resources.items():
-        assert resource.module is not None
-        for handler in resource.module.handlers.values():
-            for declared in (scheme for asked in handler.asks(resource.middleware) for scheme in asked):
-                first = known.setdefault(declared.name, declared)
-                if first.scheme != declared.scheme:
-                    functions = f"`{first.declared_by}` and `{declared.declared_by}`"
-                    message = f"the security scheme {declared.name!r} is not the same for {functions}."
-                    differing[declared.name] = Problem(file, message, "Give one of the two another name.")
-    for problem in differing.values():
-        mistakes.in_route(problem.file).append(problem)

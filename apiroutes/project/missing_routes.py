@@ -139,8 +139,10 @@ def _project_nearby(root: Path) -> tuple[str, str, str] | None:
     names = [_shortest(path) for path in found]
     whole = listed([str(path) for path in found])
     ways = [f"`cd {name}`, or add `--root {name}`" for name in names]
-    place = "pages/api"
-    return place, f"There is a project in {whole}.", f"Type {'; or '.join(ways)}."
+    place, message = "pages/api", f"There is a project in {whole}."
+    if names == [os.curdir]:
+        return place, message, "Leave out `--root`: that is the current directory."
+    return place, message, f"Type {'; or '.join(ways)}."
 
 
 def _shortest(path: Path) -> str:

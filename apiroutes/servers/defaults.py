@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-__all__ = ["GRANIAN_THREADS", "GUNICORN_THREADS", "pass_threads", "usable_cpus"]
+__all__ = ["GRANIAN_THREADS", "GUNICORN_THREADS", "json_formatters", "pass_threads", "usable_cpus"]
 
 # Threads keep a worker responding while a handler waits for a database; docs/deployment.md has the figures.
 # With more, handlers that do not wait take longer.
@@ -29,3 +30,8 @@ def pass_threads(threads: int | None) -> None:
     """
     if threads is not None:
         os.environ["APIROUTES_THREADS"] = str(threads)
+
+
+def json_formatters(*names: str) -> dict[str, dict[str, Any]]:
+    """Return formatters of these names that write JSON, for `logging.config.dictConfig`."""
+    return {name: {"()": "apiroutes.logging.json_formatter"} for name in names}

@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, overload
 
 from apiroutes.app import App
 from apiroutes.app_file import app_of
-from apiroutes.logs import log_to_stderr
+from apiroutes.logging import log_everything_to_stderr, log_to_stderr
+from apiroutes.settings import read_settings
 from apiroutes.types import ASGIFunction
 from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
 
@@ -49,8 +51,7 @@ def create_app(
     Then every response, and a line of the log, say what to write instead.
     """
     if start_response is None and not isinstance(root, dict):
-        log_to_stderr()
-        return app_of(root, **settings)
+        return _make(root, settings)
     if isinstance(root, dict) and is_asgi_scope(root):
         refusal: Iterable[bytes] = refuse_asgi(root, start_response, send)
         return refusal
@@ -72,5 +73,12 @@ def create_asgi_app(root: str | os.PathLike[str] = ".", /, *call: object, **sett
     """
     if call or isinstance(root, dict):
         raise TypeError(_ASGI_HINT)
-    log_to_stderr()
-    return app_of(root, **settings).asgi
+    return _make(root, settings).asgi
+
+
+def _make(root: str | os.PathLike[str], settings: dict[str, Any]) -> App:
+    """Make the App, and have its log written in the form that it sets, from its start on."""
+    log_to_stderr(read_settings(Path(root).resolve(), dict(os.environ), settings)[0].log_format)
+    app = app_of(root, **settings)
+    log_everything_to_stderr(app.settings.log_format)
+    return app

@@ -9,8 +9,11 @@ once its successor serves. Raises AddressError for a port in use.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import multiprocessing.util
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,14 +23,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from granian import cli
+from granian import _signals, cli
 from granian._internal import load_target
 from granian.log import logger
 from granian.server import MPServer, Server
 
+from apiroutes.app import App
+from apiroutes.errors import LifespanError
+from apiroutes.lifespan import end_within, when_not_started
 from apiroutes.readiness import replace_by
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
-from apiroutes.servers.defaults import GRANIAN_THREADS, pass_threads, usable_cpus
+from apiroutes.servers.defaults import GRANIAN_THREADS, json_formatters, pass_threads, usable_cpus
+from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
@@ -36,6 +43,8 @@ __all__ = ["run"]
 
 # Seconds between two looks at a condition.
 _TICK = 0.05
+# And for a worker to end, where granian has no limit.
+_KILL_TIMEOUT = 30.0
 
 
 def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> None:
@@ -48,6 +57,7 @@ def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> 
     options = cli.cli.make_context(line.pop("prog_name"), **line).params
     _require(options["host"], options["port"], options["uds"])
     settings = replace(settings, interface=choose())
+    _Server.writes_json_log = settings.log_format == "json"
     cli.Server = _Server  # type: ignore[attr-defined]  # granian's command line takes it from there
     if settings.interface == "asgi":
         pass_threads(settings.threads)
@@ -81,28 +91,72 @@ _ASGI_DEFAULTS = {
 }
 
 
-def _load(to_main: Connection, load: Callable[[], Any]) -> Any:
+def _load(to_main: Connection, graceful_timeout: float, load: Callable[[], Any]) -> Any:
     """Load the application in a worker, and tell the main process, then and when it must be replaced."""
 
     def send(message: str) -> None:
         to_main.send((message, os.getpid()))
 
+    def give_up() -> None:
+        send(_NOT_STARTED)
+        exit_soon()
+
     replace_by(lambda: send(_REPLACE_ME))
+    when_not_started(give_up)
+    _note_signals(graceful_timeout)
     application = load()
+    if isinstance(application, App):
+        _start(application)
     freeze_heap()
     send(_HAS_LOADED)
     return application
 
 
+def _start(application: App) -> None:
+    """Start an App that is called by WSGI, and have it stopped: granian has no hook for that."""
+    # It is called in the main thread when the worker has answered its last request.
+    multiprocessing.util.Finalize(None, _stop, args=(application,), exitpriority=100)
+    try:
+        application.start()
+    except LifespanError:  # which is logged
+        sys.exit(NOT_STARTED)
+
+
+def _stop(application: App) -> None:
+    with contextlib.suppress(LifespanError):  # which is logged
+        application.stop()
+
+
+def _note_signals(seconds: float) -> None:
+    """Have this worker note how much time it has from the signal that ends it."""
+
+    def noting(set_signals: Callable[..., Any]) -> Callable[..., Any]:
+        def set_and_note(*loop: Any) -> Any:
+            event = set_signals(*loop)
+            event.add_cb(lambda: end_within(seconds))
+            return event
+
+        return set_and_note
+
+    # granian's workers take them from there when they begin to serve.
+    _signals.set_sync_signals = noting(_signals.set_sync_signals)
+    _signals.set_loop_signals = noting(_signals.set_loop_signals)
+
+
 # Messages from workers to the main process.
 _REPLACE_ME = "replace me"
 _HAS_LOADED = "has loaded"
+_NOT_STARTED = "not started"
 
 
 class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by platform
     """granian's server; it stops on TERM without delay, and starts a successor before a worker stops."""
 
+    writes_json_log = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if self.writes_json_log and kwargs.get("log_dictconfig") is None:
+            kwargs["log_dictconfig"] = {"formatters": json_formatters("generic", "access")}
         super().__init__(*args, **kwargs)
         # Workers may be threads, which cannot be replaced alone; `--reload` has another main loop.
         self._receives_messages = issubclass(Server, MPServer) and not self.reload_on_changes
@@ -113,13 +167,15 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         # Workers by process id: those that ask to be replaced, and those that have the application.
         self._to_replace: set[int] = set()
         self._loaded: set[int] = set()
+        self._status = 0
         self._from_workers, self._to_main = multiprocessing.Pipe(duplex=False)
 
     def serve(self, spawn_target: Any = None, target_loader: Any = None, wrap_loader: bool = True) -> None:
         """Serve until it is told to stop."""
         if self._receives_messages:
             load = partial(load_target, self.target, wd=self.working_dir, factory=self.factory)
-            target_loader, wrap_loader = partial(_load, self._to_main, load), False
+            seconds = self.workers_kill_timeout or _KILL_TIMEOUT
+            target_loader, wrap_loader = partial(_load, self._to_main, seconds, load), False
         super().serve(spawn_target, target_loader, wrap_loader)
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
@@ -134,9 +190,17 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
             message, pid = self._from_workers.recv()
             if message == _HAS_LOADED:
                 self._loaded.add(pid)
+            elif message == _NOT_STARTED:
+                if any(worker._id() == pid for worker in self.wrks):  # and no successor
+                    self._status = NOT_STARTED
+                    self.signal_handler_interrupt()
             else:
                 self._to_replace.add(pid)
                 self.main_loop_interrupt.set()
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Stop the workers. Raises SystemExit with the status of a server that has not started."""
+        super().shutdown(exit_code or self._status)
 
     # -- signals: the handlers run between two steps of the main thread --------------------
 

@@ -20,7 +20,7 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from apiroutes.servers.addresses import address_of, authority, require_free, require_socket_path
 from apiroutes.servers.defaults import GUNICORN_THREADS, pass_threads, usable_cpus
 from apiroutes.servers.gunicorn_arbiter import Arbiter
-from apiroutes.servers.gunicorn_workers import WORKERS
+from apiroutes.servers.gunicorn_workers import WORKERS, with_life
 from apiroutes.settings import Settings
 
 __all__ = ["run"]
@@ -81,6 +81,8 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
             self._use_asgi()
         elif name in WORKERS:
             self.cfg.set("worker_class", WORKERS[name])
+        else:
+            self.cfg.set("worker_class", with_life(self.cfg.worker_class))
 
     def _use_asgi(self) -> None:
         """Serve the App as an ASGI application, whose threads are its own."""
@@ -114,6 +116,8 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         # gunicorn would open a socket for its own control commands.
         "control_socket_disable": True,
     }
+    if settings.log_format == "json":
+        defaults["logger_class"] = "apiroutes.servers.gunicorn_log.JSONLogger"
     if settings.max_headers is not None:
         defaults["limit_request_fields"] = settings.max_headers
     if settings.max_header_size is not None:

@@ -1,8 +1,8 @@
 """gunicorn's main process, with checked reloads and workers that are replaced on request.
 
 In: signals, and workers that ask to be replaced. Out: workers. On HUP the project is checked before a
-worker is replaced; on TERM the readiness path reports it before anything stops. A worker that asks for a
-replacement stops once its successor serves.
+worker is replaced, and the old workers stop once all new ones serve; on TERM the readiness path reports it
+before anything stops. A worker that asks for a replacement stops once its successor serves.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class _Succession(NamedTuple):
 
 # A successor that did not start is tried again after this many seconds.
 _RETRY_SECONDS = 30
-# A worker gets this many seconds on top of `graceful_timeout` to end by itself.
-_MARGIN_SECONDS = 1
+# A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may take
+# all of that, and the application has yet to stop.
+_MARGIN_SECONDS = 2
 
 
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
@@ -50,6 +51,8 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         self._is_reloading = False
         self._is_reload_due = False
         self._check: StartCheck | None = None
+        # The workers of the old code, while those of the new code start.
+        self._predecessors: frozenset[int] = frozenset()
         self._leaving: dict[int, float] = {}  # workers that were told to stop, with their deadlines
         self._to_replace: deque[int] = deque()
         self._succession: _Succession | None = None
@@ -91,6 +94,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers and a running check."""
         self._end_check()
+        self.cfg.set("graceful_timeout", self.cfg.graceful_timeout + _MARGIN_SECONDS)
         super().stop(graceful)
 
     def _end_check(self) -> None:
@@ -129,7 +133,11 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         super().handle_hup()
 
     def reload(self) -> None:
-        """Start the new workers and tell the old ones to stop. The main loop waits for their end."""
+        """Start the new workers. The main loop waits for them, and then tells the old ones to stop."""
+        staying = self.WORKERS.keys() - self._leaving.keys()
+        self._predecessors = frozenset(pid for pid in staying if _is_serving(self.WORKERS[pid]))
+        for pid in staying - self._predecessors:  # another reload's, or the first ones
+            self.kill_worker(pid, signal.SIGTERM)
         self._is_reloading = True
         try:
             super().reload()
@@ -137,6 +145,23 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
             pass
         finally:
             self._is_reloading = False
+
+    def _continue_hand_over(self) -> None:
+        """Stop the old workers once all new ones serve."""
+        others = self.WORKERS.keys() - self._leaving.keys() - self._predecessors
+        serving = [pid for pid in others if _is_serving(self.WORKERS[pid])]
+        if self._predecessors and len(serving) == len(others) >= self.num_workers:
+            predecessors, self._predecessors = self._predecessors, frozenset()
+            for pid in predecessors & self.WORKERS.keys():
+                self.kill_worker(pid, signal.SIGTERM)
+
+    def _give_up_hand_over(self) -> None:
+        """Keep the old workers, because a new one has not started."""
+        self.log.error(NOT_RELOADED, "A new worker did not start.")
+        others = self.WORKERS.keys() - self._leaving.keys() - self._predecessors
+        self._predecessors = frozenset()
+        for pid in others:
+            self.kill_worker(pid, signal.SIGTERM)
 
     # -- workers ---------------------------------------------------------------------------
 
@@ -149,6 +174,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
                 self.log.warning("Worker (pid:%s) did not stop within graceful_timeout", pid)
                 self.kill_worker(pid, signal.SIGKILL)
         self._continue_reload()
+        self._continue_hand_over()
         self._continue_succession()
 
     def manage_workers(self) -> None:
@@ -157,7 +183,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         gunicorn counts them; while one takes its time, gunicorn would tell it, or another, to stop again.
         """
         staying = [pid for pid in sorted(self.WORKERS, key=self._age) if pid not in self._leaving]
-        wanted = self.num_workers
+        wanted = self.num_workers + len(self._predecessors.intersection(staying))
         if self._succession is not None and set(self._succession) <= set(staying):
             wanted += 1
         for pid in staying[: max(0, len(staying) - wanted)]:
@@ -190,6 +216,9 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         except HaltServer:
             # A worker that was told to stop may end before it has started.
             if self._leaving.keys() - self.WORKERS.keys():
+                return
+            if self._predecessors:
+                self._give_up_hand_over()
                 return
             # A successor that does not start must not stop the server: its predecessor keeps serving.
             if self._succession is None or self._succession.successor in self.WORKERS:
@@ -247,7 +276,9 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
                 self._to_replace.append(pid)
 
     def _begin_succession(self) -> None:
-        if self._is_stopping or self._leaving or time.monotonic() < self._next_succession:
+        if self._is_stopping or self._leaving or self._predecessors:
+            return
+        if time.monotonic() < self._next_succession:
             return
         if self._to_replace:
             predecessor = self._to_replace.popleft()

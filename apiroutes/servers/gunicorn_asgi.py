@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import base, gasgi
 
+from apiroutes.errors import LifespanError
+from apiroutes.lifespan import end_within, when_not_started
 from apiroutes.readiness import unready_when
+from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.gunicorn_workers import STOP_SIGNALS, Worker
 
 __all__ = ["ASGIWorker"]
@@ -33,7 +37,19 @@ class ASGIWorker(Worker, gasgi.ASGIWorker):  # type: ignore[misc]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         gasgi.ASGIWorker.init_signals(self)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        when_not_started(exit_soon)
+        lifespan = self.asgi.app._lifespan
+        try:
+            # By the lifespan's protocol, gunicorn would wait for half a minute, and serve then.
+            self.loop.run_until_complete(lifespan.start_on_loop())
+        except LifespanError:  # which is logged
+            sys.exit(NOT_STARTED)
         super().run()
+
+    def handle_exit_signal(self) -> None:
+        """Note how much time there is, and stop."""
+        end_within(self.cfg.graceful_timeout)
+        super().handle_exit_signal()
 
 
 class _Protocol(ASGIProtocol):  # type: ignore[misc]

@@ -10,6 +10,8 @@ import inspect
 import os
 import select
 import signal
+import sys
+import threading
 import time
 from typing import Any
 
@@ -18,14 +20,83 @@ from gunicorn.workers import gthread
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
 
+from apiroutes.app import App
 from apiroutes.concurrency import stop_receiving, unwatch, watch
+from apiroutes.errors import LifespanError
+from apiroutes.lifespan import end_within
+from apiroutes.servers.failed_starts import NOT_STARTED
 from apiroutes.servers.gunicorn_threads import Threads
 from apiroutes.servers.gunicorn_transfer import send_and_receive_at_once
 from apiroutes.servers.heap import freeze_heap
 
-__all__ = ["STOP_SIGNALS", "WORKERS", "Worker"]
+__all__ = ["STOP_SIGNALS", "WORKERS", "Worker", "with_life"]
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+# Seconds between two signs of life while the App stops.
+_TICK = 1.0
+
+
+class LivingWorker:
+    """Starts the App before the first request of a worker, and stops it after the last one."""
+
+    booted: bool
+    alive: bool
+    has_begun = False  # to start the App
+
+    def load_wsgi(self) -> None:
+        """Load the application, and start it."""
+        super().load_wsgi()  # type: ignore[misc]
+        application = self.wsgi  # type: ignore[attr-defined]
+        if isinstance(application, App):  # and not gunicorn's, which reports a SyntaxError with --reload
+            self.has_begun = True
+            try:
+                application.start()
+            except LifespanError:  # which is logged
+                sys.exit(NOT_STARTED)
+
+    def run(self) -> None:
+        """Answer requests until the worker is told to stop; then stop the App."""
+        try:
+            super().run()  # type: ignore[misc]
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        application = self.wsgi  # type: ignore[attr-defined]
+        if not isinstance(application, App):
+            return
+        has_stopped = threading.Event()
+
+        def notify() -> None:
+            while not has_stopped.wait(_TICK):
+                self.notify()  # type: ignore[attr-defined]
+
+        threading.Thread(target=notify, daemon=True).start()
+        try:
+            application.stop()
+        except LifespanError:  # which is logged
+            return
+        finally:
+            has_stopped.set()
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Note how much time there is, and stop."""
+        end_within(self.cfg.graceful_timeout)  # type: ignore[attr-defined]
+        super().handle_exit(sig, frame)  # type: ignore[misc]
+
+    def handle_quit(self, sig: int, frame: object) -> None:
+        """Stop at once; if the App is about to start, once it has."""
+        end_within(self.cfg.graceful_timeout)  # type: ignore[attr-defined]
+        if self.has_begun and not self.booted:
+            self.alive = False
+        else:
+            super().handle_quit(sig, frame)  # type: ignore[misc]
+
+
+def with_life(worker_class: type[Any]) -> type[Any]:
+    """Return a worker class, of gunicorn or another package, that starts and stops the App."""
+    return type(worker_class.__name__, (LivingWorker, worker_class), {})
 
 
 class Worker:
@@ -75,7 +146,7 @@ def _read_settings(config: Any) -> None:
             vars(config)[name] = setting.get()
 
 
-class _SyncWorker(Worker, SyncWorker):  # type: ignore[misc]
+class _SyncWorker(LivingWorker, Worker, SyncWorker):  # type: ignore[misc]
     """gunicorn's sync worker; it closes a connection whose header takes too long to arrive."""
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
@@ -90,7 +161,7 @@ class _SyncWorker(Worker, SyncWorker):  # type: ignore[misc]
         return super().handle_request(*arguments)
 
 
-class _ThreadWorker(Worker, ThreadWorker):  # type: ignore[misc]
+class _ThreadWorker(LivingWorker, Worker, ThreadWorker):  # type: ignore[misc]
     """The same for gthread."""
 
     def handle(self, conn: Any) -> Any:

@@ -21,16 +21,20 @@ from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import Any
 
 from uvicorn import Config, Server
 from uvicorn._subprocess import get_subprocess
+from uvicorn.config import LOGGING_CONFIG
 
 from apiroutes.errors import ProjectError
+from apiroutes.lifespan import end_within, when_not_started
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
-from apiroutes.servers.defaults import pass_threads, usable_cpus
+from apiroutes.servers.defaults import json_formatters, pass_threads, usable_cpus
+from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.heap import freeze_heap
-from apiroutes.servers.worker_processes import NOT_STARTED, MainProcess, report_to
+from apiroutes.servers.worker_processes import MainProcess, report_to
 from apiroutes.settings import Settings
 
 __all__ = ["run"]
@@ -85,6 +89,9 @@ def _run(settings: Settings, app: str, **options: Any) -> None:
     directory = options.pop("app_dir", None)
     if directory:  # by default "", for the current one, which is for the App to add
         sys.path.insert(0, directory)
+    if settings.log_format == "json" and options["log_config"] is LOGGING_CONFIG:
+        options["log_config"] = {**LOGGING_CONFIG, "formatters": json_formatters("default", "access")}
+        options["use_colors"] = None
     config = Config(app, **options)
     listener = _bind(config)
     listener.listen(config.backlog)
@@ -140,6 +147,7 @@ def _work(config: Config, settings: Settings, connection: Connection, sockets: l
     # uvicorn repeats the signal that has ended it when its own handler is gone; it would kill this process.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignore)
+    when_not_started(exit_soon)
     server = _Server(config, settings, connection)
     try:
         server.run(sockets)
@@ -158,10 +166,17 @@ class _Server(Server):
     def __init__(self, config: Config, settings: Settings, connection: Connection) -> None:
         super().__init__(config)
         self._header_timeout = settings.header_timeout
+        graceful_timeout = config.timeout_graceful_shutdown
+        self._graceful_timeout = settings.graceful_timeout if graceful_timeout is None else graceful_timeout
         self._report = report_to(connection, self._stop)
 
     def _stop(self) -> None:
         self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note how much time there is, and stop."""
+        end_within(self._graceful_timeout)
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen."""

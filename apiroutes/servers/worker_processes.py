@@ -21,13 +21,11 @@ from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 from apiroutes.readiness import replace_by, unready_when
+from apiroutes.servers.failed_starts import NOT_STARTED
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
 
-__all__ = ["NOT_STARTED", "MainProcess", "Report", "report_to"]
-
-# The exit status of a server whose workers do not start.
-NOT_STARTED = 3
+__all__ = ["MainProcess", "Report", "report_to"]
 
 # Messages of a worker, and to it.
 _SERVES, _REPLACE_ME, _STOPPING = "serves", "replace me", "stopping"
@@ -36,8 +34,9 @@ _SERVES, _REPLACE_ME, _STOPPING = "serves", "replace me", "stopping"
 _TICK = 0.1
 # A successor that did not start is tried again after this many seconds.
 _RETRY_SECONDS = 30
-# A worker gets this many seconds on top of `graceful_timeout` to end by itself.
-_MARGIN_SECONDS = 1
+# A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may take
+# all of that, and the application has yet to stop.
+_MARGIN_SECONDS = 2
 
 # Reports that a worker serves.
 Report = Callable[[], None]

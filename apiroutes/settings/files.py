@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes.errors import Problem, Problems
-from apiroutes.places import located, place_at
+from apiroutes.places import Place, located, place_at
+from apiroutes.secret_keys import may_hold_secret
 from apiroutes.settings.lines import EnvStatement, env_statements, line_of_key, place_of_toml_error
 
 __all__ = ["ENV_FILES", "PYPROJECT", "load_env_files", "pyproject_tables", "values_of_env_file"]
@@ -80,11 +81,16 @@ def _unreadable_toml(root: Path, error: Exception) -> Problem:
         return replace(problem, remedy="Save it in UTF-8.")
     if not isinstance(error, ValueError):
         return problem
-    found = place_of_toml_error((root / PYPROJECT).read_text(encoding="utf-8"), error)
+    text = (root / PYPROJECT).read_text(encoding="utf-8")
+    found = place_of_toml_error(text, error)
     if found is None:
         return problem
     line, column = found
-    place = place_at(root, PYPROJECT, line, columns=(column - 1, column))
+    # The statement that is wrong may begin on an earlier line.
+    is_secret = may_hold_secret("\n".join(text.split("\n")[:line]))
+    place = (
+        Place(PYPROJECT, line) if is_secret else place_at(root, PYPROJECT, line, columns=(column - 1, column))
+    )
     return located(replace(problem, remedy=f"Correct line {line}."), place)
 
 

@@ -15,7 +15,7 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.places import Place, located
 from apiroutes.settings.files import load_env_files, pyproject_tables
 from apiroutes.settings.sources import Arguments, Environment, Pyproject, Source
-from apiroutes.settings.table import READERS, Settings
+from apiroutes.settings.table import READERS, REMEDIES, Settings
 
 __all__ = ["load_settings", "read_settings", "setting_place"]
 
@@ -76,7 +76,7 @@ def _read(source: Source, name: str, value: object, values: dict[str, Any], prob
             values[name] = READERS[name](value)
             return
         except (TypeError, ValueError) as error:
-            message, remedy = f": {error}.", "Correct the value, or leave it out."
+            message, remedy = f": {error}.", REMEDIES[name]
     message = source.spelled(name) + (message if message.startswith(":") else f" {message}")
     place = source.place(name)
     problems.append(located(Problem(place.file, message, remedy), place))

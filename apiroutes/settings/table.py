@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from typing import TypeVar
 from urllib.parse import quote
 
+from apiroutes.secret_keys import SecretKeys, read_secret_keys
 from apiroutes.sizes import Size, read_size
 
-__all__ = ["READERS", "Settings"]
+__all__ = ["READERS", "REMEDIES", "Settings"]
 
 Default = TypeVar("Default")
 Value = TypeVar("Value")
@@ -145,6 +147,13 @@ def _switch_or(word: str) -> Callable[[object], bool | str]:
     return read
 
 
+def _log_format(value: object) -> str:
+    form = _one_of("text", "json")(value)
+    if form == "json" and find_spec("pythonjsonlogger") is None:
+        raise ValueError("'json' needs its extra: pip install 'apiroutes[json-logs]'")
+    return form
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{value!r} is not a non-empty string")
@@ -154,12 +163,16 @@ def _text(value: object) -> str:
 # -- the table -------------------------------------------------------------------------------------
 
 
-def _setting(default: Default, read: Callable[[object], Value]) -> Default | Value:
-    """Return a field of Settings with its default and its reader.
+def _setting(
+    default: Default,
+    read: Callable[[object], Value],
+    remedy: str = "Correct the value, or leave it out.",
+) -> Default | Value:
+    """Return a field of Settings with its default, its reader, and the remedy for a value that is refused.
 
     It is typed as the field's value, as `dataclasses.field` is.
     """
-    return field(default=default, metadata={"read": read})
+    return field(default=default, metadata={"read": read, "remedy": remedy})
 
 
 @dataclass(frozen=True)
@@ -176,6 +189,9 @@ class Settings:
     )
     middleware: tuple[str, ...] = _setting((), _import_names)
     initial_handlers: bool = _setting(True, _switch)
+    secret_key: SecretKeys | None = _setting(
+        None, read_secret_keys, "Set what `apiroutes secret` prints, or leave it out."
+    )
 
     body_size_limit: Size = _setting(Size(2**20, "1mb"), read_size)
     response_limit: Size | None = _setting(Size(4 * 2**20, "4mb"), _size_or_off)
@@ -196,15 +212,23 @@ class Settings:
     body_min_rate: Size = _setting(Size(2**14, "16kb"), read_size)  # a second
     max_abandoned_handlers: int = _setting(32, _int_from(1))
     abandon_timeout: float = _setting(30.0, _seconds(above_zero=True))
+    after_threads: int = _setting(2, _int_from(1))
+    after_queue: int = _setting(1000, _int_from(0))
+    after_timeout: float = _setting(30.0, _seconds(above_zero=True))
     readiness_path: str | None = _setting(None, _absolute_path)
+    liveness_path: str | None = _setting(None, _absolute_path)
+    check_timeout: float = _setting(2.0, _seconds(above_zero=True))
     openapi_path: str | None = _setting(None, _absolute_path)
+    metrics_path: str | None = _setting(None, _absolute_path)
     docs: bool | None = _setting(None, _switch)
+    log_format: str | None = _setting(None, _log_format)
     debug_exceptions: bool = _setting(False, _switch)
     title: str | None = _setting(None, _text)
     version: str | None = _setting(None, _text)
     description: str | None = _setting(None, _text)
     contact: str | None = _setting(None, _text)
     license: str | None = _setting(None, _text)
+    telemetry: bool | str = _setting(False, _switch_or("detailed"))
 
     host: str | None = _setting(None, _text)
     port: int | None = _setting(None, _port)
@@ -215,6 +239,7 @@ class Settings:
     pin_workers: bool = _setting(False, _switch)
     timeout: int = _setting(30, _int_from(0))
     graceful_timeout: int = _setting(30, _int_from(0))
+    start_timeout: float = _setting(60.0, _seconds(above_zero=True))
     shutdown_delay: float = _setting(0.0, _seconds(above_zero=False))
     keepalive: int = _setting(5, _int_from(0))
 
@@ -227,3 +252,4 @@ class Settings:
 
 
 READERS = {setting.name: setting.metadata["read"] for setting in fields(Settings)}
+REMEDIES = {setting.name: setting.metadata["remedy"] for setting in fields(Settings)}

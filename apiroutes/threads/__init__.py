@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from apiroutes.threads import native_threads, waiting
+from apiroutes.threads import native_threads, process_end, waiting
 from apiroutes.threads.tracebacks import traceback_of
 from apiroutes.threads.waiting import current_waiter
 
-__all__ = ["current_waiter", "native_threads", "traceback_of", "waiting"]
+__all__ = ["current_waiter", "native_threads", "process_end", "traceback_of", "waiting"]

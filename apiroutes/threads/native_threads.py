@@ -93,11 +93,12 @@ def start_native_thread(function: Callable[[], object], name: str) -> None:
     original("_thread", "start_new_thread")(run, ())
 
 
-def start_last_thread(function: Callable[[], object], name: str) -> None:
-    """Run a function in a thread, or greenlet, for whose end the process waits."""
+def start_last_thread(function: Callable[[], object], name: str) -> bool:
+    """Run a function in a thread, or greenlet, for whose end the process waits; return whether it runs."""
     if are_greenlets() and not import_module("gevent").get_hub().main_hub:
-        return  # nobody would run it once the main thread has ended
+        return False  # nobody would run it once the main thread has ended
     threading.Thread(target=function, name=name, daemon=False).start()
+    return True
 
 
 def join_main_thread() -> None:

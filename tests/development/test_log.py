@@ -40,6 +40,7 @@ SHOWN = [
     ("logging.getLogger('shop').info('added %d', 5)", ["INFO    shop: added 5"]),
     ("logging.getLogger('shop').warning('careful')", ["WARNING shop: careful"]),
     ("logging.getLogger('shop').debug('details')", []),
+    ("logging.getLogger(__name__).info('x')", ["INFO    pages.api.x: x"]),
     (
         "logging.info('a'); logging.getLogger('b').info('c')",
         ["INFO    root: a", "INFO    b: c"],

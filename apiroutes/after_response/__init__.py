@@ -1,0 +1,29 @@
+"""Work after the response, and the threads and tasks that do it; this room never sends anything.
+
+In: functions, from anything that runs for a request, and the end of its response. Out: their calls, in
+order, and a line in the log for each that fails, takes too long or is lost. Raises RuntimeError outside of a
+request.
+"""
+
+from __future__ import annotations
+
+from apiroutes.after_response.calls import AfterCall
+from apiroutes.after_response.demand import notice_import_of_after, when_asked_for
+from apiroutes.after_response.pool import WorkPool
+from apiroutes.after_response.work import WITNESS, Witness, Work, after, current_work, note_failure
+from apiroutes.after_response.wsgi_calls import noting_responses, with_work
+
+__all__ = [
+    "WITNESS",
+    "AfterCall",
+    "Witness",
+    "Work",
+    "WorkPool",
+    "after",
+    "current_work",
+    "note_failure",
+    "notice_import_of_after",
+    "noting_responses",
+    "when_asked_for",
+    "with_work",
+]

@@ -1,0 +1,323 @@
+"""The threads of a worker that do the work after responses, and the tasks beside them.
+
+In: the work of requests. Out: their functions' calls, each request's in order. A coroutine function runs on
+the event loop, where it holds no thread. What runs into the time limit cannot be ended: it is logged and left
+to itself, another thread takes its place, and the process is replaced if too much of it is left.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections import deque
+from functools import partial
+from typing import Any
+
+from apiroutes.after_response.calls import WorkCall
+from apiroutes.after_response.work import Work
+from apiroutes.concurrency import HandlerThread, HandlerThreads, coroutines
+from apiroutes.errors import ApiError
+from apiroutes.settings import Settings
+from apiroutes.threads import native_threads
+
+__all__ = ["WorkPool"]
+
+_log = logging.getLogger("apiroutes")
+
+_BETWEEN_WARNINGS = 10.0  # seconds
+
+
+class _Run:
+    """A function that runs: in a thread, or as a task."""
+
+    __slots__ = ("call", "runner", "until", "work")
+
+    def __init__(self, work: Work, call: WorkCall, until: float) -> None:
+        self.work = work
+        self.call = call
+        self.until = until
+        self.runner: Any = None  # which can be abandoned
+
+
+class WorkPool:
+    """The pool of one App. The settings `after_threads`, `after_queue` and `after_timeout` bound it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._threads = HandlerThreads(
+            settings.max_abandoned_handlers,
+            settings.abandon_timeout,
+            "a function of after()",
+            "its after_timeout",
+        )
+        # Of native threads also under gevent; nothing that may let another greenlet run is done inside.
+        self._lock = native_threads.native_lock()
+        self._waiting = 0  # functions that have not begun, and coroutines that have not ended
+        self._busy = 0  # threads
+        self._active: set[Work] = set()  # of requests with functions that have not ended
+        self._ready: deque[tuple[Work, WorkCall]] = deque()  # that wait for a thread
+        self._running: set[_Run] = set()
+        self._is_watched = False
+        self._next_warning = 0.0
+        self._emptied: Any = None  # the mailbox of `drain`
+        self._process = os.getpid()
+
+    # -- what is to be done ----------------------------------------------------------------
+
+    def submit(self, work: Work) -> bool:
+        """Take the functions of a request; return False, with a warning, where too many wait.
+
+        Then `run_here` is to be called, in a thread that can wait for them.
+        """
+        if self._process != os.getpid():  # a fork takes no threads along
+            self.__init__(self._settings)  # type: ignore[misc]
+        with self._lock:
+            waited = self._waiting
+            begins = self._accept(work)
+            is_full = self._waiting > max(waited, self._settings.after_queue)
+        if is_full and begins:
+            self._warn()
+            return False
+        if begins:
+            self._go_on(work)
+        return True
+
+    def _warn(self) -> None:
+        """Warn that too many functions wait; not for each request, as there are many then."""
+        now = time.monotonic()
+        if now >= self._next_warning:
+            self._next_warning = now + _BETWEEN_WARNINGS
+            _log.warning(
+                "More than %d functions of after() wait (after_queue): requests do their own work, and wait "
+                "for it. Raise after_threads, or use a queue",
+                self._settings.after_queue,
+            )
+
+    def submit_more(self, work: Work) -> None:
+        """Take one more function of a request whose response has ended."""
+        with self._lock:
+            begins = self._accept(work)
+        if begins:
+            self._go_on(work)
+
+    def run_here(self, work: Work) -> None:
+        """Call the functions of a request in this thread."""
+        while (call := self._take(work)) is not None:
+            with self._lock:
+                self._count_out(call)
+            work.report(call, call.run())
+
+    def _accept(self, work: Work) -> bool:
+        """Count the functions; return whether none of the request's were being called. With the lock."""
+        for call in list(work.calls):
+            if not call.is_counted and work.wants(call):
+                call.is_counted = True
+                self._waiting += 1
+        begins = work not in self._active
+        self._active.add(work)
+        return begins
+
+    def _count_out(self, call: WorkCall) -> None:
+        """Count a function as waiting no more. With the lock."""
+        self._waiting -= call.is_counted
+        call.is_counted = False
+
+    def _take(self, work: Work) -> WorkCall | None:
+        """Return the next function of a request that is to run; None at the end of its work."""
+        dropped = []
+        emptied = found = None
+        with self._lock:
+            while work.calls and found is None:
+                call = work.calls.popleft()
+                if work.wants(call):
+                    found = call
+                else:
+                    dropped.append(call)
+            if found is None:
+                self._active.discard(work)
+                emptied = None if self._active else self._emptied
+        for call in dropped:
+            work.drop(call)
+        if found is None:
+            work.finish()
+        if emptied is not None:
+            emptied.put(None)
+        return found
+
+    def _go_on(self, work: Work) -> None:
+        """Begin the next function of a request, where functions of its kind run."""
+        call = self._take(work)
+        if call is None:
+            return
+        if not call.is_async:
+            with self._lock:
+                self._ready.append((work, call))
+            self._dispatch()
+            return
+        with self._lock:
+            run = self._begin(work, call)
+        if native_threads.are_greenlets():  # a thread is one, and costs nothing while it waits
+            self._start_thread(run)
+        else:
+            self._start_task(run)
+
+    def _begin(self, work: Work, call: WorkCall) -> _Run:
+        """Count a function as running. With the lock."""
+        run = _Run(work, call, time.monotonic() + self._settings.after_timeout)
+        self._running.add(run)
+        return run
+
+    # -- in threads ------------------------------------------------------------------------
+
+    def _dispatch(self) -> None:
+        """Give the functions that wait to threads, as far as there are any."""
+        has_room = True
+        while has_room:
+            with self._lock:
+                if not self._ready or self._busy >= self._settings.after_threads:
+                    return
+                run = self._begin(*self._ready.popleft())
+                self._busy += 1
+                self._count_out(run.call)
+            has_room = self._start_thread(run)
+
+    def _start_thread(self, run: _Run) -> bool:
+        """Have a function run in a thread; return False where it has to wait for one after all."""
+        try:
+            thread = self._threads.take()
+        except (ApiError, RuntimeError) as error:  # too many are abandoned, or the process ends
+            if not run.call.is_async:
+                self._put_back(run)
+            elif self._claim(run):
+                self._end(run, error)
+            return False
+        run.runner = thread
+        thread.calls.put(partial(self._run_in_thread, run, thread))
+        return True
+
+    def _put_back(self, run: _Run) -> None:
+        with self._lock:
+            if self._remove(run):
+                self._ready.appendleft((run.work, run.call))
+                self._waiting += 1
+                run.call.is_counted = True
+
+    def _run_in_thread(self, run: _Run, thread: HandlerThread) -> None:
+        self._watch()
+        error = run.call.run()
+        if self._claim(run):  # or the thread has been abandoned
+            self._threads.give_back(thread)
+            self._end(run, error)
+
+    # -- on the event loop -----------------------------------------------------------------
+
+    def _start_task(self, run: _Run) -> None:
+        def on_end(error: BaseException | None) -> None:
+            if self._claim(run):
+                self._end(run, error)
+
+        call = run.call
+        run.runner = coroutines.in_background(call.context, call.bound, on_end)
+        try:
+            run.runner.start()
+        except RuntimeError as error:  # the process ends
+            on_end(error)
+        else:
+            self._watch()
+
+    # -- their end -------------------------------------------------------------------------
+
+    def _end(self, run: _Run, error: BaseException | None) -> None:
+        """Note the end of a function that was claimed, and begin the next."""
+        run.work.report(run.call, error)
+        self._go_on(run.work)
+        self._dispatch()
+
+    def _claim(self, run: _Run) -> bool:
+        """Count a function as running no more; return False if others have, who have given it up."""
+        with self._lock:
+            return self._remove(run)
+
+    def _remove(self, run: _Run) -> bool:
+        if run not in self._running:
+            return False
+        self._running.remove(run)
+        self._count_out(run.call)
+        self._busy -= not run.call.is_async
+        return True
+
+    def _watch(self) -> None:
+        """Have the time limit of what runs checked, until nothing does."""
+        with self._lock:
+            begins, self._is_watched = not self._is_watched, True
+        if begins:
+            try:
+                threading.Thread(target=self._check_limits, name="apiroutes-after-limit", daemon=True).start()
+            except RuntimeError:  # too many threads, or the process ends
+                self._is_watched = False
+
+    def _check_limits(self) -> None:
+        while True:
+            now = time.monotonic()
+            with self._lock:
+                if not self._running:
+                    self._is_watched = False
+                    return
+                late = [run for run in self._running if run.until <= now]
+                next_limit = min(run.until for run in self._running)
+            for run in late:
+                self._give_up(run)
+            time.sleep(max(0.0, next_limit - now))
+
+    def _give_up(self, run: _Run) -> None:
+        """Leave a function that takes too long to itself, and go on without it."""
+        if run.runner is None or not self._claim(run):
+            return
+        error = TimeoutError(f"it has not ended within after_timeout, {self._settings.after_timeout:g} s")
+        error = error.with_traceback(run.runner.current_traceback())
+        self._threads.abandon(run.runner)
+        run.runner.call_at_end(self._dispatch)  # too many may have been abandoned for another thread
+        self._end(run, error)
+
+    # -- the end of the process ------------------------------------------------------------
+
+    def drain(self, within: float) -> None:
+        """Wait at most so many seconds until no work is left; what is left then is cancelled and logged.
+
+        Not on the event loop, which may have to do some of the work.
+        """
+        with self._lock:
+            if not self._active or self._process != os.getpid():
+                return
+            self._emptied = native_threads.mailbox()
+        try:
+            self._emptied.get(timeout=within)
+        except queue.Empty:
+            self._lose_rest()
+        finally:
+            self._emptied = None
+
+    def _lose_rest(self) -> None:
+        with self._lock:
+            runs = sorted(self._running, key=lambda run: run.until)
+            lost = [(run.work, run.call) for run in runs] + list(self._ready)
+            works = list(self._active)
+            for work in works:
+                lost += [(work, call) for call in list(work.calls)]
+                work.calls.clear()
+            self._running.clear()
+            self._ready.clear()
+            self._active.clear()
+            self._waiting = self._busy = 0
+        for run in runs:
+            if run.runner is not None:
+                run.runner.end()
+        for work, call in lost:
+            call.is_counted = False
+            if work.wants(call):
+                work.lose(call)
+        for work in works:
+            work.finish()

@@ -1,0 +1,101 @@
+"""The lifespan of an ASGI server, which starts and stops the App on the server's event loop.
+
+In: a lifespan scope, `receive` and `send`. Out: messages. A fallback has its own lifespan inside of this.
+The specification: https://asgi.readthedocs.io/en/latest/specs/lifespan.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from apiroutes.errors import LifespanError
+from apiroutes.lifespan import Lifespan
+from apiroutes.types import ASGIFunction
+
+__all__ = ["answer_lifespan"]
+
+_log = logging.getLogger("apiroutes")
+
+_Message = Any  # of the server's type
+
+
+async def answer_lifespan(
+    lifespan: Lifespan,
+    fallback: ASGIFunction | None,
+    scope: Mapping[str, Any],
+    receive: Callable[[], Awaitable[_Message]],
+    send: Callable[[_Message], Awaitable[None]],
+) -> None:
+    """Start the App, and stop it; in between, the fallback has its own lifespan, unless it knows none."""
+    exchange = _Exchange(lifespan, receive, send)
+    if fallback is not None:
+        try:
+            await fallback(scope, exchange.receive, exchange.send)
+        except _NotStartedError:
+            return
+        except Exception as error:
+            if exchange.has_answered:
+                raise
+            _log.info("the fallback has no lifespan: %r", error)
+    await exchange.finish()
+
+
+class _NotStartedError(BaseException):
+    """The App did not start, and the server knows it: the fallback is not to start."""
+
+
+class _Exchange:
+    """The messages between a server and the App, as a fallback inside of it sees them."""
+
+    def __init__(
+        self,
+        lifespan: Lifespan,
+        receive: Callable[[], Awaitable[_Message]],
+        send: Callable[[_Message], Awaitable[None]],
+    ) -> None:
+        self._lifespan = lifespan
+        self._receive = receive
+        self._send = send
+        self._received = ""  # the last message of the server
+        self.is_answered = True  # whether the last message of the server is
+        self.has_answered = False
+
+    async def receive(self) -> _Message:
+        """Receive a message; start the App before its own start is asked of the fallback."""
+        message = await self._receive()
+        self._received, self.is_answered = message["type"], False
+        if self._received == "lifespan.startup":
+            try:
+                await self._lifespan.start_on_loop()
+            except LifespanError as error:
+                await self._answer({"type": "lifespan.startup.failed", "message": str(error)})
+                raise _NotStartedError from error
+        return message
+
+    async def send(self, message: _Message) -> None:
+        """Send a message of the fallback; stop the App when the fallback has ended, or has not started."""
+        if message["type"] != "lifespan.startup.complete":
+            try:
+                await self._lifespan.stop_on_loop()
+            except LifespanError as error:
+                if message["type"] == "lifespan.shutdown.complete":
+                    message = {"type": "lifespan.shutdown.failed", "message": str(error)}
+        await self._answer(message)
+
+    async def finish(self) -> None:
+        """Go on without a fallback, or after one that has answered what it wants."""
+        try:
+            while True:
+                if self.is_answered:
+                    if self._received not in ("", "lifespan.startup"):
+                        return
+                    await self.receive()
+                await self.send({"type": f"{self._received}.complete"})
+        except _NotStartedError:
+            return
+
+    async def _answer(self, message: _Message) -> None:
+        self.is_answered = self.has_answered = True
+        await self._send(message)

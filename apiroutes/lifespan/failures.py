@@ -1,0 +1,57 @@
+"""What is wrong with a start or an end, in words.
+
+In: an exception, and where it was raised. Out: a LifespanError, whose problem is at the innermost line of the
+project.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from apiroutes.errors import LifespanError, Problem, one_line
+from apiroutes.places import Place, frames_in, located, place_at, project_file
+from apiroutes.threads import traceback_of
+
+__all__ = ["FILE", "LateError", "MisuseError", "failure"]
+
+FILE = "instrumentation.py"
+
+
+class MisuseError(TypeError):
+    """`register` is not written as it has to be; the text says how."""
+
+
+class LateError(TimeoutError):
+    """`register` has not come to its `yield`, or to its end, in time; the traceback is where it stands."""
+
+    def __init__(self, what: str, seconds: float, setting: str, frames: list[FrameType]) -> None:
+        super().__init__(f"{what} within {seconds:g} s")
+        self.remedy = f"Give what it waits for a shorter time-out, or set `{setting}`."
+        self.__traceback__ = traceback_of(frames)
+
+
+def failure(error: BaseException, register: Callable[[], Any] | None, root: Path, what: str) -> LifespanError:
+    """Return the error for users of an App; `what` says what the App has not done."""
+    place = _place_of(error, register, root)
+    if isinstance(error, MisuseError):
+        message, remedy = error.args
+    elif isinstance(error, LateError):
+        message, remedy = str(error), error.remedy
+    else:
+        message = f"`register` raised {one_line(error)}" if register is not None else one_line(error)
+        remedy = "Correct it, or catch the exception where the application can do without."
+    return LifespanError([located(Problem(FILE, f"{what}: {message}.", remedy), place)])
+
+
+def _place_of(error: BaseException, register: Callable[[], Any] | None, root: Path) -> Place:
+    """Return the innermost line of the project where the error comes from, or where the function begins."""
+    frames = [*frames_in(error.__traceback__, root)]
+    if frames:
+        return place_at(root, frames[-1].file, frames[-1].line, columns=frames[-1].columns)
+    code: Any = None if register is None else getattr(inspect.unwrap(register), "__code__", None)
+    file = None if code is None else project_file(code.co_filename, root)
+    return Place(FILE) if file is None else place_at(root, file, code.co_firstlineno, "register")

@@ -1,0 +1,331 @@
+"""The start and the stop of an App in this process, asked for by servers, tests, or the first request.
+
+In: who asks, in a thread or on an event loop. Out: one run of `register` for all of them. Raises
+LifespanError. A fork has not started, whatever its parent has.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from apiroutes.concurrency import is_async
+from apiroutes.errors import LifespanError, Problem
+from apiroutes.lifespan.failures import FILE, LateError, MisuseError, failure
+from apiroutes.lifespan.in_thread import ThreadRunner
+from apiroutes.lifespan.life import Life, Runner
+from apiroutes.readiness import request_replacement
+from apiroutes.threads import native_threads, process_end
+
+__all__ = ["NOTHING_MADE", "Lifespan", "end_within", "when_not_started"]
+
+_log = logging.getLogger("apiroutes")
+
+# What handlers find in `req.app` before the start, and after the end.
+NOTHING_MADE: Mapping[str, Any] = MappingProxyType({})
+
+# The end of an application has this many seconds, even if its requests have used up the time.
+_LEAST = 1.0
+# Between two looks at a start that is ending just now.
+_TICK = 0.05
+
+
+_NOT_STARTED = "the application did not start"
+_NOT_ENDED = "the application did not end as it should"
+_ON_ITS_LOOP = (
+    "`App.stop()` would wait for the event loop on which it is called: write `async with app.lifespan():`"
+)
+
+
+class _Process:
+    """What a server has said of this process: when it must have ended (`time.monotonic`), whom to tell."""
+
+    deadline: float | None = None
+    not_started: Callable[[], object] | None = None
+
+
+def end_within(seconds: float) -> None:
+    """Note that a server ends this process so many seconds from now; a second call changes nothing."""
+    if _Process.deadline is None:
+        _Process.deadline = time.monotonic() + seconds
+
+
+def when_not_started(call: Callable[[], object]) -> None:
+    """Have a server's function called, in any thread, when an App of this process has not started."""
+    _Process.not_started = call
+
+
+class Lifespan:
+    """Starts and stops the App of the project in `root`.
+
+    `register` is the project's function, if it has one. Its start may take `start_timeout` seconds, the end
+    `end_timeout` where nobody says otherwise. `on_start` is called with what it has made, `on_end` when that
+    is gone.
+    """
+
+    def __init__(
+        self,
+        register: Callable[[], Any] | None,
+        root: Path,
+        start_timeout: float,
+        end_timeout: float,
+        on_start: Callable[[Mapping[str, Any]], object],
+        on_end: Callable[[], object],
+    ) -> None:
+        self._register = register
+        self._root = root
+        self._start_timeout = start_timeout
+        self._end_timeout = end_timeout
+        self._on_start = on_start
+        self._on_end = on_end
+        self._drains: list[Callable[[float], object]] = []
+        self._lock = native_threads.native_lock()
+        self._life: Life | None = None
+        self._is_over = False
+        _lifespans.add(self)
+
+    def add_drain(self, drain: Callable[[float], object]) -> None:
+        """Have `drain(seconds)` called when the App stops: it waits at most so long for work after responses.
+
+        What it works with, as what `register` has opened, is there until then.
+        """
+        self._drains.append(drain)
+        if self.is_started:
+            self._end_with_process()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the App has started in this process, and was not told to stop."""
+        life = self._life
+        if life is None or life.is_stopping:
+            return False
+        return life.started.has_come and life.start_error is None
+
+    # -- the start -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start, unless it has been started, and wait for that. Raises LifespanError."""
+        while True:
+            life, is_new = self._current_life()
+            if not life.is_stopping:
+                break
+            life.stopped.wait(_TICK)
+        if is_new:
+            self._begin(life, on_this_loop=False)
+        while not life.started.wait(max(_TICK, life.deadline - time.monotonic())):
+            self._give_up_start(life)
+        self._raise_start_error(life)
+
+    async def start_on_loop(self) -> None:
+        """Do the same on the event loop of a server, on which an async `register` then runs."""
+        from apiroutes.lifespan.on_loop import wait
+
+        while True:
+            life, is_new = self._current_life()
+            if not life.is_stopping:
+                break
+            await wait(life.stopped, _TICK)
+        if is_new:
+            self._begin(life, on_this_loop=True)
+            self._watch(life)
+        while not await wait(life.started, max(_TICK, life.deadline - time.monotonic())):
+            self._give_up_start(life)
+        self._raise_start_error(life)
+
+    def _watch(self, life: Life) -> None:
+        """Give up the start in time also where `register` blocks the loop, on which nobody could do so."""
+        timer = threading.Timer(self._start_timeout + _LEAST, self._give_up_start, (life,))
+        timer.daemon = True
+        timer.start()
+        life.started.call_then(timer.cancel)
+
+    def _current_life(self) -> tuple[Life, bool]:
+        """Return the life of this process, and whether it has yet to begin.
+
+        Raises LifespanError when it has ended for good.
+        """
+        with self._lock:
+            if self._is_over:
+                message = "the application has stopped, and does not start again."
+                raise LifespanError([Problem(FILE, message, "This process is ending.")])
+            is_new = self._life is None
+            if self._life is None:
+                self._life = Life(self._on_start, self._tell, self._start_timeout)
+            return self._life, is_new
+
+    def _begin(self, life: Life, *, on_this_loop: bool) -> None:
+        if self._register is None:
+            life.has_made(None)
+            life.has_ended()
+        else:
+            try:
+                life.runner = self._runner(self._register, life, on_this_loop=on_this_loop)
+                life.runner.begin()
+            except BaseException as error:  # no thread, or no loop
+                life.has_ended(error)
+        if self._register is not None or self._drains:
+            self._end_with_process()
+
+    def _runner(self, register: Callable[[], Any], life: Life, *, on_this_loop: bool) -> Runner:
+        if not _is_async(register):
+            return ThreadRunner(register, life)
+        from apiroutes.lifespan.on_loop import TaskRunner
+
+        return TaskRunner(register, life, on_this_loop=on_this_loop)
+
+    def _give_up_start(self, life: Life) -> None:
+        frames = [] if life.runner is None else life.runner.frames()
+        what = "`register` has not come to its `yield`, or to its end,"
+        late = LateError(what, self._start_timeout, "start_timeout", frames)
+        if life.has_failed(late) and life.runner is not None:
+            life.runner.give_up()
+
+    def _raise_start_error(self, life: Life) -> None:
+        if life.start_error is not None:
+            raise self._failure(life.start_error, _NOT_STARTED) from life.start_error
+
+    # -- the end ---------------------------------------------------------------------------
+
+    def stop(self, within: float | None = None, *, for_good: bool = False) -> None:
+        """Stop, if it was started: drain the work after responses, then let `register` go on to its end.
+
+        `within` is in seconds, by default what a server has left of the time it gives. `for_good`: it does
+        not start again. Raises LifespanError if the end fails, or takes longer, and RuntimeError on the
+        event loop that has to run meanwhile.
+        """
+        until = self._deadline(within)
+        with self._lock:
+            self._is_over = self._is_over or for_good
+            life = self._life
+            if life is not None and life.runner is not None and life.runner.is_here():
+                raise RuntimeError(_ON_ITS_LOOP)
+            is_first = life is not None and not life.is_stopping
+            if life is not None:
+                life.is_stopping = True
+        if life is None:
+            return
+        if not is_first:
+            life.stopped.wait(until - time.monotonic())
+            return
+        try:
+            life.started.wait(until - time.monotonic())  # or it has begun to start just now
+            self._drain(until, life)
+            error = self._end(life, until)
+        finally:
+            process_end.call_no_more(self._stop_at_end)
+            self._on_end()
+            with self._lock:
+                self._life = None
+            life.stopped.come()
+        if error is not None:
+            raise self._failure(error, _NOT_ENDED) from error
+
+    async def stop_on_loop(self, within: float | None = None) -> None:
+        """Do the same on the event loop of a server, which runs meanwhile."""
+        from apiroutes.lifespan.on_loop import stop_on_loop
+
+        await stop_on_loop(lambda: self.stop(within))
+
+    def _deadline(self, within: float | None) -> float:
+        now = time.monotonic()
+        if within is not None:
+            return now + within
+        if _Process.deadline is not None:
+            return max(_Process.deadline, now + _LEAST)
+        return now + self._end_timeout
+
+    def _drain(self, until: float, life: Life) -> None:
+        """Wait for work after responses; what hangs there leaves some time for the end of `register`."""
+        left = max(0.0, until - time.monotonic())
+        until -= 0.0 if life.runner is None else min(_LEAST, left / 2)
+        for drain in self._drains:
+            try:
+                drain(max(0.0, until - time.monotonic()))
+            except Exception as error:
+                _log.error("work after responses was not ended", exc_info=error)
+
+    def _end(self, life: Life, until: float) -> BaseException | None:
+        """Let `register` go on to its end; return its error, which is logged."""
+        runner = life.runner
+        if runner is None:
+            return None
+        seconds = max(0.0, until - time.monotonic())
+        if not life.ended.has_come:
+            runner.resume(seconds)
+        if life.start_error is not None:  # and is known: what is late has been given up
+            life.ended.wait(min(seconds, _LEAST))
+            return None
+        if life.ended.wait(until - time.monotonic()):
+            return life.end_error
+        what = "`register` has not come to its end"
+        late = LateError(what, round(seconds, 1), "graceful_timeout", runner.frames())
+        runner.give_up()
+        self._log(late, _NOT_ENDED)
+        return late
+
+    def _tell(self, life: Life, error: BaseException) -> None:
+        """Log an error, and tell the server of one that it has to know."""
+        if error is life.start_error:
+            self._log(error, _NOT_STARTED)
+            if _Process.not_started is not None:
+                _Process.not_started()
+        else:
+            self._log(error, _NOT_ENDED)
+            if life.start_error is None and not life.is_stopping:  # nobody has asked for it: see `on_loop`
+                request_replacement("what `register` has made ended before the application")
+
+    def _log(self, error: BaseException, what: str) -> None:
+        (problem,) = self._failure(error, what).problems
+        place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+        shown = None if isinstance(error, MisuseError) else error
+        _log.error("%s: %s %s", place, problem.message, problem.remedy, exc_info=shown)
+
+    def _failure(self, error: BaseException, what: str) -> LifespanError:
+        return failure(error, self._register, self._root, what)
+
+    def _end_with_process(self) -> None:
+        process_end.call_no_more(self._stop_at_end)
+        process_end.call_at_end(self._stop_at_end)
+
+    def _stop_at_end(self) -> None:
+        try:
+            self.stop(for_good=True)
+        except LifespanError:  # which is logged
+            return
+
+    def forget(self) -> None:
+        """Be as before the start, in a fork: the threads of its parent are not here."""
+        self._lock = native_threads.native_lock()
+        # What it had must not be collected here: a generator would close what is its parent's.
+        _of_parents.append(self._life)
+        self._life = None
+        self._on_end()
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    """Return whether it is a coroutine function, an async generator function, or called like one."""
+    return is_async(function) or any(
+        map(inspect.isasyncgenfunction, (function, getattr(function, "__call__", None)))  # noqa: B004
+    )
+
+
+_lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
+_of_parents: list[Life | None] = []
+
+
+def _forget() -> None:
+    _Process.deadline = _Process.not_started = None
+    for lifespan in list(_lifespans):
+        lifespan.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,185 @@
+"""Log records with the request that they belong to, as text or JSON.
+
+In: records of any logger. Out: records with `request_id`, `trace_id` and `route`; lines on standard error.
+`request_id()` of `apiroutes.middleware`, or the setting `log_format`, says what the request is; without them
+a record has the trace of OpenTelemetry's span alone. No text of a client can make a line that looks like
+another record's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+
+from apiroutes.code_origin import PROJECT_PACKAGE
+from apiroutes.logs import current_fields, printable_lines, text_of_exception, without_package
+
+__all__ = ["RequestFilter", "json_formatter", "log_everything_to_stderr", "log_to_stderr", "request_fields"]
+
+_FIELDS = ("request_id", "trace_id", "route")
+_TIME = "%Y-%m-%d %H:%M:%S %z"
+_LAST_RESORT = logging.lastResort
+
+
+def request_fields() -> dict[str, str]:
+    """Return what is known of the current request: `request_id`, `trace_id` and `route`.
+
+    The trace is that of OpenTelemetry's span, if one is active, or else of the client's `traceparent`.
+    Outside of a request, and where nothing is known, it is empty.
+    """
+    fields = dict(current_fields.get())
+    trace_id = _trace_id()
+    if trace_id is not None:
+        fields["trace_id"] = trace_id
+    return fields
+
+
+def _trace_id() -> str | None:
+    """Return the trace-id of the current span, None if OpenTelemetry is not in use."""
+    trace: Any = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return None
+    context = trace.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else None
+
+
+class RequestFilter(logging.Filter):
+    """Gives each record `request_id`, `trace_id` and `route`, for a handler and its formatter.
+
+    A record that has one already keeps it. What is not known is `missing`, or with None left out. A logger
+    that a route names by its `__name__` gets the name of the file, such as `pages.api.users`.
+    """
+
+    def __init__(self, missing: str | None = "-") -> None:
+        super().__init__()
+        self._missing = missing
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Give the record its fields, and let it pass."""
+        fields, known = request_fields(), vars(record)
+        for name in _FIELDS:
+            value = fields.get(name, self._missing)
+            if known.get(name) is None and value is not None:
+                known[name] = value
+        if record.name.startswith(PROJECT_PACKAGE):
+            record.name = without_package(record.name)
+        return True
+
+
+def json_formatter() -> logging.Formatter:
+    """Return python-json-logger's formatter: one JSON object a record, on one line, with every `extra`.
+
+    Its members are `time` (RFC 3339, UTC), `level`, `logger`, `process` and `message`, then `exception` or
+    `stack` if there is one. Raises ImportError without the extra `json-logs`.
+    """
+    from pythonjsonlogger.core import RESERVED_ATTRS
+    from pythonjsonlogger.json import JsonFormatter
+
+    class Formatter(JsonFormatter):
+        def formatException(self, ei: Any) -> str:
+            return text_of_exception(ei)
+
+        def jsonify_log_record(self, log_data: Any) -> str:
+            try:
+                return super().jsonify_log_record(log_data)
+            except (TypeError, ValueError, RecursionError):  # NaN, keys that are no strings, cycles
+                return super().jsonify_log_record({name: _plain(value) for name, value in log_data.items()})
+
+    return Formatter(
+        "%(levelname)s %(name)s %(process)d %(message)s",
+        rename_fields={
+            "levelname": "level",
+            "name": "logger",
+            "exc_info": "exception",
+            "stack_info": "stack",
+        },
+        defaults={"time": None},  # so that it comes first
+        timestamp="time",
+        reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, which repeats the message
+        json_serializer=_as_json,
+    )
+
+
+def _as_json(value: object, **options: Any) -> str:
+    return json.dumps(value, allow_nan=False, **options)
+
+
+def _plain(value: object) -> object:
+    """Return a value that JSON can hold, or else its text."""
+    try:
+        _as_json(value)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
+    return value
+
+
+class _TextFormatter(logging.Formatter):
+    """A line with time, process, level, logger and request id; further lines of a message are indented."""
+
+    def __init__(self) -> None:
+        super().__init__("[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", _TIME)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        request_id = vars(record).get("request_id")
+        # Those of apiroutes name their request themselves.
+        named = f"{record.name} [{request_id}]" if request_id and record.name != "apiroutes" else record.name
+        return super().formatMessage(_with_message(record, printable_lines(f"{named}: {record.message}")))
+
+    def formatException(self, ei: Any) -> str:
+        return "  " + printable_lines(text_of_exception(ei))
+
+
+def _with_message(record: logging.LogRecord, message: str) -> logging.LogRecord:
+    return logging.makeLogRecord({**vars(record), "message": message})
+
+
+class _FallbackHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes records only when the root logger has no handler."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        return False if logging.root.handlers else bool(super().handle(record))
+
+
+def log_to_stderr(form: str | None = None) -> None:
+    """Log what apiroutes says, from INFO on, to stderr, as the setting `log_format` has it.
+
+    That is unless logging is configured, or the development server shows the log.
+    """
+    if logging.lastResort is not _LAST_RESORT:
+        return
+    ours = logging.getLogger("apiroutes")
+    handler = next((known for known in ours.handlers if isinstance(known, _FallbackHandler)), None)
+    if handler is None:
+        handler = _FallbackHandler()
+        handler.addFilter(RequestFilter(None))
+        ours.addHandler(handler)
+    handler.setFormatter(_formatter(form))
+    if ours.level == logging.NOTSET:
+        ours.setLevel(logging.INFO)
+
+
+def log_everything_to_stderr(form: str | None) -> None:
+    """Log the records of all loggers, from INFO on, to stderr, if the setting `log_format` asks for it.
+
+    That is once the project is imported, and unless it has configured the root logger.
+    """
+    log_to_stderr(form)
+    root = logging.getLogger()
+    if form is None or root.handlers or logging.lastResort is not _LAST_RESORT:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(_formatter(form))
+    handler.addFilter(RequestFilter(None))
+    root.addHandler(handler)
+    if root.level == logging.WARNING:  # Python's own default
+        root.setLevel(logging.INFO)
+
+
+def _formatter(form: str | None) -> logging.Formatter:
+    if form == "json":
+        return json_formatter()
+    if form == "text":
+        return _TextFormatter()
+    return logging.Formatter("[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", _TIME)

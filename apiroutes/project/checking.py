@@ -1,0 +1,103 @@
+"""Checks of what several parts of a project have in common.
+
+In: settings, routes and resources. Out: mistakes, and what those who check need to know of the whole project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace as replace_in
+from typing import Any
+
+from apiroutes.errors import Problem
+from apiroutes.handlers import SecurityScheme
+from apiroutes.places import Place, located
+from apiroutes.project.extras import check_extras
+from apiroutes.project.middleware import LoadedDirectory
+from apiroutes.project.missing_routes import shortened
+from apiroutes.project.mistakes import Mistakes
+from apiroutes.resources import Resource
+from apiroutes.routing import RouteTree
+from apiroutes.settings import Settings
+from apiroutes.types import Middleware
+
+__all__ = ["check_together", "ineffective", "steps_of"]
+
+
+def check_together(
+    settings: Settings,
+    routes: RouteTree,
+    resources: Mapping[str, Resource],
+    place_of: Callable[[str], tuple[str, Place]],
+    mistakes: Mistakes,
+) -> None:
+    """Check what several parts of the project have in common."""
+    check_extras(settings, place_of, mistakes.everywhere)
+    _check_builtin_paths(settings, routes, place_of, mistakes)
+    _check_security(resources, mistakes)
+
+
+def _check_builtin_paths(
+    settings: Settings,
+    routes: RouteTree,
+    place_of: Callable[[str], tuple[str, Place]],
+    mistakes: Mistakes,
+) -> None:
+    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
+    taken: dict[str, str] = {}
+    for name in ("readiness_path", "liveness_path", "openapi_path", "metrics_path"):
+        path = getattr(settings, name)
+        if path is None:
+            continue
+        route = routes.by_path.get(path)
+        other = taken.setdefault(path, name)
+        if route is not None or other != name:
+            spelled, place = place_of(name)
+            message = f"{spelled}: {other if route is None else route.file} answers {path} too."
+            remedy = "Choose a path that no file answers." if route else "Choose another path."
+            mistakes.everywhere.append(located(Problem(place.file, message, remedy), place))
+    docs = None if settings.docs is False else replace_in(settings, docs=True).docs_path
+    for path, route in routes.by_path.items():
+        if docs is not None and (path == docs or path.startswith(f"{docs}/")):
+            message = f"never answers {path}: the documentation page is there, in development at least."
+            mistakes.in_route(route.file).add(route.file, message, "Rename the file, or set `docs = false`.")
+
+
+def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
+    """Check that a name stands for one security scheme in the whole project."""
+    known: dict[str, SecurityScheme] = {}
+    differing: dict[str, Problem] = {}
+    for file, resource in resources.items():
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            for declared in (scheme for asked in handler.asks(resource.middleware) for scheme in asked):
+                first = known.setdefault(declared.name, declared)
+                if first.scheme != declared.scheme:
+                    functions = f"`{first.declared_by}` and `{declared.declared_by}`"
+                    message = f"the security scheme {declared.name!r} is not the same for {functions}."
+                    differing[declared.name] = Problem(file, message, "Give one of the two another name.")
+    for problem in differing.values():
+        mistakes.in_route(problem.file).append(problem)
+
+
+def steps_of(
+    everywhere: Sequence[Middleware],
+    directories: Sequence[LoadedDirectory],
+    resources: Mapping[str, Resource],
+) -> Iterator[tuple[Any, str]]:
+    """Yield every function that answers requests, with the file that uses it."""
+    yield from ((step, "around every route") for step in everywhere)
+    yield from ((step, directory.source.file) for directory in directories for step in directory.steps)
+    for file, resource in resources.items():
+        module = resource.module
+        assert module is not None
+        yield from ((step, file) for step in module.middleware)
+        for handler in module.handlers.values():
+            yield from ((step, file) for step in (*handler.middleware, handler.function))
+
+
+def ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[Problem]:
+    """Yield the warning about each constant that changes nothing, by name and reason."""
+    for (name, effect), places in constants.items():
+        remedy = "Remove it, or begin its name with '_' if it is your own."
+        yield Problem(shortened(places), f"`{name}` {effect}.", remedy)

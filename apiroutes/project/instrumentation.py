@@ -1,0 +1,183 @@
+"""The project's `instrumentation.py`: what it exports, and what is wrong with it.
+
+In: the root's file. Out: its functions; problems and warnings are added to those given. It is imported for
+every command, before the project's other files. `register` is run by `apiroutes.lifespan` alone, where
+requests are answered.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from apiroutes.errors import Problems
+from apiroutes.handlers import ModuleLoader, OwnNames
+from apiroutes.structs import Struct, field
+
+__all__ = ["Instrumentation", "load_instrumentation"]
+
+_FILE = "instrumentation.py"
+_STEM = "instrumentation"
+
+# What the files of other frameworks call these functions.
+_OTHER_NAMES = {
+    "register": ("lifespan", "startup", "on_startup", "shutdown", "on_shutdown", "on_start"),
+    "on_request_error": ("on_error", "request_error", "handle_request_error"),
+    "checks": ("readiness_checks", "health_checks"),
+}
+_EXPORTS = tuple(_OTHER_NAMES)
+# The names under which Next.js looks for its file of that name.
+_NEXT_FILES = tuple(
+    f"{directory}{_STEM}.{ending}"
+    for directory in ("", "src/")
+    for ending in ("ts", "js", "mjs", "tsx", "jsx")
+)
+_HOW_TO_REGISTER = "Write `def register(): ...`; what stands behind a `yield` in it runs at the end."
+_HOW_TO_OBSERVE = "Write `def on_request_error(error, request, context): ...`."
+_HOW_TO_CHECK = 'Write a dict of functions without parameters: `checks = {"database": ping}`.'
+
+
+class Instrumentation(Struct, frozen=True):
+    """What a project's instrumentation.py exports; of a project without one, nothing."""
+
+    register: Callable[[], Any] | None = None
+    on_request_error: Callable[..., Any] | None = None
+    checks: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+
+
+def load_instrumentation(
+    root: Path, loader: ModuleLoader, problems: Problems, warnings: Problems
+) -> Instrumentation:
+    """Import the file, if there is one, and check what it exports."""
+    path = root / _FILE
+    if not os.path.lexists(path):
+        _warn_of_others(root, warnings)
+        return Instrumentation()
+    if not path.is_file():
+        problems.add(_FILE, "is not a readable file.", "Make it a file, or remove it.")
+        return Instrumentation()
+    found = Problems()
+    with found.collecting():
+        module = loader.load_by_name(_FILE)
+        instrumentation = _read(module, OwnNames(path), found, warnings)
+    problems += found
+    return Instrumentation() if found else instrumentation
+
+
+def _warn_of_others(root: Path, warnings: Problems) -> None:
+    """Warn of files that look as if they were it."""
+    for name in sorted(os.listdir(root)):
+        if name.lower() == _FILE:
+            warnings.add(name, f"is never imported: the file is called {_FILE}.", "Rename it.")
+    src = f"src/{_FILE}"
+    if (root / src).is_file():
+        warnings.add(src, "is never imported: the file stands beside `pages`, at the root.", "Move it there.")
+    for name in _NEXT_FILES:
+        if (root / name).is_file() and not (root / "package.json").is_file():
+            warnings.add(name, f"is never run: Python's file is {_FILE}.", f"Write {_FILE}, in Python.")
+
+
+def _read(module: ModuleType, own: OwnNames, problems: Problems, warnings: Problems) -> Instrumentation:
+    _check_names(module, own, problems, warnings)
+    register = getattr(module, "register", None)
+    if register is not None:
+        _check_register(register, own, problems)
+    observer = getattr(module, "on_request_error", None)
+    if observer is not None and not (callable(observer) and _takes(observer, 3)):
+        message = f"`on_request_error` is {_described(observer)}; it is called with three arguments."
+        problems.add(_FILE, message, _HOW_TO_OBSERVE, line=own.line_of("on_request_error"))
+    checks = getattr(module, "checks", None)
+    if checks is not None:
+        _check_checks(checks, own, problems)
+    return Instrumentation(register, observer, {} if problems or checks is None else checks)
+
+
+def _check_names(module: ModuleType, own: OwnNames, problems: Problems, warnings: Problems) -> None:
+    """Report names that are almost right, where what they may mean is missing."""
+    found = [name for name in _EXPORTS if hasattr(module, name)]
+    is_misnamed = False
+    for meant in _EXPORTS:
+        if meant in found:
+            continue
+        for name in own:
+            is_close = name.replace("_", "").lower() == meant.replace("_", "")
+            if (is_close or name in _OTHER_NAMES[meant]) and _may_be_meant(
+                getattr(module, name, None), meant
+            ):
+                is_misnamed = True
+                message = f"`{name}` is never used."
+                remedy = f"Call it `{meant}`, or `_{name}` if it is a helper."
+                if not is_close and meant == "register":
+                    remedy = f"{_HOW_TO_REGISTER} Call a helper `_{name}`."
+                problems.add(_FILE, message, remedy, line=own.line_of(name))
+    if not found and not is_misnamed:
+        message = f"exports none of `{'`, `'.join(_EXPORTS)}`, so that it is only imported."
+        warnings.add(_FILE, message, "Rename it if it is another module.")
+
+
+def _may_be_meant(value: object, meant: str) -> bool:
+    return isinstance(value, Mapping) if meant == "checks" else callable(value)
+
+
+def _check_register(register: object, own: OwnNames, problems: Problems) -> None:
+    line = own.line_of("register")
+    inner = inspect.unwrap(register) if callable(register) else register
+    if not callable(register) or inspect.isclass(register):
+        problems.add(
+            _FILE, f"`register` is {_described(register)}, and no function.", _HOW_TO_REGISTER, line=line
+        )
+    elif inner is not register and _is_generator(inner) and not _is_generator(register):
+        message = "`register` is wrapped by a decorator that makes a context manager of it."
+        remedy = "Leave out `@contextmanager` or `@asynccontextmanager`: a function with a `yield` is enough."
+        problems.add(_FILE, message, remedy, line=line)
+    elif not _takes(register, 0):
+        message = f"`register` is {_described(register)}; it is called without arguments."
+        remedy = "Remove the parameters: what it yields, a dict, is `req.app` for handlers."
+        problems.add(_FILE, message, remedy, line=line)
+
+
+def _check_checks(checks: object, own: OwnNames, problems: Problems) -> None:
+    line = own.line_of("checks")
+    if not isinstance(checks, Mapping):
+        problems.add(_FILE, f"`checks` is {_described(checks)}, and no dict.", _HOW_TO_CHECK, line=line)
+        return
+    for name, check in checks.items():
+        line = own.line_of_key("checks", [str(name)])
+        if not isinstance(name, str) or not name:
+            problems.add(_FILE, f"`checks` has the name {name!r}, and no text.", _HOW_TO_CHECK, line=line)
+        elif not callable(check):
+            message = f"`checks` has {_described(check)} as {name!r}, and no function."
+            problems.add(_FILE, message, _HOW_TO_CHECK, line=line)
+        elif not _takes(check, 0):
+            message = f"the check {name!r} is {_described(check)}; it is called without arguments."
+            problems.add(_FILE, message, _HOW_TO_CHECK, line=line)
+
+
+def _is_generator(function: object) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    """Return whether the function can be called with so many positional arguments."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # a function of C that does not tell
+        return True
+    return True
+
+
+def _described(value: object) -> str:
+    if inspect.isclass(value):
+        return f"the class `{value.__name__}`"
+    if callable(value):
+        try:
+            return f"`{getattr(value, '__name__', type(value).__name__)}{inspect.signature(value)}`"
+        except ValueError:
+            return f"a {type(value).__name__}"
+    return f"{value!r}"

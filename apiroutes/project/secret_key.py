@@ -1,0 +1,114 @@
+"""The secret key of a project whose middleware needs one; in development it is made and kept.
+
+In: the settings, and the steps of the project with the files that use them. Out: settings with a key, or a
+problem.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from apiroutes.errors import Problem, Problems, listed
+from apiroutes.places import Place, name_of
+from apiroutes.secret_keys import SecretKeys, new_secret_key, read_secret_keys, takes_secret_key
+from apiroutes.settings import Settings
+
+__all__ = ["with_secret_key"]
+
+_log = logging.getLogger("apiroutes")
+
+_DIRECTORY, _FILE = ".apiroutes", "secret_key"
+_VARIABLE = "APIROUTES_SECRET_KEY"
+_MOST_NAMED = 3
+
+
+def with_secret_key(
+    settings: Settings,
+    steps: Iterable[tuple[Any, str]],
+    root: Path,
+    place_of: Callable[[str], tuple[str, Place]],
+    problems: Problems,
+) -> Settings:
+    """Return the settings of the project in `root`, in development with a key if a step needs one.
+
+    `steps` are functions, each with the file that uses it. A missing key is added to `problems`.
+    """
+    if settings.secret_key is not None:
+        return settings
+    users = dict.fromkeys(f"`{name_of(step)}` ({file})" for step, file in steps if takes_secret_key(step))
+    if not users or place_of("secret_key")[1].file != "the settings":  # it is set and refused
+        return settings
+    if settings.mode == "development":
+        return replace(settings, secret_key=_key_of_development(root))
+    need = "needs it" if len(users) == 1 else "need it"
+    named = [*users][:_MOST_NAMED] + ["others"] * (len(users) > _MOST_NAMED)
+    message = f"{_VARIABLE} is not set, and {listed(named)} {need}."
+    remedy = "Set it to what `apiroutes secret` prints. `apiroutes dev` makes a key of its own."
+    problems.append(Problem("environment", message, remedy, None, _VARIABLE, (0, len(_VARIABLE))))
+    return settings
+
+
+def _key_of_development(root: Path) -> SecretKeys:
+    """Return the key in `.apiroutes/`, which is made once; of two processes that make it, one wins."""
+    path = root / _DIRECTORY / _FILE
+    known = _keys_in(path)
+    if known is not None:
+        return known
+    key = new_secret_key()
+    try:
+        _make_directory(path.parent)
+        keys = _store(path, key)
+    except OSError as error:
+        _log.warning(
+            "no `secret_key` is set, and none can be kept in %s/%s (%s): what is signed with the key of this "
+            "process is not valid in the next one",
+            *(_DIRECTORY, _FILE, error.strerror),
+        )
+        return SecretKeys([key])
+    if keys == SecretKeys([key]):
+        message = "no `secret_key` is set, so one was made for development, in %s/%s"
+        _log.info(message, _DIRECTORY, _FILE)
+    return keys
+
+
+def _keys_in(path: Path) -> SecretKeys | None:
+    try:
+        return read_secret_keys(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError):  # there is no file, or one that another hand has changed
+        return None
+
+
+def _make_directory(directory: Path) -> None:
+    """Make the directory of what belongs to this machine alone, which Git leaves out."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError), open(directory / ".gitignore", "x", encoding="ascii") as file:
+        file.write("*\n")
+
+
+def _store(path: Path, key: str) -> SecretKeys:
+    """Write a key into a new file, whole or not at all; return those that another process stored first."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{key}\n")
+        try:
+            os.link(temporary, path)  # which fails where there is a file, unlike a renaming
+        except FileExistsError:
+            first = _keys_in(path)
+            if first is not None:
+                return first
+            os.replace(temporary, path)
+        except OSError:  # a file system without links
+            os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+    return SecretKeys([key])

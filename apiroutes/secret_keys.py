@@ -1,0 +1,164 @@
+"""The secret key of a project, with which it signs what clients keep and send back.
+
+In: what a project sets. Out: keys that no text shows by itself. Raises ValueError and TypeError for keys that
+are missing, short or guessable; the message never has any part of one.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+__all__ = [
+    "HIDDEN",
+    "SecretKeys",
+    "hide_secrets",
+    "may_hold_secret",
+    "needs_secret_key",
+    "new_secret_key",
+    "read_secret_keys",
+    "takes_secret_key",
+]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+HIDDEN = "••••••"
+
+# Characters, which hold at least 128 bits if they are drawn by a generator, in hexadecimal digits too.
+_SHORTEST = 32
+# A drawn key of hexadecimal digits has fewer once in 25 million times.
+_FEWEST_DIFFERENT = 8
+# Words of keys that stand in examples; they count for nothing.
+_PLACEHOLDER = re.compile(
+    r"change[-_ ]?(me|it|this)|default|django|example|insecure|password|placeholder|replace|secret|your|key",
+    re.I,
+)
+# Characters beside such words, below which a key is taken for one of them.
+_FEWEST_BESIDE = 24
+
+
+class SecretKeys:
+    """The secret keys of a project: the first signs, and all verify, so that a key can be replaced.
+
+    Its `repr` and its text show nothing of them, and it cannot be pickled; `reveal()` returns them.
+    """
+
+    __slots__ = ("_keys",)
+
+    _keys: tuple[str, ...]
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        object.__setattr__(self, "_keys", tuple(keys))
+
+    def reveal(self) -> tuple[str, ...]:
+        """Return the keys: sign with the first, and verify with each."""
+        return self._keys
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("SecretKeys cannot be changed")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("SecretKeys cannot be changed")
+
+    def __repr__(self) -> str:
+        return f"SecretKeys({HIDDEN})"
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SecretKeys):
+            return NotImplemented
+        mine, theirs = (",".join(keys._keys).encode() for keys in (self, other))
+        return secrets.compare_digest(mine, theirs)
+
+    def __hash__(self) -> int:
+        return hash(self._keys)
+
+    def __copy__(self) -> SecretKeys:
+        return self
+
+    def __deepcopy__(self, memo: object) -> SecretKeys:  # which `dataclasses.asdict` makes
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("SecretKeys cannot be pickled: what is pickled is stored or sent")
+
+
+def new_secret_key() -> str:
+    """Return a new key: 256 random bits, as letters, digits, `-` and `_`."""
+    return secrets.token_urlsafe(32)
+
+
+def read_secret_keys(value: object) -> SecretKeys:
+    """Return the keys of a list, or of a text with commas between them. Raises ValueError and TypeError."""
+    if isinstance(value, SecretKeys):
+        return value
+    keys = value.split(",") if isinstance(value, str) else value
+    if not isinstance(keys, (list, tuple)) or not all(isinstance(key, str) for key in keys):
+        raise TypeError("the value is neither a string nor a list of strings")
+    stripped = [key.strip() for key in keys]
+    if not stripped:
+        raise ValueError("the list is empty")
+    for number, key in enumerate(stripped, 1):
+        weakness = _weakness_of(key)
+        if weakness is not None:
+            which = "the key" if len(stripped) == 1 else f"key {number} of {len(stripped)}"
+            raise ValueError(f"{which} {weakness}")
+    return SecretKeys(stripped)
+
+
+def _weakness_of(key: str) -> str | None:
+    """Return what is wrong with a key, without any part of it."""
+    if not key:
+        return "is empty"
+    if not key.isprintable() or "," in key:
+        return "has a control character, or a comma, which separates keys"
+    rest = re.sub(_PLACEHOLDER, "", key)
+    if rest != key and len(rest) < _FEWEST_BESIDE:
+        return "is a placeholder, which could be guessed"
+    if len(key) < _SHORTEST:
+        return f"has fewer than {_SHORTEST} characters, and could be guessed"
+    if len(set(rest)) < _FEWEST_DIFFERENT or (key + key).find(key, 1) < len(key):
+        return "repeats itself, and could be guessed"
+    return None
+
+
+# -- who needs it --------------------------------------------------------------------------------
+
+
+def needs_secret_key(function: Function) -> Function:
+    """Mark middleware that needs the project's secret key, which it finds in `req._secret_keys`.
+
+    A project that has such middleware does not start without a key.
+    """
+    function.needs_secret_key = True  # type: ignore[attr-defined]
+    return function
+
+
+def takes_secret_key(function: object) -> bool:
+    """Return whether a function is marked by `needs_secret_key`."""
+    return getattr(function, "needs_secret_key", False) is True
+
+
+# -- what messages show ----------------------------------------------------------------------------
+
+# Letters that change places count too: a misspelled name is told, and its value may be the key.
+_ASSIGNMENT = r"""(?is)\w*s[ecr]{3,4}t\w*["']?\s*[:=](.*)"""
+_VALUE = r"""(\"\"\"|'''|["'])(?:\\.|(?!\1).)*(\1|$)|\b\d[\w.]*"""
+
+
+def hide_secrets(line: str) -> str:
+    """Return a line of a project's file without what it gives to a name such as `secret_key`."""
+    found = re.search(_ASSIGNMENT, line)
+    if found is None:
+        return line
+    hidden = re.sub(_VALUE, lambda value: f"{value[1] or ''}{HIDDEN}{value[2] or ''}", found[1])
+    return line[: found.start(1)] + hidden
+
+
+def may_hold_secret(text: str) -> bool:
+    """Return whether a text gives a value to a name such as `secret_key`."""
+    return re.search(_ASSIGNMENT, text) is not None

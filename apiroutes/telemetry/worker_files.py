@@ -1,0 +1,118 @@
+"""The files in which the workers of a machine share their metrics: prometheus_client's multi-process mode.
+
+In: a directory of files, one for each worker and kind of metric. Out: the same values in fewer files. A
+counter never goes back: what a worker has counted stays when it ends. Its gauges go with it, but for those
+that are a minimum, a maximum, a sum or the latest value of all workers that have been.
+https://prometheus.github.io/client_python/multiprocess/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import mmap_dict
+
+try:
+    import fcntl
+except ImportError:  # Windows, where apiroutes runs in one process
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["fold", "locked"]
+
+_log = logging.getLogger("apiroutes")
+
+# Whose methods have no types.
+_MmapedDict: Any = mmap_dict.MmapedDict
+
+# In the place of a process id, in the names of files that hold what dead workers have left.
+_FOLDED = "folded"
+_LOCK = "lock"
+
+_Values = dict[str, tuple[float, float]]  # each with its time, which the latest ones have
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of the directory: nobody else folds its files meanwhile, or reads them."""
+    with (path / _LOCK).open("ab") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield  # closing the file lets the lock go
+
+
+def fold(path: Path) -> None:
+    """Put the values of dead workers together, and remove their files. With the lock held."""
+    left: dict[str, list[Path]] = {}
+    for file in path.glob("*.db"):
+        kind, _, process = file.stem.rpartition("_")
+        if process.isdecimal() and not _is_alive(int(process)):
+            left.setdefault(kind, []).append(file)
+    for kind, files in left.items():
+        if kind in _JOINS:
+            _join(path / f"{kind}_{_FOLDED}.db", kind, files)
+        for file in files:
+            file.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _join(folded: Path, kind: str, files: list[Path]) -> None:
+    """Add the values of files to those of the folded file, which is replaced as a whole."""
+    join = _JOINS[kind]
+    values: _Values = {}
+    for file in [folded, *files]:
+        for key, value in _read(file).items():
+            values[key] = join(values[key], value) if key in values else value
+    new = folded.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    written = _MmapedDict(str(new))
+    for key, (number, time) in values.items():
+        written.write_value(key, number, time)
+    written.close()
+    new.replace(folded)
+
+
+def _read(file: Path) -> _Values:
+    """Return the values of a file by key; those of one that its worker has left incomplete are lost."""
+    if not file.exists():
+        return {}
+    try:
+        entries = _MmapedDict.read_all_values_from_file(str(file))
+        return {key: (value, time) for key, value, time, _ in entries}
+    except (RuntimeError, struct.error, UnicodeDecodeError) as error:
+        _log.warning("the metrics of a worker are lost: %s: %s", file.name, error)
+        return {}
+
+
+def _sum(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return one[0] + other[0], 0.0
+
+
+def _latest(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return max(one, other, key=lambda value: value[1])
+
+
+# How two values of a key become one, by kind of file; of the kinds that are not here nothing is kept.
+_JOINS: dict[str, Callable[[tuple[float, float], tuple[float, float]], tuple[float, float]]] = {
+    "counter": _sum,
+    "histogram": _sum,
+    "summary": _sum,
+    "gauge_sum": _sum,
+    "gauge_min": min,
+    "gauge_max": max,
+    "gauge_mostrecent": _latest,
+}

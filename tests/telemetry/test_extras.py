@@ -1,0 +1,79 @@
+"""What is said at start of a library that a setting needs and that is not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apiroutes import App, ProjectError
+from tests.support import HELLO, project
+
+
+class _Missing:
+    """A finder of modules that finds none of a package."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name.partition(".")[0] == self._package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@pytest.fixture
+def without(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A package that is not installed, as far as imports can tell."""
+    package: str = request.param
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == package}
+    finder: Any = _Missing(package)
+    sys.meta_path.insert(0, finder)
+    yield package
+    sys.meta_path.remove(finder)
+    sys.modules.update(hidden)
+
+
+@pytest.mark.parametrize(
+    ("without", "line", "extra"),
+    [
+        ("opentelemetry", "telemetry = true", "otel"),
+        ("opentelemetry", 'telemetry = "detailed"', "otel"),
+        ("prometheus_client", 'metrics_path = "/metrics"', "prometheus"),
+    ],
+    indirect=["without"],
+)
+def test_a_missing_library_is_a_start_error_with_its_remedy(
+    tmp_path: Path, without: str, line: str, extra: str
+) -> None:
+    files = {"pages/api/x.py": HELLO, "pyproject.toml": f"[tool.apiroutes]\n{line}\n"}
+    with pytest.raises(ProjectError) as raised:
+        App(project(tmp_path, files))
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.line) == ("pyproject.toml", 2)
+    assert problem.message == f"[tool.apiroutes] {line.partition(' ')[0]}: {without} is not installed."
+    assert problem.remedy == f"Run: pip install 'apiroutes[{extra}]'"
+
+
+def test_a_setting_that_is_off_needs_nothing(tmp_path: Path) -> None:
+    files = {"pages/api/x.py": HELLO, "pyproject.toml": "[tool.apiroutes]\ntelemetry = false\n"}
+    assert App(project(tmp_path, files)).settings.telemetry is False
+
+
+@pytest.mark.parametrize("value", ["yes", 2, "Detailed"])
+def test_another_value_is_a_mistake(tmp_path: Path, value: object) -> None:
+    with pytest.raises(ProjectError, match="neither true nor false nor 'detailed'"):
+        App(project(tmp_path, {"pages/api/x.py": HELLO}), telemetry=value)
+
+
+def test_a_metric_of_the_project_that_has_a_name_of_ours_is_a_start_error(tmp_path: Path) -> None:
+    source = "from prometheus_client import Counter\nTAKEN = Counter('http_requests', 'Taken.')\n" + HELLO
+    root = project(tmp_path, {"pages/api/x.py": source})
+    program = f"import apiroutes\napiroutes.App({str(root)!r}, metrics_path='/metrics')"
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert "metrics_path" in ended.stderr
+    assert "Give it another name" in ended.stderr

@@ -1,0 +1,134 @@
+"""The files of workers that have ended: folded into one, without a counter that goes back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+
+# A worker: serves requests, sets gauges, and shows what a scraper gets. It waits for its input to end.
+WORKER = """
+import sys
+from pathlib import Path
+from prometheus_client import Gauge
+from tests.support import app_of, call
+requests, value = map(int, sys.argv[2:])
+app = app_of(Path(sys.argv[1]), "def GET(): return 'four'", metrics_path="/metrics")
+for mode in ("all", "liveall", "min", "max", "sum", "livesum", "mostrecent"):
+    Gauge("of_" + mode, "A gauge.", multiprocess_mode=mode).set(value)
+for _ in range(requests):
+    call(app, "GET", "/api/x")
+sys.stdout.write(call(app, "GET", "/metrics").text + "\\n<end>\\n")
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+class Worker:
+    """A process with the App, which has served its requests; `scraped` is what it shows then."""
+
+    def __init__(self, directory: Path, requests: int, value: int) -> None:
+        project = directory / f"project{requests}-{value}"
+        command = [sys.executable, "-c", WORKER, str(project), str(requests), str(value)]
+        shared = directory / "shared"
+        shared.mkdir(exist_ok=True)
+        self.process = subprocess.Popen(
+            command,
+            cwd=TOP,
+            env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(shared)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.scraped = dict(
+            line.rsplit(" ", 1)
+            for line in iter(self.process.stdout.readline, "<end>\n")
+            if line.strip() and not line.startswith("#")
+        )
+
+    def value(self, name: str) -> float:
+        return float(self.scraped[name])
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+REQUESTS = 'http_requests_total{method="GET",route="/api/x",status="2xx"}'
+SUM = 'http_response_size_bytes_sum{method="GET",route="/api/x"}'
+BUCKET = 'http_request_duration_seconds_bucket{le="+Inf",method="GET",route="/api/x"}'
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Any:
+    begun: list[Worker] = []
+
+    def start(requests: int, value: int) -> Worker:
+        begun.append(Worker(tmp_path, requests, value))
+        return begun[-1]
+
+    yield start
+    for worker in begun:
+        worker.kill()
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(path.name for path in (directory / "shared").glob("*.db"))
+
+
+def test_counts_outlive_their_workers_and_files_do_not(tmp_path: Path, workers: Any) -> None:
+    for expected in (3, 6, 9):
+        worker = workers(3, 1)
+        assert (worker.value(REQUESTS), worker.value(BUCKET), worker.value(SUM)) == (
+            expected,
+            expected,
+            4 * expected,
+        )
+        own = [name for name in files(tmp_path) if f"_{worker.process.pid}.db" in name]
+        folded = [name for name in files(tmp_path) if name.endswith("_folded.db")]
+        assert sorted(own + folded) == files(tmp_path)
+        worker.kill()
+
+
+def test_two_workers_that_live_add_up(workers: Any) -> None:
+    workers(2, 1)
+    assert workers(5, 1).value(REQUESTS) == 7
+
+
+def test_gauges_of_dead_workers_go_but_for_those_of_all_that_have_been(workers: Any) -> None:
+    workers(0, 5).kill()
+    workers(0, 1).kill()
+    last = workers(0, 3)
+    pid = f'{{pid="{last.process.pid}"}}'
+    gauges = {name: float(value) for name, value in last.scraped.items() if name.startswith("of_")}
+    assert gauges == {
+        f"of_all{pid}": 3,
+        f"of_liveall{pid}": 3,
+        "of_min": 1,
+        "of_max": 5,
+        "of_sum": 9,
+        "of_livesum": 3,
+        "of_mostrecent": 3,
+    }
+
+
+def test_a_file_that_a_worker_left_incomplete_does_not_stop_the_others(tmp_path: Path, workers: Any) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / f"counter_{2**22 + 1}.db").write_bytes(b"\xff\xff\x00\x00broken")
+    assert workers(2, 1).value(REQUESTS) == 2
+
+
+def test_a_process_on_its_own_needs_no_directory(tmp_path: Path) -> None:
+    source = WORKER.replace("sys.stdin.read()", "")
+    environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    command = [sys.executable, "-c", source, str(tmp_path), "2", "1"]
+    ended = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=True)
+    assert f"{REQUESTS} 2.0" in ended.stdout
+    assert "python_info" in ended.stdout

@@ -1,0 +1,42 @@
+"""docs/logging.md: each configuration that it shows writes the request's id, with the real libraries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import project
+from tests.test_documents import SHOWN
+
+TOP = str(Path(__file__).parents[1])
+PROJECTS = [shown for shown in SHOWN if shown.page == "docs/logging.md"]
+# Each way to write the log, by the version of the page's project that has all of its files.
+WAYS = {"log_format": 0, "dictConfig": 1, "structlog": 3, "loguru": 5}
+
+CALLS = """
+import sys
+sys.path.insert(0, {top!r})
+from apiroutes import create_app
+from tests.support import call
+app = create_app()
+for body in (b'{{"item": "tea"}}', b'{{"no item": 1}}'):
+    call(app, "POST", "/api/orders", [("X-Request-ID", "abc-1"), ("Content-Type", "application/json")], body)
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_record_of_a_request_has_its_id(tmp_path: Path, way: str) -> None:
+    shown = PROJECTS[WAYS[way]]
+    assert way in "".join(shown.files.values())
+    program = CALLS.format(top=TOP)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=project(tmp_path, shown.files), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    records = [line for line in done.stderr.splitlines() if not line.startswith((" ", "Traceback"))]
+    for text in ("ordered", "status=200", "failed", "status=500"):
+        record, *_ = [line for line in records if text in line]
+        assert "abc-1" in record
