@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.acceptance.client import Client, OverHttp
-from tests.acceptance.servers import SECONDS, environment
+from tests.acceptance.servers import SECONDS, processes_of, running
 from tests.support import project, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
@@ -55,14 +55,7 @@ class Development(NamedTuple):
 
     def processes(self) -> list[int]:
         """Return the processes of the session."""
-        found = []
-        for directory in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                fields = (directory / "stat").read_text().rpartition(")")[2].split()
-                # proc(5): the state, which is Z for one that has ended, and the session
-                if int(fields[3]) == self.process.pid and fields[0] != "Z":
-                    found.append(int(directory.name))
-        return found
+        return processes_of(self.process.pid)
 
 
 @contextmanager
@@ -70,27 +63,14 @@ def developing(root: Path, files: Mapping[str, str], **variables: str) -> Iterat
     """Run the development server, with a process that waits for its turn, and end it whatever happens."""
     directory, log = root / "project", root / "log"
     project(directory, files)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "apiroutes", "dev", "--port", "0"],
-            cwd=directory,
-            env=environment(**variables),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+    command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0"]
+    with running(command, log, variables, directory) as process:
         until(lambda: "(Ctrl-C stops)" in log.read_text())
         address = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())
         assert address is not None
         server = Development(directory, log, process, int(address[1]))
         until(lambda: len(server.processes()) == 3)
         yield server
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def test_a_request_that_has_begun_is_finished_while_the_new_code_answers(tmp_path: Path) -> None:
