@@ -34,8 +34,8 @@ CREATE TABLE IF NOT EXISTS files (
 def connect() -> sqlite3.Connection:
     """Open a connection.
 
-    Only one request uses it, so any number of workers may serve the same file. A server may send a stream from
-    another thread than the handler's.
+    Only one request uses it, so any number of workers may serve the same file. A server may send a stream
+    from another thread than the handler's.
     """
     db = sqlite3.connect(_path(), timeout=10, check_same_thread=False)
     db.row_factory = _as_dict
@@ -44,7 +44,10 @@ def connect() -> sqlite3.Connection:
 
 
 def transaction() -> Iterator[sqlite3.Connection]:
-    """Give a request a connection: committed before the response is sent, rolled back on an error, always closed."""
+    """Give a request a connection.
+
+    It is committed before the response is sent, rolled back after an error, and closed in any case.
+    """
     with closing(connect()) as db, db:
         yield db
 

@@ -3,7 +3,6 @@
 curl localhost:8000/api/hello
 """
 
-
 from apiroutes import Request, Response
 
 

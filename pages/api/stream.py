@@ -19,6 +19,9 @@ def GET(res: Response, db: DB) -> Iterator[str]:
 
 
 def lines(db: Connection) -> Iterator[str]:
-    """Yield each note as a line of JSON; the connection is closed after the last, or when the client leaves."""
+    """Yield each note as a line of JSON.
+
+    The connection is closed after the last, or when the client leaves.
+    """
     for note in db.execute("SELECT id, title, text FROM notes ORDER BY id"):
         yield json.dumps(note) + "\n"
