@@ -180,7 +180,7 @@ def test_what_ends_late_changes_nothing_more(tmp_path: Path, caplog: pytest.LogC
     site = served(tmp_path, source, after_timeout=0.1, after_threads=1)
     with site.held():
         site.call()
-        until(lambda: "TimeoutError" in caplog.text)
+        until(lambda: bool(texts(caplog, "in `fail_late`")))
     assert site.library.begun.acquire(timeout=20)
     site.call("POST")
     assert site.ran == [(2,)]
@@ -260,6 +260,38 @@ def test_observers_of_faults_hear_of_it(tmp_path: Path) -> None:
     ((error, request, event),) = heard
     assert (str(error), request.path) == ("broken", "/api/x")
     assert re.fullmatch(r"failed after its response, in `fail` \(.+\.py:\d+\)", event)
+
+
+# -- all at once
+
+
+@pytest.mark.parametrize("queue", [0, 3, 1000])
+def test_no_function_is_forgotten_or_run_twice(tmp_path: Path, queue: int) -> None:
+    source = (
+        "def more(n):\n    note(n)\n    if n % 5 == 0: after(note, -n)\n"
+        "async def more_later(n):\n    await note_later(n)\n    if n % 5 == 0: after(note, -n)\n"
+        "def GET(n: int):\n"
+        "    for k in range(4): after([more, more_later][(n + k) % 2], 10 * n + k)\n    return {}\n"
+    )
+    site = served(tmp_path, source, after_queue=queue, after_threads=3)
+
+    def send(start: int) -> None:
+        for n in range(start, start + 20):
+            site.call(target=f"/api/x?n={n}")
+
+    threads = [threading.Thread(target=send, args=(start,)) for start in (1, 101, 201, 301)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    given = [10 * n + k for start in (1, 101, 201, 301) for n in range(start, start + 20) for k in range(4)]
+    ran = [n for (n,) in site.ran]
+    assert sorted(n for n in ran if n > 0) == given
+    assert sorted(-n for n in ran if n < 0) == [n for n in given if n % 5 == 0]
+    places = {n: place for place, n in enumerate(ran)}
+    assert all(places[n] < places[n + 1] for n in given if n % 10 < 3)
+    pool = site.app.work_pool
+    assert (pool._waiting, pool._busy, pool._active, pool._running) == (0, 0, set(), set())
 
 
 # -- the end

@@ -312,6 +312,41 @@ def test_a_path_without_a_route_may_leave_work_too(tmp_path: Path, interface: st
     assert sorted(paths) == ["/api/\0", "/api/none", "/api/x", "/api/x/"]
 
 
+# -- with dependencies
+
+
+COMMIT = """
+from typing import Annotated
+from apiroutes import Depends
+
+def session(fails: bool = False):
+    after(note, 'receipt')
+    yield
+    ran.append('commit')
+    if fails:
+        raise RuntimeError('the commit failed')
+
+def GET(db: Annotated[None, Depends(session)]):
+    after(note, 'order')
+    return {}
+"""
+
+
+@BOTH
+@EACH
+@pytest.mark.parametrize(
+    ("query", "status", "ran"),
+    [("", 200, ["commit", ("receipt",), ("order",)]), ("?fails=true", 500, ["commit"])],
+)
+def test_it_runs_after_the_commit_and_not_if_that_fails(
+    tmp_path: Path, interface: str, kind: str, query: str, status: int, ran: list[object]
+) -> None:
+    source = COMMIT if kind == "def" else COMMIT.replace("def session", "async def session")
+    site = served(tmp_path, source, interface, kind)
+    assert site.call(target=f"/api/x{query}").status == status
+    assert site.ran == ran
+
+
 # -- when it runs
 
 

@@ -48,6 +48,7 @@ class WorkCall:
         self.args = args
         self.kwargs = kwargs
         self.always = always
+        self.is_counted = False  # by the pool, as waiting
         self.is_async = is_async(function)
         self.context = contextvars.copy_context()
 

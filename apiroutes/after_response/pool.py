@@ -27,8 +27,6 @@ __all__ = ["WorkPool"]
 
 _log = logging.getLogger("apiroutes")
 
-# Seconds after which functions are tried again for which there was no thread.
-_RETRY = 1.0
 _BETWEEN_WARNINGS = 10.0  # seconds
 
 
@@ -59,7 +57,7 @@ class WorkPool:
         self._lock = native_threads.native_lock()
         self._waiting = 0  # functions that have not begun, and coroutines that have not ended
         self._busy = 0  # threads
-        self._active = 0  # requests with functions that have not ended
+        self._active: set[Work] = set()  # of requests with functions that have not ended
         self._ready: deque[tuple[Work, WorkCall]] = deque()  # that wait for a thread
         self._running: set[_Run] = set()
         self._is_watched = False
@@ -77,9 +75,9 @@ class WorkPool:
         if self._process != os.getpid():  # a fork takes no threads along
             self.__init__(self._settings)  # type: ignore[misc]
         with self._lock:
-            count = len(work.calls)
-            is_full = self._waiting + count > self._settings.after_queue
-            begins = self._accept(work, count)
+            waited = self._waiting
+            begins = self._accept(work)
+            is_full = self._waiting > max(waited, self._settings.after_queue)
         if is_full and begins:
             self._warn()
             return False
@@ -101,7 +99,7 @@ class WorkPool:
     def submit_more(self, work: Work) -> None:
         """Take one more function of a request whose response has ended."""
         with self._lock:
-            begins = self._accept(work, 1)
+            begins = self._accept(work)
         if begins:
             self._go_on(work)
 
@@ -109,28 +107,45 @@ class WorkPool:
         """Call the functions of a request in this thread."""
         while (call := self._take(work)) is not None:
             with self._lock:
-                self._waiting -= 1
+                self._count_out(call)
             work.report(call, call.run())
 
-    def _accept(self, work: Work, count: int) -> bool:
+    def _accept(self, work: Work) -> bool:
         """Count the functions; return whether none of the request's were being called. With the lock."""
-        self._waiting += count
-        begins, work.is_active = not work.is_active, True
-        self._active += begins
+        for call in list(work.calls):
+            if not call.is_counted and work.wants(call):
+                call.is_counted = True
+                self._waiting += 1
+        begins = work not in self._active
+        self._active.add(work)
         return begins
 
+    def _count_out(self, call: WorkCall) -> None:
+        """Count a function as waiting no more. With the lock."""
+        self._waiting -= call.is_counted
+        call.is_counted = False
+
     def _take(self, work: Work) -> WorkCall | None:
-        """Return the next function of a request; None at the end of its work."""
+        """Return the next function of a request that is to run; None at the end of its work."""
+        dropped = []
+        emptied = found = None
         with self._lock:
-            if work.calls:
-                return work.calls.popleft()
-            work.is_active = False
-            self._active -= 1
-            emptied = None if self._active else self._emptied
-        work.finish()
+            while work.calls and found is None:
+                call = work.calls.popleft()
+                if work.wants(call):
+                    found = call
+                else:
+                    dropped.append(call)
+            if found is None:
+                self._active.discard(work)
+                emptied = None if self._active else self._emptied
+        for call in dropped:
+            work.drop(call)
+        if found is None:
+            work.finish()
         if emptied is not None:
             emptied.put(None)
-        return None
+        return found
 
     def _go_on(self, work: Work) -> None:
         """Begin the next function of a request, where functions of its kind run."""
@@ -141,13 +156,16 @@ class WorkPool:
             with self._lock:
                 self._ready.append((work, call))
             self._dispatch()
-        elif native_threads.are_greenlets():  # a thread is one, and costs nothing while it waits
-            self._start_thread(self._begin(work, call))
+            return
+        with self._lock:
+            run = self._begin(work, call)
+        if native_threads.are_greenlets():  # a thread is one, and costs nothing while it waits
+            self._start_thread(run)
         else:
-            self._start_task(self._begin(work, call))
+            self._start_task(run)
 
     def _begin(self, work: Work, call: WorkCall) -> _Run:
-        """Count a function as running. With the lock, if it waited for a thread."""
+        """Count a function as running. With the lock."""
         run = _Run(work, call, time.monotonic() + self._settings.after_timeout)
         self._running.add(run)
         return run
@@ -163,7 +181,7 @@ class WorkPool:
                     return
                 run = self._begin(*self._ready.popleft())
                 self._busy += 1
-                self._waiting -= 1
+                self._count_out(run.call)
             has_room = self._start_thread(run)
 
     def _start_thread(self, run: _Run) -> bool:
@@ -171,10 +189,10 @@ class WorkPool:
         try:
             thread = self._threads.take()
         except (ApiError, RuntimeError) as error:  # too many are abandoned, or the process ends
-            if run.call.is_async:
-                self._end_and_go_on(run, error)
-            else:
+            if not run.call.is_async:
                 self._put_back(run)
+            elif self._claim(run):
+                self._end(run, error)
             return False
         run.runner = thread
         thread.calls.put(partial(self._run_in_thread, run, thread))
@@ -185,85 +203,84 @@ class WorkPool:
             if self._remove(run):
                 self._ready.appendleft((run.work, run.call))
                 self._waiting += 1
-        self._watch()
+                run.call.is_counted = True
 
     def _run_in_thread(self, run: _Run, thread: HandlerThread) -> None:
         self._watch()
         error = run.call.run()
-        with self._lock:
-            is_expected = run in self._running
-        if is_expected:  # otherwise the thread has been abandoned
+        if self._claim(run):  # or the thread has been abandoned
             self._threads.give_back(thread)
-        self._end_and_go_on(run, error)
+            self._end(run, error)
 
     # -- on the event loop -----------------------------------------------------------------
 
     def _start_task(self, run: _Run) -> None:
+        def on_end(error: BaseException | None) -> None:
+            if self._claim(run):
+                self._end(run, error)
+
         call = run.call
-        run.runner = coroutines.in_background(call.context, call.bound, partial(self._end_and_go_on, run))
+        run.runner = coroutines.in_background(call.context, call.bound, on_end)
         try:
             run.runner.start()
         except RuntimeError as error:  # the process ends
-            self._end_and_go_on(run, error)
+            on_end(error)
         else:
             self._watch()
 
     # -- their end -------------------------------------------------------------------------
 
-    def _end_and_go_on(self, run: _Run, error: BaseException | None) -> bool:
-        """Note the end of a function, and begin the next; return False if it was given up before."""
-        with self._lock:
-            if not self._remove(run):
-                return False
+    def _end(self, run: _Run, error: BaseException | None) -> None:
+        """Note the end of a function that was claimed, and begin the next."""
         run.work.report(run.call, error)
         self._go_on(run.work)
         self._dispatch()
-        return True
+
+    def _claim(self, run: _Run) -> bool:
+        """Count a function as running no more; return False if others have, who have given it up."""
+        with self._lock:
+            return self._remove(run)
 
     def _remove(self, run: _Run) -> bool:
-        """Count a function as running no more; return False if it was not. With the lock."""
         if run not in self._running:
             return False
         self._running.remove(run)
-        if run.call.is_async:
-            self._waiting -= 1
-        else:
-            self._busy -= 1
+        self._count_out(run.call)
+        self._busy -= not run.call.is_async
         return True
 
     def _watch(self) -> None:
-        """Have the time limit of what runs checked, and what waits begun, until there is neither."""
+        """Have the time limit of what runs checked, until nothing does."""
         with self._lock:
             begins, self._is_watched = not self._is_watched, True
         if begins:
-            threading.Thread(target=self._check_limits, name="apiroutes-after-limit", daemon=True).start()
+            try:
+                threading.Thread(target=self._check_limits, name="apiroutes-after-limit", daemon=True).start()
+            except RuntimeError:  # too many threads, or the process ends
+                self._is_watched = False
 
     def _check_limits(self) -> None:
         while True:
             now = time.monotonic()
             with self._lock:
-                if not self._running and not self._ready:
+                if not self._running:
                     self._is_watched = False
                     return
                 late = [run for run in self._running if run.until <= now]
-                limits = [run.until for run in self._running]
-                if self._ready:
-                    limits.append(now + _RETRY)
+                next_limit = min(run.until for run in self._running)
             for run in late:
                 self._give_up(run)
-            self._dispatch()  # an abandoned thread may have ended
-            time.sleep(max(0.0, min(limits) - now))
+            time.sleep(max(0.0, next_limit - now))
 
     def _give_up(self, run: _Run) -> None:
         """Leave a function that takes too long to itself, and go on without it."""
-        with self._lock:
-            if run.runner is None or not self._remove(run):
-                return
+        if run.runner is None or not self._claim(run):
+            return
         error = TimeoutError(f"it has not ended within after_timeout, {self._settings.after_timeout:g} s")
-        run.work.report(run.call, error.with_traceback(run.runner.current_traceback()))
+        error = error.with_traceback(run.runner.current_traceback())
         self._threads.abandon(run.runner)
-        self._go_on(run.work)
-        self._dispatch()
+        run.runner.call_at_end(self._dispatch)  # too many may have been abandoned for another thread
+        self._end(run, error)
 
     # -- the end of the process ------------------------------------------------------------
 
@@ -286,20 +303,21 @@ class WorkPool:
     def _lose_rest(self) -> None:
         with self._lock:
             runs = sorted(self._running, key=lambda run: run.until)
-            waiting = list(self._ready)
-            works = {id(work): work for work in [run.work for run in runs] + [work for work, _ in waiting]}
-            self._ready.clear()
-            self._running.clear()
-            self._waiting = self._busy = self._active = 0
-            lost = [(run.work, run.call) for run in runs] + waiting
-            for work in works.values():
-                lost += [(work, call) for call in work.calls]
+            lost = [(run.work, run.call) for run in runs] + list(self._ready)
+            works = list(self._active)
+            for work in works:
+                lost += [(work, call) for call in list(work.calls)]
                 work.calls.clear()
-                work.is_active = False
+            self._running.clear()
+            self._ready.clear()
+            self._active.clear()
+            self._waiting = self._busy = 0
         for run in runs:
             if run.runner is not None:
                 run.runner.end()
         for work, call in lost:
-            work.lose(call)
-        for work in works.values():
+            call.is_counted = False
+            if work.wants(call):
+                work.lose(call)
+        for work in works:
             work.finish()

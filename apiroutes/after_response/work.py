@@ -64,8 +64,7 @@ class Witness:
 class Work:
     """The functions that one request has left. They run in their order, one after the other.
 
-    `response` is the request's, once it is there. `calls` are those that have not begun, which the pool takes
-    out; `is_active` is its own.
+    `response` is the request's, once it is there. The pool takes those out of `calls` that are to begin.
     """
 
     # Rarely set, so class defaults; every request makes one of these.
@@ -73,7 +72,7 @@ class Work:
     has_failed = False  # although the response has another status
     is_late = False  # whether the request's deadline has passed
     is_over = False  # whether the response has ended
-    is_active = False
+    has_work = False  # whether there was any for a pool
 
     def __init__(self, pool: Pool, environ: Environ) -> None:
         self._pool = pool
@@ -86,16 +85,9 @@ class Work:
         """Have a function called after the response, even if that has ended. Raises MaxDurationExceeded."""
         if self.is_late:
             raise MaxDurationExceeded("maxDuration has passed, and the client has its response")
-        if not self.is_over:
-            self.calls.append(call)
-            # The response may have ended meanwhile, in another thread that did not see the call yet.
-            if self.is_over:
-                self._pool.submit_more(self)
-        elif call.always or not self._is_failure:
-            self.calls.append(call)
+        self.calls.append(call)
+        if self.is_over:  # or it is by now, for another thread, which did not see the call yet
             self._pool.submit_more(self)
-        else:
-            self._drop(call)
 
     # -- when the response has ended -------------------------------------------------------
 
@@ -105,13 +97,9 @@ class Work:
         Return False if no pool takes them: `run` is to be called then.
         """
         self.is_over = True  # before the look at `calls`, as `add` looks the other way round
-        if self.calls and self._is_failure:
-            dropped = [call for call in self.calls if not call.always]
-            self.calls = deque(call for call in self.calls if call.always)
-            for call in dropped:
-                self._drop(call)
         if not self.calls:
             return True
+        self.has_work = True
         self.response._end()
         end_input(self.environ)
         return self._pool.submit(self)
@@ -120,11 +108,12 @@ class Work:
         """Call the functions in this thread."""
         self._pool.run_here(self)
 
-    @property
-    def _is_failure(self) -> bool:
-        return self.has_failed or self.response.status_code >= 500
+    def wants(self, call: WorkCall) -> bool:
+        """Return whether a function is to run, now that the response has ended."""
+        return call.always or not (self.has_failed or self.response.status_code >= 500)
 
-    def _drop(self, call: WorkCall) -> None:
+    def drop(self, call: WorkCall) -> None:
+        """Log a function that does not run."""
         status = self.response.status_code
         reason = f"the response was a {status}" if status >= 500 else "the response was cut off"
         log_of_request(logging.INFO, self.request, f"{call.place} was not called afterwards: {reason}")
@@ -163,7 +152,7 @@ class Work:
     def await_by_witness(self) -> None:
         """Wait for the end of the functions, for a test client that asks for it."""
         witness = self._witness
-        if witness is not None and (self.is_active or self.calls):
+        if witness is not None and self.has_work:
             witness.wait()
 
 

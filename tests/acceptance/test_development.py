@@ -379,6 +379,44 @@ def test_no_process_stays_behind_that_imports_for_ever(
         until(lambda: server.processes() == [])
 
 
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_each_reload_starts_the_project_anew_and_every_start_has_its_stop(
+    tmp_path: Path, end: Callable[[Development], None]
+) -> None:
+    files = {"pages/api/x.py": "def GET(req): return req.app['a']", "instrumentation.py": LIVES.format(1)}
+    with developing(tmp_path, files) as development:
+        assert development.get("/api/x") == "200 1"
+        development.reload_after(lambda: development.write("instrumentation.py", LIVES.format(2)))
+        assert development.get("/api/x") == "200 2"
+        development.reload_after(lambda: development.write("pages/api/y.py", "def GET(): pass"))
+        end(development)
+        until(lambda: development.processes() == [])
+    words = (tmp_path / "project" / "lives").read_text().split()
+    assert words == ["start", "end"] * 3
+
+
+LIVES = """
+def note(word):
+    with open("lives", "a") as file:
+        file.write(word + "\\n")
+def register():
+    note("start")
+    yield {{"a": {}}}
+    note("end")
+"""
+
+
+def test_a_start_that_fails_is_shown_until_the_next_change(tmp_path: Path) -> None:
+    files = {"pages/api/x.py": VERSION.format(1), "instrumentation.py": "def register():\n    1 / 0\n"}
+    with developing(tmp_path, files) as development:
+        answer = development.get("/api/x")
+        assert answer.startswith("500 ")
+        assert "instrumentation.py:2" in answer
+        assert "ZeroDivisionError" in answer
+        development.reload_after(lambda: development.write("instrumentation.py", "def register(): pass\n"))
+        assert development.get("/api/x") == "200 1"
+
+
 def test_a_new_empty_file_gets_an_initial_handler(tmp_path: Path) -> None:
     with developing(tmp_path, {"pages/api/version.py": VERSION.format(1)}) as server:
         server.reload_after(lambda: server.write("pages/api/users/[id].py", ""))
