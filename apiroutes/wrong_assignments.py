@@ -8,7 +8,7 @@ method, and costs nothing to allow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import FunctionType, MethodType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
 from apiroutes.request import Request
@@ -47,7 +47,7 @@ def _refuse(kind: type, name: str, value: object, remedies: Mapping[str, str], p
     known = getattr(kind, name, None)
     if isinstance(known, (FunctionType, MethodType)):
         what, usual = "a method", f"`{parameter}.{name}({{}})`"
-    elif isinstance(known, property) and known.fset is None:
+    elif (isinstance(known, property) and known.fset is None) or isinstance(known, MappingProxyType):
         what, usual = "read-only", f"`{parameter}.context[{name!r}] = {{}}`"
     elif known is None and name in remedies:
         what, usual = "an attribute that nothing reads", ""

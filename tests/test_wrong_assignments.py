@@ -19,6 +19,7 @@ REFUSED = {
     "res.send = object()": "`send` is a method: write `res.send(...)`",
     "req.get_json = 1": "`get_json` is a method: write `req.body = 1`",
     "req.json = {}": "`json` is read-only: write `req.body = {}`",
+    "req.app = {}": "`app` is read-only: write `req.context['app'] = {}`",
     "req.is_json = True": "`is_json` is read-only: write `req.context['is_json'] = True`",
 }
 ALLOWED = [
