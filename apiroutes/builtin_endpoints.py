@@ -31,6 +31,7 @@ __all__ = ["builtin_endpoints", "is_documentation", "unobserved_paths"]
 # The page's files, by the path below the page's own.
 _FILES = {
     "": "page.html",
+    "/page.css": "page.css",
     "/page.js": "page.js",
     "/swagger-ui.css": "swagger_ui/swagger-ui.css",
     "/swagger-ui-bundle.js": "swagger_ui/swagger-ui-bundle.js",

@@ -216,7 +216,7 @@ def _sync_planned(plan: Plan, handler: Handler) -> tuple[Callable[[Response], No
         except BaseException as error:
             if has_exits:
                 _withdraw(response)
-            if not _stands(response, error, has_middleware, handler):
+            if not _stands(response, error, has_middleware, handler, may_stand=not has_exits):
                 raise
 
     def use(other: Plan) -> None:
@@ -243,7 +243,7 @@ def _async_planned(
         except BaseException as error:
             if has_exits:
                 _withdraw(response)
-            if not _stands(response, error, has_middleware, handler):
+            if not _stands(response, error, has_middleware, handler, may_stand=not has_exits):
                 raise
 
     def use(other: Plan) -> None:
@@ -276,14 +276,21 @@ def _withdraw(response: Response) -> None:
         response._clear_content()
 
 
-def _stands(response: Response, error: BaseException, has_middleware: bool, handler: Handler) -> bool:
+def _stands(
+    response: Response,
+    error: BaseException,
+    has_middleware: bool,
+    handler: Handler,
+    may_stand: bool = True,
+) -> bool:
     """Return whether the handler's response stands although an exception followed it.
 
     Inside middleware the first response of a handler that responds twice does, and the second is logged:
     by then middleware may rely on the first. Otherwise the response is rolled back to what it was before
     the handler.
     """
-    if has_middleware and isinstance(error, ResponseSentError) and response._is_complete():
+    is_second = has_middleware and isinstance(error, ResponseSentError) and response._is_complete()
+    if may_stand and is_second:
         log_fault(response.req, route_of(response.req), error, "changed its response after sending it")
         response._in_middleware = True
         return True

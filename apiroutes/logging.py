@@ -8,6 +8,7 @@ another record's.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -179,7 +180,8 @@ def log_everything_to_stderr(form: str | None) -> None:
 
 def _formatter(form: str | None) -> logging.Formatter:
     if form == "json":
-        return json_formatter()
+        with contextlib.suppress(ImportError):  # which is a start error
+            return json_formatter()
     if form == "text":
         return _TextFormatter()
     return logging.Formatter("[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", _TIME)

@@ -1,8 +1,9 @@
-"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a deadline, a stream, `after`?
+"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a stream, `after`, telemetry?
 
 Every variant of W1's endpoint is a route of one application, as in a process that serves. A figure is the
 nanoseconds that it takes more than the plain endpoint. `inprocess.py --variants` runs it too. What `after`
-costs is measured last, in an application of its own, as every request of the process pays from its import on.
+and telemetry cost is measured last, in applications of their own, as every request of the process pays from
+the import of `after` on, and for a tracer that is active.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from apiroutes import App
 from benchmarks.commandline import positive
 from benchmarks.contenders import EMPTY, Contender, StartedResponse, check_responses, empty_application
 from benchmarks.peers import PEERS
+from benchmarks.telemetry import telemetry_variants
 from benchmarks.timing import measure
 from benchmarks.workloads import WORKLOADS, Response, Workload, WSGIApplication
 
@@ -65,7 +67,8 @@ def measure_variants(rounds: int) -> dict[str, float]:
     """Return the nanoseconds that each variant of W1's endpoint takes more than the plain one."""
     figures = _measure(VARIANTS, rounds)
     figures |= _measure(WITH_WORK, rounds, after_queue=10**6)
-    return {name: figures[name] - figures[PLAIN] for name in figures if name != PLAIN}
+    more = {name: figures[name] - figures[PLAIN] for name in figures if name != PLAIN}
+    return more | _measure_telemetry(rounds)
 
 
 def _measure(variants: Mapping[str, str], rounds: int, **settings: Any) -> dict[str, float]:
@@ -88,6 +91,28 @@ def _measure(variants: Mapping[str, str], rounds: int, **settings: Any) -> dict[
             all_contenders.append(Contender(name, variant, application))
         figures = measure(all_contenders, rounds)
     return {name: figures[name]["W1"] for name in variants}
+
+
+def _measure_telemetry(rounds: int) -> dict[str, float]:
+    """Return the nanoseconds that telemetry adds to an application."""
+    workload = _with_path(WORKLOADS["W1"](), "/api/v0")
+    with TemporaryDirectory() as root:
+        routes = Path(root, "pages/api")
+        routes.mkdir(parents=True)
+        (routes / "v0.py").write_text(VARIANTS[PLAIN], encoding="utf-8")
+        all_contenders = [Contender(EMPTY, workload, empty_application)]
+        for name, variant, application in _telemetry_of(root, workload):
+            check_responses(PEERS["apiroutes"], variant, application)
+            all_contenders.append(Contender(name, variant, application))
+        figures = measure(all_contenders, rounds)
+    plain = figures[PLAIN]["W1"]
+    return {name: row["W1"] - plain for name, row in figures.items() if name not in (PLAIN, EMPTY)}
+
+
+def _telemetry_of(root: str, workload: Workload) -> Iterator[tuple[str, Workload, WSGIApplication]]:
+    """Yield the plain application, which starts before a tracer is active, and those with telemetry."""
+    yield PLAIN, workload, App(root)
+    yield from telemetry_variants(root, workload)
 
 
 def _with_path(workload: Workload, path: str) -> Workload:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from apiroutes import readiness
 from tests import interfaces
 
 
@@ -16,6 +17,13 @@ def recursion_limit() -> Iterator[None]:
     limit = sys.getrecursionlimit()
     yield
     sys.setrecursionlimit(limit)
+
+
+@pytest.fixture(autouse=True)
+def sound_process() -> None:
+    """Forget that a test before has asked for this process to be replaced, as one that is stuck is."""
+    readiness._state.requests.clear()
+    readiness._state.cannot_replace = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

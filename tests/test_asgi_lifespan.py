@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apiroutes import App
+from apiroutes import App, readiness
 from tests.asgi_server import Connection, http_scope, run
 from tests.lifespan.projects import FORMS, ROUTES, SEE, app_with, seen
 from tests.support import project
@@ -144,7 +144,10 @@ def test_the_first_request_does_not_hold_the_loop(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "async "])
-def test_a_start_that_fails_at_a_request_is_a_503_for_all(tmp_path: Path, kind: str) -> None:
+def test_a_start_that_fails_at_a_request_is_a_503_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(readiness, "_state", readiness._State())
     app = app_with(tmp_path, f"{kind}def register():\n    see('try')\n    1 / 0\n")
 
     async def serve() -> None:

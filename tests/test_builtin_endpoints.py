@@ -11,7 +11,7 @@ import pytest
 from apiroutes import App, ProjectError, Request, Response
 from tests.support import HELLO, app_of, call, project
 
-FILES = ["", "/page.js", "/swagger-ui.css", "/swagger-ui-bundle.js", "/openapi.json"]
+FILES = ["", "/page.css", "/page.js", "/swagger-ui.css", "/swagger-ui-bundle.js", "/openapi.json"]
 FILES += ["/oauth2-redirect.html", "/oauth2-redirect.js"]
 
 
@@ -49,7 +49,7 @@ def test_the_page_links_to_files_that_exist(tmp_path: Path) -> None:
     app = with_docs(tmp_path)
     page = call(app, target="/api/_docs").body.decode()
     asked = re.findall(r'(?:src|href)="(_docs/[^"]+)"', page)
-    assert len(asked) == 4
+    assert len(asked) == 5
     assert {call(app, target="/api/" + name).status for name in asked} == {200}
 
 

@@ -238,8 +238,10 @@ TOUCHES: dict[str, set[str]] = {
         "_announced_length",
         "_application",
         "_body",
+        "_close",
         "_has_arrived",
         "_pending",
+        "_reopen",
         "_start_streaming_on_loop",
         "_stream",
     },
@@ -266,6 +268,9 @@ TOUCHES: dict[str, set[str]] = {
     },
     "handlers/calls.py": {
         "_read_body_as",
+    },
+    "handlers/plans.py": {
+        "_body",
     },
     "logs.py": {
         "_fault_observers",

@@ -158,9 +158,10 @@ def test_a_project_that_configures_logging_gets_what_it_configured(tmp_path: Pat
 
 
 def test_json_without_its_extra_is_a_start_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apiroutes.settings.table.find_spec", lambda name: None)
+    monkeypatch.setattr("apiroutes.project.extras.find_spec", lambda name: None)
     (problem,) = problems_of(tmp_path, {"pages/api/x.py": HELLO}, log_format="json")
-    assert "pip install 'apiroutes[json-logs]'" in problem.message
+    assert "pythonjsonlogger is not installed" in problem.message
+    assert "pip install 'apiroutes[json-logs]'" in problem.remedy
 
 
 def test_another_format_is_a_start_error(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from apiroutes import App, Event, ProjectError
+from apiroutes import App, Event, LifespanError, ProjectError
 from apiroutes.testing import AsyncClient, Client
+from tests.lifespan import projects
+from tests.lifespan.projects import app_with, seen
 from tests.support import HELLO, project
 
 FILES = {
@@ -128,6 +130,38 @@ def test_again(apiroutes_client):
 """
 
 
+STARTED = """
+from pathlib import Path
+
+def seen():
+    return (Path(__file__).parent / "seen").read_text().split()
+
+def test_it_has_started(apiroutes_client):
+    assert seen() == ["start"]
+    assert apiroutes_client.get("/api/x").json == {"a": 1}
+
+def test_it_goes_on(apiroutes_app, apiroutes_client):
+    with apiroutes_client:
+        assert apiroutes_client.get("/api/async").json == {"a": 1}
+    assert apiroutes_app.is_started
+    assert seen() == ["start"]
+"""
+
+
+@pytest.mark.costly
+def test_the_fixture_starts_the_project_once_and_stops_it(tmp_path: Path) -> None:
+    app_with(tmp_path, projects.FORMS["async generator"][0])
+    project(tmp_path, {"test_it.py": STARTED})
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    assert seen(tmp_path) == ["start", "end"]
+
+
 @pytest.mark.costly
 @pytest.mark.parametrize("root", ["", "site"])
 def test_pytest_has_a_fixture(tmp_path: Path, root: str) -> None:
@@ -160,3 +194,56 @@ def test_an_async_client_has_a_method_for_each(tmp_path: Path, method: str) -> N
     source = "def handler(req, res): res.set_header('X-Method', req.method).end()\n"
     client = AsyncClient(project(tmp_path, {"pages/api/x.py": source}))
     assert asyncio.run(getattr(client, method)("/api/x")).headers["X-Method"] == method.upper()
+
+
+# -- start and stop
+
+
+@pytest.mark.parametrize("form", projects.FORMS)
+def test_a_client_starts_and_stops_the_app_around_its_block(tmp_path: Path, form: str) -> None:
+    source, words = projects.FORMS[form]
+    app = app_with(tmp_path, source)
+    with Client(app) as client:
+        assert seen(tmp_path) == ["start"]
+        assert client.get("/api/x").json == {"a": 1}
+    assert seen(tmp_path) == words
+
+
+def test_a_client_leaves_what_another_one_has_started(tmp_path: Path) -> None:
+    app = app_with(tmp_path, projects.FORMS["generator"][0])
+    with Client(app), Client(app) as inner:
+        with inner:
+            pass
+        assert seen(tmp_path) == ["start"]
+    assert seen(tmp_path) == ["start", "end"]
+
+
+def test_a_client_of_a_directory_starts_its_project(tmp_path: Path) -> None:
+    app_with(tmp_path, projects.FORMS["generator"][0])
+    with Client(tmp_path):
+        assert seen(tmp_path) == ["start"]
+    assert seen(tmp_path) == ["start", "end"]
+
+
+def test_an_async_client_starts_and_stops_the_app_around_its_block(tmp_path: Path) -> None:
+    async def send() -> object:
+        async with AsyncClient(app_with(tmp_path, projects.FORMS["async generator"][0])) as client:
+            return (await client.get("/api/async")).json
+
+    assert asyncio.run(send()) == {"a": 1}
+    assert seen(tmp_path) == ["start", "end"]
+
+
+@pytest.mark.parametrize("source", ["def register(): 1 / 0", "def register():\n    yield\n    1 / 0"])
+def test_a_start_or_an_end_that_fails_is_an_error_of_the_test(tmp_path: Path, source: str) -> None:
+    with pytest.raises(LifespanError, match="ZeroDivisionError"), Client(app_with(tmp_path, source)):
+        pass
+
+
+def test_a_client_of_another_application_starts_nothing() -> None:
+    def application(environ: object, start_response: Any) -> list[bytes]:
+        start_response("204 No Content", [])
+        return []
+
+    with Client(application) as client:
+        assert client.get("/").status_code == 204

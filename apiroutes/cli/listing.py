@@ -14,7 +14,7 @@ from apiroutes.resources import Resource
 from apiroutes.sizes import Size
 from apiroutes.terminal import BOLD, CYAN, DIM, Paint
 
-__all__ = ["limits_text", "middleware_text", "row_of", "runs_text", "table"]
+__all__ = ["dependencies_text", "limits_text", "middleware_text", "row_of", "runs_text", "table"]
 
 _COLUMNS = ("URL", "METHODS", "FILE", "MIDDLEWARE", "RUNS", "LIMITS")
 _STYLES = ((BOLD,), (CYAN,), (), (), (), (DIM,))
@@ -35,6 +35,11 @@ def row_of(resource: Resource) -> dict[str, Any]:
             "ANY" if method == RouteModule.ANY else method: [name_of(step) for step in handler.middleware]
             for method, handler in module.handlers.items()
             if handler.middleware
+        },
+        "dependencies": {
+            "ANY" if method == RouteModule.ANY else method: handler.dependency_names
+            for method, handler in module.handlers.items()
+            if handler.dependency_names
         },
         "off_loop": {
             "ANY" if method == RouteModule.ANY else method: resource.why_off_loop(method)
@@ -83,6 +88,14 @@ def middleware_text(row: dict[str, Any]) -> str:
     """Return the names of a route's middleware, those of single methods in parentheses."""
     of_methods = [f"{method}({', '.join(names)})" for method, names in row["method_middleware"].items()]
     return ", ".join(row["middleware"] + of_methods)
+
+
+def dependencies_text(row: dict[str, Any], method: str | None) -> str:
+    """Return what the handlers of a route depend on, or that of one method."""
+    by_method: dict[str, list[str]] = row["dependencies"]
+    if method is not None:
+        return ", ".join(by_method.get(method, by_method.get("ANY", [])))
+    return ", ".join(f"{name}({', '.join(names)})" for name, names in by_method.items())
 
 
 def runs_text(row: dict[str, Any]) -> str:

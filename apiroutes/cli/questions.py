@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from apiroutes.app import App
 from apiroutes.builtin_endpoints import is_documentation
-from apiroutes.cli.listing import limits_text, row_of, runs_text
+from apiroutes.cli.listing import dependencies_text, limits_text, row_of, runs_text
 from apiroutes.handlers import RouteModule
 from apiroutes.http import METHODS
 from apiroutes.places import name_of
@@ -59,6 +59,8 @@ class Answer:
             lines.append(_line(paint, self.method, self._of_method(paint)))
         lines.append(_line(paint, "middleware", " → ".join(self._middleware()) or "-"))
         if self.route is not None:
+            dependencies = dependencies_text(self.route, self.method)
+            lines += [_line(paint, "depends on", dependencies)] if dependencies else []
             lines.append(_line(paint, "runs", runs_text(self.route)))
             lines.append(_line(paint, "limits", limits_text(self.route)))
         for number, near in enumerate(self.nearest):

@@ -9,7 +9,6 @@ runs on for too long is replaced.
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import os
 import queue
@@ -22,7 +21,7 @@ from typing import Any, Protocol
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import ApiError
 from apiroutes.readiness import request_replacement
-from apiroutes.threads import native_threads, traceback_of
+from apiroutes.threads import Ending, native_threads, traceback_of
 
 __all__ = ["Call", "HandlerThread", "HandlerThreads", "watch_abandoned"]
 
@@ -162,14 +161,13 @@ class Call:
         return self._done.acquire(timeout=seconds)
 
 
-class HandlerThread:
+class HandlerThread(Ending):
     """A thread that makes the calls it is given, one after the other."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
-        self.is_running = True
         self._find_frame: Callable[[], FrameType | None] = lambda: None  # until it starts
-        self._at_end: list[Callable[[], object]] = []
         self._thread = threading.Thread(target=self._run, name="apiroutes-handler", daemon=True)
         self._thread.start()
 
@@ -183,19 +181,7 @@ class HandlerThread:
                 call()
                 del call  # or its request would live until the next one comes
         finally:
-            self.is_running = False
-            self._run_at_end()
-
-    def call_at_end(self, function: Callable[[], object]) -> None:
-        """Have a function called once when the thread has ended, which it may have by now."""
-        self._at_end.append(function)
-        if not self.is_running:
-            self._run_at_end()
-
-    def _run_at_end(self) -> None:
-        with contextlib.suppress(IndexError):  # the other thread may be here as well
-            while True:
-                self._at_end.pop()()
+            self.note_end()
 
     def current_traceback(self) -> TracebackType | None:
         """Return where the thread is now, as a traceback from the call inward; None before it starts."""

@@ -18,7 +18,7 @@ from apiroutes.event_loop.server_loop import (
     is_task_of_request,
     server_loop,
 )
-from apiroutes.event_loop.tasks import AbandonedTask, frames_awaited_by, is_being_cancelled
+from apiroutes.event_loop.tasks import AbandonedTask, end_or_event, frames_awaited_by, is_being_cancelled
 from apiroutes.event_loop.thread_pool import ThreadPool
 from apiroutes.event_loop.time_limit import within
 from apiroutes.event_loop.waiters import running_loop
@@ -31,6 +31,7 @@ __all__ = [
     "ThreadPool",
     "call_in_pool",
     "call_soon_in_thread",
+    "end_or_event",
     "frames_awaited_by",
     "in_request_thread",
     "is_being_cancelled",

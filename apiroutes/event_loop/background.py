@@ -15,12 +15,12 @@ from typing import Any
 from apiroutes.event_loop.loop import AwaitedLoop
 from apiroutes.event_loop.tasks import AbandonedTask
 from apiroutes.event_loop.waiters import loop_of_context
-from apiroutes.threads import waiting
+from apiroutes.threads import Ending, waiting
 
 __all__ = ["BackgroundTask"]
 
 
-class BackgroundTask:
+class BackgroundTask(Ending):
     """A call of a coroutine function, in a context, on that context's loop.
 
     `on_end` is called on the loop, with the error or None, and raises nothing. It can be abandoned, as a
@@ -33,13 +33,12 @@ class BackgroundTask:
         function: Callable[[], Awaitable[object]],
         on_end: Callable[[BaseException | None], object],
     ) -> None:
+        super().__init__()
         self._context = context
         self._function = function
         self._on_end = on_end
         self._loop: AwaitedLoop | None = None
         self._task: asyncio.Task[Any] | None = None
-        self.is_running = True
-        self._at_end: list[Callable[[], object]] = []
 
     def start(self) -> None:
         """Have it begin soon, from any thread. Raises RuntimeError."""
@@ -57,22 +56,10 @@ class BackgroundTask:
             await self._function()
         except BaseException as raised:
             error = raised
-        self.is_running = False
+        self.note_end()
         self._task = None  # a cycle would wait for the collector
         self._on_end(error)
-        self._run_at_end()
         del error
-
-    def call_at_end(self, function: Callable[[], object]) -> None:
-        """Have a function called once when it has ended, which it may have by now."""
-        self._at_end.append(function)
-        if not self.is_running:
-            self._run_at_end()
-
-    def _run_at_end(self) -> None:
-        with contextlib.suppress(IndexError):  # another thread may be here as well
-            while True:
-                self._at_end.pop()()
 
     def current_traceback(self) -> TracebackType | None:
         """Return where it waits, as a traceback from its coroutine inward; None before it begins."""

@@ -14,7 +14,7 @@ from typing import Any
 from apiroutes.event_loop.waiters import Waiter
 from apiroutes.threads import traceback_of
 
-__all__ = ["AbandonedTask", "frames_awaited_by", "is_being_cancelled"]
+__all__ = ["AbandonedTask", "end_or_event", "frames_awaited_by", "is_being_cancelled"]
 
 
 def frames_awaited_by(waiter: Waiter) -> list[FrameType]:
@@ -31,8 +31,12 @@ def _waiting_frames(coroutine: Any) -> list[FrameType]:
     while (
         isinstance(coroutine, CoroutineType) and coroutine.cr_frame is not None and not coroutine.cr_running
     ):
+        frame: FrameType = coroutine.cr_frame
+        if coroutine.cr_code is end_or_event.__code__:
+            coroutine = frame.f_locals["task"].get_coro()
+            continue
         if coroutine.cr_code is not Waiter.main.__code__:
-            frames.append(coroutine.cr_frame)
+            frames.append(frame)
         coroutine = coroutine.cr_await
     return frames
 
@@ -46,6 +50,21 @@ def _running_frames(waiter: Waiter) -> list[FrameType]:
         frames.insert(0, frame)
         frame = frame.f_back
     return frames if frame is not None else []
+
+
+async def end_or_event(task: asyncio.Task[Any], event: asyncio.Future[Any]) -> BaseException | None:
+    """Wait until a task has ended, or a future is done. Cancellations are the task's; return the last one."""
+    cancellation: BaseException | None = None
+    while not (task.done() or event.done()):
+        try:
+            await asyncio.wait((task, event), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError as error:
+            cancellation = error
+            task.cancel()
+    try:
+        return cancellation
+    finally:
+        del cancellation  # whose traceback leads here: a cycle would wait for the collector
 
 
 def is_being_cancelled() -> bool:

@@ -76,11 +76,7 @@ class Waiter:
             except RuntimeError:  # it has just ended
                 self.is_expected = False
                 _raise_blocked()
-            while True:
-                item = self._mailbox.get()
-                if type(item) is tuple:
-                    return item
-                item()
+            return self._take()
         except BaseException:  # the server ends this thread's wait, or the loop is blocked
             self._is_over = True
             self.cancel()
@@ -89,6 +85,17 @@ class Waiter:
             waiters.pop()
             if not waiters:
                 waiting.waiters.pop(thread, None)
+
+    def _take(self) -> tuple[Any, BaseException | None]:
+        """Call functions until there is a result."""
+        while True:
+            item = self._mailbox.get()
+            if type(item) is tuple:
+                try:
+                    return item
+                finally:
+                    del item  # the frames of a function that was called here lead to it: a cycle
+            item()
 
     # In any thread.
 

@@ -16,7 +16,7 @@ from types import CoroutineType
 from typing import Any, NoReturn
 
 from apiroutes.concurrency import coroutines
-from apiroutes.event_loop import AsyncChunks, in_request_thread
+from apiroutes.event_loop import AsyncChunks, end_or_event, in_request_thread
 from apiroutes.exits.generators import (
     END,
     ClientLeft,
@@ -47,6 +47,7 @@ def async_names() -> dict[str, Any]:
         "anext": anext,
         "begin": _begin,
         "did_not_yield": did_not_yield,
+        "handle_in_thread": _handle_in_thread,
         "in_thread": _in_thread,
         "unwind": _unwind,
         "when_arrived": _when_arrived,
@@ -62,13 +63,35 @@ async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     return await _in_context(contextvars.copy_context(), function, *arguments)
 
 
-async def _in_context(context: contextvars.Context, function: Callable[..., Any], *arguments: Any) -> Any:
+async def _handle_in_thread(response: Response, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a handler like that. A cancellation closes the response to it, at once."""
+    states: list[int] = []
+    context = contextvars.copy_context()
     try:
-        return await in_request_thread(context.run, function, *arguments)
+        return await _in_context(
+            context, function, *arguments, on_cancel=lambda: states.append(response._close())
+        )
     finally:
-        for variable, value in context.items():
-            if variable.get(_ABSENT) is not value:
-                variable.set(value)
+        if states:
+            response._reopen(states[0])
+
+
+async def _in_context(
+    context: contextvars.Context,
+    function: Callable[..., Any],
+    *arguments: Any,
+    on_cancel: Callable[[], object] | None = None,
+) -> Any:
+    try:
+        return await in_request_thread(context.run, function, *arguments, on_cancel=on_cancel)
+    finally:
+        _adopt(context)
+
+
+def _adopt(context: contextvars.Context) -> None:
+    for variable, value in context.items():
+        if variable.get(_ABSENT) is not value:
+            variable.set(value)
 
 
 async def _when_arrived(request: Any, read: Callable[..., Any], *arguments: Any) -> Any:
@@ -211,17 +234,11 @@ class Stay:
     async def run(self, coroutine: Coroutine[Any, Any, None], response: Response) -> None:
         """Run the plan until it ends, or until a stream can be sent. Raises its error."""
         task = self._task = self._loop.create_task(_outcome_of(coroutine))
-        cancellation: BaseException | None = None
         error: BaseException | None = None
-        while not (task.done() or self._has_begun.done()):
-            try:
-                await asyncio.wait((task, self._has_begun), return_when=asyncio.FIRST_COMPLETED)
-            except asyncio.CancelledError as raised:
-                cancellation = raised
-                task.cancel()
+        cancellation = await end_or_event(task, self._has_begun)
         try:
             if task.done():
-                error = task.result()
+                error, self._task = task.result(), None
                 if isinstance(error, asyncio.CancelledError):
                     error = cancellation or error
                 if error is not None:
@@ -234,7 +251,7 @@ class Stay:
             self.end_soon()
             raise
         finally:
-            del cancellation, error  # whose tracebacks lead here: a cycle would wait for the collector
+            del cancellation, error, task  # tracebacks lead here: a cycle would wait for the collector
 
     # In the plan.
 
@@ -259,6 +276,8 @@ class Stay:
         """Wait until the stream has ended. Raises its error, and ClientLeft."""
         self._has_begun.set_result(None)
         error = await self._ended
+        self._ended = self._loop.create_future()  # without the error, whose traceback will lead here
+        self._ended.set_result(None)
         if self._waiter is not None:  # the thread that waits now, where the first one waits no more
             current_waiter.set(self._waiter)
         if error is not None:
@@ -270,18 +289,20 @@ class Stay:
     # At the end of the stream.
 
     async def end(self, error: BaseException | None) -> None:
-        """Let the plan go on, and wait for its end. Raises an error of its own."""
+        """Let the plan go on, and wait for its end. Raises an error of its own, once."""
         if not self._ended.done():
             self._waiter = current_waiter.get(None)
             self._ended.set_result(error)
-        assert self._task is not None
-        await asyncio.wait((self._task,))
-        outcome = self._task.result()
+        task, self._task = self._task, None
+        if task is None:
+            return
+        await asyncio.wait((task,))
+        outcome = task.result()
         try:
             if outcome is not None and outcome is not error:
                 raise outcome
         finally:
-            del outcome  # whose traceback leads here: a cycle would wait for the collector
+            del outcome, error, task  # tracebacks lead here: a cycle would wait for the collector
 
     def end_soon(self) -> None:
         """Have the generators closed: nobody wants the response any more."""

@@ -15,10 +15,15 @@ from apiroutes.handlers.parameter_errors import ParameterError
 from apiroutes.handlers.parameters import read_dependency
 from apiroutes.handlers.signatures import Parameter, Signature
 from apiroutes.places import place_of
-from apiroutes.routing import Segment
+from apiroutes.routing import Kind, Segment
 from apiroutes.structs import Struct, replace
 
-__all__ = ["Dependencies", "Graph", "Node", "Overrides"]
+__all__ = ["Dependencies", "Graph", "KnownDependencies", "Node", "Overrides"]
+
+# What has been read of functions in a project, by `key_of` and the parameters of the path.
+KnownDependencies = dict[
+    tuple[tuple[object, ...], tuple[Segment, ...]], tuple[Callable[..., Any], Provider, Signature]
+]
 
 # Functions to call instead of others, by `key_of` of those.
 Overrides = Mapping[tuple[object, ...], Callable[..., Any]]
@@ -78,15 +83,20 @@ class Dependencies(Struct, frozen=True):
 
     @classmethod
     def of(
-        cls, place: str, signature: Signature, around: Sequence[Depends], segments: tuple[Segment, ...]
+        cls,
+        place: str,
+        signature: Signature,
+        around: Sequence[Depends],
+        segments: tuple[Segment, ...],
+        known: KnownDependencies,
     ) -> Dependencies:
-        """Return the dependencies of a handler. Raises ParameterError."""
-        graph = _graph_of(place, signature, around, segments, {})
+        """Return the dependencies of a handler; `known` is what was read before. Raises ParameterError."""
+        graph = _graph_of(place, signature, around, _Builder(segments, known))
         return cls(place, signature, around, segments, graph)
 
     def overridden(self, overrides: Overrides) -> Graph:
         """Return the graph with other functions. Raises ParameterError."""
-        return _graph_of(self.place, self.signature, self.around, self.segments, overrides)
+        return _graph_of(self.place, self.signature, self.around, _Builder(self.segments, {}), overrides)
 
     @property
     def whole_signature(self) -> Signature:
@@ -121,11 +131,10 @@ def _graph_of(
     place: str,
     signature: Signature,
     around: Sequence[Depends],
-    segments: tuple[Segment, ...],
-    overrides: Overrides,
+    builder: _Builder,
+    overrides: Overrides | None = None,
 ) -> Graph:
-    builder = _Builder(segments)
-    start = _Way((place,), (), overrides)
+    start = _Way((place,), (), overrides or {})
     for depends in around:
         builder.add(depends, start)
     needs = {name: builder.add(depends, start) for name, depends in signature.dependencies.items()}
@@ -168,9 +177,11 @@ class _Way(Struct, frozen=True):
 class _Builder:
     """Adds dependencies to a graph, each after those that it needs."""
 
-    def __init__(self, segments: tuple[Segment, ...]) -> None:
+    def __init__(self, segments: tuple[Segment, ...], read: KnownDependencies) -> None:
         self.nodes: list[Node] = []
         self._segments = segments
+        self._captures = tuple(segment for segment in segments if segment.kind is not Kind.STATIC)
+        self._read_before = read
         self._known: dict[object, int] = {}
 
     def add(self, depends: Depends, way: _Way) -> int:
@@ -179,12 +190,11 @@ class _Builder:
         function, overrides = way.instead_of(depends.dependency)
         way_to = way.to(function, overrides)
         try:
-            provider = provider_of(function)
+            provider, signature = self._read(function)
             ends_early = provider.is_generator and depends.scope == "function"
             key = key_of(function), key_of(depends.dependency), ends_early
             if depends.use_cache and key in self._known:
                 return self._known[key]
-            signature = read_dependency(function, self._segments)
         except ParameterError as error:
             raise way_to.error(str(error), error.remedy, error.name) from error
         needs = {name: self.add(inner, way_to) for name, inner in signature.dependencies.items()}
@@ -199,6 +209,14 @@ class _Builder:
         if depends.use_cache:
             self._known[key] = position
         return position
+
+    def _read(self, function: Callable[..., Any]) -> tuple[Provider, Signature]:
+        """Return how a function is called, and with what. Many handlers need the same few functions."""
+        key = key_of(function), self._captures
+        if key not in self._read_before:
+            provider, signature = provider_of(function), read_dependency(function, self._segments)
+            self._read_before[key] = function, provider, signature  # with the function its id stays its own
+        return self._read_before[key][1:]
 
     def _early(self, positions: Iterable[int]) -> str | None:
         """Return the name of a generator that ends early among these dependencies, and what they need."""

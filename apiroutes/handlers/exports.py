@@ -19,7 +19,7 @@ from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_
 from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
 from apiroutes.handlers.dependencies import Depends
 from apiroutes.handlers.dependency_exports import dependencies_in
-from apiroutes.handlers.dependency_graph import Dependencies
+from apiroutes.handlers.dependency_graph import Dependencies, KnownDependencies
 from apiroutes.handlers.file_routes import FileRouteReader
 from apiroutes.handlers.habits import wrong_globals
 from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
@@ -51,13 +51,16 @@ def read_exports(
     path: Path,
     defaults: RouteConfig,
     prefixes: Sequence[tuple[Segment, ...]],
-    around: Sequence[Depends] = (),
+    around: Sequence[Depends],
+    known: KnownDependencies,
 ) -> tuple[RouteModule, list[Constant], Problems]:
     """Return the exports of the module in the file `path`, its constants, and what may be a mistake.
 
-    `around` are the dependencies that the directories of the file declare. Raises ProjectError.
+    `around` are the dependencies that the directories of the file declare, and `known` what other modules
+    have depended on. Raises ProjectError.
     """
     reader = _ExportReader(module, route, path, defaults, prefixes)
+    reader.known = known
     reader.dependencies = (*around, *reader.declared_dependencies())
     route_module = reader.read()
     reader.problems.raise_any()
@@ -89,6 +92,7 @@ class _ExportReader:
         self.warnings = Problems()
         self.own = OwnNames(path)
         self.dependencies: tuple[Depends, ...] = ()  # of all handlers
+        self.known: KnownDependencies = {}
         self.constants = constants_in(vars(module), self.own.line_of_value)
         declared = getattr(module, "Route", None)
         self.file_route: FileRouteReader | None = None
@@ -176,7 +180,8 @@ class _ExportReader:
         """Return what a handler depends on. Raises ParameterError."""
         if not (signature.dependencies or self.dependencies):
             return None
-        return Dependencies.of(f"`{name}`", signature, self.dependencies, self.route.pattern.segments)
+        segments = self.route.pattern.segments
+        return Dependencies.of(f"`{name}`", signature, self.dependencies, segments, self.known)
 
     def _place(self, function: Callable[..., Any]) -> str:
         line = line_of_function(function)

@@ -20,6 +20,7 @@ from apiroutes.code_origin import PROJECT_PACKAGE
 from apiroutes.errors import Problems, ProjectError
 from apiroutes.handlers.config import RouteConfig, why_ineffective
 from apiroutes.handlers.dependencies import Depends
+from apiroutes.handlers.dependency_graph import KnownDependencies
 from apiroutes.handlers.exports import read_exports
 from apiroutes.handlers.import_failures import ImportFailure, import_failure
 from apiroutes.handlers.middleware_exports import (
@@ -61,6 +62,7 @@ class ModuleLoader:
         self._defaults = defaults
         self._prefixes = prefixes
         self._package = f"{PROJECT_PACKAGE}{next(_counter)}"
+        self._known_dependencies: KnownDependencies = {}
         self._failures: dict[str, ImportFailure] = {}  # by each file on the way to what is wrong
         make_importable(root)
 
@@ -72,7 +74,7 @@ class ModuleLoader:
         module = self._import(route.file)
         path = self._root / route.file
         route_module, constants, warnings = read_exports(
-            module, route, path, self._defaults, self._prefixes, around
+            module, route, path, self._defaults, self._prefixes, around, self._known_dependencies
         )
         self.warnings += warnings
         for constant in constants:

@@ -74,14 +74,20 @@ def read_directory_file(
     steps: tuple[Middleware, ...] = ()
     if hasattr(module, "middleware") or not found.dependencies:
         with problems.collecting():
-            steps = read_middleware_file(module, file, path)
+            steps = read_middleware_file(module, file, path, may_have_dependencies=True)
     problems.raise_any()
     return steps, found.dependencies
 
 
-def read_middleware_file(module: ModuleType, file: str, path: Path) -> tuple[Middleware, ...]:
+def read_middleware_file(
+    module: ModuleType, file: str, path: Path, may_have_dependencies: bool = False
+) -> tuple[Middleware, ...]:
     """Return the middleware that the module exports; `path` is where its `file` is. Raises ProjectError."""
     problems, own = Problems(), OwnNames(path)
+    if not may_have_dependencies and "dependencies" in own and dependencies_in(module).dependencies:
+        remedy = f"Put it into a {MIDDLEWARE_FILE} beside the routes, such as pages/api/{MIDDLEWARE_FILE}."
+        message = "`dependencies` means nothing here."
+        problems.add(file, message, remedy, line=own.line_of("dependencies"))
     if _has_matcher(module) and "config" in own:
         remedy = f"Put a {MIDDLEWARE_FILE} into the directory whose paths it is for."
         message = "`config` has a matcher, which means nothing here."

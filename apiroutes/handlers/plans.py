@@ -250,6 +250,15 @@ class _AsyncSource(_Source):
                 read = f"await when_arrived(request, read{number}, request)"
             yield f"r{number} = {read}"
 
+    def reader(self, readers: Sequence[Reader]) -> Callable[[Any], Any]:
+        told = self.target.told
+        if told is None:
+            return super().reader(readers)
+        # A look into a body that has not been read would hold the loop.
+        return reader_of_all(
+            readers, lambda error, request: error if request._body is None else told(error, request)
+        )
+
     def prepare(self) -> Iterator[str]:
         if self.target.prepare is not None:
             self.names["prepare"] = self.target.prepare
@@ -288,9 +297,9 @@ class _AsyncSource(_Source):
         needs: Mapping[str, int],
         caller: str = "",
     ) -> str:
-        is_handler = number == len(self.graph.nodes)
-        if is_handler:
-            caller = "" if is_async(function) else "await in_thread"
+        if number == len(self.graph.nodes) and not is_async(function):  # the handler
+            text = super().call(number, function, arguments, needs, "await handle_in_thread")
+            return text.replace("handle_in_thread(", "handle_in_thread(response, ", 1)
         return super().call(number, function, arguments, needs, caller)
 
     def handle(self, call: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from apiroutes.handlers.calls import Call
 from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import SecurityScheme, security_of
+from apiroutes.handlers.dependencies import named
 from apiroutes.handlers.dependency_graph import Dependencies
 from apiroutes.handlers.signatures import Signature
 from apiroutes.routing import Route
@@ -37,6 +38,12 @@ class Handler(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"`{self.name}` ({self.place})"
+
+    @property
+    def dependency_names(self) -> list[str]:
+        """The names of what it depends on, in the order of the calls."""
+        nodes = () if self.dependencies is None else self.dependencies.graph.nodes
+        return [named(node.function) for node in nodes]
 
     def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
         """Return the credentials that each step asks for: `around`, its middleware, dependencies and itself.

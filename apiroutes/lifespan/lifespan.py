@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -134,9 +135,17 @@ class Lifespan:
             await wait(life.stopped, _TICK)
         if is_new:
             self._begin(life, on_this_loop=True)
+            self._watch(life)
         while not await wait(life.started, max(_TICK, life.deadline - time.monotonic())):
             self._give_up_start(life)
         self._raise_start_error(life)
+
+    def _watch(self, life: Life) -> None:
+        """Give up the start in time also where `register` blocks the loop, on which nobody could do so."""
+        timer = threading.Timer(self._start_timeout + _LEAST, self._give_up_start, (life,))
+        timer.daemon = True
+        timer.start()
+        life.started.call_then(timer.cancel)
 
     def _current_life(self) -> tuple[Life, bool]:
         """Return the life of this process, and whether it has yet to begin.
@@ -251,6 +260,9 @@ class Lifespan:
         seconds = max(0.0, until - time.monotonic())
         if not life.ended.has_come:
             runner.resume(seconds)
+        if life.start_error is not None:  # and is known: what is late has been given up
+            life.ended.wait(min(seconds, _LEAST))
+            return None
         if life.ended.wait(until - time.monotonic()):
             return life.end_error
         what = "`register` has not come to its end"

@@ -95,7 +95,6 @@ def _build(
     settings, unreadable = read_settings(root, environ, arguments)
     mistakes.everywhere += unreadable
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
-    warn_of_hidden_modules(root, warnings)
     loader = _loader(root, settings)
     # It may change libraries that the other files import.
     instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
@@ -142,6 +141,7 @@ def _find_routes(
 ) -> tuple[Scan, RouteTree]:
     problems = Problems()
     scanned = scan_project(root, settings, problems, warnings)
+    warn_of_hidden_modules(root, warnings)
     if scanned.routes:
         mistakes.add_of_scan(problems)
     else:

@@ -16,7 +16,12 @@ from apiroutes.settings import Settings
 __all__ = ["check_extras"]
 
 # By setting: the module that it needs, and the extra that brings it.
-_NEEDS = {"telemetry": ("opentelemetry.trace", "otel"), "metrics_path": ("prometheus_client", "prometheus")}
+_NEEDS = {
+    "telemetry": ("opentelemetry.trace", "otel"),
+    "metrics_path": ("prometheus_client", "prometheus"),
+    "log_format": ("pythonjsonlogger", "json-logs"),
+}
+_NEED_NOTHING = (None, False, "text")
 
 
 def check_extras(
@@ -24,7 +29,7 @@ def check_extras(
 ) -> None:
     """Add a problem for each setting whose library is missing."""
     for name, (module, extra) in _NEEDS.items():
-        if getattr(settings, name) and not _is_installed(module):
+        if getattr(settings, name) not in _NEED_NOTHING and not _is_installed(module):
             spelled, place = place_of(name)
             remedy = f"Run: pip install 'apiroutes[{extra}]'"
             message = f"{spelled}: {module.partition('.')[0]} is not installed."

@@ -34,14 +34,12 @@ from apiroutes.lifespan import end_within, when_not_started
 from apiroutes.readiness import replace_by
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
 from apiroutes.servers.defaults import GRANIAN_THREADS, json_formatters, pass_threads, usable_cpus
+from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
 
 __all__ = ["run"]
-
-# The exit status of a server whose workers do not start, as under gunicorn.
-NOT_STARTED = 3
 
 # Seconds between two looks at a condition.
 _TICK = 0.05
@@ -99,8 +97,12 @@ def _load(to_main: Connection, graceful_timeout: float, load: Callable[[], Any])
     def send(message: str) -> None:
         to_main.send((message, os.getpid()))
 
+    def give_up() -> None:
+        send(_NOT_STARTED)
+        exit_soon()
+
     replace_by(lambda: send(_REPLACE_ME))
-    when_not_started(lambda: send(_NOT_STARTED))
+    when_not_started(give_up)
     _note_signals(graceful_timeout)
     application = load()
     if isinstance(application, App):

@@ -118,7 +118,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
                 start_report = self._check.report()
                 self._check = None
                 self._reload_unless(start_report)
-        elif self._is_reload_due and not (self._leaving or self._predecessors):
+        elif self._is_reload_due and not self._leaving:
             self._is_reload_due = False
             self._check = StartCheck(within=SECONDS)
 
@@ -134,7 +134,10 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
 
     def reload(self) -> None:
         """Start the new workers. The main loop waits for them, and then tells the old ones to stop."""
-        self._predecessors = frozenset(self.WORKERS.keys() - self._leaving.keys())
+        staying = self.WORKERS.keys() - self._leaving.keys()
+        self._predecessors = frozenset(pid for pid in staying if _is_serving(self.WORKERS[pid]))
+        for pid in staying - self._predecessors:  # another reload's, or the first ones
+            self.kill_worker(pid, signal.SIGTERM)
         self._is_reloading = True
         try:
             super().reload()

@@ -15,9 +15,10 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import base, gasgi
 
 from apiroutes.errors import LifespanError
-from apiroutes.lifespan import end_within
+from apiroutes.lifespan import end_within, when_not_started
 from apiroutes.readiness import unready_when
-from apiroutes.servers.gunicorn_workers import NOT_STARTED, STOP_SIGNALS, Worker
+from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
+from apiroutes.servers.gunicorn_workers import STOP_SIGNALS, Worker
 
 __all__ = ["ASGIWorker"]
 
@@ -36,6 +37,7 @@ class ASGIWorker(Worker, gasgi.ASGIWorker):  # type: ignore[misc]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         gasgi.ASGIWorker.init_signals(self)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        when_not_started(exit_soon)
         lifespan = self.asgi.app._lifespan
         try:
             # By the lifespan's protocol, gunicorn would wait for half a minute, and serve then.

@@ -15,7 +15,6 @@ import threading
 import time
 from typing import Any
 
-from gunicorn.arbiter import Arbiter
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers import gthread
 from gunicorn.workers.gthread import ThreadWorker
@@ -25,17 +24,14 @@ from apiroutes.app import App
 from apiroutes.concurrency import stop_receiving, unwatch, watch
 from apiroutes.errors import LifespanError
 from apiroutes.lifespan import end_within
+from apiroutes.servers.failed_starts import NOT_STARTED
 from apiroutes.servers.gunicorn_threads import Threads
 from apiroutes.servers.gunicorn_transfer import send_and_receive_at_once
 from apiroutes.servers.heap import freeze_heap
 
-__all__ = ["NOT_STARTED", "STOP_SIGNALS", "WORKERS", "Worker", "with_life"]
+__all__ = ["STOP_SIGNALS", "WORKERS", "Worker", "with_life"]
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-
-NOT_STARTED = (
-    Arbiter.WORKER_BOOT_ERROR
-)  # for a worker: gunicorn stops, as the next one would not start either
 
 # Seconds between two signs of life while the App stops.
 _TICK = 1.0

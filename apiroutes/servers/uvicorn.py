@@ -29,11 +29,12 @@ from uvicorn._subprocess import get_subprocess
 from uvicorn.config import LOGGING_CONFIG
 
 from apiroutes.errors import ProjectError
-from apiroutes.lifespan import end_within
+from apiroutes.lifespan import end_within, when_not_started
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
 from apiroutes.servers.defaults import json_formatters, pass_threads, usable_cpus
+from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.heap import freeze_heap
-from apiroutes.servers.worker_processes import NOT_STARTED, MainProcess, report_to
+from apiroutes.servers.worker_processes import MainProcess, report_to
 from apiroutes.settings import Settings
 
 __all__ = ["run"]
@@ -146,6 +147,7 @@ def _work(config: Config, settings: Settings, connection: Connection, sockets: l
     # uvicorn repeats the signal that has ended it when its own handler is gone; it would kill this process.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignore)
+    when_not_started(exit_soon)
     server = _Server(config, settings, connection)
     try:
         server.run(sockets)

@@ -21,13 +21,11 @@ from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 from apiroutes.readiness import replace_by, unready_when
+from apiroutes.servers.failed_starts import NOT_STARTED
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
 
-__all__ = ["NOT_STARTED", "MainProcess", "Report", "report_to"]
-
-# The exit status of a server whose workers do not start.
-NOT_STARTED = 3
+__all__ = ["MainProcess", "Report", "report_to"]
 
 # Messages of a worker, and to it.
 _SERVES, _REPLACE_ME, _STOPPING = "serves", "replace me", "stopping"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from importlib.util import find_spec
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -147,13 +146,6 @@ def _switch_or(word: str) -> Callable[[object], bool | str]:
     return read
 
 
-def _log_format(value: object) -> str:
-    form = _one_of("text", "json")(value)
-    if form == "json" and find_spec("pythonjsonlogger") is None:
-        raise ValueError("'json' needs its extra: pip install 'apiroutes[json-logs]'")
-    return form
-
-
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{value!r} is not a non-empty string")
@@ -221,7 +213,7 @@ class Settings:
     openapi_path: str | None = _setting(None, _absolute_path)
     metrics_path: str | None = _setting(None, _absolute_path)
     docs: bool | None = _setting(None, _switch)
-    log_format: str | None = _setting(None, _log_format)
+    log_format: str | None = _setting(None, _one_of("text", "json"))
     debug_exceptions: bool = _setting(False, _switch)
     title: str | None = _setting(None, _text)
     version: str | None = _setting(None, _text)

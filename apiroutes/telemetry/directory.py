@@ -13,6 +13,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = ["shared_directory", "with_directory"]
 
 _NAME = "PROMETHEUS_MULTIPROC_DIR"
@@ -27,19 +32,39 @@ def shared_directory() -> Path | None:
 
 @contextlib.contextmanager
 def with_directory() -> Iterator[None]:
-    """Make a directory for the processes that start in this block, and remove it; the user's own is kept."""
-    if os.environ.get(_NAME) or os.environ.get(_OLD_NAME):
+    """Make a directory for the processes that start in this block, and remove it.
+
+    One that the user has named is made as well, unless it is there, and kept.
+    """
+    own = os.environ.get(_NAME) or os.environ.get(_OLD_NAME)
+    if own:
+        os.makedirs(own, exist_ok=True)
         yield
         return
     process = os.getpid()
     path = tempfile.mkdtemp(prefix="apiroutes-metrics-", dir=_runtime_directory())
     os.environ[_NAME] = path
     try:
-        yield
+        with _kept(path):
+            yield
     finally:
         if os.getpid() == process:  # and not a worker that was forked in the block
             del os.environ[_NAME]
             shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _kept(path: str) -> Iterator[None]:
+    """Keep systemd from removing old files: it passes by a directory that is locked (tmpfiles.d(5))."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _runtime_directory() -> str | None:

@@ -36,7 +36,11 @@ _ATTEMPTS = 3  # to read files that workers write meanwhile
 
 
 def observer() -> Callable[[str | None], Begin]:
-    """Return what makes the beginning of each request of a route, by its pattern."""
+    """Return what makes the beginning of each request of a route, by its pattern, in a worker that starts."""
+    path = shared_directory()
+    if path is not None:  # it may be in the place of others
+        with worker_files.locked(path):
+            worker_files.fold(path)
     metrics, known = _metrics(), known_methods()
     return lambda pattern: _Route(pattern, metrics, known).begin
 
@@ -83,10 +87,6 @@ _making = threading.Lock()
 def _metrics() -> _Metrics:
     with _making:
         if not _made:
-            path = shared_directory()
-            if path is not None:  # a new worker, maybe in the place of others
-                with worker_files.locked(path):
-                    worker_files.fold(path)
             try:
                 _made.append(_Metrics())
             except ValueError as error:

@@ -6,9 +6,11 @@ A name that begins with `_` is private: this file is not a route, and the files 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from apiroutes import Depends
 
 DEFAULT = Path(__file__).parents[2] / "var" / "notes.db"
 
@@ -29,16 +31,26 @@ CREATE TABLE IF NOT EXISTS files (
 """
 
 
-@contextmanager
-def connect() -> Iterator[sqlite3.Connection]:
-    """Open a connection for one request: committed at the end, rolled back on an error, always closed.
+def connect() -> sqlite3.Connection:
+    """Open a connection.
 
-    Nothing is shared between threads or processes, so any number of workers may serve the same file.
+    Only one request uses it, so any number of workers may serve the same file. A server may send a stream from
+    another thread than the handler's.
     """
-    with closing(sqlite3.connect(_path(), timeout=10)) as db, db:
-        db.row_factory = _as_dict
-        db.executescript(SCHEMA)
+    db = sqlite3.connect(_path(), timeout=10, check_same_thread=False)
+    db.row_factory = _as_dict
+    db.executescript(SCHEMA)
+    return db
+
+
+def transaction() -> Iterator[sqlite3.Connection]:
+    """Give a request a connection: committed before the response is sent, rolled back on an error, always closed."""
+    with closing(connect()) as db, db:
         yield db
+
+
+# What a handler's parameter is annotated with: `def GET(db: DB)`.
+DB = Annotated[sqlite3.Connection, Depends(transaction)]
 
 
 def _path() -> str | Path:

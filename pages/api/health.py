@@ -1,6 +1,7 @@
 """A health check for the load balancer: 200 while the database answers, 503 when it does not."""
 
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ def GET(res: Response) -> Any:
     """Say whether the database answers."""
     res.set_header("Cache-Control", "no-store")
     try:
-        with connect() as db:
+        with closing(connect()) as db:
             db.execute("SELECT 1 FROM notes LIMIT 1")
     except sqlite3.Error:
         return json(Health("unavailable"), status=503)

@@ -1,9 +1,12 @@
-"""The smallest endpoint: a file, and a function for the method that it answers.
+"""The smallest endpoint: a file, and a function that answers every method with what it is given.
 
 curl localhost:8000/api/hello
 """
 
 
-def GET() -> dict[str, str]:
+from apiroutes import Request, Response
+
+
+def handler(req: Request, res: Response) -> None:
     """Say hello."""
-    return {"message": "Hello"}
+    res.status(200).json({"message": "Hello"})

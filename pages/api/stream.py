@@ -5,20 +5,20 @@ curl -N localhost:8000/api/stream
 
 import json
 from collections.abc import Iterator
+from sqlite3 import Connection
 
 from apiroutes import Response
 
-from ._db import connect
+from ._db import DB
 
 
-def GET(res: Response) -> Iterator[str]:
+def GET(res: Response, db: DB) -> Iterator[str]:
     """All notes, each a line of JSON."""
     res.set_header("Content-Type", "application/x-ndjson")
-    return lines()
+    return lines(db)
 
 
-def lines() -> Iterator[str]:
-    """Yield each note as a line of JSON; when the client goes away, the connection is closed here."""
-    with connect() as db:
-        for note in db.execute("SELECT id, title, text FROM notes ORDER BY id"):
-            yield json.dumps(note) + "\n"
+def lines(db: Connection) -> Iterator[str]:
+    """Yield each note as a line of JSON; the connection is closed after the last, or when the client leaves."""
+    for note in db.execute("SELECT id, title, text FROM notes ORDER BY id"):
+        yield json.dumps(note) + "\n"

@@ -28,22 +28,22 @@ def gunicorn(application: str, *flags: str) -> list[str]:
     return [*command, "--bind", "127.0.0.1:0", *flags]
 
 
-def gunicorn_asgi(*flags: str) -> list[str]:
+def gunicorn_asgi(*flags: str, workers: int = 1) -> list[str]:
     """Return the command that serves the project through ASGI with gunicorn."""
-    command = [sys.executable, "-m", "apiroutes", "start", "--workers", "1", "--interface", "asgi"]
+    command = [sys.executable, "-m", "apiroutes", "start", "--workers", str(workers), "--interface", "asgi"]
     return [*command, "--", "--bind", "127.0.0.1:0", *flags]
 
 
-def uvicorn(*flags: str) -> list[str]:
+def uvicorn(*flags: str, workers: int = 1) -> list[str]:
     """Return the command that serves the project with uvicorn."""
     command = [sys.executable, "-m", "apiroutes", "start", "--server", "uvicorn", "--port", "0"]
-    return [*command, "--workers", "1", "--", *flags]
+    return [*command, "--workers", str(workers), "--", *flags]
 
 
-def granian(*flags: str, interface: str = "auto") -> list[str]:
+def granian(*flags: str, interface: str = "auto", workers: int = 1) -> list[str]:
     """Return the command that serves the project with granian."""
     command = [sys.executable, "-m", "apiroutes", "start", "--server", "granian", "--port", str(_free_port())]
-    return [*command, "--workers", "1", "--interface", interface, "--", *flags]
+    return [*command, "--workers", str(workers), "--interface", interface, "--", *flags]
 
 
 def asgi_servers(*flags: str) -> dict[str, list[str]]:
@@ -78,10 +78,10 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def serve(
+def running(
     command: Sequence[str], log: Path, variables: Mapping[str, str], directory: Path = PROJECT
-) -> Iterator[int]:
-    """Run a server in `directory`, yield the port on which it listens, and stop it by SIGTERM."""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server in `directory`; no process of it outlives the block, whatever goes wrong."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -92,22 +92,29 @@ def serve(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    has_ended = False
     try:
-        port = _port(process, log)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def serve(
+    command: Sequence[str], log: Path, variables: Mapping[str, str], directory: Path = PROJECT
+) -> Iterator[int]:
+    """Run a server in `directory`, yield the port on which it listens, and stop it by SIGTERM."""
+    with running(command, log, variables, directory) as process:
+        port = listening_port(process, log)
         yield port
         process.terminate()
         process.wait(SECONDS)
-        has_ended = not _listens(port)
-        assert has_ended, "A process of the server stayed behind"
-    finally:
-        if not has_ended:  # no process outlives the test, whatever went wrong
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        assert not _listens(port), "A process of the server stayed behind"
 
 
-def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+def listening_port(process: subprocess.Popen[bytes], log: Path) -> int:
+    """Wait until the server listens, and return its port."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         address = re.search(r"https?://127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))
@@ -115,6 +122,18 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
             return int(address[1])
         time.sleep(0.02)
     raise AssertionError(f"The server does not listen. Its log:\n{log.read_text(errors='replace')}")
+
+
+def processes_of(session: int) -> list[int]:
+    """Return the processes of a session that have not ended, by Linux's /proc; elsewhere none."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (directory / "stat").read_text().rpartition(")")[2].split()
+            # proc(5): the state, which is Z for one that has ended, and the session
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append(int(directory.name))
+    return found
 
 
 def main_process(log: Path) -> int:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.acceptance.client import Client, OverHttp
-from tests.acceptance.servers import SECONDS, environment
+from tests.acceptance.servers import SECONDS, processes_of, running
 from tests.support import project, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
@@ -55,14 +55,7 @@ class Development(NamedTuple):
 
     def processes(self) -> list[int]:
         """Return the processes of the session."""
-        found = []
-        for directory in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                fields = (directory / "stat").read_text().rpartition(")")[2].split()
-                # proc(5): the state, which is Z for one that has ended, and the session
-                if int(fields[3]) == self.process.pid and fields[0] != "Z":
-                    found.append(int(directory.name))
-        return found
+        return processes_of(self.process.pid)
 
 
 @contextmanager
@@ -70,27 +63,14 @@ def developing(root: Path, files: Mapping[str, str], **variables: str) -> Iterat
     """Run the development server, with a process that waits for its turn, and end it whatever happens."""
     directory, log = root / "project", root / "log"
     project(directory, files)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "apiroutes", "dev", "--port", "0"],
-            cwd=directory,
-            env=environment(**variables),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+    command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0"]
+    with running(command, log, variables, directory) as process:
         until(lambda: "(Ctrl-C stops)" in log.read_text())
         address = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())
         assert address is not None
         server = Development(directory, log, process, int(address[1]))
         until(lambda: len(server.processes()) == 3)
         yield server
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def test_a_request_that_has_begun_is_finished_while_the_new_code_answers(tmp_path: Path) -> None:
@@ -377,6 +357,44 @@ def test_no_process_stays_behind_that_imports_for_ever(
         end(server)
         server.process.wait(SECONDS)
         until(lambda: server.processes() == [])
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_each_reload_starts_the_project_anew_and_every_start_has_its_stop(
+    tmp_path: Path, end: Callable[[Development], None]
+) -> None:
+    files = {"pages/api/x.py": "def GET(req): return req.app['a']", "instrumentation.py": LIVES.format(1)}
+    with developing(tmp_path, files) as development:
+        assert development.get("/api/x") == "200 1"
+        development.reload_after(lambda: development.write("instrumentation.py", LIVES.format(2)))
+        assert development.get("/api/x") == "200 2"
+        development.reload_after(lambda: development.write("pages/api/y.py", "def GET(): pass"))
+        end(development)
+        until(lambda: development.processes() == [])
+    words = (tmp_path / "project" / "lives").read_text().split()
+    assert words == ["start", "end"] * 3
+
+
+LIVES = """
+def note(word):
+    with open("lives", "a") as file:
+        file.write(word + "\\n")
+def register():
+    note("start")
+    yield {{"a": {}}}
+    note("end")
+"""
+
+
+def test_a_start_that_fails_is_shown_until_the_next_change(tmp_path: Path) -> None:
+    files = {"pages/api/x.py": VERSION.format(1), "instrumentation.py": "def register():\n    1 / 0\n"}
+    with developing(tmp_path, files) as development:
+        answer = development.get("/api/x")
+        assert answer.startswith("500 ")
+        assert "instrumentation.py:2" in answer
+        assert "ZeroDivisionError" in answer
+        development.reload_after(lambda: development.write("instrumentation.py", "def register(): pass\n"))
+        assert development.get("/api/x") == "200 1"
 
 
 def test_a_new_empty_file_gets_an_initial_handler(tmp_path: Path) -> None:

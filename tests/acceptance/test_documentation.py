@@ -143,6 +143,20 @@ def test_the_page_requests_no_other_host_and_its_policy_blocks_nothing(shown: Sh
     assert shown.errors == []
 
 
+_WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+def test_the_page_does_not_scroll_sideways(shown: Shown, width: int) -> None:
+    shown.page.set_viewport_size({"width": width, "height": 800})
+    put = fill(shown.operation("put_notes_by_id"), id="narrow")
+    put.locator("textarea").fill('{"title": "Milk", "text": "2 l"}')
+    put.locator("button.reset").wait_for()
+    assert shown.page.evaluate(_WIDER) == 0
+    execute(put)
+    assert shown.page.evaluate(_WIDER) == 0
+
+
 def test_a_typed_body_is_sent_and_the_response_shown(shown: Shown) -> None:
     put = fill(shown.operation("put_notes_by_id"), id="milk")
     put.locator("textarea").fill('{"title": "Milk", "text": "2 l"}')

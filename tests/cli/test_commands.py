@@ -61,6 +61,7 @@ def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
         "file": "pages/api/[id].py",
         "middleware": ["directory"],
         "method_middleware": {},
+        "dependencies": {},
         "off_loop": {"ANY": "directory"},
         "body_limit": 1536,
         "response_limit": None,

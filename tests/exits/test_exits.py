@@ -96,6 +96,9 @@ CASES = {
     "SystemExit": Case("raise SystemExit(2)", 500, ERROR, "open SystemExit close"),
     "a response and a fault": Case("res.json(1); raise ValueError", 500, ERROR, "open ValueError close"),
     "two responses": Case("res.json(1); res.json(2)", 500, ERROR, "open ResponseSentError close"),
+    "two responses after res.write": Case(
+        "res.write('a'); res.end(); res.json(2)", 200, "CUT", "open ResponseSentError close"
+    ),
     "no response": Case("pass", 500, ERROR, "open NoResponseError close"),
     "a result that cannot be sent": Case("return object()", 500, ERROR, "open JSONTypeError close"),
     "a refused type": Case("return {}", 422, "", "open InvalidRequest close", parameters="db: DB, page: int"),

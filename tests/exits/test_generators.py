@@ -8,7 +8,7 @@ import pytest
 
 from apiroutes import ApiError
 from tests.exits.support import HEAD, seen_in, through
-from tests.support import app_of, call
+from tests.support import app_of, call, until
 
 BOTH = pytest.mark.parametrize("prefix", ["", "async "])
 INTERFACES = pytest.mark.parametrize("interface", ["wsgi", "asgi"])
@@ -165,3 +165,41 @@ def test_middleware_sees_a_failing_commit_as_an_exception(
     app = app_of(tmp_path, source + GET.format("return {'secret': 1}"))
     answer = call(through(app, interface))
     assert (answer.status, answer.json()) == (200, {"caught": "no commit", "status": 200})
+
+
+@BOTH
+@INTERFACES
+@pytest.mark.parametrize("handler", ["", "async "])
+@pytest.mark.parametrize("stream", ["iter(['a', 'b'])", "chunks()"])
+@pytest.mark.parametrize("middleware", ["", "async "])
+@pytest.mark.parametrize(("line", "status"), [("return {'own': 1}", 200), ("raise ApiError(418)", 418)])
+def test_a_stream_that_middleware_replaces_commits_nothing(
+    tmp_path: Path,
+    handler: str,
+    stream: str,
+    middleware: str,
+    line: str,
+    status: int,
+    prefix: str,
+    interface: str,
+) -> None:
+    source = f"""{HEAD}
+{prefix}def session():
+    try:
+        yield
+        seen.append("commit")
+    finally:
+        seen.append("close")
+async def chunks():
+    yield "a"
+    yield "b"
+{middleware}def middleware(req, res, next):
+    {"await " if middleware else ""}next()
+    {line}
+{handler}def GET(session: Annotated[None, Depends(session)]): return {stream}
+"""
+    app = app_of(tmp_path, source)
+    assert call(through(app, interface)).status == status
+    seen = seen_in(app)
+    until(lambda: "close" in seen)
+    assert seen == ["close"]

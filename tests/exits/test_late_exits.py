@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,9 @@ def test_a_stream_that_is_late_commits_nothing(
 
 
 @pytest.mark.parametrize("interface", ["wsgi", "asgi"])
-def test_a_late_coroutine_is_cancelled_and_commits_nothing(tmp_path: Path, interface: str) -> None:
+def test_a_late_coroutine_is_cancelled_and_commits_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, interface: str
+) -> None:
     source = SOURCE.replace("PREFIX", "async ")
     source += "async def GET(session: Session):\n    await asyncio.sleep(3600)\n"
     app = app_of(tmp_path, source)
@@ -96,3 +99,5 @@ def test_a_late_coroutine_is_cancelled_and_commits_nothing(tmp_path: Path, inter
     seen = seen_in(app)
     until(lambda: "close" in seen)
     assert seen == ["CancelledError", "close"]
+    record = next(record for record in caplog.records if record.exc_info)
+    assert "await asyncio.sleep(3600)" in logging.Formatter().format(record)  # where it was

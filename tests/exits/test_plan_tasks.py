@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from pathlib import Path
 
@@ -161,3 +162,62 @@ async def GET(one: Annotated[None, Depends(one)], two: Annotated[None, Depends(t
     source = source.replace("except TimeoutError", "except (TimeoutError, asyncio.TimeoutError)")
     answer = call(through(app_of(tmp_path, source), interface))
     assert answer.json() == {"seen": ["two CancelledError", "one CancelledError"]}
+
+
+@INTERFACES
+def test_a_cancelled_plain_handler_is_refused_its_response_at_once(tmp_path: Path, interface: str) -> None:
+    source = f"""{HEAD}
+closed = threading.Event()
+async def middleware(req, res, next):
+    task = asyncio.ensure_future(next())
+    while not seen:
+        await asyncio.sleep(0)
+    task.cancel()
+    for _ in range(10):  # from task to task
+        await asyncio.sleep(0)
+    closed.set()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return {{"seen": seen}}
+async def one():
+    try:
+        yield
+    finally:
+        seen.append("end")
+def GET(res, one: Annotated[None, Depends(one)]):
+    seen.append("begin")
+    closed.wait()
+    try:
+        res.json(1)
+    except asyncio.CancelledError:
+        seen.append("refused")
+        raise
+"""
+    answer = call(through(app_of(tmp_path, source), interface))
+    assert answer.json() == {"seen": ["begin", "refused", "end"]}
+
+
+@KINDS
+@pytest.mark.parametrize("session", ["", "async "])
+@pytest.mark.parametrize("fails", ["raise ApiError(404)", ""])
+def test_a_request_leaves_no_cycle(
+    tmp_path: Path, session: str, prefix: str, interface: str, result: str, fails: str
+) -> None:
+    source = f"""{HEAD}{CHUNKS}
+{session}def one():
+    yield
+{session}def two(one: Annotated[None, Depends(one)]): ...
+{prefix}def GET(two: Annotated[None, Depends(two)]):
+    {fails or result}
+"""
+    app = through(app_of(tmp_path, source), interface)
+    call(app)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            call(app)
+        # The loop may still be busy with the end of the last request.
+        assert gc.collect() < 200
+    finally:
+        gc.enable()

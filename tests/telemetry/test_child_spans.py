@@ -119,5 +119,6 @@ def test_a_mistake_in_middleware_is_reported_where_it_stands(
 ) -> None:
     source = "def forgets(req, res, next):\n    pass\nmiddleware = [forgets]\ndef GET(id):\n    return id\n"
     assert call(app_of(tmp_path, source), "GET", "/api/users/5").status == 500
-    assert "the middleware `forgets` (" in str(caplog.records[-1].exc_info[1])
-    assert "[id].py:1)" in str(caplog.records[-1].exc_info[1])
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert "the middleware `forgets` (" in str(record.exc_info[1])
+    assert "[id].py:1)" in str(record.exc_info[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from apiroutes import App
 from apiroutes.errors import ResponseAborted
 from apiroutes.middleware import access_log, proxy_fix
+from tests.asgi_server import Connection, scope_of
 from tests.support import WSGIApplication, app_of, call, environ
 from tests.telemetry.conftest import Exported
 
@@ -443,3 +445,28 @@ def test_active_requests_are_those_that_have_not_ended(tmp_path: Path, exported:
     assert active() == 1
     content.close()
     assert active() == 0
+
+
+KINDS_ON_LOOP = {
+    "a result": "async def GET():\n    return {}\n",
+    "an async stream": STREAMS["an async generator"],
+    "a plain stream": STREAMS["a plain generator of a coroutine"],
+    "a fault": "async def GET():\n    raise ValueError\n",
+    "a plain handler": "def GET():\n    return {}\n",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_ON_LOOP)
+def test_requests_of_one_task_have_traces_of_their_own(tmp_path: Path, exported: Exported, kind: str) -> None:
+    """As those that a test sends by an ASGI client, without a server that makes a task for each."""
+    app = app_of(tmp_path, SPAN_IDS + KINDS_ON_LOOP[kind], telemetry=True)
+
+    async def request_twice() -> None:
+        for _ in range(2):
+            connection = Connection()
+            await app.asgi(scope_of(environ("GET")), connection.receive, connection.send)
+            assert connection.is_complete
+
+    asyncio.run(request_twice())
+    assert [span.parent for span in exported.spans] == [None, None]
+    assert len({span.context.trace_id for span in exported.spans if span.context}) == 2

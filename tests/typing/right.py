@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 from typing_extensions import assert_type
@@ -10,6 +10,7 @@ from typing_extensions import assert_type
 from apiroutes import (
     ApiError,
     App,
+    Depends,
     Event,
     EventStream,
     Request,
@@ -116,3 +117,29 @@ def test_it() -> None:
     assert_type(answer.text, str)
     assert [event.data for event in answer.events()] == []
     assert is_local("/a")
+
+
+def session() -> Iterator[dict[str, int]]:
+    yield {}
+
+
+Session = Annotated[dict[str, int], Depends(session)]
+
+
+async def current_user(db: Session, token: str = "") -> User:
+    return User(token, db["age"])
+
+
+def needs(user: Annotated[User, Depends(current_user, use_cache=False)], db: Session) -> str:
+    assert_type(user, User)
+    assert_type(db, dict[str, int])
+    return user.name
+
+
+dependencies = [Depends(current_user), Depends(session, scope="function"), Depends(Point)]
+
+
+def test_with_others(client: Client) -> None:
+    client.override(session, lambda: {"age": 5})
+    with client.override(current_user, lambda: User("ada")), client:
+        client.get("/api/x")

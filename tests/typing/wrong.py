@@ -2,7 +2,7 @@
 
 import msgspec
 
-from apiroutes import App, Request, Response, json, redirect, use
+from apiroutes import App, Depends, Request, Response, json, redirect, use
 from apiroutes.testing import Client
 
 
@@ -28,6 +28,8 @@ def GET(req: Request, res: Response) -> None:
 json()  # error: call-arg
 redirect(303)  # error: arg-type
 use(5)  # error: arg-type
+Depends(5)  # error: arg-type
+Depends(print, scope="app")  # error: arg-type
 App(5)  # error: arg-type
 App(".", middleware=[5])  # error: list-item
 Client(5)  # error: arg-type

@@ -5,17 +5,16 @@ curl localhost:8000/api/files/milk/bottle.jpg -O
 
 from apiroutes import ApiError, Response
 
-from .._db import connect
+from .._db import DB
 
 
-def GET(path: list[str], res: Response) -> bytes:
+def GET(path: list[str], res: Response, db: DB) -> bytes:
     """Download a file.
 
     Raises 404 when there is none.
     """
     name = "/".join(path)
-    with connect() as db:
-        file = db.execute("SELECT content FROM files WHERE path = ?", (name,)).fetchone()
+    file = db.execute("SELECT content FROM files WHERE path = ?", (name,)).fetchone()
     if file is None:
         raise ApiError(404, f"No file {name!r}")
     # Whatever somebody uploaded is for saving, not for showing as a page of this site.

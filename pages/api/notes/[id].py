@@ -7,38 +7,35 @@ curl localhost:8000/api/notes/milk -X DELETE
 
 from apiroutes import Response
 
-from .._db import connect
+from .._db import DB
 from ._note import NewNote, Note, find_note
 
 responses = {"PUT": {201: Note}, "DELETE": {204: "The note is gone"}}
 
 
-def GET(id: str) -> Note:
+def GET(id: str, db: DB) -> Note:
     """Read a note.
 
     Raises 404 when there is none.
     """
-    with connect() as db:
-        return Note(**find_note(db, id))
+    return Note(**find_note(db, id))
 
 
-def PUT(id: str, body: NewNote, res: Response) -> Note:
+def PUT(id: str, body: NewNote, res: Response, db: DB) -> Note:
     """Write a note, which need not exist."""
     values = (body.title, body.text, id)
-    with connect() as db:
-        # The first statement that writes opens the transaction; nobody else writes until it ends.
-        changed = db.execute("UPDATE notes SET title = ?, text = ? WHERE id = ?", values).rowcount
-        if not changed:
-            db.execute("INSERT INTO notes (title, text, id) VALUES (?, ?, ?)", values)
+    # The first statement that writes opens the transaction; nobody else writes until it ends.
+    changed = db.execute("UPDATE notes SET title = ?, text = ? WHERE id = ?", values).rowcount
+    if not changed:
+        db.execute("INSERT INTO notes (title, text, id) VALUES (?, ?, ?)", values)
     res.status(200 if changed else 201)
     return Note(id, body.title, body.text)
 
 
-def DELETE(id: str, res: Response) -> None:
+def DELETE(id: str, res: Response, db: DB) -> None:
     """Delete a note, and its attachments.
 
     Raises 404 when there is none.
     """
-    with connect() as db:
-        db.execute("DELETE FROM notes WHERE id = :id", find_note(db, id))
+    db.execute("DELETE FROM notes WHERE id = :id", find_note(db, id))
     res.status(204).end()

@@ -11,26 +11,24 @@ from msgspec import Meta
 
 from apiroutes import Request, json
 
-from .._db import connect
+from .._db import DB
 from ._note import NewNote, Note
 
 responses = {"POST": {201: Note}}
 
 
-def GET(q: str = "", limit: Annotated[int, Meta(ge=1, le=100)] = 20) -> list[Note]:
+def GET(db: DB, q: str = "", limit: Annotated[int, Meta(ge=1, le=100)] = 20) -> list[Note]:
     """List the notes that have `q` in their title or text."""
     query = """
         SELECT id, title, text FROM notes
         WHERE instr(lower(title || ' ' || text), lower(?)) ORDER BY title, id LIMIT ?
     """
-    with connect() as db:
-        return [Note(**row) for row in db.execute(query, (q, limit))]
+    return [Note(**row) for row in db.execute(query, (q, limit))]
 
 
-def POST(req: Request, body: NewNote) -> Any:
+def POST(req: Request, body: NewNote, db: DB) -> Any:
     """Create a note."""
     note = Note(secrets.token_hex(8), body.title, body.text)
-    with connect() as db:
-        db.execute("INSERT INTO notes (id, title, text) VALUES (?, ?, ?)", (note.id, note.title, note.text))
+    db.execute("INSERT INTO notes (id, title, text) VALUES (?, ?, ?)", (note.id, note.title, note.text))
     # script_root is where the application is mounted; empty when it has the server to itself.
     return json(note, status=201, headers={"Location": f"{req.script_root}/api/notes/{note.id}"})

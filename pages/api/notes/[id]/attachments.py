@@ -10,7 +10,7 @@ import msgspec
 
 from apiroutes import ApiError, UploadFile, json
 
-from ..._db import connect
+from ..._db import DB
 from .._note import find_note
 
 # The default is 1mb; a larger body gets a 413.
@@ -23,18 +23,17 @@ class Attachment(msgspec.Struct):
     size: int
 
 
-def GET(id: str) -> list[Attachment]:
+def GET(id: str, db: DB) -> list[Attachment]:
     """List the files of a note.
 
     Raises 404 when there is no such note.
     """
     query = "SELECT path, length(content) AS size FROM files WHERE note = ? ORDER BY path"
-    with connect() as db:
-        find_note(db, id)
-        return [Attachment(**row) for row in db.execute(query, (id,))]
+    find_note(db, id)
+    return [Attachment(**row) for row in db.execute(query, (id,))]
 
 
-def POST(id: str, file: list[UploadFile]) -> Any:
+def POST(id: str, file: list[UploadFile], db: DB) -> Any:
     """Attach one file or more.
 
     Raises 404 when there is no such note.
@@ -43,10 +42,9 @@ def POST(id: str, file: list[UploadFile]) -> Any:
     uploads = {upload.filename: upload.stream.read() for upload in file if upload.filename}
     if not uploads:
         raise ApiError(422, "Send one file or more in the form field 'file'")
-    with connect() as db:
-        db.execute("BEGIN IMMEDIATE")  # nobody deletes the note between the search and the insert
-        find_note(db, id)
-        for name, content in uploads.items():
-            row = (f"{id}/{name}", id, content)
-            db.execute("INSERT OR REPLACE INTO files (path, note, content) VALUES (?, ?, ?)", row)
+    db.execute("BEGIN IMMEDIATE")  # nobody deletes the note between the search and the insert
+    find_note(db, id)
+    for name, content in uploads.items():
+        row = (f"{id}/{name}", id, content)
+        db.execute("INSERT OR REPLACE INTO files (path, note, content) VALUES (?, ?, ?)", row)
     return json(list(uploads), status=201)
