@@ -39,7 +39,7 @@ from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
 from apiroutes.telemetry import with_telemetry
 from apiroutes.types import ROUTE, ASGIFunction, Environ, Middleware, Params, StartResponse, WSGIApplication
-from apiroutes.wrong_assignments import CheckedResponse
+from apiroutes.wrong_assignments import CheckedRequest, CheckedResponse
 from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
 from apiroutes.wsgi import ClosingIterator, ServerResponse, etag_prefix, send, starting_again
 
@@ -108,7 +108,8 @@ class App:
             files = {str(route.pattern): route.file for route in self.routes.walk()}
             observers.append(observer_of(on_request_error, files))
         shared = {"_fault_observers": tuple(observers), "_secret_keys": self.settings.secret_key}
-        return type("Request", (Request,), shared)
+        kind = CheckedRequest if self.settings.mode == "development" else Request
+        return type("Request", (kind,), shared)
 
     def _make_lifespan(self, register: Callable[[], Any] | None) -> Lifespan:
         settings = self.settings

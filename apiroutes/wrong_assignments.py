@@ -7,7 +7,7 @@ method, and costs nothing to allow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -15,7 +15,7 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.wsgi import ServerResponse
 
-__all__ = ["CheckedResponse"]
+__all__ = ["CheckedRequest", "CheckedResponse"]
 
 _LONGEST = 40  # characters of a value in a message
 
@@ -62,23 +62,20 @@ def _shown(value: object) -> str:
     return text if len(text) <= _LONGEST and "<" not in text else "..."
 
 
-class _CheckedRequest(Request):
+class CheckedRequest(Request):
+    """A request that refuses such assignments."""
+
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
             _refuse(Request, name, value, _OF_REQUESTS, "req")
         super().__setattr__(name, value)
 
 
-_CheckedRequest.__name__ = Request.__name__  # which is shown to developers
+CheckedRequest.__name__ = Request.__name__  # which is shown to developers
 
 
 class CheckedResponse(ServerResponse):
-    """A response that refuses such assignments, and makes its request refuse them."""
-
-    def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
-        if type(req) is Request:
-            req.__class__ = _CheckedRequest  # so that no request of production has to choose its class
-        super().__init__(req, start_response)
+    """A response that refuses such assignments."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
