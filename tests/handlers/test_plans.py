@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.exits.support import HEAD, seen_in, through
@@ -113,6 +113,8 @@ def _places(nodes: list[Node]) -> Iterator[str]:
             yield f"leave {number}"
 
 
+# A busy machine draws slowly.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(shapes(), st.sampled_from(["wsgi", "asgi"]))
 def test_a_plan_does_what_a_walk_does(shape: Shape, interface: str) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -246,7 +246,7 @@ def test_an_exception_without_text_is_recorded_by_its_class(tmp_path: Path, expo
 def test_a_handler_past_its_max_duration_is_recorded_with_its_504(
     tmp_path: Path, exported: Exported, through: Through, start: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wait = "await asyncio.sleep(60)" if start == "async def" else "gate.acquire()"
+    wait = "await asyncio.sleep(60)" if start == "async def" else "gate.acquire(timeout=2)"
     source = (
         "import asyncio, threading\ngate = threading.Lock()\ngate.acquire()\n"
         f"config = {{'maxDuration': 0.05}}\n{start} GET():\n    {wait}\n"
@@ -262,7 +262,7 @@ def test_a_handler_past_its_max_duration_is_recorded_with_its_504(
 def test_refused_for_want_of_threads_is_counted_too(tmp_path: Path, exported: Exported) -> None:
     source = (
         "import threading\ngate = threading.Lock()\ngate.acquire()\n"
-        "config = {'maxDuration': 0.05}\ndef GET():\n    gate.acquire()\n"
+        "config = {'maxDuration': 0.05}\ndef GET():\n    gate.acquire(timeout=2)\n"
     )
     app = app_of(tmp_path, source, telemetry=True, max_abandoned_handlers=1)
     assert [call(app, "GET").status for _ in range(2)] == [504, 503]
