@@ -54,6 +54,7 @@ def in_threads(*calls: Any) -> list[Answer]:
 PROCESS = """
 import asyncio, os, signal, sys, threading
 from apiroutes.concurrency import coroutines
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 kept = []
 async def one():
     return 1
