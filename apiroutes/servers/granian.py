@@ -245,8 +245,6 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
             if not successor.is_alive():
                 break
         if self.interrupt_signal:
-            if successor._id() not in self._loaded:
-                successor.kill()  # it has nothing to finish but its start, which may take long
             self.wrks.append(successor)
             return False
         if successor.is_alive():

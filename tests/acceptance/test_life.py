@@ -327,6 +327,17 @@ def test_term_during_the_start_lets_it_stop(tmp_path: Path, name: str, kind: str
     assert (without_stop(life.events), life.status) == (set(), 0)
 
 
+@pytest.mark.parametrize("name", ["gthread", "granian", "granian-asgi"])
+def test_term_during_a_reload_lets_its_start_stop(tmp_path: Path, name: str) -> None:
+    with starting(MAIN[name](1), tmp_path, instrumentation("sync")) as server:
+        _worker(server)
+        server.write("slow-start", "0.5")
+        server.signal(signal.SIGHUP)
+        server.until("start", 2)
+        life = server.stop()
+    assert (without_stop(life.events), life.status) == (set(), 0)
+
+
 @pytest.mark.parametrize("name", EACH)
 def test_term_ends_a_start_that_blocks(tmp_path: Path, name: str) -> None:
     files = instrumentation("sync") | {"slow-start": "3600"}
