@@ -74,7 +74,7 @@ MET_IN = {
         "cli/wrong_arguments.py",
     },
     "dotenv": {"settings/files.py", "settings/lines.py"},
-    "granian": {"servers/granian.py"},
+    "granian": {"servers/granian.py", "servers/granian_worker.py"},
     "gunicorn": {
         "servers/gunicorn.py",
         "servers/gunicorn_arbiter.py",

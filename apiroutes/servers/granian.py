@@ -1,4 +1,4 @@
-"""granian, with defaults from the project's settings. The only file that imports granian.
+"""granian, with defaults from the project's settings: its command line and its main process.
 
 In: settings and granian's own flags. Out: nothing; runs until it is stopped. Precedence is granian's:
 the project's settings are defaults, then come GRANIAN_* in the environment, and the flags. `PORT` and
@@ -9,33 +9,31 @@ once its successor serves. Raises AddressError for a port in use.
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
-import multiprocessing.util
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from granian import _signals, cli
+from granian import cli
 from granian._internal import load_target
 from granian.log import logger
 from granian.server import MPServer, Server
 
-from apiroutes.app import App
-from apiroutes.errors import LifespanError
-from apiroutes.lifespan import end_within, when_not_started
-from apiroutes.readiness import replace_by
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
 from apiroutes.servers.defaults import GRANIAN_THREADS, json_formatters, pass_threads, usable_cpus
-from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
-from apiroutes.servers.heap import freeze_heap
+from apiroutes.servers.failed_starts import NOT_STARTED
+from apiroutes.servers.granian_worker import (
+    HAS_LOADED,
+    HAS_NOT_STARTED,
+    REPLACE_ME,
+    load_in_worker,
+    with_signals_held_back,
+)
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
 
@@ -91,64 +89,6 @@ _ASGI_DEFAULTS = {
 }
 
 
-def _load(to_main: Connection, graceful_timeout: float, load: Callable[[], Any]) -> Any:
-    """Load the application in a worker, and tell the main process, then and when it must be replaced."""
-
-    def send(message: str) -> None:
-        to_main.send((message, os.getpid()))
-
-    def give_up() -> None:
-        send(_NOT_STARTED)
-        exit_soon()
-
-    replace_by(lambda: send(_REPLACE_ME))
-    when_not_started(give_up)
-    _note_signals(graceful_timeout)
-    application = load()
-    if isinstance(application, App):
-        _start(application)
-    freeze_heap()
-    send(_HAS_LOADED)
-    return application
-
-
-def _start(application: App) -> None:
-    """Start an App that is called by WSGI, and have it stopped: granian has no hook for that."""
-    # It is called in the main thread when the worker has answered its last request.
-    multiprocessing.util.Finalize(None, _stop, args=(application,), exitpriority=100)
-    try:
-        application.start()
-    except LifespanError:  # which is logged
-        sys.exit(NOT_STARTED)
-
-
-def _stop(application: App) -> None:
-    with contextlib.suppress(LifespanError):  # which is logged
-        application.stop()
-
-
-def _note_signals(seconds: float) -> None:
-    """Have this worker note how much time it has from the signal that ends it."""
-
-    def noting(set_signals: Callable[..., Any]) -> Callable[..., Any]:
-        def set_and_note(*loop: Any) -> Any:
-            event = set_signals(*loop)
-            event.add_cb(lambda: end_within(seconds))
-            return event
-
-        return set_and_note
-
-    # granian's workers take them from there when they begin to serve.
-    _signals.set_sync_signals = noting(_signals.set_sync_signals)
-    _signals.set_loop_signals = noting(_signals.set_loop_signals)
-
-
-# Messages from workers to the main process.
-_REPLACE_ME = "replace me"
-_HAS_LOADED = "has loaded"
-_NOT_STARTED = "not started"
-
-
 class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by platform
     """granian's server; it stops on TERM without delay, and starts a successor before a worker stops."""
 
@@ -175,7 +115,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         if self._receives_messages:
             load = partial(load_target, self.target, wd=self.working_dir, factory=self.factory)
             seconds = self.workers_kill_timeout or _KILL_TIMEOUT
-            target_loader, wrap_loader = partial(_load, self._to_main, seconds, load), False
+            target_loader, wrap_loader = partial(load_in_worker, self._to_main, seconds, load), False
         super().serve(spawn_target, target_loader, wrap_loader)
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
@@ -188,13 +128,13 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
     def _listen(self) -> None:
         while True:
             message, pid = self._from_workers.recv()
-            if message == _HAS_LOADED:
+            if message == HAS_LOADED:
                 self._loaded.add(pid)
-            elif message == _NOT_STARTED:
+            elif message == HAS_NOT_STARTED:
                 if any(worker._id() == pid for worker in self.wrks):  # and no successor
                     self._status = NOT_STARTED
                     self.signal_handler_interrupt()
-            else:
+            elif message == REPLACE_ME:
                 self._to_replace.add(pid)
                 self.main_loop_interrupt.set()
 
@@ -240,6 +180,13 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
             self._begin_check()
 
     # -- workers ---------------------------------------------------------------------------
+
+    def _spawn_worker(self, *args: Any, **kwargs: Any) -> Any:
+        """Make a worker; signals reach it also while it starts."""
+        worker = super()._spawn_worker(*args, **kwargs)
+        if self._receives_messages:
+            worker.start = partial(with_signals_held_back, worker.start)
+        return worker
 
     def _has_work(self) -> bool:
         """Replace the workers that have asked for it. Return whether the main loop has work to do."""
@@ -298,8 +245,6 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
             if not successor.is_alive():
                 break
         if self.interrupt_signal:
-            if successor._id() not in self._loaded:
-                successor.kill()  # it has nothing to finish but its start, which may take long
             self.wrks.append(successor)
             return False
         if successor.is_alive():

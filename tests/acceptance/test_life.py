@@ -104,8 +104,6 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with starting(command, tmp_path_factory.mktemp(name), instrumentation(kind) | WORKING) as server:
         if name in MAIN:
             server.until("started", NUMBER_OF_WORKERS)  # the idle worker, too
-        if name.startswith("granian"):  # whose workers take signals only now
-            until(lambda: server.log().count("Started worker-") == NUMBER_OF_WORKERS)
         for path in ("/api/state", "/api/loop", "/api/fails"):
             answers[path] = server.get(path)
         with ThreadPoolExecutor() as pool:
@@ -320,11 +318,22 @@ def test_a_start_that_blocks_ends_the_server(tmp_path: Path, name: str, kind: st
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "granian-asgi"])
+@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "granian", "granian-asgi"])
 def test_term_during_the_start_lets_it_stop(tmp_path: Path, name: str, kind: str) -> None:
     files = instrumentation(kind) | {"slow-start": "0.5"}
     with starting(MAIN[name](1), tmp_path, files) as server:
         server.until("start")
+        life = server.stop()
+    assert (without_stop(life.events), life.status) == (set(), 0)
+
+
+@pytest.mark.parametrize("name", ["gthread", "granian", "granian-asgi"])
+def test_term_during_a_reload_lets_its_start_stop(tmp_path: Path, name: str) -> None:
+    with starting(MAIN[name](1), tmp_path, instrumentation("sync")) as server:
+        _worker(server)
+        server.write("slow-start", "0.5")
+        server.signal(signal.SIGHUP)
+        server.until("start", 2)
         life = server.stop()
     assert (without_stop(life.events), life.status) == (set(), 0)
 
