@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 from apiroutes.readiness import replace_by, unready_when
+from apiroutes.servers.defaults import MARGIN_SECONDS
 from apiroutes.servers.failed_starts import NOT_STARTED
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
@@ -34,9 +35,6 @@ _SERVES, _REPLACE_ME, _STOPPING = "serves", "replace me", "stopping"
 _TICK = 0.1
 # A successor that did not start is tried again after this many seconds.
 _RETRY_SECONDS = 30
-# A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may take
-# all of that, and the application has yet to stop.
-_MARGIN_SECONDS = 2
 
 # Reports that a worker serves.
 Report = Callable[[], None]
@@ -93,7 +91,7 @@ class _Worker:
         """Tell the worker to finish its requests within so many seconds."""
         if self.serves:
             self.process.terminate()
-            self.deadline = time.monotonic() + seconds + _MARGIN_SECONDS
+            self.deadline = time.monotonic() + seconds + MARGIN_SECONDS
         else:
             self.process.kill()  # it has nothing to finish but its start, which may take long
 

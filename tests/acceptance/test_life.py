@@ -361,7 +361,7 @@ def test_term_during_a_stop_does_not_disturb_it(tmp_path: Path, name: str, kind:
     assert names_line(life.log, 'fail("fail-stop")')  # and a stop that fails is logged
 
 
-@pytest.mark.parametrize("name", ["gthread", "uvicorn"])
+@pytest.mark.parametrize("name", MAIN)
 def test_a_stop_that_blocks_is_ended(tmp_path: Path, name: str) -> None:
     files = instrumentation("async") | {"slow-stop": "3600"}
     with starting(MAIN[name](1), tmp_path, files, APIROUTES_GRACEFUL_TIMEOUT="2") as server:
@@ -383,7 +383,7 @@ HANGS = {
 }
 
 
-@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "uvicorn"])
+@pytest.mark.parametrize("name", MAIN)
 def test_late_work_that_hangs_is_named_and_does_not_keep_the_server(tmp_path: Path, name: str) -> None:
     files = instrumentation("async") | HANGS
     with starting(MAIN[name](1), tmp_path, files, APIROUTES_GRACEFUL_TIMEOUT="2") as server:
