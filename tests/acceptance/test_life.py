@@ -395,7 +395,7 @@ def test_late_work_that_hangs_is_named_and_does_not_keep_the_server(tmp_path: Pa
     assert ("hangs" in life.log, "hangs_async" in life.log, life.status) == (True, True, 0)
 
 
-@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "uvicorn"])
+@pytest.mark.parametrize("name", MAIN)
 def test_a_request_that_hangs_does_not_keep_the_worker_from_its_stop(tmp_path: Path, name: str) -> None:
     files = instrumentation("async") | HANGS
     with (
@@ -406,6 +406,7 @@ def test_a_request_that_hangs_does_not_keep_the_worker_from_its_stop(tmp_path: P
         server.until("begin")
         life = server.stop()
     assert (without_stop(life.events), life.status) == (set(), 0)
+    assert "GET '/api/hangs' (pages/api/hangs.py:6) is still in progress" in life.log
 
 
 # -- clients that leave
