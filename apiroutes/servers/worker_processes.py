@@ -36,6 +36,9 @@ _TICK = 0.1
 # A successor that did not start is tried again after this many seconds.
 _RETRY_SECONDS = 30
 
+# The exit status of a worker that somebody else has told to stop, perhaps during its start.
+_TOLD_TO_STOP = 0
+
 # Reports that a worker serves.
 Report = Callable[[], None]
 
@@ -88,12 +91,9 @@ class _Worker:
             return
 
     def stop(self, seconds: float) -> None:
-        """Tell the worker to finish its requests within so many seconds."""
-        if self.serves:
-            self.process.terminate()
-            self.deadline = time.monotonic() + seconds + MARGIN_SECONDS
-        else:
-            self.process.kill()  # it has nothing to finish but its start, which may take long
+        """Tell the worker to finish its requests, or its start, within so many seconds."""
+        self.process.terminate()
+        self.deadline = time.monotonic() + seconds + MARGIN_SECONDS
 
 
 class _Succession(NamedTuple):
@@ -241,7 +241,7 @@ class MainProcess:
             self._succession = None
             self._to_replace.appendleft(predecessor)
             self._next_succession = time.monotonic() + _RETRY_SECONDS
-        elif self._is_stopping or not worker.serves:
+        elif self._is_stopping or not (worker.serves or worker.process.exitcode == _TOLD_TO_STOP):
             self._workers.remove(worker)
             if not self._is_stopping:
                 self._log.error("Worker [%s] did not start, the server stops", worker.process.pid)

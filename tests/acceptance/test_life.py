@@ -318,7 +318,7 @@ def test_a_start_that_blocks_ends_the_server(tmp_path: Path, name: str, kind: st
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "granian", "granian-asgi"])
+@pytest.mark.parametrize("name", MAIN)
 def test_term_during_the_start_lets_it_stop(tmp_path: Path, name: str, kind: str) -> None:
     files = instrumentation(kind) | {"slow-start": "0.5"}
     with starting(MAIN[name](1), tmp_path, files) as server:
@@ -327,7 +327,7 @@ def test_term_during_the_start_lets_it_stop(tmp_path: Path, name: str, kind: str
     assert (without_stop(life.events), life.status) == (set(), 0)
 
 
-@pytest.mark.parametrize("name", ["gthread", "granian", "granian-asgi"])
+@pytest.mark.parametrize("name", MAIN)
 def test_term_during_a_reload_lets_its_start_stop(tmp_path: Path, name: str) -> None:
     with starting(MAIN[name](1), tmp_path, instrumentation("sync")) as server:
         _worker(server)
