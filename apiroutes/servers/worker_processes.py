@@ -212,9 +212,14 @@ class MainProcess:
                 else:
                     self._to_replace = deque(self._workers)
                     self._next_succession = 0.0
-        elif self._is_reload_due and not (self._to_replace or self._succession or self._leaving):
+        elif self._is_reload_due and not (self._is_replacing() or self._leaving):
             self._is_reload_due = False
             self._check = StartCheck(within=SECONDS)
+
+    def _is_replacing(self) -> bool:
+        """Return whether workers are being replaced. After a failure, a reload need not wait to try again."""
+        is_put_off = time.monotonic() < self._next_succession
+        return self._succession is not None or (bool(self._to_replace) and not is_put_off)
 
     # -- workers ---------------------------------------------------------------------------
 

@@ -252,7 +252,7 @@ def test_a_worker_that_has_answered_enough_requests_stops(tmp_path: Path, name: 
     assert (without_stop(life.events), misplaced(life.events)) == (set(), [])
 
 
-@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "granian"])
+@pytest.mark.parametrize("name", MAIN)
 def test_a_reload_whose_start_fails_leaves_the_old_workers_serving(tmp_path: Path, name: str) -> None:
     with starting(MAIN[name](1), tmp_path, instrumentation("async")) as server:
         first = _worker(server)
