@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -51,6 +49,10 @@ _ON_ITS_LOOP = (
 )
 
 
+# What forks have of their parents.
+_of_parents: list[Life | None] = []
+
+
 class Lifespan:
     """Starts and stops the App of the project in `root`.
 
@@ -78,8 +80,7 @@ class Lifespan:
         self._lock = native_threads.native_lock()
         self._life: Life | None = None
         self._is_over = False
-        _lifespans.add(self)
-        Process.to_stop.add(self)
+        Process.lifespans.add(self)
 
     def add_drain(self, drain: Callable[[float], object]) -> None:
         """Have `drain(seconds)` called when the App stops: it waits at most so long for work after responses.
@@ -312,16 +313,3 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return is_async(function) or any(
         map(inspect.isasyncgenfunction, (function, getattr(function, "__call__", None)))  # noqa: B004
     )
-
-
-_lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
-_of_parents: list[Life | None] = []
-
-
-def _forget() -> None:
-    for lifespan in list(_lifespans):
-        lifespan.forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

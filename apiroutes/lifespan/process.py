@@ -18,9 +18,12 @@ from apiroutes.threads import native_threads
 __all__ = ["Process", "end_within", "when_not_started"]
 
 
-class _Stoppable(Protocol):
+class _Lifespan(Protocol):
     def stop_without_requests(self) -> None:
         """Stop, and do not wait for requests any longer. Raises nothing."""
+
+    def forget(self) -> None:
+        """Be as before the start, in a fork."""
 
 
 class Process:
@@ -28,8 +31,8 @@ class Process:
 
     deadline: float | None = None  # `time.monotonic`
     not_started: Callable[[], object] | None = None
-    # What is to stop at the deadline, if it has not stopped by then.
-    to_stop: ClassVar[weakref.WeakSet[_Stoppable]] = weakref.WeakSet()
+    # Those that have not stopped by the deadline stop then.
+    lifespans: ClassVar[weakref.WeakSet[_Lifespan]] = weakref.WeakSet()
 
 
 def end_within(seconds: float) -> None:
@@ -53,12 +56,14 @@ def _stop_at_deadline() -> None:
     sleep = native_threads.original("time", "sleep")
     while Process.deadline is not None and (left := Process.deadline - time.monotonic()) > 0:
         sleep(left)
-    for stoppable in list(Process.to_stop):
-        stoppable.stop_without_requests()
+    for lifespan in list(Process.lifespans):
+        lifespan.stop_without_requests()
 
 
 def _forget() -> None:
     Process.deadline = Process.not_started = None
+    for lifespan in list(Process.lifespans):
+        lifespan.forget()
 
 
 if hasattr(os, "register_at_fork"):
