@@ -67,22 +67,29 @@ class _Exchange:
         message = await self._receive()
         self._received, self.is_answered = message["type"], False
         if self._received == "lifespan.startup":
-            try:
-                await self._lifespan.start_on_loop()
-            except LifespanError as error:
-                await self._answer({"type": "lifespan.startup.failed", "message": str(error)})
-                raise _NotStartedError from error
+            failure = await self._failure_of(self._lifespan.start_on_loop())
+            if failure is not None:
+                await self._answer({"type": "lifespan.startup.failed", "message": failure})
+                raise _NotStartedError
         return message
 
     async def send(self, message: _Message) -> None:
         """Send a message of the fallback; stop the App when the fallback has ended, or has not started."""
         if message["type"] != "lifespan.startup.complete":
-            try:
-                await self._lifespan.stop_on_loop()
-            except LifespanError as error:
-                if message["type"] == "lifespan.shutdown.complete":
-                    message = {"type": "lifespan.shutdown.failed", "message": str(error)}
+            failure = await self._failure_of(self._lifespan.stop_on_loop())
+            if failure is not None and message["type"] == "lifespan.shutdown.complete":
+                message = {"type": "lifespan.shutdown.failed", "message": failure}
         await self._answer(message)
+
+    async def _failure_of(self, change: Awaitable[None]) -> str | None:
+        """Return in one line why the App has not started or ended: the server logs it, as the App has."""
+        try:
+            await change
+        except LifespanError as error:
+            (problem,) = error.problems
+            place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+            return f"{place}: {problem.message}"
+        return None
 
     async def finish(self) -> None:
         """Go on without a fallback, or after one that has answered what it wants."""

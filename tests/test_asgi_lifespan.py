@@ -91,8 +91,9 @@ def test_a_start_that_fails_is_told_to_the_server(tmp_path: Path, kind: str) -> 
 
     answer = run(serve())
     assert answer["type"] == "lifespan.startup.failed"
-    assert "no database" in answer["message"]
-    assert "instrumentation.py:6" in answer["message"]
+    place, _, reason = answer["message"].partition(": ")  # in one line: the log has the rest
+    assert place == "instrumentation.py:6"
+    assert reason == "the application did not start: `register` raised ConnectionError: no database."
 
 
 def test_an_end_that_fails_is_told_to_the_server(tmp_path: Path) -> None:

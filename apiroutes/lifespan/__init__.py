@@ -6,7 +6,8 @@ not start or end. The part for coroutines is imported when `register`, or a serv
 
 from __future__ import annotations
 
-from apiroutes.lifespan.lifespan import NOTHING_MADE, Lifespan, end_within, when_not_started
+from apiroutes.lifespan.lifespan import NOTHING_MADE, Lifespan
 from apiroutes.lifespan.observers import observer_of
+from apiroutes.lifespan.process import end_within, when_not_started
 
 __all__ = ["NOTHING_MADE", "Lifespan", "end_within", "observer_of", "when_not_started"]

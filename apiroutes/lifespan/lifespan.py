@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,12 +18,14 @@ from typing import Any
 from apiroutes.concurrency import is_async
 from apiroutes.errors import LifespanError, Problem
 from apiroutes.lifespan.failures import FILE, LateError, MisuseError, failure
+from apiroutes.lifespan.in_progress import requests_in_progress
 from apiroutes.lifespan.in_thread import ThreadRunner
 from apiroutes.lifespan.life import Life, Runner
+from apiroutes.lifespan.process import Process
 from apiroutes.readiness import request_replacement
 from apiroutes.threads import native_threads, process_end
 
-__all__ = ["NOTHING_MADE", "Lifespan", "end_within", "when_not_started"]
+__all__ = ["NOTHING_MADE", "Lifespan"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -40,27 +40,17 @@ _TICK = 0.05
 
 _NOT_STARTED = "the application did not start"
 _NOT_ENDED = "the application did not end as it should"
+_STILL_RUNNING = (
+    "%s is still in progress after graceful_timeout: the application ends without waiting for it. "
+    "Set `maxDuration`, or give what it waits for a time-out."
+)
 _ON_ITS_LOOP = (
     "`App.stop()` would wait for the event loop on which it is called: write `async with app.lifespan():`"
 )
 
 
-class _Process:
-    """What a server has said of this process: when it must have ended (`time.monotonic`), whom to tell."""
-
-    deadline: float | None = None
-    not_started: Callable[[], object] | None = None
-
-
-def end_within(seconds: float) -> None:
-    """Note that a server ends this process so many seconds from now; a second call changes nothing."""
-    if _Process.deadline is None:
-        _Process.deadline = time.monotonic() + seconds
-
-
-def when_not_started(call: Callable[[], object]) -> None:
-    """Have a server's function called, in any thread, when an App of this process has not started."""
-    _Process.not_started = call
+# What forks have of their parents.
+_of_parents: list[Life | None] = []
 
 
 class Lifespan:
@@ -90,7 +80,7 @@ class Lifespan:
         self._lock = native_threads.native_lock()
         self._life: Life | None = None
         self._is_over = False
-        _lifespans.add(self)
+        Process.lifespans.add(self)
 
     def add_drain(self, drain: Callable[[float], object]) -> None:
         """Have `drain(seconds)` called when the App stops: it waits at most so long for work after responses.
@@ -215,6 +205,9 @@ class Lifespan:
         if not is_first:
             life.stopped.wait(until - time.monotonic())
             return
+        if Process.deadline is not None and time.monotonic() > Process.deadline - _TICK:
+            for request in requests_in_progress(self._root):
+                _log.error(_STILL_RUNNING, request)
         try:
             life.started.wait(until - time.monotonic())  # or it has begun to start just now
             self._drain(until, life)
@@ -234,12 +227,17 @@ class Lifespan:
 
         await stop_on_loop(lambda: self.stop(within))
 
+    def stop_without_requests(self) -> None:
+        """Stop for good because the time for requests is over, unless it stops already. Raises nothing."""
+        if self.is_started:
+            self._stop_at_end()
+
     def _deadline(self, within: float | None) -> float:
         now = time.monotonic()
         if within is not None:
             return now + within
-        if _Process.deadline is not None:
-            return max(_Process.deadline, now + _LEAST)
+        if Process.deadline is not None:
+            return max(Process.deadline, now + _LEAST)
         return now + self._end_timeout
 
     def _drain(self, until: float, life: Life) -> None:
@@ -275,8 +273,8 @@ class Lifespan:
         """Log an error, and tell the server of one that it has to know."""
         if error is life.start_error:
             self._log(error, _NOT_STARTED)
-            if _Process.not_started is not None:
-                _Process.not_started()
+            if Process.not_started is not None:
+                Process.not_started()
         else:
             self._log(error, _NOT_ENDED)
             if life.start_error is None and not life.is_stopping:  # nobody has asked for it: see `on_loop`
@@ -315,17 +313,3 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return is_async(function) or any(
         map(inspect.isasyncgenfunction, (function, getattr(function, "__call__", None)))  # noqa: B004
     )
-
-
-_lifespans: weakref.WeakSet[Lifespan] = weakref.WeakSet()
-_of_parents: list[Life | None] = []
-
-
-def _forget() -> None:
-    _Process.deadline = _Process.not_started = None
-    for lifespan in list(_lifespans):
-        lifespan.forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-__all__ = ["GRANIAN_THREADS", "GUNICORN_THREADS", "json_formatters", "pass_threads", "usable_cpus"]
+__all__ = [
+    "GRANIAN_THREADS",
+    "GUNICORN_THREADS",
+    "MARGIN_SECONDS",
+    "json_formatters",
+    "pass_threads",
+    "usable_cpus",
+]
 
 # Threads keep a worker responding while a handler waits for a database; docs/deployment.md has the figures.
 # With more, handlers that do not wait take longer.
@@ -13,6 +20,10 @@ GUNICORN_THREADS = 16
 # Each costs more here, because granian hands a request to any of them. The fewest with which a process
 # answers 5,000 requests a second that wait 5 ms each.
 GRANIAN_THREADS = 32
+
+# A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may take
+# all of that, and the application has yet to stop.
+MARGIN_SECONDS = 2
 
 
 def usable_cpus() -> int:

@@ -25,7 +25,13 @@ from granian.log import logger
 from granian.server import MPServer, Server
 
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
-from apiroutes.servers.defaults import GRANIAN_THREADS, json_formatters, pass_threads, usable_cpus
+from apiroutes.servers.defaults import (
+    GRANIAN_THREADS,
+    MARGIN_SECONDS,
+    json_formatters,
+    pass_threads,
+    usable_cpus,
+)
 from apiroutes.servers.failed_starts import NOT_STARTED
 from apiroutes.servers.granian_worker import (
     HAS_LOADED,
@@ -114,7 +120,8 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         """Serve until it is told to stop."""
         if self._receives_messages:
             load = partial(load_target, self.target, wd=self.working_dir, factory=self.factory)
-            seconds = self.workers_kill_timeout or _KILL_TIMEOUT
+            kill_timeout = self.workers_kill_timeout or _KILL_TIMEOUT
+            seconds = max(kill_timeout / 2, kill_timeout - MARGIN_SECONDS)
             target_loader, wrap_loader = partial(load_in_worker, self._to_main, seconds, load), False
         super().serve(spawn_target, target_loader, wrap_loader)
 
@@ -304,7 +311,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_cpus(),
         "blocking_threads": settings.threads or GRANIAN_THREADS,
         "respawn_failed_workers": True,
-        "workers_kill_timeout": str(max(1, settings.graceful_timeout)),
+        "workers_kill_timeout": str(settings.graceful_timeout + MARGIN_SECONDS),
         "http1_keep_alive": settings.keepalive > 0,
         # It is the time that an idle connection is kept, too. Milliseconds; granian takes a minute at most.
         "http1_header_read_timeout": min(

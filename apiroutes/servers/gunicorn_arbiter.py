@@ -19,6 +19,7 @@ from gunicorn import arbiter
 from gunicorn.errors import HaltServer
 
 from apiroutes.readiness import replace_by, unready_when
+from apiroutes.servers.defaults import MARGIN_SECONDS
 from apiroutes.servers.gunicorn_workers import STOP_SIGNALS, Worker
 from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
@@ -38,9 +39,6 @@ class _Succession(NamedTuple):
 
 # A successor that did not start is tried again after this many seconds.
 _RETRY_SECONDS = 30
-# A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may take
-# all of that, and the application has yet to stop.
-_MARGIN_SECONDS = 2
 
 
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
@@ -94,7 +92,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers and a running check."""
         self._end_check()
-        self.cfg.set("graceful_timeout", self.cfg.graceful_timeout + _MARGIN_SECONDS)
+        self.cfg.set("graceful_timeout", self.cfg.graceful_timeout + MARGIN_SECONDS)
         super().stop(graceful)
 
     def _end_check(self) -> None:
@@ -202,7 +200,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     def kill_worker(self, pid: int, sig: int) -> None:
         """Send the worker a signal, and remember which workers were told to stop."""
         if sig == signal.SIGTERM and pid in self.WORKERS:
-            self._leaving.setdefault(pid, time.monotonic() + self.cfg.graceful_timeout + _MARGIN_SECONDS)
+            self._leaving.setdefault(pid, time.monotonic() + self.cfg.graceful_timeout + MARGIN_SECONDS)
             if not _is_serving(self.WORKERS[pid]):
                 sig = signal.SIGQUIT  # it has nothing to finish but its start, which may take long
         super().kill_worker(pid, sig)

@@ -144,20 +144,16 @@ def _defaults(settings: Settings) -> dict[str, Any]:
 
 def _work(config: Config, settings: Settings, connection: Connection, sockets: list[socket.socket]) -> None:
     """Serve until told to stop."""
-    # uvicorn repeats the signal that has ended it when its own handler is gone; it would kill this process.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ignore)
     when_not_started(exit_soon)
     server = _Server(config, settings, connection)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_signal)
     try:
         server.run(sockets)
     except ProjectError as error:
         _log.error("%s", error)
+    if not server.started:
         sys.exit(NOT_STARTED)
-
-
-def _ignore(number: int, frame: object) -> None:
-    """Ignore a signal, unlike SIG_IGN in this process alone and not in those that it starts."""
 
 
 class _Server(Server):
@@ -169,17 +165,29 @@ class _Server(Server):
         graceful_timeout = config.timeout_graceful_shutdown
         self._graceful_timeout = settings.graceful_timeout if graceful_timeout is None else graceful_timeout
         self._report = report_to(connection, self._stop)
+        self._has_begun = False  # to start the application
 
     def _stop(self) -> None:
         self.should_exit = True
 
+    def handle_signal(self, number: int, frame: object) -> None:
+        """End while the project is imported, where an exception would look like a mistake in it.
+
+        Afterwards do nothing: uvicorn repeats a signal when its own handler is gone. SIG_IGN would be
+        inherited by processes that this one starts.
+        """
+        if not self._has_begun:
+            os._exit(0)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Note how much time there is, and stop."""
+        self.handle_signal(sig, frame)
         end_within(self._graceful_timeout)
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen."""
+        """Start the application, and then to listen."""
+        self._has_begun = True
         head_bytes = self.config.h11_max_incomplete_event_size or _HEAD_BYTES
         limits = {"header_timeout": self._header_timeout, "head_bytes": head_bytes}
         protocol: Any = self.config.http_protocol_class

@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 from apiroutes.readiness import replace_by, unready_when
+from apiroutes.servers.defaults import MARGIN_SECONDS
 from apiroutes.servers.failed_starts import NOT_STARTED
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
@@ -34,9 +35,9 @@ _SERVES, _REPLACE_ME, _STOPPING = "serves", "replace me", "stopping"
 _TICK = 0.1
 # A successor that did not start is tried again after this many seconds.
 _RETRY_SECONDS = 30
-# A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may take
-# all of that, and the application has yet to stop.
-_MARGIN_SECONDS = 2
+
+# The exit status of a worker that somebody else has told to stop, perhaps during its start.
+_TOLD_TO_STOP = 0
 
 # Reports that a worker serves.
 Report = Callable[[], None]
@@ -90,12 +91,9 @@ class _Worker:
             return
 
     def stop(self, seconds: float) -> None:
-        """Tell the worker to finish its requests within so many seconds."""
-        if self.serves:
-            self.process.terminate()
-            self.deadline = time.monotonic() + seconds + _MARGIN_SECONDS
-        else:
-            self.process.kill()  # it has nothing to finish but its start, which may take long
+        """Tell the worker to finish its requests, or its start, within so many seconds."""
+        self.process.terminate()
+        self.deadline = time.monotonic() + seconds + MARGIN_SECONDS
 
 
 class _Succession(NamedTuple):
@@ -214,9 +212,14 @@ class MainProcess:
                 else:
                     self._to_replace = deque(self._workers)
                     self._next_succession = 0.0
-        elif self._is_reload_due and not (self._to_replace or self._succession or self._leaving):
+        elif self._is_reload_due and not (self._is_replacing() or self._leaving):
             self._is_reload_due = False
             self._check = StartCheck(within=SECONDS)
+
+    def _is_replacing(self) -> bool:
+        """Return whether workers are being replaced. After a failure, a reload need not wait to try again."""
+        is_put_off = time.monotonic() < self._next_succession
+        return self._succession is not None or (bool(self._to_replace) and not is_put_off)
 
     # -- workers ---------------------------------------------------------------------------
 
@@ -243,7 +246,7 @@ class MainProcess:
             self._succession = None
             self._to_replace.appendleft(predecessor)
             self._next_succession = time.monotonic() + _RETRY_SECONDS
-        elif self._is_stopping or not worker.serves:
+        elif self._is_stopping or not (worker.serves or worker.process.exitcode == _TOLD_TO_STOP):
             self._workers.remove(worker)
             if not self._is_stopping:
                 self._log.error("Worker [%s] did not start, the server stops", worker.process.pid)

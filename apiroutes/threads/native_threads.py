@@ -30,6 +30,7 @@ __all__ = [
     "original",
     "start_last_thread",
     "start_native_thread",
+    "start_thread_from_handler",
 ]
 
 
@@ -91,6 +92,14 @@ def start_native_thread(function: Callable[[], object], name: str) -> None:
         function()
 
     original("_thread", "start_new_thread")(run, ())
+
+
+def start_thread_from_handler(function: Callable[[], object]) -> None:
+    """Run a function in a native thread, also where a signal has interrupted code that holds a lock.
+
+    `threading` itself takes locks to start a thread. Raises RuntimeError if none can start.
+    """
+    original("_thread", "start_new_thread")(function, ())
 
 
 def start_last_thread(function: Callable[[], object], name: str) -> bool:

@@ -252,7 +252,7 @@ def test_a_worker_that_has_answered_enough_requests_stops(tmp_path: Path, name: 
     assert (without_stop(life.events), misplaced(life.events)) == (set(), [])
 
 
-@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "granian"])
+@pytest.mark.parametrize("name", MAIN)
 def test_a_reload_whose_start_fails_leaves_the_old_workers_serving(tmp_path: Path, name: str) -> None:
     with starting(MAIN[name](1), tmp_path, instrumentation("async")) as server:
         first = _worker(server)
@@ -318,7 +318,7 @@ def test_a_start_that_blocks_ends_the_server(tmp_path: Path, name: str, kind: st
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "granian", "granian-asgi"])
+@pytest.mark.parametrize("name", MAIN)
 def test_term_during_the_start_lets_it_stop(tmp_path: Path, name: str, kind: str) -> None:
     files = instrumentation(kind) | {"slow-start": "0.5"}
     with starting(MAIN[name](1), tmp_path, files) as server:
@@ -327,7 +327,7 @@ def test_term_during_the_start_lets_it_stop(tmp_path: Path, name: str, kind: str
     assert (without_stop(life.events), life.status) == (set(), 0)
 
 
-@pytest.mark.parametrize("name", ["gthread", "granian", "granian-asgi"])
+@pytest.mark.parametrize("name", MAIN)
 def test_term_during_a_reload_lets_its_start_stop(tmp_path: Path, name: str) -> None:
     with starting(MAIN[name](1), tmp_path, instrumentation("sync")) as server:
         _worker(server)
@@ -361,7 +361,7 @@ def test_term_during_a_stop_does_not_disturb_it(tmp_path: Path, name: str, kind:
     assert names_line(life.log, 'fail("fail-stop")')  # and a stop that fails is logged
 
 
-@pytest.mark.parametrize("name", ["gthread", "uvicorn"])
+@pytest.mark.parametrize("name", MAIN)
 def test_a_stop_that_blocks_is_ended(tmp_path: Path, name: str) -> None:
     files = instrumentation("async") | {"slow-stop": "3600"}
     with starting(MAIN[name](1), tmp_path, files, APIROUTES_GRACEFUL_TIMEOUT="2") as server:
@@ -383,7 +383,7 @@ HANGS = {
 }
 
 
-@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "uvicorn"])
+@pytest.mark.parametrize("name", MAIN)
 def test_late_work_that_hangs_is_named_and_does_not_keep_the_server(tmp_path: Path, name: str) -> None:
     files = instrumentation("async") | HANGS
     with starting(MAIN[name](1), tmp_path, files, APIROUTES_GRACEFUL_TIMEOUT="2") as server:
@@ -395,7 +395,7 @@ def test_late_work_that_hangs_is_named_and_does_not_keep_the_server(tmp_path: Pa
     assert ("hangs" in life.log, "hangs_async" in life.log, life.status) == (True, True, 0)
 
 
-@pytest.mark.parametrize("name", ["gthread", "gunicorn-asgi", "uvicorn"])
+@pytest.mark.parametrize("name", MAIN)
 def test_a_request_that_hangs_does_not_keep_the_worker_from_its_stop(tmp_path: Path, name: str) -> None:
     files = instrumentation("async") | HANGS
     with (
@@ -406,6 +406,7 @@ def test_a_request_that_hangs_does_not_keep_the_worker_from_its_stop(tmp_path: P
         server.until("begin")
         life = server.stop()
     assert (without_stop(life.events), life.status) == (set(), 0)
+    assert "GET '/api/hangs' (pages/api/hangs.py:6) is still in progress" in life.log
 
 
 # -- clients that leave

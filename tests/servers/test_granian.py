@@ -17,7 +17,7 @@ from apiroutes.settings import Settings
         (Settings(host="::1"), {"PORT": "7000"}, {"host": "::1", "port": 7000}),
         (Settings(), {"WEB_CONCURRENCY": "3"}, {"workers": "3"}),
         (Settings(workers=2), {"WEB_CONCURRENCY": "3"}, {"workers": 2}),
-        (Settings(threads=3, graceful_timeout=0), {}, {"blocking_threads": 3, "workers_kill_timeout": "1"}),
+        (Settings(threads=3, graceful_timeout=0), {}, {"blocking_threads": 3, "workers_kill_timeout": "2"}),
         (Settings(keepalive=0), {}, {"http1_keep_alive": False}),
         (Settings(header_timeout=0.5, keepalive=0), {}, {"http1_header_read_timeout": 500}),
         (Settings(header_timeout=7, keepalive=75), {}, {"http1_header_read_timeout": 60_000}),
