@@ -14,8 +14,8 @@ import logging
 import sys
 from typing import Any
 
-from apiroutes.code_origin import PROJECT_PACKAGE
-from apiroutes.logs import current_fields, printable_lines, text_of_exception, without_package
+from apiroutes.code_origin import PROJECT_PACKAGE, without_package
+from apiroutes.logs import current_fields, printable_lines, text_of_exception
 
 __all__ = ["RequestFilter", "json_formatter", "log_everything_to_stderr", "log_to_stderr", "request_fields"]
 
