@@ -168,7 +168,7 @@ class _Route:
             _log.warning("the span of a request could not be started", exc_info=True)
             return
         environ[_OBSERVED] = observed
-        response._call_at_end(observed.end, observed.surround)
+        response._call_at_end(observed.end, observed.surround, observed.resume)
 
     def _make(self, sent: str, mount: str) -> _Operation:
         operation = _Operation(method_of(sent, self._known), sent, route_below(mount, self._pattern))
@@ -221,6 +221,13 @@ class _Observed:
         if self._is_entered:
             self._is_entered = False
             contexts.attach(self._outer)
+
+    def resume(self) -> None:
+        """Make the span current for what is logged of the request at its end, in whichever thread."""
+        if not self._is_entered:
+            self._outer = contexts.get_current()
+            contexts.attach(self._context)
+            self._is_entered = True
 
     def surround(self, chunks: Iterable[bytes]) -> Iterable[bytes]:
         """Return chunks that are made in the request's context, whichever thread takes them."""
