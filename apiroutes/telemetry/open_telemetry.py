@@ -21,6 +21,7 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from apiroutes.concurrency import coroutines
+from apiroutes.logs import text_of_exception
 from apiroutes.response_state import OPEN
 from apiroutes.streams import close
 from apiroutes.telemetry.conventions import (
@@ -242,7 +243,7 @@ class _Observed:
             self._error = name_of_error(error)
             if self._span.is_recording():
                 try:
-                    self._span.record_exception(error)
+                    self._span.record_exception(error, _in_words_of_the_project(error, self._error))
                 except Exception:  # of an exception that cannot be shown as text
                     self._span.add_event("exception", {"exception.type": self._error})
 
@@ -274,6 +275,12 @@ class _Observed:
         seconds = time.perf_counter() - self._began
         self._instruments.record_duration(seconds, attributes, self._context)
         span.end()
+
+
+def _in_words_of_the_project(error: BaseException, name: str) -> Attributes:
+    """Return attributes of an exception's event in which modules of the project have their files' names."""
+    shown = text_of_exception((type(error), error, error.__traceback__))
+    return {"exception.type": name, "exception.stacktrace": shown}
 
 
 # Where the middleware `proxy_fix` keeps what the environ said before.
