@@ -76,12 +76,13 @@ def _is_cancelled_at_end(error: BaseException) -> bool:
 def log_disconnect(request: Any, when: str) -> None:
     """Log a client that left, without a traceback, because it is not a fault."""
     named = _named(request, route_of(request))
-    _log.info("%s: the client left %s", named, when, extra=_extra(request))
+    _log.info(f"%s: the client left {when}", named, extra=_extra(request))
 
 
-def log_of_request(level: int, request: Any, text: str) -> None:
+def log_of_request(level: int, request: Any, template: str, *arguments: object) -> None:
     """Log what became of a request, without a traceback, at a level of `logging`."""
-    _log.log(level, "%s: %s", _named(request, route_of(request)), text, extra=_extra(request))
+    named = _named(request, route_of(request))
+    _log.log(level, f"%s: {template}", named, *arguments, extra=_extra(request))
 
 
 def route_of(request: Any) -> str:
