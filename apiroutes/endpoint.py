@@ -29,6 +29,11 @@ __all__ = ["CheckedEndpoint", "Endpoint"]
 
 _log = logging.getLogger("apiroutes")
 
+# Templates of records: what groups records, as Sentry does, goes by them.
+_UNANSWERED = "API resolved without sending a response for %s (%s): "
+_RETURNED_NONE = _UNANSWERED + "`%s` returned None. Return a value, such as a dict, or call res.end()."
+_SET_STATUS_ALONE = _UNANSWERED + "`%s` set a status alone. Return a value, or call res.end()."
+
 # Classes whose instances can only be values for JSON when a handler returns them.
 _VALUES: set[type] = {dict, list}
 _VALUES_MAX = 512
@@ -77,15 +82,11 @@ class Endpoint:
     def _end_unanswered(self, handler: Handler, response: Response) -> None:
         is_whole = response._status_was_set and response._status in BODYLESS
         if not is_whole and not self.module.config.external_resolver:
-            message = f"API resolved without sending a response for {self.pattern} ({handler.place})"
+            arguments = self.pattern, handler.place, handler.name
             if not response._status_was_set:
-                message += (
-                    f": `{handler.name}` returned None. Return a value, such as a dict, or call res.end()."
-                )
-                _log.error("%s", message)
-                raise NoResponseError(message)
-            message += f": `{handler.name}` set a status alone. Return a value, or call res.end()."
-            _log.warning("%s", message)
+                _log.error(_RETURNED_NONE, *arguments)
+                raise NoResponseError(_RETURNED_NONE % arguments)
+            _log.warning(_SET_STATUS_ALONE, *arguments)
         response.end()
 
     def exceeds_limit(self, handler: Handler, response: Response) -> None:

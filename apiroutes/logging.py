@@ -14,8 +14,8 @@ import logging
 import sys
 from typing import Any
 
-from apiroutes.code_origin import PROJECT_PACKAGE
-from apiroutes.logs import current_fields, printable_lines, text_of_exception, without_package
+from apiroutes.code_origin import PROJECT_PACKAGE, without_package
+from apiroutes.logs import current_fields, printable_lines, text_of_exception
 
 __all__ = ["RequestFilter", "json_formatter", "log_everything_to_stderr", "log_to_stderr", "request_fields"]
 
@@ -73,12 +73,16 @@ def json_formatter() -> logging.Formatter:
     """Return python-json-logger's formatter: one JSON object a record, on one line, with every `extra`.
 
     Its members are `time` (RFC 3339, UTC), `level`, `logger`, `process` and `message`, then `exception` or
-    `stack` if there is one. Raises ImportError without the extra `json-logs`.
+    `stack` if there is one. Nothing replaces them: an `extra` of such a name is written as `extra_time`, and
+    a message that is a dict, such as a client's, as its text. Raises ImportError without `json-logs`.
     """
     from pythonjsonlogger.core import RESERVED_ATTRS
     from pythonjsonlogger.json import JsonFormatter
 
     class Formatter(JsonFormatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return super().format(_without_replacements(record))
+
         def formatException(self, ei: Any) -> str:
             return text_of_exception(ei)
 
@@ -101,6 +105,20 @@ def json_formatter() -> logging.Formatter:
         reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, which repeats the message
         json_serializer=_as_json,
     )
+
+
+# The members of a JSON record that are not attributes of Python's, which no `extra` can replace.
+_MEMBERS = frozenset(("time", "level", "logger", "exception", "stack"))
+
+
+def _without_replacements(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a record of which nothing replaces a member: python-json-logger merges them all."""
+    attributes = vars(record)
+    replaced = _MEMBERS & attributes.keys()
+    if not replaced and not isinstance(record.msg, dict):
+        return record
+    kept = {f"extra_{name}" if name in replaced else name: value for name, value in attributes.items()}
+    return logging.makeLogRecord({**kept, "msg": record.getMessage(), "args": None})
 
 
 def _as_json(value: object, **options: Any) -> str:

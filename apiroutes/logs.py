@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 from typing import Any
 
-from apiroutes.code_origin import PROJECT_PACKAGE, is_ours
+from apiroutes.code_origin import is_ours, without_package
 from apiroutes.types import Environ
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "sent_trace_id",
     "text_of_exception",
     "with_trace",
-    "without_package",
 ]
 
 _log = logging.getLogger("apiroutes")
@@ -77,12 +76,13 @@ def _is_cancelled_at_end(error: BaseException) -> bool:
 def log_disconnect(request: Any, when: str) -> None:
     """Log a client that left, without a traceback, because it is not a fault."""
     named = _named(request, route_of(request))
-    _log.info("%s: the client left %s", named, when, extra=_extra(request))
+    _log.info(f"%s: the client left {when}", named, extra=_extra(request))
 
 
-def log_of_request(level: int, request: Any, text: str) -> None:
+def log_of_request(level: int, request: Any, template: str, *arguments: object) -> None:
     """Log what became of a request, without a traceback, at a level of `logging`."""
-    _log.log(level, "%s: %s", _named(request, route_of(request)), text, extra=_extra(request))
+    named = _named(request, route_of(request))
+    _log.log(level, f"%s: {template}", named, *arguments, extra=_extra(request))
 
 
 def route_of(request: Any) -> str:
@@ -155,14 +155,6 @@ def with_trace(extra: dict[str, Any], environ: Environ) -> dict[str, Any]:
     """Return what a record has, with the trace that the client sent, if it sent one."""
     trace_id = sent_trace_id(environ)
     return extra if trace_id is None else {**extra, "trace_id": trace_id}
-
-
-def without_package(text: str) -> str:
-    """Return a text in which a project's modules have the names of their files, such as `pages.api.users`."""
-    return re.sub(_PROJECT, "", text)
-
-
-_PROJECT = rf"\b{PROJECT_PACKAGE}\d+\."
 
 
 def _escape_traceback(record: logging.LogRecord) -> bool:

@@ -58,7 +58,9 @@ class ResponseState(ResponseHead):
     # Functions to call before the head leaves, each with whether middleware has given it.
     _head_hooks: list[tuple[Callable[..., object], bool]] | None = None
     # Functions to call when the response has ended, each with what surrounds its chunks, if it is a stream.
-    _end_hooks: list[tuple[Callable[[Any], object], Surround | None]] | None = None
+    _end_hooks: list[tuple[Callable[[Any], object], Surround | None, Callable[[], object] | None]] | None = (
+        None
+    )
     _cut_by: BaseException | None = None  # the exception that came when bytes had left
     # The head before the handler ran, and what middleware has changed since it responded.
     _checkpoint: Snapshot | None = None
@@ -268,12 +270,18 @@ class ResponseState(ResponseHead):
         finally:
             self._in_middleware = was_in_middleware
 
-    def _call_at_end(self, function: Callable[[Any], object], surround: Surround | None = None) -> None:
+    def _call_at_end(
+        self,
+        function: Callable[[Any], object],
+        surround: Surround | None = None,
+        resume: Callable[[], object] | None = None,
+    ) -> None:
         """Have `function` called once with the response as it was sent, when it has ended, whole or not.
 
         A response that is more than content in memory is first given to `surround`, as the server takes it.
+        `resume` is called at the end, before the functions of all that came later.
         """
-        self._end_hooks = [*(self._end_hooks or ()), (function, surround)]
+        self._end_hooks = [*(self._end_hooks or ()), (function, surround, resume)]
         self._is_unbuffered = True
 
     def _end_with(self, outer: ResponseState) -> None:
@@ -284,7 +292,10 @@ class ResponseState(ResponseHead):
     def _run_end_hooks(self) -> None:
         """Call the functions of `_call_at_end`."""
         hooks, self._end_hooks = self._end_hooks, None
-        for hook, _ in reversed(hooks or ()):
+        for _, _, resume in hooks or ():
+            if resume is not None:
+                resume()
+        for hook, _, _ in reversed(hooks or ()):
             hook(self)
 
     def _end(self) -> None:

@@ -150,7 +150,7 @@ def _send_and_end(response: Response, environ: Environ, start_response: StartRes
     if type(iterable) is list and response._status != 504:
         response._run_end_hooks()
         return iterable
-    for _, surround in reversed(hooks or ()):
+    for _, surround, _ in reversed(hooks or ()):
         if surround is not None:
             iterable = surround(iterable)
     return ClosingIterator(iterable, response._run_end_hooks)

@@ -198,6 +198,39 @@ def test_any_extra_is_written_as_json(value: Any) -> None:
     assert (read["message"], read["lineno_of_mine"]) == ("x", 5)
 
 
+MEMBERS = ("time", "level", "logger", "message", "process", "exception", "stack")
+
+
+@pytest.mark.parametrize("name", [*MEMBERS, "trace_id", "exc_info", "levelname"])
+def test_a_dict_as_message_is_text_and_replaces_nothing(name: str) -> None:
+    read = json.loads(json_formatter().format(record(levelname="INFO", msg={name: "FAKE"})))
+    assert read["message"] == f"{{'{name}': 'FAKE'}}"
+    assert "FAKE" not in [value for member, value in read.items() if member != "message"]
+    assert (read["level"], read["logger"]) == ("INFO", "shop")
+
+
+@pytest.mark.parametrize("value", ["FAKE", {"a": 1}, None, 5])
+@pytest.mark.parametrize("name", ["time", "level", "logger", "exception", "stack"])
+def test_an_extra_never_replaces_a_member_of_the_record(name: str, value: Any) -> None:
+    plain = json.loads(json_formatter().format(record(levelname="INFO", created=0.0)))
+    read = json.loads(json_formatter().format(record(levelname="INFO", created=0.0, **{name: value})))
+    assert read.pop(f"extra_{name}") == value
+    assert read == plain
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("users", "pages.api.users"), ("[id]", "pages.api.[id]"), ("(a)/v1.2", "pages.api.(a).v1.2")],
+)
+def test_a_logger_of_a_route_has_the_name_of_its_file(tmp_path: Path, file: str, name: str) -> None:
+    app = App(project(tmp_path, {f"pages/api/{file}.py": HELLO}))
+    (resource,) = app.resources.values()
+    assert resource.module is not None
+    called = record(name=next(iter(resource.module.handlers.values())).function.__module__)
+    assert RequestFilter().filter(called)
+    assert called.name == name
+
+
 def test_the_text_of_an_exception_is_bounded() -> None:
     try:
         raise ValueError("a" * 1_000_000)

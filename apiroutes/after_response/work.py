@@ -116,7 +116,7 @@ class Work:
         """Log a function that does not run."""
         status = self.response.status_code
         reason = f"the response was a {status}" if status >= 500 else "the response was cut off"
-        log_of_request(logging.INFO, self.request, f"{call.place} was not called afterwards: {reason}")
+        log_of_request(logging.INFO, self.request, "%s was not called afterwards: %s", call.place, reason)
 
     # -- what has become of it -------------------------------------------------------------
 
@@ -136,8 +136,8 @@ class Work:
 
     def lose(self, call: WorkCall) -> None:
         """Log a function that has not ended when the process does."""
-        text = f"lost at the end of the process: {call.place}, which was to run after its response"
-        log_of_request(logging.WARNING, self.request, text)
+        text = "lost at the end of the process: %s, which was to run after its response"
+        log_of_request(logging.WARNING, self.request, text, call.place)
 
     def finish(self) -> None:
         """Note that no function is left."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import os
-import re
 import site
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
 
-from apiroutes.code_origin import DIRECTORY, PROJECT_PACKAGE, is_ours
+from apiroutes.code_origin import DIRECTORY, PROJECT_PACKAGE, is_ours, without_package
 from apiroutes.development.sources import Excerpt, Line, Position, excerpt, position_of, source_of
 from apiroutes.structs import Struct
 
@@ -385,7 +384,7 @@ def _notes_of(error: BaseException) -> list[str]:
 
 def _bounded(text: str) -> str:
     """Return a text without the package that a project's modules are in, and shortened."""
-    text = re.sub(rf"\b{PROJECT_PACKAGE}[0-9]+\.", "", text)
+    text = without_package(text)
     if len(text) <= _MAX_TEXT:
         return text
     return f"{text[:_MAX_TEXT]}… ({len(text) - _MAX_TEXT} more characters)"

@@ -10,7 +10,7 @@ import logging
 import sys
 from typing import Any
 
-from apiroutes.logs import without_package
+from apiroutes.code_origin import without_package
 from apiroutes.terminal import BLUE, BOLD, CYAN, DIM, GREEN, RED, YELLOW, Paint, paint_for
 
 __all__ = ["request_line", "show_log"]

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from apiroutes.code_origin import PROJECT_PACKAGE
+from apiroutes.code_origin import PROJECT_PACKAGE, escaped
 from apiroutes.errors import Problems, ProjectError
 from apiroutes.handlers.config import RouteConfig, why_ineffective
 from apiroutes.handlers.dependencies import Depends
@@ -28,7 +28,6 @@ from apiroutes.handlers.middleware_exports import (
     read_directory_file,
     read_middleware_file,
 )
-from apiroutes.handlers.modules import escaped
 from apiroutes.handlers.route_modules import RouteModule
 from apiroutes.routing import MIDDLEWARE_FILE, Route, Segment
 from apiroutes.types import Middleware

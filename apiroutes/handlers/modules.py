@@ -8,24 +8,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from apiroutes.code_origin import PROJECT_PACKAGE
+from apiroutes.code_origin import PROJECT_PACKAGE, unescaped
 
-__all__ = ["escaped", "file_of_module", "with_files"]
+__all__ = ["file_of_module", "with_files"]
 
 # A module of a project, in quotation marks or without them.
 _QUOTED = rf"""(['"]){PROJECT_PACKAGE}\d+((?:\.(?:(?!\1).)*)?)\1"""
 _BARE = rf"""{PROJECT_PACKAGE}\d+((?:\.[^\s'"(),:]*[^\s'"(),:.])*)"""
 # Python adds where a module is, which its file's name says already.
 _LOCATION = r" \((?:/|[A-Za-z]:\\)[^)]*\)"
-
-
-def escaped(name: str) -> str:
-    """Return the name of a file or directory as one part of a module's name: without dots."""
-    return name.replace("%", "%25").replace(".", "%2E")
-
-
-def _unescaped(part: str) -> str:
-    return part.replace("%2E", ".").replace("%25", "%")
 
 
 def file_of_module(name: str, root: Path) -> str | None:
@@ -36,7 +27,7 @@ def file_of_module(name: str, root: Path) -> str | None:
     match = re.fullmatch(rf"{PROJECT_PACKAGE}\d+((?:\..*)?)", name, re.DOTALL)
     if match is None:
         return None
-    path = "/".join(map(_unescaped, match[1].lstrip(".").split(".")))
+    path = "/".join(map(unescaped, match[1].lstrip(".").split(".")))
     is_named = path.endswith(".py") or not path or (root / path).is_dir()
     return path if is_named else f"{path}.py"
 

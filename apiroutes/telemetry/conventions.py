@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
+from apiroutes.code_origin import without_package
 from apiroutes.types import Environ
 
 __all__ = [
@@ -114,7 +115,7 @@ def _host_of(host: str, scheme: str) -> tuple[str, int | None]:
 
 
 def name_of_error(error: BaseException) -> str:
-    """Return `error.type`: the full name of the exception's class."""
+    """Return `error.type`: the full name of the exception's class, a route's own as `pages.api.x.Broken`."""
     cls = type(error)
     module = cls.__module__
-    return cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"
+    return cls.__qualname__ if module == "builtins" else without_package(f"{module}.{cls.__qualname__}")

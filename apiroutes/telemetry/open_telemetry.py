@@ -21,6 +21,7 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from apiroutes.concurrency import coroutines
+from apiroutes.logs import text_of_exception
 from apiroutes.response_state import OPEN
 from apiroutes.streams import close
 from apiroutes.telemetry.conventions import (
@@ -168,7 +169,7 @@ class _Route:
             _log.warning("the span of a request could not be started", exc_info=True)
             return
         environ[_OBSERVED] = observed
-        response._call_at_end(observed.end, observed.surround)
+        response._call_at_end(observed.end, observed.surround, observed.resume)
 
     def _make(self, sent: str, mount: str) -> _Operation:
         operation = _Operation(method_of(sent, self._known), sent, route_below(mount, self._pattern))
@@ -222,6 +223,13 @@ class _Observed:
             self._is_entered = False
             contexts.attach(self._outer)
 
+    def resume(self) -> None:
+        """Make the span current for what is logged of the request at its end, in whichever thread."""
+        if not self._is_entered:
+            self._outer = contexts.get_current()
+            contexts.attach(self._context)
+            self._is_entered = True
+
     def surround(self, chunks: Iterable[bytes]) -> Iterable[bytes]:
         """Return chunks that are made in the request's context, whichever thread takes them."""
         # What a task takes on its own loop stays in that task's context.
@@ -235,7 +243,7 @@ class _Observed:
             self._error = name_of_error(error)
             if self._span.is_recording():
                 try:
-                    self._span.record_exception(error)
+                    self._span.record_exception(error, _in_words_of_the_project(error, self._error))
                 except Exception:  # of an exception that cannot be shown as text
                     self._span.add_event("exception", {"exception.type": self._error})
 
@@ -267,6 +275,12 @@ class _Observed:
         seconds = time.perf_counter() - self._began
         self._instruments.record_duration(seconds, attributes, self._context)
         span.end()
+
+
+def _in_words_of_the_project(error: BaseException, name: str) -> Attributes:
+    """Return attributes of an exception's event in which modules of the project have their files' names."""
+    shown = text_of_exception((type(error), error, error.__traceback__))
+    return {"exception.type": name, "exception.stacktrace": shown}
 
 
 # Where the middleware `proxy_fix` keeps what the environ said before.

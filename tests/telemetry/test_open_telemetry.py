@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,7 +15,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from apiroutes import App
 from apiroutes.errors import ResponseAborted
-from apiroutes.middleware import access_log, proxy_fix
+from apiroutes.logging import RequestFilter
+from apiroutes.middleware import access_log, proxy_fix, request_id
 from tests.asgi_server import Connection, scope_of
 from tests.support import WSGIApplication, app_of, call, environ
 from tests.telemetry.conftest import Exported
@@ -215,9 +217,16 @@ def test_a_fault_is_recorded_once(
     span = exported.span()
     (event,) = span.events
     assert event.name == "exception"
-    assert (event.attributes or {})["exception.message"] == "why"
+    described = dict(event.attributes or {})
+    assert (described["exception.type"], described["exception.message"]) == ("pages.api.x.Broken", "why")
+    assert "pages.api.x.Broken: why" in str(described["exception.stacktrace"])
+    assert "_apiroutes_project" not in str(described)
     assert span.status.status_code is StatusCode.ERROR
-    assert attributes_of(exported)["error.type"].endswith(".Broken")
+    assert attributes_of(exported)["error.type"] == "pages.api.x.Broken"
+    measured = {
+        point.attributes.get("error.type") for point in exported.points("http.server.request.duration")
+    }
+    assert "pages.api.x.Broken" in measured
     assert attributes_of(exported)["http.response.status_code"] == 500
 
 
@@ -239,7 +248,7 @@ def test_an_exception_without_text_is_recorded_by_its_class(tmp_path: Path, expo
     source = "class Odd(Exception):\n    def __str__(self): raise ValueError\ndef GET():\n    raise Odd\n"
     assert call(app_of(tmp_path, source, telemetry=True), "GET").status == 500
     (event,) = exported.span().events
-    assert str((event.attributes or {})["exception.type"]).endswith(".Odd")
+    assert (event.attributes or {})["exception.type"] == "pages.api.x.Odd"
 
 
 @pytest.mark.parametrize("start", ["def", "async def"])
@@ -257,6 +266,45 @@ def test_a_handler_past_its_max_duration_is_recorded_with_its_504(
     assert span.status.status_code is StatusCode.ERROR
     assert attributes_of(exported)["http.response.status_code"] == 504
     assert attributes_of(exported)["error.type"] == "apiroutes.errors.HandlerTimeout"
+
+
+LATE = "import asyncio, threading\ngate = threading.Lock()\ngate.acquire()\nconfig = {'maxDuration': 0.05}\n"
+LOGGED = {
+    "a value": "def GET():\n    return 1\n",
+    "a fault": "def GET():\n    raise ValueError\n",
+    "a stream": "def GET():\n    return iter(['a', 'b'])\n",
+    "an async stream": "async def GET():\n    async def chunks():\n        yield 'a'\n    return chunks()\n",
+    "a broken stream": "def GET():\n    yield 'a'\n    raise ValueError\n",
+    "a late handler": f"{LATE}def GET():\n    gate.acquire(timeout=2)\n",
+    "a late coroutine": f"{LATE}async def GET():\n    await asyncio.sleep(60)\n",
+}
+
+
+@pytest.mark.parametrize("source", LOGGED.values(), ids=list(LOGGED))
+def test_every_record_of_a_request_has_its_trace(
+    tmp_path: Path, exported: Exported, through: Through, source: str
+) -> None:
+    records: list[logging.LogRecord] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    kept, ours = Kept(), logging.getLogger("apiroutes")
+    kept.addFilter(RequestFilter())
+    level = ours.level
+    ours.addHandler(kept)
+    ours.setLevel(logging.INFO)
+    try:
+        app = app_of(tmp_path, source, telemetry=True, middleware=[request_id(), access_log()])
+        with contextlib.suppress(ResponseAborted, ConnectionError):
+            call(through(app), "GET")
+    finally:
+        ours.removeHandler(kept)
+        ours.setLevel(level)
+    found = [(record.name, vars(record)["trace_id"]) for record in records]
+    assert "apiroutes.access" in [name for name, _ in found]
+    assert {trace_id for _, trace_id in found} == {f"{ids(exported).trace_id:032x}"}
 
 
 def test_refused_for_want_of_threads_is_counted_too(tmp_path: Path, exported: Exported) -> None:
