@@ -25,9 +25,9 @@ _OLD_NAME = "prometheus_multiproc_dir"
 
 
 def shared_directory() -> Path | None:
-    """Return the directory of all workers' metrics; None in a process that is on its own."""
+    """Return the directory of all workers' metrics, there or not; None in a process that is on its own."""
     path = os.environ.get(_NAME, "")
-    return Path(path) if path and os.path.isdir(path) else None
+    return Path(path) if path else None
 
 
 @contextlib.contextmanager
