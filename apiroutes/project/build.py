@@ -35,6 +35,7 @@ from apiroutes.resources import NotFound, Resource
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
 from apiroutes.structs import Struct
+from apiroutes.telemetry import prepare_metrics
 from apiroutes.types import Middleware
 
 __all__ = ["Project", "build"]
@@ -96,6 +97,7 @@ def _build(
     mistakes.everywhere += unreadable
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
     loader = _loader(root, settings)
+    prepare_metrics(settings)
     # It may change libraries that the other files import.
     instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
 

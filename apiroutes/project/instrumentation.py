@@ -7,6 +7,7 @@ requests are answered.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 from collections.abc import Callable, Mapping
@@ -25,10 +26,20 @@ _STEM = "instrumentation"
 
 # What the files of other frameworks call these functions.
 _OTHER_NAMES = {
-    "register": ("lifespan", "startup", "on_startup", "shutdown", "on_shutdown", "on_start"),
-    "on_request_error": ("on_error", "request_error", "handle_request_error"),
-    "checks": ("readiness_checks", "health_checks"),
+    "register": (
+        *("lifespan", "startup", "on_startup", "startup_event", "on_start", "before_server_start"),
+        *("shutdown", "on_shutdown", "shutdown_event", "on_stop", "after_server_stop"),
+    ),
+    "on_request_error": (
+        *("on_error", "request_error", "handle_request_error", "error_handler", "handle_error"),
+        *("on_exception", "on_request_exception", "exception_handler", "handle_exception"),
+    ),
+    "checks": (
+        *("readiness_checks", "readiness_check", "readiness", "liveness_checks", "ready_checks", "probes"),
+        *("health_checks", "health_check", "health"),
+    ),
 }
+_SIMILAR = 0.83  # of a ratio of difflib: one letter is missing, or two have changed places
 _EXPORTS = tuple(_OTHER_NAMES)
 # The names under which Next.js looks for its file of that name.
 _NEXT_FILES = tuple(
@@ -104,8 +115,8 @@ def _check_names(module: ModuleType, own: OwnNames, problems: Problems, warnings
         if meant in found:
             continue
         for name in own:
-            is_close = name.replace("_", "").lower() == meant.replace("_", "")
-            if (is_close or name in _OTHER_NAMES[meant]) and _may_be_meant(
+            is_close = _is_close(name, meant)
+            if (is_close or _plain(name) in map(_plain, _OTHER_NAMES[meant])) and _may_be_meant(
                 getattr(module, name, None), meant
             ):
                 is_misnamed = True
@@ -119,8 +130,21 @@ def _check_names(module: ModuleType, own: OwnNames, problems: Problems, warnings
         warnings.add(_FILE, message, "Rename it if it is another module.")
 
 
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _is_close(name: str, meant: str) -> bool:
+    """Return whether a public name is a misspelling of what is meant."""
+    if name.startswith("_"):
+        return False
+    return difflib.SequenceMatcher(None, _plain(name), _plain(meant)).ratio() >= _SIMILAR
+
+
 def _may_be_meant(value: object, meant: str) -> bool:
-    return isinstance(value, Mapping) if meant == "checks" else callable(value)
+    if meant == "checks":
+        return isinstance(value, Mapping) and any(map(callable, value.values()))
+    return inspect.isroutine(value) or inspect.isclass(value)
 
 
 def _check_register(register: object, own: OwnNames, problems: Problems) -> None:

@@ -83,6 +83,8 @@ def _absolute_path(value: object) -> str:
     path = _path_prefix(value)
     if not path or quote(path, safe="/") != path:
         raise ValueError(f"{value!r} is not a path such as '/ready'")
+    if path != value:
+        raise ValueError(f"{value!r} ends in '/', which no built-in path does: write {path!r}")
     return path
 
 

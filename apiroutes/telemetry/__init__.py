@@ -21,6 +21,7 @@ from apiroutes.types import Middleware
 __all__ = [
     "WriteMetrics",
     "metrics_writer",
+    "prepare_metrics",
     "with_child_spans",
     "with_metrics_directory",
     "with_telemetry",
@@ -68,6 +69,17 @@ def with_child_spans(
     except ImportError:  # which is a problem of the project's start
         return module, around
     return child_spans.handlers_in_spans(module), tuple(map(child_spans.in_span, around))
+
+
+def prepare_metrics(settings: Settings) -> None:
+    """Prepare for the metrics of a project whose files are imported next, if the settings ask for metrics."""
+    if settings.metrics_path is None:
+        return
+    try:
+        from apiroutes.telemetry import prometheus
+    except ImportError:  # which is a problem of the project's start
+        return
+    prometheus.prepare()
 
 
 def metrics_writer() -> WriteMetrics:

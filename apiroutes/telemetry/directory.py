@@ -21,13 +21,14 @@ except ImportError:  # Windows
 __all__ = ["shared_directory", "with_directory"]
 
 _NAME = "PROMETHEUS_MULTIPROC_DIR"
+_PREFIX = "apiroutes-metrics-"
 _OLD_NAME = "prometheus_multiproc_dir"
 
 
 def shared_directory() -> Path | None:
-    """Return the directory of all workers' metrics; None in a process that is on its own."""
+    """Return the directory of all workers' metrics, there or not; None in a process that is on its own."""
     path = os.environ.get(_NAME, "")
-    return Path(path) if path and os.path.isdir(path) else None
+    return Path(path) if path else None
 
 
 @contextlib.contextmanager
@@ -41,30 +42,70 @@ def with_directory() -> Iterator[None]:
         os.makedirs(own, exist_ok=True)
         yield
         return
+    _remove_left_behind(_runtime_directory() or tempfile.gettempdir())
     process = os.getpid()
-    path = tempfile.mkdtemp(prefix="apiroutes-metrics-", dir=_runtime_directory())
+    path, lock = _make()
     os.environ[_NAME] = path
     try:
-        with _kept(path):
-            yield
+        yield
     finally:
         if os.getpid() == process:  # and not a worker that was forked in the block
             del os.environ[_NAME]
             shutil.rmtree(path, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
-@contextlib.contextmanager
-def _kept(path: str) -> Iterator[None]:
-    """Keep systemd from removing old files: it passes by a directory that is locked (tmpfiles.d(5))."""
+def _make() -> tuple[str, int | None]:
+    """Make the directory; the lock is held until what is returned with it is closed.
+
+    It keeps systemd from removing old files (tmpfiles.d(5)), and servers that start later from removing
+    this directory, as they do with what others have left behind.
+    """
+    while True:
+        path = tempfile.mkdtemp(prefix=_PREFIX, dir=_runtime_directory())
+        if fcntl is None:
+            return path, None
+        lock = os.open(path, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if os.path.isdir(path):
+            return path, lock
+        os.close(lock)  # another server took it for left behind before it was locked
+
+
+def _remove_left_behind(place: str) -> None:
+    """Remove this user's directories of servers that were killed: those that no process holds the lock of.
+
+    The workers of a server that have been forked hold its lock too.
+    """
     if fcntl is None:
-        yield
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    for entry in _own_directories(place):
+        try:
+            lock = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:  # it has just been removed
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(entry, ignore_errors=True)
+        except OSError:  # its server runs
+            pass
+        finally:
+            os.close(lock)
+
+
+def _own_directories(place: str) -> list[str]:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(descriptor)
+        with os.scandir(place) as entries:
+            return [
+                entry.path
+                for entry in entries
+                if entry.name.startswith(_PREFIX)
+                and entry.is_dir(follow_symlinks=False)
+                and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+            ]
+    except OSError:
+        return []
 
 
 def _runtime_directory() -> str | None:

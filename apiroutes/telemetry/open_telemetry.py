@@ -7,6 +7,7 @@ conventions, in `conventions`.
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import threading
@@ -55,9 +56,31 @@ _MOST_KEPT = 256
 
 
 def observer() -> Callable[[str | None], Begin]:
-    """Return what makes the beginning of each request of a route, by its pattern."""
+    """Return what makes the beginning of each request of a route, by its pattern.
+
+    The project has configured its SDK by then; that it has not is logged.
+    """
+    if not _is_configured():
+        _warn_once()
     instruments, known = _instruments(), known_methods()
     return lambda pattern: _Route(pattern, instruments, known).begin
+
+
+def _is_configured() -> bool:
+    """Return whether there is a provider of spans or metrics, which those of the API stand in for."""
+    if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return True
+    meters = type(metrics.get_meter_provider())  # the stand-in's class is not public
+    return (meters.__module__, meters.__name__) != ("opentelemetry.metrics._internal", "_ProxyMeterProvider")
+
+
+@functools.cache
+def _warn_once() -> None:
+    _log.warning(
+        "`telemetry` is set, but no SDK of OpenTelemetry is configured: spans and metrics go nowhere. Call "
+        "`trace.set_tracer_provider(...)` in `register` of instrumentation.py, or remove the setting; see "
+        "docs/telemetry.md"
+    )
 
 
 class _Instruments:

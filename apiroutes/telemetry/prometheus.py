@@ -6,6 +6,8 @@ project's own code are in the same registry, and appear at the same path.
 
 from __future__ import annotations
 
+import functools
+import logging
 import struct
 import threading
 import time
@@ -28,7 +30,9 @@ from apiroutes.telemetry.directory import shared_directory
 from apiroutes.telemetry.observed import Begin
 from apiroutes.types import Environ
 
-__all__ = ["observer", "require_names", "write"]
+__all__ = ["observer", "prepare", "require_names", "write"]
+
+_log = logging.getLogger("apiroutes")
 
 _MOST_KEPT = 256  # mounts and methods of a route
 _DIGITS = 18  # of a length
@@ -37,12 +41,21 @@ _ATTEMPTS = 3  # to read files that workers write meanwhile
 
 def observer() -> Callable[[str | None], Begin]:
     """Return what makes the beginning of each request of a route, by its pattern, in a worker that starts."""
-    path = shared_directory()
+    path = _directory()
     if path is not None:  # it may be in the place of others
-        with worker_files.locked(path):
-            worker_files.fold(path)
+        try:
+            with worker_files.locked(path):
+                worker_files.fold(path)
+        except OSError as error:  # the next scrape does it
+            _log.warning("the metrics of ended workers are not put together: %s", error)
     metrics, known = _metrics(), known_methods()
     return lambda pattern: _Route(pattern, metrics, known).begin
+
+
+def prepare() -> None:
+    """Let workers share their metrics whatever happens to their directory; before the project makes any."""
+    if shared_directory() is not None:
+        worker_files.keep_directory()
 
 
 def require_names() -> None:
@@ -98,6 +111,11 @@ def _metrics() -> _Metrics:
         return _made[0]
 
 
+@functools.cache
+def _warn_once() -> None:
+    _log.warning("requests could not be counted for metrics_path", exc_info=True)
+
+
 class _Operation:
     """The metrics of a method and route, below one mount."""
 
@@ -131,8 +149,12 @@ class _Route:
     def begin(self, response: Any) -> None:
         environ: Environ = response.req.environ
         key = environ["REQUEST_METHOD"], environ.get("SCRIPT_NAME") or ""
-        operation = self._operations.get(key) or self._make(*key)
-        measured = _Measured(operation, self._metrics.in_flight)
+        try:
+            operation = self._operations.get(key) or self._make(*key)
+            measured = _Measured(operation, self._metrics.in_flight)
+        except Exception:  # of a full disk, with the workers' files
+            _warn_once()
+            return
         response._call_at_end(measured.end, measured.surround)
 
     def _make(self, sent: str, mount: str) -> _Operation:
@@ -162,6 +184,12 @@ class _Measured:
 
     def end(self, response: Any) -> None:
         """Count the request; the response is as it was sent."""
+        try:
+            self._end(response)
+        except Exception:
+            _warn_once()
+
+    def _end(self, response: Any) -> None:
         operation = self._operation
         operation.duration.observe(time.perf_counter() - self._began)
         operation.requests(response.status_code if response._state > OPEN else 0).inc()
@@ -211,7 +239,7 @@ def write(accept: str) -> tuple[bytes, str]:
     Those of all workers, where they share a directory, as those of `apiroutes start` do.
     """
     encode, content_type = prometheus_client.exposition.choose_encoder(accept)
-    path = shared_directory()
+    path = _directory()
     if path is None:
         return encode(REGISTRY), content_type
     with worker_files.locked(path):
@@ -222,6 +250,12 @@ def write(accept: str) -> tuple[bytes, str]:
             except (RuntimeError, struct.error, OSError):  # a file that a worker has just begun
                 time.sleep(0.01)
         return encode(_registry_of(path)), content_type
+
+
+def _directory() -> Path | None:
+    """Return the shared directory, made again if it has disappeared; None if there can be none."""
+    path = shared_directory()
+    return path if path is None or path.is_dir() or worker_files.make_again(path) else None
 
 
 def _registry_of(path: Path) -> CollectorRegistry:

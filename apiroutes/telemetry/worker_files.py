@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import mmap_dict
+from prometheus_client import mmap_dict, values
 
 try:
     import fcntl
 except ImportError:  # Windows, where apiroutes runs in one process
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["fold", "locked"]
+__all__ = ["fold", "keep_directory", "locked", "make_again"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -34,7 +34,73 @@ _MmapedDict: Any = mmap_dict.MmapedDict
 _FOLDED = "folded"
 _LOCK = "lock"
 
+# What the library keeps a worker's values in, where workers share them.
+_NAME_OF_KIND = "MmapedDict"
+
 _Values = dict[str, tuple[float, float]]  # each with its time, which the latest ones have
+
+
+def keep_directory() -> None:
+    """Make the shared directory again when a worker needs it, in place of an error in whatever it does.
+
+    What removes old files may remove it. Call it before the project makes metrics, which open their files
+    where they are made or first used: the library raises the error there, in a handler or at a start.
+    """
+    setattr(values, _NAME_OF_KIND, _File)
+
+
+class _File(_MmapedDict):  # type: ignore[misc]
+    """The values of one kind in this worker; in memory alone, if there can be no file."""
+
+    def __init__(self, name: str, read_mode: bool = False) -> None:
+        self._unshared: dict[str, tuple[float, float]] | None = None
+        path = Path(name)
+        try:
+            if path.parent.is_dir() or make_again(path.parent):
+                super().__init__(name, read_mode)
+                return
+        except OSError as error:
+            _log.warning("%s cannot be written, so its metrics are not at metrics_path: %s", path, error)
+        self._unshared = {}
+
+    def read_value(self, key: str) -> tuple[float, float]:
+        if self._unshared is None:
+            found: tuple[float, float] = super().read_value(key)
+            return found
+        return self._unshared.get(key, (0.0, 0.0))
+
+    def write_value(self, key: str, value: float, timestamp: float) -> None:
+        if self._unshared is None:
+            super().write_value(key, value, timestamp)
+        else:
+            self._unshared[key] = value, timestamp
+
+    def close(self) -> None:
+        if self._unshared is None:
+            super().close()
+
+
+def make_again(path: Path) -> bool:
+    """Make a directory that has disappeared, which is logged once, as is that it cannot be made."""
+    try:
+        path.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        if path.is_dir():  # another worker was faster
+            return True
+        if path not in _given_up:
+            _given_up.add(path)
+            message = "%s, which workers share their metrics in, is gone and cannot be made: %s"
+            _log.warning(message, path, error)
+        return False
+    _log.warning(
+        "%s, which workers share their metrics in, was gone and is made again. What was counted before is "
+        "lost, and some metrics are incomplete until the server is restarted",
+        path,
+    )
+    return True
+
+
+_given_up: set[Path] = set()
 
 
 @contextlib.contextmanager

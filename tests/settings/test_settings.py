@@ -64,6 +64,11 @@ WRONG = [
     ("base_path", "/a//b", "empty or dot segment"),
     ("base_path", "/../b", "empty or dot segment"),
     ("trailing_slash", "maybe", "is not one of 'redirect', 'ignore', 'require'"),
+    *(
+        (name, "/x/", "'/x/' ends in '/', which no built-in path does: write '/x'")
+        for name in ("readiness_path", "liveness_path", "openapi_path", "metrics_path")
+    ),
+    ("readiness_path", "/", "is not a path such as '/ready'"),
     ("page_extensions", [], "is not a list of file extensions"),
     ("page_extensions", ["js"], "every page extension is 'py' or ends in '.py'"),
     ("body_size_limit", "big", "is not a size"),

@@ -62,6 +62,60 @@ def test_it_is_locked_so_that_systemd_does_not_clean_it(runtime: Path) -> None:
         os.close(other)
 
 
+KILLED = """
+import os, signal
+from apiroutes.settings import Settings
+from apiroutes.telemetry import with_metrics_directory
+with with_metrics_directory(Settings(metrics_path="/metrics")):
+    if os.fork():
+        os.kill(os.getpid(), signal.SIGKILL)
+    print("worker", flush=True)
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_one_of_a_server_that_was_killed_is_removed_by_the_next(runtime: Path) -> None:
+    """Not before its last worker has ended, which may write into it still."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        assert server.stdout.readline() == b"worker\n"
+        server.wait()
+        (left,) = runtime.iterdir()
+        with with_metrics_directory(ON):
+            assert left.is_dir()
+        server.stdin.close()
+        server.stdout.read()  # to the end, which the worker's end is
+    with with_metrics_directory(ON):
+        assert [path.name for path in runtime.iterdir()] == [Path(os.environ[NAME]).name]
+    assert list(runtime.iterdir()) == []
+
+
+def test_what_others_have_left_stays(runtime: Path) -> None:
+    (runtime / "other").mkdir()
+    (runtime / "apiroutes-metrics-file").touch()
+    (runtime / "apiroutes-metrics-link").symlink_to(runtime / "other")
+    before = sorted(runtime.iterdir())
+    with with_metrics_directory(ON):
+        pass
+    assert sorted(runtime.iterdir()) == before
+
+
+def test_one_of_a_server_that_runs_stays(runtime: Path) -> None:
+    with with_metrics_directory(ON):
+        first = os.environ.pop(NAME)
+        with with_metrics_directory(ON):
+            assert os.environ[NAME] != first
+            assert Path(first).is_dir()
+        os.environ[NAME] = first
+
+
 def test_one_that_the_user_has_named_is_made_and_kept(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = runtime / "own" / "metrics"
     monkeypatch.setenv(NAME, str(own))

@@ -132,3 +132,51 @@ def test_a_process_on_its_own_needs_no_directory(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=True)
     assert f"{REQUESTS} 2.0" in ended.stdout
     assert "python_info" in ended.stdout
+
+
+# -- a directory that disappears -------------------------------------------------------------------
+
+# A worker whose directory goes at the place that the argument names, and what it answers then.
+GONE = """
+import logging, os, shutil, sys
+from pathlib import Path
+from tests.support import app_of, call
+logging.basicConfig(format="%(message)s")
+root, shared, when = Path(sys.argv[1]), os.environ["PROMETHEUS_MULTIPROC_DIR"], sys.argv[2]
+def lose():
+    shutil.rmtree(shared)
+    if sys.argv[3] == "file":
+        Path(shared).touch()
+if when == "start":
+    lose()
+(root / "metrics_of_project.py").parent.mkdir(exist_ok=True)
+(root / "metrics_of_project.py").write_text(
+    "from prometheus_client import Counter, Summary\\n"
+    "ORDERS, SIZES = Counter('orders', 'O.'), Summary('sizes', 'S.', ['kind'])\\n"
+)
+source = (
+    "from metrics_of_project import ORDERS, SIZES\\n"
+    "def GET():\\n    ORDERS.inc()\\n    SIZES.labels('a').observe(1)\\n    return 'four'\\n"
+)
+app = app_of(root, source, metrics_path="/metrics")
+if when == "first request":
+    lose()
+elif when == "scrape":
+    call(app, "GET", "/api/x")
+    lose()
+    print(call(app, "GET", "/metrics").status)
+print(call(app, "GET", "/api/x").status, call(app, "GET", "/metrics").status)
+"""
+
+
+@pytest.mark.parametrize("left", ["nothing", "file"])
+@pytest.mark.parametrize("when", ["start", "first request", "scrape"])
+def test_requests_are_answered_when_the_directory_has_gone(tmp_path: Path, when: str, left: str) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    command = [sys.executable, "-c", GONE, str(tmp_path / "project"), when, left]
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(shared)}
+    ended = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, {*ended.stdout.split()}) == (0, {"200"}), ended.stderr
+    assert ended.stderr.count(" is gone and cannot be made" if left == "file" else "made again") == 1
+    assert shared.is_dir() == (left == "nothing")
