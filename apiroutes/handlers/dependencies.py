@@ -176,6 +176,11 @@ class Provider(Struct, frozen=True):
     def is_async(self) -> bool:
         return self.kind in ("coroutine", "async generator")
 
+    @property
+    def runs_on_loop(self) -> bool:
+        """Whether the call itself holds no event loop, so that none needs a thread for it."""
+        return self.is_async and self.is_own
+
 
 @contextlib.contextmanager
 def _manager() -> Iterator[None]:
