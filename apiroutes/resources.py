@@ -76,20 +76,21 @@ class Resource(Struct, frozen=True):
         return self.on_loop.get(method) if method in self.by_method else self.others_on_loop
 
     def why_off_loop(self, method: str) -> str | None:
-        """Return the name of the first plain function in a method's chain; None if an event loop answers."""
-        if self.find_on_loop(method) is not None:
-            return None
+        """Return the name of the first plain function in a method's chain, which takes a thread.
+
+        None where an event loop runs all of it: middleware, dependencies and handler.
+        """
         assert self.module is not None
         handler = self.module.handlers[method]
         for step in (*self.middleware, *handler.middleware):
             if not runs_on_loop(step):
                 return name_of(step)
-        return "handler" if method == RouteModule.ANY else method
+        return handler.waits_in
 
     def is_async(self) -> bool:
-        """Return whether an event loop answers every method that the route has a handler for."""
+        """Return whether an event loop runs every chain of the route as a whole."""
         assert self.module is not None
-        return all(self.find_on_loop(method) is not None for method in self.module.handlers)
+        return all(self.why_off_loop(method) is None for method in self.module.handlers)
 
 
 class NotFound:

@@ -13,11 +13,17 @@ from functools import partial
 from types import BuiltinMethodType, CodeType, MethodType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from apiroutes.handlers.parameter_errors import ParameterError, how_to_depend, metadata_of
+from apiroutes.handlers.parameter_errors import (
+    ParameterError,
+    annotation_of,
+    how_to_depend,
+    metadata_of,
+    refuse_forgotten,
+)
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 
-__all__ = ["Depends", "Provider", "depends_of", "key_of", "named", "provider_of"]
+__all__ = ["Depends", "Provider", "depends_of", "key_of", "named", "provider_of", "unaliased"]
 
 Scope = Literal["function", "request"]
 
@@ -40,11 +46,8 @@ class Depends:
         use_cache: bool = True,
         scope: Scope | None = None,
     ) -> None:
-        if dependency is not None and not callable(dependency):
-            raise TypeError(
-                f"Depends(...) was given a {type(dependency).__name__}, which cannot be called: "
-                "write the function itself, without calling it"
-            )
+        if dependency is not None:
+            _check(dependency)
         if scope not in (None, "function", "request"):
             raise ValueError(f'the scope of Depends(...) must be "function" or "request", not {scope!r}')
         self.dependency = dependency
@@ -53,6 +56,48 @@ class Depends:
 
     def __repr__(self) -> str:
         return f"Depends({'' if self.dependency is None else named(self.dependency)})"
+
+
+def _check(dependency: object) -> None:
+    """Raise TypeError for what is no function, class or object that makes a value.
+
+    Types of Python and of `typing` can be called, `str()` for example: as a guard they would let everyone in.
+    """
+    if inner := _inside_alias(dependency):
+        example = named(inner[0].dependency) if inner[0].dependency is not None else "function"
+        what = f"was given an `Annotated`, which has its own `Depends`: write `Depends({example})`"
+    elif metadata_of(annotation_of(dependency)):
+        what = "was given an `Annotated` without a `Depends`: write the function itself"
+    elif _is_typing(dependency):
+        spelled = inspect.formatannotation(dependency)
+        what = f"was given the type `{spelled}`, which makes no value: write a function that makes one"
+    elif isinstance(dependency, type) and dependency.__module__ == "builtins":
+        what = f"was given `{dependency.__name__}`, a type of Python: write a function that makes one"
+    elif isinstance(dependency, Depends) or dependency is Depends:
+        what = "was given another `Depends`: write the function itself"
+    elif not callable(dependency):
+        what = f"was given a {type(dependency).__name__}, which cannot be called: "
+        what += "write the function itself, without calling it"
+    else:
+        return
+    raise TypeError(f"Depends(...) {what}")
+
+
+def _is_typing(value: object) -> bool:
+    """Return whether a value is an annotation that is no class: `Annotated[...]`, `list[int]`, a NewType."""
+    owner = value if isinstance(value, type) else type(value)
+    return get_origin(value) is not None or owner.__module__ in ("typing", "typing_extensions")
+
+
+def _inside_alias(value: object) -> list[Depends]:
+    """Return the `Depends` of an `Annotated`."""
+    return [item for item in metadata_of(annotation_of(value)) if isinstance(item, Depends)]
+
+
+def unaliased(item: Any) -> Any:
+    """Return the `Depends` of an alias, `User = Annotated[str, Depends(user)]`; others as they are."""
+    found = _inside_alias(item)
+    return found[0] if len(found) == 1 else item
 
 
 def named(function: object) -> str:
@@ -74,9 +119,7 @@ def key_of(function: object) -> tuple[object, ...]:
 
 def depends_of(name: str, annotation: Any, default: object) -> Depends | None:
     """Return the dependency that a parameter asks for; None if it asks for none. Raises ParameterError."""
-    alias = annotation
-    while type(alias).__name__ == "TypeAliasType":  # `type DB = Annotated[...]`
-        alias = alias.__value__
+    alias = annotation_of(annotation)
     found = [item for item in metadata_of(alias) if isinstance(item, Depends) or item is Depends]
     if isinstance(default, Depends) or default is Depends:
         function = getattr(default, "dependency", None)
@@ -85,6 +128,7 @@ def depends_of(name: str, annotation: Any, default: object) -> Depends | None:
             how_to_depend(name, annotation, None if function is None else named(function)),
             name,
         )
+    refuse_forgotten(name, alias, [item for item in metadata_of(alias) if item is not Depends])
     if not found:
         _refuse_hidden(name, alias)
         return None
@@ -131,6 +175,11 @@ class Provider(Struct, frozen=True):
     @property
     def is_async(self) -> bool:
         return self.kind in ("coroutine", "async generator")
+
+    @property
+    def runs_on_loop(self) -> bool:
+        """Whether the call itself holds no event loop, so that none needs a thread for it."""
+        return self.is_async and self.is_own
 
 
 @contextlib.contextmanager

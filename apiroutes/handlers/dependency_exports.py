@@ -5,10 +5,11 @@ In: a module of a route, or a directory's middleware file. Out: its dependencies
 
 from __future__ import annotations
 
+import inspect
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from apiroutes.handlers.dependencies import Depends, named
+from apiroutes.handlers.dependencies import Depends, named, unaliased
 
 __all__ = ["DeclaredDependencies", "dependencies_in"]
 
@@ -40,7 +41,7 @@ def dependencies_in(module: ModuleType) -> DeclaredDependencies:
         return DeclaredDependencies((), (mistake,))
     found: list[Depends] = []
     mistakes: list[Mistake] = []
-    for item in exported:
+    for item in map(unaliased, exported):
         mistake_of_item = _why_not(item)
         if mistake_of_item is None:
             found.append(item if isinstance(item, Depends) else Depends(item))
@@ -54,7 +55,7 @@ def _why_not(item: Any) -> Mistake | None:
     if item is Depends or (isinstance(item, Depends) and item.dependency is None):
         return Mistake("`dependencies` has a `Depends()` without a function.", _HOW_TO_DECLARE)
     if isinstance(item, Depends):
-        return None
+        return _why_no_guard(item.dependency)
     if kind.__name__ in ("Depends", "Security") and kind.__module__.startswith("fastapi"):
         function = getattr(item, "dependency", None)
         name = "function" if function is None else named(function)
@@ -62,4 +63,19 @@ def _why_not(item: Any) -> Mistake | None:
         return Mistake(f"`dependencies` has FastAPI's `{kind.__name__}`.", remedy)
     if not callable(item):
         return Mistake(f"`dependencies` has a {kind.__name__}, which cannot be called.", _HOW_TO_DECLARE)
-    return None
+    try:
+        Depends(item)
+    except TypeError as error:
+        return Mistake(f"`dependencies` has no function: {error}.", _HOW_TO_DECLARE)
+    return _why_no_guard(item)
+
+
+def _why_no_guard(function: object) -> Mistake | None:
+    """Return the mistake of a class whose objects are the guard: a call only makes one, which is dropped."""
+    if not isinstance(function, type) or not inspect.isfunction(
+        getattr(function, "__call__", None)  # noqa: B004  (that of its objects)
+    ):
+        return None
+    name = function.__name__
+    message = f"`dependencies` has the class `{name}`, whose objects are called: nothing calls one."
+    return Mistake(message, f"Write `Depends({name}(...))`, with what its `__init__` takes.")

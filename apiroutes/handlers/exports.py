@@ -25,6 +25,7 @@ from apiroutes.handlers.habits import wrong_globals
 from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
 from apiroutes.handlers.misnamed import (
     Misnamed,
+    misnamed_dependencies,
     misnamed_handler,
     misnamed_methods,
     misnamed_middleware,
@@ -232,6 +233,7 @@ class _ExportReader:
 
     def declared_dependencies(self) -> tuple[Depends, ...]:
         """Return what the module declares for all its handlers: `dependencies = [Depends(signed_in)]`."""
+        self._problem_of_name(misnamed_dependencies(self.module, self.own.line_of))
         found = dependencies_in(self.module)
         for mistake in found.mistakes:
             self._problem(mistake.message, mistake.remedy, line=self.own.line_of("dependencies"))

@@ -15,7 +15,7 @@ from apiroutes.errors import Problems
 from apiroutes.handlers.dependencies import Depends
 from apiroutes.handlers.dependency_exports import dependencies_in
 from apiroutes.handlers.middleware_shapes import why_not_middleware
-from apiroutes.handlers.misnamed import misnamed_middleware, unlisted_middleware
+from apiroutes.handlers.misnamed import misnamed_dependencies, misnamed_middleware, unlisted_middleware
 from apiroutes.handlers.sources import OwnNames, line_in
 from apiroutes.routing import MIDDLEWARE_FILE
 from apiroutes.types import Middleware
@@ -67,12 +67,15 @@ def read_directory_file(
 
     `path` is where the module's `file` is. Raises ProjectError.
     """
-    problems, line = Problems(), OwnNames(path).line_of("dependencies")
-    found = dependencies_in(module)
+    problems, own = Problems(), OwnNames(path)
+    line = own.line_of("dependencies")
+    found, misnamed = dependencies_in(module), misnamed_dependencies(module, own.line_of)
+    if misnamed is not None:
+        problems.add(file, misnamed.message, misnamed.remedy, line=misnamed.line)
     for mistake in found.mistakes:
         problems.add(file, mistake.message, mistake.remedy, line=line)
     steps: tuple[Middleware, ...] = ()
-    if hasattr(module, "middleware") or not found.dependencies:
+    if hasattr(module, "middleware") or not (found.dependencies or found.mistakes or misnamed):
         with problems.collecting():
             steps = read_middleware_file(module, file, path, may_have_dependencies=True)
     problems.raise_any()

@@ -12,6 +12,7 @@ from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 from apiroutes.handlers.declarations import FileRoute
+from apiroutes.handlers.dependencies import Depends, unaliased
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.handlers.sources import LineOf
 from apiroutes.http import METHODS
@@ -19,6 +20,7 @@ from apiroutes.types import Middleware
 
 __all__ = [
     "Misnamed",
+    "misnamed_dependencies",
     "misnamed_handler",
     "misnamed_methods",
     "misnamed_middleware",
@@ -30,6 +32,15 @@ __all__ = [
 _OTHER_METHODS = ("TRACE", "CONNECT")
 _OTHER_NAMES = ("default", "main", "endpoint", "view", "route", "application", "app", "api")
 _APPLICATIONS = ("application", "app", "api")
+_OTHER_DEPENDENCIES = (
+    "depend",
+    "depends",
+    "depending",
+    "dependency",
+    "dependences",
+    "dependents",
+    "requires",
+)
 _FRAMEWORKS = ("flask", "fastapi", "starlette", "quart", "bottle", "falcon", "sanic", "litestar", "aiohttp")
 _ROUTERS = ("APIRouter", "Blueprint")  # which belong to an application
 _METHODS_OF_VERBS = {
@@ -203,6 +214,29 @@ def misnamed_middleware(
         line = line_of(name) if is_guard and not any(step in used for step in steps) else None
         if line is not None:
             remedy = f"Did you mean `middleware`? Call it `_{name.lower()}` if the name is your own."
+            return Misnamed(f"`{name}` never runs.", remedy, line)
+    return None
+
+
+def misnamed_dependencies(module: ModuleType, line_of: LineOf) -> Misnamed | None:
+    """Return a name such as `dependancies` or `depends`, in a module without `dependencies`.
+
+    No guard may be missing silently. A function or a list of others' values is the module's own.
+    """
+    if hasattr(module, "dependencies"):
+        return None
+    for name, value in vars(module).items():
+        if name.startswith("_") or not 5 < len(name) < 15:
+            continue
+        is_close = difflib.get_close_matches(name.lower(), ["dependencies"], 1, _VERY_CLOSE)
+        if not is_close and name.lower() not in _OTHER_DEPENDENCIES:
+            continue
+        items = [unaliased(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
+        is_list = isinstance(value, (list, tuple)) and all(map(callable, items))
+        is_declared = any(isinstance(item, Depends) for item in items) or (bool(is_close) and is_list)
+        line = line_of(name) if items and is_declared else None
+        if line is not None:
+            remedy = f"Did you mean `dependencies`? Call it `_{name.lower()}` if the name is your own."
             return Misnamed(f"`{name}` never runs.", remedy, line)
     return None
 

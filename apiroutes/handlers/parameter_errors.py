@@ -6,19 +6,22 @@ In: annotations, their metadata, defaults. Out: ParameterError, returned or rais
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 from apiroutes.errors import InvalidRequest
 from apiroutes.handlers.calls import REQUEST_PARTS
+from apiroutes.places import name_of
 from apiroutes.schemas import is_field
 
 __all__ = [
     "ParameterError",
+    "annotation_of",
     "found_in_body",
     "how_to_depend",
     "metadata_of",
     "refuse_field",
+    "refuse_forgotten",
     "upload_description",
     "wrong_default",
 ]
@@ -94,8 +97,47 @@ def how_to_depend(name: str, annotation: Any, function: str | None) -> str:
     kind = annotation.__name__ if isinstance(annotation, type) else "..."
     if annotation is inspect.Parameter.empty:
         kind = "Any"
-    spelled = f"`{name}: Annotated[{kind}, Depends({function or kind})]`"
+    is_maker = isinstance(annotation, type) and annotation.__module__ != "builtins"
+    spelled = f"`{name}: Annotated[{kind}, Depends({function or (kind if is_maker else 'function')})]`"
     return f"Write {spelled}, with `from apiroutes import Depends`."
+
+
+# Libraries whose classes and objects may stand in an `Annotated` as they are: pydantic's `SkipValidation`.
+_OF_SCHEMAS = ("annotated_types", "msgspec", "pydantic", "pydantic_core", "typing_extensions")
+
+
+def refuse_forgotten(name: str, annotation: Any, metadata: Sequence[Any]) -> None:
+    """Refuse what can be called in an `Annotated`: its `Depends` was forgotten, and a client could set it."""
+    for item in metadata:
+        if not callable(item) or _is_constraint(item):
+            continue
+        kind = "class" if isinstance(item, type) else "function" if hasattr(item, "__code__") else "object"
+        called = name_of(item)
+        message = f"nothing calls the {kind} `{called}` in the annotation of {name!r}"
+        if kind == "function" and _library_of(item) in (*_OF_SCHEMAS, "fastapi"):
+            raise ParameterError(message, f"Call it: `{called}(...)`.", name)
+        spelled = called if kind != "object" else f"{called}(...)"
+        raise ParameterError(message, how_to_depend(name, annotation, spelled), name)
+
+
+def _is_constraint(item: Callable[..., Any]) -> bool:
+    """Return whether an object, or a class, tells a library of schemas what a value has to be."""
+    if hasattr(item, "__code__"):
+        return False
+    is_own = hasattr(item, "__get_pydantic_core_schema__") and not hasattr(item, "model_fields")
+    return is_own or _library_of(item) in _OF_SCHEMAS
+
+
+def _library_of(item: Any) -> str:
+    owner = item if isinstance(item, type) or hasattr(item, "__code__") else type(item)
+    return str(owner.__module__).partition(".")[0]
+
+
+def annotation_of(annotation: Any) -> Any:
+    """Return what an alias stands for, `type DB = Annotated[...]`, and other annotations as they are."""
+    while type(annotation).__name__ == "TypeAliasType":
+        annotation = annotation.__value__
+    return annotation
 
 
 def metadata_of(annotation: Any) -> tuple[Any, ...]:

@@ -45,6 +45,15 @@ class Handler(Struct, frozen=True):
         nodes = () if self.dependencies is None else self.dependencies.graph.nodes
         return [named(node.function) for node in nodes]
 
+    @property
+    def waits_in(self) -> str | None:
+        """The name of the first plain function among its dependencies and itself; None where all are async."""
+        nodes = () if self.dependencies is None else self.dependencies.graph.nodes
+        plain = next((node.function for node in nodes if not node.provider.runs_on_loop), None)
+        if plain is not None:
+            return named(plain)
+        return None if self.is_async else self.name
+
     def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
         """Return the credentials that each step asks for: `around`, its middleware, dependencies and itself.
 

@@ -72,6 +72,11 @@ def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
 
 
 PLAIN = "def check(req, res, next): next()\n"
+NEEDS = (
+    "from typing import Annotated\nfrom apiroutes import Depends\n"
+    "async def on_loop(): yield 1\ndef plain(): yield 1\n"
+    "async def mixed(a: Annotated[int, Depends(on_loop)], b: Annotated[int, Depends(plain)]): ...\n"
+)
 # Source of a route, the cell of the table, and the member for programs.
 RUNS = [
     ("async def GET(): ...\nasync def POST(): ...\n", "async", {"GET": None, "POST": None}),
@@ -90,6 +95,12 @@ RUNS = [
         {"GET": None},
     ),
     ("config = {'maxDuration': 1}\nasync def GET(): ...\n", "async", {"GET": None}),
+    (NEEDS + "async def GET(a: Annotated[int, Depends(on_loop)]): ...\n", "async", {"GET": None}),
+    (NEEDS + "def GET(a: Annotated[int, Depends(on_loop)]): ...\n", "thread: GET", {"GET": "GET"}),
+    (NEEDS + "async def GET(a: Annotated[int, Depends(plain)]): ...\n", "thread: plain", {"GET": "plain"}),
+    (NEEDS + "async def GET(a: Annotated[int, Depends(mixed)]): ...\n", "thread: plain", {"GET": "plain"}),
+    (NEEDS + "dependencies = [Depends(plain)]\nasync def GET(): ...\n", "thread: plain", {"GET": "plain"}),
+    (NEEDS + "def handler(a: Annotated[int, Depends(on_loop)]): ...\n", "thread: handler", {"ANY": "handler"}),
 ]
 
 

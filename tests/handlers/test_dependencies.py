@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any, NewType, TypeVar
 
 import pytest
 
@@ -251,17 +252,21 @@ MISTAKES = [
     (
         GET.format("db: Annotated[int, Depends()]"),
         "`Depends()` of 'db' has no function",
-        "Annotated[int, Depends(int)]",
+        "Annotated[int, Depends(function)]",
     ),
-    (GET.format("db: Annotated[int, Depends]"), "has no function", "Annotated[int, Depends(int)]"),
+    (GET.format("db: Annotated[int, Depends]"), "has no function", "Annotated[int, Depends(function)]"),
     (
-        GET.format("db: int = Depends(int)"),
+        GET.format("db: int = Depends(print)"),
         "is the default of 'db'",
-        "Write `db: Annotated[int, Depends(int)]`",
+        "Write `db: Annotated[int, Depends(print)]`",
     ),
-    (GET.format("db=Depends(int)"), "is the default of 'db'", "Write `db: Annotated[Any, Depends(int)]`"),
-    (GET.format("db: Annotated[int, Depends(int), Depends(str)]"), "two `Depends`", "Keep one"),
-    (GET.format("db: Optional[Annotated[int, Depends(int)]]"), "inside of its type", "Annotated[... | None"),
+    (GET.format("db=Depends(print)"), "is the default of 'db'", "Write `db: Annotated[Any, Depends(print)]`"),
+    (GET.format("db: Annotated[int, Depends(print), Depends(len)]"), "two `Depends`", "Keep one"),
+    (
+        GET.format("db: Optional[Annotated[int, Depends(print)]]"),
+        "inside of its type",
+        "Annotated[... | None",
+    ),
     (
         "def one(a): ...\n" + GET.format("x: Annotated[int, Depends(one)]"),
         "`GET`: `one` (pages/api/x.py:7): cannot tell where the parameter 'a' comes from",
@@ -300,7 +305,7 @@ MISTAKES = [
         "Take `contextmanager` away",
     ),
     (
-        "dependencies = Depends(int)\n" + GET.format(""),
+        "dependencies = Depends(print)\n" + GET.format(""),
         "`dependencies` is of type Depends, not a list",
         "[Depends(",
     ),
@@ -329,7 +334,52 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("source", "message", "remedy"), MISTAKES)
+USER = "def user(request): raise ApiError(401)\nUser = Annotated[str, Depends(user)]\n"
+GUARD = "class Guard:\n    def __init__(self, role='x'): ...\n    def __call__(self): raise ApiError(403)\n"
+# What a missing `Depends`, or a type in its place, would let through.
+UNGUARDED = [
+    (USER + GET.format("x: Annotated[str, user]"), "nothing calls the function `user`", "Depends(user)]`"),
+    (USER + GET.format("req: Annotated[str, user]"), "nothing calls the function `user`", "Depends(user)]`"),
+    (
+        USER + "def one(x: Annotated[str, user]): ...\n" + GET.format("x: Annotated[int, Depends(one)]"),
+        "`one` (pages/api/x.py:9): nothing calls the function `user` in the annotation of 'x'",
+        "`x: Annotated[str, Depends(user)]`",
+    ),
+    (GET.format("x: Annotated[str, lambda: 1]"), "nothing calls the function `<lambda>`", "Depends("),
+    (GUARD + GET.format("x: Annotated[str, Guard]"), "nothing calls the class `Guard`", "Depends(Guard)]`"),
+    (GUARD + GET.format("x: Annotated[str, Guard()]"), "nothing calls the object", "Depends(Guard(...))]`"),
+    (
+        USER + GET.format("x: Annotated[str, Depends(user), print]"),
+        "nothing calls the object `print`",
+        "Depends(",
+    ),
+    (
+        "from pydantic import Field\n" + GET.format("x: Annotated[str, Field]"),
+        "nothing calls the function `Field`",
+        "Call it: `Field(...)`",
+    ),
+    (
+        f"{GUARD}dependencies = [Guard]\n" + GET.format(""),
+        "the class `Guard`, whose objects are called",
+        "Write `Depends(Guard(...))`",
+    ),
+    (
+        f"{GUARD}dependencies = [Depends(Guard)]\n" + GET.format(""),
+        "the class `Guard`, whose objects are called",
+        "Write `Depends(Guard(...))`",
+    ),
+    (USER + "dependencies = [str]\n" + GET.format(""), "was given `str`, a type of Python", "[Depends("),
+    (
+        USER + "dependencies = [Annotated[str, user]]\n" + GET.format(""),
+        "was given an `Annotated` without a `Depends`",
+        "[Depends(",
+    ),
+    (USER + "dependencies = [list[int]]\n" + GET.format(""), "the type `list[int]`", "[Depends("),
+    (USER + "dependencies = [Optional[int]]\n" + GET.format(""), "was given the type", "[Depends("),
+]
+
+
+@pytest.mark.parametrize(("source", "message", "remedy"), MISTAKES + UNGUARDED)
 def test_a_mistake_is_told_at_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str, remedy: str
 ) -> None:
@@ -345,6 +395,56 @@ def test_one_in_a_directorys_file_is_told_there(tmp_path: Path) -> None:
     files = {"pages/api/_middleware.py": "\ndependencies = 5\n", "pages/api/x.py": "def GET(): ...\n"}
     (problem, *_) = problems_of(tmp_path, files)
     assert (problem.file, problem.line) == ("pages/api/_middleware.py", 2)
+
+
+@pytest.mark.parametrize(
+    "source", ["dependancies = [user]", "depends = [User]", "dependency = Depends(user)"]
+)
+def test_a_misnamed_guard_of_a_directory_is_told_at_start(tmp_path: Path, source: str) -> None:
+    files = {"pages/api/_middleware.py": f"{HEAD}{USER}{source}\n", "pages/api/x.py": "def GET(): ...\n"}
+    (problem,) = problems_of(tmp_path, files)
+    assert f"`{source.partition(' ')[0]}` never runs" in problem.message
+
+
+def test_an_alias_stands_for_its_depends(tmp_path: Path) -> None:
+    files = {
+        "users.py": f"{HEAD}{USER}",
+        "pages/api/_middleware.py": "from users import User\ndependencies = [User]\n",
+        "pages/api/x.py": "def GET(): return 'secret'\n",
+    }
+    assert call(App(project(tmp_path, files))).status == 401
+
+
+def test_constraints_of_schemas_are_no_forgotten_dependencies(tmp_path: Path) -> None:
+    source = (
+        "from typing import Annotated\nimport annotated_types, msgspec, pydantic\n"
+        "class Even:\n    @classmethod\n    def __get_pydantic_core_schema__(cls, source, handler):\n"
+        "        return handler(source)\n"
+        "def GET(a: Annotated[int, annotated_types.Gt(1)], b: Annotated[int, msgspec.Meta(gt=1)],\n"
+        "        c: Annotated[int, pydantic.Field(gt=1)], d: Annotated[int, pydantic.Strict],\n"
+        "        e: Annotated[int, Even], f: Annotated[int, 'text']): return 1\n"
+    )
+    App(project(tmp_path, {"pages/api/x.py": source}))
+
+
+TYPES: list[Any] = [
+    str,
+    object,
+    list[int],
+    Annotated[str, print],
+    int | None,
+    Any,
+    NewType("Id", int),
+    TypeVar("T"),
+]
+
+
+@pytest.mark.parametrize(
+    "dependency", [*TYPES, Annotated[str, print], Annotated[str, Depends(print)], Depends(print), Depends]
+)
+def test_depends_takes_no_types_of_python(dependency: Any) -> None:
+    with pytest.raises(TypeError, match="write"):
+        Depends(dependency)
 
 
 @pytest.mark.parametrize(

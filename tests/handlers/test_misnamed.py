@@ -56,6 +56,14 @@ MISNAMED = [
         "Did you mean `middleware`?",
     ),
     (GET + "def Middleware(a, b, c): ...\n", 2, "`Middleware` never runs", "Did you mean"),
+    (GET + "dependancies = [print]\n", 2, "`dependancies` never runs", "Did you mean `dependencies`?"),
+    (
+        f"from apiroutes import Depends\n{GET}dependency = [Depends(print)]\n",
+        3,
+        "`dependency` never runs",
+        "Did you mean `dependencies`?",
+    ),
+    (f"from apiroutes import Depends\n{GET}depends = Depends(print)\n", 3, "`depends` never", "Did you mean"),
     (GET + "middelware = [print]\n", 2, "`middelware` never runs", "Did you mean"),
 ]
 
@@ -71,6 +79,10 @@ def test_a_name_that_is_almost_right_is_a_start_error(
 
 
 OWN_BUSINESS = [
+    GET + "def dependency(): ...\n",
+    GET + "dependency = [print]\n",
+    GET + "dependents = {}\n",
+    "import builtins as depends\n" + GET,
     "def handler(req, res): res.json(1)\ndef Delete(): ...\ndef TRACE(): ...\n",
     GET + "def get(): ...\n",
     GET + "def handle(): ...\ndef main(): ...\n",
