@@ -41,7 +41,7 @@ from apiroutes.telemetry import with_telemetry
 from apiroutes.types import ROUTE, ASGIFunction, Environ, Middleware, Params, StartResponse, WSGIApplication
 from apiroutes.wrong_assignments import CheckedRequest, CheckedResponse
 from apiroutes.wrong_interface import is_asgi_scope, refuse_asgi
-from apiroutes.wsgi import ClosingIterator, ServerResponse, etag_prefix, send, starting_again
+from apiroutes.wsgi import ServerResponse, closing, etag_prefix, send, starting_again
 
 __all__ = ["App"]
 
@@ -260,10 +260,10 @@ class App:
         """Return the response's content, after which uploads are closed and unread input is discarded."""
         if request._body is not None and request._body.files:
             if response._is_unbuffered:  # a stream may still be reading them
-                return ClosingIterator(content, request.close)
+                return closing(content, request.close, environ)
             request.close()
         elif has_unread(environ):
-            return ClosingIterator(content, partial(drain, environ))
+            return closing(content, partial(drain, environ), environ)
         return content
 
     def openapi(self) -> dict[str, Any]:

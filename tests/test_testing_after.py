@@ -149,3 +149,55 @@ def test_any_application_is_closed_at_the_end_of_its_content() -> None:
     assert closed == []
     answer.close()
     assert closed == ["closed"]
+
+
+LATE = """
+import time
+from apiroutes import after
+config = {"maxDuration": 0.05}
+
+def send(): pass
+
+def GET():
+    after(send)
+    after(send, always=True)
+    time.sleep(0.1)
+
+async def PATCH(req):
+    after(send, always=True)
+    import asyncio
+    await asyncio.sleep(60)
+
+def PUT(res):
+    after(send)
+    res.status(204).end()
+"""
+OBSERVER = """
+from pathlib import Path
+def on_request_error(error, request, context):
+    Path(__file__).with_name("seen").write_text(context["route_path"])
+"""
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_work_and_faults_of_a_handler_that_is_late_are_there_too(
+    tmp_path: Path, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client(project(tmp_path, {"pages/api/x.py": LATE, "instrumentation.py": OBSERVER}))
+    assert client.open("/api/x", method=method).status_code == 504  # which nobody reads
+    assert [call.name for call in client.after] == ["send"]
+    assert f"{method} /api/x (pages/api/x.py) failed" in caplog.text
+    assert (tmp_path / "seen").read_text() == "/api/x"
+
+
+def test_a_request_body_that_no_handler_reads_holds_nothing_up(tmp_path: Path) -> None:
+    client = Client(project(tmp_path, {"pages/api/x.py": LATE}))
+    assert client.put("/api/x", data=b"unread").status_code == 204
+    assert names(client) == ["send"]
+
+
+def test_a_fault_is_logged_when_the_answer_is_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = "import time\nconfig = {'maxDuration': 0.05}\ndef GET(): time.sleep(0.1)\n"
+    answer = Client(project(tmp_path, {"pages/api/x.py": source})).get("/api/x")
+    assert "GET /api/x (pages/api/x.py) failed" in caplog.text
+    assert answer.status_code == 504

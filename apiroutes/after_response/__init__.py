@@ -10,7 +10,15 @@ from __future__ import annotations
 from apiroutes.after_response.calls import AfterCall
 from apiroutes.after_response.demand import notice_import_of_after, when_asked_for
 from apiroutes.after_response.pool import WorkPool
-from apiroutes.after_response.work import WITNESS, Witness, Work, after, current_work, note_failure
+from apiroutes.after_response.work import (
+    WITNESS,
+    Witness,
+    Work,
+    after,
+    current_work,
+    note_failure,
+    note_whole_content,
+)
 from apiroutes.after_response.wsgi_calls import noting_responses, with_work
 
 __all__ = [
@@ -22,6 +30,7 @@ __all__ = [
     "after",
     "current_work",
     "note_failure",
+    "note_whole_content",
     "notice_import_of_after",
     "noting_responses",
     "when_asked_for",

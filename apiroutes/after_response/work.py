@@ -21,7 +21,15 @@ from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.logs import log_fault, log_of_request, route_of
 from apiroutes.types import Environ
 
-__all__ = ["WITNESS", "Witness", "Work", "after", "current_work", "note_failure"]
+__all__ = [
+    "WITNESS",
+    "Witness",
+    "Work",
+    "after",
+    "current_work",
+    "note_failure",
+    "note_whole_content",
+]
 
 # The environ's key of a test client's Witness.
 WITNESS = "apiroutes.after"
@@ -43,8 +51,8 @@ class Pool(Protocol):
 class Witness:
     """Waits for the work of one request, and adds what ran to `calls`: for a test client.
 
-    `is_whole`: whether there is work after content that is all in memory, so that nothing needs to be read
-    before it begins.
+    `is_whole`: whether something is done after content that is all in memory, so that nothing needs to be
+    read before it begins.
     """
 
     def __init__(self, calls: list[AfterCall]) -> None:
@@ -59,6 +67,13 @@ class Witness:
     def wait(self) -> None:
         """Wait until all of it has ended."""
         self._ended.wait()
+
+
+def note_whole_content(environ: Environ) -> None:
+    """Note that the content of a request's response is all in memory, for a test client that asks."""
+    witness: Witness | None = environ.get(WITNESS)
+    if witness is not None:
+        witness.is_whole = True
 
 
 class Work:

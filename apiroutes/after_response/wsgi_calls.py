@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
-from apiroutes.after_response.work import WITNESS, Work, current_work
+from apiroutes.after_response.work import Work, current_work, note_whole_content
 from apiroutes.streams import close
 from apiroutes.types import Environ, StartResponse
 
@@ -46,14 +46,12 @@ def _answer(
         raise
     finally:
         current_work.reset(token)
-    is_whole = type(content) is list
-    if is_whole and not work.calls:
-        work.is_over = True
-        if not work.calls:  # that another thread has left meanwhile
-            return content
-    witness = environ.get(WITNESS)
-    if witness is not None:
-        witness.is_whole = is_whole
+    if type(content) is list:
+        if not work.calls:
+            work.is_over = True
+            if not work.calls:  # that another thread has left meanwhile
+                return content
+        note_whole_content(environ)
     return _Content(content, work)
 
 
