@@ -10,7 +10,8 @@ SWAGGER_UI := 5.35.0
 SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
 	oauth2-redirect.html oauth2-redirect.js
 
-.PHONY: help start dev check test test-first-half test-second-half asgi acceptance coverage lint types fuzz faults \
+.PHONY: help start dev check test test-first-half test-second-half asgi acceptance acceptance-first-half \
+	acceptance-second-half coverage lint types fuzz faults \
 	bench vendor clean
 
 help:
@@ -63,8 +64,18 @@ asgi: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ASGI) --interface asgi
 	$(BIN)/python -m pytest $(ASGI) --interface asgi-loop
 
-acceptance: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow
+# Two halves as well: they mostly wait for servers. WITHOUT leaves files out.
+SLOW_HALF := $(addprefix tests/acceptance/test_,life.py failed_starts.py work_after_responses.py)
+WITHOUT :=
+
+acceptance:
+	$(MAKE) --no-print-directory --jobs 2 acceptance-first-half acceptance-second-half
+
+acceptance-first-half: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m slow $(SLOW_HALF)
+
+acceptance-second-half: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m slow tests/acceptance $(addprefix --ignore ,$(SLOW_HALF) $(WITHOUT))
 
 # Coverage makes tests three times slower on Python 3.11, so `make test` does not measure it. The second run
 # covers the code that no other test reaches: the replacement of workers.
