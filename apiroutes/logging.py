@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import sys
+import threading
 from typing import Any
 
 from apiroutes.code_origin import PROJECT_PACKAGE, without_package
@@ -154,7 +155,30 @@ def _with_message(record: logging.LogRecord, message: str) -> logging.LogRecord:
     return logging.makeLogRecord({**vars(record), "message": message})
 
 
-class _FallbackHandler(logging.StreamHandler):  # type: ignore[type-arg]
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes records to standard error; of one that cannot be written, that it cannot, in the same form."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()
+        if not logging.raiseExceptions or self.stream is None or isinstance(error[1], OSError):
+            return  # a stream that is closed, to which nobody can say so
+        place = f"{record.pathname}:{record.lineno}"
+        attributes = {
+            "name": record.name,
+            "levelno": logging.ERROR,
+            "levelname": "ERROR",
+            "msg": "a log record could not be written: %.500s (%s)",
+            "args": (ascii(record.msg) if isinstance(record.msg, str) else type(record.msg).__name__, place),
+            "exc_info": error,
+            # Python's formatters keep it.
+            "exc_text": "  " + printable_lines(text_of_exception(error)),
+        }
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(self.format(logging.makeLogRecord(attributes)) + self.terminator)
+            self.flush()
+
+
+class _FallbackHandler(_Handler):
     """Writes records only when the root logger has no handler."""
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -182,18 +206,31 @@ def log_to_stderr(form: str | None = None) -> None:
 def log_everything_to_stderr(form: str | None) -> None:
     """Log the records of all loggers, from INFO on, to stderr, if the setting `log_format` asks for it.
 
-    That is once the project is imported, and unless it has configured the root logger.
+    That is once the project is imported, and unless it has configured the root logger. Warnings, and
+    exceptions that end a thread, are records then too.
     """
     log_to_stderr(form)
     root = logging.getLogger()
     if form is None or root.handlers or logging.lastResort is not _LAST_RESORT:
         return
-    handler = logging.StreamHandler()
+    handler = _Handler()
     handler.setFormatter(_formatter(form))
     handler.addFilter(RequestFilter(None))
     root.addHandler(handler)
     if root.level == logging.WARNING:  # Python's own default
         root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _log_end_of_thread
+
+
+def _log_end_of_thread(ended: Any) -> None:
+    """Log an exception that has ended a thread, which Python writes to standard error as bare text."""
+    if ended.exc_type is SystemExit:
+        return
+    name = "a thread" if ended.thread is None else f"the thread {ended.thread.name}"
+    error = ended.exc_type, ended.exc_value, ended.exc_traceback
+    logging.getLogger("apiroutes").error("%s ended with an exception", name, exc_info=error)
 
 
 def _formatter(form: str | None) -> logging.Formatter:

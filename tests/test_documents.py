@@ -28,7 +28,7 @@ from apiroutes.settings import Settings
 from apiroutes.sizes import Size
 from tests.support import call, project
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))]
 DOCUMENTS = [*PAGES, "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/queue/README.md"]
 
@@ -37,6 +37,12 @@ _CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _FILE_NAME = re.compile(r"# (\S+\.(?:py|toml))\n")
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in its own directory: examples leave files, such as databases, in the current one."""
+    monkeypatch.chdir(tmp_path)
 
 
 def read(document: str) -> str:

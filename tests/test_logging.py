@@ -113,6 +113,45 @@ def test_a_fault_has_its_traceback(tmp_path: Path) -> None:
     assert lines[-1] == "ValueError: tea"
 
 
+# What Python and `logging` write to standard error by themselves, as bare text; and what the record says.
+BESIDE = {
+    "warnings.warn('old')": ("WARNING", "py.warnings", "UserWarning: old"),
+    "log.info('%d', 'x')": ("ERROR", "shop", "a log record could not be written: '%d' ("),
+    "log.info({1: 2}, 'x')": ("ERROR", "shop", "a log record could not be written: dict ("),
+    "log.info('%s', Hostile())": ("ERROR", "shop", "a log record could not be written: '%s' ("),
+    "logging.getLogger('apiroutes').info('%d', 'x')": ("ERROR", "apiroutes", "could not be written"),
+    "run(lambda: 1 / 0)": ("ERROR", "apiroutes", "the thread mine ended with an exception"),
+}
+
+
+@pytest.mark.parametrize("line", BESIDE)
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_goes_past_the_log_is_a_record_too(tmp_path: Path, form: str, line: str) -> None:
+    source = (
+        "import logging, threading, warnings\nlog = logging.getLogger('shop')\n"
+        "class Hostile:\n    def __str__(self): raise ValueError('a\\nb')\n"
+        "def run(function):\n    thread = threading.Thread(target=function, name='mine')\n"
+        f"    thread.start()\n    thread.join()\ndef GET():\n    {line}\n    return 1\n"
+    )
+    found, *others = lines_of(tmp_path, form, **{"pages/api/x": source})
+    level, logger, message = BESIDE[line]
+    if form == "json":
+        record = json.loads(found)
+        assert (record["level"], record["logger"]) == (level, logger)
+        assert message in record["message"]
+        assert len(list(map(json.loads, others))) == 2
+    else:
+        assert f"[{level}] {logger}" in found
+        assert message in found
+        assert all(line.startswith(("  ", "[")) for line in others)
+
+
+def test_a_thread_may_end_itself(tmp_path: Path) -> None:
+    source = "import sys, threading\ndef GET():\n    thread = threading.Thread(target=sys.exit)\n"
+    records = records_of(tmp_path, **{"pages/api/x": source + "    thread.start()\n    return 1\n"})
+    assert [record["logger"] for record in records] == ["apiroutes.access", "lib"]
+
+
 def test_warnings_of_the_start_are_json_too(tmp_path: Path) -> None:
     first, *_ = records_of(tmp_path, **{"pages/api/y": "runtime = 'edge'\n" + HELLO})
     assert first["level"] == "WARNING"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -40,3 +41,23 @@ def test_every_record_of_a_request_has_its_id(tmp_path: Path, way: str) -> None:
     for text in ("ordered", "status=200", "failed", "status=500"):
         record, *_ = [line for line in records if text in line]
         assert "abc-1" in record
+
+
+def test_loguru_has_what_a_record_of_logging_has(tmp_path: Path) -> None:
+    source = (
+        "import logging\nlog = logging.getLogger(__name__)\n"
+        "def POST():\n    log.log(25, 'ordered {} %s', '{x}', extra={'item': 'tea', 'request_id': 'own'})\n"
+        "    return 1\n"
+    )
+    files = {**PROJECTS[WAYS["loguru"]].files, "pages/api/orders.py": source}
+    done = subprocess.run(
+        [sys.executable, "-c", CALLS.format(top=TOP)],
+        cwd=project(tmp_path, files),
+        capture_output=True,
+        text=True,
+    )
+    record = json.loads(done.stderr.splitlines()[0])["record"]
+    assert record["message"] == "ordered {} {x}"
+    assert record["extra"] == {"item": "tea", "request_id": "own", "route": "/api/orders"}
+    assert (record["name"], record["function"], record["line"]) == ("pages.api.orders", "POST", 4)
+    assert record["file"]["name"] == "orders.py"

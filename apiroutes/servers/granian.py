@@ -21,7 +21,7 @@ from typing import Any
 
 from granian import cli
 from granian._internal import load_target
-from granian.log import logger
+from granian.log import LOGGING_CONFIG, logger
 from granian.server import MPServer, Server
 
 from apiroutes.servers.addresses import address_of, require_free, require_socket_path
@@ -68,6 +68,16 @@ def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> 
     cli.cli.main(**_command_line(settings, flags))
 
 
+def _json_log() -> dict[str, Any]:
+    """Return granian's configuration of its log, as JSON, and on standard error like all other records."""
+    handlers: Any = LOGGING_CONFIG["handlers"]
+    console = {**handlers["console"], "stream": "ext://sys.stderr"}
+    return {
+        "formatters": json_formatters("generic", "access"),
+        "handlers": {**handlers, "console": console},
+    }
+
+
 def _require(host: str, port: int, path: Path | None) -> None:
     if path is None:
         require_free(host, port)
@@ -102,7 +112,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if self.writes_json_log and kwargs.get("log_dictconfig") is None:
-            kwargs["log_dictconfig"] = {"formatters": json_formatters("generic", "access")}
+            kwargs["log_dictconfig"] = _json_log()
         super().__init__(*args, **kwargs)
         # Workers may be threads, which cannot be replaced alone; `--reload` has another main loop.
         self._receives_messages = issubclass(Server, MPServer) and not self.reload_on_changes

@@ -54,3 +54,13 @@ def test_every_line_is_a_record(tmp_path: Path, server: str) -> None:
     assert [record["request_id"] for record in handlers + faults] == ["abc-1"] * 2
     assert handlers[0]["logger"] == "pages.api.x"
     assert faults[0]["exception"].endswith("ValueError: two\nlines")
+
+
+@pytest.mark.parametrize("command", [GUNICORN, granian(), uvicorn()], ids=["gunicorn", "granian", "uvicorn"])
+def test_all_records_are_on_standard_error(tmp_path: Path, command: list[str]) -> None:
+    log, out = tmp_path / "log", tmp_path / "out"
+    apart = ["sh", "-c", 'exec "$@" > "$OUT"', "sh", *command]
+    with serve(apart, log, {"OUT": str(out)}, project(tmp_path, FILES)) as port:
+        OverHttp(port)("GET", "/api/x", {}, b"")
+    assert out.read_text() == ""
+    assert "in the handler" in log.read_text()

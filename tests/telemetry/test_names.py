@@ -43,6 +43,21 @@ def test_sentry_names_its_transactions_and_gets_a_fault_once(
 
 
 @pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_sentry_around_the_app_gets_each_fault_once_with_its_request(tmp_path: Path, interface: str) -> None:
+    faults = {
+        "GET": "ValueError",
+        "POST": "ValueError",
+        "PUT": "HandlerTimeout",
+        "PATCH": "HandlerTimeout",
+        "DELETE": "ValueError",
+    }
+    noted = {"tenant": "acme", "user": "42", "crumb": True, "trace": True}
+    assert seen_by("sentry_scope", interface, tmp_path) == [
+        {"method": method, "kinds": [kind], **noted} for method, kind in faults.items()
+    ]
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
 def test_ddtrace_names_its_root_spans(tmp_path: Path, interface: str) -> None:
     assert seen_by("ddtrace", interface, tmp_path) == [
         ["GET /api/users/[id]", "/api/users/[id]", "200"],

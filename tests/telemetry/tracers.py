@@ -5,6 +5,7 @@ Tracers change their whole process: `python -m tests.telemetry.tracers NAME DIRE
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes import App
+from apiroutes.errors import ResponseAborted
 from apiroutes.middleware import from_wsgi
 from tests.asgi_server import AsWSGI
 from tests.support import call, project
@@ -65,6 +67,89 @@ def sentry(directory: str, interface: str) -> list[Any]:
         app = app_in(directory)
         serve(SentryWsgiMiddleware(app) if interface == "wsgi" else AsWSGI(SentryAsgiMiddleware(app.asgi)))
     sentry_sdk.flush()
+    return sent
+
+
+FAULTS = """
+import asyncio, logging, threading
+import sentry_sdk
+gate = threading.Lock()
+gate.acquire()
+config = {"maxDuration": 0.2}
+def note(kind):
+    sentry_sdk.set_tag("tenant", "acme")
+    sentry_sdk.set_user({"id": "42"})
+    logging.getLogger("shop").warning("before the fault")
+def GET():
+    note("sync")
+    raise ValueError("broken")
+async def POST():
+    note("async")
+    raise ValueError("broken")
+def PUT():
+    note("late")
+    gate.acquire(timeout=5)
+async def PATCH():
+    note("late")
+    await asyncio.sleep(5)
+def DELETE():
+    note("stream")
+    yield "a"
+    raise ValueError("broken")
+"""
+
+
+def sentry_scope(directory: str, interface: str) -> list[Any]:
+    """What each event tells of its request, with Sentry around the App, as the documents have it."""
+    import sentry_sdk
+    from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
+    from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
+    from sentry_sdk.transport import Transport
+
+    sent: list[Any] = []
+    traces: dict[str, str] = {}
+
+    class Kept(Transport):
+        def capture_envelope(self, envelope: Any) -> None:
+            for item in envelope.items:
+                event = item.payload.json
+                if item.type == "transaction":
+                    traces[event["request"]["method"]] = event["contexts"]["trace"]["trace_id"]
+                elif item.type == "event":
+                    request = event.get("request", {})
+                    crumbs = [
+                        crumb.get("message") for crumb in event.get("breadcrumbs", {}).get("values", ())
+                    ]
+                    sent.append(
+                        {
+                            "method": request.get("method"),
+                            "kinds": [
+                                value["type"] for value in event.get("exception", {}).get("values", ())
+                            ],
+                            "tenant": event.get("tags", {}).get("tenant"),
+                            "user": event.get("user", {}).get("id"),
+                            "crumb": "before the fault" in crumbs,
+                            "trace": event["contexts"]["trace"]["trace_id"],
+                        }
+                    )
+
+    sentry_sdk.init(
+        "https://public@sentry.example/1",
+        transport=Kept(),
+        traces_sample_rate=1.0,
+        ignore_errors=[ResponseAborted],
+    )
+    root = project(Path(directory), {"pages/api/x.py": FAULTS})
+    app = App(root)
+    application: Any = (
+        SentryWsgiMiddleware(app) if interface == "wsgi" else AsWSGI(SentryAsgiMiddleware(app.asgi))
+    )
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        with contextlib.suppress(ResponseAborted, ConnectionError):
+            call(application, method)
+    sentry_sdk.flush()
+    for event in sent:
+        event["trace"] = event["trace"] in traces.values()
     return sent
 
 
@@ -171,6 +256,7 @@ def broken(directory: str, interface: str) -> list[Any]:
 
 TRACERS: dict[str, Callable[[str, str], list[Any]]] = {
     "sentry": sentry,
+    "sentry_scope": sentry_scope,
     "ddtrace": ddtrace,
     "elastic": elastic,
     "contrib": contrib,
