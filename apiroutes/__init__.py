@@ -23,6 +23,7 @@ from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.results import EventStream, event_stream, file, html, json, redirect, stream, text
+from apiroutes.secret_keys import needs_secret_key
 from apiroutes.servers.factory import create_app, create_asgi_app
 from apiroutes.settings import Settings
 from apiroutes.version import __version__
@@ -54,6 +55,7 @@ __all__ = [
     "html",
     "is_local",
     "json",
+    "needs_secret_key",
     "redirect",
     "security_scheme",
     "stream",

@@ -152,7 +152,7 @@ def _report_readiness(response: Response) -> None:
 
 
 def _send_metrics(write: WriteMetrics, response: Response) -> None:
-    content, content_type = write(response.req.environ.get("HTTP_ACCEPT", ""))
+    content, content_type = write(response.req.environ)
     response.set_headers({"Content-Type": content_type, "Cache-Control": "no-store"}).end(content)
 
 

@@ -89,7 +89,6 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     app: Mapping[str, Any] = MappingProxyType({})
     # Called with the error, the request and the event of each fault once it is logged; they raise nothing.
     _fault_observers: tuple[FaultObserver, ...] = ()
-    # For middleware that is marked by `needs_secret_key`.
     _secret_keys: SecretKeys | None = None
     # Called with the environ and the route's pattern where a tracer may have begun: inside WSGI middleware.
     _route_listeners: tuple[Callable[[Environ, str], object], ...] = ()
@@ -99,6 +98,19 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """The pattern of the route, which WSGI middleware outside of the App finds in the environ too."""
         pattern: str | None = self.environ.get(ROUTE)
         return pattern
+
+    @property
+    def secret_keys(self) -> SecretKeys:
+        """The project's setting `secret_key`: its `reveal()` returns the keys, of which the first signs.
+
+        Raises RuntimeError if none is set, which `needs_secret_key` tells at start.
+        """
+        if self._secret_keys is None:
+            raise RuntimeError(
+                "no `secret_key` is set: put @needs_secret_key before the function that uses "
+                "`req.secret_keys`, and the project asks for a key when it starts"
+            )
+        return self._secret_keys
 
     _body: Body | None = None  # once it is read
 

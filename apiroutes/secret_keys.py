@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 __all__ = [
@@ -130,17 +131,21 @@ def _weakness_of(key: str) -> str | None:
 
 
 def needs_secret_key(function: Function) -> Function:
-    """Mark middleware that needs the project's secret key, which it finds in `req._secret_keys`.
+    """Mark middleware, a handler or a dependency that needs the project's secret key: `req.secret_keys`.
 
-    A project that has such middleware does not start without a key.
+    A project with one does not start without a key, and `apiroutes check` says so; in development a key is
+    made. It is a decorator that returns the same function, or class.
     """
     function.needs_secret_key = True  # type: ignore[attr-defined]
     return function
 
 
 def takes_secret_key(function: object) -> bool:
-    """Return whether a function is marked by `needs_secret_key`."""
-    return getattr(function, "needs_secret_key", False) is True
+    """Return whether a function, or an object's `__call__`, is marked by `needs_secret_key`."""
+    while isinstance(function, partial):
+        function = function.func
+    call = vars(type(function)).get("__call__")
+    return any(getattr(marked, "needs_secret_key", False) is True for marked in (function, call))
 
 
 # -- what messages show ----------------------------------------------------------------------------

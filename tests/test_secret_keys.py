@@ -30,15 +30,41 @@ OTHER = "b1946ac92492d2347c6235b4d2611184"
 
 SIGNING = """
 import hashlib, hmac
-from apiroutes.secret_keys import needs_secret_key
+from apiroutes import needs_secret_key
 
 @needs_secret_key
 def signed(req, res, next):
-    first, *others = req._secret_keys.reveal()
+    first, *others = req.secret_keys.reveal()
     res.set_header("X-Signature", hmac.new(first.encode(), b"x", hashlib.sha256).hexdigest())
     res.set_header("X-Others", str(len(others)))
     next()
 """
+MARK = "from apiroutes import needs_secret_key\n"
+GET_WITH_KEY = """
+from typing import Annotated, Any
+from apiroutes import Depends
+def GET(one: Annotated[Any, Depends(key)]): return 1
+"""
+# A dependency of a dependency.
+DEPENDENCY = (
+    MARK
+    + """
+from typing import Annotated
+from apiroutes import Depends
+from itsdangerous import URLSafeTimedSerializer
+
+@needs_secret_key
+def signature(req):
+    return URLSafeTimedSerializer([*reversed(req.secret_keys.reveal())], salt="test")
+
+def signed(signature: Annotated[URLSafeTimedSerializer, Depends(signature)]):
+    return signature
+
+def GET(req, signer: Annotated[URLSafeTimedSerializer, Depends(signed)]):
+    token = req.query.get("token")
+    return signer.loads(token) if token else signer.dumps("hello")
+"""
+)
 MIDDLEWARE = {"middleware.py": SIGNING + "middleware = signed\n", "pages/api/x.py": HELLO}
 
 
@@ -203,7 +229,7 @@ def test_keys_are_equal_if_all_of_them_are() -> None:
 @pytest.mark.parametrize("mode", ["development", "production"])
 def test_a_fault_shows_no_key(tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: str) -> None:
     source = (
-        "def GET(req):\n    keys = req._secret_keys\n    raise ValueError(f'{keys!r} {keys} {vars(req)}')\n"
+        "def GET(req):\n    keys = req.secret_keys\n    raise ValueError(f'{keys!r} {keys} {vars(req)}')\n"
     )
     app = app_of(tmp_path, source, secret_key=GOOD, mode=mode)
     for accept in ("application/json", "text/html", "text/plain"):
@@ -213,7 +239,7 @@ def test_a_fault_shows_no_key(tmp_path: Path, caplog: pytest.LogCaptureFixture, 
     assert GOOD not in caplog.text
 
 
-@pytest.mark.parametrize("result", ["req._secret_keys", "{'keys': req._secret_keys}"])
+@pytest.mark.parametrize("result", ["req.secret_keys", "{'keys': req.secret_keys}"])
 def test_keys_are_no_value_for_json(tmp_path: Path, caplog: pytest.LogCaptureFixture, result: str) -> None:
     answer = call(app_of(tmp_path, f"def GET(req): return {result}\n", secret_key=GOOD))
     assert answer.status == 500
@@ -248,6 +274,22 @@ NEEDS = [
     (
         {"pages/api/x.py": SIGNING + "from apiroutes import use\n@use(signed)\ndef POST(): ...\n"},
         "`signed` (pages/api/x.py)",
+    ),
+    ({"pages/api/x.py": DEPENDENCY}, "`signature` (pages/api/x.py)"),
+    (
+        {
+            "pages/api/a/_middleware.py": DEPENDENCY.partition("def GET")[0]
+            + "dependencies = [Depends(signature)]\n",
+            "pages/api/a/x.py": HELLO,
+        },
+        "`signature` (pages/api/a/x.py)",
+    ),
+    (
+        {
+            "pages/api/x.py": MARK
+            + "@needs_secret_key\ndef GET(req): return req.secret_keys.reveal()[0][:0]\n"
+        },
+        "`GET` (pages/api/x.py)",
     ),
 ]
 
@@ -286,6 +328,36 @@ def test_middleware_signs_with_the_first_key(tmp_path: Path) -> None:
     signatures = [answer.header("X-Signature") for answer in answers]
     assert signatures[0] == signatures[1] != signatures[2]
     assert [answer.header("X-Others") for answer in answers] == ["1", "0", "0"]
+
+
+def test_a_dependency_signs_with_the_first_key_and_verifies_with_all(tmp_path: Path) -> None:
+    root = project(tmp_path, {"pages/api/x.py": DEPENDENCY})
+    old, both, new = (App(root, secret_key=keys) for keys in ([OTHER], [GOOD, OTHER], [GOOD]))
+    of_old, of_both = call(old).text, call(both).text
+    assert [call(app, target=f"/api/x?token={of_old}").status for app in (both, new)] == [200, 500]
+    assert [call(app, target=f"/api/x?token={of_both}").status for app in (old, new)] == [500, 200]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import functools\n@needs_secret_key\ndef k(a, req): return 1\nkey = functools.partial(k, 1)\n",
+        "class Key:\n    @needs_secret_key\n    def __call__(self, req): return 1\n\nkey = Key()\n",
+        "@needs_secret_key\nclass key:\n    pass\n",
+    ],
+    ids=["a partial", "an object", "a class"],
+)
+def test_what_is_no_function_can_need_it_too(tmp_path: Path, source: str) -> None:
+    parts = MARK + source, GET_WITH_KEY
+    (problem,) = problems_of(tmp_path, {"pages/api/x.py": "".join(parts)})
+    assert "APIROUTES_SECRET_KEY is not set" in problem.message
+
+
+def test_without_the_mark_a_missing_key_is_told_with_the_remedy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert call(app_of(tmp_path, "def GET(req): return req.secret_keys\n")).status == 500
+    assert "RuntimeError: no `secret_key` is set: put @needs_secret_key before the function" in caplog.text
 
 
 def test_each_app_has_its_own_key(tmp_path: Path) -> None:

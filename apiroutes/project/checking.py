@@ -93,7 +93,9 @@ def steps_of(
         assert module is not None
         yield from ((step, file) for step in module.middleware)
         for handler in module.handlers.values():
-            yield from ((step, file) for step in (*handler.middleware, handler.function))
+            nodes = () if handler.dependencies is None else handler.dependencies.graph.nodes
+            functions = [node.function for node in nodes]
+            yield from ((step, file) for step in (*handler.middleware, *functions, handler.function))
 
 
 def ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[Problem]:

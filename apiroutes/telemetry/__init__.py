@@ -16,7 +16,7 @@ from apiroutes.settings import Settings
 from apiroutes.telemetry.directory import with_directory
 from apiroutes.telemetry.names import route_teller, with_names
 from apiroutes.telemetry.observed import Find, Observer, observed
-from apiroutes.types import Middleware
+from apiroutes.types import Environ, Middleware
 
 __all__ = [
     "WriteMetrics",
@@ -27,8 +27,8 @@ __all__ = [
     "with_telemetry",
 ]
 
-# Given the field Accept, returns content and its media type.
-WriteMetrics = Callable[[str], tuple[bytes, str]]
+# Given a request's environ, returns content and its media type.
+WriteMetrics = Callable[[Environ], tuple[bytes, str]]
 
 
 def with_telemetry(

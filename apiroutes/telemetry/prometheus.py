@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import multiprocessing
 import struct
 import threading
 import time
@@ -233,14 +234,16 @@ class _Counted:
         close(self._chunks)
 
 
-def write(accept: str) -> tuple[bytes, str]:
-    """Return all metrics in the format that the field Accept asks for, and the media type.
+def write(environ: Environ) -> tuple[bytes, str]:
+    """Return all metrics in the format that a request's field Accept asks for, and the media type.
 
     Those of all workers, where they share a directory, as those of `apiroutes start` do.
     """
-    encode, content_type = prometheus_client.exposition.choose_encoder(accept)
+    encode, content_type = prometheus_client.exposition.choose_encoder(environ.get("HTTP_ACCEPT", ""))
     path = _directory()
     if path is None:
+        if shared_directory() is None and _may_have_others(environ):
+            _warn_of_others()
         return encode(REGISTRY), content_type
     with worker_files.locked(path):
         worker_files.fold(path)
@@ -250,6 +253,22 @@ def write(accept: str) -> tuple[bytes, str]:
             except (RuntimeError, struct.error, OSError):  # a file that a worker has just begun
                 time.sleep(0.01)
         return encode(_registry_of(path)), content_type
+
+
+def _may_have_others(environ: Environ) -> bool:
+    """Return whether the server may have several workers, as far as this one can tell."""
+    if multiprocessing.parent_process() is not None:  # as under uvicorn and granian
+        return True
+    return bool(environ.get("wsgi.multiprocess")) and "asgi.scope" not in environ
+
+
+@functools.cache
+def _warn_of_others() -> None:
+    _log.warning(
+        "metrics_path has the metrics of one process alone: if the server has several workers, each scrape "
+        "finds another, and counters go back. Use `apiroutes start`, or name an empty directory in "
+        "PROMETHEUS_MULTIPROC_DIR before the server starts"
+    )
 
 
 def _directory() -> Path | None:

@@ -180,3 +180,35 @@ def test_requests_are_answered_when_the_directory_has_gone(tmp_path: Path, when:
     assert (ended.returncode, {*ended.stdout.split()}) == (0, {"200"}), ended.stderr
     assert ended.stderr.count(" is gone and cannot be made" if left == "file" else "made again") == 1
     assert shared.is_dir() == (left == "nothing")
+
+
+# A server whose workers share no directory, and two scrapes of one.
+APART = """
+import logging, multiprocessing, sys
+from pathlib import Path
+from tests.asgi_server import AsWSGI
+from tests.support import app_of, call
+def scrape(kind):
+    logging.basicConfig(format="%(message)s")
+    app = app_of(Path(sys.argv[1]), "def GET(): return 'four'", metrics_path="/metrics")
+    served = AsWSGI(app.asgi) if kind == "asgi" else app
+    is_several = kind == "several"
+    for _ in range(2):
+        assert call(served, "GET", "/metrics", **{"wsgi.multiprocess": is_several}).status == 200
+if __name__ == "__main__":
+    if sys.argv[2] == "spawned":
+        process = multiprocessing.get_context("fork").Process(target=scrape, args=("asgi",))
+        process.start()
+        process.join()
+        sys.exit(process.exitcode)
+    scrape(sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize(("kind", "warnings"), [("one", 0), ("asgi", 0), ("several", 1), ("spawned", 1)])
+def test_workers_that_share_no_directory_are_warned_of_once(tmp_path: Path, kind: str, warnings: int) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    command = [sys.executable, "-c", APART, str(tmp_path), kind]
+    ended = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("PROMETHEUS_MULTIPROC_DIR") == warnings, ended.stderr
