@@ -192,6 +192,8 @@ def _responder(endpoint: Endpoint, handler: Handler) -> Callable[[Any, Any, Any]
         respond(result, handler, request, response)
         if len(response._content) >= limit or response._written >= limit:
             endpoint.exceeds_limit(handler, response)
+        if response._is_unbuffered:
+            response._keep_context()
 
     return respond_within_limit
 

@@ -8,6 +8,7 @@ byte leaves.
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -18,7 +19,7 @@ from apiroutes.errors import ResponseSentError
 from apiroutes.http import CONTENT_FIELDS, HeaderLines
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response_head import UNTOUCHED, ResponseHead, Snapshot
-from apiroutes.streams import Begun, FileChunks, close, run_application
+from apiroutes.streams import Begun, FileChunks, InContext, application_in, close, run_application
 from apiroutes.types import ASGIFunction, Environ, WSGIApplication
 
 __all__ = ["OPEN", "CLOSED", "SENT", "STARTED", "ResponseState", "call_hook"]
@@ -318,6 +319,21 @@ class ResponseState(ResponseHead):
     def _forget_written(self) -> None:
         """Forget what `write` was given, of which nothing has left."""
         self._write, self._written, self._unwritten = None, 0, ()
+
+    def _keep_context(self) -> None:
+        """Have a stream run in this context, which has the variables that dependencies have set.
+
+        What takes its chunks is another task, or a thread with a context of its own.
+        """
+        context, stream = contextvars.copy_context(), self._stream
+        application: Any = self._application
+        chunks = coroutines.async_chunks_of(stream)
+        if chunks is not None:
+            chunks.run_in(context)
+        elif stream is not None and self._can_begin() and not isinstance(stream, FileChunks):
+            self._stream = InContext(stream, context)
+        if application is not None and not is_async(application):
+            self._application = application_in(context, application)
 
     def _start_streaming(self) -> None:
         """Run a returned application, or a stream, to its first chunk; the rest is sent later.

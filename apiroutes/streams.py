@@ -8,6 +8,7 @@ violates PEP 3333.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import io
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -22,6 +23,8 @@ __all__ = [
     "Begun",
     "Counted",
     "FileChunks",
+    "InContext",
+    "application_in",
     "as_chunk",
     "close",
     "kind_of",
@@ -59,6 +62,8 @@ class ChunkTypeError(TypeError):
 
 def _source_of(stream: object) -> str:
     """Return which generator a stream is, and the line where it is, for a message."""
+    if isinstance(stream, InContext):
+        stream = stream.stream
     chunks: Any = getattr(stream, "async_chunks", None)
     generator = stream if chunks is None else chunks.iterable
     for kind in ("gi", "ag"):
@@ -177,6 +182,37 @@ class Counted:
 
     def close(self) -> None:
         close(self._stream)
+
+
+class InContext:
+    """A stream of which everything runs in one context, whoever takes its chunks."""
+
+    def __init__(self, stream: Iterable[Any], context: contextvars.Context) -> None:
+        self.stream = stream
+        self._context = context
+        self._iterator: Iterator[Any] = iter(())
+
+    def __iter__(self) -> InContext:
+        self._iterator = self._context.run(iter, self.stream)
+        return self
+
+    def __next__(self) -> Any:
+        return self._context.run(next, self._iterator)
+
+    def close(self) -> None:
+        self._context.run(close, self.stream)
+
+
+def application_in(
+    context: contextvars.Context, application: Callable[..., Iterable[bytes]]
+) -> Callable[..., Iterable[bytes]]:
+    """Return a WSGI application that runs in a context, with its content."""
+
+    def call(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        content = context.run(application, environ, start_response)
+        return content if isinstance(content, (list, tuple)) else InContext(content, context)
+
+    return call
 
 
 class FileChunks:

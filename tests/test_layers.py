@@ -255,6 +255,7 @@ TOUCHES: dict[str, set[str]] = {
         "_in_middleware",
         "_is_complete",
         "_is_unbuffered",
+        "_keep_context",
         "_pending",
         "_prepare_body",
         "_roll_back",

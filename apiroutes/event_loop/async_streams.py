@@ -6,6 +6,7 @@ In: an async iterable. Out: its chunks. Raises its errors, and ApiError 503 whil
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import errno
 import time
 from collections.abc import AsyncIterable, Callable
@@ -42,6 +43,7 @@ class AsyncChunks(Generic[_Chunk]):
         self._taker: Taker | None = None  # on the loop itself
         self._arrived: list[Answer] = []
         self._limit: Limit | None = None
+        self._context: contextvars.Context | None = None
         self._has_ended = False
         self._is_stopped = False
         self._is_closed = False  # on the loop itself
@@ -83,8 +85,8 @@ class AsyncChunks(Generic[_Chunk]):
         limit = self._limit
         if self._taker is None:
             # The task that answers the request takes all chunks itself, if it takes the first.
-            is_direct = limit is None and is_task_of_request()
-            self._taker = DirectTaker(self._chunks) if is_direct else TakingTask(self._source)
+            is_direct = limit is None and self._context is None and is_task_of_request()
+            self._taker = DirectTaker(self._chunks) if is_direct else self._taking_task()
         if limit is None:
             self._arrived.append(await self._taker.ask())
             return
@@ -93,6 +95,15 @@ class AsyncChunks(Generic[_Chunk]):
         except TimeoutError:
             answer = None, limit.error()
         self._arrived.append(answer)
+
+    def _taking_task(self) -> TakingTask:
+        if self._context is not None:  # which is older than the thread that this task has
+            self._context.run(waiting.current_waiter.set, waiting.current_waiter.get(None))
+        return TakingTask(self._source, self._context)
+
+    def run_in(self, context: contextvars.Context) -> None:
+        """Have the iterable run in a copy of a context, before its first chunk is taken."""
+        self._context = context
 
     def end_at(
         self,
@@ -150,6 +161,8 @@ class AsyncChunks(Generic[_Chunk]):
         if waiter is None:
             waiter = self._waiter = Waiter()
             call: tuple[Any, ...] = waiter.start_with, source.take
+            if self._context is not None:
+                call = self._context.run, *call
         else:
             call = (source.want,)
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, Union
 
@@ -97,8 +98,9 @@ class DirectTaker:
 class TakingTask:
     """A task that takes the chunks, for coroutines of any task on the same loop."""
 
-    def __init__(self, source: Source[Any]) -> None:
+    def __init__(self, source: Source[Any], context: contextvars.Context | None = None) -> None:
         self._source = source
+        self._context = context  # of which the task has a copy
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         self._answer: asyncio.Future[Answer] = self._loop.create_future()
@@ -106,7 +108,8 @@ class TakingTask:
     async def ask(self) -> Answer:
         """Return the next chunk, or the error that ends them."""
         if self._task is None:
-            self._task = self._loop.create_task(self._take())
+            create, coroutine = self._loop.create_task, self._take()
+            self._task = create(coroutine) if self._context is None else self._context.run(create, coroutine)
         else:
             self._source.want()
         answer = await self._answer

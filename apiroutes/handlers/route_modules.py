@@ -47,7 +47,7 @@ class Handler(Struct, frozen=True):
 
     @property
     def waits_in(self) -> str | None:
-        """The name of the first plain function among its dependencies and itself; None where all are async."""
+        """The name of the first plain function of its dependencies and itself; None if all are async."""
         nodes = () if self.dependencies is None else self.dependencies.graph.nodes
         plain = next((node.function for node in nodes if not node.provider.runs_on_loop), None)
         if plain is not None:

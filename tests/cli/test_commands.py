@@ -100,7 +100,11 @@ RUNS = [
     (NEEDS + "async def GET(a: Annotated[int, Depends(plain)]): ...\n", "thread: plain", {"GET": "plain"}),
     (NEEDS + "async def GET(a: Annotated[int, Depends(mixed)]): ...\n", "thread: plain", {"GET": "plain"}),
     (NEEDS + "dependencies = [Depends(plain)]\nasync def GET(): ...\n", "thread: plain", {"GET": "plain"}),
-    (NEEDS + "def handler(a: Annotated[int, Depends(on_loop)]): ...\n", "thread: handler", {"ANY": "handler"}),
+    (
+        NEEDS + "def handler(a: Annotated[int, Depends(on_loop)]): ...\n",
+        "thread: handler",
+        {"ANY": "handler"},
+    ),
 ]
 
 

@@ -110,6 +110,48 @@ variable = contextvars.ContextVar("variable", default="unset")
     assert seen_in(app) == ["set", "set", "unset"]
 
 
+# What a handler returns whose stream reads a variable for each chunk.
+VARIABLE_STREAMS = {
+    "plain": "def chunks():\n    for _ in range(3):\n        yield variable.get() + ' '\n",
+    "async": "async def chunks():\n    for _ in range(3):\n        await asyncio.sleep(0)\n"
+    "        yield variable.get() + ' '\n",
+    "application": "def lines():\n    for _ in range(3):\n        yield (variable.get() + ' ').encode()\n"
+    "def chunks():\n    def app(environ, start_response):\n        start_response('200 OK', [])\n"
+    "        return lines()\n    return app\n",
+}
+
+
+@INTERFACES
+@pytest.mark.parametrize("setter", ["yield", "return"])
+@pytest.mark.parametrize("kind", ["", "async "])
+@pytest.mark.parametrize("handler", ["", "async "])
+@pytest.mark.parametrize("middleware", ["", "async "])
+@pytest.mark.parametrize("config", ["", "config = {'maxDuration': 60}\n"])
+@pytest.mark.parametrize("stream", VARIABLE_STREAMS)
+def test_a_stream_sees_what_dependencies_have_set_as_a_whole(
+    tmp_path: Path,
+    setter: str,
+    kind: str,
+    handler: str,
+    middleware: str,
+    config: str,
+    stream: str,
+    interface: str,
+) -> None:
+    around = "async def middleware(req, res, next):\n    await next()\n" if middleware else ""
+    source = f"""{HEAD}
+variable = contextvars.ContextVar("variable", default="unset")
+{config}{around}{VARIABLE_STREAMS[stream]}
+{kind}def sets():
+    variable.set("set")
+    {setter}
+{handler}def GET(sets: Annotated[None, Depends(sets)]):
+    return chunks()
+"""
+    answer = call(through(app_of(tmp_path, source), interface))
+    assert (answer.status, answer.text) == (200, "set set set ")
+
+
 @KINDS
 def test_plain_dependencies_run_in_one_thread_and_never_on_the_loop(
     tmp_path: Path, prefix: str, interface: str, result: str
