@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing.util
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -25,6 +26,7 @@ from apiroutes.lifespan import end_within, when_not_started
 from apiroutes.readiness import replace_by
 from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.heap import freeze_heap
+from apiroutes.threads import native_threads
 
 __all__ = ["HAS_LOADED", "HAS_NOT_STARTED", "REPLACE_ME", "load_in_worker", "with_signals_held_back"]
 
@@ -88,11 +90,32 @@ class _Signals:
         # The event on which granian waits, until it is set. Set twice, it would block.
         self._events: list[Any] = []
         _granian.set_main_signals(self._handle)
+        self._hear_those_of_other_threads()
         # granian's workers take them from there when they begin to serve.
         _granian.set_sync_signals = self._make_event
         _granian.set_loop_signals = self._make_event
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+    def _hear_those_of_other_threads(self) -> None:
+        """Handle signals in a thread, too, until a loop of the main thread hears of them.
+
+        Of two that come at once, as at Ctrl-C, another thread may take both. The main thread then waits on:
+        it runs Python's handlers, and nothing wakes it.
+        """
+        hears, wakes = socket.socketpair()
+        wakes.setblocking(False)
+        signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+
+        def handle() -> None:
+            with hears, wakes:
+                while numbers := hears.recv(64):
+                    if not set(_STOP_SIGNALS).isdisjoint(numbers):
+                        self._handle()
+
+        native_threads.start_native_thread(handle, "apiroutes-signals")
+        if hasattr(os, "register_at_fork"):  # or a signal to a fork would end its parent
+            os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
 
     def _make_event(self, loop: Any = None) -> Any:
         """Return the event that ends the worker; signals wake the loop, if there is one."""

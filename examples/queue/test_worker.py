@@ -49,6 +49,7 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, 
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not installed")
+    pytest.importorskip("redis", reason="Python's redis is not installed")
     path = tmp_path / "redis"
     command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
     with running(command, tmp_path / "redis.log", {}):

@@ -61,6 +61,29 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
             until(lambda before=before: pid() not in (None, before))  # type: ignore[misc]
 
 
+SIGNALLED = """
+import os, signal, threading
+def GET(): return {"pid": os.getpid()}
+def POST(): signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+"""
+
+
+def test_a_worker_hears_a_signal_that_another_thread_takes(tmp_path: Path) -> None:
+    project(tmp_path, {"pages/api/x.py": SIGNALLED})
+    with serve(granian(interface="wsgi"), tmp_path / "log", {}, tmp_path) as port:
+
+        def pid() -> int | None:
+            try:
+                found: int = Client(OverHttp(port)).request("GET", "/api/x").json()["pid"]
+            except OSError:  # there is no worker
+                return None
+            return found
+
+        before = pid()
+        Client(OverHttp(port)).request("POST", "/api/x")
+        until(lambda: pid() not in (None, before))
+
+
 def test_res_write_works_on_a_server_without_write(tmp_path: Path) -> None:
     project(tmp_path, {"pages/api/writes.py": WRITES})
     with serve(granian(), tmp_path / "log", {}, tmp_path) as port:
