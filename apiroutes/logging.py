@@ -201,6 +201,10 @@ def log_to_stderr(form: str | None = None) -> None:
     handler.setFormatter(_formatter(form))
     if ours.level == logging.NOTSET:
         ours.setLevel(logging.INFO)
+    if form is not None and _LAST_RESORT is not None and _LAST_RESORT.formatter is None:
+        # For what the project logs while it is imported: then it can still configure the root logger.
+        _LAST_RESORT.setFormatter(_formatter(form))
+        _LAST_RESORT.addFilter(RequestFilter(None))
 
 
 def log_everything_to_stderr(form: str | None) -> None:

@@ -146,6 +146,17 @@ def test_what_goes_past_the_log_is_a_record_too(tmp_path: Path, form: str, line:
         assert all(line.startswith(("  ", "[")) for line in others)
 
 
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_a_file_logs_while_it_is_imported_is_a_record(tmp_path: Path, form: str) -> None:
+    source = "import logging\nlogging.getLogger(__name__).warning('a\\nb')\n" + HANDLER
+    first, *others = lines_of(tmp_path, form, **{"pages/api/x": source})
+    if form == "json":
+        assert (json.loads(first)["logger"], json.loads(first)["message"]) == ("pages.api.x", "a\nb")
+    else:
+        assert first.endswith("[WARNING] pages.api.x: a")
+        assert others[0] == "  b"
+
+
 def test_a_thread_may_end_itself(tmp_path: Path) -> None:
     source = "import sys, threading\ndef GET():\n    thread = threading.Thread(target=sys.exit)\n"
     records = records_of(tmp_path, **{"pages/api/x": source + "    thread.start()\n    return 1\n"})
