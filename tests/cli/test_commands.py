@@ -160,7 +160,10 @@ def test_an_invalid_port_in_the_environment_is_status_2(
     assert (result.exit_code, "PORT in the environment is 'http'" in result.stderr) == (2, True)
 
 
-PACKAGES = ["gunicorn", "granian", "uvicorn", "Werkzeug", "msgspec"]
+PACKAGES = [
+    *("gunicorn", "granian", "uvicorn", "Werkzeug", "msgspec"),
+    *("opentelemetry-api", "opentelemetry-sdk", "prometheus-client", "python-json-logger"),
+]
 
 
 def test_the_version_is_printed() -> None:
