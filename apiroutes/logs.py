@@ -159,10 +159,15 @@ def with_trace(extra: dict[str, Any], environ: Environ) -> dict[str, Any]:
 
 def without_package(text: str) -> str:
     """Return a text in which a project's modules have the names of their files, such as `pages.api.users`."""
-    return re.sub(_PROJECT, "", text)
+    return re.sub(_PROJECT, lambda found: _named_by_file(found[1]), text)
 
 
-_PROJECT = rf"\b{PROJECT_PACKAGE}\d+\."
+# The part of a name in which characters are escaped, for files that Python could not import by their names.
+_PROJECT = rf"\b{PROJECT_PACKAGE}\d+\.([^\s'\"(),:]*)"
+
+
+def _named_by_file(module: str) -> str:
+    return module.replace("%2Epy", "").replace("%2E", ".").replace("%25", "%")
 
 
 def _escape_traceback(record: logging.LogRecord) -> bool:

@@ -32,7 +32,6 @@ from apiroutes.handlers.loading import (
     make_importable,
 )
 from apiroutes.handlers.middleware_shapes import why_not_middleware
-from apiroutes.handlers.modules import public_name
 from apiroutes.handlers.parameter_errors import found_in_body
 from apiroutes.handlers.plans import Plan, PlanOf, plan_of
 from apiroutes.handlers.result_checks import ResultCheck
@@ -71,7 +70,6 @@ __all__ = [
     "make_importable",
     "named",
     "parsed",
-    "public_name",
     "plan_of",
     "raised_errors",
     "returns_of",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from apiroutes.code_origin import PROJECT_PACKAGE
 
-__all__ = ["escaped", "file_of_module", "public_name", "with_files"]
+__all__ = ["escaped", "file_of_module", "with_files"]
 
 # A module of a project, in quotation marks or without them.
 _QUOTED = rf"""(['"]){PROJECT_PACKAGE}\d+((?:\.(?:(?!\1).)*)?)\1"""
@@ -26,14 +26,6 @@ def escaped(name: str) -> str:
 
 def _unescaped(part: str) -> str:
     return part.replace("%2E", ".").replace("%25", "%")
-
-
-def public_name(module: str) -> str:
-    """Return a module's name as the project knows it: by its file, without the package of projects."""
-    if not module.startswith(PROJECT_PACKAGE):
-        return module
-    name = _unescaped(module.partition(".")[2])
-    return name.removesuffix(".py")
 
 
 def file_of_module(name: str, root: Path) -> str | None:

@@ -17,7 +17,8 @@ from werkzeug.exceptions import HTTPException
 
 from apiroutes.concurrency import is_async
 from apiroutes.errors import ApiError
-from apiroutes.handlers import Handler, RouteModule, public_name
+from apiroutes.handlers import Handler, RouteModule
+from apiroutes.logs import without_package
 from apiroutes.places import is_implicit, name_of
 from apiroutes.structs import replace
 from apiroutes.telemetry.conventions import name_of_error
@@ -65,7 +66,7 @@ def _full_name(step: object) -> str:
     """Return `code.function.name`: the function with its module, as the project's own code imports it."""
     while isinstance(step, partial):
         step = step.func
-    module = public_name(getattr(step, "__module__", None) or type(step).__module__)
+    module = without_package(getattr(step, "__module__", None) or type(step).__module__)
     return f"{module}.{name_of(step)}"
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from apiroutes.handlers import public_name
+from apiroutes.logs import without_package
 from apiroutes.types import Environ
 
 __all__ = [
@@ -124,4 +124,4 @@ def name_of_error(error: BaseException) -> str:
     """Return `error.type`: the full name of the exception's class."""
     cls = type(error)
     module = cls.__module__
-    return cls.__qualname__ if module == "builtins" else f"{public_name(module)}.{cls.__qualname__}"
+    return cls.__qualname__ if module == "builtins" else f"{without_package(module)}.{cls.__qualname__}"
