@@ -74,7 +74,7 @@ _CONSTANT: Environ = {
     "wsgi.input_terminated": True,  # the messages say where the content ends
 }
 _REPLACED = "\N{REPLACEMENT CHARACTER}".encode()  # by servers, for bytes that are not UTF-8
-_PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2", "3": "HTTP/3"}
+_PROTOCOLS = {"1": "HTTP/1.0", "1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2", "3": "HTTP/3"}
 
 
 def _path_of(scope: Scope, mount: str) -> tuple[str, str | None]:

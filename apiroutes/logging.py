@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import sys
 import threading
 from typing import Any
@@ -123,7 +124,13 @@ def _without_replacements(record: logging.LogRecord) -> logging.LogRecord:
 
 
 def _as_json(value: object, **options: Any) -> str:
-    return json.dumps(value, allow_nan=False, **options)
+    text = json.dumps(value, allow_nan=False, **options)
+    # A surrogate that stands alone is no character, and refused by many readers (RFC 8259 section 8.2).
+    return re.sub(_ESCAPES, lambda found: found[1] or r"\ufffd", text) if r"\ud" in text else text
+
+
+# What stays, an escaped backslash or a pair of surrogates; or one of them alone.
+_ESCAPES = r"(\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2}"
 
 
 def _plain(value: object) -> object:

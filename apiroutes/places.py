@@ -11,12 +11,12 @@ import os
 import re
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import CodeType, TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from apiroutes.code_origin import is_ours
 from apiroutes.errors import Problem, readable_path
@@ -29,12 +29,17 @@ __all__ = [
     "frames_in",
     "located",
     "location_of",
+    "implicit",
+    "is_implicit",
     "name_of",
+    "names_of",
     "place_at",
     "place_of",
     "project_file",
     "with_source",
 ]
+
+Step = TypeVar("Step", bound=Callable[..., Any])
 
 # Directories of installed packages, which may lie below a project.
 _INSTALLED = frozenset(("site-packages", "dist-packages", "node_modules"))
@@ -195,6 +200,22 @@ def name_of(step: object) -> str:
         return step.__name__
     name: str = getattr(step, "__qualname__", type(step).__name__)
     return name.partition(".<locals>")[0]
+
+
+def names_of(steps: Iterable[object]) -> list[str]:
+    """Return the names of the steps that the project has asked for by name."""
+    return [name_of(step) for step in steps if not is_implicit(step)]
+
+
+def implicit(step: Step) -> Step:
+    """Mark a function that a setting has brought: no list of the project's middleware shows it."""
+    step.is_implicit = True  # type: ignore[attr-defined]
+    return step
+
+
+def is_implicit(step: object) -> bool:
+    """Return whether a step is marked by `implicit`."""
+    return getattr(step, "is_implicit", False) is True
 
 
 def place_of(step: object) -> str:

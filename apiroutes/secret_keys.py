@@ -33,9 +33,12 @@ _SHORTEST = 32
 _FEWEST_DIFFERENT = 8
 # Words of keys that stand in examples; they count for nothing.
 _PLACEHOLDER = re.compile(
-    r"change[-_ ]?(me|it|this)|default|django|example|insecure|password|placeholder|replace|secret|your|key",
+    r"change|default|django|example|insecure|password|placeholder|replace|secret|your?|key|"
+    r"super|that|this|should|please|must|something|long|production|development|random|string",
     re.I,
 )
+# What `django-admin startproject` writes into a file that is committed.
+_OF_DJANGO = "django-insecure-"
 # Characters beside such words, below which a key is taken for one of them.
 _FEWEST_BESIDE = 24
 
@@ -118,7 +121,8 @@ def _weakness_of(key: str) -> str | None:
     if not key.isprintable() or "," in key:
         return "has a control character, or a comma, which separates keys"
     rest = re.sub(_PLACEHOLDER, "", key)
-    if rest != key and len(rest) < _FEWEST_BESIDE:
+    is_placeholder = rest != key and len(re.sub(r"[-_ .!]", "", rest)) < _FEWEST_BESIDE
+    if is_placeholder or key.startswith(_OF_DJANGO):
         return "is a placeholder, which could be guessed"
     if len(key) < _SHORTEST:
         return f"has fewer than {_SHORTEST} characters, and could be guessed"

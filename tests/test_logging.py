@@ -297,3 +297,29 @@ def test_the_filter_says_what_stands_for_a_missing_field(filter: RequestFilter, 
     filtered = record()
     assert filter.filter(filtered)
     assert [vars(filtered).get(name) for name in ("request_id", "trace_id", "route")] == [found] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a\ud800b", "a\N{REPLACEMENT CHARACTER}b"),
+        ("\udc00\ud800", "\N{REPLACEMENT CHARACTER}" * 2),
+        ("\N{GRINNING FACE}\ud83d", "\N{GRINNING FACE}\N{REPLACEMENT CHARACTER}"),
+        ("\\ud800", "\\ud800"),
+        ("\\\ud800", "\\\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_json_has_no_surrogate_that_stands_alone(text: str, written: str) -> None:
+    made = json.loads(json_formatter().format(record(value=text, inside={"key": [text]})))
+    assert made["value"] == written
+    assert made["inside"] == {"key": [written]}
+
+
+def test_a_logger_of_a_route_with_parameters_has_the_name_of_its_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = "import logging\ndef GET(id):\n    logging.getLogger(__name__).warning('x')\n    return id\n"
+    app = App(project(tmp_path, {"pages/api/users/[id].py": source}))
+    caplog.handler.addFilter(RequestFilter())
+    call(app, "GET", "/api/users/5")
+    assert [found.name for found in caplog.records] == ["pages.api.users.[id]"]

@@ -81,6 +81,7 @@ VALUES: list[tuple[Any, tuple[str, ...]]] = [
     ((GOOD,), (GOOD,)),
     (f"{GOOD}, {OTHER}", (GOOD, OTHER)),
     (SecretKeys([GOOD]), (GOOD,)),
+    ("correct-horse-battery-staple-and-tree", ("correct-horse-battery-staple-and-tree",)),
     # Words of placeholders are no harm beside enough other characters.
     (f"secret-{OTHER}", (f"secret-{OTHER}",)),
 ]
@@ -110,6 +111,9 @@ WEAK: list[tuple[Any, str]] = [
     ("secret", "the key is a placeholder"),
     ("your-secret-key-change-me-in-production", "the key is a placeholder"),
     ("django-insecure-change-this-secret", "the key is a placeholder"),
+    ("super-secret-key-that-you-should-change", "the key is a placeholder"),
+    ("please_change_this_to_something_long_in_production", "the key is a placeholder"),
+    ("django-insecure-" + GOOD + OTHER, "the key is a placeholder"),
     ("ab" * 20, "the key repeats itself"),
     ("hunter2hunter" * 3, "the key repeats itself"),
     ("0123456789abcdef" * 2, "the key repeats itself"),

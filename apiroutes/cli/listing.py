@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apiroutes.handlers import RouteModule
-from apiroutes.places import name_of
+from apiroutes.places import names_of
 from apiroutes.resources import Resource
 from apiroutes.sizes import Size
 from apiroutes.terminal import BOLD, CYAN, DIM, Paint
@@ -30,9 +30,9 @@ def row_of(resource: Resource) -> dict[str, Any]:
         "path": resource.pattern,
         "methods": ["ANY"] if RouteModule.ANY in module.handlers else list(module.handlers),
         "file": module.route.file,
-        "middleware": [name_of(step) for step in resource.middleware],
+        "middleware": names_of(resource.middleware),
         "method_middleware": {
-            "ANY" if method == RouteModule.ANY else method: [name_of(step) for step in handler.middleware]
+            "ANY" if method == RouteModule.ANY else method: names_of(handler.middleware)
             for method, handler in module.handlers.items()
             if handler.middleware
         },

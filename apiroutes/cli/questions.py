@@ -15,7 +15,7 @@ from apiroutes.builtin_endpoints import is_documentation
 from apiroutes.cli.listing import dependencies_text, limits_text, row_of, runs_text
 from apiroutes.handlers import RouteModule
 from apiroutes.http import METHODS
-from apiroutes.places import name_of
+from apiroutes.places import names_of
 from apiroutes.resources import Resource
 from apiroutes.terminal import BOLD, CYAN, DIM, GREEN, RED, Paint
 from apiroutes.types import Environ
@@ -106,7 +106,7 @@ def ask(app: App, target: str, method: str | None) -> Answer:
     resource, params = app.lookup.find(environ)
     if resource is None:
         return Answer(target, method, is_found=True, builtin="for the fallback")
-    names = [name_of(step) for step in resource.middleware]
+    names = names_of(resource.middleware)
     if resource.module is not None:
         return _of_route(app, resource, target, method, params)
     redirect = app.lookup.canonical_path(environ) if resource.pattern is not None else None
@@ -163,10 +163,10 @@ def _of_route(
     assert resource.module is not None
     handlers = resource.module.handlers
     handler = None if method is None else _handler_of(resource, method)
-    names = [name_of(step) for step in resource.middleware]
+    names = names_of(resource.middleware)
     if handler in handlers or (handler == "handler" and RouteModule.ANY in handlers):
         own = handlers[RouteModule.ANY if handler == "handler" else str(handler)]
-        names += [name_of(step) for step in own.middleware]
+        names += names_of(own.middleware)
     return Answer(
         target,
         method,

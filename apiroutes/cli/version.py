@@ -9,6 +9,8 @@ from apiroutes.version import __version__
 __all__ = ["version_text"]
 
 _PACKAGES = ("gunicorn", "granian", "uvicorn", "Werkzeug", "msgspec")
+# Of extras, and what is used with them.
+_OPTIONAL = ("opentelemetry-api", "opentelemetry-sdk", "prometheus-client", "python-json-logger")
 
 
 def version_text() -> str:
@@ -20,9 +22,9 @@ def version_text() -> str:
         f"Python {platform.python_version()} ({platform.python_implementation()})",
         platform.platform(),
     ]
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *_OPTIONAL):
         try:
             lines.append(f"{package} {version(package)}")
-        except PackageNotFoundError:  # a server that is an extra
+        except PackageNotFoundError:  # of an extra
             continue
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiroutes.handlers import RouteModule
-from apiroutes.places import name_of
+from apiroutes.places import names_of
 from apiroutes.resources import Resource
 from apiroutes.structs import Struct
 
@@ -31,13 +31,13 @@ class FaultRoute(Struct, frozen=True):
         module = resource.module
         steps = resource.middleware
         if module is None:
-            return cls(resource.pattern, middleware=tuple(map(name_of, steps)))
+            return cls(resource.pattern, middleware=tuple(names_of(steps)))
         by_method = module.handlers
         key = next((name for name in (method, RouteModule.ANY) if name in by_method), None)
         if key is None and method == "HEAD":
             key = "GET" if "GET" in by_method else None
         if key is None:
-            return cls(resource.pattern, module.route.file, middleware=tuple(map(name_of, steps)))
+            return cls(resource.pattern, module.route.file, middleware=tuple(names_of(steps)))
         handler = by_method[key]
         _, _, line = handler.place.rpartition(":")
         return cls(
@@ -45,7 +45,7 @@ class FaultRoute(Struct, frozen=True):
             file=module.route.file,
             line=int(line) if line.isdecimal() else None,
             handler="handler" if key == RouteModule.ANY else key,
-            middleware=tuple(map(name_of, (*steps, *handler.middleware))),
+            middleware=tuple(names_of((*steps, *handler.middleware))),
             is_async=handler.is_async,
             parses_body=module.config.parse_body,
         )

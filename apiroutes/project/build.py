@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, MutableMapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from apiroutes.body import limits_of
+from apiroutes.chain import never_waits
 from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig
-from apiroutes.places import Place
+from apiroutes.places import Place, implicit
 from apiroutes.project.checking import check_together, ineffective, steps_of
 from apiroutes.project.composing import compose_resources, explaining_resources
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
@@ -135,7 +137,8 @@ def _log_context(settings: Settings) -> tuple[Middleware, ...]:
         return ()
     from apiroutes.middleware import log_context
 
-    return (log_context(),)
+    # Of its own, as the project may name `log_context()` too, which is shown.
+    return (implicit(never_waits(partial(log_context()))),)
 
 
 def _find_routes(

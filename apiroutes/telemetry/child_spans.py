@@ -7,7 +7,7 @@ exception makes the span an error, and is recorded in the request's span alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from opentelemetry import context as contexts
@@ -15,10 +15,11 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 from werkzeug.exceptions import HTTPException
 
+from apiroutes.code_origin import without_package
 from apiroutes.concurrency import is_async
 from apiroutes.errors import ApiError
 from apiroutes.handlers import Handler, RouteModule
-from apiroutes.places import name_of
+from apiroutes.places import is_implicit, name_of
 from apiroutes.structs import replace
 from apiroutes.telemetry.conventions import name_of_error
 from apiroutes.types import Middleware
@@ -45,8 +46,10 @@ def handlers_in_spans(module: RouteModule) -> RouteModule:
 
 def in_span(middleware: Middleware) -> Middleware:
     """Return middleware in a span of its own; what `next()` calls is inside."""
+    if is_implicit(middleware):
+        return middleware
     name = name_of(middleware)
-    title, attributes = f"middleware {name}", {"code.function.name": name}
+    title, attributes = f"middleware {name}", {"code.function.name": _full_name(middleware)}
 
     def run(*arguments: Any) -> Any:
         return _run(title, attributes, middleware, arguments)
@@ -59,9 +62,17 @@ def in_span(middleware: Middleware) -> Middleware:
     return wrapped
 
 
+def _full_name(step: object) -> str:
+    """Return `code.function.name`: the function with its module, as the project's own code imports it."""
+    while isinstance(step, partial):
+        step = step.func
+    module = without_package(getattr(step, "__module__", None) or type(step).__module__)
+    return f"{module}.{name_of(step)}"
+
+
 def _handler_in_span(handler: Handler) -> Callable[[Any, Any], Any]:
     call = handler.call
-    title, attributes = f"handler {handler.name}", {"code.function.name": name_of(handler.function)}
+    title, attributes = f"handler {handler.name}", {"code.function.name": _full_name(handler.function)}
     if handler.is_async:
         # The call checks the parameters; the coroutine that it returns is the handler.
         return lambda request, response: _Awaited(title, attributes, call(request, response))

@@ -41,7 +41,12 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.~!$&'()*+,;=:@-]*")
 _PATH_CHARACTERS = "/!$&'()*+,;=:@"
 # A host and its port; an IPv6 address keeps its brackets out of `server.address`.
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/@\s]+))(?::([0-9]{1,5}))?")
+_LAST_PORT = 65535
 _PORTS = {"http": 80, "https": 443}
+
+
+# As servers write them in other ways: granian has no ".0".
+_VERSIONS = {"HTTP/1": "1.0", "HTTP/2.0": "2", "HTTP/3.0": "3"}
 
 
 def known_methods(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
@@ -72,7 +77,7 @@ def span_name(method: str, route: str | None) -> str:
 def protocol_version(environ: Environ) -> str:
     """Return `network.protocol.version`, such as "1.1" or "2"; "" where the environ does not say."""
     protocol: str = environ.get("SERVER_PROTOCOL", "")
-    return protocol[5:].removesuffix(".0") if protocol in ("HTTP/2.0", "HTTP/3.0") else protocol[5:]
+    return _VERSIONS.get(protocol) or protocol[5:]
 
 
 def request_attributes(environ: Environ) -> Attributes:
@@ -111,7 +116,8 @@ def _host_of(host: str, scheme: str) -> tuple[str, int | None]:
     match = _HOST.fullmatch(host)
     if match is None:
         return "", None
-    return match[1] or match[2], int(match[3]) if match[3] else _PORTS.get(scheme)
+    port = int(match[3]) if match[3] else _PORTS.get(scheme)
+    return match[1] or match[2], port if port is None or port <= _LAST_PORT else None
 
 
 def name_of_error(error: BaseException) -> str:

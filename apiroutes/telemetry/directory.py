@@ -18,7 +18,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["shared_directory", "with_directory"]
+__all__ = ["is_alive", "shared_directory", "with_directory"]
 
 _NAME = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "apiroutes-metrics-"
@@ -87,11 +87,29 @@ def _remove_left_behind(place: str) -> None:
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(entry, ignore_errors=True)
+            if not _has_files_of_workers(entry):
+                shutil.rmtree(entry, ignore_errors=True)
         except OSError:  # its server runs
             pass
         finally:
             os.close(lock)
+
+
+def _has_files_of_workers(path: str) -> bool:
+    """Return whether a worker that runs has files there: one may have made the directory again."""
+    processes = {name.removesuffix(".db").rpartition("_")[2] for name in os.listdir(path)}
+    return any(process.isdecimal() and is_alive(int(process)) for process in processes)
+
+
+def is_alive(process: int) -> bool:
+    """Return whether a process of this id runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def _own_directories(place: str) -> list[str]:

@@ -70,7 +70,9 @@ class _Metrics:
     def __init__(self) -> None:
         by_operation = ("method", "route")
         self.requests = Counter(
-            "http_requests_total", "Requests that have been answered.", (*by_operation, "status")
+            "http_requests_total",
+            "Requests that have ended, those without a response included.",
+            (*by_operation, "status"),
         )
         self.duration = Histogram(
             "http_request_duration_seconds", "Time from a request's start to its end.", by_operation

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import mmap_dict, values
+
+from apiroutes.telemetry.directory import is_alive
 
 try:
     import fcntl
@@ -117,23 +118,13 @@ def fold(path: Path) -> None:
     left: dict[str, list[Path]] = {}
     for file in path.glob("*.db"):
         kind, _, process = file.stem.rpartition("_")
-        if process.isdecimal() and not _is_alive(int(process)):
+        if process.isdecimal() and not is_alive(int(process)):
             left.setdefault(kind, []).append(file)
     for kind, files in left.items():
         if kind in _JOINS:
             _join(path / f"{kind}_{_FOLDED}.db", kind, files)
         for file in files:
             file.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True
 
 
 def _join(folded: Path, kind: str, files: list[Path]) -> None:

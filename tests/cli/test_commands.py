@@ -71,6 +71,22 @@ def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
     assert rows["/api/notes"]["method_middleware"] == {"POST": ["check"]}
 
 
+def test_what_a_setting_brings_is_no_middleware_of_a_route(tmp_path: Path) -> None:
+    named = "from apiroutes.middleware import log_context\nmiddleware = [log_context()]\n" + HELLO
+    files = {
+        "pages/api/hello.py": HELLO,
+        "pages/api/named.py": named,
+        "pyproject.toml": "[tool.apiroutes]\nlog_format = 'text'\n",
+    }
+    root = str(project(tmp_path, files))
+    rows = json.loads(run("routes", "--json", "--root", root).output)
+    assert {row["path"]: row["middleware"] + [*row["method_middleware"]] for row in rows} == {
+        "/api/hello": [],
+        "/api/named": ["log_context"],
+    }
+    assert "log_context" not in run("routes", "/api/hello", "--root", root).output
+
+
 PLAIN = "def check(req, res, next): next()\n"
 NEEDS = (
     "from typing import Annotated\nfrom apiroutes import Depends\n"
@@ -159,7 +175,10 @@ def test_an_invalid_port_in_the_environment_is_status_2(
     assert (result.exit_code, "PORT in the environment is 'http'" in result.stderr) == (2, True)
 
 
-PACKAGES = ["gunicorn", "granian", "uvicorn", "Werkzeug", "msgspec"]
+PACKAGES = [
+    *("gunicorn", "granian", "uvicorn", "Werkzeug", "msgspec"),
+    *("opentelemetry-api", "opentelemetry-sdk", "prometheus-client", "python-json-logger"),
+]
 
 
 def test_the_version_is_printed() -> None:

@@ -93,6 +93,34 @@ def test_an_exception_is_an_error_of_each_and_recorded_once(
     assert [span.name for span in exported.spans if span.events] == ["GET /api/users/[id]"]
 
 
+def test_a_span_has_the_full_name_of_its_function(tmp_path: Path, exported: Exported) -> None:
+    call(app_of(tmp_path, PLAIN), "GET", "/api/users/5")
+    attributes = {span.name: dict(span.attributes or {}) for span in exported.spans}
+    assert {name: found.get("code.function.name") for name, found in attributes.items() if " " in name} == {
+        "GET /api/users/[id]": None,
+        "handler GET": "pages.api.users.[id].GET",
+        "middleware access_log": "apiroutes.middleware.access_log.access_log",
+        "middleware outer": "pages.api.users.[id].outer",
+        "own of handler": None,
+        "own of outer": None,
+    }
+
+
+def test_an_error_of_the_project_has_its_full_name(tmp_path: Path, exported: Exported) -> None:
+    source = "class Own(Exception): pass\ndef GET(id): raise Own\n"
+    call(app_of(tmp_path, source), "GET", "/api/users/5")
+    types = {(span.attributes or {})["error.type"] for span in exported.spans}
+    assert types == {"pages.api.users.[id].Own"}
+
+
+def test_what_a_setting_brings_has_no_span(
+    tmp_path: Path, exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(app_of(tmp_path, PLAIN, log_format="text"), "GET", "/api/users/5")
+    names = {span.name for span in exported.spans if span.name.startswith("middleware")}
+    assert names == {"middleware access_log", "middleware outer"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_refusal_is_no_error(tmp_path: Path, exported: Exported, through: Through, kind: str) -> None:
     assert call(through(app_of(tmp_path, KINDS[kind])), "GET", "/api/users/refusal").status == 409

@@ -107,6 +107,18 @@ def test_what_others_have_left_stays(runtime: Path) -> None:
     assert sorted(runtime.iterdir()) == before
 
 
+def test_one_that_a_worker_has_made_again_stays(runtime: Path) -> None:
+    """The lock of its server is that of the directory that has gone."""
+    again = runtime / "apiroutes-metrics-again"
+    again.mkdir()
+    (again / f"counter_{os.getpid()}.db").touch()
+    with with_metrics_directory(ON):
+        assert again.is_dir()
+    (again / f"counter_{os.getpid()}.db").rename(again / f"counter_{2**22 + 1}.db")
+    with with_metrics_directory(ON):
+        assert not again.exists()
+
+
 def test_one_of_a_server_that_runs_stays(runtime: Path) -> None:
     with with_metrics_directory(ON):
         first = os.environ.pop(NAME)

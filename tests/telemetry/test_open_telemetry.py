@@ -160,6 +160,9 @@ def test_the_path_is_that_of_a_uri(tmp_path: Path, exported: Exported, target: s
         ("shop.example", "shop.example", 80),
         ("[::1]:8000", "::1", 8000),
         ("what is this", "localhost", None),
+        ("evil.example:65535", "evil.example", 65535),
+        ("evil.example:65536", "evil.example", None),
+        ("[::1]:99999", "::1", None),
         (None, "localhost", None),
     ],
 )
@@ -518,3 +521,15 @@ def test_requests_of_one_task_have_traces_of_their_own(tmp_path: Path, exported:
     asyncio.run(request_twice())
     assert [span.parent for span in exported.spans] == [None, None]
     assert len({span.context.trace_id for span in exported.spans if span.context}) == 2
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version"),
+    [("HTTP/1", "1.0"), ("HTTP/1.0", "1.0"), ("HTTP/1.1", "1.1"), ("HTTP/2.0", "2"), ("HTTP/2", "2")],
+)
+def test_the_version_of_the_protocol_is_that_of_the_conventions(
+    tmp_path: Path, exported: Exported, protocol: str, version: str
+) -> None:
+    app = app_of(tmp_path, USER, "users/[id].py", telemetry=True)
+    call(app, "GET", "/api/users/5", SERVER_PROTOCOL=protocol)
+    assert attributes_of(exported)["network.protocol.version"] == version
