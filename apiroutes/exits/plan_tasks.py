@@ -108,18 +108,12 @@ class _ThreadGenerator:
         self._generator = generator
         self._context: contextvars.Context | None = None
 
-    def __aiter__(self) -> _ThreadGenerator:
-        return self
-
-    async def __anext__(self) -> Any:
+    async def advance(self) -> Any:
+        """Run it to its next value, or to its end, and return END."""
         if self._context is not None:
-            value = await in_request_thread(self._context.run, next, self._generator, END)
-        else:
-            self._context = contextvars.copy_context()
-            value = await _in_context(self._context, next, self._generator, END)
-        if value is END:
-            raise StopAsyncIteration
-        return value
+            return await in_request_thread(self._context.run, next, self._generator, END)
+        self._context = contextvars.copy_context()
+        return await _in_context(self._context, next, self._generator, END)
 
     async def athrow(self, error: BaseException) -> Any:
         assert self._context is not None
