@@ -142,7 +142,9 @@ def test_an_http_error_raised_from_a_fault_takes_its_place(
 def test_a_failing_commit_may_become_an_http_error(tmp_path: Path, prefix: str, interface: str) -> None:
     translation = "raise ApiError(409, 'it exists') from error"
     source = (
-        HEAD + THREE.format(prefix, translation, "raise", "raise KeyError('unique')") + GET.format("return [1]")
+        HEAD
+        + THREE.format(prefix, translation, "raise", "raise KeyError('unique')")
+        + GET.format("return [1]")
     )
     answer = call(through(app_of(tmp_path, source), interface))
     assert (answer.status, "it exists" in answer.text) == (409, True)
