@@ -131,6 +131,10 @@ def key_of(function: object) -> tuple[object, ...]:
 def depends_of(name: str, annotation: Any, default: object) -> Depends | None:
     """Return the dependency that a parameter asks for; None if it asks for none. Raises ParameterError."""
     alias = annotation_of(annotation)
+    if isinstance(alias, Depends) or alias is Depends:
+        function = getattr(alias, "dependency", None) if alias is not Depends else None
+        remedy = how_to_depend(name, inspect.Parameter.empty, named(function) if function else "function")
+        raise ParameterError(f"the annotation of {name!r} is `Depends` alone, without a type", remedy, name)
     found = [item for item in metadata_of(alias) if isinstance(item, Depends) or item is Depends]
     if isinstance(default, Depends) or default is Depends:
         function = getattr(default, "dependency", None)

@@ -279,6 +279,14 @@ MISTAKES = [
         "`Depends()` of 'db' has no function",
         "Annotated[int, Depends(function)]",
     ),
+    (GET.format("db: Depends(print)"), "without a type", "Write `db: Annotated[Any, Depends(print)]`"),
+    (GET.format("db: Depends"), "without a type", "Write `db: Annotated[Any, Depends(function)]`"),
+    (GET.format("db"), "where the parameter 'db' comes from", "Depends(function)"),
+    (
+        "import sqlite3\n" + GET.format("db: sqlite3.Connection"),
+        "is not a schema",
+        "write a function that makes one, and `db: Annotated[Connection, Depends(function)]`",
+    ),
     (GET.format("db: Annotated[int, Depends]"), "has no function", "Annotated[int, Depends(function)]"),
     (
         GET.format("db: int = Depends(print)"),
