@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from apiroutes.handler_steps import PlannedHandler
-from apiroutes.handlers import key_of, named
+from apiroutes.handlers import Depends, key_of, named, unaliased
 from apiroutes.places import place_of
 
 __all__ = ["DependencyOverrides", "Override"]
@@ -56,6 +56,10 @@ class DependencyOverrides:
                 f"the replacement of {_named(function)} is of type {kind}, which cannot be called: "
                 "write a function that returns it, such as `lambda: fake`"
             )
+        depends = unaliased(function)
+        if isinstance(depends, Depends):
+            function_name = "the function" if depends.dependency is None else f"`{named(depends.dependency)}`"
+            raise TypeError(f"override was given an annotation or a `Depends`: pass {function_name} itself")
         if not any(handler.needs(function) for handler in self._handlers):
             raise ValueError(self._why_unknown(function))
         override = Override(self, function, replacement)

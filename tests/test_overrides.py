@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -188,3 +188,10 @@ def test_an_async_client_overrides_as_well(app: App, library: Any) -> None:
 
     assert asyncio.run(use()) == ["user of fake", "fake"]
     assert Client(app).get("/api/x").json == REAL
+
+
+def test_an_alias_is_told_with_its_function(tmp_path: Path) -> None:
+    client = Client(App(project(tmp_path, {"pages/api/x.py": "def GET(): ...\n"})))
+    alias: Any = Annotated[str, Depends(print)]
+    with pytest.raises(TypeError, match="pass `print` itself"):
+        client.override(alias, print)

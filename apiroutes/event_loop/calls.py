@@ -9,11 +9,11 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import Awaitable, Callable
-from types import CoroutineType
+from types import CoroutineType, FrameType
 from typing import Any, TypeVar
 
 from apiroutes.event_loop.waiters import Waiter, running_loop
-from apiroutes.threads import waiting
+from apiroutes.threads import native_threads, waiting
 
 __all__ = ["Call", "call_soon_in_thread", "in_request_thread", "run"]
 
@@ -92,14 +92,25 @@ class Call:
         self._loop = asyncio.get_running_loop()
         self._outcome: list[tuple[Any, BaseException | None]] = []
         self.ended: asyncio.Future[None] = self._loop.create_future()
+        self._find_frame: Callable[[], FrameType | None] = lambda: None  # until it begins
 
     def __call__(self) -> None:
+        self._find_frame = native_threads.frame_finder()
         try:
             self._outcome.append((self._context.run(self._function, *self._arguments), None))
         except BaseException as error:
             self._outcome.append((None, error))
         with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
             self._loop.call_soon_threadsafe(self._settle)
+
+    def current_frames(self) -> list[FrameType]:
+        """Return where the thread is now, from the function inward; [] if it is not called now."""
+        frames: list[FrameType] = []
+        frame = self._find_frame()
+        while frame is not None and frame.f_code is not Call.__call__.__code__:
+            frames.insert(0, frame)
+            frame = frame.f_back
+        return frames if frame is not None and frame.f_locals.get("self") is self else []
 
     def _settle(self) -> None:
         if self.ended.done():  # nobody waits any more

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from types import CoroutineType, FrameType, TracebackType
+from types import AsyncGeneratorType, CoroutineType, FrameType, TracebackType
 from typing import Any
 
+from apiroutes.event_loop.calls import in_request_thread
 from apiroutes.event_loop.waiters import Waiter
 from apiroutes.threads import traceback_of
 
@@ -26,19 +27,35 @@ def frames_awaited_by(waiter: Waiter) -> list[FrameType]:
 
 
 def _waiting_frames(coroutine: Any) -> list[FrameType]:
-    """Return the frames of a coroutine that waits, the outermost first."""
+    """Return the frames of a coroutine that waits, the outermost first, and of what it waits for."""
     frames: list[FrameType] = []
-    while (
-        isinstance(coroutine, CoroutineType) and coroutine.cr_frame is not None and not coroutine.cr_running
-    ):
-        frame: FrameType = coroutine.cr_frame
-        if coroutine.cr_code is end_or_event.__code__:
+    while True:
+        frame = _waiting_frame(coroutine)
+        if frame is None:
+            return frames
+        code = frame.f_code
+        if code is end_or_event.__code__:
             coroutine = frame.f_locals["task"].get_coro()
             continue
-        if coroutine.cr_code is not Waiter.main.__code__:
+        if code is not Waiter.main.__code__:
             frames.append(frame)
-        coroutine = coroutine.cr_await
-    return frames
+        if code is in_request_thread.__code__ and (call := frame.f_locals.get("call")) is not None:
+            inside: list[FrameType] = call.current_frames()
+            if inside:
+                return frames + inside
+        is_coroutine = isinstance(coroutine, CoroutineType)
+        awaited = coroutine.cr_await if is_coroutine else coroutine.ag_await
+        if not isinstance(awaited, CoroutineType):  # as `anext` returns it, which does not tell of what
+            generators = [value for value in frame.f_locals.values() if isinstance(value, AsyncGeneratorType)]
+            awaited = next((generator for generator in generators if generator.ag_running), awaited)
+        coroutine = awaited
+
+
+def _waiting_frame(coroutine: Any) -> FrameType | None:
+    """Return the frame of a coroutine, or of an async generator, unless it is executed now."""
+    if isinstance(coroutine, CoroutineType):
+        return None if coroutine.cr_running else coroutine.cr_frame
+    return coroutine.ag_frame if isinstance(coroutine, AsyncGeneratorType) else None
 
 
 def _running_frames(waiter: Waiter) -> list[FrameType]:

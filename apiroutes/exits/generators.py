@@ -1,7 +1,8 @@
 """The ends of generators: after a handler they go on, or get its exception, the last one first.
 
 In: generators in the order in which they were entered, and an exception. Out: all of them left. Raises
-nothing for an exception: what a generator raises beside it is logged, and changes no response.
+the HTTP error that one of them has made of a fault; what else a generator raises beside it is logged, and
+changes no response.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import contextlib
 from collections.abc import Generator, Sequence
 from typing import Any, NoReturn
 
+from werkzeug.exceptions import HTTPException
+
+from apiroutes.errors import ApiError, MaxDurationExceeded
 from apiroutes.logs import log_fault, route_of
 
 __all__ = [
@@ -21,6 +25,7 @@ __all__ = [
     "leave",
     "log_second",
     "refuse_second",
+    "stands_for",
     "unwind",
     "yielded_twice",
 ]
@@ -55,20 +60,40 @@ def refuse_second(place: str) -> NoReturn:
 def unwind(generators: Generators, error: BaseException, request: Any) -> None:
     """Throw an exception into generators, the last first.
 
-    One that swallows it changes nothing, and a second exception is logged. Every generator is left.
+    One that swallows it changes nothing, and a second exception is logged, unless it stands for the first:
+    that one is thrown into the others, and raised at the end. Every generator is left.
     """
-    traceback = error.__traceback__
+    first = error
     for generator in reversed(generators):
+        traceback = error.__traceback__
+        second: BaseException | None = None
         try:
             generator.throw(error)
         except StopIteration:
             pass
         except BaseException as raised:
-            if is_new(raised, error):
-                log_second(raised, request)
+            second = raised
         else:
             _close_quietly(generator, request)
         error.__traceback__ = traceback
+        if second is None or not is_new(second, error):
+            continue
+        if stands_for(second, error):
+            error = second
+        else:
+            log_second(second, request)
+    try:
+        if error is not first:
+            raise error
+    finally:
+        del error, first  # whose tracebacks lead here: a cycle would wait for the collector
+
+
+def stands_for(raised: BaseException, error: BaseException) -> bool:
+    """Return whether a generator has made an HTTP error of a fault: `raise ApiError(409) from error`."""
+    http_errors = (ApiError, HTTPException)
+    is_fault = isinstance(error, Exception) and not isinstance(error, (*http_errors, MaxDurationExceeded))
+    return is_fault and isinstance(raised, http_errors) and raised.__cause__ is error
 
 
 def is_new(raised: BaseException, error: BaseException) -> bool:

@@ -24,6 +24,7 @@ from apiroutes.exits.generators import (
     is_new,
     log_second,
     refuse_second,
+    stands_for,
 )
 from apiroutes.exits.open_streams import drop_unsent, has_stream, hold, is_sent_later
 from apiroutes.response import Response
@@ -108,18 +109,12 @@ class _ThreadGenerator:
         self._generator = generator
         self._context: contextvars.Context | None = None
 
-    def __aiter__(self) -> _ThreadGenerator:
-        return self
-
-    async def __anext__(self) -> Any:
+    async def advance(self) -> Any:
+        """Run it to its next value, or to its end, and return END."""
         if self._context is not None:
-            value = await in_request_thread(self._context.run, next, self._generator, END)
-        else:
-            self._context = contextvars.copy_context()
-            value = await _in_context(self._context, next, self._generator, END)
-        if value is END:
-            raise StopAsyncIteration
-        return value
+            return await in_request_thread(self._context.run, next, self._generator, END)
+        self._context = contextvars.copy_context()
+        return await _in_context(self._context, next, self._generator, END)
 
     async def athrow(self, error: BaseException) -> Any:
         assert self._context is not None
@@ -156,8 +151,8 @@ def _throw(generator: Any, error: BaseException) -> BaseException | None:
 async def _unwind(generators: Sequence[Any], error: BaseException, request: Any) -> None:
     """Throw an exception into generators, the last first, or close them if the client has left.
 
-    A cancellation may stand for another exception, of a time limit or a task group: that one is raised then,
-    and any other is logged. Every generator is left.
+    A cancellation may stand for another exception, of a time limit or a task group, and a generator may make
+    an HTTP error of a fault: that one is raised then, and any other is logged. Every generator is left.
     """
     first = error
     for generator in reversed(generators):
@@ -167,7 +162,8 @@ async def _unwind(generators: Sequence[Any], error: BaseException, request: Any)
         error.__traceback__ = traceback
         if raised is None or not is_new(raised, error):
             continue
-        if isinstance(error, asyncio.CancelledError) and not isinstance(raised, asyncio.CancelledError):
+        is_cancelled = isinstance(error, asyncio.CancelledError)
+        if (is_cancelled and not isinstance(raised, asyncio.CancelledError)) or stands_for(raised, error):
             error = raised
         elif not isinstance(raised, asyncio.CancelledError):
             log_second(raised, request)

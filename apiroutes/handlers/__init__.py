@@ -20,7 +20,7 @@ from apiroutes.handlers.declared_responses import (
     raised_errors,
     without_errors,
 )
-from apiroutes.handlers.dependencies import Depends, key_of, named
+from apiroutes.handlers.dependencies import Depends, key_of, named, unaliased
 from apiroutes.handlers.dependency_graph import Overrides
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.import_failures import import_failure
@@ -74,6 +74,7 @@ __all__ = [
     "raised_errors",
     "returns_of",
     "security_scheme",
+    "unaliased",
     "use",
     "why_not_middleware",
     "without_errors",

@@ -13,6 +13,7 @@ from functools import partial
 from types import BuiltinMethodType, CodeType, MethodType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from apiroutes.errors import InvalidRequest, one_line
 from apiroutes.handlers.parameter_errors import (
     ParameterError,
     annotation_of,
@@ -23,7 +24,17 @@ from apiroutes.handlers.parameter_errors import (
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 
-__all__ = ["Depends", "Provider", "depends_of", "key_of", "named", "provider_of", "unaliased"]
+__all__ = [
+    "Depends",
+    "Provider",
+    "checked",
+    "depends_of",
+    "is_data_class",
+    "key_of",
+    "named",
+    "provider_of",
+    "unaliased",
+]
 
 Scope = Literal["function", "request"]
 
@@ -120,6 +131,10 @@ def key_of(function: object) -> tuple[object, ...]:
 def depends_of(name: str, annotation: Any, default: object) -> Depends | None:
     """Return the dependency that a parameter asks for; None if it asks for none. Raises ParameterError."""
     alias = annotation_of(annotation)
+    if isinstance(alias, Depends) or alias is Depends:
+        function = getattr(alias, "dependency", None) if alias is not Depends else None
+        remedy = how_to_depend(name, inspect.Parameter.empty, named(function) if function else "function")
+        raise ParameterError(f"the annotation of {name!r} is `Depends` alone, without a type", remedy, name)
     found = [item for item in metadata_of(alias) if isinstance(item, Depends) or item is Depends]
     if isinstance(default, Depends) or default is Depends:
         function = getattr(default, "dependency", None)
@@ -218,6 +233,29 @@ def provider_of(function: Callable[..., Any]) -> Provider:
         if kind != "value":
             return Provider(function, kind, is_own=False)
     return Provider(function, "value")
+
+
+def checked(function: type, source: str) -> Callable[..., Any]:
+    """Return a call of a data class that refuses the values of a request as a schema of the class does.
+
+    Raises InvalidRequest for a ValueError or TypeError, as its `__post_init__` raises it.
+    """
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (ValueError, TypeError) as error:
+            found = error.errors() if hasattr(error, "errors") else ()  # pydantic's
+            places = [(".".join(map(str, (source, *item["loc"]))), str(item["msg"])) for item in found]
+            raise InvalidRequest(places or [(source, one_line(error))]) from error
+
+    return make
+
+
+def is_data_class(function: object) -> bool:
+    """Return whether a function is a class of fields: a dataclass, a Struct, of attrs or pydantic."""
+    fields = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__", "model_fields")
+    return isinstance(function, type) and any(hasattr(function, name) for name in fields)
 
 
 def _function_in(function: Any) -> Any:

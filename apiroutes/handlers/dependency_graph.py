@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from apiroutes.handlers.declarations import SecurityScheme, security_of
-from apiroutes.handlers.dependencies import Depends, Provider, key_of, named, provider_of
+from apiroutes.handlers.dependencies import (
+    Depends,
+    Provider,
+    checked,
+    is_data_class,
+    key_of,
+    named,
+    provider_of,
+)
 from apiroutes.handlers.parameter_errors import ParameterError
 from apiroutes.handlers.parameters import read_dependency
 from apiroutes.handlers.signatures import Parameter, Signature
@@ -215,6 +223,8 @@ class _Builder:
         key = key_of(function), self._captures
         if key not in self._read_before:
             provider, signature = provider_of(function), read_dependency(function, self._segments)
+            if isinstance(function, type) and is_data_class(function) and signature.inputs:
+                provider = replace(provider, call=checked(function, signature.inputs[0].source))
             self._read_before[key] = function, provider, signature  # with the function its id stays its own
         return self._read_before[key][1:]
 

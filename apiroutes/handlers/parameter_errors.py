@@ -37,7 +37,8 @@ class ParameterError(TypeError):
             "Parameters are called "
             + ", ".join(REQUEST_PARTS)
             + "; any other has a type, such as `page: int` for the query, or the name of a parameter of "
-            "the path, or a default and a name that begins with '_'."
+            "the path, or a default and a name that begins with '_'. What a function makes, such as a "
+            "session of a database, is `Annotated[Session, Depends(function)]`."
         )
 
 

@@ -72,6 +72,8 @@ def read_signature(function: Callable[..., Any], segments: tuple[Segment, ...] =
 def read_dependency(function: Callable[..., Any], segments: tuple[Segment, ...]) -> Signature:
     """Read the signature of a dependency; a class has that of its `__init__`. Raises ParameterError."""
     signature = signature_of(function)
+    if signature is None and isinstance(function, type):
+        raise ParameterError("its parameters cannot be read", "Write a function that makes one.")
     if signature is None:
         return Signature(function, arguments=Arguments([], {}))
     if isinstance(function, partial):  # what it passes by name is no parameter of a request
@@ -315,10 +317,13 @@ class _SignatureReader:
         try:
             return schema_of(annotation)
         except SchemaError as error:
-            raise ParameterError(
-                f"the annotation of {name!r} is not a schema: {error}",
-                "Use a Struct, dataclass, TypedDict, attrs class, pydantic model, or a type made of these.",
-            ) from error
+            remedy = (
+                "Use a Struct, dataclass, TypedDict, attrs class, pydantic model, or a type made of these."
+            )
+            if isinstance(annotation, type) and name not in REQUEST_PARTS:
+                spelled = f"`{name}: Annotated[{annotation.__name__}, Depends(function)]`"
+                remedy += f" If it is no part of the request, write a function that makes one, and {spelled}."
+            raise ParameterError(f"the annotation of {name!r} is not a schema: {error}", remedy) from error
 
     def _check_simple(self, parameter: inspect.Parameter, annotation: Any, source: str) -> None:
         if annotation is not Any:

@@ -279,9 +279,17 @@ class _AsyncSource(_Source):
         wrapped = f"ThreadGenerator({call})" if provider.kind == "generator" else call
         yield f"g{number} = {wrapped}"
         yield from self.opened(number, node)
-        yield f"v{number} = await anext(g{number}, END)"
+        yield f"v{number} = await {self.advance(number)}"
         yield f"if v{number} is END:"
         yield f"    did_not_yield(p{number})"
+
+    def advance(self, number: int) -> str:
+        """Return what is awaited for a generator's next value, which is END at its end.
+
+        A plain generator has a coroutine for it, whose frames show where its thread is.
+        """
+        is_plain = self.graph.nodes[number].provider.kind == "generator"
+        return f"g{number}.advance()" if is_plain else f"anext(g{number}, END)"
 
     def awaited(self, name: str, is_awaitable: bool) -> Iterator[str]:
         """Yield the lines that await what a plain function has returned, if that is a coroutine."""
@@ -319,7 +327,7 @@ class _AsyncSource(_Source):
             yield from self.exits_of(self.late, "")
 
     def leave(self, number: int) -> Iterator[str]:
-        yield f"if await anext(g{number}, END) is not END:"
+        yield f"if await {self.advance(number)} is not END:"
         yield f"    await yielded_twice(g{number}, p{number})"
 
 

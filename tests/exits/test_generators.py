@@ -94,6 +94,62 @@ def test_a_second_exception_is_logged_and_changes_nothing(
     assert "failed to end a dependency" in caplog.messages[0]
 
 
+# What a dependency raises in place of the handler's exception, and the status and the second fault that come.
+TRANSLATIONS = [
+    ("raise KeyError", "raise ApiError(409) from error", 409, ["three", "two KeyError()", "one 409"]),
+    ("raise KeyError", "raise Conflict() from error", 409, ["three", "two KeyError()", "one 409"]),
+    ("raise KeyError", "raise ApiError(409)", 500, ["three", "two KeyError()", "one KeyError()"]),
+    ("raise KeyError", "raise ApiError(409) from None", 500, ["three", "two KeyError()", "one KeyError()"]),
+    ("raise KeyError", "raise ValueError from error", 500, ["three", "two KeyError()", "one KeyError()"]),
+    ("raise ApiError(404)", "raise ApiError(409) from error", 404, ["three", "two 404", "one 404"]),
+    (
+        "raise SystemExit",
+        "raise ApiError(409) from error",
+        500,
+        ["three", "two SystemExit()", "one SystemExit()"],
+    ),
+]
+
+
+@BOTH
+@INTERFACES
+@pytest.mark.parametrize(("fault", "translation", "status", "seen"), TRANSLATIONS)
+def test_an_http_error_raised_from_a_fault_takes_its_place(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    prefix: str,
+    interface: str,
+    fault: str,
+    translation: str,
+    status: int,
+    seen: list[str],
+) -> None:
+    source = f"from werkzeug.exceptions import Conflict{HEAD}" + THREE.format(
+        prefix, "raise", translation, ""
+    )
+    source += GET.format(fault)
+    app = app_of(tmp_path, source)
+    assert call(through(app, interface)).status == status
+    assert len(caplog.records) == {409: 0, 404: 1, 500: 2}[status]
+    shown = seen_in(app)
+    for number in (404, 409):
+        shown = [note.replace(repr(ApiError(number)), str(number)) for note in shown]
+    assert [note.replace("<Conflict '409: Conflict'>", "409") for note in shown] == seen
+
+
+@BOTH
+@INTERFACES
+def test_a_failing_commit_may_become_an_http_error(tmp_path: Path, prefix: str, interface: str) -> None:
+    translation = "raise ApiError(409, 'it exists') from error"
+    source = (
+        HEAD
+        + THREE.format(prefix, translation, "raise", "raise KeyError('unique')")
+        + GET.format("return [1]")
+    )
+    answer = call(through(app_of(tmp_path, source), interface))
+    assert (answer.status, "it exists" in answer.text) == (409, True)
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("body", "message"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
+import traceback
 from pathlib import Path
 
 import pytest
 
+from apiroutes.errors import HandlerTimeout
 from tests.exits.support import HEAD, seen_in, through
 from tests.support import app_of, call
 
@@ -175,6 +178,45 @@ def three(two: Annotated[None, Depends(two)]):
     seen = seen_in(app)
     assert len(seen) == 3
     assert len(set(seen)) == 1
+
+
+@INTERFACES
+@pytest.mark.parametrize("slow", ["dependency", "generator", "async generator", "handler"])
+@pytest.mark.parametrize("handler", ["", "async "])
+@pytest.mark.parametrize("held", ["yield", "return"])
+def test_the_log_of_a_deadline_names_the_line_that_holds_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, interface: str, slow: str, handler: str, held: str
+) -> None:
+    source = f"""{HEAD}
+config = {{"maxDuration": 0.3}}
+ended = threading.Event()
+def wait():
+    ended.wait(5)
+async def on_loop():
+    {"await asyncio.sleep(5)" if slow == "async generator" else "pass"}
+    {held}
+def dependency():
+    wait() if {slow == "dependency"} else None
+def generator():
+    wait() if {slow == "generator"} else None
+    yield
+{handler or ""}def GET(a: Annotated[None, Depends(on_loop)], b: Annotated[None, Depends(dependency)],
+        c: Annotated[None, Depends(generator)]):
+    {"wait()" if slow == "handler" and not handler else "pass"}
+    {"await asyncio.sleep(5)" if slow == "handler" and handler else "pass"}
+    return "late"
+"""
+    app = app_of(tmp_path, source)
+    with contextlib.suppress(Exception):
+        call(through(app, interface))
+    module = app.resources["pages/api/x.py"].module
+    assert module is not None
+    module.handlers["GET"].function.__globals__["ended"].set()
+    (error,) = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert isinstance(error, HandlerTimeout)
+    own = [frame.name for frame in traceback.extract_tb(error.__traceback__) if "x.py" in frame.filename]
+    expected = "on_loop" if slow == "async generator" else "GET" if slow == "handler" and handler else "wait"
+    assert own[-1:] == [expected]
 
 
 @INTERFACES

@@ -139,6 +139,31 @@ def GET(a: Annotated[int, Depends(inner)], b: Annotated[int, Depends(counted)],
     assert call(app).json() == [3, 3, 4, 3]
 
 
+PAGES = {
+    "dataclass": "@dataclass\nclass Page:\n    n: int = 1\n    def __post_init__(self):\n",
+    "struct": "import msgspec\nclass Page(msgspec.Struct):\n    n: int = 1\n    def __post_init__(self):\n",
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "async "])
+@pytest.mark.parametrize("error", ["ValueError", "TypeError"])
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("taken", ["page: Annotated[Page, Depends(Page)]", "query: Page"])
+def test_what_a_data_class_refuses_does_not_fit(
+    tmp_path: Path, taken: str, page: str, error: str, prefix: str
+) -> None:
+    page += f"        if self.n < 1: raise {error}('n must be 1 or more')\n"
+    app = app_of(tmp_path, f"{HEAD}{page}{prefix}def GET({taken}): return 1\n")
+    answer = call(app, target="/api/x?n=0")
+    assert (answer.status, call(app, target="/api/x?n=1").status) == (422, 200)
+    assert "n must be 1 or more" in answer.text
+
+
+def test_a_value_error_of_a_function_is_a_fault(tmp_path: Path) -> None:
+    source = HEAD + "def page(n: int): raise ValueError\ndef GET(page: Annotated[int, Depends(page)]): ...\n"
+    assert call(app_of(tmp_path, source), target="/api/x?n=0").status == 500
+
+
 def test_a_method_is_cached_by_its_object(tmp_path: Path) -> None:
     source = f"""{HEAD}
 class Counter:
@@ -253,6 +278,14 @@ MISTAKES = [
         GET.format("db: Annotated[int, Depends()]"),
         "`Depends()` of 'db' has no function",
         "Annotated[int, Depends(function)]",
+    ),
+    (GET.format("db: Depends(print)"), "without a type", "Write `db: Annotated[Any, Depends(print)]`"),
+    (GET.format("db: Depends"), "without a type", "Write `db: Annotated[Any, Depends(function)]`"),
+    (GET.format("db"), "where the parameter 'db' comes from", "Depends(function)"),
+    (
+        "import sqlite3\n" + GET.format("db: sqlite3.Connection"),
+        "is not a schema",
+        "write a function that makes one, and `db: Annotated[Connection, Depends(function)]`",
     ),
     (GET.format("db: Annotated[int, Depends]"), "has no function", "Annotated[int, Depends(function)]"),
     (

@@ -114,7 +114,7 @@ def _places(nodes: list[Node]) -> Iterator[str]:
 
 
 # A busy machine draws slowly.
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(shapes(), st.sampled_from(["wsgi", "asgi"]))
 def test_a_plan_does_what_a_walk_does(shape: Shape, interface: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
