@@ -150,6 +150,11 @@ class WorkPool:
     def _go_on(self, work: Work) -> None:
         """Begin the next function of a request, where functions of its kind run."""
         call = self._take(work)
+        while call is not None and call.is_async and work.has_lost_loop:
+            with self._lock:
+                self._count_out(call)
+            work.lose(call)
+            call = self._take(work)
         if call is None:
             return
         if not call.is_async:
@@ -216,7 +221,11 @@ class WorkPool:
 
     def _start_task(self, run: _Run) -> None:
         def on_end(error: BaseException | None) -> None:
-            if self._claim(run):
+            if not self._claim(run):
+                return
+            if run.runner.is_lost:
+                self._lose(run)
+            else:
                 self._end(run, error)
 
         call = run.call
@@ -235,6 +244,12 @@ class WorkPool:
         run.work.report(run.call, error)
         self._go_on(run.work)
         self._dispatch()
+
+    def _lose(self, run: _Run) -> None:
+        """Note that a coroutine function was ended by a loop that ends, and with it those that follow."""
+        run.work.has_lost_loop = True
+        run.work.lose(run.call)
+        self._go_on(run.work)
 
     def _claim(self, run: _Run) -> bool:
         """Count a function as running no more; return False if others have, who have given it up."""

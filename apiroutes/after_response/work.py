@@ -88,6 +88,7 @@ class Work:
     is_late = False  # whether the request's deadline has passed
     is_over = False  # whether the response has ended
     has_work = False  # whether there was any for a pool
+    has_lost_loop = False  # whether the event loop for its coroutine functions has ended
 
     def __init__(self, pool: Pool, environ: Environ) -> None:
         self._pool = pool
