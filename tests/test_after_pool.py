@@ -312,6 +312,28 @@ def test_draining_waits_for_what_runs_and_what_waits(tmp_path: Path) -> None:
     assert len(site.library.ran) == 200
 
 
+def test_draining_waits_for_requests_that_have_not_ended(tmp_path: Path) -> None:
+    site = served(tmp_path, "def GET():\n    after(note, 1)\n    return {}\n")
+    content = site.begin()
+    seen: list[Any] = []
+    drains = threading.Thread(target=lambda: seen.append(site.ran))
+    drains.start()
+    content.close()
+    drains.join()
+    assert seen == [[(1,)]]
+
+
+def test_what_a_request_leaves_that_does_not_end_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = served(tmp_path, "def GET():\n    after(note, 1)\n    return {}\n")
+    content = site.begin()
+    site.drain(0.01)
+    content.close()
+    assert len(texts(caplog, "lost at the end of the process: `note` (")) == 1
+    assert site.ran == []
+
+
 def test_without_work_draining_ends_at_once(tmp_path: Path) -> None:
     site = served(tmp_path, HOLD)
     site.drain(3600)

@@ -371,7 +371,7 @@ def test_it_does_not_begin_before_the_content_is_closed(tmp_path: Path) -> None:
     for method, number in [("GET", 1), ("POST", 2)]:
         content = site.begin(method)
         assert b"".join(content)
-        assert (number,) not in site.ran
+        assert (number,) not in site.library.ran
         content.close()
         assert (number,) in site.ran
 

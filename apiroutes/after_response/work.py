@@ -41,6 +41,8 @@ current_work: ContextVar[Work] = ContextVar("apiroutes.work")
 class Pool(Protocol):
     """What does the work."""
 
+    def expect(self, work: Work) -> None: ...
+
     def submit(self, work: Work) -> bool: ...
 
     def submit_more(self, work: Work) -> None: ...
@@ -101,6 +103,8 @@ class Work:
         """Have a function called after the response, even if that has ended. Raises MaxDurationExceeded."""
         if self.is_late:
             raise MaxDurationExceeded("maxDuration has passed, and the client has its response")
+        if not self.calls and self._witness is None:  # a test's client may never end its request
+            self._pool.expect(self)
         self.calls.append(call)
         if self.is_over:  # or it is by now, for another thread, which did not see the call yet
             self._pool.submit_more(self)
