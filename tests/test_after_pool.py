@@ -491,7 +491,9 @@ def test_coroutines_that_a_loop_cancels_at_its_end_are_lost_and_so_are_the_next(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     on_loop_that_ends(tmp_path, "GET")
-    assert len(texts(caplog, "lost at the end of the process: `wait` (")) == 2
+    running, waiting = texts(caplog, "lost at the end of the process: `wait` (")
+    assert running.endswith("which had not ended")
+    assert waiting.endswith("which was to run after its response")
     assert texts(caplog, "failed") == []
 
 

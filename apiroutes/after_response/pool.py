@@ -167,7 +167,7 @@ class WorkPool:
         while call is not None and call.is_async and work.has_lost_loop:
             with self._lock:
                 self._count_out(call)
-            work.lose(call)
+            work.lose(call, has_begun=False)
             call = self._take(work)
         if call is None:
             return
@@ -262,7 +262,7 @@ class WorkPool:
     def _lose(self, run: _Run) -> None:
         """Note that a coroutine function was ended by a loop that ends, and with it those that follow."""
         run.work.has_lost_loop = True
-        run.work.lose(run.call)
+        run.work.lose(run.call, has_begun=True)
         self._go_on(run.work)
 
     def _claim(self, run: _Run) -> bool:
@@ -333,7 +333,8 @@ class WorkPool:
     def _lose_rest(self) -> None:
         with self._lock:
             runs = sorted(self._running, key=lambda run: run.until)
-            lost = [(run.work, run.call) for run in runs] + list(self._ready)
+            begun = [(run.work, run.call) for run in runs]
+            lost = list(self._ready)
             works = [*self._active, *self._expected]
             for work in works:
                 lost += [(work, call) for call in list(work.calls)]
@@ -346,9 +347,10 @@ class WorkPool:
         for run in runs:
             if run.runner is not None:
                 run.runner.end()
-        for work, call in lost:
-            call.is_counted = False
-            if work.wants(call):
-                work.lose(call)
+        for has_begun, calls in ((True, begun), (False, lost)):
+            for work, call in calls:
+                call.is_counted = False
+                if work.wants(call):
+                    work.lose(call, has_begun=has_begun)
         for work in works:
             work.finish()

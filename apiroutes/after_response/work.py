@@ -154,9 +154,10 @@ class Work:
         if witness is not None:
             witness.calls.append(call.ended(error))
 
-    def lose(self, call: WorkCall) -> None:
+    def lose(self, call: WorkCall, *, has_begun: bool) -> None:
         """Log a function that has not ended when the process does."""
-        text = f"lost at the end of the process: {call.place}, which was to run after its response"
+        state = "had not ended" if has_begun else "was to run after its response"
+        text = f"lost at the end of the process: {call.place}, which {state}"
         log_of_request(logging.WARNING, self.request, text)
 
     def finish(self) -> None:
