@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -11,11 +12,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from apiroutes import readiness
+from apiroutes import App, readiness
 from tests.after_cases import INTERFACES, KINDS, served
-from tests.support import until
+from tests.support import project, until
 
 BOTH = pytest.mark.parametrize("interface", INTERFACES)
 EACH = pytest.mark.parametrize("kind", KINDS)
@@ -310,6 +312,28 @@ def test_draining_waits_for_what_runs_and_what_waits(tmp_path: Path) -> None:
     assert len(site.library.ran) == 200
 
 
+def test_draining_waits_for_requests_that_have_not_ended(tmp_path: Path) -> None:
+    site = served(tmp_path, "def GET():\n    after(note, 1)\n    return {}\n")
+    content = site.begin()
+    seen: list[Any] = []
+    drains = threading.Thread(target=lambda: seen.append(site.ran))
+    drains.start()
+    content.close()
+    drains.join()
+    assert seen == [[(1,)]]
+
+
+def test_what_a_request_leaves_that_does_not_end_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = served(tmp_path, "def GET():\n    after(note, 1)\n    return {}\n")
+    content = site.begin()
+    site.drain(0.01)
+    content.close()
+    assert len(texts(caplog, "lost at the end of the process: `note` (")) == 1
+    assert site.ran == []
+
+
 def test_without_work_draining_ends_at_once(tmp_path: Path) -> None:
     site = served(tmp_path, HOLD)
     site.drain(3600)
@@ -418,3 +442,65 @@ def test_a_fork_has_threads_of_its_own(tmp_path: Path) -> None:
     )
     program = ALONE.format(root=str(tmp_path), source=source, settings="") + FORK
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+# -- the end of a server's loop
+
+WAITS_ON_LOOP = """
+import asyncio
+from apiroutes import after
+
+begun = asyncio.Event()
+
+async def wait(number):
+    begun.set()
+    await asyncio.sleep(60)
+
+async def give_up():
+    begun.set()
+    raise asyncio.CancelledError
+
+async def GET():
+    after(wait, 1)
+    after(wait, 2)
+    return {}
+
+async def PUT():
+    after(give_up)
+    return {}
+
+async def POST():
+    await begun.wait()
+    return {}
+"""
+
+
+def on_loop_that_ends(tmp_path: Path, method: str) -> None:
+    app = App(project(tmp_path, {"pages/api/x.py": WAITS_ON_LOOP}))
+
+    async def call() -> None:
+        transport = httpx.ASGITransport(app=app.asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            for each in (method, "POST"):
+                assert (await client.request(each, "/api/x")).status_code == 200
+
+    asyncio.run(call())
+
+
+def test_coroutines_that_a_loop_cancels_at_its_end_are_lost_and_so_are_the_next(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    on_loop_that_ends(tmp_path, "GET")
+    running, waiting = texts(caplog, "lost at the end of the process: `wait` (")
+    assert running.endswith("which had not ended")
+    assert waiting.endswith("which was to run after its response")
+    assert texts(caplog, "failed") == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="a task does not tell who has cancelled it")
+def test_a_coroutine_that_ends_as_if_it_was_cancelled_has_failed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    on_loop_that_ends(tmp_path, "PUT")
+    assert len(texts(caplog, "failed after its response, in `give_up` (")) == 1
+    assert texts(caplog, "lost at the end") == []

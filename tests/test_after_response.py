@@ -371,7 +371,7 @@ def test_it_does_not_begin_before_the_content_is_closed(tmp_path: Path) -> None:
     for method, number in [("GET", 1), ("POST", 2)]:
         content = site.begin(method)
         assert b"".join(content)
-        assert (number,) not in site.ran
+        assert (number,) not in site.library.ran
         content.close()
         assert (number,) in site.ran
 
@@ -533,3 +533,73 @@ def test_an_app_that_a_handler_answers_with_has_the_same_request(tmp_path: Path)
     outer.library.apps.append(inner.app)
     assert outer.call().status == 503
     assert (inner.ran, outer.ran) == ([], [])
+
+
+NAMED = [
+    ("note", "`note` ("),
+    ("lambda: 1 / 0", "`lambda ("),
+    ("inner", "`inner` ("),
+    ("partial(inner)", "`inner` ("),
+    ("logging.getLogger('x').makeRecord", "`Logger.makeRecord`\n"),
+    ("divmod", "`divmod`\n"),
+]
+
+
+@pytest.mark.parametrize(("function", "shown"), NAMED)
+def test_a_function_is_named_in_the_log_as_it_is_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, function: str, shown: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    source = (
+        "import logging\nfrom functools import partial\nfrom apiroutes import json\n"
+        f"def GET():\n    def inner(): pass\n    after({function}, *{{0}})\n    return json(1, status=500)\n"
+    ).replace("{0}", "range(7)" if "makeRecord" in function else "()")
+    site = served(tmp_path, source)
+    site.call()
+    (text,) = [text for text in caplog.messages if "was not called afterwards" in text]
+    assert f": {shown.strip()}" in text
+    assert not shown.endswith("\n") or f"{shown.strip()} was not" in text
+
+
+REFUSED = [
+    "one",
+    "one, 1, 2",
+    "one, b=2",
+    "one, 1, a=1",
+    "Shop().sell",
+    "lambda: None, 1",
+    "named, 1",
+    "plain, b=1",
+]
+TAKEN = [
+    "one, 1",
+    "one, a=1",
+    "Shop().sell, 1",
+    "many, 1, 2, x=3",
+    "named, a=1",
+    "plain",
+    "plain, 1",
+    "wrapped",
+]
+ARGUMENTS = """
+import functools
+def one(a): pass
+def many(*args, **kwargs): pass
+def named(*, a): pass
+def plain(a=0): pass
+class Shop:
+    def sell(self, a): pass
+@functools.wraps(one)
+def wrapped(): pass
+"""
+
+
+@pytest.mark.parametrize("arguments", [*REFUSED, *TAKEN])
+def test_arguments_that_a_function_does_not_take_are_an_error_of_the_handler(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, arguments: str
+) -> None:
+    site = served(tmp_path, f"{ARGUMENTS}\ndef GET():\n    after({arguments})\n    return {{}}\n")
+    assert site.call().status == (500 if arguments in REFUSED else 200)
+    site.drain()
+    assert ("TypeError: after() cannot call `" in caplog.text) == (arguments in REFUSED)
+    assert "failed after its response" not in caplog.text

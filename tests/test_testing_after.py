@@ -201,3 +201,11 @@ def test_a_fault_is_logged_when_the_answer_is_there(tmp_path: Path, caplog: pyte
     answer = Client(project(tmp_path, {"pages/api/x.py": source})).get("/api/x")
     assert "GET /api/x (pages/api/x.py) failed" in caplog.text
     assert answer.status_code == 504
+
+
+def test_a_lambda_is_named_by_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = "from apiroutes import after\ndef GET():\n    after(lambda: 1)\n    return 1\n"
+    client = Client(project(tmp_path, {"pages/api/x.py": source}))
+    assert client.get("/api/x").status_code == 200
+    assert names(client) == ["lambda (pages/api/x.py:3)"]

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import contextvars
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from types import FunctionType, MethodType
 from typing import Any
 
 from apiroutes.concurrency import Call, coroutines, is_async
-from apiroutes.places import name_of, place_of
+from apiroutes.places import location_of, name_of
 from apiroutes.structs import Struct, field
 
 __all__ = ["AfterCall", "WorkCall"]
+
+_LAMBDA = "lambda"
+
+_STANDARD_LIBRARY = os.path.dirname(os.__file__)
+_INSTALLED = frozenset(("site-packages", "dist-packages"))
 
 
 class AfterCall(Struct, frozen=True):
@@ -29,8 +37,8 @@ class AfterCall(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The function's name, such as "send_receipt"."""
-        return name_of(self.function)
+        """The function's name, such as "send_receipt", or "lambda (pages/api/orders.py:7)"."""
+        return _name_of(self.function)
 
 
 class WorkCall:
@@ -44,6 +52,7 @@ class WorkCall:
         always: bool,
     ) -> None:
         _check(function)
+        _check_arguments(function, args, kwargs)
         self.function = function
         self.args = args
         self.kwargs = kwargs
@@ -54,8 +63,10 @@ class WorkCall:
 
     @property
     def place(self) -> str:
-        """The function's name with its file and line, for messages."""
-        return place_of(self.function)
+        """The function's name with its file and line, where it is the project's own, for messages."""
+        name = _name_of(self.function)
+        location = None if name.startswith(_LAMBDA) else _location_of(self.function)
+        return f"`{name}`" if location is None else f"`{name}` ({location})"
 
     def bound(self) -> Any:
         """Call the function, as it was asked for."""
@@ -78,6 +89,53 @@ class WorkCall:
         return AfterCall(self.function, self.args, self.kwargs, error)
 
 
+def _name_of(function: Callable[..., object]) -> str:
+    """Return the name of the function itself, not of the one around it."""
+    inner = inspect.unwrap(_without_partial(function))
+    name = getattr(inner, "__qualname__", None)
+    if name is None:
+        return name_of(function)
+    if name.endswith("<lambda>"):
+        location = location_of(inner)
+        return _LAMBDA if location is None else f"{_LAMBDA} ({location})"
+    return str(name).rpartition("<locals>.")[2]
+
+
+def _location_of(function: Callable[..., object]) -> str | None:
+    """Return the file and line of a function; None for one of Python's own or of an installed package."""
+    location = location_of(function)
+    if location is None:
+        return None
+    path = Path(location).absolute()
+    is_foreign = _INSTALLED.intersection(path.parts) or path.is_relative_to(_STANDARD_LIBRARY)
+    return None if is_foreign else location
+
+
+def _without_partial(function: Any) -> Any:
+    while isinstance(function, partial):
+        function = function.func
+    return function
+
+
+def _check_arguments(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise TypeError, where `after` is called, if a plain function does not take the arguments.
+
+    What is no plain function, or says that it has another signature, is left to the call.
+    """
+    plain = function.__func__ if isinstance(function, MethodType) else function
+    if not isinstance(plain, FunctionType) or hasattr(plain, "__signature__"):
+        return
+    code, count = plain.__code__, len(args) + (plain is not function)
+    least = code.co_argcount - len(plain.__defaults__ or ())
+    is_simple = not kwargs and code.co_kwonlyargcount == len(plain.__kwdefaults__ or ())
+    if is_simple and least <= count <= code.co_argcount:  # most calls: `bind` costs several microseconds
+        return
+    try:
+        inspect.signature(function, follow_wrapped=False).bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"after() cannot call `{_name_of(function)}` later: {error}") from None
+
+
 def _check(function: object) -> None:
     """Raise TypeError with what to write instead."""
     name = getattr(function, "__name__", None)
@@ -96,5 +154,5 @@ def _check(function: object) -> None:
 
 
 def _is_generator_function(function: Callable[..., object]) -> bool:
-    plain = function.func if isinstance(function, partial) else function
+    plain = _without_partial(function)
     return inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain)

@@ -12,6 +12,7 @@ import os
 import queue
 import threading
 import time
+import weakref
 from collections import deque
 from functools import partial
 from typing import Any
@@ -58,6 +59,8 @@ class WorkPool:
         self._waiting = 0  # functions that have not begun, and coroutines that have not ended
         self._busy = 0  # threads
         self._active: set[Work] = set()  # of requests with functions that have not ended
+        # Of requests that have not ended; weakly, as a server may never close their content.
+        self._expected: weakref.WeakSet[Work] = weakref.WeakSet()
         self._ready: deque[tuple[Work, WorkCall]] = deque()  # that wait for a thread
         self._running: set[_Run] = set()
         self._is_watched = False
@@ -67,13 +70,18 @@ class WorkPool:
 
     # -- what is to be done ----------------------------------------------------------------
 
+    def expect(self, work: Work) -> None:
+        """Have `drain` wait also for a request that has functions, and has not ended yet."""
+        self._begin_anew_after_fork()
+        with self._lock:
+            self._expected.add(work)
+
     def submit(self, work: Work) -> bool:
         """Take the functions of a request; return False, with a warning, where too many wait.
 
         Then `run_here` is to be called, in a thread that can wait for them.
         """
-        if self._process != os.getpid():  # a fork takes no threads along
-            self.__init__(self._settings)  # type: ignore[misc]
+        self._begin_anew_after_fork()
         with self._lock:
             waited = self._waiting
             begins = self._accept(work)
@@ -84,6 +92,11 @@ class WorkPool:
         if begins:
             self._go_on(work)
         return True
+
+    def _begin_anew_after_fork(self) -> None:
+        """Forget the threads of the parent: a fork takes none along."""
+        if self._process != os.getpid():
+            self.__init__(self._settings)  # type: ignore[misc]
 
     def _warn(self) -> None:
         """Warn that too many functions wait; not for each request, as there are many then."""
@@ -118,6 +131,7 @@ class WorkPool:
                 self._waiting += 1
         begins = work not in self._active
         self._active.add(work)
+        self._expected.discard(work)
         return begins
 
     def _count_out(self, call: WorkCall) -> None:
@@ -138,7 +152,7 @@ class WorkPool:
                     dropped.append(call)
             if found is None:
                 self._active.discard(work)
-                emptied = None if self._active else self._emptied
+                emptied = None if self._active or self._expected else self._emptied
         for call in dropped:
             work.drop(call)
         if found is None:
@@ -150,6 +164,11 @@ class WorkPool:
     def _go_on(self, work: Work) -> None:
         """Begin the next function of a request, where functions of its kind run."""
         call = self._take(work)
+        while call is not None and call.is_async and work.has_lost_loop:
+            with self._lock:
+                self._count_out(call)
+            work.lose(call, has_begun=False)
+            call = self._take(work)
         if call is None:
             return
         if not call.is_async:
@@ -216,7 +235,11 @@ class WorkPool:
 
     def _start_task(self, run: _Run) -> None:
         def on_end(error: BaseException | None) -> None:
-            if self._claim(run):
+            if not self._claim(run):
+                return
+            if run.runner.is_lost:
+                self._lose(run)
+            else:
                 self._end(run, error)
 
         call = run.call
@@ -235,6 +258,12 @@ class WorkPool:
         run.work.report(run.call, error)
         self._go_on(run.work)
         self._dispatch()
+
+    def _lose(self, run: _Run) -> None:
+        """Note that a coroutine function was ended by a loop that ends, and with it those that follow."""
+        run.work.has_lost_loop = True
+        run.work.lose(run.call, has_begun=True)
+        self._go_on(run.work)
 
     def _claim(self, run: _Run) -> bool:
         """Count a function as running no more; return False if others have, who have given it up."""
@@ -290,7 +319,8 @@ class WorkPool:
         Not on the event loop, which may have to do some of the work.
         """
         with self._lock:
-            if not self._active or self._process != os.getpid():
+            has_work = self._active or self._expected
+            if not has_work or self._process != os.getpid():
                 return
             self._emptied = native_threads.mailbox()
         try:
@@ -303,21 +333,24 @@ class WorkPool:
     def _lose_rest(self) -> None:
         with self._lock:
             runs = sorted(self._running, key=lambda run: run.until)
-            lost = [(run.work, run.call) for run in runs] + list(self._ready)
-            works = list(self._active)
+            begun = [(run.work, run.call) for run in runs]
+            lost = list(self._ready)
+            works = [*self._active, *self._expected]
             for work in works:
                 lost += [(work, call) for call in list(work.calls)]
                 work.calls.clear()
             self._running.clear()
             self._ready.clear()
             self._active.clear()
+            self._expected.clear()
             self._waiting = self._busy = 0
         for run in runs:
             if run.runner is not None:
                 run.runner.end()
-        for work, call in lost:
-            call.is_counted = False
-            if work.wants(call):
-                work.lose(call)
+        for has_begun, calls in ((True, begun), (False, lost)):
+            for work, call in calls:
+                call.is_counted = False
+                if work.wants(call):
+                    work.lose(call, has_begun=has_begun)
         for work in works:
             work.finish()

@@ -41,6 +41,8 @@ current_work: ContextVar[Work] = ContextVar("apiroutes.work")
 class Pool(Protocol):
     """What does the work."""
 
+    def expect(self, work: Work) -> None: ...
+
     def submit(self, work: Work) -> bool: ...
 
     def submit_more(self, work: Work) -> None: ...
@@ -88,6 +90,7 @@ class Work:
     is_late = False  # whether the request's deadline has passed
     is_over = False  # whether the response has ended
     has_work = False  # whether there was any for a pool
+    has_lost_loop = False  # whether the event loop for its coroutine functions has ended
 
     def __init__(self, pool: Pool, environ: Environ) -> None:
         self._pool = pool
@@ -100,6 +103,8 @@ class Work:
         """Have a function called after the response, even if that has ended. Raises MaxDurationExceeded."""
         if self.is_late:
             raise MaxDurationExceeded("maxDuration has passed, and the client has its response")
+        if not self.calls and self._witness is None:  # a test's client may never end its request
+            self._pool.expect(self)
         self.calls.append(call)
         if self.is_over:  # or it is by now, for another thread, which did not see the call yet
             self._pool.submit_more(self)
@@ -149,10 +154,11 @@ class Work:
         if witness is not None:
             witness.calls.append(call.ended(error))
 
-    def lose(self, call: WorkCall) -> None:
+    def lose(self, call: WorkCall, *, has_begun: bool) -> None:
         """Log a function that has not ended when the process does."""
-        text = "lost at the end of the process: %s, which was to run after its response"
-        log_of_request(logging.WARNING, self.request, text, call.place)
+        state = "had not ended" if has_begun else "was to run after its response"
+        text = "lost at the end of the process: %s, which %s"
+        log_of_request(logging.WARNING, self.request, text, call.place, state)
 
     def finish(self) -> None:
         """Note that no function is left."""

@@ -39,7 +39,7 @@ class _Formatter(logging.Formatter):
         self._paint = paint
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        level = self._paint(f"{record.levelname:<8}", *_LEVELS.get(record.levelno, ()))
+        level = self._paint(f"{record.levelname:<7} ", *_LEVELS.get(record.levelno, ()))
         return f"{level}{self._paint(without_package(record.name), BOLD)}: {super().formatMessage(record)}"
 
 

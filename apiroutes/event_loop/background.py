@@ -39,6 +39,8 @@ class BackgroundTask(Ending):
         self._on_end = on_end
         self._loop: AwaitedLoop | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._is_told_to_end = False
+        self.is_lost = False  # whether others have cancelled it, as a loop does that ends
 
     def start(self) -> None:
         """Have it begin soon, from any thread. Raises RuntimeError."""
@@ -56,10 +58,17 @@ class BackgroundTask(Ending):
             await self._function()
         except BaseException as raised:
             error = raised
+            self.is_lost = isinstance(raised, asyncio.CancelledError) and self._was_cancelled()
         self.note_end()
         self._task = None  # a cycle would wait for the collector
         self._on_end(error)
         del error
+
+    def _was_cancelled(self) -> bool:
+        """Return whether another than `end` has cancelled the task, and not the function itself ended so."""
+        # Python 3.10 does not tell one from the other.
+        count = getattr(self._task, "cancelling", lambda: 1)()
+        return not self._is_told_to_end and count > 0
 
     def current_traceback(self) -> TracebackType | None:
         """Return where it waits, as a traceback from its coroutine inward; None before it begins."""
@@ -68,6 +77,7 @@ class BackgroundTask(Ending):
 
     def end(self) -> None:
         """Cancel it, from any thread."""
+        self._is_told_to_end = True
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the task with it
                 self._loop.call_now(self._cancel)

@@ -39,6 +39,7 @@ SHOWN = [
     ("logging.info('x')", ["INFO    root: x"]),
     ("logging.getLogger('shop').info('added %d', 5)", ["INFO    shop: added 5"]),
     ("logging.getLogger('shop').warning('careful')", ["WARNING shop: careful"]),
+    ("logging.getLogger('shop').critical('fire')", ["CRITICAL shop: fire"]),
     ("logging.getLogger('shop').debug('details')", []),
     ("logging.getLogger(__name__).info('x')", ["INFO    pages.api.x: x"]),
     (
