@@ -17,7 +17,7 @@ SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LIC
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
 	@echo "make dev         serve pages/ for development: reload, tracebacks, a line per request"
-	@echo "make check       lint, types and the fast tests, in about a minute: run it while you work"
+	@echo "make check       lint, types and the fast tests, in three minutes: run it while you work"
 	@echo "make test        lint, types and all tests but the slow ones: every change must pass it"
 	@echo "make asgi        the tests of what an App answers, through its ASGI interface: three minutes"
 	@echo "make acceptance  the slow tests: servers that fail and reload, async clients, a browser, npm"
@@ -39,8 +39,8 @@ check: lint types
 
 # Two halves of the tests side by side, because most machines have two processors; then by themselves those of
 # servers and threads, which depend on when things happen.
-HALF := $(addprefix tests/,attacks body cli clients conformance development embedding fuzz handlers http middleware \
-	openapi routing schemas settings typing)
+HALF := $(addprefix tests/,attacks body cli clients conformance development embedding fuzz handlers http lifespan \
+	middleware openapi routing schemas settings telemetry typing)
 ALONE := $(addprefix tests/,acceptance concurrency event_loop servers)
 
 test:
@@ -64,9 +64,8 @@ asgi: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ASGI) --interface asgi
 	$(BIN)/python -m pytest $(ASGI) --interface asgi-loop
 
-# Two halves as well: they mostly wait for servers. WITHOUT leaves files out.
+# Two halves as well: they mostly wait for servers.
 SLOW_HALF := $(addprefix tests/acceptance/test_,life.py failed_starts.py work_after_responses.py)
-WITHOUT :=
 
 acceptance:
 	$(MAKE) --no-print-directory --jobs 2 acceptance-first-half acceptance-second-half
@@ -75,7 +74,7 @@ acceptance-first-half: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow $(SLOW_HALF)
 
 acceptance-second-half: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow tests/acceptance $(addprefix --ignore ,$(SLOW_HALF) $(WITHOUT))
+	$(BIN)/python -m pytest -m slow tests/acceptance $(addprefix --ignore ,$(SLOW_HALF))
 
 # Coverage makes tests three times slower on Python 3.11, so `make test` does not measure it. The second run
 # covers the code that no other test reaches: the replacement of workers.
