@@ -10,6 +10,7 @@ from typing import Any
 
 import schemathesis
 from hypothesis import HealthCheck, assume, settings
+from schemathesis.specs.openapi.checks import unsupported_method
 
 from apiroutes import App
 from tests.acceptance.applications import PROJECT
@@ -39,9 +40,12 @@ def is_form_of_files(body: object) -> bool:
     """Return whether a form carries the generated value.
 
     Otherwise fields are sent as text, so that a value that violates the schema is valid on the wire; and
-    Werkzeug's encoder, which sends it here, omits the line break after a part without content.
+    Werkzeug's encoder, which sends it here, omits the line break after a part without content, and puts
+    control characters of a name into the header, which may have none.
     """
-    files = body.get("file") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not all(map(str.isprintable, body)):
+        return False
+    files = body.get("file")
     # Bytes are generated as a text that is always empty, with `data`.
     return isinstance(files, list) and all(
         isinstance(file, (bytes, str)) and getattr(file, "data", file) for file in files
@@ -52,4 +56,6 @@ def is_form_of_files(body: object) -> bool:
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_generated_requests_get_declared_responses(case: Any) -> None:
     assume(case.media_type != "multipart/form-data" or is_form_of_files(case.body))
-    case.call_and_validate()
+    # A `handler` answers every method, as in Next.js; a document has no way to say so.
+    is_handler = case.operation.path == "/api/hello"
+    case.call_and_validate(excluded_checks=[unsupported_method] if is_handler else [])
