@@ -54,8 +54,9 @@ test-second-half: $(VENV)/.installed-test
 	$(PYTEST) -m "not slow" $(addprefix --ignore ,$(HALF) $(ALONE))
 
 # Every request of these tests goes through App.asgi: first with their projects as they are, then with the plain
-# handlers made async. Left out are tests that answer no request, and those of reads from a connection.
-ASGI := -m "not slow and not costly" $(addprefix --ignore tests/,acceptance servers openapi event_loop \
+# handlers made async. Left out are tests that answer no request, those of reads from a connection, and tables that
+# have both interfaces themselves.
+ASGI := -m "not slow and not costly" $(addprefix --ignore tests/,acceptance servers openapi event_loop exits/test_exits.py \
 	fuzz/test_grammars.py fuzz/test_types.py test_asgi.py test_asgi_content.py test_asgi_application.py \
 	test_benchmarks.py cli clients development settings test_imports.py test_layers.py test_two_interfaces.py \
 	routing/test_tree.py body/test_charsets.py body/test_timed_input.py body/test_draining.py)

@@ -228,7 +228,9 @@ class Server:
 
     def events(self) -> list[Event]:
         file = self.root / "events"
-        lines = file.read_text().splitlines() if file.exists() else []
+        # A reader may see half a line where it crosses the end of a page of memory.
+        whole, _, _ = file.read_text().rpartition("\n") if file.exists() else ("", "", "")
+        lines = whole.splitlines()
         return [Event(name, int(process)) for name, process in map(str.split, lines)]
 
     def count(self, name: str) -> int:
