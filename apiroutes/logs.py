@@ -91,11 +91,6 @@ def route_of(request: Any) -> str:
 
 
 def request_id_of(request: Any) -> str | None:
-    """Return the id under which the log has the request, None for a request without one."""
-    return _request_id_of(request)
-
-
-def _request_id_of(request: Any) -> str | None:
     """Return the request's id: the one that middleware set, otherwise the one that the client sent."""
     identifier = vars(request).get("context", {}).get("request_id")
     return _printable(str(identifier)) if identifier else sent_request_id(request.environ)
@@ -137,7 +132,7 @@ def _printable(text: str) -> str:
 
 
 def _named(request: Any, route: str) -> str:
-    identifier = _request_id_of(request)
+    identifier = request_id_of(request)
     named = f"{_printable(request.method)} {route}"
     return f"{named} [{identifier}]" if identifier else named
 
@@ -146,7 +141,7 @@ def _extra(request: Any) -> dict[str, Any]:
     extra = {
         "method": request.method,
         "route": request.route_pattern,
-        "request_id": _request_id_of(request),
+        "request_id": request_id_of(request),
     }
     return with_trace(extra, request.environ)
 
