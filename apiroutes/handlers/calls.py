@@ -82,7 +82,7 @@ def call_of(
         return _call_with_parts(function, by_position, by_name)
     if len(readers) == 1 and not by_name and by_position == list(range(len(by_position))):
         return _call_with_one_reader(function, readers[0])
-    return _call_with_values(function, by_position, by_name, tuple(readers))
+    return _call_with_values(function, by_position, by_name, readers)
 
 
 def arguments_of(parameters: Sequence[inspect.Parameter], sources: Mapping[str, Source]) -> Arguments:
@@ -146,20 +146,13 @@ def _call_with_values(
     function: Callable[..., Any],
     by_position: list[Any],
     by_name: Mapping[str, Any],
-    readers: tuple[Reader, ...],
+    readers: Sequence[Reader],
 ) -> Call:
     """Return the call of a function that takes values of several readers, or parts beside them."""
+    read_all = reader_of_all(readers)
 
     def call(request: Any, response: Any) -> Any:
-        values: list[Any] = []
-        mismatches = []
-        for read in readers:
-            try:
-                values += read(request)
-            except DoesNotFit as invalid:
-                mismatches += invalid.mismatches
-        if mismatches:
-            raise InvalidRequest(bounded(mismatches))
+        values = read_all(request)
         return function(
             *[values[source] if type(source) is int else source(request, response) for source in by_position],
             **{
