@@ -18,7 +18,10 @@ _TO_END = 5.0
 
 
 def exit_soon() -> None:
-    """End this worker even if the start of the application blocks its event loop."""
+    """End this worker even if the start of the application blocks its event loop.
+
+    gevent's hub in the thread of such a loop ends the process by SIGSEGV, when Python ends.
+    """
     timer = threading.Timer(_TO_END, os._exit, (NOT_STARTED,))
     timer.daemon = True
     timer.start()

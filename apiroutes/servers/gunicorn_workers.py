@@ -24,7 +24,7 @@ from apiroutes.app import App
 from apiroutes.concurrency import stop_receiving, unwatch, watch
 from apiroutes.errors import LifespanError
 from apiroutes.lifespan import end_within
-from apiroutes.servers.failed_starts import NOT_STARTED
+from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.gunicorn_threads import Threads
 from apiroutes.servers.gunicorn_transfer import send_and_receive_at_once
 from apiroutes.servers.heap import freeze_heap
@@ -53,6 +53,7 @@ class LivingWorker:
             try:
                 application.start()
             except LifespanError:  # which is logged
+                exit_soon()
                 sys.exit(NOT_STARTED)
 
     def run(self) -> None:
