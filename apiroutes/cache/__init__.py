@@ -1,0 +1,1 @@
+"""What was computed once for everybody: responses and values of functions, until they are revalidated."""

@@ -1,0 +1,1 @@
+"""Where the response cache keeps what it has: in memory, in SQLite's file, or in Redis."""
