@@ -37,8 +37,9 @@ _FOLLOWING = 0.25
 class Computation(Struct, frozen=True):
     """What was computed: a `value`, and what is kept of it.
 
-    `content` is kept under `key`; without it nothing is, for a `reason`. `fresh` and `stale` are in seconds.
-    `has_failed`: the value is an error, after which an older one may be served.
+    `content` is kept under `key`; without it nothing is, for a `reason`, and for a while nobody waits for another
+    computation, unless `lets_wait` is on. `fresh` and `stale` are in seconds. `has_failed`: the value is an
+    error, after which an older one may be served.
     """
 
     value: Any
@@ -49,6 +50,7 @@ class Computation(Struct, frozen=True):
     stale: float = 0.0
     reason: str = ""
     has_failed: bool = False
+    lets_wait: bool = False
 
 
 # Called with the lease under which it computes, None where the store fails, and with why the last computation
@@ -195,7 +197,9 @@ class Flight:
 
     def _keep(self, lease: Lease, names: Sequence[str], computation: Computation, has_waited: bool) -> Taken:
         is_stored = has_failed = False
-        if computation.content is None:
+        if computation.content is None and computation.lets_wait:
+            pass
+        elif computation.content is None:
             self._pass(lease, computation.key, names, computation.reason)
         else:
             entry = Entry(computation.content, computation.names, computation.fresh, computation.stale)
