@@ -30,6 +30,7 @@ from apiroutes.body import (
     read_body,
     read_content,
 )
+from apiroutes.drafts import has_valid_draft_cookie, read_preview_data
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, parse_cookies
 from apiroutes.lazy import lazy
@@ -211,6 +212,16 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """The cookies, percent-decoded; of several with one name the first wins."""
         header = self._environ.get("HTTP_COOKIE")
         return parse_cookies(header) if header else {}
+
+    @lazy
+    def draft_mode(self) -> bool:
+        """Whether the client is in draft mode: the cookie of `res.set_draft_mode()` came, and is valid."""
+        return has_valid_draft_cookie(self.environ, self._secret_keys)
+
+    @lazy
+    def preview_data(self) -> Any:
+        """The data of `res.set_preview_data`; None where there is none, or none that is valid."""
+        return read_preview_data(self.environ, self._secret_keys)
 
     @lazy
     def body(self) -> Content:
