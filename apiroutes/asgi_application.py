@@ -58,6 +58,7 @@ class _App(Protocol):
     _request: type[Request]
     _response: Callable[..., ServerResponse]
     work_pool: WorkPool
+    cache: Any
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]: ...
 
@@ -163,6 +164,7 @@ class ASGIApplication:
     ) -> None:
         """Do what `_answer` does; the work begins when everything was sent."""
         work = Work(self.app.work_pool, environ)
+        work.cache = self.app.cache
         token = current_work.set(work)
         try:
             await ASGIApplication._answer(self, environ, resource, params, connection)

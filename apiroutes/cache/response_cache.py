@@ -36,5 +36,5 @@ class Cache:
         self.store = store
         self.routes = routes
         self.release = release
-        self.hot = HotMemory(hot_size, store.generation)
+        self.hot = HotMemory(hot_size, store)
         self.flight = Flight(store, lock_timeout, threads or _THREADS)
