@@ -23,7 +23,7 @@ from apiroutes.cache.value_codecs import ValueCodec, codec_of, is_immutable, ret
 from apiroutes.code_origin import DIRECTORY
 from apiroutes.places import place_of
 from apiroutes.schemas import SchemaError
-from apiroutes.stores import Entry, Lease, StoreError
+from apiroutes.stores import Lease
 from apiroutes.structs import Struct
 
 __all__ = ["FunctionCalls", "Held", "Keeping"]
