@@ -31,6 +31,7 @@ from apiroutes.project.middleware import (
 from apiroutes.project.missing_routes import check_directory
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.nested import loading
+from apiroutes.project.release import release_of
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.project.secret_key import with_secret_key
 from apiroutes.resources import NotFound, Resource
@@ -49,7 +50,7 @@ class Project(Struct, frozen=True):
     """A project that can be served; `resources` are by the route's file.
 
     `middleware` runs around every route, in this order. `mistakes` keep single routes from being served, for
-    a project with an explainer.
+    a project with an explainer. What is cached under one `release` is never served under another.
     """
 
     settings: Settings
@@ -59,6 +60,7 @@ class Project(Struct, frozen=True):
     middleware: tuple[Middleware, ...]
     instrumentation: Instrumentation
     mistakes: tuple[Problem, ...]
+    release: str
 
 
 def build(
@@ -115,10 +117,10 @@ def _build(
     check_together(settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
-    if explainer is not None:
-        resources |= explaining_resources(routes, settings, around, mistakes, explainer)
+    resources |= explaining_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
-    return Project(settings, routes, resources, not_found, everywhere, instrumentation, tuple(mistakes))
+    release, found = release_of(root, settings, routes.walk()), tuple(mistakes)
+    return Project(settings, routes, resources, not_found, everywhere, instrumentation, found, release)
 
 
 def _not_found(
