@@ -62,13 +62,15 @@ def explaining_resources(
     settings: Settings,
     around: Mapping[str, tuple[Middleware, ...]],
     mistakes: Mistakes,
-    explainer: Explainer,
+    explainer: Explainer | None,
 ) -> dict[str, Resource]:
-    """Return what explains the routes that cannot be served.
+    """Return what explains the routes that cannot be served; nothing without an explainer.
 
     Their directories' middleware is around it, or a page of another origin could not read what it says.
     """
-    resources = {}
+    resources: dict[str, Resource] = {}
+    if explainer is None:
+        return resources
     for route in routes.walk():
         problems = mistakes.breaking(route.file)
         if problems:
