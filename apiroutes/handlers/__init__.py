@@ -21,7 +21,7 @@ from apiroutes.handlers.declared_responses import (
     without_errors,
 )
 from apiroutes.handlers.dependencies import Depends, key_of, named, unaliased
-from apiroutes.handlers.dependency_graph import Overrides
+from apiroutes.handlers.dependency_graph import Dependencies, Overrides
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.import_failures import import_failure
 from apiroutes.handlers.import_graph import imported_names, imported_packages, parsed
@@ -43,6 +43,7 @@ from apiroutes.handlers.sources import OwnNames, defines_handler
 __all__ = [
     "FOREIGN_NAMES",
     "PROJECT_MIDDLEWARE_FILE",
+    "Dependencies",
     "Depends",
     "Handler",
     "ModuleLoader",
