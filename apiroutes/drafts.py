@@ -23,6 +23,7 @@ from apiroutes.types import Environ
 __all__ = [
     "change_draft_mode",
     "clear_preview_data",
+    "draft_cookies",
     "has_valid_draft_cookie",
     "read_preview_data",
     "write_preview_data",
@@ -52,6 +53,14 @@ def has_valid_draft_cookie(environ: Environ, secret_keys: SecretKeys | None) -> 
     if not header or _DRAFT not in header or secret_keys is None:
         return False
     return _read(_DRAFT, header, secret_keys) is not None
+
+
+def draft_cookies(header: str) -> str:
+    """Return the pairs of a Cookie header that are for draft mode, valid or not; "" if it has none."""
+    if _DRAFT not in header:
+        return ""
+    pairs = (pair.strip() for pair in header.split(";"))
+    return "; ".join(pair for pair in pairs if pair.partition("=")[0].strip() in (_DRAFT, _DATA))
 
 
 def read_preview_data(environ: Environ, secret_keys: SecretKeys | None) -> Any:

@@ -91,6 +91,7 @@ class Work:
     is_over = False  # whether the response has ended
     has_work = False  # whether there was any for a pool
     has_lost_loop = False  # whether the event loop for its coroutine functions has ended
+    cache: Any = None  # of the App that answers the request
 
     def __init__(self, pool: Pool, environ: Environ) -> None:
         self._pool = pool
