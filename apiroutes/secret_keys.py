@@ -75,7 +75,7 @@ class SecretKeys:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SecretKeys):
             return NotImplemented
-        mine, theirs = (",".join(keys._keys).encode() for keys in (self, other))
+        mine, theirs = ("\n".join(keys._keys).encode() for keys in (self, other))
         return secrets.compare_digest(mine, theirs)
 
     def __hash__(self) -> int:
@@ -97,9 +97,14 @@ def new_secret_key() -> str:
 
 
 def read_secret_keys(value: object) -> SecretKeys:
-    """Return the keys of a list, or of a text with commas between them. Raises ValueError and TypeError."""
+    """Return the keys of a list, or of a text with commas between them. Raises ValueError and TypeError.
+
+    A text is one key, such as a sentence, if none of its parts between commas could be a key by itself.
+    """
     if isinstance(value, SecretKeys):
         return value
+    if isinstance(value, str) and _is_one_key(value):
+        return SecretKeys([value.strip()])
     keys = value.split(",") if isinstance(value, str) else value
     if not isinstance(keys, (list, tuple)) or not all(isinstance(key, str) for key in keys):
         raise TypeError("the value is neither a string nor a list of strings")
@@ -112,6 +117,11 @@ def read_secret_keys(value: object) -> SecretKeys:
             which = "the key" if len(stripped) == 1 else f"key {number} of {len(stripped)}"
             raise ValueError(f"{which} {weakness}")
     return SecretKeys(stripped)
+
+
+def _is_one_key(text: str) -> bool:
+    parts = [part.strip() for part in text.split(",")]
+    return all(map(_weakness_of, parts)) and _weakness_of("".join(parts)) is None
 
 
 def _weakness_of(key: str) -> str | None:

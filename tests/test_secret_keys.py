@@ -82,6 +82,7 @@ VALUES: list[tuple[Any, tuple[str, ...]]] = [
     (f"{GOOD}, {OTHER}", (GOOD, OTHER)),
     (SecretKeys([GOOD]), (GOOD,)),
     ("correct-horse-battery-staple-and-tree", ("correct-horse-battery-staple-and-tree",)),
+    ("the first half, and a second one of it", ("the first half, and a second one of it",)),
     # Words of placeholders are no harm beside enough other characters.
     (f"secret-{OTHER}", (f"secret-{OTHER}",)),
 ]
@@ -120,6 +121,9 @@ WEAK: list[tuple[Any, str]] = [
     (f"{GOOD}\n{OTHER}", "the key has a control character"),
     ([GOOD, "hunter2"], "key 2 of 2 has fewer than 32 characters"),
     (f"{GOOD},", "key 2 of 2 is empty"),
+    (f"{GOOD}, hunter2", "key 2 of 2 has fewer than 32 characters"),
+    ("hunter2hunter, hunter2hunter, hunter2hunter", "key 1 of 3 has fewer than 32 characters"),
+    ("changeme, changeme, changeme, changeme", "key 1 of 4 is a placeholder"),
     ("", "the key is empty"),
     ([], "the list is empty"),
     ([f"{GOOD},{OTHER}"], "or a comma, which separates keys"),
