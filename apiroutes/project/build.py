@@ -17,7 +17,7 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig
 from apiroutes.places import Place, implicit
-from apiroutes.project.checking import check_together, ineffective, steps_of
+from apiroutes.project.checking import check_together, meaningless, steps_of
 from apiroutes.project.composing import compose_resources, explaining_resources
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
@@ -111,7 +111,7 @@ def _build(
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     resources = compose_resources(routes, settings, loader, around, directories, mistakes)
-    warnings += [*loader.warnings, *ineffective(loader.ineffective)]
+    warnings += [*loader.warnings, *meaningless(loader.meaningless)]
     check_together(settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
