@@ -112,10 +112,10 @@ def new_secret_key() -> str:
 
 
 def read_secret_keys(value: object) -> SecretKeys:
-    """Return the keys of a list, or of a text with commas between them. Raises ValueError and TypeError."""
+    """Return the keys of a list, or the one that a text is. Raises ValueError and TypeError."""
     if isinstance(value, SecretKeys):
         return value
-    keys = value.split(",") if isinstance(value, str) else value
+    keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, (list, tuple)) or not all(isinstance(key, str) for key in keys):
         raise TypeError("the value is neither a string nor a list of strings")
     stripped = [key.strip() for key in keys]
@@ -133,8 +133,8 @@ def _weakness_of(key: str) -> str | None:
     """Return what is wrong with a key, without any part of it."""
     if not key:
         return "is empty"
-    if not key.isprintable() or "," in key:
-        return "has a control character, or a comma, which separates keys"
+    if not key.isprintable():
+        return "has a control character"
     rest = re.sub(_PLACEHOLDER, "", key)
     is_placeholder = rest != key and len(re.sub(r"[-_ .!]", "", rest)) < _FEWEST_BESIDE
     if is_placeholder or key.startswith(_OF_DJANGO):
