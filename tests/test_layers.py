@@ -98,6 +98,7 @@ MET_IN = {
         "schemas/schema.py",
         "schemas/search.py",
         "stores/packed_entries.py",
+        "stores/redis.py",
         "stores/sqlite.py",
         "stores/sqlite_statements.py",
         "stores/redis.py",
