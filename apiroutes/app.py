@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from apiroutes.after_response import WorkPool, note_failure, noting_responses, when_asked_for, with_work
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints, unobserved_paths
-from apiroutes.cache import Cache, revalidation_of
+from apiroutes.cache import Cache, note_cache, revalidation_of
 from apiroutes.concurrency import is_async
 from apiroutes.error_responses import WriteFault, write_exception, write_fault
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, LifespanError, ResponseAborted
@@ -79,6 +79,8 @@ class App:
         self.routes = project.routes
         self.resources = project.resources
         self.mistakes = project.mistakes
+        self.cache = project.cache
+        note_cache(self.cache)
         self.overrides = DependencyOverrides(
             handler for resource in self.resources.values() for handler in resource.planned
         )

@@ -23,7 +23,16 @@ from apiroutes.response_state import CLOSED, OPEN
 from apiroutes.results import apply_result
 from apiroutes.types import Middleware
 
-__all__ = ["Step", "as_coroutine", "as_sync", "compose", "never_waits", "refuse_next", "runs_on_loop"]
+__all__ = [
+    "Step",
+    "as_coroutine",
+    "as_sync",
+    "compose",
+    "never_waits",
+    "refuse_next",
+    "runs_on_loop",
+    "take_response",
+]
 
 
 class Step(NamedTuple):
@@ -190,6 +199,17 @@ def _once(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
         return coroutine
 
     return call_next
+
+
+def take_response(response: Any) -> bool:
+    """Take the response from middleware, for a handler; return whether there is any around it."""
+    has_middleware: bool = response._in_middleware
+    if has_middleware:
+        if response._state:
+            refuse_next(response)
+        response._checkpoint = response._snapshot()
+        response._in_middleware = False
+    return has_middleware
 
 
 def _enter_handler(call: Callable[[Any], Any]) -> Callable[[Any], Any]:

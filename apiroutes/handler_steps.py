@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from apiroutes.body import Limits
-from apiroutes.chain import Step, refuse_next
+from apiroutes.chain import Step, refuse_next, take_response
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import InvalidRequest, JSONTypeError, ResponseSentError
 from apiroutes.handlers import Handler, Overrides, Plan, PlanOf, RouteModule, key_of, plan_of
@@ -206,7 +206,7 @@ def _sync_planned(plan: Plan, handler: Handler) -> tuple[Callable[[Response], No
     call, is_async, has_exits = plan
 
     def run(response: Response) -> None:
-        has_middleware = _enter(response)
+        has_middleware = take_response(response)
         try:
             result = call(response.req, response)
             if is_async:
@@ -235,7 +235,7 @@ def _async_planned(
     call, _, has_exits = plan
 
     async def run(response: Response) -> None:
-        has_middleware = _enter(response)
+        has_middleware = take_response(response)
         try:
             await call(response.req, response)
             if has_middleware:
@@ -253,17 +253,6 @@ def _async_planned(
         call, _, has_exits = other
 
     return run, use
-
-
-def _enter(response: Response) -> bool:
-    """Give a handler its response; return whether there is middleware around it."""
-    has_middleware = response._in_middleware
-    if has_middleware:
-        if response._state:
-            refuse_next(response)
-        response._checkpoint = response._snapshot()
-        response._in_middleware = False
-    return has_middleware
 
 
 def _withdraw(response: Response) -> None:

@@ -36,8 +36,9 @@ _FOLLOWING = 0.25
 class Computation(Struct, frozen=True):
     """What was computed: a `value`, and what is kept of it.
 
-    `content` is kept under `key`; without it nothing is, for a `reason`. `fresh` and `stale` are in seconds.
-    `has_failed`: the value is an error, after which an older one may be served.
+    `content` is kept under `key`; without it nothing is, for a `reason`, and for a while nobody waits for another
+    computation, unless `lets_wait` is on. `fresh` and `stale` are in seconds. `has_failed`: the value is an
+    error, after which an older one may be served.
     """
 
     value: Any
@@ -48,6 +49,7 @@ class Computation(Struct, frozen=True):
     stale: float = 0.0
     reason: str = ""
     has_failed: bool = False
+    lets_wait: bool = False
 
 
 # Called with the lease under which it computes, None where the store fails, and with why the last computation
@@ -227,9 +229,9 @@ class Flight:
             if turn.is_refresh and computation.has_failed:
                 self._release(lease, _backoff(lease))
                 return Taken(computation=computation)
-            if computation.content is None:
+            if computation.content is None and not computation.lets_wait:
                 self._pass(lease, computation.key, names, computation.reason)
-            else:
+            elif computation.content is not None:
                 entry = Entry(computation.content, computation.names, computation.fresh, computation.stale)
                 try:
                     is_stored = self._store.put(computation.key, entry, lease)

@@ -38,5 +38,5 @@ class Cache:
         self.routes = routes
         self.release = release
         self.base_path = base_path
-        self.hot = HotMemory(hot_size, store.generation)
+        self.hot = HotMemory(hot_size, store)
         self.flight = Flight(store, lock_timeout, threads or _THREADS)

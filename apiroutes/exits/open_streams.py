@@ -76,7 +76,7 @@ def is_sent_later(response: Response) -> bool:
 
 
 def _is_bodyless(response: Response) -> bool:
-    return response._status in BODYLESS or response.req.environ.get("REQUEST_METHOD") == "HEAD"
+    return response._status in BODYLESS or response.req._environ.get("REQUEST_METHOD") == "HEAD"
 
 
 class _Exits:

@@ -6,7 +6,7 @@ Raises ProjectError.
 
 from __future__ import annotations
 
-from apiroutes.handlers.cache_config import why_not_tag
+from apiroutes.handlers.cache_config import CacheConfig, why_not_tag
 from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
@@ -44,6 +44,7 @@ from apiroutes.handlers.sources import OwnNames, defines_handler
 __all__ = [
     "FOREIGN_NAMES",
     "PROJECT_MIDDLEWARE_FILE",
+    "CacheConfig",
     "Depends",
     "Handler",
     "ModuleLoader",
