@@ -23,7 +23,16 @@ from apiroutes.response_state import CLOSED, OPEN
 from apiroutes.results import apply_result
 from apiroutes.types import Middleware
 
-__all__ = ["Step", "as_coroutine", "as_sync", "compose", "never_waits", "refuse_next", "runs_on_loop", "take_response"]
+__all__ = [
+    "Step",
+    "as_coroutine",
+    "as_sync",
+    "compose",
+    "never_waits",
+    "refuse_next",
+    "runs_on_loop",
+    "take_response",
+]
 
 
 class Step(NamedTuple):

@@ -15,7 +15,7 @@ from apiroutes.body import Limits
 from apiroutes.chain import Step
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError, InvalidRequest, NoResponseError
-from apiroutes.handler_steps import PlannedHandler, step_of
+from apiroutes.handler_steps import Planned, step_of
 from apiroutes.handlers import Handler, ResultCheck, RouteModule, found_in_body
 from apiroutes.http import BODYLESS, JSON_VALUE, phrase
 from apiroutes.request import Request
@@ -48,7 +48,7 @@ class Endpoint:
         self.pattern = str(module.route.pattern)
         limit = module.config.response_limit
         self.response_limit = math.inf if limit is None else limit.bytes
-        self.planned: list[PlannedHandler] = []  # the handlers with dependencies
+        self.planned: list[Planned] = []  # the handlers with dependencies
         steps = {method: step_of(self, handler) for method, handler in module.handlers.items()}
         self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
 

@@ -7,9 +7,9 @@ response that it has sent. Middleware may change it until its first byte leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Generic
+from typing import Any, ClassVar, Generic, Literal
 
 from typing_extensions import TypeVar
 from werkzeug.datastructures import Headers
@@ -240,6 +240,23 @@ class Response(ResponseState, Generic[Data]):
         """End draft mode and its data. Raises RuntimeError if no `secret_key` is set."""
         clear_preview_data(self)
         return self
+
+    # -- the response cache ----------------------------------------------------------------
+
+    # Begins a revalidation; each App's class of responses has its own.
+    _revalidate: ClassVar[Callable[[Any, str, Any, Any], Awaitable[None]] | None] = None
+
+    def revalidate(
+        self,
+        path: str,
+        *,
+        type: Literal["page", "layout"] | None = None,
+        mode: Literal["expire", "stale"] = "expire",
+    ) -> Awaitable[None]:
+        """Let nothing be served any more that was made for a path before: `apiroutes.revalidate_path`."""
+        if self._revalidate is None:
+            raise RuntimeError("this response belongs to no App, whose cache could be revalidated")
+        return self._revalidate(path, type, mode)
 
     # -- content ---------------------------------------------------------------------------
 

@@ -58,6 +58,8 @@ class ResponseState(ResponseHead):
     _unwritten: Iterable[bytes] = ()  # what was written, where the server takes it at the end
     # Functions to call before the head leaves, each with whether middleware has given it.
     _head_hooks: list[tuple[Callable[..., object], bool]] | None = None
+    # Functions to call after those, by key. They outlive every response that is discarded.
+    _departure_calls: dict[object, Callable[[Any], object]] | None = None
     # Functions to call when the response has ended, each with what surrounds its chunks, if it is a stream.
     _end_hooks: list[tuple[Callable[[Any], object], Surround | None, Callable[[], object] | None]] | None = (
         None
@@ -70,7 +72,8 @@ class ResponseState(ResponseHead):
     _computing: tuple[Any, ...] = ()  # the request and response with which a handler computes for the cache
     _answered_error: BaseException | None = None  # the exception that the response was made for,
     _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
-    _coroutine: Any = None  # of an async handler that was called
+    _coroutine: Any = None  # of an async handler that was called,
+    _entered_by_middleware = False  # and whether it took the response from middleware
     _position = 0  # of the innermost async middleware that has called next()
     _next_coroutine: Any = None  # that it was given
     # What the ETags that the App makes begin with: '"', 'W/"', or "" if it makes none for the content.
@@ -216,7 +219,7 @@ class ResponseState(ResponseHead):
         self._sends_file = False
         if self._head_hooks is not None:  # the handler's hooks go with its response
             self._head_hooks = [hook for hook in self._head_hooks if hook[1]] or None
-        self._is_unbuffered = self._head_hooks is not None or self._end_hooks is not None
+        self._is_unbuffered = self._has_hooks()
         self._answered_error = None
         self._state = OPEN
 
@@ -225,7 +228,7 @@ class ResponseState(ResponseHead):
         error, hooks, self._head_hooks = self._answered_error, self._head_hooks, None
         self._clear_content()
         self._answered_error, self._head_hooks, self._content_headers = error, hooks, content_headers
-        self._is_unbuffered = hooks is not None or self._end_hooks is not None
+        self._is_unbuffered = self._has_hooks()
 
     def _close(self) -> int:
         """Refuse everything to a call that was cancelled; return the state, for `_reopen`."""
@@ -260,10 +263,15 @@ class ResponseState(ResponseHead):
 
     # -- hooks -----------------------------------------------------------------------------
 
-    def _run_head_hooks(self) -> None:
-        """Call the functions of `before_head`, each once.
+    def _has_hooks(self) -> bool:
+        """Return whether there is anything to call before the head leaves, or at the end."""
+        hooks = self._head_hooks, self._end_hooks
+        return hooks != (None, None) or bool(self._departure_calls)
 
-        When one fails the others are called before the head of the error.
+    def _run_head_hooks(self) -> None:
+        """Call the functions of `before_head`, each once, then those of `_call_at_departure`.
+
+        When one of `before_head` fails the others are called before the head of the error.
         """
         was_in_middleware, self._in_middleware = self._in_middleware, True
         try:
@@ -272,6 +280,34 @@ class ResponseState(ResponseHead):
                 call_hook(hook, self)
         finally:
             self._in_middleware = was_in_middleware
+        if self._departure_calls:
+            self._depart()
+
+    def _call_at_departure(self, key: object, function: Callable[[Any], object]) -> None:
+        """Have `function` called once with the response right before its head leaves, whatever becomes of it.
+
+        Dependencies, middleware and what `before_head` was given have ended by then. It may wait, and takes
+        the place of an earlier function with the same key. Once the head has left it is not called.
+        """
+        if self._departure_calls is None:
+            self._departure_calls = {}
+        self._departure_calls[key] = function
+        self._is_unbuffered = True
+
+    def _depart(self) -> None:
+        """Call the functions of `_call_at_departure`, also those that they add. Raises the first error."""
+        calls, first = self._departure_calls, None
+        while calls:
+            function = calls.pop(next(iter(calls)))
+            try:
+                function(self)
+            except Exception as error:
+                first = first or error
+        if first is not None:
+            try:
+                raise first
+            finally:
+                del first  # whose traceback leads here: a cycle would wait for the collector
 
     def _call_at_end(
         self,
@@ -288,9 +324,14 @@ class ResponseState(ResponseHead):
         self._is_unbuffered = True
 
     def _end_with(self, outer: ResponseState) -> None:
-        """Take over what the response that is sent in the end has been given by `_call_at_end`."""
-        if outer._end_hooks is not None:
-            self._end_hooks, self._is_unbuffered = outer._end_hooks, True
+        """Take over what the response that is sent in the end is given for its end, or its departure.
+
+        Both share the latter, as either may be given more while the handler runs.
+        """
+        if outer._departure_calls is None:
+            outer._departure_calls = {}
+        self._end_hooks, self._departure_calls = outer._end_hooks, outer._departure_calls
+        self._is_unbuffered = self._has_hooks()
 
     def _run_end_hooks(self) -> None:
         """Call the functions of `_call_at_end`."""

@@ -103,7 +103,7 @@ class SecretKeys(Secret):
         return self._keys
 
     def _secret(self) -> str:
-        return "\n".join(self._keys)
+        return ",".join(self._keys)
 
 
 def new_secret_key() -> str:
@@ -112,15 +112,10 @@ def new_secret_key() -> str:
 
 
 def read_secret_keys(value: object) -> SecretKeys:
-    """Return the keys of a list, or of a text with commas between them. Raises ValueError and TypeError.
-
-    A text is one key, such as a sentence, if none of its parts between commas could be a key by itself.
-    """
+    """Return the keys of a list, or the one that a text is. Raises ValueError and TypeError."""
     if isinstance(value, SecretKeys):
         return value
-    if isinstance(value, str) and _is_one_key(value):
-        return SecretKeys([value.strip()])
-    keys = value.split(",") if isinstance(value, str) else value
+    keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, (list, tuple)) or not all(isinstance(key, str) for key in keys):
         raise TypeError("the value is neither a string nor a list of strings")
     stripped = [key.strip() for key in keys]
@@ -134,17 +129,12 @@ def read_secret_keys(value: object) -> SecretKeys:
     return SecretKeys(stripped)
 
 
-def _is_one_key(text: str) -> bool:
-    parts = [part.strip() for part in text.split(",")]
-    return all(map(_weakness_of, parts)) and _weakness_of("".join(parts)) is None
-
-
 def _weakness_of(key: str) -> str | None:
     """Return what is wrong with a key, without any part of it."""
     if not key:
         return "is empty"
-    if not key.isprintable() or "," in key:
-        return "has a control character, or a comma, which separates keys"
+    if not key.isprintable():
+        return "has a control character"
     rest = re.sub(_PLACEHOLDER, "", key)
     is_placeholder = rest != key and len(re.sub(r"[-_ .!]", "", rest)) < _FEWEST_BESIDE
     if is_placeholder or key.startswith(_OF_DJANGO):

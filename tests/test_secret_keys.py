@@ -79,10 +79,10 @@ VALUES: list[tuple[Any, tuple[str, ...]]] = [
     (GOOD, (GOOD,)),
     ([GOOD, OTHER], (GOOD, OTHER)),
     ((GOOD,), (GOOD,)),
-    (f"{GOOD}, {OTHER}", (GOOD, OTHER)),
+    # Only a variable of the environment has commas between keys.
+    (f"{GOOD}, {OTHER}", (f"{GOOD}, {OTHER}",)),
     (SecretKeys([GOOD]), (GOOD,)),
     ("correct-horse-battery-staple-and-tree", ("correct-horse-battery-staple-and-tree",)),
-    ("the first half, and a second one of it", ("the first half, and a second one of it",)),
     # Words of placeholders are no harm beside enough other characters.
     (f"secret-{OTHER}", (f"secret-{OTHER}",)),
 ]
@@ -120,13 +120,9 @@ WEAK: list[tuple[Any, str]] = [
     ("0123456789abcdef" * 2, "the key repeats itself"),
     (f"{GOOD}\n{OTHER}", "the key has a control character"),
     ([GOOD, "hunter2"], "key 2 of 2 has fewer than 32 characters"),
-    (f"{GOOD},", "key 2 of 2 is empty"),
-    (f"{GOOD}, hunter2", "key 2 of 2 has fewer than 32 characters"),
-    ("hunter2hunter, hunter2hunter, hunter2hunter", "key 1 of 3 has fewer than 32 characters"),
-    ("changeme, changeme, changeme, changeme", "key 1 of 4 is a placeholder"),
+    ([GOOD, ""], "key 2 of 2 is empty"),
     ("", "the key is empty"),
     ([], "the list is empty"),
-    ([f"{GOOD},{OTHER}"], "or a comma, which separates keys"),
     (20_251_129_1234, "neither a string nor a list of strings"),
     ([b"hunter2"], "neither a string nor a list of strings"),
 ]

@@ -91,11 +91,11 @@ class Work:
     is_over = False  # whether the response has ended
     has_work = False  # whether there was any for a pool
     has_lost_loop = False  # whether the event loop for its coroutine functions has ended
-    cache: Any = None  # of the App that answers the request
 
-    def __init__(self, pool: Pool, environ: Environ) -> None:
+    def __init__(self, pool: Pool, environ: Environ, cache: Any) -> None:
         self._pool = pool
         self.environ = environ
+        self.cache = cache  # of the App that answers the request
         self.calls: deque[WorkCall] = deque()
 
     # -- while the request runs, and later -------------------------------------------------

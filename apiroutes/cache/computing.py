@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 
 import werkzeug.wrappers
 
@@ -114,16 +113,24 @@ def _request_of(
     return request
 
 
-@cache
-def _response_class(kind: type[Any]) -> type[Any]:
-    return type(kind.__name__, (_KeyedResponse, kind), {"__module__": kind.__module__})
+# Classes of responses for the store, each by an App's class of responses.
+_classes: dict[Any, Any] = {}
+
+
+def _response_class(kind: Any) -> Any:
+    found = _classes.get(kind)
+    if found is None:
+        found = type(kind.__name__, (_KeyedResponse, kind), {"__module__": kind.__module__})
+        _classes[kind] = found
+    return found
 
 
 class _KeyedResponse(ServerResponse):
     """The part of a response's class that ends a computation at the first byte that would leave."""
 
-    def _begin(self) -> NoReturn:
-        self.req._reads.end("stream")
+    def _begin(self) -> Callable[[bytes], object]:
+        reads: Reads = self.req._reads
+        reads.end("stream")
 
 
 def _own_context(collection: Collection) -> contextvars.Context:

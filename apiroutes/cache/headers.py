@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from apiroutes.cache.targets import header_name
+from apiroutes.http import HeaderLines
 from apiroutes.response import Response
 
 __all__ = [
@@ -19,7 +20,7 @@ __all__ = [
     "hit_status",
     "set_default",
     "set_status",
-    "vary_names",
+    "vary_lines",
 ]
 
 # The Cache-Control of answers to one client alone.
@@ -57,7 +58,7 @@ def set_default(response: Response, key: str, name: str, value: str) -> None:
         response._headers[key] = (name, value)
 
 
-def vary_names(names: Iterable[str], declared: Iterable[str], ignores_cookies: bool) -> list[tuple[str, str]]:
+def vary_lines(names: Iterable[str], declared: Iterable[str], ignores_cookies: bool) -> HeaderLines:
     """Return the line of Vary for an answer that depends on headers with these keys in the environ.
 
     `declared` are names as the project has written them. A cache in front must not give the anonymous answer
@@ -67,4 +68,4 @@ def vary_names(names: Iterable[str], declared: Iterable[str], ignores_cookies: b
     shown = [written.get(header_name(key).lower(), header_name(key)) for key in names]
     if not ignores_cookies:
         shown.append("Cookie")
-    return [("Vary", ", ".join(shown))] if shown else []
+    return (("Vary", ", ".join(shown)),) if shown else ()

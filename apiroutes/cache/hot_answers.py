@@ -5,7 +5,6 @@ In: an answer of the store, and its age. Out: the response with it, as if the ha
 
 from __future__ import annotations
 
-import math
 import time
 
 from apiroutes.cache.answers import Answer

@@ -7,7 +7,6 @@ read of it. A handler that touches what middleware has left raises EndedComputat
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any, NoReturn
 
 from apiroutes.request import Request
@@ -240,7 +239,14 @@ class _KeyedRequest(Request):
         self._reads.touch(f"req.{name}")
 
 
-@cache
-def keyed_class(kind: type[Any]) -> type[Any]:
+# Classes of requests for the store, each by an App's class of requests.
+_classes: dict[Any, Any] = {}
+
+
+def keyed_class(kind: Any) -> Any:
     """Return the class of requests for the store, of an App's class of requests."""
-    return type(kind.__name__, (_KeyedRequest, kind), {"__module__": kind.__module__})
+    found = _classes.get(kind)
+    if found is None:
+        found = type(kind.__name__, (_KeyedRequest, kind), {"__module__": kind.__module__})
+        _classes[kind] = found
+    return found

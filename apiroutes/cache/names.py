@@ -10,7 +10,14 @@ from hashlib import blake2b
 
 from apiroutes.http import path_of
 
-__all__ = ["below_name", "names_of_path", "path_name", "route_name", "tag_name", "value_name"]
+__all__ = [
+    "below_name",
+    "names_of_path",
+    "path_name",
+    "route_name",
+    "tag_name",
+    "value_name",
+]
 
 
 def path_name(segments: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ class Cache:
     """What an App's requests have in common; `store` never waits long, and raises StoreError alone.
 
     `release` is what a deploy changes: nothing that another release has stored is served. `hot_size` is in
-    bytes, `lock_timeout` in seconds; `threads` is how many answer.
+    bytes, `lock_timeout` in seconds; `threads` is how many answer. Every path begins with `base_path`.
     """
 
     def __init__(
@@ -32,9 +32,11 @@ class Cache:
         hot_size: int,
         lock_timeout: float,
         threads: int | None = None,
+        base_path: str = "",
     ) -> None:
         self.store = store
         self.routes = routes
         self.release = release
-        self.hot = HotMemory(hot_size, store.generation)
+        self.base_path = base_path
+        self.hot = HotMemory(hot_size, store)
         self.flight = Flight(store, lock_timeout, threads or _THREADS)

@@ -16,7 +16,15 @@ from apiroutes.cache.answers import Answer
 from apiroutes.cache.background import background
 from apiroutes.cache.computing import transfer
 from apiroutes.cache.flight import Computation, Taken
-from apiroutes.cache.headers import BYPASSED, DRAFT, forwarded, hit_status, set_default, set_status
+from apiroutes.cache.headers import (
+    BYPASSED,
+    DRAFT,
+    forwarded,
+    hit_status,
+    set_default,
+    set_status,
+    vary_lines,
+)
 from apiroutes.cache.hot_answers import HotAnswer, Variants
 from apiroutes.cache.narrowed import give_back, narrowed
 from apiroutes.cache.rules import cache_control, directives
@@ -24,6 +32,7 @@ from apiroutes.cache.targets import header_values, raw_target, target_of
 from apiroutes.cache.visits import CachedRoute, Visit
 from apiroutes.chain import take_response
 from apiroutes.drafts import draft_cookies, has_valid_draft_cookie
+from apiroutes.http import HeaderLines
 from apiroutes.stores import Entry, Lease, StoreError
 from apiroutes.types import Environ
 
@@ -40,7 +49,7 @@ class CachedStep:
         self._run = route.run
         self._sends_status = sends_status
         self._find_hot = route.cache.hot.entries.get
-        self._generation = route.cache.hot.generation
+        self._store = route.cache.store
         config = route.config
         self._is_anonymous: Callable[[Environ], bool] = _is_anonymous
         if config.headers != "keyed":
@@ -59,7 +68,7 @@ class CachedStep:
                 hot = self._find_hot((*raw, header_values(environ, hot.value.names)))
             if hot is not None:
                 now = time.monotonic()
-                if now < hot.until and hot.generation == self._generation():
+                if now < hot.until and hot.generation == self._store.generation():
                     answer = hot.value
                     age = now - answer.made
                     take_response(response)
@@ -206,9 +215,9 @@ class CachedStep:
         set_default(response, "cache-control", "Cache-Control", control)
         response._add_to_vary(self._vary_of(visit))
 
-    def _vary_of(self, visit: Visit) -> list[tuple[str, str]]:
+    def _vary_of(self, visit: Visit) -> HeaderLines:
         config = self._route.config
-        return vary_names(visit.names, config.vary, config.ignores_cookies)
+        return vary_lines(visit.names, config.vary, config.ignores_cookies)
 
     def _tell_of_error(self, response: Any, visit: Visit) -> None:
         """Have the error response say that its request was not answered from the store."""

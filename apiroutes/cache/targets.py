@@ -18,7 +18,16 @@ from apiroutes.http import mount_of, path_of, read_path
 from apiroutes.structs import Struct
 from apiroutes.types import Environ
 
-__all__ = ["Target", "digest", "header_name", "header_values", "listed_pairs", "raw_target", "target_of", "variant_key"]
+__all__ = [
+    "Target",
+    "digest",
+    "header_name",
+    "header_values",
+    "listed_pairs",
+    "raw_target",
+    "target_of",
+    "variant_key",
+]
 
 _PORTS = {"http": "80", "https": "443"}
 _DIGEST_SIZE = 16  # bytes

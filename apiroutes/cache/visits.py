@@ -35,8 +35,8 @@ _UNKEYED = frozenset(("HTTP_COOKIE", "HTTP_HOST"))
 
 
 _TOUCHED = (
-    "%s: answers of %s are not stored, because the handler uses `%s`, which belongs to one request: name it in "
-    '`config["cache"]["context"]` if no answer depends on it, or do not cache the route'
+    "%s: answers of %s are not stored, because the handler uses `%s`, which belongs to one request: "
+    'name it in `config["cache"]["context"]` if no answer depends on it, or do not cache the route'
 )
 
 

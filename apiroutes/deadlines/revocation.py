@@ -61,6 +61,8 @@ def _adopt(response: Response, inner: Response) -> None:
     outer = response.req, response._start_response
     response.__dict__ = vars(inner)
     response.req, response._start_response = outer
+    if response._departure_calls:  # which the outer one may have been given
+        response._is_unbuffered = True
 
 
 def _adopt_before_handler(response: Response, attributes: dict[str, Any]) -> None:

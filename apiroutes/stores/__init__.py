@@ -1,5 +1,5 @@
 """Where the response cache keeps what it has: in memory, in SQLite's file, or in Redis."""
 
-from apiroutes.stores.store import Entry, Lease, Store, StoreError
+from apiroutes.stores.store import Entry, Lease, Mode, Store, StoreError
 
-__all__ = ["Entry", "Lease", "Store", "StoreError"]
+__all__ = ["Entry", "Lease", "Mode", "Store", "StoreError"]
