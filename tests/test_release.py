@@ -29,7 +29,7 @@ _PROGRAM = """
 import os, sys
 from pathlib import Path
 from apiroutes.project import build
-print(build(Path(sys.argv[1]), {}, {}).release)
+print(build(Path(sys.argv[1]), {}, {}).cache.release)
 """
 
 
@@ -40,7 +40,8 @@ def release_in(root: Path) -> str:
 
 
 def release_of(root: Path, **settings: Any) -> str:
-    return build(root, {}, settings).release
+    release: str = build(root, {}, settings).cache.release
+    return release
 
 
 def changed(files: Mapping[str, str]) -> dict[str, str]:

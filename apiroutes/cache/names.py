@@ -1,4 +1,4 @@
-"""Names under which a store revalidates what it keeps: of paths, of what is below them, of routes, tags and values.
+"""Names by which a store revalidates what it keeps: of paths and what is below them, routes, tags, values.
 
 In: the segments of a path, a route's pattern, tags, keys. Out: names, each with the kind that it is of.
 """

@@ -16,9 +16,10 @@ from typing import Any, Literal, get_args
 
 from apiroutes.after_response import current_work
 from apiroutes.cache.current import current_cache
-from apiroutes.cache.names import below_name, path_name, route_name, tag_name, why_not_tag
+from apiroutes.cache.names import below_name, path_name, route_name, tag_name
 from apiroutes.cache.response_cache import Cache
 from apiroutes.errors import suggest
+from apiroutes.handlers import why_not_tag
 from apiroutes.http import parse_path
 from apiroutes.response import Response
 from apiroutes.stores import Mode, StoreError

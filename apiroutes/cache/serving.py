@@ -256,7 +256,7 @@ def _has_content(environ: Environ) -> bool:
 
 
 def _is_for_itself(environ: Environ) -> bool:
-    """Return whether nothing may be stored for a request (RFC 9110 section 14.2, RFC 9111 section 5.2.1.5)."""
+    """Return whether nothing is stored for a request (RFC 9110 section 14.2, RFC 9111 section 5.2.1.5)."""
     if "HTTP_RANGE" in environ:
         return True
     control = environ.get("HTTP_CACHE_CONTROL")

@@ -6,7 +6,7 @@ Raises ProjectError.
 
 from __future__ import annotations
 
-from apiroutes.handlers.cache_config import CacheConfig
+from apiroutes.handlers.cache_config import CacheConfig, why_not_tag
 from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
@@ -42,6 +42,7 @@ from apiroutes.handlers.signatures import Parameter
 from apiroutes.handlers.sources import OwnNames, defines_handler
 
 __all__ = [
+    "why_not_tag",
     "FOREIGN_NAMES",
     "PROJECT_MIDDLEWARE_FILE",
     "CacheConfig",
