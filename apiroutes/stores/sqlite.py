@@ -23,7 +23,8 @@ from apiroutes.stores import sqlite_statements as statements
 from apiroutes.stores.clock import now
 from apiroutes.stores.packed_entries import PackedEntry, pack, unpack
 from apiroutes.stores.records import most_records
-from apiroutes.stores.sqlite_database import BUSY_TIME, DatabaseFile, Replaced, is_damage, why_unwritable
+from apiroutes.stores.sqlite_database import BUSY_TIME, DatabaseFile, Replaced, is_damage
+from apiroutes.stores.sqlite_files import why_unwritable
 from apiroutes.stores.store import Entry, Lease, Mode, StoreError
 
 __all__ = ["SQLiteStore", "why_unwritable"]
@@ -58,7 +59,8 @@ class SQLiteStore:
             return None
         entry, expire, stale = found
         if entry is None:
-            self.remove(key)
+            with contextlib.suppress(StoreError):
+                self.remove(key)
             return None
         moment = now()
         age = moment - entry.time
