@@ -96,6 +96,7 @@ MET_IN = {
         "schemas/pydantic_models.py",
         "schemas/schema.py",
         "schemas/search.py",
+        "stores/packed_entries.py",
         "stores/redis.py",
         "structs.py",
     },

@@ -1,0 +1,28 @@
+"""What a store writes down beside its entries: which names were bumped, and how many records that may make.
+
+In: names. Out: what stands for a name in a record.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+__all__ = ["PART_TO_PRUNE", "most_records", "record_of"]
+
+# One in so many records of bumps goes at least, when there are too many.
+PART_TO_PRUNE = 10
+
+_FEWEST_RECORDS = 1000
+# Bytes. Names contain paths, which are as long as clients make them; digests are no longer than this.
+_LONGEST_RECORD = 128
+
+
+def record_of(name: str) -> bytes:
+    """Return what stands for a name in a record: the name itself, or a digest of a long one; never b""."""
+    record = b"=" + name.encode("utf-8", "surrogatepass")
+    return record if len(record) <= _LONGEST_RECORD else b"#" + blake2b(record, digest_size=16).digest()
+
+
+def most_records(max_entries: int) -> int:
+    """Return how many bumped names, and how many leases, a store remembers that keeps so many entries."""
+    return max(max_entries, _FEWEST_RECORDS)
