@@ -92,10 +92,11 @@ class CoroutineCalls(FunctionCalls):
         accepts_stale = collecting.get(None) is None
         found = await _look(cache.flight, key, names, accepts_stale, max(0.0, until - time.monotonic()))
         taken = found if isinstance(found, Taken) else await self._compute(cache, key, found, args, kwargs)
-        held = self.held(taken, cache)
+        held = self.held(taken)
         if taken.lease is not None:
             self._refresh_soon(cache, key, taken.lease, args, kwargs)
         if held is None:
+            await _in_thread(self.remove, cache, key)
             return await self.function(*args, **kwargs)
         self.heat(cache, key, held, generation, taken)
         return held.use()

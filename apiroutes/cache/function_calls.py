@@ -23,12 +23,13 @@ from apiroutes.cache.value_codecs import ValueCodec, codec_of, is_immutable, ret
 from apiroutes.code_origin import DIRECTORY
 from apiroutes.places import place_of
 from apiroutes.schemas import SchemaError
-from apiroutes.stores import Lease
+from apiroutes.stores import Lease, StoreError
 from apiroutes.structs import Struct
 
 __all__ = ["FunctionCalls", "Held", "Keeping"]
 
-# What the content of an entry begins with: another form of it would have another number. Zero is the flight's.
+# What the content of an entry begins with: another form of it would have another number, but for the
+# flight's own zero.
 _FORM = b"\1"
 
 # The keys that the current code computes. A function that calls itself must not wait for itself.
@@ -78,6 +79,10 @@ class FunctionCalls:
         with contextlib.suppress(NameError):  # of a class that comes later in the file
             self._codec()
 
+    def takes(self, name: str) -> bool:
+        """Return whether the function has a parameter of a name."""
+        return name in self._names
+
     def cache(self) -> Cache | None:
         """Return the cache to use; None where the function simply runs: without one, and in draft mode."""
         work = current_work.get(None)
@@ -118,10 +123,11 @@ class FunctionCalls:
             return self.computation(key, value, collection)
 
         taken = cache.flight.take(lambda: key, names, compute, accepts_stale=collecting.get(None) is None)
-        held = self.held(taken, cache)
+        held = self.held(taken)
         if taken.lease is not None:
             self._refresh(cache, taken.lease, names, compute)
         if held is None:
+            self.remove(cache, key)
             return self.function(*args, **kwargs)
         self.heat(cache, key, held, generation, taken)
         return held.use()
@@ -150,14 +156,15 @@ class FunctionCalls:
             content, copy = codec.encode(value)
         except NotData as error:
             raise TypeError(
-                f"{self._place} has returned what cannot be kept: `{error.place}` {error.reason}. {error.remedy}"
+                f"{self._place} has returned what cannot be kept: `{error.place}` {error.reason}. "
+                f"Remedy: {error.remedy}"
             ) from None
         names = tuple(dict.fromkeys((*self.names_of(key), *collection.names)))
         held = Held(content, codec, names, copy)
         return Computation(held, key, _FORM + content, names, self._keeping.fresh, self._keeping.stale)
 
-    def held(self, taken: Taken, cache: Cache) -> Held | None:
-        """Return the value that a call has got; None for an entry that has another form, which is removed."""
+    def held(self, taken: Taken) -> Held | None:
+        """Return the value that a call has got; None for an entry of another form."""
         if taken.computation is not None:
             held: Held = taken.computation.value
             return held
@@ -168,6 +175,11 @@ class FunctionCalls:
             with contextlib.suppress(ValueError):
                 return Held(content, codec, entry.names, codec.decode(content))
         return None
+
+    def remove(self, cache: Cache, key: bytes) -> None:
+        """Forget an entry of another form."""
+        with contextlib.suppress(StoreError):
+            cache.store.remove(key)
 
     def heat(self, cache: Cache, key: bytes, held: Held, generation: object, taken: Taken) -> None:
         """Keep a fresh value in this process, read or stored after the store had a generation."""
@@ -187,8 +199,8 @@ class FunctionCalls:
                 codec = codec_of(return_annotation(self.function))
             except SchemaError as error:
                 raise TypeError(
-                    f"{self._place} returns what cannot be kept, as its annotation says: {error}. Return data, "
-                    "and annotate it: texts, numbers, dates, lists, dicts, dataclasses, Structs, models"
+                    f"{self._place} returns what cannot be kept, as its annotation says: {error}. Return "
+                    "data, and annotate it: texts, numbers, dates, lists, dicts, dataclasses, Structs, models"
                 ) from None
             self._known_codec = codec
         return codec
@@ -243,7 +255,7 @@ def _binder(function: Callable[..., Any]) -> tuple[tuple[str, ...], Callable[...
     for index, each in enumerate(parameters):
         if each.kind is each.KEYWORD_ONLY and each.VAR_POSITIONAL not in kinds and "*" not in written:
             written.append("*")
-        star = {each.VAR_POSITIONAL: "*", each.VAR_KEYWORD: "**"}.get(each.kind, "")
+        star = "*" if each.kind is each.VAR_POSITIONAL else "**" if each.kind is each.VAR_KEYWORD else ""
         default = "" if each.default is each.empty else f"=default{index}"
         written.append(f"{star}{each.name}{default}")
         if each.kind is each.POSITIONAL_ONLY and each.POSITIONAL_ONLY not in kinds[index + 1 :]:

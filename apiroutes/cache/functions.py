@@ -10,13 +10,13 @@ import functools
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal, Protocol, TypeVar, get_args, overload
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 from typing_extensions import ParamSpec
 
-from apiroutes.cache.current import current_cache
 from apiroutes.cache.function_calls import FunctionCalls, Keeping
 from apiroutes.cache.names import value_name
+from apiroutes.cache.revalidation import revalidate_value
 from apiroutes.concurrency import is_async
 from apiroutes.handlers import why_not_tag
 from apiroutes.places import place_of
@@ -141,13 +141,9 @@ def _coroutine_function(function: Callable[..., Any], calls: FunctionCalls) -> C
 
 def _revalidation(calls: FunctionCalls) -> Callable[..., Any]:
     def revalidate(*args: Any, **kwargs: Any) -> Any:
-        mode = "expire" if calls.takes("mode") else kwargs.pop("mode", "expire")
-        if mode not in get_args(Mode):
-            raise ValueError(f"`mode` is 'expire' or 'stale', not {mode!r}")
-        cache = current_cache()
-        if cache is None:
-            return done()
-        return begin(cache, (value_name(calls.key(cache, args, kwargs)),), mode, current_response())
+        # A parameter that the function has itself is the function's.
+        mode: Any = "expire" if calls.takes("mode") else kwargs.pop("mode", "expire")
+        return revalidate_value(lambda cache: value_name(calls.key(cache, args, kwargs)), mode)
 
     return revalidate
 
@@ -162,8 +158,8 @@ def _check(function: Any) -> None:
         raise TypeError(f"@cached stands above @{kind}: write @staticmethod first, and @cached below it")
     if not inspect.isfunction(function):
         raise TypeError(
-            f"@cached takes a function, not {function!r}: write `@cached`, or `@cached(revalidate=60)` with its "
-            "parameters by name, above a `def`"
+            f"@cached takes a function, not {function!r}: write `@cached`, or `@cached(revalidate=60)` with "
+            "its parameters by name, above a `def`"
         )
     place = place_of(function)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -176,8 +172,8 @@ def _check(function: Any) -> None:
     first = next(iter(inspect.signature(function, follow_wrapped=False).parameters), "")
     if "." in function.__qualname__ and first in ("self", "cls"):
         raise TypeError(
-            f"{place} is a method, and `{first}` is no data: define a function at the top of the module, which "
-            f"takes what it needs of `{first}` as arguments"
+            f"{place} is a method, and `{first}` is no data: define a function at the top of the module, "
+            f"which takes what it needs of `{first}` as arguments"
         )
 
 

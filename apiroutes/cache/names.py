@@ -1,4 +1,4 @@
-"""Names by which a store revalidates what it keeps: of paths and what is below them, routes, tags, values.
+"""Names under which a store revalidates what it keeps: of paths, routes, tags and values.
 
 In: the segments of a path, a route's pattern, tags, keys. Out: names, each with the kind that it is of.
 """

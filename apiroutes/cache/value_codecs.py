@@ -110,13 +110,11 @@ class _ModelCodec:
         except (TypeError, ValueError) as error:
             reason = str(error).split("\n\n")[0]
             raise NotData(_TOP, f"cannot be kept: {reason}", _ANNOTATE) from None
-        place = _difference(value, copy, True)
-        if place is None:
+        difference = _difference(value, copy, True)
+        if difference is None:
             return content, copy
-        steps = "".join([_TOP, *(step for step, _ in place)])
-        raise NotData(
-            steps, "is another one when its model has validated it again", "return data of the model"
-        )
+        reason = "is another one when its model has validated it again"
+        raise NotData(difference.place, reason, "return a model that its own data makes again")
 
     def decode(self, content: bytes) -> Any:
         return self._schema.load(msgspec.msgpack.decode(content))
