@@ -101,7 +101,6 @@ MET_IN = {
         "stores/redis.py",
         "stores/sqlite.py",
         "stores/sqlite_statements.py",
-        "stores/redis.py",
         "structs.py",
     },
     "multipart": {"body/formdata.py"},

@@ -24,9 +24,9 @@ _OPENED = ("store", "hot", "flight")
 class Cache:
     """What an App's requests have in common; `store` never waits long, and raises StoreError alone.
 
-    It is opened once, when it is first asked for: most projects cache nothing. `release` is what a deploy changes: nothing that another release has stored is served.
-    `hot_size` is in bytes, `lock_timeout` in seconds; `threads` is how many answer. Every path begins with
-    `base_path`.
+    The store is opened once, when it is first asked for, as most projects cache nothing. `release` is what a
+    deploy changes: nothing that another release has stored is served. `hot_size` is in bytes, `lock_timeout`
+    in seconds; `threads` is how many answer. Every path begins with `base_path`.
     """
 
     store: Store

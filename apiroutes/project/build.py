@@ -98,18 +98,14 @@ def _build(
     mistakes: Mistakes,
     warnings: Problems,
 ) -> Project:
-    # Go on with the settings that could be read, so that files are not misjudged.
-    settings, unreadable = read_settings(root, environ, arguments)
-    mistakes.everywhere += unreadable
+    settings = _settings(root, environ, arguments, mistakes)
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
     loader = _loader(root, settings)
     prepare_metrics(settings)
     # It may change libraries that the other files import.
     instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
 
-    def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
-        return setting_place(name, root, environ, arguments, item)
-
+    place_of = partial(_place_of, root, environ, arguments)
     project_middleware = ProjectMiddleware(root, loader, place_of, mistakes.everywhere, warnings)
     everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
     directories = directory_middleware(scanned.middleware, loader, mistakes)
@@ -124,9 +120,27 @@ def _build(
     not_found = _not_found(everywhere, directories, settings, explainer)
     # After all files of the project, which belong to it.
     cache.release = release_of(root, settings, routes.walk())
-    return Project(
-        settings, routes, resources, not_found, everywhere, instrumentation, cache, tuple(mistakes)
-    )
+    found = tuple(mistakes)
+    return Project(settings, routes, resources, not_found, everywhere, instrumentation, cache, found)
+
+
+def _settings(
+    root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, Any], mistakes: Mistakes
+) -> Settings:
+    # Go on with the settings that could be read, so that files are not misjudged.
+    settings, unreadable = read_settings(root, environ, arguments)
+    mistakes.everywhere += unreadable
+    return settings
+
+
+def _place_of(
+    root: Path,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, object],
+    name: str,
+    item: str | None = None,
+) -> tuple[str, Place]:
+    return setting_place(name, root, environ, arguments, item)
 
 
 def _not_found(
