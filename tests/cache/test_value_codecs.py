@@ -59,7 +59,9 @@ plain = st.recursive(
 )
 # What Python and JSON have, of which MessagePack tells a part alone.
 anything = st.recursive(
-    st.one_of(plain, st.dates(), st.decimals(), st.datetimes(timezones=st.none() | st.just(timezone.utc))),
+    st.one_of(
+        plain, st.dates(), st.decimals(), st.datetimes(timezones=st.one_of(st.none(), st.just(timezone.utc)))
+    ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
         st.lists(inner, max_size=3).map(tuple),
@@ -75,7 +77,7 @@ structs = st.builds(
     st.lists(integers, max_size=3).map(tuple),
     st.dictionaries(integers, st.lists(st.decimals(allow_nan=False), max_size=2), max_size=2),
 )
-records = st.recursive(
+records: st.SearchStrategy[Any] = st.recursive(
     st.just([]),
     lambda inner: st.lists(
         st.builds(
@@ -83,7 +85,7 @@ records = st.recursive(
             integers,
             st.floats(allow_nan=False),
             st.dates(),
-            st.none() | st.datetimes(min_value=datetime(1970, 1, 3), timezones=st.none() | offsets),
+            st.none() | st.datetimes(min_value=datetime(1970, 1, 3), timezones=st.one_of(st.none(), offsets)),
             st.times(),
             st.timedeltas(timedelta(-1000), timedelta(1000)),
             st.uuids(),
