@@ -216,12 +216,12 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     @lazy
     def draft_mode(self) -> bool:
         """Whether the client is in draft mode: the cookie of `res.set_draft_mode()` came, and is valid."""
-        return has_valid_draft_cookie(self.environ, self._secret_keys)
+        return has_valid_draft_cookie(self._environ, self._secret_keys)
 
     @lazy
     def preview_data(self) -> Any:
         """The data of `res.set_preview_data`; None where there is none, or none that is valid."""
-        return read_preview_data(self.environ, self._secret_keys)
+        return read_preview_data(self._environ, self._secret_keys)
 
     @lazy
     def body(self) -> Content:

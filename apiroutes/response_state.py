@@ -69,10 +69,12 @@ class ResponseState(ResponseHead):
     # The head before the handler ran, and what middleware has changed since it responded.
     _checkpoint: Snapshot | None = None
     _changes: list[_Change] | None = None
-    _computing: tuple[Any, ...] = ()  # the request and response with which a handler computes for the cache
+    # While a handler computes for the cache: its request and response, and what gives up its lease.
+    _computing: tuple[tuple[Any, ...], Callable[[], object]] | None = None
     _answered_error: BaseException | None = None  # the exception that the response was made for,
     _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
-    _coroutine: Any = None  # of an async handler that was called
+    _coroutine: Any = None  # of an async handler that was called,
+    _entered_by_middleware = False  # and whether it took the response from middleware
     _position = 0  # of the innermost async middleware that has called next()
     _next_coroutine: Any = None  # that it was given
     # What the ETags that the App makes begin with: '"', 'W/"', or "" if it makes none for the content.

@@ -25,7 +25,7 @@ _log = logging.getLogger("apiroutes")
 class Background:
     """At most `threads` threads, which end when nothing is left; at most `waiting` functions wait for one."""
 
-    def __init__(self, threads: int = 2, waiting: int = 100) -> None:
+    def __init__(self, threads: int = 8, waiting: int = 100) -> None:
         self._most_threads = threads
         self._most_waiting = waiting
         self._begin()

@@ -60,17 +60,19 @@ def compute(
     like: Request,
     response_class: type[ServerResponse],
     real: Response | None,
+    give_up: Callable[[], object],
 ) -> Made:
     """Call a handler's step for the store.
 
     The request is of the same route, with the same parameters and limits, as `like`. With a `real` response,
-    what a handler has sent before it raises stands there as it would without a cache.
+    what a handler has sent before it raises stands there as it would without a cache; `give_up` is called
+    when its deadline has passed.
     """
     reads, collection = Reads(), Collection()
     request = _request_of(config, target, headers, like, reads, real)
     response = _response_class(response_class)(request, None)
     if real is not None:
-        real._computing = (request, response)
+        real._computing = (request, response), give_up
     context = _own_context(collection)
     try:
         context.run(run, response)
@@ -87,7 +89,7 @@ def compute(
             reads.client = "error"
     finally:
         if real is not None:
-            real._computing = ()
+            real._computing = None
     if reads.ended:
         response._clear_content()
     return Made(response, reads, tuple(collection.names))
@@ -182,8 +184,8 @@ def _let_stand(response: ServerResponse, real: Response, error: BaseException) -
 
 def transfer(source: Response, target: Response) -> None:
     """Give a response what another one holds; what middleware has set stays, unless it was set again."""
-    if source._status_was_set:
-        target._status, target._status_was_set = source._status, True
+    if source._status_was_set or source._status != 200:
+        target._status, target._status_was_set = source._status, source._status_was_set
     for key in source._headers:
         target._apply("append" if key == "set-cookie" else "set", key, source._lines_of(key))
     if source._content_headers is JSON and "content-type" not in source._headers:

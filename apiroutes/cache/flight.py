@@ -36,9 +36,9 @@ _FOLLOWING = 0.25
 class Computation(Struct, frozen=True):
     """What was computed: a `value`, and what is kept of it.
 
-    `content` is kept under `key`; without it nothing is, for a `reason`, and for a while nobody waits for another
-    computation, unless `lets_wait` is on. `fresh` and `stale` are in seconds. `has_failed`: the value is an
-    error, after which an older one may be served.
+    `content` is kept under `key`; without it nothing is, for a `reason`, and for a while nobody waits for
+    another computation, unless `lets_wait` is on. `fresh` and `stale` are in seconds. `has_failed`: the value
+    is an error, after which an older one may be served.
     """
 
     value: Any

@@ -29,7 +29,7 @@ def narrowed(request: Request, config: CacheConfig) -> Request:
         return request
     kind = request.__class__
     own = kind(_environ(request._environ, config), request.params, request._limits)
-    request.context  # which both have
+    vars(own)["context"] = request.context  # which both have
     computed = lazy, cached_property
     vars(own).update(
         {

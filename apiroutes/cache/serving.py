@@ -59,6 +59,11 @@ class CachedStep:
 
     def __call__(self, response: Any) -> None:
         """Answer a request."""
+        if not self.answer_hot(response):
+            self._answer(response, response.req._environ)
+
+    def answer_hot(self, response: Any) -> bool:
+        """Answer from this worker's memory; return False, and do nothing, if it has no answer."""
         request = response.req
         environ = request._environ
         if not request._pending and self._is_anonymous(environ):
@@ -71,13 +76,13 @@ class CachedStep:
                 if now < hot.until and hot.generation == self._store.generation():
                     answer = hot.value
                     age = now - answer.made
-                    take_response(response)
+                    has_middleware = take_response(response)
                     answer.copy_to(response, age)
                     if self._sends_status:
                         set_status(response, hit_status(answer.fresh - age))
-                    response._in_middleware = response._checkpoint is not None
-                    return
-        self._answer(response, environ)
+                    response._in_middleware = has_middleware
+                    return True
+        return False
 
     # -- what is not answered from the worker's memory -------------------------------------
 
@@ -256,7 +261,7 @@ def _has_content(environ: Environ) -> bool:
 
 
 def _is_for_itself(environ: Environ) -> bool:
-    """Return whether nothing may be stored for a request (RFC 9110 section 14.2, RFC 9111 section 5.2.1.5)."""
+    """Return whether nothing is stored for a request (RFC 9110 section 14.2, RFC 9111 section 5.2.1.5)."""
     if "HTTP_RANGE" in environ:
         return True
     control = environ.get("HTTP_CACHE_CONTROL")

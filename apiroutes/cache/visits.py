@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from apiroutes.cache.answers import Answer, Directory, answer_of, decode, encode
@@ -38,6 +39,10 @@ _TOUCHED = (
     "%s: answers of %s are not stored, because the handler uses `%s`, which belongs to one request: "
     'name it in `config["cache"]["context"]` if no answer depends on it, or do not cache the route'
 )
+
+
+def _do_nothing() -> None:
+    """Give up no lease, where there is none."""
 
 
 class CachedRoute:
@@ -179,6 +184,7 @@ class Visit:
             self._like,
             self._response_class,
             self._real,
+            partial(route.cache.flight.give_up, lease) if lease is not None else _do_nothing,
         )
         if made.reads.ended:
             if made.reads.touched:

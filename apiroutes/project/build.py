@@ -32,6 +32,7 @@ from apiroutes.project.middleware import (
 from apiroutes.project.missing_routes import check_directory
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.nested import loading
+from apiroutes.project.release import release_of
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.project.secret_key import with_secret_key
 from apiroutes.resources import NotFound, Resource
@@ -120,9 +121,10 @@ def _build(
     check_together(settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
-    if explainer is not None:
-        resources |= explaining_resources(routes, settings, around, mistakes, explainer)
+    resources |= explaining_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
+    # After all files of the project, which belong to it.
+    cache.release = release_of(root, settings, routes.walk())
     return Project(
         settings, routes, resources, not_found, everywhere, instrumentation, cache, tuple(mistakes)
     )
@@ -137,6 +139,7 @@ def _cache(root: Path, settings: Settings, routes: RouteTree) -> Cache:
         hot_size=settings.cache_hot_size.bytes,
         lock_timeout=settings.cache_lock_timeout,
         threads=settings.threads,
+        base_path=settings.base_path,
     )
 
 

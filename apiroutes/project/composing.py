@@ -16,7 +16,7 @@ from apiroutes.deadlines import with_deadline, with_deadline_on_loop
 from apiroutes.endpoint import CheckedEndpoint, Endpoint
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteModule
-from apiroutes.project.caching import cached_steps
+from apiroutes.project.caching import step_maker
 from apiroutes.project.middleware import LoadedDirectory, dependencies_around
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.readiness import request_replacement
@@ -62,13 +62,15 @@ def explaining_resources(
     settings: Settings,
     around: Mapping[str, tuple[Middleware, ...]],
     mistakes: Mistakes,
-    explainer: Explainer,
+    explainer: Explainer | None,
 ) -> dict[str, Resource]:
-    """Return what explains the routes that cannot be served.
+    """Return what explains the routes that cannot be served; nothing without an explainer.
 
     Their directories' middleware is around it, or a page of another origin could not read what it says.
     """
-    resources = {}
+    resources: dict[str, Resource] = {}
+    if explainer is None:
+        return resources
     for route in routes.walk():
         problems = mistakes.breaking(route.file)
         if problems:
@@ -95,10 +97,10 @@ def _resource(
 ) -> Resource:
     limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
     observed, chain = with_child_spans(module, around, settings)
-    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(observed, limits)
-    steps = cached_steps(endpoint.steps, observed, cache, settings, threads)
-    runs = {method: as_sync(compose(chain, step)) for method, step in steps.items()}
-    on_loop = {method: as_coroutine(chain, step) for method, step in steps.items()}
+    kind = CheckedEndpoint if settings.mode == "development" else Endpoint
+    endpoint = kind(observed, limits, step_maker(observed, cache, settings, threads))
+    runs = {method: as_sync(compose(chain, step)) for method, step in endpoint.steps.items()}
+    on_loop = {method: as_coroutine(chain, step) for method, step in endpoint.steps.items()}
     seconds = module.config.max_duration
     if seconds is not None:
         runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}

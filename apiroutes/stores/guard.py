@@ -31,8 +31,8 @@ class GuardedStore:
 
     After three failures in a row, whatever they are, every method raises StoreError at once, and `generation`
     is None. After a second one call is let through: if it fails, that time doubles, to half a minute at most;
-    if not, all calls are let through again. One record of the logger `apiroutes` says when the store is left alone,
-    and one when it works again. `clock` counts seconds and is never set back.
+    if not, all calls are let through again. One record of the logger `apiroutes` says when the store is left
+    alone, and one when it works again. `clock` counts seconds and is never set back.
 
     `generation` is the store's own function while it works, because it is called at every hit: look it up at
     each call. A failure of it is a None, and counts for nothing.

@@ -1,0 +1,330 @@
+"""The file of SQLiteStore: opened when it is first used, made anew when it cannot be used, and shared.
+
+In: a path. Out: connections, each for one thread at a time, and the generation.
+Raises StoreError for a file that cannot be opened, and Replaced where it has just been replaced.
+
+Processes agree on one database by the lock of the generation's file: under it they make a database, move one
+aside, and open connections, so that none reads one database with the log of another. Each compares the inodes
+of both files with those at their paths once a second, and whenever the generation has changed.
+
+No connection outlives a fork. SQLite remembers, for the whole process, which locks it has, and a child would
+rely on those of its parent: it would go on writing into a log that others have removed. So before a fork all
+connections are closed. Where something forks without Python, the child closes the copies before it opens a
+connection, which makes SQLite forget the locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+from apiroutes.stores.generation import GenerationFile, identity_of
+from apiroutes.stores.sqlite_files import (
+    address_of,
+    make_directory,
+    make_file,
+    move_aside,
+    remove,
+    why_unwritable,
+)
+from apiroutes.stores.sqlite_schema import EMPTY, MISSING, OF_ANOTHER_BOOT, create_tables, flaw_of
+from apiroutes.stores.store import StoreError
+from apiroutes.threads import native_threads
+
+__all__ = ["BUSY_TIME", "Database", "DatabaseFile", "Replaced", "is_damage"]
+
+_log = logging.getLogger("apiroutes")
+
+# Seconds: for which a lock is waited for, and between two looks at the inodes.
+BUSY_TIME, _CHECK_TIME = 0.25, 1.0
+# A connection takes up to 1 MB of memory. There are as many as threads that use one in the same moment; so
+# many of them stay open.
+_MOST_IDLE = 8
+# Seconds for which a fork waits for threads that use a connection. They take less, unless they are stopped.
+_FORK_TIME = 1.0
+
+_files: weakref.WeakSet[DatabaseFile] = weakref.WeakSet()
+# Whoever has it may open connections: threads of one process share the descriptor of the generation's file,
+# and so the lock of that. It is held for 0.25 s at most, or by a thread that forks.
+_opening = native_threads.native_lock()
+
+
+class Replaced(Exception):
+    """Another process has put another file in the place of the one that was open."""
+
+
+class Database:
+    """A database that this process has open. Any thread may use it."""
+
+    def __init__(self, path: Path, generation: GenerationFile, connection: sqlite3.Connection) -> None:
+        self.process = os.getpid()
+        self.generation = generation
+        self._write_lock = native_threads.native_lock()
+        self.is_retired = False
+        self.identity = identity_of(path)
+        self._path = path
+        self._idle = [connection]
+        self._users: list[
+            None
+        ] = []  # one for each connection that is not idle: a count that threads can change
+        self._seen = generation.bits[0]
+        self._check_at = time.monotonic() + _CHECK_TIME
+
+    def is_known_to_be_current(self) -> bool:
+        """Return whether the files have been compared a moment ago, and nothing has happened since."""
+        return (
+            self.generation.bits[0] == self._seen
+            and time.monotonic() < self._check_at
+            and self.process == os.getpid()
+        )
+
+    def is_current(self) -> bool:
+        """Return whether the files are still those at their paths."""
+        if self.process != os.getpid() or self.is_retired:
+            return False
+        seen = self.generation.bits[0]  # before the comparison: what comes later is compared again
+        if identity_of(self._path) != self.identity or not self.generation.is_current():
+            return False
+        self._seen = seen
+        self._check_at = time.monotonic() + _CHECK_TIME
+        return True
+
+    def change_generation(self) -> None:
+        """Tell all processes that something was revalidated. Raises StoreError if that is not possible."""
+        try:
+            self.generation.change()
+        except OSError as error:
+            raise StoreError(f"the cache's generation, beside {self._path}: {error}") from error
+
+    def take(self) -> sqlite3.Connection:
+        """Return a connection that nobody else uses until it is given back."""
+        self._users.append(None)  # before a fork may take place in which it would not count
+        try:
+            return self._idle.pop()
+        except IndexError:
+            self._users.pop()
+        with _alone(self.generation):
+            if not self.is_current():
+                raise Replaced
+            connection = connect(self._path)
+            self._users.append(None)
+        return connection
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        """Give a connection back. A transaction that it is in has failed."""
+        try:
+            if connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            if self.is_retired or connection.in_transaction or len(self._idle) >= _MOST_IDLE:
+                connection.close()
+            else:
+                self._idle.append(connection)
+                if self.is_retired:
+                    self.retire()
+        finally:
+            self._users.pop()
+
+    @contextlib.contextmanager
+    def writing(self, connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+        """Run what follows in a transaction that is alone in the database, and that begins within `seconds`.
+
+        Threads of one process take turns: SQLite would let each of them sleep, and for longer each time.
+        """
+        begin = time.monotonic()
+        if not self._write_lock.acquire(timeout=seconds):
+            raise TimeoutError("other threads of this process are writing")
+        try:
+            left = seconds - (time.monotonic() - begin)
+            is_usual = left > BUSY_TIME * 0.9
+            if not is_usual:
+                connection.execute(f"PRAGMA busy_timeout = {max(0, int(left * 1000))}")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            finally:
+                if not is_usual:
+                    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
+            yield
+            connection.execute("COMMIT")
+        finally:
+            self._write_lock.release()
+
+    def retire(self) -> None:
+        """Close what nobody uses now; the rest is closed when it is given back."""
+        self.is_retired = True
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def wait_until_unused(self, seconds: float) -> None:
+        """Wait until all connections were given back."""
+        sleep, end = native_threads.original("time", "sleep"), time.monotonic() + seconds
+        while self._users and time.monotonic() < end:
+            sleep(0.001)
+
+
+class DatabaseFile:
+    """A path, and the database that is there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._generation = self.path.with_name(f"{path.name}-generation")
+        self.database: Database | None = None  # the one that was opened last
+        _files.add(self)
+
+    def current(self) -> Database:
+        """Return the database that is at the path now, opened or made if necessary."""
+        database = self.database
+        if database is not None and (database.is_known_to_be_current() or database.is_current()):
+            return database
+        return self._open(database)
+
+    def replace(self, damaged: Database) -> None:
+        """Move a damaged database aside, unless somebody has done so, and make another one."""
+        self._open(damaged, is_damaged=True)
+
+    def close(self) -> Database | None:
+        """Close the database, and return it; it is opened again if it is used again."""
+        database, self.database = self.database, None
+        _leave(database)
+        return database
+
+    def _open(self, previous: Database | None, is_damaged: bool = False) -> Database:
+        try:
+            make_directory(self.path.parent)
+            while True:
+                generation = GenerationFile(self._generation)
+                with _alone(generation):
+                    if not generation.is_current():
+                        continue
+                    database = self.database
+                    if database is None or database is previous or not database.is_current():
+                        previous = database
+                        flaw = self._flaw(previous.identity if previous and is_damaged else None)
+                        aside = None if flaw is None else self._make(flaw, generation)
+                        database = Database(self.path, generation, connect(self.path))
+                        self.database = database
+                    else:
+                        return database
+                break
+        except (OSError, ValueError, sqlite3.Error) as error:
+            self.close()
+            reason = why_unwritable(self.path) or f"{self.path}: {error}"
+            raise StoreError(f"the cache cannot be opened: {reason}") from error
+        _leave(previous)
+        if aside is not None:
+            message = "the cache's database %s %s: it is kept as %s, and a new one was made"
+            _log.warning(message, self.path, flaw, aside.name)
+        return database
+
+    def _flaw(self, damaged: tuple[int, int] | None) -> str | None:
+        """Return why what is at the path cannot be used, or None if it can. It is called under the lock."""
+        identity = identity_of(self.path)
+        if identity is None:
+            return MISSING
+        if identity == damaged:
+            return "is damaged"
+        connection = sqlite3.connect(address_of(self.path), uri=True, timeout=BUSY_TIME)
+        try:
+            return flaw_of(connection)
+        except TypeError:  # a table without its row
+            return "is damaged"
+        except sqlite3.Error as error:
+            if is_damage(error):
+                return "is damaged"
+            raise
+        finally:
+            connection.close()
+
+    def _make(self, flaw: str, generation: GenerationFile) -> Path | None:
+        """Make a new database; return where the old one is now, if it is kept."""
+        generation.change()  # first of all nobody trusts his own memory any more
+        aside = None
+        if flaw in (MISSING, EMPTY, OF_ANOTHER_BOOT):
+            remove(self.path)
+        else:
+            aside = move_aside(self.path)
+        make_file(self.path)
+        connection = sqlite3.connect(address_of(self.path), uri=True, timeout=BUSY_TIME, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = wal")
+            connection.execute("PRAGMA synchronous = off")
+            create_tables(connection)
+        finally:
+            connection.close()
+        generation.change()  # now everybody looks for the new one
+        return aside
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection to a database that has its tables. It is called under the lock."""
+    connection = sqlite3.connect(
+        address_of(path),
+        timeout=BUSY_TIME,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=True,
+    )
+    try:
+        connection.execute("PRAGMA synchronous = off")
+        connection.execute("PRAGMA cache_size = -1000")
+        connection.execute("PRAGMA journal_size_limit = 16777216")
+        connection.execute("SELECT epoch FROM state").fetchone()  # which opens the log as well
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error says that a file is no database of ours: SQLITE_CORRUPT, SQLITE_NOTADB."""
+    return type(error) is sqlite3.DatabaseError or str(error).startswith("no such ")
+
+
+def _leave(database: Database | None) -> None:
+    if database is None:
+        return
+    if database.process == os.getpid() and not database.generation.is_current():
+        with contextlib.suppress(OSError):  # other processes may still have that file open, too
+            database.generation.change()
+    database.retire()
+
+
+@contextlib.contextmanager
+def _alone(generation: GenerationFile) -> Iterator[None]:
+    """Keep all threads and processes from opening connections. Raises TimeoutError."""
+    if not _opening.acquire(timeout=BUSY_TIME):
+        raise TimeoutError("another thread opens a database, or forks")
+    try:
+        with generation.locked(BUSY_TIME):
+            yield
+    finally:
+        _opening.release()
+
+
+# -- forks
+
+
+_forks: list[bool] = []  # of the forks that have begun: whether they have the lock
+
+
+def _close_before_fork() -> None:
+    _forks.append(_opening.acquire(timeout=_FORK_TIME))
+    for file in [*_files]:
+        database = file.close()
+        if database is not None:
+            database.wait_until_unused(_FORK_TIME)
+
+
+def _allow_opening() -> None:
+    if _forks.pop():
+        _opening.release()
+
+
+os.register_at_fork(before=_close_before_fork, after_in_parent=_allow_opening, after_in_child=_allow_opening)
