@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
+import secrets
 import subprocess
 import sys
 import threading
@@ -604,3 +605,16 @@ def test_handlers_use_the_cache_of_their_app(tmp_path: Path, prefix: str) -> Non
     assert call(one, "POST", target="/api/a").status == 200
     assert [call(one, target="/api/a").json(), call(one, target="/api/b").json()] == [3, 2]
     assert call(two, target="/api/a").json() == 1
+
+
+def test_in_draft_mode_the_function_runs_and_nothing_is_stored(tmp_path: Path) -> None:
+    source = ROUTE.format(prefix="", wait="").replace(
+        'return "done"', "res.set_draft_mode(True)\n    return 'done'"
+    )
+    source = source.replace("def POST(req)", "def POST(req, res)")
+    app = App(project(tmp_path, {"pages/api/[key].py": source}), secret_key=secrets.token_urlsafe(32))
+    cookie = call(app, "POST", target="/api/x").header("Set-Cookie")
+    assert cookie is not None
+    draft, forged = [("Cookie", cookie.partition(";")[0])], [("Cookie", "__prerender_bypass=forged")]
+    runs = [call(app, target="/api/a", headers=headers).json() for headers in ([], draft, draft, forged, [])]
+    assert runs == [1, 2, 3, 1, 1]
