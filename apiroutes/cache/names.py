@@ -9,9 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from apiroutes.http import path_of
 
-__all__ = ["below_name", "names_of_path", "path_name", "route_name", "tag_name", "why_not_tag"]
-
-_LONGEST_TAG = 256
+__all__ = ["below_name", "names_of_path", "path_name", "route_name", "tag_name"]
 
 
 def path_name(segments: Sequence[str]) -> str:
@@ -32,19 +30,6 @@ def route_name(pattern: str) -> str:
 def tag_name(tag: str) -> str:
     """Return the name of a tag."""
     return f"tag:{tag}"
-
-
-def why_not_tag(tag: object) -> str | None:
-    """Return why a value is not a tag, which is a string of 1 to 256 visible characters; None for a tag."""
-    if not isinstance(tag, str):
-        return f"{tag!r} is not a string"
-    if not tag:
-        return "'' is empty"
-    if len(tag) > _LONGEST_TAG:
-        return f"a string of {len(tag)} characters is longer than {_LONGEST_TAG}"
-    if " " in tag or not tag.isprintable():
-        return f"{tag!r} has a character that is not visible"
-    return None
 
 
 def names_of_path(segments: Sequence[str], pattern: str, tags: Iterable[str] = ()) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Raises ProjectError.
 
 from __future__ import annotations
 
+from apiroutes.handlers.cache_config import why_not_tag
 from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
@@ -77,5 +78,6 @@ __all__ = [
     "unaliased",
     "use",
     "why_not_middleware",
+    "why_not_tag",
     "without_errors",
 ]
