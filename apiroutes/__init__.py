@@ -9,7 +9,7 @@ from werkzeug.datastructures import FileStorage as UploadFile
 
 from apiroutes.after_response import after, notice_imports
 from apiroutes.app import App
-from apiroutes.cache import RevalidationError, revalidate_path, revalidate_tag
+from apiroutes.cache import RevalidationError, cached, revalidate_path, revalidate_tag
 from apiroutes.errors import (
     ApiError,
     LifespanError,
@@ -47,6 +47,7 @@ __all__ = [
     "UploadFile",
     "__version__",
     "after",
+    "cached",
     "comment",
     "create_app",
     "create_asgi_app",

@@ -15,6 +15,7 @@ from typing_extensions import TypeVar
 from werkzeug.datastructures import Headers
 
 from apiroutes.concurrency import coroutines
+from apiroutes.drafts import change_draft_mode, clear_preview_data, write_preview_data
 from apiroutes.http import (
     BINARY,
     FIELD_KEYS,
@@ -216,6 +217,29 @@ class Response(ResponseState, Generic[Data]):
 
     def _permit_cookie(self, name: str, line: str) -> bool:
         return self._permit(f"set the cookie {name!r}", "append", "set-cookie", [("Set-Cookie", line)])
+
+    def set_draft_mode(self, enabled: bool = True) -> Response:
+        """Have `req.draft_mode` be True in this client's next requests, which no cache answers; or end that.
+
+        The cookie is signed. Raises RuntimeError if no `secret_key` is set.
+        """
+        change_draft_mode(self, enabled)
+        return self
+
+    def set_preview_data(self, data: Any, *, max_age: float | None = None) -> Response:
+        """Turn draft mode on with `data`, which this client's next requests have as `req.preview_data`.
+
+        Both end after `max_age` seconds, by default with the browser's session. The client can read the data,
+        but not change it. Raises ValueError for more than 2048 bytes of JSON, TypeError for what JSON cannot
+        hold, and RuntimeError if no `secret_key` is set.
+        """
+        write_preview_data(self, data, max_age)
+        return self
+
+    def clear_preview_data(self) -> Response:
+        """End draft mode and its data. Raises RuntimeError if no `secret_key` is set."""
+        clear_preview_data(self)
+        return self
 
     # -- the response cache ----------------------------------------------------------------
 

@@ -64,13 +64,17 @@ class ResponseState(ResponseHead):
     _end_hooks: list[tuple[Callable[[Any], object], Surround | None, Callable[[], object] | None]] | None = (
         None
     )
+    _ends_when_closed = False  # whether content in memory has been sent when the server closes it, no sooner
     _cut_by: BaseException | None = None  # the exception that came when bytes had left
     # The head before the handler ran, and what middleware has changed since it responded.
     _checkpoint: Snapshot | None = None
     _changes: list[_Change] | None = None
+    # While a handler computes for the cache: its request and response, and what gives up its lease.
+    _computing: tuple[tuple[Any, ...], Callable[[], object]] | None = None
     _answered_error: BaseException | None = None  # the exception that the response was made for,
     _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
-    _coroutine: Any = None  # of an async handler that was called
+    _coroutine: Any = None  # of an async handler that was called,
+    _entered_by_middleware = False  # and whether it took the response from middleware
     _position = 0  # of the innermost async middleware that has called next()
     _next_coroutine: Any = None  # that it was given
     # What the ETags that the App makes begin with: '"', 'W/"', or "" if it makes none for the content.
@@ -387,10 +391,10 @@ class ResponseState(ResponseHead):
         """
         application: Any = self._application
         if application is not None and is_async(application):
-            call = _asgi_call(application, self.req.environ)
+            call = _asgi_call(application, self.req._environ)
             self._adopt_call(call, Begun(coroutines.iterate(call)))
         elif application is not None:
-            status, headers, self._stream = run_application(application, self.req.environ)
+            status, headers, self._stream = run_application(application, self.req._environ)
             self._application = None
             self._adopt_head(status, headers)
         elif self._stream is not None and self._can_begin():
@@ -406,7 +410,7 @@ class ResponseState(ResponseHead):
         if not coroutines.is_on_server_loop():
             await coroutines.in_request_thread(self._start_streaming)
         elif application is not None and is_async(application):
-            call = _asgi_call(application, self.req.environ)
+            call = _asgi_call(application, self.req._environ)
             content = coroutines.iterate(call)
             chunks = coroutines.async_chunks_of(content)
             self._adopt_call(call, await Begun.begin(content, chunks.arrive))
@@ -422,7 +426,7 @@ class ResponseState(ResponseHead):
         assert call.head is not None
         self._stream, self._application = content, None
         content.is_application, content.is_whole = True, call.is_whole
-        if self.req.environ.get("REQUEST_METHOD") == "HEAD":
+        if self.req._environ.get("REQUEST_METHOD") == "HEAD":
             content.is_empty = False  # an empty HEAD does not show that GET sends nothing
         self._adopt_head(*call.head)
 

@@ -1,7 +1,9 @@
 """What was computed once for everybody: responses and values of functions, until they are revalidated."""
 
-from __future__ import annotations
-
+from apiroutes.cache.cached_routes import CachedRoute
+from apiroutes.cache.current import note_cache
+from apiroutes.cache.functions import cached
+from apiroutes.cache.headers import forwarded, set_status
 from apiroutes.cache.response_cache import Cache
 from apiroutes.cache.revalidation import (
     RevalidationError,
@@ -9,11 +11,18 @@ from apiroutes.cache.revalidation import (
     revalidate_tag,
     revalidation_of,
 )
+from apiroutes.cache.serving import CachedStep
 
 __all__ = [
     "Cache",
+    "CachedRoute",
+    "CachedStep",
     "RevalidationError",
+    "cached",
+    "forwarded",
+    "note_cache",
     "revalidate_path",
     "revalidate_tag",
     "revalidation_of",
+    "set_status",
 ]

@@ -17,10 +17,14 @@ __all__ = ["Collection", "collecting", "current_cache", "note_cache"]
 
 
 class Collection:
-    """The names of all cached values that a computation has used so far."""
+    """The names of all cached values that a computation has used so far, and the cache that it is for.
 
-    def __init__(self) -> None:
+    Without a `cache` it is that of the request, which what is computed anew in the background has not.
+    """
+
+    def __init__(self, cache: Cache | None = None) -> None:
         self.names: dict[str, None] = {}  # in order, each once
+        self.cache = cache
 
 
 # Set while something is computed for the store, which nothing stale may become part of.
@@ -36,12 +40,14 @@ def note_cache(cache: Cache) -> None:
 
 
 def current_cache() -> Cache | None:
-    """Return the cache of the App whose request the current code belongs to, otherwise the latest App's.
+    """Return the cache of the App whose request, or computation, the current code belongs to.
 
-    None before there is an App.
+    Otherwise it is the latest App's. None before there is an App.
     """
     work: Any = current_work.get(None)
     cache: Cache | None = None if work is None else work.cache
+    if cache is None and (collection := collecting.get(None)) is not None:
+        cache = collection.cache
     if cache is not None:
         return cache
     return next((cache for reference in reversed(_caches) if (cache := reference()) is not None), None)

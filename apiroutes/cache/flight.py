@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from apiroutes.errors import MaxDurationExceeded
 from apiroutes.stores import Entry, Lease, Store, StoreError
 from apiroutes.structs import Struct
 
-__all__ = ["Computation", "Compute", "Flight", "Taken"]
+__all__ = ["Computation", "Compute", "Flight", "Taken", "Turn"]
 
 # What an entry begins with that tells nothing but why the last computation was not kept.
 _PASS = b"\0"
@@ -37,8 +36,9 @@ _FOLLOWING = 0.25
 class Computation(Struct, frozen=True):
     """What was computed: a `value`, and what is kept of it.
 
-    `content` is kept under `key`; without it nothing is, for a `reason`. `fresh` and `stale` are in seconds.
-    `has_failed`: the value is an error, after which an older one may be served.
+    `content` is kept under `key`; without it nothing is, for a `reason`, and for a while nobody waits for
+    another computation, unless `lets_wait` is on. `fresh` and `stale` are in seconds. `has_failed`: the value
+    is an error, after which an older one may be served.
     """
 
     value: Any
@@ -49,6 +49,7 @@ class Computation(Struct, frozen=True):
     stale: float = 0.0
     reason: str = ""
     has_failed: bool = False
+    lets_wait: bool = False
 
 
 # Called with the lease under which it computes, None where the store fails, and with why the last computation
@@ -71,6 +72,19 @@ class Taken(Struct, frozen=True):
     has_store_failed: bool = False
 
 
+class Turn(Struct, frozen=True):
+    """The turn of somebody who has found nothing: it is theirs to compute, and `keep` or `fail` ends it.
+
+    Without a `lease` the store has failed, and what they compute is not kept. `reason` is why the last
+    computation was not. `is_refresh`: an older entry is served meanwhile.
+    """
+
+    lease: Lease | None
+    reason: str = ""
+    has_waited: bool = False
+    is_refresh: bool = False
+
+
 class _Passing(Struct, frozen=True):
     """The state of a key whose last computation was not kept."""
 
@@ -86,7 +100,7 @@ class Flight:
 
     def __init__(self, store: Store, timeout: float, threads: int) -> None:
         self._store = store
-        self._timeout = timeout
+        self.timeout = timeout
         self._places = threading.BoundedSemaphore(threads // 2) if threads > 1 else None
         self._news: dict[bytes, threading.Event] = {}  # by key: set when a look at the store is worthwhile
 
@@ -103,33 +117,39 @@ class Flight:
         `find_key` is called again after each wait, as the key may be another one by then. `names` end the
         wait for a computation that began before their revalidation. Raises what `compute` raises.
         """
-        wait = _Wait(self)
-        try:
-            found = self._look(find_key, names, wait, accepts_stale)
-        except StoreError:
-            return Taken(computation=compute(None, ""), has_waited=wait.has_begun, has_store_failed=True)
-        finally:
-            wait.end()
+        found = self.look(find_key, names, accepts_stale=accepts_stale)
         if isinstance(found, Taken):
             return found
-        lease, reason = found
-        computation = self._compute(lease, names, compute, reason)
-        return self._keep(lease, names, computation, wait.has_begun)
+        return self._compute(found, names, compute)
+
+    def look(
+        self,
+        find_key: Callable[[], bytes],
+        names: Sequence[str],
+        *,
+        accepts_stale: bool = True,
+        holds_thread: bool = True,
+        timeout: float | None = None,
+    ) -> Taken | Turn:
+        """Return what the store has under a key, or whoever asks has to compute it; wait for who computes it.
+
+        The parameters are those of `take`, for those who compute where nothing may wait. `holds_thread`:
+        whether those who wait here keep a thread from answering other requests. `timeout` is in seconds.
+        """
+        wait = _Wait(self, holds_thread, self.timeout if timeout is None else timeout)
+        try:
+            return self._look(find_key, names, wait, accepts_stale)
+        except StoreError:
+            return Turn(None, has_waited=wait.has_begun)
+        finally:
+            wait.end()
 
     def refresh(self, lease: Lease, names: Sequence[str], compute: Compute) -> None:
         """Compute anew what is stale. Raises what `compute` raises, after which it is tried again later.
 
         A result that may not be kept takes the old one away.
         """
-        try:
-            computation = compute(lease, "")
-        except BaseException:
-            self._release(lease, _backoff(lease))
-            raise
-        if computation.has_failed:
-            self._release(lease, _backoff(lease))
-        else:
-            self._keep(lease, names, computation, has_waited=False)
+        self._compute(Turn(lease, is_refresh=True), names, compute)
 
     def give_up(self, lease: Lease) -> None:
         """Let another compute: this computation comes too late."""
@@ -139,13 +159,13 @@ class Flight:
 
     def _look(
         self, find_key: Callable[[], bytes], names: Sequence[str], wait: _Wait, accepts_stale: bool
-    ) -> Taken | tuple[Lease, str]:
-        """Wait for what the store has; return that, or a lease to compute with. Raises StoreError."""
+    ) -> Taken | Turn:
+        """Wait for what the store has; return that, or a turn to compute. Raises StoreError."""
         while True:
             key = find_key()
             state = self._state(key)
             if isinstance(state, _Passing):
-                return self._store.begin(key), state.reason
+                return Turn(self._store.begin(key), state.reason, wait.has_begun)
             if state is not None and not _is_stale(state):
                 return Taken(entry=state, has_waited=wait.has_begun)
             if state is not None and accepts_stale:
@@ -154,9 +174,9 @@ class Flight:
             lease = self._store.lease(key, names, _LEASE, at_once=True)
             if lease is not None:
                 if self._is_still_missing(lease, had=state):
-                    return lease, ""
+                    return Turn(lease, has_waited=wait.has_begun)
             elif not wait.goes_on(key):
-                return self._store.begin(key), ""
+                return Turn(self._store.begin(key), has_waited=wait.has_begun)
 
     def _state(self, key: bytes) -> Entry | _Passing | None:
         entry = self._store.get(key)
@@ -179,35 +199,49 @@ class Flight:
 
     # -- a computation and its end ---------------------------------------------------------
 
-    def _compute(self, lease: Lease, names: Sequence[str], compute: Compute, reason: str) -> Computation:
+    def _compute(self, turn: Turn, names: Sequence[str], compute: Compute) -> Taken:
         try:
-            return compute(lease, reason)
-        except MaxDurationExceeded:
-            self._release(lease)
+            computation = compute(turn.lease, turn.reason)
+        except BaseException as error:
+            self.fail(turn, names, error)
             raise
-        except Exception:
-            self._pass(lease, lease.key, names, "error")
-            self._release(lease)
-            raise
-        except BaseException:
-            self._release(lease)
-            raise
+        return self.keep(turn, names, computation)
 
-    def _keep(self, lease: Lease, names: Sequence[str], computation: Computation, has_waited: bool) -> Taken:
-        is_stored = has_failed = False
-        if computation.content is None:
-            self._pass(lease, computation.key, names, computation.reason)
-        else:
-            entry = Entry(computation.content, computation.names, computation.fresh, computation.stale)
-            try:
-                is_stored = self._store.put(computation.key, entry, lease)
-            except StoreError:
-                has_failed = True
+    def fail(self, turn: Turn, names: Sequence[str], error: BaseException) -> None:
+        """End a turn whose computation has raised an error."""
+        lease = turn.lease
+        if lease is None:
+            return
+        if turn.is_refresh:
+            self._release(lease, _backoff(lease))
+            return
+        # What ends a request or a thread says nothing of the computation; and without the one lease another
+        # computation may have been kept since.
+        if lease.token and isinstance(error, Exception):
+            self._pass(lease, lease.key, names, "error")
         self._release(lease)
+
+    def keep(self, turn: Turn, names: Sequence[str], computation: Computation) -> Taken:
+        """End a turn with what was computed, and keep it if that may be."""
+        lease = turn.lease
+        is_stored, has_failed = False, lease is None
+        if lease is not None:
+            if turn.is_refresh and computation.has_failed:
+                self._release(lease, _backoff(lease))
+                return Taken(computation=computation)
+            if computation.content is None and not computation.lets_wait:
+                self._pass(lease, computation.key, names, computation.reason)
+            elif computation.content is not None:
+                entry = Entry(computation.content, computation.names, computation.fresh, computation.stale)
+                try:
+                    is_stored = self._store.put(computation.key, entry, lease)
+                except StoreError:
+                    has_failed = True
+            self._release(lease)
         return Taken(
             computation=computation,
             is_stored=is_stored,
-            has_waited=has_waited,
+            has_waited=turn.has_waited,
             has_store_failed=has_failed,
         )
 
@@ -234,8 +268,10 @@ class Flight:
 class _Wait:
     """The wait of one request, which begins with its first `goes_on`."""
 
-    def __init__(self, flight: Flight) -> None:
+    def __init__(self, flight: Flight, holds_thread: bool, timeout: float) -> None:
         self._flight = flight
+        self._holds_thread = holds_thread
+        self._timeout = timeout
         self._began = 0.0
         self._pause = _FIRST_PAUSE
         self._has_place = False
@@ -247,7 +283,7 @@ class _Wait:
         now = time.monotonic()
         if not self.has_begun:
             self.has_begun, self._began = True, now
-        left = self._began + self._flight._timeout - now
+        left = self._began + self._timeout - now
         if left <= 0 or (now - self._began >= _ALL_WAIT and not self._take_place()):
             return False
         news = self._flight._news.get(key)
@@ -272,6 +308,8 @@ class _Wait:
             self._has_place = False
 
     def _take_place(self) -> bool:
+        if not self._holds_thread:
+            return True
         if not self._has_place:
             places = self._flight._places
             self._has_place = places is not None and places.acquire(blocking=False)

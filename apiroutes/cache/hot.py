@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any, Generic, TypeVar
+
+from apiroutes.stores import Store
 
 __all__ = ["Hot", "HotMemory"]
 
@@ -33,14 +35,14 @@ class Hot(Generic[_Value]):
 
 
 class HotMemory:
-    """Values by key, of at most `max_size` bytes together; `generation` is the store's.
+    """Values by key, of at most `max_size` bytes together, which `store` has too.
 
     Whoever reads a value compares the generation and the time itself, as a call would be a quarter of what
     that costs.
     """
 
-    def __init__(self, max_size: int, generation: Callable[[], object]) -> None:
-        self.generation = generation
+    def __init__(self, max_size: int, store: Store) -> None:
+        self._store = store
         self.entries: OrderedDict[Hashable, Hot[Any]] = OrderedDict()
         self._max_size = max_size
         self._size = 0
@@ -49,7 +51,7 @@ class HotMemory:
     def get(self, key: Hashable) -> Any:
         """Return the value that holds; None without one."""
         hot = self.entries.get(key)
-        if hot is not None and hot.generation == self.generation() and time.monotonic() < hot.until:
+        if hot is not None and hot.generation == self._store.generation() and time.monotonic() < hot.until:
             return hot.value
         return None
 

@@ -5,6 +5,7 @@ In: a store, the project's routes and settings. Out: what requests, functions an
 
 from __future__ import annotations
 
+from apiroutes.after_response import WorkPool
 from apiroutes.cache.flight import Flight
 from apiroutes.cache.hot import HotMemory
 from apiroutes.routing import RouteTree
@@ -38,5 +39,6 @@ class Cache:
         self.routes = routes
         self.release = release
         self.base_path = base_path
-        self.hot = HotMemory(hot_size, store.generation)
+        self.hot = HotMemory(hot_size, store)
+        self.work_pool: WorkPool | None = None  # of the App, where the project has `after`
         self.flight = Flight(store, lock_timeout, threads or _THREADS)

@@ -36,6 +36,7 @@ __all__ = [
     "repeat_at_departure",
     "revalidate_path",
     "revalidate_tag",
+    "revalidate_value",
     "revalidation_of",
 ]
 
@@ -75,6 +76,12 @@ def revalidate_tag(tag: str, *, mode: Mode = "expire") -> Awaitable[None]:
     """
     cache = _cache()
     return begin(cache, names_of_tag(tag), _checked(mode), _current_response())
+
+
+def revalidate_value(name_of: Callable[[Cache], str], mode: Mode) -> Awaitable[None]:
+    """Do what `revalidate_path` does, for the value of a function with a name, which `name_of` returns."""
+    cache = _cache()
+    return begin(cache, (name_of(cache),), _checked(mode), _current_response())
 
 
 def revalidation_of(cache: Callable[[], Cache]) -> Begin:

@@ -147,8 +147,8 @@ def _settings(given: dict[str, Any], check: StartCheck) -> Settings:
     except ProjectError:
         _end_unless_it_starts(check)  # whose report has all mistakes, these included
         raise
-    # The workers read the key themselves: it is not handed to another process.
-    return replace(settings, secret_key=None)
+    # The workers read secrets themselves: none is handed to another process.
+    return replace(settings, secret_key=None, cache=Settings.cache)
 
 
 def _end_unless_it_starts(check: StartCheck) -> None:

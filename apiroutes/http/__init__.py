@@ -5,7 +5,7 @@ In: header fields, targets, content. Out: values, and the text of values.
 
 from __future__ import annotations
 
-from apiroutes.http.conditional import content_hash, has_part, is_current, outcome
+from apiroutes.http.conditional import content_hash, has_part, is_current, outcome, timestamp
 from apiroutes.http.cookies import dump_cookie, parse_cookies
 from apiroutes.http.events import Event, comment
 from apiroutes.http.fields import (
@@ -92,4 +92,5 @@ __all__ = [
     "requested_host",
     "shallow_decoder",
     "target_size",
+    "timestamp",
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes.body import limits_of
+from apiroutes.cache import Cache
 from apiroutes.chain import never_waits
 from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
@@ -31,11 +32,14 @@ from apiroutes.project.middleware import (
 from apiroutes.project.missing_routes import check_directory
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.nested import loading
+from apiroutes.project.release import release_of
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.project.secret_key import with_secret_key
 from apiroutes.resources import NotFound, Resource
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
+from apiroutes.stores.guard import GuardedStore
+from apiroutes.stores.memory import MemoryStore
 from apiroutes.structs import Struct
 from apiroutes.telemetry import prepare_metrics
 from apiroutes.types import Middleware
@@ -58,6 +62,7 @@ class Project(Struct, frozen=True):
     not_found: NotFound
     middleware: tuple[Middleware, ...]
     instrumentation: Instrumentation
+    cache: Cache
     mistakes: tuple[Problem, ...]
 
 
@@ -110,15 +115,32 @@ def _build(
     everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
-    resources = compose_resources(routes, settings, loader, around, directories, mistakes)
+    cache = _cache(root, settings, routes)
+    resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache)
     warnings += [*loader.warnings, *meaningless(loader.meaningless)]
     check_together(settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
-    if explainer is not None:
-        resources |= explaining_resources(routes, settings, around, mistakes, explainer)
+    resources |= explaining_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
-    return Project(settings, routes, resources, not_found, everywhere, instrumentation, tuple(mistakes))
+    # After all files of the project, which belong to it.
+    cache.release = release_of(root, settings, routes.walk())
+    return Project(
+        settings, routes, resources, not_found, everywhere, instrumentation, cache, tuple(mistakes)
+    )
+
+
+def _cache(root: Path, settings: Settings, routes: RouteTree) -> Cache:
+    """Return what answers cached routes; nothing is opened before one is asked."""
+    return Cache(
+        GuardedStore(MemoryStore(max_entries=10000, max_size=2**28)),
+        routes,
+        "",
+        hot_size=settings.cache_hot_size.bytes,
+        lock_timeout=settings.cache_lock_timeout,
+        threads=settings.threads,
+        base_path=settings.base_path,
+    )
 
 
 def _not_found(

@@ -18,11 +18,9 @@ _LONGEST_RECORD = 128
 
 
 def record_of(name: str) -> bytes:
-    """Return what stands for a name in a record: the name itself, or a digest of a long one."""
-    record = name.encode("utf-8", "surrogatepass")
-    if len(record) <= _LONGEST_RECORD:
-        return record
-    return b"digest:" + blake2b(record, digest_size=16).digest()
+    """Return what stands for a name in a record: the name itself, or a digest of a long one; never b""."""
+    record = b"=" + name.encode("utf-8", "surrogatepass")
+    return record if len(record) <= _LONGEST_RECORD else b"#" + blake2b(record, digest_size=16).digest()
 
 
 def most_records(max_entries: int) -> int:

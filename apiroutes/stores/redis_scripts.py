@@ -1,0 +1,262 @@
+"""What the server of a Redis store does by itself, in Lua: each script is one step, seen by all or by none.
+
+Out: scripts. The key of each is the prefix of all keys; its first argument is the run id of the server, its
+second one a random epoch, for the case that one has to begin. They ask for Redis 5 or later, or Valkey.
+Redis Cluster is not supported: the keys that a script uses are not on one node there.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha1
+
+__all__ = [
+    "BUMP",
+    "CLEAR",
+    "GET",
+    "LEASE",
+    "MOMENT",
+    "PUT",
+    "RELEASE",
+    "REMOVE",
+    "RENEW",
+    "RESET",
+    "STATS",
+    "Script",
+]
+
+
+class Script:
+    """A function of the server's, in Lua, which runs with nothing in between."""
+
+    __slots__ = ("text", "digest")
+
+    def __init__(self, body: str) -> None:
+        self.text = _COMMON + body
+        self.digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+# `state`, a sorted set, is all that revalidations have left, so that it is lost as a whole or not at all. Its
+# members are, in the order of their scores:
+# - the epoch; its score is -1 less the sequence, so that one command tells both, also to people
+# - `floor`: what began before that sequence counts as revalidated, because records were pruned
+# - "x" and "s" with the digest of a name: the sequence of its last bump that expires, or makes stale
+# An epoch is 16 random bytes and the run id of its server. A server that was started again, or a replica that
+# has taken over, may not have the last bumps: there, another epoch begins.
+_COMMON = """
+local prefix, server, chance = KEYS[1], ARGV[1], ARGV[2]
+local STATE, USED, ENDS, SIZES = prefix .. 'state', prefix .. 'used', prefix .. 'ends', prefix .. 'sizes'
+local ENTRY, LEASE, FAILURES = prefix .. 'entry:', prefix .. 'lease:', prefix .. 'failures:'
+
+local function begin_epoch()
+  redis.call('DEL', STATE)
+  redis.call('ZADD', STATE, -1, chance .. server, 0, 'floor')
+  return chance .. server, 0, 0
+end
+
+-- Returns the epoch, the sequence of the last bump, and the floor.
+local function state()
+  local head = redis.call('ZRANGE', STATE, 0, 1, 'WITHSCORES')
+  if #head < 4 or head[3] ~= 'floor' or (server ~= '' and string.sub(head[1], 17) ~= server) then
+    return begin_epoch()
+  end
+  return head[1], -1 - tonumber(head[2]), tonumber(head[4])
+end
+
+-- Whether one of the names was bumped with a mode after a sequence.
+local function is_bumped(mode, names, sequence)
+  for at = 1, #names, 16 do
+    local bumped = redis.call('ZSCORE', STATE, mode .. string.sub(names, at, at + 15))
+    if bumped and tonumber(bumped) > sequence then return true end
+  end
+  return false
+end
+
+-- Microseconds by the server's clock.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- A server whose memory is full refuses what may take more of it: then the entry goes all the same, and what
+-- counts it goes when it is the least recently used.
+local function forget(key)
+  redis.call('DEL', ENTRY .. key)
+  local size = redis.call('HGET', SIZES, 'k' .. key)
+  if size then
+    local total = redis.pcall('HINCRBY', SIZES, 'total', -size)
+    if type(total) == 'table' and total.err then return end
+    redis.call('HDEL', SIZES, 'k' .. key)
+  end
+  redis.call('ZREM', USED, key)
+  redis.call('ZREM', ENDS, key)
+end
+
+local function forget_ended(most)
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', ENDS, '-inf', now(), 'LIMIT', 0, most)) do forget(key) end
+end
+"""
+
+# Returns the epoch and the sequence of the last bump.
+MOMENT = Script("""
+local epoch, last = state()
+return {epoch, last}
+""")
+
+# Arguments: key. Returns what `put` was given, the age in microseconds, and whether it was made stale.
+GET = Script("""
+local key = ARGV[3]
+local fields = {'epoch', 'sequence', 'names', 'put', 'head', 'content', 'sum'}
+local found = redis.pcall('HMGET', ENTRY .. key, unpack(fields))
+if found.err and string.find(found.err, 'WRONGTYPE') then forget(key) end
+if not found[1] then return false end
+local epoch, last, floor = state()
+local sequence, put = tonumber(found[2]), tonumber(found[4])
+local names, time = found[3], now()
+-- An age below zero: the server's clock was set back, and nobody knows how old it is.
+if found[1] ~= epoch or not names or not sequence or sequence < floor or sequence > last or not put
+    or put > time or (sequence ~= last and is_bumped('x', names, sequence)) then
+  forget(key)
+  return false
+end
+local used = redis.call('ZSCORE', USED, key)
+if used and time - used > 1000000 then redis.pcall('ZADD', USED, time, key) end
+local is_stale = sequence ~= last and is_bumped('s', names, sequence)
+return {found[5], found[6], found[7], string.format('%.0f', time - put), is_stale and 1 or 0}
+""")
+
+# Arguments: key, epoch, sequence, names, head, content, checksum, lifetime in milliseconds or 0 for no end,
+# size, most entries, most bytes. Returns whether it is kept.
+PUT = Script("""
+local _, _, key, its_epoch, sequence, names, head, content, sum, life, size = unpack(ARGV)
+local most_entries, most_bytes = tonumber(ARGV[12]), tonumber(ARGV[13])
+local epoch, last, floor = state()
+sequence, life, size = tonumber(sequence), tonumber(life), tonumber(size)
+if its_epoch ~= epoch or sequence < floor or sequence > last
+    or is_bumped('x', names, sequence) or is_bumped('s', names, sequence) then
+  return 0
+end
+forget(key)
+if size > most_bytes or most_entries < 1 then return 0 end
+local time = now()
+redis.call('HSET', ENTRY .. key, 'epoch', epoch, 'sequence', sequence, 'names', names, 'put', time,
+  'head', head, 'content', content, 'sum', sum)
+redis.call('HSET', SIZES, 'k' .. key, size)
+redis.call('ZADD', USED, time, key)
+if life > 0 then
+  redis.call('PEXPIRE', ENTRY .. key, life)
+  redis.call('ZADD', ENDS, time + life * 1000, key)
+end
+local total = redis.call('HINCRBY', SIZES, 'total', size)
+redis.call('DEL', FAILURES .. key)
+forget_ended(100)
+for _ = 1, 1000 do
+  if redis.call('ZCARD', USED) <= most_entries and total <= most_bytes then break end
+  local oldest = redis.call('ZRANGE', USED, 0, 0)[1]
+  if not oldest then redis.call('DEL', SIZES) break end
+  forget(oldest)
+  total = tonumber(redis.call('HGET', SIZES, 'total') or 0)
+end
+return 1
+""")
+
+# Arguments: key.
+REMOVE = Script("""
+forget(ARGV[3])
+return 1
+""")
+
+# Arguments: key, names, token, milliseconds that it lasts, 1 to ask at once. Returns the epoch, the sequence
+# and the count of failures, or nothing while somebody has it or a pause after a failure runs.
+LEASE = Script("""
+local _, _, key, names, token, lasts, at_once = unpack(ARGV)
+local epoch, last, floor = state()
+local held = redis.call('HMGET', LEASE .. key, 'epoch', 'sequence', 'names')
+if held[1] == epoch then
+  local since = tonumber(held[2])
+  if since >= floor and not (is_bumped('x', held[3], since) or is_bumped('s', held[3], since)) then
+    return false
+  end
+end
+local failed = redis.call('HMGET', FAILURES .. key, 'epoch', 'count', 'until')
+local failures = 0
+if failed[1] == epoch then
+  if at_once ~= '1' and now() < tonumber(failed[3]) then return false end
+  failures = tonumber(failed[2])
+end
+redis.call('DEL', LEASE .. key)
+redis.call('HSET', LEASE .. key, 'epoch', epoch, 'sequence', last, 'names', names, 'token', token)
+redis.call('PEXPIRE', LEASE .. key, lasts)
+return {epoch, last, failures}
+""")
+
+# Arguments: key, token, epoch, microseconds of the pause, or -1 if it has not failed.
+RELEASE = Script("""
+local _, _, key, token, its_epoch, pause = unpack(ARGV)
+local held = redis.call('HGET', LEASE .. key, 'token')
+if held and held ~= token then return 0 end
+redis.call('DEL', LEASE .. key)
+pause = tonumber(pause)
+local epoch = state()
+if pause < 0 or its_epoch ~= epoch then return 1 end
+local failed = redis.call('HMGET', FAILURES .. key, 'epoch', 'count')
+local count = 1
+if failed[1] == epoch then count = 1 + tonumber(failed[2]) end
+redis.call('HSET', FAILURES .. key, 'epoch', epoch, 'count', count, 'until', now() + pause)
+-- Who asks for the key an hour later has nothing to wait for.
+redis.call('PEXPIRE', FAILURES .. key, math.ceil(pause / 1000) + 3600000)
+return 1
+""")
+
+# Arguments: milliseconds that they last, then keys, each with the token. Returns the tokens that are lost.
+RENEW = Script("""
+local lost = {}
+for at = 4, #ARGV, 2 do
+  if redis.call('HGET', LEASE .. ARGV[at], 'token') == ARGV[at + 1] then
+    redis.call('PEXPIRE', LEASE .. ARGV[at], ARGV[3])
+  else
+    table.insert(lost, ARGV[at + 1])
+  end
+end
+return lost
+""")
+
+# Arguments: mode and digest of the name, how many bumps are remembered. Returns the epoch and the sequence.
+BUMP = Script("""
+local epoch, last = state()
+redis.call('ZADD', STATE, last + 1, ARGV[3])
+redis.call('ZINCRBY', STATE, -1, epoch)
+local excess = redis.call('ZCARD', STATE) - 2 - ARGV[4]
+if excess > 0 then
+  local pruned = redis.call('ZRANGE', STATE, 2, 1 + excess, 'WITHSCORES')
+  redis.call('ZREMRANGEBYRANK', STATE, 2, 1 + excess)
+  redis.call('ZADD', STATE, pruned[#pruned], 'floor')
+end
+return {epoch, last + 1}
+""")
+
+# Arguments: 1 to begin an epoch, how many entries are forgotten at most. Returns how many are left.
+CLEAR = Script("""
+if ARGV[3] == '1' then begin_epoch() end
+for _, key in ipairs(redis.call('ZRANGE', USED, 0, ARGV[4] - 1)) do
+  redis.call('DEL', ENTRY .. key)
+  redis.call('ZREM', USED, key)
+end
+local left = redis.call('ZCARD', USED)
+if left == 0 then redis.call('DEL', USED, ENDS, SIZES) end
+return left
+""")
+
+# Arguments: key. Begins anew where something of another type was found.
+RESET = Script("""
+begin_epoch()
+redis.call('DEL', USED, ENDS, SIZES, ENTRY .. ARGV[3], LEASE .. ARGV[3], FAILURES .. ARGV[3])
+return 1
+""")
+
+# Returns the number of entries, their size, the sequence, and how many bumps are remembered.
+STATS = Script("""
+local _, last = state()
+forget_ended(10000)
+local size = redis.call('HGET', SIZES, 'total')
+return {redis.call('ZCARD', USED), tonumber(size or 0), last, redis.call('ZCARD', STATE) - 2}
+""")
