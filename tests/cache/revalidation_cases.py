@@ -82,7 +82,7 @@ class Served:
 
 
 def cache_of(app: App, store: Any, **settings: Any) -> Cache:
-    return Cache(store, app.routes, "1", hot_size=0, lock_timeout=1, **settings)
+    return Cache(lambda: store, app.routes, "1", hot_size=0, lock_timeout=1, **settings)
 
 
 def served(
