@@ -86,7 +86,7 @@ class FunctionCalls:
     def cache(self) -> Cache | None:
         """Return the cache to use; None where the function simply runs: without one, and in draft mode."""
         work = current_work.get(None)
-        if work is not None and _may_be_draft(work) and collecting.get(None) is None:
+        if work is not None and _is_draft(work) and collecting.get(None) is None:
             return None
         return current_cache()
 
@@ -228,13 +228,9 @@ def computing(key: bytes, cache: Cache) -> Iterator[Collection]:
         _computing.reset(keys)
 
 
-def _may_be_draft(work: Any) -> bool:
-    """Return whether the request is in draft mode, for which its cookies are rarely read."""
-    return (
-        "HTTP_COOKIE" in work.environ
-        and work.response is not None
-        and bool(getattr(work.response.req, "draft_mode", False))
-    )
+def _is_draft(work: Any) -> Any:
+    """Return whether the request is in draft mode; without a cookie nothing else is asked."""
+    return "HTTP_COOKIE" in work.environ and work.response is not None and work.response.req.draft_mode
 
 
 # -- arguments ---------------------------------------------------------------------------------

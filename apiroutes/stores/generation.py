@@ -28,7 +28,7 @@ _PAUSE = 0.002
 class GenerationFile:
     """The file, as one process has opened it. Under its lock a database is opened or made."""
 
-    __slots__ = ("_descriptor", "_lock", "_path", "bits", "identity")
+    __slots__ = ("_descriptor", "_path", "bits", "identity")
 
     def __init__(self, path: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -42,7 +42,6 @@ class GenerationFile:
         except BaseException:
             os.close(self._descriptor)
             raise
-        self._lock = native_threads.native_lock()  # threads share the descriptor, and so its lock
         self._path = path
         self.identity = (status.st_dev, status.st_ino)
 
@@ -60,31 +59,23 @@ class GenerationFile:
 
     @contextmanager
     def locked(self, seconds: float) -> Iterator[None]:
-        """Keep others from opening and making the database. Raises TimeoutError after `seconds`.
+        """Keep other processes from opening and making the database. Raises TimeoutError after `seconds`.
 
         Nothing under it may let another greenlet run, which could ask for the same lock in vain.
         """
-        end = time.monotonic() + seconds
-        if not self._lock.acquire(timeout=seconds):
-            raise TimeoutError(f"another thread has locked {self._path}")
-        try:
-            self._lock_file(end)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        finally:
-            self._lock.release()
-
-    def _lock_file(self, end: float) -> None:
-        sleep = native_threads.original("time", "sleep")
+        sleep, end = native_threads.original("time", "sleep"), time.monotonic() + seconds
         while True:
             try:
-                return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise TimeoutError(f"another process has locked {self._path}") from None
             sleep(_PAUSE)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:

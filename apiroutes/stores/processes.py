@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import cache
 from pathlib import Path
 
 __all__ = ["is_alive", "this_process"]
@@ -17,8 +18,7 @@ _PROCESSES = Path("/proc")
 
 def this_process() -> str:
     """Return the name of this process: its number, its start, and the namespace that has the number."""
-    pid = os.getpid()
-    return f"{pid}:{_start_of(pid) or ''}:{_namespace()}"
+    return _name_of(os.getpid())
 
 
 def is_alive(owner: str) -> bool | None:
@@ -27,6 +27,8 @@ def is_alive(owner: str) -> bool | None:
     It cannot for a process of another container, and without Linux's `/proc`, where another process may have
     got the number of one that has ended.
     """
+    if owner == this_process():
+        return True
     number, start, namespace = owner.split(":")
     if namespace != _namespace():
         return None
@@ -39,6 +41,11 @@ def is_alive(owner: str) -> bool | None:
     except OSError:  # it belongs to somebody else
         pass
     return None
+
+
+@cache
+def _name_of(pid: int) -> str:
+    return f"{pid}:{_start_of(pid) or ''}:{_namespace()}"
 
 
 def _start_of(pid: int) -> str | None:

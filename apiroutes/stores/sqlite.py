@@ -17,13 +17,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from apiroutes.stores import sqlite_statements as statements
 from apiroutes.stores.clock import now
 from apiroutes.stores.packed_entries import PackedEntry, pack, unpack
 from apiroutes.stores.records import most_records
-from apiroutes.stores.sqlite_database import BUSY_TIME, DatabaseFile, Replaced, is_damage, why_unwritable
+from apiroutes.stores.sqlite_database import BUSY_TIME, DatabaseFile, Replaced, is_damage
+from apiroutes.stores.sqlite_files import why_unwritable
 from apiroutes.stores.store import Entry, Lease, Mode, StoreError
 
 __all__ = ["SQLiteStore", "why_unwritable"]
@@ -58,7 +57,8 @@ class SQLiteStore:
             return None
         entry, expire, stale = found
         if entry is None:
-            self.remove(key)
+            with contextlib.suppress(StoreError):
+                self.remove(key)
             return None
         moment = now()
         age = moment - entry.time
@@ -162,7 +162,7 @@ class SQLiteStore:
                     return result
                 finally:
                     database.give_back(connection)
-            except (sqlite3.Error, OSError, ValueError, TypeError, msgspec.MsgspecError, Replaced) as error:
+            except (sqlite3.Error, OSError, ValueError, TypeError, Replaced) as error:
                 is_damaged = isinstance(error, sqlite3.Error) and is_damage(error)
                 if is_last or not (is_damaged or isinstance(error, Replaced)):
                     raise StoreError(f"the cache's database {file.path}: {error}") from error

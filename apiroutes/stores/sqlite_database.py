@@ -6,7 +6,11 @@ Raises StoreError for a file that cannot be opened, and Replaced where it has ju
 Processes agree on one database by the lock of the generation's file: under it they make a database, move one
 aside, and open connections, so that none reads one database with the log of another. Each compares the inodes
 of both files with those at their paths once a second, and whenever the generation has changed.
-No connection outlives a fork: SQLite forbids even to close one in the child.
+
+No connection outlives a fork. SQLite remembers, for the whole process, which locks it has, and a child would
+rely on those of its parent: it would go on writing into a log that others have removed. So before a fork all
+connections are closed. Where something forks without Python, the child closes the copies before it opens a
+connection, which makes SQLite forget the locks.
 """
 
 from __future__ import annotations
@@ -16,15 +20,24 @@ import logging
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 from apiroutes.stores.generation import GenerationFile, identity_of
+from apiroutes.stores.sqlite_files import (
+    address_of,
+    make_directory,
+    make_file,
+    move_aside,
+    remove,
+    why_unwritable,
+)
 from apiroutes.stores.sqlite_schema import EMPTY, MISSING, OF_ANOTHER_BOOT, create_tables, flaw_of
 from apiroutes.stores.store import StoreError
 from apiroutes.threads import native_threads
 
-__all__ = ["BUSY_TIME", "Database", "DatabaseFile", "Replaced", "is_damage", "why_unwritable"]
+__all__ = ["BUSY_TIME", "Database", "DatabaseFile", "Replaced", "is_damage"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -33,10 +46,13 @@ BUSY_TIME, _CHECK_TIME = 0.25, 1.0
 # A connection takes up to 1 MB of memory. There are as many as threads that use one in the same moment; so
 # many of them stay open.
 _MOST_IDLE = 8
-_MOST_ASIDE = 3
+# Seconds for which a fork waits for threads that use a connection. They take less, unless they are stopped.
+_FORK_TIME = 1.0
 
-# What a fork has copied. It must not be closed, so it is never forgotten.
-_abandoned: list[Database] = []
+_files: weakref.WeakSet[DatabaseFile] = weakref.WeakSet()
+# Whoever has it may open connections: threads of one process share the descriptor of the generation's file,
+# and so the lock of that. It is held for 0.25 s at most, or by a thread that forks.
+_opening = native_threads.native_lock()
 
 
 class Replaced(Exception):
@@ -54,6 +70,9 @@ class Database:
         self.identity = identity_of(path)
         self._path = path
         self._idle = [connection]
+        self._users: list[
+            None
+        ] = []  # one for each connection that is not idle: a count that threads can change
         self._seen = generation.bits[0]
         self._check_at = time.monotonic() + _CHECK_TIME
 
@@ -85,26 +104,32 @@ class Database:
 
     def take(self) -> sqlite3.Connection:
         """Return a connection that nobody else uses until it is given back."""
+        self._users.append(None)  # before a fork may take place in which it would not count
         try:
             return self._idle.pop()
         except IndexError:
-            pass
-        with self.generation.locked(BUSY_TIME):
+            self._users.pop()
+        with _alone(self.generation):
             if not self.is_current():
                 raise Replaced
-            return connect(self._path)
+            connection = connect(self._path)
+            self._users.append(None)
+        return connection
 
     def give_back(self, connection: sqlite3.Connection) -> None:
         """Give a connection back. A transaction that it is in has failed."""
-        if connection.in_transaction:
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-        if self.is_retired or connection.in_transaction or len(self._idle) >= _MOST_IDLE:
-            connection.close()
-        else:
-            self._idle.append(connection)
-            if self.is_retired:
-                self.retire()
+        try:
+            if connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            if self.is_retired or connection.in_transaction or len(self._idle) >= _MOST_IDLE:
+                connection.close()
+            else:
+                self._idle.append(connection)
+                if self.is_retired:
+                    self.retire()
+        finally:
+            self._users.pop()
 
     @contextlib.contextmanager
     def writing(self, connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
@@ -137,6 +162,12 @@ class Database:
             while True:
                 self._idle.pop().close()
 
+    def wait_until_unused(self, seconds: float) -> None:
+        """Wait until all connections were given back."""
+        sleep, end = native_threads.original("time", "sleep"), time.monotonic() + seconds
+        while self._users and time.monotonic() < end:
+            sleep(0.001)
+
 
 class DatabaseFile:
     """A path, and the database that is there."""
@@ -145,6 +176,7 @@ class DatabaseFile:
         self.path = path.absolute()
         self._generation = self.path.with_name(f"{path.name}-generation")
         self.database: Database | None = None  # the one that was opened last
+        _files.add(self)
 
     def current(self) -> Database:
         """Return the database that is at the path now, opened or made if necessary."""
@@ -157,17 +189,18 @@ class DatabaseFile:
         """Move a damaged database aside, unless somebody has done so, and make another one."""
         self._open(damaged, is_damaged=True)
 
-    def close(self) -> None:
-        """Close the database; it is opened again if it is used again."""
+    def close(self) -> Database | None:
+        """Close the database, and return it; it is opened again if it is used again."""
         database, self.database = self.database, None
         _leave(database)
+        return database
 
     def _open(self, previous: Database | None, is_damaged: bool = False) -> Database:
         try:
-            _make_directory(self.path.parent)
+            make_directory(self.path.parent)
             while True:
                 generation = GenerationFile(self._generation)
-                with generation.locked(BUSY_TIME):
+                with _alone(generation):
                     if not generation.is_current():
                         continue
                     database = self.database
@@ -181,6 +214,7 @@ class DatabaseFile:
                         return database
                 break
         except (OSError, ValueError, sqlite3.Error) as error:
+            self.close()
             reason = why_unwritable(self.path) or f"{self.path}: {error}"
             raise StoreError(f"the cache cannot be opened: {reason}") from error
         _leave(previous)
@@ -196,9 +230,11 @@ class DatabaseFile:
             return MISSING
         if identity == damaged:
             return "is damaged"
-        connection = sqlite3.connect(_address(self.path), uri=True, timeout=BUSY_TIME)
+        connection = sqlite3.connect(address_of(self.path), uri=True, timeout=BUSY_TIME)
         try:
             return flaw_of(connection)
+        except TypeError:  # a table without its row
+            return "is damaged"
         except sqlite3.Error as error:
             if is_damage(error):
                 return "is damaged"
@@ -211,11 +247,11 @@ class DatabaseFile:
         generation.change()  # first of all nobody trusts his own memory any more
         aside = None
         if flaw in (MISSING, EMPTY, OF_ANOTHER_BOOT):
-            _remove(self.path)
+            remove(self.path)
         else:
-            aside = _move_aside(self.path)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(_address(self.path), uri=True, timeout=BUSY_TIME, isolation_level=None)
+            aside = move_aside(self.path)
+        make_file(self.path)
+        connection = sqlite3.connect(address_of(self.path), uri=True, timeout=BUSY_TIME, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = wal")
             connection.execute("PRAGMA synchronous = off")
@@ -229,7 +265,7 @@ class DatabaseFile:
 def connect(path: Path) -> sqlite3.Connection:
     """Return a connection to a database that has its tables. It is called under the lock."""
     connection = sqlite3.connect(
-        _address(path),
+        address_of(path),
         timeout=BUSY_TIME,
         isolation_level=None,
         check_same_thread=False,
@@ -251,66 +287,44 @@ def is_damage(error: sqlite3.Error) -> bool:
     return type(error) is sqlite3.DatabaseError or str(error).startswith("no such ")
 
 
-def why_unwritable(path: Path) -> str | None:
-    """Return why a store cannot use a path, as far as permissions tell; it changes nothing."""
-    if os.path.exists(path):
-        if not os.path.isfile(path):
-            return f"{path} is not a file"
-        if not os.access(path, os.R_OK | os.W_OK):
-            return f"the file {path} is not writable for the user of this process"
-    directory = path.absolute().parent
-    while not os.path.exists(directory):  # the first one in which the next would be made
-        directory = directory.parent
-    if not os.path.isdir(directory):
-        return f"{directory} is not a directory"
-    if not os.access(directory, os.W_OK | os.X_OK):
-        return f"the directory {directory} is not writable for the user of this process"
-    return None
-
-
 def _leave(database: Database | None) -> None:
     if database is None:
         return
-    if database.process != os.getpid():
-        _abandoned.append(database)
-        return
-    if not database.generation.is_current():
+    if database.process == os.getpid() and not database.generation.is_current():
         with contextlib.suppress(OSError):  # other processes may still have that file open, too
             database.generation.change()
     database.retire()
 
 
-def _address(path: Path) -> str:
-    return f"{path.as_uri()}?mode=rw"  # SQLite makes no file, which would have other permissions
-
-
-def _make_directory(directory: Path) -> None:
-    """Make the directory of what belongs to this machine alone, which Git leaves out."""
+@contextlib.contextmanager
+def _alone(generation: GenerationFile) -> Iterator[None]:
+    """Keep all threads and processes from opening connections. Raises TimeoutError."""
+    if not _opening.acquire(timeout=BUSY_TIME):
+        raise TimeoutError("another thread opens a database, or forks")
     try:
-        directory.mkdir(mode=0o700, parents=True)
-    except FileExistsError:  # it may be one of the project's, whose other files Git has to see
-        return
-    with contextlib.suppress(FileExistsError), open(directory / ".gitignore", "x", encoding="ascii") as file:
-        file.write("*\n")
+        with generation.locked(BUSY_TIME):
+            yield
+    finally:
+        _opening.release()
 
 
-def _remove(path: Path) -> None:
-    for name in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{path}{name}")
+# -- forks
 
 
-def _move_aside(path: Path) -> Path:
-    """Give a database, with its log, another name, and remove the oldest of those that have such names."""
-    start = f"{path.name}.aside-"
-    numbers = [int(end) for file in path.parent.iterdir() if (end := file.name.removeprefix(start)).isdigit()]
-    number = max(numbers, default=0) + 1
-    for old in numbers:
-        if old <= number - _MOST_ASIDE:
-            _remove(path.with_name(f"{start}{old}"))
-    aside = path.with_name(f"{start}{number}")
-    os.rename(path, aside)
-    with contextlib.suppress(FileNotFoundError):
-        os.rename(f"{path}-wal", f"{aside}-wal")
-    _remove(path)
-    return aside
+_forks: list[bool] = []  # of the forks that have begun: whether they have the lock
+
+
+def _close_before_fork() -> None:
+    _forks.append(_opening.acquire(timeout=_FORK_TIME))
+    for file in [*_files]:
+        database = file.close()
+        if database is not None:
+            database.wait_until_unused(_FORK_TIME)
+
+
+def _allow_opening() -> None:
+    if _forks.pop():
+        _opening.release()
+
+
+os.register_at_fork(before=_close_before_fork, after_in_parent=_allow_opening, after_in_child=_allow_opening)

@@ -71,7 +71,7 @@ def flaw_of(connection: sqlite3.Connection) -> str | None:
     if application != _APPLICATION and (application or not version):
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             return EMPTY
-        raise ValueError("is the database of another application")
+        raise ValueError("it is the database of another application; set `cache_path` to another path")
     if (application, version) != (_APPLICATION, _VERSION):
         return "is of another version"
     (boot,) = connection.execute("SELECT boot FROM state").fetchone()
