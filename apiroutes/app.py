@@ -132,7 +132,7 @@ class App:
 
     def _answer_with_work(self) -> None:
         """Let requests leave work for the time after their response, from the next request on."""
-        self.work_pool = WorkPool(self.settings)
+        self.work_pool = self.cache.work_pool = WorkPool(self.settings)
         self._lifespan.add_drain(self.work_pool.drain)
         kind: Any = type(self)
         self.__class__ = with_work(kind)

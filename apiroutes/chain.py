@@ -41,8 +41,9 @@ class Step(NamedTuple):
     `middleware` is the step's own, and runs inside any that `compose` puts around it. `keeps_response`:
     whether the step itself takes the response from middleware and gives it back. `prepare` is the part of
     an async step that runs in the request's thread first: reading a body there does not hold the loop for
-    as long as the client takes. `never_waits`: whether a plain step may run on an event loop. `answer_at_once`
-    is a part of a plain step that may: it answers, or returns False where the step has to be called.
+    as long as the client takes. `never_waits`: whether a plain step may run on an event loop.
+    `answer_at_once` is a part of a plain step that may: it answers, or returns False where the step has to
+    be called.
     """
 
     call: Callable[[Any], Any]

@@ -296,7 +296,10 @@ class ResponseState(ResponseHead):
         self._is_unbuffered = True
 
     def _depart(self) -> None:
-        """Call the functions of `_call_at_departure`, also those that they add. Raises the first error."""
+        """Call the functions of `_call_at_departure`, also those that they add. Raises the first error.
+
+        Then the response that was given does not stand, as one may after other errors.
+        """
         calls, first = self._departure_calls, None
         while calls:
             function = calls.pop(next(iter(calls)))
@@ -305,6 +308,8 @@ class ResponseState(ResponseHead):
             except Exception as error:
                 first = first or error
         if first is not None:
+            if self._state == SENT and not self._in_middleware:
+                self._checkpoint, self._in_middleware = UNTOUCHED, True
             try:
                 raise first
             finally:

@@ -34,8 +34,8 @@ STEPS = [
         "schemas",
         "event_loop",
     },
-    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "stores"},
-    {"asgi_calls", "body", "lifespan", "readiness_checks"},
+    {"settings", "concurrency", "drafts", "files", "logging", "response_head"},
+    {"asgi_calls", "body", "lifespan", "readiness_checks", "stores"},
     {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses", "exits"},
@@ -103,7 +103,6 @@ MET_IN = {
         "stores/redis.py",
         "stores/sqlite.py",
         "stores/sqlite_statements.py",
-        "stores/redis.py",
         "structs.py",
     },
     "multipart": {"body/formdata.py"},
@@ -141,6 +140,7 @@ IMPORTS_LATE = {
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
+    "stores/opening.py": "SQLite and redis-py, by projects that keep nothing there",
     "telemetry/__init__.py": "OpenTelemetry and prometheus_client, by projects that do not ask for them",
 }
 

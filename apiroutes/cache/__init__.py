@@ -1,5 +1,6 @@
 """What was computed once for everybody: responses and values of functions, until they are revalidated."""
 
+from apiroutes.cache.cached_routes import CachedRoute
 from apiroutes.cache.current import note_cache
 from apiroutes.cache.functions import cached
 from apiroutes.cache.headers import forwarded, set_status
@@ -11,7 +12,6 @@ from apiroutes.cache.revalidation import (
     revalidation_of,
 )
 from apiroutes.cache.serving import CachedStep
-from apiroutes.cache.visits import CachedRoute
 
 __all__ = [
     "Cache",

@@ -12,6 +12,8 @@ from typing import Any
 
 import werkzeug.wrappers
 
+from apiroutes.after_response import current_work
+from apiroutes.cache.cached_routes import CachedRoute
 from apiroutes.cache.current import Collection, collecting
 from apiroutes.cache.keyed import (
     EndedComputation,
@@ -35,8 +37,6 @@ from apiroutes.wsgi import ServerResponse
 
 __all__ = ["Made", "compute", "transfer"]
 
-Run = Callable[[Any], object]
-
 # Our own variables, which code of the project cannot reach.
 _OURS = frozenset(("apiroutes.caller", "apiroutes.log", "apiroutes.waiter", "apiroutes.work"))
 
@@ -53,8 +53,7 @@ class Made:
 
 
 def compute(
-    run: Run,
-    config: CacheConfig,
+    route: CachedRoute,
     target: Target,
     headers: Mapping[str, str],
     like: Request,
@@ -68,14 +67,17 @@ def compute(
     what a handler has sent before it raises stands there as it would without a cache; `give_up` is called
     when its deadline has passed.
     """
-    reads, collection = Reads(), Collection()
-    request = _request_of(config, target, headers, like, reads, real)
+    reads, collection = Reads(), Collection(route.cache)
+    request = _request_of(route.config, target, headers, like, reads, real)
     response = _response_class(response_class)(request, None)
     if real is not None:
         real._computing = (request, response), give_up
+    work = current_work.get(None)
+    if work is not None and work.response is None:  # of a computation without a client
+        work.response = response
     context = _own_context(collection)
     try:
-        context.run(run, response)
+        context.run(route.run, response)
         if not reads.ended:
             context.run(_complete, response)
     except EndedComputation:

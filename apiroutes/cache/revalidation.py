@@ -219,7 +219,9 @@ class Revalidation:
                 if response is not None:
                     repeat_at_departure(response, self._cache, name, self._mode)
         except BaseException as error:
-            self._outcome.set_exception(error)
+            # Without this frame, which refers to this: a cycle would keep `__del__` from being called.
+            traceback = error.__traceback__
+            self._outcome.set_exception(error.with_traceback(traceback and traceback.tb_next))
         else:
             self._outcome.set_result(None)
         self._end.put(None)
@@ -240,7 +242,7 @@ class Revalidation:
         if not self._outcome.done():
             import asyncio
 
-            # Not its result, whose error would count as told to a task that has been cancelled.
+            # Not for its result: a task that is cancelled meanwhile has not been told its error.
             yield from asyncio.wait([asyncio.wrap_future(self._outcome)]).__await__()
         self._tell()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from apiroutes.cache.answers import Answer
 from apiroutes.cache.background import background
+from apiroutes.cache.cached_routes import CachedRoute
 from apiroutes.cache.computing import transfer
 from apiroutes.cache.flight import Computation, Taken
 from apiroutes.cache.headers import (
@@ -29,7 +30,7 @@ from apiroutes.cache.hot_answers import HotAnswer, Variants
 from apiroutes.cache.narrowed import give_back, narrowed
 from apiroutes.cache.rules import cache_control, directives
 from apiroutes.cache.targets import header_values, raw_target, target_of
-from apiroutes.cache.visits import CachedRoute, Visit
+from apiroutes.cache.visits import Visit
 from apiroutes.chain import take_response
 from apiroutes.drafts import draft_cookies, has_valid_draft_cookie
 from apiroutes.http import HeaderLines

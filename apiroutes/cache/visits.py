@@ -5,29 +5,24 @@ In: a cached route, a target, headers. Out: what the store has, or what the hand
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
+from apiroutes.after_response import Work, current_work
 from apiroutes.cache.answers import Answer, Directory, answer_of, decode, encode
-from apiroutes.cache.computing import Made, Run, compute
+from apiroutes.cache.cached_routes import CachedRoute
+from apiroutes.cache.computing import Made, compute
 from apiroutes.cache.flight import Computation
 from apiroutes.cache.names import names_of_path
-from apiroutes.cache.response_cache import Cache
-from apiroutes.cache.rules import judge
-from apiroutes.cache.targets import Target, digest, header_name, header_values, variant_key
-from apiroutes.handlers import CacheConfig
+from apiroutes.cache.targets import Target, digest, header_values, variant_key
 from apiroutes.logs import log_fault, route_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.stores import Entry, Lease, StoreError
 from apiroutes.wsgi import ServerResponse
 
-__all__ = ["CachedRoute", "Visit"]
-
-_log = logging.getLogger("apiroutes")
+__all__ = ["Visit"]
 
 # Variants of one URL that are kept.
 _MOST_VARIANTS = 32
@@ -35,82 +30,8 @@ _MOST_VARIANTS = 32
 _UNKEYED = frozenset(("HTTP_COOKIE", "HTTP_HOST"))
 
 
-_TOUCHED = (
-    "%s: answers of %s are not stored, because the handler uses `%s`, which belongs to one request: "
-    'name it in `config["cache"]["context"]` if no answer depends on it, or do not cache the route'
-)
-
-
 def _do_nothing() -> None:
     """Give up no lease, where there is none."""
-
-
-class CachedRoute:
-    """What all requests of a cached route have in common.
-
-    `run` is the handler's step, and `recompute` the same as it is called without a client, under the route's
-    deadline. `max_body` is the size in bytes of the greatest answer that is stored.
-    """
-
-    def __init__(
-        self,
-        cache: Cache,
-        config: CacheConfig,
-        run: Run,
-        recompute: Run,
-        *,
-        pattern: str,
-        place: str,
-        max_body: int,
-        is_development: bool,
-    ) -> None:
-        self.cache = cache
-        self.config = config
-        self.run = run
-        self._recompute = recompute
-        self.pattern = pattern
-        self.vary = tuple(sorted("HTTP_" + name.upper().replace("-", "_") for name in config.vary))
-        self._place = place
-        self._max_body = max_body
-        self._is_development = is_development
-        self._told: set[str] = set()
-
-    @property
-    def in_background(self) -> CachedRoute:
-        """The same route for computations without a client."""
-        route = object.__new__(CachedRoute)
-        vars(route).update(vars(self), run=self._recompute)
-        return route
-
-    def judge(self, response: Response, size: int) -> Any:
-        """Return the verdict on an answer that is complete in memory."""
-        headers = {key: [value for _, value in response._lines_of(key)] for key in response._headers}
-        config = self.config
-        return judge(
-            response._status,
-            headers,
-            size,
-            revalidate=config.revalidate,
-            stale=config.stale,
-            statuses=config.statuses,
-            max_size=self._max_body,
-        )
-
-    def tell_of_context(self, touched: str) -> None:
-        """Warn once that answers are not stored because the handler uses what middleware has left."""
-        if touched not in self._told:
-            self._told.add(touched)
-            _log.warning(_TOUCHED, self._place, self.pattern, touched)
-
-    def tell_of_header(self, key: str) -> None:
-        """Tell once, in development, that answers are stored for each value of a header."""
-        if self._is_development and key not in self._told:
-            self._told.add(key)
-            _log.info(
-                "%s reads the header %s: its answers are stored for each value of it",
-                self.pattern,
-                header_name(key),
-            )
 
 
 class Visit:
@@ -177,8 +98,7 @@ class Visit:
             return Computation(None, key, reason=reason, lets_wait=True)
         route = self.route
         made = compute(
-            route.run,
-            route.config,
+            route,
             self.target,
             self.headers,
             self._like,
@@ -262,7 +182,16 @@ class Visit:
 
     def refresh(self, lease: Lease) -> None:
         """Compute anew what is stale. An exception is logged, and the old answer is served for longer."""
+        pool = self.route.cache.work_pool
+        work = None if pool is None else Work(pool, {}, self.route.cache)
+        if work is not None:
+            current_work.set(work)  # for this computation, which has a context of its own
         try:
             self.route.cache.flight.refresh(lease, self.revalidated_by, self.compute)
         except Exception as error:
+            if work is not None:
+                work.has_failed = True
             log_fault(self._like, route_of(self._like), error, "failed to compute its stored answer anew")
+        finally:
+            if work is not None and not work.end():
+                work.run()

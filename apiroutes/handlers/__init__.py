@@ -81,6 +81,5 @@ __all__ = [
     "unaliased",
     "use",
     "why_not_middleware",
-    "why_not_tag",
     "without_errors",
 ]

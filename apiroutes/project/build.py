@@ -18,6 +18,7 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig
 from apiroutes.places import Place, implicit
+from apiroutes.project.cache_store import cache_of
 from apiroutes.project.checking import check_together, meaningless, steps_of
 from apiroutes.project.composing import compose_resources, explaining_resources
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
@@ -38,8 +39,6 @@ from apiroutes.project.secret_key import with_secret_key
 from apiroutes.resources import NotFound, Resource
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
-from apiroutes.stores.guard import GuardedStore
-from apiroutes.stores.memory import MemoryStore
 from apiroutes.structs import Struct
 from apiroutes.telemetry import prepare_metrics
 from apiroutes.types import Middleware
@@ -99,23 +98,19 @@ def _build(
     mistakes: Mistakes,
     warnings: Problems,
 ) -> Project:
-    # Go on with the settings that could be read, so that files are not misjudged.
-    settings, unreadable = read_settings(root, environ, arguments)
-    mistakes.everywhere += unreadable
+    settings = _settings(root, environ, arguments, mistakes)
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
     loader = _loader(root, settings)
     prepare_metrics(settings)
     # It may change libraries that the other files import.
     instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
 
-    def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
-        return setting_place(name, root, environ, arguments, item)
-
+    place_of = partial(_place_of, root, environ, arguments)
     project_middleware = ProjectMiddleware(root, loader, place_of, mistakes.everywhere, warnings)
     everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
-    cache = _cache(root, settings, routes)
+    cache = cache_of(root, settings, routes, place_of, mistakes.everywhere)
     resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache)
     warnings += [*loader.warnings, *meaningless(loader.meaningless)]
     check_together(settings, routes, resources, place_of, mistakes)
@@ -125,22 +120,27 @@ def _build(
     not_found = _not_found(everywhere, directories, settings, explainer)
     # After all files of the project, which belong to it.
     cache.release = release_of(root, settings, routes.walk())
-    return Project(
-        settings, routes, resources, not_found, everywhere, instrumentation, cache, tuple(mistakes)
-    )
+    found = tuple(mistakes)
+    return Project(settings, routes, resources, not_found, everywhere, instrumentation, cache, found)
 
 
-def _cache(root: Path, settings: Settings, routes: RouteTree) -> Cache:
-    """Return what answers cached routes; nothing is opened before one is asked."""
-    return Cache(
-        GuardedStore(MemoryStore(max_entries=10000, max_size=2**28)),
-        routes,
-        "",
-        hot_size=settings.cache_hot_size.bytes,
-        lock_timeout=settings.cache_lock_timeout,
-        threads=settings.threads,
-        base_path=settings.base_path,
-    )
+def _settings(
+    root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, Any], mistakes: Mistakes
+) -> Settings:
+    # Go on with the settings that could be read, so that files are not misjudged.
+    settings, unreadable = read_settings(root, environ, arguments)
+    mistakes.everywhere += unreadable
+    return settings
+
+
+def _place_of(
+    root: Path,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, object],
+    name: str,
+    item: str | None = None,
+) -> tuple[str, Place]:
+    return setting_place(name, root, environ, arguments, item)
 
 
 def _not_found(

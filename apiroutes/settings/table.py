@@ -242,7 +242,7 @@ class Settings:
 
     cache: str | StoreURL = _setting("sqlite", read_store, _HOW_TO_CACHE)
     cache_path: str | None = _setting(None, _file_path)
-    cache_prefix: str = _setting("apiroutes:", _visible_text)
+    cache_prefix: str = _setting("apiroutes", _visible_text)
     cache_max_entries: int = _setting(10_000, _int_from(1))
     cache_max_size: Size = _setting(Size(256 * 2**20, "256mb"), read_size)
     cache_max_body: Size = _setting(Size(2**20, "1mb"), read_size)

@@ -6,13 +6,14 @@ nobody has changed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from zlib import crc32
 
 import msgspec
 
 from apiroutes.structs import Struct
 
-__all__ = ["PackedEntry", "pack", "unpack"]
+__all__ = ["PackedEntry", "pack", "pack_names", "unpack", "unpack_names"]
 
 _VERSION = b"\x01"
 _SIZE_OF_CHECKSUM = 4
@@ -51,6 +52,19 @@ def unpack(key: bytes, packed: object) -> PackedEntry | None:
         return _decode(data)
     except msgspec.MsgspecError:
         return None
+
+
+def pack_names(names: Iterable[str]) -> bytes:
+    """Return names as bytes."""
+    return _encode([*names])
+
+
+def unpack_names(packed: bytes) -> list[str]:
+    """Return the names of `pack_names`. Raises ValueError."""
+    try:
+        return msgspec.msgpack.decode(packed, type=list[str])
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from None
 
 
 def _checksum(key: bytes, data: bytes) -> bytes:

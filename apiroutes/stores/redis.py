@@ -38,7 +38,8 @@ _PAUSE = 1.0
 _LEASE_LASTS = 10_000  # milliseconds
 _RENEW_EVERY = 3.0
 _LONGEST_LIFE = 10 * 366 * 86_400_000  # milliseconds
-_MOST_CLEARED = 5_000  # entries that one script forgets
+# Entries that one script forgets, and seconds for all.
+_MOST_CLEARED, _TIME_TO_CLEAR = 5_000, 0.15
 _LEAST_BUMPS = 100
 
 _MODES = {"expire": b"x", "stale": b"s"}
@@ -119,11 +120,11 @@ class RedisStore:
         return generation if time.monotonic() < until else self._ask()
 
     def clear(self) -> None:
-        left = self._run(scripts.CLEAR, 1, _MOST_CLEARED)
-        while left != 0:
-            if not isinstance(left, int):
-                raise self._connections.nonsense()
-            left = self._run(scripts.CLEAR, 0, _MOST_CLEARED)
+        end = time.monotonic() + _TIME_TO_CLEAR
+        *_, left = self._moment(self._run(scripts.CLEAR, 1, _MOST_CLEARED), 3)
+        # What stays after all belongs to an epoch that is over, and goes as the least recently used.
+        while left > 0 and time.monotonic() < end:
+            *_, left = self._moment(self._run(scripts.CLEAR, 0, _MOST_CLEARED), 3)
         self._wait()
 
     def stats(self) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Connections:
             if connection is not None:
                 self._leave(connection, isinstance(error, ReadOnlyError))
             raise self._store_error(error) from None
-        except (RedisError, OSError, ValueError, TypeError, IndexError, AttributeError) as error:
+        except Exception as error:
             # Nonsense makes redis-py raise about anything. The other connections will be no better.
             self._drop(connection)
             self.close()

@@ -17,8 +17,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from apiroutes.stores import sqlite_statements as statements
 from apiroutes.stores.clock import now
 from apiroutes.stores.packed_entries import PackedEntry, pack, unpack
@@ -164,7 +162,7 @@ class SQLiteStore:
                     return result
                 finally:
                     database.give_back(connection)
-            except (sqlite3.Error, OSError, ValueError, TypeError, msgspec.MsgspecError, Replaced) as error:
+            except (sqlite3.Error, OSError, ValueError, TypeError, Replaced) as error:
                 is_damaged = isinstance(error, sqlite3.Error) and is_damage(error)
                 if is_last or not (is_damaged or isinstance(error, Replaced)):
                     raise StoreError(f"the cache's database {file.path}: {error}") from error

@@ -9,10 +9,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import cache
 
-import msgspec
-
 from apiroutes.stores.clock import now
-from apiroutes.stores.packed_entries import PackedEntry
+from apiroutes.stores.packed_entries import PackedEntry, pack_names, unpack_names
 from apiroutes.stores.processes import is_alive, this_process
 from apiroutes.stores.records import PART_TO_PRUNE, record_of
 from apiroutes.stores.store import Lease, Mode
@@ -183,7 +181,7 @@ def is_lease_free(connection: sqlite3.Connection, key: bytes, at_once: bool) -> 
     token, sequence, names, owner, until, retry_at = held
     if not token:
         return at_once or now() >= retry_at
-    if max(last_bumps(connection, msgspec.msgpack.decode(names, type=list[str]))) > sequence:
+    if max(last_bumps(connection, unpack_names(names))) > sequence:
         return True
     lives = is_alive(owner)
     return now() >= until if lives is None else not lives
@@ -205,7 +203,7 @@ def lease(
     row = connection.execute("SELECT failures FROM leases WHERE key = ?", (key,)).fetchone()
     failures: int = 0 if row is None else row[0]
     connection.execute("DELETE FROM leases WHERE key = ?", (key,))
-    values = (key, token, sequence, msgspec.msgpack.encode([*names]), this_process(), now() + seconds)
+    values = (key, token, sequence, pack_names(names), this_process(), now() + seconds)
     connection.execute("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, 0)", (*values, failures))
     _prune_leases(connection, limits.records)
     return Lease(key, sequence, epoch, token, failures)
