@@ -97,7 +97,6 @@ MET_IN = {
         "schemas/schema.py",
         "schemas/search.py",
         "stores/packed_entries.py",
-        "stores/redis.py",
         "structs.py",
     },
     "multipart": {"body/formdata.py"},
