@@ -433,8 +433,8 @@ def test_nonsense_from_what_seemed_a_redis_is_a_store_error(kind: str) -> None:
         for store in opened(f"redis://127.0.0.1:{port}"):
             for call in ["get", "begin", "lease", "bump", "clear", "stats"]:
                 if (
-                    call == "get"
-                    and "three" in kind
+                    (call == "get"
+                    and "three" in kind)
                     or (kind, call) in {("three", "lease"), ("three", "clear")}
                 ):
                     continue  # it could be one of a Redis
