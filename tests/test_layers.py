@@ -85,6 +85,8 @@ MET_IN = {
     },
     "itsdangerous": {"drafts.py"},
     "msgspec": {
+        "cache/argument_keys.py",
+        "cache/value_codecs.py",
         "http/json.py",
         "schemas/annotations.py",
         "schemas/checkers.py",
@@ -120,6 +122,7 @@ IMPORTS_LATE = {
     "app_file.py": "asyncio, by projects whose `app.py` makes no ASGI application",
     "app.py": "asyncio and `openapi`, by projects that need no ASGI and no document",
     "builtin_endpoints.py": "`openapi`, by projects without a documentation page",
+    "cache/functions.py": "asyncio, by projects without coroutine functions whose values are kept",
     "cache/revalidation.py": "asyncio, by projects without coroutines",
     "cli/dev.py": "the development server, by the other commands",
     "cli/documents.py": "PyYAML, by documents that are JSON, and `clients`, by the other commands",

@@ -100,8 +100,8 @@ class FunctionCalls:
             return prefix + encode_arguments(self._names, values)
         except NotData as error:
             raise TypeError(
-                f"{self._place}: the argument `{error.place}` {error.reason}, and cannot be part of what its "
-                f"values are kept under: {error.remedy}"
+                f"{self._place} has values that are kept by its arguments, and `{error.place}` "
+                f"{error.reason}: {error.remedy}"
             ) from None
 
     def _prefix(self, release: str) -> bytes:
@@ -156,8 +156,8 @@ class FunctionCalls:
             content, copy = codec.encode(value)
         except NotData as error:
             raise TypeError(
-                f"{self._place} has returned what cannot be kept: `{error.place}` {error.reason}. "
-                f"Remedy: {error.remedy}"
+                f"{self._place} has returned what cannot be kept: `{error.place}` {error.reason}: "
+                f"{error.remedy}"
             ) from None
         names = tuple(dict.fromkeys((*self.names_of(key), *collection.names)))
         held = Held(content, codec, names, copy)

@@ -15,18 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
-
 from apiroutes.stores import redis_scripts as scripts
 from apiroutes.stores.leases_held import HeldLeases
+from apiroutes.stores.packed_entries import PackedEntry, pack, unpack
 from apiroutes.stores.redis_connections import Connections, DamagedError
 from apiroutes.stores.store import Entry, Lease, Mode, StoreError
 
 __all__ = ["RedisStore"]
-
-# Of the form in which entries are kept. Those of another one are damaged ones.
-_VERSION = 1
-_Head = tuple[int, tuple[str, ...], float, float]
 
 # For how many seconds the generation is trusted after it was asked for, and how long a bump waits until
 # nobody trusts the one before. The difference is for clocks that do not run at the same speed.
@@ -68,20 +63,25 @@ class RedisStore:
         reply = self._run(scripts.GET, key)
         if reply is None:
             return None
-        if not (isinstance(reply, list) and len(reply) == 5):
+        if not (isinstance(reply, list) and len(reply) == 3 and isinstance(reply[1], int)):
             raise self._connections.nonsense()
-        head, content, checksum, age, is_stale = reply
-        entry = _entry(key, head, content, checksum, age, is_stale)
+        packed, age, is_stale = reply
+        entry = unpack(key, packed)
         if entry is None:
             self.remove(key)
-        return None if entry is None or entry.age >= entry.fresh + entry.stale else entry
+            return None
+        seconds = age / 1_000_000
+        if seconds >= entry.fresh + entry.stale:
+            return None
+        return Entry(entry.content, entry.names, entry.fresh, entry.stale, seconds, is_stale == 1)
 
     def put(self, key: bytes, entry: Entry, lease: Lease) -> bool:
-        head = msgspec.msgpack.encode((_VERSION, entry.names, entry.fresh, entry.stale))
+        # When it is put is for the server to say.
+        packed = pack(
+            key, PackedEntry(entry.content, entry.names, entry.fresh, entry.stale, lease.sequence, 0.0)
+        )
         names = _digests(entry.names)
-        checksum = _checksum(key, head, entry.content)
-        size = len(key) + len(names) + len(head) + len(entry.content) + len(checksum)
-        what = (lease.epoch, lease.sequence, names, head, entry.content, checksum, _life(entry), size)
+        what = (lease.epoch, lease.sequence, names, packed, _life(entry), len(key) + len(names) + len(packed))
         return bool(self._run(scripts.PUT, key, *what, self._max_entries, self._max_size) == 1)
 
     def remove(self, key: bytes) -> None:
@@ -198,27 +198,8 @@ class RedisStore:
         return lost
 
 
-def _entry(key: bytes, head: Any, content: Any, checksum: Any, age: Any, is_stale: Any) -> Entry | None:
-    """Return the entry that a server has sent, or None if it is damaged or of another version."""
-    try:
-        if checksum != _checksum(key, head, content):
-            return None
-        version, names, fresh, stale = msgspec.msgpack.decode(head, type=_Head)
-        if version != _VERSION:
-            return None
-        return Entry(content, names, fresh, stale, int(age) / 1_000_000, is_stale == 1)
-    except (TypeError, ValueError, msgspec.MsgspecError):
-        return None
-
-
-def _checksum(key: bytes, head: bytes, content: bytes) -> bytes:
-    digest = blake2b(head, digest_size=16, key=blake2b(key, digest_size=32).digest())
-    digest.update(content)
-    return digest.digest()
-
-
 def _digests(names: Iterable[str]) -> bytes:
-    return b"".join(blake2b(name.encode(), digest_size=16).digest() for name in names)
+    return b"".join(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest() for name in names)
 
 
 def _life(entry: Entry) -> int:

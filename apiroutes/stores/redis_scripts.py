@@ -80,8 +80,8 @@ local function now()
 end
 
 -- What shows that the fields of an entry which only the server reads are those that were put together.
-local function seal(epoch, sequence, names, put, sum)
-  return redis.sha1hex(table.concat({epoch, sequence, names, put, sum}, ' '))
+local function seal(epoch, sequence, names, put)
+  return redis.sha1hex(table.concat({epoch, sequence, names, put}, ' '))
 end
 
 local function forget(key)
@@ -106,16 +106,15 @@ local epoch, last = state()
 return {epoch, last}
 """)
 
-# Arguments: key. Returns what `put` was given, the age in microseconds, and whether it was made stale.
+# Arguments: key. Returns the packed entry, its age in microseconds, and whether it was made stale.
 GET = Script("""
 local key = ARGV[3]
-local fields = {'epoch', 'sequence', 'names', 'put', 'sum', 'head', 'content', 'seal'}
-local found = redis.pcall('HMGET', ENTRY .. key, unpack(fields))
+local found = redis.pcall('HMGET', ENTRY .. key, 'epoch', 'sequence', 'names', 'put', 'seal', 'packed')
 if found.err and string.find(found.err, 'WRONGTYPE') then forget(key) end
 if not found[1] then return false end
 local epoch, last, floor = state()
-local is_whole = found[1] and found[2] and found[3] and found[4] and found[5]
-  and found[8] == seal(found[1], found[2], found[3], found[4], found[5])
+local is_whole = found[2] and found[3] and found[4] and found[6]
+  and found[5] == seal(found[1], found[2], found[3], found[4])
 local sequence, put, names, time = tonumber(found[2]), tonumber(found[4]), found[3], now()
 -- An age below zero: the server's clock was set back, and nobody knows how old it is.
 if not is_whole or found[1] ~= epoch or sequence < floor or sequence > last or put > time
@@ -126,14 +125,14 @@ end
 local used = redis.call('ZSCORE', USED, key)
 if used and time - used > 1000000 then redis.pcall('ZADD', USED, time, key) end
 local is_stale = sequence ~= last and is_bumped('s', names, sequence)
-return {found[6], found[7], found[5], string.format('%.0f', time - put), is_stale and 1 or 0}
+return {found[6], time - put, is_stale and 1 or 0}
 """)
 
-# Arguments: key, epoch, sequence, names, head, content, checksum, lifetime in milliseconds or 0 for no end,
-# size, most entries, most bytes. Returns whether it is kept.
+# Arguments: key, epoch, sequence, names, packed entry, lifetime in milliseconds or 0 for no end, size, most
+# entries, most bytes. Returns whether it is kept.
 PUT = Script("""
-local _, _, key, its_epoch, sequence, names, head, content, sum, life, size = unpack(ARGV)
-local most_entries, most_bytes = tonumber(ARGV[12]), tonumber(ARGV[13])
+local _, _, key, its_epoch, sequence, names, packed, life, size, most_entries, most_bytes = unpack(ARGV)
+most_entries, most_bytes = tonumber(most_entries), tonumber(most_bytes)
 local epoch, last, floor = state()
 sequence, life, size = tonumber(sequence), tonumber(life), tonumber(size)
 if its_epoch ~= epoch or sequence < floor or sequence > last
@@ -148,8 +147,8 @@ local time = now()
 redis.call('ZADD', USED, time, key)
 local put = string.format('%.0f', time)
 redis.call('DEL', ENTRY .. key)
-redis.call('HSET', ENTRY .. key, 'epoch', epoch, 'sequence', ARGV[5], 'names', names, 'put', put, 'sum', sum,
-  'head', head, 'content', content, 'seal', seal(epoch, ARGV[5], names, put, sum))
+redis.call('HSET', ENTRY .. key, 'epoch', epoch, 'sequence', ARGV[5], 'names', names, 'put', put,
+  'seal', seal(epoch, ARGV[5], names, put), 'packed', packed)
 if life > 0 then
   redis.call('PEXPIRE', ENTRY .. key, life)
   redis.call('ZADD', ENDS, time + life * 1000, key)

@@ -134,7 +134,7 @@ def test_an_argument_that_is_no_data_is_refused_with_its_name(
     app: App, source: str, argument: object, place: str
 ) -> None:
     module = module_of(source)
-    with pytest.raises(TypeError, match=f"the argument {place}.*: pass"):
+    with pytest.raises(TypeError, match=f"by its arguments, and {place}.*: pass"):
         run(module.load, argument)
     assert not module.calls
 
@@ -605,6 +605,14 @@ def test_handlers_use_the_cache_of_their_app(tmp_path: Path, prefix: str) -> Non
     assert call(one, "POST", target="/api/a").status == 200
     assert [call(one, target="/api/a").json(), call(one, target="/api/b").json()] == [3, 2]
     assert call(two, target="/api/a").json() == 1
+
+
+def test_a_response_is_revalidated_with_the_values_that_it_was_made_of(tmp_path: Path) -> None:
+    source = ROUTE.format(prefix="", wait="")
+    app = App(project(tmp_path, {"pages/api/[key].py": f"revalidate = False\n{source}"}))
+    assert [call(app, target="/api/a").json() for _ in range(2)] == [1, 1]
+    revalidate_tag("posts")
+    assert [call(app, target="/api/a").json() for _ in range(2)] == [2, 2]
 
 
 def test_in_draft_mode_the_function_runs_and_nothing_is_stored(tmp_path: Path) -> None:
