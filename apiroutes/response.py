@@ -224,8 +224,7 @@ class Response(ResponseState, Generic[Data]):
 
         The cookie is signed. Raises RuntimeError if no `secret_key` is set.
         """
-        change_draft_mode(self, enabled)
-        return self
+        return change_draft_mode(self, enabled)
 
     def set_preview_data(self, data: Any, *, max_age: float | None = None) -> Response:
         """Turn draft mode on with `data`, which this client's next requests have as `req.preview_data`.
@@ -234,13 +233,11 @@ class Response(ResponseState, Generic[Data]):
         but not change it. Raises ValueError for more than 2048 bytes of JSON, TypeError for what JSON cannot
         hold, and RuntimeError if no `secret_key` is set.
         """
-        write_preview_data(self, data, max_age)
-        return self
+        return write_preview_data(self, data, max_age)
 
     def clear_preview_data(self) -> Response:
         """End draft mode and its data. Raises RuntimeError if no `secret_key` is set."""
-        clear_preview_data(self)
-        return self
+        return clear_preview_data(self)
 
     # -- the response cache ----------------------------------------------------------------
 

@@ -272,6 +272,7 @@ TOUCHES: dict[str, set[str]] = {
         "_stream",
     },
     "guards.py": {
+        "_in_middleware",
         "_state",
     },
     "handler_steps.py": {
