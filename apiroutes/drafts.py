@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, encode_json, parse_cookies, refuse_unencodable
@@ -28,6 +28,8 @@ __all__ = [
     "read_preview_data",
     "write_preview_data",
 ]
+
+_Response = TypeVar("_Response", bound=Any)
 
 _DRAFT = "__prerender_bypass"
 _DATA = "__next_preview_data"
@@ -96,15 +98,19 @@ def _read(name: str, header: str, secret_keys: SecretKeys) -> dict[str, Any] | N
 # -- what is set ---------------------------------------------------------------------------------
 
 
-def change_draft_mode(response: Any, enabled: bool) -> None:
-    """Have the client's next requests be in draft mode, until its browser is closed; or end that."""
+def change_draft_mode(response: _Response, enabled: bool) -> _Response:
+    """Have the client's next requests be in draft mode, until its browser is closed; or end that.
+
+    Like the others it returns the response.
+    """
     if not isinstance(enabled, bool):
         raise TypeError(f"write set_draft_mode(True) or set_draft_mode(False), and not {enabled!r}")
     keys = _keys_of(response)
     _set_cookie(response, _DRAFT, _sign(_DRAFT, keys, None) if enabled else None)
+    return response
 
 
-def write_preview_data(response: Any, data: Any, max_age: float | None) -> None:
+def write_preview_data(response: _Response, data: Any, max_age: float | None) -> _Response:
     """Turn draft mode on, with data, for `max_age` seconds or until the browser is closed."""
     keys = _keys_of(response)
     try:
@@ -120,13 +126,15 @@ def write_preview_data(response: Any, data: Any, max_age: float | None) -> None:
     expires = _expiry(max_age)
     _set_cookie(response, _DRAFT, _sign(_DRAFT, keys, expires), max_age)
     _set_cookie(response, _DATA, _sign(_DATA, keys, expires, plain), max_age)
+    return response
 
 
-def clear_preview_data(response: Any) -> None:
+def clear_preview_data(response: _Response) -> _Response:
     """End draft mode, and have the client forget the preview data."""
     _keys_of(response)
     _set_cookie(response, _DRAFT, None)
     _set_cookie(response, _DATA, None)
+    return response
 
 
 def _keys_of(response: Any) -> SecretKeys:

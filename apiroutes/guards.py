@@ -70,6 +70,7 @@ def _unless_answered(function: Callable[[Response], None]) -> Callable[[Response
     def call(response: Response) -> None:
         if not response._state:
             function(response)
+            response._in_middleware = False  # it is still a handler's, until the dependencies have ended
 
     return call
 

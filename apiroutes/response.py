@@ -37,6 +37,7 @@ from apiroutes.http import (
 )
 from apiroutes.response_head import HeadersView
 from apiroutes.response_state import OPEN, SENT, STARTED, ResponseState
+from apiroutes.stores import Mode
 from apiroutes.streams import FileChunks, kind_of, remaining_size
 from apiroutes.types import ASGIFunction, WSGIApplication
 
@@ -223,8 +224,7 @@ class Response(ResponseState, Generic[Data]):
 
         The cookie is signed. Raises RuntimeError if no `secret_key` is set.
         """
-        change_draft_mode(self, enabled)
-        return self
+        return change_draft_mode(self, enabled)
 
     def set_preview_data(self, data: Any, *, max_age: float | None = None) -> Response:
         """Turn draft mode on with `data`, which this client's next requests have as `req.preview_data`.
@@ -233,13 +233,11 @@ class Response(ResponseState, Generic[Data]):
         but not change it. Raises ValueError for more than 2048 bytes of JSON, TypeError for what JSON cannot
         hold, and RuntimeError if no `secret_key` is set.
         """
-        write_preview_data(self, data, max_age)
-        return self
+        return write_preview_data(self, data, max_age)
 
     def clear_preview_data(self) -> Response:
         """End draft mode and its data. Raises RuntimeError if no `secret_key` is set."""
-        clear_preview_data(self)
-        return self
+        return clear_preview_data(self)
 
     # -- the response cache ----------------------------------------------------------------
 
@@ -247,11 +245,7 @@ class Response(ResponseState, Generic[Data]):
     _revalidate: ClassVar[Callable[[Any, str, Any, Any], Awaitable[None]] | None] = None
 
     def revalidate(
-        self,
-        path: str,
-        *,
-        type: Literal["page", "layout"] | None = None,
-        mode: Literal["expire", "stale"] = "expire",
+        self, path: str, *, type: Literal["page", "layout"] | None = None, mode: Mode = "expire"
     ) -> Awaitable[None]:
         """Let nothing be served any more that was made for a path before: `apiroutes.revalidate_path`."""
         if self._revalidate is None:

@@ -104,7 +104,7 @@ def test_draft_mode_works_through_asgi(app: App) -> None:
     assert asyncio.run(run()) == [{"draft": True, "data": {"a": 1}}, NO_DRAFT]
 
 
-@pytest.mark.parametrize("keys", [[KEY], [OTHER, KEY], f"{OTHER},{KEY}"])
+@pytest.mark.parametrize("keys", [KEY, [KEY], [OTHER, KEY]])
 def test_the_cookie_is_valid_for_each_worker_and_machine_with_the_key(
     app: App, tmp_path: Path, keys: Any
 ) -> None:

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from apiroutes import App
-from apiroutes.body import Limits
 from apiroutes.chain import Step, as_sync
-from apiroutes.endpoint import CheckedEndpoint, Endpoint
+from apiroutes.endpoint import Endpoint, MakeStep
 from apiroutes.guards import split_guards
 from apiroutes.handler_steps import step_of
-from apiroutes.handlers import RouteModule
+from apiroutes.handlers import Handler
 from apiroutes.project import composing
 from apiroutes.response import Response
 from apiroutes.testing import AsyncClient, Client
@@ -31,20 +30,17 @@ def nothing(step: Callable[[Response], None]) -> Callable[[Response], None]:
     return step
 
 
-def split(endpoint: type[Any], inside: Inside) -> type[Any]:
-    """An endpoint whose handlers are split in two parts, with something between them."""
+def split_steps(inside: Inside) -> Callable[..., MakeStep]:
+    """What makes steps of handlers that are split in two parts, with something between them."""
 
-    class SplitEndpoint(endpoint):  # type: ignore[misc]
-        def __init__(self, module: RouteModule, limits: Limits) -> None:
-            super().__init__(module, limits)
-            self.planned.clear()
-            for method, handler in self.module.handlers.items():
-                inner, around = split_guards(self, handler)
-                run = inside(as_sync(step_of(self, inner)))
-                run = run if around is None else around(run)
-                self.steps[method] = Step(run, False, handler.middleware, keeps_response=around is not None)
+    def make(endpoint: Endpoint, method: str, handler: Handler) -> Step:
+        inner, around = split_guards(endpoint, handler)
+        run = inside(as_sync(step_of(endpoint, inner)))
+        if around is None:
+            return Step(run, False, handler.middleware)
+        return Step(around(run), False, handler.middleware, keeps_response=True)
 
-    return SplitEndpoint
+    return lambda *arguments: make
 
 
 Split = Callable[[Inside], None]
@@ -55,8 +51,7 @@ def splitting(monkeypatch: pytest.MonkeyPatch) -> Split:
     """Have Apps split their handlers, with something around the inner parts."""
 
     def use(inside: Inside) -> None:
-        monkeypatch.setattr(composing, "Endpoint", split(Endpoint, inside))
-        monkeypatch.setattr(composing, "CheckedEndpoint", split(CheckedEndpoint, inside))
+        monkeypatch.setattr(composing, "step_maker", split_steps(inside))
 
     use(nothing)
     return use

@@ -4,6 +4,7 @@ from apiroutes.cache.cached_routes import CachedRoute
 from apiroutes.cache.current import note_cache
 from apiroutes.cache.functions import cached
 from apiroutes.cache.headers import forwarded, set_status
+from apiroutes.cache.own_path import revalidating
 from apiroutes.cache.response_cache import Cache
 from apiroutes.cache.revalidation import (
     RevalidationError,
@@ -23,6 +24,7 @@ __all__ = [
     "note_cache",
     "revalidate_path",
     "revalidate_tag",
+    "revalidating",
     "revalidation_of",
     "set_status",
 ]

@@ -213,12 +213,12 @@ _REMEDY = (
 
 
 def _described(kind: type) -> str:
-    return f"an object of the type `{kind.__qualname__}`"
+    return f"an object of the type `{kind.__qualname__}`, which is no data"
 
 
 def _remedy(value: Any) -> str:
     if type(value).__module__.partition(".")[0] == "apiroutes" or type(value).__qualname__ == "Request":
-        return "pass what the function needs of it, such as `req.params['id']`, not the object"
+        return "pass what the function needs of it, such as `req.params['id']`"
     for plain in (str, int, float, bytes, dict, list, set):
         if isinstance(value, plain):
             return f"pass it as `{plain.__name__}(…)`"

@@ -23,8 +23,9 @@ _log = logging.getLogger("apiroutes")
 Run = Callable[[Any], object]
 
 _TOUCHED = (
-    "%s: answers of %s are not stored, because the handler uses `%s`, which belongs to one request: "
-    'name it in `config["cache"]["context"]` if no answer depends on it, or do not cache the route'
+    "%s: answers of %s are not stored, because the handler uses `%s`, which belongs to one request. Do not "
+    "cache the route, or take from middleware by `req.context` what no answer depends on, and name it in "
+    '`config["cache"]["context"]`'
 )
 
 

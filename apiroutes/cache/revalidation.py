@@ -31,6 +31,7 @@ __all__ = [
     "Revalidation",
     "RevalidationError",
     "begin",
+    "bump",
     "names_of_tag",
     "names_to_revalidate",
     "repeat_at_departure",
@@ -215,13 +216,14 @@ class Revalidation:
         response, self._response = self._response, None
         try:
             for name in self._names:
-                _bump(self._cache, name, self._mode)
+                bump(self._cache, name, self._mode)
                 if response is not None:
                     repeat_at_departure(response, self._cache, name, self._mode)
+        except RevalidationError as error:
+            # A new one, whose traceback does not lead here: a cycle would keep `__del__` from being called.
+            self._outcome.set_exception(RevalidationError(*error.args))
         except BaseException as error:
-            # Without this frame, which refers to this: a cycle would keep `__del__` from being called.
-            traceback = error.__traceback__
-            self._outcome.set_exception(error.with_traceback(traceback and traceback.tb_next))
+            self._outcome.set_exception(error)
         else:
             self._outcome.set_result(None)
         self._end.put(None)
@@ -279,10 +281,11 @@ def repeat_at_departure(response: Response, cache: Cache, name: str, mode: Mode)
 
 
 def _repeat(cache: Cache, name: str, mode: Mode, response: Response) -> None:
-    _bump(cache, name, mode)
+    bump(cache, name, mode)
 
 
-def _bump(cache: Cache, name: str, mode: Mode) -> None:
+def bump(cache: Cache, name: str, mode: Mode) -> None:
+    """Revalidate a name. Raises RevalidationError if the store does not accept it."""
     try:
         cache.store.bump(name, mode)
     except StoreError as error:

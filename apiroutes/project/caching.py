@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from apiroutes.cache import Cache, CachedRoute, CachedStep, forwarded, set_status
+from apiroutes.cache import Cache, CachedRoute, CachedStep, forwarded, revalidating, set_status
 from apiroutes.chain import Step, as_sync
 from apiroutes.concurrency import HandlerThreads
 from apiroutes.deadlines import with_deadline
@@ -69,8 +69,9 @@ class _CachedSteps:
         )
 
     def _forwarding(self, run: Callable[[Any], Any]) -> Callable[[Any], None]:
-        """Return a step to which the cache forwards every request."""
+        """Return a step to which the cache forwards every request, and learns of what may change its path."""
         sends_status = self._settings.cache_status
+        run = revalidating(run, self._cache)
 
         def call(response: Any) -> None:
             if sends_status:

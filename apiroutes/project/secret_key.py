@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from apiroutes.code_origin import is_ours
 from apiroutes.errors import Problem, Problems, listed
 from apiroutes.places import Place, name_of
 from apiroutes.secret_keys import SecretKeys, new_secret_key, read_secret_keys, takes_secret_key
@@ -72,7 +73,7 @@ def _files_below(root: Path) -> Iterator[Path]:
         name = getattr(module, "__file__", None)
         if isinstance(name, str) and name.endswith(".py"):
             path = Path(name)
-            if path.is_relative_to(root) and "site-packages" not in path.parts:
+            if path.is_relative_to(root) and "site-packages" not in path.parts and not is_ours(name):
                 yield path
 
 

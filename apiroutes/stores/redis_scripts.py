@@ -47,6 +47,7 @@ class Script:
 _COMMON = """
 local prefix, server, chance = KEYS[1], ARGV[1], ARGV[2]
 local STATE, USED, ENDS, SIZES = prefix .. 'state', prefix .. 'used', prefix .. 'ends', prefix .. 'sizes'
+local FAILED = prefix .. 'failed'
 local ENTRY, LEASE, FAILURES = prefix .. 'entry:', prefix .. 'lease:', prefix .. 'failures:'
 
 local function begin_epoch()
@@ -80,8 +81,8 @@ local function now()
 end
 
 -- What shows that the fields of an entry which only the server reads are those that were put together.
-local function seal(epoch, sequence, names, put, sum)
-  return redis.sha1hex(table.concat({epoch, sequence, names, put, sum}, ' '))
+local function seal(epoch, sequence, names, put)
+  return redis.sha1hex(table.concat({epoch, sequence, names, put}, ' '))
 end
 
 local function forget(key)
@@ -106,16 +107,15 @@ local epoch, last = state()
 return {epoch, last}
 """)
 
-# Arguments: key. Returns what `put` was given, the age in microseconds, and whether it was made stale.
+# Arguments: key. Returns the packed entry, its age in microseconds, and whether it was made stale.
 GET = Script("""
 local key = ARGV[3]
-local fields = {'epoch', 'sequence', 'names', 'put', 'sum', 'head', 'content', 'seal'}
-local found = redis.pcall('HMGET', ENTRY .. key, unpack(fields))
+local found = redis.pcall('HMGET', ENTRY .. key, 'epoch', 'sequence', 'names', 'put', 'seal', 'packed')
 if found.err and string.find(found.err, 'WRONGTYPE') then forget(key) end
 if not found[1] then return false end
 local epoch, last, floor = state()
-local is_whole = found[1] and found[2] and found[3] and found[4] and found[5]
-  and found[8] == seal(found[1], found[2], found[3], found[4], found[5])
+local is_whole = found[2] and found[3] and found[4] and found[6]
+  and found[5] == seal(found[1], found[2], found[3], found[4])
 local sequence, put, names, time = tonumber(found[2]), tonumber(found[4]), found[3], now()
 -- An age below zero: the server's clock was set back, and nobody knows how old it is.
 if not is_whole or found[1] ~= epoch or sequence < floor or sequence > last or put > time
@@ -126,14 +126,14 @@ end
 local used = redis.call('ZSCORE', USED, key)
 if used and time - used > 1000000 then redis.pcall('ZADD', USED, time, key) end
 local is_stale = sequence ~= last and is_bumped('s', names, sequence)
-return {found[6], found[7], found[5], string.format('%.0f', time - put), is_stale and 1 or 0}
+return {found[6], time - put, is_stale and 1 or 0}
 """)
 
-# Arguments: key, epoch, sequence, names, head, content, checksum, lifetime in milliseconds or 0 for no end,
-# size, most entries, most bytes. Returns whether it is kept.
+# Arguments: key, epoch, sequence, names, packed entry, lifetime in milliseconds or 0 for no end, size, most
+# entries, most bytes. Returns whether it is kept.
 PUT = Script("""
-local _, _, key, its_epoch, sequence, names, head, content, sum, life, size = unpack(ARGV)
-local most_entries, most_bytes = tonumber(ARGV[12]), tonumber(ARGV[13])
+local _, _, key, its_epoch, sequence, names, packed, life, size, most_entries, most_bytes = unpack(ARGV)
+most_entries, most_bytes = tonumber(most_entries), tonumber(most_bytes)
 local epoch, last, floor = state()
 sequence, life, size = tonumber(sequence), tonumber(life), tonumber(size)
 if its_epoch ~= epoch or sequence < floor or sequence > last
@@ -148,8 +148,8 @@ local time = now()
 redis.call('ZADD', USED, time, key)
 local put = string.format('%.0f', time)
 redis.call('DEL', ENTRY .. key)
-redis.call('HSET', ENTRY .. key, 'epoch', epoch, 'sequence', ARGV[5], 'names', names, 'put', put, 'sum', sum,
-  'head', head, 'content', content, 'seal', seal(epoch, ARGV[5], names, put, sum))
+redis.call('HSET', ENTRY .. key, 'epoch', epoch, 'sequence', ARGV[5], 'names', names, 'put', put,
+  'seal', seal(epoch, ARGV[5], names, put), 'packed', packed)
 if life > 0 then
   redis.call('PEXPIRE', ENTRY .. key, life)
   redis.call('ZADD', ENDS, time + life * 1000, key)
@@ -160,6 +160,7 @@ local before = redis.call('HGET', SIZES, 'k' .. key)
 redis.call('HSET', SIZES, 'k' .. key, size)
 local total = redis.call('HINCRBY', SIZES, 'total', size - (before or 0))
 redis.call('DEL', FAILURES .. key)
+redis.call('ZREM', FAILED, key)
 forget_ended(100)
 for _ = 1, 1000 do
   if redis.call('ZCARD', USED) <= most_entries and total <= most_bytes then break end
@@ -200,9 +201,9 @@ redis.call('PEXPIRE', LEASE .. key, lasts)
 return {epoch, last, failures}
 """)
 
-# Arguments: key, token, epoch, microseconds of the pause, or -1 if it has not failed.
+# Arguments: key, token, epoch, microseconds of the pause or -1 if it has not failed, most keys with failures.
 RELEASE = Script("""
-local _, _, key, token, its_epoch, pause = unpack(ARGV)
+local _, _, key, token, its_epoch, pause, most = unpack(ARGV)
 local held = redis.call('HGET', LEASE .. key, 'token')
 if held and held ~= token then return 0 end
 redis.call('DEL', LEASE .. key)
@@ -212,9 +213,15 @@ if pause < 0 or its_epoch ~= epoch then return 1 end
 local failed = redis.call('HMGET', FAILURES .. key, 'epoch', 'count')
 local count = 1
 if failed[1] == epoch then count = 1 + tonumber(failed[2]) end
-redis.call('HSET', FAILURES .. key, 'epoch', epoch, 'count', count, 'until', now() + pause)
+local over = now() + pause
+redis.call('HSET', FAILURES .. key, 'epoch', epoch, 'count', count, 'until', over)
 -- Who asks for the key an hour later has nothing to wait for.
 redis.call('PEXPIRE', FAILURES .. key, math.ceil(pause / 1000) + 3600000)
+redis.call('ZADD', FAILED, over, key)
+for _, other in ipairs(redis.call('ZRANGE', FAILED, 0, -1 - most)) do
+  redis.call('DEL', FAILURES .. other)
+  redis.call('ZREM', FAILED, other)
+end
 return 1
 """)
 
@@ -262,7 +269,7 @@ return {epoch, last, left}
 # Arguments: key. Begins anew where something of another type was found.
 RESET = Script("""
 begin_epoch()
-redis.call('DEL', USED, ENDS, SIZES, ENTRY .. ARGV[3], LEASE .. ARGV[3], FAILURES .. ARGV[3])
+redis.call('DEL', USED, ENDS, SIZES, FAILED, ENTRY .. ARGV[3], LEASE .. ARGV[3], FAILURES .. ARGV[3])
 return 1
 """)
 

@@ -6,12 +6,10 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from apiroutes import App
-from apiroutes.cache.response_cache import Cache
 from apiroutes.stores import Mode, StoreError
-from apiroutes.stores.memory import MemoryStore
 from tests.asgi_server import AsWSGI
 from tests.support import Answer, environ, exchange, project
 
@@ -32,24 +30,32 @@ def note(event):
 
 def fail():
     stores[0].fails = True
+
+def recover():
+    stores[0].fails = False
 """
 
 
-class NotingStore(MemoryStore):
-    """A store in memory that notes what it revalidates in `events`; it fails while `fails`."""
+class NotingStore:
+    """A store of an App that notes in `events` what it revalidates; it refuses that while `fails`."""
 
-    def __init__(self, events: list[Any]) -> None:
-        super().__init__(max_entries=100, max_size=10**6)
+    def __init__(self, app: App, events: list[Any]) -> None:
+        self._store: Any = app.cache.store
+        self.app = app  # so that it lives as long as this
         self.events = events
         self.fails = False
         self.threads: list[int] = []
+        app.cache.store = cast("Any", self)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
     def bump(self, name: str, mode: Mode) -> None:
         self.threads.append(threading.get_ident())
         if self.fails:
             self.events.append("refused")
             raise StoreError("it is full")
-        super().bump(name, mode)
+        self._store.bump(name, mode)
         self.events.append(name if mode == "expire" else f"{name} ({mode})")
 
 
@@ -59,9 +65,8 @@ class Served:
     def __init__(self, app: App, events: list[Any], stores: list[Any], interface: str) -> None:
         self.app = app
         self.events = events
-        self.store = NotingStore(events)
+        self.store = NotingStore(app, events)
         stores.append(self.store)
-        app.cache = cache_of(app, self.store)
         # A function, as the option `--interface` would have an App called by another interface.
         self.application: Any = (lambda *call: app(*call)) if interface == "wsgi" else AsWSGI(app.asgi)
 
@@ -79,10 +84,6 @@ class Served:
             return start_response(*head)
 
         return self.application(environ, start)
-
-
-def cache_of(app: App, store: Any, **settings: Any) -> Cache:
-    return Cache(store, app.routes, "1", hot_size=0, lock_timeout=1, **settings)
 
 
 def served(

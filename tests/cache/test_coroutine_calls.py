@@ -63,7 +63,7 @@ class ThreadStore(MemoryStore):
 
 def use(app: App, store: Store) -> None:
     """Have an App's cache use another store."""
-    app.cache = Cache(store, app.cache.routes, "", hot_size=10**6, lock_timeout=10)
+    app.cache = Cache(lambda: store, app.cache.routes, "", hot_size=10**6, lock_timeout=10)
     note_cache(app.cache)
 
 

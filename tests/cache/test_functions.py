@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from apiroutes import App, revalidate_tag
+from apiroutes.cache import Cache, note_cache
 from tests.cache.function_cases import app_of_nothing, error_of, module_of
 from tests.support import call, project
 
@@ -134,7 +135,7 @@ def test_an_argument_that_is_no_data_is_refused_with_its_name(
     app: App, source: str, argument: object, place: str
 ) -> None:
     module = module_of(source)
-    with pytest.raises(TypeError, match=f"the argument {place}.*: pass"):
+    with pytest.raises(TypeError, match=f"by its arguments, and {place}.*: pass"):
         run(module.load, argument)
     assert not module.calls
 
@@ -607,6 +608,14 @@ def test_handlers_use_the_cache_of_their_app(tmp_path: Path, prefix: str) -> Non
     assert call(two, target="/api/a").json() == 1
 
 
+def test_a_response_is_revalidated_with_the_values_that_it_was_made_of(tmp_path: Path) -> None:
+    source = ROUTE.format(prefix="", wait="")
+    app = App(project(tmp_path, {"pages/api/[key].py": f"revalidate = False\n{source}"}))
+    assert [call(app, target="/api/a").json() for _ in range(2)] == [1, 1]
+    revalidate_tag("posts")
+    assert [call(app, target="/api/a").json() for _ in range(2)] == [2, 2]
+
+
 def test_in_draft_mode_the_function_runs_and_nothing_is_stored(tmp_path: Path) -> None:
     source = ROUTE.format(prefix="", wait="").replace(
         'return "done"', "res.set_draft_mode(True)\n    return 'done'"
@@ -618,3 +627,22 @@ def test_in_draft_mode_the_function_runs_and_nothing_is_stored(tmp_path: Path) -
     draft, forged = [("Cookie", cookie.partition(";")[0])], [("Cookie", "__prerender_bypass=forged")]
     runs = [call(app, target="/api/a", headers=headers).json() for headers in ([], draft, draft, forged, [])]
     assert runs == [1, 2, 3, 1, 1]
+
+
+@both
+def test_a_value_is_kept_for_one_release_and_revalidated_in_all(app: App, source: str) -> None:
+    """A script that revalidates it may be of another one, and so are the workers that a deploy replaces."""
+    module = module_of(source)
+    caches = [
+        Cache(lambda: app.cache.store, app.cache.routes, release, hot_size=10**6, lock_timeout=10)
+        for release in ("old", "new")
+    ]
+
+    def load_in(cache: Cache) -> Any:
+        note_cache(cache)
+        return run(module.load, 1)
+
+    old, new = caches
+    assert [load_in(cache) for cache in (old, new, old, new)] == [{"run": n} for n in (1, 2, 1, 2)]
+    module.load.revalidate(1)
+    assert load_in(old) == {"run": 3}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 
@@ -46,10 +45,13 @@ def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def replying(reply: bytes) -> Iterator[int]:
-    """Reply to all that is sent with the same bytes, to the end of the connection if there are none."""
+def replying(reply: bytes, first: bytes = b"") -> Iterator[int]:
+    """Reply to all that is sent, but the `first`, with the same bytes; without any, end the connection."""
 
     def serve(connection: socket.socket) -> None:
+        if first:
+            connection.recv(65536)
+            connection.sendall(first)
         while connection.recv(65536) and reply:
             connection.sendall(reply)
 
@@ -94,9 +96,3 @@ def proxy(redis_port: int) -> Iterator[tuple[Proxy, int]]:
             yield passing, port
         finally:
             passing.end.set()
-
-
-def seconds_of(function: Callable[[], object]) -> float:
-    began = time.monotonic()
-    function()
-    return time.monotonic() - began
