@@ -58,6 +58,11 @@ class Resource(Struct, frozen=True):
     is_shared: bool = True
     planned: tuple[Planned, ...] = ()  # the route's handlers with dependencies
 
+    @property
+    def is_cached(self) -> bool:
+        """Whether its answers to GET are kept for everybody."""
+        return self.module is not None and self.module.config.cache is not None
+
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
         """Return a resource that answers in place of this one, inside the same middleware."""
         step = Step(answer, never_waits=True)

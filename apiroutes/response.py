@@ -37,6 +37,7 @@ from apiroutes.http import (
 )
 from apiroutes.response_head import HeadersView
 from apiroutes.response_state import OPEN, SENT, STARTED, ResponseState
+from apiroutes.stores import Mode
 from apiroutes.streams import FileChunks, kind_of, remaining_size
 from apiroutes.types import ASGIFunction, WSGIApplication
 
@@ -244,11 +245,7 @@ class Response(ResponseState, Generic[Data]):
     _revalidate: ClassVar[Callable[[Any, str, Any, Any], Awaitable[None]] | None] = None
 
     def revalidate(
-        self,
-        path: str,
-        *,
-        type: Literal["page", "layout"] | None = None,
-        mode: Literal["expire", "stale"] = "expire",
+        self, path: str, *, type: Literal["page", "layout"] | None = None, mode: Mode = "expire"
     ) -> Awaitable[None]:
         """Let nothing be served any more that was made for a path before: `apiroutes.revalidate_path`."""
         if self._revalidate is None:

@@ -35,7 +35,7 @@ STEPS = [
         "event_loop",
     },
     {"settings", "concurrency", "drafts", "files", "logging", "response_head"},
-    {"asgi_calls", "body", "lifespan", "readiness_checks", "stores"},
+    {"asgi_calls", "body", "lifespan", "response_hooks", "readiness_checks", "stores"},
     {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses", "exits"},
@@ -123,6 +123,7 @@ IMPORTS_LATE = {
     "app.py": "asyncio and `openapi`, by projects that need no ASGI and no document",
     "builtin_endpoints.py": "`openapi`, by projects without a documentation page",
     "cache/functions.py": "asyncio, by projects without coroutine functions whose values are kept",
+    "cache/revalidation.py": "asyncio, by projects without coroutines",
     "cli/dev.py": "the development server, by the other commands",
     "cli/documents.py": "PyYAML, by documents that are JSON, and `clients`, by the other commands",
     "cli/questions.py": "the development room, by paths that a route matches",
@@ -164,6 +165,7 @@ TOUCHES: dict[str, set[str]] = {
     },
     "asgi_application.py": {
         "_application",
+        "_departure_calls",
         "_head_hooks",
         "_is_unbuffered",
         "_pending",
@@ -173,6 +175,16 @@ TOUCHES: dict[str, set[str]] = {
     },
     "body/decoders.py": {
         "_form_limits",
+    },
+    "cache/own_path.py": {
+        "_call_at_departure",
+        "_departure_calls",
+        "_environ",
+        "_status",
+        "_write",
+    },
+    "cache/revalidation.py": {
+        "_call_at_departure",
     },
     "chain.py": {
         "_can_change",
@@ -215,9 +227,11 @@ TOUCHES: dict[str, set[str]] = {
         "_answered_error",
         "_application",
         "_checkpoint",
+        "_departure_calls",
         "_discard_response",
         "_head_hooks",
         "_in_middleware",
+        "_is_unbuffered",
         "_start_response",
         "_stream",
         "_write",
@@ -551,7 +565,7 @@ def private_names(*files: str) -> set[str]:
     return {name for name in names if re.match(r"_[a-z]", name)}
 
 
-OWNERS = ("request.py", "response.py", "response_head.py", "response_state.py")
+OWNERS = ("request.py", "response.py", "response_head.py", "response_hooks.py", "response_state.py")
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file not in OWNERS])

@@ -88,7 +88,7 @@ class CoroutineCalls(FunctionCalls):
         kwargs: dict[str, Any],
     ) -> Any:
         """Return what the store has, or compute it."""
-        names = self.names_of(key)
+        names = self.names_of(cache, key)
         accepts_stale = collecting.get(None) is None
         found = await _look(cache.flight, key, names, accepts_stale, max(0.0, until - time.monotonic()))
         taken = found if isinstance(found, Taken) else await self._compute(cache, key, found, args, kwargs)
@@ -104,11 +104,11 @@ class CoroutineCalls(FunctionCalls):
     async def _compute(
         self, cache: Cache, key: bytes, turn: Turn, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Taken:
-        names = self.names_of(key)
+        names = self.names_of(cache, key)
         try:
             with computing(key, cache) as collection:
                 value = await self.function(*args, **kwargs)
-            computation = self.computation(key, value, collection)
+            computation = self.computation(cache, key, value, collection)
         except Exception as error:
             await asyncio.shield(_in_thread(cache.flight.fail, turn, names, error))
             raise

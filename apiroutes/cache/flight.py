@@ -192,7 +192,8 @@ class Flight:
             self._release(lease)
             raise
         if state is None or (had is not None and isinstance(state, Entry) and _is_stale(state)):
-            self._news.setdefault(lease.key, threading.Event())
+            if lease.token:  # which its release tells of
+                self._news.setdefault(lease.key, threading.Event())
             return True
         self._release(lease)
         return False

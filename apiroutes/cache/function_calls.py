@@ -74,7 +74,10 @@ class FunctionCalls:
         self._tags = tuple(map(tag_name, keeping.tags))
         self._place = place_of(function)
         self._names, self._bind = _binder(function)
-        self._prefixes: dict[str, bytes] = {}  # of keys, by release
+        # What keys begin with: the release, and then the function.
+        names = name_of_module(function.__module__), function.__qualname__
+        self._function = encode_arguments(("module", "name"), names)
+        self._prefixes: dict[str, bytes] = {}  # by release
         self._known_codec: ValueCodec | None = None
         with contextlib.suppress(NameError):  # of a class that comes later in the file
             self._codec()
@@ -105,8 +108,14 @@ class FunctionCalls:
             ) from None
 
     def _prefix(self, release: str) -> bytes:
-        parts = (release, name_of_module(self.function.__module__), self.function.__qualname__)
-        return b"function\0" + encode_arguments(("release", "module", "name"), parts)
+        return b"function\0" + encode_arguments(("release",), (release,)) + self._function
+
+    def name_of(self, cache: Cache, key: bytes) -> str:
+        """Return the name of the value under a key, which it has in every release.
+
+        A script that revalidates it may be of another one, and so are the workers that a deploy replaces.
+        """
+        return value_name(key[len(self._prefixes[cache.release]) - len(self._function) :])
 
     # -- a call that finds nothing in this process ------------------------------------------
 
@@ -115,12 +124,12 @@ class FunctionCalls:
         if is_computing(key):
             return self.function(*args, **kwargs)
         generation = cache.store.generation()
-        names = self.names_of(key)
+        names = self.names_of(cache, key)
 
         def compute(lease: Lease | None, reason: str) -> Computation:
             with computing(key, cache) as collection:
                 value = self.function(*args, **kwargs)
-            return self.computation(key, value, collection)
+            return self.computation(cache, key, value, collection)
 
         taken = cache.flight.take(lambda: key, names, compute, accepts_stale=collecting.get(None) is None)
         held = self.held(taken)
@@ -145,11 +154,11 @@ class FunctionCalls:
 
     # -- what coroutine functions need too --------------------------------------------------
 
-    def names_of(self, key: bytes) -> tuple[str, ...]:
+    def names_of(self, cache: Cache, key: bytes) -> tuple[str, ...]:
         """Return the names that revalidate a value."""
-        return (value_name(key), *self._tags)
+        return (self.name_of(cache, key), *self._tags)
 
-    def computation(self, key: bytes, value: Any, collection: Collection) -> Computation:
+    def computation(self, cache: Cache, key: bytes, value: Any, collection: Collection) -> Computation:
         """Return what was computed as it is kept. Raises TypeError for what is no data."""
         codec = self._codec()
         try:
@@ -159,7 +168,7 @@ class FunctionCalls:
                 f"{self._place} has returned what cannot be kept: `{error.place}` {error.reason}: "
                 f"{error.remedy}"
             ) from None
-        names = tuple(dict.fromkeys((*self.names_of(key), *collection.names)))
+        names = tuple(dict.fromkeys((*self.names_of(cache, key), *collection.names)))
         held = Held(content, codec, names, copy)
         return Computation(held, key, _FORM + content, names, self._keeping.fresh, self._keeping.stale)
 

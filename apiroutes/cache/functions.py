@@ -15,7 +15,6 @@ from typing import Any, Literal, Protocol, TypeVar, overload
 from typing_extensions import ParamSpec
 
 from apiroutes.cache.function_calls import FunctionCalls, Keeping
-from apiroutes.cache.names import value_name
 from apiroutes.cache.revalidation import revalidate_value
 from apiroutes.concurrency import is_async
 from apiroutes.handlers import why_not_tag
@@ -86,8 +85,8 @@ def cached(
 
     Each call with other arguments has a value of its own. Arguments and values are data: texts, numbers,
     dates, lists, dicts, dataclasses and so on. What MessagePack does not tell from something else, such as a
-    tuple from a list, is to be said in the return annotation. What is raised is not kept. The function simply
-    runs in draft mode, without an App, and with `cache = "none"`.
+    tuple from a list, is to be said in the return annotation. What is raised is not kept. In draft mode and
+    without an App the function simply runs.
 
     Raises TypeError and ValueError for a function whose values cannot be kept, and for a wrong parameter.
     """
@@ -143,7 +142,7 @@ def _revalidation(calls: FunctionCalls) -> Callable[..., Any]:
     def revalidate(*args: Any, **kwargs: Any) -> Any:
         # A parameter that the function has itself is the function's.
         mode: Any = "expire" if calls.takes("mode") else kwargs.pop("mode", "expire")
-        return revalidate_value(lambda cache: value_name(calls.key(cache, args, kwargs)), mode)
+        return revalidate_value(lambda cache: calls.name_of(cache, calls.key(cache, args, kwargs)), mode)
 
     return revalidate
 

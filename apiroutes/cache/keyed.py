@@ -222,6 +222,10 @@ class _KeyedRequest(Request):
 
     _reads: Reads
 
+    # A request in draft mode computes nothing for the store, so this tells nothing of its client.
+    draft_mode = False
+    preview_data = None
+
     @property
     def environ(self) -> Environ:
         """The WSGI environ, with all that belongs to one client: what is made with it is not stored."""

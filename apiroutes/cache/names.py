@@ -1,6 +1,6 @@
 """Names under which a store revalidates what it keeps: of paths, routes, tags and values.
 
-In: the segments of a path, a route's pattern, tags, keys. Out: names, each with the kind that it is of.
+In: the segments of a path, a route's pattern, tags, calls. Out: names, each with the kind that it is of.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def tag_name(tag: str) -> str:
     return f"tag:{tag}"
 
 
-def value_name(key: bytes) -> str:
-    """Return the name of one value of a function, which is kept under a key."""
-    return f"value:{blake2b(key, digest_size=16).hexdigest()}"
+def value_name(call: bytes) -> str:
+    """Return the name of the value of one call of a function, both of them as bytes."""
+    return f"value:{blake2b(call, digest_size=16).hexdigest()}"
 
 
 def names_of_path(segments: Sequence[str], pattern: str, tags: Iterable[str] = ()) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ def narrowed(request: Request, config: CacheConfig) -> Request:
     kind = request.__class__
     own = kind(_environ(request._environ, config), request.params, request._limits)
     vars(own)["context"] = request.context  # which both have
+    if config.headers == "refused":  # the cookies of draft mode too, but not what they say
+        vars(own).update(draft_mode=request.draft_mode, preview_data=request.preview_data)
     computed = lazy, cached_property
     vars(own).update(
         {
@@ -65,8 +67,5 @@ def _environ(environ: Environ, config: CacheConfig) -> Environ:
         if drafts:
             own["HTTP_COOKIE"] = drafts
     if config.headers == "refused":
-        cookies = own.pop("HTTP_COOKIE", None)
         own = RefusingEnviron(own, None, {}, Reads())
-        if cookies is not None:
-            dict.__setitem__(own, "HTTP_COOKIE", cookies)
     return own

@@ -66,3 +66,8 @@ class Cache:
                 self.flight = Flight(store, self._lock_timeout, self._threads)
                 self.store = store
         return vars(self)[name]
+
+    def clear(self) -> None:
+        """Forget all that is kept, if anything was ever asked for. Raises StoreError."""
+        if "store" in vars(self):
+            self.store.clear()

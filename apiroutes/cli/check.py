@@ -37,9 +37,7 @@ def check(root: Path) -> None:
         log.removeHandler(warnings)
     and_warnings = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
     count = len(resources)
-    cached = sum(
-        resource.module is not None and resource.module.config.cache is not None for resource in resources
-    )
+    cached = sum(resource.is_cached for resource in resources)
     of_them = f", {cached} cached" if cached else ""
     line = f"{_counted(count, 'route')}{of_them}, no problems{and_warnings}."
     print_painted(paint_for(sys.stdout)(line, YELLOW if warnings.count else GREEN))

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.response import Response
 from apiroutes.response_head import UNTOUCHED
-from apiroutes.response_state import call_hook
+from apiroutes.response_hooks import call_hook
 from apiroutes.types import HeaderList
 
 __all__ = ["CLOSING", "copy_of", "give_back", "has_stream", "refuse_late", "reject", "timeout"]

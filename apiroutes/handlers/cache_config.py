@@ -15,7 +15,7 @@ from apiroutes.handlers.constants import Constant, is_duration
 from apiroutes.http import is_token
 from apiroutes.structs import Struct
 
-__all__ = ["CacheConfig", "CacheReader", "why_not_tag"]
+__all__ = ["MISPLACED", "CacheConfig", "CacheReader", "why_not_tag"]
 
 Headers = Literal["keyed", "absent", "refused"]
 
@@ -150,6 +150,11 @@ _KEYS: Mapping[str, tuple[Callable[[object], Any], str]] = {
     "statuses": (_statuses, f"Write a list of some of {', '.join(map(str, _STATUSES))}."),
 }
 
+# Keys that are written into `config` itself, with the remedy.
+MISPLACED: Mapping[str, str] = {
+    **{key: f'Write it one level down: `config = {{"cache": {{"{key}": ...}}}}`.' for key in _KEYS},
+    "dynamic": "Write it as a constant of the module: `dynamic = ...`.",
+}
 
 # -- a module's declarations -------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apiroutes.errors import Problems
-from apiroutes.handlers.cache_config import CacheConfig, CacheReader
+from apiroutes.handlers.cache_config import MISPLACED, CacheConfig, CacheReader
 from apiroutes.handlers.config_items import ConfigItems, LineOfKey
 from apiroutes.handlers.constants import Constant, is_duration, is_meaningless, remedy_of
 from apiroutes.sizes import Size, read_size
@@ -68,7 +68,7 @@ class _ConfigReader:
 
     def read(self, config: object) -> None:
         """Read the `config`."""
-        for key, value in self._items.read(config, "config", ("api", "maxDuration", "cache")):
+        for key, value in self._items.read(config, "config", ("api", "maxDuration", "cache"), MISPLACED):
             if key == "api":
                 self._read_api(value)
             elif key == "cache":

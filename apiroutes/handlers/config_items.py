@@ -12,6 +12,8 @@ from apiroutes.errors import Problems, suggest
 
 __all__ = ["ConfigItems", "LineOfKey", "snake_case"]
 
+_NONE: Mapping[str, str] = {}
+
 # Gives the line of a key, such as `("api", "bodyParser")`; None where it cannot be told.
 LineOfKey = Callable[[Sequence[str]], "int | None"]
 
@@ -25,8 +27,13 @@ class ConfigItems:
         self._file = file
         self._line_of = line_of
 
-    def read(self, value: object, place: str, keys: Sequence[str]) -> Iterator[tuple[str, object]]:
-        """Yield the items of the mapping at a place such as `config.api`; other keys are problems."""
+    def read(
+        self, value: object, place: str, keys: Sequence[str], misplaced: Mapping[str, str] = _NONE
+    ) -> Iterator[tuple[str, object]]:
+        """Yield the items of the mapping at a place such as `config.api`; other keys are problems.
+
+        `misplaced` are keys that belong elsewhere, with the remedy.
+        """
         if not isinstance(value, Mapping):
             known = ", ".join(map(repr, keys))
             self.add(place, f" is {value!r}, not a dict", f"Write a dict of {known}.")
@@ -36,7 +43,7 @@ class ConfigItems:
         for spelling, item in value.items():
             key = spellings.get(spelling) if isinstance(spelling, str) else None
             if key is None:
-                remedy = suggest(str(spelling), keys)
+                remedy = misplaced.get(str(spelling)) or suggest(str(spelling), keys)
                 self.add(place, f" has the unknown key {spelling!r}", remedy, key=str(spelling))
             elif key in seen:
                 self.add(place, f" has {key!r} in two spellings", "Keep one of them.", key=str(spelling))

@@ -6,6 +6,7 @@ In: what a module exports. Out: those that are meant, each with its line, and wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import NamedTuple, TypeGuard
 
 from apiroutes.errors import suggest
@@ -23,7 +24,7 @@ _MEANINGLESS: Mapping[str, tuple[type, ...]] = {
     "fetchCache": (str,),
     "dynamicParams": (bool,),
 }
-_SCALARS = (str, bytes, bool, int, float, type(None))
+_SCALARS = (str, bytes, bool, int, float, timedelta, type(None))
 
 
 class Constant(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Any
 from apiroutes.stores import redis_scripts as scripts
 from apiroutes.stores.leases_held import HeldLeases
 from apiroutes.stores.packed_entries import PackedEntry, pack, unpack
+from apiroutes.stores.records import most_records
 from apiroutes.stores.redis_connections import Connections, DamagedError
 from apiroutes.stores.store import Entry, Lease, Mode, StoreError
 
@@ -35,7 +36,6 @@ _RENEW_EVERY = 3.0
 _LONGEST_LIFE = 10 * 366 * 86_400_000  # milliseconds
 # Entries that one script forgets, and seconds for all.
 _MOST_CLEARED, _TIME_TO_CLEAR = 5_000, 0.15
-_LEAST_BUMPS = 100
 
 _MODES = {"expire": b"x", "stale": b"s"}
 
@@ -43,8 +43,8 @@ _MODES = {"expire": b"x", "stale": b"s"}
 class RedisStore:
     """Keeps entries in a Redis or Valkey server, under keys that begin with a prefix.
 
-    `url` is `redis://`, `rediss://` or `unix://`; Redis Cluster is not supported. `max_entries` is a count;
-    twice as many names are remembered as revalidated. `max_size` is in bytes, about. The least recently used
+    `url` is `redis://`, `rediss://` or `unix://`; Redis Cluster is not supported. `max_entries` is a count,
+    also of names that are remembered as revalidated. `max_size` is in bytes, about. The least recently used
     entry goes first; a use is noted once a second.
     Raises ValueError for a URL that cannot be used. Nothing is connected before the first call.
     """
@@ -108,11 +108,13 @@ class RedisStore:
             return
         self._leases_of_process().discard(lease.token)
         pause = -1 if retry_after is None else math.ceil(retry_after * 1_000_000)
-        self._run(scripts.RELEASE, lease.key, lease.token, lease.epoch, pause)
+        self._run(
+            scripts.RELEASE, lease.key, lease.token, lease.epoch, pause, most_records(self._max_entries)
+        )
 
     def bump(self, name: str, mode: Mode) -> None:
-        most = max(_LEAST_BUMPS, 2 * self._max_entries)
-        self._moment(self._run(scripts.BUMP, _MODES[mode] + _digests((name,)), most))
+        member = _MODES[mode] + _digests((name,))
+        self._moment(self._run(scripts.BUMP, member, most_records(self._max_entries)))
         self._wait()
 
     def generation(self) -> object:

@@ -47,6 +47,7 @@ class Script:
 _COMMON = """
 local prefix, server, chance = KEYS[1], ARGV[1], ARGV[2]
 local STATE, USED, ENDS, SIZES = prefix .. 'state', prefix .. 'used', prefix .. 'ends', prefix .. 'sizes'
+local FAILED = prefix .. 'failed'
 local ENTRY, LEASE, FAILURES = prefix .. 'entry:', prefix .. 'lease:', prefix .. 'failures:'
 
 local function begin_epoch()
@@ -159,6 +160,7 @@ local before = redis.call('HGET', SIZES, 'k' .. key)
 redis.call('HSET', SIZES, 'k' .. key, size)
 local total = redis.call('HINCRBY', SIZES, 'total', size - (before or 0))
 redis.call('DEL', FAILURES .. key)
+redis.call('ZREM', FAILED, key)
 forget_ended(100)
 for _ = 1, 1000 do
   if redis.call('ZCARD', USED) <= most_entries and total <= most_bytes then break end
@@ -199,9 +201,9 @@ redis.call('PEXPIRE', LEASE .. key, lasts)
 return {epoch, last, failures}
 """)
 
-# Arguments: key, token, epoch, microseconds of the pause, or -1 if it has not failed.
+# Arguments: key, token, epoch, microseconds of the pause or -1 if it has not failed, most keys with failures.
 RELEASE = Script("""
-local _, _, key, token, its_epoch, pause = unpack(ARGV)
+local _, _, key, token, its_epoch, pause, most = unpack(ARGV)
 local held = redis.call('HGET', LEASE .. key, 'token')
 if held and held ~= token then return 0 end
 redis.call('DEL', LEASE .. key)
@@ -211,9 +213,15 @@ if pause < 0 or its_epoch ~= epoch then return 1 end
 local failed = redis.call('HMGET', FAILURES .. key, 'epoch', 'count')
 local count = 1
 if failed[1] == epoch then count = 1 + tonumber(failed[2]) end
-redis.call('HSET', FAILURES .. key, 'epoch', epoch, 'count', count, 'until', now() + pause)
+local over = now() + pause
+redis.call('HSET', FAILURES .. key, 'epoch', epoch, 'count', count, 'until', over)
 -- Who asks for the key an hour later has nothing to wait for.
 redis.call('PEXPIRE', FAILURES .. key, math.ceil(pause / 1000) + 3600000)
+redis.call('ZADD', FAILED, over, key)
+for _, other in ipairs(redis.call('ZRANGE', FAILED, 0, -1 - most)) do
+  redis.call('DEL', FAILURES .. other)
+  redis.call('ZREM', FAILED, other)
+end
 return 1
 """)
 
@@ -261,7 +269,7 @@ return {epoch, last, left}
 # Arguments: key. Begins anew where something of another type was found.
 RESET = Script("""
 begin_epoch()
-redis.call('DEL', USED, ENDS, SIZES, ENTRY .. ARGV[3], LEASE .. ARGV[3], FAILURES .. ARGV[3])
+redis.call('DEL', USED, ENDS, SIZES, FAILED, ENTRY .. ARGV[3], LEASE .. ARGV[3], FAILURES .. ARGV[3])
 return 1
 """)
 

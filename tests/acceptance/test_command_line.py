@@ -254,6 +254,14 @@ def test_granians_interface_is_printed_with_the_reason(tmp_path: Path, source: s
         assert (tmp_path / "log").read_text().splitlines()[0] == line
 
 
+@pytest.mark.parametrize(("workers", "is_said"), [(2, True), (1, False)])
+def test_a_cache_of_each_worker_is_said_once(tmp_path: Path, workers: int, is_said: bool) -> None:
+    directory = routes(tmp_path / "project", {"hello.py": "revalidate = 60\n" + HELLO})
+    variables = {"PYTHONPATH": str(PROJECT), "APIROUTES_CACHE": "memory", "APIROUTES_WORKERS": str(workers)}
+    with serve([*APIROUTES, "start", "--port", "0"], tmp_path / "log", variables, directory):
+        assert (tmp_path / "log").read_text().count('cache is "memory": each worker') == is_said
+
+
 def test_uvicorn_refuses_wsgi(tmp_path: Path, taken: int) -> None:
     command = ["start", "--server", "uvicorn", "--interface", "wsgi", "--port", str(taken)]
     done = run(*command, directory=routes(tmp_path, {"hello.py": HELLO}))

@@ -28,7 +28,7 @@ here = Path(sys.argv[1])
 for _ in range(int(sys.argv[2])):  # so that the numbers of the projects' packages differ
     app = App(here / "project")
 store = SQLiteStore(here / "cache.db", max_entries=100, max_size=10**6)
-app.cache = Cache(store, app.cache.routes, "1", hot_size=10**6, lock_timeout=10)
+app.cache = Cache(lambda: store, app.cache.routes, "1", hot_size=10**6, lock_timeout=10)
 note_cache(app.cache)
 from apiroutes.testing import Client
 client = Client(app)

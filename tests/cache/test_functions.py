@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from apiroutes import App, revalidate_tag
+from apiroutes.cache import Cache, note_cache
 from tests.cache.function_cases import app_of_nothing, error_of, module_of
 from tests.support import call, project
 
@@ -626,3 +627,22 @@ def test_in_draft_mode_the_function_runs_and_nothing_is_stored(tmp_path: Path) -
     draft, forged = [("Cookie", cookie.partition(";")[0])], [("Cookie", "__prerender_bypass=forged")]
     runs = [call(app, target="/api/a", headers=headers).json() for headers in ([], draft, draft, forged, [])]
     assert runs == [1, 2, 3, 1, 1]
+
+
+@both
+def test_a_value_is_kept_for_one_release_and_revalidated_in_all(app: App, source: str) -> None:
+    """A script that revalidates it may be of another one, and so are the workers that a deploy replaces."""
+    module = module_of(source)
+    caches = [
+        Cache(lambda: app.cache.store, app.cache.routes, release, hot_size=10**6, lock_timeout=10)
+        for release in ("old", "new")
+    ]
+
+    def load_in(cache: Cache) -> Any:
+        note_cache(cache)
+        return run(module.load, 1)
+
+    old, new = caches
+    assert [load_in(cache) for cache in (old, new, old, new)] == [{"run": n} for n in (1, 2, 1, 2)]
+    module.load.revalidate(1)
+    assert load_in(old) == {"run": 3}

@@ -179,6 +179,33 @@ def test_a_wrong_value_is_a_start_error(tmp_path: Path, item: str, message: str,
     assert remedy in problem.remedy
 
 
+@pytest.mark.parametrize(
+    ("item", "remedy"),
+    [
+        ("'revalidate': 60", '`config = {"cache": {"revalidate": ...}}`'),
+        ("'tags': ['posts']", '`config = {"cache": {"tags": ...}}`'),
+        ("'dynamic': 'force-static'", "`dynamic = ...`"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_told_the_right_one(tmp_path: Path, item: str, remedy: str) -> None:
+    (problem,) = problems_of(tmp_path, {FILE: f"{GET}config = {{{item}}}"})
+    assert problem.message.startswith("config has the unknown key")
+    assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import datetime as d; revalidate = d.timedelta(minutes=1)",
+        "import datetime as d; config = {'cache': {'revalidate': d.timedelta(minutes=1)}}",
+    ],
+)
+def test_a_time_is_a_number_of_seconds(tmp_path: Path, source: str) -> None:
+    (problem,) = problems_of(tmp_path, {FILE: GET + source})
+    assert "is datetime.timedelta(seconds=60)" in problem.message
+    assert "seconds from 0, or False" in problem.remedy
+
+
 @pytest.mark.parametrize("value", ["True", "60", "['posts']", "None"])
 def test_a_cache_is_a_dict(tmp_path: Path, value: str) -> None:
     (problem,) = problems_of(tmp_path, {FILE: f"{GET}config = {{'cache': {value}}}"})

@@ -432,11 +432,10 @@ def test_nonsense_from_what_seemed_a_redis_is_a_store_error(kind: str) -> None:
     with replying(NONSENSE[kind], first=b"$0\r\n\r\n") as port:
         for store in opened(f"redis://127.0.0.1:{port}"):
             for call in ["get", "begin", "lease", "bump", "clear", "stats"]:
-                if (
-                    call == "get"
-                    and "three" in kind
-                    or (kind, call) in {("three", "lease"), ("three", "clear")}
-                ):
+                if (call == "get" and "three" in kind) or (kind, call) in {
+                    ("three", "lease"),
+                    ("three", "clear"),
+                }:
                     continue  # it could be one of a Redis
                 fails_in_time(store, call)
 
