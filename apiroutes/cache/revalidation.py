@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -199,6 +198,8 @@ class Revalidation:
     """
 
     def __init__(self, cache: Cache, names: Sequence[str], mode: Mode, response: Response | None) -> None:
+        from concurrent.futures import Future
+
         self._cache = cache
         self._names = names
         self._mode = mode
