@@ -59,6 +59,7 @@ class Visit:
         self.names = route.vary
         self.values: tuple[str | None, ...] = ()
         self.directory: Directory | None = None
+        self.why_missing = "uri-miss"  # as Cache-Status says, if there is no answer
         self.key = b""
         self.generation: object = None  # of the store, before it was asked
         self.revalidated_by = names_of_path(target.segments, route.pattern, route.config.tags)
@@ -70,6 +71,8 @@ class Visit:
         found = store.get(digest(self._base))
         self.directory = None if found is None else decode(found.content, Directory, self._base)
         names = self.route.vary if self.directory is None else self.directory.names
+        has_others = self.directory is not None and self.directory.variants
+        self.why_missing = "vary-miss" if has_others else "uri-miss"
         return self._key_of(names)
 
     def _key_of(self, names: Sequence[str]) -> bytes:
