@@ -120,7 +120,7 @@ class SQLiteStore:
         self._revalidate(statements.clear)
 
     def stats(self) -> dict[str, Any]:
-        entries, size, sequence, leases = self._read(statements.counts)
+        entries, size, sequence, names, leases = self._read(statements.counts)
         return {
             "store": "sqlite",
             "path": str(self._file.path),
@@ -129,6 +129,7 @@ class SQLiteStore:
             "max_entries": self._limits.entries,
             "max_size": self._limits.size,
             "revalidations": sequence,
+            "revalidated_names": names,
             "leases": leases,
         }
 
