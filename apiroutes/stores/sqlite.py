@@ -143,11 +143,17 @@ class SQLiteStore:
 
     def _write(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Return what `work` returns of a connection and the arguments, in a transaction."""
-        late = self._late_releases[:]
-        for lease in late:
-            self._run(statements.release, (lease, None), BUSY_TIME)
-            self._late_releases.remove(lease)
+        with contextlib.suppress(IndexError):
+            while True:
+                self._release_late(self._late_releases.pop())
         return self._run(work, arguments, BUSY_TIME)
+
+    def _release_late(self, lease: Lease) -> None:
+        try:
+            self._run(statements.release, (lease, None), BUSY_TIME)
+        except StoreError:
+            self._late_releases.append(lease)
+            raise
 
     def _run(
         self, work: Callable[..., Result], arguments: tuple[object, ...], seconds_to_write: float | None
