@@ -142,16 +142,18 @@ def test_what_was_given_back_is_not_renewed(store: RedisStore, raw: client.Redis
 
 
 def test_no_thread_is_there_before_the_first_lease(store: RedisStore) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     put(store, KEY)
     store.bump("tag:a", "expire")
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) - before == set()
     first = store.lease(KEY, ("path:/a",), 60)
     assert store.lease(b"other", ("path:/a",), 60) is not None
     assert first is not None
-    assert threading.active_count() == before + 1
+    (thread,) = set(threading.enumerate()) - before
+    assert thread.daemon
     store.close()
-    eventually(lambda: threading.active_count() == before)
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 # -- what lies in the server
@@ -347,6 +349,15 @@ def test_a_user_who_may_not_ask_for_the_run_of_a_server_has_a_store(
     assert content_of(store, KEY) == b"content"
     store.bump("path:/a", "expire")
     assert store.get(KEY) is None
+    store.close()
+    raw.acl_deluser("guest")
+
+
+def test_a_user_who_may_not_read_has_no_store(redis: RedisServer, raw: client.Redis) -> None:
+    raw.acl_setuser("guest", enabled=True, passwords=["+g"], keys=["*"], commands=["+@all", "-hmget"])
+    store = RedisStore(f"redis://guest:g@127.0.0.1:{redis.port}", prefix="one", max_entries=10, max_size=MB)
+    with pytest.raises(StoreError):
+        store.get(KEY)
     store.close()
     raw.acl_deluser("guest")
 
