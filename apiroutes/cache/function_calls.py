@@ -89,7 +89,14 @@ class FunctionCalls:
     def cache(self) -> Cache | None:
         """Return the cache to use; None where the function simply runs: without one, and in draft mode."""
         work = current_work.get(None)
-        if work is not None and _is_draft(work) and collecting.get(None) is None:
+        # Without a cookie nothing else is asked; what is computed for the store is computed for no client.
+        if (
+            work is not None
+            and "HTTP_COOKIE" in work.environ
+            and collecting.get(None) is None
+            and work.response is not None
+            and work.response.req.draft_mode
+        ):
             return None
         return current_cache()
 
@@ -235,11 +242,6 @@ def computing(key: bytes, cache: Cache) -> Iterator[Collection]:
     finally:
         collecting.reset(token)
         _computing.reset(keys)
-
-
-def _is_draft(work: Any) -> Any:
-    """Return whether the request is in draft mode; without a cookie nothing else is asked."""
-    return "HTTP_COOKIE" in work.environ and work.response is not None and work.response.req.draft_mode
 
 
 # -- arguments ---------------------------------------------------------------------------------
