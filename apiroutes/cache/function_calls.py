@@ -23,7 +23,7 @@ from apiroutes.cache.value_codecs import ValueCodec, codec_of, is_immutable, ret
 from apiroutes.code_origin import DIRECTORY
 from apiroutes.places import place_of
 from apiroutes.schemas import SchemaError
-from apiroutes.stores import Lease, StoreError
+from apiroutes.stores import Lease, NothingStore, StoreError
 from apiroutes.structs import Struct
 
 __all__ = ["FunctionCalls", "Held", "Keeping"]
@@ -98,7 +98,8 @@ class FunctionCalls:
             and work.response.req.draft_mode
         ):
             return None
-        return current_cache()
+        cache = current_cache()
+        return None if cache is None or type(cache.store) is NothingStore else cache
 
     def key(self, cache: Cache, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """Return the key of a call. Raises TypeError for arguments that do not fit, or are no data."""
