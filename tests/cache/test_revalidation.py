@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apiroutes import App, RevalidationError, revalidate_path, revalidate_tag
+from apiroutes.cache.names import path_name
+from apiroutes.http import parse_path, path_of
 from tests.cache.revalidation_cases import INTERFACES, KINDS, NotingStore, served
 from tests.support import HELLO, project, until
 
@@ -65,6 +71,25 @@ def store_of(app: App) -> NotingStore:
 def test_a_path_is_revalidated_by_its_name(store: NotingStore, path: str, name: str) -> None:
     revalidate_path(path)
     assert store.events == [name]
+
+
+def _is_plain(segment: str) -> bool:
+    return segment.isprintable() and {".", ".."}.isdisjoint(re.split(r"[/\\\\]", segment))
+
+
+SEGMENTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(_is_plain))
+
+
+@given(SEGMENTS)
+def test_the_path_of_a_request_is_that_of_its_name(segments: list[str]) -> None:
+    assert path_name(parse_path(path_of(segments))) == path_name(segments)
+
+
+@given(st.text())
+def test_every_text_is_a_path_or_a_value_error(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        segments = parse_path(text)
+        assert parse_path(path_of(segments)) == segments
 
 
 @pytest.mark.parametrize(
@@ -300,6 +325,19 @@ def test_it_is_done_at_the_call_and_before_the_head(
 
 
 @pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_handler_that_computes_for_the_store_can_revalidate(
+    tmp_path: Path, interface: str, kind: str
+) -> None:
+    lines = "revalidate_tag('t')", "res.revalidate('/api/y')", "return {}"
+    source = f"revalidate = 60\n{kind} GET(req, res):\n    " + "\n    ".join(lines)
+    app = served(tmp_path, source, interface)
+    assert app.call("GET").status == 200
+    assert sorted(app.events[:2]) == sorted(app.events[2:4]) == [X, "tag:t"]
+    assert app.events[4:] == ["sent 200"]
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
 def test_an_awaited_call_has_been_done(tmp_path: Path, interface: str) -> None:
     lines = (
         "await revalidate_path('/api/y')",
@@ -390,6 +428,35 @@ def test_it_is_repeated_behind_a_deadline(
     app = served(tmp_path, source, interface, kind)
     answer = app.call()
     assert app.events == [X, X, f"sent {answer.status}"]
+
+
+WSGI = """
+from apiroutes.middleware import from_wsgi
+
+def twice(application):
+    def call(environ, start_response):
+        list(application(environ, lambda *head: lambda chunk: None))
+        content = list(application(environ, start_response))
+        note("wsgi")
+        return content
+    return call
+
+middleware = [from_wsgi(twice)]
+"""
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("call", ["revalidate_path('/api/y')", "res.revalidate('/api/y')"])
+@pytest.mark.parametrize("end", ["return {}", "raise ValueError()", "return iter('ab')"])
+def test_it_is_repeated_once_behind_wsgi_middleware(
+    tmp_path: Path, interface: str, kind: str, call: str, end: str
+) -> None:
+    source = f"def POST(req, res):\n    {call}\n    {end}"
+    app = served(tmp_path, source, interface, kind, {"pages/api/_middleware.py": WSGI})
+    answer = app.call()
+    assert sorted(app.events[:3]) == sorted([X, X, "wsgi"])
+    assert app.events[3:] == [X, f"sent {answer.status}"]
 
 
 @pytest.mark.parametrize("interface", INTERFACES)
