@@ -32,7 +32,7 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.response_state import SENT
 from apiroutes.streams import as_chunk, close
-from apiroutes.types import ROUTE, Environ
+from apiroutes.types import ROUTE, Environ, Params
 from apiroutes.wsgi import ServerResponse
 
 __all__ = ["Made", "compute", "transfer"]
@@ -55,6 +55,7 @@ class Made:
 def compute(
     route: CachedRoute,
     target: Target,
+    params: Params,
     headers: Mapping[str, str],
     like: Request,
     response_class: type[ServerResponse],
@@ -63,12 +64,12 @@ def compute(
 ) -> Made:
     """Call a handler's step for the store.
 
-    The request is of the same route, with the same parameters and limits, as `like`. With a `real` response,
+    The request is of the same App, with the same limits, as `like`. With a `real` response,
     what a handler has sent before it raises stands there as it would without a cache; `give_up` is called
     when its deadline has passed.
     """
     reads, collection = Reads(), Collection(route.cache)
-    request = _request_of(route.config, target, headers, like, reads, real)
+    request = _request_of(route.config, target, params, headers, like, reads, real)
     response = _response_class(response_class)(request, None)
     if real is not None:
         real._computing = (request, response), give_up
@@ -100,6 +101,7 @@ def compute(
 def _request_of(
     config: CacheConfig,
     target: Target,
+    params: Params,
     headers: Mapping[str, str],
     like: Request,
     reads: Reads,
@@ -109,7 +111,6 @@ def _request_of(
     kind = RefusingEnviron if config.headers == "refused" else KeyedEnviron
     environ = kind(target.environ(), headers if config.headers == "keyed" else None, client, reads)
     dict.__setitem__(environ, ROUTE, like._environ.get(ROUTE))
-    params = {name: [*value] if isinstance(value, list) else value for name, value in like.params.items()}
     request: Request = keyed_class(like.__class__)(environ, params, like._limits)
     listed = {name: like.context[name] for name in config.context if name in like.context}
     vars(request)["_reads"] = reads

@@ -132,7 +132,7 @@ def _coroutine_function(function: Callable[..., Any], calls: FunctionCalls) -> C
         if cache is None:
             return await function(*args, **kwargs)
         key = calls.key(cache, args, kwargs)
-        held = cache.hot.get(key)
+        held = cache.hot.get_at_once(key)
         return await calls.call(cache, key, args, kwargs) if held is None else held.use()
 
     return call

@@ -31,10 +31,10 @@ __all__ = [
     "Revalidation",
     "RevalidationError",
     "begin",
-    "bump",
     "names_of_tag",
     "names_to_revalidate",
     "repeat_at_departure",
+    "revalidate_now",
     "revalidate_path",
     "revalidate_tag",
     "revalidate_value",
@@ -216,7 +216,7 @@ class Revalidation:
         response, self._response = self._response, None
         try:
             for name in self._names:
-                bump(self._cache, name, self._mode)
+                revalidate_now(self._cache, name, self._mode)
                 if response is not None:
                     repeat_at_departure(response, self._cache, name, self._mode)
         except RevalidationError as error:
@@ -281,10 +281,10 @@ def repeat_at_departure(response: Response, cache: Cache, name: str, mode: Mode)
 
 
 def _repeat(cache: Cache, name: str, mode: Mode, response: Response) -> None:
-    bump(cache, name, mode)
+    revalidate_now(cache, name, mode)
 
 
-def bump(cache: Cache, name: str, mode: Mode) -> None:
+def revalidate_now(cache: Cache, name: str, mode: Mode) -> None:
     """Revalidate a name. Raises RevalidationError if the store does not accept it."""
     try:
         cache.store.bump(name, mode)
