@@ -7,8 +7,9 @@ app = App("path/to/project")        # or: gunicorn 'apiroutes:create_app()'
 
 from werkzeug.datastructures import FileStorage as UploadFile
 
-from apiroutes.after_response import after, notice_import_of_after
+from apiroutes.after_response import after, notice_imports
 from apiroutes.app import App
+from apiroutes.cache import RevalidationError, cached, revalidate_path, revalidate_tag
 from apiroutes.errors import (
     ApiError,
     LifespanError,
@@ -41,10 +42,12 @@ __all__ = [
     "Request",
     "Response",
     "ResponseSentError",
+    "RevalidationError",
     "Settings",
     "UploadFile",
     "__version__",
     "after",
+    "cached",
     "comment",
     "create_app",
     "create_asgi_app",
@@ -57,6 +60,8 @@ __all__ = [
     "json",
     "needs_secret_key",
     "redirect",
+    "revalidate_path",
+    "revalidate_tag",
     "security_scheme",
     "stream",
     "text",
@@ -64,4 +69,4 @@ __all__ = [
 ]
 
 
-notice_import_of_after(__name__)
+notice_imports(__name__, "after", "cached", "revalidate_path", "revalidate_tag")

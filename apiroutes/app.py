@@ -23,6 +23,7 @@ from werkzeug.exceptions import HTTPException
 from apiroutes.after_response import WorkPool, note_failure, noting_responses, when_asked_for, with_work
 from apiroutes.body import drain, has_unread
 from apiroutes.builtin_endpoints import builtin_endpoints, unobserved_paths
+from apiroutes.cache import Cache, note_cache, revalidation_of
 from apiroutes.concurrency import is_async
 from apiroutes.error_responses import WriteFault, write_exception, write_fault
 from apiroutes.errors import ApiError, BodyCutOff, HandlerTimeout, LifespanError, ResponseAborted
@@ -62,6 +63,7 @@ class App:
     make_explainer: ClassVar[Callable[[App], Explainer] | None] = None
 
     work_pool: WorkPool  # where the project has `after`
+    cache: Cache
 
     def __init__(
         self,
@@ -77,6 +79,8 @@ class App:
         self.routes = project.routes
         self.resources = project.resources
         self.mistakes = project.mistakes
+        self.cache = project.cache
+        note_cache(self.cache)
         self.overrides = DependencyOverrides(
             handler for resource in self.resources.values() for handler in resource.planned
         )
@@ -121,13 +125,14 @@ class App:
         attributes = {
             "_write_exception": self._write_exception,
             "_etag_prefix": etag_prefix(self.settings.etag, self.settings.etag_max_size),
+            "_revalidate": revalidation_of(lambda: self.cache),
         }
         kind = CheckedResponse if self.settings.mode == "development" else ServerResponse
         return type("ServerResponse", (kind,), attributes)
 
     def _answer_with_work(self) -> None:
         """Let requests leave work for the time after their response, from the next request on."""
-        self.work_pool = WorkPool(self.settings)
+        self.work_pool = self.cache.work_pool = WorkPool(self.settings)
         self._lifespan.add_drain(self.work_pool.drain)
         kind: Any = type(self)
         self.__class__ = with_work(kind)

@@ -18,6 +18,7 @@ from apiroutes.asgi import ASGIConnection, Scope, Send, environ_of
 from apiroutes.asgi_content import Receive, ReceivedContent
 from apiroutes.asgi_lifespan import answer_lifespan
 from apiroutes.body import Limits, expects_continue, limits_of
+from apiroutes.cache import Cache
 from apiroutes.concurrency import coroutines, is_async
 from apiroutes.errors import ApiError, HandlerTimeout, LifespanError, ResponseAborted
 from apiroutes.event_loop import (
@@ -58,6 +59,7 @@ class _App(Protocol):
     _request: type[Request]
     _response: Callable[..., ServerResponse]
     work_pool: WorkPool
+    cache: Cache
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]: ...
 
@@ -162,7 +164,7 @@ class ASGIApplication:
         self, environ: Environ, resource: Resource | None, params: Params, connection: ASGIConnection
     ) -> None:
         """Do what `_answer` does; the work begins when everything was sent."""
-        work = Work(self.app.work_pool, environ)
+        work = Work(self.app.work_pool, environ, self.app.cache)
         token = current_work.set(work)
         try:
             await ASGIApplication._answer(self, environ, resource, params, connection)
@@ -236,7 +238,7 @@ class ASGIApplication:
         # An exception of Werkzeug's may have a response of its own, which is a WSGI application.
         has_response = isinstance(error, HTTPException) and not isinstance(error, ApiError)
         arguments = error, resource, request, response, connection.start_response
-        if has_response or _has_async_hook(response):
+        if has_response or _has_hook_that_waits(response):
             return await in_request_thread(self.app._respond_to_error, *arguments)
         return self.app._respond_to_error(*arguments)
 
@@ -318,13 +320,14 @@ async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection)
     else:
         needs_thread = response._stream is not None or application is not None
     arguments = response, response.req.environ, connection.start_response
-    if needs_thread or _has_async_hook(response):
+    if needs_thread or _has_hook_that_waits(response):
         return await in_request_thread(send, *arguments)
     return send(*arguments)
 
 
-def _has_async_hook(response: ServerResponse) -> bool:
-    return response._head_hooks is not None and any(is_async(hook) for hook, _ in response._head_hooks)
+def _has_hook_that_waits(response: ServerResponse) -> bool:
+    """Return whether something that is called before the head leaves would hold the loop."""
+    return bool(response._departure_calls) or any(is_async(hook) for hook, _ in response._head_hooks or ())
 
 
 async def _send_stream(

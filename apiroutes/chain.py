@@ -23,7 +23,16 @@ from apiroutes.response_state import CLOSED, OPEN
 from apiroutes.results import apply_result
 from apiroutes.types import Middleware
 
-__all__ = ["Step", "as_coroutine", "as_sync", "compose", "never_waits", "refuse_next", "runs_on_loop"]
+__all__ = [
+    "Step",
+    "as_coroutine",
+    "as_sync",
+    "compose",
+    "never_waits",
+    "refuse_next",
+    "runs_on_loop",
+    "take_response",
+]
 
 
 class Step(NamedTuple):
@@ -33,6 +42,8 @@ class Step(NamedTuple):
     whether the step itself takes the response from middleware and gives it back. `prepare` is the part of
     an async step that runs in the request's thread first: reading a body there does not hold the loop for
     as long as the client takes. `never_waits`: whether a plain step may run on an event loop.
+    `answer_at_once` is a part of a plain step that may: it answers, or returns False where the step has to
+    be called.
     """
 
     call: Callable[[Any], Any]
@@ -41,6 +52,7 @@ class Step(NamedTuple):
     keeps_response: bool = False
     prepare: Callable[[Any], object] | None = None
     never_waits: bool = False
+    answer_at_once: Callable[[Any], bool] | None = None
 
 
 def never_waits(middleware: Middleware) -> Middleware:
@@ -59,10 +71,13 @@ def as_coroutine(middleware: Sequence[Middleware], step: Step) -> Callable[[Any]
     None if a plain function among them may wait, which only a thread can do.
     """
     functions = (*middleware, *step.middleware)
-    if not (step.is_async or step.never_waits) or not all(map(runs_on_loop, functions)):
+    runs_here = step.is_async or step.never_waits or step.answer_at_once is not None
+    if not runs_here or not all(map(runs_on_loop, functions)):
         return None
     if step.is_async:
         call = _innermost(step).call
+    elif step.answer_at_once is not None:
+        call = _here_or_in_thread(step.answer_at_once, step.call)
     else:
         call = _at_once(step.call if step.keeps_response or not functions else _enter_handler(step.call))
     for position in range(len(functions), 0, -1):
@@ -80,6 +95,19 @@ def _at_once(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     async def run(response: Any) -> None:
         call(response)
+
+    return run
+
+
+def _here_or_in_thread(
+    answer_at_once: Callable[[Any], bool], call: Callable[[Any], Any]
+) -> Callable[[Any], Any]:
+    """Return a plain step as a coroutine function, which takes a thread where it may have to wait."""
+    call_in_thread = _in_request_thread(call)
+
+    async def run(response: Any) -> None:
+        if not answer_at_once(response):
+            await call_in_thread(response)
 
     return run
 
@@ -190,6 +218,17 @@ def _once(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
         return coroutine
 
     return call_next
+
+
+def take_response(response: Any) -> bool:
+    """Take the response from middleware, for a handler; return whether there is any around it."""
+    has_middleware: bool = response._in_middleware
+    if has_middleware:
+        if response._state:
+            refuse_next(response)
+        response._checkpoint = response._snapshot()
+        response._in_middleware = False
+    return has_middleware
 
 
 def _enter_handler(call: Callable[[Any], Any]) -> Callable[[Any], Any]:

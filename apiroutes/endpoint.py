@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from apiroutes.body import Limits
 from apiroutes.chain import Step
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError, InvalidRequest, NoResponseError
-from apiroutes.handler_steps import PlannedHandler, step_of
+from apiroutes.handler_steps import Planned, step_of
 from apiroutes.handlers import Handler, ResultCheck, RouteModule, found_in_body
 from apiroutes.http import BODYLESS, JSON_VALUE, phrase
 from apiroutes.request import Request
@@ -25,7 +25,7 @@ from apiroutes.results import apply_result
 from apiroutes.streams import kind_of
 from apiroutes.structs import replace
 
-__all__ = ["CheckedEndpoint", "Endpoint"]
+__all__ = ["CheckedEndpoint", "Endpoint", "MakeStep"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -39,17 +39,25 @@ _VALUES: set[type] = {dict, list}
 _VALUES_MAX = 512
 
 
+# Makes the step of the handler for a method.
+MakeStep = Callable[["Endpoint", str, Handler], Step]
+
+
+def _make_step(endpoint: Endpoint, method: str, handler: Handler) -> Step:
+    return step_of(endpoint, handler)
+
+
 class Endpoint:
     """The handlers of one route: `steps` has a step for each method, and RouteModule.ANY."""
 
-    def __init__(self, module: RouteModule, limits: Limits) -> None:
+    def __init__(self, module: RouteModule, limits: Limits, make_step: MakeStep = _make_step) -> None:
         self.module = module
         self.limits = limits
         self.pattern = str(module.route.pattern)
         limit = module.config.response_limit
         self.response_limit = math.inf if limit is None else limit.bytes
-        self.planned: list[PlannedHandler] = []  # the handlers with dependencies
-        steps = {method: step_of(self, handler) for method, handler in module.handlers.items()}
+        self.planned: list[Planned] = []  # the handlers with dependencies
+        steps = {method: make_step(self, method, handler) for method, handler in module.handlers.items()}
         self.steps = steps if RouteModule.ANY in steps else _by_method(steps)
 
     def respond(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
@@ -104,12 +112,12 @@ class Endpoint:
 class CheckedEndpoint(Endpoint):
     """An endpoint of the development mode, which checks responses against what their handlers declare."""
 
-    def __init__(self, module: RouteModule, limits: Limits) -> None:
+    def __init__(self, module: RouteModule, limits: Limits, make_step: MakeStep = _make_step) -> None:
         self._checks = {
             method: ResultCheck(module, method, handler) for method, handler in module.handlers.items()
         }
         handlers = {method: _checked(handler) for method, handler in module.handlers.items()}
-        super().__init__(replace(module, handlers=handlers), limits)
+        super().__init__(replace(module, handlers=handlers), limits, make_step)
 
     def told(self, error: InvalidRequest, handler: Handler, request: Request) -> BaseException:
         """Return the error, which says where to find what is not in the query."""

@@ -10,17 +10,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from apiroutes.body import Limits
-from apiroutes.chain import Step, refuse_next
+from apiroutes.chain import Step, refuse_next, take_response
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import InvalidRequest, JSONTypeError, ResponseSentError
-from apiroutes.handlers import Handler, Overrides, Plan, PlanOf, RouteModule, key_of, plan_of
+from apiroutes.handlers import Dependencies, Handler, Overrides, Plan, PlanOf, RouteModule, key_of, plan_of
 from apiroutes.logs import log_fault, route_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.response_head import UNTOUCHED
 from apiroutes.response_state import OPEN, SENT
 
-__all__ = ["Endpoint", "PlannedHandler", "step_of"]
+__all__ = ["Endpoint", "Planned", "PlannedHandler", "step_of", "sync_planned"]
 
 
 class Endpoint(Protocol):
@@ -29,7 +29,7 @@ class Endpoint(Protocol):
     module: RouteModule
     limits: Limits
     response_limit: float
-    planned: list[PlannedHandler]
+    planned: list[Planned]
 
     def respond(self, result: Any, handler: Handler, request: Request, response: Response) -> None: ...
 
@@ -94,7 +94,7 @@ def _async_preparation(endpoint: Endpoint, handler: Handler) -> Callable[[Respon
     prepares, parses = not handler.signature.reads_body, endpoint.limits.parse
 
     def prepare(response: Response) -> None:
-        has_middleware = response._in_middleware
+        response._entered_by_middleware = has_middleware = response._in_middleware
         if has_middleware:
             if response._state:
                 refuse_next(response)
@@ -120,7 +120,7 @@ def _async_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], Co
 
     async def run(response: Response) -> None:
         coroutine, response._coroutine = response._coroutine, None
-        has_middleware = response._checkpoint is not None
+        has_middleware = response._entered_by_middleware
         try:
             endpoint.respond(await coroutine, handler, response.req, response)
             if len(response._content) >= limit or response._written >= limit:
@@ -136,30 +136,21 @@ def _async_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], Co
     return run
 
 
-class PlannedHandler:
-    """A handler with dependencies: its `step`, whose plan can be made anew with other dependencies."""
+class Planned:
+    """What is called by a plan, which can be made anew with other dependencies."""
 
-    def __init__(self, endpoint: Endpoint, handler: Handler) -> None:
-        assert handler.dependencies is not None
-        self._dependencies = handler.dependencies
-        prepares = not handler.dependencies.signature.reads_body
-        parses = endpoint.limits.parse
-        self._target = PlanOf(
-            handler.function,
-            handler.dependencies.signature,
-            # A dependency may have read the body already.
-            (lambda request: request._prepare_body(parses, is_shared=True)) if prepares else None,
-            _responder(endpoint, handler),
-            lambda error, request: endpoint.told(error, handler, request),
-            endpoint.module.config.max_duration is not None,
-        )
-        self._graph = handler.dependencies.graph
-        plan = plan_of(self._target, self._graph)
-        self._is_async = plan.is_async
-        make = _async_planned if plan.is_async else _sync_planned
-        call, self._use = make(plan, handler)
-        self.step = Step(call, plan.is_async, handler.middleware, True)
-        endpoint.planned.append(self)
+    # Whether the step that calls the plan awaits it, so that every plan has to be a coroutine.
+    is_async = False
+    _use: Callable[[Plan], None]
+
+    def __init__(self, dependencies: Dependencies, target: PlanOf) -> None:
+        self._dependencies = dependencies
+        self._graph = dependencies.graph
+        self._target = target
+
+    def plan(self) -> Plan:
+        """Return the plan with the dependencies that the project asks for."""
+        return plan_of(self._target, self._graph)
 
     def functions(self) -> list[Callable[..., Any]]:
         """Return the functions that the project depends on here, also those behind replaced ones."""
@@ -173,13 +164,38 @@ class PlannedHandler:
     def overridden(self, overrides: Overrides) -> Callable[[], None]:
         """Return what makes requests call other dependencies from then on. Raises ParameterError."""
         graph = self._dependencies.overridden(overrides)
-        plan = plan_of(self._target, graph, must_be_async=self._is_async)
+        plan = plan_of(self._target, graph, must_be_async=self.is_async)
 
         def use() -> None:
             self._graph = graph
             self._use(plan)
 
         return use
+
+
+class PlannedHandler(Planned):
+    """A handler with dependencies, and its `step`."""
+
+    def __init__(self, endpoint: Endpoint, handler: Handler) -> None:
+        assert handler.dependencies is not None
+        prepares = not handler.dependencies.signature.reads_body
+        parses = endpoint.limits.parse
+        target = PlanOf(
+            handler.function,
+            handler.dependencies.signature,
+            # A dependency may have read the body already.
+            (lambda request: request._prepare_body(parses, is_shared=True)) if prepares else None,
+            _responder(endpoint, handler),
+            lambda error, request: endpoint.told(error, handler, request),
+            endpoint.module.config.max_duration is not None,
+        )
+        super().__init__(handler.dependencies, target)
+        plan = self.plan()
+        self.is_async = plan.is_async
+        make = _async_planned if plan.is_async else sync_planned
+        call, self._use = make(plan, handler)
+        self.step = Step(call, plan.is_async, handler.middleware, True)
+        endpoint.planned.append(self)
 
 
 def _responder(endpoint: Endpoint, handler: Handler) -> Callable[[Any, Any, Any], None]:
@@ -198,7 +214,7 @@ def _responder(endpoint: Endpoint, handler: Handler) -> Callable[[Any, Any, Any]
     return respond_within_limit
 
 
-def _sync_planned(plan: Plan, handler: Handler) -> tuple[Callable[[Response], None], Callable[[Plan], None]]:
+def sync_planned(plan: Plan, handler: Handler) -> tuple[Callable[[Response], None], Callable[[Plan], None]]:
     """Return the step of a plan, and a function that gives it another plan.
 
     The step finds its plan in a cell, which costs a request nothing.
@@ -206,7 +222,7 @@ def _sync_planned(plan: Plan, handler: Handler) -> tuple[Callable[[Response], No
     call, is_async, has_exits = plan
 
     def run(response: Response) -> None:
-        has_middleware = _enter(response)
+        has_middleware = take_response(response)
         try:
             result = call(response.req, response)
             if is_async:
@@ -235,7 +251,7 @@ def _async_planned(
     call, _, has_exits = plan
 
     async def run(response: Response) -> None:
-        has_middleware = _enter(response)
+        has_middleware = take_response(response)
         try:
             await call(response.req, response)
             if has_middleware:
@@ -253,17 +269,6 @@ def _async_planned(
         call, _, has_exits = other
 
     return run, use
-
-
-def _enter(response: Response) -> bool:
-    """Give a handler its response; return whether there is middleware around it."""
-    has_middleware = response._in_middleware
-    if has_middleware:
-        if response._state:
-            refuse_next(response)
-        response._checkpoint = response._snapshot()
-        response._in_middleware = False
-    return has_middleware
 
 
 def _withdraw(response: Response) -> None:

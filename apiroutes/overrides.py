@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from apiroutes.handler_steps import PlannedHandler
+from apiroutes.handler_steps import Planned
 from apiroutes.handlers import Depends, key_of, named, unaliased
 from apiroutes.places import place_of
 
@@ -43,7 +43,7 @@ class Override:
 class DependencyOverrides:
     """The replacements in an App. Of several for one function, the latest holds."""
 
-    def __init__(self, handlers: Iterable[PlannedHandler]) -> None:
+    def __init__(self, handlers: Iterable[Planned]) -> None:
         self._handlers = tuple(handlers)
         self._active: list[Override] = []
         self._lock = threading.Lock()

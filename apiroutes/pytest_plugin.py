@@ -12,7 +12,7 @@ import pytest
 
 from apiroutes.app import App
 from apiroutes.app_file import app_of
-from apiroutes.testing import Client
+from apiroutes.testing import FOR_TESTS, Client
 
 __all__ = ["apiroutes_app", "apiroutes_client", "pytest_addoption"]
 
@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def apiroutes_app(pytestconfig: pytest.Config) -> Iterator[App]:
     """Build the App of the project in development mode and start it, once per session, which stops it."""
-    app = app_of(pytestconfig.rootpath / pytestconfig.getini("apiroutes_root"), mode="development")
+    app = app_of(pytestconfig.rootpath / pytestconfig.getini("apiroutes_root"), **FOR_TESTS)
     app.start()
     yield app
     app.stop()
@@ -33,6 +33,11 @@ def apiroutes_app(pytestconfig: pytest.Config) -> Iterator[App]:
 
 @pytest.fixture
 def apiroutes_client(apiroutes_app: App) -> Iterator[Client]:
-    """Make a client of the project, without cookies. Its overrides are undone after the test."""
+    """Make a client of the project, without cookies and with nothing cached.
+
+    Its overrides are undone after the test.
+    """
+    if apiroutes_app.settings.cache == "memory":  # an `app.py` may have another one, of others too
+        apiroutes_app.cache.clear()
     with Client(apiroutes_app) as client:
         yield client

@@ -30,6 +30,7 @@ from apiroutes.body import (
     read_body,
     read_content,
 )
+from apiroutes.drafts import has_valid_draft_cookie, read_preview_data
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, parse_cookies
 from apiroutes.lazy import lazy
@@ -75,13 +76,22 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         params: Params | None = None,
         limits: Limits = _LIMITS,
     ) -> None:
-        self.environ = environ
+        self._environ = environ
         self.params: Params = {} if params is None else params
         self._limits = limits
         # Whether the content still has to be read or discarded, or its files closed.
         self._pending = (
             "CONTENT_LENGTH" in environ or "CONTENT_TYPE" in environ or "HTTP_TRANSFER_ENCODING" in environ
         )
+
+    @property
+    def environ(self) -> Environ:
+        """The WSGI environ (PEP 3333)."""
+        return self._environ
+
+    @environ.setter
+    def environ(self, environ: Environ) -> None:
+        self._environ = environ
 
     # Each App has a class of its own, whose attributes it sets when it starts.
 
@@ -96,7 +106,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     @property
     def route_pattern(self) -> str | None:
         """The pattern of the route, which WSGI middleware outside of the App finds in the environ too."""
-        pattern: str | None = self.environ.get(ROUTE)
+        pattern: str | None = self._environ.get(ROUTE)
         return pattern
 
     @property
@@ -127,45 +137,45 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     @lazy
     def method(self) -> str:
         """The method, in upper case as it is sent."""
-        method: str = self.environ.get("REQUEST_METHOD", "GET")
+        method: str = self._environ.get("REQUEST_METHOD", "GET")
         return method
 
     @lazy
     def scheme(self) -> str:
         """The URL's scheme, such as "https"."""
-        scheme: str = self.environ.get("wsgi.url_scheme", "http")
+        scheme: str = self._environ.get("wsgi.url_scheme", "http")
         return scheme
 
     @lazy
     def server(self) -> tuple[str, int | None] | None:
         """The server's name and port."""
-        return _server(self.environ)
+        return _server(self._environ)
 
     @lazy
     def root_path(self) -> str:
         """The path where the App is mounted, without a slash at the end."""
-        return _utf8(self.environ.get("SCRIPT_NAME") or "").rstrip("/")
+        return _utf8(self._environ.get("SCRIPT_NAME") or "").rstrip("/")
 
     @lazy
     def path(self) -> str:
         """The decoded path below `root_path`."""
-        return "/" + _utf8(self.environ.get("PATH_INFO") or "").lstrip("/")
+        return "/" + _utf8(self._environ.get("PATH_INFO") or "").lstrip("/")
 
     @lazy
     def query_string(self) -> bytes:
         """The query string as it was sent."""
-        text: str = self.environ.get("QUERY_STRING", "")
+        text: str = self._environ.get("QUERY_STRING", "")
         return text.encode("latin-1", "replace")
 
     @lazy
     def headers(self) -> EnvironHeaders:  # type: ignore[override]
         """The headers, by name in any case."""
-        return EnvironHeaders(self.environ)
+        return EnvironHeaders(self._environ)
 
     @lazy
     def remote_addr(self) -> str | None:
         """The address of the client, or of a proxy in front of the server."""
-        return self.environ.get("REMOTE_ADDR")
+        return self._environ.get("REMOTE_ADDR")
 
     # The attributes of Next.js's request.
 
@@ -175,7 +185,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
         Raises ApiError 414 for more than `max_query_keys` keys.
         """
-        text = self.environ.get("QUERY_STRING")
+        text = self._environ.get("QUERY_STRING")
         if not text:
             return self.params.copy()
         if len(text) > self._limits.query_keys:  # a shorter text cannot have too many
@@ -188,7 +198,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     @lazy
     def args(self) -> MultiDict[str, str]:
         """The query string as Werkzeug has it. Raises ApiError 414 as `query` does."""
-        self._check_query(self.environ.get("QUERY_STRING") or "")
+        self._check_query(self._environ.get("QUERY_STRING") or "")
         return super().args
 
     def _check_query(self, text: str) -> None:
@@ -200,8 +210,18 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     @lazy
     def cookies(self) -> dict[str, str]:  # type: ignore[override]
         """The cookies, percent-decoded; of several with one name the first wins."""
-        header = self.environ.get("HTTP_COOKIE")
+        header = self._environ.get("HTTP_COOKIE")
         return parse_cookies(header) if header else {}
+
+    @lazy
+    def draft_mode(self) -> bool:
+        """Whether the client is in draft mode: the cookie of `res.set_draft_mode()` came, and is valid."""
+        return has_valid_draft_cookie(self._environ, self._secret_keys)
+
+    @lazy
+    def preview_data(self) -> Any:
+        """The data of `res.set_preview_data`; None where there is none, or none that is valid."""
+        return read_preview_data(self._environ, self._secret_keys)
 
     @lazy
     def body(self) -> Content:
@@ -220,7 +240,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     @property
     def raw_body(self) -> bytes:
         """The content as it was received. Raises RuntimeError for a parsed multipart form."""
-        kept = self.environ.get("wsgi.input")
+        kept = self._environ.get("wsgi.input")
         if isinstance(kept, KeptContent):
             return kept.whole()
         if self._body is not None:
@@ -231,12 +251,12 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
                 )
             return self._body.content
         try:
-            content = read_content(self.environ, self._limits.narrowed(size=self.max_content_length))
+            content = read_content(self._environ, self._limits.narrowed(size=self.max_content_length))
         except ApiError as error:
             raise as_werkzeug_error(error) from error
         # The next reader, a parser or another application, gets the same content.
-        keep(self.environ, content)
-        if "HTTP_TRANSFER_ENCODING" in self.environ:
+        keep(self._environ, content)
+        if "HTTP_TRANSFER_ENCODING" in self._environ:
             self._announce_length(content)
         return content
 
@@ -249,7 +269,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         if self._body is not None and (self._limits.parse or self._body.content is None):
             return empty_stream()
         max_size = None if self.max_content_length is None else parse_size(self.max_content_length)
-        return bounded_stream(self.environ, self._limits, max_size)
+        return bounded_stream(self._environ, self._limits, max_size)
 
     @lazy
     def files(self) -> MultiDict[str, FileStorage]:  # type: ignore[override]
@@ -271,7 +291,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         already read from the environ is rewound for the next reader.
         """
         if parses and (not is_shared or (self._body is None and "body" not in self.__dict__)):
-            environ, limits = self.environ, self._limits
+            environ, limits = self._environ, self._limits
             if self.max_content_length is not None:
                 limits = limits.narrowed(size=self.max_content_length)
             try:  # as in _load_body, without the cost of its frame in the common case
@@ -283,19 +303,19 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
             self.body = body.value
             self._pending = body.files is not None
             return
-        kept = self.environ.get("wsgi.input")
+        kept = self._environ.get("wsgi.input")
         if isinstance(kept, KeptContent):
             kept.rewind()
 
     def _has_arrived(self) -> bool:
         """Return whether the whole content is here, so that reading it does not wait."""
-        source = arriving_input(self.environ)
+        source = arriving_input(self._environ)
         return source is not None and source.is_complete
 
     def _rewind_body(self) -> None:
         """Let another application read the body from the environ. Raises RuntimeError for a parsed form."""
         if self._body is not None:
-            keep(self.environ, self.raw_body)
+            keep(self._environ, self.raw_body)
         else:
             self._prepare_body(parses=False, is_shared=True)
 
@@ -332,10 +352,10 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
             if self.max_content_length is not None:
                 limits = limits.narrowed(size=self.max_content_length)
             try:
-                body = self._body = read_body(self.environ, limits, self, decoded)
+                body = self._body = read_body(self._environ, limits, self, decoded)
             except ApiError as error:
                 raise as_werkzeug_error(error) from error
-            if "HTTP_TRANSFER_ENCODING" in self.environ:
+            if "HTTP_TRANSFER_ENCODING" in self._environ:
                 self._announce_length(body.content)
         return body
 
@@ -345,9 +365,9 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         Not every application reads chunked content. `headers` keeps what the client sent.
         """
         if content is not None:
-            self.headers = EnvironHeaders(self.environ.copy())
-            del self.environ["HTTP_TRANSFER_ENCODING"]
-            self.environ["CONTENT_LENGTH"] = str(len(content))
+            self.headers = EnvironHeaders(self._environ.copy())
+            del self._environ["HTTP_TRANSFER_ENCODING"]
+            self._environ["CONTENT_LENGTH"] = str(len(content))
 
     def _form_limits(self, limits: Limits) -> Limits:
         """Return the limits for a multipart form, narrowed to Werkzeug's where these are set."""
@@ -394,7 +414,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
                 self.__dict__.pop("body", None)
             for name in _OF_BODY:
                 self.__dict__.pop(name, None)
-        self.environ = environ
+        self._environ = environ
         for name in _OF_ENVIRON:
             self.__dict__.pop(name, None)
 

@@ -13,7 +13,7 @@ from apiroutes.body import Limits
 from apiroutes.chain import Step, as_coroutine, as_sync, compose, runs_on_loop
 from apiroutes.error_responses import write_error
 from apiroutes.errors import ApiError, Problem
-from apiroutes.handler_steps import PlannedHandler
+from apiroutes.handler_steps import Planned
 from apiroutes.handlers import RouteModule
 from apiroutes.http import METHODS, phrase
 from apiroutes.places import name_of
@@ -56,7 +56,12 @@ class Resource(Struct, frozen=True):
     on_loop: Mapping[str, LoopRun | None] = field(default_factory=dict)
     others_on_loop: LoopRun | None = None
     is_shared: bool = True
-    planned: tuple[PlannedHandler, ...] = ()  # the route's handlers with dependencies
+    planned: tuple[Planned, ...] = ()  # the route's handlers with dependencies
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether its answers to GET are kept for everybody."""
+        return self.module is not None and self.module.config.cache is not None
 
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
         """Return a resource that answers in place of this one, inside the same middleware."""

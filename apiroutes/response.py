@@ -7,14 +7,15 @@ response that it has sent. Middleware may change it until its first byte leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Generic
+from typing import Any, ClassVar, Generic, Literal
 
 from typing_extensions import TypeVar
 from werkzeug.datastructures import Headers
 
 from apiroutes.concurrency import coroutines
+from apiroutes.drafts import change_draft_mode, clear_preview_data, write_preview_data
 from apiroutes.http import (
     BINARY,
     FIELD_KEYS,
@@ -36,6 +37,7 @@ from apiroutes.http import (
 )
 from apiroutes.response_head import HeadersView
 from apiroutes.response_state import OPEN, SENT, STARTED, ResponseState
+from apiroutes.stores import Mode
 from apiroutes.streams import FileChunks, kind_of, remaining_size
 from apiroutes.types import ASGIFunction, WSGIApplication
 
@@ -217,6 +219,39 @@ class Response(ResponseState, Generic[Data]):
     def _permit_cookie(self, name: str, line: str) -> bool:
         return self._permit(f"set the cookie {name!r}", "append", "set-cookie", [("Set-Cookie", line)])
 
+    def set_draft_mode(self, enabled: bool = True) -> Response:
+        """Have `req.draft_mode` be True in this client's next requests, which no cache answers; or end that.
+
+        The cookie is signed. Raises RuntimeError if no `secret_key` is set.
+        """
+        return change_draft_mode(self, enabled)
+
+    def set_preview_data(self, data: Any, *, max_age: float | None = None) -> Response:
+        """Turn draft mode on with `data`, which this client's next requests have as `req.preview_data`.
+
+        Both end after `max_age` seconds, by default with the browser's session. The client can read the data,
+        but not change it. Raises ValueError for more than 2048 bytes of JSON, TypeError for what JSON cannot
+        hold, and RuntimeError if no `secret_key` is set.
+        """
+        return write_preview_data(self, data, max_age)
+
+    def clear_preview_data(self) -> Response:
+        """End draft mode and its data. Raises RuntimeError if no `secret_key` is set."""
+        return clear_preview_data(self)
+
+    # -- the response cache ----------------------------------------------------------------
+
+    # Begins a revalidation; each App's class of responses has its own.
+    _revalidate: ClassVar[Callable[[Any, str, Any, Any], Awaitable[None]] | None] = None
+
+    def revalidate(
+        self, path: str, *, type: Literal["page", "layout"] | None = None, mode: Mode = "expire"
+    ) -> Awaitable[None]:
+        """Let nothing be served any more that was made for a path before: `apiroutes.revalidate_path`."""
+        if self._revalidate is None:
+            raise RuntimeError("this response belongs to no App, whose cache could be revalidated")
+        return self._revalidate(path, type, mode)
+
     # -- content ---------------------------------------------------------------------------
 
     def json(self, value: Data = _NOTHING) -> None:
@@ -361,7 +396,7 @@ class Response(ResponseState, Generic[Data]):
         if self._state not in (OPEN, STARTED) and not self._can_respond("write"):
             return False
         if self._state == OPEN:
-            self._run_head_hooks()
+            self._run_head_hooks(is_written=True)
             self._write = self._begin()
             self._is_unbuffered = True
             self._state = STARTED

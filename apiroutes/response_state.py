@@ -19,10 +19,11 @@ from apiroutes.errors import ResponseSentError
 from apiroutes.http import CONTENT_FIELDS, HeaderLines
 from apiroutes.logs import log_fault, route_of
 from apiroutes.response_head import UNTOUCHED, ResponseHead, Snapshot
+from apiroutes.response_hooks import ResponseHooks
 from apiroutes.streams import Begun, FileChunks, InContext, application_in, close, run_application
 from apiroutes.types import ASGIFunction, Environ, WSGIApplication
 
-__all__ = ["OPEN", "CLOSED", "SENT", "STARTED", "ResponseState", "call_hook"]
+__all__ = ["OPEN", "CLOSED", "SENT", "STARTED", "ResponseState"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -33,16 +34,13 @@ _Change = tuple[str, str, Any]
 # A head, its hooks, and the innermost async middleware that has called `next()`.
 Mark = tuple[Snapshot, list[tuple[Callable[..., object], bool]], int]
 
-# Given a stream as the server takes it, returns it with something around each chunk.
-Surround = Callable[[Iterable[bytes]], Iterable[bytes]]
-
 # Where a response is: nothing sent, content given, head on the wire, or closed to a call that was
 # cancelled; or nothing sent since an exception, so that middleware may respond but not call `next`. Plain
 # numbers, because the members of a class are found more slowly.
 OPEN, SENT, STARTED, CLOSED, FAILED = 0, 1, 2, 3, -1
 
 
-class ResponseState(ResponseHead):
+class ResponseState(ResponseHead, ResponseHooks):
     """A response as the framework uses it. `Response` adds the methods of handlers.
 
     Other files read these attributes directly: a call or a property for each would cost every request.
@@ -56,19 +54,17 @@ class ResponseState(ResponseHead):
     _write: Callable[[bytes], object] | None = None  # set once the head has left
     _written = 0  # bytes
     _unwritten: Iterable[bytes] = ()  # what was written, where the server takes it at the end
-    # Functions to call before the head leaves, each with whether middleware has given it.
-    _head_hooks: list[tuple[Callable[..., object], bool]] | None = None
-    # Functions to call when the response has ended, each with what surrounds its chunks, if it is a stream.
-    _end_hooks: list[tuple[Callable[[Any], object], Surround | None, Callable[[], object] | None]] | None = (
-        None
-    )
+    _ends_when_closed = False  # whether content in memory has been sent when the server closes it, no sooner
     _cut_by: BaseException | None = None  # the exception that came when bytes had left
     # The head before the handler ran, and what middleware has changed since it responded.
     _checkpoint: Snapshot | None = None
     _changes: list[_Change] | None = None
+    # While a handler computes for the cache: its request and response, and what gives up its lease.
+    _computing: tuple[tuple[Any, ...], Callable[[], object]] | None = None
     _answered_error: BaseException | None = None  # the exception that the response was made for,
     _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
-    _coroutine: Any = None  # of an async handler that was called
+    _coroutine: Any = None  # of an async handler that was called,
+    _entered_by_middleware = False  # and whether it took the response from middleware
     _position = 0  # of the innermost async middleware that has called next()
     _next_coroutine: Any = None  # that it was given
     # What the ETags that the App makes begin with: '"', 'W/"', or "" if it makes none for the content.
@@ -214,7 +210,7 @@ class ResponseState(ResponseHead):
         self._sends_file = False
         if self._head_hooks is not None:  # the handler's hooks go with its response
             self._head_hooks = [hook for hook in self._head_hooks if hook[1]] or None
-        self._is_unbuffered = self._head_hooks is not None or self._end_hooks is not None
+        self._is_unbuffered = self._has_hooks()
         self._answered_error = None
         self._state = OPEN
 
@@ -223,7 +219,7 @@ class ResponseState(ResponseHead):
         error, hooks, self._head_hooks = self._answered_error, self._head_hooks, None
         self._clear_content()
         self._answered_error, self._head_hooks, self._content_headers = error, hooks, content_headers
-        self._is_unbuffered = hooks is not None or self._end_hooks is not None
+        self._is_unbuffered = self._has_hooks()
 
     def _close(self) -> int:
         """Refuse everything to a call that was cancelled; return the state, for `_reopen`."""
@@ -256,52 +252,14 @@ class ResponseState(ResponseHead):
         if coroutine is not None:
             coroutine.close()
 
-    # -- hooks -----------------------------------------------------------------------------
-
-    def _run_head_hooks(self) -> None:
-        """Call the functions of `before_head`, each once.
-
-        When one fails the others are called before the head of the error.
-        """
-        was_in_middleware, self._in_middleware = self._in_middleware, True
-        try:
-            while self._head_hooks:
-                hook, _ = self._head_hooks.pop()
-                call_hook(hook, self)
-        finally:
-            self._in_middleware = was_in_middleware
-
-    def _call_at_end(
-        self,
-        function: Callable[[Any], object],
-        surround: Surround | None = None,
-        resume: Callable[[], object] | None = None,
-    ) -> None:
-        """Have `function` called once with the response as it was sent, when it has ended, whole or not.
-
-        A response that is more than content in memory is first given to `surround`, as the server takes it.
-        `resume` is called at the end, before the functions of all that came later.
-        """
-        self._end_hooks = [*(self._end_hooks or ()), (function, surround, resume)]
-        self._is_unbuffered = True
-
-    def _end_with(self, outer: ResponseState) -> None:
-        """Take over what the response that is sent in the end has been given by `_call_at_end`."""
-        if outer._end_hooks is not None:
-            self._end_hooks, self._is_unbuffered = outer._end_hooks, True
-
-    def _run_end_hooks(self) -> None:
-        """Call the functions of `_call_at_end`."""
-        hooks, self._end_hooks = self._end_hooks, None
-        for _, _, resume in hooks or ():
-            if resume is not None:
-                resume()
-        for hook, _, _ in reversed(hooks or ()):
-            hook(self)
-
     def _end(self) -> None:
         """Refuse every change from now on, as to a handler that has responded: the response has ended."""
         self._state, self._in_middleware, self._answered_error = SENT, False, None
+
+    def _withdraw(self) -> None:
+        """Let a response that was given not stand when the exception comes that is raised next."""
+        if self._state == SENT and not self._in_middleware:
+            self._checkpoint, self._in_middleware = UNTOUCHED, True
 
     # -- streams ---------------------------------------------------------------------------
 
@@ -342,10 +300,10 @@ class ResponseState(ResponseHead):
         """
         application: Any = self._application
         if application is not None and is_async(application):
-            call = _asgi_call(application, self.req.environ)
+            call = _asgi_call(application, self.req._environ)
             self._adopt_call(call, Begun(coroutines.iterate(call)))
         elif application is not None:
-            status, headers, self._stream = run_application(application, self.req.environ)
+            status, headers, self._stream = run_application(application, self.req._environ)
             self._application = None
             self._adopt_head(status, headers)
         elif self._stream is not None and self._can_begin():
@@ -361,7 +319,7 @@ class ResponseState(ResponseHead):
         if not coroutines.is_on_server_loop():
             await coroutines.in_request_thread(self._start_streaming)
         elif application is not None and is_async(application):
-            call = _asgi_call(application, self.req.environ)
+            call = _asgi_call(application, self.req._environ)
             content = coroutines.iterate(call)
             chunks = coroutines.async_chunks_of(content)
             self._adopt_call(call, await Begun.begin(content, chunks.arrive))
@@ -377,7 +335,7 @@ class ResponseState(ResponseHead):
         assert call.head is not None
         self._stream, self._application = content, None
         content.is_application, content.is_whole = True, call.is_whole
-        if self.req.environ.get("REQUEST_METHOD") == "HEAD":
+        if self.req._environ.get("REQUEST_METHOD") == "HEAD":
             content.is_empty = False  # an empty HEAD does not show that GET sends nothing
         self._adopt_head(*call.head)
 
@@ -392,23 +350,6 @@ def _asgi_call(application: ASGIFunction, environ: Environ) -> Any:
     from apiroutes.asgi_calls import ASGICall
 
     return ASGICall(application, environ)
-
-
-def call_hook(hook: Callable[..., object], response: ResponseState) -> None:
-    """Call a function that `before_head` was given, with the response if it has a parameter."""
-    result = hook(response) if _has_parameter(hook) else hook()
-    if hasattr(result, "__await__"):
-        coroutines.run(result)
-
-
-def _has_parameter(function: Callable[..., object]) -> bool:
-    """Return whether a function must be called with an argument."""
-    plain = getattr(function, "__func__", function)
-    code = getattr(plain, "__code__", None)
-    if code is None:
-        return True
-    given = len(plain.__defaults__ or ()) + (plain is not function)
-    return bool(code.co_argcount > given)
 
 
 def _close_discarded(stream: object, request: Any) -> None:

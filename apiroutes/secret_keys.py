@@ -1,4 +1,4 @@
-"""The secret key of a project, with which it signs what clients keep and send back.
+"""Secrets of a project that no text shows: above all the key with which it signs what clients send back.
 
 In: what a project sets. Out: keys that no text shows by itself. Raises ValueError and TypeError for keys that
 are missing, short or guessable; the message never has any part of one.
@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 __all__ = [
     "HIDDEN",
+    "Secret",
     "SecretKeys",
     "hide_secrets",
     "may_hold_secret",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_Self = TypeVar("_Self", bound="Secret")
 
 HIDDEN = "••••••"
 
@@ -43,7 +45,47 @@ _OF_DJANGO = "django-insecure-"
 _FEWEST_BESIDE = 24
 
 
-class SecretKeys:
+class Secret:
+    """What no text shows: its `repr` has the class alone, and it can be neither changed nor pickled."""
+
+    __slots__ = ()
+
+    def _secret(self) -> str:
+        """Return what is hidden."""
+        raise NotImplementedError
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} cannot be changed")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({HIDDEN})"
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret) or type(other) is not type(self):
+            return NotImplemented
+        return secrets.compare_digest(self._secret().encode(), other._secret().encode())
+
+    def __hash__(self) -> int:
+        return hash(self._secret())
+
+    def __copy__(self: _Self) -> _Self:
+        return self
+
+    def __deepcopy__(self: _Self, memo: object) -> _Self:  # which `dataclasses.asdict` makes
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        message = f"{type(self).__name__} cannot be pickled: what is pickled is stored or sent"
+        raise TypeError(message)
+
+
+class SecretKeys(Secret):
     """The secret keys of a project: the first signs, and all verify, so that a key can be replaced.
 
     Its `repr` and its text show nothing of them, and it cannot be pickled; `reveal()` returns them.
@@ -60,35 +102,8 @@ class SecretKeys:
         """Return the keys: sign with the first, and verify with each."""
         return self._keys
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("SecretKeys cannot be changed")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError("SecretKeys cannot be changed")
-
-    def __repr__(self) -> str:
-        return f"SecretKeys({HIDDEN})"
-
-    def __format__(self, spec: str) -> str:
-        return format(repr(self), spec)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, SecretKeys):
-            return NotImplemented
-        mine, theirs = (",".join(keys._keys).encode() for keys in (self, other))
-        return secrets.compare_digest(mine, theirs)
-
-    def __hash__(self) -> int:
-        return hash(self._keys)
-
-    def __copy__(self) -> SecretKeys:
-        return self
-
-    def __deepcopy__(self, memo: object) -> SecretKeys:  # which `dataclasses.asdict` makes
-        return self
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("SecretKeys cannot be pickled: what is pickled is stored or sent")
+    def _secret(self) -> str:
+        return ",".join(self._keys)
 
 
 def new_secret_key() -> str:
@@ -97,10 +112,10 @@ def new_secret_key() -> str:
 
 
 def read_secret_keys(value: object) -> SecretKeys:
-    """Return the keys of a list, or of a text with commas between them. Raises ValueError and TypeError."""
+    """Return the keys of a list, or the one that a text is. Raises ValueError and TypeError."""
     if isinstance(value, SecretKeys):
         return value
-    keys = value.split(",") if isinstance(value, str) else value
+    keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, (list, tuple)) or not all(isinstance(key, str) for key in keys):
         raise TypeError("the value is neither a string nor a list of strings")
     stripped = [key.strip() for key in keys]
@@ -118,8 +133,8 @@ def _weakness_of(key: str) -> str | None:
     """Return what is wrong with a key, without any part of it."""
     if not key:
         return "is empty"
-    if not key.isprintable() or "," in key:
-        return "has a control character, or a comma, which separates keys"
+    if not key.isprintable():
+        return "has a control character"
     rest = re.sub(_PLACEHOLDER, "", key)
     is_placeholder = rest != key and len(re.sub(r"[-_ .!]", "", rest)) < _FEWEST_BESIDE
     if is_placeholder or key.startswith(_OF_DJANGO):
@@ -148,7 +163,7 @@ def takes_secret_key(function: object) -> bool:
     """Return whether a function, or an object's `__call__`, is marked by `needs_secret_key`."""
     while isinstance(function, partial):
         function = function.func
-    call = vars(type(function)).get("__call__")
+    call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
     return any(getattr(marked, "needs_secret_key", False) is True for marked in (function, call))
 
 
@@ -159,8 +174,22 @@ _ASSIGNMENT = r"""(?is)\w*s[ecr]{3,4}t\w*["']?\s*[:=](.*)"""
 _VALUE = r"""(\"\"\"|'''|["'])(?:\\.|(?!\1).)*(\1|$)|\b\d[\w.]*"""
 
 
+# What stands before the `@` of a URL, and a password among its parameters. Of a store's URL all up to the
+# last `@` is hidden: its password may have been written as it is.
+_CREDENTIALS = (
+    r"(?i)(\b(?:rediss?|unix):/+).*(?=@)",
+    r"(?i)(\w:/+)[^\s/@:]*:\S*(?=@)",
+    r"(?i)([?&]password=)[^&\s\"'#]+",
+)
+
+
 def hide_secrets(line: str) -> str:
-    """Return a line of a project's file without what it gives to a name such as `secret_key`."""
+    """Return a line of a project's file without what it gives to a name such as `secret_key`.
+
+    Passwords in URLs are left out as well.
+    """
+    for pattern in _CREDENTIALS:
+        line = re.sub(pattern, rf"\1{HIDDEN}", line)
     found = re.search(_ASSIGNMENT, line)
     if found is None:
         return line
@@ -169,5 +198,5 @@ def hide_secrets(line: str) -> str:
 
 
 def may_hold_secret(text: str) -> bool:
-    """Return whether a text gives a value to a name such as `secret_key`."""
-    return re.search(_ASSIGNMENT, text) is not None
+    """Return whether a text gives a value to a name such as `secret_key`, or has a URL with a password."""
+    return any(re.search(pattern, text) for pattern in (_ASSIGNMENT, *_CREDENTIALS))

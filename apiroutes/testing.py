@@ -11,7 +11,7 @@ import asyncio
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import werkzeug.test
@@ -26,6 +26,9 @@ from apiroutes.streams import close
 from apiroutes.types import Environ, WSGIApplication
 
 __all__ = ["AfterCall", "AsyncClient", "Client", "Response"]
+
+# Settings of a project that is tested.
+FOR_TESTS: Mapping[str, str] = {"mode": "development", "cache": "memory"}
 
 _Client = TypeVar("_Client", bound="Client")
 _AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
@@ -108,7 +111,8 @@ class Client(werkzeug.test.Client):
     """A client of an App, or of the project in a directory; it keeps cookies.
 
     A project is built in development mode, in which a result that contradicts the handler's return
-    annotation is an error. Raises ProjectError for a project with mistakes.
+    annotation is an error, and with its cache in memory, so that nothing is left for the next run. Raises
+    ProjectError for a project with mistakes.
 
     `with Client() as client:` starts the App, unless something else has, and stops it at the end of the
     block; both raise LifespanError. Without `with` the first request starts it, and the end of the process
@@ -121,7 +125,7 @@ class Client(werkzeug.test.Client):
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         if isinstance(application, (str, os.PathLike)):
-            application = app_of(application, **{"mode": "development", **settings})
+            application = app_of(application, **{**FOR_TESTS, **settings})
         super().__init__(application, Response)
         self.after: list[AfterCall] = []
         self._stop: Callable[[], None] = _do_nothing

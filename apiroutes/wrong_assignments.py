@@ -28,9 +28,13 @@ _OF_RESPONSES: Mapping[str, str] = {
     "content_type": "`res.set_header('Content-Type', {})`",
     "cookies": "`res.set_cookie(name, value)`",
     "data": "`res.send({})`, or return it",
+    "draftMode": "`res.set_draft_mode({})`",
+    "draft_mode": "`res.set_draft_mode({})`",
     "headers": "`res.set_headers({})`",
     "media_type": "`res.set_header('Content-Type', {})`",
     "mimetype": "`res.set_header('Content-Type', {})`",
+    "previewData": "`res.set_preview_data({})`",
+    "preview_data": "`res.set_preview_data({})`",
     "statusCode": "`res.status({})`",
     "text": "`res.send({})`, or return it",
 }

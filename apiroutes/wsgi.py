@@ -49,7 +49,7 @@ class ServerResponse(Response):
         write: Callable[[bytes], object] | None = self._start_response(
             STATUS_LINES[self._status], header_list(self)
         )
-        if self.req.environ.get("REQUEST_METHOD") == "HEAD" or self._status in BODYLESS:
+        if self.req._environ.get("REQUEST_METHOD") == "HEAD" or self._status in BODYLESS:
             return lambda content: None
         if write is None:  # although PEP 3333 requires it: the iterable sends what was written
             return unwritten.append
@@ -142,13 +142,13 @@ def _send_special(response: Response, environ: Environ, start_response: StartRes
 
 
 def _send_and_end(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Send, then call the end hooks. A 504 goes out before they are called, like a stream."""
+    """Send, then call the end hooks. A 504 goes out before they are called, like a stream, if need be."""
     hooks, response._end_hooks = response._end_hooks, None
     try:
         iterable = send(response, environ, start_response)
     finally:
         response._end_hooks = hooks
-    if type(iterable) is list and response._status != 504:
+    if type(iterable) is list and response._status != 504 and not response._ends_when_closed:
         response._run_end_hooks()
         return iterable
     for _, surround, _ in reversed(hooks or ()):

@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from types import ModuleType
 from typing import Any
 
-from benchmarks.peers import Peer, PeerModule
+from benchmarks.peers import Peer
 from benchmarks.workloads import (
+    CACHED,
     NUMBERED,
+    SHARED,
+    USUAL,
     WITHOUT_ETAG,
     Environ,
     Request,
@@ -19,6 +23,15 @@ from benchmarks.workloads import (
     WSGIApplication,
     numbered_routes,
 )
+
+# The functions of a peer's module that make its applications.
+FUNCTIONS = {
+    USUAL: "application",
+    NUMBERED: "numbered_application",
+    WITHOUT_ETAG: "application_without_etag",
+    CACHED: "cached_application",
+    SHARED: "shared_cached_application",
+}
 
 EMPTY = "empty"  # the key of `empty_application` among the peers
 
@@ -56,23 +69,26 @@ def empty_application(environ: Environ, start_response: StartResponse) -> list[b
 
 
 def contenders(peer: Peer, workloads: Sequence[Workload]) -> Iterator[Contender]:
-    """Yield the peer's application for each workload, after it gave the right responses."""
+    """Yield the peer's application for each workload that it has, after it gave the right responses."""
     module = peer.load()
-    made: dict[str, WSGIApplication] = {}
+    made: dict[str, WSGIApplication | None] = {}
     for workload in workloads:
         name = workload.application
-        application = made[name] = made.get(name) or _make(module, name)
-        check_responses(peer, workload, application)
-        yield Contender(peer.key, workload, application)
+        if name not in made:
+            made[name] = _make(module, name)
+        application = made[name]
+        if application is not None:
+            check_responses(peer, workload, application)
+            yield Contender(peer.key, workload, application)
 
 
-def _make(module: PeerModule, name: str) -> WSGIApplication:
-    if name == NUMBERED:
-        return module.numbered_application(numbered_routes())
-    if name == WITHOUT_ETAG and hasattr(module, "application_without_etag"):
-        application: WSGIApplication = module.application_without_etag()
-        return application
-    return module.application()
+def _make(module: ModuleType, name: str) -> WSGIApplication | None:
+    """Return a peer's application, None if it has none of that name."""
+    usual = getattr(module, FUNCTIONS[USUAL], None)
+    make = getattr(module, FUNCTIONS[name], usual if name == WITHOUT_ETAG else None)
+    arguments = [numbered_routes()] if name == NUMBERED else []
+    application: WSGIApplication | None = None if make is None else make(*arguments)
+    return application
 
 
 def check_responses(peer: Peer, workload: Workload, application: WSGIApplication) -> None:

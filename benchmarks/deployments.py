@@ -40,6 +40,8 @@ class Deployment:
     def takes(self, load: Load) -> bool:
         if self.only and load.name not in self.only:
             return False
+        if load.needs_cache and self.peer != OURS:
+            return False
         return load.handler != ASYNC or self.peer == OURS or self.peer in ASYNC_PEERS
 
     @property

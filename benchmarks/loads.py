@@ -30,6 +30,7 @@ class Load:
     request: Request
     connections: tuple[int, ...]
     read: Callable[[bytes], Any] = json.loads
+    needs_cache: bool = False
 
     def path(self, asgi: bool) -> str:
         path: str = self.request.environ["PATH_INFO"]
@@ -63,6 +64,7 @@ def _upload() -> Request:
 
 _HELLO = get("/api/hello", Response(200, HELLO))
 _WAIT_5 = get("/api/wait5", Response(200, HELLO))
+_CACHED_5 = get("/api/cached5", Response(200, HELLO))
 _WAIT_50 = get("/api/wait50", Response(200, HELLO))
 _ECHO = json_echo().requests[0]
 _EVENTS = get("/api/events", Response(200, EVENTS))
@@ -74,6 +76,7 @@ LOADS = {
         Load("json_async", "JSON, async handler", ASYNC, _HELLO, (8, 64, 512)),
         Load("echo", "JSON of 300 bytes, echoed", OWN, _ECHO, (64,)),
         Load("wait5", "a wait of 5 ms, sync handler", SYNC, _WAIT_5, (64,)),
+        Load("cached5", "the same handler, cached", SYNC, _CACHED_5, (64,), needs_cache=True),
         Load("wait5_async", "a wait of 5 ms, async handler", ASYNC, _WAIT_5, (64,)),
         Load("wait50", "a wait of 50 ms, sync handler", SYNC, _WAIT_50, (512,)),
         Load("wait50_async", "a wait of 50 ms, async handler", ASYNC, _WAIT_50, (512,)),

@@ -30,6 +30,7 @@ CONNECTED, NOT_CONNECTED = "gunicorn.socket in the environ", "no gunicorn.socket
 
 # The applications of a peer.
 USUAL, NUMBERED, WITHOUT_ETAG = "usual", "of numbered routes", "without ETag"
+CACHED, SHARED = "with a cache in memory", "with a cache that workers share"
 
 JSON = "application/json"
 TEXT = "All the world's a stage, and all the men and women mere players\n" * 1600
@@ -219,6 +220,15 @@ def large_text_without_etag() -> Workload:
     )
 
 
+def cached_json() -> Workload:
+    request = get("/api/cached", Response(200, {"message": "Hello"}))
+    return Workload("W11", "W1 from a cache in memory", (request,), application=CACHED)
+
+
+def shared_json() -> Workload:
+    return replace(cached_json(), name="W11s", title="W1 from a cache that workers share", application=SHARED)
+
+
 def without_connection(make: Callable[[], Workload]) -> Callable[[], Workload]:
     """Return the workload as granian passes it: its environ has no connection."""
 
@@ -245,5 +255,7 @@ WITH_CONNECTION: dict[str, Callable[[], Workload]] = {
     "W9": large_json,
     "W10": large_text,
     "W10n": large_text_without_etag,
+    "W11": cached_json,
+    "W11s": shared_json,
 }
 WORKLOADS = WITH_CONNECTION | {f"{name}g": without_connection(make) for name, make in WITH_CONNECTION.items()}

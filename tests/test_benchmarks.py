@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from graphlib import TopologicalSorter
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ import pytest
 from benchmarks import client
 from benchmarks.asgi import ASGI_WORKLOADS, DifferentMessagesError, SuspendedError
 from benchmarks.cells import Cell, Figures
-from benchmarks.contenders import contenders, empty_application
+from benchmarks.contenders import StartedResponse, contenders, empty_application
 from benchmarks.deployments import DEPLOYMENTS, Deployment
 from benchmarks.http_goals import GOALS, goals_report
+from benchmarks.inprocess import BOUNDS, report
 from benchmarks.inprocess import GOALS as RATIOS
 from benchmarks.inprocess import goals_report as ratios_report
-from benchmarks.inprocess import report
 from benchmarks.loads import LOADS, raw_request, read_events
 from benchmarks.opcodes import CAPS, caps_report, count_asgi, count_wsgi
 from benchmarks.peers import PEERS
@@ -72,6 +73,21 @@ def test_the_environ_has_the_connection_where_the_workload_says_so(name: str) ->
     assert connected == {workload.group == CONNECTED}
 
 
+@pytest.mark.parametrize("name", ["W11", "W11s", "W11g", "W11sg"])
+def test_a_cached_response_is_measured_that_another_request_has_stored(name: str) -> None:
+    (contender,) = contenders(PEERS["apiroutes"], [WORKLOADS[name]()])
+    started = StartedResponse()
+    list(contender.application({**contender.workload.requests[0].environ, "wsgi.input": BytesIO()}, started))
+    assert "hit" in dict(started.headers)["Cache-Status"]
+
+
+def test_a_peer_is_left_out_of_workloads_that_it_lacks() -> None:
+    workloads = [WORKLOADS[name]() for name in ("W1", "W11")]
+    assert [each.workload.name for each in contenders(PEERS["json"], workloads)] == ["W1"]
+    lines = list(report({"apiroutes": {"W1": 10.0, "W11": 3.0}, "json": {"W1": 5.0}}, workloads))
+    assert [line.split()[-1] for line in lines if line.startswith("hand-written")] == ["-"]
+
+
 @pytest.mark.parametrize("key", ["apiroutes", "json", "msgspec"])
 def test_peers_give_the_required_responses(key: str) -> None:
     workloads = [
@@ -115,8 +131,13 @@ def test_a_goal_is_a_ratio_to_falcon(nanoseconds: float, reached: bool) -> None:
     assert ratios_report({"apiroutes": {"W1": nanoseconds}, "falcon": {"W1": 100.0}})[1] is reached
 
 
+@pytest.mark.parametrize(("nanoseconds", "reached"), [(4_000.0, True), (4_001.0, False)])
+def test_the_goal_of_a_hit_is_in_nanoseconds(nanoseconds: float, reached: bool) -> None:
+    assert ratios_report({"apiroutes": {"W11": nanoseconds}, "falcon": {}})[1] is reached
+
+
 def test_goals_and_caps_are_of_workloads() -> None:
-    assert RATIOS.keys() | CAPS.keys() <= WORKLOADS.keys()
+    assert RATIOS.keys() | BOUNDS.keys() | CAPS.keys() <= WORKLOADS.keys()
 
 
 # -- bytecodes
@@ -212,6 +233,8 @@ def figures(rate: float, cpu: float | None = None) -> Figures:
 
 
 OURS_WAITING = Cell("wait5", 64, Deployment("apiroutes", "start-granian64"))
+OURS_CACHED = Cell("cached5", 64, Deployment("apiroutes", "start-granian8"))
+OURS_UNCACHED = Cell("wait5", 64, Deployment("apiroutes", "start-granian8"))
 OURS_BY_ASGI = Cell("json_async", 64, Deployment("apiroutes", "uvicorn"))
 STARLETTE = Cell("json_async", 64, Deployment("starlette", "uvicorn"))
 OURS_STARTED = Cell("json", 8, Deployment("apiroutes", "start"))
@@ -225,6 +248,8 @@ OURS_STARTED = Cell("json", 8, Deployment("apiroutes", "start"))
         ({OURS_BY_ASGI: [figures(20_000)], STARLETTE: [figures(20_000)]}, [True]),
         ({OURS_BY_ASGI: [figures(19_999)], STARLETTE: [figures(20_000)]}, [False]),
         ({OURS_BY_ASGI: [figures(20_000)]}, []),
+        ({OURS_CACHED: [figures(11_500)], OURS_UNCACHED: [figures(1_500)]}, [True]),
+        ({OURS_CACHED: [figures(11_499)], OURS_UNCACHED: [figures(1_500)]}, [False]),
         ({OURS_STARTED: [figures(9_000, 115e-6)]}, [True]),
         ({OURS_STARTED: [figures(9_000, 116e-6)]}, [False]),
         ({OURS_STARTED: [figures(9_000)]}, []),

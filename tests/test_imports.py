@@ -33,6 +33,7 @@ NEEDED_BY_FEW = [
     "dotenv",
     "granian",
     "gunicorn",
+    "itsdangerous",
     "opentelemetry",
     "prometheus_client",
     "pydantic",

@@ -30,6 +30,8 @@ FILES = {
     "def GET(): return event_stream([Event('a\\nb', event='x', id='1', retry=5), None, 'c'])\n",
     "pages/api/lines.py": "def GET(): return (part for part in ['a\\nb', 'c\\r\\n', 'd'])\n",
     "pages/api/endless.py": "import itertools\ndef GET(): return (f'{n}\\n' for n in itertools.count())\n",
+    "pages/api/kept.py": "revalidate = False\nruns = []\n"
+    "def GET():\n    runs.append(1)\n    return len(runs)\n",
     "pages/api/wrong.py": "def GET() -> int: return {}\n",
 }
 
@@ -113,6 +115,14 @@ def test_an_app_is_taken_as_it_is(tmp_path: Path) -> None:
     assert Client(App(project(tmp_path, FILES))).get("/api/hello").status_code == 200
 
 
+def test_what_is_cached_is_a_clients_own(tmp_path: Path) -> None:
+    root = project(tmp_path, {"pages/api/kept.py": FILES["pages/api/kept.py"]})
+    assert [Client(root).get("/api/kept").json for _ in range(2)] == [1, 1]
+    client = Client(root, cache="none")
+    assert [client.get("/api/kept").json for _ in range(2)] == [1, 2]
+    assert not (root / ".apiroutes").exists()
+
+
 def test_a_project_with_mistakes_raises(tmp_path: Path) -> None:
     with pytest.raises(ProjectError):
         Client(project(tmp_path, {"pages/api/[[x]].py": HELLO}))
@@ -127,6 +137,12 @@ def test_cookies_are_each_tests_own(apiroutes_client):
 
 def test_again(apiroutes_client):
     assert apiroutes_client.get("/api/visits").json == 1
+
+def test_answers_are_kept_within_a_test(apiroutes_client):
+    assert [apiroutes_client.get("/api/kept").json for _ in range(2)] == [1, 1]
+
+def test_and_no_longer(apiroutes_client):
+    assert apiroutes_client.get("/api/kept").json == 2
 """
 
 
@@ -174,7 +190,8 @@ def test_pytest_has_a_fixture(tmp_path: Path, root: str) -> None:
         capture_output=True,
         text=True,
     )
-    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert "5 passed" in done.stdout, done.stdout + done.stderr
+    assert not (tmp_path / root / ".apiroutes").exists()
 
 
 SHARED_LOCK = "import asyncio\nlock = asyncio.Lock()\nasync def GET():\n    async with lock: return 1\n"

@@ -8,7 +8,7 @@ request.
 from __future__ import annotations
 
 from apiroutes.after_response.calls import AfterCall
-from apiroutes.after_response.demand import notice_import_of_after, when_asked_for
+from apiroutes.after_response.demand import notice_imports, when_asked_for
 from apiroutes.after_response.pool import WorkPool
 from apiroutes.after_response.work import (
     WITNESS,
@@ -31,7 +31,7 @@ __all__ = [
     "current_work",
     "note_failure",
     "note_whole_content",
-    "notice_import_of_after",
+    "notice_imports",
     "noting_responses",
     "when_asked_for",
     "with_work",

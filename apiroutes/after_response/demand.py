@@ -1,7 +1,8 @@
-"""Whether anything in the process has imported `after`; where nothing has, no request pays for it.
+"""Whether anything in the process has imported what finds its request; where nothing has, none pays for it.
 
-In: the import; the Apps. Out: a call for each App, at once or when the import comes. Functions that will
-import it, or take it as an attribute of the package, when they are called, are found in their code.
+In: the names of such functions, `after` among them; their import; the Apps. Out: a call for each App, at
+once or when the import comes. Functions that will import one, or take it as an attribute of the package,
+when they are called, are found in their code.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable
+from functools import partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from apiroutes.code_origin import PROJECT_PACKAGE
 
-__all__ = ["came_late", "notice_import_of_after", "when_asked_for"]
+__all__ = ["came_late", "notice_imports", "when_asked_for"]
 
 _PACKAGE = "apiroutes"
 
@@ -24,22 +26,27 @@ class _Demand:
         self.is_there = False
         self.came_late = False  # when there were Apps
         self.waiting: list[weakref.WeakMethod[Callable[[], object]]] = []
+        self.names: frozenset[str] = frozenset()
 
 
 _demand = _Demand()
 
 
-def notice_import_of_after(package: str) -> None:
-    """Have a module notice when its `after` is asked for: by an import of the name, or as its attribute."""
+def notice_imports(package: str, *names: str) -> None:
+    """Have a module notice when one of these is asked for: by an import of the name, or as its attribute."""
+    _demand.names = frozenset(names)
+    for name in names:
+        setattr(_Package, name, property(partial(_asked_for, name)))
     sys.modules[package].__class__ = _Package
 
 
 class _Package(ModuleType):
-    @property
-    def after(self) -> Any:
-        """The function of that name, which is in the module as any other."""
-        _ask()
-        return vars(self)["after"]
+    """A module with a property for each of the names, which are in it as any other."""
+
+
+def _asked_for(name: str, module: ModuleType) -> Any:
+    _ask()
+    return vars(module)[name]
 
 
 def _ask() -> None:
@@ -55,8 +62,8 @@ def _ask() -> None:
 
 
 def when_asked_for(method: Callable[[], object]) -> None:
-    """Call a method once `after` is imported, which it may be already. Its object may end before."""
-    if not _demand.is_there and any(map(_mentions_after, list(sys.modules.values()))):
+    """Call a method once one of the names is imported, as it may be already. Its object may end before."""
+    if not _demand.is_there and any(map(_will_ask, list(sys.modules.values()))):
         _ask()
     if _demand.is_there:
         method()
@@ -64,8 +71,8 @@ def when_asked_for(method: Callable[[], object]) -> None:
         _demand.waiting.append(weakref.WeakMethod(method))
 
 
-def _mentions_after(module: object) -> bool:
-    """Return whether a function of a project's module will ask for `after` when it is called."""
+def _will_ask(module: object) -> bool:
+    """Return whether a function of a project's module will ask for one of the names when it is called."""
     names = getattr(module, "__dict__", {})
     own = str(names.get("__name__", ""))
     is_candidate = own.startswith(PROJECT_PACKAGE) or isinstance(names.get(_PACKAGE), _Package)
@@ -77,11 +84,11 @@ def _mentions_after(module: object) -> bool:
 
 def _asks(code: CodeType) -> bool:
     # Both `import apiroutes` with `apiroutes.after`, and `from apiroutes import after`, have both names.
-    if {_PACKAGE, "after"} <= set(code.co_names):
+    if _PACKAGE in code.co_names and not _demand.names.isdisjoint(code.co_names):
         return True
     return any(_asks(inner) for inner in code.co_consts if isinstance(inner, CodeType))
 
 
 def came_late() -> bool:
-    """Return whether `after` was imported when there were Apps, which may have had requests running."""
+    """Return whether the first import came when there were Apps, which may have had requests running."""
     return _demand.came_late

@@ -92,9 +92,10 @@ class Work:
     has_work = False  # whether there was any for a pool
     has_lost_loop = False  # whether the event loop for its coroutine functions has ended
 
-    def __init__(self, pool: Pool, environ: Environ) -> None:
+    def __init__(self, pool: Pool, environ: Environ, cache: Any) -> None:
         self._pool = pool
         self.environ = environ
+        self.cache = cache  # of the App that answers the request
         self.calls: deque[WorkCall] = deque()
 
     # -- while the request runs, and later -------------------------------------------------

@@ -36,7 +36,7 @@ def with_work(kind: Any) -> Any:
 def _answer(
     call_app: Callable[..., Iterable[bytes]], app: Any, environ: Environ, start_response: StartResponse
 ) -> Iterable[bytes]:
-    work = Work(app.work_pool, environ)
+    work = Work(app.work_pool, environ, app.cache)
     token = current_work.set(work)
     try:
         content = call_app(app, environ, start_response)

@@ -13,7 +13,7 @@ from apiroutes.body.errors import ReadOnLoopError, as_werkzeug_error, too_slow
 from apiroutes.body.inputs import ArrivingInput, BodyInput, KeptContent, arriving_input, end_input, keep
 from apiroutes.body.limits import Limits, limits_of
 from apiroutes.body.reading import read_content
-from apiroutes.body.urlencoded import parse_urlencoded
+from apiroutes.body.urlencoded import parse_pairs, parse_urlencoded
 
 __all__ = [
     "DRAIN_BYTES",
@@ -35,6 +35,7 @@ __all__ = [
     "has_unread",
     "keep",
     "limits_of",
+    "parse_pairs",
     "parse_urlencoded",
     "read_body",
     "read_content",

@@ -1,15 +1,23 @@
-"""Names under which a store revalidates what it keeps: of paths, of what is below them, of routes and tags.
+"""Names under which a store revalidates what it keeps: of paths, routes, tags and values.
 
-In: the segments of a path, a route's pattern, tags. Out: names, each with the kind that it is of.
+In: the segments of a path, a route's pattern, tags, calls. Out: names, each with the kind that it is of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 
 from apiroutes.http import path_of
 
-__all__ = ["below_name", "names_of_path", "path_name", "route_name", "tag_name"]
+__all__ = [
+    "below_name",
+    "names_of_path",
+    "path_name",
+    "route_name",
+    "tag_name",
+    "value_name",
+]
 
 
 def path_name(segments: Sequence[str]) -> str:
@@ -30,6 +38,11 @@ def route_name(pattern: str) -> str:
 def tag_name(tag: str) -> str:
     """Return the name of a tag."""
     return f"tag:{tag}"
+
+
+def value_name(call: bytes) -> str:
+    """Return the name of the value of one call of a function, both of them as bytes."""
+    return f"value:{blake2b(call, digest_size=16).hexdigest()}"
 
 
 def names_of_path(segments: Sequence[str], pattern: str, tags: Iterable[str] = ()) -> tuple[str, ...]:

@@ -32,11 +32,14 @@ def check(root: Path) -> None:
     log = logging.getLogger("apiroutes")
     log.addHandler(warnings)
     try:
-        count = len(build(root).resources)
+        resources = build(root).resources.values()
     finally:
         log.removeHandler(warnings)
     and_warnings = f", {_counted(warnings.count, 'warning')}" if warnings.count else ""
-    line = f"{_counted(count, 'route')}, no problems{and_warnings}."
+    count = len(resources)
+    cached = sum(resource.is_cached for resource in resources)
+    of_them = f", {cached} cached" if cached else ""
+    line = f"{_counted(count, 'route')}{of_them}, no problems{and_warnings}."
     print_painted(paint_for(sys.stdout)(line, YELLOW if warnings.count else GREEN))
     if not count:
         sys.exit(1)

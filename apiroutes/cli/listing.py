@@ -5,21 +5,30 @@ In: resources. Out: data for JSON, and lines of text. docs/routes.md documents t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from apiroutes.handlers import RouteModule
+from apiroutes.handlers import CacheConfig, RouteModule
 from apiroutes.places import names_of
 from apiroutes.resources import Resource
 from apiroutes.sizes import Size
 from apiroutes.terminal import BOLD, CYAN, DIM, Paint
 
-__all__ = ["dependencies_text", "limits_text", "middleware_text", "row_of", "runs_text", "table"]
+__all__ = [
+    "cache_text",
+    "dependencies_text",
+    "limits_text",
+    "middleware_text",
+    "row_of",
+    "runs_text",
+    "table",
+]
 
-_COLUMNS = ("URL", "METHODS", "FILE", "MIDDLEWARE", "RUNS", "LIMITS")
-_STYLES = ((BOLD,), (CYAN,), (), (), (), (DIM,))
+_COLUMNS = ("URL", "METHODS", "FILE", "MIDDLEWARE", "CACHE", "RUNS", "LIMITS")
+_STYLES = ((BOLD,), (CYAN,), (), (), (), (), (DIM,))
 # In this order, where a terminal is too narrow for all.
-_DROPPED = ("LIMITS", "RUNS", "MIDDLEWARE")
+_DROPPED = ("LIMITS", "RUNS", "MIDDLEWARE", "CACHE")
 
 
 def row_of(resource: Resource) -> dict[str, Any]:
@@ -48,15 +57,41 @@ def row_of(resource: Resource) -> dict[str, Any]:
         "body_limit": _limit(config.size_limit) if config.parse_body else None,
         "response_limit": _limit(config.response_limit),
         "max_duration": config.max_duration,
+        "cache": None if config.cache is None else _cache(config.cache),
     }
 
 
+def _cache(cache: CacheConfig) -> dict[str, Any]:
+    return {
+        "revalidate": False if cache.revalidate == math.inf else _number(cache.revalidate),
+        "stale": _number(cache.stale),
+        "tags": [*cache.tags],
+        "vary": [*cache.vary],
+        "query": None if cache.query is None else [*cache.query],
+        "cookies": "ignore" if cache.ignores_cookies else "bypass",
+        "context": [*cache.context],
+        "statuses": sorted(cache.statuses),
+        "headers": cache.headers,
+    }
+
+
+def _number(seconds: float) -> float:
+    return int(seconds) if seconds.is_integer() else seconds
+
+
 def table(rows: Sequence[dict[str, Any]], paint: Paint, width: int | None) -> tuple[list[str], list[str]]:
-    """Return the lines of the table, and the columns for which `width` has no room. None is any width."""
+    """Return the lines of the table, and the columns for which `width` has no room. None is any width.
+
+    A project that caches nothing has no column for it.
+    """
     cells = [_COLUMNS, *map(_cells, rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
     shown, dropped = list(range(len(_COLUMNS))), []
+    if all(row["cache"] is None for row in rows):
+        shown.remove(_COLUMNS.index("CACHE"))
     for name in _DROPPED:
+        if _COLUMNS.index(name) not in shown:
+            continue
         if width is None or sum(widths[column] + 2 for column in shown) - 2 <= width:
             break
         shown.remove(_COLUMNS.index(name))
@@ -79,6 +114,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         ", ".join(row["methods"]),
         row["file"],
         middleware_text(row) or "-",
+        cache_text(row) or "-",
         runs_text(row),
         limits_text(row),
     )
@@ -96,6 +132,15 @@ def dependencies_text(row: dict[str, Any], method: str | None) -> str:
     if method is not None:
         return ", ".join(by_method.get(method, by_method.get("ANY", [])))
     return ", ".join(f"{name}({', '.join(names)})" for name, names in by_method.items())
+
+
+def cache_text(row: dict[str, Any]) -> str:
+    """Say for how long an answer is kept, and with which tags; nothing for a route that is not cached."""
+    cache = row["cache"]
+    if cache is None:
+        return ""
+    lifetime = "until revalidated" if cache["revalidate"] is False else f"{cache['revalidate']} s"
+    return f"{lifetime}, tags: {', '.join(cache['tags'])}" if cache["tags"] else lifetime
 
 
 def runs_text(row: dict[str, Any]) -> str:

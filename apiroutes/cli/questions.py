@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from apiroutes.app import App
 from apiroutes.builtin_endpoints import is_documentation
-from apiroutes.cli.listing import dependencies_text, limits_text, row_of, runs_text
+from apiroutes.cli.listing import cache_text, dependencies_text, limits_text, row_of, runs_text
 from apiroutes.handlers import RouteModule
 from apiroutes.http import METHODS
 from apiroutes.places import names_of
@@ -61,6 +61,8 @@ class Answer:
         if self.route is not None:
             dependencies = dependencies_text(self.route, self.method)
             lines += [_line(paint, "depends on", dependencies)] if dependencies else []
+            cached = cache_text(self.route)
+            lines += [_line(paint, "cached", cached)] if cached else []
             lines.append(_line(paint, "runs", runs_text(self.route)))
             lines.append(_line(paint, "limits", limits_text(self.route)))
         for number, near in enumerate(self.nearest):

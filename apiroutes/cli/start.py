@@ -27,12 +27,18 @@ from apiroutes.cli.projects import end_with_report
 from apiroutes.cli.wrong_arguments import instead_of_arguments
 from apiroutes.errors import ProjectError
 from apiroutes.logging import log_to_stderr
+from apiroutes.servers.defaults import workers_of
 from apiroutes.servers.interfaces import Choice, choose
 from apiroutes.servers.start_check import RouteCounts, StartCheck
 from apiroutes.settings import Settings, load_settings
 from apiroutes.telemetry import with_metrics_directory
 
 __all__ = ["start"]
+
+_EACH_ITS_OWN = (
+    'cache is "memory": each worker keeps answers of its own, and a revalidation reaches that of one alone; '
+    '"sqlite" is for all workers of a machine'
+)
 
 _Run = Callable[[Settings, Sequence[str], Callable[[], str]], None]
 
@@ -109,6 +115,8 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
             choice = _choose(server, settings, check.routes)
             if choice.reason:
                 _say(f"{server} serves {choice.interface.upper()}: {choice.reason}", settings.log_format)
+            if check.caches and settings.cache == "memory" and workers_of(settings) > 1:
+                _say(_EACH_ITS_OWN, settings.log_format)
             return choice.interface
 
         host, port = address_in(settings)
@@ -147,8 +155,9 @@ def _settings(given: dict[str, Any], check: StartCheck) -> Settings:
     except ProjectError:
         _end_unless_it_starts(check)  # whose report has all mistakes, these included
         raise
-    # The workers read the key themselves: it is not handed to another process.
-    return replace(settings, secret_key=None)
+    # The workers read secrets themselves: none is handed to another process.
+    without_url = settings.cache if isinstance(settings.cache, str) else Settings.cache
+    return replace(settings, secret_key=None, cache=without_url)
 
 
 def _end_unless_it_starts(check: StartCheck) -> None:

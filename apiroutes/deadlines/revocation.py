@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from apiroutes.errors import HandlerTimeout, MaxDurationExceeded
 from apiroutes.response import Response
 from apiroutes.response_head import UNTOUCHED
-from apiroutes.response_state import call_hook
+from apiroutes.response_hooks import call_hook
 from apiroutes.types import HeaderList
 
 __all__ = ["CLOSING", "copy_of", "give_back", "has_stream", "refuse_late", "reject", "timeout"]
@@ -46,11 +46,23 @@ def give_back(response: Response, request: Any, inner: Response, is_late: bool) 
     """Give the response that is sent what the handler's request and response hold; revoke a late one's."""
     if is_late:
         _revoke(request)
-        _adopt_before_handler(response, _revoke(inner))
+        attributes = _revoke(inner)
+        _revoke_computation(attributes)
+        _adopt_before_handler(response, attributes)
     else:
         _adopt(response, inner)
     # Its body, to be closed. A revoked request can still be read like this.
     vars(response.req).update(object.__getattribute__(request, "__dict__"))
+
+
+def _revoke_computation(attributes: dict[str, Any]) -> None:
+    """Revoke what a handler computes with for the cache, and let another request compute."""
+    computing = attributes.pop("_computing", None)
+    if computing is not None:
+        objects, give_up = computing
+        for value in objects:
+            _revoke(value)
+        give_up()
 
 
 def _adopt(response: Response, inner: Response) -> None:
@@ -61,6 +73,8 @@ def _adopt(response: Response, inner: Response) -> None:
     outer = response.req, response._start_response
     response.__dict__ = vars(inner)
     response.req, response._start_response = outer
+    if response._departure_calls:  # which the outer one may have been given
+        response._is_unbuffered = True
 
 
 def _adopt_before_handler(response: Response, attributes: dict[str, Any]) -> None:

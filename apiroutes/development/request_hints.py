@@ -58,6 +58,9 @@ _REQUEST_HABITS = {
     "META": "request.headers",
     "FILES": "request.files",
     "COOKIES": "request.cookies",
+    "preview": "request.draft_mode",
+    "is_draft": "request.draft_mode",
+    "isDraft": "request.draft_mode",
 }
 _RESPONSE_HABITS = {
     "set": "res.set_header",
@@ -72,6 +75,14 @@ _RESPONSE_HABITS = {
     "send_file": "return file(...)",
     "writeHead": "res.status(...).set_headers({...})",
     "statusCode": "res.status(...)",
+    "draftMode": "res.set_draft_mode(...)",
+    "draft_mode": "res.set_draft_mode(...)",
+    "enableDraftMode": "res.set_draft_mode(True)",
+    "enable_draft_mode": "res.set_draft_mode(True)",
+    "disableDraftMode": "res.set_draft_mode(False)",
+    "disable_draft_mode": "res.set_draft_mode(False)",
+    "clearDraftMode": "res.clear_preview_data()",
+    "clear_draft_mode": "res.clear_preview_data()",
 }
 
 

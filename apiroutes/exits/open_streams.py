@@ -41,8 +41,14 @@ def keep(
 
 
 def hold(response: Response, exits: Any) -> None:
-    """Have a stream that has begun end dependencies. `exits` has `finish`, `fail` and `leave`."""
+    """Have a stream that has begun end dependencies. `exits` has `finish`, `fail` and `leave`.
+
+    If it ends others already, those are inside of these.
+    """
     stream: Any = response._stream
+    if isinstance(stream, OpenStream):
+        stream.exits = _Nested(stream.exits, exits)
+        return
     response._stream = OpenStream(stream, response, exits)
     response._sends_file = False  # there is more to do at its end
 
@@ -76,7 +82,7 @@ def is_sent_later(response: Response) -> bool:
 
 
 def _is_bodyless(response: Response) -> bool:
-    return response._status in BODYLESS or response.req.environ.get("REQUEST_METHOD") == "HEAD"
+    return response._status in BODYLESS or response.req._environ.get("REQUEST_METHOD") == "HEAD"
 
 
 class _Exits:
@@ -109,6 +115,38 @@ class _Exits:
         leave(generators, self._request)
 
 
+class _Nested:
+    """The ends of a handler's dependencies, and then those of what is around it."""
+
+    def __init__(self, inner: Any, outer: Any) -> None:
+        self._inner = inner
+        self._outer = outer
+
+    def finish(self) -> None:
+        """Let the inner ones go on, then the outer ones, which get what the inner ones raise."""
+        try:
+            self._inner.finish()
+        except BaseException as error:
+            self._outer.fail(error)
+            raise
+        self._outer.finish()
+
+    def fail(self, error: BaseException) -> None:
+        """Throw an exception into all of them; one that stands for it is thrown into the outer ones."""
+        try:
+            self._inner.fail(error)
+        except BaseException as other:
+            self._outer.fail(other)
+            raise
+        self._outer.fail(error)
+
+    def leave(self) -> None:
+        try:
+            self._inner.leave()
+        finally:
+            self._outer.leave()
+
+
 class OpenStream(Begun):
     """A stream whose dependencies end with it: after its last chunk, at its error, or when the client leaves.
 
@@ -118,7 +156,7 @@ class OpenStream(Begun):
 
     def __init__(self, stream: Begun, response: Response, exits: Any) -> None:
         vars(self).update(vars(stream))
-        self._exits = exits
+        self.exits = exits
         self._left = response._announced_length()
 
     def __next__(self) -> bytes:
@@ -130,7 +168,7 @@ class OpenStream(Begun):
             self._finish()
             raise
         except BaseException as error:
-            self._exits.fail(error)
+            self.exits.fail(error)
             raise
         if self._left is not None:
             self._left -= len(chunk)
@@ -142,15 +180,15 @@ class OpenStream(Begun):
     def _finish(self) -> None:
         if self.is_late:
             error = MaxDurationExceeded("maxDuration has passed, and the response was cut off")
-            self._exits.fail(error)
+            self.exits.fail(error)
             raise error
-        self._exits.finish()
+        self.exits.finish()
 
     def _close_stream(self) -> None:
         try:
             super().close()
         except BaseException as error:
-            self._exits.fail(error)
+            self.exits.fail(error)
             raise
 
     def close(self) -> None:
@@ -158,4 +196,4 @@ class OpenStream(Begun):
         try:
             super().close()
         finally:
-            self._exits.leave()
+            self.exits.leave()

@@ -6,6 +6,7 @@ Raises ProjectError.
 
 from __future__ import annotations
 
+from apiroutes.handlers.cache_config import CacheConfig, why_not_tag
 from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.declarations import (
     SecurityScheme,
@@ -21,7 +22,7 @@ from apiroutes.handlers.declared_responses import (
     without_errors,
 )
 from apiroutes.handlers.dependencies import Depends, key_of, named, unaliased
-from apiroutes.handlers.dependency_graph import Overrides
+from apiroutes.handlers.dependency_graph import Dependencies, Overrides
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.import_failures import import_failure
 from apiroutes.handlers.import_graph import imported_names, imported_packages, parsed
@@ -41,8 +42,11 @@ from apiroutes.handlers.signatures import Parameter
 from apiroutes.handlers.sources import OwnNames, defines_handler
 
 __all__ = [
+    "why_not_tag",
     "FOREIGN_NAMES",
     "PROJECT_MIDDLEWARE_FILE",
+    "CacheConfig",
+    "Dependencies",
     "Depends",
     "Handler",
     "ModuleLoader",

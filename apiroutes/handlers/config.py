@@ -1,42 +1,29 @@
 """The configuration of a route: a module's `config`, and constants with the App Router's names.
 
 In: both, in Next.js's spelling or in snake_case, and the project's defaults. Out: a `RouteConfig`. Raises
-ProjectError with every unknown key, wrong type and unreadable size, each with a suggestion.
+ProjectError with every unknown key, wrong type, unreadable size and contradiction, each with a suggestion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from apiroutes.errors import Problems, suggest
+from apiroutes.errors import Problems
+from apiroutes.handlers.cache_config import MISPLACED, CacheConfig, CacheReader
+from apiroutes.handlers.config_items import ConfigItems, LineOfKey
+from apiroutes.handlers.constants import Constant, is_duration, is_meaningless, remedy_of
 from apiroutes.sizes import Size, read_size
 from apiroutes.structs import Struct, replace
 
-__all__ = ["Constant", "RouteConfig", "constants_in", "read_config", "read_constants", "why_ineffective"]
-
-# Names of Next.js's route segment config that we read, and the values of its `dynamic`.
-_READ = ("maxDuration", "revalidate", "dynamic")
-_DYNAMIC = ("auto", "force-dynamic", "force-static", "error")
-# Its other names, with the types of their values: for its platform, its own fetch and its pages.
-_MEANINGLESS: Mapping[str, tuple[type, ...]] = {
-    "runtime": (str,),
-    "preferredRegion": (str, list, tuple),
-    "fetchCache": (str,),
-    "dynamicParams": (bool,),
-}
-_SCALARS = (str, bytes, bool, int, float, type(None))
-
-
-LineOfKey = Callable[[Sequence[str]], "int | None"]
+__all__ = ["RouteConfig", "read_config"]
 
 
 class RouteConfig(Struct, frozen=True):
-    """The configuration of one route. `max_duration` and `revalidate` are in seconds.
+    """The configuration of one route. `max_duration` is in seconds.
 
     `parse_body` is off when the handler reads `req.stream` itself; `response_limit` None means
-    that no size is too large. `revalidate` (False: only by hand) and `dynamic` are for caching, None
-    where the module does not set them.
+    that no size is too large, and `cache` None that every request computes its answer.
     """
 
     size_limit: Size
@@ -45,126 +32,84 @@ class RouteConfig(Struct, frozen=True):
     external_resolver: bool = False
     enforce_response_limit: bool = False
     max_duration: float | None = None
-    revalidate: float | bool | None = None
-    dynamic: str | None = None
+    cache: CacheConfig | None = None
 
 
 def read_config(
-    config: object, file: str, defaults: RouteConfig, line_of: LineOfKey = lambda keys: None
+    config: object,
+    file: str,
+    defaults: RouteConfig,
+    line_of: LineOfKey = lambda keys: None,
+    constants: Sequence[Constant] = (),
+    warnings: Problems | None = None,
 ) -> RouteConfig:
-    """Return the `config` of the module in `file`, over the project's `defaults`. Raises ProjectError.
+    """Return the `config` and the `constants` of the module in `file`, over the project's `defaults`.
 
-    `line_of` gives the line of a key, such as `("api", "bodyParser")`.
+    `line_of` gives the line of a key, such as `("api", "bodyParser")`. What may be a mistake is added to
+    `warnings`. Raises ProjectError.
     """
-    reader = _ConfigReader(file, line_of)
-    changes = reader.read(config)
-    reader.problems.raise_any()
-    return replace(defaults, **changes)
-
-
-class Constant(NamedTuple):
-    """A constant of a module: the App Router's name for it, and the one in the module."""
-
-    name: str
-    spelling: str
-    value: object
-    line: int
-
-
-def constants_in(exports: Mapping[str, object], line_of: Callable[[str], int | None]) -> list[Constant]:
-    """Return the constants of a module that have a name of the App Router's, and a value of the right kind.
-
-    `line_of` gives the line where the module itself assigns a name, None where it does not. Anything
-    else with such a name, for example a function or a dict, is the module's own business.
-    """
-    constants = []
-    for name in (*_READ, *_MEANINGLESS):
-        for spelling in dict.fromkeys((name, _snake_case(name))):
-            if spelling in exports and _is_meant(name, exports[spelling]):
-                line = line_of(spelling)
-                if line is not None:
-                    constants.append(Constant(name, spelling, exports[spelling], line))
-    return constants
-
-
-def _is_meant(name: str, value: object) -> bool:
-    """Return whether a value is of a kind that shows that the App Router's name is meant."""
-    if name == "maxDuration":  # nobody gives this name to anything else
-        return not callable(value)
-    return isinstance(value, _MEANINGLESS.get(name, _SCALARS))
-
-
-def read_constants(constants: Sequence[Constant], file: str, config: RouteConfig) -> RouteConfig:
-    """`config` changed by the constants of the module in `file`. Raises ProjectError."""
-    changes: dict[str, Any] = {}
-    problems = Problems()
-    for constant in constants:
-        name, spelling, value, line = constant
-        if name in _MEANINGLESS:
-            continue
-        key = _snake_case(name)
-        if key in changes:
-            problems.add(file, f"has {name!r} in two spellings.", "Keep one of them.", line=line)
-            continue
-        changes[key] = value
-        remedy = _remedy(constant)
-        if remedy is not None:
-            problems.add(file, f"`{spelling}` is {value!r}.", remedy, line=line)
-        elif name == "maxDuration" and config.max_duration not in (None, value):
-            message = f"`{spelling}` is {value!r}, and config.maxDuration is {config.max_duration:g}."
-            problems.add(file, message, "Keep one of them.", line=line)
-    problems.raise_any()
-    if "max_duration" in changes:
-        changes["max_duration"] = float(changes["max_duration"])
-    return replace(config, **changes)
-
-
-def _remedy(constant: Constant) -> str | None:
-    """Return a right value to write instead; None where the value is right."""
-    name, spelling, value, _ = constant
-    if name == "maxDuration":
-        return None if _is_duration(value) else "Give a number of seconds above zero."
-    rename = f"or call it `_{spelling}` if the name is your own."
-    if name == "dynamic":
-        return None if value in _DYNAMIC else suggest(str(value), _DYNAMIC)[:-1] + f", {rename}"
-    is_seconds = value is False or value == 0 or _is_duration(value)
-    return None if is_seconds and value is not True else f"Give seconds from 0, or False, {rename}"
-
-
-def why_ineffective(constant: Constant) -> str | None:
-    """Why a right value changes nothing; None where it has an effect, or asks for the usual behaviour."""
-    if constant.name in _MEANINGLESS:
-        return "means nothing here"
-    is_cached = (constant.name == "dynamic" and constant.value in ("force-static", "error")) or (
-        constant.name == "revalidate" and (constant.value is False or constant.value != 0)
-    )
-    return "has no effect yet: there is no cache of responses" if is_cached else None
-
-
-def _is_duration(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+    items = ConfigItems(file, line_of)
+    reader = _ConfigReader(items)
+    reader.read(config)
+    reader.read_constants(constants)
+    items.problems.raise_any()
+    if warnings is not None:
+        warnings += items.warnings
+    return replace(defaults, **reader.changes)
 
 
 class _ConfigReader:
-    """Reads a `config` into `changes`, and collects its problems."""
+    """Reads what a module declares into `changes`, and collects the problems."""
 
-    def __init__(self, file: str, line_of: LineOfKey) -> None:
-        self.file = file
-        self.line_of = line_of
-        self.problems = Problems()
+    def __init__(self, items: ConfigItems) -> None:
         self.changes: dict[str, Any] = {}
+        self._items = items
+        self._cache = CacheReader(items)
 
-    def read(self, config: object) -> dict[str, Any]:
-        """Return the fields of RouteConfig that the `config` changes."""
-        for key, value in self._items(config, "config", ("api", "maxDuration")):
+    def read(self, config: object) -> None:
+        """Read the `config`."""
+        for key, value in self._items.read(config, "config", ("api", "maxDuration", "cache"), MISPLACED):
             if key == "api":
                 self._read_api(value)
+            elif key == "cache":
+                self._cache.read(value)
             else:
                 self._read_max_duration(value)
-        return self.changes
+
+    def read_constants(self, constants: Sequence[Constant]) -> None:
+        """Read the constants, which may not contradict the `config`."""
+        right: dict[str, Constant] = {}
+        seen: set[str] = set()
+        for constant in constants:
+            if is_meaningless(constant):
+                continue
+            remedy = remedy_of(constant)
+            if constant.name in seen:
+                self._add_of(constant, f"has {constant.name!r} in two spellings.", "Keep one of them.")
+            elif remedy is not None:
+                self._add_of(constant, f"`{constant.spelling}` is {constant.value!r}.", remedy)
+            else:
+                right[constant.name] = constant
+            seen.add(constant.name)
+        if "maxDuration" in right:
+            self._set_max_duration(right["maxDuration"])
+        self.changes["cache"] = self._cache.resolve(right)
+
+    def _set_max_duration(self, constant: Constant) -> None:
+        assert is_duration(constant.value)
+        seconds = self.changes.get("max_duration")
+        if seconds not in (None, constant.value):
+            message = f"`{constant.spelling}` is {constant.value!r}, and config.maxDuration is {seconds:g}."
+            self._add_of(constant, message, "Keep one of them.")
+        self.changes["max_duration"] = float(constant.value)
+
+    def _add_of(self, constant: Constant, message: str, remedy: str) -> None:
+        self._items.add_at(constant.line, message, remedy)
 
     def _read_api(self, api: object) -> None:
-        for key, value in self._items(api, "config.api", ("bodyParser", "externalResolver", "responseLimit")):
+        for key, value in self._items.read(
+            api, "config.api", ("bodyParser", "externalResolver", "responseLimit")
+        ):
             if key == "bodyParser":
                 self._read_body_parser(value)
             elif key == "externalResolver":
@@ -176,14 +121,14 @@ class _ConfigReader:
         if isinstance(value, bool):
             self.changes["parse_body"] = value
             return
-        for _, limit in self._items(value, "config.api.bodyParser", ("sizeLimit",)):
+        for _, limit in self._items.read(value, "config.api.bodyParser", ("sizeLimit",)):
             self._put_size("size_limit", limit, "config.api.bodyParser.sizeLimit")
 
     def _read_response_limit(self, value: object) -> None:
         if value is False:
             self.changes["response_limit"] = None
         elif isinstance(value, Mapping):
-            for key, item in self._items(value, "config.api.responseLimit", ("limit", "enforce")):
+            for key, item in self._items.read(value, "config.api.responseLimit", ("limit", "enforce")):
                 if key == "limit":
                     self._put_size("response_limit", item, "config.api.responseLimit.limit")
                 else:
@@ -192,48 +137,19 @@ class _ConfigReader:
             self._put_size("response_limit", value, "config.api.responseLimit")
 
     def _read_max_duration(self, value: object) -> None:
-        if _is_duration(value):
+        if is_duration(value):
             self.changes["max_duration"] = float(value)
         else:
-            self._problem("config.maxDuration", f" is {value!r}", "Give a number of seconds above zero.")
+            self._items.add("config.maxDuration", f" is {value!r}", "Give a number of seconds above zero.")
 
     def _put_size(self, name: str, value: object, place: str) -> None:
         try:
             self.changes[name] = read_size(value)
         except (TypeError, ValueError) as error:
-            self._problem(place, f": {error}", 'Write an int of bytes or a string such as "1mb".')
+            self._items.add(place, f": {error}", 'Write an int of bytes or a string such as "1mb".')
 
     def _put_bool(self, name: str, value: object, place: str) -> None:
         if isinstance(value, bool):
             self.changes[name] = value
         else:
-            self._problem(place, f" is {value!r}, not a bool", "Write True or False.")
-
-    def _items(self, value: object, place: str, keys: tuple[str, ...]) -> Iterator[tuple[str, object]]:
-        """Yield the items of a mapping under their documented keys; other keys are problems."""
-        if not isinstance(value, Mapping):
-            known = ", ".join(map(repr, keys))
-            self._problem(place, f" is {value!r}, not a dict", f"Write a dict of {known}.")
-            return
-        spellings = {spelling: key for key in keys for spelling in (key, _snake_case(key))}
-        seen: set[str] = set()
-        for spelling, item in value.items():
-            key = spellings.get(spelling) if isinstance(spelling, str) else None
-            if key is None:
-                remedy = suggest(str(spelling), keys)
-                self._problem(place, f" has the unknown key {spelling!r}", remedy, key=str(spelling))
-            elif key in seen:
-                self._problem(place, f" has {key!r} in two spellings", "Keep one of them.", key=str(spelling))
-            else:
-                seen.add(key)
-                yield key, item
-
-    def _problem(self, place: str, message: str, remedy: str, key: str | None = None) -> None:
-        """Add a problem at a place such as `config.api`, or at a key of the dict there."""
-        keys = [*place.split(".")[1:], *([] if key is None else [key])]
-        self.problems.add(self.file, f"{place}{message}.", remedy, line=self.line_of(keys))
-
-
-def _snake_case(name: str) -> str:
-    """Return a name in the spelling of Python."""
-    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+            self._items.add(place, f" is {value!r}, not a bool", "Write True or False.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
@@ -107,8 +108,11 @@ def security_scheme(
 
 
 def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
-    """Return the schemes that `security_scheme` gave a function: alternatives."""
-    alternatives: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, ())
+    """Return the schemes that `security_scheme` gave a function, or an object's `__call__`: alternatives."""
+    while isinstance(function, partial):
+        function = function.func
+    call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
+    alternatives: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, getattr(call, _SECURITY, ()))
     return alternatives
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from apiroutes.handlers.calls import REQUEST_PARTS, Arguments
 from apiroutes.handlers.declarations import SecurityScheme, security_of
 from apiroutes.handlers.dependencies import (
     Depends,
@@ -32,6 +33,8 @@ __all__ = ["Dependencies", "Graph", "KnownDependencies", "Node", "Overrides"]
 KnownDependencies = dict[
     tuple[tuple[object, ...], tuple[Segment, ...]], tuple[Callable[..., Any], Provider, Signature]
 ]
+
+_OF_RESPONSE = Signature(REQUEST_PARTS["response"], arguments=Arguments([REQUEST_PARTS["response"]], {}))
 
 # Functions to call instead of others, by `key_of` of those.
 Overrides = Mapping[tuple[object, ...], Callable[..., Any]]
@@ -105,6 +108,20 @@ class Dependencies(Struct, frozen=True):
     def overridden(self, overrides: Overrides) -> Graph:
         """Return the graph with other functions. Raises ParameterError."""
         return _graph_of(self.place, self.signature, self.around, _Builder(self.segments, {}), overrides)
+
+    @property
+    def own(self) -> Dependencies | None:
+        """What the handler itself takes, without what is around it; None if it takes nothing."""
+        if not self.signature.dependencies:
+            return None
+        return Dependencies.of(self.place, self.signature, (), self.segments, {})
+
+    @property
+    def guards(self) -> Dependencies | None:
+        """What is around the handler, for a function that takes the response; None if nothing is."""
+        if not self.around:
+            return None
+        return Dependencies.of(self.place, _OF_RESPONSE, self.around, self.segments, {})
 
     @property
     def whole_signature(self) -> Signature:

@@ -15,7 +15,9 @@ from typing import Any
 
 from apiroutes.concurrency import is_async
 from apiroutes.errors import Problem, Problems
-from apiroutes.handlers.config import Constant, RouteConfig, constants_in, read_config, read_constants
+from apiroutes.handlers.cache_checks import cache_mistakes
+from apiroutes.handlers.config import RouteConfig, read_config
+from apiroutes.handlers.constants import Constant, constants_in
 from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
 from apiroutes.handlers.dependencies import Depends
 from apiroutes.handlers.dependency_exports import dependencies_in
@@ -110,6 +112,8 @@ class _ExportReader:
         doc = inspect.cleandoc(self.module.__doc__ or "")
         middleware, config = self._middleware(handlers), self._config()
         self._check_parsing(handlers, config)
+        if config.cache is not None:
+            self._check_caching(handlers)
         return RouteModule(self.route, handlers, config, middleware, doc, self._responses())
 
     # -- handlers --------------------------------------------------------------------------
@@ -197,6 +201,17 @@ class _ExportReader:
                     line=int(handler.place.rpartition(":")[2]),
                 )
 
+    def _check_caching(self, handlers: Mapping[str, Handler]) -> None:
+        """Check the handler whose answers are cached."""
+        for mistake in cache_mistakes(handlers):
+            self._problem(mistake.message, mistake.remedy, mistake.line, mistake.parameter)
+        is_answered = any(hasattr(self.module, name) for name in ("GET", "handler"))
+        if handlers and not is_answered and not {"GET", RouteModule.ANY} & {*handlers}:
+            lines = [item.line for item in self.constants if item.name in ("revalidate", "dynamic")]
+            line = lines[0] if lines else self.own.line_of_key("config", ["cache"])
+            remedy = "Write `def GET(): ...`, or remove the cache."
+            self._problem("caches the answers of GET, and has no `GET` and no `handler`.", remedy, line=line)
+
     # -- names -----------------------------------------------------------------------------
 
     def _check_names(self, handlers: Mapping[str, Handler]) -> None:
@@ -252,13 +267,11 @@ class _ExportReader:
         return steps
 
     def _config(self) -> RouteConfig:
-        config = self.defaults
+        config = getattr(self.module, "config", {})
+        line_of = partial(self.own.line_of_key, "config")
         with self.problems.collecting():
-            line_of = partial(self.own.line_of_key, "config")
-            config = read_config(getattr(self.module, "config", {}), self.route.file, config, line_of)
-        with self.problems.collecting():
-            config = read_constants(self.constants, self.route.file, config)
-        return config
+            return read_config(config, self.route.file, self.defaults, line_of, self.constants, self.warnings)
+        return self.defaults
 
     def _responses(self) -> Mapping[Any, Any]:
         """Return the declared responses: `responses = {404: "No such user", 201: User}`.

@@ -18,7 +18,8 @@ from types import ModuleType
 
 from apiroutes.code_origin import PROJECT_PACKAGE, escaped
 from apiroutes.errors import Problems, ProjectError
-from apiroutes.handlers.config import RouteConfig, why_ineffective
+from apiroutes.handlers.config import RouteConfig
+from apiroutes.handlers.constants import is_meaningless
 from apiroutes.handlers.dependencies import Depends
 from apiroutes.handlers.dependency_graph import KnownDependencies
 from apiroutes.handlers.exports import read_exports
@@ -48,15 +49,15 @@ class ModuleLoader:
     name although an import could not spell it, and two projects in one process share nothing.
 
     `prefixes` are what a route's path may begin with, and what a file that declares its own path may
-    leave out. `warnings` are about what may be a mistake; `ineffective` has the places of constants that
-    change nothing, by name and reason.
+    leave out. `warnings` are about what may be a mistake; `meaningless` has the places of constants that
+    mean nothing here, by name.
     """
 
     def __init__(
         self, root: Path, defaults: RouteConfig, prefixes: Sequence[tuple[Segment, ...]] = ((),)
     ) -> None:
         self.warnings = Problems()
-        self.ineffective: dict[tuple[str, str], list[str]] = {}
+        self.meaningless: dict[str, list[str]] = {}
         self._root = root
         self._defaults = defaults
         self._prefixes = prefixes
@@ -77,9 +78,8 @@ class ModuleLoader:
         )
         self.warnings += warnings
         for constant in constants:
-            reason = why_ineffective(constant)
-            if reason is not None:
-                places = self.ineffective.setdefault((constant.name, reason), [])
+            if is_meaningless(constant):
+                places = self.meaningless.setdefault(constant.name, [])
                 places.append(f"{route.file}:{constant.line}")
         return route_module
 

@@ -5,7 +5,7 @@ In: header fields, targets, content. Out: values, and the text of values.
 
 from __future__ import annotations
 
-from apiroutes.http.conditional import content_hash, has_part, is_current, outcome
+from apiroutes.http.conditional import content_hash, has_part, is_current, outcome, timestamp
 from apiroutes.http.cookies import dump_cookie, parse_cookies
 from apiroutes.http.events import Event, comment
 from apiroutes.http.fields import (
@@ -37,6 +37,7 @@ from apiroutes.http.target import (
     TargetDefect,
     is_sent_unescaped,
     mount_of,
+    parse_path,
     path_of,
     read_path,
     target_size,
@@ -80,6 +81,7 @@ __all__ = [
     "mount_of",
     "outcome",
     "parse_cookies",
+    "parse_path",
     "path_of",
     "phrase",
     "prefers_html",
@@ -90,4 +92,5 @@ __all__ = [
     "requested_host",
     "shallow_decoder",
     "target_size",
+    "timestamp",
 ]

@@ -1,7 +1,8 @@
 """The request target: its path as decoded segments, and its defects (RFC 9112 section 3.2).
 
-In: a WSGI environ. Out: a `_Path`: decoded segments and the defect in them. Percent-encoding is undone
-exactly once; where the server passes on the raw target, `%2F` stays inside its segment.
+In: a WSGI environ, or a path as a text. Out: a `_Path`: decoded segments and the defect in them.
+Percent-encoding is undone exactly once; where the server passes on the raw target, `%2F` stays inside its
+segment.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from urllib.parse import quote, unquote_to_bytes
 from apiroutes.http.grammar import BAD_ESCAPE
 from apiroutes.types import Environ
 
-__all__ = ["TargetDefect", "is_sent_unescaped", "mount_of", "path_of", "read_path", "target_size"]
+__all__ = [
+    "TargetDefect",
+    "is_sent_unescaped",
+    "mount_of",
+    "parse_path",
+    "path_of",
+    "read_path",
+    "target_size",
+]
 
 
 class TargetDefect(Enum):
@@ -31,6 +40,13 @@ _Path = tuple[list[str], "TargetDefect | None"]
 _PARTS = re.compile(r"[/\\]")
 _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# What a path cannot have unless it is escaped.
+_AFTER_PATHS = {
+    "?": "where a query begins: all queries of a path belong to it; write '%3F' for the character itself",
+    "#": "where a fragment begins: write '%23' for the character itself",
+    "\\": "which some clients take for '/': write '%5C' for the character itself",
+}
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
@@ -60,6 +76,37 @@ def read_path(path: str, environ: Environ) -> _Path:
     if _NOT_IN_TARGET.search(raw):
         defect = TargetDefect.CHARACTER  # RFC 9112 section 3.2: a target holds neither
     return _checked([unquote_to_bytes(part.encode("latin-1", "replace")) for part in raw.split("/")], defect)
+
+
+def parse_path(path: str) -> list[str]:
+    """Return the decoded segments of a path that a program gives, encoded or not; none of them is empty.
+
+    Raises ValueError for what is no path, or could not be one of a request that a route answers.
+    """
+    defect = _defect_of_text(path)
+    if defect is None:
+        parts = path.encode().split(b"/")[1:]
+        segments, found = _checked([b"", *map(unquote_to_bytes, parts)], None)
+        if found is None:
+            return [segment for segment in segments if segment]
+        defect = f"has {found.value}"
+    raise ValueError(f"{path!r} is not a path such as '/api/posts/1': it {defect}")
+
+
+def _defect_of_text(path: str) -> str | None:
+    """Return what is wrong with a text as a path; escapes are not looked into."""
+    if not path.startswith("/"):
+        return "does not begin with '/'"
+    if path.startswith("//"):
+        return "begins with two slashes, after which a host would stand"
+    for character, meaning in _AFTER_PATHS.items():
+        if character in path:
+            return f"has {character!r}, {meaning}"
+    if BAD_ESCAPE.search(path):
+        return "has '%' without two hexadecimal digits: write '%25' for the character itself"
+    if _SURROGATE.search(path):
+        return "has a lone surrogate"
+    return None
 
 
 def _raw_path(environ: Environ, path: str) -> str | None:

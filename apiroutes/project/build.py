@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from apiroutes.body import limits_of
+from apiroutes.cache import Cache
 from apiroutes.chain import never_waits
 from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig
 from apiroutes.places import Place, implicit
-from apiroutes.project.checking import check_together, ineffective, steps_of
+from apiroutes.project.cache_store import cache_of
+from apiroutes.project.checking import check_together, meaningless, steps_of
 from apiroutes.project.composing import compose_resources, explaining_resources
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
@@ -31,6 +33,7 @@ from apiroutes.project.middleware import (
 from apiroutes.project.missing_routes import check_directory
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.project.nested import loading
+from apiroutes.project.release import release_of
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.project.secret_key import with_secret_key
 from apiroutes.resources import NotFound, Resource
@@ -58,6 +61,7 @@ class Project(Struct, frozen=True):
     not_found: NotFound
     middleware: tuple[Middleware, ...]
     instrumentation: Instrumentation
+    cache: Cache
     mistakes: tuple[Problem, ...]
 
 
@@ -94,31 +98,49 @@ def _build(
     mistakes: Mistakes,
     warnings: Problems,
 ) -> Project:
-    # Go on with the settings that could be read, so that files are not misjudged.
-    settings, unreadable = read_settings(root, environ, arguments)
-    mistakes.everywhere += unreadable
+    settings = _settings(root, environ, arguments, mistakes)
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
     loader = _loader(root, settings)
     prepare_metrics(settings)
     # It may change libraries that the other files import.
     instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
 
-    def place_of(name: str, item: str | None = None) -> tuple[str, Place]:
-        return setting_place(name, root, environ, arguments, item)
-
+    place_of = partial(_place_of, root, environ, arguments)
     project_middleware = ProjectMiddleware(root, loader, place_of, mistakes.everywhere, warnings)
     everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
     directories = directory_middleware(scanned.middleware, loader, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
-    resources = compose_resources(routes, settings, loader, around, directories, mistakes)
-    warnings += [*loader.warnings, *ineffective(loader.ineffective)]
+    cache = cache_of(root, settings, routes, place_of, mistakes.everywhere)
+    resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache)
+    warnings += [*loader.warnings, *meaningless(loader.meaningless)]
     check_together(settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
-    if explainer is not None:
-        resources |= explaining_resources(routes, settings, around, mistakes, explainer)
+    resources |= explaining_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
-    return Project(settings, routes, resources, not_found, everywhere, instrumentation, tuple(mistakes))
+    # After all files of the project, which belong to it.
+    cache.release = release_of(root, settings, routes.walk())
+    found = tuple(mistakes)
+    return Project(settings, routes, resources, not_found, everywhere, instrumentation, cache, found)
+
+
+def _settings(
+    root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, Any], mistakes: Mistakes
+) -> Settings:
+    # Go on with the settings that could be read, so that files are not misjudged.
+    settings, unreadable = read_settings(root, environ, arguments)
+    mistakes.everywhere += unreadable
+    return settings
+
+
+def _place_of(
+    root: Path,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, object],
+    name: str,
+    item: str | None = None,
+) -> tuple[str, Place]:
+    return setting_place(name, root, environ, arguments, item)
 
 
 def _not_found(

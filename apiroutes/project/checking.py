@@ -21,7 +21,7 @@ from apiroutes.routing import RouteTree
 from apiroutes.settings import Settings
 from apiroutes.types import Middleware
 
-__all__ = ["check_together", "ineffective", "steps_of"]
+__all__ = ["check_together", "meaningless", "steps_of"]
 
 
 def check_together(
@@ -98,8 +98,8 @@ def steps_of(
             yield from ((step, file) for step in (*handler.middleware, *functions, handler.function))
 
 
-def ineffective(constants: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[Problem]:
-    """Yield the warning about each constant that changes nothing, by name and reason."""
-    for (name, effect), places in constants.items():
+def meaningless(constants: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Yield the warning about each constant that means nothing here, by its name."""
+    for name, places in constants.items():
         remedy = "Remove it, or begin its name with '_' if it is your own."
-        yield Problem(shortened(places), f"`{name}` {effect}.", remedy)
+        yield Problem(shortened(places), f"`{name}` means nothing here.", remedy)

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from apiroutes.body import limits_of
+from apiroutes.cache import Cache
 from apiroutes.chain import Step, as_coroutine, as_sync, compose
 from apiroutes.concurrency import HandlerThreads, coroutines
 from apiroutes.deadlines import with_deadline, with_deadline_on_loop
 from apiroutes.endpoint import CheckedEndpoint, Endpoint
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteModule
+from apiroutes.project.caching import step_maker
 from apiroutes.project.middleware import LoadedDirectory, dependencies_around
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.readiness import request_replacement
@@ -37,6 +39,7 @@ def compose_resources(
     around: Mapping[str, tuple[Middleware, ...]],
     directories: Sequence[LoadedDirectory],
     mistakes: Mistakes,
+    cache: Cache,
 ) -> dict[str, Resource]:
     """Load every route, and compose what answers it inside its middleware, by the route's file."""
     threads = HandlerThreads(settings.max_abandoned_handlers, settings.abandon_timeout)
@@ -50,7 +53,7 @@ def compose_resources(
         with mistakes.in_route(route.file).collecting():
             module = loader.load(route, dependencies_around(route, directories))
             middleware = (*around[route.file], *module.middleware)
-            resources[route.file] = _resource(module, settings, middleware, threads)
+            resources[route.file] = _resource(module, settings, middleware, threads, cache)
     return resources
 
 
@@ -59,13 +62,15 @@ def explaining_resources(
     settings: Settings,
     around: Mapping[str, tuple[Middleware, ...]],
     mistakes: Mistakes,
-    explainer: Explainer,
+    explainer: Explainer | None,
 ) -> dict[str, Resource]:
-    """Return what explains the routes that cannot be served.
+    """Return what explains the routes that cannot be served; nothing without an explainer.
 
     Their directories' middleware is around it, or a page of another origin could not read what it says.
     """
-    resources = {}
+    resources: dict[str, Resource] = {}
+    if explainer is None:
+        return resources
     for route in routes.walk():
         problems = mistakes.breaking(route.file)
         if problems:
@@ -84,19 +89,17 @@ def explaining_resources(
 
 
 def _resource(
-    module: RouteModule, settings: Settings, around: tuple[Middleware, ...], threads: HandlerThreads
+    module: RouteModule,
+    settings: Settings,
+    around: tuple[Middleware, ...],
+    threads: HandlerThreads,
+    cache: Cache,
 ) -> Resource:
     limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
     observed, chain = with_child_spans(module, around, settings)
-    endpoint = (CheckedEndpoint if settings.mode == "development" else Endpoint)(observed, limits)
-    runs = {method: as_sync(compose(chain, step)) for method, step in endpoint.steps.items()}
-    on_loop = {method: as_coroutine(chain, step) for method, step in endpoint.steps.items()}
-    seconds = module.config.max_duration
-    if seconds is not None:
-        runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
-        on_loop = {
-            method: run and with_deadline_on_loop(run, seconds, threads) for method, run in on_loop.items()
-        }
+    kind = CheckedEndpoint if settings.mode == "development" else Endpoint
+    endpoint = kind(observed, limits, step_maker(observed, cache, settings, threads))
+    runs, on_loop = _runs(endpoint, chain, threads)
     return Resource(
         name=f"{endpoint.pattern} ({module.route.file})",
         other_methods=runs.pop(RouteModule.ANY),
@@ -109,4 +112,21 @@ def _resource(
         module=module,
         middleware=around,
         planned=tuple(endpoint.planned),
+    )
+
+
+def _runs(
+    endpoint: Endpoint, chain: Sequence[Middleware], threads: HandlerThreads
+) -> tuple[dict[str, Run], dict[str, LoopRun | None]]:
+    """Return what answers each method, in a thread and on an event loop, within the route's deadline."""
+    runs: dict[str, Run] = {method: as_sync(compose(chain, step)) for method, step in endpoint.steps.items()}
+    on_loop: dict[str, LoopRun | None] = {
+        method: as_coroutine(chain, step) for method, step in endpoint.steps.items()
+    }
+    seconds = endpoint.module.config.max_duration
+    if seconds is None:
+        return runs, on_loop
+    return (
+        {method: with_deadline(run, seconds, threads) for method, run in runs.items()},
+        {method: run and with_deadline_on_loop(run, seconds, threads) for method, run in on_loop.items()},
     )

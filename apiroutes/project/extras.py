@@ -20,8 +20,9 @@ _NEEDS = {
     "telemetry": ("opentelemetry.trace", "otel"),
     "metrics_path": ("prometheus_client", "prometheus"),
     "log_format": ("pythonjsonlogger", "json-logs"),
+    "cache": ("redis", "redis"),
 }
-_NEED_NOTHING = (None, False, "text")
+_NEED_NOTHING = (None, False, "text", "sqlite", "memory", "none")
 
 
 def check_extras(

@@ -2,6 +2,9 @@
 
 In: the settings, and the steps of the project with the files that use them. Out: settings with a key, or a
 problem.
+
+Any handler may turn draft mode on, and none is marked for it. So in development the files of the project are
+searched for its names; a key that is made in vain does no harm.
 """
 
 from __future__ import annotations
@@ -9,12 +12,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from apiroutes.code_origin import is_ours
 from apiroutes.errors import Problem, Problems, listed
 from apiroutes.places import Place, name_of
 from apiroutes.secret_keys import SecretKeys, new_secret_key, read_secret_keys, takes_secret_key
@@ -27,6 +33,9 @@ _log = logging.getLogger("apiroutes")
 _DIRECTORY, _FILE = ".apiroutes", "secret_key"
 _VARIABLE = "APIROUTES_SECRET_KEY"
 _MOST_NAMED = 3
+
+# What requests and responses have for draft mode.
+_DRAFTS = re.compile(rb"\b((set_)?draft_mode|((set|clear)_)?preview_data)\b")
 
 
 def with_secret_key(
@@ -42,17 +51,37 @@ def with_secret_key(
     """
     if settings.secret_key is not None:
         return settings
-    users = dict.fromkeys(f"`{name_of(step)}` ({file})" for step, file in steps if takes_secret_key(step))
-    if not users or place_of("secret_key")[1].file != "the settings":  # it is set and refused
+    if place_of("secret_key")[1].file != "the settings":  # it is set and refused
         return settings
+    users = dict.fromkeys(f"`{name_of(step)}` ({file})" for step, file in steps if takes_secret_key(step))
     if settings.mode == "development":
-        return replace(settings, secret_key=_key_of_development(root))
+        is_needed = users or any(map(_mentions_drafts, _files_below(root)))
+        return replace(settings, secret_key=_key_of_development(root)) if is_needed else settings
+    if not users:
+        return settings
     need = "needs it" if len(users) == 1 else "need it"
     named = [*users][:_MOST_NAMED] + ["others"] * (len(users) > _MOST_NAMED)
     message = f"{_VARIABLE} is not set, and {listed(named)} {need}."
     remedy = "Set it to what `apiroutes secret` prints. `apiroutes dev` makes a key of its own."
     problems.append(Problem("environment", message, remedy, None, _VARIABLE, (0, len(_VARIABLE))))
     return settings
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    """Yield the files of the modules that the project has imported from its own directory."""
+    for module in list(sys.modules.values()):
+        name = getattr(module, "__file__", None)
+        if isinstance(name, str) and name.endswith(".py"):
+            path = Path(name)
+            if path.is_relative_to(root) and "site-packages" not in path.parts and not is_ours(name):
+                yield path
+
+
+def _mentions_drafts(path: Path) -> bool:
+    try:
+        return _DRAFTS.search(path.read_bytes()) is not None
+    except OSError:  # it has gone since it was imported
+        return False
 
 
 def _key_of_development(root: Path) -> SecretKeys:

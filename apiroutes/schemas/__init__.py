@@ -11,12 +11,13 @@ from apiroutes.schemas.annotations import is_union, why_default_does_not_fit
 from apiroutes.schemas.checkers import has_model, is_field
 from apiroutes.schemas.json_schema import json_schemas
 from apiroutes.schemas.mismatches import DoesNotFit, SchemaError, bounded
-from apiroutes.schemas.pydantic_models import model_of_fields
+from apiroutes.schemas.pydantic_models import ModelSchema, model_of_fields
 from apiroutes.schemas.references import references_in, with_references
 from apiroutes.schemas.schema import Schema, schema_of, schema_of_fields
 
 __all__ = [
     "DoesNotFit",
+    "ModelSchema",
     "SchemaError",
     "Schema",
     "bounded",

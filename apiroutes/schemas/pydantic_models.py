@@ -6,6 +6,7 @@ SchemaError at start; the schema raises DoesNotFit.
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 import warnings
@@ -70,6 +71,11 @@ class ModelSchema:
         self._first = _compiled(fast) or self._adapter
         self._dry = None if calls_functions(self._schema) else _compiled(without_parts(fast))
         self._most = _FEW_MISMATCHES // max(1, size_of(self._schema))
+        # Fields may be called otherwise where they are read than where they are written. Before its version
+        # 2.11 pydantic reads no field by its own name.
+        has_names = "by_name" in inspect.signature(self._adapter.validate_json).parameters
+        self._names_for_dump = {"by_alias": not has_names}
+        self._names_for_load = {"by_alias": False, "by_name": True} if has_names else {}
 
     def decode(self, content: bytes, place: str = "body") -> Any:
         msgspec.json.decode(content)  # one decoder decides what is valid JSON
@@ -94,6 +100,15 @@ class ModelSchema:
         except self._error:
             return False
         return True
+
+    def dump(self, value: Any) -> Any:
+        """Return a value as JSON has it, for `load`. Raises ValueError if it cannot be."""
+        names = self._names_for_dump
+        return self._adapter.dump_python(value, mode="json", round_trip=True, warnings=False, **names)
+
+    def load(self, dumped: Any) -> Any:
+        """Return the value that was dumped. Raises ValueError if it does not fit."""
+        return self._adapter.validate_json(msgspec.json.encode(dumped), **self._names_for_load)
 
     def _checked(self, validate: Any, value: Any, place: str) -> Any:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from apiroutes.settings import Settings
+
 __all__ = [
     "GRANIAN_THREADS",
     "GUNICORN_THREADS",
@@ -12,6 +14,7 @@ __all__ = [
     "json_formatters",
     "pass_threads",
     "usable_cpus",
+    "workers_of",
 ]
 
 # Threads keep a worker responding while a handler waits for a database; docs/deployment.md has the figures.
@@ -31,6 +34,12 @@ def usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def workers_of(settings: Settings) -> int:
+    """Return how many workers serve, unless the server's own flags say otherwise."""
+    variable = os.environ.get("WEB_CONCURRENCY", "")
+    return settings.workers or (int(variable) if variable.isdecimal() else 0) or usable_cpus()
 
 
 def pass_threads(threads: int | None) -> None:

@@ -46,7 +46,8 @@ try:
 except ProjectError as error:
     outcome = {{"problems": [asdict(problem) for problem in error.problems]}}
 else:
-    outcome = {{"routes": [sum(route.is_async() for route in routes), len(routes)]}}
+    counts = [sum(route.is_async() for route in routes), len(routes)]
+    outcome = {{"routes": counts, "caches": any(route.is_cached for route in routes)}}
 print()
 print("{_MARK}" + json.dumps(outcome), flush=True)
 os._exit(0)
@@ -73,6 +74,7 @@ class StartCheck:
         self._deadline = None if within is None else time.monotonic() + within
         self._is_late = False
         self.routes = RouteCounts(0, 0)  # once there is a report
+        self.caches = False  # the same: whether a route is cached
         self.problems: tuple[Problem, ...] = ()  # the same
         # Files, not pipes: processes that the project starts may keep a pipe open.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _discard
@@ -131,7 +133,7 @@ class StartCheck:
             return output or errors or "Starting the project ended the process."
         found = json.loads(outcome)
         if "routes" in found:
-            self.routes = RouteCounts(*found["routes"])
+            self.routes, self.caches = RouteCounts(*found["routes"]), found["caches"]
             return None
         self.problems = tuple(_problem(**problem) for problem in found["problems"])
         return report(self.problems)

@@ -52,16 +52,23 @@ class Pyproject:
         return place_at(self._root, PYPROJECT, line, item or name)
 
 
+# Settings whose text elsewhere may have a comma, which only in a variable is one between two values.
+_LISTS = ("secret_key",)
+
+
 class Environment:
     """Variables of the environment, and of the `.env` files that were loaded into it."""
 
     def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
         self._root = root
         self._environ = environ
-        self.values = {
+        given = {
             name.removeprefix(_PREFIX).lower(): value
             for name, value in environ.items()
             if name.startswith(_PREFIX)
+        }
+        self.values: Mapping[str, object] = {
+            name: value.split(",") if name in _LISTS else value for name, value in given.items()
         }
 
     def spelled(self, name: str) -> str:

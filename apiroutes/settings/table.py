@@ -6,12 +6,14 @@ In: written values. Out: a setting's value. A reader raises ValueError or TypeEr
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
 from urllib.parse import quote
 
 from apiroutes.secret_keys import SecretKeys, read_secret_keys
+from apiroutes.settings.store_urls import StoreURL, read_store
 from apiroutes.sizes import Size, read_size
 
 __all__ = ["READERS", "REMEDIES", "Settings"]
@@ -154,6 +156,17 @@ def _text(value: object) -> str:
     return value
 
 
+def _file_path(value: object) -> str:
+    return _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
+
+
+def _visible_text(value: object) -> str:
+    text = _text(value)
+    if " " in text or not text.isprintable():
+        raise ValueError(f"{value!r} has a character that is not visible")
+    return text
+
+
 # -- the table -------------------------------------------------------------------------------------
 
 
@@ -167,6 +180,9 @@ def _setting(
     It is typed as the field's value, as `dataclasses.field` is.
     """
     return field(default=default, metadata={"read": read, "remedy": remedy})
+
+
+_HOW_TO_CACHE = 'Write "sqlite", "memory", "none", or a URL such as "redis://localhost:6379/0".'
 
 
 @dataclass(frozen=True)
@@ -223,6 +239,17 @@ class Settings:
     contact: str | None = _setting(None, _text)
     license: str | None = _setting(None, _text)
     telemetry: bool | str = _setting(False, _switch_or("detailed"))
+
+    cache: str | StoreURL = _setting("sqlite", read_store, _HOW_TO_CACHE)
+    cache_path: str | None = _setting(None, _file_path)
+    cache_prefix: str = _setting("apiroutes", _visible_text)
+    cache_max_entries: int = _setting(10_000, _int_from(1))
+    cache_max_size: Size = _setting(Size(256 * 2**20, "256mb"), read_size)
+    cache_max_body: Size = _setting(Size(2**20, "1mb"), read_size)
+    cache_hot_size: Size = _setting(Size(8 * 2**20, "8mb"), read_size)  # of a worker
+    cache_lock_timeout: float = _setting(10.0, _seconds(above_zero=False))
+    cache_status: bool = _setting(True, _switch)
+    release: str | None = _setting(None, _text)
 
     host: str | None = _setting(None, _text)
     port: int | None = _setting(None, _port)

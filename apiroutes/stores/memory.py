@@ -120,6 +120,9 @@ class MemoryStore:
     def generation(self) -> object:
         return self._current().generation
 
+    def known_generation(self) -> object:
+        return self.generation()
+
     def clear(self) -> None:
         contents = self._current()
         with contents.lock:

@@ -15,18 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
-
 from apiroutes.stores import redis_scripts as scripts
 from apiroutes.stores.leases_held import HeldLeases
+from apiroutes.stores.packed_entries import PackedEntry, pack, unpack
+from apiroutes.stores.records import most_records
 from apiroutes.stores.redis_connections import Connections, DamagedError
 from apiroutes.stores.store import Entry, Lease, Mode, StoreError
 
 __all__ = ["RedisStore"]
-
-# Of the form in which entries are kept. Those of another one are damaged ones.
-_VERSION = 1
-_Head = tuple[int, tuple[str, ...], float, float]
 
 # For how many seconds the generation is trusted after it was asked for, and how long a bump waits until
 # nobody trusts the one before. The difference is for clocks that do not run at the same speed.
@@ -38,8 +34,8 @@ _PAUSE = 1.0
 _LEASE_LASTS = 10_000  # milliseconds
 _RENEW_EVERY = 3.0
 _LONGEST_LIFE = 10 * 366 * 86_400_000  # milliseconds
-_MOST_CLEARED = 5_000  # entries that one script forgets
-_LEAST_BUMPS = 100
+# Entries that one script forgets, and seconds for all.
+_MOST_CLEARED, _TIME_TO_CLEAR = 5_000, 0.15
 
 _MODES = {"expire": b"x", "stale": b"s"}
 
@@ -47,8 +43,8 @@ _MODES = {"expire": b"x", "stale": b"s"}
 class RedisStore:
     """Keeps entries in a Redis or Valkey server, under keys that begin with a prefix.
 
-    `url` is `redis://`, `rediss://` or `unix://`; Redis Cluster is not supported. `max_entries` is a count;
-    twice as many names are remembered as revalidated. `max_size` is in bytes, about. The least recently used
+    `url` is `redis://`, `rediss://` or `unix://`; Redis Cluster is not supported. `max_entries` is a count,
+    also of names that are remembered as revalidated. `max_size` is in bytes, about. The least recently used
     entry goes first; a use is noted once a second.
     Raises ValueError for a URL that cannot be used. Nothing is connected before the first call.
     """
@@ -67,20 +63,25 @@ class RedisStore:
         reply = self._run(scripts.GET, key)
         if reply is None:
             return None
-        if not (isinstance(reply, list) and len(reply) == 5):
+        if not (isinstance(reply, list) and len(reply) == 3 and isinstance(reply[1], int)):
             raise self._connections.nonsense()
-        head, content, checksum, age, is_stale = reply
-        entry = _entry(key, head, content, checksum, age, is_stale)
+        packed, age, is_stale = reply
+        entry = unpack(key, packed)
         if entry is None:
             self.remove(key)
-        return None if entry is None or entry.age >= entry.fresh + entry.stale else entry
+            return None
+        seconds = age / 1_000_000
+        if seconds >= entry.fresh + entry.stale:
+            return None
+        return Entry(entry.content, entry.names, entry.fresh, entry.stale, seconds, is_stale == 1)
 
     def put(self, key: bytes, entry: Entry, lease: Lease) -> bool:
-        head = msgspec.msgpack.encode((_VERSION, entry.names, entry.fresh, entry.stale))
+        # When it is put is for the server to say.
+        packed = pack(
+            key, PackedEntry(entry.content, entry.names, entry.fresh, entry.stale, lease.sequence, 0.0)
+        )
         names = _digests(entry.names)
-        checksum = _checksum(key, head, entry.content)
-        size = len(key) + len(names) + len(head) + len(entry.content) + len(checksum)
-        what = (lease.epoch, lease.sequence, names, head, entry.content, checksum, _life(entry), size)
+        what = (lease.epoch, lease.sequence, names, packed, _life(entry), len(key) + len(names) + len(packed))
         return bool(self._run(scripts.PUT, key, *what, self._max_entries, self._max_size) == 1)
 
     def remove(self, key: bytes) -> None:
@@ -107,23 +108,29 @@ class RedisStore:
             return
         self._leases_of_process().discard(lease.token)
         pause = -1 if retry_after is None else math.ceil(retry_after * 1_000_000)
-        self._run(scripts.RELEASE, lease.key, lease.token, lease.epoch, pause)
+        self._run(
+            scripts.RELEASE, lease.key, lease.token, lease.epoch, pause, most_records(self._max_entries)
+        )
 
     def bump(self, name: str, mode: Mode) -> None:
-        most = max(_LEAST_BUMPS, 2 * self._max_entries)
-        self._moment(self._run(scripts.BUMP, _MODES[mode] + _digests((name,)), most))
+        member = _MODES[mode] + _digests((name,))
+        self._moment(self._run(scripts.BUMP, member, most_records(self._max_entries)))
         self._wait()
 
     def generation(self) -> object:
         until, generation = self._trusted
         return generation if time.monotonic() < until else self._ask()
 
+    def known_generation(self) -> object:
+        until, generation = self._trusted
+        return generation if time.monotonic() < until else None
+
     def clear(self) -> None:
-        left = self._run(scripts.CLEAR, 1, _MOST_CLEARED)
-        while left != 0:
-            if not isinstance(left, int):
-                raise self._connections.nonsense()
-            left = self._run(scripts.CLEAR, 0, _MOST_CLEARED)
+        end = time.monotonic() + _TIME_TO_CLEAR
+        *_, left = self._moment(self._run(scripts.CLEAR, 1, _MOST_CLEARED), 3)
+        # What stays after all belongs to an epoch that is over, and goes as the least recently used.
+        while left > 0 and time.monotonic() < end:
+            *_, left = self._moment(self._run(scripts.CLEAR, 0, _MOST_CLEARED), 3)
         self._wait()
 
     def stats(self) -> dict[str, Any]:
@@ -197,27 +204,8 @@ class RedisStore:
         return lost
 
 
-def _entry(key: bytes, head: Any, content: Any, checksum: Any, age: Any, is_stale: Any) -> Entry | None:
-    """Return the entry that a server has sent, or None if it is damaged or of another version."""
-    try:
-        if checksum != _checksum(key, head, content):
-            return None
-        version, names, fresh, stale = msgspec.msgpack.decode(head, type=_Head)
-        if version != _VERSION:
-            return None
-        return Entry(content, names, fresh, stale, int(age) / 1_000_000, is_stale == 1)
-    except (TypeError, ValueError, msgspec.MsgspecError):
-        return None
-
-
-def _checksum(key: bytes, head: bytes, content: bytes) -> bytes:
-    digest = blake2b(head, digest_size=16, key=blake2b(key, digest_size=32).digest())
-    digest.update(content)
-    return digest.digest()
-
-
 def _digests(names: Iterable[str]) -> bytes:
-    return b"".join(blake2b(name.encode(), digest_size=16).digest() for name in names)
+    return b"".join(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest() for name in names)
 
 
 def _life(entry: Entry) -> int:

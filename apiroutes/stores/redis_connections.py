@@ -57,11 +57,11 @@ class Connections:
         try:
             connection = self._take(deadline)
             reply = _run(connection, script, key, arguments)
-        except (ResponseError, ReadOnlyError) as error:
+        except ResponseError as error:
             if connection is not None:
                 self._leave(connection, isinstance(error, ReadOnlyError))
             raise self._store_error(error) from None
-        except (RedisError, OSError, ValueError, TypeError, IndexError, AttributeError) as error:
+        except Exception as error:
             # Nonsense makes redis-py raise about anything. The other connections will be no better.
             self._drop(connection)
             self.close()

@@ -3,6 +3,8 @@
 Out: scripts. The key of each is the prefix of all keys; its first argument is the run id of the server, its
 second one a random epoch, for the case that one has to begin. They ask for Redis 5 or later, or Valkey.
 Redis Cluster is not supported: the keys that a script uses are not on one node there.
+A server whose memory is full refuses a script whose first change takes more of it, and no other one: so
+`put`, `lease` and `bump` begin with such a change, and what makes room does not.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class Script:
 _COMMON = """
 local prefix, server, chance = KEYS[1], ARGV[1], ARGV[2]
 local STATE, USED, ENDS, SIZES = prefix .. 'state', prefix .. 'used', prefix .. 'ends', prefix .. 'sizes'
+local FAILED = prefix .. 'failed'
 local ENTRY, LEASE, FAILURES = prefix .. 'entry:', prefix .. 'lease:', prefix .. 'failures:'
 
 local function begin_epoch()
@@ -77,14 +80,16 @@ local function now()
   return time[1] * 1000000 + time[2]
 end
 
--- A server whose memory is full refuses what may take more of it: then the entry goes all the same, and what
--- counts it goes when it is the least recently used.
+-- What shows that the fields of an entry which only the server reads are those that were put together.
+local function seal(epoch, sequence, names, put)
+  return redis.sha1hex(table.concat({epoch, sequence, names, put}, ' '))
+end
+
 local function forget(key)
   redis.call('DEL', ENTRY .. key)
   local size = redis.call('HGET', SIZES, 'k' .. key)
   if size then
-    local total = redis.pcall('HINCRBY', SIZES, 'total', -size)
-    if type(total) == 'table' and total.err then return end
+    redis.call('HINCRBY', SIZES, 'total', -size)
     redis.call('HDEL', SIZES, 'k' .. key)
   end
   redis.call('ZREM', USED, key)
@@ -102,52 +107,63 @@ local epoch, last = state()
 return {epoch, last}
 """)
 
-# Arguments: key. Returns what `put` was given, the age in microseconds, and whether it was made stale.
+# Arguments: key. Returns the packed entry, its age in microseconds, and whether it was made stale.
 GET = Script("""
 local key = ARGV[3]
-local fields = {'epoch', 'sequence', 'names', 'put', 'head', 'content', 'sum'}
-local found = redis.pcall('HMGET', ENTRY .. key, unpack(fields))
-if found.err and string.find(found.err, 'WRONGTYPE') then forget(key) end
+local found = redis.pcall('HMGET', ENTRY .. key, 'epoch', 'sequence', 'names', 'put', 'seal', 'packed')
+if found.err then
+  if not string.find(found.err, 'WRONGTYPE') then return found end
+  forget(key)
+end
 if not found[1] then return false end
 local epoch, last, floor = state()
-local sequence, put = tonumber(found[2]), tonumber(found[4])
-local names, time = found[3], now()
+local is_whole = found[2] and found[3] and found[4] and found[6]
+  and found[5] == seal(found[1], found[2], found[3], found[4])
+local sequence, put, names, time = tonumber(found[2]), tonumber(found[4]), found[3], now()
 -- An age below zero: the server's clock was set back, and nobody knows how old it is.
-if found[1] ~= epoch or not names or not sequence or sequence < floor or sequence > last or not put
-    or put > time or (sequence ~= last and is_bumped('x', names, sequence)) then
+if not is_whole or found[1] ~= epoch or sequence < floor or sequence > last or put > time
+    or (sequence ~= last and is_bumped('x', names, sequence)) then
   forget(key)
   return false
 end
 local used = redis.call('ZSCORE', USED, key)
 if used and time - used > 1000000 then redis.pcall('ZADD', USED, time, key) end
 local is_stale = sequence ~= last and is_bumped('s', names, sequence)
-return {found[5], found[6], found[7], string.format('%.0f', time - put), is_stale and 1 or 0}
+return {found[6], time - put, is_stale and 1 or 0}
 """)
 
-# Arguments: key, epoch, sequence, names, head, content, checksum, lifetime in milliseconds or 0 for no end,
-# size, most entries, most bytes. Returns whether it is kept.
+# Arguments: key, epoch, sequence, names, packed entry, lifetime in milliseconds or 0 for no end, size, most
+# entries, most bytes. Returns whether it is kept.
 PUT = Script("""
-local _, _, key, its_epoch, sequence, names, head, content, sum, life, size = unpack(ARGV)
-local most_entries, most_bytes = tonumber(ARGV[12]), tonumber(ARGV[13])
+local _, _, key, its_epoch, sequence, names, packed, life, size, most_entries, most_bytes = unpack(ARGV)
+most_entries, most_bytes = tonumber(most_entries), tonumber(most_bytes)
 local epoch, last, floor = state()
 sequence, life, size = tonumber(sequence), tonumber(life), tonumber(size)
 if its_epoch ~= epoch or sequence < floor or sequence > last
     or is_bumped('x', names, sequence) or is_bumped('s', names, sequence) then
   return 0
 end
-forget(key)
-if size > most_bytes or most_entries < 1 then return 0 end
+if size > most_bytes or most_entries < 1 then
+  forget(key)
+  return 0
+end
 local time = now()
-redis.call('HSET', ENTRY .. key, 'epoch', epoch, 'sequence', sequence, 'names', names, 'put', time,
-  'head', head, 'content', content, 'sum', sum)
-redis.call('HSET', SIZES, 'k' .. key, size)
 redis.call('ZADD', USED, time, key)
+local put = string.format('%.0f', time)
+redis.call('DEL', ENTRY .. key)
+redis.call('HSET', ENTRY .. key, 'epoch', epoch, 'sequence', ARGV[5], 'names', names, 'put', put,
+  'seal', seal(epoch, ARGV[5], names, put), 'packed', packed)
 if life > 0 then
   redis.call('PEXPIRE', ENTRY .. key, life)
   redis.call('ZADD', ENDS, time + life * 1000, key)
+else
+  redis.call('ZREM', ENDS, key)
 end
-local total = redis.call('HINCRBY', SIZES, 'total', size)
+local before = redis.call('HGET', SIZES, 'k' .. key)
+redis.call('HSET', SIZES, 'k' .. key, size)
+local total = redis.call('HINCRBY', SIZES, 'total', size - (before or 0))
 redis.call('DEL', FAILURES .. key)
+redis.call('ZREM', FAILED, key)
 forget_ended(100)
 for _ = 1, 1000 do
   if redis.call('ZCARD', USED) <= most_entries and total <= most_bytes then break end
@@ -183,15 +199,14 @@ if failed[1] == epoch then
   if at_once ~= '1' and now() < tonumber(failed[3]) then return false end
   failures = tonumber(failed[2])
 end
-redis.call('DEL', LEASE .. key)
 redis.call('HSET', LEASE .. key, 'epoch', epoch, 'sequence', last, 'names', names, 'token', token)
 redis.call('PEXPIRE', LEASE .. key, lasts)
 return {epoch, last, failures}
 """)
 
-# Arguments: key, token, epoch, microseconds of the pause, or -1 if it has not failed.
+# Arguments: key, token, epoch, microseconds of the pause or -1 if it has not failed, most keys with failures.
 RELEASE = Script("""
-local _, _, key, token, its_epoch, pause = unpack(ARGV)
+local _, _, key, token, its_epoch, pause, most = unpack(ARGV)
 local held = redis.call('HGET', LEASE .. key, 'token')
 if held and held ~= token then return 0 end
 redis.call('DEL', LEASE .. key)
@@ -201,9 +216,15 @@ if pause < 0 or its_epoch ~= epoch then return 1 end
 local failed = redis.call('HMGET', FAILURES .. key, 'epoch', 'count')
 local count = 1
 if failed[1] == epoch then count = 1 + tonumber(failed[2]) end
-redis.call('HSET', FAILURES .. key, 'epoch', epoch, 'count', count, 'until', now() + pause)
+local over = now() + pause
+redis.call('HSET', FAILURES .. key, 'epoch', epoch, 'count', count, 'until', over)
 -- Who asks for the key an hour later has nothing to wait for.
 redis.call('PEXPIRE', FAILURES .. key, math.ceil(pause / 1000) + 3600000)
+redis.call('ZADD', FAILED, over, key)
+for _, other in ipairs(redis.call('ZRANGE', FAILED, 0, -1 - most)) do
+  redis.call('DEL', FAILURES .. other)
+  redis.call('ZREM', FAILED, other)
+end
 return 1
 """)
 
@@ -234,22 +255,24 @@ end
 return {epoch, last + 1}
 """)
 
-# Arguments: 1 to begin an epoch, how many entries are forgotten at most. Returns how many are left.
+# Arguments: 1 to begin an epoch, how many entries are forgotten at most. Returns the epoch, the sequence, and
+# how many entries are left.
 CLEAR = Script("""
 if ARGV[3] == '1' then begin_epoch() end
+local epoch, last = state()
 for _, key in ipairs(redis.call('ZRANGE', USED, 0, ARGV[4] - 1)) do
   redis.call('DEL', ENTRY .. key)
   redis.call('ZREM', USED, key)
 end
 local left = redis.call('ZCARD', USED)
 if left == 0 then redis.call('DEL', USED, ENDS, SIZES) end
-return left
+return {epoch, last, left}
 """)
 
 # Arguments: key. Begins anew where something of another type was found.
 RESET = Script("""
 begin_epoch()
-redis.call('DEL', USED, ENDS, SIZES, ENTRY .. ARGV[3], LEASE .. ARGV[3], FAILURES .. ARGV[3])
+redis.call('DEL', USED, ENDS, SIZES, FAILED, ENTRY .. ARGV[3], LEASE .. ARGV[3], FAILURES .. ARGV[3])
 return 1
 """)
 

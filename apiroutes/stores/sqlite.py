@@ -116,6 +116,9 @@ class SQLiteStore:
                 return None
         return None if database is None else database.generation.bits[0]
 
+    def known_generation(self) -> object:
+        return self.generation()
+
     def clear(self) -> None:
         self._revalidate(statements.clear)
 

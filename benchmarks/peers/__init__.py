@@ -1,28 +1,20 @@
 """The peers: modules with applications for the same workloads, each in its own idiom.
 
 A peer module has `application()`, and `numbered_application(routes)` for W8; one that makes ETags also has
-`application_without_etag()` for W10n. It is imported only if its framework is installed, so that no peer is a
-dependency. `ASYNC_PEERS` have an ASGI `application()` alone, which http.py measures.
+`application_without_etag()` for W10n. One with a cache has `cached_application()` for W11, and where workers
+share it `shared_cached_application()` for W11s; it may lack the others. It is imported only if its framework
+is installed, so that no peer is a dependency. `ASYNC_PEERS` have an ASGI `application()` alone, which http.py
+measures.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Protocol, cast
-
-from benchmarks.workloads import NumberedRoute, WSGIApplication
-
-
-class PeerModule(Protocol):
-    """The functions that every module of this package has."""
-
-    def application(self) -> WSGIApplication: ...
-
-    def numbered_application(self, routes: Sequence[NumberedRoute]) -> WSGIApplication: ...
+from types import ModuleType
 
 
 @dataclass(frozen=True)
@@ -37,8 +29,8 @@ class Peer:
     def installed(self) -> bool:
         return self.needs is None or find_spec(self.needs) is not None
 
-    def load(self) -> PeerModule:
-        return cast(PeerModule, import_module(self.module))
+    def load(self) -> ModuleType:
+        return import_module(self.module)
 
 
 PEERS = {
@@ -51,6 +43,7 @@ PEERS = {
         Peer("falcon_msgspec", "Falcon, msgspec", "benchmarks.peers.falcon_msgspec", "falcon"),
         Peer("bottle", "Bottle", "benchmarks.peers.bottle", "bottle"),
         Peer("flask", "Flask", "benchmarks.peers.flask", "flask"),
+        Peer("flask_caching", "Flask, Flask-Caching", "benchmarks.peers.flask_caching", "flask_caching"),
         Peer("django", "Django", "benchmarks.peers.django", "django"),
     )
 }

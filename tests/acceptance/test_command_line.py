@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.applications import PROJECT
+from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.client import Answer, Client, OverHttp
 from tests.acceptance.servers import SECONDS, environment, granian, serve
 from tests.cli.terminals import terminal
@@ -87,7 +87,7 @@ def test_an_unknown_flag_is_2(command: str) -> None:
 
 def test_start_serves(tmp_path: Path) -> None:
     command = [*APIROUTES, "start", "--port", "0"]
-    with serve(command, tmp_path / "log", {"NOTES_DB": str(tmp_path / "notes.db")}) as port:
+    with serve(command, tmp_path / "log", files_in(tmp_path)) as port:
         assert Client(OverHttp(port)).request("GET", "/api/hello").json() == {"message": "Hello"}
 
 
@@ -100,7 +100,7 @@ def test_start_serves_another_directory(tmp_path: Path) -> None:
 
 def test_start_passes_flags_after_two_dashes_to_gunicorn(tmp_path: Path) -> None:
     command = [*APIROUTES, "start", "--", "--bind", "127.0.0.1:0", "--workers", "1"]
-    with serve(command, tmp_path / "log", {"NOTES_DB": str(tmp_path / "notes.db")}) as port:
+    with serve(command, tmp_path / "log", files_in(tmp_path)) as port:
         assert Client(OverHttp(port)).request("GET", "/api/hello").status == 200
 
 
@@ -252,6 +252,14 @@ def test_granians_interface_is_printed_with_the_reason(tmp_path: Path, source: s
     directory = routes(tmp_path / "project", {"hello.py": source})
     with serve(granian(), tmp_path / "log", {"PYTHONPATH": str(PROJECT)}, directory):
         assert (tmp_path / "log").read_text().splitlines()[0] == line
+
+
+@pytest.mark.parametrize(("workers", "is_said"), [(2, True), (1, False)])
+def test_a_cache_of_each_worker_is_said_once(tmp_path: Path, workers: int, is_said: bool) -> None:
+    directory = routes(tmp_path / "project", {"hello.py": "revalidate = 60\n" + HELLO})
+    variables = {"PYTHONPATH": str(PROJECT), "APIROUTES_CACHE": "memory", "APIROUTES_WORKERS": str(workers)}
+    with serve([*APIROUTES, "start", "--port", "0"], tmp_path / "log", variables, directory):
+        assert (tmp_path / "log").read_text().count('cache is "memory": each worker') == is_said
 
 
 def test_uvicorn_refuses_wsgi(tmp_path: Path, taken: int) -> None:

@@ -18,4 +18,5 @@ _PROJECT = Path(__file__).parent / "project"
 def __getattr__(name: str) -> AsWSGI:
     """The runner asks for `asgi` or `asgi_loop`."""
     interfaces.choose(name.replace("_", "-"))
-    return AsWSGI(App(interfaces.directory_for_interface(_PROJECT), mode="production").asgi)
+    directory = interfaces.directory_for_interface(_PROJECT)
+    return AsWSGI(App(directory, mode="production", cache="memory").asgi)

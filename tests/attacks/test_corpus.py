@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ TOP = HERE.parents[1]
 SECONDS = 170
 
 
+CORPUS = HERE / "corpus.jsonl"
+ON_SQLITE = "tests.attacks.app:on_sqlite"
 APPS = {
     "wsgi": "tests.attacks.app:app",
     "asgi": "tests.attacks.over_asgi:asgi",
@@ -27,12 +30,16 @@ APPS = {
 }
 
 
-def attack(results: Path, *flags: str) -> list[dict[str, Any]]:
-    command = [sys.executable, str(HERE / "runner.py"), APPS[interfaces.chosen()]]
-    command += ["--corpus", str(HERE / "corpus.jsonl"), "--known", str(known(results.parent))]
+def attack(
+    results: Path, *flags: str, application: str = "", corpus: Path = CORPUS, **variables: str
+) -> list[dict[str, Any]]:
+    command = [sys.executable, str(HERE / "runner.py"), application or APPS[interfaces.chosen()]]
+    command += ["--corpus", str(corpus), "--known", str(known(results.parent))]
     # The time limits assume an idle machine.
     command += ["--json", str(results), "--scale", "3", *flags]
-    done = subprocess.run(command, cwd=TOP, timeout=SECONDS, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=TOP, env=os.environ | variables, timeout=SECONDS, capture_output=True, text=True
+    )
     assert done.returncode in (0, 1), done.stderr
     cases: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))
     return cases
@@ -55,11 +62,28 @@ def test_every_attack_is_withstood(tmp_path: Path, flags: tuple[str, ...]) -> No
     if flags and interfaces.chosen() != "wsgi":
         pytest.skip("every ASGI server says where content ends")
     results = attack(tmp_path / "results.json", *flags)
-    failures = {
-        case["id"]: case["problems"] for case in results if case["outcome"] in ("fail", "unexpected-pass")
-    }
-    assert failures == {}
-    assert sum(case["outcome"] == "pass" for case in results) > 600
+    assert failures_of(results) == {}
+    assert sum(case["outcome"] == "pass" for case in results) > 700
+
+
+def test_attacks_on_the_cache_are_withstood_by_a_store_that_all_share(tmp_path: Path) -> None:
+    if interfaces.chosen() != "wsgi":
+        pytest.skip("the store knows no interface")
+    lines = CORPUS.read_text(encoding="utf-8").splitlines()
+    cases = [case for case in map(json.loads, lines) if case["area"] in ("cache", "sanity")]
+    corpus = tmp_path / "corpus.jsonl"
+    # A case's process opens the store's files, and keeps them.
+    corpus.write_text("\n".join(json.dumps({**case, "allow_fds": True}) for case in cases), encoding="utf-8")
+    variables = {"ATTACKED_CACHE": str(tmp_path / "cache.db")}
+    results = attack(tmp_path / "results.json", application=ON_SQLITE, corpus=corpus, **variables)
+    assert failures_of(results) == {}
+    assert {case["outcome"] for case in results} == {"pass"}
+
+
+def failures_of(results: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return what is wrong with the cases that fail, and with those that lack a handler."""
+    wrong = ("fail", "unexpected-pass", "skip")
+    return {case["id"]: case["problems"] for case in results if case["outcome"] in wrong}
 
 
 def test_exceptions_are_few_and_have_reasons() -> None:

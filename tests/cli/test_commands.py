@@ -7,6 +7,7 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -66,9 +67,79 @@ def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
         "body_limit": 1536,
         "response_limit": None,
         "max_duration": 2.5,
+        "cache": None,
     }
     assert rows["/api/notes"]["methods"] == ["GET", "POST"]
     assert rows["/api/notes"]["method_middleware"] == {"POST": ["check"]}
+
+
+USUAL = {
+    "revalidate": 60,
+    "stale": 31_535_940,
+    "tags": [],
+    "vary": [],
+    "query": None,
+    "cookies": "bypass",
+    "context": [],
+    "statuses": [],
+    "headers": "keyed",
+}
+EVERYTHING = (
+    "{'revalidate': 0.5, 'tags': ['posts', 'news'], 'vary': ['DNT'], 'query': ['page'], "
+    "'cookies': 'ignore', 'context': ['db'], 'statuses': [410, 404]}"
+)
+# What a route declares, the cell of the table, and what is unlike `USUAL` for programs.
+CACHED: list[tuple[str, str, dict[str, Any]]] = [
+    ("revalidate = 60", "60 s", {}),
+    ("revalidate = False", "until revalidated", {"revalidate": False, "stale": 0}),
+    (
+        "dynamic = 'force-static'",
+        "until revalidated",
+        {"revalidate": False, "stale": 0, "query": [], "cookies": "ignore", "headers": "absent"},
+    ),
+    (
+        f"config = {{'cache': {EVERYTHING}}}",
+        "0.5 s, tags: posts, news",
+        {
+            "revalidate": 0.5,
+            "stale": 0,
+            "tags": ["posts", "news"],
+            "vary": ["DNT"],
+            "query": ["page"],
+            "cookies": "ignore",
+            "context": ["db"],
+            "statuses": [404, 410],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("declared", "cell", "member"), CACHED)
+def test_routes_tells_what_is_cached(
+    tmp_path: Path, declared: str, cell: str, member: dict[str, Any]
+) -> None:
+    files = {"pages/api/x.py": f"{declared}\ndef GET(): ...\n", "pages/api/y.py": HELLO}
+    root = str(project(tmp_path, files))
+    head, cached, other = run("routes", "--root", root).output.splitlines()
+    start = head.index("CACHE")
+    assert cached[start:].startswith(f"{cell}  ")
+    assert other[start:].startswith("-  ")
+    assert f"  cached      {cell}\n" in run("routes", "/api/x", "--root", root).output
+    assert "cached" not in run("routes", "/api/y", "--root", root).output
+    rows = json.loads(run("routes", "--json", "--root", root).output)
+    assert [row["cache"] for row in rows] == [{**USUAL, **member}, None]
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("revalidate = 60\ndef GET(): ...\n", "2 routes, 1 cached, no problems."),
+        ("def GET(): ...\n", "2 routes, no problems."),
+    ],
+)
+def test_check_counts_what_is_cached(tmp_path: Path, source: str, line: str) -> None:
+    root = project(tmp_path, {"pages/api/x.py": source, "pages/api/y.py": HELLO})
+    assert run("check", "--root", str(root)).output == f"{line}\n"
 
 
 def test_what_a_setting_brings_is_no_middleware_of_a_route(tmp_path: Path) -> None:

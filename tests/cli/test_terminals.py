@@ -75,6 +75,13 @@ def test_the_table_of_routes_leaves_out_what_does_not_fit(tmp_path: Path, column
     assert ("--json has all" in shown) is (last != "LIMITS")
 
 
+def test_what_is_cached_is_left_out_last(tmp_path: Path) -> None:
+    root = str(project(tmp_path, {"pages/api/x.py": "revalidate = 60\n" + HELLO}))
+    lines = without_styles(on_terminal("--root", root, "routes", columns=45)[1]).splitlines()
+    assert lines[0].split() == ["URL", "METHODS", "FILE", "CACHE"]
+    assert "Too narrow for MIDDLEWARE, RUNS, LIMITS" in lines[-1]
+
+
 SLOW = "import time\ntime.sleep(1.6)\n" + HELLO
 
 

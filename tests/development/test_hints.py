@@ -175,6 +175,14 @@ MISTAKES = {
     "a name in camel case": Mistake(
         "def GET(req, res): res.setHeader('A', 'b')", ("write `res.set_header`",)
     ),
+    "Next.js's draft mode": Mistake(
+        "def GET(req, res): res.setDraftMode({'enable': True})", ("write `res.set_draft_mode`",)
+    ),
+    "Next.js's preview data": Mistake("def GET(req): return req.previewData", ("write `req.preview_data`",)),
+    "Next.js's preview": Mistake("def GET(req): return req.preview", ("Write `request.draft_mode`",)),
+    "draft mode by another name": Mistake(
+        "def GET(req, res): res.disable_draft_mode()", ("Write `res.set_draft_mode(False)`",)
+    ),
     "no body": posted("def POST(req): return req.body['a']", "because this request has no content"),
     "no body, by name": posted("def POST(body): return body.get('a')", "because this request has no content"),
     "no body, with in": posted("def POST(body): return 'a' in body", "because this request has no content"),

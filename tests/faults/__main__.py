@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -98,6 +99,29 @@ def _is_untouched(report: Report) -> bool:
     )
 
 
+def _is_computed_once(report: Report) -> bool:
+    return bool(
+        report["computations"] == report.get("different", 1) == 1 and report["ok"] == report["clients"]
+    )
+
+
+def _does_without(report: Report) -> bool:
+    """Without Redis: an answer within half a second, and what the computation takes, with some room."""
+    phases = [report[phase] for phase in ("up", "stopped", "down", "restarted")]
+    return report["other_route_while_stopped"] == 200 and all(
+        status == 200 and seconds < 0.5 + 0.3 + 0.2 for phase in phases for status, seconds in phase
+    )
+
+
+def _is_unmoved(report: Report) -> bool:
+    steps = report["steps"].values()
+    return (
+        all(step["workers_same"] and not step["recomputed"] for step in steps)
+        and not report["worker_timeouts"]
+        and not report["load"]["failed"]
+    )
+
+
 def _has_room_again(report: Report) -> bool:
     return bool(
         set(report["answers"]) == {"507"}
@@ -127,6 +151,15 @@ def _ended(report: Report) -> str:
 
 def _logged(report: Report) -> str:
     return f"{len(report['logs'])} answered, all locks free, {_exit(report)}"
+
+
+def _computed(report: Report) -> str:
+    return f"{report['computations']} computation, the last answer after {report['slowest_s']} s"
+
+
+def _slowest(report: Report) -> str:
+    slowest = max(seconds for phase in ("stopped", "down") for _, seconds in report[phase])
+    return f"answers within {slowest} s without Redis, of which 0.3 s are the computation"
 
 
 def _exit(report: Report) -> str:
@@ -250,6 +283,36 @@ FAULTS = (
         asgi_flags=("--workers", "1"),  # these servers replace one after the other, and the test waits 2 s
     ),
     Fault(
+        "50 clients ask for what takes 0.3 s to compute",
+        "stampede",
+        _is_computed_once,
+        _computed,
+    ),
+    *(
+        Fault(
+            f"200 clients do, of {count} with one store in {store}",
+            "crowd",
+            _is_computed_once,
+            _computed,
+            ("--store", kind, "--servers", str(servers)),
+            file="ours.py",
+        )
+        for kind, store in (("sqlite", "SQLite"), ("redis", "Redis"))
+        for servers, count in ((1, "a server"), (2, "two servers"))
+    ),
+    Fault(
+        "the cache is in Redis, which is frozen, ended and started",
+        "redis_faults",
+        _does_without,
+        _slowest,
+    ),
+    Fault(
+        "the clock is set an hour forward, two hours back, and right again",
+        "clock",
+        _is_unmoved,
+        lambda report: f"nothing computed again, {_failed(report['load'])}",
+    ),
+    Fault(
         "uploads of 8 MB to a disk of 2 MB",
         "disk_full",
         _has_room_again,
@@ -297,6 +360,8 @@ def _run(chosen: list[Fault], classes: list[str]) -> Iterator[tuple[Fault, str, 
 def _run_test(fault: Fault, worker_class: str, server: Path) -> Report:
     if fault.test == "disk_full" and os.geteuid():
         return {"left_out": "needs root"}
+    if (fault.test == "redis_faults" or "redis" in fault.flags) and not shutil.which("redis-server"):
+        return {"left_out": "needs redis-server"}
     command = [sys.executable, str(HERE / fault.file), fault.test, "--cls", worker_class, *fault.flags]
     if worker_class in ASGI:
         command += fault.asgi_flags

@@ -1,6 +1,7 @@
 """Run by `faults.py` in place of gunicorn: `apiroutes start` with the flags for gunicorn.
 
 For the classes `granian` and `uvicorn` it serves with those, through ASGI, with flags of the same meaning.
+The cache is in $FAULT_REDIS if that is set, else in the directory $FAULT_CACHE, else beside the test's log.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[1]
 START = [sys.executable, "-m", "apiroutes", "start"]
 
 
@@ -22,10 +24,22 @@ def main() -> None:
         route = root / "pages" / "api" / "hello.py"
         route.parent.mkdir(parents=True, exist_ok=True)
         route.symlink_to(root / "treeapp.py")
+    _place_cache()
+    # A test may replace the path, and what is tested is this checkout.
+    os.environ["PYTHONPATH"] = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(TOP)])
     start = [*START, "--root", str(root)]
     server = flags[flags.index("-k") + 1]
     start += _through_asgi(server, flags) if server in ("granian", "uvicorn") else ["--", *flags]
     os.execv(sys.executable, start)
+
+
+def _place_cache() -> None:
+    redis = os.environ.get("FAULT_REDIS")
+    if redis:
+        os.environ["APIROUTES_CACHE"] = redis
+    else:
+        directory = os.environ.get("FAULT_CACHE") or Path(os.environ["FAULT_LOG"]).parent
+        os.environ["APIROUTES_CACHE_PATH"] = str(Path(directory) / "cache.db")
 
 
 def _through_asgi(server: str, flags: list[str]) -> list[str]:

@@ -93,26 +93,6 @@ def test_a_duration_of_the_module_is_enforced(tmp_path: Path) -> None:
     assert call(App(project(tmp_path, {ROUTE: source}))).status == 504
 
 
-# a constant for caching, and the field that keeps it
-CACHING = [
-    ("revalidate = 60", {"revalidate": 60}),
-    ("revalidate = 0", {"revalidate": 0}),
-    ("revalidate = 0.5", {"revalidate": 0.5}),
-    ("revalidate = False", {"revalidate": False}),
-    *(
-        (f"dynamic = {name!r}", {"dynamic": name})
-        for name in ("auto", "error", "force-static", "force-dynamic")
-    ),
-]
-
-
-@pytest.mark.parametrize(("source", "kept"), CACHING)
-def test_constants_for_caching_are_kept(tmp_path: Path, source: str, kept: dict[str, object]) -> None:
-    (resource,) = App(project(tmp_path, {ROUTE: GET + source})).resources.values()
-    assert resource.module is not None
-    assert {name: getattr(resource.module.config, name) for name in kept} == kept
-
-
 WRONG_CONSTANTS = [
     ("maxDuration = 0", "`maxDuration` is 0", "above zero"),
     ("maxDuration = '5'", "`maxDuration` is '5'", "above zero"),
@@ -164,14 +144,6 @@ def test_constants_that_mean_nothing_here_are_listed_in_one_warning(
     assert "means nothing here" in warning
 
 
-@pytest.mark.parametrize("source", ["revalidate = 60", "revalidate = False", "dynamic = 'force-static'"])
-def test_constants_without_an_effect_yet_give_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, source: str
-) -> None:
-    (warning,) = warnings_of(tmp_path, {ROUTE: GET + source}, caplog)
-    assert warning.startswith(f"{ROUTE}:2 `{source.partition(' ')[0]}` has no effect yet")
-
-
 QUIET = [
     "revalidate = 0",
     "dynamic = 'auto'",
@@ -198,5 +170,5 @@ def test_a_name_of_the_modules_own_is_left_alone(
 ) -> None:
     (resource,) = App(project(tmp_path, {ROUTE: GET + source})).resources.values()
     assert resource.module is not None
-    assert resource.module.config.revalidate in (None, 0)
+    assert resource.module.config.cache is None
     assert not caplog.records

@@ -103,3 +103,11 @@ def test_a_start_counts_the_routes_that_an_event_loop_answers(tmp_path: Path) ->
     check = StartCheck(root)
     assert check.wait() is None
     assert check.routes == RouteCounts(on_loop=1, all=2)
+
+
+@pytest.mark.parametrize(("source", "caches"), [("revalidate = 60\n", True), ("revalidate = 0\n", False)])
+def test_a_start_tells_whether_a_route_is_cached(tmp_path: Path, source: str, caches: bool) -> None:
+    check = start(tmp_path, source + HELLO)
+    assert check.wait() is None
+    assert check.caches is caches
+    assert not (tmp_path / ".apiroutes").exists()

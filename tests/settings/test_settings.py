@@ -50,6 +50,19 @@ VALUES = [
     ("host", "0.0.0.0", "0.0.0.0"),
     ("port", 65535, 65535),
     ("mode", "development", "development"),
+    ("cache", "memory", "memory"),
+    ("cache", "none", "none"),
+    ("cache_path", "/var/cache/x.db", "/var/cache/x.db"),
+    ("cache_path", Path("x.db"), "x.db"),
+    ("cache_prefix", "shop:", "shop:"),
+    ("cache_max_entries", "5", 5),
+    ("cache_max_size", "1gb", Size(2**30, "1gb")),
+    ("cache_max_body", 5, Size(5, "5")),
+    ("cache_hot_size", 0, Size(0, "0")),
+    ("cache_lock_timeout", 0, 0.0),
+    ("cache_lock_timeout", "2.5", 2.5),
+    ("cache_status", "false", False),
+    ("release", "0a1b2c", "0a1b2c"),
 ]
 
 
@@ -198,6 +211,15 @@ BAD = [
     ("max_header_size", "1xb"),
     ("max_abandoned_handlers", 0),
     ("abandon_timeout", 0),
+    ("cache_path", ""),
+    ("cache_prefix", "a b"),
+    ("cache_prefix", ""),
+    ("cache_max_entries", 0),
+    ("cache_max_size", "many"),
+    ("cache_lock_timeout", -1),
+    ("cache_status", "maybe"),
+    ("release", 5),
+    ("release", ""),
 ]
 
 

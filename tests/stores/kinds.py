@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class StoreOpener:
 
     def __call__(self, *, max_entries: int = 1000, max_size: int = 64 * MB, of: int = 0) -> Store:
         module, call = self._source(max_entries, max_size, of)
-        store: Store = eval(call, vars(pytest.importorskip(module)))
+        store: Store = eval(call, vars(import_module(module)))
         self._stores.append(store)
         return store
 

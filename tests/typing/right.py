@@ -16,6 +16,7 @@ from apiroutes import (
     Request,
     Response,
     UploadFile,
+    cached,
     create_app,
     event_stream,
     file,
@@ -143,3 +144,29 @@ def test_with_others(client: Client) -> None:
     client.override(session, lambda: {"age": 5})
     with client.override(current_user, lambda: User("ada")), client:
         client.get("/api/x")
+
+
+@cached
+def load_user(key: int, name: str = "", *, active: bool = True) -> User:
+    return User(name)
+
+
+@cached(revalidate=60, stale=10.5, tags=["users"])
+async def load_point(x: int) -> Point:
+    return Point(x)
+
+
+@cached()
+def count() -> int:
+    return 1
+
+
+async def use_cached() -> None:
+    assert_type(load_user(1, "a", active=False), User)
+    assert_type(load_user.uncached(1), User)
+    assert_type(await load_point(1), Point)
+    assert_type(await load_point.uncached(x=1), Point)
+    assert_type(count(), int)
+    load_user.revalidate(1, name="a")
+    await load_user.revalidate(1, mode="stale")
+    await load_point.revalidate(1)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from apiroutes import App, Depends, Request, Response, json, redirect, use
+from apiroutes import App, Depends, Request, Response, cached, json, redirect, use
 from apiroutes.testing import Client
 
 
@@ -34,3 +34,16 @@ App(5)  # error: arg-type
 App(".", middleware=[5])  # error: list-item
 Client(5)  # error: arg-type
 Client(".").get("/api").jsn  # error: attr-defined
+
+
+@cached(revalidate=60)
+def load(key: int) -> User:
+    return User(str(key))
+
+
+load("1")  # error: arg-type
+load(1).nothing  # error: attr-defined
+load.uncached("1")  # error: arg-type
+load.revalidate(1, mode="later")  # error: call-overload
+cached(revalidate="60")  # error: call-overload
+cached(60)  # error: call-overload

@@ -1,0 +1,106 @@
+"""What all requests of a cached route have in common, and what its developers are told.
+
+In: what the route declares, its handler's step. Out: verdicts on answers, and lines in the log, each once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from apiroutes.cache.response_cache import Cache
+from apiroutes.cache.rules import Verdict, judge
+from apiroutes.cache.targets import Target, header_name
+from apiroutes.handlers import CacheConfig
+from apiroutes.response import Response
+from apiroutes.types import Params
+
+__all__ = ["CachedRoute", "Run"]
+
+_log = logging.getLogger("apiroutes")
+
+# A handler's step: it answers a request by its response.
+Run = Callable[[Any], object]
+
+_TOUCHED = (
+    "%s: answers of %s are not stored, because the handler uses `%s`, which belongs to one request. Do not "
+    "cache the route, or take from middleware by `req.context` what no answer depends on, and name it in "
+    '`config["cache"]["context"]`'
+)
+
+
+class CachedRoute:
+    """What all requests of a cached route have in common.
+
+    `run` is the handler's step, and `recompute` the same as it is called without a client, under the route's
+    deadline. `max_body` is the size in bytes of the greatest answer that is stored.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        config: CacheConfig,
+        run: Run,
+        recompute: Run,
+        *,
+        pattern: str,
+        place: str,
+        max_body: int,
+        is_development: bool,
+    ) -> None:
+        self.cache = cache
+        self.config = config
+        self.run = run
+        self._recompute = recompute
+        self.pattern = pattern
+        self.vary = tuple(sorted("HTTP_" + name.upper().replace("-", "_") for name in config.vary))
+        self._place = place
+        self._max_body = max_body
+        self._is_development = is_development
+        self._told: set[str] = set()
+
+    @property
+    def in_background(self) -> CachedRoute:
+        """The same route for computations without a client."""
+        route = object.__new__(CachedRoute)
+        vars(route).update(vars(self), run=self._recompute)
+        return route
+
+    def params_of(self, target: Target) -> Params | None:
+        """Return the parameters in a path of the route; None for the path of another one.
+
+        Those of a request are middleware's to change.
+        """
+        match = self.cache.routes.match([*target.segments])
+        return match[1] if match is not None and str(match[0].pattern) == self.pattern else None
+
+    def judge(self, response: Response, size: int) -> Verdict:
+        """Return the verdict on an answer that is complete in memory."""
+        headers = {key: [value for _, value in response._lines_of(key)] for key in response._headers}
+        config = self.config
+        return judge(
+            response._status,
+            headers,
+            size,
+            revalidate=config.revalidate,
+            stale=config.stale,
+            statuses=config.statuses,
+            max_size=self._max_body,
+        )
+
+    def tell_of_context(self, touched: str) -> None:
+        """Warn once that answers are not stored because the handler uses what middleware has left."""
+        if touched not in self._told:
+            self._told.add(touched)
+            _log.warning(_TOUCHED, self._place, self.pattern, touched)
+
+    def tell_of_header(self, key: str) -> None:
+        """Tell once, in development, that answers are stored for each value of a header."""
+        if self._is_development and key not in self._told:
+            self._told.add(key)
+            _log.info(
+                "%s reads the header %s: its answers are stored for each value of it",
+                self.pattern,
+                header_name(key),
+            )

@@ -1,0 +1,210 @@
+"""`@cached`: what a function returns is computed once for everybody, until it is too old or revalidated.
+
+In: a function, or a coroutine function. Out: one that is called in the same way. Raises TypeError and
+ValueError at its definition for what cannot be kept, and TypeError at a call for arguments that are no data.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, Protocol, TypeVar, overload
+
+from typing_extensions import ParamSpec
+
+from apiroutes.cache.function_calls import FunctionCalls, Keeping
+from apiroutes.cache.revalidation import revalidate_value
+from apiroutes.concurrency import is_async
+from apiroutes.handlers import why_not_tag
+from apiroutes.places import place_of
+from apiroutes.stores import Mode
+
+__all__ = ["CachedFunction", "cached"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_R_co = TypeVar("_R_co", covariant=True)
+
+_YEAR = 31_536_000.0  # in seconds: as for responses
+
+
+class CachedFunction(Protocol[_P, _R_co]):
+    """A function whose values are kept. It is called as the function is that it was made of."""
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R_co: ...
+
+    @property
+    def uncached(self) -> Callable[_P, _R_co]:
+        """The function itself, which computes."""
+
+    @property
+    def revalidate(self) -> _Revalidate[_P]:
+        """Drops the value of one call: `load.revalidate(*args)` with the arguments of that call.
+
+        Once it has returned, nobody gets a value that was computed, or begun, before. With
+        `mode="stale"` it is returned while it is computed anew. It may be awaited, and has to be nowhere.
+        Raises TypeError for arguments that the function does not take, or that are no data, and
+        RevalidationError if the store does not accept it.
+        """
+
+
+class _Revalidate(Protocol[_P]):
+    # PEP 612 has no place for a keyword between the two, so with `mode` the arguments are not checked.
+    @overload
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Awaitable[None]: ...
+
+    @overload
+    def __call__(self, *args: Any, mode: Mode, **kwargs: Any) -> Awaitable[None]: ...
+
+
+@overload
+def cached(function: Callable[_P, _R], /) -> CachedFunction[_P, _R]: ...
+
+
+@overload
+def cached(
+    *, revalidate: float | Literal[False] = False, tags: Sequence[str] = (), stale: float | None = None
+) -> Callable[[Callable[_P, _R]], CachedFunction[_P, _R]]: ...
+
+
+def cached(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    revalidate: float | Literal[False] = False,
+    tags: Sequence[str] = (),
+    stale: float | None = None,
+) -> Any:
+    """Keep what a function or coroutine function returns, for all workers: `@cached` or `@cached(...)`.
+
+    A value is good for `revalidate` seconds, by default until it is revalidated; for `stale` seconds more, by
+    default the rest of a year, it is returned while it is computed anew. `revalidate_tag` with one of `tags`
+    drops all values, and `load.revalidate(*args)` the one of a call. `load.uncached` is the function itself.
+
+    Each call with other arguments has a value of its own. Arguments and values are data: texts, numbers,
+    dates, lists, dicts, dataclasses and so on. What MessagePack does not tell from something else, such as a
+    tuple from a list, is to be said in the return annotation. What is raised is not kept. In draft mode,
+    without an App and with `cache = "none"` the function simply runs.
+
+    Raises TypeError and ValueError for a function whose values cannot be kept, and for a wrong parameter.
+    """
+    keeping = _keeping(revalidate, tags, stale)
+    if function is None:
+        return lambda function: _cached(function, keeping)
+    return _cached(function, keeping)
+
+
+def _cached(function: Callable[..., Any], keeping: Keeping) -> Any:
+    _check(function)
+    if is_async(function):
+        # Which needs asyncio, as only coroutine functions do.
+        from apiroutes.cache.coroutine_calls import CoroutineCalls
+
+        calls: FunctionCalls = CoroutineCalls(function, keeping)
+        call: Any = _coroutine_function(function, calls)
+    else:
+        calls = FunctionCalls(function, keeping)
+        call = _plain_function(function, calls)
+    call.uncached = function
+    call.revalidate = _revalidation(calls)
+    return call
+
+
+def _plain_function(function: Callable[..., Any], calls: FunctionCalls) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        cache = calls.cache()
+        if cache is None:
+            return function(*args, **kwargs)
+        key = calls.key(cache, args, kwargs)
+        held = cache.hot.get(key)
+        return calls.call(cache, key, args, kwargs) if held is None else held.use()
+
+    return call
+
+
+def _coroutine_function(function: Callable[..., Any], calls: FunctionCalls) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        cache = calls.cache()
+        if cache is None:
+            return await function(*args, **kwargs)
+        key = calls.key(cache, args, kwargs)
+        held = cache.hot.get_at_once(key)
+        return await calls.call(cache, key, args, kwargs) if held is None else held.use()
+
+    return call
+
+
+def _revalidation(calls: FunctionCalls) -> Callable[..., Any]:
+    def revalidate(*args: Any, **kwargs: Any) -> Any:
+        # A parameter that the function has itself is the function's.
+        mode: Any = "expire" if calls.takes("mode") else kwargs.pop("mode", "expire")
+        return revalidate_value(lambda cache: calls.name_of(cache, calls.key(cache, args, kwargs)), mode)
+
+    return revalidate
+
+
+# -- what is wrong at the definition -----------------------------------------------------------
+
+
+def _check(function: Any) -> None:
+    """Raise TypeError for what is not a function of a module that returns data."""
+    if isinstance(function, (staticmethod, classmethod)):
+        kind = type(function).__name__
+        raise TypeError(f"@cached stands above @{kind}: write @staticmethod first, and @cached below it")
+    if not inspect.isfunction(function):
+        raise TypeError(
+            f"@cached takes a function, not {function!r}: write `@cached`, or `@cached(revalidate=60)` with "
+            "its parameters by name, above a `def`"
+        )
+    place = place_of(function)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{place} is a generator, and what it yields is not kept: return a list")
+    if "<lambda>" in function.__qualname__ or "<locals>" in function.__qualname__:
+        raise TypeError(
+            f"{place} is a function inside of another one, or a lambda, and has no name of its own by which "
+            "other processes could know its values: define it at the top of a module"
+        )
+    first = next(iter(inspect.signature(function, follow_wrapped=False).parameters), "")
+    if "." in function.__qualname__ and first in ("self", "cls"):
+        raise TypeError(
+            f"{place} is a method, and `{first}` is no data: define a function at the top of the module, "
+            f"which takes what it needs of `{first}` as arguments"
+        )
+
+
+def _keeping(revalidate: Any, tags: Any, stale: Any) -> Keeping:
+    fresh = math.inf if revalidate is False else _seconds("revalidate", revalidate)
+    if fresh == 0:
+        raise ValueError(
+            "`revalidate` of @cached is 0, with which nothing would be kept: leave @cached out, or give it a "
+            "number of seconds above 0, or False for values that stay until they are revalidated"
+        )
+    if stale is None:
+        stale = max(0.0, _YEAR - fresh)
+    return Keeping(fresh, _seconds("stale", stale), _checked_tags(tags))
+
+
+def _seconds(name: str, value: Any) -> float:
+    allowed = "a number of seconds" + (", or False" if name == "revalidate" else "")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"`{name}` of @cached is {allowed}, not {value!r}")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"`{name}` of @cached is {allowed}, from 0 on and finite, not {value!r}")
+    return float(value)
+
+
+def _checked_tags(tags: Any) -> tuple[str, ...]:
+    if isinstance(tags, str) or not isinstance(tags, (list, tuple, set, frozenset)):
+        raise TypeError(f'`tags` of @cached is a list of strings, not {tags!r}: write `tags=["posts"]`')
+    for tag in tags:
+        reason = why_not_tag(tag)
+        if reason is not None:
+            error = ValueError if isinstance(tag, str) else TypeError
+            raise error(
+                f"`tags` of @cached has what is no tag: {reason}. A tag has 1 to 256 visible characters"
+            )
+    return tuple(dict.fromkeys(tags))

@@ -1,0 +1,262 @@
+"""The request that a handler gets while it computes for the store: it is made of the key alone.
+
+In: a target, headers, what middleware has put on the real request. Out: a request, and what the handler has
+read of it. A handler that touches what middleware has left raises EndedComputation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from apiroutes.request import Request
+from apiroutes.types import Environ
+
+__all__ = [
+    "EndedComputation",
+    "KeyedContext",
+    "KeyedEnviron",
+    "Reads",
+    "RefusingEnviron",
+    "is_conditional",
+    "keyed_class",
+]
+
+# What a request for the store has of its own, or of its key.
+_KNOWN = frozenset(
+    (
+        "REQUEST_METHOD",
+        "SCRIPT_NAME",
+        "PATH_INFO",
+        "QUERY_STRING",
+        "RAW_URI",
+        "REQUEST_URI",
+        "SERVER_NAME",
+        "SERVER_PORT",
+        "SERVER_PROTOCOL",
+        "CONTENT_TYPE",
+        "CONTENT_LENGTH",
+        "HTTP_HOST",
+        "HTTP_TRANSFER_ENCODING",
+        "HTTP_COOKIE",  # a request with one gets here only if it is ignored
+        "apiroutes.route",
+    )
+)
+# Headers that the framework itself looks at.
+_OWN_HEADERS = ("HTTP_HOST", "HTTP_TRANSFER_ENCODING")
+_MISSING: Any = object()
+
+
+class EndedComputation(BaseException):
+    """The handler needs the real request or response, with which it is called again.
+
+    Not an Exception, so that no handler takes it for one of its own.
+    """
+
+
+class Reads:
+    """What a handler has read: `headers` by their keys in the environ.
+
+    `client`: something that differs from client to client and is not in the key. `touched`: what middleware
+    has left. `ended`: why the computation has ended, "context" or "stream".
+    """
+
+    __slots__ = ("client", "ended", "headers", "touched")
+
+    def __init__(self) -> None:
+        self.headers: set[str] = set()
+        self.client = self.touched = self.ended = ""
+
+    def touch(self, name: str) -> NoReturn:
+        """Note what was touched, and end the handler."""
+        self.touched = self.touched or name
+        self.end("context")
+
+    def end(self, reason: str) -> NoReturn:
+        """End the handler."""
+        self.ended = self.ended or reason
+        raise EndedComputation(reason)
+
+
+def is_conditional(key: str) -> bool:
+    """Return whether a header belongs to one request's own copy or part (RFC 9110 sections 13.1 and 14.2)."""
+    return key.startswith("HTTP_IF_") or key == "HTTP_RANGE"
+
+
+class KeyedEnviron(dict[str, Any]):
+    """The environ of a request for the store, which notes what is read.
+
+    `headers` are those that can be read and are then part of the key; None where the route reads as if there
+    were none. `client` is the environ of the request that asks, of which nothing else is in the key.
+    """
+
+    def __init__(
+        self, own: Environ, headers: Mapping[str, str] | None, client: Environ, reads: Reads
+    ) -> None:
+        super().__init__(own)
+        self._headers = headers
+        self._client = client
+        self._reads = reads
+
+    def _find(self, key: str) -> Any:
+        if key in _KNOWN or key.startswith("wsgi.") or not isinstance(key, str):
+            return dict.get(self, key, _MISSING)
+        if key.startswith("HTTP_"):
+            if self._headers is None or is_conditional(key):
+                return _MISSING
+            self._reads.headers.add(key)
+            return self._headers.get(key, _MISSING)
+        if dict.__contains__(self, key):  # which the handler has set
+            return dict.__getitem__(self, key)
+        self._reads.client = self._reads.client or key
+        return self._client.get(key, _MISSING)
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._find(key)
+        if value is _MISSING:
+            raise KeyError(key)
+        return value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = self._find(key)
+        return default if value is _MISSING else value
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._find(key) is not _MISSING
+
+    def __delitem__(self, key: str) -> None:
+        self.pop(key)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        value = self._find(key)
+        dict.pop(self, key, None)
+        if value is not _MISSING:
+            return value
+        if default:
+            return default[0]
+        raise KeyError(key)
+
+    def _whole(self) -> dict[str, Any]:
+        own = {key: dict.__getitem__(self, key) for key in dict.keys(self)}
+        if self._headers is None:
+            return own
+        self._reads.client = self._reads.client or "all headers"
+        client = {
+            key: value
+            for key, value in self._client.items()
+            if key not in _KNOWN and not key.startswith("wsgi.") and not is_conditional(key)
+        }
+        if "HTTP_HOST" in self._client:  # in the client's spelling, as for a handler without a cache
+            client["HTTP_HOST"] = self._client["HTTP_HOST"]
+        return {**own, **client}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def keys(self) -> Any:
+        return self._whole().keys()
+
+    def items(self) -> Any:
+        return self._whole().items()
+
+    def values(self) -> Any:
+        return self._whole().values()
+
+    def copy(self) -> dict[str, Any]:
+        return self._whole()
+
+
+class RefusingEnviron(KeyedEnviron):
+    """The environ of a request whose route declares that it reads no headers: reading one is an error."""
+
+    def _find(self, key: str) -> Any:
+        if isinstance(key, str) and key.startswith("HTTP_") and key not in _OWN_HEADERS:
+            name = key.removeprefix("HTTP_").replace("_", "-").title()
+            raise RuntimeError(
+                f'the handler reads the header {name}, and its route has `dynamic = "error"`, which refuses '
+                'that: read none, or write `dynamic = "force-static"`, with which headers read as absent'
+            )
+        return super()._find(key)
+
+
+class KeyedContext(dict[str, Any]):
+    """`req.context` of a request for the store: what a handler puts in itself, and what the route lists."""
+
+    def __init__(self, listed: Mapping[str, Any], names: tuple[str, ...], reads: Reads) -> None:
+        super().__init__(listed)
+        self._names = names
+        self._reads = reads
+
+    def _check(self, key: object) -> None:
+        if key not in self._names and not dict.__contains__(self, key):
+            self._reads.touch(f"req.context[{key!r}]")
+
+    def __getitem__(self, key: str) -> Any:
+        self._check(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._check(key)
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self._check(key)
+        return super().__contains__(key)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        self._check(key)
+        return super().pop(key, *default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        self._check(key)
+        return super().setdefault(key, default)
+
+    def _touch_all(self, *arguments: Any, **named: Any) -> NoReturn:
+        self._reads.touch("req.context")
+
+    __iter__ = __len__ = __reversed__ = __eq__ = __or__ = __ror__ = _touch_all
+    keys = items = values = copy = popitem = __repr__ = _touch_all
+    __bool__ = _touch_all
+    __hash__ = None
+
+
+class _KeyedRequest(Request):
+    """The part of a request's class that keeps to its key."""
+
+    _reads: Reads
+
+    # A request in draft mode computes nothing for the store, so this tells nothing of its client.
+    draft_mode = False
+    preview_data = None
+
+    @property
+    def environ(self) -> Environ:
+        """The WSGI environ, with all that belongs to one client: what is made with it is not stored."""
+        self._reads.client = self._reads.client or "req.environ"
+        return self._environ
+
+    @environ.setter
+    def environ(self, environ: Environ) -> None:
+        self._environ = environ
+
+    def __getattr__(self, name: str) -> Any:
+        # What is on neither the class nor this request, middleware may have put on the real one.
+        if name.startswith("__") or "_reads" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._reads.touch(f"req.{name}")
+
+
+# Classes of requests for the store, each by an App's class of requests.
+_classes: dict[Any, Any] = {}
+
+
+def keyed_class(kind: Any) -> Any:
+    """Return the class of requests for the store, of an App's class of requests."""
+    found = _classes.get(kind)
+    if found is None:
+        found = type(kind.__name__, (_KeyedRequest, kind), {"__module__": kind.__module__})
+        _classes[kind] = found
+    return found

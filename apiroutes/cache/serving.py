@@ -1,0 +1,282 @@
+"""The step of a cached route, inside all middleware and around body, dependencies and handler.
+
+In: the response of a request. Out: the same response with an answer of this worker's memory, of the store, or
+of the handler. Raises what the handler raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from apiroutes.cache.answers import Answer
+from apiroutes.cache.background import background
+from apiroutes.cache.cached_routes import CachedRoute
+from apiroutes.cache.computing import transfer
+from apiroutes.cache.flight import Computation, Taken
+from apiroutes.cache.headers import (
+    BYPASSED,
+    DRAFT,
+    forwarded,
+    hit_status,
+    set_default,
+    set_status,
+    vary_lines,
+)
+from apiroutes.cache.hot_answers import HotAnswer, Variants
+from apiroutes.cache.narrowed import give_back, narrowed
+from apiroutes.cache.rules import cache_control, directives
+from apiroutes.cache.targets import header_values, raw_target, target_of
+from apiroutes.cache.visits import Visit
+from apiroutes.chain import take_response
+from apiroutes.drafts import draft_cookies, has_valid_draft_cookie
+from apiroutes.http import HeaderLines
+from apiroutes.stores import Entry, Lease, StoreError
+from apiroutes.types import Environ
+
+__all__ = ["CachedStep"]
+
+_OBJECT = 50  # bytes, as much as an object takes beside its content
+_SMALL = 500  # bytes, as much as a note of an URL's variants takes
+
+
+class CachedStep:
+    """Answers GET and HEAD of a cached route. `sends_status`: whether with Cache-Status."""
+
+    def __init__(self, route: CachedRoute, *, sends_status: bool) -> None:
+        self._route = route
+        self._run = route.run
+        self._sends_status = sends_status
+        self._find_hot = route.cache.hot.entries.get
+        self._store = route.cache.store
+        config = route.config
+        self._is_anonymous: Callable[[Environ], bool] = _is_anonymous
+        if config.headers != "keyed":
+            self._is_anonymous = _has_no_draft
+        elif config.ignores_cookies:
+            self._is_anonymous = _is_anonymous_beside_cookies
+
+    def __call__(self, response: Any) -> None:
+        """Answer a request."""
+        if not self._answer_hot(response, self._store.generation):
+            self._answer(response, response.req._environ)
+
+    def answer_at_once(self, response: Any) -> bool:
+        """Answer on an event loop, from this worker's memory; return False, and do nothing, if it cannot."""
+        return self._answer_hot(response, self._store.known_generation)
+
+    def _answer_hot(self, response: Any, generation: Callable[[], object]) -> bool:
+        request = response.req
+        environ = request._environ
+        if not request._pending and self._is_anonymous(environ):
+            raw = raw_target(environ)
+            hot = self._find_hot(raw)
+            if hot is not None and hot.value.__class__ is Variants:
+                hot = self._find_hot((raw, hot.value.names, header_values(environ, hot.value.names)))
+            if hot is not None:
+                now = time.monotonic()
+                if now < hot.until and hot.generation == generation():
+                    answer = hot.value
+                    age = now - answer.made
+                    has_middleware = take_response(response)
+                    answer.copy_to(response, age)
+                    if self._sends_status:
+                        set_status(response, hit_status(answer.fresh - age))
+                    response._in_middleware = has_middleware
+                    return True
+        return False
+
+    # -- what is not answered from the worker's memory -------------------------------------
+
+    def _answer(self, response: Any, environ: Environ) -> None:
+        reason = self._why_bypassed(response.req)
+        if reason:
+            control = DRAFT if reason == "draft" else BYPASSED
+            self._call_handler(response, forwarded("bypass", detail=reason), control)
+            return
+        config = self._route.config
+        target = target_of(environ, config.query)
+        headers = environ if config.headers == "keyed" else {}
+        visit = Visit(self._route, target, headers, response.req, response.__class__, response)
+        has_middleware = take_response(response)
+        try:
+            done = self._take(visit, response, _is_for_itself(environ))
+        except BaseException as error:
+            self._tell_of_error(response, visit)
+            if has_middleware:
+                response._fail(error)
+            raise
+        response._in_middleware = has_middleware
+        if done is not None:
+            self._call_handler(response, done)
+        elif has_middleware and response._is_unbuffered:
+            response._start_streaming()
+
+    def _why_bypassed(self, request: Any) -> str:
+        """Return why a request can be answered by its handler alone; "" if it need not be."""
+        environ, config = request._environ, self._route.config
+        if request._pending and _has_content(environ):
+            return "body"
+        if "HTTP_AUTHORIZATION" in environ and config.headers == "keyed":
+            return "authorization"
+        if "HTTP_COOKIE" in environ:
+            if has_valid_draft_cookie(environ, request._secret_keys):
+                return "draft"
+            if not config.ignores_cookies:
+                return "cookie"
+        return ""
+
+    def _call_handler(self, response: Any, member: str, control: str = "") -> None:
+        """Let the handler answer the request itself; what it answers is not stored."""
+        if control:
+            set_default(response, "cache-control", "Cache-Control", control)
+        if self._sends_status:
+            set_status(response, member)
+        request = response.req
+        response.req = own = narrowed(request, self._route.config)
+        try:
+            self._run(response)
+        finally:
+            response.req = request
+            give_back(own, request)
+
+    def _take(self, visit: Visit, response: Any, is_alone: bool) -> str | None:
+        """Answer with what the store has, or what the handler has computed for it.
+
+        Nothing is stored for a request that `is_alone`. Return what Cache-Status says where the handler has
+        to be called with the real request instead.
+        """
+        taken = self._look_alone(visit) if is_alone else self._look_or_compute(visit)
+        if taken.entry is not None:
+            answer = visit.answer_in(taken.entry)
+            if answer is None:  # another answer has the same digest
+                return forwarded("uri-miss", detail="store")
+            self._serve(visit, response, taken.entry, answer, has_waited=taken.has_waited)
+            if taken.lease is not None:
+                self._compute_later(visit, response, taken.lease)
+            return None
+        computation = taken.computation
+        assert computation is not None
+        reason = computation.reason or ("request" if is_alone else "store" if taken.has_store_failed else "")
+        member = partial(forwarded, _why_missing(visit), has_waited=taken.has_waited)
+        if computation.value is None:
+            return member(detail=reason.rstrip("!"))
+        transfer(computation.value.response, response)
+        if taken.is_stored:
+            self._add_headers(visit, response, computation)
+        if self._sends_status:
+            set_status(response, member(is_stored=taken.is_stored, detail=reason))
+        return None
+
+    def _look_or_compute(self, visit: Visit) -> Taken:
+        cache = self._route.cache
+        try:
+            key = visit.find_key()
+            if visit.has_no_room:
+                return Taken(computation=visit.compute(cache.store.begin(key)))
+        except StoreError:
+            return Taken(computation=visit.compute(None), has_store_failed=True)
+        return cache.flight.take(visit.find_key, visit.revalidated_by, visit.compute)
+
+    def _look_alone(self, visit: Visit) -> Taken:
+        """Return what the store has, as it is, or else what the handler makes for this request."""
+        entry: Entry | None = None
+        with contextlib.suppress(StoreError):
+            entry = self._route.cache.store.get(visit.find_key())
+        if entry is not None and visit.answer_in(entry) is not None:
+            return Taken(entry=entry)
+        return Taken(computation=visit.compute(None))
+
+    # -- answers ---------------------------------------------------------------------------
+
+    def _serve(
+        self, visit: Visit, response: Any, entry: Entry, answer: Answer, has_waited: bool = False
+    ) -> None:
+        """Answer with what the store has; keep it in this worker's memory while it is fresh.
+
+        Without a Host header, the host is the server's, which is no part of what hot answers are found by.
+        """
+        hot = HotAnswer(answer, entry.age, self._vary_of(visit))
+        left = answer.fresh - entry.age
+        if entry.is_revalidated:
+            left = min(left, -1.0)
+        elif left > 0 and "HTTP_HOST" in response.req._environ:
+            key: tuple[Any, ...] = raw_target(response.req._environ)
+            memory, size = self._route.cache.hot, hot.size + _size_of(key) + _size_of(visit.values)
+            if visit.names:
+                variants = Variants(visit.names)
+                memory.put(key, variants, _SMALL + _size_of(key), visit.generation, math.inf)
+                key = key, visit.names, visit.values
+            memory.put(key, hot, size, visit.generation, left)
+        hot.copy_to(response, entry.age)
+        if entry.is_revalidated:
+            response._apply("set", "cache-control", [("Cache-Control", "no-cache")])
+        if self._sends_status:
+            set_status(response, hit_status(left, has_waited))
+
+    def _add_headers(self, visit: Visit, response: Any, computation: Computation) -> None:
+        """Add to an answer that was stored what a cache in front has to know."""
+        control = cache_control(computation.fresh, computation.stale)
+        set_default(response, "cache-control", "Cache-Control", control)
+        response._add_to_vary(self._vary_of(visit))
+
+    def _vary_of(self, visit: Visit) -> HeaderLines:
+        config = self._route.config
+        return vary_lines(visit.names, config.vary, config.ignores_cookies)
+
+    def _tell_of_error(self, response: Any, visit: Visit) -> None:
+        """Have the error response say that its request was not answered from the store."""
+        if self._sends_status and response._write is None:
+            member = forwarded(_why_missing(visit), detail="error")
+            hooks = response._head_hooks or []
+            response._head_hooks = [*hooks, (lambda sent: set_status(sent, member), True)]
+            response._is_unbuffered = True
+
+    def _compute_later(self, visit: Visit, response: Any, lease: Lease) -> None:
+        """Compute a stale answer anew once it has been sent."""
+        later = visit.without_client()
+
+        def submit(sent: object) -> None:
+            if not background.submit(partial(later.refresh, lease)):
+                self._route.cache.flight.give_up(lease)
+
+        response._call_at_end(submit)
+        response._ends_when_closed = True
+
+
+def _size_of(texts: Iterable[str | None]) -> int:
+    """Return about how many bytes texts take in memory."""
+    return sum(len(text) + _OBJECT for text in texts if text is not None)
+
+
+def _is_anonymous(environ: Environ) -> bool:
+    return "HTTP_COOKIE" not in environ and "HTTP_AUTHORIZATION" not in environ
+
+
+def _is_anonymous_beside_cookies(environ: Environ) -> bool:
+    return "HTTP_AUTHORIZATION" not in environ and _has_no_draft(environ)
+
+
+def _has_no_draft(environ: Environ) -> bool:
+    return "HTTP_COOKIE" not in environ or not draft_cookies(environ["HTTP_COOKIE"])
+
+
+def _has_content(environ: Environ) -> bool:
+    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+
+def _is_for_itself(environ: Environ) -> bool:
+    """Return whether nothing is stored for a request (RFC 9110 section 14.2, RFC 9111 section 5.2.1.5)."""
+    if "HTTP_RANGE" in environ:
+        return True
+    control = environ.get("HTTP_CACHE_CONTROL")
+    return control is not None and "no-store" in (directives([control]) or ())
+
+
+def _why_missing(visit: Visit) -> str:
+    has_others = visit.directory is not None and visit.directory.variants
+    return "vary-miss" if has_others else "uri-miss"

@@ -1,0 +1,53 @@
+"""The store that a project's settings name.
+
+In: settings, and the project's directory. Out: a store, guarded where it may fail; and why one fails. Raises
+ValueError for a URL that redis-py cannot use, and ImportError without redis-py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from apiroutes.settings import Settings
+from apiroutes.stores.guard import GuardedStore
+from apiroutes.stores.memory import MemoryStore
+from apiroutes.stores.nothing import NothingStore
+from apiroutes.stores.store import Store
+
+__all__ = ["open_store", "why_store_fails"]
+
+_PATH = Path(".apiroutes", "cache.db")
+
+
+def open_store(settings: Settings, root: Path) -> Store:
+    """Return the store of the project in the directory `root`.
+
+    It touches no disk and opens no connection before it is used, so that it may be made before a fork. Raises
+    ValueError for a URL that cannot be used, without any part of it, and ImportError if its extra is missing.
+    """
+    entries, size = settings.cache_max_entries, settings.cache_max_size.bytes
+    if settings.cache == "none":
+        return NothingStore()
+    if settings.cache == "memory":
+        return MemoryStore(max_entries=entries, max_size=size)
+    if isinstance(settings.cache, str):
+        from apiroutes.stores.sqlite import SQLiteStore
+
+        return GuardedStore(SQLiteStore(_path(settings, root), max_entries=entries, max_size=size))
+    from apiroutes.stores.redis import RedisStore
+
+    url, prefix = settings.cache.reveal(), settings.cache_prefix
+    return GuardedStore(RedisStore(url, prefix=prefix, max_entries=entries, max_size=size))
+
+
+def why_store_fails(settings: Settings, root: Path) -> str | None:
+    """Return why the project's store cannot keep anything, as far as can be told without its use."""
+    if settings.cache != "sqlite":
+        return None
+    from apiroutes.stores.sqlite import why_unwritable
+
+    return why_unwritable(_path(settings, root))
+
+
+def _path(settings: Settings, root: Path) -> Path:
+    return root / (_PATH if settings.cache_path is None else settings.cache_path)

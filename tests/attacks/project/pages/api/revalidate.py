@@ -1,0 +1,3 @@
+def handler(req, res):
+    res.revalidate(req.query["path"])
+    res.json({"revalidated": True})
