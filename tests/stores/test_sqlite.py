@@ -306,6 +306,23 @@ def test_a_revalidation_reaches_those_that_have_a_deleted_file_open(store: SQLit
         assert content_of(store, KEY) == b"new"
 
 
+def test_a_revalidation_reaches_those_that_have_a_deleted_generation_open(
+    store: SQLiteStore, path: Path
+) -> None:
+    with opened(path) as other:
+        put(store, KEY)
+        put(other, KEY)
+        generation = other.generation()
+        path.with_name("cache.db-generation").unlink()
+        for name in ("path:/b", "path:/a"):
+            store.bump(name, "expire")
+            assert other.generation() != generation
+            generation = other.generation()
+            other.get(KEY)
+        assert other.get(KEY) is None
+        assert other.generation() == store.generation()
+
+
 def test_a_revalidation_is_not_written_into_a_deleted_file(store: SQLiteStore, path: Path) -> None:
     put(store, KEY, b"old")
     path.unlink()
