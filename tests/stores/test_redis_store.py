@@ -31,7 +31,7 @@ def raw(redis: RedisServer) -> Iterator[client.Redis]:
 
 
 @pytest.fixture
-def store(redis: RedisServer, raw: client.Redis) -> Iterator[RedisStore]:
+def store(redis: RedisServer, raw: client.Redis, patience: None) -> Iterator[RedisStore]:
     store = RedisStore(redis.url, prefix="one", max_entries=10, max_size=64 * MB)
     yield store
     store.close()
