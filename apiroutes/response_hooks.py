@@ -77,11 +77,11 @@ class ResponseHooks:
         """
         calls, first = self._departure_calls, None
         while calls:
-            function = calls.pop(next(iter(calls)))
-            try:
-                function(self)
-            except Exception as error:
-                first = first or error
+            for key in list(calls):  # to which other threads may add
+                try:
+                    calls.pop(key)(self)
+                except Exception as error:
+                    first = first or error
         if first is not None:
             self._withdraw()
             try:

@@ -144,11 +144,12 @@ def _check_base(base_path: str, path: str, segments: Sequence[str]) -> None:
 def _names_of_pattern(cache: Cache, segments: Sequence[str], kind: Kind | None) -> Iterable[str]:
     names = _names_of_routes(cache, segments, kind)
     if not names:
-        patterns = [pattern for pattern in _patterns(cache) if "[" in pattern]
+        wanted = "/" + "/".join(segments)
+        patterns = [text for route in cache.routes.walk() if "[" in (text := str(route.pattern))]
         what = "or begins with it" if kind == "layout" else "as its pattern"
-        remedy = suggest(_joined(segments), patterns) if patterns else "No route has a parameter."
+        remedy = suggest(wanted, patterns) if patterns else "No route has a parameter."
         raise ValueError(
-            f"no route has {_joined(segments)!r} {what}. {remedy} A path with brackets of its own is written "
+            f"no route has {wanted!r} {what}. {remedy} A path with brackets of its own is written "
             "with '%5B' and '%5D'."
         )
     return names
@@ -156,22 +157,13 @@ def _names_of_pattern(cache: Cache, segments: Sequence[str], kind: Kind | None) 
 
 def _names_of_routes(cache: Cache, segments: Sequence[str], kind: Kind | None) -> list[str]:
     """Return the names of the route with a pattern, or of all routes at and below it."""
-    if kind != "layout":
-        wanted = _joined(segments)
-        return [route_name(pattern) for pattern in _patterns(cache) if pattern == wanted]
+    end = len(segments) if kind == "layout" else None
+    patterns = (route.pattern for route in cache.routes.walk())
     return [
-        route_name(str(route.pattern))
-        for route in cache.routes.walk()
-        if [str(segment) for segment in route.pattern.segments[: len(segments)]] == [*segments]
+        route_name(str(pattern))
+        for pattern in patterns
+        if [str(segment) for segment in pattern.segments[:end]] == [*segments]
     ]
-
-
-def _patterns(cache: Cache) -> list[str]:
-    return [str(route.pattern) for route in cache.routes.walk()]
-
-
-def _joined(segments: Sequence[str]) -> str:
-    return "/" + "/".join(segments)
 
 
 def names_of_tag(tag: str) -> tuple[str, ...]:

@@ -126,6 +126,7 @@ def test_every_text_is_a_path_or_a_value_error(text: str) -> None:
         ("/api/posts/[slug]", "Did you mean '/api/posts/[id]'?"),
         ("/api/[id]", "no route has '/api/[id]' as its pattern"),
         ("/api/posts/id]", "as its pattern"),
+        ("/api%2Fposts/[id]", "as its pattern"),
         ("/api/orgs/[org]", "as its pattern"),
         ("/api/posts/[id]?x", "has '?'"),
     ],
