@@ -114,7 +114,7 @@ vendor:
 	cd "$$directory/package" && cp $(SWAGGER_UI_FILES) "$(CURDIR)/apiroutes/openapi/page/swagger_ui/"
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .coverage .coverage.* .apiroutes .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

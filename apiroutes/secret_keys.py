@@ -163,7 +163,7 @@ def takes_secret_key(function: object) -> bool:
     """Return whether a function, or an object's `__call__`, is marked by `needs_secret_key`."""
     while isinstance(function, partial):
         function = function.func
-    call = vars(type(function)).get("__call__")
+    call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
     return any(getattr(marked, "needs_secret_key", False) is True for marked in (function, call))
 
 

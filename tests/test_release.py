@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from apiroutes.project import build
+from apiroutes import Settings
+from apiroutes.project import build, release
 from tests.support import HELLO, project
 
 FILES = {
@@ -20,6 +22,7 @@ FILES = {
     "pages/api/_near.py": "near = 1\n",
     "pages/api/_later.py": "later = 1\n",
     "helpers/far.py": "far = 1\n",
+    "helpers/inner/deep.py": "deep = 1\n",
     "middleware.py": "def middleware(req, res, next): next()\n",
     "pyproject.toml": "[project]\nname = 'x'\n",
 }
@@ -28,7 +31,8 @@ FILES = {
 _PROGRAM = """
 import os, sys
 from pathlib import Path
-from apiroutes.project import build
+from apiroutes import Settings
+from apiroutes.project import build, release
 print(build(Path(sys.argv[1]), {}, {}).cache.release)
 """
 
@@ -44,6 +48,11 @@ def release_of(root: Path, **settings: Any) -> str:
     return release
 
 
+def digest_of(root: Path, **settings: Any) -> str:
+    """The release of a project whose files are not run."""
+    return release.release_of(root, Settings(**settings), [SimpleNamespace(file="pages/api/x.py")])  # type: ignore[list-item]
+
+
 def changed(files: Mapping[str, str]) -> dict[str, str]:
     return {**FILES, **files}
 
@@ -57,6 +66,7 @@ def test_workers_and_machines_with_the_same_code_agree(tmp_path: Path) -> None:
 
 
 CHANGES = [
+    {"helpers/inner/deep.py": "deep = 2\n"},
     {"pages/api/x.py": FILES["pages/api/x.py"] + "# changed\n"},
     {"pages/api/_near.py": "near = 2\n"},
     {"pages/api/_later.py": "later = 2\n"},  # which a handler may import
@@ -74,6 +84,47 @@ def test_changed_code_is_another_release(tmp_path: Path, change: dict[str, str])
     assert release_in(first) != release_in(second)
 
 
+# How a route names the file `far`, and where that is.
+IMPORTS = [
+    ("from far import x", "far.py"),
+    ("import far", "far.py"),
+    ("import json, far as near", "far.py"),
+    ("from far.away import x", "far/away.py"),
+    ("def GET():\n    from far import x", "far.py"),
+    ("from ...far import x", "far.py"),
+    ("from ... import far", "far.py"),
+    ("from ... import (\n    json,\n    far,\n)", "far.py"),
+    ("if True:\n\timport far", "far.py"),
+    ("from far import x", "src/far/__init__.py"),
+    ("import lib", "far.py"),  # which `lib` imports
+    ("import faß", "faß.py"),
+]
+
+
+@pytest.mark.parametrize(("statement", "file"), IMPORTS)
+def test_what_a_route_imports_is_code_of_the_release(tmp_path: Path, statement: str, file: str) -> None:
+    source = f"import sys\n\ndef handler(req, res): ...\n\nif len(sys.argv) > 99:\n    pass\n{statement}\n"
+    files = {"pages/api/x.py": source, "lib.py": "from far import x\n", file: "x = 1\n"}
+    root = project(tmp_path, files)
+    before = digest_of(root)
+    assert digest_of(project(root, {file: "x = 2\n"})) != before
+
+
+def test_middleware_of_the_setting_is_code_of_the_release(tmp_path: Path) -> None:
+    source = "def check(req, res, next): next()\n"
+    root = project(tmp_path, {"pages/api/x.py": HELLO, "guards/of_all.py": source})
+    before = digest_of(root, middleware=("guards.of_all:check",))
+    project(root, {"guards/of_all.py": source + "\n"})
+    assert digest_of(root, middleware=("guards.of_all:check",)) != before
+
+
+def test_what_a_process_has_imported_makes_no_difference(tmp_path: Path) -> None:
+    root = project(tmp_path, {**FILES, "scripts/warm.py": "warm = 1\n"})
+    before = release_in(root)
+    run = [sys.executable, "-c", "import scripts.warm, sys\n" + _PROGRAM, str(root)]
+    assert subprocess.run(run, capture_output=True, text=True, check=True, cwd=root).stdout.strip() == before
+
+
 def test_a_renamed_file_is_another_release(tmp_path: Path) -> None:
     first = project(tmp_path / "a", {"pages/api/x.py": HELLO})
     second = project(tmp_path / "b", {"pages/api/y.py": HELLO})
@@ -85,6 +136,9 @@ def test_a_renamed_file_is_another_release(tmp_path: Path) -> None:
     [
         "tests/test_x.py",
         "notes.txt",
+        "other.py",
+        "scripts/x.py",
+        "uploads/x.py",
         ".apiroutes/secret_key",
         "pages/api/__pycache__/x.py",
         "pages/node_modules/x.py",

@@ -7,7 +7,11 @@ from apiroutes.cache.headers import forwarded, set_status
 from apiroutes.cache.own_path import revalidating
 from apiroutes.cache.response_cache import Cache
 from apiroutes.cache.revalidation import (
+    Kind,
     RevalidationError,
+    names_of_tag,
+    names_to_revalidate,
+    revalidate_now,
     revalidate_path,
     revalidate_tag,
     revalidation_of,
@@ -18,10 +22,14 @@ __all__ = [
     "Cache",
     "CachedRoute",
     "CachedStep",
+    "Kind",
     "RevalidationError",
     "cached",
     "forwarded",
     "note_cache",
+    "names_of_tag",
+    "names_to_revalidate",
+    "revalidate_now",
     "revalidate_path",
     "revalidate_tag",
     "revalidating",

@@ -11,9 +11,10 @@ from typing import Any
 
 from apiroutes.cache.response_cache import Cache
 from apiroutes.cache.rules import Verdict, judge
-from apiroutes.cache.targets import header_name
+from apiroutes.cache.targets import Target, header_name
 from apiroutes.handlers import CacheConfig
 from apiroutes.response import Response
+from apiroutes.types import Params
 
 __all__ = ["CachedRoute", "Run"]
 
@@ -65,6 +66,14 @@ class CachedRoute:
         route = object.__new__(CachedRoute)
         vars(route).update(vars(self), run=self._recompute)
         return route
+
+    def params_of(self, target: Target) -> Params | None:
+        """Return the parameters in a path of the route; None for the path of another one.
+
+        Those of a request are middleware's to change.
+        """
+        match = self.cache.routes.match([*target.segments])
+        return match[1] if match is not None and str(match[0].pattern) == self.pattern else None
 
     def judge(self, response: Response, size: int) -> Verdict:
         """Return the verdict on an answer that is complete in memory."""

@@ -13,7 +13,7 @@ from typing import Any
 import werkzeug.wrappers
 
 from apiroutes.after_response import current_work
-from apiroutes.cache.cached_routes import CachedRoute
+from apiroutes.cache.cached_routes import CachedRoute, Run
 from apiroutes.cache.current import Collection, collecting
 from apiroutes.cache.keyed import (
     EndedComputation,
@@ -32,7 +32,7 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.response_state import SENT
 from apiroutes.streams import as_chunk, close
-from apiroutes.types import ROUTE, Environ
+from apiroutes.types import ROUTE, Environ, Params
 from apiroutes.wsgi import ServerResponse
 
 __all__ = ["Made", "compute", "transfer"]
@@ -55,6 +55,7 @@ class Made:
 def compute(
     route: CachedRoute,
     target: Target,
+    params: Params,
     headers: Mapping[str, str],
     like: Request,
     response_class: type[ServerResponse],
@@ -63,43 +64,50 @@ def compute(
 ) -> Made:
     """Call a handler's step for the store.
 
-    The request is of the same route, with the same parameters and limits, as `like`. With a `real` response,
-    what a handler has sent before it raises stands there as it would without a cache; `give_up` is called
-    when its deadline has passed.
+    The request is of the same App, with the same limits, as `like`. With a `real` response, what a handler
+    has sent before it raises stands there as it would without a cache; `give_up` is called when its deadline
+    has passed.
     """
     reads, collection = Reads(), Collection(route.cache)
-    request = _request_of(route.config, target, headers, like, reads, real)
+    request = _request_of(route.config, target, params, headers, like, reads, real)
     response = _response_class(response_class)(request, None)
-    if real is not None:
-        real._computing = (request, response), give_up
     work = current_work.get(None)
     if work is not None and work.response is None:  # of a computation without a client
         work.response = response
-    context = _own_context(collection)
-    try:
-        context.run(route.run, response)
-        if not reads.ended:
-            context.run(_complete, response)
-    except EndedComputation:
-        pass
-    except BaseException as error:
-        if reads.ended:
-            pass  # raised by the handler on its way out
-        elif real is None or not _let_stand(response, real, error):
-            raise
-        else:
-            reads.client = "error"
-    finally:
-        if real is not None:
+    if real is None:
+        _call(route.run, response, _own_context(collection), None)
+    else:
+        real._computing = (request, response), give_up
+        try:
+            _call(route.run, response, _own_context(collection), real)
+        finally:
             real._computing = None
     if reads.ended:
         response._clear_content()
     return Made(response, reads, tuple(collection.names))
 
 
+def _call(run: Run, response: ServerResponse, context: contextvars.Context, real: Response | None) -> None:
+    """Call the handler's step, unless it needs the real request, which its reads tell then."""
+    reads: Reads = response.req._reads
+    try:
+        context.run(run, response)
+        if not reads.ended:
+            context.run(_complete, response)
+    except EndedComputation:
+        return
+    except BaseException as error:
+        if reads.ended:  # and this is of the handler's way out
+            return
+        if real is None or not _let_stand(response, real, error):
+            raise
+        reads.client = "error"
+
+
 def _request_of(
     config: CacheConfig,
     target: Target,
+    params: Params,
     headers: Mapping[str, str],
     like: Request,
     reads: Reads,
@@ -109,7 +117,6 @@ def _request_of(
     kind = RefusingEnviron if config.headers == "refused" else KeyedEnviron
     environ = kind(target.environ(), headers if config.headers == "keyed" else None, client, reads)
     dict.__setitem__(environ, ROUTE, like._environ.get(ROUTE))
-    params = {name: [*value] if isinstance(value, list) else value for name, value in like.params.items()}
     request: Request = keyed_class(like.__class__)(environ, params, like._limits)
     listed = {name: like.context[name] for name in config.context if name in like.context}
     vars(request)["_reads"] = reads
@@ -198,6 +205,8 @@ def transfer(source: Response, target: Response) -> None:
     target._application = source._application
     hooks = [*(target._head_hooks or ()), *(source._head_hooks or ())]
     target._head_hooks = hooks or None
+    for departing, function in (source._departure_calls or {}).items():
+        target._call_at_departure(departing, function)
     ends = [*(target._end_hooks or ()), *(source._end_hooks or ())]
     target._end_hooks = ends or None
     target._is_unbuffered = target._is_unbuffered or source._is_unbuffered

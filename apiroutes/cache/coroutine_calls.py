@@ -55,13 +55,18 @@ class CoroutineCalls(FunctionCalls):
             return await self.function(*args, **kwargs)
         until = time.monotonic() + cache.flight.timeout
         place = (asyncio.get_running_loop(), key)
-        generation = cache.store.generation()
+        generation = cache.store.known_generation()
+        if generation is None:
+            generation = await _in_thread(cache.store.generation)
+            held: Held | None = cache.hot.get_at_once(key)
+            if held is not None:
+                return held.use()
         while (leader := self._leaders.get(place)) is not None:
             # After a revalidation nobody waits for what has begun before.
             if generation is None or leader.generation != generation:
                 break
             await asyncio.wait((leader.ended,), timeout=max(0.0, until - time.monotonic()))
-            held: Held | None = cache.hot.get(key)
+            held = cache.hot.get_at_once(key)
             if held is not None:
                 return held.use()
             if not leader.was_cancelled:

@@ -141,8 +141,14 @@ class KeyedEnviron(dict[str, Any]):
         if self._headers is None:
             return own
         self._reads.client = self._reads.client or "all headers"
-        headers = {key: value for key, value in self._headers.items() if not is_conditional(key)}
-        return {**self._client, **headers, **own}
+        client = {
+            key: value
+            for key, value in self._client.items()
+            if key not in _KNOWN and not key.startswith("wsgi.") and not is_conditional(key)
+        }
+        if "HTTP_HOST" in self._client:  # in the client's spelling, as for a handler without a cache
+            client["HTTP_HOST"] = self._client["HTTP_HOST"]
+        return {**own, **client}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._whole())

@@ -11,7 +11,7 @@ from typing import Any
 
 from apiroutes.cache.names import path_name
 from apiroutes.cache.response_cache import Cache
-from apiroutes.cache.revalidation import RevalidationError, bump
+from apiroutes.cache.revalidation import RevalidationError, revalidate_now
 from apiroutes.http import read_path
 
 __all__ = ["revalidating"]
@@ -38,7 +38,7 @@ def revalidating(run: Callable[[Any], object], cache: Cache) -> Callable[[Any], 
         def repeat(sent: Any) -> None:
             is_asked_for = (name, "expire") in (sent._departure_calls or ())  # and will be done
             if _has_succeeded(sent) and not is_asked_for:
-                bump(cache, name, "expire")
+                revalidate_now(cache, name, "expire")
 
         response._call_at_departure(revalidating, repeat)
         run(response)
@@ -51,7 +51,7 @@ def revalidating(run: Callable[[Any], object], cache: Cache) -> Callable[[Any], 
 def _bump_once_answered(cache: Cache, name: str, response: Any) -> None:
     """Revalidate; an error waits for what the store says before the head leaves, unless it has left."""
     try:
-        bump(cache, name, "expire")
+        revalidate_now(cache, name, "expire")
     except RevalidationError:
         if response._write is not None:
             raise

@@ -6,9 +6,10 @@ of the handler. Raises what the handler raises.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -39,6 +40,7 @@ from apiroutes.types import Environ
 
 __all__ = ["CachedStep"]
 
+_OBJECT = 50  # bytes, as much as an object takes beside its content
 _SMALL = 500  # bytes, as much as a note of an URL's variants takes
 
 
@@ -60,21 +62,24 @@ class CachedStep:
 
     def __call__(self, response: Any) -> None:
         """Answer a request."""
-        if not self.answer_hot(response):
+        if not self._answer_hot(response, self._store.generation):
             self._answer(response, response.req._environ)
 
-    def answer_hot(self, response: Any) -> bool:
-        """Answer from this worker's memory; return False, and do nothing, if it has no answer."""
+    def answer_at_once(self, response: Any) -> bool:
+        """Answer on an event loop, from this worker's memory; return False, and do nothing, if it cannot."""
+        return self._answer_hot(response, self._store.known_generation)
+
+    def _answer_hot(self, response: Any, generation: Callable[[], object]) -> bool:
         request = response.req
         environ = request._environ
         if not request._pending and self._is_anonymous(environ):
             raw = raw_target(environ)
             hot = self._find_hot(raw)
             if hot is not None and hot.value.__class__ is Variants:
-                hot = self._find_hot((*raw, header_values(environ, hot.value.names)))
+                hot = self._find_hot((raw, hot.value.names, header_values(environ, hot.value.names)))
             if hot is not None:
                 now = time.monotonic()
-                if now < hot.until and hot.generation == self._store.generation():
+                if now < hot.until and hot.generation == generation():
                     answer = hot.value
                     age = now - answer.made
                     has_middleware = take_response(response)
@@ -97,12 +102,9 @@ class CachedStep:
         target = target_of(environ, config.query)
         headers = environ if config.headers == "keyed" else {}
         visit = Visit(self._route, target, headers, response.req, response.__class__, response)
-        if _is_for_itself(environ):
-            self._answer_alone(visit, response)
-            return
         has_middleware = take_response(response)
         try:
-            done = self._take(visit, response)
+            done = self._take(visit, response, _is_for_itself(environ))
         except BaseException as error:
             self._tell_of_error(response, visit)
             if has_middleware:
@@ -142,26 +144,13 @@ class CachedStep:
             response.req = request
             give_back(own, request)
 
-    def _answer_alone(self, visit: Visit, response: Any) -> None:
-        """Answer a request that stores nothing: from the store as it is, or by the handler."""
-        try:
-            entry = self._route.cache.store.get(visit.find_key())
-        except StoreError:
-            entry = None
-        answer = None if entry is None else visit.answer_in(entry)
-        if entry is None or answer is None:
-            self._call_handler(response, forwarded(_why_missing(visit), detail="request"))
-            return
-        has_middleware = take_response(response)
-        self._serve(visit, response, entry, answer)
-        response._in_middleware = has_middleware
-
-    def _take(self, visit: Visit, response: Any) -> str | None:
+    def _take(self, visit: Visit, response: Any, is_alone: bool) -> str | None:
         """Answer with what the store has, or what the handler has computed for it.
 
-        Return what Cache-Status says where the handler has to be called with the real request instead.
+        Nothing is stored for a request that `is_alone`. Return what Cache-Status says where the handler has
+        to be called with the real request instead.
         """
-        taken = self._look_or_compute(visit)
+        taken = self._look_alone(visit) if is_alone else self._look_or_compute(visit)
         if taken.entry is not None:
             answer = visit.answer_in(taken.entry)
             if answer is None:  # another answer has the same digest
@@ -172,7 +161,7 @@ class CachedStep:
             return None
         computation = taken.computation
         assert computation is not None
-        reason = "store" if taken.has_store_failed and not computation.reason else computation.reason
+        reason = computation.reason or ("request" if is_alone else "store" if taken.has_store_failed else "")
         member = partial(forwarded, _why_missing(visit), has_waited=taken.has_waited)
         if computation.value is None:
             return member(detail=reason.rstrip("!"))
@@ -193,22 +182,36 @@ class CachedStep:
             return Taken(computation=visit.compute(None), has_store_failed=True)
         return cache.flight.take(visit.find_key, visit.revalidated_by, visit.compute)
 
+    def _look_alone(self, visit: Visit) -> Taken:
+        """Return what the store has, as it is, or else what the handler makes for this request."""
+        entry: Entry | None = None
+        with contextlib.suppress(StoreError):
+            entry = self._route.cache.store.get(visit.find_key())
+        if entry is not None and visit.answer_in(entry) is not None:
+            return Taken(entry=entry)
+        return Taken(computation=visit.compute(None))
+
     # -- answers ---------------------------------------------------------------------------
 
     def _serve(
         self, visit: Visit, response: Any, entry: Entry, answer: Answer, has_waited: bool = False
     ) -> None:
-        """Answer with what the store has; keep it in this worker's memory while it is fresh."""
+        """Answer with what the store has; keep it in this worker's memory while it is fresh.
+
+        Without a Host header, the host is the server's, which is no part of what hot answers are found by.
+        """
         hot = HotAnswer(answer, entry.age, self._vary_of(visit))
         left = answer.fresh - entry.age
         if entry.is_revalidated:
             left = min(left, -1.0)
-        elif left > 0:
-            raw, memory = raw_target(response.req._environ), self._route.cache.hot
+        elif left > 0 and "HTTP_HOST" in response.req._environ:
+            key: tuple[Any, ...] = raw_target(response.req._environ)
+            memory, size = self._route.cache.hot, hot.size + _size_of(key) + _size_of(visit.values)
             if visit.names:
-                memory.put(raw, Variants(visit.names), _SMALL, visit.generation, math.inf)
-                raw = (*raw, visit.values)
-            memory.put(raw, hot, hot.size, visit.generation, left)
+                variants = Variants(visit.names)
+                memory.put(key, variants, _SMALL + _size_of(key), visit.generation, math.inf)
+                key = key, visit.names, visit.values
+            memory.put(key, hot, size, visit.generation, left)
         hot.copy_to(response, entry.age)
         if entry.is_revalidated:
             response._apply("set", "cache-control", [("Cache-Control", "no-cache")])
@@ -243,6 +246,11 @@ class CachedStep:
 
         response._call_at_end(submit)
         response._ends_when_closed = True
+
+
+def _size_of(texts: Iterable[str | None]) -> int:
+    """Return about how many bytes texts take in memory."""
+    return sum(len(text) + _OBJECT for text in texts if text is not None)
 
 
 def _is_anonymous(environ: Environ) -> bool:

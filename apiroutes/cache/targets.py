@@ -75,7 +75,7 @@ class Target(Struct, frozen=True):
 
 
 def raw_target(environ: Environ) -> tuple[Any, ...]:
-    """Return what a request was sent with, of which `target_of` makes the target; equal means equal."""
+    """Return what a request with a Host was sent with: requests of which it is equal have equal targets."""
     return (
         environ.get("HTTP_HOST"),
         environ.get("RAW_URI") or environ.get("REQUEST_URI"),

@@ -97,9 +97,13 @@ class Visit:
         if reason in ("context", "stream!"):
             return Computation(None, key, reason=reason, lets_wait=True)
         route = self.route
+        params = route.params_of(self.target)
+        if params is None:  # middleware has changed the path, to one of another route
+            return Computation(None, key, reason="context")
         made = compute(
             route,
             self.target,
+            params,
             self.headers,
             self._like,
             self._response_class,

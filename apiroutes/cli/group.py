@@ -89,7 +89,8 @@ class Group(click.Group):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            remedy = option_before_command(error.option_name, before, self.commands)
+            path = " ".join(["apiroutes", *ctx.command_path.split()[1:]])
+            remedy = option_before_command(error.option_name, before, self.commands, path)
             raise _explained(error, remedy) from None
 
     def resolve_command(

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from apiroutes.cli.cache import cache
 from apiroutes.cli.check import check
 from apiroutes.cli.completion import completion
 from apiroutes.cli.dev import dev
@@ -62,5 +63,5 @@ def main(ctx: click.Context, root: object) -> None:
         click.echo(ctx.get_help(), color=True)
 
 
-for command in (dev, start, routes, check, openapi, client, shell, secret, completion):
+for command in (dev, start, routes, check, openapi, client, cache, shell, secret, completion):
     main.add_command(command)

@@ -20,16 +20,20 @@ _OTHER_NAMES = {
     "deploy": "start",
     "develop": "dev",
     "docs": "openapi",
+    "flush": "clear",
     "generate": "client",
     "lint": "check",
+    "invalidate": "revalidate",
     "list": "routes",
     "prod": "start",
     "production": "start",
+    "purge": "clear",
     "repl": "shell",
     "run": "dev",
     "runserver": "dev",
     "serve": "dev",
     "server": "dev",
+    "status": "stats",
     "test": "check",
     "urls": "routes",
     "validate": "check",
@@ -64,13 +68,16 @@ def instead_of_command(name: str, commands: Mapping[str, click.Command]) -> str:
     if name in _NO_COMMANDS:
         return _NO_COMMANDS[name]
     other = _OTHER_NAMES.get(name)
-    return suggest(name, commands) if other is None else f"Did you mean {other!r}?"
+    return f"Did you mean {other!r}?" if other in commands else suggest(name, commands)
 
 
 def option_before_command(
-    option: str, arguments: Sequence[str], commands: Mapping[str, click.Command]
+    option: str, arguments: Sequence[str], commands: Mapping[str, click.Command], path: str
 ) -> str | None:
-    """Return the remedy for an option that stands without the command that takes it; None if none does."""
+    """Return the remedy for an option that stands without the command that takes it; None if none does.
+
+    `path` is what stands before the commands.
+    """
     known = _OTHER_OPTIONS.get(option, option)
     if option in _RELOADING:
         return "Did you mean 'apiroutes dev'? It reloads by itself."
@@ -78,7 +85,7 @@ def option_before_command(
     if not takers:
         return None
     rest = " ".join(known if argument == option else argument for argument in arguments)
-    return f"Did you mean 'apiroutes {takers[0]} {rest}'?"
+    return f"Did you mean '{path} {takers[0]} {rest}'?"
 
 
 def instead_of_option(option: str, command: click.Command) -> str | None:

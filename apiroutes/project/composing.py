@@ -99,14 +99,7 @@ def _resource(
     observed, chain = with_child_spans(module, around, settings)
     kind = CheckedEndpoint if settings.mode == "development" else Endpoint
     endpoint = kind(observed, limits, step_maker(observed, cache, settings, threads))
-    runs = {method: as_sync(compose(chain, step)) for method, step in endpoint.steps.items()}
-    on_loop = {method: as_coroutine(chain, step) for method, step in endpoint.steps.items()}
-    seconds = module.config.max_duration
-    if seconds is not None:
-        runs = {method: with_deadline(run, seconds, threads) for method, run in runs.items()}
-        on_loop = {
-            method: run and with_deadline_on_loop(run, seconds, threads) for method, run in on_loop.items()
-        }
+    runs, on_loop = _runs(endpoint, chain, threads)
     return Resource(
         name=f"{endpoint.pattern} ({module.route.file})",
         other_methods=runs.pop(RouteModule.ANY),
@@ -119,4 +112,21 @@ def _resource(
         module=module,
         middleware=around,
         planned=tuple(endpoint.planned),
+    )
+
+
+def _runs(
+    endpoint: Endpoint, chain: Sequence[Middleware], threads: HandlerThreads
+) -> tuple[dict[str, Run], dict[str, LoopRun | None]]:
+    """Return what answers each method, in a thread and on an event loop, within the route's deadline."""
+    runs: dict[str, Run] = {method: as_sync(compose(chain, step)) for method, step in endpoint.steps.items()}
+    on_loop: dict[str, LoopRun | None] = {
+        method: as_coroutine(chain, step) for method, step in endpoint.steps.items()
+    }
+    seconds = endpoint.module.config.max_duration
+    if seconds is None:
+        return runs, on_loop
+    return (
+        {method: with_deadline(run, seconds, threads) for method, run in runs.items()},
+        {method: run and with_deadline_on_loop(run, seconds, threads) for method, run in on_loop.items()},
     )

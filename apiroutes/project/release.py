@@ -1,17 +1,17 @@
 """The release of a project: the name of its code, by which what other code has cached is told apart.
 
-In: the project's directory and its routes, after all of its files were loaded. Out: a digest, the same for
-all workers of a deploy on whichever machine, and another one for changed code.
+In: the project's directory, its settings and routes. Out: a digest, the same for all workers of a deploy, on
+whichever machine, and for its scripts; another one for changed code.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import sys
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 from apiroutes.routing import Route
 from apiroutes.settings import Settings
@@ -20,64 +20,106 @@ from apiroutes.version import __version__
 __all__ = ["release_of"]
 
 _DIGEST_SIZE = 16  # bytes
+_ALWAYS = ("pyproject.toml", "app.py", "instrumentation.py", "middleware.py")
+# Where an absolute import finds the project's modules, below the root.
+_TOPS = ("", "src")
 # Directories of what others wrote, or of what Python keeps.
 _OTHERS = frozenset(["site-packages", "dist-packages", "node_modules", "__pycache__"])
+_NAME = re.compile(rb"[\w\x80-\xff]+")
 
 
 def release_of(root: Path, settings: Settings, routes: Iterable[Route]) -> str:
     """Return the setting `release`, or a digest of the project's code in the directory `root`.
 
-    A helper that a route imports changes answers as well, and may stand anywhere, so the code is every module
-    of the project that was imported by now, and every Python file beside the routes, which a handler may
-    import later. The versions of libraries are told by pyproject.toml, if at all.
+    The code is every Python file beside the routes, and every file or package at the root that one of them
+    imports, wherever in it, or that an imported one imports: a helper changes answers as well. What a process
+    has imported by now would be another answer in a script, which revalidates what the workers have cached.
+    The versions of libraries are told by pyproject.toml, if at all.
     """
     if settings.release is not None:
         return settings.release
-    files = {"pyproject.toml", *_imported(str(root)), *_beside(str(root), routes)}
+    beside = {route.file.partition("/")[0] for route in routes}
+    named = {name.partition(":")[0].partition(".")[0] for name in settings.middleware}
+    code = _Code(str(root))
+    code.add([*_ALWAYS, *beside, *code.found(os.fsencode(name) for name in named)])
     digest = hashlib.blake2b(__version__.encode(), digest_size=_DIGEST_SIZE)
-    for file in sorted(files):
-        content = _content(os.path.join(root, file))
-        if content is not None:
-            name = os.fsencode(file)
-            digest.update(b"%d %d %b" % (len(name), len(content), name))
-            digest.update(content)
+    for file, content in sorted(code.contents.items()):
+        name = os.fsencode(file)
+        digest.update(b"%d %d %b" % (len(name), len(content), name))
+        digest.update(content)
     return digest.hexdigest()
 
 
-def _imported(root: str) -> Iterator[str]:
-    """Yield the files of the modules below the directory, but for the program that imported them."""
-    top = os.path.join(root, "")
-    for name, module in [*sys.modules.items()]:
-        if name == "__main__" or not isinstance(module, ModuleType):
-            continue
-        file = vars(module).get("__file__")  # an attribute could be computed
-        if isinstance(file, str) and file.startswith(top):
-            relative = file[len(top) :]
-            if _OTHERS.isdisjoint(relative.split(os.sep)):
-                yield relative
+class _Code:
+    """Files of a project with their contents: those that were added, and all that they import of it."""
+
+    def __init__(self, root: str) -> None:
+        self.contents: dict[str, bytes] = {}
+        self._root = root
+        self._added: set[str] = set()
+        self._importable: dict[bytes, list[str]] = {}  # files and directories, by their names in an import
+        for top in _TOPS:
+            for name in _names_in(os.path.join(root, top)):
+                key = os.fsencode(name.removesuffix(".py"))
+                self._importable.setdefault(key, []).append(os.path.join(top, name))
+
+    def found(self, names: Iterable[bytes]) -> Iterator[str]:
+        """Yield the files and directories that an import of one of these names may mean."""
+        for name in names:
+            yield from self._importable.get(name, ())
+
+    def add(self, paths: Iterable[str]) -> None:
+        """Add files, and the Python files of directories."""
+        waiting = [*paths]
+        while waiting:
+            path = waiting.pop()
+            if path in self._added:
+                continue
+            self._added.add(path)
+            whole = os.path.join(self._root, path)
+            if os.path.isdir(whole):
+                waiting += self._add_python_in(path)
+            elif os.path.isfile(whole):  # not a pipe, which would be waited for
+                waiting += self._add_file(path)
+
+    def _add_python_in(self, directory: str) -> Iterator[str]:
+        """Add the Python files of a directory, and yield what they import, and its own directories."""
+        with contextlib.suppress(OSError), os.scandir(os.path.join(self._root, directory)) as entries:
+            for entry in entries:
+                path = os.path.join(directory, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in _OTHERS:
+                        yield path
+                elif entry.name.endswith(".py") and entry.is_file() and path not in self._added:
+                    self._added.add(path)
+                    yield from self._add_file(path)
+
+    def _add_file(self, path: str) -> Iterator[str]:
+        """Add a file, and yield what it imports."""
+        with contextlib.suppress(OSError), open(os.path.join(self._root, path), "rb", buffering=0) as file:
+            content = self.contents[path] = file.readall()
+            for names in _imports_in(content):
+                yield from self.found(_NAME.findall(names))
 
 
-def _beside(root: str, routes: Iterable[Route]) -> Iterator[str]:
-    """Yield the Python files in the top directories of routes."""
-    waiting = [*{route.file.partition("/")[0] for route in routes}]
-    while waiting:
-        directory = waiting.pop()
-        try:
-            entries = [*os.scandir(os.path.join(root, directory))]
-        except OSError:
-            continue
-        for entry in entries:
-            path = os.path.join(directory, entry.name)
-            if entry.is_dir():
-                if entry.name not in _OTHERS and not entry.is_symlink():
-                    waiting.append(path)
-            elif entry.name.endswith(".py") and entry.is_file():
-                yield path
+def _imports_in(source: bytes) -> Iterator[bytes]:
+    """Yield each statement that imports, wherever it stands; a line of a text may look like one."""
+    start = source.find(b"import")
+    while start >= 0:
+        line = source.rfind(b"\n", 0, start) + 1
+        end = source.find(b"\n", start)
+        if source.find(b"(", line, end) >= 0:
+            end = source.find(b")", start)
+        if end < 0:
+            end = len(source)
+        statement = source[line:end]
+        if statement.lstrip().startswith((b"import", b"from")):
+            yield statement
+        start = source.find(b"import", end)
 
 
-def _content(path: str) -> bytes | None:
+def _names_in(directory: str) -> list[str]:
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.readall()
+        return os.listdir(directory)
     except OSError:
-        return None
+        return []

@@ -69,6 +69,9 @@ class GuardedStore:
     def bump(self, name: str, mode: Mode) -> None:
         self._call(lambda: self._store.bump(name, mode))
 
+    def known_generation(self) -> object:
+        return None if self.generation is _unknown else self._store.known_generation()
+
     def clear(self) -> None:
         self._call(self._store.clear)
 

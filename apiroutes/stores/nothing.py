@@ -42,6 +42,9 @@ class NothingStore:
     def generation(self) -> object:
         return None
 
+    def known_generation(self) -> object:
+        return None
+
     def clear(self) -> None:
         """Do nothing."""
 

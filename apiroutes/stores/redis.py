@@ -121,6 +121,10 @@ class RedisStore:
         until, generation = self._trusted
         return generation if time.monotonic() < until else self._ask()
 
+    def known_generation(self) -> object:
+        until, generation = self._trusted
+        return generation if time.monotonic() < until else None
+
     def clear(self) -> None:
         end = time.monotonic() + _TIME_TO_CLEAR
         *_, left = self._moment(self._run(scripts.CLEAR, 1, _MOST_CLEARED), 3)

@@ -114,6 +114,13 @@ class Store(Protocol):
         """
         ...
 
+    def known_generation(self) -> object:
+        """Return the generation if it is known without a word to another machine, otherwise None.
+
+        It is for event loops, which may not wait for one.
+        """
+        ...
+
     def clear(self) -> None:
         """Forget everything, with the effect of a bump of all names."""
         ...

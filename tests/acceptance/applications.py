@@ -14,6 +14,14 @@ from apiroutes import App
 PROJECT = Path(__file__).parents[2]
 
 
+def files_in(directory: Path) -> dict[str, str]:
+    """Return the environment in which the example keeps its notes, and caches them, in a directory."""
+    return {
+        "NOTES_DB": str(directory / "notes.db"),
+        "APIROUTES_CACHE_PATH": str(directory / "cache.db"),
+    }
+
+
 def website() -> flask.Flask:
     """Return a Flask application with pages of its own."""
     application = flask.Flask("website")

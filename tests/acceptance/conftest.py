@@ -13,7 +13,7 @@ from wsgiref.validate import validator
 import pytest
 
 from apiroutes import App
-from tests.acceptance.applications import PROJECT
+from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.client import Client, InProcess, OverHttp
 from tests.acceptance.exchanges import Seen, record
 from tests.acceptance.servers import granian, gunicorn, gunicorn_asgi, serve, uvicorn
@@ -74,14 +74,14 @@ class Served(NamedTuple):
 
 @contextmanager
 def started(way: Way, directory: Path) -> Iterator[Served]:
-    database = str(directory / "notes.db")
     with pytest.MonkeyPatch.context() as patch:
         if way.command:
-            with serve(way.command, directory / "log", {"NOTES_DB": database}) as port:
+            with serve(way.command, directory / "log", files_in(directory)) as port:
                 client = Client(OverHttp(port), way.prefix)
                 yield Served(client, record(client), way.elsewhere)
         else:
-            patch.setenv("NOTES_DB", database)
+            for name, value in files_in(directory).items():
+                patch.setenv(name, value)
             client = Client(InProcess(validator(App(PROJECT))))
             yield Served(client, record(client), way.elsewhere)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.applications import PROJECT
+from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.client import Answer, Client, OverHttp
 from tests.acceptance.servers import SECONDS, environment, granian, serve
 from tests.cli.terminals import terminal
@@ -87,7 +87,7 @@ def test_an_unknown_flag_is_2(command: str) -> None:
 
 def test_start_serves(tmp_path: Path) -> None:
     command = [*APIROUTES, "start", "--port", "0"]
-    with serve(command, tmp_path / "log", {"NOTES_DB": str(tmp_path / "notes.db")}) as port:
+    with serve(command, tmp_path / "log", files_in(tmp_path)) as port:
         assert Client(OverHttp(port)).request("GET", "/api/hello").json() == {"message": "Hello"}
 
 
@@ -100,7 +100,7 @@ def test_start_serves_another_directory(tmp_path: Path) -> None:
 
 def test_start_passes_flags_after_two_dashes_to_gunicorn(tmp_path: Path) -> None:
     command = [*APIROUTES, "start", "--", "--bind", "127.0.0.1:0", "--workers", "1"]
-    with serve(command, tmp_path / "log", {"NOTES_DB": str(tmp_path / "notes.db")}) as port:
+    with serve(command, tmp_path / "log", files_in(tmp_path)) as port:
         assert Client(OverHttp(port)).request("GET", "/api/hello").status == 200
 
 

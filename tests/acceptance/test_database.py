@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
-from tests.acceptance.applications import PROJECT
+from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.client import Client, InProcess
 
 
@@ -29,7 +29,8 @@ def test_the_default_is_a_file_in_the_project(monkeypatch: pytest.MonkeyPatch, t
 def test_threads_that_use_it_first_at_the_same_time_all_succeed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("NOTES_DB", str(tmp_path / "notes.db"))
+    for name, value in files_in(tmp_path).items():
+        monkeypatch.setenv(name, value)
     assert set(put_at_once(Client(InProcess(App(PROJECT))), "first")) == {201}
 
 

@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from apiroutes import App
-from tests.acceptance.applications import PROJECT
+from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.servers import gunicorn, serve
 from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tests.support import project
@@ -63,7 +63,7 @@ def url(
     request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("documentation")
-    variables = {"NOTES_DB": str(directory / "notes.db"), "APIROUTES_DOCS": "true"}
+    variables = {**files_in(directory), "APIROUTES_DOCS": "true"}
     command = gunicorn(MOUNTS[request.param], "--threads", "4")
     with serve(command, directory / "log", variables) as port:
         yield f"http://127.0.0.1:{port}{request.param}"

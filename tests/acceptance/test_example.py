@@ -70,6 +70,33 @@ def test_the_list_is_searched_without_regard_to_case(client: Client) -> None:
     assert [note["id"] for note in client.request("GET", "/api/notes?q=for+jelly").json()] == ["searched"]
 
 
+def test_the_list_is_kept_for_all_workers(client: Client) -> None:
+    target = "/api/notes?q=nothing+has+this"
+    client.request("GET", target)
+    for _ in range(8):
+        answer = client.request("GET", target)
+        assert (answer.header("Cache-Status") or "").startswith("apiroutes; hit; ")
+        assert answer.json() == []
+
+
+def test_a_note_is_in_the_list_as_soon_as_it_is_written(client: Client) -> None:
+    def listed() -> list[str]:
+        # More than once, so that each worker has the list before the next note is written.
+        answers = [client.request("GET", "/api/notes?q=kept").json() for _ in range(8)]
+        assert all(answer == answers[0] for answer in answers)
+        return [note["title"] for note in answers[0]]
+
+    assert listed() == []
+    id = client.request("POST", "/api/notes", json={"title": "Kept"}).json()["id"]
+    assert listed() == ["Kept"]
+    put(client, "kept", "Kept as well")
+    assert listed() == ["Kept", "Kept as well"]
+    put(client, "kept", "Also kept")
+    assert listed() == ["Also kept", "Kept"]
+    client.request("DELETE", f"/api/notes/{id}")
+    assert listed() == ["Also kept"]
+
+
 def test_the_list_is_cut_at_the_limit(client: Client) -> None:
     for number in range(3):
         put(client, f"limited-{number}", "Limited")

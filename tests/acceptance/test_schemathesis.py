@@ -32,7 +32,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Any:
             os.environ["NOTES_DB"] = before
 
 
-app = App(PROJECT, openapi_path="/api/openapi.json")
+app = App(PROJECT, openapi_path="/api/openapi.json", cache_path=str(Path(directory.name) / "cache.db"))
 schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
 
 

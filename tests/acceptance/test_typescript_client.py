@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from apiroutes import clients
 from apiroutes.cli import main
 from apiroutes.clients import typescript_client
-from tests.acceptance.applications import PROJECT
+from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.servers import gunicorn, serve
 from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tests.clients.event_streams import STREAMS
@@ -171,7 +171,7 @@ def test_the_template_compiles_as_it_stands(tsc: str, tmp_path: Path) -> None:
 def test_node_calls_the_example_with_the_client(tsc: str, tmp_path: Path) -> None:
     write_client(tmp_path)
     compile_use(tsc, tmp_path, USE)
-    database = {"NOTES_DB": str(tmp_path / "notes.db")}
+    database = files_in(tmp_path)
     with serve(gunicorn("apiroutes:create_app()", "--threads", "2"), tmp_path / "log", database) as port:
         assert run_use(tmp_path, port) == PRINTED
 

@@ -61,6 +61,20 @@ class ThreadStore(MemoryStore):
         super().bump(name, mode)
 
 
+class FarStore(ThreadStore):
+    """A store on another machine, of which a generation is known once it was asked."""
+
+    known: object = None
+
+    def generation(self) -> object:
+        self._note()
+        self.known = super().generation()
+        return self.known
+
+    def known_generation(self) -> object:
+        return self.known
+
+
 def use(app: App, store: Store) -> None:
     """Have an App's cache use another store."""
     app.cache = Cache(lambda: store, app.cache.routes, "", hot_size=10**6, lock_timeout=10)
@@ -92,6 +106,23 @@ def test_the_store_is_asked_in_threads_and_a_hit_without_it(app: App) -> None:
         asked = len(store.threads)
         assert await module.load(1) == 1
         assert len(store.threads) == asked
+
+    asyncio.run(main())
+
+
+def test_a_generation_that_another_machine_knows_is_asked_for_in_a_thread(app: App) -> None:
+    store = FarStore()
+    use(app, store)
+
+    async def main() -> None:
+        module = module_on_loop()
+        module.goes_on.set()
+        assert await module.load(1) == 1
+        store.known = None
+        asked = len(store.threads)
+        assert [await module.load(1), await module.load(1)] == [1, 1]
+        assert len(store.threads) == asked + 1
+        assert threading.get_ident() not in store.threads
 
     asyncio.run(main())
 

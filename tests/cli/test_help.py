@@ -73,7 +73,7 @@ MISTYPED = [
     (["strat"], "Did you mean 'start'?"),
     (["serve"], "Did you mean 'dev'?"),
     (["runserver"], "Did you mean 'dev'?"),
-    (["xyz"], "Expected one of 'check', 'client', 'completion', 'dev'"),
+    (["xyz"], "Expected one of 'cache', 'check', 'client', 'completion', 'dev'"),
     (["routes", "--jsn"], "Did you mean '--json'?"),
     (["dev", "--prot", "1"], "'--port'"),
     (["start", "--server", "gunicron"], "'gunicorn', 'granian', 'uvicorn'"),

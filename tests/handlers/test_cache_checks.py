@@ -36,11 +36,17 @@ class Reader:
 
 class Heir(Reader): ...
 
+class Signer:
+    @needs_secret_key
+    def __call__(self, req): return req.cookies.get("sid")
+
+class HeirOfSigner(Signer): ...
+
 class Client:
     @security_scheme("bearer", SCHEME)
     def read(self, req): return 1
 
-reader, heir, client = Reader(), Heir(), Client()
+reader, heir, signer, client = Reader(), Heir(), HeirOfSigner(), Client()
 async_user = security_scheme("bearer", SCHEME)(lambda: 1)
 """
 
@@ -60,6 +66,7 @@ def route(source: str) -> dict[str, str]:
         ("greeting", ["greeting", "name_of", "user"]),
         ("reader", ["Reader"]),
         ("heir", ["Heir"]),
+        ("signer", ["HeirOfSigner"]),
         ("client.read", ["Client.read"]),
         ("partial(user)", ["user"]),
     ],

@@ -5,7 +5,7 @@ curl localhost:8000/api/notes/milk
 curl localhost:8000/api/notes/milk -X DELETE
 """
 
-from apiroutes import Response
+from apiroutes import Response, revalidate_path
 
 from .._db import DB
 from ._note import NewNote, Note, find_note
@@ -28,6 +28,8 @@ def PUT(id: str, body: NewNote, res: Response, db: DB) -> Note:
     changed = db.execute("UPDATE notes SET title = ?, text = ? WHERE id = ?", values).rowcount
     if not changed:
         db.execute("INSERT INTO notes (title, text, id) VALUES (?, ?, ?)", values)
+    # The transaction is committed later, and the list that is computed until then is dropped as well.
+    revalidate_path("/api/notes")
     res.status(200 if changed else 201)
     return Note(id, body.title, body.text)
 
@@ -38,4 +40,5 @@ def DELETE(id: str, res: Response, db: DB) -> None:
     Raises 404 when there is none.
     """
     db.execute("DELETE FROM notes WHERE id = :id", find_note(db, id))
+    revalidate_path("/api/notes")
     res.status(204).end()

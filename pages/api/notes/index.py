@@ -1,5 +1,8 @@
 """List the notes and create new ones. An `index.py` answers for its directory.
 
+What GET returns is kept for a minute, or until a note is written: a POST to this path drops it by itself, and
+`[id].py` drops it for what it changes.
+
 curl 'localhost:8000/api/notes?q=milk&limit=5'
 curl localhost:8000/api/notes --json '{"title": "Milk", "text": "Two bottles"}'
 """
@@ -14,6 +17,8 @@ from apiroutes import Request, json
 from .._db import DB
 from ._note import NewNote, Note
 
+# For each pair of values of these keys; GET does not see others.
+config = {"cache": {"revalidate": 60, "query": ["q", "limit"]}}
 responses = {"POST": {201: Note}}
 
 
