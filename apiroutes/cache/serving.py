@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,7 @@ from apiroutes.types import Environ
 
 __all__ = ["CachedStep"]
 
+_OBJECT = 50  # bytes, as much as an object takes beside its content
 _SMALL = 500  # bytes, as much as a note of an URL's variants takes
 
 
@@ -61,21 +62,24 @@ class CachedStep:
 
     def __call__(self, response: Any) -> None:
         """Answer a request."""
-        if not self.answer_hot(response):
+        if not self._answer_hot(response, self._store.generation):
             self._answer(response, response.req._environ)
 
-    def answer_hot(self, response: Any) -> bool:
-        """Answer from this worker's memory; return False, and do nothing, if it has no answer."""
+    def answer_at_once(self, response: Any) -> bool:
+        """Answer on an event loop, from this worker's memory; return False, and do nothing, if it cannot."""
+        return self._answer_hot(response, self._store.known_generation)
+
+    def _answer_hot(self, response: Any, generation: Callable[[], object]) -> bool:
         request = response.req
         environ = request._environ
         if not request._pending and self._is_anonymous(environ):
             raw = raw_target(environ)
             hot = self._find_hot(raw)
             if hot is not None and hot.value.__class__ is Variants:
-                hot = self._find_hot((*raw, header_values(environ, hot.value.names)))
+                hot = self._find_hot((raw, hot.value.names, header_values(environ, hot.value.names)))
             if hot is not None:
                 now = time.monotonic()
-                if now < hot.until and hot.generation == self._store.generation():
+                if now < hot.until and hot.generation == generation():
                     answer = hot.value
                     age = now - answer.made
                     has_middleware = take_response(response)
@@ -201,11 +205,13 @@ class CachedStep:
         if entry.is_revalidated:
             left = min(left, -1.0)
         elif left > 0 and "HTTP_HOST" in response.req._environ:
-            raw, memory = raw_target(response.req._environ), self._route.cache.hot
+            key: tuple[Any, ...] = raw_target(response.req._environ)
+            memory, size = self._route.cache.hot, hot.size + _size_of(key) + _size_of(visit.values)
             if visit.names:
-                memory.put(raw, Variants(visit.names), _SMALL, visit.generation, math.inf)
-                raw = (*raw, visit.values)
-            memory.put(raw, hot, hot.size, visit.generation, left)
+                variants = Variants(visit.names)
+                memory.put(key, variants, _SMALL + _size_of(key), visit.generation, math.inf)
+                key = key, visit.names, visit.values
+            memory.put(key, hot, size, visit.generation, left)
         hot.copy_to(response, entry.age)
         if entry.is_revalidated:
             response._apply("set", "cache-control", [("Cache-Control", "no-cache")])
@@ -240,6 +246,11 @@ class CachedStep:
 
         response._call_at_end(submit)
         response._ends_when_closed = True
+
+
+def _size_of(texts: Iterable[str | None]) -> int:
+    """Return about how many bytes texts take in memory."""
+    return sum(len(text) + _OBJECT for text in texts if text is not None)
 
 
 def _is_anonymous(environ: Environ) -> bool:

@@ -23,14 +23,17 @@ import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from apiroutes.stores.generation import GenerationFile, identity_of
 from apiroutes.stores.sqlite_files import (
     address_of,
+    log_of,
     make_directory,
     make_file,
     move_aside,
     remove,
+    remove_log,
     why_unwritable,
 )
 from apiroutes.stores.sqlite_schema import EMPTY, MISSING, OF_ANOTHER_BOOT, create_tables, flaw_of
@@ -43,9 +46,8 @@ _log = logging.getLogger("apiroutes")
 
 # Seconds: for which a lock is waited for, and between two looks at the inodes.
 BUSY_TIME, _CHECK_TIME = 0.25, 1.0
-# A connection takes up to 1 MB of memory. There are as many as threads that use one in the same moment; so
-# many of them stay open.
-_MOST_IDLE = 8
+# A connection takes up to 1 MB of memory. There are as many as threads that have used one in the same moment.
+_MOST_CONNECTIONS = 8
 # Seconds for which a fork waits for threads that use a connection. They take less, unless they are stopped.
 _FORK_TIME = 1.0
 
@@ -68,8 +70,11 @@ class Database:
         self._write_lock = native_threads.native_lock()
         self.is_retired = False
         self.identity = identity_of(path)
+        self._log = identity_of(log_of(path))
         self._path = path
-        self._idle = [connection]
+        self._idle: SimpleQueue[sqlite3.Connection] = native_threads.native_queue()
+        self._idle.put(connection)
+        self._count = 1
         self._users: list[
             None
         ] = []  # one for each connection that is not idle: a count that threads can change
@@ -95,6 +100,11 @@ class Database:
         self._check_at = time.monotonic() + _CHECK_TIME
         return True
 
+    def left_log(self) -> bool:
+        """Return whether the log at the path is that of this database, though it is there no more."""
+        is_replaced = identity_of(self._path) != self.identity
+        return is_replaced and self._log is not None and identity_of(log_of(self._path)) == self._log
+
     def change_generation(self) -> None:
         """Tell all processes that something was revalidated. Raises StoreError if that is not possible."""
         try:
@@ -104,17 +114,31 @@ class Database:
 
     def take(self) -> sqlite3.Connection:
         """Return a connection that nobody else uses until it is given back."""
+        connection = self._take_idle(None)
+        if connection is None and self._count < _MOST_CONNECTIONS:
+            with _alone(self.generation):
+                connection = self._take_idle(None)
+                if connection is None and self._count < _MOST_CONNECTIONS:
+                    if not self.is_current():
+                        raise Replaced
+                    connection = connect(self._path)
+                    self._count += 1
+                    self._users.append(None)
+        if connection is None:
+            connection = self._take_idle(BUSY_TIME)
+        if connection is None:
+            raise TimeoutError("other threads of this process use all connections")
+        return connection
+
+    def _take_idle(self, seconds: float | None) -> sqlite3.Connection | None:
         self._users.append(None)  # before a fork may take place in which it would not count
         try:
-            return self._idle.pop()
-        except IndexError:
+            return self._idle.get(seconds is not None, seconds)
+        except Empty:
             self._users.pop()
-        with _alone(self.generation):
-            if not self.is_current():
-                raise Replaced
-            connection = connect(self._path)
-            self._users.append(None)
-        return connection
+        if seconds is not None and self.is_retired:
+            raise Replaced
+        return None
 
     def give_back(self, connection: sqlite3.Connection) -> None:
         """Give a connection back. A transaction that it is in has failed."""
@@ -122,10 +146,11 @@ class Database:
             if connection.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
-            if self.is_retired or connection.in_transaction or len(self._idle) >= _MOST_IDLE:
+            if self.is_retired or connection.in_transaction:
                 connection.close()
+                self._count -= 1
             else:
-                self._idle.append(connection)
+                self._idle.put(connection)
                 if self.is_retired:
                     self.retire()
         finally:
@@ -158,9 +183,9 @@ class Database:
     def retire(self) -> None:
         """Close what nobody uses now; the rest is closed when it is given back."""
         self.is_retired = True
-        with contextlib.suppress(IndexError):
+        with contextlib.suppress(Empty):
             while True:
-                self._idle.pop().close()
+                self._idle.get_nowait().close()
 
     def wait_until_unused(self, seconds: float) -> None:
         """Wait until all connections were given back."""
@@ -206,6 +231,8 @@ class DatabaseFile:
                     database = self.database
                     if database is None or database is previous or not database.is_current():
                         previous = database
+                        if previous is not None and previous.left_log():
+                            remove_log(self.path)  # SQLite would read it as a part of the new database
                         flaw = self._flaw(previous.identity if previous and is_damaged else None)
                         aside = None if flaw is None else self._make(flaw, generation)
                         database = Database(self.path, generation, connect(self.path))
@@ -299,8 +326,8 @@ def _leave(database: Database | None) -> None:
 @contextlib.contextmanager
 def _alone(generation: GenerationFile) -> Iterator[None]:
     """Keep all threads and processes from opening connections. Raises TimeoutError."""
-    if not _opening.acquire(timeout=BUSY_TIME):
-        raise TimeoutError("another thread opens a database, or forks")
+    if not _opening.acquire(timeout=BUSY_TIME) and not (_forks and _opening.acquire(timeout=2 * _FORK_TIME)):
+        raise TimeoutError("another thread opens a database")
     try:
         with generation.locked(BUSY_TIME):
             yield
