@@ -122,7 +122,7 @@ IMPORTS_LATE = {
     "app.py": "asyncio and `openapi`, by projects that need no ASGI and no document",
     "builtin_endpoints.py": "`openapi`, by projects without a documentation page",
     "cache/functions.py": "asyncio, by projects without coroutine functions whose values are kept",
-    "cache/revalidation.py": "asyncio, by projects without coroutines",
+    "cache/revalidation.py": "asyncio and concurrent.futures, by projects that revalidate nothing",
     "cli/dev.py": "the development server, by the other commands",
     "cli/documents.py": "PyYAML, by documents that are JSON, and `clients`, by the other commands",
     "cli/questions.py": "the development room, by paths that a route matches",
