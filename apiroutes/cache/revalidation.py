@@ -191,7 +191,6 @@ class Revalidation:
     """
 
     def __init__(self, cache: Cache, names: Sequence[str], mode: Mode, response: Response | None) -> None:
-        from concurrent.futures import Future
 
         self._cache = cache
         self._names = names

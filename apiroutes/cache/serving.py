@@ -17,7 +17,7 @@ from apiroutes.cache.answers import Answer
 from apiroutes.cache.background import background
 from apiroutes.cache.cached_routes import CachedRoute
 from apiroutes.cache.computing import transfer
-from apiroutes.cache.flight import Computation, Taken
+from apiroutes.cache.flight import Taken
 from apiroutes.cache.headers import (
     BYPASSED,
     DRAFT,
@@ -136,6 +136,8 @@ class CachedStep:
             set_default(response, "cache-control", "Cache-Control", control)
         if self._sends_status:
             set_status(response, member)
+        if response._write is None:
+            response._add_to_vary(self._vary_of(self._route.vary))
         request = response.req
         response.req = own = narrowed(request, self._route.config)
         try:
@@ -167,7 +169,9 @@ class CachedStep:
             return member(detail=reason.rstrip("!"))
         transfer(computation.value.response, response)
         if taken.is_stored:
-            self._add_headers(visit, response, computation)
+            control = cache_control(computation.fresh, computation.stale)
+            set_default(response, "cache-control", "Cache-Control", control)
+        response._add_to_vary(self._vary_of(visit.read))
         if self._sends_status:
             set_status(response, member(is_stored=taken.is_stored, detail=reason))
         return None
@@ -200,7 +204,7 @@ class CachedStep:
 
         Without a Host header, the host is the server's, which is no part of what hot answers are found by.
         """
-        hot = HotAnswer(answer, entry.age, self._vary_of(visit))
+        hot = HotAnswer(answer, entry.age, self._vary_of(visit.names))
         left = answer.fresh - entry.age
         if entry.is_revalidated:
             left = min(left, -1.0)
@@ -218,15 +222,9 @@ class CachedStep:
         if self._sends_status:
             set_status(response, hit_status(left, has_waited))
 
-    def _add_headers(self, visit: Visit, response: Any, computation: Computation) -> None:
-        """Add to an answer that was stored what a cache in front has to know."""
-        control = cache_control(computation.fresh, computation.stale)
-        set_default(response, "cache-control", "Cache-Control", control)
-        response._add_to_vary(self._vary_of(visit))
-
-    def _vary_of(self, visit: Visit) -> HeaderLines:
+    def _vary_of(self, names: Iterable[str]) -> HeaderLines:
         config = self._route.config
-        return vary_lines(visit.names, config.vary, config.ignores_cookies)
+        return vary_lines(names, config.vary, config.ignores_cookies)
 
     def _tell_of_error(self, response: Any, visit: Visit) -> None:
         """Have the error response say that its request was not answered from the store."""
@@ -278,5 +276,4 @@ def _is_for_itself(environ: Environ) -> bool:
 
 
 def _why_missing(visit: Visit) -> str:
-    has_others = visit.directory is not None and visit.directory.variants
-    return "vary-miss" if has_others else "uri-miss"
+    return "vary-miss" if visit.has_variants else "uri-miss"

@@ -58,6 +58,8 @@ class Visit:
         self._base = target.key(route.cache.release)
         self.names = route.vary
         self.values: tuple[str | None, ...] = ()
+        self.read: Sequence[str] = route.vary  # the headers that an answer depends on
+        self.has_variants = False  # whether the store has other answers of the URL
         self.directory: Directory | None = None
         self.key = b""
         self.generation: object = None  # of the store, before it was asked
@@ -69,11 +71,12 @@ class Visit:
         self.generation = store.generation()
         found = store.get(digest(self._base))
         self.directory = None if found is None else decode(found.content, Directory, self._base)
+        self.has_variants = self.directory is not None and bool(self.directory.variants)
         names = self.route.vary if self.directory is None else self.directory.names
         return self._key_of(names)
 
     def _key_of(self, names: Sequence[str]) -> bytes:
-        self.names = tuple(names)
+        self.names = self.read = tuple(names)
         self.values = header_values(self.headers, names)
         self.key = variant_key(self._base, names, self.values)
         return digest(self.key)
@@ -119,6 +122,7 @@ class Visit:
     def _computation_of(self, made: Made, lease: Lease | None) -> Computation:
         """Return what becomes of a complete response."""
         response, key = made.response, digest(self.key)
+        self.read = self._names_of(made)
         has_failed = response._status >= 500
         if response._stream is not None or response._application is not None:
             return Computation(made, key, reason="stream", has_failed=has_failed)
@@ -127,7 +131,7 @@ class Visit:
         if made.reads.client == "error":
             reason = "error"
         if not reason and lease is not None:
-            reason = self._note_variant(self._names_of(made), lease)
+            reason = self._note_variant(self.read, lease)
         if reason or lease is None:
             is_own = reason in ("variants", "store")  # which says nothing of other requests
             return Computation(made, key, reason=reason, has_failed=has_failed, lets_wait=is_own)
