@@ -83,7 +83,8 @@ def remove(connection: sqlite3.Connection, key: bytes) -> None:
 
 def note_uses(connection: sqlite3.Connection, uses: Uses) -> None:
     """Write down when keys were used last; a moment of this boot each."""
-    connection.executemany("UPDATE entries SET used = ?2 WHERE key = ?1 AND used < ?2", uses)
+    rows = [(moment, key) for key, moment in uses]
+    connection.executemany("UPDATE entries SET used = max(used, ?) WHERE key = ?", rows)
 
 
 def _evict(connection: sqlite3.Connection, limits: Limits, take_uses: Callable[[], Uses]) -> None:
