@@ -164,7 +164,7 @@ class CachedStep:
         computation = taken.computation
         assert computation is not None
         reason = computation.reason or ("request" if is_alone else "store" if taken.has_store_failed else "")
-        member = partial(forwarded, _why_missing(visit), has_waited=taken.has_waited)
+        member = partial(forwarded, visit.why_missing, has_waited=taken.has_waited)
         if computation.value is None:
             return member(detail=reason.rstrip("!"))
         transfer(computation.value.response, response)
@@ -229,7 +229,7 @@ class CachedStep:
     def _tell_of_error(self, response: Any, visit: Visit) -> None:
         """Have the error response say that its request was not answered from the store."""
         if self._sends_status and response._write is None:
-            member = forwarded(_why_missing(visit), detail="error")
+            member = forwarded(visit.why_missing, detail="error")
             hooks = response._head_hooks or []
             response._head_hooks = [*hooks, (lambda sent: set_status(sent, member), True)]
             response._is_unbuffered = True
@@ -273,7 +273,3 @@ def _is_for_itself(environ: Environ) -> bool:
         return True
     control = environ.get("HTTP_CACHE_CONTROL")
     return control is not None and "no-store" in (directives([control]) or ())
-
-
-def _why_missing(visit: Visit) -> str:
-    return "vary-miss" if visit.has_variants else "uri-miss"

@@ -59,8 +59,8 @@ class Visit:
         self.names = route.vary
         self.values: tuple[str | None, ...] = ()
         self.read: Sequence[str] = route.vary  # the headers that an answer depends on
-        self.has_variants = False  # whether the store has other answers of the URL
         self.directory: Directory | None = None
+        self.why_missing = "uri-miss"  # as Cache-Status says, if there is no answer
         self.key = b""
         self.generation: object = None  # of the store, before it was asked
         self.revalidated_by = names_of_path(target.segments, route.pattern, route.config.tags)
@@ -71,8 +71,9 @@ class Visit:
         self.generation = store.generation()
         found = store.get(digest(self._base))
         self.directory = None if found is None else decode(found.content, Directory, self._base)
-        self.has_variants = self.directory is not None and bool(self.directory.variants)
         names = self.route.vary if self.directory is None else self.directory.names
+        has_others = self.directory is not None and self.directory.variants
+        self.why_missing = "vary-miss" if has_others else "uri-miss"
         return self._key_of(names)
 
     def _key_of(self, names: Sequence[str]) -> bytes:
