@@ -81,9 +81,8 @@ class App:
         self.mistakes = project.mistakes
         self.cache = project.cache
         note_cache(self.cache)
-        self.overrides = DependencyOverrides(
-            handler for resource in self.resources.values() for handler in resource.planned
-        )
+        planned = (handler for resource in self.resources.values() for handler in resource.planned)
+        self.overrides = DependencyOverrides(planned, self._forget_cached)
         self._fallback = fallback
         self._request = self._make_request_class(project.instrumentation.on_request_error)
         self._response = self._make_response_class()
@@ -114,6 +113,11 @@ class App:
         shared = {"_fault_observers": tuple(observers), "_secret_keys": self.settings.secret_key}
         kind = CheckedRequest if self.settings.mode == "development" else Request
         return type("Request", (kind,), shared)
+
+    def _forget_cached(self) -> None:
+        """Forget what is cached in this process, in which a test has changed what handlers depend on."""
+        if self.settings.cache == "memory":  # a store that others share is theirs, too
+            self.cache.clear()
 
     def _make_lifespan(self, register: Callable[[], Any] | None) -> Lifespan:
         settings = self.settings

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 from apiroutes.asgi_content import Receive, ReceivedContent
 from apiroutes.body import DRAIN_BYTES, DRAIN_SECONDS
-from apiroutes.event_loop import AsyncChunks, run
+from apiroutes.event_loop import AsyncChunks, call_before_head, run
 from apiroutes.streams import close
 from apiroutes.types import Environ, HeaderList
 
@@ -302,10 +302,20 @@ class ASGIConnection:
             self._turn = asyncio.Lock()
         async with self._turn:
             if not self.has_begun:
+                await self._prepare_head()
                 await self._begin()
                 self._watch()
             while self._waiting:
                 await self.send_chunk(self._waiting.popleft())
+
+    async def _prepare_head(self) -> None:
+        """Do what has to be done before the head leaves. Raises OSError if it must not leave."""
+        try:
+            await call_before_head()
+        except OSError:
+            self.is_over = True
+        if self.is_over:
+            raise ConnectionResetError("nothing can be sent")
 
     async def _begin(self) -> None:
         self.has_begun = True

@@ -41,10 +41,14 @@ class Override:
 
 
 class DependencyOverrides:
-    """The replacements in an App. Of several for one function, the latest holds."""
+    """The replacements in an App. Of several for one function, the latest holds.
 
-    def __init__(self, handlers: Iterable[Planned]) -> None:
+    `forget` is called when they have changed: it forgets what handlers have made with others.
+    """
+
+    def __init__(self, handlers: Iterable[Planned], forget: Callable[[], object]) -> None:
         self._handlers = tuple(handlers)
+        self._forget = forget
         self._active: list[Override] = []
         self._lock = threading.Lock()
 
@@ -80,6 +84,7 @@ class DependencyOverrides:
         for use in uses:
             use()
         self._active = active
+        self._forget()
 
     def _why_unknown(self, function: Callable[..., Any]) -> str:
         known: dict[str, Callable[..., Any]] = {

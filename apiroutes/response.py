@@ -396,7 +396,7 @@ class Response(ResponseState, Generic[Data]):
         if self._state not in (OPEN, STARTED) and not self._can_respond("write"):
             return False
         if self._state == OPEN:
-            self._run_head_hooks()
+            self._run_head_hooks(is_written=True)
             self._write = self._begin()
             self._is_unbuffered = True
             self._state = STARTED

@@ -6,10 +6,13 @@ of middleware. Raises what they raise.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from apiroutes.concurrency import coroutines
+from apiroutes.errors import ResponseAborted
+from apiroutes.logs import log_fault, route_of
 
 __all__ = ["ResponseHooks", "call_hook"]
 
@@ -20,6 +23,7 @@ Surround = Callable[[Iterable[bytes]], Iterable[bytes]]
 class ResponseHooks:
     """The functions that belong to one response; all are rarely set, so class defaults."""
 
+    req: Any
     _in_middleware: bool
     _is_unbuffered: bool
     # Functions to call before the head leaves, each with whether middleware has given it.
@@ -36,10 +40,11 @@ class ResponseHooks:
         hooks = self._head_hooks, self._end_hooks
         return hooks != (None, None) or bool(self._departure_calls)
 
-    def _run_head_hooks(self) -> None:
+    def _run_head_hooks(self, is_written: bool = False) -> None:
         """Call the functions of `before_head`, each once, then those of `_call_at_departure`.
 
-        When one of `before_head` fails the others are called before the head of the error.
+        When one of `before_head` fails the others are called before the head of the error. `is_written`:
+        whether `write` sends the head. On a server's loop, where it cannot wait, its connection does.
         """
         was_in_middleware, self._in_middleware = self._in_middleware, True
         try:
@@ -49,7 +54,10 @@ class ResponseHooks:
         finally:
             self._in_middleware = was_in_middleware
         if self._departure_calls:
-            self._depart()
+            if is_written and coroutines.is_on_server_loop():
+                coroutines.call_before_head(self._depart_or_abort)
+            else:
+                self._depart()
 
     def _call_at_departure(self, key: object, function: Callable[[Any], object]) -> None:
         """Have `function` called once with the response right before its head leaves, whatever becomes of it.
@@ -69,17 +77,25 @@ class ResponseHooks:
         """
         calls, first = self._departure_calls, None
         while calls:
-            function = calls.pop(next(iter(calls)))
-            try:
-                function(self)
-            except Exception as error:
-                first = first or error
+            for key in list(calls):  # to which other threads may add
+                try:
+                    calls.pop(key)(self)
+                except Exception as error:
+                    first = first or error
         if first is not None:
             self._withdraw()
             try:
                 raise first
             finally:
                 del first  # whose traceback leads here: a cycle would wait for the collector
+
+    def _depart_or_abort(self) -> None:
+        """Call them where it is too late for another response. Raises ResponseAborted."""
+        try:
+            self._depart()
+        except Exception as error:
+            log_fault(self.req, route_of(self.req), error, "failed before its response began")
+            raise ResponseAborted(errno.ECONNRESET, "the response was not begun") from None
 
     def _call_at_end(
         self,

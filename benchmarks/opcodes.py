@@ -38,7 +38,7 @@ from benchmarks.workloads import WORKLOADS, Request, Workload, WSGIApplication
 
 WARM_UP = 2  # requests
 OURS = "apiroutes"
-CAPS = {"W1": 370, "W3": 620, "W4": 900, "W5": 2_100}  # of apiroutes
+CAPS = {"W1": 370, "W3": 620, "W4": 900, "W5": 2_100, "W11": 640, "W11s": 640}  # of apiroutes
 CAPS_ARE_FOR = "CPython 3.11"
 THIS_PYTHON = f"{platform.python_implementation()} {sys.version_info[0]}.{sys.version_info[1]}"
 

@@ -118,7 +118,7 @@ def test_the_index_says_what_a_page_needs(page: str) -> None:
     )
     named = {f"docs/{name}": set(packages.split()) for name, packages in rows}
     own = {Path(name).parts[0].removesuffix(".py") for shown in _shown(page) for name in shown.files}
-    installed = {"apiroutes", "msgspec", "werkzeug"}
+    installed = {"apiroutes", "itsdangerous", "msgspec", "werkzeug"}
     needed = imported(page) - sys.stdlib_module_names - installed - own - {"client"}  # which a command writes
     # A package may be one of several below a name: opentelemetry-sdk is imported as `opentelemetry.sdk`.
     packages = {f"{package.replace('-', '_')}_" for package in named.get(page, set())}

@@ -205,6 +205,8 @@ def transfer(source: Response, target: Response) -> None:
     target._application = source._application
     hooks = [*(target._head_hooks or ()), *(source._head_hooks or ())]
     target._head_hooks = hooks or None
+    for departing, function in (source._departure_calls or {}).items():
+        target._call_at_departure(departing, function)
     ends = [*(target._end_hooks or ()), *(source._end_hooks or ())]
     target._end_hooks = ends or None
     target._is_unbuffered = target._is_unbuffered or source._is_unbuffered

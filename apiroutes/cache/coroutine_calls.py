@@ -71,6 +71,19 @@ class CoroutineCalls(FunctionCalls):
                 return held.use()
             if not leader.was_cancelled:
                 return await self._find(cache, key, generation, until, args, kwargs)
+        return await self._lead(cache, key, generation, until, args, kwargs)
+
+    async def _lead(
+        self,
+        cache: Cache,
+        key: bytes,
+        generation: object,
+        until: float,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Do what `_find` does, while others of this loop wait for its end."""
+        place = (asyncio.get_running_loop(), key)
         leader = self._leaders[place] = _Leader(generation)
         try:
             return await self._find(cache, key, generation, until, args, kwargs)

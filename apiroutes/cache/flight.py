@@ -162,14 +162,15 @@ class Flight:
     ) -> Taken | Turn:
         """Wait for what the store has; return that, or a turn to compute. Raises StoreError."""
         while True:
-            key = find_key()
+            key, lease = find_key(), None
             state = self._state(key)
             if isinstance(state, _Passing):
                 return Turn(self._store.begin(key), state.reason, wait.has_begun)
             if state is not None and not _is_stale(state):
                 return Taken(entry=state, has_waited=wait.has_begun)
             if state is not None and accepts_stale:
-                lease = self._store.lease(key, names, _LEASE)
+                with contextlib.suppress(StoreError):  # then somebody else computes it anew, or later
+                    lease = self._store.lease(key, names, _LEASE)
                 return Taken(entry=state, lease=lease, has_waited=wait.has_begun)
             lease = self._store.lease(key, names, _LEASE, at_once=True)
             if lease is not None:

@@ -23,7 +23,7 @@ from apiroutes.cache.value_codecs import ValueCodec, codec_of, is_immutable, ret
 from apiroutes.code_origin import DIRECTORY
 from apiroutes.places import place_of
 from apiroutes.schemas import SchemaError
-from apiroutes.stores import Lease, StoreError
+from apiroutes.stores import Lease, NothingStore, StoreError
 from apiroutes.structs import Struct
 
 __all__ = ["FunctionCalls", "Held", "Keeping"]
@@ -89,9 +89,17 @@ class FunctionCalls:
     def cache(self) -> Cache | None:
         """Return the cache to use; None where the function simply runs: without one, and in draft mode."""
         work = current_work.get(None)
-        if work is not None and _is_draft(work) and collecting.get(None) is None:
+        # Without a cookie nothing else is asked; what is computed for the store is computed for no client.
+        if (
+            work is not None
+            and "HTTP_COOKIE" in work.environ
+            and collecting.get(None) is None
+            and work.response is not None
+            and work.response.req.draft_mode
+        ):
             return None
-        return current_cache()
+        cache = current_cache()
+        return None if cache is None or type(cache.store) is NothingStore else cache
 
     def key(self, cache: Cache, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """Return the key of a call. Raises TypeError for arguments that do not fit, or are no data."""
@@ -235,11 +243,6 @@ def computing(key: bytes, cache: Cache) -> Iterator[Collection]:
     finally:
         collecting.reset(token)
         _computing.reset(keys)
-
-
-def _is_draft(work: Any) -> Any:
-    """Return whether the request is in draft mode; without a cookie nothing else is asked."""
-    return "HTTP_COOKIE" in work.environ and work.response is not None and work.response.req.draft_mode
 
 
 # -- arguments ---------------------------------------------------------------------------------

@@ -85,8 +85,8 @@ def cached(
 
     Each call with other arguments has a value of its own. Arguments and values are data: texts, numbers,
     dates, lists, dicts, dataclasses and so on. What MessagePack does not tell from something else, such as a
-    tuple from a list, is to be said in the return annotation. What is raised is not kept. In draft mode and
-    without an App the function simply runs.
+    tuple from a list, is to be said in the return annotation. What is raised is not kept. In draft mode,
+    without an App and with `cache = "none"` the function simply runs.
 
     Raises TypeError and ValueError for a function whose values cannot be kept, and for a wrong parameter.
     """

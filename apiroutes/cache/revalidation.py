@@ -8,6 +8,7 @@ committed after the call.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from functools import partial
@@ -143,11 +144,12 @@ def _check_base(base_path: str, path: str, segments: Sequence[str]) -> None:
 def _names_of_pattern(cache: Cache, segments: Sequence[str], kind: Kind | None) -> Iterable[str]:
     names = _names_of_routes(cache, segments, kind)
     if not names:
-        patterns = [pattern for pattern in _patterns(cache) if "[" in pattern]
+        wanted = "/" + "/".join(segments)
+        patterns = [text for route in cache.routes.walk() if "[" in (text := str(route.pattern))]
         what = "or begins with it" if kind == "layout" else "as its pattern"
-        remedy = suggest(_joined(segments), patterns) if patterns else "No route has a parameter."
+        remedy = suggest(wanted, patterns) if patterns else "No route has a parameter."
         raise ValueError(
-            f"no route has {_joined(segments)!r} {what}. {remedy} A path with brackets of its own is written "
+            f"no route has {wanted!r} {what}. {remedy} A path with brackets of its own is written "
             "with '%5B' and '%5D'."
         )
     return names
@@ -155,22 +157,13 @@ def _names_of_pattern(cache: Cache, segments: Sequence[str], kind: Kind | None) 
 
 def _names_of_routes(cache: Cache, segments: Sequence[str], kind: Kind | None) -> list[str]:
     """Return the names of the route with a pattern, or of all routes at and below it."""
-    if kind != "layout":
-        wanted = _joined(segments)
-        return [route_name(pattern) for pattern in _patterns(cache) if pattern == wanted]
+    end = len(segments) if kind == "layout" else None
+    patterns = (route.pattern for route in cache.routes.walk())
     return [
-        route_name(str(route.pattern))
-        for route in cache.routes.walk()
-        if [str(segment) for segment in route.pattern.segments[: len(segments)]] == [*segments]
+        route_name(str(pattern))
+        for pattern in patterns
+        if [str(segment) for segment in pattern.segments[:end]] == [*segments]
     ]
-
-
-def _patterns(cache: Cache) -> list[str]:
-    return [str(route.pattern) for route in cache.routes.walk()]
-
-
-def _joined(segments: Sequence[str]) -> str:
-    return "/" + "/".join(segments)
 
 
 def names_of_tag(tag: str) -> tuple[str, ...]:
@@ -198,16 +191,15 @@ class Revalidation:
     """
 
     def __init__(self, cache: Cache, names: Sequence[str], mode: Mode, response: Response | None) -> None:
-        from concurrent.futures import Future
 
         self._cache = cache
         self._names = names
         self._mode = mode
         self._response = response
         self._begun = native_threads.native_lock()
-        self._outcome: Future[None] = Future()
-        self._outcome.set_running_or_notify_cancel()  # whoever stops waiting for it does not end it
-        self._end = native_threads.mailbox()  # for the thread that waits for another to do it
+        self._lock = native_threads.native_lock()
+        self._waiting: list[Callable[[], object]] | None = []  # what wakes those who wait, until it is done
+        self._error: BaseException | None = None
         self._is_told = False  # whether somebody has got its error
 
     def perform(self) -> None:
@@ -222,36 +214,54 @@ class Revalidation:
                     repeat_at_departure(response, self._cache, name, self._mode)
         except RevalidationError as error:
             # A new one, whose traceback does not lead here: a cycle would keep `__del__` from being called.
-            self._outcome.set_exception(RevalidationError(*error.args))
+            self._error = RevalidationError(*error.args)
         except BaseException as error:
-            self._outcome.set_exception(error)
-        else:
-            self._outcome.set_result(None)
-        self._end.put(None)
+            self._error = error
+        with self._lock:
+            wakers, self._waiting = self._waiting or [], None
+        for wake in wakers:
+            wake()
 
     def finish(self, response: object = None) -> None:
         """Wait until it is done. Raises its error, unless whoever has awaited it has got that."""
         self.perform()
-        if not self._outcome.done():
-            self._end.get()
+        if self._waiting is not None:
+            end = native_threads.mailbox()
+            self._wake_when_done(lambda: end.put(None))
+            end.get()
         if not self._is_told:
             self._tell()
 
-    def _tell(self) -> None:
-        self._is_told = True
-        self._outcome.result()
-
     def __await__(self) -> Generator[Any, None, None]:
-        if not self._outcome.done():
+        if self._waiting is not None:
             import asyncio
 
-            # Not for its result: a task that is cancelled meanwhile has not been told its error.
-            yield from asyncio.wait([asyncio.wrap_future(self._outcome)]).__await__()
+            loop, end = asyncio.get_running_loop(), asyncio.Event()
+            self._wake_when_done(partial(_set_on, loop, end.set))
+            yield from end.wait().__await__()
         self._tell()
 
+    def _wake_when_done(self, wake: Callable[[], object]) -> None:
+        with self._lock:
+            if self._waiting is not None:
+                self._waiting.append(wake)
+                return
+        wake()
+
+    def _tell(self) -> None:
+        self._is_told = True
+        if self._error is not None:
+            raise self._error
+
     def __del__(self) -> None:
-        if not self._is_told and self._outcome.done() and self._outcome.exception() is not None:
-            _log.error("A revalidation failed that nobody waited for: %s", self._outcome.exception())
+        if self._error is not None and not self._is_told:
+            _log.error("A revalidation failed that nobody waited for: %s", self._error)
+
+
+def _set_on(loop: Any, function: Callable[[], object]) -> None:
+    """Call a function on an event loop, if that still runs."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(function)
 
 
 def begin(cache: Cache, names: Sequence[str], mode: Mode, response: Response | None) -> Revalidation:

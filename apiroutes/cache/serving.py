@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from apiroutes.cache.answers import Answer
 from apiroutes.cache.background import background
 from apiroutes.cache.cached_routes import CachedRoute
 from apiroutes.cache.computing import transfer
-from apiroutes.cache.flight import Computation, Taken
+from apiroutes.cache.flight import Taken
 from apiroutes.cache.headers import (
     BYPASSED,
     DRAFT,
@@ -40,6 +40,7 @@ from apiroutes.types import Environ
 
 __all__ = ["CachedStep"]
 
+_OBJECT = 50  # bytes, as much as an object takes beside its content
 _SMALL = 500  # bytes, as much as a note of an URL's variants takes
 
 
@@ -61,21 +62,24 @@ class CachedStep:
 
     def __call__(self, response: Any) -> None:
         """Answer a request."""
-        if not self.answer_hot(response):
+        if not self._answer_hot(response, self._store.generation):
             self._answer(response, response.req._environ)
 
-    def answer_hot(self, response: Any) -> bool:
-        """Answer from this worker's memory; return False, and do nothing, if it has no answer."""
+    def answer_at_once(self, response: Any) -> bool:
+        """Answer on an event loop, from this worker's memory; return False, and do nothing, if it cannot."""
+        return self._answer_hot(response, self._store.known_generation)
+
+    def _answer_hot(self, response: Any, generation: Callable[[], object]) -> bool:
         request = response.req
         environ = request._environ
         if not request._pending and request._body is None and self._is_anonymous(environ):
             raw = raw_target(environ)
             hot = self._find_hot(raw)
             if hot is not None and hot.value.__class__ is Variants:
-                hot = self._find_hot((*raw, header_values(environ, hot.value.names)))
+                hot = self._find_hot((raw, hot.value.names, header_values(environ, hot.value.names)))
             if hot is not None:
                 now = time.monotonic()
-                if now < hot.until and hot.generation == self._store.generation():
+                if now < hot.until and hot.generation == generation():
                     answer = hot.value
                     age = now - answer.made
                     has_middleware = take_response(response)
@@ -132,6 +136,8 @@ class CachedStep:
             set_default(response, "cache-control", "Cache-Control", control)
         if self._sends_status:
             set_status(response, member)
+        if response._write is None:
+            response._add_to_vary(self._vary_of(self._route.vary))
         request = response.req
         response.req = own = narrowed(request, self._route.config)
         try:
@@ -163,7 +169,9 @@ class CachedStep:
             return member(detail=reason.rstrip("!"))
         transfer(computation.value.response, response)
         if taken.is_stored:
-            self._add_headers(visit, response, computation)
+            control = cache_control(computation.fresh, computation.stale)
+            set_default(response, "cache-control", "Cache-Control", control)
+        response._add_to_vary(self._vary_of(visit.read))
         if self._sends_status:
             set_status(response, member(is_stored=taken.is_stored, detail=reason))
         return None
@@ -196,31 +204,27 @@ class CachedStep:
 
         Without a Host header, the host is the server's, which is no part of what hot answers are found by.
         """
-        hot = HotAnswer(answer, entry.age, self._vary_of(visit))
+        hot = HotAnswer(answer, entry.age, self._vary_of(visit.names))
         left = answer.fresh - entry.age
         if entry.is_revalidated:
             left = min(left, -1.0)
         elif left > 0 and "HTTP_HOST" in response.req._environ:
-            raw, memory = raw_target(response.req._environ), self._route.cache.hot
+            key: tuple[Any, ...] = raw_target(response.req._environ)
+            memory, size = self._route.cache.hot, hot.size + _size_of(key) + _size_of(visit.values)
             if visit.names:
-                memory.put(raw, Variants(visit.names), _SMALL, visit.generation, math.inf)
-                raw = (*raw, visit.values)
-            memory.put(raw, hot, hot.size, visit.generation, left)
+                variants = Variants(visit.names)
+                memory.put(key, variants, _SMALL + _size_of(key), visit.generation, math.inf)
+                key = key, visit.names, visit.values
+            memory.put(key, hot, size, visit.generation, left)
         hot.copy_to(response, entry.age)
         if entry.is_revalidated:
             response._apply("set", "cache-control", [("Cache-Control", "no-cache")])
         if self._sends_status:
             set_status(response, hit_status(left, has_waited))
 
-    def _add_headers(self, visit: Visit, response: Any, computation: Computation) -> None:
-        """Add to an answer that was stored what a cache in front has to know."""
-        control = cache_control(computation.fresh, computation.stale)
-        set_default(response, "cache-control", "Cache-Control", control)
-        response._add_to_vary(self._vary_of(visit))
-
-    def _vary_of(self, visit: Visit) -> HeaderLines:
+    def _vary_of(self, names: Iterable[str]) -> HeaderLines:
         config = self._route.config
-        return vary_lines(visit.names, config.vary, config.ignores_cookies)
+        return vary_lines(names, config.vary, config.ignores_cookies)
 
     def _tell_of_error(self, response: Any, visit: Visit) -> None:
         """Have the error response say that its request was not answered from the store."""
@@ -240,6 +244,11 @@ class CachedStep:
 
         response._call_at_end(submit)
         response._ends_when_closed = True
+
+
+def _size_of(texts: Iterable[str | None]) -> int:
+    """Return about how many bytes texts take in memory."""
+    return sum(len(text) + _OBJECT for text in texts if text is not None)
 
 
 def _is_anonymous(environ: Environ) -> bool:

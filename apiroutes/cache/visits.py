@@ -58,6 +58,7 @@ class Visit:
         self._base = target.key(route.cache.release)
         self.names = route.vary
         self.values: tuple[str | None, ...] = ()
+        self.read: Sequence[str] = route.vary  # the headers that an answer depends on
         self.directory: Directory | None = None
         self.why_missing = "uri-miss"  # as Cache-Status says, if there is no answer
         self.key = b""
@@ -76,7 +77,7 @@ class Visit:
         return self._key_of(names)
 
     def _key_of(self, names: Sequence[str]) -> bytes:
-        self.names = tuple(names)
+        self.names = self.read = tuple(names)
         self.values = header_values(self.headers, names)
         self.key = variant_key(self._base, names, self.values)
         return digest(self.key)
@@ -122,6 +123,7 @@ class Visit:
     def _computation_of(self, made: Made, lease: Lease | None) -> Computation:
         """Return what becomes of a complete response."""
         response, key = made.response, digest(self.key)
+        self.read = self._names_of(made)
         has_failed = response._status >= 500
         if response._stream is not None or response._application is not None:
             return Computation(made, key, reason="stream", has_failed=has_failed)
@@ -130,7 +132,7 @@ class Visit:
         if made.reads.client == "error":
             reason = "error"
         if not reason and lease is not None:
-            reason = self._note_variant(self._names_of(made), lease)
+            reason = self._note_variant(self.read, lease)
         if reason or lease is None:
             is_own = reason in ("variants", "store")  # which says nothing of other requests
             return Computation(made, key, reason=reason, has_failed=has_failed, lets_wait=is_own)

@@ -17,10 +17,11 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Itera
 from types import FrameType
 from typing import Any, TypeVar
 
-from apiroutes.threads import waiting
+from apiroutes.threads import current_waiter, waiting
 
 __all__ = [
     "async_chunks_of",
+    "call_before_head",
     "call_off_the_loop",
     "cancel",
     "cancelled_error",
@@ -176,6 +177,14 @@ def is_on_server_loop() -> bool:
     from apiroutes.event_loop import is_in_server_request
 
     return is_in_server_request()
+
+
+def call_before_head(function: Callable[[], object]) -> None:
+    """Call a function in the request's thread before the head leaves that `write` sends on a server's loop.
+
+    It may raise OSError: then the head does not leave.
+    """
+    current_waiter.get().before_head = function
 
 
 def async_chunks_of(stream: object) -> Any:

@@ -13,6 +13,7 @@ from apiroutes.event_loop.background import BackgroundTask
 from apiroutes.event_loop.calls import call_soon_in_thread, in_request_thread, run
 from apiroutes.event_loop.server_loop import (
     RequestThread,
+    call_before_head,
     call_in_pool,
     is_in_server_request,
     is_task_of_request,
@@ -29,6 +30,7 @@ __all__ = [
     "BackgroundTask",
     "RequestThread",
     "ThreadPool",
+    "call_before_head",
     "call_in_pool",
     "call_soon_in_thread",
     "end_or_event",

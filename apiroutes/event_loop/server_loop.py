@@ -27,6 +27,7 @@ from apiroutes.threads import native_threads, waiting
 __all__ = [
     "RequestThread",
     "ServerLoop",
+    "call_before_head",
     "call_in_pool",
     "is_in_server_request",
     "is_task_of_request",
@@ -106,7 +107,7 @@ class RequestThread:
     that answer other requests.
     """
 
-    __slots__ = ("_calls", "_context", "_has_more", "_ident", "_is_over", "task")
+    __slots__ = ("_calls", "_context", "_has_more", "_ident", "_is_over", "before_head", "task")
 
     def __init__(self) -> None:
         self.task = asyncio.current_task()  # that answers the request
@@ -115,6 +116,7 @@ class RequestThread:
         self._ident = 0
         self._is_over = False
         self._has_more = False  # calls that nobody has waited for
+        self.before_head: Callable[[], object] | None = None  # to call before a head that `write` sends
 
     # On the loop, as the same methods of `Waiter` are called.
 
@@ -161,6 +163,14 @@ class RequestThread:
         while (call := calls.get()) is not None:
             call()
             del call
+
+
+async def call_before_head() -> None:
+    """Call what has to be done before the head of the current request's response leaves, in its thread."""
+    thread = waiting.current_waiter.get(None)
+    if isinstance(thread, RequestThread) and thread.before_head is not None:
+        function, thread.before_head = thread.before_head, None
+        await in_request_thread(function)
 
 
 def _do_nothing() -> None:

@@ -53,7 +53,7 @@ class _CachedSteps:
         if around is not None or method == RouteModule.ANY:
             call = answer if method == "GET" else _by_method(answer, self._forwarding(run))
             return Step(call if around is None else around(call), False, handler.middleware, True)
-        return Step(answer, False, handler.middleware, True, answer_at_once=answer.answer_hot)
+        return Step(answer, False, handler.middleware, True, answer_at_once=answer.answer_at_once)
 
     def _route(self, endpoint: Endpoint, handler: Handler, run: Callable[[Any], Any]) -> CachedRoute:
         seconds = endpoint.module.config.max_duration

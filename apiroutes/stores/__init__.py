@@ -1,6 +1,7 @@
 """Where the response cache keeps what it has: in memory, in SQLite's file, or in Redis."""
 
+from apiroutes.stores.nothing import NothingStore
 from apiroutes.stores.opening import open_store, why_store_fails
 from apiroutes.stores.store import Entry, Lease, Mode, Store, StoreError
 
-__all__ = ["Entry", "Lease", "Mode", "Store", "StoreError", "open_store", "why_store_fails"]
+__all__ = ["Entry", "Lease", "Mode", "NothingStore", "Store", "StoreError", "open_store", "why_store_fails"]

@@ -138,6 +138,7 @@ class MemoryStore:
                 "max_entries": self._max_entries,
                 "max_size": self._max_size,
                 "revalidations": contents.sequence,
+                "revalidated_names": len(contents.bumps),
                 "leases": len(contents.leases),
             }
 
@@ -219,7 +220,7 @@ class _Contents:
         The entries that need these are dropped with them.
         """
         kept = [kept.sequence for kept in self.entries.values()]
-        least = min(kept + [held.lease.sequence for held in self.leases.values()], default=self.sequence)
+        least = min(kept + [held.lease.sequence for held in self.leases.values()], default=0)
         records = [*self.bumps]
         last = [max(modes.values()) for modes in self.bumps.values()]
         needed = sum(sequence > least for sequence in last)

@@ -57,7 +57,7 @@ class Connections:
         try:
             connection = self._take(deadline)
             reply = _run(connection, script, key, arguments)
-        except (ResponseError, ReadOnlyError) as error:
+        except ResponseError as error:
             if connection is not None:
                 self._leave(connection, isinstance(error, ReadOnlyError))
             raise self._store_error(error) from None

@@ -111,7 +111,10 @@ return {epoch, last}
 GET = Script("""
 local key = ARGV[3]
 local found = redis.pcall('HMGET', ENTRY .. key, 'epoch', 'sequence', 'names', 'put', 'seal', 'packed')
-if found.err and string.find(found.err, 'WRONGTYPE') then forget(key) end
+if found.err then
+  if not string.find(found.err, 'WRONGTYPE') then return found end
+  forget(key)
+end
 if not found[1] then return false end
 local epoch, last, floor = state()
 local is_whole = found[2] and found[3] and found[4] and found[6]

@@ -34,6 +34,8 @@ _LOOK_TIME = 1.0
 # Seconds between two notes of what was used, and how many keys one note has at most.
 _USES_TIME, _MOST_USES = 1.0, 1000
 _MOST_LATE_RELEASES = 100
+# How often something is tried while others replace the database, or forks close it.
+_MOST_ATTEMPTS = 10
 
 
 class SQLiteStore:
@@ -121,7 +123,7 @@ class SQLiteStore:
         self._revalidate(statements.clear)
 
     def stats(self) -> dict[str, Any]:
-        entries, size, sequence, leases = self._read(statements.counts)
+        entries, size, sequence, names, leases = self._read(statements.counts)
         return {
             "store": "sqlite",
             "path": str(self._file.path),
@@ -130,6 +132,7 @@ class SQLiteStore:
             "max_entries": self._limits.entries,
             "max_size": self._limits.size,
             "revalidations": sequence,
+            "revalidated_names": names,
             "leases": leases,
         }
 
@@ -143,35 +146,42 @@ class SQLiteStore:
 
     def _write(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Return what `work` returns of a connection and the arguments, in a transaction."""
-        late = self._late_releases[:]
-        for lease in late:
-            self._run(statements.release, (lease, None), BUSY_TIME)
-            self._late_releases.remove(lease)
+        with contextlib.suppress(IndexError):
+            while True:
+                self._release_late(self._late_releases.pop())
         return self._run(work, arguments, BUSY_TIME)
+
+    def _release_late(self, lease: Lease) -> None:
+        try:
+            self._run(statements.release, (lease, None), BUSY_TIME)
+        except StoreError:
+            self._late_releases.append(lease)
+            raise
 
     def _run(
         self, work: Callable[..., Result], arguments: tuple[object, ...], seconds_to_write: float | None
     ) -> Result:
-        file, is_last = self._file, False
+        file, attempts, was_damaged = self._file, _MOST_ATTEMPTS, False
         while True:
+            attempts -= 1
             database = file.current()
             try:
-                connection = database.take()
-                try:
-                    if seconds_to_write is None:
-                        return work(connection, *arguments)
-                    with database.writing(connection, seconds_to_write):
+                if seconds_to_write is not None:
+                    with database.writing(seconds_to_write) as connection:
                         result = work(connection, *arguments)
                     return result
+                connection = database.take()
+                try:
+                    return work(connection, *arguments)
                 finally:
                     database.give_back(connection)
             except (sqlite3.Error, OSError, ValueError, TypeError, Replaced) as error:
-                is_damaged = isinstance(error, sqlite3.Error) and is_damage(error)
-                if is_last or not (is_damaged or isinstance(error, Replaced)):
+                is_damaged = isinstance(error, sqlite3.Error) and is_damage(error) and not was_damaged
+                if not (is_damaged or (isinstance(error, Replaced) and attempts)):
                     raise StoreError(f"the cache's database {file.path}: {error}") from error
                 if is_damaged:
+                    was_damaged = True
                     file.replace(database)
-                is_last = True
 
     def _revalidate(self, work: Callable[..., object], *arguments: object) -> None:
         """Do what ends entries, and tell all processes, after it is done and before this returns."""

@@ -23,14 +23,17 @@ import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from apiroutes.stores.generation import GenerationFile, identity_of
 from apiroutes.stores.sqlite_files import (
     address_of,
+    log_of,
     make_directory,
     make_file,
     move_aside,
     remove,
+    remove_log,
     why_unwritable,
 )
 from apiroutes.stores.sqlite_schema import EMPTY, MISSING, OF_ANOTHER_BOOT, create_tables, flaw_of
@@ -43,9 +46,8 @@ _log = logging.getLogger("apiroutes")
 
 # Seconds: for which a lock is waited for, and between two looks at the inodes.
 BUSY_TIME, _CHECK_TIME = 0.25, 1.0
-# A connection takes up to 1 MB of memory. There are as many as threads that use one in the same moment; so
-# many of them stay open.
-_MOST_IDLE = 8
+# A connection takes up to 1 MB of memory. There are as many as threads that have used one in the same moment.
+_MOST_CONNECTIONS = 8
 # Seconds for which a fork waits for threads that use a connection. They take less, unless they are stopped.
 _FORK_TIME = 1.0
 
@@ -68,8 +70,11 @@ class Database:
         self._write_lock = native_threads.native_lock()
         self.is_retired = False
         self.identity = identity_of(path)
+        self._log = identity_of(log_of(path))
         self._path = path
-        self._idle = [connection]
+        self._idle: SimpleQueue[sqlite3.Connection] = native_threads.native_queue()
+        self._idle.put(connection)
+        self._count = 1
         self._users: list[
             None
         ] = []  # one for each connection that is not idle: a count that threads can change
@@ -95,6 +100,11 @@ class Database:
         self._check_at = time.monotonic() + _CHECK_TIME
         return True
 
+    def left_log(self) -> bool:
+        """Return whether the log at the path is that of this database, though it is there no more."""
+        is_replaced = identity_of(self._path) != self.identity
+        return is_replaced and self._log is not None and identity_of(log_of(self._path)) == self._log
+
     def change_generation(self) -> None:
         """Tell all processes that something was revalidated. Raises StoreError if that is not possible."""
         try:
@@ -104,17 +114,31 @@ class Database:
 
     def take(self) -> sqlite3.Connection:
         """Return a connection that nobody else uses until it is given back."""
+        connection = self._take_idle(None)
+        if connection is None and self._count < _MOST_CONNECTIONS:
+            with _alone(self.generation):
+                connection = self._take_idle(None)
+                if connection is None and self._count < _MOST_CONNECTIONS:
+                    if not self.is_current():
+                        raise Replaced
+                    connection = connect(self._path)
+                    self._count += 1
+                    self._users.append(None)
+        if connection is None:
+            connection = self._take_idle(BUSY_TIME)
+        if connection is None:
+            raise TimeoutError("other threads of this process use all connections")
+        return connection
+
+    def _take_idle(self, seconds: float | None) -> sqlite3.Connection | None:
         self._users.append(None)  # before a fork may take place in which it would not count
         try:
-            return self._idle.pop()
-        except IndexError:
+            return self._idle.get(seconds is not None, seconds)
+        except Empty:
             self._users.pop()
-        with _alone(self.generation):
-            if not self.is_current():
-                raise Replaced
-            connection = connect(self._path)
-            self._users.append(None)
-        return connection
+        if self.is_retired:
+            raise Replaced
+        return None
 
     def give_back(self, connection: sqlite3.Connection) -> None:
         """Give a connection back. A transaction that it is in has failed."""
@@ -122,45 +146,45 @@ class Database:
             if connection.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
-            if self.is_retired or connection.in_transaction or len(self._idle) >= _MOST_IDLE:
+            if self.is_retired or connection.in_transaction:
                 connection.close()
+                self._count -= 1
             else:
-                self._idle.append(connection)
+                self._idle.put(connection)
                 if self.is_retired:
                     self.retire()
         finally:
             self._users.pop()
 
     @contextlib.contextmanager
-    def writing(self, connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
-        """Run what follows in a transaction that is alone in the database, and that begins within `seconds`.
+    def writing(self, seconds: float) -> Iterator[sqlite3.Connection]:
+        """Give a connection for a transaction, alone in the database, which begins within `seconds`.
 
         Threads of one process take turns: SQLite would let each of them sleep, and for longer each time.
+        Those that wait for their turn have no connection, so that others can read.
         """
-        begin = time.monotonic()
+        end = time.monotonic() + seconds
         if not self._write_lock.acquire(timeout=seconds):
+            if self.is_retired:  # before a fork, which whoever has the lock is waiting for
+                raise Replaced
             raise TimeoutError("other threads of this process are writing")
         try:
-            left = seconds - (time.monotonic() - begin)
-            is_usual = left > BUSY_TIME * 0.9
-            if not is_usual:
-                connection.execute(f"PRAGMA busy_timeout = {max(0, int(left * 1000))}")
+            connection = self.take()
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                _begin(connection, end - time.monotonic())
+                yield connection
+                connection.execute("COMMIT")
             finally:
-                if not is_usual:
-                    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
-            yield
-            connection.execute("COMMIT")
+                self.give_back(connection)
         finally:
             self._write_lock.release()
 
     def retire(self) -> None:
         """Close what nobody uses now; the rest is closed when it is given back."""
         self.is_retired = True
-        with contextlib.suppress(IndexError):
+        with contextlib.suppress(Empty):
             while True:
-                self._idle.pop().close()
+                self._idle.get_nowait().close()
 
     def wait_until_unused(self, seconds: float) -> None:
         """Wait until all connections were given back."""
@@ -206,6 +230,8 @@ class DatabaseFile:
                     database = self.database
                     if database is None or database is previous or not database.is_current():
                         previous = database
+                        if previous is not None and previous.left_log():
+                            remove_log(self.path)  # SQLite would read it as a part of the new database
                         flaw = self._flaw(previous.identity if previous and is_damaged else None)
                         aside = None if flaw is None else self._make(flaw, generation)
                         database = Database(self.path, generation, connect(self.path))
@@ -282,6 +308,17 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _begin(connection: sqlite3.Connection, seconds: float) -> None:
+    is_usual = seconds > BUSY_TIME * 0.9
+    if not is_usual:
+        connection.execute(f"PRAGMA busy_timeout = {max(0, int(seconds * 1000))}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    finally:
+        if not is_usual:
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Return whether an error says that a file is no database of ours: SQLITE_CORRUPT, SQLITE_NOTADB."""
     return type(error) is sqlite3.DatabaseError or str(error).startswith("no such ")
@@ -299,8 +336,9 @@ def _leave(database: Database | None) -> None:
 @contextlib.contextmanager
 def _alone(generation: GenerationFile) -> Iterator[None]:
     """Keep all threads and processes from opening connections. Raises TimeoutError."""
-    if not _opening.acquire(timeout=BUSY_TIME):
-        raise TimeoutError("another thread opens a database, or forks")
+    is_alone = _opening.acquire(timeout=BUSY_TIME)
+    if not (is_alone or _opening.acquire(timeout=2 * _FORK_TIME if _forks else 0.01)):
+        raise TimeoutError("another thread opens a database")
     try:
         with generation.locked(BUSY_TIME):
             yield

@@ -9,7 +9,16 @@ import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["address_of", "make_directory", "make_file", "move_aside", "remove", "why_unwritable"]
+__all__ = [
+    "address_of",
+    "log_of",
+    "make_directory",
+    "make_file",
+    "move_aside",
+    "remove",
+    "remove_log",
+    "why_unwritable",
+]
 
 # Databases that were moved aside and are kept, the last ones.
 _MOST_ASIDE = 3
@@ -52,11 +61,23 @@ def make_directory(directory: Path) -> None:
         file.write("*\n")
 
 
+def log_of(path: Path) -> Path:
+    """Return the path of a database's write-ahead log."""
+    return Path(f"{path}-wal")
+
+
 def remove(path: Path) -> None:
     """Remove a database with its log."""
-    for name in ("", "-wal", "-shm"):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    remove_log(path)
+
+
+def remove_log(path: Path) -> None:
+    """Remove the log of a database, with the index that processes share."""
+    for file in (log_of(path), Path(f"{path}-shm")):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{path}{name}")
+            os.unlink(file)
 
 
 def move_aside(path: Path) -> Path:
@@ -71,6 +92,6 @@ def move_aside(path: Path) -> Path:
     aside = path.with_name(f"{start}{number}")
     os.rename(path, aside)
     with contextlib.suppress(FileNotFoundError):
-        os.rename(f"{path}-wal", f"{aside}-wal")
+        os.rename(log_of(path), log_of(aside))
     remove(path)
     return aside

@@ -83,7 +83,8 @@ def remove(connection: sqlite3.Connection, key: bytes) -> None:
 
 def note_uses(connection: sqlite3.Connection, uses: Uses) -> None:
     """Write down when keys were used last; a moment of this boot each."""
-    connection.executemany("UPDATE entries SET used = ?2 WHERE key = ?1 AND used < ?2", uses)
+    rows = [(moment, key) for key, moment in uses]
+    connection.executemany("UPDATE entries SET used = max(used, ?) WHERE key = ?", rows)
 
 
 def _evict(connection: sqlite3.Connection, limits: Limits, take_uses: Callable[[], Uses]) -> None:
@@ -134,7 +135,7 @@ def bump(connection: sqlite3.Connection, name: str, mode: Mode, limits: Limits) 
     record = record_of(name)
     connection.execute("INSERT OR IGNORE INTO bumps VALUES (?, 0, 0)", (record,))
     connection.execute(f"UPDATE bumps SET {mode} = ? WHERE name = ?", (sequence, record))
-    (records,) = connection.execute("SELECT bumps FROM state").fetchone()
+    (records,) = connection.execute("SELECT bumps - 1 FROM state").fetchone()
     if records > limits.records:
         _prune_bumps(connection, limits.records)
 
@@ -237,8 +238,9 @@ def _prune_leases(connection: sqlite3.Connection, limit: int) -> None:
 # -- the whole
 
 
-def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
-    """Return the number of entries, their size, and the numbers of revalidations and of leases."""
-    select = "SELECT entries, size, sequence, (SELECT count(*) FROM leases WHERE token != x'') FROM state"
-    entries, size, sequence, leases = connection.execute(select).fetchone()
-    return entries, size, sequence, leases
+def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int, int]:
+    """Return the number of entries, their size, the numbers of revalidations, of their names, of leases."""
+    (leases,) = connection.execute("SELECT count(*) FROM leases WHERE token != x''").fetchone()
+    select = "SELECT entries, size, sequence, bumps - 1 FROM state"
+    entries, size, sequence, names = connection.execute(select).fetchone()
+    return entries, size, sequence, names, leases

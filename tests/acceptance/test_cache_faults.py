@@ -133,8 +133,9 @@ def store(kind: str, directory: Path) -> Iterator[dict[str, str]]:
 STORES = ["sqlite", pytest.param("redis", marks=needs_redis)]
 
 
-def ask(port: int, path: str, method: str = "GET") -> Answer:
-    return Client(OverHttp(port)).request(method, path)
+def ask(port: int, path: str) -> Answer:
+    """Send a GET to one site, whichever server it is of."""
+    return Client(OverHttp(port)).request("GET", path, {"Host": "site.test"})
 
 
 def status_of(answer: Answer) -> str:

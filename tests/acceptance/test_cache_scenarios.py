@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 COMMANDS = {
     "gunicorn": gunicorn(APPLICATION, "--workers=2", "--worker-class=gthread", "--threads=32"),
+    "gunicorn-gevent": gunicorn(APPLICATION, "--workers=2", "--worker-class=gevent"),
     "gunicorn-asgi": gunicorn_asgi(workers=2),
     "granian": granian(workers=2),
     "granian-asgi": granian(interface="asgi", workers=2),

@@ -320,3 +320,26 @@ def test_async_handlers_share_values_by_a_client(tmp_path: Path) -> None:
             assert [response.json for response in responses] == [1] * 5
 
     asyncio.run(main())
+
+
+def test_nobody_waits_for_longer_than_the_setting_says(app: App) -> None:
+    app.cache = Cache(
+        lambda: MemoryStore(max_entries=100, max_size=10**6),
+        app.cache.routes,
+        "",
+        hot_size=10**6,
+        lock_timeout=0.05,
+    )
+    note_cache(app.cache)
+
+    async def main() -> None:
+        module = module_on_loop()
+        tasks = [asyncio.create_task(module.load(1))]
+        await module.begun.wait()
+        module.begun.clear()
+        tasks.append(asyncio.create_task(module.load(1)))
+        await module.begun.wait()  # the second computes although the first has not ended
+        module.goes_on.set()
+        assert await asyncio.gather(*tasks) == [2, 2]
+
+    asyncio.run(main())

@@ -574,6 +574,14 @@ assert len(calls) == 3
     subprocess.run([sys.executable, "-c", program], cwd=TOP, check=True)
 
 
+@both
+def test_with_a_cache_that_keeps_nothing_the_function_simply_runs(tmp_path: Path, source: str) -> None:
+    app, module, thing = app_of_nothing(tmp_path, cache="none"), module_of(source), object()
+    assert [run(module.load, thing), run(module.load, thing)] == [{"run": 1}, {"run": 2}]
+    module.load.revalidate(1)
+    assert app.cache.store.stats()["entries"] == 0
+
+
 def test_what_is_wrong_with_a_function_is_a_start_error_of_its_file(tmp_path: Path) -> None:
     source = "from apiroutes import cached\n@cached(revalidate=-1)\ndef load(): ...\ndef GET(req): return 1\n"
     with pytest.raises(Exception, match=r"pages/api/x\.py:2[\s\S]*`revalidate` of @cached"):

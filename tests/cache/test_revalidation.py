@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apiroutes import App, RevalidationError, revalidate_path, revalidate_tag
+from apiroutes.cache.names import path_name
+from apiroutes.http import parse_path, path_of
 from tests.cache.revalidation_cases import INTERFACES, KINDS, NotingStore, served
 from tests.support import HELLO, project, until
 
@@ -67,6 +73,25 @@ def test_a_path_is_revalidated_by_its_name(store: NotingStore, path: str, name: 
     assert store.events == [name]
 
 
+def _is_plain(segment: str) -> bool:
+    return segment.isprintable() and {".", ".."}.isdisjoint(re.split(r"[/\\\\]", segment))
+
+
+SEGMENTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(_is_plain))
+
+
+@given(SEGMENTS)
+def test_the_path_of_a_request_is_that_of_its_name(segments: list[str]) -> None:
+    assert path_name(parse_path(path_of(segments))) == path_name(segments)
+
+
+@given(st.text())
+def test_every_text_is_a_path_or_a_value_error(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        segments = parse_path(text)
+        assert parse_path(path_of(segments)) == segments
+
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
@@ -101,6 +126,7 @@ def test_a_path_is_revalidated_by_its_name(store: NotingStore, path: str, name: 
         ("/api/posts/[slug]", "Did you mean '/api/posts/[id]'?"),
         ("/api/[id]", "no route has '/api/[id]' as its pattern"),
         ("/api/posts/id]", "as its pattern"),
+        ("/api%2Fposts/[id]", "as its pattern"),
         ("/api/orgs/[org]", "as its pattern"),
         ("/api/posts/[id]?x", "has '?'"),
     ],
@@ -300,6 +326,19 @@ def test_it_is_done_at_the_call_and_before_the_head(
 
 
 @pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_handler_that_computes_for_the_store_can_revalidate(
+    tmp_path: Path, interface: str, kind: str
+) -> None:
+    lines = "revalidate_tag('t')", "res.revalidate('/api/y')", "return {}"
+    source = f"revalidate = 60\n{kind} GET(req, res):\n    " + "\n    ".join(lines)
+    app = served(tmp_path, source, interface)
+    assert app.call("GET").status == 200
+    assert sorted(app.events[:2]) == sorted(app.events[2:4]) == [X, "tag:t"]
+    assert app.events[4:] == ["sent 200"]
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
 def test_an_awaited_call_has_been_done(tmp_path: Path, interface: str) -> None:
     lines = (
         "await revalidate_path('/api/y')",
@@ -392,14 +431,44 @@ def test_it_is_repeated_behind_a_deadline(
     assert app.events == [X, X, f"sent {answer.status}"]
 
 
+WSGI = """
+from apiroutes.middleware import from_wsgi
+
+def twice(application):
+    def call(environ, start_response):
+        list(application(environ, lambda *head: lambda chunk: None))
+        content = list(application(environ, start_response))
+        note("wsgi")
+        return content
+    return call
+
+middleware = [from_wsgi(twice)]
+"""
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("call", ["revalidate_path('/api/y')", "res.revalidate('/api/y')"])
+@pytest.mark.parametrize("end", ["return {}", "raise ValueError()", "return iter('ab')"])
+def test_it_is_repeated_once_behind_wsgi_middleware(
+    tmp_path: Path, interface: str, kind: str, call: str, end: str
+) -> None:
+    source = f"def POST(req, res):\n    {call}\n    {end}"
+    app = served(tmp_path, source, interface, kind, {"pages/api/_middleware.py": WSGI})
+    answer = app.call()
+    assert sorted(app.events[:3]) == sorted([X, X, "wsgi"])
+    assert app.events[3:] == [X, f"sent {answer.status}"]
+
+
 @pytest.mark.parametrize("interface", INTERFACES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_repeated_before_the_first_write(tmp_path: Path, interface: str, kind: str) -> None:
     lines = "res.revalidate('/api/y')", "revalidate_tag('t')", "res.write('a')", "note('wrote')", "res.end()"
     app = served(tmp_path, "def POST(req, res):\n    " + "\n    ".join(lines), interface, kind)
     assert app.call().text == "a"
-    assert sorted(app.events[:4]) == [X, X, "tag:t", "tag:t"]
-    assert sorted(app.events[4:]) == ["sent 200", "wrote"]
+    events = [event for event in app.events if event != "wrote"]  # on a loop it does not wait
+    assert sorted(events[:4]) == [X, X, "tag:t", "tag:t"]
+    assert events[4:] == ["sent 200"]
 
 
 @pytest.mark.parametrize("interface", INTERFACES)
@@ -464,12 +533,24 @@ def test_an_error_that_a_coroutine_has_caught_is_its_own_affair(tmp_path: Path, 
     assert app.events == ["refused", "sent 200"]
 
 
-def test_a_coroutine_does_not_hold_its_loop(tmp_path: Path) -> None:
-    lines = "import threading", "revalidate_tag('t')", "return threading.get_ident()"
+@pytest.mark.parametrize("end", ["return thread", "res.write(str(thread))"])
+def test_a_coroutine_does_not_hold_its_loop(tmp_path: Path, end: str) -> None:
+    lines = "import threading", "thread = threading.get_ident()", "revalidate_tag('t')", end
     app = served(tmp_path, "async def POST(req, res):\n    " + "\n    ".join(lines), "asgi")
     loop_thread = app.call().json()
     assert len(app.store.threads) == 2
     assert loop_thread not in app.store.threads
+
+
+def test_a_store_that_fails_lets_nothing_leave_that_a_coroutine_writes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = "revalidate_tag('t')", "fail()", "res.write('a')", "res.end()"
+    app = served(tmp_path, "async def POST(req, res):\n    " + "\n    ".join(lines), "asgi")
+    with pytest.raises(OSError):  # noqa: PT011  (which cuts the connection)
+        app.call()
+    assert "sent 200" not in app.events
+    assert "RevalidationError" in caplog.text
 
 
 @pytest.mark.parametrize("interface", INTERFACES)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from apiroutes.stores import redis_connections
 from apiroutes.stores.store import Store
 from tests.stores.kinds import RedisServer, StoreOpener, redis_server
 
@@ -19,7 +20,15 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def open_store(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StoreOpener]:
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Redis take its time: a machine that runs tests has much to do, and faults are tested elsewhere."""
+    monkeypatch.setattr(redis_connections, "_TIME", 10.0)
+
+
+@pytest.fixture
+def open_store(
+    kind: str, tmp_path: Path, patience: None, request: pytest.FixtureRequest
+) -> Iterator[StoreOpener]:
     """What opens stores of a kind, which are closed after the test."""
     opener = StoreOpener(kind, tmp_path, lambda: str(request.getfixturevalue("redis").url))
     yield opener

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import redis as client
 
+from apiroutes.stores.guard import GuardedStore
 from apiroutes.stores.redis import RedisStore
 from apiroutes.stores.store import Entry, Lease, Store, StoreError
 from tests.stores.bad_servers import Proxy, proxy, replying, serving
@@ -45,7 +46,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "stats": lambda store: store.stats(),
 }
 # 0.25 s, and what a machine with much to do may add.
-IN_TIME = 1.0
+IN_TIME = 1.5
 
 
 @pytest.fixture
@@ -161,6 +162,27 @@ def test_without_a_socket_file_a_call_is_a_store_error() -> None:
 def test_the_generation_is_unknown_without_a_server() -> None:
     store = store_of(f"redis://127.0.0.1:{free_port()}")
     assert [is_unknown(store) for _ in range(3)] == [True] * 3
+
+
+def test_a_guarded_store_is_left_alone_while_its_server_is_frozen(
+    own_redis: RedisServer, store: RedisStore
+) -> None:
+    moment = [1000.0]
+    guarded = GuardedStore(store, clock=lambda: moment[0])
+    put(guarded, KEY, b"kept")
+    own_redis.send_signal(signal.SIGSTOP)
+    for _ in range(3):
+        fails_in_time(guarded, "get")
+    began = time.monotonic()
+    for _ in range(1000):
+        with pytest.raises(StoreError):
+            guarded.get(KEY)
+        assert guarded.generation() is None
+    assert time.monotonic() - began < IN_TIME
+    own_redis.send_signal(signal.SIGCONT)
+    moment[0] += 1
+    assert content_of(guarded, KEY) == b"kept"
+    eventually(lambda: guarded.generation() is not None)
 
 
 # -- a server that was started again

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +18,7 @@ import redis as client
 
 from apiroutes.stores.redis import RedisStore
 from apiroutes.stores.store import StoreError
-from tests.stores.kinds import MB, RedisServer, content_of, entry, eventually, put, redis_server
+from tests.stores.kinds import MB, RedisServer, content_of, entry, eventually, free_port, put, redis_server
 
 KEY = b"key"
 
@@ -27,7 +31,7 @@ def raw(redis: RedisServer) -> Iterator[client.Redis]:
 
 
 @pytest.fixture
-def store(redis: RedisServer, raw: client.Redis) -> Iterator[RedisStore]:
+def store(redis: RedisServer, raw: client.Redis, patience: None) -> Iterator[RedisStore]:
     store = RedisStore(redis.url, prefix="one", max_entries=10, max_size=64 * MB)
     yield store
     store.close()
@@ -138,16 +142,18 @@ def test_what_was_given_back_is_not_renewed(store: RedisStore, raw: client.Redis
 
 
 def test_no_thread_is_there_before_the_first_lease(store: RedisStore) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     put(store, KEY)
     store.bump("tag:a", "expire")
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) - before == set()
     first = store.lease(KEY, ("path:/a",), 60)
     assert store.lease(b"other", ("path:/a",), 60) is not None
     assert first is not None
-    assert threading.active_count() == before + 1
+    (thread,) = set(threading.enumerate()) - before
+    assert thread.daemon
     store.close()
-    eventually(lambda: threading.active_count() == before)
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 # -- what lies in the server
@@ -187,6 +193,23 @@ def test_what_has_ended_takes_no_room(store: RedisStore, raw: client.Redis) -> N
     assert set(keys) <= {b"one:state", b"one:sizes"}
 
 
+def test_what_has_ended_is_forgotten_when_something_is_put(store: RedisStore, raw: client.Redis) -> None:
+    for number in range(5):
+        put(store, b"%d" % number, fresh=0.05)
+    eventually(lambda: not raw.exists("one:entry:4"))
+    put(store, KEY)
+    assert raw.zrange("one:used", 0, -1) == [KEY]
+
+
+def test_a_failure_that_something_put_has_ended_takes_no_room(store: RedisStore, raw: client.Redis) -> None:
+    lease = store.lease(KEY, (), 10)
+    assert lease is not None
+    store.release(lease, 60)
+    assert raw.zcard("one:failed") == 1
+    put(store, KEY)
+    assert not raw.exists("one:failed", "one:failures:key")
+
+
 def test_what_was_pushed_out_takes_no_room(store: RedisStore, raw: client.Redis) -> None:
     for number in range(30):
         put(store, b"%d" % number)
@@ -201,7 +224,9 @@ def test_a_limited_number_of_revalidated_names_is_remembered(store: RedisStore, 
     """What began before those that are forgotten counts as revalidated, because it may have been."""
     put(store, b"early", b"content", "tag:never bumped")
     early = store.begin(KEY)
+    assert store.lease(KEY, ("tag:never bumped",), 60) is not None
     remember_bumps(raw, 600)
+    assert store.lease(KEY, ("tag:never bumped",), 60) is None
     put(store, b"middle", b"content", "tag:never bumped")
     middle = store.begin(KEY)
     store.bump("tag:after the middle", "stale")
@@ -210,6 +235,7 @@ def test_a_limited_number_of_revalidated_names_is_remembered(store: RedisStore, 
     assert raw.zcard("one:state") == 1002
     assert store.get(b"early") is None
     assert not store.put(KEY, entry(b"content", "tag:never bumped"), early)
+    assert store.lease(KEY, ("tag:never bumped",), 60) is not None
     assert content_of(store, b"middle") == b"content"
     assert not store.put(KEY, entry(b"content", "tag:last"), middle)
     assert not store.put(KEY, entry(b"content", "tag:after the middle"), middle)
@@ -265,6 +291,55 @@ def test_a_unix_socket_is_a_place(tmp_path_factory: pytest.TempPathFactory) -> N
         store.close()
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_a_server_is_reached_by_tls(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=127.0.0.1",
+            ),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    port = free_port()
+    files = (
+        "--tls-cert-file",
+        str(certificate),
+        "--tls-key-file",
+        str(key),
+        "--tls-ca-cert-file",
+        str(certificate),
+    )
+    with redis_server("--tls-port", str(port), *files, "--tls-auth-clients", "no") as server:
+        url = f"rediss://127.0.0.1:{port}"
+        with pytest.raises(StoreError):
+            RedisStore(url, prefix="one", max_entries=10, max_size=MB).get(KEY)  # nobody has signed it
+        store = RedisStore(f"{url}?ssl_ca_certs={certificate}", prefix="one", max_entries=10, max_size=MB)
+        put(store, KEY, b"x" * 1_000_000)
+        for _ in range(3):
+            assert content_of(store, KEY) == b"x" * 1_000_000
+        server.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(StoreError):
+            store.get(KEY)
+        assert time.monotonic() - began < 1
+        server.send_signal(signal.SIGCONT)
+        eventually(lambda: content_of(store, KEY) is not None)
+        store.close()
+
+
 def test_a_user_who_may_not_ask_for_the_run_of_a_server_has_a_store(
     redis: RedisServer, raw: client.Redis
 ) -> None:
@@ -274,6 +349,15 @@ def test_a_user_who_may_not_ask_for_the_run_of_a_server_has_a_store(
     assert content_of(store, KEY) == b"content"
     store.bump("path:/a", "expire")
     assert store.get(KEY) is None
+    store.close()
+    raw.acl_deluser("guest")
+
+
+def test_a_user_who_may_not_read_has_no_store(redis: RedisServer, raw: client.Redis) -> None:
+    raw.acl_setuser("guest", enabled=True, passwords=["+g"], keys=["*"], commands=["+@all", "-hmget"])
+    store = RedisStore(f"redis://guest:g@127.0.0.1:{redis.port}", prefix="one", max_entries=10, max_size=MB)
+    with pytest.raises(StoreError):
+        store.get(KEY)
     store.close()
     raw.acl_deluser("guest")
 

@@ -487,6 +487,13 @@ def test_a_lease_ends_when_all_is_cleared(store: Store) -> None:
     assert leased(store, b"failed").failures == 0
 
 
+def test_a_failure_of_what_began_before_all_was_cleared_is_not_counted(store: Store) -> None:
+    lease = leased(store)
+    store.clear()
+    store.release(lease, 60)
+    assert leased(store).failures == 0
+
+
 def test_a_store_works_after_it_was_cleared(store: Store) -> None:
     store.clear()
     put(store, KEY, b"new", "tag:a")
