@@ -296,6 +296,7 @@ TOUCHES: dict[str, set[str]] = {
     },
     "deadlines/in_thread.py": {
         "_end_with",
+        "_environ",
         "_sends_file",
         "_start_response",
         "_start_streaming",
@@ -316,6 +317,7 @@ TOUCHES: dict[str, set[str]] = {
         "_checkpoint",
         "_departure_calls",
         "_discard_response",
+        "_environ",
         "_head_hooks",
         "_in_middleware",
         "_is_unbuffered",

@@ -110,6 +110,11 @@ class Work:
         if self.is_over:  # or it is by now, for another thread, which did not see the call yet
             self._pool.submit_more(self)
 
+    def take_back(self, count: int) -> None:
+        """Forget all functions but the first ones, because the code that gave them is called again."""
+        while len(self.calls) > count:
+            self.calls.pop()
+
     # -- when the response has ended -------------------------------------------------------
 
     def end(self) -> bool:

@@ -21,8 +21,10 @@ from apiroutes.cache.keyed import (
     KeyedEnviron,
     Reads,
     RefusingEnviron,
+    hand_over,
     keyed_class,
 )
+from apiroutes.cache.narrowed import narrowed
 from apiroutes.cache.targets import Target
 from apiroutes.errors import ResponseSentError
 from apiroutes.handlers import CacheConfig
@@ -74,16 +76,21 @@ def compute(
     work = current_work.get(None)
     if work is not None and work.response is None:  # of a computation without a client
         work.response = response
-    if real is None:
-        _call(route.run, response, _own_context(collection), None)
-    else:
+    calls = 0 if work is None else len(work.calls)
+    if real is not None:
         real._computing = (request, response), give_up
-        try:
-            _call(route.run, response, _own_context(collection), real)
-        finally:
+    try:
+        _call(route.run, response, _own_context(collection), real)
+    finally:
+        if real is not None:
             real._computing = None
+        if not reads.ended:
+            client = _plain(target, params, headers, like) if real is None else real.req
+            hand_over(request, narrowed(client, route.config))
     if reads.ended:
         response._clear_content()
+        if work is not None:
+            work.take_back(calls)  # the handler gives them again
     return Made(response, reads, tuple(collection.names))
 
 
@@ -122,6 +129,12 @@ def _request_of(
     vars(request)["_reads"] = reads
     vars(request)["context"] = KeyedContext(listed, config.context, reads)
     return request
+
+
+def _plain(target: Target, params: Params, headers: Mapping[str, str], like: Request) -> Request:
+    """Return the request of a computation without a client, as it is once that has ended."""
+    environ = {**target.environ(), **headers, ROUTE: like._environ.get(ROUTE)}
+    return like.__class__(environ, params, like._limits)
 
 
 # Classes of responses for the store, each by an App's class of responses.

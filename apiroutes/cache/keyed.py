@@ -18,6 +18,7 @@ __all__ = [
     "KeyedEnviron",
     "Reads",
     "RefusingEnviron",
+    "hand_over",
     "is_conditional",
     "keyed_class",
 ]
@@ -214,11 +215,15 @@ class KeyedContext(dict[str, Any]):
         self._check(key)
         return super().setdefault(key, default)
 
+    def __delitem__(self, key: str) -> None:
+        self._check(key)
+        super().__delitem__(key)
+
     def _touch_all(self, *arguments: Any, **named: Any) -> NoReturn:
         self._reads.touch("req.context")
 
-    __iter__ = __len__ = __reversed__ = __eq__ = __or__ = __ror__ = _touch_all
-    keys = items = values = copy = popitem = __repr__ = _touch_all
+    __iter__ = __len__ = __reversed__ = __eq__ = __ne__ = __or__ = __ror__ = _touch_all
+    keys = items = values = copy = popitem = clear = __repr__ = _touch_all
     __bool__ = _touch_all
     __hash__ = None
 
@@ -247,6 +252,22 @@ class _KeyedRequest(Request):
         if name.startswith("__") or "_reads" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         self._reads.touch(f"req.{name}")
+
+
+def hand_over(keyed: Request, request: Request) -> None:
+    """Make a request for the store, with which the computation has ended, the real one that asked for it.
+
+    From then on nothing that is read of it can reach what is stored: a stream, and work after the response,
+    go on as without a cache. What the handler has put on it stays.
+    """
+    kind, own = type(request), vars(keyed)
+    kept = {name: value for name, value in own.items() if not (name.startswith("_") or hasattr(kind, name))}
+    context = {**request.context, **dict.copy(own["context"])}
+    kept.pop("params", None)
+    own.clear()
+    own.update(vars(request))
+    own.update(kept, context=context)
+    keyed.__class__ = kind
 
 
 # Classes of requests for the store, each by an App's class of requests.

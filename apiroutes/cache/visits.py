@@ -16,7 +16,7 @@ from apiroutes.cache.computing import Made, compute
 from apiroutes.cache.flight import Computation
 from apiroutes.cache.names import names_of_path
 from apiroutes.cache.targets import Target, digest, header_values, variant_key
-from apiroutes.logs import log_fault, route_of
+from apiroutes.logs import current_fields, log_fault, route_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.stores import Entry, Lease, StoreError
@@ -195,6 +195,7 @@ class Visit:
         work = None if pool is None else Work(pool, {}, self.route.cache)
         if work is not None:
             current_work.set(work)  # for this computation, which has a context of its own
+        current_fields.set({"route": route_of(self._like)})
         try:
             self.route.cache.flight.refresh(lease, self.revalidated_by, self.compute)
         except Exception as error:

@@ -118,7 +118,7 @@ class _Lease:
 
     def _end_reading(self) -> bool:
         """End a read of the body, for which nobody will wait; return whether there was one."""
-        environ = self._request.environ
+        environ = self._request._environ
         has_content = environ.get("CONTENT_LENGTH", "") not in ("", "0")
         has_content = has_content or "HTTP_TRANSFER_ENCODING" in environ
         connection = environ.get(CONNECTION)

@@ -33,7 +33,7 @@ def copy_of(request: Any) -> Any:
 
 def has_stream(response: Response) -> bool:
     """Return whether the response is of more than content in memory, and sends it."""
-    is_head = response.req.environ.get("REQUEST_METHOD") == "HEAD"
+    is_head = response.req._environ.get("REQUEST_METHOD") == "HEAD"
     return response._application is not None or (response._stream is not None and not is_head)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from types import FrameType
 import pytest
 
 from apiroutes.cache.targets import Target, digest, variant_key
+from apiroutes.logging import RequestFilter
+from apiroutes.middleware import log_context
 from apiroutes.stores import Lease
 from tests.cache.route_cases import INTERFACES, KINDS, NOT_HOT, Clock, Routed, get_of, routed, said
 from tests.support import until
@@ -170,7 +171,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         (("after(lambda: seen.append('after'))", "return res.status(500).json(1)"), 0),
         (("after(lambda: seen.append('after'))", "raise ValueError('broken')"), 0),
         (("after(lambda: seen.append('after'), always=True)", "raise ValueError('broken')"), 1),
-        (("after(lambda: seen.append('after'))", "req.user = req.user", "return 1"), 2),
+        (("after(lambda: seen.append('after'))", "req.user = req.user", "return 1"), 1),
+        (("after(lambda: seen.append('after'))", "res.write('a')", "res.end()"), 1),
     ],
 )
 def test_work_after_the_response_is_done_for_those_that_compute(
@@ -205,14 +207,89 @@ def test_a_fault_is_observed_once(
 
 
 def test_a_log_line_of_a_recomputation_has_its_route(
-    tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = get_of("import logging; logging.getLogger('own').warning('computed %s', len(seen))", "return 1")
-    app = routed(tmp_path, source, log_format="json", **NOT_HOT)
+    app = routed(tmp_path, source, middleware=[log_context()], **NOT_HOT)
+    caplog.handler.addFilter(RequestFilter())
+    app.get("/api/x", {"X-Request-Id": "r1"})
+    clock.step(61)
+    app.get("/api/x", {"X-Request-Id": "r2"})
+    until(partial(app.has_run, 2))
+    shown = [
+        (record.getMessage(), vars(record)["route"], vars(record)["request_id"])
+        for record in caplog.records
+        if record.name == "own"
+    ]
+    assert shown == [("computed 1", "/api/x", "r1"), ("computed 2", "/api/x", "-")]
+
+
+# -- what goes on when the handler has ended -----------------------------------------------------
+
+USERS = """
+def middleware(req, res, next):
+    req.user = req.context["user"] = req.headers["X-User"]
+    return next()
+"""
+LATER = {
+    "a stream": "return (part for part in [req.user, req.context['user'], req.environ['HTTP_X_USER']])",
+    "a stream after a chunk": (
+        "def chunks():\n        yield 'a'\n        yield req.user\n        yield str(sorted(req.context))\n"
+        "    return chunks()"
+    ),
+    "what the handler has kept": (
+        "req.own, req.context['own'] = 'a', 'b'\n"
+        "    return (part for part in [req.own, req.context['own'], req.user])"
+    ),
+    "a file-like": "import io\n    return iter([b'a', b'b'])",
+}
+
+
+@both
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("later", LATER)
+def test_a_stream_sees_the_real_request(tmp_path: Path, interface: str, kind: str, later: str) -> None:
+    answers = []
+    for declared in ("", "revalidate = 60"):
+        source = get_of(LATER[later], declared=declared, kind=kind)
+        app = routed(
+            tmp_path / (declared or "plain"), source, interface, files={"pages/api/_middleware.py": USERS}
+        )
+        answers.append([app.get("/api/x", {"X-User": user}).text for user in ("ada", "ben", "ada")])
+    assert answers[0] == answers[1]
+
+
+@both
+@pytest.mark.parametrize("touched", ["req.user", "req.context['user']", "req.headers['X-User']"])
+def test_work_after_the_response_sees_the_real_request(tmp_path: Path, interface: str, touched: str) -> None:
+    source = get_of(f"after(lambda: noted.append({touched}))", "return 1") + "noted = seen\n"
+    app = routed(tmp_path, source, interface, files={"pages/api/_middleware.py": USERS})
+    answers = [app.get("/api/x", {"X-User": user}) for user in ("ada", "ben")]
+    until(lambda: len(app.seen) == 2)
+    assert [*map(said, answers)] == ["fwd=uri-miss; stored", "hit"]
+    assert app.seen == ["ran", "ada"]
+
+
+def test_work_after_a_recomputation_has_no_client(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = get_of("after(lambda: seen.append(getattr(req, 'user', None)))", "return 1")
+    app = routed(tmp_path, source, files={"pages/api/_middleware.py": USERS}, **NOT_HOT)
+    app.get("/api/x", {"X-User": "ada"})
+    until(lambda: app.seen == ["ran", "ada"])
+    clock.step(61)
+    app.get("/api/x", {"X-User": "ben"})
+    until(lambda: app.seen == ["ran", "ada", "ran", None])
+
+
+def test_a_failure_after_a_recomputation_is_logged(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = get_of("after(lambda number: 1 / (number < 2), len(seen))", "return 1")
+    app = routed(tmp_path, source, **NOT_HOT)
     app.get()
     clock.step(61)
     app.get()
-    until(partial(app.has_run, 2))
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    shown = [(line["message"], line.get("route")) for line in lines if line["message"].startswith("computed")]
-    assert shown == [("computed 1", "/api/x"), ("computed 2", "/api/x")]
+    until(lambda: "ZeroDivisionError" in caplog.text)
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "failed after its response" in record.getMessage()
