@@ -191,11 +191,13 @@ TOUCHES: dict[str, set[str]] = {
     "cache/computing.py": {
         "_application",
         "_apply",
+        "_call_at_departure",
         "_checkpoint",
         "_clear_content",
         "_computing",
         "_content",
         "_content_headers",
+        "_departure_calls",
         "_drop",
         "_end_hooks",
         "_environ",
