@@ -252,6 +252,7 @@ TOUCHES: dict[str, set[str]] = {
     "cache/serving.py": {
         "_add_to_vary",
         "_apply",
+        "_body",
         "_call_at_end",
         "_ends_when_closed",
         "_environ",

@@ -72,7 +72,7 @@ class CachedStep:
     def _answer_hot(self, response: Any, generation: Callable[[], object]) -> bool:
         request = response.req
         environ = request._environ
-        if not request._pending and self._is_anonymous(environ):
+        if not request._pending and request._body is None and self._is_anonymous(environ):
             raw = raw_target(environ)
             hot = self._find_hot(raw)
             if hot is not None and hot.value.__class__ is Variants:
@@ -119,7 +119,7 @@ class CachedStep:
     def _why_bypassed(self, request: Any) -> str:
         """Return why a request can be answered by its handler alone; "" if it need not be."""
         environ, config = request._environ, self._route.config
-        if request._pending and _has_content(environ):
+        if _has_content(environ):
             return "body"
         if "HTTP_AUTHORIZATION" in environ and config.headers == "keyed":
             return "authorization"

@@ -166,13 +166,13 @@ class SQLiteStore:
             attempts -= 1
             database = file.current()
             try:
-                connection = database.take()
-                try:
-                    if seconds_to_write is None:
-                        return work(connection, *arguments)
-                    with database.writing(connection, seconds_to_write):
+                if seconds_to_write is not None:
+                    with database.writing(seconds_to_write) as connection:
                         result = work(connection, *arguments)
                     return result
+                connection = database.take()
+                try:
+                    return work(connection, *arguments)
                 finally:
                     database.give_back(connection)
             except (sqlite3.Error, OSError, ValueError, TypeError, Replaced) as error:

@@ -136,7 +136,7 @@ class Database:
             return self._idle.get(seconds is not None, seconds)
         except Empty:
             self._users.pop()
-        if seconds is not None and self.is_retired:
+        if self.is_retired:
             raise Replaced
         return None
 
@@ -157,26 +157,25 @@ class Database:
             self._users.pop()
 
     @contextlib.contextmanager
-    def writing(self, connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
-        """Run what follows in a transaction that is alone in the database, and that begins within `seconds`.
+    def writing(self, seconds: float) -> Iterator[sqlite3.Connection]:
+        """Give a connection for a transaction, alone in the database, which begins within `seconds`.
 
         Threads of one process take turns: SQLite would let each of them sleep, and for longer each time.
+        Those that wait for their turn have no connection, so that others can read.
         """
-        begin = time.monotonic()
+        end = time.monotonic() + seconds
         if not self._write_lock.acquire(timeout=seconds):
+            if self.is_retired:  # before a fork, which whoever has the lock is waiting for
+                raise Replaced
             raise TimeoutError("other threads of this process are writing")
         try:
-            left = seconds - (time.monotonic() - begin)
-            is_usual = left > BUSY_TIME * 0.9
-            if not is_usual:
-                connection.execute(f"PRAGMA busy_timeout = {max(0, int(left * 1000))}")
+            connection = self.take()
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                _begin(connection, end - time.monotonic())
+                yield connection
+                connection.execute("COMMIT")
             finally:
-                if not is_usual:
-                    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
-            yield
-            connection.execute("COMMIT")
+                self.give_back(connection)
         finally:
             self._write_lock.release()
 
@@ -309,6 +308,17 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _begin(connection: sqlite3.Connection, seconds: float) -> None:
+    is_usual = seconds > BUSY_TIME * 0.9
+    if not is_usual:
+        connection.execute(f"PRAGMA busy_timeout = {max(0, int(seconds * 1000))}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    finally:
+        if not is_usual:
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Return whether an error says that a file is no database of ours: SQLITE_CORRUPT, SQLITE_NOTADB."""
     return type(error) is sqlite3.DatabaseError or str(error).startswith("no such ")
@@ -326,7 +336,8 @@ def _leave(database: Database | None) -> None:
 @contextlib.contextmanager
 def _alone(generation: GenerationFile) -> Iterator[None]:
     """Keep all threads and processes from opening connections. Raises TimeoutError."""
-    if not _opening.acquire(timeout=BUSY_TIME) and not (_forks and _opening.acquire(timeout=2 * _FORK_TIME)):
+    is_alone = _opening.acquire(timeout=BUSY_TIME)
+    if not (is_alone or _opening.acquire(timeout=2 * _FORK_TIME if _forks else 0.01)):
         raise TimeoutError("another thread opens a database")
     try:
         with generation.locked(BUSY_TIME):

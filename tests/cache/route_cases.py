@@ -45,6 +45,10 @@ class Routed:
         lines = headers.items() if isinstance(headers, Mapping) else headers
         return exchange(self._application, environ(method, target, lines, **request))
 
+    def has_run(self, times: int) -> bool:
+        """Return whether the handlers have noted so much, and nothing is being computed any more."""
+        return len(self.seen) == times and self.app.cache.store.stats()["leases"] == 0
+
     @property
     def seen(self) -> list[Any]:
         """What the handlers of /api/x have noted."""
@@ -105,4 +109,4 @@ class Clock:
 
 
 # A worker's own memory goes by another clock, which only the system moves on.
-NOT_HOT = {"cache_hot_size": "1b"}
+NOT_HOT: dict[str, Any] = {"cache_hot_size": "1b"}

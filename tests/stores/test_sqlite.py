@@ -413,6 +413,27 @@ def test_what_needs_a_locked_database_is_an_error(store: SQLiteStore, path: Path
     WRITES[write](store)
 
 
+@pytest.mark.costly
+def test_threads_that_wait_for_a_locked_database_let_others_read(path: Path) -> None:
+    code = (
+        "import sqlite3\n"
+        "put(store, b'key')\n"
+        "other = sqlite3.connect(path, isolation_level=None)\n"
+        "other.execute('BEGIN IMMEDIATE')\n"
+        "errors = []\n"
+        "def write():\n"
+        "    for _ in range(3):\n"
+        "        try: put(store, b'other')\n"
+        "        except StoreError as error: errors.append(error)\n"
+        "threads = [threading.Thread(target=write) for _ in range(20)]\n"
+        "for thread in threads: thread.start()\n"
+        "while any(thread.is_alive() for thread in threads):\n"
+        "    assert content_of(store, b'key') == b'content'\n"
+        "assert len(errors) == 60\n"
+    )
+    in_process(code, path)
+
+
 def test_a_lease_that_could_not_be_given_back_is_given_back_later(path: Path) -> None:
     with opened(path) as store, opened(path) as other:
         lease = store.lease(KEY, NAMES, 3600)
