@@ -1,4 +1,4 @@
-"""Names under which a store revalidates what it keeps: of paths, of what is below them, of routes, tags and values.
+"""Names by which a store revalidates what it keeps: of paths and all below them, of routes, tags and values.
 
 In: the segments of a path, a route's pattern, tags. Out: names, each with the kind that it is of. Their
 number and length are bounded, whatever path a client asks for.
