@@ -200,7 +200,8 @@ class InContext:
         return self._context.run(next, self._iterator)
 
     def close(self) -> None:
-        self._context.run(close, self.stream)
+        context, self._context = self._context, contextvars.Context()  # it may refer to the response
+        context.run(close, self.stream)
 
 
 def application_in(

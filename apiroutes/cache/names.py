@@ -1,33 +1,33 @@
-"""Names under which a store revalidates what it keeps: of paths, routes, tags and values.
+"""Names by which a store revalidates what it keeps: of paths and all below them, of routes, tags and values.
 
-In: the segments of a path, a route's pattern, tags, calls. Out: names, each with the kind that it is of.
+In: the segments of a path, a route's pattern, tags. Out: names, each with the kind that it is of. Their
+number and length are bounded, whatever path a client asks for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from itertools import accumulate, islice
 
 from apiroutes.http import path_of
 
-__all__ = [
-    "below_name",
-    "names_of_path",
-    "path_name",
-    "route_name",
-    "tag_name",
-    "value_name",
-]
+__all__ = ["below_name", "names_of_path", "path_name", "route_name", "tag_name", "value_name"]
+
+# Segments that count for what is below a path. With what is below a deeper one goes all that is below the
+# first segments of it: that is more than has to go, and never less.
+_DEEPEST = 32
+_LONGEST = 200  # characters of a path in a name; of a longer one there is a digest
 
 
 def path_name(segments: Sequence[str]) -> str:
     """Return the name of one path, whatever its host, query and headers."""
-    return f"path:{path_of([*segments])}"
+    return f"path:{_bounded(path_of([*segments]))}"
 
 
 def below_name(segments: Sequence[str]) -> str:
     """Return the name of a path and everything below it."""
-    return f"below:{path_of([*segments])}"
+    return f"below:{_bounded(path_of([*segments[:_DEEPEST]]))}"
 
 
 def route_name(pattern: str) -> str:
@@ -52,7 +52,14 @@ def names_of_path(segments: Sequence[str], pattern: str, tags: Iterable[str] = (
 
 def _names(segments: Sequence[str], pattern: str, tags: Iterable[str]) -> Iterator[str]:
     yield path_name(segments)
-    for count in range(len(segments) + 1):
-        yield below_name(segments[:count])
+    yield below_name(())
+    for path in accumulate(path_of([segment]) for segment in islice(segments, _DEEPEST)):
+        yield f"below:{_bounded(path)}"
     yield route_name(pattern)
     yield from map(tag_name, tags)
+
+
+def _bounded(path: str) -> str:
+    if len(path) <= _LONGEST:
+        return path
+    return blake2b(path.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
