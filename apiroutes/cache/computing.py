@@ -26,6 +26,7 @@ from apiroutes.cache.keyed import (
 )
 from apiroutes.cache.narrowed import narrowed
 from apiroutes.cache.targets import Target
+from apiroutes.cache.traces import continued_trace
 from apiroutes.errors import ResponseSentError
 from apiroutes.handlers import CacheConfig
 from apiroutes.http import JSON, JSON_VALUE, HeaderValue
@@ -181,6 +182,9 @@ def _own_context(collection: Collection) -> contextvars.Context:
         if variable.name in _OURS:
             context.run(variable.set, value)
     context.run(collecting.set, collection)
+    continue_trace = continued_trace()
+    if continue_trace is not None:
+        context.run(continue_trace)
     return context
 
 
