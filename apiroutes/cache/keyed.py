@@ -103,7 +103,8 @@ class KeyedEnviron(dict[str, Any]):
         if key in _KNOWN or key.startswith("wsgi.") or not isinstance(key, str):
             return dict.get(self, key, _MISSING)
         if key.startswith("HTTP_"):
-            if self._headers is None or is_conditional(key):
+            # A request for the store has no content that could be encoded.
+            if self._headers is None or is_conditional(key) or key == "HTTP_CONTENT_ENCODING":
                 return _MISSING
             self._reads.headers.add(key)
             return self._headers.get(key, _MISSING)
@@ -183,6 +184,21 @@ class RefusingEnviron(KeyedEnviron):
         return super()._find(key)
 
 
+# An encoder in C looks into a dict without a call of its methods, unless it finds something in there.
+_ENCODED = "\0"
+
+
+class _Encoded:
+    """What an encoder of JSON finds in a `KeyedContext`."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    def model_dump(self, **options: Any) -> NoReturn:
+        """End the handler, as any use of the whole context does."""
+        self._reads.touch("req.context")
+
+
 class KeyedContext(dict[str, Any]):
     """`req.context` of a request for the store: what a handler puts in itself, and what the route lists."""
 
@@ -190,6 +206,7 @@ class KeyedContext(dict[str, Any]):
         super().__init__(listed)
         self._names = names
         self._reads = reads
+        dict.__setitem__(self, _ENCODED, _Encoded(reads))
 
     def _check(self, key: object) -> None:
         if key not in self._names and not dict.__contains__(self, key):
@@ -237,6 +254,8 @@ class _KeyedRequest(Request):
     draft_mode = False
     preview_data = None
 
+    _parsed_content_type = ("", {})  # Werkzeug asks whether it is there
+
     @property
     def environ(self) -> Environ:
         """The WSGI environ, with all that belongs to one client: what is made with it is not stored."""
@@ -262,7 +281,10 @@ def hand_over(keyed: Request, request: Request) -> None:
     """
     kind, own = type(request), vars(keyed)
     kept = {name: value for name, value in own.items() if not (name.startswith("_") or hasattr(kind, name))}
-    context = {**request.context, **dict.copy(own["context"])}
+    context = own["context"]
+    if isinstance(context, KeyedContext):
+        context = {**request.context, **dict(dict.items(context))}
+        del context[_ENCODED]
     kept.pop("params", None)
     own.clear()
     own.update(vars(request))
