@@ -182,6 +182,7 @@ TOUCHES: dict[str, set[str]] = {
         "_headers",
         "_lines_of",
         "_status",
+        "_status_was_set",
     },
     "cache/cached_routes.py": {
         "_headers",

@@ -25,12 +25,14 @@ _CONTENT_HEADERS: tuple[HeaderLines, ...] = ((), JSON, JSON_VALUE, TEXT, BINARY)
 class Answer(Struct, frozen=True, array_like=True):
     """What a handler has answered: a status, header lines by key in lower case, and content.
 
-    `kind` stands for the header lines that the content brings along. `has_etag`: whether the ETag is made of
-    the content; `is_conditional`: whether conditional requests apply. `fresh` and `stale` are in seconds.
+    `sets_status`: whether it has that status whatever middleware has set. `kind` stands for the header lines
+    that the content brings along. `has_etag`: whether the ETag is made of the content; `is_conditional`:
+    whether conditional requests apply. `fresh` and `stale` are in seconds.
     """
 
     key: bytes
     status: int
+    sets_status: bool
     headers: dict[str, list[tuple[str, str]]]
     kind: int
     content: bytes
@@ -87,5 +89,14 @@ def answer_of(response: Response, key: bytes, fresh: float, stale: float) -> Ans
     headers.pop("content-length", None)  # the content decides it
     etag = response._etag_start
     return Answer(
-        key, response._status, headers, kind, response._content, etag is not None, bool(etag), fresh, stale
+        key,
+        response._status,
+        response._status_was_set or response._status != 200,
+        headers,
+        kind,
+        response._content,
+        etag is not None,
+        bool(etag),
+        fresh,
+        stale,
     )

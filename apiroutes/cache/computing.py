@@ -26,7 +26,7 @@ from apiroutes.cache.keyed import (
 from apiroutes.cache.targets import Target
 from apiroutes.errors import ResponseSentError
 from apiroutes.handlers import CacheConfig
-from apiroutes.http import JSON
+from apiroutes.http import JSON, JSON_VALUE
 from apiroutes.logs import log_fault, route_of
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -197,7 +197,7 @@ def transfer(source: Response, target: Response) -> None:
         target._status, target._status_was_set = source._status, source._status_was_set
     for key in source._headers:
         target._apply("append" if key == "set-cookie" else "set", key, source._lines_of(key))
-    if source._content_headers is JSON and "content-type" not in source._headers:
+    if source._content_headers in (JSON, JSON_VALUE) and "content-type" not in source._headers:
         target._drop("content-type")
     target._content, target._content_headers = source._content, source._content_headers
     target._etag_start = source._etag_start

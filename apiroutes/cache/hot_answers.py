@@ -41,12 +41,13 @@ class HotAnswer:
         "made",
         "own_control",
         "repeated",
+        "sets_status",
         "size",
         "status",
     )
 
     def __init__(self, answer: Answer, age: float, vary: HeaderLines) -> None:
-        self.status = answer.status
+        self.status, self.sets_status = answer.status, answer.sets_status
         self.content = answer.content
         self.content_headers = answer.content_headers
         self.is_conditional, self.has_etag = answer.is_conditional, answer.has_etag
@@ -68,7 +69,7 @@ class HotAnswer:
         else:
             response._headers = self.headers.copy()
         response._headers["age"] = ("Age", str(int(age)))
-        if self.status != 200:
+        if self.sets_status:
             response._status, response._status_was_set = self.status, True
         response._content = self.content
         response._content_headers = self.content_headers
