@@ -61,6 +61,8 @@ class ResponseState(ResponseHead, ResponseHooks):
     _changes: list[_Change] | None = None
     # While a handler computes for the cache: its request and response, and what gives up its lease.
     _computing: tuple[tuple[Any, ...], Callable[[], object]] | None = None
+    # Called with the response that is sent, where the deadline passes before the cache has answered.
+    _when_late: Callable[[Any], object] | None = None
     _answered_error: BaseException | None = None  # the exception that the response was made for,
     _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
     _coroutine: Any = None  # of an async handler that was called,

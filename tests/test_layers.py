@@ -264,6 +264,7 @@ TOUCHES: dict[str, set[str]] = {
         "_pending",
         "_secret_keys",
         "_start_streaming",
+        "_when_late",
         "_write",
     },
     "cache/visits.py": {

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from apiroutes.after_response.calls import AfterCall, WorkCall
 from apiroutes.after_response.demand import came_late
@@ -78,6 +78,13 @@ def note_whole_content(environ: Environ) -> None:
         witness.is_whole = True
 
 
+class _Ended(NamedTuple):
+    """A response that has ended."""
+
+    status_code: int
+    req: Any
+
+
 class Work:
     """The functions that one request has left. They run in their order, one after the other.
 
@@ -119,6 +126,7 @@ class Work:
         """
         self.is_over = True  # before the look at `calls`, as `add` looks the other way round
         if not self.calls:
+            self._let_go()
             return True
         self.has_work = True
         self.response._end()
@@ -161,8 +169,17 @@ class Work:
         text = "lost at the end of the process: %s, which %s"
         log_of_request(logging.WARNING, self.request, text, call.place, state)
 
+    def _let_go(self) -> None:
+        """Keep no more of the response than logs need.
+
+        Its stream may have run in a context that has this work: a cycle, which would wait for the collector.
+        """
+        if self.response is not None:
+            self.response = _Ended(self.response.status_code, self.response.req)
+
     def finish(self) -> None:
         """Note that no function is left."""
+        self._let_go()
         witness = self._witness
         if witness is not None:
             witness.end()

@@ -6,6 +6,7 @@ and back. What is of another kind or key, or damaged, is None.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,14 +26,14 @@ _CONTENT_HEADERS: tuple[HeaderLines, ...] = ((), JSON, JSON_VALUE, TEXT, BINARY)
 class Answer(Struct, frozen=True, array_like=True):
     """What a handler has answered: a status, header lines by key in lower case, and content.
 
-    `sets_status`: whether it has that status whatever middleware has set. `kind` stands for the header lines
-    that the content brings along. `has_etag`: whether the ETag is made of the content; `is_conditional`:
-    whether conditional requests apply. `fresh` and `stale` are in seconds.
+    `sets_status`: whether it is the handler's, and not what a response has by itself; `appended` are the keys
+    of headers whose lines come after middleware's. `kind` stands for the header lines that the content brings
+    along. `has_etag`: whether the ETag is made of the content; `is_conditional`: whether conditional requests
+    apply. `fresh` and `stale` are in seconds.
     """
 
     key: bytes
     status: int
-    sets_status: bool
     headers: dict[str, list[tuple[str, str]]]
     kind: int
     content: bytes
@@ -40,6 +41,8 @@ class Answer(Struct, frozen=True, array_like=True):
     has_etag: bool
     fresh: float
     stale: float
+    sets_status: bool
+    appended: list[str]
 
     @property
     def content_headers(self) -> HeaderLines:
@@ -76,7 +79,9 @@ def decode(content: bytes, kind: type[_Record], key: bytes) -> _Record | None:
     return record if record.key == key else None
 
 
-def answer_of(response: Response, key: bytes, fresh: float, stale: float) -> Answer:
+def answer_of(
+    response: Response, key: bytes, fresh: float, stale: float, appended: Collection[str] = ()
+) -> Answer:
     """Return the answer that a response holds, which is complete in memory."""
     lines = response._content_headers
     kind = next((number for number, known in enumerate(_CONTENT_HEADERS) if known is lines), None)
@@ -91,7 +96,6 @@ def answer_of(response: Response, key: bytes, fresh: float, stale: float) -> Ans
     return Answer(
         key,
         response._status,
-        response._status_was_set or response._status != 200,
         headers,
         kind,
         response._content,
@@ -99,4 +103,6 @@ def answer_of(response: Response, key: bytes, fresh: float, stale: float) -> Ans
         bool(etag),
         fresh,
         stale,
+        response._status_was_set or response._status != 200,
+        [name for name in headers if name in appended],
     )

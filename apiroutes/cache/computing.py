@@ -26,7 +26,7 @@ from apiroutes.cache.keyed import (
 from apiroutes.cache.targets import Target
 from apiroutes.errors import ResponseSentError
 from apiroutes.handlers import CacheConfig
-from apiroutes.http import JSON, JSON_VALUE
+from apiroutes.http import JSON, JSON_VALUE, HeaderValue
 from apiroutes.logs import log_fault, route_of
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -137,7 +137,24 @@ def _response_class(kind: Any) -> Any:
 
 
 class _KeyedResponse(ServerResponse):
-    """The part of a response's class that ends a computation at the first byte that would leave."""
+    """The part of a response's class that ends a computation at the first byte that would leave.
+
+    `appended` are the keys of headers that the handler has added to, and not set: with the same of middleware
+    they are several lines.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.appended: set[str] = set()
+
+    def set_header(self, name: str, value: HeaderValue) -> Response:
+        self.appended.discard(name.lower())
+        return super().set_header(name, value)
+
+    def append_header(self, name: str, value: HeaderValue) -> Response:
+        if name.lower() not in self._headers:
+            self.appended.add(name.lower())
+        return super().append_header(name, value)
 
     def _begin(self) -> Callable[[bytes], object]:
         reads: Reads = self.req._reads
@@ -191,13 +208,15 @@ def _let_stand(response: ServerResponse, real: Response, error: BaseException) -
     return True
 
 
-def transfer(source: Response, target: Response) -> None:
+def transfer(source: Any, target: Response) -> None:
     """Give a response what another one holds; what middleware has set stays, unless it was set again."""
     if source._status_was_set or source._status != 200:
         target._status, target._status_was_set = source._status, source._status_was_set
     for key in source._headers:
-        target._apply("append" if key == "set-cookie" else "set", key, source._lines_of(key))
-    if source._content_headers in (JSON, JSON_VALUE) and "content-type" not in source._headers:
+        is_added = key == "set-cookie" or key in source.appended
+        target._apply("append" if is_added else "set", key, source._lines_of(key))
+    is_json = source._content_headers is JSON or source._content_headers is JSON_VALUE
+    if is_json and "content-type" not in source._headers:
         target._drop("content-type")
     target._content, target._content_headers = source._content, source._content_headers
     target._etag_start = source._etag_start

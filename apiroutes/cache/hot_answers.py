@@ -32,6 +32,7 @@ class HotAnswer:
     """
 
     __slots__ = (
+        "appended",
         "content",
         "content_headers",
         "fresh",
@@ -48,6 +49,7 @@ class HotAnswer:
 
     def __init__(self, answer: Answer, age: float, vary: HeaderLines) -> None:
         self.status, self.sets_status = answer.status, answer.sets_status
+        self.appended = answer.appended
         self.content = answer.content
         self.content_headers = answer.content_headers
         self.is_conditional, self.has_etag = answer.is_conditional, answer.has_etag
@@ -82,7 +84,8 @@ class HotAnswer:
         has_control = "cache-control" in response._headers and not self.own_control
         for key, line in self.headers.items():
             if key != "cache-control" or not has_control:
-                response._apply("set", key, [line, *self.repeated.get(key, ())])
+                change = "append" if key in self.appended else "set"
+                response._apply(change, key, [line, *self.repeated.get(key, ())])
         if self.content_headers and "content-type" not in self.headers and self._replaces_type:
             response._drop("content-type")
 

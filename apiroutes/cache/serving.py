@@ -103,13 +103,16 @@ class CachedStep:
         headers = environ if config.headers == "keyed" else {}
         visit = Visit(self._route, target, headers, response.req, response.__class__, response)
         has_middleware = take_response(response)
+        response._when_late = partial(self._tell_of_error, visit)
         try:
             done = self._take(visit, response, _is_for_itself(environ))
         except BaseException as error:
-            self._tell_of_error(response, visit)
+            response._when_late = None
+            self._tell_of_error(visit, response)
             if has_middleware:
                 response._fail(error)
             raise
+        response._when_late = None
         response._in_middleware = has_middleware
         if done is not None:
             self._call_handler(response, done)
@@ -226,7 +229,7 @@ class CachedStep:
         config = self._route.config
         return vary_lines(names, config.vary, config.ignores_cookies)
 
-    def _tell_of_error(self, response: Any, visit: Visit) -> None:
+    def _tell_of_error(self, visit: Visit, response: Any) -> None:
         """Have the error response say that its request was not answered from the store."""
         if self._sends_status and response._write is None:
             member = forwarded(visit.why_missing, detail="error")

@@ -136,7 +136,7 @@ class Visit:
         if reason or lease is None:
             is_own = reason in ("variants", "store")  # which says nothing of other requests
             return Computation(made, key, reason=reason, has_failed=has_failed, lets_wait=is_own)
-        answer = answer_of(response, self.key, verdict.fresh, verdict.stale)
+        answer = answer_of(response, self.key, verdict.fresh, verdict.stale, response.appended)
         return Computation(
             made,
             digest(self.key),

@@ -48,7 +48,10 @@ def give_back(response: Response, request: Any, inner: Response, is_late: bool) 
         _revoke(request)
         attributes = _revoke(inner)
         _revoke_computation(attributes)
+        when_late = attributes.pop("_when_late", None)
         _adopt_before_handler(response, attributes)
+        if when_late is not None:
+            when_late(response)
     else:
         _adopt(response, inner)
     # Its body, to be closed. A revoked request can still be read like this.
