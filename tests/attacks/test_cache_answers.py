@@ -197,7 +197,6 @@ NOT_SEEN = {
         "a file",
         "before the head, with the response",
     },
-    "headers before": {"a header three times"},
     "Cache-Control before": {"a file"},
     # Its content is in memory.
     "the size of the answer": {name for name in ANSWERS if name.startswith("a WSGI response")},
