@@ -182,7 +182,7 @@ class Flight:
     def _state(self, key: bytes) -> Entry | _Passing | None:
         entry = self._store.get(key)
         if entry is not None and entry.content[:1] == _PASS:
-            return _Passing(entry.content[1:].decode())
+            return _Passing(entry.content[1:].decode("ascii", "replace"))
         return entry
 
     def _is_still_missing(self, lease: Lease, had: Entry | None) -> bool:

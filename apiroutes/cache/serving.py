@@ -30,7 +30,7 @@ from apiroutes.cache.headers import (
 from apiroutes.cache.hot_answers import HotAnswer, Variants
 from apiroutes.cache.narrowed import give_back, narrowed
 from apiroutes.cache.rules import cache_control, directives
-from apiroutes.cache.targets import header_values, raw_target, target_of
+from apiroutes.cache.targets import digest, header_values, raw_target, target_of
 from apiroutes.cache.visits import Visit
 from apiroutes.chain import take_response
 from apiroutes.drafts import draft_cookies, has_valid_draft_cookie
@@ -158,7 +158,8 @@ class CachedStep:
         taken = self._look_alone(visit) if is_alone else self._look_or_compute(visit)
         if taken.entry is not None:
             answer = visit.answer_in(taken.entry)
-            if answer is None:  # another answer has the same digest
+            if answer is None:
+                self._remove(visit, taken.lease)
                 return forwarded("uri-miss", detail="store")
             self._serve(visit, response, taken.entry, answer, has_waited=taken.has_waited)
             if taken.lease is not None:
@@ -197,6 +198,13 @@ class CachedStep:
         if entry is not None and visit.answer_in(entry) is not None:
             return Taken(entry=entry)
         return Taken(computation=visit.compute(None))
+
+    def _remove(self, visit: Visit, lease: Lease | None) -> None:
+        """Make room for an answer, where the store has another with the same digest, or what is none."""
+        with contextlib.suppress(StoreError):
+            self._route.cache.store.remove(digest(visit.key))
+        if lease is not None:
+            self._route.cache.flight.give_up(lease)
 
     # -- answers ---------------------------------------------------------------------------
 
