@@ -291,5 +291,8 @@ def _is_for_itself(environ: Environ) -> bool:
     """Return whether nothing is stored for a request (RFC 9110 section 14.2, RFC 9111 section 5.2.1.5)."""
     if "HTTP_RANGE" in environ:
         return True
-    control = environ.get("HTTP_CACHE_CONTROL")
-    return control is not None and "no-store" in (directives([control]) or ())
+    control: str | None = environ.get("HTTP_CACHE_CONTROL")
+    if control is None:
+        return False
+    found = directives([control])
+    return "no-store" in (control.lower() if found is None else found)

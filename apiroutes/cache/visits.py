@@ -200,7 +200,10 @@ class Visit:
         """Return the same visit for a computation that no client waits for: the key is all that it knows."""
         headers = {name: value for name, value in zip(self.names, self.values) if value is not None}
         route = self.route.in_background
-        later = Visit(route, self.target, headers, self._like, self._response_class)
+        # A copy, as the request itself is revoked if its deadline passes before its response is sent.
+        like = object.__new__(type(self._like))
+        vars(like).update(vars(self._like))
+        later = Visit(route, self.target, headers, like, self._response_class)
         later.directory, later.names, later.values, later.key = (
             self.directory,
             self.names,
