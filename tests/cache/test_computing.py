@@ -13,7 +13,7 @@ import pytest
 
 from apiroutes.cache.targets import Target, digest, variant_key
 from apiroutes.logging import RequestFilter
-from apiroutes.middleware import log_context
+from apiroutes.middleware import access_log, log_context
 from apiroutes.stores import Lease
 from tests.cache.route_cases import INTERFACES, KINDS, NOT_HOT, Clock, Routed, get_of, routed, said
 from tests.support import until
@@ -154,6 +154,32 @@ def test_a_recomputation_has_the_deadline_too(
     until(lambda: app.get().json() == {"n": 3})
 
 
+@both
+def test_a_stale_answer_is_computed_anew_after_a_504(
+    tmp_path: Path, interface: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The time was over in middleware, when the store had answered."""
+    middleware = (
+        "gate = threading.Event()\ndef middleware(req, res, next):\n    next()\n"
+        "    if 'X-Slow' in req.headers: gate.wait(1)\n"
+    )
+    declared = "config = {'cache': {'revalidate': 60}, 'maxDuration': 0.2}"
+    app = routed(
+        tmp_path,
+        get_of(declared=declared),
+        interface,
+        files={"pages/api/_middleware.py": middleware},
+        **NOT_HOT,
+    )
+    app.get()
+    clock.step(61)
+    assert app.get(headers={"X-Slow": "1"}).status == 504
+    until(partial(app.has_run, 2))
+    answer = app.get()
+    assert (answer.json(), said(answer)) == ({"n": 2}, "hit")
+    assert [record.levelname for record in caplog.records if "anew" in record.getMessage()] == []
+
+
 # -- errors, and work after the response ---------------------------------------------------------
 
 
@@ -195,12 +221,43 @@ def test_a_fault_is_observed_once(
     tmp_path: Path, interface: str, kind: str, middleware: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = {"pages/api/_middleware.py": middleware} if middleware else {}
+    library = f"faults_{len(sys.modules)}"
+    files[f"{library}.py"] = "noted = []\n"
     files["instrumentation.py"] = (
-        "def on_request_error(error, request, context):\n    noted.append(str(error))\nnoted = []\n"
+        f"from {library} import noted\n"
+        "def on_request_error(error, request, context): noted.append(str(error))\n"
     )
     app = routed(tmp_path, get_of("raise ValueError('broken')", kind=kind), interface, files=files)
     assert app.get().status == 500
+    assert sys.modules[library].noted == ["broken"]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@both
+def test_a_fault_of_a_recomputation_is_observed_once(
+    tmp_path: Path, interface: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = f"faults_{len(sys.modules)}"
+    files = {
+        f"{library}.py": "noted = []\n",
+        "instrumentation.py": (
+            f"from {library} import noted\n"
+            "def on_request_error(error, request, context): noted.append((str(error), request.path))\n"
+        ),
+    }
+    app = routed(
+        tmp_path,
+        get_of("if len(seen) > 1: raise ValueError('broken')", "return 1"),
+        interface,
+        files=files,
+        **NOT_HOT,
+    )
+    app.get()
+    clock.step(61)
+    app.get()
+    until(partial(app.has_run, 2))
+    until(lambda: bool(sys.modules[library].noted))
+    assert sys.modules[library].noted == [("broken", "/api/x")]
 
 
 # -- what tells of it ----------------------------------------------------------------------------
@@ -293,3 +350,13 @@ def test_a_failure_after_a_recomputation_is_logged(
     until(lambda: "ZeroDivisionError" in caplog.text)
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "failed after its response" in record.getMessage()
+
+
+@both
+def test_the_access_log_has_hits(tmp_path: Path, interface: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    app = routed(tmp_path, get_of(), interface, middleware=[access_log()])
+    for headers in ({}, {}, {"If-None-Match": "*"}):
+        app.get(headers=headers)
+    lines = [record.getMessage() for record in caplog.records if "/api/x" in record.getMessage()]
+    assert [status for line in lines for status in ("200", "304") if status in line] == ["200", "200", "304"]

@@ -28,6 +28,7 @@ REQUESTS: list[tuple[dict[str, str], str, str]] = [
     ({"Range": "bytes=0-0"}, "fwd=uri-miss; detail=request", "hit"),
     ({"Cache-Control": "no-store"}, "fwd=uri-miss; detail=request", "hit"),
     ({"Cache-Control": "max-age=0, NO-STORE"}, "fwd=uri-miss; detail=request", "hit"),
+    ({"Cache-Control": 'no-store, "'}, "fwd=uri-miss; detail=request", "hit"),
     ({"Cache-Control": "no-cache"}, "fwd=uri-miss; stored", "hit"),
     ({"Cache-Control": "max-age=0"}, "fwd=uri-miss; stored", "hit"),
     ({"Cache-Control": "only-if-cached"}, "fwd=uri-miss; stored", "hit"),
