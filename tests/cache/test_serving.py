@@ -199,7 +199,7 @@ def test_a_request_that_stores_nothing_has_nothing_computed_anew(
     assert [answer.json() for answer in answers] == [{"n": 1}] * 2
     assert [ttl_of(answer) < 0 for answer in answers] == [True] * 2
     app.get()
-    until(lambda: len(app.seen) == 2)
+    until(partial(app.has_run, 2))
 
 
 # What middleware does around a stale answer: whatever becomes of the response, it is computed anew.
@@ -225,10 +225,10 @@ def test_a_stale_answer_is_computed_anew_whatever_is_sent(
     app.get()
     clock.step(61)
     app.get(method=method)
-    until(lambda: len(app.seen) == 2)
+    until(partial(app.has_run, 2))
     clock.step(61)
     app.get(headers={"If-None-Match": "*"})
-    until(lambda: len(app.seen) == 3)
+    until(partial(app.has_run, 3))
 
 
 @both
@@ -240,7 +240,7 @@ def test_what_is_computed_anew_and_may_not_be_stored_takes_the_old_one_away(
     app.get()
     clock.step(61)
     assert app.get().json() == {"n": 1}
-    until(lambda: len(app.seen) == 2)
+    until(partial(app.has_run, 2))
     until(lambda: app.get().json()["n"] > 2)
 
 
@@ -280,7 +280,7 @@ def test_past_stale_the_client_gets_the_error(tmp_path: Path, clock: Clock) -> N
     app.get()
     clock.step(65)
     assert app.get().status == 200
-    until(lambda: len(app.seen) == 2)
+    until(partial(app.has_run, 2))
     clock.step(6)
     answer = app.get()
     assert (answer.status, said(answer)) == (503, "fwd=uri-miss; detail=error")
