@@ -88,6 +88,7 @@ class ASGIApplication:
         self._asgi_fallback = fallback if fallback is not None and is_async(fallback) else None
         self._limits = limits_of(settings)  # for the fallback, which has none of its own
         self._threads = ThreadPool(settings.threads or _THREADS, "apiroutes-pool")
+        app.cache.serve_with(_THREADS)
         when_asked_for(self._answer_with_work)
 
     def _answer_with_work(self) -> None:

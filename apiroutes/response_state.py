@@ -54,6 +54,8 @@ class ResponseState(ResponseHead, ResponseHooks):
     _write: Callable[[bytes], object] | None = None  # set once the head has left
     _written = 0  # bytes
     _unwritten: Iterable[bytes] = ()  # what was written, where the server takes it at the end
+    # The line of Cache-Control that lets caches of others keep the response, if it is not the project's own.
+    _shared_control: tuple[str, str] | None = None
     _ends_when_closed = False  # whether content in memory has been sent when the server closes it, no sooner
     _cut_by: BaseException | None = None  # the exception that came when bytes had left
     # The head before the handler ran, and what middleware has changed since it responded.

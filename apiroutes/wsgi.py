@@ -69,6 +69,7 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
         return _send_special(response, environ, start_response)
     status = response._status
     if status != 200 and status in BODYLESS:
+        _keep_private(response)
         return _send_bodyless(response, start_response)
     content = response._content
     named = response._headers
@@ -80,6 +81,8 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
             ("Content-Length", str(len(content))),
         ]
     else:
+        if named:
+            _keep_private(response)
         headers = header_list(response) if named else [*response._content_headers]
         if response._etag_start is not None:
             if response._etag_start and "etag" not in named:
@@ -95,6 +98,13 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
     start_response(STATUS_LINES[status], headers)
     # A list, because some servers send a list at once and take everything else for a stream.
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
+
+
+def _keep_private(response: Response) -> None:
+    """Let no cache of others keep a response with a cookie, which is one client's (RFC 9111 section 7.3)."""
+    shared, named = response._shared_control, response._headers
+    if shared is not None and "set-cookie" in named and named.get("cache-control") == shared:
+        named["cache-control"] = ("Cache-Control", "private, no-cache")
 
 
 def etag_prefix(kind: bool | str, max_size: Size | None) -> Any:

@@ -219,7 +219,9 @@ TOUCHES: dict[str, set[str]] = {
     },
     "cache/headers.py": {
         "_append",
+        "_apply",
         "_headers",
+        "_shared_control",
         "_write",
     },
     "cache/hot_answers.py": {
@@ -230,6 +232,7 @@ TOUCHES: dict[str, set[str]] = {
         "_etag_prefix",
         "_etag_start",
         "_headers",
+        "_shared_control",
         "_state",
         "_status",
         "_status_was_set",
@@ -473,6 +476,7 @@ TOUCHES: dict[str, set[str]] = {
         "_repeated_headers",
         "_run_end_hooks",
         "_run_head_hooks",
+        "_shared_control",
         "_start_streaming",
         "_status",
         "_stream",

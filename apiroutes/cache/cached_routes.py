@@ -9,8 +9,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from apiroutes.cache.headers import BYPASSED
 from apiroutes.cache.response_cache import Cache
-from apiroutes.cache.rules import Verdict, judge
+from apiroutes.cache.rules import Verdict, cache_control, judge
 from apiroutes.cache.targets import Target, header_name
 from apiroutes.handlers import CacheConfig
 from apiroutes.response import Response
@@ -34,7 +35,8 @@ class CachedRoute:
     """What all requests of a cached route have in common.
 
     `run` is the handler's step, and `recompute` the same as it is called without a client, under the route's
-    deadline. `max_body` is the size in bytes of the greatest answer that is stored.
+    deadline. `is_guarded`: whether credentials are asked for around it. `max_body` is the size in bytes of
+    the greatest answer that is stored.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class CachedRoute:
         place: str,
         max_body: int,
         is_development: bool,
+        is_guarded: bool,
     ) -> None:
         self.cache = cache
         self.config = config
@@ -55,6 +58,7 @@ class CachedRoute:
         self._recompute = recompute
         self.pattern = pattern
         self.vary = tuple(sorted("HTTP_" + name.upper().replace("-", "_") for name in config.vary))
+        self.is_guarded = is_guarded
         self._place = place
         self._max_body = max_body
         self._is_development = is_development
@@ -66,6 +70,13 @@ class CachedRoute:
         route = object.__new__(CachedRoute)
         vars(route).update(vars(self), run=self._recompute)
         return route
+
+    def control(self, fresh: float, stale: float) -> str:
+        """Return the Cache-Control of a stored answer without its own.
+
+        A cache of others knows nothing of the credentials that a guard asks for, and would answer without it.
+        """
+        return BYPASSED if self.is_guarded else cache_control(fresh, stale)
 
     def params_of(self, target: Target) -> Params | None:
         """Return the parameters in a path of the route; None for the path of another one.

@@ -14,6 +14,7 @@ from typing import Any
 
 from apiroutes.stores import Entry, Lease, Store, StoreError
 from apiroutes.structs import Struct
+from apiroutes.threads import native_threads
 
 __all__ = ["Computation", "Compute", "Flight", "Taken", "Turn"]
 
@@ -101,8 +102,12 @@ class Flight:
     def __init__(self, store: Store, timeout: float, threads: int) -> None:
         self._store = store
         self.timeout = timeout
-        self._places = threading.BoundedSemaphore(threads // 2) if threads > 1 else None
         self._news: dict[bytes, threading.Event] = {}  # by key: set when a look at the store is worthwhile
+        self.limit_waiting(threads)
+
+    def limit_waiting(self, threads: int) -> None:
+        """Let half of so many threads wait for long."""
+        self._places = threading.BoundedSemaphore(threads // 2) if threads > 1 else None
 
     def take(
         self,
@@ -117,7 +122,9 @@ class Flight:
         `find_key` is called again after each wait, as the key may be another one by then. `names` end the
         wait for a computation that began before their revalidation. Raises what `compute` raises.
         """
-        found = self.look(find_key, names, accepts_stale=accepts_stale)
+        found = self.look(
+            find_key, names, accepts_stale=accepts_stale, holds_thread=not native_threads.are_greenlets()
+        )
         if isinstance(found, Taken):
             return found
         return self._compute(found, names, compute)
@@ -276,7 +283,7 @@ class _Wait:
         self._timeout = timeout
         self._began = 0.0
         self._pause = _FIRST_PAUSE
-        self._has_place = False
+        self._place: threading.BoundedSemaphore | None = None
         self._looks_for: bytes | None = None  # for all of this process that wait for this key
         self.has_begun = False
 
@@ -303,19 +310,17 @@ class _Wait:
         """Let the others look, and give the place to another."""
         if self._looks_for is not None:
             self._flight._tell(self._looks_for)
-        if self._has_place:
-            places = self._flight._places
-            assert places is not None
-            places.release()
-            self._has_place = False
+        if self._place is not None:
+            self._place.release()
+            self._place = None
 
     def _take_place(self) -> bool:
         if not self._holds_thread:
             return True
-        if not self._has_place:
-            places = self._flight._places
-            self._has_place = places is not None and places.acquire(blocking=False)
-        return self._has_place
+        places = self._flight._places
+        if self._place is None and places is not None and places.acquire(blocking=False):
+            self._place = places
+        return self._place is not None
 
 
 def _is_stale(entry: Entry) -> bool:

@@ -18,6 +18,8 @@ __all__ = [
     "DRAFT",
     "forwarded",
     "hit_status",
+    "keep_from_others",
+    "set_control",
     "set_default",
     "set_status",
     "vary_lines",
@@ -50,6 +52,21 @@ def set_status(response: Response, member: str) -> None:
     """Add our member to Cache-Status."""
     if response._write is None:
         response._append("cache-status", "Cache-Status", member)
+
+
+def set_control(response: Response, value: str) -> None:
+    """Set Cache-Control unless it is set; a response with a cookie takes it back when it is sent."""
+    if response._write is None and "cache-control" not in response._headers:
+        line = "Cache-Control", value
+        response._headers["cache-control"] = line
+        response._shared_control = line
+
+
+def keep_from_others(response: Response) -> None:
+    """Let no cache of others keep a response, unless the project has said whether one may."""
+    if response._shared_control is not None and response._write is None:
+        response._apply("set", "cache-control", [("Cache-Control", BYPASSED)])
+        response._shared_control = None
 
 
 def set_default(response: Response, key: str, name: str, value: str) -> None:

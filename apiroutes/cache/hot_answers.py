@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 
 from apiroutes.cache.answers import Answer
-from apiroutes.cache.rules import cache_control
 from apiroutes.http import HeaderLines, merge_vary
 from apiroutes.response import Response
 from apiroutes.response_state import SENT
@@ -26,7 +25,7 @@ class Variants:
 
 
 class HotAnswer:
-    """An answer, with the headers that the cache adds.
+    """An answer, with the headers that the cache adds; `control` is the Cache-Control of one without its own.
 
     `made` is when its age was 0, in monotonic seconds; `fresh` are the seconds from then on.
     """
@@ -47,7 +46,7 @@ class HotAnswer:
         "status",
     )
 
-    def __init__(self, answer: Answer, age: float, vary: HeaderLines) -> None:
+    def __init__(self, answer: Answer, age: float, vary: HeaderLines, control: str) -> None:
         self.status, self.sets_status = answer.status, answer.sets_status
         self.appended = answer.appended
         self.content = answer.content
@@ -58,7 +57,7 @@ class HotAnswer:
         self.repeated = {key: lines[1:] for key, lines in answer.headers.items() if lines[1:]}
         self.own_control = "cache-control" in self.headers
         if not self.own_control:
-            self.headers["cache-control"] = ("Cache-Control", cache_control(answer.fresh, answer.stale))
+            self.headers["cache-control"] = ("Cache-Control", control)
         members = merge_vary(value for _, value in (*answer.headers.get("vary", ()), *vary))
         if members:
             self.headers["vary"] = ("Vary", members)
@@ -70,6 +69,8 @@ class HotAnswer:
             self._merge_into(response)
         else:
             response._headers = self.headers.copy()
+            if not self.own_control:
+                response._shared_control = self.headers["cache-control"]
         response._headers["age"] = ("Age", str(int(age)))
         if self.sets_status:
             response._status, response._status_was_set = self.status, True
@@ -86,6 +87,8 @@ class HotAnswer:
             if key != "cache-control" or not has_control:
                 change = "append" if key in self.appended else "set"
                 response._apply(change, key, [line, *self.repeated.get(key, ())])
+        if not (has_control or self.own_control):
+            response._shared_control = self.headers["cache-control"]
         if self.content_headers and "content-type" not in self.headers and self._replaces_type:
             response._drop("content-type")
 

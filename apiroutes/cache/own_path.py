@@ -23,8 +23,8 @@ _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"))
 def revalidating(run: Callable[[Any], object], cache: Cache) -> Callable[[Any], None]:
     """Return a handler's step that revalidates the path of a request with an unsafe method.
 
-    It does so if the answer is a 2xx or 3xx: when the handler has answered, and again before the head leaves,
-    since what it has changed may be committed in between.
+    It does so if the answer is a 2xx or 3xx, the handler's or the one that is sent: when the handler has
+    answered, and again before the head leaves, since what it has changed may be committed in between.
     """
 
     def call(response: Any) -> None:
@@ -37,12 +37,15 @@ def revalidating(run: Callable[[Any], object], cache: Cache) -> Callable[[Any], 
 
         def repeat(sent: Any) -> None:
             is_asked_for = (name, "expire") in (sent._departure_calls or ())  # and will be done
-            if _has_succeeded(sent) and not is_asked_for:
+            # What fails around the handler may have done so after a commit.
+            if (answered or _has_succeeded(sent)) and not is_asked_for:
                 revalidate_now(cache, name, "expire")
 
+        answered: list[bool] = []
         response._call_at_departure(revalidating, repeat)
         run(response)
         if _has_succeeded(response):
+            answered.append(True)
             _bump_once_answered(cache, name, response)
 
     return call

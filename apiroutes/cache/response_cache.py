@@ -18,7 +18,7 @@ from apiroutes.stores import Store
 __all__ = ["Cache"]
 
 # How many threads answer where nobody says so.
-_THREADS = 8
+_THREADS = 16
 _OPENED = ("store", "hot", "flight")
 
 
@@ -52,6 +52,7 @@ class Cache:
         self._hot_size = hot_size
         self._lock_timeout = lock_timeout
         self._threads = threads or _THREADS
+        self._are_set = threads is not None
         self._opening = threading.Lock()
         self.work_pool: WorkPool | None = None  # of the App, where the project has `after`
 
@@ -66,6 +67,13 @@ class Cache:
                 self.flight = Flight(store, self._lock_timeout, self._threads)
                 self.store = store
         return vars(self)[name]
+
+    def serve_with(self, threads: int) -> None:
+        """Note how many threads of a server answer, unless the project's settings say it."""
+        if not self._are_set:
+            self._threads = threads
+            if "flight" in vars(self):
+                self.flight.limit_waiting(threads)
 
     def clear(self) -> None:
         """Forget all that is kept, if anything was ever asked for. Raises StoreError."""

@@ -23,13 +23,15 @@ from apiroutes.cache.headers import (
     DRAFT,
     forwarded,
     hit_status,
+    keep_from_others,
+    set_control,
     set_default,
     set_status,
     vary_lines,
 )
 from apiroutes.cache.hot_answers import HotAnswer, Variants
 from apiroutes.cache.narrowed import give_back, narrowed
-from apiroutes.cache.rules import cache_control, directives
+from apiroutes.cache.rules import directives
 from apiroutes.cache.targets import digest, header_values, raw_target, target_of
 from apiroutes.cache.visits import Visit
 from apiroutes.chain import take_response
@@ -54,6 +56,7 @@ class CachedStep:
         self._find_hot = route.cache.hot.entries.get
         self._store = route.cache.store
         config = route.config
+        self._ignores_credentials = config.headers != "keyed"
         self._is_anonymous: Callable[[Environ], bool] = _is_anonymous
         if config.headers != "keyed":
             self._is_anonymous = _has_no_draft
@@ -84,6 +87,8 @@ class CachedStep:
                     age = now - answer.made
                     has_middleware = take_response(response)
                     answer.copy_to(response, age)
+                    if self._ignores_credentials and "HTTP_AUTHORIZATION" in environ:
+                        keep_from_others(response)
                     if self._sends_status:
                         set_status(response, hit_status(answer.fresh - age))
                     response._in_middleware = has_middleware
@@ -173,8 +178,9 @@ class CachedStep:
             return member(detail=reason.rstrip("!"))
         transfer(computation.value.response, response)
         if taken.is_stored:
-            control = cache_control(computation.fresh, computation.stale)
-            set_default(response, "cache-control", "Cache-Control", control)
+            set_control(response, self._route.control(computation.fresh, computation.stale))
+            if "HTTP_AUTHORIZATION" in response.req._environ:
+                keep_from_others(response)
         response._add_to_vary(self._vary_of(visit.read))
         if self._sends_status:
             set_status(response, member(is_stored=taken.is_stored, detail=reason))
@@ -184,7 +190,7 @@ class CachedStep:
         cache = self._route.cache
         try:
             key = visit.find_key()
-            if visit.has_no_room:
+            if visit.has_no_room and not visit.makes_room():
                 return Taken(computation=visit.compute(cache.store.begin(key)))
         except StoreError:
             return Taken(computation=visit.compute(None), has_store_failed=True)
@@ -215,7 +221,8 @@ class CachedStep:
 
         Without a Host header, the host is the server's, which is no part of what hot answers are found by.
         """
-        hot = HotAnswer(answer, entry.age, self._vary_of(visit.names))
+        control = self._route.control(answer.fresh, answer.stale)
+        hot = HotAnswer(answer, entry.age, self._vary_of(visit.names), control)
         left = answer.fresh - entry.age
         if entry.is_revalidated:
             left = min(left, -1.0)
@@ -228,6 +235,8 @@ class CachedStep:
                 key = key, visit.names, visit.values
             memory.put(key, hot, size, visit.generation, left)
         hot.copy_to(response, entry.age)
+        if "HTTP_AUTHORIZATION" in response.req._environ:
+            keep_from_others(response)
         if entry.is_revalidated:
             response._apply("set", "cache-control", [("Cache-Control", "no-cache")])
         if self._sends_status:

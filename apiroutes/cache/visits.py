@@ -6,8 +6,11 @@ In: a cached route, a target, headers. Out: what the store has, or what the hand
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Mapping, Sequence
 from functools import partial
+
+from werkzeug.exceptions import HTTPException
 
 from apiroutes.after_response import Work, current_work
 from apiroutes.cache.answers import Answer, Directory, answer_of, decode, encode
@@ -16,16 +19,20 @@ from apiroutes.cache.computing import Made, compute
 from apiroutes.cache.flight import Computation
 from apiroutes.cache.names import names_of_path
 from apiroutes.cache.targets import Target, digest, header_values, variant_key
+from apiroutes.errors import ApiError
 from apiroutes.logs import current_fields, log_fault, route_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.stores import Entry, Lease, StoreError
+from apiroutes.structs import replace
 from apiroutes.wsgi import ServerResponse
 
 __all__ = ["Visit"]
 
 # Variants of one URL that are kept.
 _MOST_VARIANTS = 32
+# Of them, how many each request for another one looks at, to find some that are too old.
+_LOOKED_AT = 4
 # Headers that are no part of a key: a request that has one of them is not answered from the store.
 _UNKEYED = frozenset(("HTTP_COOKIE", "HTTP_HOST"))
 
@@ -60,6 +67,7 @@ class Visit:
         self.values: tuple[str | None, ...] = ()
         self.read: Sequence[str] = route.vary  # the headers that an answer depends on
         self.directory: Directory | None = None
+        self._gone: set[bytes] = set()  # variants in it that are too old
         self.why_missing = "uri-miss"  # as Cache-Status says, if there is no answer
         self.key = b""
         self.generation: object = None  # of the store, before it was asked
@@ -70,7 +78,11 @@ class Visit:
         store = self.route.cache.store
         self.generation = store.generation()
         found = store.get(digest(self._base))
-        self.directory = None if found is None else decode(found.content, Directory, self._base)
+        directory = None if found is None else decode(found.content, Directory, self._base)
+        if directory is not None and self._gone:
+            left = tuple(key for key in directory.variants if key not in self._gone)
+            directory = replace(directory, variants=left)
+        self.directory = directory
         names = self.route.vary if self.directory is None else self.directory.names
         has_others = self.directory is not None and self.directory.variants
         self.why_missing = "vary-miss" if has_others else "uri-miss"
@@ -87,6 +99,14 @@ class Visit:
         """Whether the URL has as many variants as are kept, of which the request's is none."""
         known = () if self.directory is None else self.directory.variants
         return len(known) >= _MOST_VARIANTS and digest(self.key) not in known
+
+    def makes_room(self) -> bool:
+        """Forget variants that are too old, of a few that are looked at; return whether there were any."""
+        directory, store = self.directory, self.route.cache.store
+        assert directory is not None
+        some = random.sample(directory.variants, _LOOKED_AT)
+        self._gone = {key for key in some if store.get(key) is None}
+        return bool(self._gone)
 
     def answer_in(self, entry: Entry) -> Answer | None:
         """Return the answer that an entry holds, if it is this request's."""
@@ -192,6 +212,16 @@ class Visit:
         )
         return later
 
+    def _compute_anew(self, lease: Lease | None, reason: str) -> Computation:
+        """Return what the handler makes; a 4xx that it raises is an answer, which takes the old one away."""
+        try:
+            return self.compute(lease, reason)
+        except (ApiError, HTTPException) as error:
+            status = error.status if isinstance(error, ApiError) else error.code
+            if status is None or status >= 500:
+                raise
+            return Computation(None, digest(self.key), reason="error")
+
     def refresh(self, lease: Lease) -> None:
         """Compute anew what is stale. An exception is logged, and the old answer is served for longer."""
         pool = self.route.cache.work_pool
@@ -200,7 +230,7 @@ class Visit:
             current_work.set(work)  # for this computation, which has a context of its own
         current_fields.set({"route": route_of(self._like)})
         try:
-            self.route.cache.flight.refresh(lease, self.revalidated_by, self.compute)
+            self.route.cache.flight.refresh(lease, self.revalidated_by, self._compute_anew)
         except Exception as error:
             if work is not None:
                 work.has_failed = True

@@ -5,7 +5,7 @@ In: the handlers of a route, and what it declares. Out: their steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from apiroutes.cache import Cache, CachedRoute, CachedStep, forwarded, revalidating, set_status
@@ -17,27 +17,40 @@ from apiroutes.guards import split_guards
 from apiroutes.handler_steps import step_of
 from apiroutes.handlers import CacheConfig, Handler, RouteModule
 from apiroutes.settings import Settings
+from apiroutes.types import Middleware
 
 __all__ = ["step_maker"]
 
 _READING = ("GET", "HEAD")
 
 
-def step_maker(module: RouteModule, cache: Cache, settings: Settings, threads: HandlerThreads) -> MakeStep:
+def step_maker(
+    module: RouteModule,
+    around: Sequence[Middleware],
+    cache: Cache,
+    settings: Settings,
+    threads: HandlerThreads,
+) -> MakeStep:
     """Return what makes the steps of a route's handlers, of which GET or `handler` may be cached."""
     config = module.config.cache
     if config is None:
         return lambda endpoint, method, handler: step_of(endpoint, handler)
-    return _CachedSteps(config, cache, settings, threads).make
+    return _CachedSteps(config, around, cache, settings, threads).make
 
 
 class _CachedSteps:
     """The steps of a cached route. Its GET runs as a plain function, whatever its handler is."""
 
     def __init__(
-        self, config: CacheConfig, cache: Cache, settings: Settings, threads: HandlerThreads
+        self,
+        config: CacheConfig,
+        around: Sequence[Middleware],
+        cache: Cache,
+        settings: Settings,
+        threads: HandlerThreads,
     ) -> None:
         self._config = config
+        self._around = around
         self._cache = cache
         self._settings = settings
         self._threads = threads
@@ -66,6 +79,7 @@ class _CachedSteps:
             place=handler.place,
             max_body=self._settings.cache_max_body.bytes,
             is_development=self._settings.mode == "development",
+            is_guarded=bool(handler.asks(self._around)),
         )
 
     def _forwarding(self, run: Callable[[Any], Any]) -> Callable[[Any], None]:

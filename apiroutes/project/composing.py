@@ -98,7 +98,7 @@ def _resource(
     limits = limits_of(settings, size=module.config.size_limit, parse=module.config.parse_body)
     observed, chain = with_child_spans(module, around, settings)
     kind = CheckedEndpoint if settings.mode == "development" else Endpoint
-    endpoint = kind(observed, limits, step_maker(observed, cache, settings, threads))
+    endpoint = kind(observed, limits, step_maker(observed, around, cache, settings, threads))
     runs, on_loop = _runs(endpoint, chain, threads)
     return Resource(
         name=f"{endpoint.pattern} ({module.route.file})",

@@ -29,15 +29,16 @@ _NAME = re.compile(rb"[\w\x80-\xff]+")
 
 
 def release_of(root: Path, settings: Settings, routes: Iterable[Route]) -> str:
-    """Return the setting `release`, or a digest of the project's code in the directory `root`.
+    """Return the setting `release`, or a digest of the project's code in the directory `root`, and the mode.
 
     The code is every Python file beside the routes, and every file or package at the root that one of them
     imports, wherever in it, or that an imported one imports: a helper changes answers as well. What a process
     has imported by now would be another answer in a script, which revalidates what the workers have cached.
-    The versions of libraries are told by pyproject.toml, if at all.
+    The versions of libraries are told by pyproject.toml, if at all. The mode is part of it, as development
+    has other `.env` files, and with them other data.
     """
     if settings.release is not None:
-        return settings.release
+        return f"{settings.mode}:{settings.release}"
     beside = {route.file.partition("/")[0] for route in routes}
     named = {name.partition(":")[0].partition(".")[0] for name in settings.middleware}
     code = _Code(str(root))
@@ -47,7 +48,7 @@ def release_of(root: Path, settings: Settings, routes: Iterable[Route]) -> str:
         name = os.fsencode(file)
         digest.update(b"%d %d %b" % (len(name), len(content), name))
         digest.update(content)
-    return digest.hexdigest()
+    return f"{settings.mode}:{digest.hexdigest()}"
 
 
 class _Code:

@@ -24,6 +24,7 @@ from apiroutes.app import App
 from apiroutes.errors import LifespanError
 from apiroutes.lifespan import end_within, when_not_started
 from apiroutes.readiness import replace_by
+from apiroutes.servers.defaults import GRANIAN_THREADS
 from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.heap import freeze_heap
 from apiroutes.threads import native_threads
@@ -59,6 +60,7 @@ def load_in_worker(to_main: Connection, seconds: float, load: Callable[[], Any])
     application = load()
     signals.has_loaded = True
     if isinstance(application, App):
+        application.cache.serve_with(GRANIAN_THREADS)
         _start(application)
     freeze_heap()
     send(HAS_LOADED)

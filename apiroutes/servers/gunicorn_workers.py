@@ -50,6 +50,7 @@ class LivingWorker:
         application = self.wsgi  # type: ignore[attr-defined]
         if isinstance(application, App):  # and not gunicorn's, which reports a SyntaxError with --reload
             self.has_begun = True
+            application.cache.serve_with(self.cfg.threads)  # type: ignore[attr-defined]
             try:
                 application.start()
             except LifespanError:  # which is logged

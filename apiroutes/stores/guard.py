@@ -34,6 +34,9 @@ class GuardedStore:
     if not, all calls are let through again. One record of the logger `apiroutes` says when the store is left
     alone, and one when it works again. `clock` counts seconds and is never set back.
 
+    `bump` and `clear` are always let through: whoever calls them waits for a promise, and the store may work
+    again by now.
+
     `generation` is the store's own function while it works, because it is called at every hit: look it up at
     each call. A failure of it is a None, and counts for nothing.
     """
@@ -67,13 +70,13 @@ class GuardedStore:
         self._call(lambda: self._store.release(lease, retry_after))
 
     def bump(self, name: str, mode: Mode) -> None:
-        self._call(lambda: self._store.bump(name, mode))
+        self._call(lambda: self._store.bump(name, mode), is_promise=True)
 
     def known_generation(self) -> object:
         return None if self.generation is _unknown else self._store.known_generation()
 
     def clear(self) -> None:
-        self._call(self._store.clear)
+        self._call(self._store.clear, is_promise=True)
 
     def stats(self) -> dict[str, Any]:
         return self._call(self._store.stats)
@@ -85,10 +88,10 @@ class GuardedStore:
         except Exception as error:
             raise _store_error(error) from error
 
-    def _call(self, function: Callable[[], Result]) -> Result:
+    def _call(self, function: Callable[[], Result], is_promise: bool = False) -> Result:
         state = self._state
         if isinstance(state, _Open):
-            return self._try(state, function)
+            return self._try(state, function, is_promise)
         try:
             result = function()
         except Exception as error:
@@ -105,18 +108,21 @@ class GuardedStore:
             self._state = _Open(self._clock(), _FIRST_PAUSE)
             _log.warning("The cache's store fails and is left alone for %g s: %s", _FIRST_PAUSE, _text(error))
 
-    def _try(self, state: _Open, function: Callable[[], Result]) -> Result:
+    def _try(self, state: _Open, function: Callable[[], Result], is_promise: bool) -> Result:
         if state.process != os.getpid():  # another thread of the parent may have been trying
             state = self._state = _Open(state.since, state.pause)
-        if self._clock() < state.since + state.pause or not _takes(state.trial):
+        is_early = self._clock() < state.since + state.pause or not _takes(state.trial)
+        if is_early and not is_promise:
             raise StoreError("The cache's store has failed several times in a row and is left alone")
         try:
             result = function()
         except Exception as error:
-            self._state = _Open(self._clock(), min(2 * state.pause, _LONGEST_PAUSE))
+            if not is_early:
+                self._state = _Open(self._clock(), min(2 * state.pause, _LONGEST_PAUSE))
             raise _store_error(error) from error
         except BaseException:  # gevent's time-outs and the like, which say nothing of the store
-            state.trial.append(None)
+            if not is_early:
+                state.trial.append(None)
             raise
         self.generation = self._store.generation
         self._state = _Closed()
