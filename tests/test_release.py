@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from apiroutes import Settings
+from apiroutes import App, Settings
 from apiroutes.project import build, release
-from tests.support import HELLO, project
+from tests.support import HELLO, call, project
 
 FILES = {
     "pages/api/x.py": "from ._near import near\nfrom helpers.far import far\ndef GET(): return near + far\n",
@@ -31,7 +31,7 @@ FILES = {
 _PROGRAM = """
 import os, sys
 from pathlib import Path
-from apiroutes import Settings
+from apiroutes import App, Settings
 from apiroutes.project import build, release
 print(build(Path(sys.argv[1]), {}, {}).cache.release)
 """
@@ -152,7 +152,25 @@ def test_what_changes_no_answer_changes_no_release(tmp_path: Path, file: str) ->
 
 def test_the_setting_names_the_release(tmp_path: Path) -> None:
     root = project(tmp_path, {"pages/api/x.py": HELLO})
-    assert release_of(root, release="0a1b2c") == "0a1b2c"
+    named = release_of(root, release="0a1b2c")
+    assert release_of(project(root, {"pages/api/y.py": HELLO}), release="0a1b2c") == named
+    assert release_of(root, release="0a1b2d") != named
+
+
+@pytest.mark.parametrize("named", [{}, {"release": "0a1b2c"}], ids=["digest", "setting"])
+def test_each_mode_has_releases_of_its_own(tmp_path: Path, named: dict[str, str]) -> None:
+    root = project(tmp_path, {"pages/api/x.py": HELLO})
+    modes = ["development", "production"]
+    assert len({release_of(root, mode=mode, **named) for mode in modes}) == 2
+
+
+@pytest.mark.parametrize("named", [{}, {"release": "0a1b2c"}], ids=["digest", "setting"])
+def test_a_mode_has_none_of_the_answers_of_the_other(tmp_path: Path, named: dict[str, str]) -> None:
+    """Although the store is the same file."""
+    project(tmp_path, {"pages/api/x.py": "revalidate = 60\ndef GET(): return 1\n"})
+    modes = ["development", "production", "development", "production"]
+    answers = [call(App(tmp_path, mode=mode, cache="sqlite", **named)) for mode in modes]
+    assert ["hit" in str(answer.header("Cache-Status")) for answer in answers] == [False, False, True, True]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")

@@ -217,8 +217,7 @@ class Visit:
         try:
             return self.compute(lease, reason)
         except (ApiError, HTTPException) as error:
-            status = error.status if isinstance(error, ApiError) else error.code
-            if status is None or status >= 500:
+            if _status_of(error) >= 500:
                 raise
             return Computation(None, digest(self.key), reason="error")
 
@@ -238,3 +237,10 @@ class Visit:
         finally:
             if work is not None and not work.end():
                 work.run()
+
+
+def _status_of(error: ApiError | HTTPException) -> int:
+    """Return the status of the answer to an error; werkzeug's may bring a response along."""
+    if isinstance(error, ApiError):
+        return error.status
+    return (error.code or 500) if error.response is None else error.response.status_code

@@ -94,12 +94,28 @@ def test_a_handler_of_all_methods_revalidates_in_unsafe_ones(
     ],
 )
 @pytest.mark.parametrize("interface", INTERFACES)
-def test_the_status_that_is_sent_decides(
+def test_the_status_of_the_handler_or_the_one_that_is_sent_decides(
     tmp_path: Path, lines: list[str], query: str, events: list[str], interface: str
 ) -> None:
     app = cached(tmp_path, lines, interface)
     app.call("POST", f"/api/x{query}")
     assert app.events == events
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("failure", "status"), [("raise ValueError()", 500), ("raise ApiError(409)", 409)])
+def test_a_path_is_revalidated_although_middleware_fails_afterwards(
+    tmp_path: Path, failure: str, status: int, kind: str, interface: str
+) -> None:
+    """It may have failed after a commit."""
+    middleware = (
+        f"def middle(req, res, next):\n    next()\n    note('commit')\n    {failure}\nmiddleware = [middle]\n"
+    )
+    handler = f"{ROUTE}def POST(req, res):\n    return {{}}"
+    app = served(tmp_path, handler, interface, kind, files={"pages/api/_middleware.py": middleware})
+    app.call("POST")
+    assert app.events == [NAME, "commit", NAME, f"sent {status}"]
 
 
 @pytest.mark.parametrize("interface", INTERFACES)

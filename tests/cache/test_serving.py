@@ -263,9 +263,37 @@ def test_what_is_computed_anew_and_may_not_be_stored_takes_the_old_one_away(
     assert (answer.json(), "hit" in str(said(answer))) == ({"n": 3}, False)
 
 
+REFUSALS = {
+    "404": "raise ApiError(404)",
+    "401": "raise ApiError(401)",
+    "410 of werkzeug": "raise werkzeug.exceptions.Gone()",
+    "aborted": "werkzeug.exceptions.abort(403)",
+    "aborted with a response": "werkzeug.exceptions.abort(werkzeug.Response(status=404))",
+}
+
+
+@both
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_refusal_when_it_is_computed_anew_takes_the_old_answer_away(
+    tmp_path: Path, clock: Clock, refusal: str, interface: str
+) -> None:
+    """As without a cache: what is gone is not served any more."""
+    source = "import werkzeug\n" + get_of(f"if len(seen) > 1: {REFUSALS[refusal]}", "return 1")
+    app = routed(tmp_path, source, interface, **NOT_HOT)
+    app.get()
+    clock.step(61)
+    assert app.get().status == 200
+    until(partial(app.has_run, 2))
+    answer = app.get()
+    assert said(answer) == "fwd=uri-miss; detail=error"
+    assert 400 <= answer.status < 500
+
+
 FAILURES = {
     "raised": "if seen.count('ran') in FAILING: raise ValueError('broken')",
-    "raised with a status": "if seen.count('ran') in FAILING: raise ApiError(503)",
+    "503 raised": "if seen.count('ran') in FAILING: raise ApiError(503)",
+    "werkzeug's 500": "if seen.count('ran') in FAILING: raise werkzeug.exceptions.InternalServerError()",
+    "aborted": "if seen.count('ran') in FAILING: werkzeug.exceptions.abort(werkzeug.Response(status=502))",
     "500": "if seen.count('ran') in FAILING: return res.status(500).json({'n': 0})",
     "503": "if seen.count('ran') in FAILING: return res.status(503).json({'n': 0})",
 }
@@ -277,7 +305,7 @@ def test_after_a_failure_the_old_answer_is_served_and_it_is_tried_again_later(
     tmp_path: Path, clock: Clock, failure: str, interface: str
 ) -> None:
     source = get_of(FAILURES[failure], "return {'n': len(seen)}", declared=declaring(stale=600))
-    app = routed(tmp_path, source + "FAILING = range(2, 9)\n", interface, **NOT_HOT)
+    app = routed(tmp_path, source + "import werkzeug\nFAILING = range(2, 9)\n", interface, **NOT_HOT)
     app.get()
     clock.step(61)
     for number, pause in enumerate([1, 2, 4, 8, 16, 30, 30]):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apiroutes.cache.argument_keys import NotData
@@ -108,6 +108,11 @@ def form(value: Any) -> str:
     return f"{type(value).__qualname__} {value!r}"
 
 
+# A busy machine draws slowly.
+slowly = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+
+
+@slowly
 @given(plain)
 def test_what_message_pack_has_needs_no_annotation(value: Any) -> None:
     codec = codec_of(ANYTHING)
@@ -115,6 +120,7 @@ def test_what_message_pack_has_needs_no_annotation(value: Any) -> None:
     assert form(copy) == form(codec.decode(content)) == form(value)
 
 
+@slowly
 @given(anything)
 def test_without_an_annotation_a_value_comes_back_as_it_was_or_is_refused(value: Any) -> None:
     codec = codec_of(ANYTHING)
@@ -125,6 +131,7 @@ def test_without_an_annotation_a_value_comes_back_as_it_was_or_is_refused(value:
     assert form(copy) == form(codec.decode(content)) == form(value)
 
 
+@slowly
 @given(records)
 def test_an_annotated_value_comes_back_as_it_was(value: Any) -> None:
     codec = codec_of(list[Record])

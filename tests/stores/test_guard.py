@@ -28,6 +28,9 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "clear": lambda store: store.clear(),
     "stats": lambda store: store.stats(),
 }
+# Whoever makes one of these has promised something to others.
+PROMISES = ["bump", "clear"]
+OTHERS = [call for call in CALLS if call not in PROMISES]
 RESULTS: dict[str, object] = {
     "get": ENTRY,
     "put": True,
@@ -146,7 +149,7 @@ def test_whatever_goes_wrong_is_a_store_error(guarded: Guarded, call: str, error
     assert raised.value is error or raised.value.__cause__ is error
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", OTHERS)
 def test_after_three_failures_no_call_reaches_the_store(guarded: Guarded, call: str) -> None:
     guarded.fail(2)
     assert guarded.store.generation() == 7
@@ -170,7 +173,7 @@ def test_a_success_begins_the_count_anew(guarded: Guarded) -> None:
     assert guarded.reaches()
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", OTHERS)
 def test_after_a_second_one_success_lets_all_through_again(guarded: Guarded, call: str) -> None:
     guarded.fail(3)
     guarded.time += 0.999
@@ -283,6 +286,88 @@ def test_what_interrupts_a_trial_is_no_failure_of_the_store(guarded: Guarded) ->
         guarded.store.get(KEY)
     guarded.inner.error = None
     assert guarded.reaches()
+
+
+@pytest.mark.parametrize("call", PROMISES)
+@pytest.mark.parametrize("passed", [0, 0.5, 1, 100])
+def test_a_promise_reaches_a_store_that_is_left_alone_and_ends_that(
+    guarded: Guarded, call: str, passed: float
+) -> None:
+    guarded.fail(3)
+    guarded.time += passed
+    before = len(guarded.inner.calls)
+    CALLS[call](guarded.store)
+    assert [name for name, *_ in guarded.inner.calls[before:]] == [call]
+    assert guarded.store.generation() == 7
+    assert guarded.reaches()
+
+
+@pytest.mark.parametrize("call", PROMISES)
+def test_a_promise_that_is_broken_early_leaves_the_pause_as_it_is(guarded: Guarded, call: str) -> None:
+    guarded.fail(3)
+    for _ in range(3):
+        guarded.time += 0.3
+        guarded.inner.error = StoreError("gone")
+        with pytest.raises(StoreError, match="gone"):
+            CALLS[call](guarded.store)
+        guarded.inner.error = None
+        assert not guarded.reaches()
+        assert guarded.store.generation() is None
+    guarded.time += 0.2
+    assert guarded.reaches()
+
+
+@pytest.mark.parametrize("call", PROMISES)
+def test_a_promise_that_is_broken_when_it_is_time_doubles_the_pause(guarded: Guarded, call: str) -> None:
+    guarded.fail(3)
+    guarded.time += 1
+    guarded.inner.error = StoreError("gone")
+    with pytest.raises(StoreError):
+        CALLS[call](guarded.store)
+    guarded.inner.error = None
+    guarded.time += 1.75
+    assert not guarded.reaches()
+    guarded.time += 0.5
+    assert guarded.reaches()
+
+
+@pytest.mark.parametrize("call", PROMISES)
+def test_an_interrupted_promise_leaves_one_trial(guarded: Guarded, call: str) -> None:
+    guarded.fail(3)
+    guarded.inner.error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        CALLS[call](guarded.store)
+    guarded.inner.error = None
+    assert not guarded.reaches()
+    guarded.time += 1
+    began, may_end = threading.Event(), threading.Event()
+
+    def trial() -> dict[str, Any]:
+        began.set()
+        assert may_end.wait(20)
+        return {}
+
+    guarded.inner.stats = trial  # type: ignore[method-assign]
+    thread = threading.Thread(target=guarded.store.stats)
+    thread.start()
+    assert began.wait(20)
+    assert not guarded.reaches()
+    may_end.set()
+    thread.join()
+
+
+def test_a_promise_during_a_trial_reaches_the_store(guarded: Guarded) -> None:
+    guarded.fail(3)
+    guarded.time += 1
+    reached: list[bool] = []
+
+    def trial() -> dict[str, Any]:
+        reached.append(guarded.reaches("bump"))
+        return {}
+
+    guarded.inner.stats = trial  # type: ignore[method-assign]
+    guarded.store.stats()
+    assert reached == [True]
 
 
 def test_one_record_says_that_it_fails_and_one_that_it_works(
