@@ -16,6 +16,7 @@ from typing import Any
 from apiroutes.concurrency import is_async
 from apiroutes.errors import Problem, Problems
 from apiroutes.handlers.cache_checks import cache_mistakes
+from apiroutes.handlers.cache_config import CacheConfig
 from apiroutes.handlers.config import RouteConfig, read_config
 from apiroutes.handlers.constants import Constant, constants_in
 from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
@@ -113,7 +114,7 @@ class _ExportReader:
         middleware, config = self._middleware(handlers), self._config()
         self._check_parsing(handlers, config)
         if config.cache is not None:
-            self._check_caching(handlers)
+            self._check_caching(handlers, config.cache)
         return RouteModule(self.route, handlers, config, middleware, doc, self._responses())
 
     # -- handlers --------------------------------------------------------------------------
@@ -201,9 +202,9 @@ class _ExportReader:
                     line=int(handler.place.rpartition(":")[2]),
                 )
 
-    def _check_caching(self, handlers: Mapping[str, Handler]) -> None:
+    def _check_caching(self, handlers: Mapping[str, Handler], cache: CacheConfig) -> None:
         """Check the handler whose answers are cached."""
-        for mistake in cache_mistakes(handlers):
+        for mistake in cache_mistakes(handlers, cache):
             self._problem(mistake.message, mistake.remedy, mistake.line, mistake.parameter)
         is_answered = any(hasattr(self.module, name) for name in ("GET", "handler"))
         if handlers and not is_answered and not {"GET", RouteModule.ANY} & {*handlers}:
