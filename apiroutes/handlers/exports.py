@@ -28,6 +28,7 @@ from apiroutes.handlers.habits import wrong_globals
 from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
 from apiroutes.handlers.misnamed import (
     Misnamed,
+    misnamed_constants,
     misnamed_dependencies,
     misnamed_handler,
     misnamed_methods,
@@ -217,6 +218,8 @@ class _ExportReader:
 
     def _check_names(self, handlers: Mapping[str, Handler]) -> None:
         """Report names that are almost right, so that nothing uses them."""
+        for misnamed in misnamed_constants(self.module, self.own):
+            self.warnings.add(self.route.file, misnamed.message, misnamed.remedy, line=misnamed.line)
         if hasattr(self.module, "handler"):
             return  # its helpers may have any name
         if self.file_route is not None and self.problems:
