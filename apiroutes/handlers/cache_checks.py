@@ -21,7 +21,7 @@ from apiroutes.handlers.sources import line_of_function
 from apiroutes.schemas import schema_of
 from apiroutes.secret_keys import takes_secret_key
 
-__all__ = ["CacheMistake", "cache_mistakes"]
+__all__ = ["CacheMistake", "cache_mistakes", "is_cached_function"]
 
 
 class CacheMistake(NamedTuple):
@@ -31,6 +31,11 @@ class CacheMistake(NamedTuple):
     remedy: str
     line: int | None = None
     parameter: str | None = None
+
+
+def is_cached_function(function: object) -> bool:
+    """Return whether a function is one of `@cached`, which keeps values by arguments and not answers."""
+    return all(callable(getattr(function, name, None)) for name in ("uncached", "revalidate"))
 
 
 def cache_mistakes(handlers: Mapping[str, Handler], cache: CacheConfig) -> Iterator[CacheMistake]:

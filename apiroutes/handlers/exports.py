@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from apiroutes.concurrency import is_async
 from apiroutes.errors import Problem, Problems
-from apiroutes.handlers.cache_checks import cache_mistakes
+from apiroutes.handlers.cache_checks import cache_mistakes, is_cached_function
 from apiroutes.handlers.cache_config import CacheConfig
 from apiroutes.handlers.config import RouteConfig, read_config
 from apiroutes.handlers.constants import Constant, constants_in
@@ -156,11 +156,7 @@ class _ExportReader:
                 yield declared.method, replace(handler, middleware=middleware)
 
     def _handler(self, name: str, function: object) -> Handler | None:
-        if isinstance(function, type) or not callable(function):
-            what = f"of type {type(function).__name__}, which cannot be called"
-            what = "a class, which is not called by itself" if isinstance(function, type) else what
-            remedy = f"Write `def {name}(req, res): ...`."
-            self._problem(f"`{name}` is {what}.", remedy, line=self.own.line_of(name))
+        if not self._is_handler(name, function):
             return None
         try:
             signature = read_signature(function, self.route.pattern.segments)
@@ -182,6 +178,21 @@ class _ExportReader:
             name,
             dependencies,
         )
+
+    def _is_handler(self, name: str, function: object) -> TypeGuard[Callable[..., Any]]:
+        """Return whether something is a function that can answer; report it if it is not."""
+        if isinstance(function, type) or not callable(function):
+            what = f"of type {type(function).__name__}, which cannot be called"
+            what = "a class, which is not called by itself" if isinstance(function, type) else what
+            remedy = f"Write `def {name}(req, res): ...`."
+            self._problem(f"`{name}` is {what}.", remedy, line=self.own.line_of(name))
+            return False
+        if is_cached_function(function):
+            message = f"`{name}` has `@cached`, which keeps values of functions, and no answers of a route."
+            remedy = f"Write `revalidate = 60` in its place, or put `@cached` on what `{name}` calls."
+            self._problem(message, remedy, line=line_of_function(function))
+            return False
+        return True
 
     def _dependencies_of(self, name: str, signature: Signature) -> Dependencies | None:
         """Return what a handler depends on. Raises ParameterError."""

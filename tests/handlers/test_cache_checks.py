@@ -245,3 +245,40 @@ def test_what_the_handler_sees_of_the_query_is_right(tmp_path: Path, source: str
 def test_a_parameter_of_the_path_is_none_of_the_query(tmp_path: Path) -> None:
     source = "def GET(id: int): return 1\ndynamic = 'force-static'\n"
     App(project(tmp_path, {"pages/api/[id].py": source}))
+
+
+# -- `@cached` -----------------------------------------------------------------------------------
+
+CACHED_HEAD = "from apiroutes import cached, use\ndef step(req, res, next): return next()\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("@cached\ndef GET(): return 1\n", "GET"),
+        ("@cached(revalidate=60)\ndef GET(id: int = 1): return 1\n", "GET"),
+        ("@cached\nasync def GET(): return 1\n", "GET"),
+        ("@cached\ndef POST(body: dict): return 1\n", "POST"),
+        ("@cached\ndef handler(): return 1\n", "handler"),
+        ("@use(step)\n@cached\ndef GET(): return 1\n", "GET"),
+        ("@cached\ndef load(): return 1\nGET = load\n", "GET"),
+    ],
+)
+def test_a_handler_may_not_be_a_cached_function(tmp_path: Path, source: str, name: str) -> None:
+    (problem,) = problems_of(tmp_path, {FILE: CACHED_HEAD + source})
+    assert (problem.file, problem.line) == (FILE, 3)
+    assert problem.message.startswith(f"`{name}` has `@cached`, ")
+    assert "`revalidate = 60`" in problem.remedy
+    assert "calls" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@cached\ndef load(): return 1\ndef GET(): return load()\n",
+        "@cached\ndef load(): return 1\nGET = load.uncached\n",
+        "@cached\ndef _GET(): return 1\ndef GET(): return _GET()\n",
+    ],
+)
+def test_a_cached_function_that_a_handler_calls_is_right(tmp_path: Path, source: str) -> None:
+    App(project(tmp_path, {FILE: CACHED_HEAD + source}))
