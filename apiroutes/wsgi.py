@@ -69,7 +69,6 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
         return _send_special(response, environ, start_response)
     status = response._status
     if status != 200 and status in BODYLESS:
-        _keep_private(response)
         return _send_bodyless(response, start_response)
     content = response._content
     named = response._headers
@@ -81,8 +80,6 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
             ("Content-Length", str(len(content))),
         ]
     else:
-        if named:
-            _keep_private(response)
         headers = header_list(response) if named else [*response._content_headers]
         if response._etag_start is not None:
             if response._etag_start and "etag" not in named:
@@ -100,13 +97,6 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
 
 
-def _keep_private(response: Response) -> None:
-    """Let no cache of others keep a response with a cookie, which is one client's (RFC 9111 section 7.3)."""
-    shared, named = response._shared_control, response._headers
-    if shared is not None and "set-cookie" in named and named.get("cache-control") == shared:
-        named["cache-control"] = ("Cache-Control", "private, no-cache")
-
-
 def etag_prefix(kind: bool | str, max_size: Size | None) -> Any:
     """Return `_etag_prefix` for the responses of an App; `kind` is a bool or "weak", `max_size` in bytes."""
     prefix = 'W/"' if kind == "weak" else '"' if kind else ""
@@ -117,6 +107,8 @@ def etag_prefix(kind: bool | str, max_size: Size | None) -> Any:
 
 def header_list(response: Response) -> list[tuple[str, str]]:
     """Return the header lines that were set, and the content's own unless a Content-Type was set."""
+    if response._shared_control is not None:
+        _keep_private(response)
     headers = [*response._headers.values()]
     if response._repeated_headers is not None:
         for lines in response._repeated_headers.values():
@@ -126,6 +118,13 @@ def header_list(response: Response) -> list[tuple[str, str]]:
         if "x-content-type-options" in response._headers and response._content_headers is TEXT:
             headers.pop()  # text brings this header along, and it was set
     return headers
+
+
+def _keep_private(response: Response) -> None:
+    """Let no cache of others keep a response with a cookie, which is one client's (RFC 9111 section 7.3)."""
+    shared, named = response._shared_control, response._headers
+    if shared is not None and "set-cookie" in named and named.get("cache-control") == shared:
+        named["cache-control"] = ("Cache-Control", "private, no-cache")
 
 
 def without(headers: HeaderList, *keys: str) -> HeaderList:

@@ -48,6 +48,57 @@ def test_a_url_has_32_variants_and_all_others_are_answered(
     assert {said(answer) for answer in (*first[32:], *again[32:])} == {"fwd=vary-miss; detail=variants"}
 
 
+@both
+@stores
+def test_variants_that_are_too_old_make_room_for_others(
+    tmp_path: Path, clock: Clock, cache: str, interface: str
+) -> None:
+    """Whoever sends invented values takes the room for as long as these last."""
+    source = get_of(
+        "return [len(seen), req.headers.get('Accept-Language')]",
+        declared="config = {'cache': {'revalidate': 60, 'stale': 30}}",
+    )
+    app = routed(tmp_path, source, interface, cache=cache, **NOT_HOT)
+    for number in range(32):
+        in_language(app, f"invented{number}")
+    clock.step(91)
+    languages = [f"l{number}" for number in range(32)]
+    first = [app.get(headers={"Accept-Language": language}) for language in languages]
+    again = [app.get(headers={"Accept-Language": language}) for language in languages]
+    assert [answer.json()[1] for answer in first] == languages
+    # Each looks at a few alone; once nearly all are fresh, it may miss the last that are too old.
+    hits = [said(answer) for answer in again].count("hit")
+    assert hits >= 24
+    assert [answer.json() for answer in again if said(answer) == "hit"] == [
+        answer.json() for answer, later in zip(first, again) if said(later) == "hit"
+    ]
+
+
+@both
+def test_one_that_is_too_old_makes_room(tmp_path: Path, clock: Clock, interface: str) -> None:
+    """Sooner or later, as each request looks at a few."""
+    source = get_of(
+        "return [len(seen), req.headers.get('Accept-Language')]",
+        declared="config = {'cache': {'revalidate': 60, 'stale': 30}}",
+    )
+    app = routed(tmp_path, source, interface, **NOT_HOT)
+    in_language(app, "old")
+    clock.step(60)
+    for number in range(31):
+        in_language(app, f"l{number}")
+    clock.step(40)
+    until(lambda: said(app.get(headers={"Accept-Language": "new"})) == "hit")
+
+
+def test_what_is_stale_keeps_its_room(tmp_path: Path, clock: Clock) -> None:
+    app = routed(tmp_path, BY_LANGUAGE, **NOT_HOT)
+    for number in range(32):
+        in_language(app, f"l{number}")
+    clock.step(61)
+    answers = [app.get(headers={"Accept-Language": f"new{number}"}) for number in range(10)]
+    assert {said(answer) for answer in answers} == {"fwd=vary-miss; detail=variants"}
+
+
 def test_the_room_for_variants_is_free_after_a_revalidation(tmp_path: Path) -> None:
     app = routed(tmp_path, BY_LANGUAGE)
     for number in range(33):
