@@ -156,7 +156,7 @@ class _ExportReader:
                 yield declared.method, replace(handler, middleware=middleware)
 
     def _handler(self, name: str, function: object) -> Handler | None:
-        if not self._is_handler(name, function):
+        if not self._is_handler(function, name):
             return None
         try:
             signature = read_signature(function, self.route.pattern.segments)
@@ -179,7 +179,7 @@ class _ExportReader:
             dependencies,
         )
 
-    def _is_handler(self, name: str, function: object) -> TypeGuard[Callable[..., Any]]:
+    def _is_handler(self, function: object, name: str) -> TypeGuard[Callable[..., Any]]:
         """Return whether something is a function that can answer; report it if it is not."""
         if isinstance(function, type) or not callable(function):
             what = f"of type {type(function).__name__}, which cannot be called"
