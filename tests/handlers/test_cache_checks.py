@@ -170,7 +170,9 @@ UNSEEN = [
     ("query: Filters", "[]", ["q", "page"]),
     ("query: Renamed", "['page_size']", ["pageSize"]),
     ("query: Paging", "['q']", ["page"]),
+    ("query: Filters | None = None", "['q']", ["page"]),
     ("query: Model", "['q']", ["p"]),
+    ("query: Model | None = None", "['q']", ["p"]),
     ("page: Annotated[int, pydantic.Field(alias='p')] = 1", "['q']", ["p"]),
 ]
 
