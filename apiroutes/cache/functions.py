@@ -17,7 +17,7 @@ from typing_extensions import ParamSpec
 from apiroutes.cache.function_calls import FunctionCalls, Keeping
 from apiroutes.cache.revalidation import revalidate_value
 from apiroutes.concurrency import is_async
-from apiroutes.handlers import why_not_tag
+from apiroutes.handlers import is_too_long, why_not_tag
 from apiroutes.places import place_of
 from apiroutes.stores import Mode
 
@@ -194,6 +194,10 @@ def _seconds(name: str, value: Any) -> float:
         raise TypeError(f"`{name}` of @cached is {allowed}, not {value!r}")
     if not 0 <= value < math.inf:
         raise ValueError(f"`{name}` of @cached is {allowed}, from 0 on and finite, not {value!r}")
+    if is_too_long(value):
+        remedy = "give False for values that stay until they are revalidated"
+        remedy = remedy if name == "revalidate" else "give less"
+        raise ValueError(f"`{name}` of @cached is {value!r}, more than ten years: {remedy}")
     return float(value)
 
 

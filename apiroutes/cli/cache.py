@@ -16,6 +16,7 @@ from apiroutes.cache import Kind, RevalidationError, names_of_tag, names_to_reva
 from apiroutes.cli.group import Group, examples
 from apiroutes.cli.options import as_json, root
 from apiroutes.cli.projects import build, print_painted
+from apiroutes.secret_keys import new_secret_key
 from apiroutes.stores import Mode, StoreError
 from apiroutes.terminal import DIM, paint_for
 
@@ -118,8 +119,11 @@ def revalidate(paths: tuple[str, ...], root: Path, tags: tuple[str, ...], kind: 
 
 
 def _app(root: Path) -> App:
-    """Return the App of a project, whose store this process can reach."""
-    app = build(root)
+    """Return the App of a project, whose store this process can reach.
+
+    A shell often has no `secret_key`. Nothing is signed here, so that any one does.
+    """
+    app = build(root, secret_key=new_secret_key())
     if app.settings.cache == "memory":
         raise click.ClickException(_IN_MEMORY)
     if app.settings.cache == "none":

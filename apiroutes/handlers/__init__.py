@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from apiroutes.handlers.cache_config import CacheConfig, why_not_tag
 from apiroutes.handlers.config import RouteConfig
+from apiroutes.handlers.constants import is_too_long
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
@@ -70,6 +71,7 @@ __all__ = [
     "import_failure",
     "imported_names",
     "imported_packages",
+    "is_too_long",
     "key_of",
     "make_importable",
     "named",

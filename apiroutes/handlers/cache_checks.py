@@ -69,16 +69,20 @@ def _unlisted_keys(handler: Handler, cache: CacheConfig, query: Sequence[str]) -
     own = handler.signature if handler.dependencies is None else handler.dependencies.signature
     takers = [(f"`{handler.name}`", own)]
     takers += [(f"`{handler.name}` is cached, and {node.place}", node.signature) for node in _taken(handler)]
-    for place, signature in takers:
-        unlisted = [names[0] for names in _keys_of(signature) if not {*names} & {*query}]
+    never_seen = [
+        (place, [names[0] for names in _keys_of(signature) if not {*names} & {*query}])
+        for place, signature in takers
+    ]
+    missing = dict.fromkeys(key for _, unlisted in never_seen for key in unlisted)
+    keys = json.dumps([*query, *missing], ensure_ascii=False)
+    for place, unlisted in never_seen:
         if not unlisted:
             continue
-        keys = json.dumps([*query, *unlisted], ensure_ascii=False)
         if cache.headers == "keyed":
             why, remedy = f"config.cache.query is {[*query]}", f'Write `"query": {keys}`'
         else:
             why = f"`dynamic` is {'force-static' if cache.headers == 'absent' else 'error'!r}"
-            lifetime = "False" if math.isinf(cache.revalidate) else f"{cache.revalidate:g}"
+            lifetime = "False" if math.isinf(cache.revalidate) else f"{cache.revalidate:.15g}"
             remedy = f'Write `config = {{"cache": {{"revalidate": {lifetime}, "query": {keys}}}}}`'
             remedy += " in place of `dynamic`"
         message = f"{place} takes {listed([*map(repr, unlisted)])} of the query, which it never sees: {why}."

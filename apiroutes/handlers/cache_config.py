@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from apiroutes.handlers.config_items import ConfigItems
-from apiroutes.handlers.constants import Constant, is_duration
+from apiroutes.handlers.constants import Constant, is_duration, is_too_long
 from apiroutes.http import is_token
 from apiroutes.structs import Struct
 
@@ -74,6 +74,8 @@ def _lifetime(value: object) -> float:
 
 
 def _seconds(value: object) -> float:
+    if is_too_long(value):
+        raise ValueError(f" is {value!r}, more than ten years")
     if is_duration(value):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != 0:
@@ -140,7 +142,7 @@ def _statuses(value: object) -> frozenset[int]:
 
 # By key: its reader, and how it is written.
 _KEYS: Mapping[str, tuple[Callable[[object], Any], str]] = {
-    "revalidate": (_lifetime, "Give seconds from 0, or False."),
+    "revalidate": (_lifetime, "Give seconds from 0, or False: until they are revalidated."),
     "stale": (_seconds, "Give seconds from 0."),
     "tags": (_tags, 'Write a list of strings such as ["posts"], each of 1 to 256 visible characters.'),
     "vary": (_vary, 'Write a list of names of headers, such as ["Accept-Language"].'),

@@ -5,6 +5,7 @@ In: what a module exports. Out: those that are meant, each with its line, and wh
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import NamedTuple, TypeGuard
@@ -12,7 +13,7 @@ from typing import NamedTuple, TypeGuard
 from apiroutes.errors import suggest
 from apiroutes.handlers.config_items import snake_case
 
-__all__ = ["Constant", "constants_in", "is_duration", "is_meaningless", "remedy_of"]
+__all__ = ["Constant", "constants_in", "is_duration", "is_meaningless", "is_too_long", "remedy_of"]
 
 # Names of Next.js's route segment config that we read, and the values of its `dynamic`.
 _READ = ("maxDuration", "revalidate", "dynamic")
@@ -24,6 +25,9 @@ _MEANINGLESS: Mapping[str, tuple[type, ...]] = {
     "fetchCache": (str,),
     "dynamicParams": (bool,),
 }
+# Ten years, in seconds.
+_LONGEST = 315_360_000
+_LARGEST = sys.float_info.max
 _SCALARS = (str, bytes, bool, int, float, timedelta, type(None))
 
 
@@ -65,13 +69,20 @@ def remedy_of(constant: Constant) -> str | None:
     rename = f"or call it `_{spelling}` if the name is your own."
     if name == "dynamic":
         return None if value in _DYNAMIC else suggest(str(value), _DYNAMIC)[:-1] + f", {rename}"
+    if is_too_long(value):
+        return f"Write False for more than ten years: until the answers are revalidated, {rename}"
     is_seconds = value is False or value == 0 or is_duration(value)
     return None if is_seconds and value is not True else f"Give seconds from 0, or False, {rename}"
 
 
 def is_duration(value: object) -> TypeGuard[float]:
     """Return whether a value is a finite number of seconds above zero."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= _LARGEST
+
+
+def is_too_long(value: object) -> bool:
+    """Return whether a value is a number of seconds that is no lifetime any more: over ten years."""
+    return isinstance(value, (int, float)) and _LONGEST < value < float("inf")
 
 
 def _is_meant(name: str, value: object) -> bool:

@@ -189,7 +189,8 @@ class _ExportReader:
             return False
         if is_cached_function(function):
             message = f"`{name}` has `@cached`, which keeps values of functions, and no answers of a route."
-            remedy = f"Write `revalidate = 60` in its place, or put `@cached` on what `{name}` calls."
+            remedy = f"Put `@cached` on what `{name}` calls"
+            remedy += ", or write `revalidate = 60` in its place." if name in ("GET", "handler") else "."
             self._problem(message, remedy, line=line_of_function(function))
             return False
         return True

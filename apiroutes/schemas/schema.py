@@ -134,7 +134,8 @@ class _MsgspecSchema:
 
     @property
     def names_of_fields(self) -> tuple[Sequence[str], ...]:
-        return tuple((field.encode_name,) for field in getattr(self._info, "fields", ()))
+        types = getattr(self._info, "types", (self._info,))  # those of a union
+        return tuple((field.encode_name,) for part in types for field in getattr(part, "fields", ()))
 
     @property
     def required_names(self) -> tuple[str, ...]:

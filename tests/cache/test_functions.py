@@ -286,6 +286,9 @@ class Changing(pydantic.BaseModel):
     ("parameters", "text"),
     [
         ("revalidate=-1", "ValueError: `revalidate` .*from 0 on"),
+        ("revalidate=10**30", "ValueError: `revalidate` .*ten years: give False"),
+        ("revalidate=10**400", "ValueError: `revalidate` .*ten years: give False"),
+        ("stale=10**30", "ValueError: `stale` .*ten years: give less"),
         ("revalidate=0", "ValueError: .*leave @cached out"),
         ("revalidate=True", "TypeError: `revalidate` .*number of seconds, or False, not True"),
         ("revalidate='60'", "TypeError: `revalidate`"),

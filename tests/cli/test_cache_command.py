@@ -172,3 +172,37 @@ def test_it_has_help(arguments: list[str]) -> None:
     result = CliRunner().invoke(main, ["cache", *arguments])
     assert result.exit_code == 0
     assert "Examples:" in result.stdout
+
+
+SIGNED = """
+from apiroutes import needs_secret_key
+@needs_secret_key
+def middleware(req, res, next): return next()
+"""
+KEY = "0123456789abcdefghijklmnopqrstuvwxyz-."
+
+
+@pytest.mark.parametrize("app_file", ["", "from apiroutes import App\napp = App()\n"])
+@pytest.mark.parametrize(
+    ("arguments", "targets"),
+    [
+        (["stats", "--json"], []),
+        (["revalidate", "/api/x"], ["/api/x"]),
+        (["revalidate", "--tag", "notes"], [*TARGETS]),
+        (["clear"], [*TARGETS]),
+    ],
+)
+def test_a_shell_needs_no_secret_key(
+    tmp_path: Path,
+    arguments: list[str],
+    targets: list[str],
+    app_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("APIROUTES_SECRET_KEY", raising=False)
+    files = {**FILES, "pages/api/_middleware.py": SIGNED, **({"app.py": app_file} if app_file else {})}
+    app = App(project(tmp_path, files), secret_key=KEY)
+    assert computed_again(app) == [*TARGETS]
+    result = run(tmp_path, *arguments)
+    assert (result.exit_code, message_of(result).count("secret")) == (0, 0)
+    assert computed_again(app) == targets

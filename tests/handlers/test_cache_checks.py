@@ -170,7 +170,9 @@ UNSEEN = [
     ("query: Filters", "[]", ["q", "page"]),
     ("query: Renamed", "['page_size']", ["pageSize"]),
     ("query: Paging", "['q']", ["page"]),
+    ("query: Filters | None = None", "['q']", ["page"]),
     ("query: Model", "['q']", ["p"]),
+    ("query: Model | None = None", "['q']", ["p"]),
     ("page: Annotated[int, pydantic.Field(alias='p')] = 1", "['q']", ["p"]),
 ]
 
@@ -208,9 +210,22 @@ def test_one_of_a_dependency_is_refused_too(
     assert f"takes {' and '.join(map(repr, names))} of the query" in problem.message
 
 
+def test_the_remedy_lists_all_that_is_missing(tmp_path: Path) -> None:
+    handler = "def GET(q: str, value: Annotated[int, Depends(paging)]): return 1\n"
+    problems = problems_of(tmp_path, {FILE: QUERY_HEAD + handler + config_of("['sort']")})
+    assert len(problems) == 2
+    assert all('`"query": ["sort", "q", "page"]`' in problem.remedy for problem in problems)
+
+
 @pytest.mark.parametrize("dynamic", ["force-static", "error"])
 @pytest.mark.parametrize(
-    ("revalidate", "written"), [("", "False"), ("revalidate = 60\n", "60"), ("revalidate = 0.5\n", "0.5")]
+    ("revalidate", "written"),
+    [
+        ("", "False"),
+        ("revalidate = 60\n", "60"),
+        ("revalidate = 0.5\n", "0.5"),
+        ("revalidate = 31_536_000\n", "31536000"),
+    ],
 )
 def test_one_of_a_static_route_is_refused(
     tmp_path: Path, dynamic: str, revalidate: str, written: str
@@ -268,8 +283,8 @@ def test_a_handler_may_not_be_a_cached_function(tmp_path: Path, source: str, nam
     (problem,) = problems_of(tmp_path, {FILE: CACHED_HEAD + source})
     assert (problem.file, problem.line) == (FILE, 3)
     assert problem.message.startswith(f"`{name}` has `@cached`, ")
-    assert "`revalidate = 60`" in problem.remedy
-    assert "calls" in problem.remedy
+    assert problem.remedy.startswith(f"Put `@cached` on what `{name}` calls")
+    assert ("`revalidate = 60`" in problem.remedy) is (name != "POST")
 
 
 @pytest.mark.parametrize(

@@ -295,3 +295,40 @@ def test_a_tag_has_visible_characters(tag: str) -> None:
 @pytest.mark.parametrize("tag", ["", "x" * 257, " ", "a b", "a\0", "\u2003", "\ud800", None, b"a", 1])
 def test_anything_else_is_no_tag(tag: object) -> None:
     assert why_not_tag(tag) is not None
+
+
+# -- lifetimes without an end --------------------------------------------------------------------
+
+TEN_YEARS = 315_360_000
+
+
+@pytest.mark.parametrize("value", [TEN_YEARS + 1, 10**30, 10**400, 1e300])
+@pytest.mark.parametrize(
+    ("source", "line"), [("revalidate = {0}", 2), ("config = {{'cache': {{'revalidate': {0}}}}}", 2)]
+)
+def test_a_lifetime_of_more_than_ten_years_is_refused(
+    tmp_path: Path, source: str, line: int, value: float
+) -> None:
+    (problem,) = problems_of(tmp_path, {FILE: GET + source.format(value)})
+    assert (problem.file, problem.line) == (FILE, line)
+    assert "more than ten years" in f"{problem.message} {problem.remedy}"
+    assert "False" in problem.remedy
+
+
+def test_ten_years_are_right(tmp_path: Path) -> None:
+    found = cache_of(tmp_path, f"revalidate = {TEN_YEARS}\nconfig = {{'cache': {{'stale': {TEN_YEARS}}}}}")
+    assert found is not None
+    assert (found.revalidate, found.stale) == (TEN_YEARS, TEN_YEARS)
+
+
+@pytest.mark.parametrize("value", [TEN_YEARS + 1, 10**30, 10**400])
+def test_as_long_a_time_for_old_answers_is_refused(tmp_path: Path, value: float) -> None:
+    source = f"config = {{'cache': {{'revalidate': 60, 'stale': {value}}}}}"
+    (problem,) = problems_of(tmp_path, {FILE: GET + source})
+    assert "more than ten years" in problem.message
+
+
+@pytest.mark.parametrize("source", ["maxDuration = {0}", "config = {{'maxDuration': {0}}}"])
+def test_a_duration_that_no_float_holds_is_refused(tmp_path: Path, source: str) -> None:
+    (problem,) = problems_of(tmp_path, {FILE: GET + source.format(10**400)})
+    assert "above zero" in problem.remedy
