@@ -68,7 +68,7 @@ def test_variants_that_are_too_old_make_room_for_others(
     assert [answer.json()[1] for answer in first] == languages
     # Each looks at a few alone; once nearly all are fresh, it may miss the last that are too old.
     hits = [said(answer) for answer in again].count("hit")
-    assert hits >= 24
+    assert hits >= 16
     assert [answer.json() for answer in again if said(answer) == "hit"] == [
         answer.json() for answer, later in zip(first, again) if said(later) == "hit"
     ]
