@@ -317,6 +317,20 @@ def test_what_is_stale_is_served_while_the_store_fails_otherwise(
     until(lambda: app.get().json()["n"] > 1)
 
 
+@both
+def test_what_is_stale_is_served_although_its_lease_cannot_be_asked_for(
+    tmp_path: Path, faulty: list[FaultyStore], clock: Clock, interface: str
+) -> None:
+    app = routed(tmp_path, get_of(), interface, **NOT_HOT)
+    app.get()
+    clock.step(61)
+    (store,) = faulty
+    store.failing = {"lease"}
+    answers = [app.get() for _ in range(3)]
+    assert [(said(answer), answer.json()) for answer in answers] == [("hit", {"n": 1})] * 3
+    assert (len(app.seen), store.failed) == (1, 3)
+
+
 def test_all_that_fails_at_once_is_a_miss_too(tmp_path: Path, faulty: list[FaultyStore]) -> None:
     app = routed(tmp_path, get_of())
     faulty[0].failing = {*METHODS, "bump", "clear", "stats", "known_generation"}
