@@ -10,8 +10,8 @@ SWAGGER_UI := 5.35.0
 SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
 	oauth2-redirect.html oauth2-redirect.js
 
-.PHONY: help start dev check test test-first-half test-second-half asgi acceptance acceptance-first-half \
-	acceptance-second-half coverage lint types fuzz faults \
+.PHONY: help start dev check test test-first-half test-second-half asgi asgi-plain asgi-loop acceptance \
+	acceptance-first-half acceptance-second-half coverage lint types fuzz faults \
 	bench vendor clean
 
 help:
@@ -40,7 +40,7 @@ check: lint types
 # Two halves of the tests side by side, because most machines have two processors; then by themselves those of
 # servers and threads, which depend on when things happen.
 HALF := $(addprefix tests/,attacks body cli clients conformance development embedding fuzz handlers http lifespan \
-	middleware openapi routing schemas settings telemetry typing)
+	middleware openapi routing schemas settings stores telemetry typing)
 ALONE := $(addprefix tests/,acceptance concurrency event_loop servers)
 
 test:
@@ -58,11 +58,16 @@ test-second-half: $(VENV)/.installed-test
 # have both interfaces themselves.
 ASGI := -m "not slow and not costly" $(addprefix --ignore tests/,acceptance servers openapi event_loop exits/test_exits.py \
 	fuzz/test_grammars.py fuzz/test_types.py test_asgi.py test_asgi_content.py test_asgi_application.py \
-	test_benchmarks.py cli clients development settings test_imports.py test_layers.py test_two_interfaces.py \
+	test_benchmarks.py cache cli clients development settings stores test_imports.py test_layers.py test_two_interfaces.py \
 	routing/test_tree.py body/test_charsets.py body/test_timed_input.py body/test_draining.py)
 
-asgi: $(VENV)/.installed-test
+asgi:
+	$(MAKE) --no-print-directory --jobs 2 asgi-plain asgi-loop
+
+asgi-plain: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ASGI) --interface asgi
+
+asgi-loop: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ASGI) --interface asgi-loop
 
 # Two halves as well: they mostly wait for servers.

@@ -129,3 +129,44 @@ def test_a_redis_that_is_not_there_keeps_nothing(tmp_path: Path) -> None:
     pytest.importorskip("redis")
     app = App(project(tmp_path, {"pages/api/x.py": CACHED}), cache=f"unix://{tmp_path}/nobody.sock")
     assert [call(app).json() for _ in range(2)] == [1, 2]
+
+
+# -- settings that contradict each other or the project ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["pages/cache.db", "pages/api/a/cache.db", "./x/../pages/cache.db", "app/c.db"]
+)
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_the_file_of_sqlite_is_not_among_the_routes(tmp_path: Path, path: str, is_absolute: bool) -> None:
+    (problem,) = problems_of(tmp_path, PLAIN, cache_path=tmp_path / path if is_absolute else path)
+    directory = "app" if path.startswith("app") else "pages"
+    assert problem.message.startswith("cache_path: ")
+    assert f"below {directory}, whose files are routes" in problem.message
+    assert ".apiroutes/cache.db" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cache_path": "pages.db"},
+        {"cache_path": "var/pages/cache.db"},
+        {"cache_path": "src/cache.db", "conventions": ["pages"]},
+        {"cache_path": "app/cache.db", "conventions": ["pages"]},
+        {"cache_path": "pages/cache.db", "cache": "memory"},
+        {"cache_path": "../cache.db"},
+        {"cache_max_body": "1mb", "cache_max_size": "1mb"},
+        {"cache_max_size": "1kb"},
+        {"cache_max_body": "2kb", "cache_max_size": "1kb", "cache": "none"},
+    ],
+)
+def test_other_settings_are_right(tmp_path: Path, settings: dict[str, Any]) -> None:
+    App(project(tmp_path / "project", PLAIN), **settings)
+
+
+@pytest.mark.parametrize("cache", ["sqlite", "memory"])
+def test_one_answer_may_be_no_larger_than_all_together(tmp_path: Path, cache: str) -> None:
+    settings = {"cache": cache, "cache_max_body": "2mb", "cache_max_size": "1mb"}
+    (problem,) = problems_of(tmp_path, PLAIN, **settings)
+    assert problem.message == "cache_max_body: '2mb' is more than `cache_max_size`, 1mb, of all answers."
+    assert "`cache_max_size`" in problem.remedy

@@ -158,14 +158,14 @@ def test_the_setting_names_the_release(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("named", [{}, {"release": "0a1b2c"}], ids=["digest", "setting"])
-def test_each_mode_has_releases_of_its_own(tmp_path: Path, named: dict[str, str]) -> None:
+def test_each_mode_has_releases_of_its_own(tmp_path: Path, named: dict[str, Any]) -> None:
     root = project(tmp_path, {"pages/api/x.py": HELLO})
     modes = ["development", "production"]
     assert len({release_of(root, mode=mode, **named) for mode in modes}) == 2
 
 
 @pytest.mark.parametrize("named", [{}, {"release": "0a1b2c"}], ids=["digest", "setting"])
-def test_a_mode_has_none_of_the_answers_of_the_other(tmp_path: Path, named: dict[str, str]) -> None:
+def test_a_mode_has_none_of_the_answers_of_the_other(tmp_path: Path, named: dict[str, Any]) -> None:
     """Although the store is the same file."""
     project(tmp_path, {"pages/api/x.py": "revalidate = 60\ndef GET(): return 1\n"})
     modes = ["development", "production", "development", "production"]

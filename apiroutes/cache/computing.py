@@ -78,13 +78,9 @@ def compute(
     if work is not None and work.response is None:  # of a computation without a client
         work.response = response
     calls = 0 if work is None else len(work.calls)
-    if real is not None:
-        real._computing = (request, response), give_up
     try:
-        _call(route.run, response, _own_context(collection), real)
+        _call(route.run, response, _own_context(collection), real, give_up)
     finally:
-        if real is not None:
-            real._computing = None
         if not reads.ended:
             client = _plain(target, params, headers, like) if real is None else real.req
             hand_over(request, narrowed(client, route.config))
@@ -95,9 +91,17 @@ def compute(
     return Made(response, reads, tuple(collection.names))
 
 
-def _call(run: Run, response: ServerResponse, context: contextvars.Context, real: Response | None) -> None:
+def _call(
+    run: Run,
+    response: ServerResponse,
+    context: contextvars.Context,
+    real: Response | None,
+    give_up: Callable[[], object],
+) -> None:
     """Call the handler's step, unless it needs the real request, which its reads tell then."""
     reads: Reads = response.req._reads
+    if real is not None:
+        real._computing = (response.req, response), give_up
     try:
         context.run(run, response)
         if not reads.ended:
@@ -110,6 +114,9 @@ def _call(run: Run, response: ServerResponse, context: contextvars.Context, real
         if real is None or not _let_stand(response, real, error):
             raise
         reads.client = "error"
+    finally:
+        if real is not None:
+            real._computing = None
 
 
 def _request_of(

@@ -6,6 +6,7 @@ read of it. A handler that touches what middleware has left raises EndedComputat
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -100,6 +101,8 @@ class KeyedEnviron(dict[str, Any]):
         self._reads = reads
 
     def _find(self, key: str) -> Any:
+        if key == "HTTP_HOST" and self._reads.client:  # in the client's spelling, beside its other headers
+            return self._client.get(key, dict.get(self, key, _MISSING))
         if key in _KNOWN or key.startswith("wsgi.") or not isinstance(key, str):
             return dict.get(self, key, _MISSING)
         if key.startswith("HTTP_"):
@@ -184,19 +187,32 @@ class RefusingEnviron(KeyedEnviron):
         return super()._find(key)
 
 
-# An encoder in C looks into a dict without a call of its methods, unless it finds something in there.
+# What reads a dict in C calls none of its methods: what it finds in there notes that instead.
 _ENCODED = "\0"
 
 
-class _Encoded:
-    """What an encoder of JSON finds in a `KeyedContext`."""
+class _Encoded(set[int]):
+    """What an encoder or a check of values finds in a `KeyedContext`: any look at it is one at the whole.
+
+    Encoders in C iterate over a set by its method, unless it is empty; they call none of a dict or a list,
+    and refuse an object of a class that they do not know.
+    """
 
     def __init__(self, reads: Reads) -> None:
-        self._reads = reads
+        set.__init__(self, (0,))
+        object.__setattr__(self, "_reads", reads)
 
-    def model_dump(self, **options: Any) -> NoReturn:
-        """End the handler, as any use of the whole context does."""
-        self._reads.touch("req.context")
+    def _touch(self, *arguments: Any, **named: Any) -> NoReturn:
+        reads: Reads = object.__getattribute__(self, "_reads")
+        reads.touch("req.context")
+
+    def __iter__(self) -> Iterator[int]:
+        # The handler ends later: code in Rust takes the end of an iterator by an exception for a broken set.
+        with contextlib.suppress(EndedComputation):
+            _Encoded._touch(self)
+        return iter((0,))
+
+    __getattribute__ = __len__ = __repr__ = __str__ = __reduce_ex__ = _touch
 
 
 class KeyedContext(dict[str, Any]):

@@ -1,21 +1,27 @@
-"""What keeps a module's answers from being cached, whatever its handlers return.
+"""What is wrong with a module whose answers are cached, whatever its handlers return.
 
-In: the handlers of a module that declares a cache. Out: mistakes, which stop the start.
+In: the handlers of a module that declares a cache, and what it declares. Out: mistakes, which stop the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from apiroutes.errors import listed
+from apiroutes.handlers.cache_config import CacheConfig
 from apiroutes.handlers.declarations import security_of
 from apiroutes.handlers.dependencies import named
 from apiroutes.handlers.dependency_graph import Node
 from apiroutes.handlers.route_modules import Handler, RouteModule
+from apiroutes.handlers.signatures import Signature
 from apiroutes.handlers.sources import line_of_function
+from apiroutes.schemas import schema_of
 from apiroutes.secret_keys import takes_secret_key
 
-__all__ = ["CacheMistake", "cache_mistakes"]
+__all__ = ["CacheMistake", "cache_mistakes", "is_cached_function"]
 
 
 class CacheMistake(NamedTuple):
@@ -27,10 +33,16 @@ class CacheMistake(NamedTuple):
     parameter: str | None = None
 
 
-def cache_mistakes(handlers: Mapping[str, Handler]) -> Iterator[CacheMistake]:
+def is_cached_function(function: object) -> bool:
+    """Return whether a function is one of `@cached`, which keeps values by arguments and not answers."""
+    return all(callable(getattr(function, name, None)) for name in ("uncached", "revalidate"))
+
+
+def cache_mistakes(handlers: Mapping[str, Handler], cache: CacheConfig) -> Iterator[CacheMistake]:
     """Yield what is wrong with the handler that answers GET.
 
-    Its answers are served to everybody, without a call of it or of what it takes by `Depends`.
+    Its answers are served to everybody, without a call of it or of what it takes by `Depends`. All of these
+    see no more of the query than the cache lists.
     """
     handler = handlers.get("GET", handlers.get(RouteModule.ANY))
     if handler is None:
@@ -48,6 +60,54 @@ def cache_mistakes(handlers: Mapping[str, Handler]) -> Iterator[CacheMistake]:
             "an answer that depends on the user cannot be cached."
         )
         yield CacheMistake(message, remedy, line, parameter)
+    if cache.query is not None:
+        yield from _unlisted_keys(handler, cache, cache.query)
+
+
+def _unlisted_keys(handler: Handler, cache: CacheConfig, query: Sequence[str]) -> Iterator[CacheMistake]:
+    """Yield what takes a key of the query that it never sees: one it needs is always missing."""
+    own = handler.signature if handler.dependencies is None else handler.dependencies.signature
+    takers = [(f"`{handler.name}`", own)]
+    takers += [(f"`{handler.name}` is cached, and {node.place}", node.signature) for node in _taken(handler)]
+    for place, signature in takers:
+        unlisted = [names[0] for names in _keys_of(signature) if not {*names} & {*query}]
+        if not unlisted:
+            continue
+        keys = json.dumps([*query, *unlisted], ensure_ascii=False)
+        if cache.headers == "keyed":
+            why, remedy = f"config.cache.query is {[*query]}", f'Write `"query": {keys}`'
+        else:
+            why = f"`dynamic` is {'force-static' if cache.headers == 'absent' else 'error'!r}"
+            lifetime = "False" if math.isinf(cache.revalidate) else f"{cache.revalidate:g}"
+            remedy = f'Write `config = {{"cache": {{"revalidate": {lifetime}, "query": {keys}}}}}`'
+            remedy += " in place of `dynamic`"
+        message = f"{place} takes {listed([*map(repr, unlisted)])} of the query, which it never sees: {why}."
+        line = line_of_function(handler.function)
+        yield CacheMistake(message, f"{remedy}, or take no such parameter.", line, unlisted[0])
+
+
+def _keys_of(signature: Signature) -> Iterator[Sequence[str]]:
+    """Yield the keys of the query that a function takes as types, each by all its names."""
+    for parameter in signature.inputs:
+        if parameter.source == "query" and parameter.name is not None:
+            yield (parameter.name,)
+        elif parameter.source == "query":
+            yield from schema_of(parameter.annotation).names_of_fields
+
+
+def _taken(handler: Handler) -> Iterator[Node]:
+    """Yield what the handler takes by `Depends`, and what that takes in turn, each once."""
+    if handler.dependencies is None:
+        return
+    nodes = handler.dependencies.graph.nodes
+    waiting = [*handler.dependencies.graph.needs.values()]
+    seen: set[int] = set()
+    while waiting:
+        position = waiting.pop(0)
+        if position not in seen:
+            seen.add(position)
+            yield nodes[position]
+            waiting += nodes[position].needs.values()
 
 
 def _chains_to_credentials(handler: Handler) -> Iterator[tuple[str, tuple[Node, ...]]]:

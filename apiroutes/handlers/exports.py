@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from apiroutes.concurrency import is_async
 from apiroutes.errors import Problem, Problems
-from apiroutes.handlers.cache_checks import cache_mistakes
+from apiroutes.handlers.cache_checks import cache_mistakes, is_cached_function
+from apiroutes.handlers.cache_config import CacheConfig
 from apiroutes.handlers.config import RouteConfig, read_config
 from apiroutes.handlers.constants import Constant, constants_in
 from apiroutes.handlers.declarations import FileRoute, middleware_of, security_of
@@ -27,6 +28,7 @@ from apiroutes.handlers.habits import wrong_globals
 from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
 from apiroutes.handlers.misnamed import (
     Misnamed,
+    misnamed_constants,
     misnamed_dependencies,
     misnamed_handler,
     misnamed_methods,
@@ -113,7 +115,7 @@ class _ExportReader:
         middleware, config = self._middleware(handlers), self._config()
         self._check_parsing(handlers, config)
         if config.cache is not None:
-            self._check_caching(handlers)
+            self._check_caching(handlers, config.cache)
         return RouteModule(self.route, handlers, config, middleware, doc, self._responses())
 
     # -- handlers --------------------------------------------------------------------------
@@ -154,11 +156,7 @@ class _ExportReader:
                 yield declared.method, replace(handler, middleware=middleware)
 
     def _handler(self, name: str, function: object) -> Handler | None:
-        if isinstance(function, type) or not callable(function):
-            what = f"of type {type(function).__name__}, which cannot be called"
-            what = "a class, which is not called by itself" if isinstance(function, type) else what
-            remedy = f"Write `def {name}(req, res): ...`."
-            self._problem(f"`{name}` is {what}.", remedy, line=self.own.line_of(name))
+        if not self._is_handler(function, name):
             return None
         try:
             signature = read_signature(function, self.route.pattern.segments)
@@ -181,6 +179,21 @@ class _ExportReader:
             dependencies,
         )
 
+    def _is_handler(self, function: object, name: str) -> TypeGuard[Callable[..., Any]]:
+        """Return whether something is a function that can answer; report it if it is not."""
+        if isinstance(function, type) or not callable(function):
+            what = f"of type {type(function).__name__}, which cannot be called"
+            what = "a class, which is not called by itself" if isinstance(function, type) else what
+            remedy = f"Write `def {name}(req, res): ...`."
+            self._problem(f"`{name}` is {what}.", remedy, line=self.own.line_of(name))
+            return False
+        if is_cached_function(function):
+            message = f"`{name}` has `@cached`, which keeps values of functions, and no answers of a route."
+            remedy = f"Write `revalidate = 60` in its place, or put `@cached` on what `{name}` calls."
+            self._problem(message, remedy, line=line_of_function(function))
+            return False
+        return True
+
     def _dependencies_of(self, name: str, signature: Signature) -> Dependencies | None:
         """Return what a handler depends on. Raises ParameterError."""
         if not (signature.dependencies or self.dependencies):
@@ -201,9 +214,9 @@ class _ExportReader:
                     line=int(handler.place.rpartition(":")[2]),
                 )
 
-    def _check_caching(self, handlers: Mapping[str, Handler]) -> None:
+    def _check_caching(self, handlers: Mapping[str, Handler], cache: CacheConfig) -> None:
         """Check the handler whose answers are cached."""
-        for mistake in cache_mistakes(handlers):
+        for mistake in cache_mistakes(handlers, cache):
             self._problem(mistake.message, mistake.remedy, mistake.line, mistake.parameter)
         is_answered = any(hasattr(self.module, name) for name in ("GET", "handler"))
         if handlers and not is_answered and not {"GET", RouteModule.ANY} & {*handlers}:
@@ -216,6 +229,8 @@ class _ExportReader:
 
     def _check_names(self, handlers: Mapping[str, Handler]) -> None:
         """Report names that are almost right, so that nothing uses them."""
+        for misnamed in misnamed_constants(self.module, self.own):
+            self.warnings.add(self.route.file, misnamed.message, misnamed.remedy, line=misnamed.line)
         if hasattr(self.module, "handler"):
             return  # its helpers may have any name
         if self.file_route is not None and self.problems:

@@ -25,6 +25,7 @@ from apiroutes.handlers.dependency_graph import KnownDependencies
 from apiroutes.handlers.exports import read_exports
 from apiroutes.handlers.import_failures import ImportFailure, import_failure
 from apiroutes.handlers.middleware_exports import (
+    declared_for_routes,
     is_middleware_file,
     read_directory_file,
     read_middleware_file,
@@ -85,11 +86,15 @@ class ModuleLoader:
 
     def load_middleware(self, file: str) -> tuple[Middleware, ...]:
         """Import the project's middleware file and check what it exports. Raises ProjectError."""
-        return read_middleware_file(self._import(file), file, self._root / file)
+        module, path = self._import(file), self._root / file
+        self.warnings += declared_for_routes(module, file, path)
+        return read_middleware_file(module, file, path)
 
     def load_directory(self, file: str) -> tuple[tuple[Middleware, ...], tuple[Depends, ...]]:
         """Import a directory's file; return its middleware and its dependencies. Raises ProjectError."""
-        return read_directory_file(self._import(file), file, self._root / file)
+        module, path = self._import(file), self._root / file
+        self.warnings += declared_for_routes(module, file, path)
+        return read_directory_file(module, file, path)
 
     def load_by_name(self, file: str) -> ModuleType:
         """Import a file at the root as the module that an absolute import of its name finds, too.

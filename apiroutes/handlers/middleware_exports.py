@@ -11,7 +11,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from apiroutes.errors import Problems
+from apiroutes.errors import Problem, Problems
+from apiroutes.handlers.config_items import snake_case
+from apiroutes.handlers.constants import constants_in, is_meaningless, remedy_of
 from apiroutes.handlers.dependencies import Depends
 from apiroutes.handlers.dependency_exports import dependencies_in
 from apiroutes.handlers.middleware_shapes import why_not_middleware
@@ -20,8 +22,17 @@ from apiroutes.handlers.sources import OwnNames, line_in
 from apiroutes.routing import MIDDLEWARE_FILE
 from apiroutes.types import Middleware
 
-__all__ = ["is_middleware_file", "read_directory_file", "read_middleware_file", "steps_of", "wrong_steps"]
+__all__ = [
+    "declared_for_routes",
+    "is_middleware_file",
+    "read_directory_file",
+    "read_middleware_file",
+    "steps_of",
+    "wrong_steps",
+]
 
+# The keys of the `config` of a route.
+_OF_ROUTES = ("api", "cache", "maxDuration")
 _HOW_TO_LIST = "Write a list of functions (req, res, next)."
 
 
@@ -112,6 +123,25 @@ def read_middleware_file(
             problems.add(file, misnamed.message, misnamed.remedy, line=misnamed.line)
     problems.raise_any()
     return steps
+
+
+def declared_for_routes(module: ModuleType, file: str, path: Path) -> Iterator[Problem]:
+    """Yield a warning about each declaration of a route, which Next.js reads in layouts too."""
+    own = OwnNames(path)
+    found = [
+        (constant.spelling, constant.line)
+        for constant in constants_in(vars(module), own.line_of_value)
+        if not is_meaningless(constant) and remedy_of(constant) is None
+    ]
+    config = getattr(module, "config", None)
+    if isinstance(config, Mapping) and own.line_of_value("config") is not None:
+        spellings = [spelling for key in _OF_ROUTES for spelling in dict.fromkeys((key, snake_case(key)))]
+        found += [
+            (f"config.{key}", own.line_of_key("config", [key]) or 0) for key in spellings if key in config
+        ]
+    for name, line in found:
+        remedy = "Write it into the file of each route that it is for."
+        yield Problem(file, f"`{name}` means nothing here.", remedy, line)
 
 
 def is_middleware_file(module: ModuleType, path: Path, *, is_used: bool) -> bool:

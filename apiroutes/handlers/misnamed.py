@@ -11,15 +11,17 @@ from collections.abc import Collection, Iterator
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
+from apiroutes.handlers.constants import Constant, remedy_of
 from apiroutes.handlers.declarations import FileRoute
 from apiroutes.handlers.dependencies import Depends, unaliased
 from apiroutes.handlers.middleware_shapes import why_not_middleware
-from apiroutes.handlers.sources import LineOf
+from apiroutes.handlers.sources import LineOf, OwnNames
 from apiroutes.http import METHODS
 from apiroutes.types import Middleware
 
 __all__ = [
     "Misnamed",
+    "misnamed_constants",
     "misnamed_dependencies",
     "misnamed_handler",
     "misnamed_methods",
@@ -88,6 +90,23 @@ def misnamed_methods(module: ModuleType, answered: Collection[str]) -> Iterator[
         elif name != method and method in METHODS and method not in answered:
             remedy = f"Call it `{method}`, or `_{name.lower()}` if it is a helper."
             yield Misnamed(f"`{name}` never answers a request.", remedy, line)
+
+
+def misnamed_constants(module: ModuleType, own: OwnNames) -> Iterator[Misnamed]:
+    """Yield constants such as `REVALIDATE = 60`, in a module without `revalidate`.
+
+    What the file itself uses is its own.
+    """
+    for name, value in vars(module).items():
+        if name.startswith("_") or not 5 < len(name) < 13 or not isinstance(value, (str, int, float)):
+            continue
+        close = difflib.get_close_matches(name.lower(), ["revalidate", "dynamic"], 1, _VERY_CLOSE)
+        line = own.line_of_value(name) if close and name != close[0] else None
+        if line is None or hasattr(module, close[0]):
+            continue
+        if remedy_of(Constant(close[0], name, value, line)) is None and not own.uses(name):
+            remedy = f"Did you mean `{close[0]}`? Call it `_{name}` if the name is your own."
+            yield Misnamed(f"`{name}` means nothing here.", remedy, line)
 
 
 def misnamed_route(module: ModuleType, line_of: LineOf) -> Misnamed | None:

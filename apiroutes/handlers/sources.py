@@ -37,12 +37,15 @@ class OwnNames:
         self._path = path
 
     @cached_property
-    def _names(self) -> Mapping[str, _OwnName]:
+    def _tree(self) -> ast.Module:
         try:
-            tree = ast.parse(self._path.read_bytes())
+            return ast.parse(self._path.read_bytes())
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-            return {}
-        return dict(_bindings(tree.body))
+            return ast.Module([], [])
+
+    @cached_property
+    def _names(self) -> Mapping[str, _OwnName]:
+        return dict(_bindings(self._tree.body))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -73,6 +76,14 @@ class OwnNames:
         """Return whether the file assigns `[]` or `()` to the name, as it stands."""
         value = self._names[name].value if name in self._names else None
         return isinstance(value, (ast.List, ast.Tuple)) and not value.elts
+
+    def uses(self, name: str) -> bool:
+        """Return whether the file uses the name anywhere, or exports it by `__all__`."""
+        return any(
+            (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load))
+            or (isinstance(node, ast.Constant) and node.value == name)
+            for node in ast.walk(self._tree)
+        )
 
     def is_call(self, name: str, function: str) -> bool:
         """Return whether the file assigns to the name what a call of the function returns."""

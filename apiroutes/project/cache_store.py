@@ -6,14 +6,15 @@ In: the project's directory, settings and routes. Out: a Cache. Problems are add
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from apiroutes.cache import Cache
 from apiroutes.errors import Problem, Problems
 from apiroutes.places import Place, located
-from apiroutes.routing import RouteTree
+from apiroutes.routing import CONVENTIONS, RouteTree
 from apiroutes.settings import Settings
 from apiroutes.stores import Store, open_store, why_store_fails
 
@@ -42,6 +43,7 @@ def cache_of(
             _log.warning(message, reason)
         return open_store(settings, root)
 
+    problems += _contradictions(root, settings, place_of)
     if not isinstance(settings.cache, str):
         redis = _redis(settings, root, place_of, problems)
     return Cache(
@@ -53,6 +55,32 @@ def cache_of(
         threads=settings.threads,
         base_path=settings.base_path,
     )
+
+
+def _contradictions(
+    root: Path, settings: Settings, place_of: Callable[[str], tuple[str, Place]]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the settings of the cache together, or in this project."""
+    if settings.cache == "none":
+        return
+    size, most = settings.cache_max_body, settings.cache_max_size
+    spelled, place = place_of("cache_max_body")
+    if size.bytes > most.bytes and place.file != "the settings":  # by default it is what fits
+        message = f"{spelled}: {size.text!r} is more than `cache_max_size`, {most.text}, of all answers."
+        yield located(Problem(place.file, message, "Lower it, or raise `cache_max_size`."), place)
+    if settings.cache != "sqlite" or settings.cache_path is None:
+        return
+    path = Path(os.path.normpath(root / settings.cache_path))
+    for convention in CONVENTIONS:
+        directory = Path(os.path.normpath(root / convention.directory))
+        if convention.name in settings.conventions and path.is_relative_to(directory):
+            spelled, place = place_of("cache_path")
+            message = (
+                f"{spelled}: {settings.cache_path!r} is below {convention.directory}, whose files are routes."
+            )
+            remedy = "Choose a path outside of it; the usual one is .apiroutes/cache.db."
+            yield located(Problem(place.file, message, remedy), place)
+            return
 
 
 def _redis(

@@ -5,7 +5,7 @@ In: a core schema, which is data. Out: facts about it, and schemas that stop ear
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "is_single_value",
     "list_names",
     "object_names",
+    "names_of_fields",
     "required_names",
     "size_of",
     "takes_list",
@@ -150,6 +151,11 @@ def object_names(schema: Any) -> tuple[str, ...]:
     return tuple(
         name for names, field in _fields(schema) if not is_single_value(field["schema"]) for name in names
     )
+
+
+def names_of_fields(schema: Any) -> tuple[Sequence[str], ...]:
+    """Return the names of each field of an object of the type: aliases, and its own."""
+    return tuple(names for names, _ in _fields(schema))
 
 
 def required_names(schema: Any) -> tuple[str, ...]:

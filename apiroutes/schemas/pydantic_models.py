@@ -22,6 +22,7 @@ from apiroutes.schemas.core_schemas import (
     calls_functions,
     is_single_value,
     list_names,
+    names_of_fields,
     object_names,
     required_names,
     size_of,
@@ -64,6 +65,7 @@ class ModelSchema:
             raise SchemaError(f"{named(annotation)} cannot be checked: {_reason(error)}") from error
         self.list_names = list_names(self._schema)
         self.object_names = object_names(self._schema)
+        self.names_of_fields = names_of_fields(self._schema)
         self.required_names = required_names(self._schema)
         self.is_single_value = is_single_value(self._schema)
         self.takes_list = takes_list(self._schema)

@@ -9,7 +9,7 @@ through twice, to find all its mismatches: the decoder stops at the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -43,6 +43,11 @@ class Schema(Protocol):
     @property
     def takes_list(self) -> bool:
         """Whether it is a list, a set or a tuple, which may be optional."""
+        ...
+
+    @property
+    def names_of_fields(self) -> tuple[Sequence[str], ...]:
+        """The names of each field of the objects that the type has, if it has fields: the first is usual."""
         ...
 
     @property
@@ -126,6 +131,10 @@ class _MsgspecSchema:
     @property
     def takes_list(self) -> bool:
         return is_list(self._info)
+
+    @property
+    def names_of_fields(self) -> tuple[Sequence[str], ...]:
+        return tuple((field.encode_name,) for field in getattr(self._info, "fields", ()))
 
     @property
     def required_names(self) -> tuple[str, ...]:

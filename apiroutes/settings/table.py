@@ -157,7 +157,26 @@ def _text(value: object) -> str:
 
 
 def _file_path(value: object) -> str:
-    return _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
+    path = _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
+    if path.startswith("~"):
+        raise ValueError(f"{value!r} begins with '~', which stands for a home directory in a shell alone")
+    if "\0" in path:
+        raise ValueError(f"{value!r} has a character that is in no path")
+    return path
+
+
+def _size_above_zero(value: object) -> Size:
+    size = read_size(value)
+    if not size.bytes:
+        raise ValueError(f"{value!r} is no size above zero")
+    return size
+
+
+def _printable_text(value: object) -> str:
+    text = _text(value)
+    if not text.isprintable():
+        raise ValueError(f"{value!r} has a character that cannot be printed")
+    return text
 
 
 def _visible_text(value: object) -> str:
@@ -241,15 +260,19 @@ class Settings:
     telemetry: bool | str = _setting(False, _switch_or("detailed"))
 
     cache: str | StoreURL = _setting("sqlite", read_store, _HOW_TO_CACHE)
-    cache_path: str | None = _setting(None, _file_path)
+    cache_path: str | None = _setting(None, _file_path, "Write the whole path, or one below the project.")
     cache_prefix: str = _setting("apiroutes", _visible_text)
     cache_max_entries: int = _setting(10_000, _int_from(1))
-    cache_max_size: Size = _setting(Size(256 * 2**20, "256mb"), read_size)
+    cache_max_size: Size = _setting(
+        Size(256 * 2**20, "256mb"),
+        _size_above_zero,
+        'Write a size such as "256mb", or `cache = "none"`, which keeps nothing.',
+    )
     cache_max_body: Size = _setting(Size(2**20, "1mb"), read_size)
     cache_hot_size: Size = _setting(Size(8 * 2**20, "8mb"), read_size)  # of a worker
     cache_lock_timeout: float = _setting(10.0, _seconds(above_zero=False))
     cache_status: bool = _setting(True, _switch)
-    release: str | None = _setting(None, _text)
+    release: str | None = _setting(None, _printable_text)
 
     host: str | None = _setting(None, _text)
     port: int | None = _setting(None, _port)

@@ -131,3 +131,154 @@ def test_a_cached_handler_that_checks_credentials_itself_is_refused(tmp_path: Pa
     assert (problem.file, problem.line) == (FILE, 5)
     assert "checks credentials itself" in problem.message
     assert "middleware" in problem.remedy
+
+
+# -- parameters of the query ---------------------------------------------------------------------
+
+QUERY_HEAD = """
+from dataclasses import dataclass
+from typing import Annotated
+import msgspec, pydantic
+from apiroutes import Depends
+class Filters(msgspec.Struct):
+    q: str
+    page: int = 1
+class Renamed(msgspec.Struct, rename="camel"): page_size: int = 1
+@dataclass
+class Paging:
+    page: int = 1
+class Model(pydantic.BaseModel):
+    page: int = pydantic.Field(1, alias="p")
+def paging(page: int = 1): return page
+def outer(inner: Annotated[int, Depends(paging)]): return inner
+def whole(query: Filters): return query
+"""
+LINE = QUERY_HEAD.count("\n") + 1
+
+
+def config_of(query: str) -> str:
+    return f"config = {{'cache': {{'revalidate': 60, 'query': {query}}}}}\n"
+
+
+# A handler's parameters, what its `query` lists, and the names that it never sees.
+UNSEEN = [
+    ("page: int", "[]", ["page"]),
+    ("page: int = 1", "['q']", ["page"]),
+    ("q: str, page: int = 1, sort: str = ''", "['q']", ["page", "sort"]),
+    ("tags: list[str]", "['tag']", ["tags"]),
+    ("query: Filters", "['q']", ["page"]),
+    ("query: Filters", "[]", ["q", "page"]),
+    ("query: Renamed", "['page_size']", ["pageSize"]),
+    ("query: Paging", "['q']", ["page"]),
+    ("query: Model", "['q']", ["p"]),
+    ("page: Annotated[int, pydantic.Field(alias='p')] = 1", "['q']", ["p"]),
+]
+
+
+@pytest.mark.parametrize("name", ["GET", "handler"])
+@pytest.mark.parametrize(("parameters", "listed", "names"), UNSEEN)
+def test_a_parameter_of_the_query_that_is_not_listed_is_refused(
+    tmp_path: Path, parameters: str, listed: str, names: list[str], name: str
+) -> None:
+    source = f"{QUERY_HEAD}def {name}({parameters}): return 1\n{config_of(listed)}"
+    (problem,) = problems_of(tmp_path, {FILE: source})
+    assert (problem.file, problem.line) == (FILE, LINE)
+    assert problem.message.startswith(f"`{name}` takes {' and '.join(map(repr, names))} of the query, ")
+    assert f"config.cache.query is {listed}" in problem.message
+    for parameter in names:
+        assert f'"{parameter}"' in problem.remedy.partition("[")[2].partition("]")[0]
+
+
+@pytest.mark.parametrize(
+    ("dependency", "listed", "named", "names"),
+    [
+        ("paging", "['q']", "paging", ["page"]),
+        ("outer", "[]", "paging", ["page"]),
+        ("whole", "['page']", "whole", ["q"]),
+        ("Paging", "['q']", "Paging", ["page"]),
+    ],
+)
+def test_one_of_a_dependency_is_refused_too(
+    tmp_path: Path, dependency: str, listed: str, named: str, names: list[str]
+) -> None:
+    handler = f"def GET(value: Annotated[int, Depends({dependency})]): return 1\n"
+    (problem,) = problems_of(tmp_path, {FILE: QUERY_HEAD + handler + config_of(listed)})
+    assert (problem.file, problem.line) == (FILE, LINE)
+    assert problem.message.startswith(f"`GET` is cached, and `{named}` (")
+    assert f"takes {' and '.join(map(repr, names))} of the query" in problem.message
+
+
+@pytest.mark.parametrize("dynamic", ["force-static", "error"])
+@pytest.mark.parametrize(
+    ("revalidate", "written"), [("", "False"), ("revalidate = 60\n", "60"), ("revalidate = 0.5\n", "0.5")]
+)
+def test_one_of_a_static_route_is_refused(
+    tmp_path: Path, dynamic: str, revalidate: str, written: str
+) -> None:
+    source = f"dynamic = {dynamic!r}\ndef GET(page: int = 1): return 1\n{revalidate}"
+    (problem,) = problems_of(tmp_path, {FILE: source})
+    assert (problem.file, problem.line) == (FILE, 2)
+    assert "'page' of the query" in problem.message
+    assert f"`dynamic` is {dynamic!r}" in problem.message
+    assert f'{{"revalidate": {written}, "query": ["page"]}}' in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def GET(page: int, q: str = ''): return 1\n" + config_of("['page', 'q']"),
+        "def GET(page: int): return 1\nrevalidate = 60\n",
+        "def GET(query: Filters): return 1\n" + config_of("['page', 'q']"),
+        "def GET(query: dict[str, str]): return 1\n" + config_of("['page', 'q']"),
+        "def GET(query: Model): return 1\n" + config_of("['p']"),
+        "def GET(query, req): return 1\n" + config_of("[]"),
+        "def GET(value: Annotated[int, Depends(outer)]): return 1\n" + config_of("['page']"),
+        "dependencies = [Depends(outer)]\ndef GET(): return 1\n" + config_of("[]"),  # outside of the cache
+        "def GET(): return 1\ndef POST(page: int): return 1\n" + config_of("[]"),
+        "def GET(page: int): return 1\ndynamic = 'force-dynamic'\n",
+    ],
+)
+def test_what_the_handler_sees_of_the_query_is_right(tmp_path: Path, source: str) -> None:
+    App(project(tmp_path, {FILE: QUERY_HEAD + source}))
+
+
+def test_a_parameter_of_the_path_is_none_of_the_query(tmp_path: Path) -> None:
+    source = "def GET(id: int): return 1\ndynamic = 'force-static'\n"
+    App(project(tmp_path, {"pages/api/[id].py": source}))
+
+
+# -- `@cached` -----------------------------------------------------------------------------------
+
+CACHED_HEAD = "from apiroutes import cached, use\ndef step(req, res, next): return next()\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("@cached\ndef GET(): return 1\n", "GET"),
+        ("@cached(revalidate=60)\ndef GET(id: int = 1): return 1\n", "GET"),
+        ("@cached\nasync def GET(): return 1\n", "GET"),
+        ("@cached\ndef POST(body: dict): return 1\n", "POST"),
+        ("@cached\ndef handler(): return 1\n", "handler"),
+        ("@use(step)\n@cached\ndef GET(): return 1\n", "GET"),
+        ("@cached\ndef load(): return 1\nGET = load\n", "GET"),
+    ],
+)
+def test_a_handler_may_not_be_a_cached_function(tmp_path: Path, source: str, name: str) -> None:
+    (problem,) = problems_of(tmp_path, {FILE: CACHED_HEAD + source})
+    assert (problem.file, problem.line) == (FILE, 3)
+    assert problem.message.startswith(f"`{name}` has `@cached`, ")
+    assert "`revalidate = 60`" in problem.remedy
+    assert "calls" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@cached\ndef load(): return 1\ndef GET(): return load()\n",
+        "@cached\ndef load(): return 1\nGET = load.uncached\n",
+        "@cached\ndef _GET(): return 1\ndef GET(): return _GET()\n",
+    ],
+)
+def test_a_cached_function_that_a_handler_calls_is_right(tmp_path: Path, source: str) -> None:
+    App(project(tmp_path, {FILE: CACHED_HEAD + source}))

@@ -9,7 +9,7 @@ import pytest
 
 from apiroutes import App
 from tests.irregular_files import broken_link, directory, pipe
-from tests.start_reports import problems_of
+from tests.start_reports import problems_of, warnings_of
 from tests.support import HELLO, call, project
 
 STOP = "def middleware(req, res, next):\n    res.status(401).send('stopped')\n"
@@ -142,3 +142,61 @@ def test_a_module_that_the_setting_uses_need_not_export_middleware(
     files = {"middleware.py": MARK.format("auth"), "pages/api/x.py": HELLO}
     monkeypatch.setenv("APIROUTES_MIDDLEWARE", "middleware:auth")
     assert marks(App(project(tmp_path, files))) == ["auth"]
+
+
+# -- what a route declares -----------------------------------------------------------------------
+
+PASS = "def middleware(req, res, next): return next()\n"
+
+
+@pytest.mark.parametrize("file", ["middleware.py", "pages/_middleware.py", "pages/api/_middleware.py"])
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("revalidate = 60", "revalidate"),
+        ("revalidate = False", "revalidate"),
+        ("dynamic = 'force-static'", "dynamic"),
+        ("maxDuration = 5", "maxDuration"),
+        ("max_duration = 5", "max_duration"),
+        ("config = {'cache': {'revalidate': 60}}", "config.cache"),
+        ("config = {'api': {'bodyParser': False}}", "config.api"),
+        ("config = {'max_duration': 5}", "config.max_duration"),
+    ],
+)
+def test_what_only_a_route_declares_is_told_at_start(
+    tmp_path: Path, file: str, source: str, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {file: f"{PASS}{source}\n", "pages/api/x.py": HELLO}
+    (warning,) = warnings_of(tmp_path, files, caplog)
+    assert warning.startswith(f"{file}:2 `{name}` means nothing here.")
+    assert "route" in warning.partition(". ")[2]
+
+
+def test_it_is_told_beside_dependencies_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = (
+        "from apiroutes import Depends\ndef d(): return 1\ndependencies = [Depends(d)]\nrevalidate = 60\n"
+    )
+    files = {"pages/api/_middleware.py": source, "pages/api/x.py": HELLO}
+    (warning,) = warnings_of(tmp_path, files, caplog)
+    assert warning.startswith("pages/api/_middleware.py:4 `revalidate` means nothing here.")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def revalidate(): ...",
+        "from math import pi as revalidate",
+        "revalidate = {'a': 60}",
+        "revalidate = 'posts'",
+        "dynamic = 'strict'",
+        "_revalidate = 60",
+        "config = {'limit': 5}",
+        "config = ['cache']",
+        "class config: cache = 5",
+    ],
+)
+def test_names_of_the_middlewares_own_are_right(
+    tmp_path: Path, source: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {"pages/api/_middleware.py": f"{PASS}{source}\n", "pages/api/x.py": HELLO}
+    assert warnings_of(tmp_path, files, caplog) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
-from tests.start_reports import problems_of
+from tests.start_reports import problems_of, warnings_of
 from tests.support import call, project
 
 FILE = "pages/api/x.py"
@@ -105,3 +105,56 @@ def test_names_that_only_look_like_it_are_the_modules_own_business(
 ) -> None:
     assert call(App(project(tmp_path, {FILE: source}))).json() == 1
     assert not caplog.records
+
+
+# -- constants -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "meant"),
+    [
+        ("REVALIDATE = 60", "REVALIDATE", "revalidate"),
+        ("Revalidate = False", "Revalidate", "revalidate"),
+        ("revalidat = 0.5", "revalidat", "revalidate"),
+        ("revalidates: int = 60", "revalidates", "revalidate"),
+        ("revaldiate = 60", "revaldiate", "revalidate"),
+        ("DYNAMIC = 'force-static'", "DYNAMIC", "dynamic"),
+        ("dynamics = 'error'", "dynamics", "dynamic"),
+        ("dynmic = 'force-dynamic'", "dynmic", "dynamic"),
+    ],
+)
+def test_a_constant_that_is_almost_one_of_the_cache_is_told(
+    tmp_path: Path, source: str, name: str, meant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (warning,) = warnings_of(tmp_path, {FILE: f"{GET}{source}\n"}, caplog)
+    assert warning.startswith(f"{FILE}:2 `{name}` means nothing here. Did you mean `{meant}`?")
+    assert f"`_{name}`" in warning
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "REVALIDATE = 'posts'",
+        "REVALIDATE = True",
+        "REVALIDATE = -1",
+        "REVALIDATE = [60]",
+        "DYNAMIC = 'fast'",
+        "DYNAMIC = 60",
+        "_REVALIDATE = 60",
+        "validate = False",
+        "revision = 60",
+        "dynamo = 'error'",
+        "from math import e as REVALIDATE",
+        "def revalidat(): ...",
+        "REVALIDATE = 60; revalidate = 60",
+        "REVALIDATE = 60; revalidate = REVALIDATE",
+        "REVALIDATE = 60; config = {'cache': {'revalidate': REVALIDATE}}",
+        "revalidated = False\ndef POST():\n    global revalidated\n    return revalidated",
+        "REVALIDATE = 60\ndef POST(): return [REVALIDATE for _ in range(2)]",
+        "REVALIDATE = 60; __all__ = ['REVALIDATE']",
+    ],
+)
+def test_a_constant_of_the_modules_own_is_right(
+    tmp_path: Path, source: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert warnings_of(tmp_path, {FILE: f"{GET}{source}\n"}, caplog) == []
