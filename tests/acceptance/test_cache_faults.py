@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.client import Answer, Client, OverHttp
-from tests.acceptance.servers import SECONDS, gunicorn, serve, uvicorn
+from tests.acceptance.servers import SECONDS, granian, gunicorn, serve, uvicorn
 from tests.redis_server import needs_redis, redis_server
 from tests.support import project, until
 
@@ -173,6 +174,54 @@ def test_a_crowd_at_two_servers_has_one_computation(tmp_path: Path, kind: str) -
         ]
         pool = stack.enter_context(ThreadPoolExecutor(200))
         answers = list(pool.map(lambda number: ask(ports[number % 2], "/api/slow"), range(200)))
+    assert {(answer.status, answer.text) for answer in answers} == {(200, '{"n":1}')}
+
+
+def started(*flags: str) -> list[str]:
+    return [sys.executable, "-m", "apiroutes", "start", "--workers", "1", *flags]
+
+
+BIND = ["--", "--bind", "127.0.0.1:0"]
+# A server, how many clients come at once, and how many computations there are: one, and those of the
+# clients that may not wait for long, past half of the threads.
+WAITING = {
+    "gunicorn": (started("--threads", "16", *BIND), 12, 4),
+    "gunicorn by itself": (started(*BIND), 12, 4),
+    "granian": (granian(), 20, 4),
+    "uvicorn": (uvicorn(), 36, 4),
+}
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_half_of_the_threads_of_a_server_may_wait_for_long(tmp_path: Path, name: str) -> None:
+    project(tmp_path, FILES)
+    command, clients, computed = WAITING[name]
+    number = tmp_path / "held.number"
+    with serve(command, tmp_path / "log", {}, tmp_path) as port, ThreadPoolExecutor(clients) as pool:
+        answers = [pool.submit(ask, port, "/api/held") for _ in range(clients)]
+        until(lambda: number.exists() and number.read_text() == str(computed))
+        (tmp_path / "go").touch()
+        assert {answer.result().status for answer in answers} == {200}
+    assert number.read_text() == str(computed)
+
+
+SECOND = (
+    "import time\nfrom ._runs import add\nrevalidate = 60\n"
+    "def GET():\n    n = add('second')\n    time.sleep(1)\n    return {'n': n}\n"
+)
+ONE_COMPUTATION = {
+    "gunicorn": (started("--threads", "16", *BIND), 9),
+    "gevent": (started(*BIND, "--worker-class", "gevent"), 12),
+}
+
+
+@pytest.mark.parametrize("name", ONE_COMPUTATION)
+def test_those_who_may_wait_have_one_computation_of_a_second(tmp_path: Path, name: str) -> None:
+    """Under gevent all may, as they keep nobody else from being answered."""
+    project(tmp_path, {**FILES, "pages/api/second.py": SECOND})
+    command, clients = ONE_COMPUTATION[name]
+    with serve(command, tmp_path / "log", {}, tmp_path) as port, ThreadPoolExecutor(clients) as pool:
+        answers = list(pool.map(lambda _: ask(port, "/api/second"), range(clients)))
     assert {(answer.status, answer.text) for answer in answers} == {(200, '{"n":1}')}
 
 

@@ -128,15 +128,24 @@ def test_a_generation_that_another_machine_knows_is_asked_for_in_a_thread(app: A
 
 
 def test_coroutines_that_call_at_once_share_one_run_without_threads(app: App) -> None:
+    """They wait where a thread would ask the store: all together ask it no more often than one alone."""
+    store = ThreadStore()
+    use(app, store)
+
+    async def asked_by(module: Any, key: int, calls: int) -> int:
+        before = len(store.threads)
+        module.begun.clear()
+        module.goes_on.clear()
+        tasks = [asyncio.create_task(module.load(key)) for _ in range(calls)]
+        await module.begun.wait()
+        module.goes_on.set()
+        assert len({*await asyncio.gather(*tasks)}) == 1
+        return len(store.threads) - before
+
     async def main() -> None:
         module = module_on_loop()
-        tasks = [asyncio.create_task(module.load(1)) for _ in range(200)]
-        await module.begun.wait()
-        threads = threading.active_count()
-        module.goes_on.set()
-        assert await asyncio.gather(*tasks) == [1] * 200
-        assert module.calls == [1]
-        assert threads < 50
+        assert await asked_by(module, 1, 200) == await asked_by(module, 2, 1)
+        assert module.calls == [1, 2]
 
     asyncio.run(main())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,10 @@ class Gated:
         """Return whether handlers wait."""
         return self.routed.seen.count("began") == times
 
+    def close(self) -> None:
+        """Let the handlers wait again."""
+        self._gate.clear()
+
     def open(self) -> None:
         """Let the handlers go on, and wait for all requests."""
         self._gate.set()
@@ -102,6 +107,60 @@ def test_all_that_ask_at_once_get_one_computation(
     assert said(first[0]) == "fwd=uri-miss; stored"
     assert {said(answer) for (answer,) in others} <= {"hit; collapsed", "hit"}
     assert app.routed.seen.count("ran") == 1
+
+
+# What is said of the threads that answer, how many requests come at once, and how many of them compute.
+WAITING = {
+    "the setting": ({"threads": 8}, None, 8, 4),
+    "the server": ({}, 8, 8, 4),
+    "the setting before the server": ({"threads": 8}, 64, 8, 4),
+    "one of the setting": ({"threads": 1}, 64, 3, 3),
+    "one of the server": ({}, 1, 3, 3),
+    "nobody": ({}, None, 12, 4),
+}
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["at start", "while it serves"])
+@pytest.mark.parametrize("name", WAITING)
+def test_half_of_the_threads_may_wait_for_long(
+    tmp_path: Path, gated: Callable[..., Gated], name: str, is_open: bool
+) -> None:
+    settings, server, requests, computed = WAITING[name]
+    app = gated(tmp_path, **settings)
+    if is_open:
+        app.routed.get("/api/x")
+    if server is not None:
+        app.routed.app.cache.serve_with(server)
+    answers = [app.send() for _ in range(requests)]
+    until(lambda: app.has_begun(computed))  # and the others have places to wait
+    app.open()
+    assert app.routed.seen.count("began") == computed
+    assert all(answer.status == 200 for (answer,) in answers)
+
+
+@pytest.mark.parametrize(("settings", "requests"), [({}, 36), ({"threads": 8}, 8)])
+def test_half_of_the_threads_of_an_event_loop_may_wait_for_long(
+    tmp_path: Path, gated: Callable[..., Gated], settings: dict[str, int], requests: int
+) -> None:
+    """64, unless the setting says how many."""
+    app = gated(tmp_path, interface="asgi", **settings)
+    app.routed.get("/api/x")
+    for _ in range(requests):
+        app.send()
+    until(lambda: app.has_begun(4))
+    app.open()
+    assert app.routed.seen.count("began") == 4
+
+
+def test_a_place_to_wait_is_given_back(tmp_path: Path, gated: Callable[..., Gated]) -> None:
+    app = gated(tmp_path, threads=8)
+    for times in (1, 2):
+        app.close()
+        for _ in range(8):
+            app.send(f"/api/x?hold={times}")
+        until(partial(app.has_begun, 4 * times))
+        app.open()
+        assert app.routed.seen.count("began") == 4 * times
 
 
 def test_other_keys_do_not_wait(tmp_path: Path, gated: Callable[..., Gated]) -> None:
