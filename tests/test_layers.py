@@ -492,7 +492,6 @@ MOST_LINES_OF_A_FUNCTION = 30
 LONG_FUNCTIONS = {
     "app.py:__call__": "the walk of a request, which another call would make slower",
     "http/cookies.py:dump_cookie": "the attributes of a cookie, one after the other, each with its check",
-    "wsgi.py:send": "the walk of a response, which another call would make slower",
 }
 
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

@@ -301,6 +301,7 @@ def revalidate_now(cache: Cache, name: str, mode: Mode) -> None:
         cache.store.bump(name, mode)
     except StoreError as error:
         raise RevalidationError(
-            f"the store of the response cache did not accept the revalidation of {name}: {error}. "
+            f"the store of the response cache did not accept the revalidation of {name}: "
+            f"{str(error).rstrip('.')}. "
             "What was made before may still be served"
         ) from error
