@@ -9,10 +9,9 @@ from opentelemetry import baggage, context
 
 from apiroutes import App
 from apiroutes.middleware import access_log
-from tests.support import app_of, call, project
+from tests.support import call, project
 from tests.telemetry.conftest import Exported
 from tests.telemetry.test_child_spans import Through, ids, tree
-from tests.telemetry.test_prometheus import samples
 
 SOURCE = """
 from opentelemetry import baggage, trace
@@ -58,13 +57,3 @@ def test_baggage_and_attributes_of_a_client_reach_no_handler(tmp_path: Path, exp
     finally:
         context.attach(outer)
     assert answer.json() == {"baggage": {}, "attributes": {}}
-
-
-def test_prometheus_counts_hits(tmp_path: Path, through: Through) -> None:
-    name = f"hits-{through.__name__}"
-    source = "revalidate = 60\ndef GET(): return 1\n"
-    app = through(app_of(tmp_path, source, f"{name}.py", metrics_path="/metrics", cache="memory"))
-    for _ in range(3):
-        call(app, target=f"/api/{name}")
-    counted = {key: value for key, value in samples(app).items() if key[0] == "http_requests_total"}
-    assert [value for key, value in counted.items() if f"/api/{name}" in key] == [3]

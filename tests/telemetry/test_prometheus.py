@@ -175,3 +175,13 @@ def test_both_kinds_of_telemetry_together(tmp_path: Path, exported: Any, through
     call(app, "GET", f"/api/{name}")
     assert samples(app)["http_requests_total", "GET", f"/api/{name}", "2xx"] == 1
     assert exported.span().name == f"GET /api/{name}"
+
+
+def test_prometheus_counts_hits(tmp_path: Path, through: Through) -> None:
+    name = f"hits-{through.__name__}"
+    source = "revalidate = 60\ndef GET(): return 1\n"
+    app = through(app_of(tmp_path, source, f"{name}.py", metrics_path="/metrics", cache="memory"))
+    for _ in range(3):
+        call(app, target=f"/api/{name}")
+    counted = {key: value for key, value in samples(app).items() if key[0] == "http_requests_total"}
+    assert [value for key, value in counted.items() if f"/api/{name}" in key] == [3]
