@@ -58,7 +58,7 @@ test-second-half: $(VENV)/.installed-test
 # have both interfaces themselves.
 ASGI := -m "not slow and not costly" $(addprefix --ignore tests/,acceptance servers openapi event_loop exits/test_exits.py \
 	fuzz/test_grammars.py fuzz/test_types.py test_asgi.py test_asgi_content.py test_asgi_application.py \
-	test_benchmarks.py cache cli clients development settings stores test_imports.py test_layers.py test_two_interfaces.py \
+	test_benchmarks.py test_guards.py cache cli clients development settings stores test_imports.py test_layers.py test_two_interfaces.py \
 	routing/test_tree.py body/test_charsets.py body/test_timed_input.py body/test_draining.py)
 
 asgi:
