@@ -14,7 +14,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
@@ -38,8 +38,8 @@ def watch_abandoned(tell: Callable[[int], object]) -> None:
         _watchers.append(tell)
 
 
-def _tell(change: int) -> None:
-    for tell in _watchers:
+def _tell(watchers: Sequence[Callable[[int], object]], change: int) -> None:
+    for tell in watchers:
         tell(change)
 
 
@@ -108,8 +108,9 @@ class HandlerThreads:
         with self._lock:
             self._abandoned.append((thread, time.monotonic() + self._abandon_timeout))
             begins, self._is_watched = not self._is_watched, True
-        _tell(1)
-        thread.call_at_end(lambda: _tell(-1))
+        told = tuple(_watchers)  # of its end, too: others have never heard of it
+        _tell(told, 1)
+        thread.call_at_end(lambda: _tell(told, -1))
         if begins:
             threading.Thread(target=self._watch, name="apiroutes-abandoned", daemon=True).start()
 
