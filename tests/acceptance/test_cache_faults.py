@@ -71,7 +71,8 @@ FILES = {
     "pages/api/held.py": (
         "import os, time\nfrom pathlib import Path\nfrom ._runs import add\nrevalidate = 60\n"
         "def GET():\n    n = add('held')\n"
-        "    Path('held-by.new').write_text(str(os.getpid()))\n    os.replace('held-by.new', 'held-by')\n"
+        "    new = Path(f'held-by.{os.getpid()}.{n}')\n    new.write_text(str(os.getpid()))\n"
+        "    new.replace('held-by')\n"
         "    while not Path('go').exists(): time.sleep(0.01)\n    return {'n': n}\n"
     ),
     "pages/api/short.py": (
