@@ -21,6 +21,7 @@ from apiroutes.cache.keyed import (
     KeyedEnviron,
     Reads,
     RefusingEnviron,
+    class_for_store,
     hand_over,
     keyed_class,
 )
@@ -73,7 +74,7 @@ def compute(
     """
     reads, collection = Reads(), Collection(route.cache)
     request = _request_of(route.config, target, params, headers, like, reads, real)
-    response = _response_class(response_class)(request, None)
+    response = class_for_store(_KeyedResponse, response_class)(request, None)
     work = current_work.get(None)
     if work is not None and work.response is None:  # of a computation without a client
         work.response = response
@@ -143,18 +144,6 @@ def _plain(target: Target, params: Params, headers: Mapping[str, str], like: Req
     """Return the request of a computation without a client, as it is once that has ended."""
     environ = {**target.environ(), **headers, ROUTE: like._environ.get(ROUTE)}
     return like.__class__(environ, params, like._limits)
-
-
-# Classes of responses for the store, each by an App's class of responses.
-_classes: dict[Any, Any] = {}
-
-
-def _response_class(kind: Any) -> Any:
-    found = _classes.get(kind)
-    if found is None:
-        found = type(kind.__name__, (_KeyedResponse, kind), {"__module__": kind.__module__})
-        _classes[kind] = found
-    return found
 
 
 class _KeyedResponse(ServerResponse):

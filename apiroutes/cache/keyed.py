@@ -14,6 +14,7 @@ from apiroutes.request import Request
 from apiroutes.types import Environ
 
 __all__ = [
+    "class_for_store",
     "EndedComputation",
     "KeyedContext",
     "KeyedEnviron",
@@ -308,14 +309,19 @@ def hand_over(keyed: Request, request: Request) -> None:
     keyed.__class__ = kind
 
 
-# Classes of requests for the store, each by an App's class of requests.
-_classes: dict[Any, Any] = {}
+# Classes for computations, each by its part that keeps to a key, and an App's class.
+_classes: dict[tuple[Any, Any], Any] = {}
+
+
+def class_for_store(part: Any, kind: Any) -> Any:
+    """Return the class that is `kind`, an App's of requests or responses, with a `part` that comes first."""
+    found = _classes.get((part, kind))
+    if found is None:
+        found = type(kind.__name__, (part, kind), {"__module__": kind.__module__})
+        _classes[part, kind] = found
+    return found
 
 
 def keyed_class(kind: Any) -> Any:
     """Return the class of requests for the store, of an App's class of requests."""
-    found = _classes.get(kind)
-    if found is None:
-        found = type(kind.__name__, (_KeyedRequest, kind), {"__module__": kind.__module__})
-        _classes[kind] = found
-    return found
+    return class_for_store(_KeyedRequest, kind)

@@ -7,9 +7,9 @@ number and length are bounded, whatever path a client asks for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from itertools import accumulate, islice
 
+from apiroutes.cache.targets import digest
 from apiroutes.http import path_of
 
 __all__ = ["below_name", "names_of_path", "path_name", "route_name", "tag_name", "value_name"]
@@ -42,7 +42,7 @@ def tag_name(tag: str) -> str:
 
 def value_name(call: bytes) -> str:
     """Return the name of the value of one call of a function, both of them as bytes."""
-    return f"value:{blake2b(call, digest_size=16).hexdigest()}"
+    return f"value:{digest(call).hex()}"
 
 
 def names_of_path(segments: Sequence[str], pattern: str, tags: Iterable[str] = ()) -> tuple[str, ...]:
@@ -62,4 +62,4 @@ def _names(segments: Sequence[str], pattern: str, tags: Iterable[str]) -> Iterat
 def _bounded(path: str) -> str:
     if len(path) <= _LONGEST:
         return path
-    return blake2b(path.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return digest(path.encode("utf-8", "surrogatepass")).hex()
