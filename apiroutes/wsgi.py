@@ -23,6 +23,7 @@ from apiroutes.streams import Begun, as_chunk, close
 from apiroutes.types import Environ, HeaderList, StartResponse
 
 __all__ = [
+    "PRIVATE",
     "ClosingIterator",
     "FixedResponse",
     "ServerResponse",
@@ -34,6 +35,10 @@ __all__ = [
     "starting_again",
     "without",
 ]
+
+
+# The Cache-Control of a response to one client alone.
+PRIVATE = "private, no-cache"
 
 
 class ServerResponse(Response):
@@ -124,7 +129,7 @@ def _keep_private(response: Response) -> None:
     """Let no cache of others keep a response with a cookie, which is one client's (RFC 9111 section 7.3)."""
     shared, named = response._shared_control, response._headers
     if shared is not None and "set-cookie" in named and named.get("cache-control") == shared:
-        named["cache-control"] = ("Cache-Control", "private, no-cache")
+        named["cache-control"] = ("Cache-Control", PRIVATE)
 
 
 def without(headers: HeaderList, *keys: str) -> HeaderList:

@@ -6,7 +6,7 @@ In: an environ and limits. Out: the parsed body, its content, or a stream of it.
 from __future__ import annotations
 
 from apiroutes.body.bounded_stream import BodyStream, bounded_stream, empty_stream
-from apiroutes.body.content_length import expects_continue
+from apiroutes.body.content_length import expects_continue, has_content
 from apiroutes.body.decoders import Body, read_body
 from apiroutes.body.draining import DRAIN_BYTES, DRAIN_SECONDS, drain, has_unread
 from apiroutes.body.errors import ReadOnLoopError, as_werkzeug_error, too_slow
@@ -32,6 +32,7 @@ __all__ = [
     "empty_stream",
     "end_input",
     "expects_continue",
+    "has_content",
     "has_unread",
     "keep",
     "limits_of",

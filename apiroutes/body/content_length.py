@@ -10,12 +10,17 @@ from apiroutes.body.errors import invalid_body
 from apiroutes.errors import ApiError
 from apiroutes.types import Environ
 
-__all__ = ["GRANIAN", "announced_length", "expects_continue"]
+__all__ = ["GRANIAN", "announced_length", "expects_continue", "has_content"]
 
 # The SERVER_SOFTWARE of granian, which ends a chunked body that is cut off or malformed as if it were whole.
 GRANIAN = "Granian"
 # Longer than any real length, and short of what int() refuses to read.
 _LENGTH_DIGITS = 18
+
+
+def has_content(environ: Environ) -> bool:
+    """Return whether a request announces content, in whatever way."""
+    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
 
 
 def announced_length(environ: Environ) -> int | None:

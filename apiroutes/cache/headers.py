@@ -12,6 +12,7 @@ from typing import Any
 from apiroutes.cache.targets import header_name
 from apiroutes.http import HeaderLines
 from apiroutes.response import Response
+from apiroutes.wsgi import PRIVATE
 
 __all__ = [
     "BYPASSED",
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 # The Cache-Control of answers to one client alone.
-BYPASSED = "private, no-cache"
+BYPASSED = PRIVATE
 DRAFT = "private, no-cache, no-store, max-age=0, must-revalidate"
 
 

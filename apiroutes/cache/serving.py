@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from apiroutes.body import has_content
 from apiroutes.cache.answers import Answer
 from apiroutes.cache.background import background
 from apiroutes.cache.cached_routes import CachedRoute
@@ -127,7 +128,7 @@ class CachedStep:
     def _why_bypassed(self, request: Any) -> str:
         """Return why a request can be answered by its handler alone; "" if it need not be."""
         environ, config = request._environ, self._route.config
-        if _has_content(environ):
+        if has_content(environ):
             return "body"
         if "HTTP_AUTHORIZATION" in environ and config.headers == "keyed":
             return "authorization"
@@ -281,10 +282,6 @@ def _is_anonymous_beside_cookies(environ: Environ) -> bool:
 
 def _has_no_draft(environ: Environ) -> bool:
     return "HTTP_COOKIE" not in environ or not draft_cookies(environ["HTTP_COOKIE"])
-
-
-def _has_content(environ: Environ) -> bool:
-    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
 
 
 def _is_for_itself(environ: Environ) -> bool:

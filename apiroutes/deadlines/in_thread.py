@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from apiroutes.body import has_content
 from apiroutes.concurrency import CONNECTION, Call, HandlerThread, HandlerThreads, stop_reading
 from apiroutes.deadlines.revocation import (
     CLOSING,
@@ -119,10 +120,9 @@ class _Lease:
     def _end_reading(self) -> bool:
         """End a read of the body, for which nobody will wait; return whether there was one."""
         environ = self._request._environ
-        has_content = environ.get("CONTENT_LENGTH", "") not in ("", "0")
-        has_content = has_content or "HTTP_TRANSFER_ENCODING" in environ
         connection = environ.get(CONNECTION)
-        is_read = has_content and connection is not None and self._handler_request.get("_body") is None
+        is_unread = self._handler_request.get("_body") is None
+        is_read = connection is not None and is_unread and has_content(environ)
         return is_read and stop_reading(connection)
 
     def _abandon(self) -> BaseException:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from apiroutes.body import has_content
 from apiroutes.development.fault_route import FaultRoute
 from apiroutes.development.frames import Origin, Step, origin_of, steps_of
 from apiroutes.development.functions import Function, assigned, function_of
@@ -201,8 +202,7 @@ class Facts:
 
     @cached_property
     def has_content(self) -> bool:
-        environ = self.request.environ
-        return environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ
+        return has_content(self.request.environ)
 
     @cached_property
     def takes_awaits(self) -> bool:
