@@ -10,14 +10,13 @@ client can read the data.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
 from typing import Any, TypeVar
 
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, encode_json, parse_cookies, refuse_unencodable
 from apiroutes.secret_keys import SecretKeys
+from apiroutes.signing import sign, unsign
 from apiroutes.types import Environ
 
 __all__ = [
@@ -37,7 +36,6 @@ _DATA = "__next_preview_data"
 # Bytes of JSON, as in Next.js. In base64, with its signature, it fits into the 4096 bytes that RFC 6265
 # section 6.1 asks clients to keep.
 _MAX_DATA = 2048
-_MAX_COOKIE = 4096
 _MAX_DEPTH = 64
 
 _NO_KEY = (
@@ -78,15 +76,12 @@ def read_preview_data(environ: Environ, secret_keys: SecretKeys | None) -> Any:
 
 def _read(name: str, header: str, secret_keys: SecretKeys) -> dict[str, Any] | None:
     """Return the content of a cookie, None where it is absent, expired or not ours."""
-    value = parse_cookies(header).get(name, "")
-    if not value or len(value) > _MAX_COOKIE or not value.isascii():
+    signed = unsign(f"drafts.{name}", secret_keys, parse_cookies(header).get(name, ""))
+    if signed is None:
         return None
-    from itsdangerous import BadSignature
-
     try:
-        encoded = _signer(name, secret_keys).unsign(value)
-        content: Any = decode_json(base64.urlsafe_b64decode(encoded), _MAX_DEPTH + 1)
-    except (ApiError, BadSignature, binascii.Error):
+        content: Any = decode_json(signed, _MAX_DEPTH + 1)
+    except ApiError:
         return None
     if not isinstance(content, dict) or not content.keys() >= {"expires", "data"}:
         return None
@@ -154,21 +149,8 @@ def _expiry(max_age: float | None) -> int | None:
 
 
 def _sign(name: str, keys: SecretKeys, expires: int | None, data: Any = None) -> str:
-    content = encode_json({"expires": expires, "data": data})
-    value: bytes = _signer(name, keys).sign(base64.urlsafe_b64encode(content))
-    return value.decode("ascii")
-
-
-def _signer(name: str, keys: SecretKeys) -> Any:
-    """Return what signs and verifies the cookies of one name; those of another name are not valid here."""
-    from hashlib import sha256
-
-    from itsdangerous import Signer
-
-    # The last key signs there, the first one here.
-    newest_last = [*reversed(keys.reveal())]
-    salt = f"apiroutes.drafts.{name}"
-    return Signer(newest_last, salt=salt, key_derivation="hmac", digest_method=sha256)
+    # Signed for one name: those of another name are not valid here.
+    return sign(f"drafts.{name}", keys, encode_json({"expires": expires, "data": data}))
 
 
 def _set_cookie(response: Any, name: str, value: str | None, max_age: float | None = None) -> None:

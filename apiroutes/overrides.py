@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from apiroutes.handler_steps import Planned
-from apiroutes.handlers import Depends, key_of, named, unaliased
+from apiroutes.handlers import Depends, as_dependency, key_of, named, unaliased
 from apiroutes.places import place_of
 
 __all__ = ["DependencyOverrides", "Override"]
@@ -64,6 +64,7 @@ class DependencyOverrides:
         if isinstance(depends, Depends):
             function_name = "the function" if depends.dependency is None else f"`{named(depends.dependency)}`"
             raise TypeError(f"override was given an annotation or a `Depends`: pass {function_name} itself")
+        function = as_dependency(function)
         if not any(handler.needs(function) for handler in self._handlers):
             raise ValueError(self._why_unknown(function))
         override = Override(self, function, replacement)

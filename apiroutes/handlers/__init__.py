@@ -22,7 +22,7 @@ from apiroutes.handlers.declared_responses import (
     raised_errors,
     without_errors,
 )
-from apiroutes.handlers.dependencies import Depends, key_of, named, unaliased
+from apiroutes.handlers.dependencies import Depends, as_dependency, key_of, named, unaliased
 from apiroutes.handlers.dependency_graph import Dependencies, Overrides
 from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.import_failures import import_failure
@@ -43,7 +43,6 @@ from apiroutes.handlers.signatures import Parameter
 from apiroutes.handlers.sources import OwnNames, defines_handler
 
 __all__ = [
-    "why_not_tag",
     "FOREIGN_NAMES",
     "PROJECT_MIDDLEWARE_FILE",
     "CacheConfig",
@@ -62,13 +61,14 @@ __all__ = [
     "RouteModule",
     "SecurityScheme",
     "annotated_statuses",
+    "as_dependency",
     "declared_responses",
-    "documented_statuses",
     "defines_handler",
+    "documented_statuses",
     "file_route",
     "found_in_body",
-    "import_file",
     "import_failure",
+    "import_file",
     "imported_names",
     "imported_packages",
     "is_too_long",
@@ -83,5 +83,6 @@ __all__ = [
     "unaliased",
     "use",
     "why_not_middleware",
+    "why_not_tag",
     "without_errors",
 ]

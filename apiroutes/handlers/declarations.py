@@ -20,6 +20,8 @@ from apiroutes.types import Middleware
 __all__ = [
     "FileRoute",
     "SecurityScheme",
+    "reads_ambient_credentials",
+    "takes_ambient_credentials",
     "file_route",
     "middleware_of",
     "security_of",
@@ -30,6 +32,7 @@ __all__ = [
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _ATTRIBUTE = "__apiroutes_middleware__"
 _SECURITY = "__apiroutes_security__"
+_AMBIENT = "__apiroutes_ambient__"
 
 # OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and the members that each type requires.
 _NAME = r"[A-Za-z0-9._-]+"
@@ -114,6 +117,22 @@ def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
     call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
     alternatives: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, getattr(call, _SECURITY, ()))
     return alternatives
+
+
+def reads_ambient_credentials(function: _Function) -> _Function:
+    """Mark a step that trusts what a browser sends by itself, with requests of any site: cookies, and Basic.
+
+    Routes with such a step get `csrf()`, unless they have one.
+    """
+    setattr(function, _AMBIENT, True)
+    return function
+
+
+def takes_ambient_credentials(function: object) -> bool:
+    """Return whether a step, or a dependency, is marked by `reads_ambient_credentials`."""
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, _AMBIENT, False) is True
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ from apiroutes.structs import Struct
 __all__ = [
     "Depends",
     "Provider",
+    "as_dependency",
     "checked",
     "depends_of",
     "is_data_class",
@@ -61,12 +62,21 @@ class Depends:
             _check(dependency)
         if scope not in (None, "function", "request"):
             raise ValueError(f'the scope of Depends(...) must be "function" or "request", not {scope!r}')
-        self.dependency = dependency
+        self.dependency = None if dependency is None else as_dependency(dependency)
         self.use_cache = use_cache
         self.scope = scope
 
     def __repr__(self) -> str:
         return f"Depends({'' if self.dependency is None else named(self.dependency)})"
+
+
+def as_dependency(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what makes the value of a dependency.
+
+    An object that is middleware, and called as such, has a method `make_value` for that.
+    """
+    make_value: Callable[..., Any] = getattr(function, "make_value", function)
+    return function if isinstance(function, type) else make_value
 
 
 def _check(dependency: object) -> None:

@@ -18,6 +18,7 @@ from apiroutes.errors import Problem, Problems
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteConfig
 from apiroutes.places import Place, implicit
+from apiroutes.project.binding import StepBinder
 from apiroutes.project.cache_store import cache_of
 from apiroutes.project.checking import check_together, meaningless, steps_of
 from apiroutes.project.composing import compose_resources, explaining_resources
@@ -101,17 +102,17 @@ def _build(
     settings = _settings(root, environ, arguments, mistakes)
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
     loader = _loader(root, settings)
-    prepare_metrics(settings)
     # It may change libraries that the other files import.
     instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
 
     place_of = partial(_place_of, root, environ, arguments)
     project_middleware = ProjectMiddleware(root, loader, place_of, mistakes.everywhere, warnings)
-    everywhere = (*_log_context(settings), *project_middleware.everywhere(settings, middleware))
-    directories = directory_middleware(scanned.middleware, loader, mistakes)
+    binder = StepBinder(root, settings)
+    everywhere = binder.bind(_everywhere(project_middleware, settings, middleware))
+    directories = directory_middleware(scanned.middleware, loader, binder, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     cache = cache_of(root, settings, routes, place_of, mistakes.everywhere)
-    resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache)
+    resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache, binder)
     warnings += [*loader.warnings, *meaningless(loader.meaningless)]
     check_together(settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
@@ -130,6 +131,7 @@ def _settings(
     # Go on with the settings that could be read, so that files are not misjudged.
     settings, unreadable = read_settings(root, environ, arguments)
     mistakes.everywhere += unreadable
+    prepare_metrics(settings)  # before a file of the project imports what counts
     return settings
 
 
@@ -153,14 +155,18 @@ def _not_found(
     return NotFound(everywhere, middleware_below(directories), limits_of(settings), write)
 
 
-def _log_context(settings: Settings) -> tuple[Middleware, ...]:
-    """Return what gives the log's records their request, if the setting asks for it."""
+def _everywhere(
+    loaded: ProjectMiddleware, settings: Settings, arguments: Sequence[Middleware]
+) -> tuple[Middleware, ...]:
+    """Return the middleware around every route, with what the settings bring."""
+    steps = loaded.everywhere(settings, arguments)
     if settings.log_format is None:
-        return ()
+        return steps
     from apiroutes.middleware import log_context
 
-    # Of its own, as the project may name `log_context()` too, which is shown.
-    return (implicit(never_waits(partial(log_context()))),)
+    # Gives the log's records their request. It is one of its own, as the project may name `log_context()` too,
+    # which is shown.
+    return implicit(never_waits(partial(log_context()))), *steps
 
 
 def _find_routes(

@@ -16,6 +16,7 @@ from apiroutes.deadlines import with_deadline, with_deadline_on_loop
 from apiroutes.endpoint import CheckedEndpoint, Endpoint
 from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteModule
+from apiroutes.project.binding import StepBinder
 from apiroutes.project.caching import step_maker
 from apiroutes.project.middleware import LoadedDirectory, dependencies_around
 from apiroutes.project.mistakes import Mistakes
@@ -40,6 +41,7 @@ def compose_resources(
     directories: Sequence[LoadedDirectory],
     mistakes: Mistakes,
     cache: Cache,
+    binder: StepBinder,
 ) -> dict[str, Resource]:
     """Load every route, and compose what answers it inside its middleware, by the route's file."""
     threads = HandlerThreads(settings.max_abandoned_handlers, settings.abandon_timeout)
@@ -51,7 +53,7 @@ def compose_resources(
     resources = {}
     for route in routes.walk():
         with mistakes.in_route(route.file).collecting():
-            module = loader.load(route, dependencies_around(route, directories))
+            module = binder.bind_module(loader.load(route, dependencies_around(route, directories)))
             middleware = (*around[route.file], *module.middleware)
             resources[route.file] = _resource(module, settings, middleware, threads, cache)
     return resources

@@ -25,6 +25,7 @@ from apiroutes.handlers import (
     why_not_middleware,
 )
 from apiroutes.places import Place, caller_in, located
+from apiroutes.project.binding import StepBinder
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.routing import MIDDLEWARE_FILE, DirectoryMiddleware, Route, Segment, guard_problem
 from apiroutes.settings import Settings
@@ -80,13 +81,14 @@ def middleware_below(
 
 
 def directory_middleware(
-    files: Sequence[DirectoryMiddleware], loader: ModuleLoader, mistakes: Mistakes
+    files: Sequence[DirectoryMiddleware], loader: ModuleLoader, binder: StepBinder, mistakes: Mistakes
 ) -> list[LoadedDirectory]:
     """Load the middleware of directories, from the outside in. A file with mistakes breaks its directory."""
     loaded = []
     for source in sorted(files, key=lambda source: source.file.count("/")):
         with mistakes.in_directory(source.file.rpartition("/")[0]).collecting():
-            loaded.append(LoadedDirectory(source, *loader.load_directory(source.file)))
+            steps, dependencies = loader.load_directory(source.file)
+            loaded.append(LoadedDirectory(source, binder.bind(steps), dependencies))
     return loaded
 
 

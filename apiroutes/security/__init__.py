@@ -1,0 +1,1 @@
+"""Who asks, and what they may: sign-in, other sites, webhooks; this room keeps nothing between requests."""

@@ -1,0 +1,1 @@
+"""What is kept of a client from one request to the next; this room never decides who the client is."""

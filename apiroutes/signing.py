@@ -1,0 +1,50 @@
+"""Values that clients keep and cannot change: signed with the project's secret key, each for one purpose.
+
+In: bytes, and the keys. Out: a text that a cookie can hold, and the bytes again if one of the keys has signed
+it for that purpose. What is not valid is None and raises nothing. What is signed is not encrypted: a client
+can read it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from functools import lru_cache
+from typing import Any
+
+from apiroutes.secret_keys import SecretKeys
+
+__all__ = ["MAX_SIGNED", "sign", "unsign"]
+
+# Characters. RFC 6265 section 6.1 asks clients to keep 4096 bytes of a cookie, and no more.
+MAX_SIGNED = 4096
+
+
+def sign(purpose: str, keys: SecretKeys, content: bytes) -> str:
+    """Return `content` in base64, signed by the first of the keys for one purpose."""
+    signed: bytes = _signer(purpose, keys).sign(base64.urlsafe_b64encode(content))
+    return signed.decode("ascii")
+
+
+def unsign(purpose: str, keys: SecretKeys, text: str) -> bytes | None:
+    """Return what was signed for a purpose by one of the keys; None for anything else."""
+    if not text or len(text) > MAX_SIGNED or not text.isascii():
+        return None
+    from itsdangerous import BadSignature
+
+    try:
+        return base64.urlsafe_b64decode(_signer(purpose, keys).unsign(text))
+    except (BadSignature, binascii.Error):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _signer(purpose: str, keys: SecretKeys) -> Any:
+    """Return what signs and verifies for one purpose."""
+    from hashlib import sha256
+
+    from itsdangerous import Signer
+
+    # The last key signs there, the first one here.
+    newest_last = [*reversed(keys.reveal())]
+    return Signer(newest_last, salt=f"apiroutes.{purpose}", key_derivation="hmac", digest_method=sha256)
