@@ -228,7 +228,7 @@ def test_no_more_threads_are_left_behind_than_handlers_may_be(tmp_path: Path) ->
         assert site.library.begun.acquire(timeout=20)
         assert not site.library.begun.acquire(timeout=0.3)
         assert site.library.ran == []
-    assert len(site.ran) == 5
+    until(lambda: len(site.library.ran) == 5)  # nobody waits for those that are left behind
 
 
 # -- errors

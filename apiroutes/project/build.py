@@ -164,8 +164,8 @@ def _everywhere(
         return steps
     from apiroutes.middleware import log_context
 
-    # Gives the log's records their request. It is one of its own, as the project may name `log_context()` too,
-    # which is shown.
+    # Gives the log's records their request. It is one of its own, as the project may name `log_context()`
+    # too, which is shown.
     return implicit(never_waits(partial(log_context()))), *steps
 
 
