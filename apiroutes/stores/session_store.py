@@ -18,7 +18,7 @@ __all__ = ["MOST_BYTES", "Lifetime", "SessionStore", "SessionTooLarge", "StoredS
 MOST_BYTES = 1024 * 1024
 
 
-class SessionTooLarge(ValueError):
+class SessionTooLarge(Exception):
     """The values of a session, with their names in UTF-8, would take more than MOST_BYTES."""
 
     def __init__(self, size: int | None = None) -> None:

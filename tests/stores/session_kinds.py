@@ -9,9 +9,9 @@ from pathlib import Path
 
 from apiroutes.stores.session_store import Lifetime, SessionStore, StoredSession
 
-SESSION_KINDS = ["memory"]
+SESSION_KINDS = ["memory", "sqlite"]
 # Those that several processes share, each with a store of its own.
-SHARED_SESSION_KINDS: list[str] = []
+SHARED_SESSION_KINDS = ["sqlite"]
 
 LONG = Lifetime(3600.0, 1800.0)
 _prefixes = count()
