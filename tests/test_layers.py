@@ -104,6 +104,7 @@ MET_IN = {
         "schemas/schema.py",
         "schemas/search.py",
         "stores/packed_entries.py",
+        "stores/packed_values.py",
         "structs.py",
     },
     "multipart": {"body/formdata.py"},
