@@ -46,6 +46,7 @@ from apiroutes.handlers.result_types import Returns, returns_of
 from apiroutes.handlers.route_modules import Handler, RouteModule
 from apiroutes.handlers.signatures import Parameter
 from apiroutes.handlers.sources import OwnNames, defines_handler
+from apiroutes.handlers.value_makers import value_maker
 
 __all__ = [
     "FOREIGN_NAMES",
@@ -92,6 +93,7 @@ __all__ = [
     "security_scheme",
     "unaliased",
     "use",
+    "value_maker",
     "why_not_middleware",
     "why_not_tag",
     "without_errors",
