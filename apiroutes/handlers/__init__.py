@@ -12,7 +12,9 @@ from apiroutes.handlers.constants import is_too_long
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
+    refuses_other_sites,
     security_scheme,
+    takes_ambient_credentials,
     use,
 )
 from apiroutes.handlers.declared_responses import (
@@ -78,8 +80,10 @@ __all__ = [
     "parsed",
     "plan_of",
     "raised_errors",
+    "refuses_other_sites",
     "returns_of",
     "security_scheme",
+    "takes_ambient_credentials",
     "unaliased",
     "use",
     "why_not_middleware",

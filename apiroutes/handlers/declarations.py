@@ -24,6 +24,7 @@ __all__ = [
     "takes_ambient_credentials",
     "file_route",
     "middleware_of",
+    "refuses_other_sites",
     "security_of",
     "security_scheme",
     "use",
@@ -132,7 +133,16 @@ def takes_ambient_credentials(function: object) -> bool:
     """Return whether a step, or a dependency, is marked by `reads_ambient_credentials`."""
     while isinstance(function, partial):
         function = function.func
-    return getattr(function, _AMBIENT, False) is True
+    # Of an object that is a dependency its method `make_value` is called.
+    owner = getattr(function, "__self__", None)
+    return any(getattr(marked, _AMBIENT, False) is True for marked in (function, owner))
+
+
+def refuses_other_sites(step: object) -> bool:
+    """Return whether a step is a `csrf()`: such a step has a method `trusting`."""
+    while isinstance(step, partial):
+        step = step.func
+    return hasattr(step, "trusting")
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
