@@ -137,6 +137,7 @@ IMPORTS_LATE = {
     "lifespan/lifespan.py": "asyncio, by projects whose `register` is a plain function",
     "logging.py": "python-json-logger, by projects whose log is text",
     "project/build.py": "the built-in middleware, by projects that do not use it",
+    "project/cross_site.py": "sign-in, by projects without sessions and cookies",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "signing.py": "itsdangerous and hashlib, by projects that sign nothing",

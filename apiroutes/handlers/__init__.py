@@ -13,7 +13,9 @@ from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
     reads_ambient_credentials,
+    refuses_other_sites,
     security_scheme,
+    takes_ambient_credentials,
     use,
 )
 from apiroutes.handlers.declared_responses import (
@@ -80,8 +82,10 @@ __all__ = [
     "plan_of",
     "raised_errors",
     "reads_ambient_credentials",
+    "refuses_other_sites",
     "returns_of",
     "security_scheme",
+    "takes_ambient_credentials",
     "unaliased",
     "use",
     "why_not_middleware",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
@@ -24,6 +25,7 @@ __all__ = [
     "takes_ambient_credentials",
     "file_route",
     "middleware_of",
+    "refuses_other_sites",
     "security_of",
     "security_scheme",
     "use",
@@ -128,6 +130,13 @@ def reads_ambient_credentials(function: _Function) -> _Function:
 def takes_ambient_credentials(function: object) -> bool:
     """Return whether a step, or a dependency, is marked by `reads_ambient_credentials`."""
     return mark_of(function, _AMBIENT) is True
+
+
+def refuses_other_sites(step: object) -> bool:
+    """Return whether a step is a `csrf()`: such a step has a method `trusting`."""
+    while isinstance(step, partial):
+        step = step.func
+    return hasattr(step, "trusting")
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
