@@ -1,7 +1,7 @@
-"""The cookies that a response sets: plain ones, and those of draft mode.
+"""The cookies that a response sets: plain ones, signed ones, and those of draft mode.
 
 In: names, values and attributes. Out: Set-Cookie lines. Raises ValueError and TypeError for a cookie that
-browsers would refuse, and RuntimeError for one of draft mode where no `secret_key` is set.
+browsers would refuse, and RuntimeError for a signed one where no `secret_key` is set.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing_extensions import Self
 from apiroutes.drafts import change_draft_mode, clear_preview_data, write_preview_data
 from apiroutes.http import dump_cookie, needs_secure
 from apiroutes.response_head import ResponseHead
+from apiroutes.signed_cookies import sign_cookie
 
 __all__ = ["ResponseCookies"]
 
@@ -88,6 +89,42 @@ class ResponseCookies(ResponseHead):
             name,
             max_age=0,
             expires=0,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+
+    def set_signed_cookie(
+        self,
+        name: str,
+        value: str,
+        *,
+        max_age: float | timedelta | None = None,
+        expires: datetime | float | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool | None = None,
+        httponly: bool = True,
+        samesite: str | None = "Lax",
+        partitioned: bool = False,
+    ) -> Self:
+        """Set a cookie that the client can read and cannot change; `req.signed_cookies` has its value again.
+
+        It is signed with the project's `secret_key`, for its name. `max_age`, or else `expires`, is signed
+        too and checked when the cookie is read, whatever the client does; with neither the value is valid
+        as long as the key. The other attributes are those of `set_cookie`.
+
+        Raises RuntimeError if no `secret_key` is set, TypeError for a value that is not a str, and
+        ValueError as `set_cookie` does: about 3000 bytes fit.
+        """
+        return self.set_cookie(
+            name,
+            sign_cookie(self.req, name, value, max_age, expires),
+            max_age=max_age,
+            expires=expires,
             path=path,
             domain=domain,
             secure=secure,

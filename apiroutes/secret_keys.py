@@ -18,6 +18,7 @@ __all__ = [
     "SecretKeys",
     "hide_secrets",
     "may_hold_secret",
+    "missing_key",
     "needs_secret_key",
     "new_secret_key",
     "read_secret_keys",
@@ -157,6 +158,14 @@ def needs_secret_key(function: Function) -> Function:
     """
     function.needs_secret_key = True  # type: ignore[attr-defined]
     return function
+
+
+def missing_key(who: str) -> RuntimeError:
+    """Return the error of those who need the secret key, such as "signed cookies need", where none is set."""
+    return RuntimeError(
+        f"{who} `secret_key`, which is not set: set it, as APIROUTES_SECRET_KEY in the environment, to what "
+        "`apiroutes secret` prints"
+    )
 
 
 def takes_secret_key(function: object) -> bool:
