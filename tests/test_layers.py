@@ -35,8 +35,8 @@ STEPS = [
         "schemas",
         "event_loop",
     },
-    {"settings", "concurrency", "drafts", "files", "logging", "response_head"},
-    {"asgi_calls", "body", "lifespan", "response_hooks", "readiness_checks", "stores"},
+    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies"},
+    {"asgi_calls", "body", "lifespan", "response_cookies", "response_hooks", "readiness_checks", "stores"},
     {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses", "exits"},
@@ -668,7 +668,14 @@ def private_names(*files: str) -> set[str]:
     return {name for name in names if re.match(r"_[a-z]", name)}
 
 
-OWNERS = ("request.py", "response.py", "response_head.py", "response_hooks.py", "response_state.py")
+OWNERS = (
+    "request.py",
+    "response.py",
+    "response_cookies.py",
+    "response_head.py",
+    "response_hooks.py",
+    "response_state.py",
+)
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file not in OWNERS])

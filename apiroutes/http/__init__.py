@@ -6,7 +6,7 @@ In: header fields, targets, content. Out: values, and the text of values.
 from __future__ import annotations
 
 from apiroutes.http.conditional import content_hash, has_part, is_current, outcome, timestamp
-from apiroutes.http.cookies import dump_cookie, parse_cookies
+from apiroutes.http.cookies import dump_cookie, needs_secure, parse_cookies
 from apiroutes.http.events import Event, comment
 from apiroutes.http.fields import (
     BINARY,
@@ -82,6 +82,7 @@ __all__ = [
     "is_token",
     "merge_vary",
     "mount_of",
+    "needs_secure",
     "outcome",
     "parse_cookies",
     "parse_path",
