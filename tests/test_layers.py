@@ -35,7 +35,7 @@ STEPS = [
         "schemas",
         "event_loop",
     },
-    {"settings", "concurrency", "drafts", "files", "logging", "response_head"},
+    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "session"},
     {"asgi_calls", "body", "lifespan", "response_hooks", "readiness_checks", "stores"},
     {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
@@ -165,7 +165,7 @@ TOUCHES: dict[str, set[str]] = {
     },
     "asgi_application.py": {
         "_application",
-        "_departure_calls",
+        "_has_departure_that_waits",
         "_head_hooks",
         "_is_unbuffered",
         "_pending",
@@ -447,6 +447,20 @@ TOUCHES: dict[str, set[str]] = {
         "_append",
         "_rewind_body",
         "_send_file",
+    },
+    "sessions/middleware.py": {
+        "_open_session",
+    },
+    "sessions/visits.py": {
+        "_add_to_vary",
+        "_append",
+        "_apply",
+        "_call_at_departure",
+        "_has_ended",
+        "_headers",
+        "_shared_control",
+        "_status",
+        "_write",
     },
     "telemetry/__init__.py": {
         "_fault_observers",

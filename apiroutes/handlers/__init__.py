@@ -12,6 +12,7 @@ from apiroutes.handlers.constants import is_too_long
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
+    reads_ambient_credentials,
     security_scheme,
     use,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "parsed",
     "plan_of",
     "raised_errors",
+    "reads_ambient_credentials",
     "returns_of",
     "security_scheme",
     "unaliased",
