@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.http import METHODS
+from apiroutes.marks import mark_of
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
@@ -112,10 +112,7 @@ def security_scheme(
 
 def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
     """Return the schemes that `security_scheme` gave a function, or an object's `__call__`: alternatives."""
-    while isinstance(function, partial):
-        function = function.func
-    call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
-    alternatives: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, getattr(call, _SECURITY, ()))
+    alternatives: tuple[SecurityScheme, ...] = mark_of(function, _SECURITY, ())
     return alternatives
 
 
@@ -130,9 +127,7 @@ def reads_ambient_credentials(function: _Function) -> _Function:
 
 def takes_ambient_credentials(function: object) -> bool:
     """Return whether a step, or a dependency, is marked by `reads_ambient_credentials`."""
-    while isinstance(function, partial):
-        function = function.func
-    return getattr(function, _AMBIENT, False) is True
+    return mark_of(function, _AMBIENT) is True
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

@@ -8,10 +8,12 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
+from apiroutes.security import bearer
 from apiroutes.sessions import sessions
 
 __all__ = [
     "access_log",
+    "bearer",
     "cors",
     "from_wsgi",
     "log_context",

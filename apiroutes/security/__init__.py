@@ -1,1 +1,5 @@
 """Who asks, and what they may: sign-in, other sites, webhooks; this room keeps nothing between requests."""
+
+from apiroutes.security.bearer import bearer
+
+__all__ = ["bearer"]
