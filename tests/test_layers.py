@@ -143,6 +143,7 @@ IMPORTS_LATE = {
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
     "stores/opening.py": "SQLite and redis-py, by projects that keep nothing there",
+    "stores/session_opening.py": "SQLite and redis-py, by projects that keep no sessions there",
     "telemetry/__init__.py": "OpenTelemetry and prometheus_client, by projects that do not ask for them",
 }
 
