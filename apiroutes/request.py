@@ -217,7 +217,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         return parse_cookies(header) if header else {}
 
     # Returns the session, which it loads when it is first called; `sessions()` sets it.
-    _open_session: Callable[[], Session] = staticmethod(refuse_missing)
+    _open_session: Callable[[], Session] | None = None
 
     @property
     def session(self) -> Session:
@@ -225,7 +225,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
         Raises RuntimeError without that middleware, and ApiError 503 while its store fails.
         """
-        return self._open_session()
+        return refuse_missing() if self._open_session is None else self._open_session()
 
     @session.setter
     def session(self, session: Session) -> None:  # of middleware of the project's own
