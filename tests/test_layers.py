@@ -58,6 +58,7 @@ STEP_OF = {name: number for number, names in enumerate(STEPS) for name in names}
 
 # Each library that could be another one tomorrow is met in these files alone.
 MET_IN = {
+    "argon2": {"security/passwords.py"},
     "click": {
         "cli/cache.py",
         "cli/check.py",
@@ -140,6 +141,7 @@ IMPORTS_LATE = {
     "project/cross_site.py": "sign-in, by projects without sessions and cookies",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
+    "security/passwords.py": "argon2-cffi and the data of Unicode, by projects without such passwords",
     "signing.py": "itsdangerous and hashlib, by projects that sign nothing",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
