@@ -139,6 +139,7 @@ IMPORTS_LATE = {
     "project/cross_site.py": "sign-in, by projects without sessions and cookies",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
+    "security/webhooks.py": "hmac and hashlib, by projects without webhooks",
     "signing.py": "itsdangerous and hashlib, by projects that sign nothing",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",

@@ -8,7 +8,7 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
-from apiroutes.security import csrf
+from apiroutes.security import csrf, webhook
 
 __all__ = [
     "access_log",
@@ -20,4 +20,5 @@ __all__ = [
     "request_id",
     "security_headers",
     "trusted_hosts",
+    "webhook",
 ]

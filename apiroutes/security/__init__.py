@@ -1,5 +1,6 @@
 """Who asks, and what they may: sign-in, other sites, webhooks; this room keeps nothing between requests."""
 
 from apiroutes.security.csrf import csrf
+from apiroutes.security.webhooks import webhook
 
-__all__ = ["csrf"]
+__all__ = ["csrf", "webhook"]
