@@ -13,13 +13,13 @@ import sys
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from apiroutes.code_origin import is_ours
 from apiroutes.errors import Problem, readable_path
+from apiroutes.marks import marked_object
 from apiroutes.secret_keys import hide_secrets
 
 __all__ = [
@@ -196,8 +196,7 @@ def with_source(problem: Problem, root: Path) -> Problem:
 
 def name_of(step: object) -> str:
     """Return the name of a step in the source: of the function, or of the function that made it."""
-    if isinstance(step, partial):
-        return name_of(step.func)
+    step = marked_object(step)
     if isinstance(step, type):
         return step.__name__
     name: str = getattr(step, "__qualname__", type(step).__name__)
@@ -249,8 +248,7 @@ def location_of(step: object) -> str | None:
 
 def _code_of(step: object) -> CodeType | None:
     """Return the code of a function, or of a class's own method, for its file and line."""
-    if isinstance(step, partial):
-        return _code_of(step.func)
+    step = marked_object(step)
     code = getattr(inspect.unwrap(step) if callable(step) else step, "__code__", None)
     if code is not None:
         return code  # type: ignore[no-any-return]

@@ -123,6 +123,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         return self._secret_keys
 
     _body: Body | None = None  # once it is read
+    _signed_in: dict[Any, Any] | None = None  # by the step that asked for credentials, in their order
 
     # Werkzeug's limits. They may be set for a class or a request, and can only narrow a route's.
 

@@ -12,6 +12,7 @@ from apiroutes.handlers.constants import is_too_long
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
+    reads_ambient_credentials,
     refuses_other_sites,
     security_scheme,
     takes_ambient_credentials,
@@ -80,6 +81,7 @@ __all__ = [
     "parsed",
     "plan_of",
     "raised_errors",
+    "reads_ambient_credentials",
     "refuses_other_sites",
     "returns_of",
     "security_scheme",

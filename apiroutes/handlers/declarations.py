@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.http import METHODS
+from apiroutes.marks import mark_of, marked_object
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
@@ -113,10 +113,7 @@ def security_scheme(
 
 def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
     """Return the schemes that `security_scheme` gave a function, or an object's `__call__`: alternatives."""
-    while isinstance(function, partial):
-        function = function.func
-    call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
-    alternatives: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, getattr(call, _SECURITY, ()))
+    alternatives: tuple[SecurityScheme, ...] = mark_of(function, _SECURITY, ())
     return alternatives
 
 
@@ -131,18 +128,12 @@ def reads_ambient_credentials(function: _Function) -> _Function:
 
 def takes_ambient_credentials(function: object) -> bool:
     """Return whether a step, or a dependency, is marked by `reads_ambient_credentials`."""
-    while isinstance(function, partial):
-        function = function.func
-    # Of an object that is a dependency its method `make_value` is called.
-    owner = getattr(function, "__self__", None)
-    return any(getattr(marked, _AMBIENT, False) is True for marked in (function, owner))
+    return mark_of(function, _AMBIENT) is True
 
 
 def refuses_other_sites(step: object) -> bool:
     """Return whether a step is a `csrf()`: such a step has a method `trusting`."""
-    while isinstance(step, partial):
-        step = step.func
-    return hasattr(step, "trusting")
+    return hasattr(marked_object(step), "trusting")
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

@@ -8,10 +8,11 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
-from apiroutes.security import csrf, webhook
+from apiroutes.security import bearer, csrf, webhook
 
 __all__ = [
     "access_log",
+    "bearer",
     "cors",
     "csrf",
     "from_wsgi",

@@ -22,8 +22,9 @@ from typing import Any
 
 from apiroutes.code_origin import is_ours
 from apiroutes.errors import Problem, Problems, listed
+from apiroutes.marks import takes_secret_key
 from apiroutes.places import Place, name_of
-from apiroutes.secret_keys import SecretKeys, new_secret_key, read_secret_keys, takes_secret_key
+from apiroutes.secret_keys import SecretKeys, new_secret_key, read_secret_keys
 from apiroutes.settings import Settings
 
 __all__ = ["with_secret_key"]

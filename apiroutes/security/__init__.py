@@ -1,6 +1,7 @@
 """Who asks, and what they may: sign-in, other sites, webhooks; this room keeps nothing between requests."""
 
+from apiroutes.security.bearer import bearer
 from apiroutes.security.csrf import csrf
 from apiroutes.security.webhooks import webhook
 
-__all__ = ["csrf", "webhook"]
+__all__ = ["bearer", "csrf", "webhook"]

@@ -10,6 +10,7 @@ the body is read as a whole before the handler parses it.
 
 from __future__ import annotations
 
+import hmac
 import logging
 import math
 import time
@@ -89,8 +90,6 @@ def _why_refused(
 
 def _is_signed(claim: Claim, body: bytes, keys: Sequence[bytes]) -> bool:
     """Return whether a signature is that of one of the keys, in a time that does not depend on it."""
-    import hmac
-
     is_signed = False
     for key in keys:
         signing = hmac.new(key, claim.before_body, "sha256")
