@@ -13,7 +13,7 @@ from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.http import METHODS
-from apiroutes.marks import mark_of
+from apiroutes.marks import mark_of, marked_object
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
@@ -161,6 +161,7 @@ def required_of(function: object) -> tuple[str, ...] | None:
     """Return the scopes that a step is marked with by `needs_user`; None for other steps."""
     scopes: tuple[str, ...] | None = mark_of(function, _REQUIRED)
     return scopes
+    return hasattr(marked_object(step), "trusting")
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
-from apiroutes.security import any_of, api_key, basic, bearer, csrf, require
+from apiroutes.security import any_of, api_key, basic, bearer, csrf, require, webhook
 from apiroutes.sessions import sessions
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "security_headers",
     "sessions",
     "trusted_hosts",
+    "webhook",
 ]

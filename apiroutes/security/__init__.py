@@ -28,3 +28,6 @@ __all__ = [
     "verify_password",
     "verify_password_async",
 ]
+from apiroutes.security.webhooks import webhook
+
+__all__ = ["bearer", "csrf", "webhook"]
