@@ -26,6 +26,7 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.results import EventStream, event_stream, file, html, json, redirect, stream, text
 from apiroutes.servers.factory import create_app, create_asgi_app
+from apiroutes.session import Session
 from apiroutes.settings import Settings
 from apiroutes.version import __version__
 
@@ -43,6 +44,7 @@ __all__ = [
     "Response",
     "ResponseSentError",
     "RevalidationError",
+    "Session",
     "Settings",
     "UploadFile",
     "__version__",

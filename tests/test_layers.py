@@ -35,7 +35,7 @@ STEPS = [
         "schemas",
         "event_loop",
     },
-    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies"},
+    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies", "session"},
     {"asgi_calls", "body", "lifespan", "response_cookies", "response_hooks", "readiness_checks", "stores"},
     {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
@@ -168,7 +168,7 @@ TOUCHES: dict[str, set[str]] = {
     },
     "asgi_application.py": {
         "_application",
-        "_departure_calls",
+        "_has_departure_that_waits",
         "_head_hooks",
         "_is_unbuffered",
         "_pending",
@@ -453,6 +453,20 @@ TOUCHES: dict[str, set[str]] = {
     },
     "security/sign_in.py": {
         "_signed_in",
+    },
+    "sessions/middleware.py": {
+        "_open_session",
+    },
+    "sessions/visits.py": {
+        "_add_to_vary",
+        "_append",
+        "_apply",
+        "_call_at_departure",
+        "_has_ended",
+        "_headers",
+        "_shared_control",
+        "_status",
+        "_write",
     },
     "telemetry/__init__.py": {
         "_fault_observers",

@@ -9,6 +9,7 @@ from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
 from apiroutes.security import bearer, csrf
+from apiroutes.sessions import sessions
 
 __all__ = [
     "access_log",
@@ -20,5 +21,6 @@ __all__ = [
     "proxy_fix",
     "request_id",
     "security_headers",
+    "sessions",
     "trusted_hosts",
 ]

@@ -345,9 +345,6 @@ MISTAKES = {
     "a status after what is sent": Mistake(
         "def GET(req, res): res.send('a', 404)", ("write `res.status(404).send('a')`",)
     ),
-    "a session": Mistake(
-        "def GET(req): return req.session['user']", ('`request.context["session"]`, which middleware fills',)
-    ),
     "a decorator of the request": Mistake(
         "def deco(f):\n    def inner(req): return f(req)\n    return inner\n@deco\ndef GET(): return 1",
         ("calls `GET` with `(req)`, and it takes `()`", "`@functools.wraps(f)`"),
