@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.http import METHODS
-from apiroutes.marks import mark_of
+from apiroutes.marks import mark_of, marked_object
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
@@ -27,6 +28,7 @@ __all__ = [
     "takes_ambient_credentials",
     "file_route",
     "middleware_of",
+    "refuses_other_sites",
     "security_of",
     "security_scheme",
     "use",
@@ -134,6 +136,13 @@ def takes_ambient_credentials(function: object) -> bool:
     return mark_of(function, _AMBIENT) is True
 
 
+def refuses_other_sites(step: object) -> bool:
+    """Return whether a step is a `csrf()`: such a step has a method `trusting`."""
+    while isinstance(step, partial):
+        step = step.func
+    return hasattr(step, "trusting")
+
+
 def same_security(function: object, other: object) -> None:
     """Have a step ask for the same credentials as another one, which it calls."""
     setattr(function, _SECURITY, security_of(other))
@@ -152,6 +161,7 @@ def required_of(function: object) -> tuple[str, ...] | None:
     """Return the scopes that a step is marked with by `needs_user`; None for other steps."""
     scopes: tuple[str, ...] | None = mark_of(function, _REQUIRED)
     return scopes
+    return hasattr(marked_object(step), "trusting")
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

@@ -4,6 +4,9 @@ from apiroutes.security.any_of import any_of
 from apiroutes.security.api_key import api_key
 from apiroutes.security.basic import basic
 from apiroutes.security.bearer import bearer
+from apiroutes.security.csrf import csrf
+
+__all__ = ["bearer", "csrf"]
 from apiroutes.security.passwords import (
     hash_password,
     hash_password_async,
@@ -25,3 +28,6 @@ __all__ = [
     "verify_password",
     "verify_password_async",
 ]
+from apiroutes.security.webhooks import webhook
+
+__all__ = ["bearer", "csrf", "webhook"]
