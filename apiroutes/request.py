@@ -37,6 +37,7 @@ from apiroutes.lazy import lazy
 from apiroutes.secret_keys import SecretKeys
 from apiroutes.session import Session, refuse_missing
 from apiroutes.settings import Settings
+from apiroutes.signed_cookies import SignedCookies
 from apiroutes.sizes import parse_size
 from apiroutes.types import ROUTE, Environ, FaultObserver, Params
 
@@ -224,13 +225,19 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
         Raises RuntimeError without that middleware, and ApiError 503 while its store fails.
         """
-        if self._open_session is None:
-            refuse_missing()
-        return self._open_session()
+        return refuse_missing() if self._open_session is None else self._open_session()
 
     @session.setter
     def session(self, session: Session) -> None:  # of middleware of the project's own
         self._open_session = lambda: session
+
+    @lazy
+    def signed_cookies(self) -> SignedCookies:
+        """The valid ones of the cookies that `res.set_signed_cookie` has set: a read-only mapping.
+
+        Raises RuntimeError if no `secret_key` is set.
+        """
+        return SignedCookies(self.cookies, self._secret_keys)
 
     @lazy
     def draft_mode(self) -> bool:

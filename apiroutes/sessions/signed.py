@@ -22,7 +22,7 @@ from apiroutes.types import Environ
 
 __all__ = ["SignedVisit"]
 
-# Bytes of a cookie with its attributes that RFC 6265 section 6.1 asks clients to keep.
+# Bytes of a cookie, its name and its value, that browsers keep.
 _MAX_COOKIE = 4096
 # The share of the idle time after which it is noted that a session is used, and the fewest seconds.
 _NOTED, _FEWEST = 0.1, 1.0
@@ -85,12 +85,13 @@ class SignedVisit(Visit):
             return
         used = None if self._lifetime.idle is None else round(now, _DECIMALS)
         value = sign(self._purpose, self._keys, self._encoded(round(self._begun, _DECIMALS), used))
-        line = self.cookie.line(value, max(1, math.ceil(self._begun + self._lifetime.whole - now)))
-        if len(line) > _MAX_COOKIE:
+        size = len(self.cookie.name) + len(value)
+        if size > _MAX_COOKIE:
             raise RuntimeError(
-                f"the session takes {len(line)} bytes as a cookie, and browsers keep no more than "
+                f"the session takes {size} bytes as a cookie with its name, and browsers keep no more than "
                 f'{_MAX_COOKIE}: keep less in it, or write `sessions(store="sqlite")`'
             )
+        line = self.cookie.line(value, max(1, math.ceil(self._begun + self._lifetime.whole - now)))
         self.set_cookie(response, line)
 
     @property
