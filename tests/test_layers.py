@@ -459,6 +459,11 @@ TOUCHES: dict[str, set[str]] = {
     "sessions/middleware.py": {
         "_open_session",
     },
+    "sessions/stored.py": {
+        "_apply",
+        "_lines_of",
+        "_write",
+    },
     "sessions/visits.py": {
         "_add_to_vary",
         "_append",

@@ -2,7 +2,8 @@
 
 from apiroutes.stores.nothing import NothingStore
 from apiroutes.stores.opening import open_store, why_store_fails
-from apiroutes.stores.session_store import Lifetime
+from apiroutes.stores.session_opening import open_session_store
+from apiroutes.stores.session_store import Lifetime, SessionStore, StoredSession
 from apiroutes.stores.store import Entry, Lease, Mode, Store, StoreError
 
 __all__ = [
@@ -11,8 +12,11 @@ __all__ = [
     "Lifetime",
     "Mode",
     "NothingStore",
+    "SessionStore",
     "Store",
     "StoreError",
+    "StoredSession",
+    "open_session_store",
     "open_store",
     "why_store_fails",
 ]
