@@ -23,6 +23,7 @@ from apiroutes.stores.packed_entries import PackedEntry, pack, unpack
 from apiroutes.stores.records import most_records
 from apiroutes.stores.sqlite_database import BUSY_TIME, DatabaseFile, Replaced, is_damage
 from apiroutes.stores.sqlite_files import why_unwritable
+from apiroutes.stores.sqlite_schema import ENTRIES
 from apiroutes.stores.store import Entry, Lease, Mode, StoreError
 
 __all__ = ["SQLiteStore", "why_unwritable"]
@@ -46,7 +47,7 @@ class SQLiteStore:
     """
 
     def __init__(self, path: Path, *, max_entries: int, max_size: int) -> None:
-        self._file = DatabaseFile(path)
+        self._file = DatabaseFile(path, ENTRIES)
         self._limits = statements.Limits(max_entries, max_size, most_records(max_entries))
         self._late_releases: list[Lease] = []
         self._uses: dict[bytes, float] = {}  # when keys were used, until it is written

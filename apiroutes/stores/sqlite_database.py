@@ -1,6 +1,7 @@
-"""The file of SQLiteStore: opened when it is first used, made anew when it cannot be used, and shared.
+"""The file of a store: opened when it is first used, made anew when it cannot be used, and shared.
 
-In: a path. Out: connections, each for one thread at a time, and the generation.
+In: a path, and the tables that belong there. Out: connections, each for one thread at a time, and the
+generation.
 Raises StoreError for a file that cannot be opened, and Replaced where it has just been replaced.
 
 Processes agree on one database by the lock of the generation's file: under it they make a database, move one
@@ -36,7 +37,7 @@ from apiroutes.stores.sqlite_files import (
     remove_log,
     why_unwritable,
 )
-from apiroutes.stores.sqlite_schema import EMPTY, MISSING, OF_ANOTHER_BOOT, create_tables, flaw_of
+from apiroutes.stores.sqlite_schema import EMPTY, MISSING, OF_ANOTHER_BOOT, Schema
 from apiroutes.stores.store import StoreError
 from apiroutes.threads import native_threads
 
@@ -67,7 +68,7 @@ class Database:
     def __init__(self, path: Path, generation: GenerationFile, connection: sqlite3.Connection) -> None:
         self.process = os.getpid()
         self.generation = generation
-        self._write_lock = native_threads.native_lock()
+        self.turn = native_threads.native_lock()
         self.is_retired = False
         self.identity = identity_of(path)
         self._log = identity_of(log_of(path))
@@ -110,7 +111,7 @@ class Database:
         try:
             self.generation.change()
         except OSError as error:
-            raise StoreError(f"the cache's generation, beside {self._path}: {error}") from error
+            raise StoreError(f"the generation of the database {self._path}: {error}") from error
 
     def take(self) -> sqlite3.Connection:
         """Return a connection that nobody else uses until it is given back."""
@@ -164,7 +165,7 @@ class Database:
         Those that wait for their turn have no connection, so that others can read.
         """
         end = time.monotonic() + seconds
-        if not self._write_lock.acquire(timeout=seconds):
+        if not self.turn.acquire(timeout=seconds):
             if self.is_retired:  # before a fork, which whoever has the lock is waiting for
                 raise Replaced
             raise TimeoutError("other threads of this process are writing")
@@ -177,7 +178,7 @@ class Database:
             finally:
                 self.give_back(connection)
         finally:
-            self._write_lock.release()
+            self.turn.release()
 
     def retire(self) -> None:
         """Close what nobody uses now; the rest is closed when it is given back."""
@@ -194,10 +195,11 @@ class Database:
 
 
 class DatabaseFile:
-    """A path, and the database that is there."""
+    """A path, and the database that is there, or is made there with the tables of `schema`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: Schema) -> None:
         self.path = path.absolute()
+        self._schema = schema
         self._generation = self.path.with_name(f"{path.name}-generation")
         self.database: Database | None = None  # the one that was opened last
         _files.add(self)
@@ -242,11 +244,11 @@ class DatabaseFile:
         except (OSError, ValueError, sqlite3.Error) as error:
             self.close()
             reason = why_unwritable(self.path) or f"{self.path}: {error}"
-            raise StoreError(f"the cache cannot be opened: {reason}") from error
+            raise StoreError(f"{self._schema.owner} cannot be opened: {reason}") from error
         _leave(previous)
         if aside is not None:
-            message = "the cache's database %s %s: it is kept as %s, and a new one was made"
-            _log.warning(message, self.path, flaw, aside.name)
+            message = "%s's database %s %s: it is kept as %s, and a new one was made"
+            _log.warning(message, self._schema.owner, self.path, flaw, aside.name)
         return database
 
     def _flaw(self, damaged: tuple[int, int] | None) -> str | None:
@@ -258,7 +260,7 @@ class DatabaseFile:
             return "is damaged"
         connection = sqlite3.connect(address_of(self.path), uri=True, timeout=BUSY_TIME)
         try:
-            return flaw_of(connection)
+            return self._schema.flaw_of(connection)
         except TypeError:  # a table without its row
             return "is damaged"
         except sqlite3.Error as error:
@@ -281,7 +283,7 @@ class DatabaseFile:
         try:
             connection.execute("PRAGMA journal_mode = wal")
             connection.execute("PRAGMA synchronous = off")
-            create_tables(connection)
+            self._schema.create(connection)
         finally:
             connection.close()
         generation.change()  # now everybody looks for the new one
@@ -301,7 +303,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = off")
         connection.execute("PRAGMA cache_size = -1000")
         connection.execute("PRAGMA journal_size_limit = 16777216")
-        connection.execute("SELECT epoch FROM state").fetchone()  # which opens the log as well
+        connection.execute("SELECT boot FROM state").fetchone()  # which opens the log as well
     except BaseException:
         connection.close()
         raise
