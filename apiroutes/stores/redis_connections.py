@@ -170,7 +170,7 @@ def _connection_maker(url: str) -> tuple[Callable[[], Any], str]:
     except Exception:
         # The exception may quote the URL.
         raise ValueError(
-            "The URL of the cache's Redis cannot be used: write redis://, rediss:// or unix://, with special "
+            "The URL of a Redis cannot be used: write redis://, rediss:// or unix://, with special "
             "characters of the password in percent-encoding"
         ) from None
     place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"

@@ -32,8 +32,9 @@ class Script:
 
     __slots__ = ("text", "digest")
 
-    def __init__(self, body: str) -> None:
-        self.text = _COMMON + body
+    def __init__(self, body: str, common: str | None = None) -> None:
+        """Make a script of a text that stands before others, too; without one, of the cache's."""
+        self.text = (_COMMON if common is None else common) + body
         self.digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
