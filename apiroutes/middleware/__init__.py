@@ -8,6 +8,7 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
+from apiroutes.rate_limits import rate_limit
 
 __all__ = [
     "access_log",
@@ -15,6 +16,7 @@ __all__ = [
     "from_wsgi",
     "log_context",
     "proxy_fix",
+    "rate_limit",
     "request_id",
     "security_headers",
     "trusted_hosts",

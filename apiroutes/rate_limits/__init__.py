@@ -1,1 +1,5 @@
-"""How many requests there may be in a time; this room never looks at what a request is for."""
+"""How many requests there may be in a time, across workers and machines; this room only refuses."""
+
+from apiroutes.rate_limits.middleware import rate_limit
+
+__all__ = ["rate_limit"]
