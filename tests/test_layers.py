@@ -137,6 +137,7 @@ IMPORTS_LATE = {
     "lifespan/lifespan.py": "asyncio, by projects whose `register` is a plain function",
     "logging.py": "python-json-logger, by projects whose log is text",
     "project/build.py": "the built-in middleware, by projects that do not use it",
+    "rate_limits/keys.py": "ipaddress, by projects without clients that have IPv6",
     "rates.py": "limits, by projects that limit nothing",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",

@@ -20,6 +20,7 @@ from apiroutes.project.binding import StepBinder
 from apiroutes.project.caching import step_maker
 from apiroutes.project.middleware import LoadedDirectory, dependencies_around
 from apiroutes.project.mistakes import Mistakes
+from apiroutes.rate_limits import route_limits
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, Resource, Run
 from apiroutes.routing import RouteTree
@@ -54,7 +55,8 @@ def compose_resources(
     for route in routes.walk():
         with mistakes.in_route(route.file).collecting():
             module = binder.bind_module(loader.load(route, dependencies_around(route, directories)))
-            middleware = (*around[route.file], *module.middleware)
+            limits = binder.bind(route_limits(module.config.rate_limit, route.file))
+            middleware = (*around[route.file], *limits, *module.middleware)
             resources[route.file] = _resource(module, settings, middleware, threads, cache)
     return resources
 

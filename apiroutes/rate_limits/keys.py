@@ -7,7 +7,6 @@ TypeError for a value that is another one with each request.
 from __future__ import annotations
 
 import inspect
-import ipaddress
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -25,8 +24,9 @@ Subject = Callable[[Request], "bytes | None"]
 
 _log = logging.getLogger("apiroutes")
 
-# Networks with an address of IPv4 in their last 32 bits (RFC 4291 section 2.5.5.2, RFC 6052 section 2.1).
-_WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96")))
+# The first 96 bits of addresses that have one of IPv4 in the rest: ::ffff:0:0/96 (RFC 4291 section 2.5.5.2),
+# and 64:ff9b::/96 (RFC 6052 section 2.1).
+_BEFORE_IPV4 = (0xFFFF, 0x64_FF9B << 64)
 # RFC 4291 section 2.5.4: the rest is the interface, which a client chooses as it likes (RFC 8981).
 _NETWORK_BITS = 64
 _WITH_PORT = r"(\d+\.\d+\.\d+\.\d+):\d+|\[([^]]+)\](?::\d+)?"
@@ -58,17 +58,18 @@ def _warn_of_no_address() -> None:
 @lru_cache(maxsize=4096)
 def _network_of(address: str) -> str:
     """Return what an IPv6 address is counted by: its /64, or the IPv4 address that it stands for."""
+    from ipaddress import ip_address
+
     with_port = re.fullmatch(_WITH_PORT, address)  # as some proxies write it
     text = (with_port[1] or with_port[2]) if with_port else address
     try:
-        parsed = ipaddress.ip_address(text.partition("%")[0])
+        parsed = ip_address(text.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if any(parsed in network for network in _WITH_IPV4):
-        return str(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
-    return f"{int(parsed) >> _NETWORK_BITS:x}/64"
+    number = int(parsed)
+    if parsed.version == 4 or number >> 32 in _BEFORE_IPV4:
+        return str(ip_address(number & 0xFFFFFFFF))
+    return f"{number >> _NETWORK_BITS:x}/64"
 
 
 def _user(req: Request) -> bytes:

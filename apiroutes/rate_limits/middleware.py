@@ -24,7 +24,7 @@ from apiroutes.response import Response
 from apiroutes.settings import Settings
 from apiroutes.types import Middleware
 
-__all__ = ["RateLimit", "rate_limit", "route_limit"]
+__all__ = ["RateLimit", "rate_limit", "route_limits"]
 
 
 def rate_limit(
@@ -66,9 +66,9 @@ def rate_limit(
     return RateLimit(limit, (frame.f_code.co_filename, frame.f_lineno))
 
 
-def route_limit(limit: Limit, file: str) -> RateLimit:
-    """Return the limit that the `config` of a route's file declares, which counts for the file."""
-    return RateLimit(limit, (file, 0))
+def route_limits(limit: Limit | None, file: str) -> tuple[Middleware, ...]:
+    """Return the middleware of the limit that the `config` of a route's file declares, if it does."""
+    return () if limit is None else (RateLimit(limit, (file, 0)),)
 
 
 class RateLimit:
@@ -90,6 +90,7 @@ class RateLimit:
         limiter = Limiter(limit, self._counted_as(root), opened, fail == "open")
         middleware = _for_failures(limiter, limit.is_failure) if limit.failures_only else _for_all(limiter)
         middleware.__qualname__ = "rate_limit"
+        middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
         # It ends with `next()`, which what looks at the answer does not.
         return never_waits(middleware) if opened.counters.is_local and not limit.failures_only else middleware
 
