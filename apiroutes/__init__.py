@@ -20,11 +20,11 @@ from apiroutes.errors import (
 )
 from apiroutes.handlers import Depends, file_route, security_scheme, use
 from apiroutes.http import Event, comment, is_local
+from apiroutes.marks import needs_secret_key
 from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.results import EventStream, event_stream, file, html, json, redirect, stream, text
-from apiroutes.secret_keys import needs_secret_key
 from apiroutes.servers.factory import create_app, create_asgi_app
 from apiroutes.settings import Settings
 from apiroutes.version import __version__

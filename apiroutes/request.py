@@ -36,6 +36,7 @@ from apiroutes.http import decode_json, parse_cookies
 from apiroutes.lazy import lazy
 from apiroutes.secret_keys import SecretKeys
 from apiroutes.settings import Settings
+from apiroutes.signed_cookies import SignedCookies
 from apiroutes.sizes import parse_size
 from apiroutes.types import ROUTE, Environ, FaultObserver, Params
 
@@ -123,6 +124,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         return self._secret_keys
 
     _body: Body | None = None  # once it is read
+    _signed_in: dict[Any, Any] | None = None  # by the step that asked for credentials, in their order
 
     # Werkzeug's limits. They may be set for a class or a request, and can only narrow a route's.
 
@@ -212,6 +214,14 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """The cookies, percent-decoded; of several with one name the first wins."""
         header = self._environ.get("HTTP_COOKIE")
         return parse_cookies(header) if header else {}
+
+    @lazy
+    def signed_cookies(self) -> SignedCookies:
+        """The valid ones of the cookies that `res.set_signed_cookie` has set: a read-only mapping.
+
+        Raises RuntimeError if no `secret_key` is set.
+        """
+        return SignedCookies(self.cookies, self._secret_keys)
 
     @lazy
     def draft_mode(self) -> bool:

@@ -40,8 +40,8 @@ _EACH_ITS_OWN = (
     '"sqlite" is for all workers of a machine'
 )
 _EACH_COUNTS_ALONE = (
-    'rate limits count in "memory": each worker counts by itself, and together they let through as many times '
-    'more; "sqlite" is for all workers of a machine'
+    'rate limits count in "memory": each worker counts by itself, and together they let through as many '
+    'times more; "sqlite" is for all workers of a machine'
 )
 
 _Run = Callable[[Settings, Sequence[str], Callable[[], str]], None]

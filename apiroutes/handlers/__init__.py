@@ -12,7 +12,10 @@ from apiroutes.handlers.constants import is_too_long
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
+    reads_ambient_credentials,
+    refuses_other_sites,
     security_scheme,
+    takes_ambient_credentials,
     use,
 )
 from apiroutes.handlers.declared_responses import (
@@ -78,8 +81,11 @@ __all__ = [
     "parsed",
     "plan_of",
     "raised_errors",
+    "reads_ambient_credentials",
+    "refuses_other_sites",
     "returns_of",
     "security_scheme",
+    "takes_ambient_credentials",
     "unaliased",
     "use",
     "why_not_middleware",

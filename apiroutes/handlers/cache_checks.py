@@ -18,8 +18,8 @@ from apiroutes.handlers.dependency_graph import Node
 from apiroutes.handlers.route_modules import Handler, RouteModule
 from apiroutes.handlers.signatures import Signature
 from apiroutes.handlers.sources import line_of_function
+from apiroutes.marks import takes_secret_key
 from apiroutes.schemas import schema_of
-from apiroutes.secret_keys import takes_secret_key
 
 __all__ = ["CacheMistake", "cache_mistakes", "is_cached_function"]
 

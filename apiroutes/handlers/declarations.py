@@ -13,6 +13,7 @@ from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.http import METHODS
+from apiroutes.marks import mark_of
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
@@ -24,6 +25,7 @@ __all__ = [
     "takes_ambient_credentials",
     "file_route",
     "middleware_of",
+    "refuses_other_sites",
     "security_of",
     "security_scheme",
     "use",
@@ -112,10 +114,7 @@ def security_scheme(
 
 def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
     """Return the schemes that `security_scheme` gave a function, or an object's `__call__`: alternatives."""
-    while isinstance(function, partial):
-        function = function.func
-    call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
-    alternatives: tuple[SecurityScheme, ...] = getattr(function, _SECURITY, getattr(call, _SECURITY, ()))
+    alternatives: tuple[SecurityScheme, ...] = mark_of(function, _SECURITY, ())
     return alternatives
 
 
@@ -130,9 +129,14 @@ def reads_ambient_credentials(function: _Function) -> _Function:
 
 def takes_ambient_credentials(function: object) -> bool:
     """Return whether a step, or a dependency, is marked by `reads_ambient_credentials`."""
-    while isinstance(function, partial):
-        function = function.func
-    return getattr(function, _AMBIENT, False) is True
+    return mark_of(function, _AMBIENT) is True
+
+
+def refuses_other_sites(step: object) -> bool:
+    """Return whether a step is a `csrf()`: such a step has a method `trusting`."""
+    while isinstance(step, partial):
+        step = step.func
+    return hasattr(step, "trusting")
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

@@ -123,7 +123,7 @@ def unaliased(item: Any) -> Any:
 
 def named(function: object) -> str:
     """Return the name of a dependency in the source."""
-    return named(function.func) if isinstance(function, partial) else name_of(function)
+    return name_of(function)
 
 
 def key_of(function: object) -> tuple[object, ...]:

@@ -97,6 +97,7 @@ _NAMES = {
     "form": "Take `request`, and read `request.form`; or write `body: Item`, with a class of the fields.",
     "headers": "Take `request`, and read `request.headers`.",
     "cookies": "Take `request`, and read `request.cookies`.",
+    "signed_cookies": "Take `request`, and read `request.signed_cookies`.",
     "json": "Take `body`, which is the parsed body.",
     "data": "Take `body`, which is the parsed body.",
     "payload": "Take `body`, which is the parsed body.",

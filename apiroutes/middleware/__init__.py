@@ -9,10 +9,13 @@ from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
 from apiroutes.rate_limits import rate_limit
+from apiroutes.security import bearer, csrf
 
 __all__ = [
     "access_log",
+    "bearer",
     "cors",
+    "csrf",
     "from_wsgi",
     "log_context",
     "proxy_fix",

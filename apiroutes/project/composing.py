@@ -18,6 +18,7 @@ from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteModule
 from apiroutes.project.binding import StepBinder
 from apiroutes.project.caching import step_maker
+from apiroutes.project.cross_site import protected, protected_route
 from apiroutes.project.middleware import LoadedDirectory, dependencies_around
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.rate_limits import route_limits
@@ -56,7 +57,8 @@ def compose_resources(
         with mistakes.in_route(route.file).collecting():
             module = binder.bind_module(loader.load(route, dependencies_around(route, directories)))
             limits = binder.bind(route_limits(module.config.rate_limit, route.file))
-            middleware = (*around[route.file], *limits, *module.middleware)
+            outside = (*around[route.file], *limits, *module.middleware)
+            middleware, module = protected_route(outside, module)
             resources[route.file] = _resource(module, settings, middleware, threads, cache)
     return resources
 
@@ -78,7 +80,7 @@ def explaining_resources(
     for route in routes.walk():
         problems = mistakes.breaking(route.file)
         if problems:
-            middleware = around[route.file]
+            middleware = protected(around[route.file])
             step = Step(partial(explainer.write_problems, problems), never_waits=True)
             resources[route.file] = Resource(
                 f"{route.pattern} ({route.file})",

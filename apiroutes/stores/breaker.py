@@ -1,7 +1,7 @@
-"""A circuit breaker: what has failed several times in a row is left alone for a time.
+"""What leaves something alone for a time that has failed several times in a row.
 
-In: functions that may be slow, or fail. Out: what they return. Raises StoreError for everything that goes
-wrong in them, and at once while they are left alone.
+In: calls of what may be slow, gone or broken. Out: their results. Raises StoreError for everything that goes
+wrong in them, and at once while it is left alone.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
 
 class Breaker:
-    """Calls the functions of one store, which messages call by its `name`.
+    """A circuit breaker around what messages call `name`, which is the beginning of a sentence.
 
-    After three failures in a row, whatever they are, every call raises StoreError at once. After a second one
+    After three failures in a row, whatever they are, `call` raises StoreError at once. After a second one
     call is let through: if it fails, that time doubles, to half a minute at most; if not, all calls are let
-    through again. One record of the logger `apiroutes` says when the store is left alone, and one when it
-    works again; `when_open` and `when_closed` are called then. `clock` counts seconds and is never set back.
+    through again. One record of the logger `apiroutes` says when it is left alone, and one when it works
+    again. `clock` counts seconds and is never set back.
+
+    `opened` and `closed` are called before the first call that is refused, and before the first that is let
+    through again. An exception of the type `refusal` is no failure: what raised it works, and does not do
+    what the caller wants.
     """
 
     def __init__(
@@ -40,25 +44,30 @@ class Breaker:
         name: str,
         *,
         clock: Callable[[], float] = time.monotonic,
-        when_open: Callable[[], object] | None = None,
-        when_closed: Callable[[], object] | None = None,
+        opened: Callable[[], object] = lambda: None,
+        closed: Callable[[], object] = lambda: None,
+        refusal: type[Exception] | tuple[type[Exception], ...] = (),
     ) -> None:
         self._name = name
         self._clock = clock
-        self._when_open = when_open
-        self._when_closed = when_closed
+        self._opened = opened
+        self._closed = closed
+        self._refusal = refusal
         self._state: _Closed | _Open = _Closed()
 
     def call(self, function: Callable[[], Result], is_promise: bool = False) -> Result:
-        """Return what `function` returns. One that `is_promise` is always called.
+        """Return what a function returns. One that `is_promise` is always let through.
 
-        Whoever calls that one waits for a promise, and the store may work again by now.
+        Whoever calls such a function waits for a promise, and the store may work again by now.
         """
         state = self._state
         if isinstance(state, _Open):
             return self._try(state, function, is_promise)
         try:
             result = function()
+        except self._refusal:
+            state.failures.clear()
+            raise
         except Exception as error:
             self._count(state, error)
             raise store_error(error) from error
@@ -69,10 +78,10 @@ class Breaker:
     def _count(self, state: _Closed, error: Exception) -> None:
         state.failures.append(None)
         if len(state.failures) >= _MOST_FAILURES and _takes(state.end):
-            if self._when_open is not None:
-                self._when_open()
+            self._opened()
             self._state = _Open(self._clock(), _FIRST_PAUSE)
-            _log.warning("%s fails and is left alone for %g s: %s", self._name, _FIRST_PAUSE, _text(error))
+            message = "%s fails and is left alone for %g s: %s"
+            _log.warning(message, self._name, _FIRST_PAUSE, _text(error))
 
     def _try(self, state: _Open, function: Callable[[], Result], is_promise: bool) -> Result:
         if state.process != os.getpid():  # another thread of the parent may have been trying
@@ -82,6 +91,9 @@ class Breaker:
             raise StoreError(f"{self._name} has failed several times in a row and is left alone")
         try:
             result = function()
+        except self._refusal:
+            self._close()
+            raise
         except Exception as error:
             if not is_early:
                 self._state = _Open(self._clock(), min(2 * state.pause, _LONGEST_PAUSE))
@@ -90,11 +102,13 @@ class Breaker:
             if not is_early:
                 state.trial.append(None)
             raise
-        if self._when_closed is not None:
-            self._when_closed()
+        self._close()
+        return result
+
+    def _close(self) -> None:
+        self._closed()
         self._state = _Closed()
         _log.warning("%s works again", self._name)
-        return result
 
 
 # No lock is held anywhere: a fork would copy it, locked. Who takes the one item of `end` or `trial` may make
@@ -128,7 +142,7 @@ def _takes(items: list[None]) -> bool:
 
 
 def store_error(error: Exception) -> StoreError:
-    """Return the StoreError for an exception: itself, if it is one."""
+    """Return an exception as a StoreError."""
     return error if isinstance(error, StoreError) else StoreError(_text(error))
 
 

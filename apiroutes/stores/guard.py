@@ -1,4 +1,4 @@
-"""A store that is left alone for a time when it has failed several times in a row.
+"""A store of the response cache that is left alone for a time when it has failed several times in a row.
 
 In: a store that may be slow, gone or broken. Out: the same store, whose failures cost little. Raises
 StoreError for everything that goes wrong in it, and at once while it is left alone.
@@ -11,30 +11,30 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from apiroutes.stores.breaker import Breaker, store_error
-from apiroutes.stores.counters import Counters, Use, Window
 from apiroutes.stores.store import Entry, Lease, Mode, Store
 
-__all__ = ["GuardedCounters", "GuardedStore"]
+__all__ = ["GuardedStore"]
 
 
 class GuardedStore:
-    """A store of the cache with a circuit breaker around it.
+    """A store with a circuit breaker around it, as `Breaker` describes it.
 
-    `bump` and `clear` are always let through: whoever calls them waits for a promise, and the store may work
-    again by now. `clock` counts seconds and is never set back.
+    `bump` and `clear` are always let through, as promises. While the store is left alone, `generation` is
+    None.
 
     `generation` is the store's own function while it works, because it is called at every hit: look it up at
-    each call. It is None while the store is left alone. A failure of it is a None, and counts for nothing.
+    each call. A failure of it is a None, and counts for nothing.
     """
 
     generation: Callable[[], object]
 
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._call = Breaker(
-            "The cache's store", clock=clock, when_open=self._forget, when_closed=self._trust
-        ).call
         self.generation = store.generation
+        breaker = Breaker(
+            "The cache's store", clock=clock, opened=self._forget_generation, closed=self._trust_generation
+        )
+        self._call = breaker.call
 
     def get(self, key: bytes) -> Entry | None:
         return self._call(lambda: self._store.get(key))
@@ -75,29 +75,11 @@ class GuardedStore:
         except Exception as error:
             raise store_error(error) from error
 
-    def _forget(self) -> None:
+    def _forget_generation(self) -> None:
         self.generation = _unknown
 
-    def _trust(self) -> None:
+    def _trust_generation(self) -> None:
         self.generation = self._store.generation
-
-
-class GuardedCounters:
-    """Counts of uses with a circuit breaker around them."""
-
-    def __init__(self, counters: Counters) -> None:
-        self._counters = counters
-        self._call = Breaker("The rate limits' store").call
-        self.is_local = counters.is_local
-
-    def take(self, uses: Sequence[Use]) -> tuple[bool, list[Window]]:
-        return self._call(lambda: self._counters.take(uses))
-
-    def give_back(self, uses: Sequence[Use], windows: Sequence[Window]) -> None:
-        self._call(lambda: self._counters.give_back(uses, windows))
-
-    def close(self) -> None:
-        self._counters.close()
 
 
 def _unknown() -> object:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from apiroutes.settings import Settings, StoreURL
 from apiroutes.stores.counters import Counters
-from apiroutes.stores.guard import GuardedCounters, GuardedStore
+from apiroutes.stores.counters_guard import GuardedCounters
+from apiroutes.stores.guard import GuardedStore
 from apiroutes.stores.memory import MemoryStore
 from apiroutes.stores.memory_counters import MemoryCounters
 from apiroutes.stores.nothing import NothingStore

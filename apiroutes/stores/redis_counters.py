@@ -14,7 +14,7 @@ from typing import Any
 
 from apiroutes.stores.counters import Use, Window
 from apiroutes.stores.redis_connections import Connections
-from apiroutes.stores.redis_scripts import Script
+from apiroutes.stores.redis_script import Script
 
 __all__ = ["RedisCounters"]
 
@@ -60,7 +60,8 @@ end
 # Arguments: for each use its key, amount, microseconds and cost. Returns whether all were taken, the moment,
 # and each window.
 _TAKE = Script(
-    """
+    _COMMON
+    + """
 local moment, fits, windows = now(), 1, {}
 for at = 2, #ARGV, 4 do
   local amount, length, cost = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
@@ -77,13 +78,13 @@ if fits == 1 then
   end
 end
 return {fits, moment, windows}
-""",
-    _COMMON,
+"""
 )
 
 # Arguments: for each use its key, the start of its window, microseconds and cost.
 _GIVE_BACK = Script(
-    """
+    _COMMON
+    + """
 local moment = now()
 for at = 2, #ARGV, 4 do
   local taken, length, cost = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
@@ -95,8 +96,7 @@ for at = 2, #ARGV, 4 do
   end
 end
 return 1
-""",
-    _COMMON,
+"""
 )
 
 
@@ -110,7 +110,7 @@ class RedisCounters:
     is_local = False
 
     def __init__(self, url: str, prefix: str) -> None:
-        self._connections = Connections(url)
+        self._connections = Connections(url, "the rate limits' Redis")
         self._prefix = f"{prefix}:limits:".encode()
 
     def take(self, uses: Sequence[Use]) -> tuple[bool, list[Window]]:

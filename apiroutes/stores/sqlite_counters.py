@@ -14,32 +14,44 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import TypeVar
 
-from apiroutes.stores.clock import now
+from apiroutes.stores.clock import boot_of_clock, is_boot, now
 from apiroutes.stores.counters import Use, Window, advance, has_room
-from apiroutes.stores.sqlite_database import BUSY_TIME, Database, DatabaseFile, Replaced, is_damage
-from apiroutes.stores.sqlite_schema import Schema
-from apiroutes.stores.store import StoreError
+from apiroutes.stores.sqlite_database import DatabaseFile
+from apiroutes.stores.sqlite_kind import OF_ANOTHER_BOOT, DatabaseKind
 
 __all__ = ["SQLiteCounters"]
 
-Result = TypeVar("Result")
-
-# Its application_id is "apiL". An index by when windows end would double the time of a use.
-_COUNTS = Schema(
-    "the rate limits' store",
-    "remove it",
-    0x6170694C,
-    1,
-    """
+# An index by when windows end would double the time of a use.
+_TABLES = """
 CREATE TABLE state (boot TEXT NOT NULL);
 CREATE TABLE windows (
     key BLOB PRIMARY KEY, start REAL NOT NULL, previous INTEGER NOT NULL, current INTEGER NOT NULL,
     seconds INTEGER NOT NULL
 ) WITHOUT ROWID;
-""",
-    ("INSERT INTO state VALUES (:boot)",),
+"""
+
+
+def _write_boot(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO state VALUES (?)", (boot_of_clock(),))
+
+
+def _flaw_of_boot(connection: sqlite3.Connection) -> str | None:
+    (boot,) = connection.execute("SELECT boot FROM state").fetchone()
+    return None if is_boot(boot) else OF_ANOTHER_BOOT
+
+
+_COUNTS = DatabaseKind(
+    name="the store of rate limits",
+    database="the database of rate limits",
+    remedy="remove it",
+    application=0x6170694C,  # "apiL"
+    version=1,
+    synchronous="off",  # after a loss of power it is another boot
+    tables=_TABLES,
+    row="SELECT boot FROM state",
+    fill=_write_boot,
+    flaw_of_rows=_flaw_of_boot,
 )
 
 # What `advance`, `has_room` and the use make of a window: ?1 is the key, ?2 now, ?3 the amount, ?4 the
@@ -73,8 +85,6 @@ _NEXT_KEYS = "SELECT key, start + 2 * seconds FROM windows WHERE key > ? ORDER B
 _USES_TO_TIDY, _KEYS_TO_TIDY = 100, 500
 # Bytes that the windows take at most, about; from there on those go that end first, more than may have come.
 _MOST_BYTES = 64 * 2**20
-# How often something is tried while others replace the database, or forks close it.
-_MOST_ATTEMPTS = 10
 
 
 class SQLiteCounters:
@@ -98,35 +108,15 @@ class SQLiteCounters:
         self._uses += len(uses)
         if self._uses >= _USES_TO_TIDY:
             self._uses = 0
-            self._run(self._tidy, ())
-        return self._run(self._take_one if len(uses) == 1 else self._take_all, uses)
+            self._file.take_turn(self._tidy)
+        return self._file.take_turn(self._take_one if len(uses) == 1 else self._take_all, uses)
 
     def give_back(self, uses: Sequence[Use], windows: Sequence[Window]) -> None:
-        def give_all(connection: sqlite3.Connection, uses: Sequence[Use]) -> None:
-            rows = [(use.key, taken.start, use.seconds, use.cost) for use, taken in zip(uses, windows)]
-            connection.executemany(_GIVE_BACK, rows)
-
-        self._run(give_all, uses)
+        rows = [(use.key, taken.start, use.seconds, use.cost) for use, taken in zip(uses, windows)]
+        self._file.write(_give_back, rows)
 
     def close(self) -> None:
         self._file.close()
-
-    def _run(
-        self, work: Callable[[sqlite3.Connection, Sequence[Use]], Result], uses: Sequence[Use]
-    ) -> Result:
-        file, attempts, was_damaged = self._file, _MOST_ATTEMPTS, False
-        while True:
-            attempts -= 1
-            database = file.current()
-            try:
-                return _in_turn(database, work, uses)
-            except (sqlite3.Error, OSError, ValueError, TypeError, Replaced) as error:
-                is_damaged = isinstance(error, sqlite3.Error) and is_damage(error) and not was_damaged
-                if not (is_damaged or (isinstance(error, Replaced) and attempts)):
-                    raise StoreError(f"the rate limits' database {file.path}: {error}") from error
-                if is_damaged:
-                    was_damaged = True
-                    file.replace(database)
 
     def _take_one(self, connection: sqlite3.Connection, uses: Sequence[Use]) -> tuple[bool, list[Window]]:
         (use,) = uses
@@ -150,7 +140,7 @@ class SQLiteCounters:
         connection.execute("COMMIT")
         return is_taken, windows
 
-    def _tidy(self, connection: sqlite3.Connection, uses: Sequence[Use]) -> None:
+    def _tidy(self, connection: sqlite3.Connection) -> None:
         """Go on with the removal of windows that have ended, from one key to the next, and begin anew."""
         keys = connection.execute(_NEXT_KEYS, (self._tidied, _KEYS_TO_TIDY)).fetchall()
         self._tidied = keys[-1][0] if len(keys) == _KEYS_TO_TIDY else b""
@@ -165,27 +155,15 @@ class SQLiteCounters:
             connection.execute("COMMIT")
 
 
+def _give_back(connection: sqlite3.Connection, rows: Sequence[tuple[bytes, float, int, int]]) -> None:
+    connection.executemany(_GIVE_BACK, rows)
+
+
 def _size_of(connection: sqlite3.Connection) -> int:
     """Return how many bytes the tables take of the file."""
     names = ("page_count", "freelist_count", "page_size")
     pages, free, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
     return int((pages - free) * size)
-
-
-def _in_turn(
-    database: Database, work: Callable[[sqlite3.Connection, Sequence[Use]], Result], uses: Sequence[Use]
-) -> Result:
-    """Work with a connection while no other thread of this process writes, which would make SQLite sleep."""
-    if not database.turn.acquire(timeout=BUSY_TIME):
-        raise Replaced if database.is_retired else TimeoutError("other threads of this process are writing")
-    try:
-        connection = database.take()
-        try:
-            return work(connection, uses)
-        finally:
-            database.give_back(connection)
-    finally:
-        database.turn.release()
 
 
 def _look(connection: sqlite3.Connection, use: Use, moment: float) -> Window:
