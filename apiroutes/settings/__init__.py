@@ -11,3 +11,13 @@ from apiroutes.settings.store_urls import StoreURL, read_store
 from apiroutes.settings.table import Settings
 
 __all__ = ["Settings", "StoreURL", "load_settings", "read_settings", "read_store", "setting_place"]
+from apiroutes.settings.store_urls import read_shared_store
+
+__all__ = [
+    "Settings",
+    "StoreURL",
+    "load_settings",
+    "read_settings",
+    "read_shared_store",
+    "setting_place",
+]
