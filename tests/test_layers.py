@@ -86,6 +86,7 @@ MET_IN = {
         "servers/gunicorn_workers.py",
     },
     "itsdangerous": {"signing.py"},
+    "jwt": {"security/token_keys.py"},
     "msgspec": {
         "cache/answers.py",
         "cache/argument_keys.py",
@@ -138,6 +139,8 @@ IMPORTS_LATE = {
     "project/build.py": "the built-in middleware, by projects that do not use it",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
+    "security/jwt.py": "what verifies tokens, and urllib, by projects without tokens",
+    "security/token_keys.py": "PyJWT, by projects without tokens",
     "signing.py": "itsdangerous and hashlib, by projects that sign nothing",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
@@ -449,6 +452,9 @@ TOUCHES: dict[str, set[str]] = {
         "_send_file",
     },
     "security/sign_in.py": {
+        "_signed_in",
+    },
+    "security/token_verifying.py": {
         "_signed_in",
     },
     "telemetry/__init__.py": {

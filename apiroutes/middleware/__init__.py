@@ -8,13 +8,14 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
-from apiroutes.security import bearer
+from apiroutes.security import bearer, jwt
 
 __all__ = [
     "access_log",
     "bearer",
     "cors",
     "from_wsgi",
+    "jwt",
     "log_context",
     "proxy_fix",
     "request_id",

@@ -17,7 +17,7 @@ from apiroutes.response import Response
 from apiroutes.security.schemes import MALFORMED, AuthScheme, Scoped
 from apiroutes.structs import Struct
 
-__all__ = ["AsyncSignIn", "PlainSignIn", "SignIn", "SignedIn", "make_sign_in", "signed_in"]
+__all__ = ["NOBODY", "AsyncSignIn", "PlainSignIn", "SignIn", "SignedIn", "make_sign_in", "signed_in"]
 
 User = TypeVar("User")
 
@@ -30,7 +30,7 @@ class SignedIn(Struct, frozen=True):
     scheme: AuthScheme | None = None
 
 
-_NOBODY = SignedIn(None)
+NOBODY = SignedIn(None)
 
 
 class SignIn(Generic[User]):
@@ -111,7 +111,7 @@ class PlainSignIn(SignIn[User]):
             return known[self].user  # type: ignore[no-any-return]
         came = self._begin(req, res)
         if came is None:
-            return self._remember(req, _NOBODY)  # type: ignore[no-any-return]
+            return self._remember(req, NOBODY)  # type: ignore[no-any-return]
         scheme, credentials = came
         found = scheme.verify(credentials, req)
         if hasattr(found, "__await__"):  # a plain function that returned a coroutine
@@ -133,7 +133,7 @@ class AsyncSignIn(SignIn[User]):
             return known[self].user  # type: ignore[no-any-return]
         came = self._begin(req, res)
         if came is None:
-            return self._remember(req, _NOBODY)  # type: ignore[no-any-return]
+            return self._remember(req, NOBODY)  # type: ignore[no-any-return]
         scheme, credentials = came
         found = await self._verify(scheme, credentials, req)
         return self._end(req, scheme, found)  # type: ignore[no-any-return]
