@@ -105,7 +105,8 @@ class PublishedKeys:
     def _begin(self) -> _Reading | None:
         """Return the reading that runs, or a new one; None if one has ended, or hung, a moment ago."""
         if self._pid != os.getpid():  # a fork takes no threads along
-            self._pid, self._reading, self._lock = os.getpid(), None, native_threads.native_lock()
+            self._pid, self._lock = os.getpid(), native_threads.native_lock()
+            self._reading, self._next_reading = None, 0.0
         with self._lock:  # nothing in here lets another greenlet run
             now = time.monotonic()
             running = self._reading
@@ -170,14 +171,16 @@ def published_keys(url: object, algorithms: Sequence[str], seconds: float, allow
 def _checked(url: object, allow_http: bool) -> str:
     if not isinstance(url, str):
         raise TypeError(f"jwt(jwks_url=...) is a {type(url).__name__}: write the URL of the issuer's JWK Set")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
-        raise ValueError(
-            f"jwt(jwks_url={url!r}) is no URL: write it whole, as https://issuer.example/jwks.json"
-        )
+    try:
+        parts = urlsplit(url)
+        host, is_whole = parts.hostname or "", parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:  # of a port, or of brackets
+        host, is_whole = "", False
+    if not is_whole or not host or not url.isprintable() or " " in url:
+        raise ValueError(f"jwt(jwks_url={url!r}) is no URL: write it as https://issuer.example/jwks.json")
     if parts.username is not None or parts.password is not None:
         raise ValueError("jwt(jwks_url=...) has a user's name or password, and logs show URLs: take it away")
-    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         raise ValueError(
             f"jwt(jwks_url={url!r}) is not https, and whoever is on the way could change the keys: "
             "write https, or allow_http=True for a network that nobody else uses"

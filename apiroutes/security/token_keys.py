@@ -98,7 +98,9 @@ def check_algorithms(algorithms: object) -> tuple[str, ...]:
             raise ValueError(f"{message}: take it away")
         if algorithm not in _SHORTEST_SECRETS and algorithm not in _KINDS:
             known = (*_SHORTEST_SECRETS, *_KINDS)
-            raise ValueError(f"jwt(algorithms=...) has {algorithm!r}. {suggest(str(algorithm).upper(), known)}")
+            raise ValueError(
+                f"jwt(algorithms=...) has {algorithm!r}. {suggest(str(algorithm).upper(), known)}"
+            )
     if len({algorithm in _SHORTEST_SECRETS for algorithm in allowed}) == 2:
         raise ValueError(
             f"jwt(algorithms=...) has {listed([*map(repr, allowed)])}: side by side, a public key "
