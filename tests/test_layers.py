@@ -58,6 +58,7 @@ STEP_OF = {name: number for number, names in enumerate(STEPS) for name in names}
 
 # Each library that could be another one tomorrow is met in these files alone.
 MET_IN = {
+    "argon2": {"security/passwords.py"},
     "click": {
         "cli/cache.py",
         "cli/check.py",
@@ -104,6 +105,7 @@ MET_IN = {
         "schemas/schema.py",
         "schemas/search.py",
         "stores/packed_entries.py",
+        "stores/packed_values.py",
         "structs.py",
     },
     "multipart": {"body/formdata.py"},
@@ -141,6 +143,7 @@ IMPORTS_LATE = {
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "security/jwt.py": "what verifies tokens, and urllib, by projects without tokens",
     "security/token_keys.py": "PyJWT, by projects without tokens",
+    "security/passwords.py": "argon2-cffi and the data of Unicode, by projects without such passwords",
     "signing.py": "itsdangerous and hashlib, by projects that sign nothing",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",

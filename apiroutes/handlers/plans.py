@@ -268,7 +268,8 @@ class _AsyncSource(_Source):
     def enter(self, number: int, node: Node) -> Iterator[str]:
         provider = node.provider
         arguments = node.signature.arguments
-        caller = "" if provider.is_own and provider.kind != "value" else "await in_thread"
+        runs_here = provider.never_waits or (provider.is_own and provider.kind != "value")
+        caller = "" if runs_here else "await in_thread"
         call = self.call(number, provider.call, arguments, node.needs, caller)
         if not provider.is_generator:
             awaited = provider.kind == "coroutine" and provider.is_own

@@ -8,10 +8,13 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
-from apiroutes.security import bearer, jwt
+from apiroutes.security import any_of, api_key, basic, bearer, jwt, require
 
 __all__ = [
     "access_log",
+    "any_of",
+    "api_key",
+    "basic",
     "bearer",
     "cors",
     "from_wsgi",
@@ -19,6 +22,7 @@ __all__ = [
     "log_context",
     "proxy_fix",
     "request_id",
+    "require",
     "security_headers",
     "trusted_hosts",
 ]

@@ -25,6 +25,8 @@ __all__ = ["PublishedKeysSignIn", "TokenVerifier"]
 _log = logging.getLogger("apiroutes")
 
 _Claims = Mapping[str, Any]
+# RFC 8693 section 4.2, and what others call it.
+_SCOPES = ("scope", "scp", "scopes")
 
 
 class KeySource(Protocol):
@@ -52,9 +54,10 @@ class TokenVerifier:
             if keys is None:
                 keys = self._keys.wait(token.algorithm, token.key_name)
             claims = verified_claims(token, keys, self._rules)
+            scopes = _scopes_of(claims)
         except InvalidToken as error:
             return _refuse(error)
-        scopes, read_only = _scopes_of(claims), MappingProxyType(claims)
+        read_only = MappingProxyType(claims)
         if self._user_of is None:
             return Scoped(read_only, scopes)
         user = self._user_of(read_only, request)
@@ -69,9 +72,10 @@ class TokenVerifier:
                 call = coroutines.thread_caller()
                 keys = await call(self._keys.wait, token.algorithm, token.key_name)
             claims = verified_claims(token, keys, self._rules)
+            scopes = _scopes_of(claims)
         except InvalidToken as error:
             return _refuse(error)
-        scopes, user = _scopes_of(claims), MappingProxyType(claims)
+        user = MappingProxyType(claims)
         if self._user_of is not None:
             if is_async(self._user_of):
                 user = await self._user_of(user, request)
@@ -86,13 +90,16 @@ def _refuse(error: InvalidToken) -> None:
 
 
 def _scopes_of(claims: _Claims) -> tuple[str, ...]:
-    """Return the scopes: texts with spaces between them, or lists."""
+    """Return the scopes: texts with spaces between them, or lists. Raises InvalidToken for others."""
     scopes: list[str] = []
-    for claim in (claims.get("scope"), claims.get("scp")):
+    for name in _SCOPES:
+        claim = claims.get(name)
         if isinstance(claim, str):
             scopes += claim.split()
-        elif isinstance(claim, list):
-            scopes += [scope for scope in claim if isinstance(scope, str)]
+        elif isinstance(claim, list) and all(isinstance(scope, str) for scope in claim):
+            scopes += claim
+        elif claim is not None:
+            raise InvalidToken(f"its {name!r} is neither a text nor a list of texts")
     return tuple(dict.fromkeys(scopes))
 
 
@@ -111,7 +118,7 @@ class PublishedKeysSignIn(AsyncSignIn[User]):
     """
 
     def __init__(self, scheme: AuthScheme, verifier: TokenVerifier, is_optional: bool, user: object) -> None:
-        super().__init__("jwt", [scheme], is_optional, csrf=False)
+        super().__init__("jwt", [scheme], is_optional)
         self.never_waits = True
         self._verify_here = verifier.verify
         if user is not None:
