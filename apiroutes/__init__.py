@@ -33,6 +33,7 @@ from apiroutes.security import (
     verify_password_async,
 )
 from apiroutes.servers.factory import create_app, create_asgi_app
+from apiroutes.session import Session
 from apiroutes.settings import Settings
 from apiroutes.version import __version__
 
@@ -50,6 +51,7 @@ __all__ = [
     "Response",
     "ResponseSentError",
     "RevalidationError",
+    "Session",
     "Settings",
     "UploadFile",
     "__version__",

@@ -25,11 +25,13 @@ from apiroutes.secret_keys import hide_secrets
 __all__ = [
     "Place",
     "ProjectFrame",
+    "added",
     "caller_in",
     "frames_in",
     "located",
     "location_of",
     "implicit",
+    "is_added",
     "is_built_in",
     "is_implicit",
     "name_of",
@@ -203,8 +205,23 @@ def name_of(step: object) -> str:
 
 
 def names_of(steps: Iterable[object]) -> list[str]:
-    """Return the names of the steps that the project has asked for by name."""
-    return [name_of(step) for step in steps if not is_implicit(step)]
+    """Return the names of the steps for lists: those that the project names, and those that are added."""
+    return [_shown_name(step) for step in steps if not is_implicit(step)]
+
+
+def _shown_name(step: object) -> str:
+    return f"{name_of(step)} (added)" if is_added(step) else name_of(step)
+
+
+def added(step: Step) -> Step:
+    """Mark a function that the framework has put beside the project's own: lists say so."""
+    step.is_added = True  # type: ignore[attr-defined]
+    return step
+
+
+def is_added(step: object) -> bool:
+    """Return whether a step is marked by `added`."""
+    return getattr(step, "is_added", False) is True
 
 
 def implicit(step: Step) -> Step:

@@ -17,6 +17,7 @@ __all__ = [
     "SecretKeys",
     "hide_secrets",
     "may_hold_secret",
+    "missing_key",
     "new_secret_key",
     "read_secret_keys",
     "weakness_of",
@@ -141,6 +142,14 @@ def weakness_of(key: str, shortest: int = _SHORTEST) -> str | None:
     if len(set(rest)) < _FEWEST_DIFFERENT or (key + key).find(key, 1) < len(key):
         return "repeats itself, and could be guessed"
     return None
+
+
+def missing_key(who: str) -> RuntimeError:
+    """Return the error of those who need the secret key, such as "signed cookies need", where none is set."""
+    return RuntimeError(
+        f"{who} `secret_key`, which is not set: set it, as APIROUTES_SECRET_KEY in the environment, to what "
+        "`apiroutes secret` prints"
+    )
 
 
 # -- what messages show ----------------------------------------------------------------------------

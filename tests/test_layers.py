@@ -35,8 +35,8 @@ STEPS = [
         "schemas",
         "event_loop",
     },
-    {"settings", "concurrency", "drafts", "files", "logging", "response_head"},
-    {"asgi_calls", "body", "lifespan", "response_hooks", "readiness_checks", "stores"},
+    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies", "session"},
+    {"asgi_calls", "body", "lifespan", "response_cookies", "response_hooks", "readiness_checks", "stores"},
     {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses", "exits"},
@@ -139,6 +139,7 @@ IMPORTS_LATE = {
     "lifespan/lifespan.py": "asyncio, by projects whose `register` is a plain function",
     "logging.py": "python-json-logger, by projects whose log is text",
     "project/build.py": "the built-in middleware, by projects that do not use it",
+    "project/cross_site.py": "sign-in, by projects without sessions and cookies",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
     "security/jwt.py": "what verifies tokens, and urllib, by projects without tokens",
@@ -148,6 +149,7 @@ IMPORTS_LATE = {
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
     "stores/opening.py": "SQLite and redis-py, by projects that keep nothing there",
+    "stores/session_opening.py": "SQLite and redis-py, by projects that keep no sessions there",
     "telemetry/__init__.py": "OpenTelemetry and prometheus_client, by projects that do not ask for them",
 }
 
@@ -171,7 +173,7 @@ TOUCHES: dict[str, set[str]] = {
     },
     "asgi_application.py": {
         "_application",
-        "_departure_calls",
+        "_has_departure_that_waits",
         "_head_hooks",
         "_is_unbuffered",
         "_pending",
@@ -460,6 +462,20 @@ TOUCHES: dict[str, set[str]] = {
     "security/token_verifying.py": {
         "_signed_in",
     },
+    "sessions/middleware.py": {
+        "_open_session",
+    },
+    "sessions/visits.py": {
+        "_add_to_vary",
+        "_append",
+        "_apply",
+        "_call_at_departure",
+        "_has_ended",
+        "_headers",
+        "_shared_control",
+        "_status",
+        "_write",
+    },
     "telemetry/__init__.py": {
         "_fault_observers",
         "_route_listeners",
@@ -675,7 +691,14 @@ def private_names(*files: str) -> set[str]:
     return {name for name in names if re.match(r"_[a-z]", name)}
 
 
-OWNERS = ("request.py", "response.py", "response_head.py", "response_hooks.py", "response_state.py")
+OWNERS = (
+    "request.py",
+    "response.py",
+    "response_cookies.py",
+    "response_head.py",
+    "response_hooks.py",
+    "response_state.py",
+)
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file not in OWNERS])

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.http import METHODS
-from apiroutes.marks import mark_of
+from apiroutes.marks import mark_of, marked_object
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
@@ -27,6 +27,7 @@ __all__ = [
     "takes_ambient_credentials",
     "file_route",
     "middleware_of",
+    "refuses_other_sites",
     "security_of",
     "security_scheme",
     "use",
@@ -132,6 +133,11 @@ def reads_ambient_credentials(function: _Function) -> _Function:
 def takes_ambient_credentials(function: object) -> bool:
     """Return whether a step, or a dependency, is marked by `reads_ambient_credentials`."""
     return mark_of(function, _AMBIENT) is True
+
+
+def refuses_other_sites(step: object) -> bool:
+    """Return whether a step is a `csrf()`: such a step has a method `trusting`."""
+    return hasattr(marked_object(step), "trusting")
 
 
 def same_security(function: object, other: object) -> None:

@@ -8,7 +8,8 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
-from apiroutes.security import any_of, api_key, basic, bearer, jwt, require
+from apiroutes.security import any_of, api_key, basic, bearer, csrf, jwt, require, webhook
+from apiroutes.sessions import sessions
 
 __all__ = [
     "access_log",
@@ -17,6 +18,7 @@ __all__ = [
     "basic",
     "bearer",
     "cors",
+    "csrf",
     "from_wsgi",
     "jwt",
     "log_context",
@@ -24,5 +26,7 @@ __all__ = [
     "request_id",
     "require",
     "security_headers",
+    "sessions",
     "trusted_hosts",
+    "webhook",
 ]

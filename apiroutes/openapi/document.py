@@ -109,6 +109,8 @@ class _Document:
             self.security |= {part.name: part.scheme for schemes in required for part in schemes}
             described["security"] = _security(required)
             described["responses"].setdefault("401", error_response("Credentials are missing, or wrong"))
+        if operation.refuses_other_sites(around):
+            described["responses"].setdefault("403", error_response("A browser sends it from another site"))
         if operation.handler.requires(around):
             described["responses"].setdefault("403", error_response("The user may not do this"))
         described["responses"] = dict(sorted(described["responses"].items()))

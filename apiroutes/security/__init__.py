@@ -4,6 +4,7 @@ from apiroutes.security.any_of import any_of
 from apiroutes.security.api_key import api_key
 from apiroutes.security.basic import basic
 from apiroutes.security.bearer import bearer
+from apiroutes.security.csrf import csrf
 from apiroutes.security.jwt import jwt
 from apiroutes.security.passwords import (
     hash_password,
@@ -13,12 +14,14 @@ from apiroutes.security.passwords import (
     verify_password_async,
 )
 from apiroutes.security.require import require
+from apiroutes.security.webhooks import webhook
 
 __all__ = [
     "any_of",
     "api_key",
     "basic",
     "bearer",
+    "csrf",
     "hash_password",
     "hash_password_async",
     "jwt",
@@ -26,4 +29,5 @@ __all__ = [
     "require",
     "verify_password",
     "verify_password_async",
+    "webhook",
 ]

@@ -27,6 +27,7 @@ from tests.support import Answer, app_of, call
 SECRET = "pQ3vZk8wXn5tRj2mLc7yHd4bGf9sAe6u" * 2 + "Wq"
 OTHER_SECRET = "aN7cVb2xMq9zLw4kJh6gFd3sPo8iUy5t" * 2 + "Ez"
 ISSUER = "https://issuer.example"
+DAY = 86400
 RULES = f"audience='api', issuer={ISSUER!r}"
 
 CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1(), "ES256K": ec.SECP256K1()}
@@ -60,7 +61,7 @@ def public_pem(algorithm: str, number: int = 0) -> str:
 def claims(**changes: Any) -> dict[str, Any]:
     """Claims that the projects below accept; a change to `...` takes one away."""
     now = int(time.time())
-    whole = {"iss": ISSUER, "aud": "api", "sub": "ada", "exp": now + 600, "iat": now, **changes}
+    whole = {"iss": ISSUER, "aud": "api", "sub": "ada", "exp": now + DAY, "iat": now, **changes}
     return {name: value for name, value in whole.items() if value is not ...}
 
 
