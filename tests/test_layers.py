@@ -98,6 +98,7 @@ MET_IN = {
         "servers/gunicorn_workers.py",
     },
     "itsdangerous": {"signing.py"},
+    "jwt": {"security/token_keys.py"},
     "msgspec": {
         "cache/answers.py",
         "cache/argument_keys.py",
@@ -155,6 +156,8 @@ IMPORTS_LATE = {
     "project/cross_site.py": "sign-in, by projects without sessions and cookies",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
+    "security/jwt.py": "what verifies tokens, and urllib, by projects without tokens",
+    "security/token_keys.py": "PyJWT, by projects without tokens",
     "security/passwords.py": "argon2-cffi and the data of Unicode, by projects without such passwords",
     "signing.py": "itsdangerous and hashlib, by projects that sign nothing",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
@@ -468,6 +471,9 @@ TOUCHES: dict[str, set[str]] = {
         "_send_file",
     },
     "security/sign_in.py": {
+        "_signed_in",
+    },
+    "security/token_verifying.py": {
         "_signed_in",
     },
     "sessions/middleware.py": {

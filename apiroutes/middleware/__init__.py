@@ -9,7 +9,7 @@ from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
 from apiroutes.rate_limits import rate_limit
-from apiroutes.security import any_of, api_key, basic, bearer, csrf, require, webhook
+from apiroutes.security import any_of, api_key, basic, bearer, csrf, jwt, require, webhook
 from apiroutes.sessions import sessions
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "cors",
     "csrf",
     "from_wsgi",
+    "jwt",
     "log_context",
     "proxy_fix",
     "rate_limit",
