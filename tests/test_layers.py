@@ -470,7 +470,11 @@ TOUCHES: dict[str, set[str]] = {
         "_rewind_body",
         "_send_file",
     },
+    "overrides.py": {
+        "_instead_of_steps",
+    },
     "security/sign_in.py": {
+        "_instead_of_steps",
         "_signed_in",
     },
     "security/token_verifying.py": {

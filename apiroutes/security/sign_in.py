@@ -69,6 +69,15 @@ class SignIn(Generic[User]):
         """Return the user, or a coroutine that does."""
         raise NotImplementedError
 
+    def keep_value(self, req: Request, user: Any) -> None:
+        """Have a request signed in by what a test has put in the place of this step."""
+        self._remember(req, SignedIn(user))
+
+    def sign_in(self, req: Request, res: Response) -> Any:
+        """Return what `make_value` does, or what a test has put in its place."""
+        instead = req._instead_of_steps
+        return (self.make_value if instead is None else instead.get(self, self.make_value))(req, res)
+
     def _begin(self, req: Request, res: Response) -> tuple[AuthScheme, Any] | None:
         """Return the credentials that came with their scheme; None without any. Raises ApiError 401.
 
@@ -114,7 +123,9 @@ class PlainSignIn(SignIn[User]):
     """A step whose `verify` is a plain function."""
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        self.make_value(req, res)
+        result = self.sign_in(req, res)
+        if hasattr(result, "__await__"):  # of a test
+            coroutines.run(result)
         return next()
 
     def make_value(self, req: Request, res: Response) -> User:
@@ -136,7 +147,9 @@ class AsyncSignIn(SignIn[User]):
     """A step that awaits `verify` of one of its schemes."""
 
     async def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        await self.make_value(req, res)
+        result = self.sign_in(req, res)
+        if hasattr(result, "__await__"):  # not of each test
+            await result
         return await next()
 
     async def make_value(self, req: Request, res: Response) -> User:
