@@ -111,6 +111,8 @@ class _Document:
             described["responses"].setdefault("401", error_response("Credentials are missing, or wrong"))
         if operation.refuses_other_sites(around):
             described["responses"].setdefault("403", error_response("A browser sends it from another site"))
+        if operation.handler.requires(around):
+            described["responses"].setdefault("403", error_response("The user may not do this"))
         described["responses"] = dict(sorted(described["responses"].items()))
         return described
 

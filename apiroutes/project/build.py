@@ -117,7 +117,7 @@ def _build(
     warnings += [*loader.warnings, *meaningless(loader.meaningless)]
     check_together(settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
-    settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
+    settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere, warnings)
     resources |= explaining_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
     # After all files of the project, which belong to it.

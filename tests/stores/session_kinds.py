@@ -9,9 +9,9 @@ from pathlib import Path
 
 from apiroutes.stores.session_store import Lifetime, SessionStore, StoredSession
 
-SESSION_KINDS = ["memory", "sqlite"]
+SESSION_KINDS = ["memory", "sqlite", "redis"]
 # Those that several processes share, each with a store of its own.
-SHARED_SESSION_KINDS = ["sqlite"]
+SHARED_SESSION_KINDS = ["sqlite", "redis"]
 
 LONG = Lifetime(3600.0, 1800.0)
 _prefixes = count()
