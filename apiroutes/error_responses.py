@@ -42,7 +42,7 @@ def write_exception(
         write_fault(error, request, response)
     elif isinstance(error, ApiError):
         message = explain and explain(error)
-        write_error(request, response, error.status, message or error.message, error.headers.items())
+        write_error(request, response, error.status, message or error.message, _lines_of(error))
     elif isinstance(error, HTTPException):
         _write_http_exception(error, request, response, explain and explain(error))
     elif isinstance(error, HandlerTimeout):
@@ -81,6 +81,13 @@ def write_error(
         response._content = message.encode("utf-8", "replace")
         response._content_headers = TEXT
     response._state = SENT
+
+
+def _lines_of(error: ApiError) -> Iterable[tuple[str, str]]:
+    """Yield the lines of an error's headers."""
+    for name, values in error.headers.items():
+        for value in [values] if isinstance(values, str) else values:
+            yield name, value
 
 
 def _write_mismatches(error: InvalidRequest, request: Request, response: Response) -> None:

@@ -118,12 +118,16 @@ class NestedAppError(RuntimeError):
 class ApiError(Exception):
     """An error response: `status` and `message`, and `headers` if there are any.
 
+    A header whose value is a list has a line for each of its items.
     `status` is an int from 400 to 599, `message` the text that the client reads: by default the status's
     phrase, such as "Not Found". Raises ValueError for any other status.
     """
 
     def __init__(
-        self, status: int, message: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        message: str | None = None,
+        headers: Mapping[str, str | Sequence[str]] | None = None,
     ) -> None:
         if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
             raise ValueError(

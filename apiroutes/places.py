@@ -13,23 +13,26 @@ import sys
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from apiroutes.code_origin import is_ours
 from apiroutes.errors import Problem, readable_path
+from apiroutes.marks import marked_object
 from apiroutes.secret_keys import hide_secrets
 
 __all__ = [
     "Place",
     "ProjectFrame",
+    "added",
     "caller_in",
     "frames_in",
     "located",
     "location_of",
     "implicit",
+    "is_added",
+    "is_built_in",
     "is_implicit",
     "name_of",
     "names_of",
@@ -194,8 +197,7 @@ def with_source(problem: Problem, root: Path) -> Problem:
 
 def name_of(step: object) -> str:
     """Return the name of a step in the source: of the function, or of the function that made it."""
-    if isinstance(step, partial):
-        return name_of(step.func)
+    step = marked_object(step)
     if isinstance(step, type):
         return step.__name__
     name: str = getattr(step, "__qualname__", type(step).__name__)
@@ -203,8 +205,23 @@ def name_of(step: object) -> str:
 
 
 def names_of(steps: Iterable[object]) -> list[str]:
-    """Return the names of the steps that the project has asked for by name."""
-    return [name_of(step) for step in steps if not is_implicit(step)]
+    """Return the names of the steps for lists: those that the project names, and those that are added."""
+    return [_shown_name(step) for step in steps if not is_implicit(step)]
+
+
+def _shown_name(step: object) -> str:
+    return f"{name_of(step)} (added)" if is_added(step) else name_of(step)
+
+
+def added(step: Step) -> Step:
+    """Mark a function that the framework has put beside the project's own: lists say so."""
+    step.is_added = True  # type: ignore[attr-defined]
+    return step
+
+
+def is_added(step: object) -> bool:
+    """Return whether a step is marked by `added`."""
+    return getattr(step, "is_added", False) is True
 
 
 def implicit(step: Step) -> Step:
@@ -230,10 +247,17 @@ def location_of(step: object) -> str | None:
     return None if code is None else f"{readable_path(code.co_filename)}:{code.co_firstlineno}"
 
 
+def is_built_in(step: object) -> bool:
+    """Return whether a step is one of this package, whatever functions of the project it calls."""
+    step = marked_object(step)
+    function = step if hasattr(step, "__code__") else getattr(type(step), "__call__", step)  # noqa: B004
+    code = getattr(function, "__code__", None)
+    return code is not None and is_ours(code.co_filename)
+
+
 def _code_of(step: object) -> CodeType | None:
     """Return the code of a function, or of a class's own method, for its file and line."""
-    if isinstance(step, partial):
-        return _code_of(step.func)
+    step = marked_object(step)
     code = getattr(inspect.unwrap(step) if callable(step) else step, "__code__", None)
     if code is not None:
         return code  # type: ignore[no-any-return]

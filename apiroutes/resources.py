@@ -63,6 +63,13 @@ class Resource(Struct, frozen=True):
         """Whether its answers to GET are kept for everybody."""
         return self.module is not None and self.module.config.cache is not None
 
+    @property
+    def counts_in_memory(self) -> bool:
+        """Whether its requests are counted for a limit, in each worker by itself."""
+        handlers = () if self.module is None else self.module.handlers.values()
+        steps = (*self.middleware, *(step for handler in handlers for step in handler.middleware))
+        return any(getattr(step, "counts_in_memory", False) for step in steps)
+
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
         """Return a resource that answers in place of this one, inside the same middleware."""
         step = Step(answer, never_waits=True)
@@ -101,7 +108,8 @@ class Resource(Struct, frozen=True):
 class NotFound:
     """Answers paths without a route: with a 404, inside the middleware of the directories above.
 
-    `write` writes it, where it shall say more than that.
+    `write` writes it, where it shall say more than that. `complete` is given all middleware of a path, and
+    returns what runs.
     """
 
     def __init__(
@@ -110,8 +118,10 @@ class NotFound:
         directories: Sequence[tuple[tuple[Segment, ...], tuple[Middleware, ...]]],
         limits: Limits,
         write: Run | None = None,
+        complete: Callable[[Sequence[Middleware]], Sequence[Middleware]] = tuple,
     ) -> None:
         self._write = write
+        self._complete = complete
         self._everywhere = tuple(everywhere)
         self._directories = directories
         self._limits = limits
@@ -136,6 +146,7 @@ class NotFound:
         middleware = list(self._everywhere)
         for index in around:
             middleware += self._directories[index][1]
+        middleware = [*self._complete(middleware)]
         step = Step(self._write or _write_not_found, never_waits=True)
         is_fixed = self._write is None and not middleware
         return Resource(

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Sequence
+from typing import NoReturn, TypeVar
 
 __all__ = [
     "HIDDEN",
@@ -18,13 +17,12 @@ __all__ = [
     "SecretKeys",
     "hide_secrets",
     "may_hold_secret",
-    "needs_secret_key",
+    "missing_key",
     "new_secret_key",
     "read_secret_keys",
-    "takes_secret_key",
+    "weakness_of",
 ]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 _Self = TypeVar("_Self", bound="Secret")
 
 HIDDEN = "••••••"
@@ -41,8 +39,8 @@ _PLACEHOLDER = re.compile(
 )
 # What `django-admin startproject` writes into a file that is committed.
 _OF_DJANGO = "django-insecure-"
-# Characters beside such words, below which a key is taken for one of them.
-_FEWEST_BESIDE = 24
+# The part of the characters beside such words, below which a key is taken for one of them.
+_BESIDE = 0.75
 
 
 class Secret:
@@ -122,55 +120,43 @@ def read_secret_keys(value: object) -> SecretKeys:
     if not stripped:
         raise ValueError("the list is empty")
     for number, key in enumerate(stripped, 1):
-        weakness = _weakness_of(key)
+        weakness = weakness_of(key)
         if weakness is not None:
             which = "the key" if len(stripped) == 1 else f"key {number} of {len(stripped)}"
             raise ValueError(f"{which} {weakness}")
     return SecretKeys(stripped)
 
 
-def _weakness_of(key: str) -> str | None:
-    """Return what is wrong with a key, without any part of it."""
+def weakness_of(key: str, shortest: int = _SHORTEST) -> str | None:
+    """Return what is wrong with a key, without any part of it; it has `shortest` characters at least."""
     if not key:
         return "is empty"
     if not key.isprintable():
         return "has a control character"
     rest = re.sub(_PLACEHOLDER, "", key)
-    is_placeholder = rest != key and len(re.sub(r"[-_ .!]", "", rest)) < _FEWEST_BESIDE
+    is_placeholder = rest != key and len(re.sub(r"[-_ .!]", "", rest)) < shortest * _BESIDE
     if is_placeholder or key.startswith(_OF_DJANGO):
         return "is a placeholder, which could be guessed"
-    if len(key) < _SHORTEST:
-        return f"has fewer than {_SHORTEST} characters, and could be guessed"
+    if len(key) < shortest:
+        return f"has fewer than {shortest} characters, and could be guessed"
     if len(set(rest)) < _FEWEST_DIFFERENT or (key + key).find(key, 1) < len(key):
         return "repeats itself, and could be guessed"
     return None
 
 
-# -- who needs it --------------------------------------------------------------------------------
-
-
-def needs_secret_key(function: Function) -> Function:
-    """Mark middleware, a handler or a dependency that needs the project's secret key: `req.secret_keys`.
-
-    A project with one does not start without a key, and `apiroutes check` says so; in development a key is
-    made. It is a decorator that returns the same function, or class.
-    """
-    function.needs_secret_key = True  # type: ignore[attr-defined]
-    return function
-
-
-def takes_secret_key(function: object) -> bool:
-    """Return whether a function, or an object's `__call__`, is marked by `needs_secret_key`."""
-    while isinstance(function, partial):
-        function = function.func
-    call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
-    return any(getattr(marked, "needs_secret_key", False) is True for marked in (function, call))
+def missing_key(who: str) -> RuntimeError:
+    """Return the error of those who need the secret key, such as "signed cookies need", where none is set."""
+    return RuntimeError(
+        f"{who} `secret_key`, which is not set: set it, as APIROUTES_SECRET_KEY in the environment, to what "
+        "`apiroutes secret` prints"
+    )
 
 
 # -- what messages show ----------------------------------------------------------------------------
 
 # Letters that change places count too: a misspelled name is told, and its value may be the key.
-_ASSIGNMENT = r"""(?is)\w*s[ecr]{3,4}t\w*["']?\s*[:=](.*)"""
+# The steps that are given secrets have them in their calls.
+_ASSIGNMENT = r"""(?is)(?:\w*s[ecr]{3,4}t\w*["']?\s*[:=]|\b(?:bearer|basic|api_key|jwt)\s*\()(.*)"""
 _VALUE = r"""(\"\"\"|'''|["'])(?:\\.|(?!\1).)*(\1|$)|\b\d[\w.]*"""
 
 

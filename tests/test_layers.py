@@ -20,7 +20,7 @@ TOP = PACKAGE.parent
 
 # A file imports from lower steps, or from inside its own room; never sideways, never up.
 STEPS = [
-    {"types", "errors", "lazy", "structs", "version", "code_origin", "secret_keys", "threads"},
+    {"types", "errors", "lazy", "structs", "version", "code_origin", "marks", "secret_keys", "threads"},
     {
         "sizes",
         "logs",
@@ -35,8 +35,19 @@ STEPS = [
         "schemas",
         "event_loop",
     },
-    {"settings", "concurrency", "drafts", "files", "logging", "response_head"},
-    {"asgi_calls", "body", "lifespan", "response_hooks", "readiness_checks", "stores"},
+    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies", "session"},
+    {"asgi_calls", "body", "lifespan", "response_cookies", "response_hooks", "readiness_checks", "stores"},
+    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies"},
+    {
+        "asgi_calls",
+        "body",
+        "lifespan",
+        "rates",
+        "response_cookies",
+        "response_hooks",
+        "readiness_checks",
+        "stores",
+    },
     {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
     {"wsgi", "asgi", "results", "deadlines", "error_responses", "exits"},
@@ -58,6 +69,7 @@ STEP_OF = {name: number for number, names in enumerate(STEPS) for name in names}
 
 # Each library that could be another one tomorrow is met in these files alone.
 MET_IN = {
+    "argon2": {"security/passwords.py"},
     "click": {
         "cli/cache.py",
         "cli/check.py",
@@ -86,6 +98,7 @@ MET_IN = {
         "servers/gunicorn_workers.py",
     },
     "itsdangerous": {"signing.py"},
+    "jwt": {"security/token_keys.py"},
     "msgspec": {
         "cache/answers.py",
         "cache/argument_keys.py",
@@ -103,8 +116,10 @@ MET_IN = {
         "schemas/schema.py",
         "schemas/search.py",
         "stores/packed_entries.py",
+        "stores/packed_values.py",
         "structs.py",
     },
+    "limits": {"rates.py"},
     "multipart": {"body/formdata.py"},
     "opentelemetry": {"telemetry/child_spans.py", "telemetry/open_telemetry.py"},
     "prometheus_client": {"telemetry/prometheus.py", "telemetry/worker_files.py"},
@@ -136,12 +151,19 @@ IMPORTS_LATE = {
     "lifespan/lifespan.py": "asyncio, by projects whose `register` is a plain function",
     "logging.py": "python-json-logger, by projects whose log is text",
     "project/build.py": "the built-in middleware, by projects that do not use it",
+    "rate_limits/keys.py": "ipaddress, by projects without clients that have IPv6",
+    "rates.py": "limits, by projects that limit nothing",
+    "project/cross_site.py": "sign-in, by projects without sessions and cookies",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
+    "security/jwt.py": "what verifies tokens, and urllib, by projects without tokens",
+    "security/token_keys.py": "PyJWT, by projects without tokens",
+    "security/passwords.py": "argon2-cffi and the data of Unicode, by projects without such passwords",
     "signing.py": "itsdangerous and hashlib, by projects that sign nothing",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
     "stores/opening.py": "SQLite and redis-py, by projects that keep nothing there",
+    "stores/session_opening.py": "SQLite and redis-py, by projects that keep no sessions there",
     "telemetry/__init__.py": "OpenTelemetry and prometheus_client, by projects that do not ask for them",
 }
 
@@ -165,7 +187,7 @@ TOUCHES: dict[str, set[str]] = {
     },
     "asgi_application.py": {
         "_application",
-        "_departure_calls",
+        "_has_departure_that_waits",
         "_head_hooks",
         "_is_unbuffered",
         "_pending",
@@ -448,6 +470,35 @@ TOUCHES: dict[str, set[str]] = {
         "_rewind_body",
         "_send_file",
     },
+    "overrides.py": {
+        "_instead_of_steps",
+    },
+    "security/sign_in.py": {
+        "_instead_of_steps",
+        "_signed_in",
+    },
+    "security/token_verifying.py": {
+        "_signed_in",
+    },
+    "sessions/middleware.py": {
+        "_open_session",
+    },
+    "sessions/stored.py": {
+        "_apply",
+        "_lines_of",
+        "_write",
+    },
+    "sessions/visits.py": {
+        "_add_to_vary",
+        "_append",
+        "_apply",
+        "_call_at_departure",
+        "_has_ended",
+        "_headers",
+        "_shared_control",
+        "_status",
+        "_write",
+    },
     "telemetry/__init__.py": {
         "_fault_observers",
         "_route_listeners",
@@ -663,7 +714,14 @@ def private_names(*files: str) -> set[str]:
     return {name for name in names if re.match(r"_[a-z]", name)}
 
 
-OWNERS = ("request.py", "response.py", "response_head.py", "response_hooks.py", "response_state.py")
+OWNERS = (
+    "request.py",
+    "response.py",
+    "response_cookies.py",
+    "response_head.py",
+    "response_hooks.py",
+    "response_state.py",
+)
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file not in OWNERS])

@@ -20,6 +20,7 @@ from apiroutes.stores.leases_held import HeldLeases
 from apiroutes.stores.packed_entries import PackedEntry, pack, unpack
 from apiroutes.stores.records import most_records
 from apiroutes.stores.redis_connections import Connections, DamagedError
+from apiroutes.stores.redis_script import Script
 from apiroutes.stores.store import Entry, Lease, Mode, StoreError
 
 __all__ = ["RedisStore"]
@@ -50,7 +51,7 @@ class RedisStore:
     """
 
     def __init__(self, url: str, *, prefix: str, max_entries: int, max_size: int) -> None:
-        self._connections = Connections(url)
+        self._connections = Connections(url, "the cache's Redis")
         self._prefix = f"{prefix}:".encode()
         self._max_entries = max_entries
         self._max_size = max_size
@@ -154,7 +155,7 @@ class RedisStore:
             held.close()
         self._connections.close()
 
-    def _run(self, script: scripts.Script, *arguments: object) -> Any:
+    def _run(self, script: Script, *arguments: object) -> Any:
         # An epoch that begins here gets these bytes, so that none is like one before.
         arguments = (os.urandom(16), *arguments)
         try:

@@ -18,7 +18,7 @@ from redis import RedisError, ResponseError
 from redis.connection import AbstractConnection, Connection, parse_url
 from redis.exceptions import NoScriptError, ReadOnlyError
 
-from apiroutes.stores.redis_scripts import Script
+from apiroutes.stores.redis_script import Script
 from apiroutes.stores.store import StoreError
 from apiroutes.threads import native_threads
 
@@ -42,10 +42,13 @@ class DamagedError(StoreError):
 
 
 class Connections:
-    """Connections to one server, for all threads, greenlets and forks of a process."""
+    """Connections to one server, for all threads, greenlets and forks of a process.
 
-    def __init__(self, url: str) -> None:
-        self._make, self.place = _connection_maker(url)
+    `name` is what a message calls the server whose URL cannot be used.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        self._make, self.place = _connection_maker(url, name)
         # Under gevent a socket belongs to the hub of the native thread that has made it.
         self._of_thread = native_threads.original("_thread", "_local")()
         self._of_all: dict[int, deque[Any]] = {}
@@ -157,12 +160,12 @@ def _run_id(connection: Any) -> bytes:
     return b"" if found is None else found[1]
 
 
-def _connection_maker(url: str) -> tuple[Callable[[], Any], str]:
+def _connection_maker(url: str, name: str) -> tuple[Callable[[], Any], str]:
     """Return a function that makes connections, and the place of their server, without user and password."""
     try:
         options: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
-        for name in _NOT_FROM_URL:
-            options.pop(name, None)
+        for option in _NOT_FROM_URL:
+            options.pop(option, None)
         base: Any = options.pop("connection_class", Connection)
         options.update(socket_timeout=_TIME, protocol=2, **_without_library())
         timed: Any = type(f"Timed{base.__name__}", (_Timed, base), {})
@@ -170,7 +173,7 @@ def _connection_maker(url: str) -> tuple[Callable[[], Any], str]:
     except Exception:
         # The exception may quote the URL.
         raise ValueError(
-            "The URL of the cache's Redis cannot be used: write redis://, rediss:// or unix://, with special "
+            f"The URL of {name} cannot be used: write redis://, rediss:// or unix://, with special "
             "characters of the password in percent-encoding"
         ) from None
     place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"

@@ -9,7 +9,7 @@ A server whose memory is full refuses a script whose first change takes more of 
 
 from __future__ import annotations
 
-from hashlib import sha1
+from apiroutes.stores.redis_script import Script
 
 __all__ = [
     "BUMP",
@@ -23,18 +23,7 @@ __all__ = [
     "RENEW",
     "RESET",
     "STATS",
-    "Script",
 ]
-
-
-class Script:
-    """A function of the server's, in Lua, which runs with nothing in between."""
-
-    __slots__ = ("text", "digest")
-
-    def __init__(self, body: str) -> None:
-        self.text = _COMMON + body
-        self.digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 # `state`, a sorted set, is all that revalidations have left, so that it is lost as a whole or not at all. Its
@@ -101,14 +90,19 @@ local function forget_ended(most)
 end
 """
 
+
+def _script(body: str) -> Script:
+    return Script(_COMMON + body)
+
+
 # Returns the epoch and the sequence of the last bump.
-MOMENT = Script("""
+MOMENT = _script("""
 local epoch, last = state()
 return {epoch, last}
 """)
 
 # Arguments: key. Returns the packed entry, its age in microseconds, and whether it was made stale.
-GET = Script("""
+GET = _script("""
 local key = ARGV[3]
 local found = redis.pcall('HMGET', ENTRY .. key, 'epoch', 'sequence', 'names', 'put', 'seal', 'packed')
 if found.err then
@@ -134,7 +128,7 @@ return {found[6], time - put, is_stale and 1 or 0}
 
 # Arguments: key, epoch, sequence, names, packed entry, lifetime in milliseconds or 0 for no end, size, most
 # entries, most bytes. Returns whether it is kept.
-PUT = Script("""
+PUT = _script("""
 local _, _, key, its_epoch, sequence, names, packed, life, size, most_entries, most_bytes = unpack(ARGV)
 most_entries, most_bytes = tonumber(most_entries), tonumber(most_bytes)
 local epoch, last, floor = state()
@@ -176,14 +170,14 @@ return 1
 """)
 
 # Arguments: key.
-REMOVE = Script("""
+REMOVE = _script("""
 forget(ARGV[3])
 return 1
 """)
 
 # Arguments: key, names, token, milliseconds that it lasts, 1 to ask at once. Returns the epoch, the sequence
 # and the count of failures, or nothing while somebody has it or a pause after a failure runs.
-LEASE = Script("""
+LEASE = _script("""
 local _, _, key, names, token, lasts, at_once = unpack(ARGV)
 local epoch, last, floor = state()
 local held = redis.call('HMGET', LEASE .. key, 'epoch', 'sequence', 'names')
@@ -205,7 +199,7 @@ return {epoch, last, failures}
 """)
 
 # Arguments: key, token, epoch, microseconds of the pause or -1 if it has not failed, most keys with failures.
-RELEASE = Script("""
+RELEASE = _script("""
 local _, _, key, token, its_epoch, pause, most = unpack(ARGV)
 local held = redis.call('HGET', LEASE .. key, 'token')
 if held and held ~= token then return 0 end
@@ -229,7 +223,7 @@ return 1
 """)
 
 # Arguments: milliseconds that they last, then keys, each with the token. Returns the tokens that are lost.
-RENEW = Script("""
+RENEW = _script("""
 local lost = {}
 for at = 4, #ARGV, 2 do
   if redis.call('HGET', LEASE .. ARGV[at], 'token') == ARGV[at + 1] then
@@ -242,7 +236,7 @@ return lost
 """)
 
 # Arguments: mode and digest of the name, how many bumps are remembered. Returns the epoch and the sequence.
-BUMP = Script("""
+BUMP = _script("""
 local epoch, last = state()
 redis.call('ZADD', STATE, last + 1, ARGV[3])
 redis.call('ZINCRBY', STATE, -1, epoch)
@@ -257,7 +251,7 @@ return {epoch, last + 1}
 
 # Arguments: 1 to begin an epoch, how many entries are forgotten at most. Returns the epoch, the sequence, and
 # how many entries are left.
-CLEAR = Script("""
+CLEAR = _script("""
 if ARGV[3] == '1' then begin_epoch() end
 local epoch, last = state()
 for _, key in ipairs(redis.call('ZRANGE', USED, 0, ARGV[4] - 1)) do
@@ -270,14 +264,14 @@ return {epoch, last, left}
 """)
 
 # Arguments: key. Begins anew where something of another type was found.
-RESET = Script("""
+RESET = _script("""
 begin_epoch()
 redis.call('DEL', USED, ENDS, SIZES, FAILED, ENTRY .. ARGV[3], LEASE .. ARGV[3], FAILURES .. ARGV[3])
 return 1
 """)
 
 # Returns the number of entries, their size, the sequence, and how many bumps are remembered.
-STATS = Script("""
+STATS = _script("""
 local _, last = state()
 forget_ended(10000)
 local size = redis.call('HGET', SIZES, 'total')

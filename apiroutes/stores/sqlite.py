@@ -21,8 +21,9 @@ from apiroutes.stores import sqlite_statements as statements
 from apiroutes.stores.clock import now
 from apiroutes.stores.packed_entries import PackedEntry, pack, unpack
 from apiroutes.stores.records import most_records
-from apiroutes.stores.sqlite_database import BUSY_TIME, DatabaseFile, Replaced, is_damage
+from apiroutes.stores.sqlite_database import DatabaseFile
 from apiroutes.stores.sqlite_files import why_unwritable
+from apiroutes.stores.sqlite_schema import CACHE
 from apiroutes.stores.store import Entry, Lease, Mode, StoreError
 
 __all__ = ["SQLiteStore", "why_unwritable"]
@@ -34,8 +35,6 @@ _LOOK_TIME = 1.0
 # Seconds between two notes of what was used, and how many keys one note has at most.
 _USES_TIME, _MOST_USES = 1.0, 1000
 _MOST_LATE_RELEASES = 100
-# How often something is tried while others replace the database, or forks close it.
-_MOST_ATTEMPTS = 10
 
 
 class SQLiteStore:
@@ -46,7 +45,7 @@ class SQLiteStore:
     """
 
     def __init__(self, path: Path, *, max_entries: int, max_size: int) -> None:
-        self._file = DatabaseFile(path)
+        self._file = DatabaseFile(path, CACHE)
         self._limits = statements.Limits(max_entries, max_size, most_records(max_entries))
         self._late_releases: list[Lease] = []
         self._uses: dict[bytes, float] = {}  # when keys were used, until it is written
@@ -54,7 +53,7 @@ class SQLiteStore:
         self._look_at = 0.0
 
     def get(self, key: bytes) -> Entry | None:
-        found = self._read(_find, key)
+        found = self._file.read(_find, key)
         if found is None:
             return None
         entry, expire, stale = found
@@ -81,14 +80,14 @@ class SQLiteStore:
         self._write(statements.remove, key)
 
     def begin(self, key: bytes) -> Lease:
-        sequence, epoch = self._read(statements.sequence_and_epoch)
+        sequence, epoch = self._file.read(statements.sequence_and_epoch)
         return Lease(key, sequence, epoch)
 
     def lease(
         self, key: bytes, names: Sequence[str], seconds: float, *, at_once: bool = False
     ) -> Lease | None:
         # Those who wait for the lease ask again and again: they do not lock the database.
-        if not self._read(statements.is_lease_free, key, at_once):
+        if not self._file.read(statements.is_lease_free, key, at_once):
             return None
         token = secrets.token_bytes(16)
         return self._write(statements.lease, key, token, names, seconds, at_once, self._limits)
@@ -123,7 +122,7 @@ class SQLiteStore:
         self._revalidate(statements.clear)
 
     def stats(self) -> dict[str, Any]:
-        entries, size, sequence, names, leases = self._read(statements.counts)
+        entries, size, sequence, names, leases = self._file.read(statements.counts)
         return {
             "store": "sqlite",
             "path": str(self._file.path),
@@ -140,48 +139,19 @@ class SQLiteStore:
         self._look_at = 0.0
         self._file.close()
 
-    def _read(self, work: Callable[..., Result], *arguments: object) -> Result:
-        """Return what `work` returns of a connection and the arguments."""
-        return self._run(work, arguments, None)
-
     def _write(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Return what `work` returns of a connection and the arguments, in a transaction."""
         with contextlib.suppress(IndexError):
             while True:
                 self._release_late(self._late_releases.pop())
-        return self._run(work, arguments, BUSY_TIME)
+        return self._file.write(work, *arguments)
 
     def _release_late(self, lease: Lease) -> None:
         try:
-            self._run(statements.release, (lease, None), BUSY_TIME)
+            self._file.write(statements.release, lease, None)
         except StoreError:
             self._late_releases.append(lease)
             raise
-
-    def _run(
-        self, work: Callable[..., Result], arguments: tuple[object, ...], seconds_to_write: float | None
-    ) -> Result:
-        file, attempts, was_damaged = self._file, _MOST_ATTEMPTS, False
-        while True:
-            attempts -= 1
-            database = file.current()
-            try:
-                if seconds_to_write is not None:
-                    with database.writing(seconds_to_write) as connection:
-                        result = work(connection, *arguments)
-                    return result
-                connection = database.take()
-                try:
-                    return work(connection, *arguments)
-                finally:
-                    database.give_back(connection)
-            except (sqlite3.Error, OSError, ValueError, TypeError, Replaced) as error:
-                is_damaged = isinstance(error, sqlite3.Error) and is_damage(error) and not was_damaged
-                if not (is_damaged or (isinstance(error, Replaced) and attempts)):
-                    raise StoreError(f"the cache's database {file.path}: {error}") from error
-                if is_damaged:
-                    was_damaged = True
-                    file.replace(database)
 
     def _revalidate(self, work: Callable[..., object], *arguments: object) -> None:
         """Do what ends entries, and tell all processes, after it is done and before this returns."""
@@ -199,7 +169,7 @@ class SQLiteStore:
         if time.monotonic() >= self._write_uses_at:
             self._write_uses_at = time.monotonic() + _USES_TIME
             with contextlib.suppress(StoreError):  # somebody else is writing
-                self._run(statements.note_uses, (self._take_uses(),), 0)
+                self._file.write(statements.note_uses, self._take_uses(), seconds=0)
 
     def _take_uses(self) -> statements.Uses:
         """Return uses that are not written yet, and forget them."""

@@ -1,6 +1,7 @@
-"""The file of SQLiteStore: opened when it is first used, made anew when it cannot be used, and shared.
+"""A database of SQLite: opened when it is first used, made anew when it cannot be used, and shared.
 
-In: a path. Out: connections, each for one thread at a time, and the generation.
+In: a path, the kind of database. Out: connections, each for one thread at a time; what work returned that
+used one; and the generation.
 Raises StoreError for a file that cannot be opened, and Replaced where it has just been replaced.
 
 Processes agree on one database by the lock of the generation's file: under it they make a database, move one
@@ -21,11 +22,13 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 from apiroutes.stores.generation import GenerationFile, identity_of
+from apiroutes.stores.sqlite_connection import BUSY_TIME, begin, connect, is_damage
 from apiroutes.stores.sqlite_files import (
     address_of,
     log_of,
@@ -36,20 +39,24 @@ from apiroutes.stores.sqlite_files import (
     remove_log,
     why_unwritable,
 )
-from apiroutes.stores.sqlite_schema import EMPTY, MISSING, OF_ANOTHER_BOOT, create_tables, flaw_of
+from apiroutes.stores.sqlite_kind import HARMLESS, MISSING, DatabaseKind, create_tables, flaw_of
 from apiroutes.stores.store import StoreError
 from apiroutes.threads import native_threads
 
-__all__ = ["BUSY_TIME", "Database", "DatabaseFile", "Replaced", "is_damage"]
+__all__ = ["Database", "DatabaseFile"]
 
 _log = logging.getLogger("apiroutes")
 
-# Seconds: for which a lock is waited for, and between two looks at the inodes.
-BUSY_TIME, _CHECK_TIME = 0.25, 1.0
+Result = TypeVar("Result")
+
+# Seconds between two looks at the inodes.
+_CHECK_TIME = 1.0
 # A connection takes up to 1 MB of memory. There are as many as threads that have used one in the same moment.
 _MOST_CONNECTIONS = 8
 # Seconds for which a fork waits for threads that use a connection. They take less, unless they are stopped.
 _FORK_TIME = 1.0
+# How often something is tried while others replace the database, or forks close it.
+_MOST_ATTEMPTS = 10
 
 _files: weakref.WeakSet[DatabaseFile] = weakref.WeakSet()
 # Whoever has it may open connections: threads of one process share the descriptor of the generation's file,
@@ -64,8 +71,10 @@ class Replaced(Exception):
 class Database:
     """A database that this process has open. Any thread may use it."""
 
-    def __init__(self, path: Path, generation: GenerationFile, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, kind: DatabaseKind, generation: GenerationFile) -> None:
+        connection = connect(path, kind)
         self.process = os.getpid()
+        self._kind = kind
         self.generation = generation
         self._write_lock = native_threads.native_lock()
         self.is_retired = False
@@ -110,7 +119,7 @@ class Database:
         try:
             self.generation.change()
         except OSError as error:
-            raise StoreError(f"the cache's generation, beside {self._path}: {error}") from error
+            raise StoreError(f"{self._kind.name}'s generation, beside {self._path}: {error}") from error
 
     def take(self) -> sqlite3.Connection:
         """Return a connection that nobody else uses until it is given back."""
@@ -121,7 +130,7 @@ class Database:
                 if connection is None and self._count < _MOST_CONNECTIONS:
                     if not self.is_current():
                         raise Replaced
-                    connection = connect(self._path)
+                    connection = connect(self._path, self._kind)
                     self._count += 1
                     self._users.append(None)
         if connection is None:
@@ -156,28 +165,52 @@ class Database:
         finally:
             self._users.pop()
 
+    def read(self, work: Callable[..., Result], arguments: Sequence[object]) -> Result:
+        """Return what `work` returns of a connection and the arguments."""
+        connection = self.take()
+        try:
+            return work(connection, *arguments)
+        finally:
+            self.give_back(connection)
+
+    def take_turn(self, work: Callable[..., Result], arguments: Sequence[object]) -> Result:
+        """Return what `work` returns, while no other thread of this process writes."""
+        self._begin_turn(BUSY_TIME)
+        try:
+            return self.read(work, arguments)
+        finally:
+            self._write_lock.release()
+
     @contextlib.contextmanager
-    def writing(self, seconds: float) -> Iterator[sqlite3.Connection]:
+    def writing(self, seconds: float, *, is_durable: bool = False) -> Iterator[sqlite3.Connection]:
         """Give a connection for a transaction, alone in the database, which begins within `seconds`.
 
+        One that `is_durable` is on the disk when it has ended, whatever the kind of database says.
         Threads of one process take turns: SQLite would let each of them sleep, and for longer each time.
         Those that wait for their turn have no connection, so that others can read.
         """
         end = time.monotonic() + seconds
-        if not self._write_lock.acquire(timeout=seconds):
-            if self.is_retired:  # before a fork, which whoever has the lock is waiting for
-                raise Replaced
-            raise TimeoutError("other threads of this process are writing")
+        self._begin_turn(seconds)
         try:
             connection = self.take()
             try:
-                _begin(connection, end - time.monotonic())
+                if is_durable:
+                    connection.execute("PRAGMA synchronous = full")
+                begin(connection, end - time.monotonic())
                 yield connection
                 connection.execute("COMMIT")
+                if is_durable:  # one that fails leaves it so, which only takes longer
+                    connection.execute(f"PRAGMA synchronous = {self._kind.synchronous}")
             finally:
                 self.give_back(connection)
         finally:
             self._write_lock.release()
+
+    def _begin_turn(self, seconds: float) -> None:
+        if not self._write_lock.acquire(timeout=seconds):
+            if self.is_retired:  # before a fork, which whoever has the lock is waiting for
+                raise Replaced
+            raise TimeoutError("other threads of this process are writing")
 
     def retire(self) -> None:
         """Close what nobody uses now; the rest is closed when it is given back."""
@@ -196,8 +229,9 @@ class Database:
 class DatabaseFile:
     """A path, and the database that is there."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: DatabaseKind) -> None:
         self.path = path.absolute()
+        self._kind = kind
         self._generation = self.path.with_name(f"{path.name}-generation")
         self.database: Database | None = None  # the one that was opened last
         _files.add(self)
@@ -209,15 +243,56 @@ class DatabaseFile:
             return database
         return self._open(database)
 
-    def replace(self, damaged: Database) -> None:
-        """Move a damaged database aside, unless somebody has done so, and make another one."""
-        self._open(damaged, is_damaged=True)
+    def read(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Return what `work` returns of a connection and the arguments. Raises StoreError."""
+        return self._run(lambda database: database.read(work, arguments))
+
+    def take_turn(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Return what `work` returns, which writes with one statement, or begins a transaction itself.
+
+        It takes half the time of `write`. Raises StoreError.
+        """
+        return self._run(lambda database: database.take_turn(work, arguments))
+
+    def write(
+        self,
+        work: Callable[..., Result],
+        *arguments: object,
+        seconds: float = BUSY_TIME,
+        is_durable: bool = False,
+    ) -> Result:
+        """Return what `work` returns of a connection and the arguments, in a transaction. Raises StoreError.
+
+        It begins within `seconds`. One that `is_durable` outlives a loss of power.
+        """
+
+        def use(database: Database) -> Result:
+            with database.writing(seconds, is_durable=is_durable) as connection:
+                result = work(connection, *arguments)
+            return result
+
+        return self._run(use)
 
     def close(self) -> Database | None:
         """Close the database, and return it; it is opened again if it is used again."""
         database, self.database = self.database, None
         _leave(database)
         return database
+
+    def _run(self, use: Callable[[Database], Result]) -> Result:
+        attempts, was_damaged = _MOST_ATTEMPTS, False
+        while True:
+            attempts -= 1
+            database = self.current()
+            try:
+                return use(database)
+            except (sqlite3.Error, OSError, ValueError, TypeError, Replaced) as error:
+                is_damaged = isinstance(error, sqlite3.Error) and is_damage(error) and not was_damaged
+                if not (is_damaged or (isinstance(error, Replaced) and attempts)):
+                    raise StoreError(f"{self._kind.database} {self.path}: {error}") from error
+                if is_damaged:
+                    was_damaged = True
+                    self._open(database, is_damaged=True)  # unless somebody else has replaced it
 
     def _open(self, previous: Database | None, is_damaged: bool = False) -> Database:
         try:
@@ -234,7 +309,7 @@ class DatabaseFile:
                             remove_log(self.path)  # SQLite would read it as a part of the new database
                         flaw = self._flaw(previous.identity if previous and is_damaged else None)
                         aside = None if flaw is None else self._make(flaw, generation)
-                        database = Database(self.path, generation, connect(self.path))
+                        database = Database(self.path, self._kind, generation)
                         self.database = database
                     else:
                         return database
@@ -242,11 +317,11 @@ class DatabaseFile:
         except (OSError, ValueError, sqlite3.Error) as error:
             self.close()
             reason = why_unwritable(self.path) or f"{self.path}: {error}"
-            raise StoreError(f"the cache cannot be opened: {reason}") from error
+            raise StoreError(f"{self._kind.name} cannot be opened: {reason}") from error
         _leave(previous)
         if aside is not None:
-            message = "the cache's database %s %s: it is kept as %s, and a new one was made"
-            _log.warning(message, self.path, flaw, aside.name)
+            message = "%s %s %s: it is kept as %s, and a new one was made"
+            _log.warning(message, self._kind.database, self.path, flaw, aside.name)
         return database
 
     def _flaw(self, damaged: tuple[int, int] | None) -> str | None:
@@ -258,7 +333,7 @@ class DatabaseFile:
             return "is damaged"
         connection = sqlite3.connect(address_of(self.path), uri=True, timeout=BUSY_TIME)
         try:
-            return flaw_of(connection)
+            return flaw_of(connection, self._kind)
         except TypeError:  # a table without its row
             return "is damaged"
         except sqlite3.Error as error:
@@ -272,7 +347,7 @@ class DatabaseFile:
         """Make a new database; return where the old one is now, if it is kept."""
         generation.change()  # first of all nobody trusts his own memory any more
         aside = None
-        if flaw in (MISSING, EMPTY, OF_ANOTHER_BOOT):
+        if flaw in HARMLESS:
             remove(self.path)
         else:
             aside = move_aside(self.path)
@@ -280,48 +355,12 @@ class DatabaseFile:
         connection = sqlite3.connect(address_of(self.path), uri=True, timeout=BUSY_TIME, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = wal")
-            connection.execute("PRAGMA synchronous = off")
-            create_tables(connection)
+            connection.execute(f"PRAGMA synchronous = {self._kind.synchronous}")
+            create_tables(connection, self._kind)
         finally:
             connection.close()
         generation.change()  # now everybody looks for the new one
         return aside
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection to a database that has its tables. It is called under the lock."""
-    connection = sqlite3.connect(
-        address_of(path),
-        timeout=BUSY_TIME,
-        isolation_level=None,
-        check_same_thread=False,
-        uri=True,
-    )
-    try:
-        connection.execute("PRAGMA synchronous = off")
-        connection.execute("PRAGMA cache_size = -1000")
-        connection.execute("PRAGMA journal_size_limit = 16777216")
-        connection.execute("SELECT epoch FROM state").fetchone()  # which opens the log as well
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _begin(connection: sqlite3.Connection, seconds: float) -> None:
-    is_usual = seconds > BUSY_TIME * 0.9
-    if not is_usual:
-        connection.execute(f"PRAGMA busy_timeout = {max(0, int(seconds * 1000))}")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    finally:
-        if not is_usual:
-            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether an error says that a file is no database of ours: SQLITE_CORRUPT, SQLITE_NOTADB."""
-    return type(error) is sqlite3.DatabaseError or str(error).startswith("no such ")
 
 
 def _leave(database: Database | None) -> None:

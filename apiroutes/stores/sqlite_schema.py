@@ -1,6 +1,6 @@
-"""The tables in which SQLiteStore keeps entries, bumps and leases, and whether a file has them.
+"""The tables in which SQLiteStore keeps entries, bumps and leases.
 
-In: connections. Out: tables; or what is wrong with those that are there.
+In: connections. Out: the kind of database.
 """
 
 from __future__ import annotations
@@ -9,15 +9,9 @@ import secrets
 import sqlite3
 
 from apiroutes.stores.clock import boot_of_clock, is_boot
+from apiroutes.stores.sqlite_kind import OF_ANOTHER_BOOT, DatabaseKind
 
-__all__ = ["EMPTY", "MISSING", "OF_ANOTHER_BOOT", "create_tables", "flaw_of"]
-
-# PRAGMA application_id: "apiR", so that nobody takes the file of another application for ours.
-_APPLICATION = 0x61706952
-_VERSION = 1
-
-# What is wrong with a file in which nothing is lost.
-MISSING, EMPTY, OF_ANOTHER_BOOT = "is missing", "is empty", "is of another boot"
+__all__ = ["CACHE"]
 
 # `state` has one row, whose counts the triggers keep. `bumps` has the sequence of each name's last bump in
 # each mode; those of the empty name are of all entries. A lease without a token is the record of a failure.
@@ -50,29 +44,26 @@ CREATE TRIGGER lease_removed AFTER DELETE ON leases BEGIN UPDATE state SET lease
 """
 
 
-def create_tables(connection: sqlite3.Connection) -> None:
-    """Make the tables of a new epoch in an empty database: all of them, or none."""
-    connection.executescript(
-        f"BEGIN; {_TABLES} PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_VERSION};"
-    )
+def _begin_epoch(connection: sqlite3.Connection) -> None:
     state = "INSERT INTO state VALUES (?, ?, 0, 0, 0, 0, 0)"
     connection.execute(state, (secrets.token_bytes(16), boot_of_clock()))
     connection.execute("INSERT INTO bumps VALUES (x'', 0, 0)")
-    connection.execute("COMMIT")
 
 
-def flaw_of(connection: sqlite3.Connection) -> str | None:
-    """Return why the tables in a file cannot be used; None if they can.
-
-    Raises ValueError for a database of another application.
-    """
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION and (application or not version):
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-            return EMPTY
-        raise ValueError("it is the database of another application; set `cache_path` to another path")
-    if (application, version) != (_APPLICATION, _VERSION):
-        return "is of another version"
+def _flaw_of_epoch(connection: sqlite3.Connection) -> str | None:
     (boot,) = connection.execute("SELECT boot FROM state").fetchone()
     return None if is_boot(boot) else OF_ANOTHER_BOOT
+
+
+CACHE = DatabaseKind(
+    name="the cache",
+    database="the cache's database",
+    remedy="set `cache_path` to another path",
+    application=0x61706952,  # "apiR", so that nobody takes the file of another application for ours
+    version=1,
+    synchronous="off",  # after a loss of power it is another boot
+    tables=_TABLES,
+    row="SELECT epoch FROM state",
+    fill=_begin_epoch,
+    flaw_of_rows=_flaw_of_epoch,
+)

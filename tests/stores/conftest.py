@@ -10,6 +10,7 @@ import pytest
 from apiroutes.stores import redis_connections
 from apiroutes.stores.store import Store
 from tests.stores.kinds import RedisServer, StoreOpener, redis_server
+from tests.stores.session_kinds import SessionStoreOpener
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +39,13 @@ def open_store(
 @pytest.fixture
 def store(open_store: StoreOpener) -> Store:
     return open_store()
+
+
+@pytest.fixture
+def open_session_store(
+    kind: str, tmp_path: Path, patience: None, request: pytest.FixtureRequest
+) -> Iterator[SessionStoreOpener]:
+    """What opens stores of sessions of a kind, which are closed after the test."""
+    opener = SessionStoreOpener(kind, tmp_path, lambda: str(request.getfixturevalue("redis").url))
+    yield opener
+    opener.close()

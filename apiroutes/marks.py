@@ -1,0 +1,46 @@
+"""Marks that functions and objects of a project carry, which decorators have put on them.
+
+In: what is called, as a project names it. Out: its marks. A dependency that is an object's method
+`make_value` is the object itself: that is middleware too, and has the marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import MethodType
+from typing import Any, TypeVar
+
+__all__ = ["mark_of", "marked_object", "needs_secret_key", "takes_secret_key"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def marked_object(function: object) -> object:
+    """Return what the project has written: the function in a `partial`, or the object of a `make_value`."""
+    while isinstance(function, partial):
+        function = function.func
+    is_value = isinstance(function, MethodType) and function.__name__ == "make_value"
+    return function.__self__ if is_value else function  # type: ignore[attr-defined]
+
+
+def mark_of(function: object, name: str, default: Any = None) -> Any:
+    """Return a mark of a function, or of an object or its `__call__`."""
+    function = marked_object(function)
+    call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
+    return getattr(function, name, getattr(call, name, default))
+
+
+def needs_secret_key(function: Function) -> Function:
+    """Mark middleware, a handler or a dependency that needs the project's secret key: `req.secret_keys`.
+
+    A project with one does not start without a key, and `apiroutes check` says so; in development a key is
+    made. It is a decorator that returns the same function, or class.
+    """
+    function.needs_secret_key = True  # type: ignore[attr-defined]
+    return function
+
+
+def takes_secret_key(function: object) -> bool:
+    """Return whether a function, or an object's `__call__`, is marked by `needs_secret_key`."""
+    return mark_of(function, "needs_secret_key") is True

@@ -1,0 +1,69 @@
+"""Functions of a project that say whose credentials these are, called with the request if they take it.
+
+In: a function, and the number of values that its credentials are. Out: a function of the credentials and the
+request. Raises TypeError for one that cannot be called so.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from apiroutes.concurrency import is_async
+from apiroutes.places import place_of
+
+__all__ = ["verifier_of"]
+
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def verifier_of(verify: Callable[..., Any], names: tuple[str, ...]) -> Callable[[Any, Any], Any]:
+    """Return a function of the credentials and the request, as `AuthScheme.verify` is; an async one of an
+    async one. `names` are those of the values in messages; several are a tuple of credentials.
+    """
+    takes_request = _takes_request(verify, names)
+    if len(names) == 1 and takes_request:
+        return verify
+    call = _with_one(verify) if len(names) == 1 else _with_several(verify, takes_request)
+    return _as_coroutine(call) if is_async(verify) else call
+
+
+def _with_one(verify: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    return lambda credentials, request: verify(credentials)
+
+
+def _with_several(verify: Callable[..., Any], takes_request: bool) -> Callable[[Any, Any], Any]:
+    if takes_request:
+        return lambda credentials, request: verify(*credentials, request)
+    return lambda credentials, request: verify(*credentials)
+
+
+def _as_coroutine(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    async def verify(credentials: Any, request: Any) -> Any:
+        return await call(credentials, request)
+
+    return verify
+
+
+def _takes_request(verify: Callable[..., Any], names: tuple[str, ...]) -> bool:
+    """Return whether a function takes the request after the credentials. Raises TypeError."""
+    usual = f"`def verify({', '.join(names)}): ...`, or `def verify({', '.join(names)}, req): ...`"
+    if not callable(verify):
+        raise TypeError(f"verify is a {type(verify).__name__}, which cannot be called: write {usual}")
+    try:
+        signature = inspect.signature(verify)
+    except (TypeError, ValueError):  # a built-in function without a signature
+        return False
+    count = len(names)
+    parameters = [part for part in signature.parameters.values() if part.kind in _BY_POSITION]
+    next_one = parameters[count] if len(parameters) > count else None
+    takes_request = next_one is not None and (
+        next_one.default is inspect.Parameter.empty or next_one.name in ("req", "request")
+    )
+    try:
+        signature.bind(*[None] * (count + takes_request))
+    except TypeError:
+        message = f"{place_of(verify)} cannot be called with the {' and the '.join(names)}: write {usual}"
+        raise TypeError(message) from None
+    return takes_request

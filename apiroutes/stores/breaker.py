@@ -1,0 +1,150 @@
+"""What leaves something alone for a time that has failed several times in a row.
+
+In: calls of what may be slow, gone or broken. Out: their results. Raises StoreError for everything that goes
+wrong in them, and at once while it is left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from apiroutes.stores.store import StoreError
+
+__all__ = ["Breaker", "store_error"]
+
+_log = logging.getLogger("apiroutes")
+
+Result = TypeVar("Result")
+
+# Failures in a row after which a store is left alone.
+_MOST_FAILURES = 3
+# For how many seconds, at first and at most.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+
+
+class Breaker:
+    """A circuit breaker around what messages call `name`, which is the beginning of a sentence.
+
+    After three failures in a row, whatever they are, `call` raises StoreError at once. After a second one
+    call is let through: if it fails, that time doubles, to half a minute at most; if not, all calls are let
+    through again. One record of the logger `apiroutes` says when it is left alone, and one when it works
+    again. `clock` counts seconds and is never set back.
+
+    `opened` and `closed` are called before the first call that is refused, and before the first that is let
+    through again. An exception of the type `refusal` is no failure: what raised it works, and does not do
+    what the caller wants.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        opened: Callable[[], object] = lambda: None,
+        closed: Callable[[], object] = lambda: None,
+        refusal: type[Exception] | tuple[type[Exception], ...] = (),
+    ) -> None:
+        self._name = name
+        self._clock = clock
+        self._opened = opened
+        self._closed = closed
+        self._refusal = refusal
+        self._state: _Closed | _Open = _Closed()
+
+    def call(self, function: Callable[[], Result], is_promise: bool = False) -> Result:
+        """Return what a function returns. One that `is_promise` is always let through.
+
+        Whoever calls such a function waits for a promise, and the store may work again by now.
+        """
+        state = self._state
+        if isinstance(state, _Open):
+            return self._try(state, function, is_promise)
+        try:
+            result = function()
+        except self._refusal:
+            state.failures.clear()
+            raise
+        except Exception as error:
+            self._count(state, error)
+            raise store_error(error) from error
+        if state.failures:
+            state.failures.clear()
+        return result
+
+    def _count(self, state: _Closed, error: Exception) -> None:
+        state.failures.append(None)
+        if len(state.failures) >= _MOST_FAILURES and _takes(state.end):
+            self._opened()
+            self._state = _Open(self._clock(), _FIRST_PAUSE)
+            message = "%s fails and is left alone for %g s: %s"
+            _log.warning(message, self._name, _FIRST_PAUSE, _text(error))
+
+    def _try(self, state: _Open, function: Callable[[], Result], is_promise: bool) -> Result:
+        if state.process != os.getpid():  # another thread of the parent may have been trying
+            state = self._state = _Open(state.since, state.pause)
+        is_early = self._clock() < state.since + state.pause or not _takes(state.trial)
+        if is_early and not is_promise:
+            raise StoreError(f"{self._name} has failed several times in a row and is left alone")
+        try:
+            result = function()
+        except self._refusal:
+            self._close()
+            raise
+        except Exception as error:
+            if not is_early:
+                self._state = _Open(self._clock(), min(2 * state.pause, _LONGEST_PAUSE))
+            raise store_error(error) from error
+        except BaseException:  # gevent's time-outs and the like, which say nothing of the store
+            if not is_early:
+                state.trial.append(None)
+            raise
+        self._close()
+        return result
+
+    def _close(self) -> None:
+        self._closed()
+        self._state = _Closed()
+        _log.warning("%s works again", self._name)
+
+
+# No lock is held anywhere: a fork would copy it, locked. Who takes the one item of `end` or `trial` may make
+# the next state, and assigns it last.
+
+
+class _Closed:
+    """All calls are let through; those that began in it count for it alone."""
+
+    def __init__(self) -> None:
+        self.failures: list[None] = []
+        self.end: list[None] = [None]
+
+
+class _Open:
+    """No call is let through before the pause is over, and then one."""
+
+    def __init__(self, since: float, pause: float) -> None:
+        self.since = since
+        self.pause = pause
+        self.process = os.getpid()
+        self.trial: list[None] = [None]
+
+
+def _takes(items: list[None]) -> bool:
+    try:
+        items.pop()
+    except IndexError:
+        return False
+    return True
+
+
+def store_error(error: Exception) -> StoreError:
+    """Return an exception as a StoreError."""
+    return error if isinstance(error, StoreError) else StoreError(_text(error))
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,54 @@
+"""One connection to a database of SQLite: how it is made, begins to write, and fails.
+
+In: a path, the kind of database. Out: connections, and what their errors mean. Raises sqlite3.Error.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from apiroutes.stores.sqlite_files import address_of
+from apiroutes.stores.sqlite_kind import DatabaseKind
+
+__all__ = ["BUSY_TIME", "begin", "connect", "is_damage"]
+
+# Seconds for which a lock is waited for.
+BUSY_TIME = 0.25
+
+
+def connect(path: Path, kind: DatabaseKind) -> sqlite3.Connection:
+    """Return a connection to a database that has its tables. It is called under the lock."""
+    connection = sqlite3.connect(
+        address_of(path),
+        timeout=BUSY_TIME,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=True,
+    )
+    try:
+        connection.execute(f"PRAGMA synchronous = {kind.synchronous}")
+        connection.execute("PRAGMA cache_size = -1000")
+        connection.execute("PRAGMA journal_size_limit = 16777216")
+        connection.execute(kind.row).fetchone()  # which opens the log as well
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def begin(connection: sqlite3.Connection, seconds: float) -> None:
+    """Begin to write, alone in the database, within some seconds. Raises sqlite3.Error."""
+    is_usual = seconds > BUSY_TIME * 0.9
+    if not is_usual:
+        connection.execute(f"PRAGMA busy_timeout = {max(0, int(seconds * 1000))}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    finally:
+        if not is_usual:
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error says that a file is no database of ours: SQLITE_CORRUPT, SQLITE_NOTADB."""
+    return type(error) is sqlite3.DatabaseError or str(error).startswith("no such ")
