@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from apiroutes.errors import ApiError
 from apiroutes.http import decode_json, encode_json, parse_cookies, refuse_unencodable
-from apiroutes.secret_keys import SecretKeys
+from apiroutes.secret_keys import SecretKeys, missing_key
 from apiroutes.signing import sign, unsign
 from apiroutes.types import Environ
 
@@ -37,11 +37,6 @@ _DATA = "__next_preview_data"
 # section 6.1 asks clients to keep.
 _MAX_DATA = 2048
 _MAX_DEPTH = 64
-
-_NO_KEY = (
-    "draft mode and preview data need `secret_key`, which is not set: set it, as APIROUTES_SECRET_KEY in the "
-    "environment, to what `apiroutes secret` prints"
-)
 
 
 # -- what came -----------------------------------------------------------------------------------
@@ -135,7 +130,7 @@ def clear_preview_data(response: _Response) -> _Response:
 def _keys_of(response: Any) -> SecretKeys:
     keys: SecretKeys | None = getattr(response.req, "_secret_keys", None)
     if keys is None:
-        raise RuntimeError(_NO_KEY)
+        raise missing_key("draft mode and preview data need")
     return keys
 
 

@@ -25,11 +25,14 @@ from apiroutes.secret_keys import hide_secrets
 __all__ = [
     "Place",
     "ProjectFrame",
+    "added",
     "caller_in",
     "frames_in",
     "located",
     "location_of",
     "implicit",
+    "is_added",
+    "is_built_in",
     "is_implicit",
     "name_of",
     "names_of",
@@ -202,8 +205,23 @@ def name_of(step: object) -> str:
 
 
 def names_of(steps: Iterable[object]) -> list[str]:
-    """Return the names of the steps that the project has asked for by name."""
-    return [name_of(step) for step in steps if not is_implicit(step)]
+    """Return the names of the steps for lists: those that the project names, and those that are added."""
+    return [_shown_name(step) for step in steps if not is_implicit(step)]
+
+
+def _shown_name(step: object) -> str:
+    return f"{name_of(step)} (added)" if is_added(step) else name_of(step)
+
+
+def added(step: Step) -> Step:
+    """Mark a function that the framework has put beside the project's own: lists say so."""
+    step.is_added = True  # type: ignore[attr-defined]
+    return step
+
+
+def is_added(step: object) -> bool:
+    """Return whether a step is marked by `added`."""
+    return getattr(step, "is_added", False) is True
 
 
 def implicit(step: Step) -> Step:
@@ -227,6 +245,14 @@ def location_of(step: object) -> str | None:
     """Return the file and line of a function, or of the class of an object; None for compiled code."""
     code = _code_of(step)
     return None if code is None else f"{readable_path(code.co_filename)}:{code.co_firstlineno}"
+
+
+def is_built_in(step: object) -> bool:
+    """Return whether a step is one of this package, whatever functions of the project it calls."""
+    step = marked_object(step)
+    function = step if hasattr(step, "__code__") else getattr(type(step), "__call__", step)  # noqa: B004
+    code = getattr(function, "__code__", None)
+    return code is not None and is_ours(code.co_filename)
 
 
 def _code_of(step: object) -> CodeType | None:

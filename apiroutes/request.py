@@ -32,10 +32,12 @@ from apiroutes.body import (
 )
 from apiroutes.drafts import has_valid_draft_cookie, read_preview_data
 from apiroutes.errors import ApiError
-from apiroutes.http import decode_json, parse_cookies
+from apiroutes.http import decode_json, parse_cookies, server_of
 from apiroutes.lazy import lazy
 from apiroutes.secret_keys import SecretKeys
+from apiroutes.session import Session, refuse_missing
 from apiroutes.settings import Settings
+from apiroutes.signed_cookies import SignedCookies
 from apiroutes.sizes import parse_size
 from apiroutes.types import ROUTE, Environ, FaultObserver, Params
 
@@ -150,7 +152,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     @lazy
     def server(self) -> tuple[str, int | None] | None:
         """The server's name and port."""
-        return _server(self._environ)
+        return server_of(self._environ)
 
     @lazy
     def root_path(self) -> str:
@@ -213,6 +215,29 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """The cookies, percent-decoded; of several with one name the first wins."""
         header = self._environ.get("HTTP_COOKIE")
         return parse_cookies(header) if header else {}
+
+    # Returns the session, which it loads when it is first called; `sessions()` sets it.
+    _open_session: Callable[[], Session] | None = None
+
+    @property
+    def session(self) -> Session:
+        """The client's session, which `sessions()` loads and keeps.
+
+        Raises RuntimeError without that middleware, and ApiError 503 while its store fails.
+        """
+        return refuse_missing() if self._open_session is None else self._open_session()
+
+    @session.setter
+    def session(self, session: Session) -> None:  # of middleware of the project's own
+        self._open_session = lambda: session
+
+    @lazy
+    def signed_cookies(self) -> SignedCookies:
+        """The valid ones of the cookies that `res.set_signed_cookie` has set: a read-only mapping.
+
+        Raises RuntimeError if no `secret_key` is set.
+        """
+        return SignedCookies(self.cookies, self._secret_keys)
 
     @lazy
     def draft_mode(self) -> bool:
@@ -429,11 +454,3 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 def _utf8(text: str) -> str:
     """Decode WSGI's bytes in a str (PEP 3333) as UTF-8."""
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _server(environ: Environ) -> tuple[str, int | None] | None:
-    name = environ.get("SERVER_NAME")
-    if name is None:
-        return None
-    port = environ.get("SERVER_PORT") or ""
-    return name, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None

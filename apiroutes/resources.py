@@ -101,7 +101,8 @@ class Resource(Struct, frozen=True):
 class NotFound:
     """Answers paths without a route: with a 404, inside the middleware of the directories above.
 
-    `write` writes it, where it shall say more than that.
+    `write` writes it, where it shall say more than that. `complete` is given all middleware of a path, and
+    returns what runs.
     """
 
     def __init__(
@@ -110,8 +111,10 @@ class NotFound:
         directories: Sequence[tuple[tuple[Segment, ...], tuple[Middleware, ...]]],
         limits: Limits,
         write: Run | None = None,
+        complete: Callable[[Sequence[Middleware]], Sequence[Middleware]] = tuple,
     ) -> None:
         self._write = write
+        self._complete = complete
         self._everywhere = tuple(everywhere)
         self._directories = directories
         self._limits = limits
@@ -136,6 +139,7 @@ class NotFound:
         middleware = list(self._everywhere)
         for index in around:
             middleware += self._directories[index][1]
+        middleware = [*self._complete(middleware)]
         step = Step(self._write or _write_not_found, never_waits=True)
         is_fixed = self._write is None and not middleware
         return Resource(

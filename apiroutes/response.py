@@ -8,14 +8,12 @@ response that it has sent. Middleware may change it until its first byte leaves.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal
 
 from typing_extensions import TypeVar
 from werkzeug.datastructures import Headers
 
 from apiroutes.concurrency import coroutines
-from apiroutes.drafts import change_draft_mode, clear_preview_data, write_preview_data
 from apiroutes.http import (
     BINARY,
     FIELD_KEYS,
@@ -27,7 +25,6 @@ from apiroutes.http import (
     HeaderValue,
     check_field_name,
     decode_field_value,
-    dump_cookie,
     encode_field_value,
     encode_json,
     encode_location,
@@ -35,6 +32,7 @@ from apiroutes.http import (
     is_local,
     refuse_unencodable,
 )
+from apiroutes.response_cookies import ResponseCookies
 from apiroutes.response_head import HeadersView
 from apiroutes.response_state import OPEN, SENT, STARTED, ResponseState
 from apiroutes.stores import Mode
@@ -50,7 +48,7 @@ _NOTHING: Any = object()  # "no argument", where None is a value
 _JSON_TYPES = frozenset((dict, list, bool, int, float))  # of most JSON responses
 
 
-class Response(ResponseState, Generic[Data]):
+class Response(ResponseState, ResponseCookies, Generic[Data]):
     """The response. Setters return it, so that they can be chained; methods that send it return None.
 
     `req` is the request that it belongs to. `apiroutes.wsgi` gives a response its connection; without one
@@ -175,69 +173,6 @@ class Response(ResponseState, Generic[Data]):
             return self
         self._apply(change, key, lines)
         return self
-
-    def set_cookie(
-        self,
-        name: str,
-        value: str = "",
-        *,
-        max_age: int | None = None,
-        expires: datetime | int | float | None = None,
-        path: str | None = "/",
-        domain: str | None = None,
-        secure: bool = False,
-        httponly: bool = False,
-        samesite: str | None = None,
-        partitioned: bool = False,
-    ) -> Response:
-        """Add a Set-Cookie line. `max_age` is in seconds, `expires` a datetime or a timestamp.
-
-        Characters that a cookie cannot hold are percent-encoded in the value. Raises ValueError for a
-        name, path, domain or samesite that is not valid.
-        """
-        line = dump_cookie(
-            name,
-            value,
-            max_age=max_age,
-            expires=expires,
-            path=path,
-            domain=domain,
-            secure=secure,
-            httponly=httponly,
-            samesite=samesite,
-            partitioned=partitioned,
-        )
-        if self._state and not self._permit_cookie(name, line):
-            return self
-        self._append("set-cookie", "Set-Cookie", line)
-        return self
-
-    def delete_cookie(self, name: str, *, path: str | None = "/", domain: str | None = None) -> Response:
-        """Tell the client to forget a cookie; path and domain are those it was set with."""
-        return self.set_cookie(name, "", max_age=0, expires=0, path=path, domain=domain)
-
-    def _permit_cookie(self, name: str, line: str) -> bool:
-        return self._permit(f"set the cookie {name!r}", "append", "set-cookie", [("Set-Cookie", line)])
-
-    def set_draft_mode(self, enabled: bool = True) -> Response:
-        """Have `req.draft_mode` be True in this client's next requests, which no cache answers; or end that.
-
-        The cookie is signed. Raises RuntimeError if no `secret_key` is set.
-        """
-        return change_draft_mode(self, enabled)
-
-    def set_preview_data(self, data: Any, *, max_age: float | None = None) -> Response:
-        """Turn draft mode on with `data`, which this client's next requests have as `req.preview_data`.
-
-        Both end after `max_age` seconds, by default with the browser's session. The client can read the data,
-        but not change it. Raises ValueError for more than 2048 bytes of JSON, TypeError for what JSON cannot
-        hold, and RuntimeError if no `secret_key` is set.
-        """
-        return write_preview_data(self, data, max_age)
-
-    def clear_preview_data(self) -> Response:
-        """End draft mode and its data. Raises RuntimeError if no `secret_key` is set."""
-        return clear_preview_data(self)
 
     # -- the response cache ----------------------------------------------------------------
 

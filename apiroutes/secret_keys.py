@@ -17,6 +17,7 @@ __all__ = [
     "SecretKeys",
     "hide_secrets",
     "may_hold_secret",
+    "missing_key",
     "new_secret_key",
     "read_secret_keys",
     "weakness_of",
@@ -143,10 +144,19 @@ def weakness_of(key: str, shortest: int = _SHORTEST) -> str | None:
     return None
 
 
+def missing_key(who: str) -> RuntimeError:
+    """Return the error of those who need the secret key, such as "signed cookies need", where none is set."""
+    return RuntimeError(
+        f"{who} `secret_key`, which is not set: set it, as APIROUTES_SECRET_KEY in the environment, to what "
+        "`apiroutes secret` prints"
+    )
+
+
 # -- what messages show ----------------------------------------------------------------------------
 
 # Letters that change places count too: a misspelled name is told, and its value may be the key.
-_ASSIGNMENT = r"""(?is)\w*s[ecr]{3,4}t\w*["']?\s*[:=](.*)"""
+# The steps that are given secrets have them in their calls.
+_ASSIGNMENT = r"""(?is)(?:\w*s[ecr]{3,4}t\w*["']?\s*[:=]|\b(?:bearer|basic|api_key|jwt)\s*\()(.*)"""
 _VALUE = r"""(\"\"\"|'''|["'])(?:\\.|(?!\1).)*(\1|$)|\b\d[\w.]*"""
 
 

@@ -18,6 +18,8 @@ __all__ = ["MAX_SIGNED", "sign", "unsign"]
 
 # Characters. RFC 6265 section 6.1 asks clients to keep 4096 bytes of a cookie, and no more.
 MAX_SIGNED = 4096
+# Characters at the end: a dot, and the 256 bits of HMAC-SHA-256 in base64.
+_SIGNATURE = 44
 
 
 def sign(purpose: str, keys: SecretKeys, content: bytes) -> str:
@@ -28,7 +30,8 @@ def sign(purpose: str, keys: SecretKeys, content: bytes) -> str:
 
 def unsign(purpose: str, keys: SecretKeys, text: str) -> bytes | None:
     """Return what was signed for a purpose by one of the keys; None for anything else."""
-    if not text or len(text) > MAX_SIGNED or not text.isascii():
+    # Most of what is not ours is known by its form, at the cost of no HMAC.
+    if text[-_SIGNATURE : 1 - _SIGNATURE] != "." or len(text) > MAX_SIGNED or not text.isascii():
         return None
     from itsdangerous import BadSignature
 

@@ -35,6 +35,7 @@ _OF_RESPONSES: Mapping[str, str] = {
     "mimetype": "`res.set_header('Content-Type', {})`",
     "previewData": "`res.set_preview_data({})`",
     "preview_data": "`res.set_preview_data({})`",
+    "signed_cookies": "`res.set_signed_cookie(name, value)`",
     "statusCode": "`res.status({})`",
     "text": "`res.send({})`, or return it",
 }

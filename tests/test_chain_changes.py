@@ -93,7 +93,7 @@ CASES: dict[str, Case] = {
         "res.set_cookie('b', '2').json('ok')",
         200,
         b'"ok"',
-        {"Set-Cookie": ["b=2; Path=/", "a=1; Path=/"]},
+        {"Set-Cookie": ["b=2; Path=/; HttpOnly; SameSite=Lax", "a=1; Path=/; HttpOnly; SameSite=Lax"]},
     ),
     "a status is set": Case(["next(); res.status(202)"], "res.status(201).json('ok')", 202, b'"ok"'),
     "a status is assigned": Case(["next(); res.status_code = 202"], OK, 202, b'"ok"'),
@@ -201,7 +201,12 @@ CASES: dict[str, Case] = {
         "res.set_header('X-H', 'h').set_cookie('h', '1').json('ok')",
         200,
         b"x",
-        {"X-A": ["1"], "X-B": ["2"], "X-H": [], "Set-Cookie": ["a=1; Path=/", "b=2; Path=/"]},
+        {
+            "X-A": ["1"],
+            "X-B": ["2"],
+            "X-H": [],
+            "Set-Cookie": ["a=1; Path=/; HttpOnly; SameSite=Lax", "b=2; Path=/; HttpOnly; SameSite=Lax"],
+        },
     ),
     "headers of an answer that an inner step made stay, once": Case(
         [
@@ -212,7 +217,11 @@ CASES: dict[str, Case] = {
         "raise AssertionError",
         200,
         b"x",
-        {"X-A": ["1"], "X-B": ["2"], "Set-Cookie": ["a=1; Path=/", "b=2; Path=/"]},
+        {
+            "X-A": ["1"],
+            "X-B": ["2"],
+            "Set-Cookie": ["a=1; Path=/; HttpOnly; SameSite=Lax", "b=2; Path=/; HttpOnly; SameSite=Lax"],
+        },
     ),
     "headers added to an answer that was replaced stay, once": Case(
         [

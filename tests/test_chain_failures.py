@@ -63,7 +63,7 @@ CASES: dict[str, Case] = {
             "X-A": ["1", "3"],
             "X-B": ["2"],
             "X-H": [],
-            "Set-Cookie": ["f=1; Path=/"],
+            "Set-Cookie": ["f=1; Path=/; HttpOnly; SameSite=Lax"],
         },
         log="commit",
     ),

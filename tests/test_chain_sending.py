@@ -79,7 +79,7 @@ CASES: dict[str, Case] = {
         OK,
         304,
         b"",
-        {"X-A": ["1"], "Set-Cookie": ["a=1; Path=/"]},
+        {"X-A": ["1"], "Set-Cookie": ["a=1; Path=/; HttpOnly; SameSite=Lax"]},
         request={"headers": [("If-None-Match", "*")]},
     ),
     "an etag of the step's own is compared": Case(

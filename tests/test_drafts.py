@@ -239,6 +239,8 @@ ON_HTTPS = r"=[\w=-]+\.[\w-]{43}(; Max-Age=60)?; Path=/; Secure; HttpOnly; SameS
 ENDS_HTTP = "=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; HttpOnly; SameSite=Lax"
 ENDS_HTTPS = "=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; Secure; HttpOnly; SameSite=None"
 
+ONE = "a=1; Path=/; HttpOnly; SameSite=Lax"
+
 LINES: list[tuple[str, str, Iterable[str]]] = [
     ("http", "set_draft_mode(True)", [DRAFT + ON_HTTP]),
     ("https", "set_draft_mode(True)", [DRAFT + ON_HTTPS]),
@@ -252,7 +254,7 @@ LINES: list[tuple[str, str, Iterable[str]]] = [
     ("http", "clear_preview_data().clear_preview_data()", [DRAFT + ENDS_HTTP, DATA + ENDS_HTTP]),
     ("http", "set_draft_mode(True).set_draft_mode(False)", [DRAFT + ENDS_HTTP]),
     ("http", "set_preview_data(1).set_draft_mode(False)", [DATA + ON_HTTP, DRAFT + ENDS_HTTP]),
-    ("http", "set_cookie('a', '1').set_draft_mode(True)", ["a=1; Path=/", DRAFT + ON_HTTP]),
+    ("http", "set_cookie('a', '1').set_draft_mode(True)", [ONE, DRAFT + ON_HTTP]),
 ]
 
 

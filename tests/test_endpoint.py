@@ -88,7 +88,7 @@ def test_set_cookie_and_vary_are_added_to_an_applications(tmp_path: Path) -> Non
         "return werkzeug.Response('', headers=[('Set-Cookie', 'theirs=1'), ('Vary', 'Cookie')])",
     ]
     answer = respond(tmp_path, *lines, before="import werkzeug")
-    assert sorted(answer.all("Set-Cookie")) == ["ours=1; Path=/", "theirs=1"]
+    assert sorted(answer.all("Set-Cookie")) == ["ours=1; Path=/; HttpOnly; SameSite=Lax", "theirs=1"]
     assert answer.all("Vary") == ["Origin, Cookie"]
 
 

@@ -144,7 +144,9 @@ class Model:
             elif each.what == "remove":
                 found.pop(each.name, None)
             elif each.what == "cookie":
-                found.setdefault("Set-Cookie", []).append(f"{each.name}={each.value}; Path=/")
+                found.setdefault("Set-Cookie", []).append(
+                    f"{each.name}={each.value}; Path=/; HttpOnly; SameSite=Lax"
+                )
             elif each.what == "vary" and each.value not in found.setdefault("Vary", []):
                 found["Vary"].append(each.value)
         return found

@@ -14,6 +14,7 @@ REFUSED = {
     "res.json = {'a': 1}": "`json` is a method: write `res.json({'a': 1})`",
     "res.statusCode = 201": "write `res.status(201)`",
     "res.draft_mode = True": "write `res.set_draft_mode(True)`",
+    "res.signed_cookies = {}": "write `res.set_signed_cookie(name, value)`",
     "res.preview_data = 1": "write `res.set_preview_data(1)`",
     "res.body = 'x'": "`body` is read-only: write `res.send('x')`, or return it",
     "res.headers = {'X-A': 'b'}": "`headers` is read-only: write `res.set_headers({'X-A': 'b'})`",

@@ -22,6 +22,7 @@ _CHANGES = {
     "status_code": "status(...)",
     "set_cookie": "set_cookie(...)",
     "delete_cookie": "delete_cookie(...)",
+    "set_signed_cookie": "set_signed_cookie(...)",
 }
 _CHANGING = (list, dict, set, bytearray)
 _NEVER_NONE = (

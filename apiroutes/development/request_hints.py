@@ -48,7 +48,6 @@ _REQUEST_HABITS = {
     "view_args": "request.params",
     "match_info": "request.params",
     "state": "request.context",
-    "session": 'request.context["session"]',
     "user": 'request.context["user"]',
     "g": "request.context",
     "ctx": "request.context",
@@ -58,6 +57,9 @@ _REQUEST_HABITS = {
     "META": "request.headers",
     "FILES": "request.files",
     "COOKIES": "request.cookies",
+    "get_cookie": "request.cookies.get(name)",
+    "get_signed_cookie": "request.signed_cookies.get(name)",
+    "get_secure_cookie": "request.signed_cookies.get(name)",
     "preview": "request.draft_mode",
     "is_draft": "request.draft_mode",
     "isDraft": "request.draft_mode",
@@ -69,7 +71,9 @@ _RESPONSE_HABITS = {
     "send_status": "res.status(...).end()",
     "cookie": "res.set_cookie",
     "clearCookie": "res.delete_cookie",
+    "clear_cookie": "res.delete_cookie",
     "unset_cookie": "res.delete_cookie",
+    "set_secure_cookie": "res.set_signed_cookie",
     "jsonify": "res.json",
     "sendFile": "return file(...)",
     "send_file": "return file(...)",
@@ -204,16 +208,15 @@ def missing_key(facts: Facts) -> str | None:
 
 
 def missing_header(facts: Facts) -> str | None:
-    """`req.headers["X-Key"]` and `req.cookies["key"]` of a request that has none."""
+    """`req.headers["X-Key"]` and `req.cookies["key"]` of a request that has none, signed ones too."""
     node = facts.expression(ast.Subscript, lambda node: isinstance(node.value, ast.Attribute))
     if node is None or not isinstance(node.value, ast.Attribute) or not facts.is_request(node.value.value):
         return None
     part, key = node.value.attr, facts.value(node.slice)
-    kinds = {"headers": "header", "cookies": "cookie"}
+    kinds = {"headers": "header", "cookies": "cookie", "signed_cookies": "valid signed cookie"}
     # Werkzeug looks up a header by its name in the environ.
-    raised = (
-        facts.steps[-1].code.co_filename.replace("\\", "/").endswith("werkzeug/datastructures/headers.py")
-    )
+    raiser = facts.steps[-1].code.co_filename.replace("\\", "/")
+    raised = raiser.endswith(("werkzeug/datastructures/headers.py", "apiroutes/signed_cookies.py"))
     if part not in kinds or not isinstance(key, str) or not (facts.is_innermost or raised):
         return None
     kept = getattr(facts.request, part)

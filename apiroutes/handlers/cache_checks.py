@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from apiroutes.errors import listed
 from apiroutes.handlers.cache_config import CacheConfig
-from apiroutes.handlers.declarations import security_of
+from apiroutes.handlers.declarations import required_of, security_of
 from apiroutes.handlers.dependencies import named
 from apiroutes.handlers.dependency_graph import Node
 from apiroutes.handlers.route_modules import Handler, RouteModule
@@ -135,4 +135,6 @@ def _chains_to_credentials(handler: Handler) -> Iterator[tuple[str, tuple[Node, 
 
 
 def _reads_credentials(node: Node) -> bool:
-    return bool(security_of(node.function)) or takes_secret_key(node.function)
+    function = node.function
+    asks = bool(security_of(function)) or required_of(function) is not None
+    return asks or takes_secret_key(function)

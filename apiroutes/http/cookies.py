@@ -1,21 +1,21 @@
-"""Cookies, read and written (RFC 6265).
+"""Cookies, read and written (RFC 6265, and draft-ietf-httpbis-rfc6265bis for what browsers refuse).
 
-In: a Cookie header, or a cookie's parts. Out: a dict, or the value of a Set-Cookie header.
-Raises ValueError for a part that would break out of its attribute, TypeError for a value that is
-not a str. Reading agrees with the `cookie` package that Next.js uses.
+In: a Cookie header, or a cookie's parts. Out: a dict, or the value of a Set-Cookie header. Raises ValueError
+for a part that would break out of its attribute and for a cookie that browsers refuse, TypeError for a value
+that is not a str. Reading agrees with the `cookie` package that Next.js uses.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote, unquote_to_bytes
 
 from werkzeug.http import http_date
 
 from apiroutes.http.grammar import BAD_ESCAPE, is_token
 
-__all__ = ["dump_cookie", "parse_cookies"]
+__all__ = ["dump_cookie", "find_cookie", "needs_secure", "parse_cookies"]
 
 _ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")  # section 4.1.1: no control character, no ";"
 # Section 4.1.1's cookie-octets without "%", which marks an escape.
@@ -26,6 +26,20 @@ _BLANKS = " \t\n\r\v\f"
 _CHECKED_NAMES: set[str] = set()
 _CHECKED_NAMES_MAX = 512
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
+# Prefixes of names, the longer first, and what browsers ask of such a cookie beside Secure: rfc6265bis 4.1.3,
+# and for those with "Http" draft-ietf-httpbis-layered-cookies. Browsers ignore the case of letters.
+_PREFIXES = (
+    ("__Host-Http-", "host", "http"),
+    ("__Host-", "host"),
+    ("__Http-", "http"),
+    ("__Secure-",),
+)
+# Bytes that browsers keep of a name with its value, and of an attribute: rfc6265bis section 5.6.
+_MOST_BYTES = 4096
+_MOST_BYTES_OF_ATTRIBUTE = 1024
+_SECURE = (
+    "write `secure=True`, or let the request come by https; behind a proxy `proxy_fix` tells that it did"
+)
 
 
 def parse_cookies(header: str) -> dict[str, str]:
@@ -36,11 +50,30 @@ def parse_cookies(header: str) -> dict[str, str]:
         name = name.strip(_BLANKS)
         if not equals or name in cookies:
             continue
-        value = value.strip(_BLANKS)
-        if value[:1] == '"':
-            value = value[1:-1]
-        cookies[name] = _decode(value) if "%" in value else value
+        cookies[name] = _value_of(value)
     return cookies
+
+
+def find_cookie(header: str, name: str) -> str | None:
+    """Return what `parse_cookies` has for a name, None where it has nothing, and leave the others unread."""
+    seen = 0  # up to which no pair has that name; no part is looked at twice
+    while (position := header.find(name, seen)) >= 0:
+        start = header.rfind(";", seen, position) + 1
+        after = position + len(name)
+        if (start or not seen) and not header[start:position].strip(_BLANKS):
+            end = header.find(";", after)
+            key, equals, value = header[after : end if end >= 0 else None].partition("=")
+            if equals and not key.strip(_BLANKS):
+                return _value_of(value)
+        seen = after
+    return None
+
+
+def _value_of(value: str) -> str:
+    value = value.strip(_BLANKS)
+    if value[:1] == '"':
+        value = value[1:-1]
+    return _decode(value) if "%" in value else value
 
 
 def _decode(value: str) -> str:
@@ -57,7 +90,7 @@ def dump_cookie(
     name: str,
     value: str,
     *,
-    max_age: int | None,
+    max_age: float | timedelta | None,
     expires: datetime | int | float | None,
     path: str | None,
     domain: str | None,
@@ -74,6 +107,13 @@ def dump_cookie(
     value = str.__str__(value)  # the text of a member of an Enum too
     if not value.isalnum() or not value.isascii():
         value = quote(value, safe=_OCTETS)
+    if len(name) + len(value) > _MOST_BYTES:
+        raise ValueError(
+            f"the cookie {name[:64]!r} has {len(name) + len(value)} bytes with its name, and browsers take "
+            f"{_MOST_BYTES}: keep the value on the server, and a short key to it in the cookie"
+        )
+    if name[:2] == "__":
+        _check_prefix(name, path, domain, secure, httponly)
     line = f"{name}={value}"
     if max_age is not None:
         line += f"; Max-Age={_seconds(max_age)}"
@@ -93,7 +133,7 @@ def dump_cookie(
         line += f"; SameSite={_same_site(samesite, secure)}"
     if partitioned:
         if not secure:
-            raise ValueError("a partitioned cookie must be secure, or browsers refuse it")
+            raise ValueError(f"a partitioned cookie must be secure, or browsers refuse it: {_SECURE}")
         line += "; Partitioned"
     return line
 
@@ -105,11 +145,40 @@ def _check_name(name: str) -> None:
         _CHECKED_NAMES.add(name)
 
 
-def _seconds(max_age: float) -> int:
+def needs_secure(name: str) -> bool:
+    """Return whether a name begins with a prefix of which browsers take secure cookies alone."""
+    return name[:2] == "__" and _prefix_of(name) is not None
+
+
+def _prefix_of(name: str) -> tuple[str, ...] | None:
+    lowered = name.lower()
+    return next((prefix for prefix in _PREFIXES if lowered.startswith(prefix[0].lower())), None)
+
+
+def _check_prefix(name: str, path: str | None, domain: str | None, secure: bool, httponly: bool) -> None:
+    """Check that a cookie has what the prefix of its name promises. Raises ValueError."""
+    prefix = _prefix_of(name)
+    if prefix is None:
+        return
+    which = f"the cookie {name[:64]!r}, whose name begins with {prefix[0]}"
+    if not secure:
+        raise ValueError(f"{which}, must be secure, or browsers refuse it: {_SECURE}")
+    if "http" in prefix and not httponly:
+        raise ValueError(f"{which}, must be HttpOnly, or browsers refuse it: leave `httponly=False` out")
+    if "host" in prefix and (path != "/" or domain is not None):
+        other = "__Http-" if "http" in prefix else "__Secure-"
+        remedy = f"leave `path` and `domain` out, or begin its name with {other}"
+        raise ValueError(f"{which}, must be for the whole host, or browsers refuse it: {remedy}")
+
+
+def _seconds(max_age: float | timedelta) -> int:
     try:
-        return int(max_age)
+        seconds = int(max_age.total_seconds() if isinstance(max_age, timedelta) else max_age)
+        if len(str(seconds)) <= _MOST_BYTES_OF_ATTRIBUTE:
+            return seconds
     except (OverflowError, TypeError, ValueError):
         raise ValueError(f"a cookie's max_age must be a number of seconds, not {max_age!r}") from None
+    raise ValueError("a cookie's max_age has more digits than browsers read")
 
 
 def _instant(expires: datetime | float) -> str:
@@ -122,6 +191,11 @@ def _instant(expires: datetime | float) -> str:
 def _attribute(name: str, value: str) -> str:
     if not _ATTRIBUTE.fullmatch(value):
         raise ValueError(f"{value!r} cannot be a cookie's {name}")
+    if len(value) > _MOST_BYTES_OF_ATTRIBUTE:
+        raise ValueError(
+            f"a cookie's {name} has {len(value)} bytes, and browsers ignore one of more than "
+            f"{_MOST_BYTES_OF_ATTRIBUTE}"
+        )
     return value
 
 
@@ -130,5 +204,5 @@ def _same_site(value: str, secure: bool) -> str:
     if spelled is None:
         raise ValueError(f"{value!r} is not 'Strict', 'Lax' or 'None'")
     if spelled == "None" and not secure:
-        raise ValueError("a cookie with SameSite=None must be secure, or browsers refuse it")
+        raise ValueError(f"a cookie with SameSite=None must be secure, or browsers refuse it: {_SECURE}")
     return spelled

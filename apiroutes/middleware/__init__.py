@@ -8,16 +8,24 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
-from apiroutes.security import bearer
+from apiroutes.security import any_of, api_key, basic, bearer, csrf, require, webhook
+from apiroutes.sessions import sessions
 
 __all__ = [
     "access_log",
+    "any_of",
+    "api_key",
+    "basic",
     "bearer",
     "cors",
+    "csrf",
     "from_wsgi",
     "log_context",
     "proxy_fix",
     "request_id",
+    "require",
     "security_headers",
+    "sessions",
     "trusted_hosts",
+    "webhook",
 ]

@@ -61,6 +61,8 @@ def cors(
             res.set_header("Access-Control-Expose-Headers", exposed)
         return next()
 
+    # Pages that act for the user, whose requests `csrf()` lets pass.
+    middleware.origins_with_credentials = allowed if credentials else ()  # type: ignore[attr-defined]
     return middleware
 
 

@@ -8,14 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from apiroutes.handlers import Handler, Parameter, Returns, RouteModule, declared_responses, returns_of
+from apiroutes.handlers import (
+    Handler,
+    Parameter,
+    Returns,
+    RouteModule,
+    declared_responses,
+    refuses_other_sites,
+    returns_of,
+)
 from apiroutes.http import METHODS
 from apiroutes.structs import Struct
+from apiroutes.types import Middleware
 
 __all__ = ["Operation", "annotations_of", "operations_of"]
 
 # The methods that a `handler` for every method is described with; those with a body where it takes one.
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -40,6 +50,11 @@ class Operation(Struct, frozen=True):
     def takes_any_body(self) -> bool:
         """Whether it takes a body without a type."""
         return self.handler.signature.takes_any_body and self.method in _METHODS_WITH_BODY
+
+    def refuses_other_sites(self, around: Sequence[Middleware]) -> bool:
+        """Return whether a `csrf()` in the chain may refuse it."""
+        steps = (*around, *self.handler.middleware)
+        return self.method not in _SAFE_METHODS and any(map(refuses_other_sites, steps))
 
 
 def operations_of(module: RouteModule) -> Iterator[Operation]:

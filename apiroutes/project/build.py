@@ -22,6 +22,7 @@ from apiroutes.project.binding import StepBinder
 from apiroutes.project.cache_store import cache_of
 from apiroutes.project.checking import check_together, meaningless, steps_of
 from apiroutes.project.composing import compose_resources, explaining_resources
+from apiroutes.project.cross_site import protected
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
 from apiroutes.project.middleware import (
@@ -116,7 +117,7 @@ def _build(
     warnings += [*loader.warnings, *meaningless(loader.meaningless)]
     check_together(settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
-    settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere)
+    settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere, warnings)
     resources |= explaining_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
     # After all files of the project, which belong to it.
@@ -152,7 +153,7 @@ def _not_found(
     explainer: Explainer | None,
 ) -> NotFound:
     write = explainer.write_not_found if explainer is not None else None
-    return NotFound(everywhere, middleware_below(directories), limits_of(settings), write)
+    return NotFound(everywhere, middleware_below(directories), limits_of(settings), write, protected)
 
 
 def _everywhere(

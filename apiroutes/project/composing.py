@@ -18,6 +18,7 @@ from apiroutes.explainer import Explainer
 from apiroutes.handlers import ModuleLoader, RouteModule
 from apiroutes.project.binding import StepBinder
 from apiroutes.project.caching import step_maker
+from apiroutes.project.cross_site import protected, protected_route
 from apiroutes.project.middleware import LoadedDirectory, dependencies_around
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.readiness import request_replacement
@@ -54,7 +55,7 @@ def compose_resources(
     for route in routes.walk():
         with mistakes.in_route(route.file).collecting():
             module = binder.bind_module(loader.load(route, dependencies_around(route, directories)))
-            middleware = (*around[route.file], *module.middleware)
+            middleware, module = protected_route((*around[route.file], *module.middleware), module)
             resources[route.file] = _resource(module, settings, middleware, threads, cache)
     return resources
 
@@ -76,7 +77,7 @@ def explaining_resources(
     for route in routes.walk():
         problems = mistakes.breaking(route.file)
         if problems:
-            middleware = around[route.file]
+            middleware = protected(around[route.file])
             step = Step(partial(explainer.write_problems, problems), never_waits=True)
             resources[route.file] = Resource(
                 f"{route.pattern} ({route.file})",

@@ -1,14 +1,16 @@
 """The secret key of a project whose middleware needs one; in development it is made and kept.
 
 In: the settings, and the steps of the project with the files that use them. Out: settings with a key, or a
-problem.
+problem, or warnings.
 
-Any handler may turn draft mode on, and none is marked for it. So in development the files of the project are
-searched for its names; a key that is made in vain does no harm.
+Any handler may set signed cookies or turn draft mode on, and none is marked for it. So the files of the
+project are searched for their names. In development a key that is made in vain does no harm. In production it
+is a warning, because nobody knows from here whether that line will run, or whose method it calls.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import logging
 import os
@@ -35,8 +37,12 @@ _DIRECTORY, _FILE = ".apiroutes", "secret_key"
 _VARIABLE = "APIROUTES_SECRET_KEY"
 _MOST_NAMED = 3
 
-# What requests and responses have for draft mode.
-_DRAFTS = re.compile(rb"\b((set_)?draft_mode|((set|clear)_)?preview_data)\b")
+# What requests and responses have that is signed,
+_SIGNED = re.compile(rb"\b((set_)?draft_mode|((set|clear)_)?preview_data|set_signed_cookie|signed_cookies)\b")
+# and what of it raises an exception without a key.
+_RAISING = frozenset(
+    ("clear_preview_data", "set_draft_mode", "set_preview_data", "set_signed_cookie", "signed_cookies")
+)
 
 
 def with_secret_key(
@@ -45,10 +51,12 @@ def with_secret_key(
     root: Path,
     place_of: Callable[[str], tuple[str, Place]],
     problems: Problems,
+    warnings: Problems,
 ) -> Settings:
     """Return the settings of the project in `root`, in development with a key if a step needs one.
 
-    `steps` are functions, each with the file that uses it. A missing key is added to `problems`.
+    `steps` are functions, each with the file that uses it. A missing key is added to `problems` if one of
+    them is marked, and to `warnings` for each file of the project that would raise an exception.
     """
     if settings.secret_key is not None:
         return settings
@@ -56,9 +64,10 @@ def with_secret_key(
         return settings
     users = dict.fromkeys(f"`{name_of(step)}` ({file})" for step, file in steps if takes_secret_key(step))
     if settings.mode == "development":
-        is_needed = users or any(map(_mentions_drafts, _files_below(root)))
+        is_needed = users or any(_signs(_source(path)) for path in _files_below(root))
         return replace(settings, secret_key=_key_of_development(root)) if is_needed else settings
     if not users:
+        warnings += _failing_lines(root)
         return settings
     need = "needs it" if len(users) == 1 else "need it"
     named = [*users][:_MOST_NAMED] + ["others"] * (len(users) > _MOST_NAMED)
@@ -78,11 +87,31 @@ def _files_below(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _mentions_drafts(path: Path) -> bool:
+def _source(path: Path) -> bytes:
     try:
-        return _DRAFTS.search(path.read_bytes()) is not None
+        return path.read_bytes()
     except OSError:  # it has gone since it was imported
-        return False
+        return b""
+
+
+def _signs(source: bytes) -> bool:
+    return _SIGNED.search(source) is not None
+
+
+def _failing_lines(root: Path) -> Iterator[Problem]:
+    """Yield a warning for the first line of each file that would raise an exception without a key."""
+    remedy = f"Set {_VARIABLE} to what `apiroutes secret` prints, or this line raises RuntimeError."
+    for path in sorted(_files_below(root)):
+        source = _source(path)
+        found = [*_raising(ast.parse(source))] if _signs(source) else []
+        if found:
+            first = min(found, key=lambda node: node.lineno)
+            message = f"uses `{first.attr}`, and no `secret_key` is set."
+            yield Problem(path.relative_to(root).as_posix(), message, remedy, first.lineno)
+
+
+def _raising(tree: ast.Module) -> Iterator[ast.Attribute]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _RAISING)
 
 
 def _key_of_development(root: Path) -> SecretKeys:

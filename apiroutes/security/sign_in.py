@@ -17,9 +17,9 @@ from apiroutes.response import Response
 from apiroutes.security.schemes import MALFORMED, AuthScheme, Scoped
 from apiroutes.structs import Struct
 
-__all__ = ["AsyncSignIn", "PlainSignIn", "SignIn", "SignedIn", "make_sign_in", "signed_in"]
+__all__ = ["AsyncSignIn", "PlainSignIn", "SignIn", "SignedIn", "last_sign_in", "make_sign_in", "sign_in_by"]
 
-User = TypeVar("User")
+User = TypeVar("User", covariant=True)
 
 
 class SignedIn(Struct, frozen=True):
@@ -40,7 +40,7 @@ class SignIn(Generic[User]):
     nobody's: its user is None. A request is asked once, wherever the step is used.
     """
 
-    def __init__(self, name: str, schemes: Sequence[AuthScheme], is_optional: bool, csrf: bool) -> None:
+    def __init__(self, name: str, schemes: Sequence[AuthScheme], is_optional: bool) -> None:
         self.__qualname__ = name  # the factory's, by which messages and listings call it
         self.__wrapped__: object  # the project's own function, whose file and line messages tell
         self.schemes = tuple(schemes)
@@ -49,11 +49,15 @@ class SignIn(Generic[User]):
         self.never_waits = all(scheme.never_waits for scheme in schemes)
         for scheme in reversed(self.schemes):  # each decorator puts its own first
             security_scheme(scheme.name, scheme.described)(self)
-        if csrf and any(scheme.is_ambient for scheme in schemes):
+        if any(scheme.is_ambient for scheme in schemes):
             reads_ambient_credentials(self)
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
         """Sign in, and go on."""
+        raise NotImplementedError
+
+    def make_value(self, req: Request, res: Response) -> Any:
+        """Return the user, or a coroutine that does."""
         raise NotImplementedError
 
     def _begin(self, req: Request, res: Response) -> tuple[AuthScheme, Any] | None:
@@ -67,17 +71,17 @@ class SignIn(Generic[User]):
         for scheme in self.schemes:
             credentials = scheme.read(req)
             if credentials is MALFORMED:
-                raise self._refusal(scheme)
+                raise self.refusal(scheme)
             if credentials is not None:
                 return scheme, credentials
         if self.is_optional:
             return None
-        raise self._refusal(None)
+        raise self.refusal(None)
 
     def _end(self, req: Request, scheme: AuthScheme, found: Any) -> Any:
         """Remember what `verify` has found, and return the user. Raises ApiError 401."""
         if found is None or found is False:
-            raise self._refusal(scheme)
+            raise self.refusal(scheme)
         if type(found) is Scoped:
             return self._remember(req, SignedIn(found.user, found.scopes, scheme))
         return self._remember(req, SignedIn(found, None, scheme))
@@ -90,7 +94,7 @@ class SignIn(Generic[User]):
         req.context["user"] = signed_in.user
         return signed_in.user
 
-    def _refusal(self, wrong: AuthScheme | None) -> ApiError:
+    def refusal(self, wrong: AuthScheme | None) -> ApiError:
         """Return the 401, with a challenge for each scheme; `wrong` is that of the credentials that came."""
         challenges = [scheme.challenge(scheme is wrong) for scheme in self.schemes]
         message = "Credentials are missing" if wrong is None else "Credentials are not valid"
@@ -151,7 +155,6 @@ def make_sign_in(
     schemes: Sequence[AuthScheme],
     *,
     is_optional: bool = False,
-    csrf: bool = True,
     source: object = None,
 ) -> Any:
     """Return the step for schemes; an async one if any of them is.
@@ -159,13 +162,19 @@ def make_sign_in(
     `name` is the factory's. `source` is what the project has given: messages tell the place of a function.
     """
     kind: type[SignIn[Any]] = AsyncSignIn if any(scheme.is_async for scheme in schemes) else PlainSignIn
-    step = kind(name, schemes, is_optional, csrf)
+    step = kind(name, schemes, is_optional)
     if callable(source):
         step.__wrapped__ = source
     return step
 
 
-def signed_in(req: Request) -> SignedIn | None:
-    """Return who has signed in with the last step of a request; None where no step has run."""
+def sign_in_by(req: Request, step: SignIn[Any]) -> SignedIn:
+    """Return who has signed in by a step; nobody where it has not run."""
     known = req._signed_in
-    return None if known is None else next(reversed(known.values()))
+    return _NOBODY if known is None else known.get(step, _NOBODY)
+
+
+def last_sign_in(req: Request) -> tuple[SignIn[Any] | None, SignedIn]:
+    """Return the last step that has signed a request in, with who that is; None where no step has run."""
+    known = req._signed_in
+    return (None, _NOBODY) if known is None else next(reversed(known.items()))

@@ -2,6 +2,17 @@
 
 from apiroutes.stores.nothing import NothingStore
 from apiroutes.stores.opening import open_store, why_store_fails
+from apiroutes.stores.session_store import Lifetime
 from apiroutes.stores.store import Entry, Lease, Mode, Store, StoreError
 
-__all__ = ["Entry", "Lease", "Mode", "NothingStore", "Store", "StoreError", "open_store", "why_store_fails"]
+__all__ = [
+    "Entry",
+    "Lease",
+    "Lifetime",
+    "Mode",
+    "NothingStore",
+    "Store",
+    "StoreError",
+    "open_store",
+    "why_store_fails",
+]

@@ -322,6 +322,16 @@ MISTAKES = {
     "a cookie that the request lacks": Mistake(
         "def GET(req): return req.cookies['sid']", ('no cookie `"sid"`', '`req.cookies.get("sid")`')
     ),
+    "a signed cookie that the request lacks": Mistake(
+        "def GET(req): return req.signed_cookies['sid']",
+        ('no valid signed cookie `"sid"`', '`req.signed_cookies.get("sid")`'),
+    ),
+    "another framework's signed cookie": Mistake(
+        "def GET(req): return req.get_signed_cookie('sid')", ("Write `request.signed_cookies.get(name)`",)
+    ),
+    "another framework's secure cookie": Mistake(
+        "def GET(res): res.set_secure_cookie('sid', '1')", ("Write `res.set_signed_cookie`",)
+    ),
     "a module called like a result": Mistake(
         "import json\ndef GET(): return json({'a': 1})",
         ("`from apiroutes import json` in place of `import json`",),
@@ -334,9 +344,6 @@ MISTAKES = {
     ),
     "a status after what is sent": Mistake(
         "def GET(req, res): res.send('a', 404)", ("write `res.status(404).send('a')`",)
-    ),
-    "a session": Mistake(
-        "def GET(req): return req.session['user']", ('`request.context["session"]`, which middleware fills',)
     ),
     "a decorator of the request": Mistake(
         "def deco(f):\n    def inner(req): return f(req)\n    return inner\n@deco\ndef GET(): return 1",

@@ -181,7 +181,7 @@ def test_headers_set_outside_stay_when_it_responds_itself(
     answer = call(app_with(tmp_path, outside, from_wsgi(factory)), **request_)
     assert (answer.status, answer.body) == (status, content)
     assert (answer.header("X-Outer"), answer.header("Vary")) == ("1", "Origin")
-    assert answer.all("Set-Cookie") == ["outer=1; Path=/"]
+    assert answer.all("Set-Cookie") == ["outer=1; Path=/; HttpOnly; SameSite=Lax"]
     assert answer.header("X-H") is None
 
 
@@ -198,8 +198,8 @@ def replacing(headers: list[tuple[str, str]]) -> Any:
         ([], "Vary", ["Origin"]),
         ([("Vary", "Accept-Encoding")], "Vary", ["Origin, Accept-Encoding"]),
         ([("Vary", "origin, Cookie")], "Vary", ["Origin, Cookie"]),
-        ([], "Set-Cookie", ["outer=1; Path=/"]),
-        ([("Set-Cookie", "inner=1")], "Set-Cookie", ["inner=1", "outer=1; Path=/"]),
+        ([], "Set-Cookie", ["outer=1; Path=/; HttpOnly; SameSite=Lax"]),
+        ([("Set-Cookie", "inner=1")], "Set-Cookie", ["inner=1", "outer=1; Path=/; HttpOnly; SameSite=Lax"]),
         ([("Set-Cookie", "outer=1; Path=/; Secure")], "Set-Cookie", ["outer=1; Path=/; Secure"]),
         ([], "X-H", []),
         ([], "Content-Type", []),
@@ -329,7 +329,7 @@ def test_each_of_many_requests_gets_its_own_response(tmp_path: Path) -> None:
         status = 409 if number % 3 == 0 else 200
         after = None if status == 409 else f"200 {number}"
         said = (answer.status, answer.body.decode(), answer.header("X-Before"), answer.header("X-After"))
-        cookies = [] if after is None else [f"id={number}; Path=/"]
+        cookies = [] if after is None else [f"id={number}; Path=/; HttpOnly; SameSite=Lax"]
         return said == (status, str(number), str(number), after) and answer.all("Set-Cookie") == cookies
 
     interval = sys.getswitchinterval()

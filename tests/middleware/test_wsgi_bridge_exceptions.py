@@ -140,7 +140,10 @@ def test_calling_the_application_twice_runs_everything_inside_twice(tmp_path: Pa
     answer = call(app_with(tmp_path, outside, from_wsgi(Retry), flaky))
     assert (answer.status, answer.body, calls) == (200, b'"ok"', [200, 200])
     assert (answer.all("X-Run"), answer.all("X-Hook")) == (["2"], ["2"])
-    assert answer.all("Set-Cookie") == ["outer=1; Path=/", "run=2; Path=/"]
+    assert answer.all("Set-Cookie") == [
+        "outer=1; Path=/; HttpOnly; SameSite=Lax",
+        "run=2; Path=/; HttpOnly; SameSite=Lax",
+    ]
 
 
 @pytest.mark.parametrize("request_", [{}, {"target": "/api/x?do=500"}, {"method": "POST", "body": b"{}"}])

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from typing import Annotated, Any, TypedDict
 
 import msgspec
@@ -53,8 +54,14 @@ def handler(req: Request, res: Response) -> None:
     assert_type(req.body, Any)
     assert_type(req.query, dict[str, str | list[str]])
     assert_type(req.cookies, dict[str, str])
+    assert_type(req.signed_cookies.get("a"), str | None)
+    assert_type(req.signed_cookies["a"], str)
     assert_type(req.raw_body, bytes)
     res.status(201).set_header("X-A", "1").set_cookie("a", "b").json({"a": 1})
+    res.set_cookie("a", "b", max_age=timedelta(days=1), httponly=False, samesite=None, secure=None)
+    res.set_signed_cookie("a", "b", max_age=60.5, domain="a.example").delete_cookie(
+        "c", partitioned=True
+    ).end()
 
 
 def POST(req: Request[User], res: Response[Point]) -> None:

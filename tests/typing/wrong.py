@@ -17,6 +17,10 @@ def POST(req: Request[User], res: Response[User]) -> None:
     res.status("200")  # error: arg-type
     res.send(1).json(1)  # error: attr-defined, func-returns-value
     res.set_cookie("a", "b", secur=True)  # error: call-arg
+    res.set_cookie("a", "b", max_age="60")  # error: arg-type
+    res.set_signed_cookie("a", 5)  # error: arg-type
+    res.set_signed_cookie("a")  # error: call-arg
+    req.signed_cookies["a"] = "b"  # error: index
     req.nothing  # error: attr-defined
 
 
