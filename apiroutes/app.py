@@ -350,10 +350,12 @@ class App:
                 self._write_exception(error, request, response)
             return send(response, request.environ, start_response)
         except Exception as fault:
-            # The error's own text or headers cannot be sent.
-            log_fault(request, resource.name, fault)
             response._discard_response()
-            self._write_fault(fault, request, response)
+            if isinstance(fault, ApiError):  # what has to be kept before the head leaves cannot be
+                self._write_exception(fault, request, response)
+            else:  # the error's own text or headers cannot be sent
+                log_fault(request, resource.name, fault)
+                self._write_fault(fault, request, response)
             return send(response, request.environ, starting_again(start_response))
 
     def _write_exception(self, error: BaseException, request: Request, response: Response) -> None:

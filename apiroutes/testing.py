@@ -28,7 +28,7 @@ from apiroutes.types import Environ, WSGIApplication
 __all__ = ["AfterCall", "AsyncClient", "Client", "Response"]
 
 # Settings of a project that is tested.
-FOR_TESTS: Mapping[str, str] = {"mode": "development", "cache": "memory"}
+FOR_TESTS: Mapping[str, str] = {"mode": "development", "cache": "memory", "rate_limit_store": "memory"}
 
 _Client = TypeVar("_Client", bound="Client")
 _AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")

@@ -5,6 +5,7 @@ from apiroutes.security.api_key import api_key
 from apiroutes.security.basic import basic
 from apiroutes.security.bearer import bearer
 from apiroutes.security.csrf import csrf
+from apiroutes.security.jwt import jwt
 from apiroutes.security.passwords import (
     hash_password,
     hash_password_async,
@@ -23,6 +24,7 @@ __all__ = [
     "csrf",
     "hash_password",
     "hash_password_async",
+    "jwt",
     "needs_rehash",
     "require",
     "verify_password",

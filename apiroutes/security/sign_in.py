@@ -17,7 +17,16 @@ from apiroutes.response import Response
 from apiroutes.security.schemes import MALFORMED, AuthScheme, Scoped
 from apiroutes.structs import Struct
 
-__all__ = ["AsyncSignIn", "PlainSignIn", "SignIn", "SignedIn", "last_sign_in", "make_sign_in", "sign_in_by"]
+__all__ = [
+    "NOBODY",
+    "AsyncSignIn",
+    "PlainSignIn",
+    "SignIn",
+    "SignedIn",
+    "last_sign_in",
+    "make_sign_in",
+    "sign_in_by",
+]
 
 User = TypeVar("User", covariant=True)
 
@@ -30,7 +39,7 @@ class SignedIn(Struct, frozen=True):
     scheme: AuthScheme | None = None
 
 
-_NOBODY = SignedIn(None)
+NOBODY = SignedIn(None)
 
 
 class SignIn(Generic[User]):
@@ -126,7 +135,7 @@ class PlainSignIn(SignIn[User]):
             return known[self].user  # type: ignore[no-any-return]
         came = self._begin(req, res)
         if came is None:
-            return self._remember(req, _NOBODY)  # type: ignore[no-any-return]
+            return self._remember(req, NOBODY)  # type: ignore[no-any-return]
         scheme, credentials = came
         found = scheme.verify(credentials, req)
         if hasattr(found, "__await__"):  # a plain function that returned a coroutine
@@ -150,7 +159,7 @@ class AsyncSignIn(SignIn[User]):
             return known[self].user  # type: ignore[no-any-return]
         came = self._begin(req, res)
         if came is None:
-            return self._remember(req, _NOBODY)  # type: ignore[no-any-return]
+            return self._remember(req, NOBODY)  # type: ignore[no-any-return]
         scheme, credentials = came
         found = await self._verify(scheme, credentials, req)
         return self._end(req, scheme, found)  # type: ignore[no-any-return]
@@ -184,10 +193,10 @@ def make_sign_in(
 def sign_in_by(req: Request, step: SignIn[Any]) -> SignedIn:
     """Return who has signed in by a step; nobody where it has not run."""
     known = req._signed_in
-    return _NOBODY if known is None else known.get(step, _NOBODY)
+    return NOBODY if known is None else known.get(step, NOBODY)
 
 
 def last_sign_in(req: Request) -> tuple[SignIn[Any] | None, SignedIn]:
     """Return the last step that has signed a request in, with who that is; None where no step has run."""
     known = req._signed_in
-    return (None, _NOBODY) if known is None else next(reversed(known.items()))
+    return (None, NOBODY) if known is None else next(reversed(known.items()))
