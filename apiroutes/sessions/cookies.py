@@ -80,9 +80,9 @@ class CookieOptions:
             raise TypeError(f"samesite is 'Lax', 'Strict' or 'None', not {samesite!r}")
         if prefix or samesite.lower() == "none":  # which browsers take over https alone
             secure = True if secure is None else secure
-        self.name = name or _NAME
-        host_name = _HOST + self.name if name is None and path == "/" and domain is None else self.name
-        self._over_http = Cookie(self.name, False, path, domain, samesite)
+        self.own_name = "" if name is None else name
+        host_name = _HOST + _NAME if name is None and path == "/" and domain is None else name or _NAME
+        self._over_http = Cookie(_NAME if name is None else name, False, path, domain, samesite)
         self._over_https = Cookie(host_name, True, path, domain, samesite)
         if secure is not None:
             self._over_http = self._over_https = self._over_https if secure else self._over_http

@@ -6,6 +6,7 @@ In: the request's environ, its response. Out: the session, and of what has becom
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from apiroutes.response_hooks import at_once
@@ -28,6 +29,9 @@ class Visit:
 
     __slots__ = ("_response", "_session", "cookie", "environ", "state")
 
+    # Called after `keep`, where that leaves something to do that may wait.
+    write: Callable[[Any], None] | None = None
+
     cookie: Cookie
     state: SessionState
 
@@ -46,6 +50,8 @@ class Visit:
                 self.state.is_closed = True
             else:
                 response._call_at_departure(self, self._leave)
+                if self.write is not None:
+                    response._call_at_departure((self, "write"), self.write)
         return self._session
 
     def load(self) -> SessionState:
@@ -53,7 +59,7 @@ class Visit:
         raise NotImplementedError
 
     def keep(self, response: Any) -> None:
-        """Keep what has changed, or have it kept by another function before the head leaves."""
+        """Decide what is to be kept, and set the cookie. It waits for nothing."""
         raise NotImplementedError
 
     def set_cookie(self, response: Any, line: str) -> None:

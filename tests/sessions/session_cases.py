@@ -36,10 +36,8 @@ def GET(req, res):
 def app_with(root: Path, options: str = "", files: dict[str, str] | None = None, **settings: Any) -> App:
     """An App whose routes have sessions with these options."""
     source = f"from apiroutes.middleware import sessions\nmiddleware = [sessions({options})]\n"
-    return App(
-        project(root, {"middleware.py": source, "pages/api/x.py": RUN, **(files or {})}),
-        **{"secret_key": KEY, **settings},
-    )
+    root = project(root, {"middleware.py": source, "pages/api/x.py": RUN, **(files or {})})
+    return App(root, **settings) if "store=" in options else App(root, **{"secret_key": KEY, **settings})
 
 
 class Browser:

@@ -11,6 +11,7 @@ from tests.sessions.session_cases import Browser, app_with
 from tests.support import Answer, call
 
 PRIVATE = "private, no-cache"
+KINDS = pytest.mark.parametrize("options", ["", "store='memory'", "store='sqlite'"])
 
 # What a handler takes of a session, and what it is called as.
 TAKERS = {
@@ -46,9 +47,10 @@ TAKERS = {
 }
 
 
+@KINDS
 @pytest.mark.parametrize("source", TAKERS.values(), ids=TAKERS)
-def test_a_handler_takes_the_session(tmp_path: Path, source: str) -> None:
-    browser = Browser(app_with(tmp_path, files={"pages/api/taker.py": source}))
+def test_a_handler_takes_the_session(tmp_path: Path, source: str, options: str) -> None:
+    browser = Browser(app_with(tmp_path, options, files={"pages/api/taker.py": source}))
     browser.run("session['a'] = 1")
     answer = browser.call(target="/api/taker")
     assert answer.json() == {"a": 1}
@@ -138,9 +140,10 @@ CHANGERS = {
 }
 
 
+@KINDS
 @pytest.mark.parametrize("source", CHANGERS.values(), ids=CHANGERS)
-def test_a_change_is_kept(tmp_path: Path, source: str) -> None:
-    browser = Browser(app_with(tmp_path, files={"pages/api/changer.py": source}))
+def test_a_change_is_kept(tmp_path: Path, source: str, options: str) -> None:
+    browser = Browser(app_with(tmp_path, options, files={"pages/api/changer.py": source}))
     browser.run("session['a'] = 1")
     assert browser.call(target="/api/changer").status < 500
     assert browser.values() == {"a": 1, "b": 2}
