@@ -36,8 +36,6 @@ STEPS = [
         "event_loop",
     },
     {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies", "session"},
-    {"asgi_calls", "body", "lifespan", "response_cookies", "response_hooks", "readiness_checks", "stores"},
-    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies"},
     {
         "asgi_calls",
         "body",

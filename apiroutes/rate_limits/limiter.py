@@ -104,7 +104,7 @@ class Limiter:
                 policy = f"{name};q={use.amount};w={use.seconds}"
             left = max(0, use.amount - window.used(use.seconds))
             wait = waits[number] if waits else 0.0
-            seconds = math.ceil(wait or window.start + use.seconds - window.now)
+            seconds = math.ceil(wait or window.ends_in(use.seconds))
             policies.append(policy)
             limits.append(f"{name};r={left};t={max(seconds, 1)}")
         res.set_header("RateLimit-Policy", taken.other_policies + ", ".join(policies))
@@ -127,7 +127,7 @@ class Limiter:
         if moment >= self._log_at:
             count, self._refused, self._log_at = self._refused, 0, moment + _LOG_EVERY
             rates = ", ".join(rate.text for rate in self._limit.rates)
-            template = "The rate limit %r (%s) has refused a request, and %d since the last such record"
+            template = "The rate limit %r (%s) refuses the request, and has refused %d others lately"
             log_of_request(logging.INFO, req, template, self._name, rates, count - 1)
 
 

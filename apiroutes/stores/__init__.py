@@ -2,12 +2,13 @@
 
 from apiroutes.stores.counters import Counters, Use, Window
 from apiroutes.stores.nothing import NothingStore
-from apiroutes.stores.opening import open_store, why_store_fails
+from apiroutes.stores.opening import open_counters, open_store, why_store_fails
 from apiroutes.stores.session_opening import open_session_store
 from apiroutes.stores.session_store import Lifetime, SessionStore, StoredSession
 from apiroutes.stores.store import Entry, Lease, Mode, Store, StoreError
 
 __all__ = [
+    "Counters",
     "Entry",
     "Lease",
     "Lifetime",
@@ -17,13 +18,10 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredSession",
-    "open_session_store",
-from apiroutes.stores.opening import open_counters, open_store, why_store_fails
-
-    "Counters",
     "Use",
     "Window",
     "open_counters",
+    "open_session_store",
     "open_store",
     "why_store_fails",
 ]

@@ -43,6 +43,10 @@ class Window(Struct, frozen=True):
         """Return how much of the limit was used within the last `seconds`."""
         return int(self.previous * (1 - (self.now - self.start) / seconds)) + self.current
 
+    def ends_in(self, seconds: int) -> float:
+        """Return in how many seconds the current window ends."""
+        return seconds - (self.now - self.start)  # in this order, or rounding makes it more than `seconds`
+
     def seconds_until(self, room: int, seconds: int) -> float:
         """Return after how many seconds no more than `room`, from 0, counts, if nothing is used by then."""
         if self.used(seconds) <= room:
@@ -50,7 +54,7 @@ class Window(Struct, frozen=True):
         elapsed = self.now - self.start
         if self.current <= room:
             return max(0.0, seconds * (1 - (room + 1 - self.current) / self.previous) - elapsed)
-        return seconds - elapsed + max(0.0, seconds * (1 - (room + 1) / self.current))
+        return self.ends_in(seconds) + max(0.0, seconds * (1 - (room + 1) / self.current))
 
 
 class Counters(Protocol):

@@ -266,6 +266,11 @@ def test_it_is_as_the_model_says(
     counters.close()
 
 
+@given(st.floats(0, 1e10), st.integers(1, 366 * 86_400))
+def test_a_window_that_begins_lasts_no_longer_than_it_does(now: float, seconds: int) -> None:
+    assert Window(now, 0, 1, now).ends_in(seconds) == seconds
+
+
 # -- several threads and processes
 
 TAKE_ALL = """
