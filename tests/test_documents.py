@@ -37,6 +37,7 @@ DOCUMENTS = [
     "CHANGELOG.md",
     "examples/oauth/README.md",
     "examples/queue/README.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/*/README.md")),
 ]
 
 _FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
