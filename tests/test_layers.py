@@ -467,7 +467,6 @@ TOUCHES: dict[str, set[str]] = {
     "sessions/visits.py": {
         "_add_to_vary",
         "_append",
-        "_apply",
         "_call_at_departure",
         "_has_ended",
         "_headers",
