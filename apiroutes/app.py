@@ -81,10 +81,9 @@ class App:
         self.mistakes = project.mistakes
         self.cache = project.cache
         note_cache(self.cache)
-        planned = (handler for resource in self.resources.values() for handler in resource.planned)
-        self.overrides = DependencyOverrides(planned, self._forget_cached)
         self._fallback = fallback
         self._request = self._make_request_class(project.instrumentation.on_request_error)
+        self.overrides = DependencyOverrides([*self.resources.values()], self._request, self._forget_cached)
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
         self._unobserved = [builtin[path] for path in unobserved_paths(self.settings)]

@@ -12,6 +12,7 @@ import pytest
 
 from apiroutes.app import App
 from apiroutes.app_file import app_of
+from apiroutes.rate_limits import forget_counts
 from apiroutes.testing import FOR_TESTS, Client
 
 __all__ = ["apiroutes_app", "apiroutes_client", "pytest_addoption"]
@@ -33,11 +34,12 @@ def apiroutes_app(pytestconfig: pytest.Config) -> Iterator[App]:
 
 @pytest.fixture
 def apiroutes_client(apiroutes_app: App) -> Iterator[Client]:
-    """Make a client of the project, without cookies and with nothing cached.
+    """Make a client of the project, without cookies, with nothing cached and no request counted.
 
     Its overrides are undone after the test.
     """
     if apiroutes_app.settings.cache == "memory":  # an `app.py` may have another one, of others too
         apiroutes_app.cache.clear()
+    forget_counts(apiroutes_app.root)
     with Client(apiroutes_app) as client:
         yield client

@@ -102,6 +102,8 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     # Called with the error, the request and the event of each fault once it is logged; they raise nothing.
     _fault_observers: tuple[FaultObserver, ...] = ()
     _secret_keys: SecretKeys | None = None
+    # What a test has called instead of steps that make a value, by the step.
+    _instead_of_steps: Mapping[Any, Callable[[Any, Any], Any]] | None = None
     # Called with the environ and the route's pattern where a tracer may have begun: inside WSGI middleware.
     _route_listeners: tuple[Callable[[Environ, str], object], ...] = ()
 

@@ -63,6 +63,13 @@ class Resource(Struct, frozen=True):
         """Whether its answers to GET are kept for everybody."""
         return self.module is not None and self.module.config.cache is not None
 
+    @property
+    def counts_in_memory(self) -> bool:
+        """Whether its requests are counted for a limit, in each worker by itself."""
+        handlers = () if self.module is None else self.module.handlers.values()
+        steps = (*self.middleware, *(step for handler in handlers for step in handler.middleware))
+        return any(getattr(step, "counts_in_memory", False) for step in steps)
+
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
         """Return a resource that answers in place of this one, inside the same middleware."""
         step = Step(answer, never_waits=True)

@@ -28,7 +28,7 @@ from apiroutes.types import Environ, WSGIApplication
 __all__ = ["AfterCall", "AsyncClient", "Client", "Response"]
 
 # Settings of a project that is tested.
-FOR_TESTS: Mapping[str, str] = {"mode": "development", "cache": "memory"}
+FOR_TESTS: Mapping[str, str] = {"mode": "development", "cache": "memory", "rate_limit_store": "memory"}
 
 _Client = TypeVar("_Client", bound="Client")
 _AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
@@ -153,6 +153,7 @@ class Client(werkzeug.test.Client):
     def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
         """Have `replacement` called instead of a function that handlers depend on, directly or not.
 
+        A step that signs in, such as `bearer(...)`, is replaced where it is middleware, too.
         It holds until the client is closed, or until the end of a `with` block of what this returns. A
         replacement has parameters and dependencies of its own. Raises TypeError for one that cannot be
         called, and ValueError where nothing depends on the function.

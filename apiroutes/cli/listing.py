@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from apiroutes.handlers import CacheConfig, RouteModule
-from apiroutes.places import names_of
+from apiroutes.places import name_of, names_of
+from apiroutes.rates import Limit
 from apiroutes.resources import Resource
 from apiroutes.sizes import Size
 from apiroutes.terminal import BOLD, CYAN, DIM, Paint
@@ -58,6 +59,7 @@ def row_of(resource: Resource) -> dict[str, Any]:
         "response_limit": _limit(config.response_limit),
         "max_duration": config.max_duration,
         "cache": None if config.cache is None else _cache(config.cache),
+        "rate_limit": None if config.rate_limit is None else _rate_limit(config.rate_limit),
     }
 
 
@@ -72,6 +74,16 @@ def _cache(cache: CacheConfig) -> dict[str, Any]:
         "context": [*cache.context],
         "statuses": sorted(cache.statuses),
         "headers": cache.headers,
+    }
+
+
+def _rate_limit(limit: Limit) -> dict[str, Any]:
+    return {
+        "limit": [rate.text for rate in limit.rates],
+        "by": limit.by if isinstance(limit.by, str) else name_of(limit.by),
+        "cost": limit.cost if isinstance(limit.cost, int) else name_of(limit.cost),
+        "name": limit.name,
+        "failures_only": limit.failures_only,
     }
 
 
@@ -154,13 +166,15 @@ def runs_text(row: dict[str, Any]) -> str:
 
 
 def limits_text(row: dict[str, Any]) -> str:
-    """Say how large a body and a response may be, and how long a handler may take."""
+    """Say how large a body and a response may be, how long a handler may take, and how often it may run."""
     parts = [
         "body not parsed" if row["body_limit"] is None else f"body {_readable(row['body_limit'])}",
         "response any" if row["response_limit"] is None else f"response {_readable(row['response_limit'])}",
     ]
     if row["max_duration"] is not None:
         parts.append(f"{row['max_duration']:g} s")
+    if row["rate_limit"] is not None:
+        parts += row["rate_limit"]["limit"]
     return ", ".join(parts)
 
 

@@ -39,6 +39,10 @@ _EACH_ITS_OWN = (
     'cache is "memory": each worker keeps answers of its own, and a revalidation reaches that of one alone; '
     '"sqlite" is for all workers of a machine'
 )
+_EACH_COUNTS_ALONE = (
+    'rate limits count in "memory": each worker counts by itself, and together they let through as many '
+    'times more; "sqlite" is for all workers of a machine'
+)
 
 _Run = Callable[[Settings, Sequence[str], Callable[[], str]], None]
 
@@ -117,6 +121,8 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
                 _say(f"{server} serves {choice.interface.upper()}: {choice.reason}", settings.log_format)
             if check.caches and settings.cache == "memory" and workers_of(settings) > 1:
                 _say(_EACH_ITS_OWN, settings.log_format)
+            if check.counts_in_memory and workers_of(settings) > 1:
+                _say(_EACH_COUNTS_ALONE, settings.log_format)
             return choice.interface
 
         host, port = address_in(settings)
@@ -156,8 +162,10 @@ def _settings(given: dict[str, Any], check: StartCheck) -> Settings:
         _end_unless_it_starts(check)  # whose report has all mistakes, these included
         raise
     # The workers read secrets themselves: none is handed to another process.
-    without_url = settings.cache if isinstance(settings.cache, str) else Settings.cache
-    return replace(settings, secret_key=None, cache=without_url)
+    stores = {name: getattr(settings, name) for name in ("cache", "rate_limit_store")}
+    without_urls = {name: store for name, store in stores.items() if isinstance(store, str)}
+    defaults = {name: getattr(Settings, name) for name in stores}
+    return replace(settings, secret_key=None, **{**defaults, **without_urls})
 
 
 def _end_unless_it_starts(check: StartCheck) -> None:

@@ -48,6 +48,7 @@ from apiroutes.handlers.result_types import Returns, returns_of
 from apiroutes.handlers.route_modules import Handler, RouteModule
 from apiroutes.handlers.signatures import Parameter
 from apiroutes.handlers.sources import OwnNames, defines_handler
+from apiroutes.handlers.value_makers import value_maker
 
 __all__ = [
     "FOREIGN_NAMES",
@@ -96,6 +97,7 @@ __all__ = [
     "takes_ambient_credentials",
     "unaliased",
     "use",
+    "value_maker",
     "why_not_middleware",
     "why_not_tag",
     "without_errors",

@@ -13,17 +13,22 @@ from apiroutes.errors import Problems
 from apiroutes.handlers.cache_config import MISPLACED, CacheConfig, CacheReader
 from apiroutes.handlers.config_items import ConfigItems, LineOfKey
 from apiroutes.handlers.constants import Constant, is_duration, is_meaningless, remedy_of
+from apiroutes.handlers.rate_limit_config import read_rate_limit
+from apiroutes.rates import Limit
 from apiroutes.sizes import Size, read_size
 from apiroutes.structs import Struct, replace
 
 __all__ = ["RouteConfig", "read_config"]
+
+_KEYS = ("api", "maxDuration", "cache", "rateLimit")
 
 
 class RouteConfig(Struct, frozen=True):
     """The configuration of one route. `max_duration` is in seconds.
 
     `parse_body` is off when the handler reads `req.stream` itself; `response_limit` None means
-    that no size is too large, and `cache` None that every request computes its answer.
+    that no size is too large, `cache` None that every request computes its answer, and `rate_limit` None that
+    the route has no limit of its own.
     """
 
     size_limit: Size
@@ -33,6 +38,7 @@ class RouteConfig(Struct, frozen=True):
     enforce_response_limit: bool = False
     max_duration: float | None = None
     cache: CacheConfig | None = None
+    rate_limit: Limit | None = None
 
 
 def read_config(
@@ -68,11 +74,13 @@ class _ConfigReader:
 
     def read(self, config: object) -> None:
         """Read the `config`."""
-        for key, value in self._items.read(config, "config", ("api", "maxDuration", "cache"), MISPLACED):
+        for key, value in self._items.read(config, "config", _KEYS, MISPLACED):
             if key == "api":
                 self._read_api(value)
             elif key == "cache":
                 self._cache.read(value)
+            elif key == "rateLimit":
+                self.changes["rate_limit"] = read_rate_limit(value, self._items)
             else:
                 self._read_max_duration(value)
 

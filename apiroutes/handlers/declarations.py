@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
@@ -138,9 +137,7 @@ def takes_ambient_credentials(function: object) -> bool:
 
 def refuses_other_sites(step: object) -> bool:
     """Return whether a step is a `csrf()`: such a step has a method `trusting`."""
-    while isinstance(step, partial):
-        step = step.func
-    return hasattr(step, "trusting")
+    return hasattr(marked_object(step), "trusting")
 
 
 def same_security(function: object, other: object) -> None:
@@ -161,7 +158,6 @@ def required_of(function: object) -> tuple[str, ...] | None:
     """Return the scopes that a step is marked with by `needs_user`; None for other steps."""
     scopes: tuple[str, ...] | None = mark_of(function, _REQUIRED)
     return scopes
-    return hasattr(marked_object(step), "trusting")
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

@@ -8,7 +8,8 @@ from apiroutes.middleware.request_id import request_id
 from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
-from apiroutes.security import any_of, api_key, basic, bearer, csrf, require, webhook
+from apiroutes.rate_limits import rate_limit
+from apiroutes.security import any_of, api_key, basic, bearer, csrf, jwt, require, webhook
 from apiroutes.sessions import sessions
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "cors",
     "csrf",
     "from_wsgi",
+    "jwt",
     "log_context",
     "proxy_fix",
+    "rate_limit",
     "request_id",
     "require",
     "security_headers",

@@ -21,6 +21,7 @@ from apiroutes.project.caching import step_maker
 from apiroutes.project.cross_site import protected, protected_route
 from apiroutes.project.middleware import LoadedDirectory, dependencies_around
 from apiroutes.project.mistakes import Mistakes
+from apiroutes.rate_limits import route_limits
 from apiroutes.readiness import request_replacement
 from apiroutes.resources import LoopRun, Resource, Run
 from apiroutes.routing import RouteTree
@@ -55,7 +56,9 @@ def compose_resources(
     for route in routes.walk():
         with mistakes.in_route(route.file).collecting():
             module = binder.bind_module(loader.load(route, dependencies_around(route, directories)))
-            middleware, module = protected_route((*around[route.file], *module.middleware), module)
+            limits = binder.bind(route_limits(module.config.rate_limit, route.file))
+            outside = (*around[route.file], *limits, *module.middleware)
+            middleware, module = protected_route(outside, module)
             resources[route.file] = _resource(module, settings, middleware, threads, cache)
     return resources
 

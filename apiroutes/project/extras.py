@@ -21,6 +21,7 @@ _NEEDS = {
     "metrics_path": ("prometheus_client", "prometheus"),
     "log_format": ("pythonjsonlogger", "json-logs"),
     "cache": ("redis", "redis"),
+    "rate_limit_store": ("redis", "redis"),
 }
 _NEED_NOTHING = (None, False, "text", "sqlite", "memory", "none")
 

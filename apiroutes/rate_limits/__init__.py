@@ -1,1 +1,6 @@
-"""How many requests there may be in a time; this room never looks at what a request is for."""
+"""How many requests there may be in a time, across workers and machines; this room only refuses."""
+
+from apiroutes.rate_limits.middleware import rate_limit, route_limits
+from apiroutes.rate_limits.opening import forget_counts
+
+__all__ = ["forget_counts", "rate_limit", "route_limits"]

@@ -5,8 +5,7 @@ from apiroutes.security.api_key import api_key
 from apiroutes.security.basic import basic
 from apiroutes.security.bearer import bearer
 from apiroutes.security.csrf import csrf
-
-__all__ = ["bearer", "csrf"]
+from apiroutes.security.jwt import jwt
 from apiroutes.security.passwords import (
     hash_password,
     hash_password_async,
@@ -15,19 +14,20 @@ from apiroutes.security.passwords import (
     verify_password_async,
 )
 from apiroutes.security.require import require
+from apiroutes.security.webhooks import webhook
 
 __all__ = [
     "any_of",
     "api_key",
     "basic",
     "bearer",
+    "csrf",
     "hash_password",
     "hash_password_async",
+    "jwt",
     "needs_rehash",
     "require",
     "verify_password",
     "verify_password_async",
+    "webhook",
 ]
-from apiroutes.security.webhooks import webhook
-
-__all__ = ["bearer", "csrf", "webhook"]

@@ -115,7 +115,8 @@ def _nobody(step: SignIn[Any] | None) -> ApiError:
 
 class _PlainRequirement(Requirement[User]):
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        self._pass(req, _current(req) if self.sign_in is None else self.sign_in.make_value(req, res))
+        user = _current(req) if self.sign_in is None else self.sign_in.sign_in(req, res)
+        self._pass(req, coroutines.run(user) if hasattr(user, "__await__") else user)
         return next()
 
     def make_value(self, req: Request) -> Any:
@@ -143,7 +144,7 @@ class _PlainRequirement(Requirement[User]):
 class _AsyncRequirement(Requirement[User]):
     async def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
         sign_in = self.sign_in
-        user = _current(req) if sign_in is None else await _call(sign_in.make_value, req, res)
+        user = _current(req) if sign_in is None else await _sign_in(sign_in, req, res)
         await self._pass(req, user)
         return await next()
 
@@ -171,6 +172,14 @@ async def _call(function: Callable[..., Any], *arguments: Any) -> Any:
         return await function(*arguments)
     result = await coroutines.in_request_thread(function, *arguments)
     return await result if hasattr(result, "__await__") else result
+
+
+async def _sign_in(step: SignIn[Any], req: Request, res: Response) -> Any:
+    if isinstance(step, AsyncSignIn) or step.never_waits:
+        user = step.sign_in(req, res)
+    else:
+        user = await coroutines.in_request_thread(step.sign_in, req, res)
+    return await user if hasattr(user, "__await__") else user
 
 
 def _current(req: Request) -> Any:

@@ -17,7 +17,16 @@ from apiroutes.response import Response
 from apiroutes.security.schemes import MALFORMED, AuthScheme, Scoped
 from apiroutes.structs import Struct
 
-__all__ = ["AsyncSignIn", "PlainSignIn", "SignIn", "SignedIn", "last_sign_in", "make_sign_in", "sign_in_by"]
+__all__ = [
+    "NOBODY",
+    "AsyncSignIn",
+    "PlainSignIn",
+    "SignIn",
+    "SignedIn",
+    "last_sign_in",
+    "make_sign_in",
+    "sign_in_by",
+]
 
 User = TypeVar("User", covariant=True)
 
@@ -30,7 +39,7 @@ class SignedIn(Struct, frozen=True):
     scheme: AuthScheme | None = None
 
 
-_NOBODY = SignedIn(None)
+NOBODY = SignedIn(None)
 
 
 class SignIn(Generic[User]):
@@ -59,6 +68,15 @@ class SignIn(Generic[User]):
     def make_value(self, req: Request, res: Response) -> Any:
         """Return the user, or a coroutine that does."""
         raise NotImplementedError
+
+    def keep_value(self, req: Request, user: Any) -> None:
+        """Have a request signed in by what a test has put in the place of this step."""
+        self._remember(req, SignedIn(user))
+
+    def sign_in(self, req: Request, res: Response) -> Any:
+        """Return what `make_value` does, or what a test has put in its place."""
+        instead = req._instead_of_steps
+        return (self.make_value if instead is None else instead.get(self, self.make_value))(req, res)
 
     def _begin(self, req: Request, res: Response) -> tuple[AuthScheme, Any] | None:
         """Return the credentials that came with their scheme; None without any. Raises ApiError 401.
@@ -105,7 +123,9 @@ class PlainSignIn(SignIn[User]):
     """A step whose `verify` is a plain function."""
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        self.make_value(req, res)
+        result = self.sign_in(req, res)
+        if hasattr(result, "__await__"):  # of a test
+            coroutines.run(result)
         return next()
 
     def make_value(self, req: Request, res: Response) -> User:
@@ -115,7 +135,7 @@ class PlainSignIn(SignIn[User]):
             return known[self].user  # type: ignore[no-any-return]
         came = self._begin(req, res)
         if came is None:
-            return self._remember(req, _NOBODY)  # type: ignore[no-any-return]
+            return self._remember(req, NOBODY)  # type: ignore[no-any-return]
         scheme, credentials = came
         found = scheme.verify(credentials, req)
         if hasattr(found, "__await__"):  # a plain function that returned a coroutine
@@ -127,7 +147,9 @@ class AsyncSignIn(SignIn[User]):
     """A step that awaits `verify` of one of its schemes."""
 
     async def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        await self.make_value(req, res)
+        result = self.sign_in(req, res)
+        if hasattr(result, "__await__"):  # not of each test
+            await result
         return await next()
 
     async def make_value(self, req: Request, res: Response) -> User:
@@ -137,7 +159,7 @@ class AsyncSignIn(SignIn[User]):
             return known[self].user  # type: ignore[no-any-return]
         came = self._begin(req, res)
         if came is None:
-            return self._remember(req, _NOBODY)  # type: ignore[no-any-return]
+            return self._remember(req, NOBODY)  # type: ignore[no-any-return]
         scheme, credentials = came
         found = await self._verify(scheme, credentials, req)
         return self._end(req, scheme, found)  # type: ignore[no-any-return]
@@ -171,10 +193,10 @@ def make_sign_in(
 def sign_in_by(req: Request, step: SignIn[Any]) -> SignedIn:
     """Return who has signed in by a step; nobody where it has not run."""
     known = req._signed_in
-    return _NOBODY if known is None else known.get(step, _NOBODY)
+    return NOBODY if known is None else known.get(step, NOBODY)
 
 
 def last_sign_in(req: Request) -> tuple[SignIn[Any] | None, SignedIn]:
     """Return the last step that has signed a request in, with who that is; None where no step has run."""
     known = req._signed_in
-    return (None, _NOBODY) if known is None else next(reversed(known.items()))
+    return (None, NOBODY) if known is None else next(reversed(known.items()))

@@ -47,7 +47,8 @@ except ProjectError as error:
     outcome = {{"problems": [asdict(problem) for problem in error.problems]}}
 else:
     counts = [sum(route.is_async() for route in routes), len(routes)]
-    outcome = {{"routes": counts, "caches": any(route.is_cached for route in routes)}}
+    facts = [any(route.is_cached for route in routes), any(route.counts_in_memory for route in routes)]
+    outcome = {{"routes": counts, "facts": facts}}
 print()
 print("{_MARK}" + json.dumps(outcome), flush=True)
 os._exit(0)
@@ -75,6 +76,7 @@ class StartCheck:
         self._is_late = False
         self.routes = RouteCounts(0, 0)  # once there is a report
         self.caches = False  # the same: whether a route is cached
+        self.counts_in_memory = False  # the same: whether the requests of one are, in each worker
         self.problems: tuple[Problem, ...] = ()  # the same
         # Files, not pipes: processes that the project starts may keep a pipe open.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _discard
@@ -133,7 +135,8 @@ class StartCheck:
             return output or errors or "Starting the project ended the process."
         found = json.loads(outcome)
         if "routes" in found:
-            self.routes, self.caches = RouteCounts(*found["routes"]), found["caches"]
+            self.routes = RouteCounts(*found["routes"])
+            self.caches, self.counts_in_memory = found["facts"]
             return None
         self.problems = tuple(_problem(**problem) for problem in found["problems"])
         return report(self.problems)

@@ -7,7 +7,15 @@ Raises ProjectError with every unknown name and unreadable value, each with its 
 from __future__ import annotations
 
 from apiroutes.settings.reading import load_settings, read_settings, setting_place
-from apiroutes.settings.store_urls import StoreURL, read_store
+from apiroutes.settings.store_urls import StoreURL, read_shared_store, read_store
 from apiroutes.settings.table import Settings
 
-__all__ = ["Settings", "StoreURL", "load_settings", "read_settings", "read_store", "setting_place"]
+__all__ = [
+    "Settings",
+    "StoreURL",
+    "load_settings",
+    "read_settings",
+    "read_shared_store",
+    "read_store",
+    "setting_place",
+]

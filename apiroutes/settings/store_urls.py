@@ -1,4 +1,4 @@
-"""The URL of the store that keeps the response cache; no text shows the password in it.
+"""The URLs of the stores of the response cache and of rate limits; no text shows the password in them.
 
 In: what a project sets. Out: the name of a store, or a `StoreURL`. Raises ValueError for a URL that cannot be
 read; the message never has any part of it.
@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from apiroutes.secret_keys import Secret
 
-__all__ = ["StoreURL", "read_store"]
+__all__ = ["StoreURL", "read_shared_store", "read_store"]
 
 _NAMES = ("sqlite", "memory", "none")
 _SCHEMES = ("redis", "rediss", "unix")
@@ -40,15 +40,24 @@ class StoreURL(Secret):
 
 
 def read_store(value: object) -> str | StoreURL:
-    """Return the store that a setting names. Raises ValueError."""
+    """Return the store that a setting names: one that keeps everything, or "none". Raises ValueError."""
+    return _read(value, _NAMES)
+
+
+def read_shared_store(value: object) -> str | StoreURL:
+    """Return the store that a setting names, which may not be "none". Raises ValueError."""
+    return _read(value, _NAMES[:-1])
+
+
+def _read(value: object, names: tuple[str, ...]) -> str | StoreURL:
     if isinstance(value, StoreURL):
         return value
-    if isinstance(value, str) and value in _NAMES:
+    if isinstance(value, str) and value in names:
         return value
     if not isinstance(value, str) or "://" not in value:
         is_shown = not isinstance(value, str) or re.fullmatch(_HARMLESS, value, re.ASCII)
         what = repr(value) if is_shown else "the value"
-        raise ValueError(f"{what} is neither a URL nor one of {', '.join(map(repr, _NAMES))}")
+        raise ValueError(f"{what} is neither a URL nor one of {', '.join(map(repr, names))}")
     _check(value)
     return StoreURL(value)
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from apiroutes.secret_keys import SecretKeys, read_secret_keys
-from apiroutes.settings.store_urls import StoreURL, read_store
+from apiroutes.settings.store_urls import StoreURL, read_shared_store, read_store
 from apiroutes.sizes import Size, read_size
 
 __all__ = ["READERS", "REMEDIES", "Settings"]
@@ -201,6 +201,7 @@ def _setting(
     return field(default=default, metadata={"read": read, "remedy": remedy})
 
 
+_HOW_TO_LIMIT = 'Write "sqlite", "memory", or a URL such as "redis://localhost:6379/0".'
 _HOW_TO_CACHE = 'Write "sqlite", "memory", "none", or a URL such as "redis://localhost:6379/0".'
 
 
@@ -273,6 +274,10 @@ class Settings:
     cache_lock_timeout: float = _setting(10.0, _seconds(above_zero=False))
     cache_status: bool = _setting(True, _switch)
     release: str | None = _setting(None, _printable_text)
+
+    rate_limit_store: str | StoreURL = _setting("sqlite", read_shared_store, _HOW_TO_LIMIT)
+    rate_limit_fail: str = _setting("open", _one_of("open", "closed"))
+    rate_limit_prefix: str = _setting("apiroutes", _visible_text)
 
     host: str | None = _setting(None, _text)
     port: int | None = _setting(None, _port)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from apiroutes.settings import Settings
+from apiroutes.settings import Settings, StoreURL
+from apiroutes.stores.counters import Counters
+from apiroutes.stores.counters_guard import GuardedCounters
 from apiroutes.stores.guard import GuardedStore
 from apiroutes.stores.memory import MemoryStore
+from apiroutes.stores.memory_counters import MemoryCounters
 from apiroutes.stores.nothing import NothingStore
 from apiroutes.stores.store import Store
 
-__all__ = ["open_store", "why_store_fails"]
+__all__ = ["open_counters", "open_store", "why_store_fails"]
 
 _PATH = Path(".apiroutes", "cache.db")
+_PATH_OF_COUNTERS = Path(".apiroutes", "limits.db")
 
 
 def open_store(settings: Settings, root: Path) -> Store:
@@ -38,6 +42,22 @@ def open_store(settings: Settings, root: Path) -> Store:
 
     url, prefix = settings.cache.reveal(), settings.cache_prefix
     return GuardedStore(RedisStore(url, prefix=prefix, max_entries=entries, max_size=size))
+
+
+def open_counters(place: str | StoreURL, root: Path, prefix: str) -> Counters:
+    """Return the counts at a place for the project in the directory `root`: "sqlite", "memory", or a Redis.
+
+    It touches no disk and opens no connection before it is used, as `open_store`, and raises the same.
+    """
+    if place == "memory":
+        return MemoryCounters()
+    if isinstance(place, str):
+        from apiroutes.stores.sqlite_counters import SQLiteCounters
+
+        return GuardedCounters(SQLiteCounters(root / _PATH_OF_COUNTERS))
+    from apiroutes.stores.redis_counters import RedisCounters
+
+    return GuardedCounters(RedisCounters(place.reveal(), prefix))
 
 
 def why_store_fails(settings: Settings, root: Path) -> str | None:

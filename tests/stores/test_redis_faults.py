@@ -484,19 +484,30 @@ def test_an_entry_of_another_kind_is_a_miss(full_redis: client.Redis, store: Red
     assert content_of(store, KEY) == b"content"
 
 
+@pytest.fixture
+def damaged(redis: RedisServer) -> Iterator[tuple[client.Redis, RedisStore]]:
+    """A store with an entry, and what damages it, in a Redis that several tests share."""
+    with client.Redis(port=redis.port) as raw:
+        raw.flushall()
+        for store in opened(redis.url):
+            put(store, KEY, b"kept")
+            yield raw, store
+
+
 @pytest.mark.parametrize("value", [b"", b"\0", b"-1", b"9" * 30, b"nan", b"x" * 1000])
 @pytest.mark.parametrize("field", ["epoch", "sequence", "names", "put", "seal", "packed", None])
 def test_a_damaged_entry_is_a_miss_and_is_removed(
-    full_redis: client.Redis, store: RedisStore, field: str | None, value: bytes
+    damaged: tuple[client.Redis, RedisStore], field: str | None, value: bytes
 ) -> None:
+    raw, store = damaged
     key = b"test:entry:" + KEY
     if field is None:
-        full_redis.hdel(key, "packed", "seal", "names")
-        full_redis.hset(key, "another", value)
+        raw.hdel(key, "packed", "seal", "names")
+        raw.hset(key, "another", value)
     else:
-        full_redis.hset(key, field, value)
+        raw.hset(key, field, value)
     assert store.get(KEY) is None
-    assert not full_redis.exists(key)
+    assert not raw.exists(key)
 
 
 def test_an_entry_under_anothers_key_is_a_miss(full_redis: client.Redis, store: RedisStore) -> None:

@@ -1,0 +1,86 @@
+"""The rate limit of a route: `config["rateLimit"]`.
+
+In: what a module declares. Out: a `Limit`, or None for a route that has none of its own. What is wrong is
+added to the problems of the module's `config`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from apiroutes.handlers.config_items import ConfigItems, snake_case
+from apiroutes.rates import HOW_TO_WRITE_RATES, Limit, check_by, check_cost, check_name, read_rates
+
+__all__ = ["read_rate_limit"]
+
+_PLACE = "config.rateLimit"
+_KEYS = ("limit", "by", "cost", "name", "failuresOnly")
+_REMEDIES: Mapping[str, str] = {
+    "limit": HOW_TO_WRITE_RATES,
+    "by": 'Write "address", "user", "key" or a function of the request.',
+    "cost": "Write an int, or a function of the request.",
+    "name": "Write a short text.",
+    "failuresOnly": "Write True or False.",
+}
+
+
+def read_rate_limit(value: object, items: ConfigItems) -> Limit | None:
+    """Return the limit that a value declares: rates, or a dict with them as its `limit`."""
+    if not isinstance(value, Mapping):
+        rates = _read(items, _PLACE, "limit", lambda: read_rates(value))
+        return None if rates is None else Limit(rates)
+    read: dict[str, Any] = {}
+    for key, item in items.read(value, _PLACE, _KEYS):
+        read[snake_case(key)] = _read(items, f"{_PLACE}.{key}", key, lambda: _READERS[key](item))  # noqa: B023
+    if "limit" not in value:
+        items.add(_PLACE, " has no 'limit'", HOW_TO_WRITE_RATES)
+    rates = read.pop("limit", None)
+    if rates is None:
+        return None
+    cost = read.get("cost")
+    if _read(items, f"{_PLACE}.cost", "cost", lambda: _cost(cost, rates)) is None and cost is not None:
+        return None
+    return Limit(rates, **{name: item for name, item in read.items() if item is not None})
+
+
+def _read(items: ConfigItems, place: str, key: str, read: Callable[[], Any]) -> Any:
+    """Return what a function reads; None for what is wrong."""
+    try:
+        return read()
+    except ImportError as error:
+        message, _, remedy = str(error).partition(". ")
+        items.add(place, f": {message}", remedy)
+    except (TypeError, ValueError) as error:
+        items.add(place, f": {error}", _REMEDIES[key])
+    return None
+
+
+def _by(value: object) -> object:
+    check_by(value)
+    return value
+
+
+def _cost(value: object, rates: tuple[Any, ...] = ()) -> object:
+    check_cost(1 if value is None else value, rates)
+    return value
+
+
+def _name(value: object) -> object:
+    check_name(value)
+    return value
+
+
+def _bool(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is not a bool")
+    return value
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "limit": read_rates,
+    "by": _by,
+    "cost": _cost,
+    "name": _name,
+    "failuresOnly": _bool,
+}

@@ -1,0 +1,127 @@
+"""Whose requests are counted together: an address, a user, a credential, or what a function says.
+
+In: requests. Out: the digest of what they are counted by, or None for one that is not limited. Raises
+TypeError for a value that is another one with each request.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from apiroutes.rates import By
+from apiroutes.request import Request
+
+__all__ = ["digest_maker", "subject_maker"]
+
+# What a request is counted by, as bytes; None for one that is not limited.
+Subject = Callable[[Request], "bytes | None"]
+
+_log = logging.getLogger("apiroutes")
+
+# The first 96 bits of addresses that have one of IPv4 in the rest: ::ffff:0:0/96 (RFC 4291 section 2.5.5.2),
+# and 64:ff9b::/96 (RFC 6052 section 2.1).
+_BEFORE_IPV4 = (0xFFFF, 0x64_FF9B << 64)
+# RFC 4291 section 2.5.4: the rest is the interface, which a client chooses as it likes (RFC 8981).
+_NETWORK_BITS = 64
+_WITH_PORT = r"(\d+\.\d+\.\d+\.\d+):\d+|\[([^]]+)\](?::\d+)?"
+
+
+def subject_maker(by: By) -> Subject:
+    """Return what tells the subject of a request."""
+    if callable(by):
+        return lambda req: _of_value(by(req))
+    return {"address": _address, "user": _user, "key": _key}[by]
+
+
+def _address(req: Request) -> bytes:
+    address = req.remote_addr
+    if not address:
+        _warn_of_no_address()
+        return b"address"
+    return b"address:" + (_network_of(address) if ":" in address else address).encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=1)
+def _warn_of_no_address() -> None:
+    _log.warning(
+        "A rate limit counts all clients as one: the server tells no address, as behind a Unix socket. "
+        "Put `proxy_fix` before it, or count by something else."
+    )
+
+
+@lru_cache(maxsize=4096)
+def _network_of(address: str) -> str:
+    """Return what an IPv6 address is counted by: its /64, or the IPv4 address that it stands for."""
+    from ipaddress import ip_address
+
+    with_port = re.fullmatch(_WITH_PORT, address)  # as some proxies write it
+    text = (with_port[1] or with_port[2]) if with_port else address
+    try:
+        parsed = ip_address(text.partition("%")[0])
+    except ValueError:
+        return address
+    number = int(parsed)
+    if parsed.version == 4 or number >> 32 in _BEFORE_IPV4:
+        return str(ip_address(number & 0xFFFFFFFF))
+    return f"{number >> _NETWORK_BITS:x}/64"
+
+
+def _user(req: Request) -> bytes:
+    user = req.context.get("user")
+    return _address(req) if user is None else b"user:" + _text_of(_id_of(user))
+
+
+def _id_of(user: Any) -> object:
+    """Return the `id` or the `sub` of a user, or else the user."""
+    for name in ("id", "sub"):
+        found = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
+        if found is not None and not callable(found):
+            return found
+    return user
+
+
+def _key(req: Request) -> bytes:
+    """Return the credential with which somebody has signed in.
+
+    One that nothing has checked is whatever a client likes, a new one with each request.
+    """
+    if req.context.get("user") is None:
+        return _address(req)
+    environ = req.environ
+    credential = environ.get("HTTP_AUTHORIZATION") or environ.get("HTTP_X_API_KEY")
+    return _user(req) if not credential else b"key:" + credential.encode("latin-1", "replace")
+
+
+def _of_value(value: object) -> bytes | None:
+    if hasattr(value, "__await__"):
+        if inspect.iscoroutine(value):
+            value.close()
+        raise TypeError("by=... of a rate limit has returned a coroutine: write a plain function")
+    return None if value is None else b"function:" + _text_of(value)
+
+
+def _text_of(value: object) -> bytes:
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    kind = type(value)
+    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
+        # Its text would be its place in memory.
+        raise TypeError(
+            f"a rate limit cannot count by {kind.__name__!r}, which has no `id`: count by a text or a number"
+        )
+    return str(value).encode("utf-8", "surrogatepass")
+
+
+def digest_maker(name: str, seconds: int) -> Callable[[bytes], bytes]:
+    """Return what makes of a subject the key of its count: for one limit and one time.
+
+    Subjects of any length become 16 bytes, and no address lies around.
+    """
+    limit = blake2b(f"{seconds}:{name}".encode("utf-8", "surrogatepass"), digest_size=32).digest()
+    return lambda subject: blake2b(subject, digest_size=16, key=limit).digest()

@@ -1,0 +1,51 @@
+"""The stores of the limits of each App: one for all that count in the same place.
+
+In: the project's directory and settings. Out: counts. Raises ProjectError for a URL that cannot be used.
+"""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+
+from apiroutes.errors import Problem, ProjectError
+from apiroutes.settings import Settings, StoreURL
+from apiroutes.stores import Counters, open_counters
+
+__all__ = ["OpenedCounters", "counters_of", "forget_counts"]
+
+
+class OpenedCounters:
+    """Counts of one App, which has these settings: what is in memory is for no other one."""
+
+    def __init__(self, counters: Counters, is_memory: bool, settings: Settings) -> None:
+        self.counters = counters
+        self.is_memory = is_memory
+        self._settings = settings  # so that their id stays theirs
+
+
+_opened: weakref.WeakValueDictionary[tuple[int, Path, str | StoreURL], OpenedCounters] = (
+    weakref.WeakValueDictionary()
+)
+
+
+def counters_of(root: Path, settings: Settings, store: str | StoreURL | None) -> OpenedCounters:
+    """Return the counts of an App in a store, None for that of its settings."""
+    place = settings.rate_limit_store if store is None else store
+    key = id(settings), root, place
+    opened = _opened.get(key)
+    if opened is None:
+        try:
+            counters = open_counters(place, root, settings.rate_limit_prefix)
+        except ValueError as error:
+            name = "The setting `rate_limit_store`" if store is None else "rate_limit(store=...)"
+            raise ProjectError([Problem(name, f"{error}.", "Correct the URL.")]) from None
+        opened = _opened[key] = OpenedCounters(counters, place == "memory", settings)
+    return opened
+
+
+def forget_counts(root: Path) -> None:
+    """Forget what Apps of the project in a directory have counted in memory."""
+    for (_, of_root, place), opened in [*_opened.items()]:
+        if (of_root, place) == (root, "memory"):
+            opened.counters.close()

@@ -1,0 +1,185 @@
+"""How much of what there may be in a time: rates such as `100/minute`, and limits, which count something.
+
+In: what a project writes. Out: `Rate`s, and a `Limit`. Raises ValueError or TypeError with a sentence that
+says what is wrong, and ImportError without the library `limits`, whose notation of rates it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any, Union
+
+from apiroutes.concurrency import is_async
+from apiroutes.settings import StoreURL, read_shared_store
+from apiroutes.structs import Struct
+
+__all__ = [
+    "HOW_TO_WRITE_RATES",
+    "By",
+    "Cost",
+    "IsFailure",
+    "Limit",
+    "Rate",
+    "check_by",
+    "check_cost",
+    "check_name",
+    "limit_of",
+    "read_rates",
+]
+
+HOW_TO_WRITE_RATES = 'Write an amount and a time, such as "100/minute", "5 per 15 minutes" or "1000/day".'
+
+# RFC 9651 section 3.3.1 has integers of 15 digits in header fields; Lua computes with doubles in Redis.
+_LARGEST_AMOUNT = 10**12
+_LONGEST = 366 * 86_400  # seconds
+_NO_TIME = r"(?:/|per)\s*0+\s*[a-z]"
+_LONGEST_SHOWN, _LONGEST_NAME = 60, 64  # characters
+_SUBJECTS = ("address", "user", "key")
+
+# What requests are counted by, and what one counts; a function takes the request.
+By = Union[str, Callable[[Any], object]]
+Cost = Union[int, Callable[[Any], int]]
+# Whether an answer with a status is a failure.
+IsFailure = Callable[[int], bool]
+
+
+class Rate(Struct, frozen=True):
+    """At most `amount` in any `seconds`, both from 1, and the text that it was written as."""
+
+    amount: int
+    seconds: int
+    text: str
+
+
+def is_refusal(status: int) -> bool:
+    """Return whether the client has failed: a fault of the server says nothing of what it has sent."""
+    return 400 <= status <= 499
+
+
+class Limit(Struct, frozen=True):
+    """How much there may be of what.
+
+    `name` tells its counts from those of others, and is in header fields. `store` and `fail` are None where
+    the project's settings decide.
+    """
+
+    rates: tuple[Rate, ...]
+    by: By = "address"
+    name: str | None = None
+    cost: Cost = 1
+    failures_only: bool = False
+    is_failure: IsFailure = is_refusal
+    store: str | StoreURL | None = None
+    fail: str | None = None
+
+
+def limit_of(
+    rates: Sequence[str],
+    *,
+    by: By,
+    name: str | None,
+    cost: Cost,
+    failures_only: bool,
+    is_failure: IsFailure | None,
+    store: str | None,
+    fail: str | None,
+) -> Limit:
+    """Return the limit of the arguments of `rate_limit`."""
+    read = _checked("", lambda: read_rates(rates), f". {HOW_TO_WRITE_RATES}")
+    _checked("by: ", lambda: check_by(by))
+    _checked("name: ", lambda: check_name(name))
+    _checked("cost: ", lambda: check_cost(cost, read))
+    if is_failure is not None and not failures_only:
+        raise ValueError("is_failure: it is for failures_only=True alone")
+    if fail not in (None, "open", "closed"):
+        raise ValueError(f'fail: {fail!r} is neither "open" nor "closed"')
+    place = None if store is None else _checked("store: ", lambda: read_shared_store(store))
+    if isinstance(place, StoreURL) and find_spec("redis") is None:
+        raise ImportError("redis is not installed. Run: pip install 'apiroutes[redis]'")
+    return Limit(read, by, name, cost, bool(failures_only), is_failure or is_refusal, place, fail)
+
+
+def _checked(before: str, read: Callable[[], Any], after: str = "") -> Any:
+    try:
+        return read()
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{before}{error}{after}") from None
+
+
+def check_by(by: object) -> None:
+    """Raise ValueError or TypeError for what requests cannot be counted by."""
+    expected = f"{', '.join(map(repr, _SUBJECTS))} or a function of the request"
+    if isinstance(by, str) and by not in _SUBJECTS:
+        raise ValueError(f"{by!r} is not one of {expected}")
+    if not isinstance(by, str) and (not callable(by) or isinstance(by, type)):
+        raise TypeError(f"{by!r} is not one of {expected}")
+    if callable(by) and is_async(by):
+        raise TypeError("it is an async function: write a plain one, which waits for nothing")
+
+
+def check_name(name: object) -> None:
+    """Raise ValueError for what cannot be a name: a string of RFC 9651 section 3.3.3; None is no name."""
+    if name is None:
+        return
+    if not (isinstance(name, str) and name and name.isascii() and name.isprintable()):
+        raise ValueError(f"{name!r} is not a text of printable characters of ASCII")
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"it has {len(name)} characters, more than {_LONGEST_NAME}")
+
+
+def check_cost(cost: object, rates: Sequence[Rate]) -> None:
+    """Raise ValueError or TypeError for what a request cannot count under these rates."""
+    if callable(cost) and not isinstance(cost, type):
+        if is_async(cost):
+            raise TypeError("it is an async function: write a plain one, which waits for nothing")
+        return
+    if type(cost) is not int:
+        raise TypeError(f"{cost!r} is neither an int nor a function of the request")
+    if cost < 0:
+        raise ValueError(f"{cost!r} is less than 0")
+    least = min((rate.amount for rate in rates), default=cost)
+    if cost > least:
+        raise ValueError(f"{cost!r} is more than {least}, so that every request would be refused")
+
+
+def read_rates(value: object) -> tuple[Rate, ...]:
+    """Read one rate or several, each with another time, in the notation of `limits`.
+
+    A string may have several, with commas or semicolons between them. A month has 30 days, a year 360.
+    Raises TypeError for anything but strings, ValueError for one that cannot be read.
+    """
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"{value!r} is neither a string nor a list of strings")
+    rates = [rate for text in texts for rate in _read(text)]
+    if not rates:
+        raise ValueError(f"{value!r} has no rate")
+    seconds = [rate.seconds for rate in rates]
+    for rate in rates:
+        if seconds.count(rate.seconds) > 1:
+            raise ValueError(f"{value!r} has two rates for {rate.seconds} seconds")
+    return tuple(rates)
+
+
+def _read(text: str) -> list[Rate]:
+    try:
+        from limits import parse_many
+    except ImportError:
+        raise ImportError("limits is not installed. Run: pip install 'apiroutes[limits]'") from None
+    shown = repr(text[:_LONGEST_SHOWN])
+    try:
+        items = parse_many(text)
+    except ValueError:  # whose text says that it could not be parsed, or knows no such unit
+        raise ValueError(f"{shown} is not a rate") from None
+    rates = []
+    for item in items:
+        written = text.strip() if len(items) == 1 else repr(item)
+        if not 1 <= item.amount <= _LARGEST_AMOUNT:
+            raise ValueError(f"{shown} has an amount that is not from 1 to {_LARGEST_AMOUNT:,}")
+        # `limits` takes no minutes for one.
+        if item.get_expiry() > _LONGEST or re.search(_NO_TIME, text, re.IGNORECASE):
+            raise ValueError(f"{shown} has a time that is not from a second to a year")
+        rates.append(Rate(item.amount, item.get_expiry(), written))
+    return rates

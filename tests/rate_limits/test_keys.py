@@ -1,0 +1,194 @@
+"""Whose requests are counted together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from apiroutes import App
+from tests.rate_limits.limited import OK, admitted, limited_app, statuses
+from tests.support import Extra, call, project
+
+
+def is_one_count(root: Path, first: str | None, second: str | None) -> bool:
+    """Whether a request from an address uses up the limit of another one."""
+    return admitted(limited_app(root, "'1/hour'"), [first, second]) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        ("10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:1:2::1", "2001:0DB8:0001:0002:0:0:0:5", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:10.0.0.1", "10.0.0.1", True),
+        ("::ffff:a00:1", "10.0.0.1", True),
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
+        ("64:ff9b::10.0.0.1", "10.0.0.1", True),
+        ("64:ff9b::10.0.0.1", "64:ff9b::10.0.0.2", False),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("10.0.0.1:5000", "10.0.0.1", True),
+        ("[2001:db8:1:2::1]:5000", "2001:db8:1:2::9", True),
+        ("::1", "127.0.0.1", False),
+        ("", None, True),
+        ("nonsense", "10.0.0.1", False),
+        ("a:b:c", "a:b:d", False),
+        ("x" * 100_000, "x" * 100_001, False),
+    ],
+)
+def test_addresses_are_counted_as_networks(
+    tmp_path: Path, first: str | None, second: str | None, is_one: bool
+) -> None:
+    assert is_one_count(tmp_path, first, second) == is_one
+
+
+def test_a_server_without_addresses_is_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from apiroutes.rate_limits import keys
+
+    keys._warn_of_no_address.cache_clear()  # another test may have had its warning
+    admitted(limited_app(tmp_path, "'9/hour'"), ["", None, ""])
+    assert [record.getMessage() for record in caplog.records] == [
+        "A rate limit counts all clients as one: the server tells no address, as behind a Unix socket. "
+        "Put `proxy_fix` before it, or count by something else."
+    ]
+
+
+FORWARDED = ["X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP"]
+
+
+@pytest.mark.parametrize("name", FORWARDED)
+def test_no_header_of_a_client_changes_its_address(tmp_path: Path, name: str) -> None:
+    app = limited_app(tmp_path, "'1/hour'")
+    values = ["1.1.1.1", "for=2.2.2.2", "3.3.3.3, 4.4.4.4"]
+    assert [call(app, headers=[(name, value)]).status for value in values] == [200, 429, 429]
+
+
+def test_a_trusted_proxy_says_the_address(tmp_path: Path) -> None:
+    before = "from apiroutes.middleware import proxy_fix\n"
+    source = "'1/hour')]\nmiddleware = [proxy_fix(x_for=1), *middleware, *(() and [0]"
+    app = limited_app(tmp_path, source, before=before)
+    values = ["1.1.1.1", "9.9.9.9, 1.1.1.1", "1.1.1.1, 2.2.2.2", "2.2.2.2"]
+    assert [call(app, headers=[("X-Forwarded-For", value)]).status for value in values] == [
+        200,
+        429,
+        200,
+        429,
+    ]
+
+
+SIGN_IN = """
+from apiroutes.middleware import rate_limit
+
+class User:
+    def __init__(self, id): self.id = id
+
+class Nobody: pass
+
+def sign_in(req, res, next):
+    name = req.headers.get("X-User")
+    if name:
+        req.context["user"] = eval(name)
+    return next()
+
+middleware = [sign_in, rate_limit({arguments})]
+"""
+
+
+def signed_in_app(root: Path, arguments: str) -> App:
+    files = {"middleware.py": SIGN_IN.replace("{arguments}", arguments), "pages/api/x.py": OK}
+    return App(project(root, files), rate_limit_store="memory")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        ("User(1)", "User(1)", True),
+        ("User(1)", "User(2)", False),
+        ("User(1)", "User('1')", True),
+        ("{'id': 1, 'sub': 'a'}", "{'id': 1, 'sub': 'b'}", True),
+        ("{'sub': 'a'}", "{'sub': 'a', 'exp': 5}", True),
+        ("{'sub': 'a'}", "{'sub': 'b'}", False),
+        ("'ann'", "'ann'", True),
+        ("'ann'", "'bob'", False),
+        ("0", "0", True),
+        ("'x' * 100_000", "'x' * 100_001", False),
+        ("'\\ud800'", "'\\ud801'", False),
+        # Who has signed in is nobody's address, and an address is nobody.
+        ("'127.0.0.1'", "", False),
+    ],
+)
+def test_users_are_counted_by_what_names_them(tmp_path: Path, first: str, second: str, is_one: bool) -> None:
+    app = signed_in_app(tmp_path, "'1/hour', by='user'")
+    found = [call(app, headers=[("X-User", user)]).status for user in (first, second)]
+    assert found == [200, 429 if is_one else 200]
+
+
+def test_whoever_has_not_signed_in_is_counted_by_address(tmp_path: Path) -> None:
+    app = signed_in_app(tmp_path, "'1/hour', by='user'")
+    assert admitted(app, ["10.0.0.1", "10.0.0.1", "10.0.0.2"]) == [True, False, True]
+
+
+def test_a_user_without_a_name_is_a_fault_that_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = signed_in_app(tmp_path, "'1/hour', by='user'")
+    assert call(app, headers=[("X-User", "Nobody()")]).status == 500
+    assert "a rate limit cannot count by 'Nobody', which has no `id`" in caplog.text
+
+
+def test_credentials_count_once_somebody_has_signed_in_with_them(tmp_path: Path) -> None:
+    app = signed_in_app(tmp_path, "'1/hour', by='key'")
+    found = []
+    for user, headers in [
+        ("'a'", [("Authorization", "Bearer 1")]),
+        ("'a'", [("Authorization", "Bearer 1")]),
+        ("'a'", [("Authorization", "Bearer 2")]),
+        ("'a'", [("X-API-Key", "3")]),
+        ("'b'", [("X-API-Key", "3")]),
+        ("'b'", []),
+        # What nobody has checked is a new one with each request.
+        ("", [("Authorization", "Bearer 4")]),
+        ("", [("Authorization", "Bearer 5")]),
+        ("", [("X-API-Key", "6")]),
+    ]:
+        found.append(call(app, headers=[("X-User", user), *headers]).status)
+    assert found == [200, 429, 200, 200, 429, 200, 200, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("by", "values", "found"),
+    [
+        ("lambda req: req.query.get('v')", ["a", "a", "b"], [200, 429, 200]),
+        ("lambda req: int(req.query.get('v'))", ["1", "01", "2"], [200, 429, 200]),
+        ("lambda req: None", ["a", "a"], [200, 200]),
+        ("lambda req: ''", ["a", "b"], [200, 429]),
+        ("lambda req: req.query.get('v').encode()", ["a", "a", "b"], [200, 429, 200]),
+        ("lambda req: (req.query.get('v'), 1)", ["a", "a", "b"], [200, 429, 200]),
+        ("lambda req: object()", ["a"], [500]),
+        ("lambda req: 1 / 0", ["a", "b"], [500, 500]),
+        ("lambda req: req.body['email']", ["a"], [500]),
+    ],
+)
+def test_a_function_says_who_it_is(tmp_path: Path, by: str, values: list[str], found: list[int]) -> None:
+    app = limited_app(tmp_path, f"'1/hour', by={by}")
+    assert [call(app, target=f"/api/x?v={value}").status for value in values] == found
+
+
+def test_a_function_may_look_into_the_body(tmp_path: Path) -> None:
+    handler = "def POST(req): return req.body\n"
+    app = limited_app(tmp_path, "'1/hour', by=lambda req: req.body['email']", handler)
+    bodies = [b'{"email": "a"}', b'{"email": "a"}', b'{"email": "b"}', b"{"]
+    headers = [("Content-Type", "application/json")]
+    assert [call(app, "POST", headers=headers, body=body).status for body in bodies] == [200, 429, 200, 400]
+
+
+def test_no_address_is_in_the_file(tmp_path: Path) -> None:
+    app = limited_app(tmp_path, "'9/hour'", rate_limit_store="sqlite")
+    statuses(app, 3, **Extra(REMOTE_ADDR="203.0.113.77"))
+    for file in (tmp_path / ".apiroutes").iterdir():
+        assert b"203.0.113.77" not in file.read_bytes()

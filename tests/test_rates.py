@@ -1,0 +1,117 @@
+"""Rates and limits as a project writes them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from apiroutes.middleware import rate_limit
+from apiroutes.rates import read_rates
+
+
+@pytest.mark.parametrize(
+    ("text", "rates"),
+    [
+        ("100/minute", [(100, 60)]),
+        ("1/second", [(1, 1)]),
+        ("5 per 15 minutes", [(5, 900)]),
+        ("10/2 hours", [(10, 7200)]),
+        ("1000/day", [(1000, 86_400)]),
+        ("1/month", [(1, 30 * 86_400)]),
+        ("1/year", [(1, 360 * 86_400)]),
+        (" 10 / MINUTE ", [(10, 60)]),
+        ("1/second; 20/minute", [(1, 1), (20, 60)]),
+        (["1/second", "20/minute"], [(1, 1), (20, 60)]),
+        ("1000000000000/second", [(10**12, 1)]),
+    ],
+)
+def test_rates_are_read(text: Any, rates: list[tuple[int, int]]) -> None:
+    assert [(rate.amount, rate.seconds) for rate in read_rates(text)] == rates
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ("0/minute", ValueError, "'0/minute' has an amount that is not from 1 to 1,000,000,000,000"),
+        ("1000000000001/minute", ValueError, "has an amount that is not from 1 to"),
+        ("1/0 minutes", ValueError, "'1/0 minutes' has a time that is not from a second to a year"),
+        ("1 per 00 days", ValueError, "has a time that is not"),
+        ("1/2 years", ValueError, "has a time that is not"),
+        ("-1/minute", ValueError, "'-1/minute' is not a rate"),
+        ("1.5/minute", ValueError, "is not a rate"),
+        ("1/fortnight", ValueError, "is not a rate"),
+        ("minute", ValueError, "is not a rate"),
+        ("", ValueError, "'' is not a rate"),
+        ("9" * 5000 + "/minute", ValueError, "is not a rate"),
+        ([], ValueError, r"\[\] has no rate"),
+        (["1/minute", "2/60 seconds"], ValueError, "has two rates for 60 seconds"),
+        (5, TypeError, "5 is neither a string nor a list of strings"),
+        ([5], TypeError, "is neither a string nor a list of strings"),
+        (None, TypeError, "None is neither"),
+    ],
+)
+def test_what_is_no_rate_is_refused(value: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as raised:
+        read_rates(value)
+    assert len(str(raised.value)) < 200
+
+
+async def an_async_function(req: object) -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"by": "ip"}, "by: 'ip' is not one of 'address', 'user', 'key' or a function of the request"),
+        ({"by": 5}, "by: 5 is not one of"),
+        ({"by": int}, "by: <class 'int'> is not one of"),
+        ({"by": an_async_function}, "by: it is an async function"),
+        ({"name": ""}, "name: '' is not a text"),
+        ({"name": "é"}, "name: 'é' is not a text"),
+        ({"name": "a\nb"}, "name: .* is not a text"),
+        ({"name": "a" * 65}, "name: it has 65 characters, more than 64"),
+        ({"cost": -1}, "cost: -1 is less than 0"),
+        ({"cost": 6}, "cost: 6 is more than 5, so that every request would be refused"),
+        ({"cost": True}, "cost: True is neither an int nor a function"),
+        ({"cost": 1.0}, "cost: 1.0 is neither an int nor a function"),
+        ({"cost": an_async_function}, "cost: it is an async function"),
+        ({"is_failure": bool}, "is_failure: it is for failures_only=True alone"),
+        ({"fail": "soft"}, 'fail: \'soft\' is neither "open" nor "closed"'),
+        ({"store": "none"}, "store: 'none' is neither a URL nor one of 'sqlite', 'memory'"),
+        ({"store": "http://a"}, "store: 'http' is not one of 'redis', 'rediss', 'unix'"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(arguments: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        rate_limit("5/minute", **arguments)
+
+
+def test_a_rate_that_cannot_be_read_has_a_remedy() -> None:
+    with pytest.raises(ValueError, match='Write an amount and a time, such as "100/minute"'):
+        rate_limit("often")
+
+
+def test_a_url_is_not_repeated_where_it_is_wrong() -> None:
+    with pytest.raises(ValueError, match="store: ") as raised:
+        rate_limit("5/minute", store="redis://user:secret@host:port/0")
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "remedy"),
+    [
+        ("limits", "", "pip install 'apiroutes[limits]'"),
+        ("redis", ", store='redis://localhost'", "pip install 'apiroutes[redis]'"),
+    ],
+)
+def test_a_library_that_is_missing_has_a_remedy(module: str, arguments: str, remedy: str) -> None:
+    program = (
+        f"import sys\nsys.modules[{module!r}] = None\nfrom apiroutes.middleware import rate_limit\n"
+        f"try:\n    rate_limit('5/minute'{arguments})\nexcept ImportError as error:\n    print(error)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert remedy in ended.stdout
