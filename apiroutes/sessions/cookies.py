@@ -77,6 +77,11 @@ class CookieOptions:
         for cookie in (self._over_http, self._over_https):
             cookie.line("", 0)  # which checks all of it
 
+    @property
+    def names(self) -> set[str]:
+        """The names that the cookie may have."""
+        return {self._over_http.name, self._over_https.name}
+
     def of(self, environ: Environ) -> Cookie:
         """Return the cookie for a request."""
         return self._over_https if environ.get("wsgi.url_scheme") == "https" else self._over_http

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
-from tests.sessions.session_cases import Browser, app_with
+from tests.sessions.session_cases import KEY, Browser, app_with
+from tests.start_reports import problems_of
 from tests.support import Answer, call
 
 PRIVATE = "private, no-cache"
@@ -267,6 +268,36 @@ def test_an_inner_session_is_none_of_the_outer_ones(tmp_path: Path) -> None:
     browser.run("session['a'] = 1")
     browser.cookies = {"outer": browser.cookies["inner"], "inner": browser.cookies["outer"]}
     assert browser.values() == {}
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "is_right"),
+    [
+        ("", "", False),
+        ("", "store='memory'", False),
+        ("name='a'", "name='a'", False),
+        ("name='a'", "name='b'", True),
+        ("", "name='b'", True),
+        ("", "path='/api'", False),
+        ("", "name='__Host-session'", False),
+        ("secure=True", "secure=False", True),
+    ],
+)
+@pytest.mark.parametrize("place", ["middleware = [sessions({})]", "use(sessions({}))"])
+def test_two_sessions_may_not_have_one_cookie(
+    tmp_path: Path, outer: str, inner: str, is_right: bool, place: str
+) -> None:
+    head = "from apiroutes import use\nfrom apiroutes.middleware import sessions\n"
+    line = place.format(inner)
+    source = f"{head}{'@' * line.startswith('use')}{line}\ndef GET(): return 1\n"
+    files = {"pages/api/x.py": source}
+    if is_right:
+        app_with(tmp_path, outer, files)
+        return
+    files["middleware.py"] = f"{head}middleware = [sessions({outer})]"
+    (problem,) = problems_of(tmp_path, files, secret_key=KEY)
+    assert problem.file == "pages/api/x.py"
+    assert "`GET` is inside of two `sessions()` with the same cookie" in problem.message
 
 
 def test_a_session_of_the_projects_own_takes_the_place(tmp_path: Path) -> None:
