@@ -478,6 +478,9 @@ TOUCHES: dict[str, set[str]] = {
     "security/token_verifying.py": {
         "_signed_in",
     },
+    "sessions/editing.py": {
+        "_run_head_hooks",
+    },
     "sessions/middleware.py": {
         "_open_session",
     },

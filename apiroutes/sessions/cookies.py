@@ -68,6 +68,7 @@ class CookieOptions:
             raise TypeError(f"samesite is 'Lax', 'Strict' or 'None', not {samesite!r}")
         if secure is None and (samesite.lower() == "none" or needs_secure(name or "")):
             secure = True
+        self.path = path
         self.own_name = "" if name is None else name
         host_name = _HOST_NAME if name is None and path == "/" and domain is None else name or _NAME
         self._over_http = Cookie(_NAME if name is None else name, False, path, domain, samesite)
