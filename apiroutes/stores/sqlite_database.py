@@ -248,7 +248,6 @@ class DatabaseFile:
         It takes half the time of `write`. Raises StoreError.
         """
         return self._run(lambda database: database.take_turn(work, arguments))
-        return self._run(work, arguments, None)
 
     def write(
         self,
@@ -262,12 +261,11 @@ class DatabaseFile:
         """
 
         def use(database: Database) -> Result:
-            with database.writing(seconds, is_durable=is_durable) as connection:
+            with database.writing(seconds) as connection:
                 result = work(connection, *arguments)
             return result
 
         return self._run(use)
-        return self._run(work, arguments, seconds)
 
     def sync(self) -> None:
         """Wait until all that was written before is on the disk. Raises StoreError.
@@ -289,27 +287,12 @@ class DatabaseFile:
         return database
 
     def _run(self, use: Callable[[Database], Result]) -> Result:
-    def _run(
-        self,
-        work: Callable[..., Result],
-        arguments: tuple[object, ...],
-        seconds_to_write: float | None,
-    ) -> Result:
         attempts, was_damaged = _MOST_ATTEMPTS, False
         while True:
             attempts -= 1
             database = self.current()
             try:
                 return use(database)
-                if seconds_to_write is not None:
-                    with database.writing(seconds_to_write) as connection:
-                        result = work(connection, *arguments)
-                    return result
-                connection = database.take()
-                try:
-                    return work(connection, *arguments)
-                finally:
-                    database.give_back(connection)
             except (sqlite3.Error, OSError, ValueError, TypeError, Replaced) as error:
                 is_damaged = isinstance(error, sqlite3.Error) and is_damage(error) and not was_damaged
                 if not (is_damaged or (isinstance(error, Replaced) and attempts)):
