@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,10 +29,14 @@ def client(tmp_path: Path, request: pytest.FixtureRequest) -> Client:
     return Client(app_with(tmp_path, request.param))
 
 
+def read(client: Client) -> Any:
+    return client.get("/api/x").json
+
+
 def test_a_client_keeps_its_session_from_call_to_call(client: Client) -> None:
     client.post("/api/x", data="session['a'] = [1]")
     client.post("/api/x", data="session['a'].append(2)")
-    assert client.get("/api/x").json["values"] == {"a": [1, 2]}
+    assert read(client)["values"] == {"a": [1, 2]}
 
 
 def test_a_test_signs_in(client: Client) -> None:
@@ -46,33 +51,33 @@ def test_a_test_sees_what_a_handler_has_kept(client: Client) -> None:
     with client.session() as session:
         assert dict(session) == {"a": 1}
         session["a"] = 2
-    assert client.get("/api/x").json["values"] == {"a": 2}
+    assert read(client)["values"] == {"a": 2}
 
 
 def test_a_test_signs_out(client: Client) -> None:
     client.post("/api/x", data="session['a'] = 1")
     with client.session() as session:
         session.clear()
-    assert client.get("/api/x").json["is_new"] is True
+    assert read(client)["is_new"] is True
 
 
 def test_a_test_that_fails_changes_nothing(client: Client) -> None:
     with contextlib.suppress(AssertionError), client.session() as session:
         session["a"] = 1
         raise AssertionError
-    assert client.get("/api/x").json["values"] == {}
+    assert read(client)["values"] == {}
 
 
 @pytest.mark.parametrize("options", ["", "store='sqlite'"])
 def test_an_async_test_signs_in(tmp_path: Path, options: str) -> None:
-    async def sign_in() -> object:
+    async def sign_in() -> str:
         client = AsyncClient(app_with(tmp_path, options))
         for owner in ("ada", "bob"):
             with client.session() as session:
                 session.rotate(owner=owner)
-        return (await client.get("/api/x")).json["owner"]
+        return (await client.get("/api/x")).text
 
-    assert asyncio.run(sign_in()) == "bob"
+    assert '"bob"' in asyncio.run(sign_in())
 
 
 def test_of_several_sessions_a_path_chooses_one(tmp_path: Path) -> None:
