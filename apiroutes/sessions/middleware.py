@@ -66,11 +66,10 @@ def sessions(
 class Sessions:
     """The middleware that `sessions` returns: sessions in a signed cookie."""
 
-    never_waits = True  # on an event loop it ends with `return next()`
-
     def __init__(self, options: CookieOptions, lifetime: Lifetime) -> None:
         self.__qualname__ = sessions.__name__  # for `apiroutes routes`
         self.needs_secret_key = True
+        self.never_waits = True  # on an event loop it ends with `return next()`
         self.options = options
         self.lifetime = lifetime
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from apiroutes import App
+from apiroutes.cli import main
 from tests.sessions.session_cases import KEY, Browser, app_with
 from tests.start_reports import problems_of
 from tests.support import Answer, call
@@ -240,6 +243,61 @@ def test_a_change_after_the_head_has_left_is_an_error(
     finally:
         app.stop()
     assert "the session cannot change any more" in caplog.text
+
+
+LATE = {
+    "a handler": (
+        "config = {'maxDuration': 0.05}\nfrom .common import late\n"
+        "def GET(req):\n"
+        "    session = req.session\n    session['late'] = 1\n"
+        "    late.wait(30)\n    session['later'] = 1\n    return 1\n"
+    ),
+    "an async handler": (
+        "import asyncio\nconfig = {'maxDuration': 0.05}\n"
+        "async def GET(req):\n    req.session['late'] = 1\n    await asyncio.sleep(30)\n"
+    ),
+}
+
+
+@KINDS
+@pytest.mark.parametrize("source", LATE.values(), ids=LATE)
+def test_nothing_of_a_request_that_is_late_is_kept(tmp_path: Path, source: str, options: str) -> None:
+    files = {
+        "pages/api/late.py": source.replace(".common", "lib.common"),
+        "lib/common.py": "import threading\nlate = threading.Event()\n",
+        "pages/api/release.py": "from lib.common import late\ndef GET(): late.set(); return 1\n",
+    }
+    browser = Browser(app_with(tmp_path, options, files=files))
+    browser.run("session['a'] = 1")
+    assert browser.call(target="/api/late").status == 504
+    browser.call(target="/api/release")
+    assert browser.values() == {"a": 1}
+
+
+# -- what shows it
+
+
+def test_the_list_of_routes_shows_sessions(tmp_path: Path) -> None:
+    app_with(tmp_path, "store='sqlite'")
+    shown = CliRunner().invoke(main, ["routes", "--root", str(tmp_path)]).output
+    assert re.search(r"\bsessions\b", shown)
+
+
+@KINDS
+@pytest.mark.parametrize("handler", ["def GET(req): return 1", "async def GET(req): return 1"])
+def test_a_step_in_a_span_is_the_same(tmp_path: Path, options: str, handler: str) -> None:
+    source = handler.replace("return 1", "req.session['b'] = 2; return 1")
+    app = app_with(tmp_path, options, files={"pages/api/changer.py": source}, telemetry="detailed")
+    browser = Browser(app)
+    browser.run("session['a'] = 1")
+    browser.call(target="/api/changer")
+    assert browser.values() == {"a": 1, "b": 2}
+
+
+def test_the_document_of_the_api_knows_nothing_of_a_session(tmp_path: Path) -> None:
+    app = app_with(tmp_path, files={"pages/api/taker.py": TAKERS["beside others"]})
+    operation = app.openapi()["paths"]["/api/taker"]["get"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["q"]
 
 
 # -- two sessions around a route
