@@ -10,18 +10,17 @@ SWAGGER_UI := 5.35.0
 SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
 	oauth2-redirect.html oauth2-redirect.js
 
-.PHONY: help start dev check test test-first-half test-second-half asgi asgi-plain asgi-loop acceptance \
-	acceptance-first-half acceptance-second-half coverage lint types fuzz faults \
-	bench vendor clean
+.PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
 	@echo "make dev         serve pages/ for development: reload, tracebacks, a line per request"
 	@echo "make check       lint, types and the fast tests, in three minutes: run it while you work"
-	@echo "make test        lint, types and all tests but the slow ones: every change must pass it"
+	@echo "make test        lint, types and all tests but the slow ones, in five minutes: every change must pass it"
 	@echo "make asgi        the tests of what an App answers, through its ASGI interface: three minutes"
-	@echo "make acceptance  the slow tests: servers that fail and reload, async clients, a browser, npm"
-	@echo "make coverage    make test and the reload tests with coverage measured: at least 95 % of branches"
+	@echo "make acceptance  the slow tests, of real servers, async clients, a browser, npm: eight minutes"
+	@echo "make coverage    make test and some of the slow tests with coverage measured: at least 95 % of branches"
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
@@ -37,60 +36,91 @@ dev: $(VENV)/.installed-test
 check: lint types
 	$(BIN)/python -m pytest -m "not slow and not costly" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
 
-# Two halves of the tests side by side, because most machines have two processors; then by themselves those of
-# servers and threads, which depend on when things happen.
-HALF := $(addprefix tests/,attacks body cli clients conformance development embedding fuzz handlers http lifespan \
-	middleware openapi routing schemas settings stores telemetry typing)
-ALONE := $(addprefix tests/,acceptance concurrency event_loop servers)
+# Three parts side by side, on two processors, because many tests of the second wait for stores and processes; then
+# by themselves those of threads and loops, which depend on when things happen.
+PART_1 := $(addprefix tests/,attacks body clients conformance development fuzz handlers http middleware openapi \
+	routing schemas settings typing)
+PART_2 := $(addprefix tests/,cache cli embedding lifespan stores telemetry)
+ALONE := $(addprefix tests/,concurrency event_loop servers)
 
 test:
-	$(MAKE) --no-print-directory --jobs 2 lint types test-first-half test-second-half
+	$(MAKE) --no-print-directory --jobs 4 test-part-2 test-part-1 test-part-3 lint types
 	$(PYTEST) -m "not slow" $(ALONE)
 
-test-first-half: $(VENV)/.installed-test
-	$(PYTEST) -m "not slow" $(HALF)
+test-part-1: $(VENV)/.installed-test
+	$(PYTEST) -m "not slow" $(PART_1)
 
-test-second-half: $(VENV)/.installed-test
-	$(PYTEST) -m "not slow" $(addprefix --ignore ,$(HALF) $(ALONE))
+test-part-2: $(VENV)/.installed-test
+	$(PYTEST) -m "not slow" $(PART_2)
+
+test-part-3: $(VENV)/.installed-test
+	$(PYTEST) -m "not slow" $(addprefix --ignore ,tests/acceptance $(PART_1) $(PART_2) $(ALONE))
 
 # Every request of these tests goes through App.asgi: first with their projects as they are, then with the plain
-# handlers made async. Left out are tests that answer no request, those of reads from a connection, and tables that
-# have both interfaces themselves.
-ASGI := -m "not slow and not costly" $(addprefix --ignore tests/,acceptance servers openapi event_loop exits/test_exits.py \
-	fuzz/test_grammars.py fuzz/test_types.py test_asgi.py test_asgi_content.py test_asgi_application.py \
-	test_benchmarks.py test_guards.py cache cli clients development settings stores test_imports.py test_layers.py test_two_interfaces.py \
-	routing/test_tree.py body/test_charsets.py body/test_timed_input.py body/test_draining.py)
+# handlers made async. Left out are tests that answer no request, those of what no interface changes (starts,
+# development, types and JSON), those of reads from a connection, and tables that have both interfaces themselves.
+ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests/,acceptance cache cli clients \
+	development event_loop openapi schemas servers settings stores typing \
+	attacks/test_cache_answers.py attacks/test_cache_keys.py body/test_charsets.py body/test_draining.py \
+	body/test_timed_input.py conformance/test_behaviour.py embedding/test_asgi_embedding.py exits/test_exits.py \
+	exits/test_plan_tasks.py fuzz/test_grammars.py fuzz/test_types.py handlers/test_cache_checks.py \
+	handlers/test_cache_config.py handlers/test_config.py handlers/test_declarations.py \
+	handlers/test_import_failures.py handlers/test_middleware_exports.py handlers/test_misnamed.py \
+	handlers/test_result_checks.py handlers/test_result_types.py http/test_events.py http/test_fields.py \
+	http/test_hosts.py http/test_json.py http/test_json_decoding.py http/test_negotiation.py http/test_ranges.py \
+	http/test_status.py routing/test_scan.py routing/test_tree.py telemetry/test_directory.py \
+	telemetry/test_extras.py telemetry/test_names.py telemetry/test_no_sdk.py telemetry/test_worker_files.py \
+	$(addsuffix .py,$(addprefix test_,app_file asgi asgi_application asgi_content asgi_lifespan benchmarks documents \
+	errors guards imports interface_option layers logging logging_examples missing_routes mistakes places project \
+	release secret_keys sizes streams terminal testing testing_after two_interfaces wrong_assignments \
+	wrong_interface)))
+
+# Of the async handlers, what walks a chain.
+ASGI_LOOP := -m "not slow and not costly" --interface asgi-loop $(addprefix --ignore tests/,body/test_charsets.py \
+	body/test_draining.py body/test_timed_input.py conformance/test_behaviour.py exits/test_exits.py \
+	exits/test_plan_tasks.py) $(addprefix tests/,attacks/test_corpus.py body concurrency conformance exits \
+	handlers/test_calls.py handlers/test_dependencies.py handlers/test_dependency_bodies.py \
+	handlers/test_parameters.py lifespan/test_in_progress.py middleware) $(wildcard tests/test_after_*.py \
+	tests/test_chain*.py tests/test_deadlines.py tests/test_endpoint.py tests/test_error_responses.py \
+	tests/test_request.py tests/test_response*.py tests/test_results.py)
 
 asgi:
 	$(MAKE) --no-print-directory --jobs 2 asgi-plain asgi-loop
 
 asgi-plain: $(VENV)/.installed-test
-	$(BIN)/python -m pytest $(ASGI) --interface asgi
+	$(BIN)/python -m pytest $(ASGI)
 
 asgi-loop: $(VENV)/.installed-test
-	$(BIN)/python -m pytest $(ASGI) --interface asgi-loop
+	$(BIN)/python -m pytest $(ASGI_LOOP)
 
-# Two halves as well: they mostly wait for servers.
-SLOW_HALF := $(addprefix tests/acceptance/test_,life.py failed_starts.py work_after_responses.py)
+# Three parts as well: they mostly wait for servers.
+ACCEPTANCE_1 := $(addprefix tests/acceptance/test_,failed_starts.py life.py work_after_responses.py)
+ACCEPTANCE_2 := $(addprefix tests/acceptance/test_,asgi_start.py cache_faults.py cache_scenarios.py reloads.py \
+	replacement.py)
 
 acceptance:
-	$(MAKE) --no-print-directory --jobs 2 acceptance-first-half acceptance-second-half
+	$(MAKE) --no-print-directory --jobs 3 acceptance-part-1 acceptance-part-2 acceptance-part-3
 
-acceptance-first-half: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow $(SLOW_HALF)
+acceptance-part-1: $(VENV)/.installed-test
+	$(BIN)/python -m pytest $(ACCEPTANCE_1)
 
-acceptance-second-half: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow tests/acceptance $(addprefix --ignore ,$(SLOW_HALF))
+acceptance-part-2: $(VENV)/.installed-test
+	$(BIN)/python -m pytest $(ACCEPTANCE_2)
+	$(BIN)/python -m pytest -m slow tests/schemas tests/servers
 
-# Coverage makes tests three times slower on Python 3.11, so `make test` does not measure it. The second run
-# covers the code that no other test reaches: the replacement of workers.
+acceptance-part-3: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/acceptance $(addprefix --ignore ,$(ACCEPTANCE_1) $(ACCEPTANCE_2))
+
+# Coverage makes tests three times slower on Python 3.11, so `make test` does not measure it. The later runs cover
+# the code that no other test reaches: the command line and the replacement of workers.
 MEASURING := $(BIN)/coverage run -m pytest
-MEASURED := tests/acceptance/test_reloads.py tests/acceptance/test_replacement.py
+MEASURED := tests/acceptance/test_reloads.py tests/acceptance/test_replacement.py tests/schemas tests/servers
 
 coverage: $(VENV)/.installed-test
 	$(BIN)/coverage erase
 	$(MAKE) test PYTEST='$(MEASURING)'
-	$(MEASURING) $(MEASURED)
+	$(MEASURING) -m "not slow" tests/acceptance
+	$(MEASURING) -m slow $(MEASURED)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -25,7 +25,15 @@ from apiroutes.middleware import from_wsgi
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.results import EventStream, event_stream, file, html, json, redirect, stream, text
+from apiroutes.security import (
+    hash_password,
+    hash_password_async,
+    needs_rehash,
+    verify_password,
+    verify_password_async,
+)
 from apiroutes.servers.factory import create_app, create_asgi_app
+from apiroutes.session import Session
 from apiroutes.settings import Settings
 from apiroutes.version import __version__
 
@@ -43,6 +51,7 @@ __all__ = [
     "Response",
     "ResponseSentError",
     "RevalidationError",
+    "Session",
     "Settings",
     "UploadFile",
     "__version__",
@@ -55,9 +64,12 @@ __all__ = [
     "file",
     "file_route",
     "from_wsgi",
+    "hash_password",
+    "hash_password_async",
     "html",
     "is_local",
     "json",
+    "needs_rehash",
     "needs_secret_key",
     "redirect",
     "revalidate_path",
@@ -66,6 +78,8 @@ __all__ = [
     "stream",
     "text",
     "use",
+    "verify_password",
+    "verify_password_async",
 ]
 
 

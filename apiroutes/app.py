@@ -81,10 +81,9 @@ class App:
         self.mistakes = project.mistakes
         self.cache = project.cache
         note_cache(self.cache)
-        planned = (handler for resource in self.resources.values() for handler in resource.planned)
-        self.overrides = DependencyOverrides(planned, self._forget_cached)
         self._fallback = fallback
         self._request = self._make_request_class(project.instrumentation.on_request_error)
+        self.overrides = DependencyOverrides([*self.resources.values()], self._request, self._forget_cached)
         self._response = self._make_response_class()
         builtin = dict(builtin_endpoints(project, self.openapi))
         self._unobserved = [builtin[path] for path in unobserved_paths(self.settings)]
@@ -351,10 +350,12 @@ class App:
                 self._write_exception(error, request, response)
             return send(response, request.environ, start_response)
         except Exception as fault:
-            # The error's own text or headers cannot be sent.
-            log_fault(request, resource.name, fault)
             response._discard_response()
-            self._write_fault(fault, request, response)
+            if isinstance(fault, ApiError):  # what has to be kept before the head leaves cannot be
+                self._write_exception(fault, request, response)
+            else:  # the error's own text or headers cannot be sent
+                log_fault(request, resource.name, fault)
+                self._write_fault(fault, request, response)
             return send(response, request.environ, starting_again(start_response))
 
     def _write_exception(self, error: BaseException, request: Request, response: Response) -> None:

@@ -328,7 +328,8 @@ async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection)
 
 def _has_hook_that_waits(response: ServerResponse) -> bool:
     """Return whether something that is called before the head leaves would hold the loop."""
-    return bool(response._departure_calls) or any(is_async(hook) for hook, _ in response._head_hooks or ())
+    is_async_hook = any(is_async(hook) for hook, _ in response._head_hooks or ())
+    return is_async_hook or response._has_departure_that_waits()
 
 
 async def _send_stream(

@@ -30,6 +30,7 @@ __all__ = [
     "compose",
     "never_waits",
     "refuse_next",
+    "running_coroutines",
     "runs_on_loop",
     "take_response",
 ]
@@ -129,7 +130,7 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
         return step.call
     call, prepare, run_coroutine = step.call, step.prepare, coroutines.runner()
     if prepare is None:
-        return lambda response: run_coroutine(call(response))
+        return running_coroutines(lambda response: run_coroutine(call(response)))
 
     def run(response: Any) -> None:
         prepare(response)
@@ -139,7 +140,16 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
             response._drop_coroutine()
             raise
 
-    return run
+    return running_coroutines(run)
+
+
+def running_coroutines(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Mark a plain step in which coroutines run, so that `next.runs_coroutines` tells middleware around it.
+
+    What they need is best there before: a coroutine cannot wait where it reads an attribute.
+    """
+    call.runs_coroutines = True  # type: ignore[attr-defined]
+    return call
 
 
 # A step's `next` calls the `enter` of the step inside: one call for each. When it has returned, the response
@@ -177,7 +187,7 @@ def _enter(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[
             response._fail(error)
             raise
 
-    return enter
+    return running_coroutines(enter) if getattr(call_next, "runs_coroutines", False) else enter
 
 
 def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -6,11 +6,12 @@ raises, after the response is rolled back to what it was before.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from apiroutes.body import Limits
-from apiroutes.chain import Step, refuse_next, take_response
+from apiroutes.chain import Step, refuse_next, running_coroutines, take_response
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import InvalidRequest, JSONTypeError, ResponseSentError
 from apiroutes.handlers import Dependencies, Handler, Overrides, Plan, PlanOf, RouteModule, key_of, plan_of
@@ -45,6 +46,13 @@ def step_of(endpoint: Endpoint, handler: Handler) -> Step:
     call. `_sync_call` and `_async_preparation` begin with the same lines: sharing them would cost a call
     of 70 to 120 ns, 4 to 7 % of the static route.
     """
+    step = _step_of(endpoint, handler)
+    if inspect.isasyncgenfunction(handler.function):  # whose chunks are taken on a loop
+        running_coroutines(step.call)
+    return step
+
+
+def _step_of(endpoint: Endpoint, handler: Handler) -> Step:
     if handler.dependencies is not None:
         return PlannedHandler(endpoint, handler).step
     if handler.is_async:

@@ -1,20 +1,22 @@
 """Functions that handlers call instead of those that they depend on, as tests want it.
 
-In: the handlers of an App that have dependencies, a function, and its replacement. Out: their plans, made
-anew; a request pays nothing. Raises TypeError for a replacement that cannot be called or filled, and
-ValueError for a function that nothing depends on.
+In: the routes of an App, a function, and its replacement. Out: the plans of handlers with dependencies, made
+anew, and what middleware calls that is a dependency as well; a request pays nothing. Raises TypeError for a
+replacement that cannot be called or filled, and ValueError for a function that nothing depends on.
 """
 
 from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from apiroutes.handler_steps import Planned
-from apiroutes.handlers import Depends, as_dependency, key_of, named, unaliased
+from apiroutes.handlers import Depends, as_dependency, key_of, named, unaliased, value_maker
+from apiroutes.marks import marked_object
 from apiroutes.places import place_of
+from apiroutes.request import Request
+from apiroutes.resources import Resource
 
 __all__ = ["DependencyOverrides", "Override"]
 
@@ -43,11 +45,16 @@ class Override:
 class DependencyOverrides:
     """The replacements in an App. Of several for one function, the latest holds.
 
-    `forget` is called when they have changed: it forgets what handlers have made with others.
+    `kind` is the class of its requests, by which middleware finds them. `forget` is called when they have
+    changed: it forgets what handlers have made with others.
     """
 
-    def __init__(self, handlers: Iterable[Planned], forget: Callable[[], object]) -> None:
-        self._handlers = tuple(handlers)
+    def __init__(
+        self, resources: Sequence[Resource], kind: type[Request], forget: Callable[[], object]
+    ) -> None:
+        self._handlers = [handler for resource in resources for handler in resource.planned]
+        self._steps = [*_steps_with_values(resources)]
+        self._requests = kind
         self._forget = forget
         self._active: list[Override] = []
         self._lock = threading.Lock()
@@ -64,9 +71,11 @@ class DependencyOverrides:
         if isinstance(depends, Depends):
             function_name = "the function" if depends.dependency is None else f"`{named(depends.dependency)}`"
             raise TypeError(f"override was given an annotation or a `Depends`: pass {function_name} itself")
-        function = as_dependency(function)
-        if not any(handler.needs(function) for handler in self._handlers):
+        step, function = function, as_dependency(function)
+        if not any(handler.needs(function) for handler in self._handlers) and step not in self._steps:
             raise ValueError(self._why_unknown(function))
+        if hasattr(step, "keep_value"):
+            replacement = value_maker(step, replacement)
         override = Override(self, function, replacement)
         with self._lock:
             self._change([*self._active, override], function)
@@ -84,6 +93,9 @@ class DependencyOverrides:
         uses = [handler.overridden(replacements) for handler in self._handlers if handler.needs(function)]
         for use in uses:
             use()
+        instead = {marked_object(override.function): override.replacement for override in active}
+        called = {step: instead[step] for step in self._steps if step in instead}
+        self._requests._instead_of_steps = called or None
         self._active = active
         self._forget()
 
@@ -91,6 +103,7 @@ class DependencyOverrides:
         known: dict[str, Callable[..., Any]] = {
             named(other): other for handler in self._handlers for other in handler.functions()
         }
+        known.update({named(step): step for step in self._steps})
         message = f"nothing in this App depends on {_named(function)}"
         if not known:
             return f"{message}: none of its handlers has dependencies"
@@ -99,6 +112,16 @@ class DependencyOverrides:
             return f"{message}: its file was imported twice, by another name. Import it as the routes do"
         close = difflib.get_close_matches(name, known, 1, 0.5)
         return f"{message}. {_suggestion(close or sorted(known), known)}"
+
+
+def _steps_with_values(resources: Sequence[Resource]) -> Iterator[Any]:
+    """Yield the middleware that keeps a value for what comes after it, and is a dependency as well."""
+    for resource in resources:
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            for step in (*resource.middleware, *handler.middleware):
+                called = getattr(step, "sign_in", None)  # what a requirement calls first
+                yield from (part for part in (step, called) if hasattr(part, "keep_value"))
 
 
 def _named(function: Any) -> str:

@@ -32,6 +32,7 @@ __all__ = [
     "location_of",
     "implicit",
     "is_added",
+    "is_built_in",
     "is_implicit",
     "name_of",
     "names_of",
@@ -244,6 +245,14 @@ def location_of(step: object) -> str | None:
     """Return the file and line of a function, or of the class of an object; None for compiled code."""
     code = _code_of(step)
     return None if code is None else f"{readable_path(code.co_filename)}:{code.co_firstlineno}"
+
+
+def is_built_in(step: object) -> bool:
+    """Return whether a step is one of this package, whatever functions of the project it calls."""
+    step = marked_object(step)
+    function = step if hasattr(step, "__code__") else getattr(type(step), "__call__", step)  # noqa: B004
+    code = getattr(function, "__code__", None)
+    return code is not None and is_ours(code.co_filename)
 
 
 def _code_of(step: object) -> CodeType | None:

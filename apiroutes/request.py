@@ -32,9 +32,10 @@ from apiroutes.body import (
 )
 from apiroutes.drafts import has_valid_draft_cookie, read_preview_data
 from apiroutes.errors import ApiError
-from apiroutes.http import decode_json, parse_cookies
+from apiroutes.http import decode_json, parse_cookies, server_of
 from apiroutes.lazy import lazy
 from apiroutes.secret_keys import SecretKeys
+from apiroutes.session import Session, refuse_missing
 from apiroutes.settings import Settings
 from apiroutes.signed_cookies import SignedCookies
 from apiroutes.sizes import parse_size
@@ -101,6 +102,8 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     # Called with the error, the request and the event of each fault once it is logged; they raise nothing.
     _fault_observers: tuple[FaultObserver, ...] = ()
     _secret_keys: SecretKeys | None = None
+    # What a test has called instead of steps that make a value, by the step.
+    _instead_of_steps: Mapping[Any, Callable[[Any, Any], Any]] | None = None
     # Called with the environ and the route's pattern where a tracer may have begun: inside WSGI middleware.
     _route_listeners: tuple[Callable[[Environ, str], object], ...] = ()
 
@@ -151,7 +154,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     @lazy
     def server(self) -> tuple[str, int | None] | None:
         """The server's name and port."""
-        return _server(self._environ)
+        return server_of(self._environ)
 
     @lazy
     def root_path(self) -> str:
@@ -214,6 +217,21 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """The cookies, percent-decoded; of several with one name the first wins."""
         header = self._environ.get("HTTP_COOKIE")
         return parse_cookies(header) if header else {}
+
+    # Returns the session, which it loads when it is first called; `sessions()` sets it.
+    _open_session: Callable[[], Session] | None = None
+
+    @property
+    def session(self) -> Session:
+        """The client's session, which `sessions()` loads and keeps.
+
+        Raises RuntimeError without that middleware, and ApiError 503 while its store fails.
+        """
+        return refuse_missing() if self._open_session is None else self._open_session()
+
+    @session.setter
+    def session(self, session: Session) -> None:  # of middleware of the project's own
+        self._open_session = lambda: session
 
     @lazy
     def signed_cookies(self) -> SignedCookies:
@@ -438,11 +456,3 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 def _utf8(text: str) -> str:
     """Decode WSGI's bytes in a str (PEP 3333) as UTF-8."""
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _server(environ: Environ) -> tuple[str, int | None] | None:
-    name = environ.get("SERVER_NAME")
-    if name is None:
-        return None
-    port = environ.get("SERVER_PORT") or ""
-    return name, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None

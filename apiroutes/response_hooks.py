@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import ResponseAborted
 from apiroutes.logs import log_fault, route_of
 
-__all__ = ["ResponseHooks", "call_hook"]
+__all__ = ["ResponseHooks", "at_once", "call_hook"]
+
+Function = TypeVar("Function", bound=Callable[..., object])
 
 # Given a stream as the server takes it, returns it with something around each chunk.
 Surround = Callable[[Iterable[bytes]], Iterable[bytes]]
@@ -55,29 +57,37 @@ class ResponseHooks:
             self._in_middleware = was_in_middleware
         if self._departure_calls:
             if is_written and coroutines.is_on_server_loop():
-                coroutines.call_before_head(self._depart_or_abort)
+                self._depart(at_once=True)
+                if self._departure_calls:
+                    coroutines.call_before_head(self._depart_or_abort)
             else:
                 self._depart()
 
     def _call_at_departure(self, key: object, function: Callable[[Any], object]) -> None:
         """Have `function` called once with the response right before its head leaves, whatever becomes of it.
 
-        Dependencies, middleware and what `before_head` was given have ended by then. It may wait, and takes
-        the place of an earlier function with the same key. Once the head has left it is not called.
+        Dependencies, middleware and what `before_head` was given have ended by then. It may wait, unless it
+        is marked by `at_once`, and takes the place of an earlier function with the same key. Once the head
+        has left it is not called.
         """
         if self._departure_calls is None:
             self._departure_calls = {}
         self._departure_calls[key] = function
         self._is_unbuffered = True
 
-    def _depart(self) -> None:
+    def _has_departure_that_waits(self) -> bool:
+        """Return whether a function that is called when the head leaves may hold an event loop."""
+        return any(not _is_at_once(call) for call in list((self._departure_calls or {}).values()))
+
+    def _depart(self, at_once: bool = False) -> None:
         """Call the functions of `_call_at_departure`, also those that they add. Raises the first error.
 
-        Then the response that was given does not stand, as one may after other errors.
+        Then the response that was given does not stand, as one may after other errors. With `at_once`, only
+        those that are marked so are called.
         """
-        calls, first = self._departure_calls, None
-        while calls:
-            for key in list(calls):  # to which other threads may add
+        calls, first = self._departure_calls or {}, None
+        while keys := [key for key, call in list(calls.items()) if _is_at_once(call) or not at_once]:
+            for key in keys:  # to which other threads may add
                 try:
                     calls.pop(key)(self)
                 except Exception as error:
@@ -133,6 +143,16 @@ class ResponseHooks:
     def _withdraw(self) -> None:
         """Let a response that was given not stand when the exception comes that is raised next."""
         raise NotImplementedError
+
+
+def at_once(function: Function) -> Function:
+    """Mark a function for `_call_at_departure` that waits for nothing, so that a loop can call it."""
+    function.is_at_once = True  # type: ignore[attr-defined]
+    return function
+
+
+def _is_at_once(function: object) -> bool:
+    return getattr(function, "is_at_once", False) is True
 
 
 def call_hook(hook: Callable[..., object], response: ResponseHooks) -> None:

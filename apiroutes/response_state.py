@@ -57,6 +57,7 @@ class ResponseState(ResponseHead, ResponseHooks):
     # The line of Cache-Control that lets caches of others keep the response, if it is not the project's own.
     _shared_control: tuple[str, str] | None = None
     _ends_when_closed = False  # whether content in memory has been sent when the server closes it, no sooner
+    _has_ended = False
     _cut_by: BaseException | None = None  # the exception that came when bytes had left
     # The head before the handler ran, and what middleware has changed since it responded.
     _checkpoint: Snapshot | None = None
@@ -259,6 +260,7 @@ class ResponseState(ResponseHead, ResponseHooks):
     def _end(self) -> None:
         """Refuse every change from now on, as to a handler that has responded: the response has ended."""
         self._state, self._in_middleware, self._answered_error = SENT, False, None
+        self._has_ended = True
 
     def _withdraw(self) -> None:
         """Let a response that was given not stand when the exception comes that is raised next."""

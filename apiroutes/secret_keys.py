@@ -155,7 +155,8 @@ def missing_key(who: str) -> RuntimeError:
 # -- what messages show ----------------------------------------------------------------------------
 
 # Letters that change places count too: a misspelled name is told, and its value may be the key.
-_ASSIGNMENT = r"""(?is)\w*s[ecr]{3,4}t\w*["']?\s*[:=](.*)"""
+# The steps that are given secrets have them in their calls.
+_ASSIGNMENT = r"""(?is)(?:\w*s[ecr]{3,4}t\w*["']?\s*[:=]|\b(?:bearer|basic|api_key|jwt)\s*\()(.*)"""
 _VALUE = r"""(\"\"\"|'''|["'])(?:\\.|(?!\1).)*(\1|$)|\b\d[\w.]*"""
 
 

@@ -153,6 +153,7 @@ class Client(werkzeug.test.Client):
     def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
         """Have `replacement` called instead of a function that handlers depend on, directly or not.
 
+        A step that signs in, such as `bearer(...)`, is replaced where it is middleware, too.
         It holds until the client is closed, or until the end of a `with` block of what this returns. A
         replacement has parameters and dependencies of its own. Raises TypeError for one that cannot be
         called, and ValueError where nothing depends on the function.

@@ -25,10 +25,10 @@ def has_chromium() -> bool:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start a browser, and close it in the end."""
+def chromium(*flags: str) -> Iterator[Browser]:
+    """Start a browser, with further flags of the command line, and close it in the end."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=_executable(), args=_FLAGS)
+        running = playwright.chromium.launch(executable_path=_executable(), args=[*_FLAGS, *flags])
         try:
             yield running
         finally:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from apiroutes import readiness
+from apiroutes.code_origin import PROJECT_PACKAGE
 from tests import interfaces
 
 # Properties are about facts, whatever else the machine does meanwhile.
@@ -31,6 +36,42 @@ def sound_process() -> None:
     readiness._state.cannot_replace = False
 
 
+@pytest.fixture(autouse=True)
+def forgotten_projects(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Forget the modules of the projects that a test made for itself: every App looks through all of them."""
+    yield
+    root = request.node.funcargs.get("tmp_path")
+    if isinstance(root, Path):
+        forget_projects(root)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten_shared_projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Forget those that the tests of a file have shared."""
+    yield
+    forget_projects(tmp_path_factory.getbasetemp())
+
+
+def forget_projects(root: Path) -> None:
+    """Have the projects below a directory no longer imported, nor their roots searched by imports."""
+    below = f"{root}{os.sep}"
+    if not any(entry == str(root) or entry.startswith(below) for entry in sys.path):
+        return
+    sys.path[:] = [entry for entry in sys.path if entry != str(root) and not entry.startswith(below)]
+    for name, module in list(sys.modules.items()):
+        places = [getattr(module, "__file__", None)]
+        if name.startswith(PROJECT_PACKAGE):
+            places += getattr(module, "__path__", ())
+        if any(isinstance(place, str) and f"{place}{os.sep}".startswith(below) for place in places):
+            sys.modules.pop(name, None)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking all tests each time that one of them asks for a collection."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--interface",
@@ -42,6 +83,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     interfaces.choose(config.getoption("--interface"))
+    # A shell's job in the background ignores Ctrl+C, and so would the programs that tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

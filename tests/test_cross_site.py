@@ -263,3 +263,54 @@ def test_the_document_says_that_other_sites_are_refused(tmp_path: Path) -> None:
         ("/api/y", "get"): None,
         ("/api/y", "post"): "A browser sends it from another site",
     }
+
+
+REAL = {
+    "sessions": "sessions()",
+    "basic": "basic(lambda name, password: name)",
+    "api_key": "api_key(lambda key: 'ann', cookie='key')",
+    "any_of(bearer, api_key)": "any_of(bearer(lambda token: 1), api_key(lambda key: 1, cookie='key'))",
+}
+SIGN_IN = "from typing import Annotated\nfrom apiroutes import Depends\nfrom apiroutes.middleware import *\n"
+KEY = "0123456789abcdef0123456789ABCDEFxyz"
+
+
+@pytest.mark.parametrize(("name", "step"), REAL.items(), ids=REAL)
+def test_middleware_that_trusts_browsers_brings_csrf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, step: str
+) -> None:
+    monkeypatch.setenv("APIROUTES_SECRET_KEY", KEY)
+    app = App(project(tmp_path, {ROUTE: f"{SIGN_IN}middleware = {step}\n{POST}"}))
+    assert call(app, "POST", headers=FOREIGN).status == 403
+    assert call(app, "POST").status == (200 if name == "sessions" else 401)
+    (row,) = shown(tmp_path)
+    assert row["middleware"] == ["csrf (added)", name]
+
+
+@pytest.mark.parametrize("step", [step for name, step in REAL.items() if name != "sessions"])
+def test_dependencies_that_trust_browsers_bring_csrf(tmp_path: Path, step: str) -> None:
+    source = f"{SIGN_IN}step = {step}\ndef POST(user: Annotated[str, Depends(step)]): return user\n"
+    app = App(project(tmp_path, {ROUTE: source}))
+    assert call(app, "POST", headers=FOREIGN).status == 403
+    assert call(app, "POST").status == 401
+    (row,) = shown(tmp_path)
+    assert row["method_middleware"] == {"POST": ["csrf (added)"]}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "sessions(csrf=False)",
+        "basic(lambda name, password: name, csrf=False)",
+        "api_key(lambda key: 'ann', cookie='key', csrf=False)",
+        "api_key(lambda key: 'ann', header='X-Key')",
+        "bearer(lambda token: 'ann')",
+        "webhook('github', secret='secret')",
+    ],
+)
+def test_those_that_do_not_bring_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    monkeypatch.setenv("APIROUTES_SECRET_KEY", KEY)
+    app = App(project(tmp_path, {ROUTE: f"{SIGN_IN}middleware = {step}\n{POST}"}))
+    assert call(app, "POST", headers=FOREIGN).status != 403
+    (row,) = shown(tmp_path)
+    assert row["middleware"] == [step.partition("(")[0]]

@@ -41,8 +41,14 @@ _FILE_NAME = re.compile(r"# (\S+\.(?:py|toml))\n")
 
 @pytest.fixture(autouse=True)
 def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run each test in its own directory: examples leave files, such as databases, in the current one."""
+    """Run each test in its own directory: examples leave files, such as databases, in the current one.
+
+    The variables are those that docs/README.md tells to set.
+    """
     monkeypatch.chdir(tmp_path)
+    for exported in re.findall(r"`export ([^`]+)`", read("docs/README.md")):
+        for variable in exported.split():
+            monkeypatch.setenv(*variable.split("=", 1))
 
 
 def read(document: str) -> str:

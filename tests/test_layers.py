@@ -35,7 +35,7 @@ STEPS = [
         "schemas",
         "event_loop",
     },
-    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies"},
+    {"settings", "concurrency", "drafts", "files", "logging", "response_head", "signed_cookies", "session"},
     {
         "asgi_calls",
         "body",
@@ -67,6 +67,7 @@ STEP_OF = {name: number for number, names in enumerate(STEPS) for name in names}
 
 # Each library that could be another one tomorrow is met in these files alone.
 MET_IN = {
+    "argon2": {"security/passwords.py"},
     "click": {
         "cli/cache.py",
         "cli/check.py",
@@ -95,6 +96,7 @@ MET_IN = {
         "servers/gunicorn_workers.py",
     },
     "itsdangerous": {"signing.py"},
+    "jwt": {"security/token_keys.py"},
     "msgspec": {
         "cache/answers.py",
         "cache/argument_keys.py",
@@ -152,6 +154,9 @@ IMPORTS_LATE = {
     "project/cross_site.py": "sign-in, by projects without sessions and cookies",
     "response_state.py": "asyncio, by handlers that return no ASGI application",
     "schemas/pydantic_models.py": "pydantic, by projects without its types and annotated_types' constraints",
+    "security/jwt.py": "what verifies tokens, and urllib, by projects without tokens",
+    "security/token_keys.py": "PyJWT, by projects without tokens",
+    "security/passwords.py": "argon2-cffi and the data of Unicode, by projects without such passwords",
     "signing.py": "itsdangerous and hashlib, by projects that sign nothing",
     "settings/lines.py": "tomli and python-dotenv, by projects without a wrong setting",
     "settings/files.py": "tomli and python-dotenv, by projects without such files",
@@ -180,7 +185,7 @@ TOUCHES: dict[str, set[str]] = {
     },
     "asgi_application.py": {
         "_application",
-        "_departure_calls",
+        "_has_departure_that_waits",
         "_head_hooks",
         "_is_unbuffered",
         "_pending",
@@ -463,8 +468,34 @@ TOUCHES: dict[str, set[str]] = {
         "_rewind_body",
         "_send_file",
     },
+    "overrides.py": {
+        "_instead_of_steps",
+    },
     "security/sign_in.py": {
+        "_instead_of_steps",
         "_signed_in",
+    },
+    "security/token_verifying.py": {
+        "_signed_in",
+    },
+    "sessions/middleware.py": {
+        "_open_session",
+    },
+    "sessions/stored.py": {
+        "_apply",
+        "_lines_of",
+        "_write",
+    },
+    "sessions/visits.py": {
+        "_add_to_vary",
+        "_append",
+        "_apply",
+        "_call_at_departure",
+        "_has_ended",
+        "_headers",
+        "_shared_control",
+        "_status",
+        "_write",
     },
     "telemetry/__init__.py": {
         "_fault_observers",

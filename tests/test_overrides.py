@@ -195,3 +195,86 @@ def test_an_alias_is_told_with_its_function(tmp_path: Path) -> None:
     alias: Any = Annotated[str, Depends(print)]
     with pytest.raises(TypeError, match="pass `print` itself"):
         client.override(alias, print)
+
+
+# -- steps that are middleware as well
+
+SIGN_IN = """
+from typing import Annotated
+from LIBRARY import KIND, writes
+from apiroutes import Depends, use
+@use(KIND)
+def GET(req): return [req.context["user"]]
+@use(KIND)
+def PUT(user: Annotated[str, Depends(KIND)]): return [user]
+def POST(user: Annotated[str, Depends(KIND)], req): return [user, req.context["user"]]
+@use(KIND, writes)
+def PATCH(req): return [req.context["user"]["name"]]
+"""
+STEPS = """
+from apiroutes.middleware import bearer, require
+async def find(token): return None
+def look_up(token): return None
+current_user = bearer(look_up)
+later_user = bearer(find)
+writes = require(scope="notes:write")
+needs_writes = require(scope="notes:write", user=current_user)
+"""
+
+
+@pytest.fixture
+def steps(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The project's module of steps."""
+    name = f"steps_{abs(hash(request.node.nodeid))}"
+    (tmp_path / f"{name}.py").write_text(STEPS, encoding="utf-8")
+    sys.path.insert(0, str(tmp_path))
+    yield importlib.import_module(name)
+    sys.path.remove(str(tmp_path))
+    del sys.modules[name]
+
+
+@pytest.mark.parametrize("kind", ["current_user", "later_user"])
+@pytest.mark.parametrize("replacement", [plain, coroutine, generator, async_generator, lambda: "fake"])
+def test_a_step_is_replaced_as_middleware_and_as_dependency(
+    tmp_path: Path, steps: Any, kind: str, replacement: Any
+) -> None:
+    source = SIGN_IN.replace("LIBRARY", steps.__name__).replace("KIND", kind)
+    client = Client(App(project(tmp_path, {"pages/api/x.py": source})))
+    assert client.get("/api/x").status_code == 401
+    with client.override(getattr(steps, kind), replacement):
+        assert client.get("/api/x").json == ["fake"]
+        assert client.put("/api/x").json == ["fake"]
+        assert client.post("/api/x").json == ["fake", "fake"]
+    assert [client.open("/api/x", method=name).status_code for name in ("GET", "PUT", "POST")] == [401] * 3
+
+
+@pytest.mark.parametrize("scope", ["notes:write", "notes:read"])
+def test_what_a_user_may_do_goes_by_the_replacement(tmp_path: Path, steps: Any, scope: str) -> None:
+    source = SIGN_IN.replace("LIBRARY", steps.__name__).replace("KIND", "current_user")
+    source += "@use(needs_writes)\ndef DELETE(req): return [req.context['user']['name']]\n"
+    source = source.replace("import current_user", "import current_user, needs_writes")
+    client = Client(App(project(tmp_path, {"pages/api/x.py": source})))
+    client.override(steps.current_user, lambda: {"name": "ada", "scope": scope})
+    for answer in (client.patch("/api/x"), client.delete("/api/x")):
+        assert answer.status_code == (200 if scope == "notes:write" else 403)
+
+
+def test_a_replaced_step_has_parameters_of_its_own(tmp_path: Path, steps: Any) -> None:
+    source = SIGN_IN.replace("LIBRARY", steps.__name__).replace("KIND", "current_user")
+    client = Client(App(project(tmp_path, {"pages/api/x.py": source})))
+
+    def fake(req: Any) -> str:
+        return str(req.headers["X-User"])
+
+    client.override(steps.current_user, fake)
+    assert client.get("/api/x", headers={"X-User": "ada"}).json == ["ada"]
+
+
+def test_a_step_that_only_middleware_uses_is_replaced(tmp_path: Path, steps: Any) -> None:
+    source = f"from {steps.__name__} import current_user\nmiddleware = [current_user]\n"
+    source += "def GET(req): return [req.context['user']]\n"
+    client = Client(App(project(tmp_path, {"pages/api/x.py": source})))
+    with pytest.raises(ValueError, match="Did you mean `bearer`"):
+        client.override(steps.later_user, plain)
+    client.override(steps.current_user, plain)
+    assert client.get("/api/x").json == ["fake"]

@@ -283,6 +283,17 @@ class _KeyedRequest(Request):
     def environ(self, environ: Environ) -> None:
         self._environ = environ
 
+    @property
+    def session(self) -> Any:
+        """The client's session, with which the computation ends, unless the handler has made its own."""
+        if self._open_session is None:
+            self._reads.touch("req.session")
+        return self._open_session()
+
+    @session.setter
+    def session(self, session: Any) -> None:
+        self._open_session = lambda: session
+
     def __getattr__(self, name: str) -> Any:
         # What is on neither the class nor this request, middleware may have put on the real one.
         if name.startswith("__") or "_reads" not in self.__dict__:

@@ -48,7 +48,6 @@ _REQUEST_HABITS = {
     "view_args": "request.params",
     "match_info": "request.params",
     "state": "request.context",
-    "session": 'request.context["session"]',
     "user": 'request.context["user"]',
     "g": "request.context",
     "ctx": "request.context",

@@ -12,8 +12,12 @@ from apiroutes.handlers.constants import is_too_long
 from apiroutes.handlers.declarations import (
     SecurityScheme,
     file_route,
+    needs_user,
     reads_ambient_credentials,
     refuses_other_sites,
+    required_of,
+    same_security,
+    security_of,
     security_scheme,
     takes_ambient_credentials,
     use,
@@ -44,6 +48,7 @@ from apiroutes.handlers.result_types import Returns, returns_of
 from apiroutes.handlers.route_modules import Handler, RouteModule
 from apiroutes.handlers.signatures import Parameter
 from apiroutes.handlers.sources import OwnNames, defines_handler
+from apiroutes.handlers.value_makers import value_maker
 
 __all__ = [
     "FOREIGN_NAMES",
@@ -78,16 +83,21 @@ __all__ = [
     "key_of",
     "make_importable",
     "named",
+    "needs_user",
     "parsed",
     "plan_of",
     "raised_errors",
     "reads_ambient_credentials",
     "refuses_other_sites",
+    "required_of",
     "returns_of",
+    "same_security",
+    "security_of",
     "security_scheme",
     "takes_ambient_credentials",
     "unaliased",
     "use",
+    "value_maker",
     "why_not_middleware",
     "why_not_tag",
     "without_errors",

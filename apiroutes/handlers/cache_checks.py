@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from apiroutes.errors import listed
 from apiroutes.handlers.cache_config import CacheConfig
-from apiroutes.handlers.declarations import security_of
+from apiroutes.handlers.declarations import required_of, security_of
 from apiroutes.handlers.dependencies import named
 from apiroutes.handlers.dependency_graph import Node
 from apiroutes.handlers.route_modules import Handler, RouteModule
@@ -51,6 +51,11 @@ def cache_mistakes(handlers: Mapping[str, Handler], cache: CacheConfig) -> Itera
     if handler.security:
         message = f"`{handler.name}` is cached, and checks credentials itself, which no stored answer does."
         yield CacheMistake(message, "Check them in middleware, or in `dependencies = [...]`.", line)
+    own = handler.signature if handler.dependencies is None else handler.dependencies.signature
+    if own.takes_session:
+        message = f"`{handler.name}` is cached, and takes the session, which is one client's."
+        remedy = "Read it in middleware, or in `dependencies = [...]`, or do not cache the route."
+        yield CacheMistake(message, remedy, line)
     for parameter, chain in _chains_to_credentials(handler):
         way = " -> ".join(node.place for node in chain)
         message = f"`{handler.name}` is cached, and `{parameter}` comes from credentials: {way}."
@@ -135,4 +140,6 @@ def _chains_to_credentials(handler: Handler) -> Iterator[tuple[str, tuple[Node, 
 
 
 def _reads_credentials(node: Node) -> bool:
-    return bool(security_of(node.function)) or takes_secret_key(node.function)
+    function = node.function
+    asks = bool(security_of(function)) or required_of(function) is not None
+    return asks or takes_secret_key(function) or node.signature.takes_session

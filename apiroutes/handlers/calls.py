@@ -18,6 +18,7 @@ from apiroutes.schemas import DoesNotFit, Schema, bounded, schema_of_fields
 
 __all__ = [
     "REQUEST_PARTS",
+    "SESSION",
     "Arguments",
     "Call",
     "Needed",
@@ -66,6 +67,9 @@ REQUEST_PARTS: dict[str, Call] = {
     "body": lambda request, response: request.body,
     "context": lambda request, response: request.context,
 }
+
+# What a parameter gets whose type is `Session`, whatever its name.
+SESSION: Call = lambda request, response: request.session  # noqa: E731  (like those above)
 
 
 def call_of(

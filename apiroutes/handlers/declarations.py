@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar, Union
 
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.http import METHODS
-from apiroutes.marks import mark_of
+from apiroutes.marks import mark_of, marked_object
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
@@ -21,7 +20,10 @@ from apiroutes.types import Middleware
 __all__ = [
     "FileRoute",
     "SecurityScheme",
+    "needs_user",
     "reads_ambient_credentials",
+    "required_of",
+    "same_security",
     "takes_ambient_credentials",
     "file_route",
     "middleware_of",
@@ -35,6 +37,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _ATTRIBUTE = "__apiroutes_middleware__"
 _SECURITY = "__apiroutes_security__"
 _AMBIENT = "__apiroutes_ambient__"
+_REQUIRED = "__apiroutes_required__"
 
 # OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and the members that each type requires.
 _NAME = r"[A-Za-z0-9._-]+"
@@ -112,7 +115,7 @@ def security_scheme(
     return decorate
 
 
-def security_of(function: Callable[..., Any]) -> tuple[SecurityScheme, ...]:
+def security_of(function: object) -> tuple[SecurityScheme, ...]:
     """Return the schemes that `security_scheme` gave a function, or an object's `__call__`: alternatives."""
     alternatives: tuple[SecurityScheme, ...] = mark_of(function, _SECURITY, ())
     return alternatives
@@ -134,9 +137,27 @@ def takes_ambient_credentials(function: object) -> bool:
 
 def refuses_other_sites(step: object) -> bool:
     """Return whether a step is a `csrf()`: such a step has a method `trusting`."""
-    while isinstance(step, partial):
-        step = step.func
-    return hasattr(step, "trusting")
+    return hasattr(marked_object(step), "trusting")
+
+
+def same_security(function: object, other: object) -> None:
+    """Have a step ask for the same credentials as another one, which it calls."""
+    setattr(function, _SECURITY, security_of(other))
+
+
+def needs_user(function: _Function, scopes: Sequence[str]) -> _Function:
+    """Mark a step that a user has to pass, and has to have these scopes for: others are refused with a 403.
+
+    The OpenAPI document has the scopes with the credentials that the steps before ask for.
+    """
+    setattr(function, _REQUIRED, tuple(scopes))
+    return function
+
+
+def required_of(function: object) -> tuple[str, ...] | None:
+    """Return the scopes that a step is marked with by `needs_user`; None for other steps."""
+    scopes: tuple[str, ...] | None = mark_of(function, _REQUIRED)
+    return scopes
 
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:

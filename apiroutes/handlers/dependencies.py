@@ -21,6 +21,7 @@ from apiroutes.handlers.parameter_errors import (
     metadata_of,
     refuse_forgotten,
 )
+from apiroutes.marks import mark_of, marked_object
 from apiroutes.places import name_of
 from apiroutes.structs import Struct
 
@@ -186,12 +187,14 @@ class Provider(Struct, frozen=True):
     """What makes a dependency's value: `call` is called with the arguments.
 
     `kind` is what that returns. `is_own`: whether the kind is the function's own, so that the call itself
-    runs nothing, and not that of a function inside of a wrapper.
+    runs nothing, and not that of a function inside of a wrapper. `never_waits`: whether a plain one may run
+    on an event loop.
     """
 
     call: Callable[..., Any]
     kind: Kind
     is_own: bool = True
+    never_waits: bool = False
 
     @property
     def is_generator(self) -> bool:
@@ -204,7 +207,7 @@ class Provider(Struct, frozen=True):
     @property
     def runs_on_loop(self) -> bool:
         """Whether the call itself holds no event loop, so that none needs a thread for it."""
-        return self.is_async and self.is_own
+        return self.never_waits or (self.is_async and self.is_own)
 
 
 @contextlib.contextmanager
@@ -242,7 +245,8 @@ def provider_of(function: Callable[..., Any]) -> Provider:
         kind, target = _kind_of(inner), inner
         if kind != "value":
             return Provider(function, kind, is_own=False)
-    return Provider(function, "value")
+    is_step = marked_object(function) is not function
+    return Provider(function, "value", never_waits=is_step and mark_of(function, "never_waits") is True)
 
 
 def checked(function: type, source: str) -> Callable[..., Any]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from apiroutes.handlers.calls import REQUEST_PARTS, Arguments
-from apiroutes.handlers.declarations import SecurityScheme, security_of
 from apiroutes.handlers.dependencies import (
     Depends,
     Provider,
@@ -135,15 +134,6 @@ class Dependencies(Struct, frozen=True):
         names = tuple(dict.fromkeys(name for signature in signatures for name in signature.names))
         takes_any = any(signature.takes_any_body for signature in signatures) and not takes_body
         return replace(self.signature, inputs=tuple(inputs), names=names, takes_any_body=takes_any)
-
-    @property
-    def security(self) -> list[tuple[SecurityScheme, ...]]:
-        """The credentials that the dependencies ask for, each with its alternatives."""
-        asked: list[tuple[SecurityScheme, ...]] = []
-        for schemes in (security_of(node.function) for node in self.graph.nodes):
-            if schemes and schemes not in asked:
-                asked.append(schemes)
-        return asked
 
 
 def _is_same(one: Parameter, other: Parameter) -> bool:

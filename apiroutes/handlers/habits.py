@@ -93,7 +93,7 @@ _NAMES = {
     "next": "Remove it: `next` is for middleware, `def middleware(req, res, next)`.",
     "call_next": "Remove it: `next` is for middleware, `def middleware(req, res, next)`.",
     "environ": "Take `request`, and read `request.environ`.",
-    "session": "Take `request`: middleware may put a session into `request.context`.",
+    "session": "Write `session: Session`, with `from apiroutes import Session`.",
     "form": "Take `request`, and read `request.form`; or write `body: Item`, with a class of the fields.",
     "headers": "Take `request`, and read `request.headers`.",
     "cookies": "Take `request`, and read `request.cookies`.",

@@ -12,11 +12,12 @@ from typing import Annotated, Any, get_args, get_origin
 from apiroutes.errors import InvalidRequest
 from apiroutes.handlers.calls import REQUEST_PARTS
 from apiroutes.places import name_of
-from apiroutes.schemas import is_field
+from apiroutes.schemas import is_field, why_default_does_not_fit
 
 __all__ = [
     "ParameterError",
     "annotation_of",
+    "check_default",
     "found_in_body",
     "how_to_depend",
     "metadata_of",
@@ -69,6 +70,13 @@ def upload_description(name: str, metadata: list[Any]) -> str | None:
             )
         descriptions.append(described)
     return descriptions[0] if descriptions else None
+
+
+def check_default(name: str, annotation: Any, default: Any) -> None:
+    """Check that a default is of its parameter's type. Raises ParameterError."""
+    reason = why_default_does_not_fit(annotation, default)
+    if reason is not None:
+        raise wrong_default(name, default, reason)
 
 
 def wrong_default(name: str, default: Any, reason: str) -> ParameterError:

@@ -15,6 +15,7 @@ from werkzeug.datastructures import FileStorage
 
 from apiroutes.handlers.calls import (
     REQUEST_PARTS,
+    SESSION,
     Arguments,
     Call,
     Needed,
@@ -32,6 +33,7 @@ from apiroutes.handlers.dependencies import Depends, depends_of
 from apiroutes.handlers.habits import foreign_parameter, unknown_parameter
 from apiroutes.handlers.parameter_errors import (
     ParameterError,
+    check_default,
     metadata_of,
     refuse_field,
     upload_description,
@@ -49,8 +51,8 @@ from apiroutes.schemas import (
     is_union,
     model_of_fields,
     schema_of,
-    why_default_does_not_fit,
 )
+from apiroutes.session import Session
 
 __all__ = ["ParameterError", "Parameter", "Signature", "read_dependency", "read_signature"]
 
@@ -107,8 +109,12 @@ class _SignatureReader:
         """Sort all parameters, and make the call of the function."""
         for parameter in self.parameters:
             self._take_dependency(parameter)
-            if parameter.name.lstrip("_") in REQUEST_PARTS and parameter.name not in self.dependencies:
+            if parameter.name in self.dependencies:
+                continue
+            if parameter.name.lstrip("_") in REQUEST_PARTS:
                 self._take_part(parameter)
+            elif self._hint(parameter.name, parameter.annotation, is_needed=False) is Session:
+                self.sources[parameter.name] = SESSION
         self._refuse_foreign()
         self.names = tuple(self._name(part) for part in self.parameters if self._needs_source(part))
         self._take_single("path", [parameter for parameter in self.parameters if self._is_capture(parameter)])
@@ -225,7 +231,7 @@ class _SignatureReader:
             fields[name] = Any if annotation is _EMPTY else annotation
             self._check_simple(parameter, fields[name], source)
             if parameter.default is not _EMPTY:
-                self._check_default(name, fields[name], parameter.default)
+                check_default(name, fields[name], parameter.default)
                 defaults[name] = parameter.default
             elif self._may_be_absent(parameter):
                 defaults[name] = []
@@ -355,11 +361,6 @@ class _SignatureReader:
                     f"the path has no parameter {name!r}",
                     "It has " + (", ".join(map(repr, self.captures)) or "none") + ".",
                 )
-
-    def _check_default(self, name: str, annotation: Any, default: Any) -> None:
-        reason = why_default_does_not_fit(annotation, default)
-        if reason is not None:
-            raise wrong_default(name, default, reason)
 
 
 def _is_optional(annotation: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from apiroutes.code_origin import DIRECTORY
 from apiroutes.concurrency import is_async
 from apiroutes.exits import async_names, in_task, sync_names
-from apiroutes.handlers.calls import REQUEST_PARTS, Arguments, Needed, Reader, reader_of_all
+from apiroutes.handlers.calls import REQUEST_PARTS, SESSION, Arguments, Needed, Reader, reader_of_all
 from apiroutes.handlers.dependency_graph import Graph, Node
 from apiroutes.handlers.signatures import Signature
 
@@ -36,6 +36,7 @@ _PARTS = {
         "context": "request.context",
     }.items()
 }
+_PARTS[SESSION] = "request.session"
 # Of this package, so that an error page shows the project's frames and not these.
 _FILE = f"{DIRECTORY}handlers/<plan>"
 
@@ -268,7 +269,8 @@ class _AsyncSource(_Source):
     def enter(self, number: int, node: Node) -> Iterator[str]:
         provider = node.provider
         arguments = node.signature.arguments
-        caller = "" if provider.is_own and provider.kind != "value" else "await in_thread"
+        runs_here = provider.never_waits or (provider.is_own and provider.kind != "value")
+        caller = "" if runs_here else "await in_thread"
         call = self.call(number, provider.call, arguments, node.needs, caller)
         if not provider.is_generator:
             awaited = provider.kind == "coroutine" and provider.is_own

@@ -7,12 +7,12 @@ from typing import Any
 
 from apiroutes.handlers.calls import Call
 from apiroutes.handlers.config import RouteConfig
-from apiroutes.handlers.declarations import SecurityScheme, security_of
+from apiroutes.handlers.declarations import SecurityScheme, required_of, security_of
 from apiroutes.handlers.dependencies import named
 from apiroutes.handlers.dependency_graph import Dependencies
 from apiroutes.handlers.signatures import Signature
 from apiroutes.routing import Route
-from apiroutes.structs import Struct, field
+from apiroutes.structs import Struct, field, replace
 from apiroutes.types import Middleware
 
 __all__ = ["Handler", "RouteModule"]
@@ -57,11 +57,36 @@ class Handler(Struct, frozen=True):
     def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
         """Return the credentials that each step asks for: `around`, its middleware, dependencies and itself.
 
-        Steps that ask for none are left out.
+        Steps that ask for none, or for those of an earlier one, are left out. What a user has to have is
+        asked of the credentials before.
         """
-        steps = [security_of(step) for step in (*around, *self.middleware)]
-        depended = [] if self.dependencies is None else self.dependencies.security
-        return [alternatives for alternatives in (*steps, *depended, self.security) if alternatives]
+        asked: list[tuple[SecurityScheme, ...]] = []
+        required: list[list[str]] = []
+        for step in self.steps(around):
+            alternatives = self.security if step is self.function else security_of(step)
+            if alternatives and alternatives not in asked:
+                asked.append(alternatives)
+                required.append([])
+            if asked:
+                position = asked.index(alternatives) if alternatives else -1
+                required[position] += required_of(step) or ()
+        return [
+            tuple(_with_scopes(scheme, scopes) for scheme in alternatives)
+            for alternatives, scopes in zip(asked, required)
+        ]
+
+    def requires(self, around: Sequence[Middleware]) -> bool:
+        """Return whether a step refuses some of those who have signed in."""
+        return any(required_of(step) is not None for step in self.steps(around))
+
+    def steps(self, around: Sequence[Middleware]) -> list[Any]:
+        """Return all that is called for a request, in this order: `around` is the middleware around it."""
+        nodes = () if self.dependencies is None else self.dependencies.graph.nodes
+        return [*around, *self.middleware, *(node.function for node in nodes), self.function]
+
+
+def _with_scopes(scheme: SecurityScheme, scopes: Sequence[str]) -> SecurityScheme:
+    return replace(scheme, scopes=(*scheme.scopes, *scopes)) if scopes else scheme
 
 
 class RouteModule(Struct, frozen=True):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, get_type_hints
 
-from apiroutes.handlers.calls import REQUEST_PARTS, Arguments, Call, Reader
+from apiroutes.handlers.calls import REQUEST_PARTS, SESSION, Arguments, Call, Reader
 from apiroutes.handlers.dependencies import Depends
 from apiroutes.handlers.parameter_errors import ParameterError
 from apiroutes.structs import Struct, field
@@ -53,6 +53,11 @@ class Signature(Struct, frozen=True):
     arguments: Arguments = BOTH
     readers: tuple[Reader, ...] = ()
     dependencies: Mapping[str, Depends] = field(default_factory=dict)  # by the parameter
+
+    @property
+    def takes_session(self) -> bool:
+        """Whether the function takes the client's session."""
+        return SESSION in (*self.arguments.by_position, *self.arguments.by_name.values())
 
     @property
     def reads_body(self) -> bool:

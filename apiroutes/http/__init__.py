@@ -6,7 +6,7 @@ In: header fields, targets, content. Out: values, and the text of values.
 from __future__ import annotations
 
 from apiroutes.http.conditional import content_hash, has_part, is_current, outcome, timestamp
-from apiroutes.http.cookies import dump_cookie, needs_secure, parse_cookies
+from apiroutes.http.cookies import dump_cookie, find_cookie, needs_secure, parse_cookies
 from apiroutes.http.events import Event, comment
 from apiroutes.http.fields import (
     BINARY,
@@ -26,7 +26,7 @@ from apiroutes.http.fields import (
     merge_vary,
 )
 from apiroutes.http.grammar import TOKEN, is_token
-from apiroutes.http.hosts import canonical_host, is_address, requested_host
+from apiroutes.http.hosts import canonical_host, is_address, requested_host, server_of
 from apiroutes.http.json import decode_json, encode_json, shallow_decoder
 from apiroutes.http.json_faults import refuse_unencodable
 from apiroutes.http.methods import METHODS
@@ -73,6 +73,7 @@ __all__ = [
     "encode_json",
     "encode_location",
     "field_lines",
+    "find_cookie",
     "has_part",
     "is_address",
     "is_current",
@@ -94,6 +95,7 @@ __all__ = [
     "read_path",
     "refuse_unencodable",
     "requested_host",
+    "server_of",
     "shallow_decoder",
     "target_size",
     "timestamp",

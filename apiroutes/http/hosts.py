@@ -1,7 +1,8 @@
 """Host names in one spelling, whether a client asks for them or a project lists them.
 
-In: a Host header, or a name or an IP address. Out: lower-case ASCII without port, brackets and the
-root's dot; an address in its canonical form. Raises ValueError for a name that no host can have.
+In: a Host header, a name or an IP address; an environ. Out: lower-case ASCII without port, brackets and the
+root's dot; an address in its canonical form; the server's name and port. Raises ValueError for a
+name that no host can have.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import ipaddress
 import re
 import unicodedata
 
-__all__ = ["canonical_host", "is_address", "requested_host"]
+from apiroutes.types import Environ
+
+__all__ = ["canonical_host", "is_address", "requested_host", "server_of"]
 
 # RFC 9110 section 7.2, with an optional port. Names of services have underscores.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?")
@@ -60,3 +63,12 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def server_of(environ: Environ) -> tuple[str, int | None] | None:
+    """Return the name and port of the server as the environ has them; None without a name."""
+    name = environ.get("SERVER_NAME")
+    if name is None:
+        return None
+    port = environ.get("SERVER_PORT") or ""
+    return name, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None

@@ -9,18 +9,26 @@ from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
 from apiroutes.rate_limits import rate_limit
-from apiroutes.security import bearer, csrf
+from apiroutes.security import any_of, api_key, basic, bearer, csrf, jwt, require, webhook
+from apiroutes.sessions import sessions
 
 __all__ = [
     "access_log",
+    "any_of",
+    "api_key",
+    "basic",
     "bearer",
     "cors",
     "csrf",
     "from_wsgi",
+    "jwt",
     "log_context",
     "proxy_fix",
     "rate_limit",
     "request_id",
+    "require",
     "security_headers",
+    "sessions",
     "trusted_hosts",
+    "webhook",
 ]

@@ -109,8 +109,14 @@ class _Document:
             self.security |= {part.name: part.scheme for schemes in required for part in schemes}
             described["security"] = _security(required)
             described["responses"].setdefault("401", error_response("Credentials are missing, or wrong"))
+        refusals = []
+        if operation.handler.requires(around):
+            refusals.append("the user may not do this")
         if operation.refuses_other_sites(around):
-            described["responses"].setdefault("403", error_response("A browser sends it from another site"))
+            refusals.append("a browser sends it from another site")
+        if refusals:
+            text = ", or ".join(refusals)
+            described["responses"].setdefault("403", error_response(text[0].upper() + text[1:]))
         described["responses"] = dict(sorted(described["responses"].items()))
         return described
 

@@ -79,7 +79,7 @@ class _CachedSteps:
             place=handler.place,
             max_body=self._settings.cache_max_body.bytes,
             is_development=self._settings.mode == "development",
-            is_guarded=bool(handler.asks(self._around)),
+            is_guarded=bool(handler.asks(self._around)) or handler.requires(self._around),
         )
 
     def _forwarding(self, run: Callable[[Any], Any]) -> Callable[[Any], None]:

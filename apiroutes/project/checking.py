@@ -10,8 +10,8 @@ from dataclasses import replace as replace_in
 from typing import Any
 
 from apiroutes.errors import Problem
-from apiroutes.handlers import SecurityScheme
-from apiroutes.places import Place, located
+from apiroutes.handlers import SecurityScheme, required_of, security_of
+from apiroutes.places import Place, is_built_in, located, name_of
 from apiroutes.project.extras import check_extras
 from apiroutes.project.middleware import LoadedDirectory
 from apiroutes.project.missing_routes import shortened
@@ -35,6 +35,7 @@ def check_together(
     check_extras(settings, place_of, mistakes.everywhere)
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
+    _check_requirements(resources, mistakes)
 
 
 def _check_builtin_paths(
@@ -78,6 +79,25 @@ def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
                     differing[declared.name] = Problem(file, message, "Give one of the two another name.")
     for problem in differing.values():
         mistakes.in_route(problem.file).append(problem)
+
+
+def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
+    """Check that somebody can have signed in where a step asks what the user may do.
+
+    Steps of the project may sign in, whatever they are called.
+    """
+    for file, resource in resources.items():
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            for step in handler.steps(resource.middleware)[:-1]:
+                if security_of(step) or not is_built_in(step):
+                    break
+                if required_of(step) is not None:
+                    name = name_of(step)
+                    message = f"`{name}` is before every step that signs in, and would let nobody pass."
+                    remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
+                    mistakes.in_route(file).merge(Problem(file, message, remedy))
+                    break
 
 
 def steps_of(

@@ -10,10 +10,11 @@ What lets csrf() know of other steps: a csrf() has a method `trusting`, and `cor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from apiroutes.handlers import Handler, RouteModule, refuses_other_sites, takes_ambient_credentials
+from apiroutes.marks import marked_object
 from apiroutes.places import added
 from apiroutes.structs import replace
 from apiroutes.types import Middleware
@@ -95,10 +96,13 @@ def _trusting(
     """Return the steps with checks that trust the origins as well."""
     if not origins and not trusted_of:
         return tuple(steps)
-    return tuple(
-        _unwrapped(step).trusting(origins, trusted_of) if refuses_other_sites(step) else step
-        for step in steps
-    )
+    whole = []
+    for step in steps:
+        if refuses_other_sites(step):
+            check: Any = marked_object(step)
+            step = check.trusting(origins, trusted_of)
+        whole.append(step)
+    return tuple(whole)
 
 
 def _first_marked(steps: Sequence[Middleware]) -> int | None:
@@ -110,11 +114,5 @@ def _has_check(steps: Iterable[Middleware]) -> bool:
 
 
 def _trusted_in(steps: Iterable[Middleware]) -> frozenset[str]:
-    allowed = (getattr(_unwrapped(step), "origins_with_credentials", ()) for step in steps)
+    allowed = (getattr(marked_object(step), "origins_with_credentials", ()) for step in steps)
     return frozenset(origin for origins in allowed for origin in origins)
-
-
-def _unwrapped(step: Any) -> Any:
-    while isinstance(step, partial):
-        step = step.func
-    return step

@@ -79,11 +79,12 @@ def with_secret_key(
 
 def _files_below(root: Path) -> Iterator[Path]:
     """Yield the files of the modules that the project has imported from its own directory."""
+    below = f"{root}{os.sep}"  # a process has thousands of modules, and a Path of each would take long
     for module in list(sys.modules.values()):
         name = getattr(module, "__file__", None)
-        if isinstance(name, str) and name.endswith(".py"):
+        if isinstance(name, str) and name.startswith(below) and name.endswith(".py"):
             path = Path(name)
-            if path.is_relative_to(root) and "site-packages" not in path.parts and not is_ours(name):
+            if "site-packages" not in path.parts and not is_ours(name):
                 yield path
 
 

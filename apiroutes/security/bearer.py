@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from apiroutes.request import Request
 from apiroutes.security.authorization import credentials_of
-from apiroutes.security.known_secrets import KnownSecrets, Secrets
+from apiroutes.security.known_secrets import KnownSecrets, Secrets, read_secrets
 from apiroutes.security.schemes import MALFORMED, AuthScheme, challenge_of, check_realm
 from apiroutes.security.sign_in import AsyncSignIn, PlainSignIn, make_sign_in
 from apiroutes.security.verifying import verifier_of
@@ -89,7 +89,7 @@ def bearer(
     if callable(verify):
         scheme = bearer_scheme(verifier_of(verify, ("token",)), realm, scheme_name)
     else:
-        known = KnownSecrets(verify, scheme_name, _TOKEN)
+        known = KnownSecrets(read_secrets(verify, scheme_name, _TOKEN))
         scheme = bearer_scheme(partial(_owner_of, known), realm, scheme_name, never_waits=True)
     return make_sign_in("bearer", [scheme], is_optional=optional, source=verify)
 
@@ -110,8 +110,16 @@ def bearer_scheme(
     described = {"type": "http", "scheme": "bearer"}
     if token_format is not None:
         described["bearerFormat"] = token_format
-    challenge = partial(_challenge, realm)
-    return AuthScheme(scheme_name, described, "Authorization", _token_of, verify, challenge, never_waits)
+    return AuthScheme(
+        scheme_name,
+        described,
+        "Authorization",
+        _token_of,
+        verify,
+        partial(_challenge, realm),
+        partial(_scope_challenge, realm),
+        never_waits,
+    )
 
 
 def _token_of(request: Request) -> object:
@@ -135,3 +143,7 @@ def _challenge(realm: str, is_wrong: bool) -> str:
     if is_wrong:
         return challenge_of("Bearer", realm=realm, error="invalid_token")
     return challenge_of("Bearer", realm=realm)
+
+
+def _scope_challenge(realm: str, scopes: str) -> str:
+    return challenge_of("Bearer", realm=realm, error="insufficient_scope", scope=scopes)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Union
 
 from apiroutes.secret_keys import Secret, weakness_of
 
-__all__ = ["KnownSecrets", "Secrets"]
+__all__ = ["KnownSecrets", "Secrets", "read_secrets"]
 
 # A secret, several of one client, so that one can replace another, or those of each client by its name.
 Secrets = Union[str, Sequence[str], Mapping[str, Union[str, Sequence[str]]]]
@@ -31,12 +31,9 @@ class KnownSecrets(Secret):
 
     _digests: tuple[tuple[str, bytes], ...]
 
-    def __init__(self, secrets: Secrets, default_name: str, characters: str) -> None:
-        """Keep the digests. Secrets without a name are those of `default_name`.
-
-        `characters` is a regular expression of what a request can carry. Raises ValueError and TypeError.
-        """
-        digests = [(name, _digest(secret)) for name, secret in _read(secrets, default_name, characters)]
+    def __init__(self, secrets: Iterable[tuple[str, str]]) -> None:
+        """Keep the digests of secrets with their owners' names. Raises ValueError for two equal ones."""
+        digests = [(name, _digest(secret)) for name, secret in secrets]
         if len({digest for _, digest in digests}) < len(digests):
             raise ValueError("two of the secrets are the same, and would be one client's")
         object.__setattr__(self, "_digests", tuple(digests))
@@ -60,8 +57,11 @@ def _digest(secret: str) -> bytes:
     return sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def _read(secrets: object, default_name: str, characters: str) -> Iterator[tuple[str, str]]:
-    """Yield each secret with its owner's name."""
+def read_secrets(secrets: object, default_name: str, characters: str) -> Iterator[tuple[str, str]]:
+    """Yield each secret with its owner's name, which is `default_name` where there is none.
+
+    `characters` is a regular expression of what a request can carry. Raises ValueError and TypeError.
+    """
     named: Mapping[object, object] = secrets if isinstance(secrets, Mapping) else {default_name: secrets}
     if not named:
         raise ValueError("the secrets are an empty dict, and nobody could sign in")

@@ -38,8 +38,9 @@ class AuthScheme(Struct, frozen=True, eq=False):
     credentials. `read` returns those that came, None where none of this scheme did, or MALFORMED. `verify` is
     called with them and the request: it returns the user, or `Scoped`; None or False for credentials that are
     wrong. It may be a coroutine function, or wait for nothing (`never_waits`). `challenge` is what a 401 says
-    in `WWW-Authenticate`, where credentials came and where none did. `is_ambient`: whether browsers send the
-    credentials by themselves, with requests of any site.
+    in `WWW-Authenticate`, where credentials came and where none did; `scope_challenge` what a 403 says there
+    of scopes that are missing, if anything. `is_ambient`: whether browsers send the credentials by
+    themselves, with requests of any site, and nothing else is done about that.
     """
 
     name: str
@@ -48,6 +49,7 @@ class AuthScheme(Struct, frozen=True, eq=False):
     read: Callable[[Request], Any]
     verify: Callable[[Any, Request], Any]
     challenge: Callable[[bool], str]
+    scope_challenge: Callable[[str], str] | None = None
     never_waits: bool = False
     is_ambient: bool = False
 

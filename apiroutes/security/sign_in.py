@@ -17,9 +17,18 @@ from apiroutes.response import Response
 from apiroutes.security.schemes import MALFORMED, AuthScheme, Scoped
 from apiroutes.structs import Struct
 
-__all__ = ["AsyncSignIn", "PlainSignIn", "SignIn", "SignedIn", "make_sign_in", "signed_in"]
+__all__ = [
+    "NOBODY",
+    "AsyncSignIn",
+    "PlainSignIn",
+    "SignIn",
+    "SignedIn",
+    "last_sign_in",
+    "make_sign_in",
+    "sign_in_by",
+]
 
-User = TypeVar("User")
+User = TypeVar("User", covariant=True)
 
 
 class SignedIn(Struct, frozen=True):
@@ -30,7 +39,7 @@ class SignedIn(Struct, frozen=True):
     scheme: AuthScheme | None = None
 
 
-_NOBODY = SignedIn(None)
+NOBODY = SignedIn(None)
 
 
 class SignIn(Generic[User]):
@@ -40,7 +49,7 @@ class SignIn(Generic[User]):
     nobody's: its user is None. A request is asked once, wherever the step is used.
     """
 
-    def __init__(self, name: str, schemes: Sequence[AuthScheme], is_optional: bool, csrf: bool) -> None:
+    def __init__(self, name: str, schemes: Sequence[AuthScheme], is_optional: bool) -> None:
         self.__qualname__ = name  # the factory's, by which messages and listings call it
         self.__wrapped__: object  # the project's own function, whose file and line messages tell
         self.schemes = tuple(schemes)
@@ -49,12 +58,25 @@ class SignIn(Generic[User]):
         self.never_waits = all(scheme.never_waits for scheme in schemes)
         for scheme in reversed(self.schemes):  # each decorator puts its own first
             security_scheme(scheme.name, scheme.described)(self)
-        if csrf and any(scheme.is_ambient for scheme in schemes):
+        if any(scheme.is_ambient for scheme in schemes):
             reads_ambient_credentials(self)
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
         """Sign in, and go on."""
         raise NotImplementedError
+
+    def make_value(self, req: Request, res: Response) -> Any:
+        """Return the user, or a coroutine that does."""
+        raise NotImplementedError
+
+    def keep_value(self, req: Request, user: Any) -> None:
+        """Have a request signed in by what a test has put in the place of this step."""
+        self._remember(req, SignedIn(user))
+
+    def sign_in(self, req: Request, res: Response) -> Any:
+        """Return what `make_value` does, or what a test has put in its place."""
+        instead = req._instead_of_steps
+        return (self.make_value if instead is None else instead.get(self, self.make_value))(req, res)
 
     def _begin(self, req: Request, res: Response) -> tuple[AuthScheme, Any] | None:
         """Return the credentials that came with their scheme; None without any. Raises ApiError 401.
@@ -67,17 +89,17 @@ class SignIn(Generic[User]):
         for scheme in self.schemes:
             credentials = scheme.read(req)
             if credentials is MALFORMED:
-                raise self._refusal(scheme)
+                raise self.refusal(scheme)
             if credentials is not None:
                 return scheme, credentials
         if self.is_optional:
             return None
-        raise self._refusal(None)
+        raise self.refusal(None)
 
     def _end(self, req: Request, scheme: AuthScheme, found: Any) -> Any:
         """Remember what `verify` has found, and return the user. Raises ApiError 401."""
         if found is None or found is False:
-            raise self._refusal(scheme)
+            raise self.refusal(scheme)
         if type(found) is Scoped:
             return self._remember(req, SignedIn(found.user, found.scopes, scheme))
         return self._remember(req, SignedIn(found, None, scheme))
@@ -90,7 +112,7 @@ class SignIn(Generic[User]):
         req.context["user"] = signed_in.user
         return signed_in.user
 
-    def _refusal(self, wrong: AuthScheme | None) -> ApiError:
+    def refusal(self, wrong: AuthScheme | None) -> ApiError:
         """Return the 401, with a challenge for each scheme; `wrong` is that of the credentials that came."""
         challenges = [scheme.challenge(scheme is wrong) for scheme in self.schemes]
         message = "Credentials are missing" if wrong is None else "Credentials are not valid"
@@ -101,7 +123,9 @@ class PlainSignIn(SignIn[User]):
     """A step whose `verify` is a plain function."""
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        self.make_value(req, res)
+        result = self.sign_in(req, res)
+        if hasattr(result, "__await__"):  # of a test
+            coroutines.run(result)
         return next()
 
     def make_value(self, req: Request, res: Response) -> User:
@@ -111,7 +135,7 @@ class PlainSignIn(SignIn[User]):
             return known[self].user  # type: ignore[no-any-return]
         came = self._begin(req, res)
         if came is None:
-            return self._remember(req, _NOBODY)  # type: ignore[no-any-return]
+            return self._remember(req, NOBODY)  # type: ignore[no-any-return]
         scheme, credentials = came
         found = scheme.verify(credentials, req)
         if hasattr(found, "__await__"):  # a plain function that returned a coroutine
@@ -123,7 +147,9 @@ class AsyncSignIn(SignIn[User]):
     """A step that awaits `verify` of one of its schemes."""
 
     async def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        await self.make_value(req, res)
+        result = self.sign_in(req, res)
+        if hasattr(result, "__await__"):  # not of each test
+            await result
         return await next()
 
     async def make_value(self, req: Request, res: Response) -> User:
@@ -133,7 +159,7 @@ class AsyncSignIn(SignIn[User]):
             return known[self].user  # type: ignore[no-any-return]
         came = self._begin(req, res)
         if came is None:
-            return self._remember(req, _NOBODY)  # type: ignore[no-any-return]
+            return self._remember(req, NOBODY)  # type: ignore[no-any-return]
         scheme, credentials = came
         found = await self._verify(scheme, credentials, req)
         return self._end(req, scheme, found)  # type: ignore[no-any-return]
@@ -151,7 +177,6 @@ def make_sign_in(
     schemes: Sequence[AuthScheme],
     *,
     is_optional: bool = False,
-    csrf: bool = True,
     source: object = None,
 ) -> Any:
     """Return the step for schemes; an async one if any of them is.
@@ -159,13 +184,19 @@ def make_sign_in(
     `name` is the factory's. `source` is what the project has given: messages tell the place of a function.
     """
     kind: type[SignIn[Any]] = AsyncSignIn if any(scheme.is_async for scheme in schemes) else PlainSignIn
-    step = kind(name, schemes, is_optional, csrf)
+    step = kind(name, schemes, is_optional)
     if callable(source):
         step.__wrapped__ = source
     return step
 
 
-def signed_in(req: Request) -> SignedIn | None:
-    """Return who has signed in with the last step of a request; None where no step has run."""
+def sign_in_by(req: Request, step: SignIn[Any]) -> SignedIn:
+    """Return who has signed in by a step; nobody where it has not run."""
     known = req._signed_in
-    return None if known is None else next(reversed(known.values()))
+    return NOBODY if known is None else known.get(step, NOBODY)
+
+
+def last_sign_in(req: Request) -> tuple[SignIn[Any] | None, SignedIn]:
+    """Return the last step that has signed a request in, with who that is; None where no step has run."""
+    known = req._signed_in
+    return (None, NOBODY) if known is None else next(reversed(known.items()))

@@ -7,7 +7,7 @@ Raises ProjectError with every unknown name and unreadable value, each with its 
 from __future__ import annotations
 
 from apiroutes.settings.reading import load_settings, read_settings, setting_place
-from apiroutes.settings.store_urls import StoreURL, read_shared_store
+from apiroutes.settings.store_urls import StoreURL, read_shared_store, read_store
 from apiroutes.settings.table import Settings
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "load_settings",
     "read_settings",
     "read_shared_store",
+    "read_store",
     "setting_place",
 ]

@@ -61,10 +61,14 @@ class SQLiteSessionStore:
 
     def end(self, key: bytes) -> None:
         if self._file.read(statements.is_kept, key):  # others need no turn to write
-            self._file.write(statements.end, key, is_durable=True)
+            self._file.write(statements.end, key)
+            self._file.sync()
 
     def end_all(self, owner: str) -> int:
-        return self._file.write(statements.end_all, owner, self._clock, is_durable=True)
+        count = self._file.write(statements.end_all, owner, self._clock)
+        if count:
+            self._file.sync()
+        return count
 
     def close(self) -> None:
         self._file.close()

@@ -6,15 +6,19 @@ In: a path, the kind of database. Out: connections, and what their errors mean. 
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from apiroutes.stores.sqlite_files import address_of
 from apiroutes.stores.sqlite_kind import DatabaseKind
+from apiroutes.threads import native_threads
 
 __all__ = ["BUSY_TIME", "begin", "connect", "is_damage"]
 
 # Seconds for which a lock is waited for.
 BUSY_TIME = 0.25
+# Seconds between two attempts to begin.
+_PAUSE = 0.0005
 
 
 def connect(path: Path, kind: DatabaseKind) -> sqlite3.Connection:
@@ -38,15 +42,24 @@ def connect(path: Path, kind: DatabaseKind) -> sqlite3.Connection:
 
 
 def begin(connection: sqlite3.Connection, seconds: float) -> None:
-    """Begin to write, alone in the database, within some seconds. Raises sqlite3.Error."""
-    is_usual = seconds > BUSY_TIME * 0.9
-    if not is_usual:
-        connection.execute(f"PRAGMA busy_timeout = {max(0, int(seconds * 1000))}")
+    """Begin to write, alone in the database, within some seconds. Raises sqlite3.Error.
+
+    SQLite would look for the lock a dozen times in a quarter of a second, and with some bad luck always while
+    another process has it, which takes it again at once.
+    """
+    sleep, end = native_threads.original("time", "sleep"), time.monotonic() + seconds
+    connection.execute("PRAGMA busy_timeout = 0")
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() >= end:
+                    raise
+            sleep(_PAUSE)
     finally:
-        if not is_usual:
-            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -182,10 +182,9 @@ class Database:
             self._write_lock.release()
 
     @contextlib.contextmanager
-    def writing(self, seconds: float, *, is_durable: bool = False) -> Iterator[sqlite3.Connection]:
+    def writing(self, seconds: float) -> Iterator[sqlite3.Connection]:
         """Give a connection for a transaction, alone in the database, which begins within `seconds`.
 
-        One that `is_durable` is on the disk when it has ended, whatever the kind of database says.
         Threads of one process take turns: SQLite would let each of them sleep, and for longer each time.
         Those that wait for their turn have no connection, so that others can read.
         """
@@ -194,13 +193,9 @@ class Database:
         try:
             connection = self.take()
             try:
-                if is_durable:
-                    connection.execute("PRAGMA synchronous = full")
                 begin(connection, end - time.monotonic())
                 yield connection
                 connection.execute("COMMIT")
-                if is_durable:  # one that fails leaves it so, which only takes longer
-                    connection.execute(f"PRAGMA synchronous = {self._kind.synchronous}")
             finally:
                 self.give_back(connection)
         finally:
@@ -259,19 +254,31 @@ class DatabaseFile:
         work: Callable[..., Result],
         *arguments: object,
         seconds: float = BUSY_TIME,
-        is_durable: bool = False,
     ) -> Result:
         """Return what `work` returns of a connection and the arguments, in a transaction. Raises StoreError.
 
-        It begins within `seconds`. One that `is_durable` outlives a loss of power.
+        It begins within `seconds`.
         """
 
         def use(database: Database) -> Result:
-            with database.writing(seconds, is_durable=is_durable) as connection:
+            with database.writing(seconds) as connection:
                 result = work(connection, *arguments)
             return result
 
         return self._run(use)
+
+    def sync(self) -> None:
+        """Wait until all that was written before is on the disk. Raises StoreError.
+
+        Others can write meanwhile, unlike during a transaction with `PRAGMA synchronous = full`.
+        """
+        try:
+            with open(log_of(self.path), "rb", buffering=0) as log:
+                os.fsync(log)
+        except FileNotFoundError:  # SQLite has moved all into the database, and waited for that
+            return
+        except OSError as error:
+            raise StoreError(f"{self._kind.database} {self.path}: {error}") from error
 
     def close(self) -> Database | None:
         """Close the database, and return it; it is opened again if it is used again."""

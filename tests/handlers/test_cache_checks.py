@@ -14,7 +14,7 @@ FILE = "pages/api/x.py"
 AUTH = """
 from functools import partial
 from typing import Annotated
-from apiroutes import Depends, needs_secret_key, security_scheme
+from apiroutes import Depends, Session, needs_secret_key, security_scheme
 
 SCHEME = {"type": "http", "scheme": "bearer"}
 
@@ -23,6 +23,8 @@ def user(req): return req.headers.get("Authorization")
 
 @needs_secret_key
 def session(req): return req.cookies.get("sid")
+
+def cart(session: Session): return session["cart"]
 
 def name_of(value: Annotated[str, Depends(user)]): return value
 
@@ -62,6 +64,7 @@ def route(source: str) -> dict[str, str]:
     [
         ("user", ["user"]),
         ("session", ["session"]),
+        ("cart", ["cart"]),
         ("name_of", ["name_of", "user"]),
         ("greeting", ["greeting", "name_of", "user"]),
         ("reader", ["Reader"]),
@@ -86,10 +89,20 @@ def test_a_cached_handler_may_not_take_a_value_that_comes_from_credentials(
     assert f"dependencies = [Depends({chain[0]})]" in problem.remedy
 
 
+@pytest.mark.parametrize(
+    "parameters", ["session: Session", "req, s: Session, n: Annotated[str, Depends(page)]"]
+)
+def test_a_cached_handler_may_not_take_the_session(tmp_path: Path, parameters: str) -> None:
+    source = f"from apiroutes import Session\nrevalidate = 60\ndef GET({parameters}): return 1\n"
+    (problem,) = problems_of(tmp_path, route(source))
+    assert (problem.file, problem.line) == (FILE, 6)
+    assert problem.message == "`GET` is cached, and takes the session, which is one client's."
+
+
 def test_the_chain_names_each_function_with_its_place(tmp_path: Path) -> None:
     source = "revalidate = 60\ndef GET(who: Annotated[str, Depends(name_of)]): return who\n"
     (problem,) = problems_of(tmp_path, route(source))
-    ways = "`name_of` (FILE:14) -> `user` (FILE:8).".replace("FILE", str(tmp_path / "pages/api/_auth.py"))
+    ways = "`name_of` (FILE:16) -> `user` (FILE:8).".replace("FILE", str(tmp_path / "pages/api/_auth.py"))
     assert problem.message.endswith(ways)
 
 

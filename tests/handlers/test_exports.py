@@ -130,7 +130,7 @@ def test_a_helper_may_have_a_methods_name(tmp_path: Path, source: str) -> None:
 FLASK = {
     "from flask import request\ndef GET(): return request.args": "Take it as a parameter: `def GET(request)",
     "from flask import jsonify\ndef GET(): return jsonify(a=1)": "Return the dict or the list itself",
-    "from flask import session\ndef GET(): return session['a']": "Read `req.cookies`",
+    "from flask import session\ndef GET(): return session['a']": "Take `session: Session`",
 }
 
 

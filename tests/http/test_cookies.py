@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apiroutes import App, Request, Response
+from apiroutes.http import find_cookie, parse_cookies
 from tests.support import Extra, app_of, call, project
 
 SHOW = "def handler(req, res):\n    res.json(req.cookies)\n"
@@ -42,6 +43,9 @@ READ: list[tuple[str, dict[str, str]]] = [
     ("a=%2525", {"a": "%25"}),
     ("a=%00", {"a": "\0"}),
     ("a=%ED%A0%80", {"a": "%ED%A0%80"}),
+    ("a==%3D%3d=3D%0A=", {"a": "===\x3d3D\n="}),
+    ("a=x_y%20%5C\\n", {"a": "x_y \\\\n"}),
+    ("a=" + "%41" * 2700, {"a": "A" * 2700}),
     ("%61=1", {"%61": "1"}),
     ("A=1; a=2", {"A": "1", "a": "2"}),
     ("__proto__=1; a=2", {"__proto__": "1", "a": "2"}),
@@ -69,7 +73,7 @@ def naive(header: str) -> dict[str, str]:
     return cookies
 
 
-@given(st.text(alphabet='ab=; "%2CFé\xff\t'))
+@given(st.text(alphabet='ab=; "%2CF3D_\\é\xff\t'))
 @settings(deadline=None)
 def test_cookies_are_read_as_the_cookie_package_reads_them(header: str) -> None:
     assert Request({"HTTP_COOKIE": header}).cookies == naive(header)
@@ -347,3 +351,44 @@ def test_no_part_of_a_cookie_makes_another(
     assert [part.partition("=")[0] for part in parts] == [name, "Path", "Domain", "SameSite"]
     assert line.isascii()
     assert line.isprintable()
+
+
+# -- one cookie of many
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "a",
+        "a=",
+        "a=1",
+        "a=1; a=2",
+        "b=1; a=2",
+        "aa=1; a=2",
+        "ba=1; a=2",
+        "a ; a=2",
+        "a b=1; a=2",
+        " a =1",
+        ";;a=1;",
+        "b=a=1; a=2",
+        "b=a; a=2",
+        "a;a=1",
+        "a a a a=1; a=2",
+        'a="x"; a=y',
+        "a=%41; a=2",
+        "\ta\t=\t1\t",
+        "xa; a=1",
+        "a=1;b",
+        "=a; a=1",
+        "A=1; a=2",
+    ],
+)
+def test_one_cookie_is_found_as_among_all(header: str) -> None:
+    assert find_cookie(header, "a") == parse_cookies(header).get("a")
+
+
+@given(st.text('ab=; \t"%1é', max_size=30))
+@settings(max_examples=300)
+def test_any_header_has_the_same_cookie_alone_as_among_all(header: str) -> None:
+    assert find_cookie(header, "a") == parse_cookies(header).get("a")

@@ -14,7 +14,7 @@ from tests.support import project
 
 pytest.importorskip("pydantic")
 
-pytestmark = pytest.mark.costly
+pytestmark = pytest.mark.slow
 
 TYPES = """
 import dataclasses
@@ -127,7 +127,7 @@ for number, (name, (_, content)) in enumerate(HUGE.items()):
     if post(b'"x"').status == 404:
         continue
     print(json.dumps([name, "begins"]), flush=True)
-    limit = math.ceil(time.process_time()) + 2  # a busy machine needs more CPU time for the same
+    limit = math.ceil(time.process_time()) + 5  # a busy machine needs more CPU time for the same
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
     post(content)
     resource.setrlimit(resource.RLIMIT_CPU, (limit + 60, resource.RLIM_INFINITY))
@@ -159,7 +159,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.parametrize("name", HUGE)
 def test_a_megabyte_of_another_type_is_cheap_to_refuse(refused: dict[str, Any], name: str) -> None:
     assert len(HUGE[name][1]) <= MEGABYTE
-    assert refused[name] != "begins", "it took more than two seconds of CPU time"
+    assert refused[name] != "begins", "it took more than five seconds of CPU time"
     status, peak, as_json, as_text, places = refused[name]
     assert status == 422
     assert peak < 100_000_000

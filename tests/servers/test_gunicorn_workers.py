@@ -26,7 +26,7 @@ import pytest
 from tests.acceptance.servers import SECONDS, granian, gunicorn_asgi, main_process, serve, uvicorn
 from tests.support import project, until
 
-pytestmark = pytest.mark.costly
+pytestmark = pytest.mark.slow
 
 FILES = {
     "pages/api/who.py": (

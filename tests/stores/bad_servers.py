@@ -7,6 +7,30 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 
+# What is no reply of a Redis, or not the one to a question.
+NONSENSE = {
+    "nothing": b"",
+    "http": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+    "ok": b"+OK\r\n",
+    "two": b"+OK\r\n+OK\r\n",
+    "number": b":1\r\n",
+    "an error": b"-ERR unknown command\r\n",
+    "an error without text": b"-\r\n",
+    "a list": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "an empty list": b"*0\r\n",
+    "three": b"*3\r\n$1\r\na\r\n:1\r\n:0\r\n",
+    "three numbers": b"*3\r\n:1\r\n:2\r\n:3\r\n",
+    "zeros": b"\0" * 1000,
+    "odd bytes": bytes(range(256)) * 4,
+    "no length": b"$x\r\n",
+    "a length below zero": b"$-7\r\n",
+    "a great length": b"$99999999999\r\nabc",
+    "a long list": b"*99999999\r\n:1\r\n",
+    "half a reply": b"*2\r\n$1\r\na\r\n",
+    "a deep list": b"*1\r\n" * 100_000,
+    "no line": b"x" * 100_000,
+}
+
 
 @contextlib.contextmanager
 def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:

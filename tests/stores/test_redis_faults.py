@@ -20,7 +20,7 @@ import redis as client
 from apiroutes.stores.guard import GuardedStore
 from apiroutes.stores.redis import RedisStore
 from apiroutes.stores.store import Entry, Lease, Store, StoreError
-from tests.stores.bad_servers import Proxy, proxy, replying, serving
+from tests.stores.bad_servers import NONSENSE, Proxy, proxy, replying, serving
 from tests.stores.kinds import (
     MB,
     RedisServer,
@@ -416,29 +416,6 @@ def test_a_generation_that_comes_too_late_is_not_trusted(slow: tuple[Proxy, Redi
 
 # -- a server that answers nonsense
 
-NONSENSE = {
-    "nothing": b"",
-    "http": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
-    "ok": b"+OK\r\n",
-    "two": b"+OK\r\n+OK\r\n",
-    "number": b":1\r\n",
-    "an error": b"-ERR unknown command\r\n",
-    "an error without text": b"-\r\n",
-    "a list": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
-    "an empty list": b"*0\r\n",
-    "three": b"*3\r\n$1\r\na\r\n:1\r\n:0\r\n",
-    "three numbers": b"*3\r\n:1\r\n:2\r\n:3\r\n",
-    "zeros": b"\0" * 1000,
-    "odd bytes": bytes(range(256)) * 4,
-    "no length": b"$x\r\n",
-    "a length below zero": b"$-7\r\n",
-    "a great length": b"$99999999999\r\nabc",
-    "a long list": b"*99999999\r\n:1\r\n",
-    "half a reply": b"*2\r\n$1\r\na\r\n",
-    "a deep list": b"*1\r\n" * 100_000,
-    "no line": b"x" * 100_000,
-}
-
 
 @pytest.mark.parametrize("kind", NONSENSE)
 def test_nonsense_is_a_store_error(kind: str) -> None:
@@ -507,19 +484,30 @@ def test_an_entry_of_another_kind_is_a_miss(full_redis: client.Redis, store: Red
     assert content_of(store, KEY) == b"content"
 
 
+@pytest.fixture
+def damaged(redis: RedisServer) -> Iterator[tuple[client.Redis, RedisStore]]:
+    """A store with an entry, and what damages it, in a Redis that several tests share."""
+    with client.Redis(port=redis.port) as raw:
+        raw.flushall()
+        for store in opened(redis.url):
+            put(store, KEY, b"kept")
+            yield raw, store
+
+
 @pytest.mark.parametrize("value", [b"", b"\0", b"-1", b"9" * 30, b"nan", b"x" * 1000])
 @pytest.mark.parametrize("field", ["epoch", "sequence", "names", "put", "seal", "packed", None])
 def test_a_damaged_entry_is_a_miss_and_is_removed(
-    full_redis: client.Redis, store: RedisStore, field: str | None, value: bytes
+    damaged: tuple[client.Redis, RedisStore], field: str | None, value: bytes
 ) -> None:
+    raw, store = damaged
     key = b"test:entry:" + KEY
     if field is None:
-        full_redis.hdel(key, "packed", "seal", "names")
-        full_redis.hset(key, "another", value)
+        raw.hdel(key, "packed", "seal", "names")
+        raw.hset(key, "another", value)
     else:
-        full_redis.hset(key, field, value)
+        raw.hset(key, field, value)
     assert store.get(KEY) is None
-    assert not full_redis.exists(key)
+    assert not raw.exists(key)
 
 
 def test_an_entry_under_anothers_key_is_a_miss(full_redis: client.Redis, store: RedisStore) -> None:

@@ -414,6 +414,44 @@ def test_what_needs_a_locked_database_is_an_error(store: SQLiteSessionStore, pat
 
 
 @pytest.mark.costly
+def test_processes_that_write_all_the_time_let_each_other_write(path: Path) -> None:
+    """Each has the lock again soon after it has given it away."""
+    with opened(path) as store:
+        store.begin(KEY, {}, LONG)
+    code = f"""
+        import os, time
+        from pathlib import Path
+        from apiroutes.stores.session_sqlite import SQLiteSessionStore
+        from tests.stores.session_kinds import LONG
+        store = SQLiteSessionStore(Path({str(path)!r}))
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            assert store.merge(b"key", {{str(os.getpid()): b"1"}}, [], LONG)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=60)[1] for process in processes] == [""] * 4
+    with opened(path) as store:
+        assert len(values_of(store, KEY) or {}) == 4
+
+
+def test_the_end_of_a_session_is_on_the_disk(
+    store: SQLiteSessionStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.begin(KEY, {}, LONG)
+    store.begin(OTHER, {}, LONG, "owner")
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file.fileno()).st_ino))
+    log = Path(f"{path}-wal").stat().st_ino
+    store.merge(KEY, {"a": b"1"}, [], LONG)
+    assert synced == []
+    store.end(KEY)
+    assert synced == [log]
+    store.end_all("owner")
+    assert synced == [log, log]
+
+
+@pytest.mark.costly
 def test_a_full_disk_is_an_error_until_there_is_space(path: Path) -> None:
     code = """
         import resource

@@ -586,7 +586,7 @@ def test_nothing_is_lost_by_forks_while_threads_use_the_store(path: Path) -> Non
         "            errors.append(error)\n"
         "threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]\n"
         "for thread in threads: thread.start()\n"
-        "for number in range(20):\n"
+        "for number in range(8):\n"
         "    pid = os.fork()\n"
         "    if pid == 0:\n"
         "        put(store, b'child %d' % number)\n"
@@ -596,7 +596,7 @@ def test_nothing_is_lost_by_forks_while_threads_use_the_store(path: Path) -> Non
         "is_done = True\n"
         "for thread in threads: thread.join()\n"
         "assert not errors, errors\n"
-        "assert all(content_of(store, b'child %d' % number) for number in range(20))\n"
+        "assert all(content_of(store, b'child %d' % number) for number in range(8))\n"
         "store.close()\n"
     )
     in_process(code, path)

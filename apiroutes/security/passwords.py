@@ -1,0 +1,237 @@
+"""Passwords of users, kept as hashes: Argon2id with RFC 9106's second recommended option (section 4).
+
+In: passwords, and the hashes that a project keeps. Out: hashes, and whether a password fits one. Raises
+ValueError for a password that cannot be hashed, RuntimeError on an event loop, and ImportError without
+argon2-cffi. What cannot be verified is wrong, and raises nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from apiroutes.concurrency import coroutines
+from apiroutes.secret_keys import Secret
+from apiroutes.threads import waiting
+
+__all__ = [
+    "KnownHashes",
+    "hash_password",
+    "hash_password_async",
+    "is_hash",
+    "needs_rehash",
+    "verify_password",
+    "verify_password_async",
+    "why_no_password",
+]
+
+_log = logging.getLogger("apiroutes")
+
+_Result = TypeVar("_Result")
+
+# Characters. NIST SP 800-63B-4 section 3.1.1.2 asks for at least 64; each is four bytes at most.
+_MAX_PASSWORD = 4096
+# Each takes 64 MiB and four threads for a moment: eight at once took 448 MB.
+_AT_ONCE = 2
+# A hash of another program that asks for more is not verified: KiB, and passes over them.
+_MAX_MEMORY, _MAX_TIME = 2**20, 32
+# Hashes of other kinds: of crypt(3), such as bcrypt's, and of Django.
+_OTHER_HASH = re.compile(r"\$\w+\$|(pbkdf2|scrypt|bcrypt|argon2)\w*\$|scrypt:|pbkdf2:")
+
+
+class _Turns:
+    """Lets a few threads of the process hash at once."""
+
+    def __init__(self) -> None:
+        self.begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.begin)  # nobody of the parent gives a turn back
+
+    def begin(self) -> None:
+        self._semaphore = threading.Semaphore(_AT_ONCE)
+
+    def take(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Call a function when it is this thread's turn."""
+        with self._semaphore:
+            return function(*arguments)
+
+
+_turns = _Turns()
+
+
+def hash_password(password: str) -> str:
+    """Return the hash of a password, a text of 97 characters that is to be kept; each call's is another one.
+
+    It takes about 0.1 s and 64 MiB; two are made at a time in a process, and others wait. In a coroutine it
+    is `await hash_password_async(password)`. Raises ValueError for a password that is empty, has more than
+    4096 characters or is no Unicode text, RuntimeError on an event loop, and ImportError if the extra `auth`
+    is not installed.
+    """
+    _refuse_loop("hash_password")
+    content = _content_of(password)
+    if content is None or not password:
+        raise ValueError(f"a password is Unicode text of 1 to {_MAX_PASSWORD} characters")
+    hashed: str = _turns.take(_hasher().hash, content)
+    return hashed
+
+
+def verify_password(password: str, hash: str | None) -> bool:
+    """Return whether a password is that of a hash.
+
+    A hash of None is that of an unknown user: no password is right, and to say so takes as long as for a
+    known one, so that nobody learns who is known. It waits as `hash_password` does, and is
+    `await verify_password_async(password, hash)` in a coroutine. What is no hash of Argon2 fits no password
+    and is logged. Raises RuntimeError on an event loop, and ImportError if the extra `auth` is not installed.
+    """
+    _refuse_loop("verify_password")
+    content = _content_of(password)
+    if content is None:
+        return False
+    reason = None if hash is None else _why_not_hash(hash)
+    if reason is not None:
+        _log.error("A stored password hash %s, so that no password is right", reason)
+        hash = None
+    if hash is None:
+        _turns.take(_fits, content, _nobodys_hash())
+        return False
+    return _turns.take(_fits, content, hash)
+
+
+async def hash_password_async(password: str) -> str:
+    """Return what `hash_password` does, which a thread makes meanwhile."""
+    return await coroutines.in_request_thread(hash_password, password)
+
+
+async def verify_password_async(password: str, hash: str | None) -> bool:
+    """Return what `verify_password` does, which a thread finds out meanwhile."""
+    return await coroutines.in_request_thread(verify_password, password, hash)
+
+
+def needs_rehash(hash: str) -> bool:
+    """Return whether a hash was made otherwise than `hash_password` makes it today.
+
+    When a user has just signed in, the password is at hand to make a new one.
+    """
+    return _why_not_hash(hash) is not None or _hasher().check_needs_rehash(hash)
+
+
+class KnownHashes(Secret):
+    """Hashes of passwords by the names of users."""
+
+    __slots__ = ("_hashes",)
+
+    _hashes: Mapping[str, str]
+
+    def __init__(self, hashes: Mapping[str, str]) -> None:
+        """Keep them. Raises ValueError for what is no hash of Argon2, and ImportError without argon2-cffi."""
+        for name, hash in hashes.items():
+            reason = _why_not_hash(hash)
+            if reason is not None:
+                raise ValueError(f"the password of {name!r} {reason}")
+        object.__setattr__(self, "_hashes", dict(hashes))
+
+    def owner_of(self, name: str, password: str) -> str | None:
+        """Return the name if the password is its user's; it takes as long for any name."""
+        return name if verify_password(password, self._hashes.get(name)) else None
+
+    def _secret(self) -> str:
+        return repr(sorted(self._hashes.items()))
+
+
+def is_hash(text: str) -> bool:
+    """Return whether a text looks like a hash of Argon2."""
+    return text.startswith("$argon2")
+
+
+def why_no_password(text: str) -> str | None:
+    """Return why a text that is to be a password cannot be meant as one; None if it can."""
+    if _OTHER_HASH.match(text):
+        return "is a hash of another kind than Argon2's, which is not understood: use hash_password"
+    return None
+
+
+def _content_of(password: str) -> bytes | None:
+    """Return the bytes of a password; None for what nobody's can be.
+
+    NIST SP 800-63B-4 section 3.1.1.2: what looks alike is one password, in Normalization Form C; RFC 8265
+    section 4.2.2 says the same. A text of ASCII is in that form.
+    """
+    if not isinstance(password, str):
+        raise TypeError(f"a password is a str, not a {type(password).__name__}")
+    if len(password) > _MAX_PASSWORD:
+        return None
+    if not password.isascii():
+        from unicodedata import normalize
+
+        password = normalize("NFC", password)
+    try:
+        return password.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return None
+
+
+def _refuse_loop(name: str) -> None:
+    if waiting.is_on_loop():
+        raise RuntimeError(
+            f"{name} takes 0.1 s, for which the event loop would stand still: write `await {name}_async(...)`"
+        )
+
+
+def _why_not_hash(hash: str) -> str | None:
+    """Return why a text cannot be verified as a hash, without any part of it."""
+    _hasher()  # raises ImportError
+    from argon2 import extract_parameters
+    from argon2.exceptions import InvalidHashError
+
+    if not isinstance(hash, str):
+        return f"is a {type(hash).__name__} and not a str"
+    if not hash.isascii() or not is_hash(hash):
+        return "is not one of Argon2"
+    try:
+        found = extract_parameters(hash)
+    except (InvalidHashError, ValueError):
+        return "is not a whole one of Argon2"
+    if found.memory_cost > _MAX_MEMORY or found.time_cost > _MAX_TIME:
+        return "asks for more memory or time than a request may take"
+    return None
+
+
+@lru_cache(maxsize=1)
+def _hasher() -> Any:
+    """Return what hashes, with argon2-cffi's default profile."""
+    try:
+        from argon2 import PasswordHasher
+    except ImportError as error:
+        raise ImportError("hashing passwords needs argon2-cffi: pip install 'apiroutes[auth]'") from error
+    return PasswordHasher()
+
+
+@lru_cache(maxsize=1)
+def _nobodys_hash() -> str:
+    """Return a hash like those that are made today, which fits no password: its bytes are drawn."""
+    from base64 import b64encode
+
+    hasher = _hasher()
+    salt, content = (
+        b64encode(os.urandom(length)).decode().rstrip("=") for length in (hasher.salt_len, hasher.hash_len)
+    )
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v=19${costs}${salt}${content}"
+
+
+def _fits(content: bytes, hash: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+    try:
+        _hasher().verify(hash, content)
+    except VerifyMismatchError:
+        return False
+    except (VerificationError, InvalidHashError) as error:
+        _log.error("A stored password hash could not be verified, so that no password is right: %s", error)
+        return False
+    return True

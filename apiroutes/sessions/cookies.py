@@ -1,0 +1,94 @@
+"""The cookie of a session: its name, its attributes, and where it is in a request.
+
+In: what a project has chosen, the environ of a request. Out: the cookie's value, and lines of Set-Cookie.
+Raises ValueError and TypeError for a cookie that browsers would refuse.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from apiroutes.http import dump_cookie, find_cookie
+from apiroutes.types import Environ
+
+__all__ = ["Cookie", "CookieOptions"]
+
+# RFC 6265bis section 4.1.3: browsers take such cookies over https alone, and `__Host-` from this host.
+_HOST, _SECURE = "__Host-", "__Secure-"
+_NAME = "session"
+
+
+class Cookie(NamedTuple):
+    """The cookie of one session, as it is called and set over http or https."""
+
+    name: str
+    is_secure: bool
+    path: str
+    domain: str | None
+    samesite: str
+
+    def find(self, environ: Environ) -> str | None:
+        """Return its value in a request, None if there is none; of several the first."""
+        header = environ.get("HTTP_COOKIE")
+        return (find_cookie(header, self.name) or None) if header else None
+
+    def line(self, value: str, max_age: int) -> str:
+        """Return the value of the Set-Cookie header that sets it; `max_age` is in seconds."""
+        return self._dump(value, max_age, None)
+
+    def line_of_deletion(self) -> str:
+        """Return the value of the Set-Cookie header that deletes it."""
+        return self._dump("", 0, 0)
+
+    def _dump(self, value: str, max_age: int, expires: int | None) -> str:
+        return dump_cookie(
+            self.name,
+            value,
+            max_age=max_age,
+            expires=expires,
+            path=self.path,
+            domain=self.domain,
+            secure=self.is_secure,
+            httponly=True,
+            samesite=self.samesite,
+            partitioned=False,
+        )
+
+
+class CookieOptions:
+    """What a project has chosen: a `name` and `secure` of None go by the request's scheme.
+
+    Raises ValueError and TypeError for what browsers would refuse.
+    """
+
+    def __init__(
+        self, name: str | None, path: str, domain: str | None, samesite: str, secure: bool | None
+    ) -> None:
+        prefix = next(
+            (start for start in (_HOST, _SECURE) if name is not None and name.startswith(start)), ""
+        )
+        if prefix and secure is False:
+            raise ValueError(
+                f"a cookie whose name begins with {prefix!r} must be secure, or browsers refuse it"
+            )
+        if prefix == _HOST and (path != "/" or domain is not None):
+            raise ValueError(
+                f"a cookie whose name begins with {prefix!r} must have the path '/' and no domain, "
+                "or browsers refuse it"
+            )
+        if not isinstance(samesite, str):
+            raise TypeError(f"samesite is 'Lax', 'Strict' or 'None', not {samesite!r}")
+        if prefix or samesite.lower() == "none":  # which browsers take over https alone
+            secure = True if secure is None else secure
+        self.own_name = "" if name is None else name
+        host_name = _HOST + _NAME if name is None and path == "/" and domain is None else name or _NAME
+        self._over_http = Cookie(_NAME if name is None else name, False, path, domain, samesite)
+        self._over_https = Cookie(host_name, True, path, domain, samesite)
+        if secure is not None:
+            self._over_http = self._over_https = self._over_https if secure else self._over_http
+        for cookie in (self._over_http, self._over_https):
+            cookie.line("", 0)  # which checks all of it
+
+    def of(self, environ: Environ) -> Cookie:
+        """Return the cookie for a request."""
+        return self._over_https if environ.get("wsgi.url_scheme") == "https" else self._over_http

@@ -1,0 +1,172 @@
+"""Sessions as middleware: `sessions()` gives the requests inside `req.session`.
+
+In: how sessions are kept, and for how long. Out: a step, which costs a request next to nothing that does not
+touch its session. Raises ValueError, TypeError and ImportError for what cannot be kept like that.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from apiroutes.concurrency import coroutines
+from apiroutes.handlers import reads_ambient_credentials
+from apiroutes.request import Request
+from apiroutes.response import Response
+from apiroutes.sessions.cookies import CookieOptions
+from apiroutes.sessions.signed import SignedVisit
+from apiroutes.sessions.stored import Keeping, StoredVisit
+from apiroutes.settings import Settings, StoreURL, read_store
+from apiroutes.stores import Lifetime, open_session_store
+from apiroutes.threads import waiting
+
+__all__ = ["Sessions", "sessions"]
+
+_DAY = 24 * 60 * 60
+_NO_STORE = (
+    "a session in a signed cookie cannot be ended by anybody else than its client: "
+    'write `sessions(store="sqlite")`, or the URL of a Redis'
+)
+_UNUSED = "the sessions of this step cannot be ended: no App uses it"
+
+
+def sessions(
+    *,
+    store: str | None = None,
+    max_age: float | timedelta = 14 * _DAY,
+    idle: float | timedelta | None = None,
+    name: str | None = None,
+    path: str = "/",
+    domain: str | None = None,
+    samesite: Literal["Lax", "Strict", "None"] = "Lax",
+    secure: bool | None = None,
+    csrf: bool = True,
+) -> Sessions:
+    """Give requests a session, `req.session`: a mapping that is kept from one request to the next.
+
+    It is kept in a signed cookie, which the client can read and not change, or in a `store`: "sqlite", for
+    the workers of one machine, the URL of a Redis, or "memory", for one process. `max_age` and `idle` are in
+    seconds, or a timedelta: how long a session lasts after it began, and after it was last used. The cookie
+    is called `__Host-session` over https and `session` over http, unless it has a `name`, a `path` or a
+    `domain`; with `secure` None it is secure over https. `csrf=False` leaves out the check of where unsafe
+    requests come from. Raises ValueError and TypeError for what cannot be kept or browsers would refuse.
+    """
+    options = CookieOptions(name, path, domain, samesite, secure)
+    lifetime = Lifetime(_seconds("max_age", max_age), None if idle is None else _seconds("idle", idle))
+    kind = None if store is None else _store(store)
+    step = Sessions(options, lifetime) if kind is None else StoredSessions(options, lifetime, kind)
+    return reads_ambient_credentials(step) if csrf else step
+
+
+class Sessions:
+    """The middleware that `sessions` returns: sessions in a signed cookie."""
+
+    never_waits = True  # on an event loop it ends with `return next()`
+
+    def __init__(self, options: CookieOptions, lifetime: Lifetime) -> None:
+        self.__qualname__ = sessions.__name__  # for `apiroutes routes`
+        self.needs_secret_key = True
+        self.options = options
+        self.lifetime = lifetime
+
+    def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
+        outer = req._open_session
+        req._open_session = SignedVisit(req.environ, res, self.options, self.lifetime, req.secret_keys)
+        return next() if outer is None else _call_inside(req, outer, next)
+
+    def end_all(self, owner: str) -> int:
+        """End every session of an owner, as after a new password; return how many there were.
+
+        Once it has returned, nobody is signed in with one of them. It may wait for the store: on an event
+        loop, write `await asyncio.to_thread(step.end_all, owner)`. Raises RuntimeError without a store.
+        """
+        raise RuntimeError(_NO_STORE)
+
+
+class StoredSessions(Sessions):
+    """The middleware that `sessions` returns for sessions in a store; each App has one bound to its own."""
+
+    def __init__(self, options: CookieOptions, lifetime: Lifetime, store: str | StoreURL) -> None:
+        super().__init__(options, lifetime)
+        self.needs_secret_key = False
+        self._store = store
+        self._keeping: Keeping | None = None
+        self._bound: weakref.WeakSet[StoredSessions] = weakref.WeakSet()
+
+    def bind_to_project(self, root: Path, settings: Settings) -> StoredSessions:
+        """Return the step that runs in a project, with the store of that project."""
+        name = self._store if isinstance(self._store, str) else self._store.reveal()
+        store = open_session_store(name, root, prefix=f"{settings.cache_prefix}:sessions")
+        bound = type(self)(self.options, self.lifetime, self._store)
+        bound.__dict__ = {**self.__dict__, **bound.__dict__}  # with its marks
+        bound._keeping = Keeping(self.options, self.lifetime, store, name != "memory")
+        self._bound.add(bound)
+        return bound
+
+    def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
+        assert self._keeping is not None
+        outer = req._open_session
+        req._open_session = visit = StoredVisit(req.environ, res, self._keeping)
+        call: Callable[[], Any] = next if outer is None else lambda: _call_inside(req, outer, next)
+        if visit.may_wait:
+            if waiting.is_on_loop():
+                return _fetch_and_call(visit, call)
+            if getattr(next, "runs_coroutines", False):  # which could not wait
+                visit.fetch()
+        return call()
+
+    def end_all(self, owner: str) -> int:
+        keepings = [step._keeping for step in (self, *self._bound) if step._keeping is not None]
+        if not keepings:
+            raise RuntimeError(_UNUSED)
+        return sum(keeping.store.end_all(owner) for keeping in keepings)
+
+    end_all.__doc__ = Sessions.end_all.__doc__
+
+
+async def _fetch_and_call(visit: StoredVisit, call: Callable[[], Any]) -> Any:
+    await coroutines.in_request_thread(visit.fetch)
+    return await call()
+
+
+def _call_inside(req: Request, outer: Any, next: Callable[[], Any]) -> Any:
+    """Call `next` with a session of its own, and leave the code outside with its own session."""
+    result: Any = None
+    try:
+        result = next()
+    finally:
+        if not hasattr(result, "__await__"):
+            req._open_session = outer
+    return _await_inside(req, outer, result) if hasattr(result, "__await__") else result
+
+
+async def _await_inside(req: Request, outer: Any, inside: Any) -> Any:
+    try:
+        return await inside
+    finally:
+        req._open_session = outer
+
+
+def _store(value: str) -> str | StoreURL:
+    try:
+        store = read_store(value)
+    except ValueError as error:
+        raise ValueError(f"store: {error}") from None
+    if store == "none":
+        raise ValueError(
+            "store: 'none' keeps nothing: leave it out, and sessions are kept in a signed cookie"
+        )
+    return store
+
+
+def _seconds(name: str, value: float | timedelta) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds or a timedelta, not {value!r}")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"{name} must be more than no time, and not for ever: {value!r}")
+    return float(seconds)

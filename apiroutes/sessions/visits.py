@@ -1,0 +1,86 @@
+"""The session of one request: loaded when it is touched, kept before the head of the response leaves.
+
+In: the request's environ, its response. Out: the session, and of what has become of it a cookie.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from apiroutes.response_hooks import at_once
+from apiroutes.session import Session, SessionState
+from apiroutes.sessions.cookies import Cookie
+from apiroutes.types import Environ
+from apiroutes.wsgi import PRIVATE
+
+__all__ = ["Visit"]
+
+_FAULT = 500
+
+
+class Visit:
+    """The session of one request; to call it is to touch the session.
+
+    What is kept, and how, is each subclass's own. The response is known weakly, because it knows the request,
+    which knows this.
+    """
+
+    __slots__ = ("_response", "_session", "cookie", "environ", "state")
+
+    # Called after `keep`, where that leaves something to do that may wait.
+    write: Callable[[Any], None] | None = None
+
+    cookie: Cookie
+    state: SessionState
+
+    def __init__(self, environ: Environ, response: Any) -> None:
+        self.environ = environ
+        self._response = weakref.ref(response)
+        self._session: Session | None = None
+
+    def __call__(self) -> Session:
+        """Return the session. Raises ApiError 503 while a store fails."""
+        if self._session is None:
+            self.state = self.load()
+            self._session = Session(self.state)
+            response = self._response()
+            if response is None or response._write is not None or response._has_ended:
+                self.state.is_closed = True
+            else:
+                response._call_at_departure(self, self._leave)
+                if self.write is not None:
+                    response._call_at_departure((self, "write"), self.write)
+        return self._session
+
+    def load(self) -> SessionState:
+        """Return what came with the request, or an empty session."""
+        raise NotImplementedError
+
+    def keep(self, response: Any) -> None:
+        """Decide what is to be kept, and set the cookie. It waits for nothing."""
+        raise NotImplementedError
+
+    def set_cookie(self, response: Any, line: str) -> None:
+        """Have the response set the cookie."""
+        response._append("set-cookie", "Set-Cookie", line)
+
+    @at_once
+    def _leave(self, response: Any) -> None:
+        """Mark the response as one client's, and keep what has changed, unless the request has failed."""
+        self.state.is_closed = True
+        _keep_private(response)
+        if response._status < _FAULT:
+            self.keep(response)
+
+
+def _keep_private(response: Any) -> None:
+    """Let no cache of others take the response for everybody's (RFC 9111 section 7.3).
+
+    A Cache-Control of the handler's own stays.
+    """
+    response._add_to_vary([("Vary", "Cookie")])
+    line = response._headers.get("cache-control")
+    if line is None or line == response._shared_control:
+        response._apply("set", "cache-control", [("Cache-Control", PRIVATE)])

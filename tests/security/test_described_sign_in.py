@@ -1,0 +1,189 @@
+"""What the project knows of steps that sign in: documents, listings, and mistakes that stop the start."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from apiroutes import App, ProjectError
+from apiroutes.cli import main
+from tests.security.steps import SECRET, USERS, bearer_header
+from tests.support import app_of, call, project
+
+BEARER = {"type": "http", "scheme": "bearer"}
+
+
+def document_of(root: Path, source: str) -> Any:
+    return call(app_of(root, USERS + source, openapi_path="/openapi.json"), target="/openapi.json").json()
+
+
+STEPS = """
+current_user = bearer(lambda token: token)
+either = any_of(bearer(SECRET, scheme_name='tokens'), api_key(OTHER, header='X-Key'))
+in_cookie = api_key(OTHER, cookie='key', scheme_name='cookie')
+named = basic({'ada': SECRET})
+writes = require(scope='notes:write')
+writes_of = require(scope=['notes:read', 'notes:write'], user=current_user)
+writes_of_either = require(scope='notes:write', user=either)
+"""
+WRITE = ["notes:write"]
+BOTH = ["notes:read", "notes:write"]
+
+
+@pytest.mark.parametrize(
+    ("handler", "security", "statuses"),
+    [
+        ("middleware = [current_user]\ndef GET(req): ...\n", [{"bearer": []}], {"401"}),
+        ("@use(named)\ndef GET(req): ...\n", [{"basic": []}], {"401"}),
+        ("dependencies = [Depends(in_cookie)]\ndef GET(req): ...\n", [{"cookie": []}], {"401"}),
+        ("def GET(user: Annotated[str, Depends(current_user)]): ...\n", [{"bearer": []}], {"401"}),
+        ("middleware = [either]\ndef GET(req): ...\n", [{"tokens": []}, {"api_key": []}], {"401"}),
+        (
+            "middleware = [either]\ndef GET(user: Annotated[str, Depends(either)]): ...\n",
+            [{"tokens": []}, {"api_key": []}],
+            {"401"},
+        ),
+        (
+            "middleware = [current_user, writes]\ndef GET(req): ...\n",
+            [{"bearer": WRITE}],
+            {"401", "403"},
+        ),
+        ("middleware = [writes_of]\ndef GET(req): ...\n", [{"bearer": BOTH}], {"401", "403"}),
+        (
+            "def GET(user: Annotated[str, Depends(writes_of)]): ...\n",
+            [{"bearer": BOTH}],
+            {"401", "403"},
+        ),
+        (
+            "def GET(user: Annotated[str, Depends(writes_of_either)]): ...\n",
+            [{"tokens": WRITE}, {"api_key": WRITE}],
+            {"401", "403"},
+        ),
+        ("middleware = [current_user, named]\ndef GET(req): ...\n", [{"bearer": [], "basic": []}], {"401"}),
+    ],
+)
+def test_credentials_scopes_and_refusals_are_in_the_document(
+    tmp_path: Path, handler: str, security: object, statuses: set[str]
+) -> None:
+    operation = document_of(tmp_path, STEPS + handler)["paths"]["/api/x"]["get"]
+    assert operation["security"] == security
+    assert {status for status in operation["responses"] if status in ("401", "403")} == statuses
+    for status in statuses:
+        schema = operation["responses"][status]["content"]["application/problem+json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_schemes_are_in_the_document(tmp_path: Path) -> None:
+    handler = "middleware = [current_user, either, in_cookie, named]\ndef GET(req): ...\n"
+    assert document_of(tmp_path, STEPS + handler)["components"]["securitySchemes"] == {
+        "bearer": BEARER,
+        "tokens": BEARER,
+        "api_key": {"type": "apiKey", "in": "header", "name": "X-Key"},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": "key"},
+        "basic": {"type": "http", "scheme": "basic"},
+    }
+
+
+def test_two_schemes_of_a_name_stop_the_start(tmp_path: Path) -> None:
+    source = "middleware = [api_key(SECRET, header='A')]\n@use(api_key(OTHER, header='B'))\ndef GET(): ...\n"
+    with pytest.raises(ProjectError, match="'api_key' is not the same for `api_key` and `api_key`"):
+        app_of(tmp_path, USERS + source)
+
+
+def test_routes_names_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = "middleware = [current_user, either]\n@use(writes)\n"
+    handler += "def GET(user: Annotated[str, Depends(writes_of)]): ...\n"
+    monkeypatch.chdir(project(tmp_path, {"pages/api/x.py": USERS + STEPS + handler}))
+    ended = CliRunner().invoke(main, ["routes", "--json"], catch_exceptions=False)
+    (route,) = json.loads(ended.stdout)
+    assert route["middleware"] == ["bearer", "any_of(bearer, api_key)"]
+    assert route["method_middleware"] == {"GET": ["require"]}
+    assert route["dependencies"] == {"GET": ["bearer", "require"]}
+
+
+MESSAGE = "`require` is before every step that signs in, and would let nobody pass."
+REFUSED = [
+    "middleware = [require(scope='a')]\ndef GET(req): ...\n",
+    "middleware = [request_id(), require(scope='a'), bearer(SECRET)]\ndef GET(req): ...\n",
+    "@use(require(bool))\ndef GET(req): ...\n",
+    "dependencies = [Depends(require(scope='a'))]\ndef GET(req): ...\n",
+    "def GET(user: Annotated[str, Depends(require(scope='a'))]): ...\n",
+]
+OWN = "def own(req, res, next):\n    return next()\n"
+STARTED = [
+    "middleware = [bearer(SECRET), require(scope='a')]\ndef GET(req): ...\n",
+    "middleware = [bearer(SECRET)]\n@use(require(bool))\ndef GET(req): ...\n",
+    "middleware = [bearer(SECRET)]\ndef GET(user: Annotated[str, Depends(require(bool))]): ...\n",
+    "middleware = [require(bool, user=bearer(SECRET))]\ndef GET(req): ...\n",
+    OWN + "middleware = [own, require(scope='a')]\ndef GET(req): ...\n",
+    "def own(req): ...\ndependencies = [Depends(own), Depends(require(bool))]\ndef GET(req): ...\n",
+]
+
+
+@pytest.mark.parametrize("source", REFUSED)
+def test_what_nobody_can_pass_stops_the_start(tmp_path: Path, source: str) -> None:
+    with pytest.raises(ProjectError) as raised:
+        app_of(tmp_path, USERS + source)
+    assert [(problem.file, problem.message) for problem in raised.value.problems] == [
+        ("pages/api/x.py", MESSAGE)
+    ]
+
+
+@pytest.mark.parametrize("source", STARTED)
+def test_what_somebody_may_pass_starts(tmp_path: Path, source: str) -> None:
+    assert app_of(tmp_path, USERS + source)
+
+
+def test_a_wrong_secret_stops_the_start_at_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="fewer than 22 characters") as raised:
+        app_of(tmp_path, USERS + "current_user = bearer('sesame')\ndef GET(req): ...\n")
+    assert "sesame" not in str(raised.value)
+
+
+# -- cached routes
+
+
+GUARDED = """
+current_user = bearer({'ada': SECRET})
+revalidate = 60
+calls = []
+"""
+ANSWER = "def GET():\n    calls.append(1)\n    return {'calls': len(calls)}\n"
+GUARDS = {
+    "middleware": "middleware = [current_user]\n",
+    "use": "@use(current_user)\n",
+    "dependencies": "dependencies = [Depends(current_user)]\n",
+    "require": "middleware = [current_user, require(lambda user: user == 'ada')]\n",
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS.values(), ids=GUARDS)
+def test_credentials_are_asked_for_hits_too(tmp_path: Path, guard: str) -> None:
+    source = USERS + GUARDED + guard + ANSWER
+    app = App(project(tmp_path, {"pages/api/x.py": source}), cache="memory")
+    answers = [call(app, headers=headers) for headers in (bearer_header(SECRET), bearer_header(SECRET), [])]
+    assert [answer.status for answer in answers] == [200, 200, 401]
+    assert "private" in str(answers[1].header("Cache-Control"))
+    assert answers[2].header("Cache-Control") == "no-store"
+    assert "Authorization" in str(answers[1].header("Vary"))
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "def GET(user: Annotated[str, Depends(current_user)]): ...\n",
+        "def GET(user: Annotated[str, Depends(require(bool, user=current_user))]): ...\n",
+        "middleware = [current_user]\ndef GET(user: Annotated[str, Depends(require(bool))]): ...\n",
+        """
+def name(user: Annotated[str, Depends(current_user)]): ...
+def GET(name: Annotated[str, Depends(name)]): ...
+""",
+    ],
+)
+def test_a_cached_handler_cannot_take_the_user(tmp_path: Path, handler: str) -> None:
+    with pytest.raises(ProjectError, match=r"is cached, and `\w+` comes from credentials"):
+        app_of(tmp_path, USERS + GUARDED + handler)
