@@ -50,6 +50,11 @@ VARIANTS = {
     "async handler": "async def GET(res):\n    res.json({'message': 'Hello'})\n",
     "async handler that suspends": "import asyncio\nasync def GET(res):\n    await asyncio.sleep(0)\n"
     "    res.json({'message': 'Hello'})\n",
+    "a rate limit, on SQLite": "config = {'rateLimit': '1000000000/hour'}\n"
+    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "a rate limit, in memory": "from apiroutes.middleware import rate_limit\n"
+    "middleware = [rate_limit('1000000000/hour', store='memory')]\n"
+    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
     "streamed body": 'def GET(res):\n    content = b\'{"message":"Hello"}\'\n'
     "    res.set_header('Content-Type', 'application/json').set_header('Content-Length', str(len(content)))\n"
     "    res.send(iter([content]))\n",
