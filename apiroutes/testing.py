@@ -8,6 +8,7 @@ Werkzeug's client, with its cookies, redirects, forms and uploads: `client.post(
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import re
@@ -22,6 +23,9 @@ from apiroutes.app import App
 from apiroutes.app_file import app_of
 from apiroutes.http import Event
 from apiroutes.overrides import Override
+from apiroutes.resources import Resource
+from apiroutes.session import Session
+from apiroutes.sessions import Sessions, edited_session
 from apiroutes.streams import close
 from apiroutes.types import Environ, WSGIApplication
 
@@ -165,6 +169,47 @@ class Client(werkzeug.test.Client):
         self._overrides.append(override)
         return override
 
+    # -- sessions --------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def session(self, path: str | None = None) -> Iterator[Session]:
+        """Yield the session that this client's requests have: to look at it, to change it, or to sign in.
+
+        What is changed has been kept when the block ends. `path` is one of a route, where the project has
+        several `sessions()`. Raises TypeError where there are none, and ValueError where a path is needed.
+        """
+        app, step = self._sessions_at(path)
+        environ = werkzeug.test.create_environ(path or "/")
+        name = step.options.of(environ).name
+        cookie = self.get_cookie(name, path=step.options.path)
+        if cookie is not None:
+            environ["HTTP_COOKIE"] = f"{name}={cookie.value}"
+        request = app._request(environ)
+        lines: list[str] = []
+        with edited_session(step, request, app._response(request, None), lines) as session:
+            yield session
+        for line in lines:
+            value, *attributes = line.partition("=")[2].split("; ")
+            if "Max-Age=0" in attributes:
+                self.delete_cookie(name, path=step.options.path)
+            else:
+                self.set_cookie(name, value, path=step.options.path)
+
+    def _sessions_at(self, path: str | None) -> tuple[App, Sessions]:
+        app = self.application
+        if not isinstance(app, App):
+            raise TypeError(f"an App has sessions, and this client calls a {type(app).__name__}")
+        resources = [*app.resources.values()]
+        if path is not None:
+            found, _ = app.lookup.find(werkzeug.test.create_environ(path))
+            resources = [] if found is None else [found]
+        steps = dict.fromkeys(step for resource in resources for step in _sessions_around(resource))
+        if not steps:
+            raise TypeError(f"no `sessions()` is around {'any route' if path is None else path}")
+        if len(steps) > 1:
+            raise ValueError("there are several `sessions()`: name the path of a route, `session(path)`")
+        return app, next(iter(steps))
+
     # -- requests --------------------------------------------------------------------------
 
     def open(self, *args: Any, **kwargs: Any) -> Response:
@@ -214,6 +259,13 @@ class Client(werkzeug.test.Client):
         return self.open(*args, **{**kwargs, "method": "OPTIONS"})
 
 
+def _sessions_around(resource: Resource) -> Iterator[Sessions]:
+    """Yield the sessions of a route, the outermost first."""
+    handlers = {} if resource.module is None else resource.module.handlers
+    for steps in (resource.middleware, *(handler.middleware for handler in handlers.values())):
+        yield from (step for step in steps if isinstance(step, Sessions))
+
+
 def _do_nothing() -> None:
     return
 
@@ -243,6 +295,10 @@ class AsyncClient:
     def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
         """Replace a dependency, as `Client.override` does."""
         return self.client.override(dependency, replacement)
+
+    def session(self, path: str | None = None) -> contextlib.AbstractContextManager[Session]:
+        """Yield the session of this client's requests, as `Client.session` does."""
+        return self.client.session(path)
 
     async def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request, as `Client.open` does."""

@@ -21,6 +21,8 @@ if __spec__ is None:  # run as a file: the modules beside it (http, peers) must 
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from apiroutes import App
+from apiroutes.secret_keys import new_secret_key
+from apiroutes.testing import Client
 from benchmarks.commandline import positive
 from benchmarks.contenders import EMPTY, Contender, StartedResponse, check_responses, empty_application
 from benchmarks.peers import PEERS
@@ -48,6 +50,11 @@ VARIANTS = {
     "async handler": "async def GET(res):\n    res.json({'message': 'Hello'})\n",
     "async handler that suspends": "import asyncio\nasync def GET(res):\n    await asyncio.sleep(0)\n"
     "    res.json({'message': 'Hello'})\n",
+    "a rate limit, on SQLite": "config = {'rateLimit': '1000000000/hour'}\n"
+    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "a rate limit, in memory": "from apiroutes.middleware import rate_limit\n"
+    "middleware = [rate_limit('1000000000/hour', store='memory')]\n"
+    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
     "streamed body": 'def GET(res):\n    content = b\'{"message":"Hello"}\'\n'
     "    res.set_header('Content-Type', 'application/json').set_header('Content-Length', str(len(content)))\n"
     "    res.send(iter([content]))\n",
@@ -56,6 +63,16 @@ VARIANTS = {
 
 PLAIN_BESIDE = "after imported, by another route"
 # The work itself is next to nothing, but takes its time in the same process.
+SESSION = "from apiroutes.middleware import sessions\nmiddleware = [sessions({})]\n"
+READ = "def GET(req, res):\n    res.json({'message': req.session['greeting']})\n"
+# Each with the cookie of a session.
+WITH_SESSIONS = {
+    PLAIN: VARIANTS[PLAIN],
+    "a signed session, untouched": SESSION.format("") + VARIANTS[PLAIN],
+    "a signed session, read": SESSION.format("") + READ,
+    "a session in SQLite, read": SESSION.format("store='sqlite'") + READ,
+}
+
 WITH_WORK = {
     PLAIN_BESIDE: VARIANTS[PLAIN],
     "after, a function": "from apiroutes import after\ndef GET(req, res):\n    after(int)\n"
@@ -68,7 +85,7 @@ def measure_variants(rounds: int) -> dict[str, float]:
     figures = _measure(VARIANTS, rounds)
     figures |= _measure(WITH_WORK, rounds, after_queue=10**6)
     more = {name: figures[name] - figures[PLAIN] for name in figures if name != PLAIN}
-    return more | _measure_telemetry(rounds)
+    return more | _measure_sessions(rounds) | _measure_telemetry(rounds)
 
 
 def _measure(variants: Mapping[str, str], rounds: int, **settings: Any) -> dict[str, float]:
@@ -84,6 +101,8 @@ def _measure(variants: Mapping[str, str], rounds: int, **settings: Any) -> dict[
         application = App(root, **settings)
         for number, name in enumerate(variants):
             variant = _with_path(workload, f"/api/v{number}")
+            if "session" in name:
+                variant = _with_session(variant, application)
             check_responses(ours, variant, application)
             if name.endswith("(304)"):
                 variant = _with_etag(variant, application)
@@ -91,6 +110,12 @@ def _measure(variants: Mapping[str, str], rounds: int, **settings: Any) -> dict[
             all_contenders.append(Contender(name, variant, application))
         figures = measure(all_contenders, rounds)
     return {name: figures[name]["W1"] for name in variants}
+
+
+def _measure_sessions(rounds: int) -> dict[str, float]:
+    """Return the nanoseconds that sessions add to an application."""
+    figures = _measure(WITH_SESSIONS, rounds, secret_key=new_secret_key())
+    return {name: figures[name] - figures[PLAIN] for name in figures if name != PLAIN}
 
 
 def _measure_telemetry(rounds: int) -> dict[str, float]:
@@ -123,6 +148,18 @@ def _with_path(workload: Workload, path: str) -> Workload:
     )
     # Differences of tens of nanoseconds need longer stretches than those between peers.
     return replace(workload, requests=requests, calls=2000)
+
+
+def _with_session(workload: Workload, application: App) -> Workload:
+    """Return the workload of a client that has a session."""
+    (request,) = workload.requests
+    client = Client(application)
+    with client.session(request.environ["PATH_INFO"]) as session:
+        session["greeting"] = "Hello"
+    cookie = client.get_cookie("session")
+    assert cookie is not None
+    environ = {**request.environ, "HTTP_COOKIE": f"session={cookie.value}"}
+    return replace(workload, requests=(replace(request, environ=environ),))
 
 
 def _with_etag(workload: Workload, application: WSGIApplication) -> Workload:

@@ -30,7 +30,15 @@ from tests.support import call, project
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))]
-DOCUMENTS = [*PAGES, "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/queue/README.md"]
+DOCUMENTS = [
+    *PAGES,
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "examples/oauth/README.md",
+    "examples/queue/README.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/*/README.md")),
+]
 
 _FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
@@ -267,6 +275,8 @@ def _curl(command: str) -> argparse.Namespace:
     parser.add_argument("--json")
     parser.add_argument("-o", dest="output", choices=["/dev/null"])
     parser.add_argument("-w", dest="written", default="")
+    parser.add_argument("-b", dest="sent_jar")
+    parser.add_argument("-c", dest="kept_jar")
     parser.add_argument("-s", "-N", action="store_true")
     return parser.parse_args(shlex.split(command)[1:])
 
@@ -287,10 +297,15 @@ def _request(sent: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _printed(app: App, command: str) -> str:
-    """What the command prints of the App's answer."""
+def _printed(app: App, command: str, jars: dict[str, str]) -> str:
+    """What the command prints of the App's answer. The first cookie of an answer is kept in the jar."""
     sent = _curl(command.removesuffix(_JSON_TOOL))
+    if sent.sent_jar is not None:
+        sent.headers.append(f"Cookie: {jars[sent.sent_jar]}")
     answer = call(app, **_request(sent))
+    cookie = answer.header("Set-Cookie")
+    if sent.kept_jar is not None and cookie is not None:
+        jars[sent.kept_jar] = cookie.partition(";")[0]
     text = "" if sent.output else answer.body.decode()
     text += _HEADER.sub(lambda name: answer.header(name[1]) or "", sent.written).replace("\\n", "\n")
     return json.dumps(json.loads(text), indent=4) if command.endswith(_JSON_TOOL) else text
@@ -303,13 +318,14 @@ def curls(shown: Shown) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("shown", [shown for shown in SHOWN if curls(shown)], ids=lambda shown: shown.page)
 def test_curl_prints_what_a_page_shows(shown: Shown, tmp_path: Path) -> None:
     app = App(project(tmp_path, shown.files), mode="development")
-    printed = [(command, _at_any_time(_printed(app, command))) for command, _ in curls(shown)]
+    jars: dict[str, str] = {}
+    printed = [(command, _at_any_time(_printed(app, command, jars))) for command, _ in curls(shown)]
     assert printed == [(command, _at_any_time(text)) for command, text in curls(shown)]
 
 
 def _at_any_time(printed: str) -> str:
     """What a command prints, without the second in which it prints that."""
-    return re.sub(r"(?<=ttl=)\d+", "0", printed).rstrip("\n")
+    return re.sub(r"(?<=ttl=)\d+|(?<=again in )\d+", "0", printed).rstrip("\n")
 
 
 def test_the_readme_begins_with_an_endpoint_that_answers() -> None:

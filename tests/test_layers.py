@@ -478,6 +478,9 @@ TOUCHES: dict[str, set[str]] = {
     "security/token_verifying.py": {
         "_signed_in",
     },
+    "sessions/editing.py": {
+        "_run_head_hooks",
+    },
     "sessions/middleware.py": {
         "_open_session",
     },
@@ -489,7 +492,6 @@ TOUCHES: dict[str, set[str]] = {
     "sessions/visits.py": {
         "_add_to_vary",
         "_append",
-        "_apply",
         "_call_at_departure",
         "_has_ended",
         "_headers",

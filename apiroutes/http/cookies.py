@@ -57,16 +57,18 @@ def parse_cookies(header: str) -> dict[str, str]:
 
 def find_cookie(header: str, name: str) -> str | None:
     """Return what `parse_cookies` has for a name, None where it has nothing, and leave the others unread."""
-    seen = 0  # up to which no pair has that name; no part is looked at twice
-    while (position := header.find(name, seen)) >= 0:
-        start = header.rfind(";", seen, position) + 1
+    start = 0  # of a pair: no part is looked at twice
+    while (position := header.find(name, start)) >= 0:
+        start = max(start, header.rfind(";", start, position) + 1)
         after = position + len(name)
-        if (start or not seen) and not header[start:position].strip(_BLANKS):
-            end = header.find(";", after)
+        end = header.find(";", after)
+        if not header[start:position].strip(_BLANKS):
             key, equals, value = header[after : end if end >= 0 else None].partition("=")
             if equals and not key.strip(_BLANKS):
                 return _value_of(value)
-        seen = after
+        if end < 0:
+            break
+        start = end + 1
     return None
 
 

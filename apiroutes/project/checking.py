@@ -18,6 +18,7 @@ from apiroutes.project.missing_routes import shortened
 from apiroutes.project.mistakes import Mistakes
 from apiroutes.resources import Resource
 from apiroutes.routing import RouteTree
+from apiroutes.sessions import Sessions
 from apiroutes.settings import Settings
 from apiroutes.types import Middleware
 
@@ -35,6 +36,7 @@ def check_together(
     check_extras(settings, place_of, mistakes.everywhere)
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
+    _check_sessions(resources, mistakes)
     _check_requirements(resources, mistakes)
 
 
@@ -98,6 +100,23 @@ def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -
                     remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
                     mistakes.in_route(file).merge(Problem(file, message, remedy))
                     break
+
+
+def _check_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
+    """Check that of several sessions around a handler each has a cookie of its own."""
+    for file, resource in resources.items():
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            taken: set[str] = set()
+            for step in (*resource.middleware, *handler.middleware):
+                names = step.options.names if isinstance(step, Sessions) else set()
+                for name in sorted(taken & names)[:1]:
+                    message = (
+                        f"`{handler.name}` is inside of two `sessions()` with the same cookie, {name!r}."
+                    )
+                    remedy = "Remove one of them, or give it another cookie: `sessions(name=...)`."
+                    mistakes.in_route(file).merge(Problem(file, message, remedy))
+                taken |= names
 
 
 def steps_of(

@@ -1,5 +1,6 @@
 """What is kept of a client from one request to the next; this room never decides who the client is."""
 
-from apiroutes.sessions.middleware import sessions
+from apiroutes.sessions.editing import edited_session
+from apiroutes.sessions.middleware import Sessions, sessions
 
-__all__ = ["sessions"]
+__all__ = ["Sessions", "edited_session", "sessions"]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from apiroutes.http import dump_cookie, find_cookie
+from apiroutes.http import dump_cookie, find_cookie, needs_secure
 from apiroutes.types import Environ
 
 __all__ = ["Cookie", "CookieOptions"]
 
-# RFC 6265bis section 4.1.3: browsers take such cookies over https alone, and `__Host-` from this host.
-_HOST, _SECURE = "__Host-", "__Secure-"
 _NAME = "session"
+# RFC 6265bis section 4.1.3: only this host can have set it, over https.
+_HOST_NAME = f"__Host-{_NAME}"
 
 
 class Cookie(NamedTuple):
@@ -64,30 +64,24 @@ class CookieOptions:
     def __init__(
         self, name: str | None, path: str, domain: str | None, samesite: str, secure: bool | None
     ) -> None:
-        prefix = next(
-            (start for start in (_HOST, _SECURE) if name is not None and name.startswith(start)), ""
-        )
-        if prefix and secure is False:
-            raise ValueError(
-                f"a cookie whose name begins with {prefix!r} must be secure, or browsers refuse it"
-            )
-        if prefix == _HOST and (path != "/" or domain is not None):
-            raise ValueError(
-                f"a cookie whose name begins with {prefix!r} must have the path '/' and no domain, "
-                "or browsers refuse it"
-            )
         if not isinstance(samesite, str):
             raise TypeError(f"samesite is 'Lax', 'Strict' or 'None', not {samesite!r}")
-        if prefix or samesite.lower() == "none":  # which browsers take over https alone
-            secure = True if secure is None else secure
+        if secure is None and (samesite.lower() == "none" or needs_secure(name or "")):
+            secure = True
+        self.path = path
         self.own_name = "" if name is None else name
-        host_name = _HOST + _NAME if name is None and path == "/" and domain is None else name or _NAME
+        host_name = _HOST_NAME if name is None and path == "/" and domain is None else name or _NAME
         self._over_http = Cookie(_NAME if name is None else name, False, path, domain, samesite)
         self._over_https = Cookie(host_name, True, path, domain, samesite)
         if secure is not None:
             self._over_http = self._over_https = self._over_https if secure else self._over_http
         for cookie in (self._over_http, self._over_https):
             cookie.line("", 0)  # which checks all of it
+
+    @property
+    def names(self) -> set[str]:
+        """The names that the cookie may have."""
+        return {self._over_http.name, self._over_https.name}
 
     def of(self, environ: Environ) -> Cookie:
         """Return the cookie for a request."""

@@ -20,6 +20,7 @@ from apiroutes.response import Response
 from apiroutes.sessions.cookies import CookieOptions
 from apiroutes.sessions.signed import SignedVisit
 from apiroutes.sessions.stored import Keeping, StoredVisit
+from apiroutes.sessions.visits import Visit
 from apiroutes.settings import Settings, StoreURL, read_store
 from apiroutes.stores import Lifetime, open_session_store
 from apiroutes.threads import waiting
@@ -65,18 +66,21 @@ def sessions(
 class Sessions:
     """The middleware that `sessions` returns: sessions in a signed cookie."""
 
-    never_waits = True  # on an event loop it ends with `return next()`
-
     def __init__(self, options: CookieOptions, lifetime: Lifetime) -> None:
         self.__qualname__ = sessions.__name__  # for `apiroutes routes`
         self.needs_secret_key = True
+        self.never_waits = True  # on an event loop it ends with `return next()`
         self.options = options
         self.lifetime = lifetime
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
         outer = req._open_session
-        req._open_session = SignedVisit(req.environ, res, self.options, self.lifetime, req.secret_keys)
+        req._open_session = self.visit(req, res)
         return next() if outer is None else _call_inside(req, outer, next)
+
+    def visit(self, req: Request, res: Response) -> Visit:
+        """Return the session of a request, which loads it when it is called."""
+        return SignedVisit(req.environ, res, self.options, self.lifetime, req.secret_keys)
 
     def end_all(self, owner: str) -> int:
         """End every session of an owner, as after a new password; return how many there were.
@@ -108,9 +112,8 @@ class StoredSessions(Sessions):
         return bound
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        assert self._keeping is not None
         outer = req._open_session
-        req._open_session = visit = StoredVisit(req.environ, res, self._keeping)
+        req._open_session = visit = self.visit(req, res)
         call: Callable[[], Any] = next if outer is None else lambda: _call_inside(req, outer, next)
         if visit.may_wait:
             if waiting.is_on_loop():
@@ -118,6 +121,10 @@ class StoredSessions(Sessions):
             if getattr(next, "runs_coroutines", False):  # which could not wait
                 visit.fetch()
         return call()
+
+    def visit(self, req: Request, res: Response) -> StoredVisit:
+        assert self._keeping is not None
+        return StoredVisit(req.environ, res, self._keeping)
 
     def end_all(self, owner: str) -> int:
         keepings = [step._keeping for step in (self, *self._bound) if step._keeping is not None]

@@ -18,6 +18,7 @@ from apiroutes.wsgi import PRIVATE
 __all__ = ["Visit"]
 
 _FAULT = 500
+_VARY, _CONTROL = ("Vary", "Cookie"), ("Cache-Control", PRIVATE)
 
 
 class Visit:
@@ -80,7 +81,10 @@ def _keep_private(response: Any) -> None:
 
     A Cache-Control of the handler's own stays.
     """
-    response._add_to_vary([("Vary", "Cookie")])
-    line = response._headers.get("cache-control")
-    if line is None or line == response._shared_control:
-        response._apply("set", "cache-control", [("Cache-Control", PRIVATE)])
+    headers = response._headers
+    if "vary" in headers:
+        response._add_to_vary([_VARY])
+    else:
+        headers["vary"] = _VARY
+    if headers.get("cache-control", response._shared_control) == response._shared_control:
+        headers["cache-control"] = _CONTROL

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from apiroutes import App, ProjectError
 from apiroutes.cli import main
-from tests.security.steps import SECRET, USERS, bearer_header
+from tests.security.steps import SECRET, USERS, basic_header, bearer_header
 from tests.support import app_of, call, project
 
 BEARER = {"type": "http", "scheme": "bearer"}
@@ -142,6 +142,44 @@ def test_a_wrong_secret_stops_the_start_at_its_line(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="fewer than 22 characters") as raised:
         app_of(tmp_path, USERS + "current_user = bearer('sesame')\ndef GET(req): ...\n")
     assert "sesame" not in str(raised.value)
+
+
+# -- requests of other sites
+
+
+AMBIENT = {
+    "basic({'ada': SECRET})": True,
+    "api_key({'ada': SECRET}, cookie='key')": True,
+    "any_of(bearer(OTHER), basic({'ada': SECRET}))": True,
+    "basic({'ada': SECRET}, csrf=False)": False,
+    "api_key({'ada': SECRET}, cookie='key', csrf=False)": False,
+    "api_key({'ada': SECRET}, header='X-Key')": False,
+    "bearer({'ada': SECRET})": False,
+    "any_of(bearer(OTHER), basic({'ada': SECRET}, csrf=False))": False,
+}
+WAYS = {
+    "middleware": "middleware = [current_user]\ndef POST(req): return 'done'\n",
+    "use": "@use(current_user)\ndef POST(req): return 'done'\n",
+    "dependencies": "dependencies = [Depends(current_user)]\ndef POST(req): return 'done'\n",
+    "parameter": "def POST(user: Annotated[str, Depends(current_user)]): return 'done'\n",
+    "requirement": "writes = require(bool, user=current_user)\n"
+    "def POST(user: Annotated[str, Depends(writes)]): return 'done'\n",
+    "requirement around": "middleware = [require(bool, user=current_user)]\ndef POST(): return 'done'\n",
+}
+
+
+@pytest.mark.parametrize(("step", "is_ambient"), AMBIENT.items())
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_what_browsers_send_by_themselves_is_refused_from_other_sites(
+    tmp_path: Path, step: str, is_ambient: bool, way: str
+) -> None:
+    app = app_of(tmp_path, USERS + f"current_user = {step}\n" + way)
+    credentials = [*basic_header(f"ada:{SECRET}"), ("Cookie", f"key={SECRET}"), ("X-Key", SECRET)]
+    if step.startswith("bearer"):
+        credentials = bearer_header(SECRET)
+    own = call(app, "POST", headers=[*credentials, ("Sec-Fetch-Site", "same-origin")])
+    others = call(app, "POST", headers=[*credentials, ("Sec-Fetch-Site", "cross-site")])
+    assert (own.status, others.status) == (200, 403 if is_ambient else 200)
 
 
 # -- cached routes

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from apiroutes import App
-from tests.sessions.session_cases import Browser, app_with
+from apiroutes.cli import main
+from tests.sessions.session_cases import KEY, Browser, app_with
+from tests.start_reports import problems_of
 from tests.support import Answer, call
 
 PRIVATE = "private, no-cache"
@@ -241,6 +245,61 @@ def test_a_change_after_the_head_has_left_is_an_error(
     assert "the session cannot change any more" in caplog.text
 
 
+LATE = {
+    "a handler": (
+        "config = {'maxDuration': 0.05}\nfrom .common import late\n"
+        "def GET(req):\n"
+        "    session = req.session\n    session['late'] = 1\n"
+        "    late.wait(30)\n    session['later'] = 1\n    return 1\n"
+    ),
+    "an async handler": (
+        "import asyncio\nconfig = {'maxDuration': 0.05}\n"
+        "async def GET(req):\n    req.session['late'] = 1\n    await asyncio.sleep(30)\n"
+    ),
+}
+
+
+@KINDS
+@pytest.mark.parametrize("source", LATE.values(), ids=LATE)
+def test_nothing_of_a_request_that_is_late_is_kept(tmp_path: Path, source: str, options: str) -> None:
+    files = {
+        "pages/api/late.py": source.replace(".common", "lib.common"),
+        "lib/common.py": "import threading\nlate = threading.Event()\n",
+        "pages/api/release.py": "from lib.common import late\ndef GET(): late.set(); return 1\n",
+    }
+    browser = Browser(app_with(tmp_path, options, files=files))
+    browser.run("session['a'] = 1")
+    assert browser.call(target="/api/late").status == 504
+    browser.call(target="/api/release")
+    assert browser.values() == {"a": 1}
+
+
+# -- what shows it
+
+
+def test_the_list_of_routes_shows_sessions(tmp_path: Path) -> None:
+    app_with(tmp_path, "store='sqlite'")
+    shown = CliRunner().invoke(main, ["routes", "--root", str(tmp_path)]).output
+    assert re.search(r"\bsessions\b", shown)
+
+
+@KINDS
+@pytest.mark.parametrize("handler", ["def GET(req): return 1", "async def GET(req): return 1"])
+def test_a_step_in_a_span_is_the_same(tmp_path: Path, options: str, handler: str) -> None:
+    source = handler.replace("return 1", "req.session['b'] = 2; return 1")
+    app = app_with(tmp_path, options, files={"pages/api/changer.py": source}, telemetry="detailed")
+    browser = Browser(app)
+    browser.run("session['a'] = 1")
+    browser.call(target="/api/changer")
+    assert browser.values() == {"a": 1, "b": 2}
+
+
+def test_the_document_of_the_api_knows_nothing_of_a_session(tmp_path: Path) -> None:
+    app = app_with(tmp_path, files={"pages/api/taker.py": TAKERS["beside others"]})
+    operation = app.openapi()["paths"]["/api/taker"]["get"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["q"]
+
+
 # -- two sessions around a route
 
 BOTH = (
@@ -267,6 +326,36 @@ def test_an_inner_session_is_none_of_the_outer_ones(tmp_path: Path) -> None:
     browser.run("session['a'] = 1")
     browser.cookies = {"outer": browser.cookies["inner"], "inner": browser.cookies["outer"]}
     assert browser.values() == {}
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "is_right"),
+    [
+        ("", "", False),
+        ("", "store='memory'", False),
+        ("name='a'", "name='a'", False),
+        ("name='a'", "name='b'", True),
+        ("", "name='b'", True),
+        ("", "path='/api'", False),
+        ("", "name='__Host-session'", False),
+        ("secure=True", "secure=False", True),
+    ],
+)
+@pytest.mark.parametrize("place", ["middleware = [sessions({})]", "use(sessions({}))"])
+def test_two_sessions_may_not_have_one_cookie(
+    tmp_path: Path, outer: str, inner: str, is_right: bool, place: str
+) -> None:
+    head = "from apiroutes import use\nfrom apiroutes.middleware import sessions\n"
+    line = place.format(inner)
+    source = f"{head}{'@' * line.startswith('use')}{line}\ndef GET(): return 1\n"
+    files = {"pages/api/x.py": source}
+    if is_right:
+        app_with(tmp_path, outer, files)
+        return
+    files["middleware.py"] = f"{head}middleware = [sessions({outer})]"
+    (problem,) = problems_of(tmp_path, files, secret_key=KEY)
+    assert problem.file == "pages/api/x.py"
+    assert "`GET` is inside of two `sessions()` with the same cookie" in problem.message
 
 
 def test_a_session_of_the_projects_own_takes_the_place(tmp_path: Path) -> None:

@@ -159,8 +159,8 @@ def test_the_cookie_has_a_name_and_attributes(
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ("name='__Host-a', path='/x'", ValueError, "path '/'"),
-        ("name='__Host-a', domain='example.com'", ValueError, "no domain"),
+        ("name='__Host-a', path='/x'", ValueError, "whole host"),
+        ("name='__Host-a', domain='example.com'", ValueError, "whole host"),
         ("name='__Host-a', secure=False", ValueError, "must be secure"),
         ("name='__Secure-a', secure=False", ValueError, "must be secure"),
         ("samesite='None', secure=False", ValueError, "must be secure"),

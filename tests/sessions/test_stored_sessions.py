@@ -391,6 +391,16 @@ def test_the_store_is_asked_for_sessions_that_last_as_long(
 # -- a store that fails
 
 
+@pytest.mark.parametrize("handler", ["def GET(): return 1", "async def GET(): return 1"])
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_a_store_that_fails_is_not_felt_by_who_does_not_touch_the_session(
+    tmp_path: Path, handler: str, interface: str
+) -> None:
+    app = app_with(tmp_path, "store='redis://127.0.0.1:1'", files={"pages/api/y.py": handler})
+    entries = environ("GET", "/api/y", [("Cookie", f"session={'A' * 43}")])
+    assert exchange(AsWSGI(app.asgi) if interface == "asgi" else app, entries).status == 200
+
+
 @pytest.mark.parametrize(
     ("code", "status"),
     [
