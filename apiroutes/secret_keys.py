@@ -157,7 +157,9 @@ def missing_key(who: str) -> RuntimeError:
 # Letters that change places count too: a misspelled name is told, and its value may be the key.
 # The steps that are given secrets have them in their calls.
 _ASSIGNMENT = r"""(?is)(?:\w*s[ecr]{3,4}t\w*["']?\s*[:=]|\b(?:bearer|basic|api_key|jwt)\s*\()(.*)"""
-_VALUE = r"""(\"\"\"|'''|["'])(?:\\.|(?!\1).)*(\1|$)|\b\d[\w.]*"""
+# The name of a variable that is read is no secret, and is told.
+_VARIABLE = r"""(?:\benviron\[|\bgetenv\(|\benviron\.get\()(?:"\w+"|'\w+')"""
+_VALUE = rf"""(?P<told>{_VARIABLE})|(\"\"\"|'''|["'])(?:\\.|(?!\2).)*(\2|$)|\b\d[\w.]*"""
 
 
 # What stands before the `@` of a URL, and a password among its parameters. Of a store's URL all up to the
@@ -179,8 +181,11 @@ def hide_secrets(line: str) -> str:
     found = re.search(_ASSIGNMENT, line)
     if found is None:
         return line
-    hidden = re.sub(_VALUE, lambda value: f"{value[1] or ''}{HIDDEN}{value[2] or ''}", found[1])
-    return line[: found.start(1)] + hidden
+    return line[: found.start(1)] + re.sub(_VALUE, _hidden, found[1])
+
+
+def _hidden(value: re.Match[str]) -> str:
+    return value["told"] or f"{value[2] or ''}{HIDDEN}{value[3] or ''}"
 
 
 def may_hold_secret(text: str) -> bool:

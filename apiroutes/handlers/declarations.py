@@ -23,7 +23,7 @@ __all__ = [
     "needs_user",
     "reads_ambient_credentials",
     "required_of",
-    "same_security",
+    "same_credentials",
     "takes_ambient_credentials",
     "file_route",
     "middleware_of",
@@ -140,9 +140,10 @@ def refuses_other_sites(step: object) -> bool:
     return hasattr(marked_object(step), "trusting")
 
 
-def same_security(function: object, other: object) -> None:
+def same_credentials(function: object, other: object) -> None:
     """Have a step ask for the same credentials as another one, which it calls."""
     setattr(function, _SECURITY, security_of(other))
+    setattr(function, _AMBIENT, takes_ambient_credentials(other))
 
 
 def needs_user(function: _Function, scopes: Sequence[str]) -> _Function:

@@ -75,7 +75,8 @@ class Limiter:
             if self._fails_open:
                 return None
             raise ApiError(503, headers={"Retry-After": _RETRY_AFTER_FAULT}) from None
-        taken = Taken(uses, windows, _members(res, "RateLimit-Policy"), _members(res, "RateLimit"))
+        others = _members(res, "RateLimit-Policy")
+        taken = Taken(uses, windows, others, _members(res, "RateLimit") if others else "")
         if not is_admitted:
             self._refuse(taken, req, res)
         self._tell(taken, res)

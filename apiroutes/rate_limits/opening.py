@@ -1,6 +1,7 @@
 """The stores of the limits of each App: one for all that count in the same place.
 
-In: the project's directory and settings. Out: counts. Raises ProjectError for a URL that cannot be used.
+In: the project's directory and settings. Out: counts. Raises ProjectError for a URL of a limit's own that
+cannot be used.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ def counters_of(root: Path, settings: Settings, store: str | StoreURL | None) ->
     if opened is None:
         try:
             counters = open_counters(place, root, settings.rate_limit_prefix)
-        except ValueError as error:
-            name = "The setting `rate_limit_store`" if store is None else "rate_limit(store=...)"
-            raise ProjectError([Problem(name, f"{error}.", "Correct the URL.")]) from None
+        except (ImportError, ValueError) as error:
+            if store is not None:
+                raise ProjectError([Problem("rate_limit(store=...)", f"{error}.", "Correct it.")]) from None
+            counters = open_counters("memory", root, "")  # the setting is a mistake that stops the start
         opened = _opened[key] = OpenedCounters(counters, place == "memory", settings)
     return opened
 

@@ -56,9 +56,12 @@ def _checking(trusted: frozenset[str], of_methods: _TrustedOf) -> Middleware:
     @never_waits
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         origins = trusted_of.get(req.method, trusted)
-        if origins is None or req.environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
+        if origins is None:
             return next()
-        refusal = _why_refused(req.environ, origins)
+        environ = req.environ
+        if environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
+            return next()
+        refusal = _why_refused(environ, origins)
         if refusal is None:
             return next()
         _log.info("A cross-origin %s was refused with 403: %s", req.method, refusal)

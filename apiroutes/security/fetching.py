@@ -114,12 +114,12 @@ class _TimedHTTP(urllib.request.HTTPHandler):
 
 class _TimedHTTPS(urllib.request.HTTPSHandler):
     def __init__(self, deadline: float) -> None:
-        super().__init__()
+        self._trust = ssl.create_default_context()
+        super().__init__(context=self._trust)
         self._connection = functools.partial(_timed(http.client.HTTPSConnection), deadline)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        context = ssl.create_default_context()
-        return self.do_open(self._connection, req, context=context)
+        return self.do_open(self._connection, req, context=self._trust)
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from apiroutes.errors import ApiError
+from apiroutes.errors import ApiError, one_line
 from apiroutes.http import decode_json
 from apiroutes.security.fetching import FetchError, fetch
 from apiroutes.security.token_keys import KeySet, Verify, keys_of_jwk_set
@@ -77,14 +77,14 @@ class PublishedKeys:
     def find(self, algorithm: str, name: str | None) -> Sequence[Verify] | None:
         """Return the keys for a token, without waiting; None if the set has to be read first."""
         kept, now = self._kept, time.monotonic()
-        if kept is None or (now >= kept.fresh_until and now >= self._next_reading):
+        if kept is None or now >= kept.usable_until:
+            return None
+        if now >= kept.fresh_until and self._may_be_read(now):
             return None
         if now >= kept.refresh_at and now >= self._next_reading:
             self._begin()
         found = kept.keys.find(algorithm, name)
-        if found or now < self._next_reading:
-            return found if now < kept.usable_until else None
-        return None
+        return None if not found and self._may_be_read(now) else found
 
     def wait(self, algorithm: str, name: str | None) -> Sequence[Verify]:
         """Return the keys for a token, once the set has been read if it may be. Raises ApiError 503."""
@@ -101,6 +101,12 @@ class PublishedKeys:
         return kept.keys.find(algorithm, name)
 
     # -- readings --------------------------------------------------------------------------------
+
+    def _may_be_read(self, now: float) -> bool:
+        """Return whether there is a reading to wait for, or may be a new one."""
+        reading = self._reading
+        is_running = reading is not None and reading.is_running and now < reading.deadline
+        return is_running or now >= self._next_reading
 
     def _begin(self) -> _Reading | None:
         """Return the reading that runs, or a new one; None if one has ended, or hung, a moment ago."""
@@ -119,9 +125,9 @@ class PublishedKeys:
         try:
             # Under gevent a greenlet, as its sockets want it.
             threading.Thread(target=self._read, args=(reading,), name="apiroutes-jwks", daemon=True).start()
-        except BaseException:
+        except RuntimeError as error:  # no more threads can start
+            self._note_failure(str(error))
             reading.note_end()
-            raise
         return reading
 
     def _read(self, reading: _Reading) -> None:
@@ -132,8 +138,10 @@ class PublishedKeys:
             self._keep(keys, min(max(lifetime, _SHORTEST_LIFETIME), _LONGEST_LIFETIME))
         except FetchError as error:
             self._note_failure(str(error))
-        except (ApiError, ValueError) as error:
-            self._note_failure(f"{error}" if isinstance(error, ValueError) else "it is not JSON")
+        except ApiError:
+            self._note_failure("it is not JSON")
+        except Exception as error:  # the thread shall tell it as any other failure
+            self._note_failure(str(error) if type(error) is ValueError else one_line(error))
         finally:
             reading.note_end()
 

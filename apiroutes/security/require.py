@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from apiroutes.concurrency import coroutines, is_async
 from apiroutes.errors import ApiError
-from apiroutes.handlers import Depends, needs_user, same_security
+from apiroutes.handlers import Depends, needs_user, same_credentials
 from apiroutes.places import name_of
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -75,7 +75,7 @@ class Requirement(Generic[User]):
             self.__wrapped__ = source
         needs_user(self, scopes)
         if sign_in is not None:
-            same_security(self, sign_in)
+            same_credentials(self, sign_in)
             # The value of that dependency comes as an argument, so that tests can replace it.
             self.make_value: Any = MethodType(self._with_user(sign_in), self)
 

@@ -6,7 +6,7 @@ ApiError 401 for a request whose credentials are missing or wrong (RFC 9110 sect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from apiroutes.concurrency import coroutines
@@ -65,7 +65,7 @@ class SignIn(Generic[User]):
         """Sign in, and go on."""
         raise NotImplementedError
 
-    def make_value(self, req: Request, res: Response) -> Any:
+    def make_value(self, req: Request, res: Response) -> User | Awaitable[User]:
         """Return the user, or a coroutine that does."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""What the response cache keeps, and rate limits count: in memory, in SQLite's file, or in Redis."""
+"""What the response cache and sessions keep, and rate limits count: in memory, in SQLite, or in Redis."""
 
 from apiroutes.stores.counters import Counters, Use, Window
 from apiroutes.stores.nothing import NothingStore

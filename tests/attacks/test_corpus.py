@@ -1,6 +1,7 @@
 """Attacks known from advisories of other frameworks, each in a process of its own, with its limits.
 
-`runner.py` and `corpus.jsonl` come from outside and stay unchanged; they attack `app.py` and `project/`.
+`runner.py` and `corpus.jsonl` come from outside and stay unchanged; they attack `app.py` and `project/`, as
+`ours.jsonl` does.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import interfaces
+from tests.attacks import ours
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
@@ -64,6 +67,21 @@ def test_every_attack_is_withstood(tmp_path: Path, flags: tuple[str, ...]) -> No
     results = attack(tmp_path / "results.json", *flags)
     assert failures_of(results) == {}
     assert sum(case["outcome"] == "pass" for case in results) > 700
+
+
+def test_attacks_of_our_own_are_withstood(tmp_path: Path) -> None:
+    """Those on sessions, CSRF checks, tokens, rate limits and webhooks."""
+    results = attack(tmp_path / "results.json", corpus=ours.FILE)
+    assert failures_of(results) == {}
+    passed = Counter(case["area"] for case in results if case["outcome"] == "pass")
+    assert min(passed[area] for area in ("session", "csrf", "jwt", "ratelimit", "webhook")) > 80
+
+
+def test_attacks_of_our_own_are_as_they_are_made() -> None:
+    assert ours.FILE.read_text(encoding="utf-8") == ours.text(), "run `python -m tests.attacks.ours`"
+    cases = ours.cases()
+    assert len({case["id"] for case in cases}) == len(cases)
+    assert [case["id"] for case in cases if case["area"] != "sanity" and not case.get("cve")] == []
 
 
 def test_attacks_on_the_cache_are_withstood_by_a_store_that_all_share(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
         "response_limit": None,
         "max_duration": 2.5,
         "cache": None,
+        "rate_limit": None,
     }
     assert rows["/api/notes"]["methods"] == ["GET", "POST"]
     assert rows["/api/notes"]["method_middleware"] == {"POST": ["check"]}

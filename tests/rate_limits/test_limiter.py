@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from apiroutes import App
-from tests.rate_limits.limited import OK, admitted, left_of, limited_app, statuses
+from apiroutes import App, ProjectError
+from tests.rate_limits.limited import LIMITED, OK, admitted, left_of, limited_app, statuses
+from tests.start_reports import problems_of
 from tests.support import app_of, call, project
 
 JSON = [("Accept", "application/json")]
@@ -306,6 +308,35 @@ def test_a_limit_has_a_store_of_its_own(tmp_path: Path) -> None:
     assert statuses(app, 2) == [200, 429]
 
 
+@pytest.mark.parametrize("files", [{}, {"middleware.py": LIMITED.format(arguments="'1/hour'")}])
+def test_a_url_that_redis_py_cannot_read_is_a_start_error(tmp_path: Path, files: dict[str, str]) -> None:
+    url = "redis://:hunter2@localhost?socket_timeout=soon"
+    (problem,) = problems_of(tmp_path, {"pages/api/x.py": OK, **files}, rate_limit_store=url)
+    assert problem.message.startswith("rate_limit_store: The URL of")
+    assert "hunter2" not in repr(problem)
+
+
+def test_a_url_of_a_limits_own_is_read_at_start(tmp_path: Path) -> None:
+    url = "redis://:hunter2@localhost?socket_timeout=soon"
+    with pytest.raises(ProjectError, match=r"rate_limit\(store=...\)") as raised:
+        limited_app(tmp_path, f"'1/hour', store='{url}'")
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("files", [{}, {"middleware.py": LIMITED.format(arguments="'1/hour'")}])
+def test_a_redis_without_its_extra_is_a_start_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
+) -> None:
+    monkeypatch.setattr("apiroutes.project.extras.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "apiroutes.stores.redis_counters", raising=False)
+    monkeypatch.delitem(sys.modules, "apiroutes.stores.redis_connections", raising=False)
+    files = {"pages/api/x.py": OK, **files}
+    (problem,) = problems_of(tmp_path, files, rate_limit_store="redis://localhost")
+    assert problem.message == "rate_limit_store: redis is not installed."
+    assert problem.remedy == "Run: pip install 'apiroutes[redis]'"
+
+
 # -- many at once
 
 
@@ -326,3 +357,28 @@ def test_a_thousand_addresses_have_a_count_each(tmp_path: Path) -> None:
     addresses = [f"10.0.{number // 250}.{number % 250}" for number in range(1000)]
     assert admitted(app, addresses) == [True] * 1000
     assert admitted(app, addresses[:50]) == [False] * 50
+
+
+# -- the document
+
+
+def test_the_document_has_the_refusals_of_limited_operations(tmp_path: Path) -> None:
+    files = {
+        "pages/api/a.py": "config = {'rateLimit': '1/hour'}\ndef GET(): return 1\n",
+        "pages/api/b.py": (
+            "from apiroutes import use\nfrom apiroutes.middleware import rate_limit\n"
+            "def GET(): return 1\n@use(rate_limit('1/hour'))\ndef POST(): return 1\n"
+        ),
+    }
+    app = App(project(tmp_path, files), openapi_path="/api/openapi.json")
+    paths = call(app, target="/api/openapi.json").json()["paths"]
+    found = {
+        (path, method)
+        for path, item in paths.items()
+        for method in item
+        if "429" in item[method]["responses"]
+    }
+    assert found == {("/api/a", "get"), ("/api/b", "post")}
+    refusal = paths["/api/a"]["get"]["responses"]["429"]
+    assert refusal["headers"]["Retry-After"]["schema"] == {"type": "integer", "minimum": 1}
+    assert set(refusal["content"]) == {"text/plain", "application/problem+json"}

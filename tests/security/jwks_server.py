@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from tests.security.tokens import private_key
+from tests.security.tokens import pem, private_key
 
 Behaviour = Callable[["Exchange"], None]
 
@@ -54,13 +61,19 @@ class Exchange(BaseHTTPRequestHandler):
 class Issuer:
     """The server's address, what it was asked for, and how it behaves, which may change at any time."""
 
-    def __init__(self, behave: Behaviour) -> None:
+    def __init__(self, behave: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self.behave = behave
         self.paths: list[str] = []
         self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Exchange)
         self._server.issuer = self  # type: ignore[attr-defined]
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/jwks.json"
+        if tls is not None:
+            # The handshake is for the thread of the connection, so that one which hangs holds up no other.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}/jwks.json"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
@@ -77,12 +90,34 @@ class Issuer:
 
 
 @contextmanager
-def issuer(behave: Behaviour) -> Iterator[Issuer]:
-    server = Issuer(behave)
+def issuer(behave: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[Issuer]:
+    server = Issuer(behave, tls)
     try:
         yield server
     finally:
         server.close()
+
+
+def certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for 127.0.0.1 that is its own authority, and a server's context with it."""
+    key = private_key("ES256")
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path, key_path = directory / "issuer.pem", directory / "key.pem"
+    path.write_bytes(made.public_bytes(Encoding.PEM))
+    key_path.write_text(pem(key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path, key_path)
+    return path, context
 
 
 # -- behaviours ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from apiroutes import App, ProjectError
 from apiroutes.cli import main
-from tests.security.steps import SECRET, USERS, bearer_header
+from tests.security.steps import SECRET, USERS, basic_header, bearer_header
 from tests.support import app_of, call, project
 
 BEARER = {"type": "http", "scheme": "bearer"}
@@ -109,18 +109,18 @@ MESSAGE = "`require` is before every step that signs in, and would let nobody pa
 REFUSED = [
     "middleware = [require(scope='a')]\ndef GET(req): ...\n",
     "middleware = [request_id(), require(scope='a'), bearer(SECRET)]\ndef GET(req): ...\n",
-    "@use(require(bool))\ndef GET(req): ...\n",
+    "@use(require(anybody))\ndef GET(req): ...\n",
     "dependencies = [Depends(require(scope='a'))]\ndef GET(req): ...\n",
     "def GET(user: Annotated[str, Depends(require(scope='a'))]): ...\n",
 ]
 OWN = "def own(req, res, next):\n    return next()\n"
 STARTED = [
     "middleware = [bearer(SECRET), require(scope='a')]\ndef GET(req): ...\n",
-    "middleware = [bearer(SECRET)]\n@use(require(bool))\ndef GET(req): ...\n",
-    "middleware = [bearer(SECRET)]\ndef GET(user: Annotated[str, Depends(require(bool))]): ...\n",
-    "middleware = [require(bool, user=bearer(SECRET))]\ndef GET(req): ...\n",
+    "middleware = [bearer(SECRET)]\n@use(require(anybody))\ndef GET(req): ...\n",
+    "middleware = [bearer(SECRET)]\ndef GET(user: Annotated[str, Depends(require(anybody))]): ...\n",
+    "middleware = [require(anybody, user=bearer(SECRET))]\ndef GET(req): ...\n",
     OWN + "middleware = [own, require(scope='a')]\ndef GET(req): ...\n",
-    "def own(req): ...\ndependencies = [Depends(own), Depends(require(bool))]\ndef GET(req): ...\n",
+    "def own(req): ...\ndependencies = [Depends(own), Depends(require(anybody))]\ndef GET(req): ...\n",
 ]
 
 
@@ -133,6 +133,14 @@ def test_what_nobody_can_pass_stops_the_start(tmp_path: Path, source: str) -> No
     ]
 
 
+def test_a_step_of_many_routes_is_told_once(tmp_path: Path) -> None:
+    files = {f"pages/api/{name}.py": "def GET(req): ...\n" for name in "abc"}
+    files["pages/api/_middleware.py"] = USERS + "middleware = [require(scope='a')]\n"
+    with pytest.raises(ProjectError) as raised:
+        App(project(tmp_path, files))
+    assert [problem.message for problem in raised.value.problems] == [MESSAGE]
+
+
 @pytest.mark.parametrize("source", STARTED)
 def test_what_somebody_may_pass_starts(tmp_path: Path, source: str) -> None:
     assert app_of(tmp_path, USERS + source)
@@ -142,6 +150,44 @@ def test_a_wrong_secret_stops_the_start_at_its_line(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="fewer than 22 characters") as raised:
         app_of(tmp_path, USERS + "current_user = bearer('sesame')\ndef GET(req): ...\n")
     assert "sesame" not in str(raised.value)
+
+
+# -- requests of other sites
+
+
+AMBIENT = {
+    "basic({'ada': SECRET})": True,
+    "api_key({'ada': SECRET}, cookie='key')": True,
+    "any_of(bearer(OTHER), basic({'ada': SECRET}))": True,
+    "basic({'ada': SECRET}, csrf=False)": False,
+    "api_key({'ada': SECRET}, cookie='key', csrf=False)": False,
+    "api_key({'ada': SECRET}, header='X-Key')": False,
+    "bearer({'ada': SECRET})": False,
+    "any_of(bearer(OTHER), basic({'ada': SECRET}, csrf=False))": False,
+}
+WAYS = {
+    "middleware": "middleware = [current_user]\ndef POST(req): return 'done'\n",
+    "use": "@use(current_user)\ndef POST(req): return 'done'\n",
+    "dependencies": "dependencies = [Depends(current_user)]\ndef POST(req): return 'done'\n",
+    "parameter": "def POST(user: Annotated[str, Depends(current_user)]): return 'done'\n",
+    "requirement": "writes = require(anybody, user=current_user)\n"
+    "def POST(user: Annotated[str, Depends(writes)]): return 'done'\n",
+    "requirement around": "middleware = [require(anybody, user=current_user)]\ndef POST(): return 'done'\n",
+}
+
+
+@pytest.mark.parametrize(("step", "is_ambient"), AMBIENT.items())
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_what_browsers_send_by_themselves_is_refused_from_other_sites(
+    tmp_path: Path, step: str, is_ambient: bool, way: str
+) -> None:
+    app = app_of(tmp_path, USERS + f"current_user = {step}\n" + way)
+    credentials = [*basic_header(f"ada:{SECRET}"), ("Cookie", f"key={SECRET}"), ("X-Key", SECRET)]
+    if step.startswith("bearer"):
+        credentials = bearer_header(SECRET)
+    own = call(app, "POST", headers=[*credentials, ("Sec-Fetch-Site", "same-origin")])
+    others = call(app, "POST", headers=[*credentials, ("Sec-Fetch-Site", "cross-site")])
+    assert (own.status, others.status) == (200, 403 if is_ambient else 200)
 
 
 # -- cached routes
@@ -176,8 +222,8 @@ def test_credentials_are_asked_for_hits_too(tmp_path: Path, guard: str) -> None:
     "handler",
     [
         "def GET(user: Annotated[str, Depends(current_user)]): ...\n",
-        "def GET(user: Annotated[str, Depends(require(bool, user=current_user))]): ...\n",
-        "middleware = [current_user]\ndef GET(user: Annotated[str, Depends(require(bool))]): ...\n",
+        "def GET(user: Annotated[str, Depends(require(anybody, user=current_user))]): ...\n",
+        "middleware = [current_user]\ndef GET(user: Annotated[str, Depends(require(anybody))]): ...\n",
         """
 def name(user: Annotated[str, Depends(current_user)]): ...
 def GET(name: Annotated[str, Depends(name)]): ...

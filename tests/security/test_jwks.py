@@ -6,6 +6,9 @@ import gzip
 import json
 import logging
 import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +24,7 @@ from apiroutes.middleware import jwt
 from tests.security.jwks_server import (
     Behaviour,
     Issuer,
+    certificate,
     cut,
     dripping_content,
     dripping_head,
@@ -280,6 +284,70 @@ def test_redirects_are_followed_on_the_same_host_alone(tmp_path: Path, server: I
         assert other.paths == []
 
 
+@pytest.mark.parametrize(("is_trusted", "status"), [(True, 200), (False, 503)])
+def test_https_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool, status: int
+) -> None:
+    file, context = certificate(tmp_path)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with issuer(publishing(jwk()), context) as server:
+        assert send(project(tmp_path / "project", server.url), named()).status == status
+
+
+@pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_handshake_that_nobody_answers_ends(tmp_path: Path, greeting: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/jwks.json"
+        app = project(tmp_path, url, options="timeout=0.4")
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(send, app, named())
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(greeting)
+                assert answer.result().status == 503
+
+
+GEVENT = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+from pathlib import Path
+import gevent
+from apiroutes import App
+from tests.support import call
+app, (token, *_) = App(Path(sys.argv[1])), sys.argv[2:]
+headers = [("Authorization", f"Bearer {token}")]
+with gevent.Timeout(60):
+    calls = [gevent.spawn(call, app, headers=headers) for _ in range(20)]
+    gevent.joinall(calls)
+    print({one.value.status for one in calls})
+"""
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_greenlets_wait_for_one_reading(tmp_path: Path, server: Issuer, kind: str) -> None:
+    def slowly(exchange: Any) -> None:
+        exchange.wait(0.3)
+        publishing(jwk())(exchange)
+
+    server.behave = slowly
+    source = f"""
+from typing import Annotated
+from apiroutes import Depends
+from apiroutes.middleware import jwt
+step = jwt(jwks_url={server.url!r}, algorithms=["RS256"], {RULES}, timeout=20)
+middleware = [step]
+{kind} GET(user: Annotated[dict, Depends(step)]):
+    return dict(user)
+"""
+    app_of(tmp_path, source)
+    command = [sys.executable, "-c", GEVENT, str(tmp_path), named()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2])
+    assert done.stdout == "{200}\n", done.stderr
+    assert len(server.paths) == 1
+
+
 # -- for how long --------------------------------------------------------------------------------
 
 LIFETIMES = [
@@ -373,6 +441,32 @@ def test_many_threads_wait_for_one_reading(tmp_path: Path, server: Issuer) -> No
         arrived.set()
         assert {answer.result().status for answer in answers} == {200}
     assert len(server.paths) == 1
+
+
+@pytest.mark.parametrize("seconds", [11, 601])
+def test_requests_with_a_new_key_wait_for_the_reading_that_runs(
+    tmp_path: Path, server: Issuer, clock: Clock, seconds: float
+) -> None:
+    """At a rotation many come at once, and after an hour without requests too."""
+    goes_on = threading.Event()
+
+    def wait(exchange: Any) -> None:
+        goes_on.wait(30)
+        publishing(jwk(number=1))(exchange)
+
+    app = project(tmp_path, server.url)
+    send(app, named())
+    server.behave = wait
+    clock.ahead += seconds
+    text = named(1)
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(send, app, text)
+        until_read(server, 2)
+        others = [pool.submit(send, app, text) for _ in range(7)]
+        time.sleep(0.05)  # they would be refused by now
+        goes_on.set()
+        assert {answer.result().status for answer in (first, *others)} == {200}
+    assert len(server.paths) == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

@@ -1,4 +1,4 @@
-"""The setting `cache`: names of stores and URLs, whose passwords nothing shows."""
+"""The settings `cache` and `rate_limit_store`: names of stores and URLs, whose passwords nothing shows."""
 
 from __future__ import annotations
 
@@ -35,16 +35,18 @@ URLS = [
 ]
 
 
+@pytest.mark.parametrize("name", ["cache", "rate_limit_store"])
 @pytest.mark.parametrize("url", URLS)
-def test_a_url_is_kept_as_it_is(tmp_path: Path, url: str) -> None:
+def test_a_url_is_kept_as_it_is(tmp_path: Path, url: str, name: str) -> None:
     pytest.importorskip("redis")
-    cache = app_of(tmp_path, HELLO, cache=url).settings.cache
-    assert isinstance(cache, StoreURL)
-    assert cache.reveal() == url
+    store = getattr(app_of(tmp_path, HELLO, **{name: url}).settings, name)
+    assert isinstance(store, StoreURL)
+    assert store.reveal() == url
 
 
 def test_the_store_is_sqlite_unless_another_is_set(tmp_path: Path) -> None:
-    assert app_of(tmp_path, HELLO).settings.cache == "sqlite"
+    settings = app_of(tmp_path, HELLO).settings
+    assert (settings.cache, settings.rate_limit_store) == ("sqlite", "sqlite")
 
 
 REFUSED: list[tuple[Any, str]] = [
@@ -85,6 +87,15 @@ def test_what_is_no_store_is_a_start_error(tmp_path: Path, value: Any, message: 
     assert PASSWORD not in repr(problem)
 
 
+@pytest.mark.parametrize(("value", "message"), [("none", "'none' is neither a URL"), *REFUSED])
+def test_what_is_no_store_of_limits_is_a_start_error(tmp_path: Path, value: Any, message: str) -> None:
+    (problem,) = problems_of(tmp_path, {"pages/api/x.py": HELLO}, rate_limit_store=value)
+    assert problem.message.startswith("rate_limit_store: ")
+    assert message.replace("'memory', 'none'", "'memory'") in problem.message
+    assert problem.remedy.startswith('Write "sqlite", "memory", or a URL')
+    assert PASSWORD not in repr(problem)
+
+
 TABLE = "[tool.apiroutes]\n"
 WRONG = f"redis://:{PASSWORD}@localhost/first"
 PLACES = [
@@ -97,6 +108,8 @@ PLACES = [
     {"pyproject.toml": f'{TABLE}cache = "redis://localhost/x?password={PASSWORD}"\n'},
     {"pyproject.toml": f'{TABLE}cache = "{URL}\nport = 1\n'},
     {"pyproject.toml": f"tool = {{apiroutes = {{port = 'x', cache = '{URL}'}}}}\n"},
+    {"pyproject.toml": f'{TABLE}rate_limit_store = "{WRONG}"\n'},
+    {"pyproject.toml": f'{TABLE}rate_limits_store = "{URL}"\n'},
     {".env": f"APIROUTES_CACHE={WRONG}\n"},
     {".env": f"APIROUTES_CACHE_URL={URL}\n"},
 ]

@@ -1,9 +1,9 @@
 """Every form of handler and of the API around it, as a project writes them: mypy --strict accepts it."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 from typing_extensions import assert_type
@@ -32,7 +32,16 @@ from apiroutes import (
     text,
     use,
 )
-from apiroutes.middleware import access_log, cors, request_id
+from apiroutes.middleware import (
+    access_log,
+    any_of,
+    api_key,
+    basic,
+    bearer,
+    cors,
+    request_id,
+    require,
+)
 from apiroutes.testing import Client
 
 
@@ -177,3 +186,52 @@ async def use_cached() -> None:
     load_user.revalidate(1, name="a")
     await load_user.revalidate(1, mode="stale")
     await load_point.revalidate(1)
+
+
+# -- sign-in: the user is what `verify` returns
+
+
+def find_user(token: str) -> User | None:
+    return None
+
+
+async def look_up_user(token: str) -> User | Literal[False]:
+    return False
+
+
+def check_password(name: str, password: str) -> User | None:
+    return None
+
+
+signed_in = bearer(find_user)
+later_user = bearer(look_up_user)
+either = any_of(bearer(find_user), api_key({"ci": "k"}, header="X-API-Key"))
+
+
+async def users(req: Request, res: Response) -> None:
+    assert_type(signed_in.make_value(req, res), User)
+    assert_type(await later_user.make_value(req, res), User)
+    assert_type(bearer(find_user, optional=True).make_value(req, res), User | None)
+    assert_type(await bearer(look_up_user, optional=True).make_value(req, res), User | None)
+    assert_type(bearer("secret").make_value(req, res), str)
+    assert_type(bearer({"ci": ["new", "old"]}, optional=True).make_value(req, res), str | None)
+    assert_type(api_key(find_user, cookie="key").make_value(req, res), User)
+    assert_type(basic(check_password, realm="staff").make_value(req, res), User)
+    assert_type(basic({"ada": "password"}, csrf=False).make_value(req, res), str)
+    assert_type(either.make_value(req, res), User | str | Awaitable[User | str])
+
+
+@use(signed_in, require(scope="users:read"))
+def read_users(user: Annotated[User, Depends(signed_in)]) -> User:
+    return user
+
+
+def write_users(user: Annotated[User, Depends(require(lambda user: True, user=either))]) -> User:
+    return user
+
+
+async def may_read(user: User, req: Request) -> bool:
+    return user.name != ""
+
+
+require(may_read, scope=["users:read", "users:write"], user=later_user)

@@ -3,6 +3,7 @@
 import msgspec
 
 from apiroutes import App, Depends, Request, Response, cached, json, redirect, use
+from apiroutes.middleware import api_key, basic, bearer, require
 from apiroutes.testing import Client
 
 
@@ -51,3 +52,7 @@ load.uncached("1")  # error: arg-type
 load.revalidate(1, mode="later")  # error: call-overload
 cached(revalidate="60")  # error: call-overload
 cached(60)  # error: call-overload
+bearer(print, realm=5)  # error: call-overload
+api_key(print, query="key")  # error: call-overload
+basic("password")  # error: call-overload
+require(scope=5)  # error: arg-type

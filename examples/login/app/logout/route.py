@@ -1,0 +1,3 @@
+def POST(req, res):
+    req.session.clear()
+    res.redirect(303, "/")

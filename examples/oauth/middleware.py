@@ -1,0 +1,4 @@
+from apiroutes.middleware import sessions
+
+# `sessions()` brings `csrf()` along: no other site can sign a user out.
+middleware = [sessions()]

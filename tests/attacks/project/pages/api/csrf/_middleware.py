@@ -1,0 +1,3 @@
+from apiroutes.middleware import csrf
+
+middleware = [csrf(trusted=["https://app.example.com", "https://xn--bcher-kva.example"])]

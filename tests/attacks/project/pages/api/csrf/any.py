@@ -1,0 +1,2 @@
+def handler(req, res):
+    res.json({"changed": req.method not in ("GET", "HEAD")})

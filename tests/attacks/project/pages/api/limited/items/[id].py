@@ -1,0 +1,5 @@
+config = {"rateLimit": "3/hour"}
+
+
+def GET(id):
+    return {"id": id}

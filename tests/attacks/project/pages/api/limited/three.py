@@ -1,0 +1,5 @@
+config = {"rateLimit": "3/hour"}
+
+
+def handler(req, res):
+    res.json({"ok": True})

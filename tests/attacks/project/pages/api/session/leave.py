@@ -1,0 +1,3 @@
+def POST(req):
+    req.session.clear()
+    return {"left": True}

@@ -1,0 +1,9 @@
+from attacked_keys import PLAIN_HOOKS
+
+from apiroutes import use
+from apiroutes.middleware import webhook
+
+
+@use(webhook("stripe", secret=PLAIN_HOOKS))
+def POST(req):
+    return {"taken": req.raw_body.decode("latin-1")}
