@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace as replace_in
-from pathlib import Path
 from typing import Any
 
 from apiroutes.errors import Problem
@@ -28,7 +27,6 @@ __all__ = ["check_together", "meaningless", "steps_of"]
 
 
 def check_together(
-    root: Path,
     settings: Settings,
     routes: RouteTree,
     resources: Mapping[str, Resource],
@@ -37,7 +35,7 @@ def check_together(
 ) -> None:
     """Check what several parts of the project have in common."""
     check_extras(settings, place_of, mistakes.everywhere)
-    check_limit_store(settings, root, place_of, mistakes.everywhere)
+    check_limit_store(settings, place_of, mistakes.everywhere)
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     _check_sessions(resources, mistakes)
@@ -90,15 +88,17 @@ def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
 def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that somebody can have signed in where a step asks what the user may do.
 
-    Steps of the project may sign in, whatever they are called.
+    Steps of the project may sign in, whatever they are called. One that several routes have is told once.
     """
+    told: set[int] = set()
     for file, resource in resources.items():
         assert resource.module is not None
         for handler in resource.module.handlers.values():
             for step in handler.steps(resource.middleware)[:-1]:
                 if security_of(step) or not is_built_in(step):
                     break
-                if required_of(step) is not None:
+                if required_of(step) is not None and id(step) not in told:
+                    told.add(id(step))
                     name = name_of(step)
                     message = f"`{name}` is before every step that signs in, and would let nobody pass."
                     remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
