@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace as replace_in
-from pathlib import Path
 from typing import Any
 
 from apiroutes.errors import Problem
@@ -28,7 +27,6 @@ __all__ = ["check_together", "meaningless", "steps_of"]
 
 
 def check_together(
-    root: Path,
     settings: Settings,
     routes: RouteTree,
     resources: Mapping[str, Resource],
@@ -38,7 +36,6 @@ def check_together(
     """Check what several parts of the project have in common."""
     check_extras(settings, place_of, mistakes.everywhere)
     check_limit_store(settings, place_of, mistakes.everywhere)
-    check_limit_store(settings, root, place_of, mistakes.everywhere)
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     _check_sessions(resources, mistakes)
