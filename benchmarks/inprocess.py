@@ -25,7 +25,7 @@ from benchmarks.machine import machine_line
 from benchmarks.peers import PEERS, Peer, installed_peers
 from benchmarks.tables import progress, table
 from benchmarks.timing import Figures, measure
-from benchmarks.variants import measure_variants, variants_report
+from benchmarks.variants import report_variants
 from benchmarks.workloads import WORKLOADS, Workload
 
 # The highest ratio to Falcon.
@@ -130,8 +130,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parse_arguments(arguments)
     if chosen.variants:
-        print("\n".join(variants_report(measure_variants(chosen.rounds))))
-        return 0
+        return report_variants(chosen.rounds, chosen.goals)
     if chosen.typed:
         return run_typed(chosen.rounds)
     peers = installed_peers(chosen.peers)

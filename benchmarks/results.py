@@ -48,7 +48,7 @@ class Part:
 PARTS = (
     Part("opcodes"),
     Part("inprocess", ("--goals",), ("--rounds", "3")),
-    Part("variants", (), ("--rounds", "3")),
+    Part("variants", ("--goals",), ("--rounds", "3")),
     Part("typed", (), ("--rounds", "3")),
     Part("routes", (), ("10", "1000")),
     Part("startup", ("--goals",), ("10", "1000", "--rounds", "1")),

@@ -1,4 +1,4 @@
-"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, a stream, `after`, telemetry?
+"""What do parts of apiroutes cost on W1: middleware, async handlers, a 304, sessions, limits, telemetry?
 
 Every variant of W1's endpoint is a route of one application, as in a process that serves. A figure is the
 nanoseconds that it takes more than the plain endpoint. `inprocess.py --variants` runs it too. What `after`
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
 if __spec__ is None:  # run as a file: the modules beside it (http, peers) must not hide the real ones
@@ -25,6 +26,7 @@ from apiroutes.secret_keys import new_secret_key
 from apiroutes.testing import Client
 from benchmarks.commandline import positive
 from benchmarks.contenders import EMPTY, Contender, StartedResponse, check_responses, empty_application
+from benchmarks.guards import goals_report, measure_guards
 from benchmarks.peers import PEERS
 from benchmarks.telemetry import telemetry_variants
 from benchmarks.timing import measure
@@ -50,11 +52,6 @@ VARIANTS = {
     "async handler": "async def GET(res):\n    res.json({'message': 'Hello'})\n",
     "async handler that suspends": "import asyncio\nasync def GET(res):\n    await asyncio.sleep(0)\n"
     "    res.json({'message': 'Hello'})\n",
-    "a rate limit, on SQLite": "config = {'rateLimit': '1000000000/hour'}\n"
-    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
-    "a rate limit, in memory": "from apiroutes.middleware import rate_limit\n"
-    "middleware = [rate_limit('1000000000/hour', store='memory')]\n"
-    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
     "streamed body": 'def GET(res):\n    content = b\'{"message":"Hello"}\'\n'
     "    res.set_header('Content-Type', 'application/json').set_header('Content-Length', str(len(content)))\n"
     "    res.send(iter([content]))\n",
@@ -65,6 +62,15 @@ PLAIN_BESIDE = "after imported, by another route"
 # The work itself is next to nothing, but takes its time in the same process.
 SESSION = "from apiroutes.middleware import sessions\nmiddleware = [sessions({})]\n"
 READ = "def GET(req, res):\n    res.json({'message': req.session['greeting']})\n"
+# Each in the calling thread, so that CPU time is measured, which other load disturbs least.
+WITH_LIMITS = {
+    PLAIN: VARIANTS[PLAIN],
+    "a rate limit, on SQLite": "config = {'rateLimit': '1000000000/hour'}\n"
+    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+    "a rate limit, in memory": "from apiroutes.middleware import rate_limit\n"
+    "middleware = [rate_limit('1000000000/hour', store='memory')]\n"
+    "def GET(req, res):\n    res.json({'message': 'Hello'})\n",
+}
 # Each with the cookie of a session.
 WITH_SESSIONS = {
     PLAIN: VARIANTS[PLAIN],
@@ -84,11 +90,19 @@ def measure_variants(rounds: int) -> dict[str, float]:
     """Return the nanoseconds that each variant of W1's endpoint takes more than the plain one."""
     figures = _measure(VARIANTS, rounds)
     figures |= _measure(WITH_WORK, rounds, after_queue=10**6)
-    more = {name: figures[name] - figures[PLAIN] for name in figures if name != PLAIN}
-    return more | _measure_sessions(rounds) | _measure_telemetry(rounds)
+    more = _beside_plain(figures)
+    more |= _beside_plain(_measure(WITH_LIMITS, rounds, thread_time_ns))
+    more |= _beside_plain(_measure(WITH_SESSIONS, rounds, thread_time_ns, secret_key=new_secret_key()))
+    return more | measure_guards(rounds) | _measure_telemetry(rounds)
 
 
-def _measure(variants: Mapping[str, str], rounds: int, **settings: Any) -> dict[str, float]:
+def _beside_plain(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: figures[name] - figures[PLAIN] for name in figures if name != PLAIN}
+
+
+def _measure(
+    variants: Mapping[str, str], rounds: int, clock: Callable[[], int] = perf_counter_ns, **settings: Any
+) -> dict[str, float]:
     """Return the nanoseconds that each variant takes."""
     workload = WORKLOADS["W1"]()
     ours = PEERS["apiroutes"]
@@ -108,14 +122,8 @@ def _measure(variants: Mapping[str, str], rounds: int, **settings: Any) -> dict[
                 variant = _with_etag(variant, application)
                 check_responses(ours, variant, application)
             all_contenders.append(Contender(name, variant, application))
-        figures = measure(all_contenders, rounds)
+        figures = measure(all_contenders, rounds, clock)
     return {name: figures[name]["W1"] for name in variants}
-
-
-def _measure_sessions(rounds: int) -> dict[str, float]:
-    """Return the nanoseconds that sessions add to an application."""
-    figures = _measure(WITH_SESSIONS, rounds, secret_key=new_secret_key())
-    return {name: figures[name] - figures[PLAIN] for name in figures if name != PLAIN}
 
 
 def _measure_telemetry(rounds: int) -> dict[str, float]:
@@ -180,8 +188,20 @@ def variants_report(more: Mapping[str, float]) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=positive, default=80, help="default: %(default)s")
-    print("\n".join(variants_report(measure_variants(parser.parse_args(arguments).rounds))))
-    return 0
+    parser.add_argument("--goals", action="store_true", help="exit status 1 when a goal is missed")
+    chosen = parser.parse_args(arguments)
+    return report_variants(chosen.rounds, chosen.goals)
+
+
+def report_variants(rounds: int, has_goals: bool) -> int:
+    """Print the figures, and with goals whether they are reached. Return the exit status."""
+    more = measure_variants(rounds)
+    print("\n".join(variants_report(more)))
+    if not has_goals:
+        return 0
+    lines, reached = goals_report(more)
+    print("\n".join(["", *lines]))
+    return 0 if reached else 1
 
 
 if __name__ == "__main__":

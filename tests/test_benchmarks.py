@@ -21,6 +21,9 @@ from benchmarks.asgi import ASGI_WORKLOADS, DifferentMessagesError, SuspendedErr
 from benchmarks.cells import Cell, Figures
 from benchmarks.contenders import StartedResponse, contenders, empty_application
 from benchmarks.deployments import DEPLOYMENTS, Deployment
+from benchmarks.guards import GOALS as GUARD_GOALS
+from benchmarks.guards import GUARDS, measure_guards
+from benchmarks.guards import goals_report as guards_report
 from benchmarks.http_goals import GOALS, goals_report
 from benchmarks.inprocess import BOUNDS, report
 from benchmarks.inprocess import GOALS as RATIOS
@@ -29,6 +32,7 @@ from benchmarks.loads import LOADS, raw_request, read_events
 from benchmarks.opcodes import CAPS, caps_report, count_asgi, count_wsgi
 from benchmarks.peers import PEERS
 from benchmarks.peers.handwritten import read_query
+from benchmarks.variants import WITH_LIMITS, WITH_SESSIONS
 from benchmarks.workloads import CONNECTED, WORKLOADS
 
 DIRECTORY = Path(__file__).parents[1] / "benchmarks"
@@ -309,3 +313,19 @@ def test_a_server_is_measured() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "apiroutes, start" in done.stdout
+
+
+# -- what guards a route
+
+
+def test_each_goal_of_a_guard_is_of_something_measured() -> None:
+    assert GUARD_GOALS.keys() <= {*GUARDS, *WITH_LIMITS, *WITH_SESSIONS}
+    assert measure_guards(1).keys() == GUARDS.keys()
+
+
+@pytest.mark.parametrize("name", GUARD_GOALS)
+def test_a_guard_that_takes_too_long_is_named(name: str) -> None:
+    lines, reached = guards_report({**GUARD_GOALS, name: GUARD_GOALS[name] + 1})
+    assert not reached
+    assert [line.startswith(name) for line in lines if "MISSED" in line] == [True]
+    assert guards_report(GUARD_GOALS)[1]

@@ -90,6 +90,7 @@ class RateLimit:
         limiter = Limiter(limit, self._counted_as(root), opened, fail == "open")
         middleware = _for_failures(limiter, limit.is_failure) if limit.failures_only else _for_all(limiter)
         middleware.__qualname__ = "rate_limit"
+        middleware.limits_requests = True  # type: ignore[attr-defined]
         middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
         # It ends with `next()`, which what looks at the answer does not.
         return never_waits(middleware) if opened.counters.is_local and not limit.failures_only else middleware

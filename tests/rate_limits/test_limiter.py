@@ -357,3 +357,28 @@ def test_a_thousand_addresses_have_a_count_each(tmp_path: Path) -> None:
     addresses = [f"10.0.{number // 250}.{number % 250}" for number in range(1000)]
     assert admitted(app, addresses) == [True] * 1000
     assert admitted(app, addresses[:50]) == [False] * 50
+
+
+# -- the document
+
+
+def test_the_document_has_the_refusals_of_limited_operations(tmp_path: Path) -> None:
+    files = {
+        "pages/api/a.py": "config = {'rateLimit': '1/hour'}\ndef GET(): return 1\n",
+        "pages/api/b.py": (
+            "from apiroutes import use\nfrom apiroutes.middleware import rate_limit\n"
+            "def GET(): return 1\n@use(rate_limit('1/hour'))\ndef POST(): return 1\n"
+        ),
+    }
+    app = App(project(tmp_path, files), openapi_path="/api/openapi.json")
+    paths = call(app, target="/api/openapi.json").json()["paths"]
+    found = {
+        (path, method)
+        for path, item in paths.items()
+        for method in item
+        if "429" in item[method]["responses"]
+    }
+    assert found == {("/api/a", "get"), ("/api/b", "post")}
+    refusal = paths["/api/a"]["get"]["responses"]["429"]
+    assert refusal["headers"]["Retry-After"]["schema"] == {"type": "integer", "minimum": 1}
+    assert set(refusal["content"]) == {"text/plain", "application/problem+json"}
