@@ -337,6 +337,22 @@ def test_a_redis_without_its_extra_is_a_start_error(
     assert problem.remedy == "Run: pip install 'apiroutes[redis]'"
 
 
+def test_what_is_in_the_way_is_said_at_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    project(tmp_path, {".apiroutes": "a file"})
+    limited_app(tmp_path, "'1/hour'), rate_limit('1/day'", rate_limit_store="sqlite")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"rate limits count nothing: {tmp_path}/.apiroutes is not a directory. "
+        "Make it writable, or set `rate_limit_store`."
+    ]
+
+
+def test_what_is_in_the_way_is_not_said_where_nothing_is_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    App(project(tmp_path, {"pages/api/x.py": OK, ".apiroutes": "a file"}), cache="memory")
+    assert not caplog.records
+
+
 # -- many at once
 
 
