@@ -230,7 +230,7 @@ def test_a_signed_cookie_cannot_be_ended_by_others(tmp_path: Path, caplog: pytes
 
 
 def test_sessions_of_no_app_cannot_be_ended() -> None:
-    with pytest.raises(RuntimeError, match="no App"):
+    with pytest.raises(RuntimeError, match="a module of its own"):
         sessions(store="memory").end_all("ada")
 
 
