@@ -11,7 +11,7 @@ from functools import partial
 from types import MethodType
 from typing import Any, TypeVar
 
-__all__ = ["mark_of", "marked_object", "needs_secret_key", "takes_secret_key"]
+__all__ = ["is_rate_limit", "mark_of", "marked_object", "needs_secret_key", "takes_secret_key"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,6 +29,11 @@ def mark_of(function: object, name: str, default: Any = None) -> Any:
     function = marked_object(function)
     call = getattr(type(function), "__call__", None)  # noqa: B004  (an object's own __call__)
     return getattr(function, name, getattr(call, name, default))
+
+
+def is_rate_limit(step: object) -> bool:
+    """Return whether middleware has the mark of those that may answer 429."""
+    return mark_of(step, "limits_requests") is True
 
 
 def needs_secret_key(function: Function) -> Function:

@@ -35,8 +35,6 @@ DOCUMENTS = [
     "SECURITY.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    "examples/oauth/README.md",
-    "examples/queue/README.md",
     *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/*/README.md")),
 ]
 

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from apiroutes import App, ProjectError, Settings
 from apiroutes.cli import main
 from apiroutes.errors import report
-from apiroutes.secret_keys import SecretKeys, new_secret_key
+from apiroutes.secret_keys import SecretKeys, hide_secrets, new_secret_key
 from tests.start_reports import problems_of
 from tests.support import HELLO, app_of, call, project
 
@@ -470,3 +470,27 @@ def test_every_key_that_is_made_is_accepted(tmp_path: Path) -> None:
     settings = app_of(tmp_path, HELLO, secret_key=keys).settings
     assert settings.secret_key is not None
     assert len(json.dumps(settings.secret_key.reveal())) > 2000 * 43
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("user = bearer('abc')", "user = bearer('••••••')"),
+        ('user = bearer({"ci": "abc"}, realm="x")', 'user = bearer({"••••••": "••••••"}, realm="••••••")'),
+        ("middleware = [basic({'ada': 'abc'})]", "middleware = [basic({'••••••': '••••••'})]"),
+        (
+            "user = api_key(['abc', 'def'], cookie='k')",
+            "user = api_key(['••••••', '••••••'], cookie='••••••')",
+        ),
+        ('user = bearer(os.environ["TOKEN"])', 'user = bearer(os.environ["TOKEN"])'),
+        (
+            'user = bearer({"a": os.environ["A"], "b": "abc"})',
+            'user = bearer({"••••••": os.environ["A"], "••••••": "••••••"})',
+        ),
+        ("secret = os.environ.get('A', 'abc')", "secret = os.environ.get('A', '••••••')"),
+        ("secret = getenv('A') or 'abc'", "secret = getenv('A') or '••••••'"),
+        ("user = forbearer('abc')", "user = forbearer('abc')"),
+    ],
+)
+def test_a_line_is_shown_without_what_steps_are_given(line: str, shown: str) -> None:
+    assert hide_secrets(line) == shown

@@ -21,6 +21,7 @@ __all__ = [
     "Schemas",
     "components",
     "error_response",
+    "too_many_requests",
     "with_named_schemas",
 ]
 
@@ -103,6 +104,13 @@ def error_response(description: str) -> dict[str, Any]:
     """
     content = {"text/plain": _TEXT, "application/problem+json": _PROBLEM_DOCUMENT}
     return {"description": inspect.cleandoc(description) or "An error", "content": content}
+
+
+def too_many_requests() -> dict[str, Any]:
+    """Return a Response Object for a 429, with what says when to come again (RFC 9110 section 10.2.3)."""
+    description = "Seconds after which the request would be let through"
+    header = {"description": description, "schema": {"type": "integer", "minimum": 1}}
+    return {**error_response("Too many requests"), "headers": {"Retry-After": header}}
 
 
 def _unprocessable(description: str) -> dict[str, Any]:

@@ -13,7 +13,13 @@ from typing import Any
 
 from apiroutes.handlers import RouteModule, SecurityScheme
 from apiroutes.http import path_of
-from apiroutes.openapi.components import Schemas, components, error_response, with_named_schemas
+from apiroutes.openapi.components import (
+    Schemas,
+    components,
+    error_response,
+    too_many_requests,
+    with_named_schemas,
+)
 from apiroutes.openapi.operation import Operation, annotations_of, operations_of
 from apiroutes.openapi.operations import describe
 from apiroutes.routing import Kind, Segment
@@ -117,6 +123,8 @@ class _Document:
         if refusals:
             text = ", or ".join(refusals)
             described["responses"].setdefault("403", error_response(text[0].upper() + text[1:]))
+        if operation.is_limited(around):
+            described["responses"].setdefault("429", too_many_requests())
         described["responses"] = dict(sorted(described["responses"].items()))
         return described
 

@@ -18,6 +18,7 @@ from apiroutes.handlers import (
     returns_of,
 )
 from apiroutes.http import METHODS
+from apiroutes.marks import is_rate_limit
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
@@ -55,6 +56,10 @@ class Operation(Struct, frozen=True):
         """Return whether a `csrf()` in the chain may refuse it."""
         steps = (*around, *self.handler.middleware)
         return self.method not in _SAFE_METHODS and any(map(refuses_other_sites, steps))
+
+    def is_limited(self, around: Sequence[Middleware]) -> bool:
+        """Return whether a rate limit in the chain may refuse it."""
+        return any(map(is_rate_limit, (*around, *self.handler.middleware)))
 
 
 def operations_of(module: RouteModule) -> Iterator[Operation]:

@@ -25,7 +25,6 @@ from apiroutes.project.composing import compose_resources, explaining_resources
 from apiroutes.project.cross_site import protected
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
-from apiroutes.project.limit_store import check_limit_store
 from apiroutes.project.middleware import (
     LoadedDirectory,
     ProjectMiddleware,
@@ -114,7 +113,6 @@ def _build(
     directories = directory_middleware(scanned.middleware, loader, binder, mistakes)
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     cache = cache_of(root, settings, routes, place_of, mistakes.everywhere)
-    check_limit_store(settings, root, place_of, mistakes.everywhere)
     resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache, binder)
     warnings += [*loader.warnings, *meaningless(loader.meaningless)]
     check_together(settings, routes, resources, place_of, mistakes)

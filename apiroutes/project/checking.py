@@ -13,6 +13,7 @@ from apiroutes.errors import Problem
 from apiroutes.handlers import SecurityScheme, required_of, security_of
 from apiroutes.places import Place, is_built_in, located, name_of
 from apiroutes.project.extras import check_extras
+from apiroutes.project.limit_store import check_limit_store
 from apiroutes.project.middleware import LoadedDirectory
 from apiroutes.project.missing_routes import shortened
 from apiroutes.project.mistakes import Mistakes
@@ -34,6 +35,7 @@ def check_together(
 ) -> None:
     """Check what several parts of the project have in common."""
     check_extras(settings, place_of, mistakes.everywhere)
+    check_limit_store(settings, place_of, mistakes.everywhere)
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     _check_sessions(resources, mistakes)
@@ -86,15 +88,17 @@ def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
 def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that somebody can have signed in where a step asks what the user may do.
 
-    Steps of the project may sign in, whatever they are called.
+    Steps of the project may sign in, whatever they are called. One that several routes have is told once.
     """
+    told: set[int] = set()
     for file, resource in resources.items():
         assert resource.module is not None
         for handler in resource.module.handlers.values():
             for step in handler.steps(resource.middleware)[:-1]:
                 if security_of(step) or not is_built_in(step):
                     break
-                if required_of(step) is not None:
+                if required_of(step) is not None and id(step) not in told:
+                    told.add(id(step))
                     name = name_of(step)
                     message = f"`{name}` is before every step that signs in, and would let nobody pass."
                     remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."

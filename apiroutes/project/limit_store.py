@@ -18,13 +18,13 @@ __all__ = ["check_limit_store"]
 
 
 def check_limit_store(
-    settings: Settings, root: Path, place_of: Callable[[str], tuple[str, Place]], problems: Problems
+    settings: Settings, place_of: Callable[[str], tuple[str, Place]], problems: Problems
 ) -> None:
     """Add a problem for a URL that cannot be used; the text has no part of it."""
     if isinstance(settings.rate_limit_store, str):
         return
     try:
-        open_counters(settings.rate_limit_store, root, settings.rate_limit_prefix)
+        open_counters(settings.rate_limit_store, Path(), settings.rate_limit_prefix)  # no file is opened
     except ValueError as error:
         spelled, place = place_of("rate_limit_store")
         problems.append(located(Problem(place.file, f"{spelled}: {error}.", "Correct the URL."), place))

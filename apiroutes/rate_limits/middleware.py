@@ -68,13 +68,16 @@ def rate_limit(
 
 def route_limits(limit: Limit | None, file: str) -> tuple[Middleware, ...]:
     """Return the middleware of the limit that the `config` of a route's file declares, if it does."""
-    return () if limit is None else (RateLimit(limit, (file, 0)),)
+    return () if limit is None else (RateLimit(limit, (file, None)),)
 
 
 class RateLimit:
-    """A limit that is to be bound to its project. `made_at` tells one without a name from others."""
+    """A limit that is to be bound to its project.
 
-    def __init__(self, limit: Limit, made_at: tuple[str, int]) -> None:
+    `made_at` tells one without a name from others: a file and a line, or a route's file alone.
+    """
+
+    def __init__(self, limit: Limit, made_at: tuple[str, int | None]) -> None:
         self.__qualname__ = "rate_limit"
         self._limit = limit
         self._made_at = made_at
@@ -90,6 +93,7 @@ class RateLimit:
         limiter = Limiter(limit, self._counted_as(root), opened, fail == "open")
         middleware = _for_failures(limiter, limit.is_failure) if limit.failures_only else _for_all(limiter)
         middleware.__qualname__ = "rate_limit"
+        middleware.limits_requests = True  # type: ignore[attr-defined]
         middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
         # It ends with `next()`, which what looks at the answer does not.
         return never_waits(middleware) if opened.counters.is_local and not limit.failures_only else middleware
@@ -99,8 +103,9 @@ class RateLimit:
         if self._limit.name is not None:
             return f"name:{self._limit.name}"
         file, line = self._made_at
-        place = project_file(file, root) or file
-        return f"place:{place}:{line}:{','.join(rate.text for rate in self._limit.rates)}"
+        if line is not None:  # the others are relative already
+            file = project_file(file, root) or file
+        return f"place:{file}:{line}:{','.join(rate.text for rate in self._limit.rates)}"
 
 
 def _for_all(limiter: Limiter) -> Middleware:

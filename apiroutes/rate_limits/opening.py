@@ -6,14 +6,18 @@ cannot be used.
 
 from __future__ import annotations
 
+import logging
 import weakref
 from pathlib import Path
 
 from apiroutes.errors import Problem, ProjectError
 from apiroutes.settings import Settings, StoreURL
-from apiroutes.stores import Counters, open_counters
+from apiroutes.stores import Counters, open_counters, why_counters_fail
 
 __all__ = ["OpenedCounters", "counters_of", "forget_counts"]
+
+
+_log = logging.getLogger("apiroutes")
 
 
 class OpenedCounters:
@@ -42,6 +46,11 @@ def counters_of(root: Path, settings: Settings, store: str | StoreURL | None) ->
             if store is not None:
                 raise ProjectError([Problem("rate_limit(store=...)", f"{error}.", "Correct it.")]) from None
             counters = open_counters("memory", root, "")  # the setting is a mistake that stops the start
+        reason = why_counters_fail(place, root)
+        if reason is not None:
+            _log.warning(
+                "rate limits count nothing: %s. Make it writable, or set `rate_limit_store`.", reason
+            )
         opened = _opened[key] = OpenedCounters(counters, place == "memory", settings)
     return opened
 

@@ -161,9 +161,12 @@ def _object_of(text: str, what: str) -> dict[str, Any]:
     content = _decode(text, what)
     try:
         value = decode_json(content, _DEEPEST)
-        _strict.decode(content.decode())
+        strict = _strict.decode(content.decode())
+        if b"\\u" in content:
+            # Raises for half a surrogate pair: two such claims that differ would become one.
+            json.dumps(strict, ensure_ascii=False).encode()
     except (ApiError, ValueError) as error:
-        raise InvalidToken(f"its {what} is not JSON, or has a member twice") from error
+        raise InvalidToken(f"its {what} is not JSON, has a member twice, or is no Unicode") from error
     if not isinstance(value, dict):
         raise InvalidToken(f"its {what} is no JSON object")
     return value

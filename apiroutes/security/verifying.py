@@ -46,11 +46,20 @@ def _as_coroutine(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return verify
 
 
+def _is_generator(verify: Callable[..., Any]) -> bool:
+    functions = (verify, getattr(verify, "__call__", None))  # noqa: B004  (an object's own __call__)
+    return any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in functions)
+
+
 def _takes_request(verify: Callable[..., Any], names: tuple[str, ...]) -> bool:
     """Return whether a function takes the request after the credentials. Raises TypeError."""
     usual = f"`def verify({', '.join(names)}): ...`, or `def verify({', '.join(names)}, req): ...`"
     if not callable(verify):
         raise TypeError(f"verify is a {type(verify).__name__}, which cannot be called: write {usual}")
+    if isinstance(verify, type):
+        raise TypeError(f"`{verify.__name__}` is a class, and would let everybody in: write {usual}")
+    if _is_generator(verify):
+        raise TypeError(f"{place_of(verify)} is a generator, and would let everybody in: write `return`")
     try:
         signature = inspect.signature(verify)
     except (TypeError, ValueError):  # a built-in function without a signature

@@ -32,7 +32,15 @@ _NO_STORE = (
     "a session in a signed cookie cannot be ended by anybody else than its client: "
     'write `sessions(store="sqlite")`, or the URL of a Redis'
 )
-_UNUSED = "the sessions of this step cannot be ended: no App uses it"
+_UNUSED = (
+    "no App uses this step, whose sessions are to be ended. A file that imports middleware.py gets another "
+    "copy of it: make the step in a module of its own, such as lib/visitors.py, which both import"
+)
+_NO_IDLE = (
+    "a session in a signed cookie has no idle time: requests that only read it would have to write when they "
+    "did, and overwrite what others have changed meanwhile. "
+    'Write `sessions(store="sqlite", idle=...)`, or leave `idle` out'
+)
 
 
 def sessions(
@@ -51,15 +59,20 @@ def sessions(
 
     It is kept in a signed cookie, which the client can read and not change, or in a `store`: "sqlite", for
     the workers of one machine, the URL of a Redis, or "memory", for one process. `max_age` and `idle` are in
-    seconds, or a timedelta: how long a session lasts after it began, and after it was last used. The cookie
-    is called `__Host-session` over https and `session` over http, unless it has a `name`, a `path` or a
-    `domain`; with `secure` None it is secure over https. `csrf=False` leaves out the check of where unsafe
+    seconds, or a timedelta: how long a session lasts after it began, and in a store after its last use. The
+    cookie is called `__Host-session` over https and `session` over http, unless it has a `name`, a `path` or
+    a `domain`; with `secure` None it is secure over https. `csrf=False` leaves out the check of where unsafe
     requests come from. Raises ValueError and TypeError for what cannot be kept or browsers would refuse.
     """
     options = CookieOptions(name, path, domain, samesite, secure)
     lifetime = Lifetime(_seconds("max_age", max_age), None if idle is None else _seconds("idle", idle))
-    kind = None if store is None else _store(store)
-    step = Sessions(options, lifetime) if kind is None else StoredSessions(options, lifetime, kind)
+    step: Sessions
+    if store is not None:
+        step = StoredSessions(options, lifetime, _store(store))
+    elif idle is not None:
+        raise ValueError(_NO_IDLE)
+    else:
+        step = Sessions(options, lifetime)
     return reads_ambient_credentials(step) if csrf else step
 
 
@@ -80,7 +93,7 @@ class Sessions:
 
     def visit(self, req: Request, res: Response) -> Visit:
         """Return the session of a request, which loads it when it is called."""
-        return SignedVisit(req.environ, res, self.options, self.lifetime, req.secret_keys)
+        return SignedVisit(req.environ, res, self.options, self.lifetime.whole, req.secret_keys)
 
     def end_all(self, owner: str) -> int:
         """End every session of an owner, as after a new password; return how many there were.
@@ -163,6 +176,8 @@ def _store(value: str) -> str | StoreURL:
         store = read_store(value)
     except ValueError as error:
         raise ValueError(f"store: {error}") from None
+    if isinstance(store, StoreURL):
+        open_session_store(store.reveal(), Path(), prefix="")  # whose errors are told here
     if store == "none":
         raise ValueError(
             "store: 'none' keeps nothing: leave it out, and sessions are kept in a signed cookie"

@@ -17,7 +17,7 @@ from apiroutes.stores.memory_counters import MemoryCounters
 from apiroutes.stores.nothing import NothingStore
 from apiroutes.stores.store import Store
 
-__all__ = ["open_counters", "open_store", "why_store_fails"]
+__all__ = ["open_counters", "open_store", "why_counters_fail", "why_store_fails"]
 
 _PATH = Path(".apiroutes", "cache.db")
 _PATH_OF_COUNTERS = Path(".apiroutes", "limits.db")
@@ -58,6 +58,15 @@ def open_counters(place: str | StoreURL, root: Path, prefix: str) -> Counters:
     from apiroutes.stores.redis_counters import RedisCounters
 
     return GuardedCounters(RedisCounters(place.reveal(), prefix))
+
+
+def why_counters_fail(place: str | StoreURL, root: Path) -> str | None:
+    """Return why uses cannot be counted at a place, as far as can be told without a use."""
+    if place != "sqlite":
+        return None
+    from apiroutes.stores.sqlite_counters import why_unusable
+
+    return why_unusable(root / _PATH_OF_COUNTERS)
 
 
 def why_store_fails(settings: Settings, root: Path) -> str | None:

@@ -18,9 +18,10 @@ from pathlib import Path
 from apiroutes.stores.clock import boot_of_clock, is_boot, now
 from apiroutes.stores.counters import Use, Window, advance, has_room
 from apiroutes.stores.sqlite_database import DatabaseFile
+from apiroutes.stores.sqlite_files import why_unwritable
 from apiroutes.stores.sqlite_kind import OF_ANOTHER_BOOT, DatabaseKind
 
-__all__ = ["SQLiteCounters"]
+__all__ = ["SQLiteCounters", "why_unusable"]
 
 # An index by when windows end would double the time of a use.
 _TABLES = """
@@ -83,8 +84,16 @@ _NEXT_KEYS = "SELECT key, start + 2 * seconds FROM windows WHERE key > ? ORDER B
 
 # After so many uses of a worker, it looks for windows that have ended among so many.
 _USES_TO_TIDY, _KEYS_TO_TIDY = 100, 500
+_OLDEST = (3, 35)  # which has RETURNING
 # Bytes that the windows take at most, about; from there on those go that end first, more than may have come.
 _MOST_BYTES = 64 * 2**20
+
+
+def why_unusable(path: Path) -> str | None:
+    """Return why nothing can be counted in a file, as far as can be told without a use."""
+    if sqlite3.sqlite_version_info < _OLDEST:
+        return f"SQLite {sqlite3.sqlite_version} is older than {'.'.join(map(str, _OLDEST))}"
+    return why_unwritable(path)
 
 
 class SQLiteCounters:

@@ -337,6 +337,22 @@ def test_a_redis_without_its_extra_is_a_start_error(
     assert problem.remedy == "Run: pip install 'apiroutes[redis]'"
 
 
+def test_what_is_in_the_way_is_said_at_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    project(tmp_path, {".apiroutes": "a file"})
+    limited_app(tmp_path, "'1/hour'), rate_limit('1/day'", rate_limit_store="sqlite")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"rate limits count nothing: {tmp_path}/.apiroutes is not a directory. "
+        "Make it writable, or set `rate_limit_store`."
+    ]
+
+
+def test_what_is_in_the_way_is_not_said_where_nothing_is_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    App(project(tmp_path, {"pages/api/x.py": OK, ".apiroutes": "a file"}), cache="memory")
+    assert not caplog.records
+
+
 # -- many at once
 
 
@@ -357,3 +373,28 @@ def test_a_thousand_addresses_have_a_count_each(tmp_path: Path) -> None:
     addresses = [f"10.0.{number // 250}.{number % 250}" for number in range(1000)]
     assert admitted(app, addresses) == [True] * 1000
     assert admitted(app, addresses[:50]) == [False] * 50
+
+
+# -- the document
+
+
+def test_the_document_has_the_refusals_of_limited_operations(tmp_path: Path) -> None:
+    files = {
+        "pages/api/a.py": "config = {'rateLimit': '1/hour'}\ndef GET(): return 1\n",
+        "pages/api/b.py": (
+            "from apiroutes import use\nfrom apiroutes.middleware import rate_limit\n"
+            "def GET(): return 1\n@use(rate_limit('1/hour'))\ndef POST(): return 1\n"
+        ),
+    }
+    app = App(project(tmp_path, files), openapi_path="/api/openapi.json")
+    paths = call(app, target="/api/openapi.json").json()["paths"]
+    found = {
+        (path, method)
+        for path, item in paths.items()
+        for method in item
+        if "429" in item[method]["responses"]
+    }
+    assert found == {("/api/a", "get"), ("/api/b", "post")}
+    refusal = paths["/api/a"]["get"]["responses"]["429"]
+    assert refusal["headers"]["Retry-After"]["schema"] == {"type": "integer", "minimum": 1}
+    assert set(refusal["content"]) == {"text/plain", "application/problem+json"}

@@ -14,6 +14,7 @@ from typing import Annotated
 from apiroutes import ApiError, Depends, use
 from apiroutes.middleware import *
 asked = []
+def anybody(user): return True
 SECRET, OTHER = "{SECRET}", "{OTHER}"
 """
 

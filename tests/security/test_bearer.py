@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,14 @@ def test_verify_may_answer_itself(tmp_path: Path) -> None:
     assert call(app_of(tmp_path, USERS + source + HANDLER), headers=bearer_header("x")).status == 503
 
 
+def generator(token: str) -> Iterator[str]:
+    yield token
+
+
+async def async_generator(token: str) -> AsyncIterator[str]:
+    yield token
+
+
 @pytest.mark.parametrize(
     ("verify", "error", "message"),
     [
@@ -183,6 +192,9 @@ def test_verify_may_answer_itself(tmp_path: Path) -> None:
         (lambda: None, TypeError, "cannot be called with the token"),
         (lambda token, req, db: None, TypeError, r"def verify\(token, req\)"),
         (lambda *, token: None, TypeError, "cannot be called with the token"),
+        (str, TypeError, "`str` is a class"),
+        (generator, TypeError, "is a generator"),
+        (async_generator, TypeError, "is a generator"),
     ],
 )
 def test_what_can_verify_nothing_is_refused(verify: object, error: type[Exception], message: str) -> None:

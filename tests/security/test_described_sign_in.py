@@ -109,18 +109,18 @@ MESSAGE = "`require` is before every step that signs in, and would let nobody pa
 REFUSED = [
     "middleware = [require(scope='a')]\ndef GET(req): ...\n",
     "middleware = [request_id(), require(scope='a'), bearer(SECRET)]\ndef GET(req): ...\n",
-    "@use(require(bool))\ndef GET(req): ...\n",
+    "@use(require(anybody))\ndef GET(req): ...\n",
     "dependencies = [Depends(require(scope='a'))]\ndef GET(req): ...\n",
     "def GET(user: Annotated[str, Depends(require(scope='a'))]): ...\n",
 ]
 OWN = "def own(req, res, next):\n    return next()\n"
 STARTED = [
     "middleware = [bearer(SECRET), require(scope='a')]\ndef GET(req): ...\n",
-    "middleware = [bearer(SECRET)]\n@use(require(bool))\ndef GET(req): ...\n",
-    "middleware = [bearer(SECRET)]\ndef GET(user: Annotated[str, Depends(require(bool))]): ...\n",
-    "middleware = [require(bool, user=bearer(SECRET))]\ndef GET(req): ...\n",
+    "middleware = [bearer(SECRET)]\n@use(require(anybody))\ndef GET(req): ...\n",
+    "middleware = [bearer(SECRET)]\ndef GET(user: Annotated[str, Depends(require(anybody))]): ...\n",
+    "middleware = [require(anybody, user=bearer(SECRET))]\ndef GET(req): ...\n",
     OWN + "middleware = [own, require(scope='a')]\ndef GET(req): ...\n",
-    "def own(req): ...\ndependencies = [Depends(own), Depends(require(bool))]\ndef GET(req): ...\n",
+    "def own(req): ...\ndependencies = [Depends(own), Depends(require(anybody))]\ndef GET(req): ...\n",
 ]
 
 
@@ -131,6 +131,14 @@ def test_what_nobody_can_pass_stops_the_start(tmp_path: Path, source: str) -> No
     assert [(problem.file, problem.message) for problem in raised.value.problems] == [
         ("pages/api/x.py", MESSAGE)
     ]
+
+
+def test_a_step_of_many_routes_is_told_once(tmp_path: Path) -> None:
+    files = {f"pages/api/{name}.py": "def GET(req): ...\n" for name in "abc"}
+    files["pages/api/_middleware.py"] = USERS + "middleware = [require(scope='a')]\n"
+    with pytest.raises(ProjectError) as raised:
+        App(project(tmp_path, files))
+    assert [problem.message for problem in raised.value.problems] == [MESSAGE]
 
 
 @pytest.mark.parametrize("source", STARTED)
@@ -162,9 +170,9 @@ WAYS = {
     "use": "@use(current_user)\ndef POST(req): return 'done'\n",
     "dependencies": "dependencies = [Depends(current_user)]\ndef POST(req): return 'done'\n",
     "parameter": "def POST(user: Annotated[str, Depends(current_user)]): return 'done'\n",
-    "requirement": "writes = require(bool, user=current_user)\n"
+    "requirement": "writes = require(anybody, user=current_user)\n"
     "def POST(user: Annotated[str, Depends(writes)]): return 'done'\n",
-    "requirement around": "middleware = [require(bool, user=current_user)]\ndef POST(): return 'done'\n",
+    "requirement around": "middleware = [require(anybody, user=current_user)]\ndef POST(): return 'done'\n",
 }
 
 
@@ -214,8 +222,8 @@ def test_credentials_are_asked_for_hits_too(tmp_path: Path, guard: str) -> None:
     "handler",
     [
         "def GET(user: Annotated[str, Depends(current_user)]): ...\n",
-        "def GET(user: Annotated[str, Depends(require(bool, user=current_user))]): ...\n",
-        "middleware = [current_user]\ndef GET(user: Annotated[str, Depends(require(bool))]): ...\n",
+        "def GET(user: Annotated[str, Depends(require(anybody, user=current_user))]): ...\n",
+        "middleware = [current_user]\ndef GET(user: Annotated[str, Depends(require(anybody))]): ...\n",
         """
 def name(user: Annotated[str, Depends(current_user)]): ...
 def GET(name: Annotated[str, Depends(name)]): ...

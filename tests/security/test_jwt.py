@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from apiroutes import App
-from tests.security.tokens import ISSUER, SECRET, claims, send, token, with_content
+from tests.security.tokens import ISSUER, SECRET, send, token
 from tests.support import app_of, call
 
 BEFORE = f"""
@@ -221,10 +220,3 @@ except ImportError as error:
 def test_the_remedy_names_an_extra_that_there_is() -> None:
     text = (Path(__file__).parents[2] / "setup.cfg").read_text()
     assert "\nauth =\n" in text
-
-
-def test_claims_with_half_a_character_are_text(tmp_path: Path) -> None:
-    """What a project writes into its log or database is always Unicode."""
-    source = "@use(step_of())\ndef GET(req):\n    return {'name': req.context['user']['name']}\n"
-    text = with_content(json.dumps(claims(name="\ud800")))
-    assert send(project(tmp_path, source), text).json() == {"name": "\ufffd"}

@@ -217,4 +217,4 @@ def test_what_never_waits_may_run_on_a_loop() -> None:
     known = bearer(SECRET)
     asked = api_key(lambda key: key, header="X-Key")
     assert [require(scope="a", user=step).never_waits for step in (known, asked)] == [True, False]
-    assert [require(scope="a").never_waits, require(bool).never_waits] == [True, False]
+    assert [require(scope="a").never_waits, require(lambda user: True).never_waits] == [True, False]

@@ -61,6 +61,7 @@ ACCEPTED = {
     "without times but exp": token(iat=...),
     "nested claims": token(address={"lines": [["a"], ["b"]]}),
     "claims of any script": token(name="Ada ☃ \U0001f600"),
+    "escapes of whole characters": with_content('{%s,"name":"\\u0041\\ud83d\\ude00\\\\ud800"}'),
     "spaces in the JSON (RFC 7519 section 3)": with_content(" {\r\n%s } "),
 }
 
@@ -151,6 +152,7 @@ HEADERS = {
     "a byte order mark": signed_text('\ufeff{"alg":"HS256"}', json.dumps(claims())),
     "UTF-16": signed_text('{"alg":"HS256"}'.encode("utf-16"), json.dumps(claims())),
     "no UTF-8": signed_text(b'{"alg":"HS256","x":"\xff"}', json.dumps(claims())),
+    "half a character": signed_text('{"alg":"HS256","kid":"\\ud800"}', json.dumps(claims())),
     "nothing": signed_text("", json.dumps(claims())),
     "null": signed_text("null", json.dumps(claims())),
     "nesting (CVE-2026-101918)": signed_text(
@@ -194,6 +196,10 @@ CLAIMS = {
     "iss null": token(iss=None),
     "sub as a number (RFC 7519 section 4.1.2)": token(sub=1),
     "jti as a list": token(jti=[]),
+    # RFC 8259 section 8.2: each decoder makes something else of it.
+    "half a character": with_content('{%s,"name":"\\ud800"}'),
+    "half a character as a name": with_content('{%s,"\\udfff":1}'),
+    "half a character, nested": with_content('{%s,"a":[{"b":"x\\udc00\\ud800"}]}'),
     "a list": with_content("[]"),
     "a text": with_content('"ada"'),
     "null": with_content("null"),

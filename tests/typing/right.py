@@ -1,7 +1,7 @@
 """Every form of handler and of the API around it, as a project writes them: mypy --strict accepts it."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -39,6 +39,7 @@ from apiroutes.middleware import (
     basic,
     bearer,
     cors,
+    jwt,
     request_id,
     require,
 )
@@ -203,8 +204,20 @@ def check_password(name: str, password: str) -> User | None:
     return None
 
 
+Claims = Mapping[str, Any]
+
+
+def user_of(claims: Claims) -> User | None:
+    return None
+
+
+async def look_up(claims: Mapping[str, object]) -> User | None:
+    return None
+
+
 signed_in = bearer(find_user)
 later_user = bearer(look_up_user)
+tokens = jwt({"old": "k"}, algorithms=["HS256"], audience="a", issuer="i", leeway=timedelta(minutes=2))
 either = any_of(bearer(find_user), api_key({"ci": "k"}, header="X-API-Key"))
 
 
@@ -219,6 +232,11 @@ async def users(req: Request, res: Response) -> None:
     assert_type(basic(check_password, realm="staff").make_value(req, res), User)
     assert_type(basic({"ada": "password"}, csrf=False).make_value(req, res), str)
     assert_type(either.make_value(req, res), User | str | Awaitable[User | str])
+    assert_type(tokens.make_value(req, res), Claims | Awaitable[Claims])
+    plain = jwt("k", algorithms=["HS256"], audience=None, issuer=None, user=user_of)
+    assert_type(plain.make_value(req, res), User | Awaitable[User])
+    later = jwt(jwks_url="u", algorithms=["RS256"], audience=["a"], issuer="i", user=look_up, optional=True)
+    assert_type(later.make_value(req, res), User | None | Awaitable[User | None])
 
 
 @use(signed_in, require(scope="users:read"))

@@ -3,7 +3,7 @@
 import msgspec
 
 from apiroutes import App, Depends, Request, Response, cached, json, redirect, use
-from apiroutes.middleware import api_key, basic, bearer, require
+from apiroutes.middleware import api_key, basic, bearer, jwt, require
 from apiroutes.testing import Client
 
 
@@ -55,4 +55,6 @@ cached(60)  # error: call-overload
 bearer(print, realm=5)  # error: call-overload
 api_key(print, query="key")  # error: call-overload
 basic("password")  # error: call-overload
+jwt("key", algorithms=["HS256"], audience="api")  # error: call-overload
+jwt("key", algorithms="HS256", audience="api", issuer=1)  # error: call-overload
 require(scope=5)  # error: arg-type
