@@ -78,10 +78,11 @@ ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests
 # Of the async handlers, what walks a chain.
 ASGI_LOOP := -m "not slow and not costly" --interface asgi-loop $(addprefix --ignore tests/,body/test_charsets.py \
 	body/test_draining.py body/test_timed_input.py conformance/test_behaviour.py exits/test_exits.py \
-	exits/test_plan_tasks.py) $(addprefix tests/,attacks/test_corpus.py body concurrency conformance exits \
+	exits/test_plan_tasks.py security/test_jwks.py security/test_passwords.py) \
+	$(addprefix tests/,attacks/test_corpus.py body concurrency conformance exits \
 	handlers/test_calls.py handlers/test_dependencies.py handlers/test_dependency_bodies.py \
-	handlers/test_parameters.py lifespan/test_in_progress.py middleware) $(wildcard tests/test_after_*.py \
-	tests/test_chain*.py tests/test_deadlines.py tests/test_endpoint.py tests/test_error_responses.py \
+	handlers/test_parameters.py lifespan/test_in_progress.py middleware rate_limits security sessions) \
+	$(wildcard tests/test_after_*.py tests/test_chain*.py tests/test_deadlines.py tests/test_endpoint.py tests/test_error_responses.py \
 	tests/test_request.py tests/test_response*.py tests/test_results.py)
 
 asgi:
@@ -94,7 +95,8 @@ asgi-loop: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ASGI_LOOP)
 
 # Three parts as well: they mostly wait for servers.
-ACCEPTANCE_1 := $(addprefix tests/acceptance/test_,failed_starts.py life.py work_after_responses.py)
+ACCEPTANCE_1 := $(addprefix tests/acceptance/test_,failed_starts.py life.py rate_limits.py shared_sessions.py \
+	work_after_responses.py)
 ACCEPTANCE_2 := $(addprefix tests/acceptance/test_,asgi_start.py cache_faults.py cache_scenarios.py reloads.py \
 	replacement.py)
 
