@@ -176,6 +176,8 @@ def _store(value: str) -> str | StoreURL:
         store = read_store(value)
     except ValueError as error:
         raise ValueError(f"store: {error}") from None
+    if isinstance(store, StoreURL):
+        open_session_store(store.reveal(), Path(), prefix="")  # whose errors are told here
     if store == "none":
         raise ValueError(
             "store: 'none' keeps nothing: leave it out, and sessions are kept in a signed cookie"

@@ -76,8 +76,7 @@ class SignedVisit(Visit):
             return
         if state.is_rotated or state.is_ended or not state.came:
             self._begun = round(now, _DECIMALS)
-        content = [self._begun, state.owner, state.values]
-        encoded = encode_value("session", content, _DEEPEST)
+        encoded = self._encoded()
         if encoded == self._came:
             return
         value = sign(self._purpose, self._keys, encoded)
@@ -89,6 +88,15 @@ class SignedVisit(Visit):
             )
         left = min(self._max_age, self._begun + self._max_age - now)
         self.set_cookie(response, self.cookie.line(value, max(1, math.ceil(left))))
+
+    def _encoded(self) -> bytes:
+        state = self.state
+        try:
+            return encode_value("session", [self._begun, state.owner, state.values], _DEEPEST)
+        except (TypeError, ValueError):
+            for name, value in state.values.items():
+                encode_value(name, value)  # whose error says which one it is
+            raise
 
     @property
     def _purpose(self) -> str:

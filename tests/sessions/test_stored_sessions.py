@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import sqlite3
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -129,6 +130,14 @@ def test_a_store_that_there_is_not_is_refused(options: Any, message: str) -> Non
     with pytest.raises(ValueError, match=message) as raised:
         sessions(store=options)
     assert ":secret" not in str(raised.value)
+
+
+def test_a_redis_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("apiroutes.stores.") and "redis" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ImportError, match=r"pip install 'apiroutes\[redis\]'"):
+        sessions(store="redis://localhost")
 
 
 # -- ids
