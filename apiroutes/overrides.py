@@ -117,11 +117,11 @@ class DependencyOverrides:
 def _steps_with_values(resources: Sequence[Resource]) -> Iterator[Any]:
     """Yield the middleware that keeps a value for what comes after it, and is a dependency as well."""
     for resource in resources:
-        assert resource.module is not None
-        for handler in resource.module.handlers.values():
-            for step in (*resource.middleware, *handler.middleware):
-                called = getattr(step, "sign_in", None)  # what a requirement calls first
-                yield from (part for part in (step, called) if hasattr(part, "keep_value"))
+        # In development a route with a mistake has no module, and the middleware around it is called.
+        handlers = () if resource.module is None else resource.module.handlers.values()
+        for step in (*resource.middleware, *(step for handler in handlers for step in handler.middleware)):
+            called = getattr(step, "sign_in", None)  # what a requirement calls first
+            yield from (part for part in (step, called) if hasattr(part, "keep_value"))
 
 
 def _named(function: Any) -> str:

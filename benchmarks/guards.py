@@ -1,4 +1,4 @@
-"""What do a CSRF check and a signed token add to a route? And the goals of all that guards one.
+"""What do a CSRF check and a token add to a route? And the goals of all that guards one.
 
 Each is measured beside the same route without it, with the same requests. `variants.py` reports the figures,
 with those of sessions and limits.
@@ -29,6 +29,7 @@ GOALS = {
     "a rate limit, in memory": 25_000,
     "a CSRF check": 500,
     "a token of HS256": 30_000,
+    "a bearer token": 5_000,
 }
 KEY = "9c1e5a7b3d2f4068a1b9c8d7e6f5041320aebdcf"
 ANSWER = "res.json({'message': 'Hello'})"
@@ -60,6 +61,10 @@ GUARDS = {
         "from apiroutes import use\nfrom apiroutes.middleware import jwt\n"
         f"@use(jwt({KEY!r}, algorithms=['HS256'], audience='api', issuer='us'))\n",
         environ={"HTTP_AUTHORIZATION": f"Bearer {_token()}"},
+    ),
+    "a bearer token": Guard(
+        f"from apiroutes.middleware import bearer\nmiddleware = [bearer({{'ada': {KEY!r}}})]\n",
+        environ={"HTTP_AUTHORIZATION": f"Bearer {KEY}"},
     ),
 }
 

@@ -86,7 +86,6 @@ def pytest_configure(config: pytest.Config) -> None:
     interfaces.choose(config.getoption("--interface"))
     if interfaces.chosen() != "wsgi":
         # On a busy machine the loop on which all requests of these tests run is late: nobody is at fault.
-        # On a busy machine the loop on which all requests of these tests run is late, by nobody's fault.
         logging.getLogger("apiroutes").addFilter(lambda record: record.module != "watchdog")
     # A shell's job in the background ignores Ctrl+C, and so would the programs that tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

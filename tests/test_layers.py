@@ -472,6 +472,7 @@ TOUCHES: dict[str, set[str]] = {
         "_instead_of_steps",
     },
     "security/sign_in.py": {
+        "_add_to_vary",
         "_instead_of_steps",
         "_signed_in",
     },

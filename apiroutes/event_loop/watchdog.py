@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import selectors
 import sys
 import time
 import traceback
@@ -115,6 +116,8 @@ class _Watchdog:
 
     def _report(self) -> None:
         frame = sys._current_frames().get(self._loop.thread or 0)
+        if frame is not None and frame.f_globals.get("__name__") == selectors.__name__:
+            return  # it waits for events: the machine is busy, and no call is to blame
         place = "".join(traceback.format_stack(frame)[-3:]) if frame is not None else ""
         _log.warning(
             "The event loop has been blocked for %d ms, and every other coroutine waits. "

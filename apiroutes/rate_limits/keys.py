@@ -83,6 +83,8 @@ def _id_of(user: Any) -> object:
         found = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
         if found is not None and not callable(found):
             return found
+    if isinstance(user, Mapping):  # claims of a token, which the next one has with other times
+        raise TypeError("a rate limit cannot count by a user that is a dict without `id` and `sub`")
     return user
 
 

@@ -68,13 +68,16 @@ def rate_limit(
 
 def route_limits(limit: Limit | None, file: str) -> tuple[Middleware, ...]:
     """Return the middleware of the limit that the `config` of a route's file declares, if it does."""
-    return () if limit is None else (RateLimit(limit, (file, 0)),)
+    return () if limit is None else (RateLimit(limit, (file, None)),)
 
 
 class RateLimit:
-    """A limit that is to be bound to its project. `made_at` tells one without a name from others."""
+    """A limit that is to be bound to its project.
 
-    def __init__(self, limit: Limit, made_at: tuple[str, int]) -> None:
+    `made_at` tells one without a name from others: a file and a line, or a route's file alone.
+    """
+
+    def __init__(self, limit: Limit, made_at: tuple[str, int | None]) -> None:
         self.__qualname__ = "rate_limit"
         self._limit = limit
         self._made_at = made_at
@@ -100,8 +103,9 @@ class RateLimit:
         if self._limit.name is not None:
             return f"name:{self._limit.name}"
         file, line = self._made_at
-        place = project_file(file, root) or file
-        return f"place:{place}:{line}:{','.join(rate.text for rate in self._limit.rates)}"
+        if line is not None:  # the others are relative already
+            file = project_file(file, root) or file
+        return f"place:{file}:{line}:{','.join(rate.text for rate in self._limit.rates)}"
 
 
 def _for_all(limiter: Limiter) -> Middleware:

@@ -54,7 +54,7 @@ class SignIn(Generic[User]):
         self.__wrapped__: object  # the project's own function, whose file and line messages tell
         self.schemes = tuple(schemes)
         self.is_optional = is_optional
-        self._vary = ", ".join(dict.fromkeys(scheme.header for scheme in schemes))
+        self._vary = [("Vary", name) for name in dict.fromkeys(scheme.header for scheme in schemes)]
         self.never_waits = all(scheme.never_waits for scheme in schemes)
         for scheme in reversed(self.schemes):  # each decorator puts its own first
             security_scheme(scheme.name, scheme.described)(self)
@@ -85,7 +85,7 @@ class SignIn(Generic[User]):
         (RFC 9111 section 3.5), but they know no other header of credentials, and may give a response to
         nobody to somebody.
         """
-        res.set_header("Vary", self._vary)
+        res._add_to_vary(self._vary)
         for scheme in self.schemes:
             credentials = scheme.read(req)
             if credentials is MALFORMED:

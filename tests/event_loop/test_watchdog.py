@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import selectors
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 
 from apiroutes.concurrency import coroutines
+from apiroutes.event_loop.loop import AwaitedLoop
+from apiroutes.event_loop.watchdog import watch_while
 from apiroutes.threads import waiting
 from tests.support import app_of, call, until
 
@@ -71,3 +75,43 @@ def test_a_blocked_loop_is_reported_once_with_the_place(
     [record] = caplog.records
     assert "blocked for 100 ms" in record.getMessage()
     assert "go.wait(30)" in record.getMessage()
+
+
+class StarvedLoop(AwaitedLoop):
+    """A loop that waits for events in a thread; on a busy machine nothing comes round in time."""
+
+    def __init__(self) -> None:
+        self.refused = threading.Event()
+        super().__init__(lambda loop: self.refused.set())
+        self.called: list[Any] = []
+        self._ours, self._theirs = socket.socketpair()
+        waits = threading.Thread(target=self._wait)
+        waits.start()
+        self.thread = waits.ident
+
+    def call_now(self, *call: Any) -> None:
+        self.called.append(call)
+
+    def _wait(self) -> None:
+        with selectors.DefaultSelector() as selector, self._theirs:
+            selector.register(self._theirs, selectors.EVENT_READ)
+            selector.select()
+
+    def end(self) -> None:
+        self._ours.close()
+        for function, *arguments in self.called:
+            function(*arguments)
+
+
+def test_a_loop_that_waits_for_events_is_not_blocked_by_a_call(
+    reasons: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a busy machine it may come late, and no place in the project's code is to blame."""
+    coroutines.configure(abandon_timeout=0.2, reports_blocking=True, on_blocked=reasons.append)
+    loop = StarvedLoop()
+    loop.is_watched = True
+    watch_while(loop, lambda: not loop.refused.is_set())
+    assert loop.refused.wait(30)
+    loop.end()
+    until(lambda: not loop.is_watched)
+    assert caplog.records == []

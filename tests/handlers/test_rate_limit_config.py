@@ -59,6 +59,17 @@ def test_each_route_has_its_own_count(tmp_path: Path) -> None:
     assert [call(app, target=target).status for target in targets] == [200, 200, 429, 200, 429]
 
 
+def test_a_route_has_one_count_wherever_its_processes_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(tmp_path, {"pages/api/x.py": "config = {'rateLimit': '1/minute'}\n" + HANDLER})
+    found = []
+    for directory in (tmp_path, tmp_path / "pages", tmp_path.parent):
+        monkeypatch.chdir(directory)
+        found.append(call(App(tmp_path, rate_limit_store="sqlite")).status)
+    assert found == [200, 429, 429]
+
+
 def test_routes_with_a_name_share_it(tmp_path: Path) -> None:
     source = "config = {'rateLimit': {'limit': '1/minute', 'name': 'both'}}\n" + HANDLER
     app = App(

@@ -133,12 +133,20 @@ def test_whoever_has_not_signed_in_is_counted_by_address(tmp_path: Path) -> None
     assert admitted(app, ["10.0.0.1", "10.0.0.1", "10.0.0.2"]) == [True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        ("Nobody()", "a rate limit cannot count by 'Nobody', which has no `id`"),
+        ("{'exp': 5}", "a rate limit cannot count by a user that is a dict without `id` and `sub`"),
+        ("{}", "a rate limit cannot count by a user that is a dict without `id` and `sub`"),
+    ],
+)
 def test_a_user_without_a_name_is_a_fault_that_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, user: str, message: str
 ) -> None:
     app = signed_in_app(tmp_path, "'1/hour', by='user'")
-    assert call(app, headers=[("X-User", "Nobody()")]).status == 500
-    assert "a rate limit cannot count by 'Nobody', which has no `id`" in caplog.text
+    assert call(app, headers=[("X-User", user)]).status == 500
+    assert message in caplog.text
 
 
 def test_credentials_count_once_somebody_has_signed_in_with_them(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from apiroutes.middleware import jwt
-from apiroutes.secret_keys import SecretKeys
 from tests.security.tokens import (
     ISSUER,
     OTHER_SECRET,
+    RULES,
     SECRET,
     pem,
     private_key,
@@ -22,6 +22,7 @@ from tests.security.tokens import (
     send,
     token,
 )
+from tests.support import app_of
 
 RSA_PUBLIC = private_key("RS256").public_key()
 
@@ -192,4 +193,18 @@ def test_keys_of_several_kinds_serve_several_algorithms(tmp_path: Path) -> None:
 
 def test_secret_keys_of_a_project_verify(tmp_path: Path) -> None:
     """The first signs, and all verify."""
-    assert "SecretKeys" not in repr(step(SecretKeys([OTHER_SECRET, SECRET])))
+    source = f"""
+from apiroutes import use
+from apiroutes.middleware import jwt
+from apiroutes.secret_keys import SecretKeys
+keys = SecretKeys([{OTHER_SECRET!r}, {SECRET!r}])
+@use(jwt(keys, algorithms=["HS256"], {RULES}))
+def GET():
+    return {{}}
+"""
+    app = app_of(tmp_path, source)
+    assert [send(app, token(key=key)).status for key in (SECRET, OTHER_SECRET, SECRET[::-1])] == [
+        200,
+        200,
+        401,
+    ]
