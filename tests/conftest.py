@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from apiroutes import readiness
-from apiroutes.code_origin import PROJECT_PACKAGE
 from tests import interfaces
 
 # Properties are about facts, whatever else the machine does meanwhile.
@@ -56,15 +55,18 @@ def forgotten_shared_projects(tmp_path_factory: pytest.TempPathFactory) -> Itera
 def forget_projects(root: Path) -> None:
     """Have the projects below a directory no longer imported, nor their roots searched by imports."""
     below = f"{root}{os.sep}"
-    if not any(entry == str(root) or entry.startswith(below) for entry in sys.path):
+    if not any(f"{entry}{os.sep}".startswith(below) for entry in sys.path):
         return
-    sys.path[:] = [entry for entry in sys.path if entry != str(root) and not entry.startswith(below)]
+    sys.path[:] = [entry for entry in sys.path if not f"{entry}{os.sep}".startswith(below)]
+    packages = set()
     for name, module in list(sys.modules.items()):
-        places = [getattr(module, "__file__", None)]
-        if name.startswith(PROJECT_PACKAGE):
-            places += getattr(module, "__path__", ())
-        if any(isinstance(place, str) and f"{place}{os.sep}".startswith(below) for place in places):
-            sys.modules.pop(name, None)
+        is_inside = "." in name  # whose path is known by its parent's alone
+        places = [getattr(module, "__file__", None), *(() if is_inside else getattr(module, "__path__", ()))]
+        if any(f"{place}{os.sep}".startswith(below) for place in places):
+            packages.add(name)
+    for name in list(sys.modules):
+        if name in packages or name.partition(".")[0] in packages:
+            del sys.modules[name]
 
 
 def pytest_collection_finish() -> None:
@@ -85,7 +87,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     interfaces.choose(config.getoption("--interface"))
     if interfaces.chosen() != "wsgi":
-        # On a busy machine the loop on which all requests of these tests run is late: nobody is at fault.
+        # On a busy machine the loop on which all requests of these tests run is late, without a defect.
         logging.getLogger("apiroutes").addFilter(lambda record: record.module != "watchdog")
     # A shell's job in the background ignores Ctrl+C, and so would the programs that tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
