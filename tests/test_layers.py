@@ -477,6 +477,7 @@ TOUCHES: dict[str, set[str]] = {
         "_signed_in",
     },
     "security/token_verifying.py": {
+        "_instead_of_steps",
         "_signed_in",
     },
     "sessions/editing.py": {

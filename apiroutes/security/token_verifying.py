@@ -128,7 +128,12 @@ class PublishedKeysSignIn(AsyncSignIn[User]):
         """Sign in, and go on."""
         if waiting.is_on_loop():
             return super().__call__(req, res, next)
-        self._sign_in_here(req, res)
+        if req._instead_of_steps is None:
+            self._sign_in_here(req, res)
+        else:
+            result = self.sign_in(req, res)
+            if hasattr(result, "__await__"):
+                coroutines.run(result)
         return next()
 
     def _sign_in_here(self, req: Request, res: Response) -> None:

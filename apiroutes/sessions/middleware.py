@@ -128,11 +128,12 @@ class StoredSessions(Sessions):
         outer = req._open_session
         req._open_session = visit = self.visit(req, res)
         call: Callable[[], Any] = next if outer is None else lambda: _call_inside(req, outer, next)
-        if visit.may_wait:
-            if waiting.is_on_loop():
+        is_on_loop = waiting.is_on_loop()
+        # What runs on a loop cannot wait where it touches the session.
+        if (is_on_loop or getattr(next, "runs_coroutines", False)) and visit.may_wait:
+            if is_on_loop:
                 return _fetch_and_call(visit, call)
-            if getattr(next, "runs_coroutines", False):  # which could not wait
-                visit.fetch()
+            visit.fetch()
         return call()
 
     def visit(self, req: Request, res: Response) -> StoredVisit:

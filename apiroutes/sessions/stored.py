@@ -52,9 +52,7 @@ class StoredVisit(Visit):
     def __init__(self, environ: Environ, response: Any, keeping: Keeping) -> None:
         super().__init__(environ, response)
         self._keeping = keeping
-        self.cookie = keeping.options.of(environ)
-        value = self.cookie.find(environ)
-        self._key = self._key_of(value) if value is not None and _ID.fullmatch(value) else None
+        self._key: bytes | None = None
         self._stored: StoredSession | None = None
         self._came: bool | None = None  # None until it is known
         self._error: StoreError | None = None
@@ -64,10 +62,18 @@ class StoredVisit(Visit):
     @property
     def may_wait(self) -> bool:
         """Whether there is something to load, for which a thread may have to wait."""
+        self._find_key()
         return self._keeping.waits and self._key is not None
+
+    def _find_key(self) -> None:
+        self.cookie = self._keeping.options.of(self.environ)
+        value = self.cookie.find(self.environ)
+        if value is not None and _ID.fullmatch(value):
+            self._key = self._key_of(value)
 
     def fetch(self) -> None:
         """Load the session from the store, before it is touched. An error is told to who touches it."""
+        self._find_key()
         try:
             if self._key is not None:
                 self._stored = self._keeping.store.load(self._key, self._keeping.lifetime)

@@ -21,6 +21,7 @@ import pytest
 
 from apiroutes import App
 from apiroutes.middleware import jwt
+from apiroutes.testing import Client
 from tests.security.jwks_server import (
     Behaviour,
     Issuer,
@@ -625,3 +626,21 @@ def test_claims_are_checked_as_with_a_key(tmp_path: Path, server: Issuer) -> Non
     app = project(tmp_path, server.url)
     assert [send(app, named(aud=aud)).status for aud in ("api", "other")] == [200, 401]
     assert claims()["aud"] == "api"
+
+
+@pytest.mark.parametrize("handler", KINDS.values(), ids=KINDS)
+def test_a_test_replaces_the_step_and_needs_no_issuer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handler: str
+) -> None:
+    step: Any = jwt(jwks_url="https://issuer.example/jwks", algorithms=["RS256"], audience="api", issuer=None)
+    monkeypatch.setitem(sys.modules, "published_step", SimpleNamespace(step=step))
+    source = f"""
+from typing import Annotated
+from apiroutes import Depends, use
+from published_step import step
+{handler}
+"""
+    client = Client(app_of(tmp_path, source))
+    with client.override(step, lambda: {"sub": "cy"}):
+        assert client.get("/api/x").json == {"sub": "cy"}
+    assert client.get("/api/x").status_code == 401

@@ -317,7 +317,7 @@ def test_many_requests_at_once_lose_nothing(in_file: Browser) -> None:
         code = f"session['n{number}'] = {number}".encode()
         assert call(in_file.app, "POST", headers=[cookie], body=code).status == 200
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(2) as pool:
         list(pool.map(change, range(8)))
     assert in_file.values() == {"a": 1, **{f"n{number}": number for number in range(8)}}
 
