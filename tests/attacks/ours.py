@@ -77,7 +77,7 @@ def session(
 ) -> str:
     """Return the value of a session's cookie, signed with the project's key unless another one is given."""
     keys = read_secret_keys(key or KEYS["SIGNING"])
-    plain = json.dumps([begun, None, owner, values], separators=(",", ":")).encode()
+    plain = json.dumps([begun, owner, values], separators=(",", ":")).encode()
     return sign(purpose, keys, plain if content is None else content)
 
 
@@ -93,8 +93,8 @@ FORGED: dict[str, tuple[str, str]] = {
     "no-signature": (BODY, "CVE-2026-39324"),
     "empty-signature": (f"{BODY}.", "CVE-2026-39324"),
     "signature-alone": (f".{SIGNATURE}", "CVE-2026-39324"),
-    "plain-json": ('[0,null,null,{"user":"ada"}]', "CVE-2026-39324"),
-    "base64-without-key": (base64url(b'[0,null,null,{"user":"ada"}]'), "CVE-2026-39324"),
+    "plain-json": ('[0,null,{"user":"ada"}]', "CVE-2026-39324"),
+    "base64-without-key": (base64url(b'[0,null,{"user":"ada"}]'), "CVE-2026-39324"),
     "other-key": (session({"user": "ada"}, key=ANOTHER_KEY), "CVE-2026-39324"),
     "changed-content": (f"{BODY[:-4]}AAAA.{SIGNATURE}", "CVE-2026-39324"),
     "changed-signature": (f"{BODY}.{'A' + SIGNATURE[1:]}", "CVE-2026-39324"),
@@ -110,7 +110,7 @@ FORGED: dict[str, tuple[str, str]] = {
     "of-draft-mode": (session({"user": "ada"}, purpose="drafts"), "CVE-2026-39324"),
     "expired": (session({"user": "ada"}, begun=PAST), "CVE-2025-46336"),
     "begun-at-zero": (session({"user": "ada"}, begun=0), "CVE-2025-46336"),
-    "begun-is-nan": (session(None, content=b'[NaN,null,null,{"user":"ada"}]'), "CVE-2024-53861"),
+    "begun-is-nan": (session(None, content=b'[NaN,null,{"user":"ada"}]'), "CVE-2024-53861"),
     "begun-is-text": (session({"user": "ada"}, begun="now"), "CVE-2024-53861"),
     "begun-is-null": (session({"user": "ada"}, begun=None), "CVE-2024-53861"),
     "no-list": (session(None, content=b'{"user":"ada"}'), "CVE-2024-53861"),
@@ -840,6 +840,7 @@ def tokens() -> Iterator[Case]:
         "bom": b"\xef\xbb\xbf" + raw,
         "utf-16": raw.decode().encode("utf-16"),
         "not-utf-8": raw.replace(b"ada", b"\xff"),
+        "lone-surrogate": raw.replace(b'"ada"', b'"\\ud800"'),
         "deep": b"[" * 2000 + b"]" * 2000,
         "trailing": raw + b"{}",
         "comment": raw[:-1] + b"/**/}",
