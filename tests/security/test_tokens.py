@@ -353,8 +353,8 @@ EXPECTED = [
     (f"{RULES}, required=['tenant']", {"tenant": 0}, 200),
     (f"{RULES}, required=['exp']", {"exp": ...}, 401),
     (f"{RULES}, leeway=0", {"exp": NOW - 5}, 401),
-    (f"{RULES}, leeway=300", {"exp": NOW - 120}, 200),
-    (f"{RULES}, leeway=__import__('datetime').timedelta(minutes=5)", {"exp": NOW - 120}, 200),
+    (f"{RULES}, leeway=7200", {"exp": NOW - 120}, 200),
+    (f"{RULES}, leeway=__import__('datetime').timedelta(hours=2)", {"exp": NOW - 120}, 200),
 ]
 
 
