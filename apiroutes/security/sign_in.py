@@ -57,7 +57,7 @@ class SignIn(Generic[User]):
         self._vary = [("Vary", name) for name in dict.fromkeys(scheme.header for scheme in schemes)]
         self.never_waits = all(scheme.never_waits for scheme in schemes)
         for scheme in reversed(self.schemes):  # each decorator puts its own first
-            security_scheme(scheme.name, scheme.described)(self)
+            security_scheme(scheme.name, scheme.described, optional=is_optional)(self)
         if any(scheme.is_ambient for scheme in schemes):
             reads_ambient_credentials(self)
 
