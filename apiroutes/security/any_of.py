@@ -65,7 +65,7 @@ def any_of(*steps: SignIn[Any], optional: bool = False) -> SignIn[Any]:
                 )
             schemes.append(scheme)
     name = f"any_of({', '.join(map(name_of, steps))})"
-    return make_sign_in(name, schemes, is_optional=optional)  # type: ignore[no-any-return]
+    return make_sign_in(name, schemes, is_optional=optional)
 
 
 def _place(scheme: AuthScheme) -> tuple[Any, ...]:

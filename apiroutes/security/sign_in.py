@@ -178,7 +178,7 @@ def make_sign_in(
     *,
     is_optional: bool = False,
     source: object = None,
-) -> Any:
+) -> SignIn[Any]:
     """Return the step for schemes; an async one if any of them is.
 
     `name` is the factory's. `source` is what the project has given: messages tell the place of a function.

@@ -173,6 +173,15 @@ def test_what_somebody_may_pass_starts(tmp_path: Path, source: str) -> None:
     assert app_of(tmp_path, USERS + source)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["any_of", "api_key", "basic", "bearer", "csrf", "jwt", "rate_limit", "require", "sessions", "webhook"],
+)
+def test_a_factory_that_was_not_called_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ProjectError, match=rf"`{name}`, which makes middleware.\n  Call it: `{name}\(...\)`"):
+        app_of(tmp_path, USERS + f"middleware = [{name}]\ndef GET(): ...\n")
+
+
 def test_a_wrong_secret_stops_the_start_at_its_line(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="fewer than 22 characters") as raised:
         app_of(tmp_path, USERS + "current_user = bearer('sesame')\ndef GET(req): ...\n")
