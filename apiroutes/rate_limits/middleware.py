@@ -100,12 +100,15 @@ class RateLimit:
 
     def _counted_as(self, root: Path) -> str:
         """Return what tells this limit's counts from those of others, in all workers and on all machines."""
-        if self._limit.name is not None:
-            return f"name:{self._limit.name}"
+        limit = self._limit
+        if limit.name is not None:
+            return f"name:{limit.name}"
         file, line = self._made_at
         if line is not None:  # the others are relative already
             file = project_file(file, root) or file
-        return f"place:{file}:{line}:{','.join(rate.text for rate in self._limit.rates)}"
+        by = limit.by if isinstance(limit.by, str) else "function"
+        counted = "failures" if limit.failures_only else "requests"
+        return f"place:{file}:{line}:{by}:{counted}:{','.join(rate.text for rate in limit.rates)}"
 
 
 def _for_all(limiter: Limiter) -> Middleware:
@@ -126,7 +129,8 @@ def _for_failures(limiter: Limiter, is_failure: IsFailure) -> Middleware:
         try:
             result = next()
         except Exception as error:
-            if not is_failure(_status_of(error)):
+            # A status that has left stands, whatever cuts the rest off.
+            if not is_failure(res.status_code if res.headers_sent else _status_of(error)):
                 limiter.give_back(taken, res)
             raise
         if not is_failure(res.status_code):
