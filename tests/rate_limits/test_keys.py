@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
-from tests.rate_limits.limited import OK, admitted, limited_app, statuses
+from tests.asgi_server import AsWSGI
+from tests.rate_limits.limited import LIMITED, OK, admitted, limited_app, statuses
 from tests.support import Extra, call, project
 
 
@@ -230,6 +231,43 @@ def test_a_function_may_look_into_the_body(tmp_path: Path) -> None:
     bodies = [b'{"email": "a"}', b'{"email": "a"}', b'{"email": "b"}', b"{"]
     headers = [("Content-Type", "application/json")]
     assert [call(app, "POST", headers=headers, body=body).status for body in bodies] == [200, 429, 200, 400]
+
+
+UPLOAD = (
+    b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 200_000 + b"\r\n"
+    b'--B\r\nContent-Disposition: form-data; name="email"\r\n\r\nann\r\n--B--\r\n'
+)
+
+
+@pytest.mark.parametrize("argument", ["by=lambda req: req.body['email']", "cost=lambda req: len(req.files)"])
+def test_a_function_may_wait_for_the_body_beside_an_event_loop(tmp_path: Path, argument: str) -> None:
+    handler = "async def POST(req): return req.body['email']\n"
+    app = limited_app(tmp_path, f"'1/hour', {argument}", handler)
+    headers = [("Content-Type", "multipart/form-data; boundary=B")]
+    server = AsWSGI(app.asgi)
+    assert [call(server, "POST", headers=headers, body=UPLOAD).status for _ in range(2)] == [200, 429]
+
+
+WHERE = """
+import asyncio
+places = []
+def where(req):
+    places.append(asyncio._get_running_loop() is not None)
+    return 1
+"""
+
+
+@pytest.mark.parametrize("argument", ["by=where", "cost=where"])
+def test_a_function_never_holds_the_event_loop(tmp_path: Path, argument: str) -> None:
+    handler = "from limits_of_project import places\nasync def GET(): return places\n"
+    files = {
+        "limits_of_project.py": WHERE,
+        "middleware.py": "from limits_of_project import where\n"
+        + LIMITED.format(arguments=f"'9/hour', {argument}"),
+        "pages/api/x.py": handler,
+    }
+    app = App(project(tmp_path, files), rate_limit_store="memory")
+    assert call(AsWSGI(app.asgi)).body == b"[false]"
 
 
 def test_no_address_is_in_the_file(tmp_path: Path) -> None:
