@@ -102,10 +102,8 @@ class RateLimit:
         middleware.__qualname__ = "rate_limit"
         middleware.limits_requests = True  # type: ignore[attr-defined]
         middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
-        return middleware
         middleware.counts_users = limit.by in ("user", "key")  # type: ignore[attr-defined]
-        # It ends with `next()`, which what looks at the answer does not.
-        return never_waits(middleware) if opened.counters.is_local and not limit.failures_only else middleware
+        return middleware
 
     def _counted_as(self, root: Path) -> str:
         """Return what tells this limit's counts from those of others, in all workers and on all machines."""
