@@ -74,7 +74,11 @@ def _network_of(address: str) -> str:
 
 def _user(req: Request) -> bytes:
     user = req.context.get("user")
-    return _address(req) if user is None else b"user:" + _text_of(_id_of(user))
+    if user is not None:
+        return b"user:" + _text_of(_id_of(user))
+    # A session that a step of the project's own has set may be any mapping.
+    owner = None if req._open_session is None else getattr(req.session, "owner", None)
+    return _address(req) if owner is None else b"user:" + _text_of(owner)
 
 
 def _id_of(user: Any) -> object:
