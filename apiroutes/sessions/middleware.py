@@ -20,10 +20,10 @@ from apiroutes.response import Response
 from apiroutes.sessions.cookies import CookieOptions
 from apiroutes.sessions.opening import sessions_at
 from apiroutes.sessions.signed import SignedVisit
-from apiroutes.sessions.stored import Keeping, StoredVisit
+from apiroutes.sessions.stored import Keeping, StoredVisit, unavailable
 from apiroutes.sessions.visits import Visit
 from apiroutes.settings import Settings, StoreURL, read_store
-from apiroutes.stores import Lifetime, open_session_store
+from apiroutes.stores import Lifetime, StoreError, open_session_store
 from apiroutes.threads import waiting
 
 __all__ = ["Sessions", "sessions"]
@@ -100,7 +100,8 @@ class Sessions:
         """End every session of an owner, as after a new password; return how many there were.
 
         Once it has returned, nobody is signed in with one of them. It may wait for the store: on an event
-        loop, write `await asyncio.to_thread(step.end_all, owner)`. Raises RuntimeError without a store.
+        loop, write `await asyncio.to_thread(step.end_all, owner)`. Raises RuntimeError without a store, and
+        ApiError 503 while that fails.
         """
         raise RuntimeError(_NO_STORE)
 
@@ -144,7 +145,10 @@ class StoredSessions(Sessions):
         keepings = [step._keeping for step in (self, *self._bound) if step._keeping is not None]
         if not keepings:
             raise RuntimeError(_UNUSED)
-        return sum(store.end_all(owner) for store in {keeping.store for keeping in keepings})
+        try:
+            return sum(store.end_all(owner) for store in {keeping.store for keeping in keepings})
+        except StoreError as error:
+            raise unavailable() from error
 
     end_all.__doc__ = Sessions.end_all.__doc__
 

@@ -232,6 +232,12 @@ def test_all_sessions_of_an_owner_end(tmp_path: Path) -> None:
     assert [browser.call().json()["owner"] for browser in browsers] == [None, None, "bob"]
 
 
+def test_sessions_that_cannot_be_ended_now_are_a_503(tmp_path: Path) -> None:
+    app = App(project(tmp_path, {"pages/api/x.py": ENDING.format("store='redis://127.0.0.1:1'")}))
+    answer = call(app, "POST", body=b"ada")
+    assert (answer.status, answer.header("Retry-After")) == (503, "1")
+
+
 def test_a_signed_cookie_cannot_be_ended_by_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     app = App(project(tmp_path, {"pages/api/x.py": ENDING.format("")}), secret_key=KEY)
     assert call(app, "POST", body=b"ada").status == 500
