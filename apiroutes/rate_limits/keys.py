@@ -10,7 +10,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -36,6 +36,8 @@ def subject_maker(by: By) -> Subject:
     """Return what tells the subject of a request."""
     if callable(by):
         return lambda req: _of_value(by(req))
+    if by.startswith("body."):
+        return partial(_field, by.removeprefix("body."))
     return {"address": _address, "user": _user, "key": _key}[by]
 
 
@@ -104,6 +106,15 @@ def _key(req: Request) -> bytes:
             if scheme is not None:
                 return b"key:" + _text_of((scheme.name, scheme.read(req)))
     return _user(req)
+
+
+def _field(name: str, req: Request) -> bytes:
+    """Return the text of a field of the body. Raises ApiError for a body that cannot be read."""
+    body = req.body
+    value = body.get(name) if isinstance(body, Mapping) else None
+    # An account is the same one in whatever letter case, and with space around it.
+    text = value.strip().casefold() if isinstance(value, str) else ""
+    return b"body:" + _text_of(text) if text else _address(req)
 
 
 def _of_value(value: object) -> bytes | None:
