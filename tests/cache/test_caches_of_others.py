@@ -207,7 +207,8 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
 def guarded(root: Path, place: str, scheme: str, interface: str, *lines: str) -> Routed:
     head, files = PLACES[place]
     sources = {name: source.replace("SCHEME", scheme) for name, source in files.items()}
-    return routed(root, head.replace("SCHEME", scheme) + get_of(*lines), interface, files=sources)
+    handler = get_of(*lines, declared="dynamic = 'force-static'\nrevalidate = 60")
+    return routed(root, head.replace("SCHEME", scheme) + handler, interface, files=sources)
 
 
 @both
