@@ -84,6 +84,11 @@ class CachedRoute:
         """
         return BYPASSED if self.is_guarded else cache_control(fresh, stale)
 
+    @property
+    def control_of_own(self) -> str:
+        """The Cache-Control of an answer that is not stored, unless it has its own; "" for none."""
+        return BYPASSED if self.is_guarded else ""
+
     def params_of(self, target: Target) -> Params | None:
         """Return the parameters in a path of the route; None for the path of another one.
 

@@ -150,6 +150,7 @@ class CachedStep:
 
     def _call_handler(self, response: Any, member: str, control: str = "") -> None:
         """Let the handler answer the request itself; what it answers is not stored."""
+        control = control or self._route.control_of_own
         if control:
             set_default(response, "cache-control", "Cache-Control", control)
         if self._sends_status:
@@ -191,6 +192,8 @@ class CachedStep:
             set_control(response, self._route.control(computation.fresh, computation.stale))
             if "HTTP_AUTHORIZATION" in response.req._environ:
                 keep_from_others(response)
+        elif self._route.control_of_own:
+            set_default(response, "cache-control", "Cache-Control", self._route.control_of_own)
         response._add_to_vary(self._vary_of(visit.read))
         if self._sends_status:
             set_status(response, member(is_stored=taken.is_stored, detail=reason))
