@@ -123,7 +123,7 @@ def check_by(by: object) -> None:
     if not isinstance(by, str) and (not callable(by) or isinstance(by, type)):
         raise TypeError(f"{by!r} is not one of {expected}")
     if callable(by) and is_async(by):
-        raise TypeError("it is an async function: write a plain one, which waits for nothing")
+        raise TypeError("it is an async function: write a plain one")
 
 
 def check_name(name: object) -> None:
@@ -140,7 +140,7 @@ def check_cost(cost: object, rates: Sequence[Rate]) -> None:
     """Raise ValueError or TypeError for what a request cannot count under these rates."""
     if callable(cost) and not isinstance(cost, type):
         if is_async(cost):
-            raise TypeError("it is an async function: write a plain one, which waits for nothing")
+            raise TypeError("it is an async function: write a plain one")
         return
     if type(cost) is not int:
         raise TypeError(f"{cost!r} is neither an int nor a function of the request")

@@ -32,7 +32,12 @@ from apiroutes.types import Environ, WSGIApplication
 __all__ = ["AfterCall", "AsyncClient", "Client", "Response"]
 
 # Settings of a project that is tested.
-FOR_TESTS: Mapping[str, str] = {"mode": "development", "cache": "memory", "rate_limit_store": "memory"}
+FOR_TESTS: Mapping[str, str | bool] = {
+    "mode": "development",
+    "testing": True,
+    "cache": "memory",
+    "rate_limit_store": "memory",
+}
 
 _Client = TypeVar("_Client", bound="Client")
 _AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
@@ -115,7 +120,8 @@ class Client(werkzeug.test.Client):
     """A client of an App, or of the project in a directory; it keeps cookies.
 
     A project is built in development mode, in which a result that contradicts the handler's return
-    annotation is an error, and with its cache in memory, so that nothing is left for the next run. Raises
+    annotation is an error, and with its cache and its sessions in memory, so that nothing is left for the
+    next run. Raises
     ProjectError for a project with mistakes.
 
     `with Client() as client:` starts the App, unless something else has, and stops it at the end of the

@@ -471,6 +471,7 @@ TOUCHES: dict[str, set[str]] = {
     "overrides.py": {
         "_instead_of_steps",
     },
+    "rate_limits/keys.py": {"_signed_in", "_open_session"},
     "security/sign_in.py": {
         "_add_to_vary",
         "_instead_of_steps",

@@ -27,6 +27,7 @@ __all__ = ["Limiter", "Taken"]
 _RETRY_AFTER_FAULT = "5"
 # Seconds between two records of refusals by one limit.
 _LOG_EVERY = 10.0
+_COMMA = ", "  # between the members of a field
 # More than any amount; what a function returns may be more than SQLite can compare.
 _LARGEST_COST = 2**53
 
@@ -88,17 +89,28 @@ class Limiter:
             self._counters.give_back(taken.uses, taken.windows)
         except StoreError:  # then it counts
             return
-        if not res.headers_sent:
+        told = None if res.headers_sent else _members(res, "RateLimit")
+        if told:
             windows = [
                 replace(window, current=window.current - use.cost)
                 for use, window in zip(taken.uses, taken.windows)
             ]
-            self._tell(replace(taken, windows=windows), res)
+            # Limits inside of this one may have members after its own.
+            (_, before), (_, after) = self._own_members(taken), self._own_members(taken, windows)
+            res.set_header("RateLimit", told.replace(before, after, 1)[: -len(_COMMA)])
 
     def _tell(self, taken: Taken, res: Response, waits: Sequence[float] = ()) -> None:
         """Set both fields: the policies, and for each what is left, and for how many seconds."""
+        policies, limits = self._own_members(taken, waits=waits)
+        res.set_header("RateLimit-Policy", taken.other_policies + policies)
+        res.set_header("RateLimit", taken.other_limits + limits)
+
+    def _own_members(
+        self, taken: Taken, windows: Sequence[Window] | None = None, waits: Sequence[float] = ()
+    ) -> tuple[str, str]:
+        """Return the members of both fields for what was taken, with its windows or with others."""
         policies, limits = [], []
-        for number, (use, window) in enumerate(zip(taken.uses, taken.windows)):
+        for number, (use, window) in enumerate(zip(taken.uses, windows or taken.windows)):
             name, policy = self._policies[number]
             if taken.other_policies and f"{name};" in taken.other_policies:
                 name = _another(name, taken.other_policies)
@@ -108,8 +120,7 @@ class Limiter:
             seconds = math.ceil(wait or window.ends_in(use.seconds))
             policies.append(policy)
             limits.append(f"{name};r={left};t={max(seconds, 1)}")
-        res.set_header("RateLimit-Policy", taken.other_policies + ", ".join(policies))
-        res.set_header("RateLimit", taken.other_limits + ", ".join(limits))
+        return _COMMA.join(policies), _COMMA.join(limits)
 
     def _refuse(self, taken: Taken, req: Request, res: Response) -> None:
         waits = [
@@ -147,7 +158,7 @@ def _members(res: Response, name: str) -> str:
     value = res.get_header(name)
     if value is None:
         return ""
-    return f"{value if isinstance(value, str) else ', '.join(value)}, "
+    return (value if isinstance(value, str) else _COMMA.join(value)) + _COMMA
 
 
 def _another(name: str, members: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.chain import never_waits
+from apiroutes.concurrency import coroutines
 from apiroutes.errors import ApiError, HandlerTimeout
 from apiroutes.places import project_file
 from apiroutes.rate_limits.limiter import Limiter
@@ -22,6 +23,7 @@ from apiroutes.rates import By, Cost, IsFailure, Limit, limit_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.settings import Settings
+from apiroutes.threads import waiting
 from apiroutes.types import Middleware
 
 __all__ = ["RateLimit", "rate_limit", "route_limits"]
@@ -91,31 +93,47 @@ class RateLimit:
         opened = counters_of(root, settings, limit.store)
         fail = settings.rate_limit_fail if limit.fail is None else limit.fail
         limiter = Limiter(limit, self._counted_as(root), opened, fail == "open")
-        middleware = _for_failures(limiter, limit.is_failure) if limit.failures_only else _for_all(limiter)
+        may_wait = not opened.counters.is_local or callable(limit.by) or callable(limit.cost)
+        middleware = (
+            _for_failures(limiter, limit.is_failure)
+            if limit.failures_only
+            else never_waits(_for_all(limiter, may_wait))
+        )
         middleware.__qualname__ = "rate_limit"
         middleware.limits_requests = True  # type: ignore[attr-defined]
         middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
-        # It ends with `next()`, which what looks at the answer does not.
-        return never_waits(middleware) if opened.counters.is_local and not limit.failures_only else middleware
+        middleware.counts_users = limit.by in ("user", "key")  # type: ignore[attr-defined]
+        return middleware
 
     def _counted_as(self, root: Path) -> str:
         """Return what tells this limit's counts from those of others, in all workers and on all machines."""
-        if self._limit.name is not None:
-            return f"name:{self._limit.name}"
+        limit = self._limit
+        if limit.name is not None:
+            return f"name:{limit.name}"
         file, line = self._made_at
         if line is not None:  # the others are relative already
             file = project_file(file, root) or file
-        return f"place:{file}:{line}:{','.join(rate.text for rate in self._limit.rates)}"
+        by = limit.by if isinstance(limit.by, str) else "function"
+        counted = "failures" if limit.failures_only else "requests"
+        return f"place:{file}:{line}:{by}:{counted}:{','.join(rate.text for rate in limit.rates)}"
 
 
-def _for_all(limiter: Limiter) -> Middleware:
+def _for_all(limiter: Limiter, may_wait: bool) -> Middleware:
     admit = limiter.admit
 
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
+        if may_wait and waiting.is_on_loop():
+            return _admit_in_thread(limiter, req, res, next)
         admit(req, res)
         return next()
 
     return middleware
+
+
+async def _admit_in_thread(limiter: Limiter, req: Request, res: Response, next: Callable[[], Any]) -> Any:
+    """Call what may wait, functions of the project or a server, where it does not hold the event loop."""
+    await coroutines.in_request_thread(limiter.admit, req, res)
+    return await next()
 
 
 def _for_failures(limiter: Limiter, is_failure: IsFailure) -> Middleware:
@@ -126,7 +144,8 @@ def _for_failures(limiter: Limiter, is_failure: IsFailure) -> Middleware:
         try:
             result = next()
         except Exception as error:
-            if not is_failure(_status_of(error)):
+            # A status that has left stands, whatever cuts the rest off.
+            if not is_failure(res.status_code if res.headers_sent else _status_of(error)):
                 limiter.give_back(taken, res)
             raise
         if not is_failure(res.status_code):

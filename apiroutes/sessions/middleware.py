@@ -18,6 +18,7 @@ from apiroutes.handlers import reads_ambient_credentials
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.sessions.cookies import CookieOptions
+from apiroutes.sessions.opening import sessions_at
 from apiroutes.sessions.signed import SignedVisit
 from apiroutes.sessions.stored import Keeping, StoredVisit
 from apiroutes.sessions.visits import Visit
@@ -116,11 +117,10 @@ class StoredSessions(Sessions):
 
     def bind_to_project(self, root: Path, settings: Settings) -> StoredSessions:
         """Return the step that runs in a project, with the store of that project."""
-        name = self._store if isinstance(self._store, str) else self._store.reveal()
-        store = open_session_store(name, root, prefix=f"{settings.cache_prefix}:sessions")
+        opened = sessions_at(self._store, root, settings)
         bound = type(self)(self.options, self.lifetime, self._store)
         bound.__dict__ = {**self.__dict__, **bound.__dict__}  # with its marks
-        bound._keeping = Keeping(self.options, self.lifetime, store, name != "memory")
+        bound._keeping = Keeping(self.options, self.lifetime, opened)
         self._bound.add(bound)
         return bound
 
@@ -144,7 +144,7 @@ class StoredSessions(Sessions):
         keepings = [step._keeping for step in (self, *self._bound) if step._keeping is not None]
         if not keepings:
             raise RuntimeError(_UNUSED)
-        return sum(keeping.store.end_all(owner) for keeping in keepings)
+        return sum(store.end_all(owner) for store in {keeping.store for keeping in keepings})
 
     end_all.__doc__ = Sessions.end_all.__doc__
 

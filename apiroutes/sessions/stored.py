@@ -22,6 +22,7 @@ from apiroutes.http import decode_json
 from apiroutes.response_hooks import at_once
 from apiroutes.session import MAX_DEPTH, SessionState, encode_value
 from apiroutes.sessions.cookies import CookieOptions
+from apiroutes.sessions.opening import OpenedSessions
 from apiroutes.sessions.visits import Visit
 from apiroutes.stores import Lifetime, SessionStore, StoredSession, StoreError
 from apiroutes.structs import Struct
@@ -36,12 +37,20 @@ _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Keeping(Struct, frozen=True):
-    """How the sessions of a step are kept. `waits`: whether the store may hold a thread."""
+    """How the sessions of a step are kept."""
 
     options: CookieOptions
     lifetime: Lifetime
-    store: SessionStore
-    waits: bool
+    opened: OpenedSessions
+
+    @property
+    def store(self) -> SessionStore:
+        return self.opened.store
+
+    @property
+    def waits(self) -> bool:
+        """Whether the store may hold a thread."""
+        return not self.opened.is_memory
 
 
 class StoredVisit(Visit):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
-from tests.rate_limits.limited import OK, admitted, limited_app, statuses
+from tests.asgi_server import AsWSGI
+from tests.rate_limits.limited import LIMITED, OK, admitted, limited_app, statuses
 from tests.support import Extra, call, project
 
 
@@ -149,23 +150,60 @@ def test_a_user_without_a_name_is_a_fault_that_says_so(
     assert message in caplog.text
 
 
-def test_credentials_count_once_somebody_has_signed_in_with_them(tmp_path: Path) -> None:
+STEPS = """
+from apiroutes.middleware import any_of, api_key, basic, bearer, rate_limit
+
+def user_of(key): return "ann" if key[0] in "123" else None
+def verify(name, password): return user_of(password)
+middleware = [any_of(basic(verify), bearer(user_of), api_key(user_of, header="X-API-Key"),
+                     api_key(user_of, cookie="key", scheme_name="cookie_key"), optional=True),
+              rate_limit("1/hour", by="key")]
+"""
+ANN_1, ANN_2 = "YW5uOjE=", "YW5uOjI="  # ann:1, ann:2 in base64
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        ({"Authorization": "Bearer 1"}, {"Authorization": "Bearer 1"}, True),
+        ({"Authorization": "Bearer 1"}, {"Authorization": "Bearer 2"}, False),
+        ({"Authorization": f"Basic {ANN_1}"}, {"Authorization": f"Basic {ANN_2}"}, False),
+        ({"X-API-Key": "1"}, {"X-API-Key": "2"}, False),
+        ({"Cookie": "key=1"}, {"Cookie": "key=2"}, False),
+        # Of one user, and not the same credential.
+        ({"Authorization": "Bearer 1"}, {"X-API-Key": "1"}, False),
+        # Spelled otherwise, and beside others that nobody has checked, it is the same one.
+        ({"Authorization": "Bearer 1"}, {"Authorization": "bEARER   1"}, True),
+        ({"Authorization": f"Basic {ANN_1}"}, {"Authorization": f"basic {ANN_1}"}, True),
+        ({"Authorization": "Bearer 1"}, {"Authorization": "Bearer 1", "X-API-Key": "2"}, True),
+        ({"X-API-Key": "1"}, {"X-API-Key": "1", "Authorization": "Nothing 2"}, True),
+        ({"Cookie": "key=1"}, {"Cookie": "a=b; key=1", "Authorization": "Nothing 2"}, True),
+        # Nobody has signed in.
+        ({"Authorization": "Nothing 4"}, {"Authorization": "Nothing 5"}, True),
+    ],
+)
+def test_credentials_count_that_somebody_has_signed_in_with(
+    tmp_path: Path, first: dict[str, str], second: dict[str, str], is_one: bool
+) -> None:
+    app = App(project(tmp_path, {"middleware.py": STEPS, "pages/api/x.py": OK}), rate_limit_store="memory")
+    found = [call(app, headers=[*headers.items()]).status for headers in (first, second)]
+    assert found == [200, 429 if is_one else 200]
+
+
+def test_what_a_function_of_the_project_has_checked_is_counted_by_user(tmp_path: Path) -> None:
     app = signed_in_app(tmp_path, "'1/hour', by='key'")
     found = []
     for user, headers in [
-        ("'a'", [("Authorization", "Bearer 1")]),
         ("'a'", [("Authorization", "Bearer 1")]),
         ("'a'", [("Authorization", "Bearer 2")]),
         ("'a'", [("X-API-Key", "3")]),
         ("'b'", [("X-API-Key", "3")]),
         ("'b'", []),
-        # What nobody has checked is a new one with each request.
         ("", [("Authorization", "Bearer 4")]),
-        ("", [("Authorization", "Bearer 5")]),
         ("", [("X-API-Key", "6")]),
     ]:
         found.append(call(app, headers=[("X-User", user), *headers]).status)
-    assert found == [200, 429, 200, 200, 429, 200, 200, 429, 429]
+    assert found == [200, 429, 429, 200, 429, 200, 429]
 
 
 @pytest.mark.parametrize(
@@ -193,6 +231,43 @@ def test_a_function_may_look_into_the_body(tmp_path: Path) -> None:
     bodies = [b'{"email": "a"}', b'{"email": "a"}', b'{"email": "b"}', b"{"]
     headers = [("Content-Type", "application/json")]
     assert [call(app, "POST", headers=headers, body=body).status for body in bodies] == [200, 429, 200, 400]
+
+
+UPLOAD = (
+    b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 200_000 + b"\r\n"
+    b'--B\r\nContent-Disposition: form-data; name="email"\r\n\r\nann\r\n--B--\r\n'
+)
+
+
+@pytest.mark.parametrize("argument", ["by=lambda req: req.body['email']", "cost=lambda req: len(req.files)"])
+def test_a_function_may_wait_for_the_body_beside_an_event_loop(tmp_path: Path, argument: str) -> None:
+    handler = "async def POST(req): return req.body['email']\n"
+    app = limited_app(tmp_path, f"'1/hour', {argument}", handler)
+    headers = [("Content-Type", "multipart/form-data; boundary=B")]
+    server = AsWSGI(app.asgi)
+    assert [call(server, "POST", headers=headers, body=UPLOAD).status for _ in range(2)] == [200, 429]
+
+
+WHERE = """
+import asyncio
+places = []
+def where(req):
+    places.append(asyncio._get_running_loop() is not None)
+    return 1
+"""
+
+
+@pytest.mark.parametrize("argument", ["by=where", "cost=where"])
+def test_a_function_never_holds_the_event_loop(tmp_path: Path, argument: str) -> None:
+    handler = "from limits_of_project import places\nasync def GET(): return places\n"
+    files = {
+        "limits_of_project.py": WHERE,
+        "middleware.py": "from limits_of_project import where\n"
+        + LIMITED.format(arguments=f"'9/hour', {argument}"),
+        "pages/api/x.py": handler,
+    }
+    app = App(project(tmp_path, files), rate_limit_store="memory")
+    assert call(AsWSGI(app.asgi)).body == b"[false]"
 
 
 def test_no_address_is_in_the_file(tmp_path: Path) -> None:

@@ -364,3 +364,45 @@ def test_a_session_of_the_projects_own_takes_the_place(tmp_path: Path) -> None:
         tmp_path, files={"middleware.py": source, "pages/api/y.py": "def GET(req): return req.session"}
     )
     assert call(app, target="/api/y").json() == {"mine": 1}
+
+
+# -- another user
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("session.rotate(owner='bob')", {}),
+        ("session['b'] = 2; session.rotate(owner='bob')", {}),
+        ("session.rotate(owner='bob'); session['b'] = 2", {"b": 2}),
+        ("session.rotate(); session.rotate(owner='bob')", {}),
+        ("session.rotate(owner='cy'); session['b'] = 2; session.rotate(owner='bob')", {}),
+    ],
+)
+def test_who_signs_in_over_another_user_has_nothing_of_theirs(
+    tmp_path: Path, options: str, code: str, kept: object
+) -> None:
+    browser = Browser(app_with(tmp_path, options))
+    browser.run("session['a'] = 1; session.rotate(owner='ada')")
+    browser.run(code)
+    assert browser.read() == {"values": kept, "owner": "bob", "is_new": False}
+
+
+@KINDS
+@pytest.mark.parametrize("code", ["session.rotate(owner='ada')", "session.rotate()"])
+def test_who_signs_in_again_keeps_what_there_is(tmp_path: Path, options: str, code: str) -> None:
+    browser = Browser(app_with(tmp_path, options))
+    browser.run("session['a'] = 1; session.rotate(owner='ada')")
+    browser.run(code)
+    assert browser.read() == {"values": {"a": 1}, "owner": "ada", "is_new": False}
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_the_session_of_another_user_has_ended_for_everybody(tmp_path: Path, store: str) -> None:
+    browser = Browser(app_with(tmp_path, f"store={store!r}"))
+    browser.run("session['a'] = 1; session.rotate(owner='ada')")
+    before = dict(browser.cookies)
+    browser.run("session.rotate(owner='bob')")
+    browser.cookies = before
+    assert browser.read() == {"values": {}, "owner": None, "is_new": True}

@@ -459,3 +459,20 @@ def test_a_session_that_a_full_or_locked_file_cannot_keep_is_a_503(in_file: Brow
     finally:
         lock.close()
     assert in_file.values() == {"a": 1}
+
+
+def test_a_file_that_can_be_read_and_not_written_is_logged(
+    in_file: Browser, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_file.run("session['a'] = 1")
+    lock = sqlite3.connect(file_of(tmp_path), isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(3):
+            assert in_file.values() == {"a": 1}
+            assert in_file.run(f"session['a'] = 'b{number}'").status == 503
+        assert in_file.values() == {"a": 1}
+    finally:
+        lock.close()
+    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert record.getMessage().startswith("Writing sessions fails and is left alone for 1 s: ")
