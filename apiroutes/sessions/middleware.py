@@ -35,7 +35,8 @@ _NO_STORE = (
 )
 _UNUSED = (
     "no App uses this step, whose sessions are to be ended. A file that imports middleware.py gets another "
-    "copy of it: make the step in a module of its own, such as lib/visitors.py, which both import"
+    "copy of it: make the step in a module of its own, such as lib/visitors.py, which both import. Outside "
+    "of a server, `apiroutes shell -c 'from lib.visitors import visitors; visitors.end_all(...)'` has the App"
 )
 _NO_IDLE = (
     "a session in a signed cookie has no idle time: requests that only read it would have to write when they "
