@@ -35,7 +35,8 @@ _NO_STORE = (
 )
 _UNUSED = (
     "no App uses this step, whose sessions are to be ended. A file that imports middleware.py gets another "
-    "copy of it: make the step in a module of its own, such as lib/visitors.py, which both import"
+    "copy of it: make the step in a module of its own, such as lib/visitors.py, which both import. Outside "
+    "of a server, `apiroutes shell -c 'from lib.visitors import visitors; visitors.end_all(...)'` has the App"
 )
 _NO_IDLE = (
     "a session in a signed cookie has no idle time: requests that only read it would have to write when they "
@@ -65,8 +66,12 @@ def sessions(
     a `domain`; with `secure` None it is secure over https. `csrf=False` leaves out the check of where unsafe
     requests come from. Raises ValueError and TypeError for what cannot be kept or browsers would refuse.
     """
+    if not isinstance(csrf, bool):
+        raise TypeError(f"csrf is True or False, not {csrf!r}")
     options = CookieOptions(name, path, domain, samesite, secure)
     lifetime = Lifetime(_seconds("max_age", max_age), None if idle is None else _seconds("idle", idle))
+    if lifetime.idle is not None and lifetime.idle > lifetime.whole:
+        raise ValueError(f"idle is longer than max_age, which ends each session before: {idle!r}")
     step: Sessions
     if store is not None:
         step = StoredSessions(options, lifetime, _store(store))
