@@ -10,7 +10,9 @@ from apiroutes.handlers.cache_config import CacheConfig, why_not_tag
 from apiroutes.handlers.config import RouteConfig
 from apiroutes.handlers.constants import is_too_long
 from apiroutes.handlers.declarations import (
+    Asked,
     SecurityScheme,
+    asks_optionally,
     file_route,
     needs_user,
     reads_ambient_credentials,
@@ -67,7 +69,9 @@ __all__ = [
     "Returns",
     "RouteConfig",
     "RouteModule",
+    "Asked",
     "SecurityScheme",
+    "asks_optionally",
     "annotated_statuses",
     "as_dependency",
     "declared_responses",

@@ -18,8 +18,11 @@ from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
 __all__ = [
+    "Asked",
     "FileRoute",
     "SecurityScheme",
+    "asks_optionally",
+    "is_asked_optionally",
     "needs_user",
     "reads_ambient_credentials",
     "required_of",
@@ -37,6 +40,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _ATTRIBUTE = "__apiroutes_middleware__"
 _SECURITY = "__apiroutes_security__"
 _AMBIENT = "__apiroutes_ambient__"
+_OPTIONAL = "__apiroutes_optional__"
 _REQUIRED = "__apiroutes_required__"
 
 # OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and the members that each type requires.
@@ -95,6 +99,13 @@ class SecurityScheme(Struct, frozen=True):
     declared_by: str  # the function's name
 
 
+class Asked(Struct, frozen=True):
+    """What a step asks for: credentials of any of the schemes, or none at all if `is_optional`."""
+
+    schemes: tuple[SecurityScheme, ...]
+    is_optional: bool = False
+
+
 def security_scheme(
     name: str, scheme: Mapping[str, Any], *, scopes: Sequence[str] = ()
 ) -> Callable[[_Function], _Function]:
@@ -119,6 +130,17 @@ def security_of(function: object) -> tuple[SecurityScheme, ...]:
     """Return the schemes that `security_scheme` gave a function, or an object's `__call__`: alternatives."""
     alternatives: tuple[SecurityScheme, ...] = mark_of(function, _SECURITY, ())
     return alternatives
+
+
+def asks_optionally(function: _Function) -> _Function:
+    """Mark a step that lets requests without credentials pass."""
+    setattr(function, _OPTIONAL, True)
+    return function
+
+
+def is_asked_optionally(function: object) -> bool:
+    """Return whether a step is marked by `asks_optionally`."""
+    return mark_of(function, _OPTIONAL) is True
 
 
 def reads_ambient_credentials(function: _Function) -> _Function:

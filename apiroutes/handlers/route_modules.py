@@ -7,7 +7,13 @@ from typing import Any
 
 from apiroutes.handlers.calls import Call
 from apiroutes.handlers.config import RouteConfig
-from apiroutes.handlers.declarations import SecurityScheme, required_of, security_of
+from apiroutes.handlers.declarations import (
+    Asked,
+    SecurityScheme,
+    is_asked_optionally,
+    required_of,
+    security_of,
+)
 from apiroutes.handlers.dependencies import named
 from apiroutes.handlers.dependency_graph import Dependencies
 from apiroutes.handlers.signatures import Signature
@@ -54,25 +60,31 @@ class Handler(Struct, frozen=True):
             return named(plain)
         return None if self.is_async else self.name
 
-    def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
+    def asks(self, around: Sequence[Middleware]) -> list[Asked]:
         """Return the credentials that each step asks for: `around`, its middleware, dependencies and itself.
 
         Steps that ask for none, or for those of an earlier one, are left out. What a user has to have is
-        asked of the credentials before.
+        asked of the credentials before, which are not optional then.
         """
         asked: list[tuple[SecurityScheme, ...]] = []
         required: list[list[str]] = []
+        is_optional: list[bool] = []
         for step in self.steps(around):
             alternatives = self.security if step is self.function else security_of(step)
             if alternatives and alternatives not in asked:
                 asked.append(alternatives)
                 required.append([])
-            if asked:
-                position = asked.index(alternatives) if alternatives else -1
-                required[position] += required_of(step) or ()
+                is_optional.append(True)
+            if not asked:
+                continue
+            position = asked.index(alternatives) if alternatives else -1
+            needed = required_of(step)
+            required[position] += needed or ()
+            if needed is not None or (alternatives and not is_asked_optionally(step)):
+                is_optional[position] = False
         return [
-            tuple(_with_scopes(scheme, scopes) for scheme in alternatives)
-            for alternatives, scopes in zip(asked, required)
+            Asked(tuple(_with_scopes(scheme, scopes) for scheme in alternatives), may_be_missing)
+            for alternatives, scopes, may_be_missing in zip(asked, required, is_optional)
         ]
 
     def requires(self, around: Sequence[Middleware]) -> bool:

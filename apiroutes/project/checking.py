@@ -75,7 +75,9 @@ def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
     for file, resource in resources.items():
         assert resource.module is not None
         for handler in resource.module.handlers.values():
-            for declared in (scheme for asked in handler.asks(resource.middleware) for scheme in asked):
+            for declared in (
+                scheme for asked in handler.asks(resource.middleware) for scheme in asked.schemes
+            ):
                 first = known.setdefault(declared.name, declared)
                 if first.scheme != declared.scheme:
                     functions = f"`{first.declared_by}` and `{declared.declared_by}`"

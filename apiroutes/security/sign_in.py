@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import ApiError
-from apiroutes.handlers import reads_ambient_credentials, security_scheme
+from apiroutes.handlers import asks_optionally, reads_ambient_credentials, security_scheme
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.security.schemes import MALFORMED, AuthScheme, Scoped
@@ -60,6 +60,8 @@ class SignIn(Generic[User]):
             security_scheme(scheme.name, scheme.described)(self)
         if any(scheme.is_ambient for scheme in schemes):
             reads_ambient_credentials(self)
+        if is_optional:
+            asks_optionally(self)
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
         """Sign in, and go on."""

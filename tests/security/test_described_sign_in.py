@@ -26,6 +26,9 @@ current_user = bearer(lambda token: token)
 either = any_of(bearer(SECRET, scheme_name='tokens'), api_key(OTHER, header='X-Key'))
 in_cookie = api_key(OTHER, cookie='key', scheme_name='cookie')
 named = basic({'ada': SECRET})
+anyone = bearer(SECRET, scheme_name='tokens', optional=True)
+required = bearer(OTHER, scheme_name='tokens')
+any_way = any_of(bearer(SECRET, scheme_name='tokens'), api_key(OTHER, header='X-Key'), optional=True)
 writes = require(scope='notes:write')
 writes_of = require(scope=['notes:read', 'notes:write'], user=current_user)
 writes_of_either = require(scope='notes:write', user=either)
@@ -64,6 +67,24 @@ BOTH = ["notes:read", "notes:write"]
             {"401", "403"},
         ),
         ("middleware = [current_user, named]\ndef GET(req): ...\n", [{"bearer": [], "basic": []}], {"401"}),
+        ("middleware = [anyone]\ndef GET(req): ...\n", [{"tokens": []}, {}], {"401"}),
+        (
+            "def GET(user: Annotated[str, Depends(any_way)]): ...\n",
+            [{"tokens": []}, {"api_key": []}, {}],
+            {"401"},
+        ),
+        (
+            "middleware = [anyone, named]\ndef GET(req): ...\n",
+            [{"tokens": [], "basic": []}, {"basic": []}],
+            {"401"},
+        ),
+        ("middleware = [anyone, required]\ndef GET(req): ...\n", [{"tokens": []}], {"401"}),
+        ("middleware = [anyone, writes]\ndef GET(req): ...\n", [{"tokens": WRITE}], {"401", "403"}),
+        (
+            "middleware = [require(scope='notes:write', user=anyone)]\ndef GET(req): ...\n",
+            [{"tokens": WRITE}],
+            {"401", "403"},
+        ),
     ],
 )
 def test_credentials_scopes_and_refusals_are_in_the_document(
