@@ -12,6 +12,7 @@ from apiroutes.handlers.constants import is_too_long
 from apiroutes.handlers.declarations import (
     Asked,
     SecurityScheme,
+    asks_for_session,
     asks_optionally,
     file_route,
     needs_user,
@@ -21,6 +22,8 @@ from apiroutes.handlers.declarations import (
     same_credentials,
     security_of,
     security_scheme,
+    session_cookie_of,
+    session_scheme,
     takes_ambient_credentials,
     use,
 )
@@ -71,6 +74,7 @@ __all__ = [
     "RouteModule",
     "Asked",
     "SecurityScheme",
+    "asks_for_session",
     "asks_optionally",
     "annotated_statuses",
     "as_dependency",
@@ -98,6 +102,8 @@ __all__ = [
     "same_credentials",
     "security_of",
     "security_scheme",
+    "session_cookie_of",
+    "session_scheme",
     "takes_ambient_credentials",
     "unaliased",
     "use",

@@ -21,6 +21,7 @@ __all__ = [
     "Asked",
     "FileRoute",
     "SecurityScheme",
+    "asks_for_session",
     "asks_optionally",
     "is_asked_optionally",
     "needs_user",
@@ -33,6 +34,8 @@ __all__ = [
     "refuses_other_sites",
     "security_of",
     "security_scheme",
+    "session_cookie_of",
+    "session_scheme",
     "use",
 ]
 
@@ -97,6 +100,7 @@ class SecurityScheme(Struct, frozen=True):
     scheme: Mapping[str, Any]
     scopes: tuple[str, ...]
     declared_by: str  # the function's name
+    is_session: bool = False  # whose cookie is that of the `sessions()` around the step
 
 
 class Asked(Struct, frozen=True):
@@ -130,6 +134,29 @@ def security_of(function: object) -> tuple[SecurityScheme, ...]:
     """Return the schemes that `security_scheme` gave a function, or an object's `__call__`: alternatives."""
     alternatives: tuple[SecurityScheme, ...] = mark_of(function, _SECURITY, ())
     return alternatives
+
+
+def session_scheme(name: str) -> Callable[[_Function], _Function]:
+    """Have a step ask for a session, which a step outside of it keeps in a cookie: its `session_cookie`."""
+    scheme = {"type": "apiKey", "in": "cookie", "name": "session"}
+
+    def decorate(function: _Function) -> _Function:
+        declared = SecurityScheme(name, scheme, (), name_of(function), is_session=True)
+        setattr(function, _SECURITY, (declared, *security_of(function)))
+        return function
+
+    return decorate
+
+
+def asks_for_session(function: object) -> bool:
+    """Return whether a step signs in by the session."""
+    return any(scheme.is_session for scheme in security_of(function))
+
+
+def session_cookie_of(step: object) -> str | None:
+    """Return the name of the cookie in which a step keeps sessions; None for a step that keeps none."""
+    name: str | None = mark_of(step, "session_cookie")
+    return name
 
 
 def asks_optionally(function: _Function) -> _Function:

@@ -13,6 +13,7 @@ from apiroutes.handlers.declarations import (
     is_asked_optionally,
     required_of,
     security_of,
+    session_cookie_of,
 )
 from apiroutes.handlers.dependencies import named
 from apiroutes.handlers.dependency_graph import Dependencies
@@ -69,8 +70,11 @@ class Handler(Struct, frozen=True):
         asked: list[tuple[SecurityScheme, ...]] = []
         required: list[list[str]] = []
         is_optional: list[bool] = []
+        cookie: str | None = None
         for step in self.steps(around):
-            alternatives = self.security if step is self.function else security_of(step)
+            cookie = session_cookie_of(step) or cookie
+            declared = self.security if step is self.function else security_of(step)
+            alternatives = tuple(_in_cookie(scheme, cookie) for scheme in declared)
             if alternatives and alternatives not in asked:
                 asked.append(alternatives)
                 required.append([])
@@ -95,6 +99,13 @@ class Handler(Struct, frozen=True):
         """Return all that is called for a request, in this order: `around` is the middleware around it."""
         nodes = () if self.dependencies is None else self.dependencies.graph.nodes
         return [*around, *self.middleware, *(node.function for node in nodes), self.function]
+
+
+def _in_cookie(scheme: SecurityScheme, cookie: str | None) -> SecurityScheme:
+    """Return the scheme of a session with the name of its cookie, where that is known; others as they are."""
+    if not scheme.is_session or cookie is None:
+        return scheme
+    return replace(scheme, scheme={**scheme.scheme, "name": cookie})
 
 
 def _with_scopes(scheme: SecurityScheme, scopes: Sequence[str]) -> SecurityScheme:

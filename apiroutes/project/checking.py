@@ -10,7 +10,13 @@ from dataclasses import replace as replace_in
 from typing import Any
 
 from apiroutes.errors import Problem
-from apiroutes.handlers import SecurityScheme, required_of, security_of
+from apiroutes.handlers import (
+    SecurityScheme,
+    asks_for_session,
+    required_of,
+    security_of,
+    session_cookie_of,
+)
 from apiroutes.places import Place, is_built_in, located, name_of
 from apiroutes.project.extras import check_extras
 from apiroutes.project.limit_store import check_limit_store
@@ -39,6 +45,7 @@ def check_together(
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     _check_sessions(resources, mistakes)
+    _check_session_users(resources, mistakes)
     _check_requirements(resources, mistakes)
 
 
@@ -104,6 +111,29 @@ def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -
                     name = name_of(step)
                     message = f"`{name}` is before every step that signs in, and would let nobody pass."
                     remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
+                    mistakes.in_route(file).merge(Problem(file, message, remedy))
+                    break
+
+
+def _check_session_users(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
+    """Check that a session can be there where a step signs in by it.
+
+    Middleware of the project may set one, whatever it is called. A step that several routes have is told
+    once.
+    """
+    told: set[int] = set()
+    for file, resource in resources.items():
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            around = (*resource.middleware, *handler.middleware)
+            for position, step in enumerate(handler.steps(resource.middleware)[:-1]):
+                is_own = position < len(around) and not is_built_in(step)
+                if is_own or session_cookie_of(step) is not None:
+                    break
+                if asks_for_session(step) and id(step) not in told:
+                    told.add(id(step))
+                    message = f"`{name_of(step)}` reads the session, and no `sessions()` is around it."
+                    remedy = "Write `middleware = [sessions()]` into middleware.py at the project's root."
                     mistakes.in_route(file).merge(Problem(file, message, remedy))
                     break
 
