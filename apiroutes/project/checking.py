@@ -13,6 +13,7 @@ from apiroutes.errors import Problem
 from apiroutes.handlers import (
     SecurityScheme,
     asks_for_session,
+    is_asked_optionally,
     required_of,
     security_of,
     session_cookie_of,
@@ -97,22 +98,41 @@ def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
 def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that somebody can have signed in where a step asks what the user may do.
 
-    Steps of the project may sign in, whatever they are called. One that several routes have is told once.
+    Steps of the project may sign in, whatever they are called; but where one of ours does so later, it
+    is the one that was meant. A step that several routes have is told once.
     """
     told: set[int] = set()
     for file, resource in resources.items():
         assert resource.module is not None
         for handler in resource.module.handlers.values():
-            for step in handler.steps(resource.middleware)[:-1]:
-                if security_of(step) or not is_built_in(step):
-                    break
-                if required_of(step) is not None and id(step) not in told:
-                    told.add(id(step))
-                    name = name_of(step)
-                    message = f"`{name}` is before every step that signs in, and would let nobody pass."
-                    remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
-                    mistakes.in_route(file).merge(Problem(file, message, remedy))
-                    break
+            found = _too_early(handler.steps(resource.middleware)[:-1])
+            if found is not None and id(found[0]) not in told:
+                told.add(id(found[0]))
+                name = name_of(found[0])
+                before = (
+                    "every step that signs in"
+                    if found[1] is None
+                    else f"`{name_of(found[1])}`, which signs in"
+                )
+                message = f"`{name}` is before {before}, and would let nobody pass."
+                remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
+                mistakes.in_route(file).merge(Problem(file, message, remedy))
+
+
+def _too_early(steps: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return the first step that asks what a user may do before anybody can have signed in.
+
+    It comes with the step that signs in later, or None if no step of the project is before it.
+    """
+    signs_in = [bool(security_of(step)) for step in steps]
+    first = signs_in.index(True) if any(signs_in) else len(steps)
+    early = next((step for step in steps[:first] if required_of(step) is not None), None)
+    if early is None:
+        return None
+    if all(map(is_built_in, steps[: steps.index(early)])):
+        return early, None
+    is_certain = first < len(steps) and not is_asked_optionally(steps[first])
+    return (early, steps[first]) if is_certain else None
 
 
 def _check_session_users(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:

@@ -141,6 +141,8 @@ STARTED = [
     "middleware = [bearer(SECRET)]\ndef GET(user: Annotated[str, Depends(require(anybody))]): ...\n",
     "middleware = [require(anybody, user=bearer(SECRET))]\ndef GET(req): ...\n",
     OWN + "middleware = [own, require(scope='a')]\ndef GET(req): ...\n",
+    OWN + "one = bearer(SECRET, optional=True)\n@use(own, require(anybody))\n"
+    "def GET(user: Annotated[str, Depends(one)]): ...\n",
     "def own(req): ...\ndependencies = [Depends(own), Depends(require(anybody))]\ndef GET(req): ...\n",
 ]
 
@@ -160,6 +162,27 @@ def test_a_step_of_many_routes_is_told_once(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as raised:
         App(project(tmp_path, files))
     assert [problem.message for problem in raised.value.problems] == [MESSAGE]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@use(require(anybody))\ndef GET(user: Annotated[str, Depends(current_user)]): ...\n",
+        "middleware = [require(anybody), current_user]\ndef GET(req): ...\n",
+        "@use(require(anybody))\n"
+        "def GET(user: Annotated[str, Depends(require(anybody, user=current_user))]): ...\n",
+    ],
+)
+def test_a_requirement_before_the_only_step_that_signs_in_stops_the_start(
+    tmp_path: Path, source: str
+) -> None:
+    around = OWN + "current_user = bearer(SECRET)\n@use(own)\ndef POST(req): ...\n"
+    around += source.replace("middleware = [", "middleware = [own, ")
+    around = around.replace("@use(require(anybody))", "@use(own, require(anybody))")
+    with pytest.raises(ProjectError) as raised:
+        app_of(tmp_path, USERS + around)
+    (problem,) = raised.value.problems
+    assert problem.message == "`require` is before `bearer`, which signs in, and would let nobody pass."
 
 
 @pytest.mark.parametrize("source", STARTED)
