@@ -23,7 +23,6 @@ from apiroutes.project.cache_store import cache_of
 from apiroutes.project.checking import check_together, meaningless, steps_of
 from apiroutes.project.composing import compose_resources, explaining_resources
 from apiroutes.project.cross_site import protected
-from apiroutes.project.extras import check_imports
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
 from apiroutes.project.middleware import (
@@ -116,8 +115,7 @@ def _build(
     cache = cache_of(root, settings, routes, place_of, mistakes.everywhere)
     resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache, binder)
     warnings += [*loader.warnings, *meaningless(loader.meaningless)]
-    check_together(settings, routes, resources, place_of, mistakes)
-    check_imports(root, mistakes.everywhere)
+    check_together(root, settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere, warnings)
     resources |= explaining_resources(routes, settings, around, mistakes, explainer)

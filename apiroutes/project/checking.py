@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace as replace_in
+from pathlib import Path
 from typing import Any
 
 from apiroutes.errors import Problem
@@ -19,7 +20,7 @@ from apiroutes.handlers import (
     session_cookie_of,
 )
 from apiroutes.places import Place, is_built_in, located, name_of
-from apiroutes.project.extras import check_extras
+from apiroutes.project.extras import check_extras, check_imports
 from apiroutes.project.limit_store import check_limit_store
 from apiroutes.project.middleware import LoadedDirectory
 from apiroutes.project.missing_routes import shortened
@@ -34,6 +35,7 @@ __all__ = ["check_together", "meaningless", "steps_of"]
 
 
 def check_together(
+    root: Path,
     settings: Settings,
     routes: RouteTree,
     resources: Mapping[str, Resource],
@@ -42,6 +44,7 @@ def check_together(
 ) -> None:
     """Check what several parts of the project have in common."""
     check_extras(settings, place_of, mistakes.everywhere)
+    check_imports(root, mistakes.everywhere)
     check_limit_store(settings, place_of, mistakes.everywhere)
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
