@@ -53,6 +53,12 @@ class Handler(Struct, frozen=True):
         return [named(node.function) for node in nodes]
 
     @property
+    def guard_names(self) -> list[str]:
+        """The names of those that its directories and module declare for all of their handlers."""
+        around = () if self.dependencies is None else self.dependencies.around
+        return [named(depends.dependency) for depends in around]
+
+    @property
     def waits_in(self) -> str | None:
         """The name of the first plain function of its dependencies and itself; None if all are async."""
         nodes = () if self.dependencies is None else self.dependencies.graph.nodes

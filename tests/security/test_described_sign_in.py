@@ -126,6 +126,25 @@ def test_routes_names_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert route["dependencies"] == {"GET": ["bearer", "require"]}
 
 
+def test_routes_shows_the_guards_of_directories_and_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard = USERS + "current_user = bearer(lambda token: token)\ndependencies = [Depends(current_user)]\n"
+    source = USERS + "def member(req): ...\nlimit = request_id()\ndependencies = [Depends(member)]\n"
+    source += "@use(limit)\ndef GET(): ...\ndef POST(name: Annotated[str, Depends(anybody)]): ...\n"
+    files = {
+        "pages/api/members/_middleware.py": guard,
+        "pages/api/members/x.py": source.replace("anybody", "member"),
+        "pages/api/open.py": USERS + "def own(): ...\ndef GET(one: Annotated[str, Depends(own)]): ...\n",
+    }
+    monkeypatch.chdir(project(tmp_path, files))
+    ended = CliRunner().invoke(main, ["routes", "--json"], catch_exceptions=False)
+    assert [route["guards"] for route in json.loads(ended.stdout)] == [["bearer", "member"], []]
+    lines = CliRunner().invoke(main, ["routes"], catch_exceptions=False).stdout.splitlines()
+    assert "  GET(request_id), Depends(bearer), Depends(member)  " in lines[1]
+    assert "Depends" not in lines[2]
+
+
 MESSAGE = "`require` is before every step that signs in, and would let nobody pass."
 REFUSED = [
     "middleware = [require(scope='a')]\ndef GET(req): ...\n",
