@@ -313,6 +313,25 @@ def test_check_reports_it_too(tmp_path: Path) -> None:
     assert "APIROUTES_SECRET_KEY is not set" in result.output
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["routes"],
+        ["routes", "/api/x"],
+        ["routes", "--json"],
+        ["openapi"],
+        ["client", "--python"],
+        ["client", "--typescript"],
+    ],
+)
+@pytest.mark.parametrize("app_file", [None, "from apiroutes import App\napp = App()\n"])
+def test_what_signs_nothing_needs_none(tmp_path: Path, command: list[str], app_file: str | None) -> None:
+    root = project(tmp_path, MIDDLEWARE if app_file is None else {**MIDDLEWARE, "app.py": app_file})
+    result = CliRunner().invoke(main, [*command, "--root", str(root)])
+    assert (result.exit_code, "SECRET_KEY" in result.output) == (0, False)
+    assert not (tmp_path / ".apiroutes").exists()
+
+
 def test_all_who_need_it_are_one_problem(tmp_path: Path) -> None:
     source = SIGNING + "middleware = [signed]\n" + HELLO
     files = {f"pages/api/{name}.py": source for name in "abcde"}

@@ -15,8 +15,7 @@ from apiroutes.app import App
 from apiroutes.cache import Kind, RevalidationError, names_of_tag, names_to_revalidate, revalidate_now
 from apiroutes.cli.group import Group, examples
 from apiroutes.cli.options import as_json, root
-from apiroutes.cli.projects import build, print_painted
-from apiroutes.secret_keys import new_secret_key
+from apiroutes.cli.projects import build_unsigned, print_painted
 from apiroutes.stores import Mode, StoreError
 from apiroutes.terminal import DIM, paint_for
 
@@ -119,11 +118,8 @@ def revalidate(paths: tuple[str, ...], root: Path, tags: tuple[str, ...], kind: 
 
 
 def _app(root: Path) -> App:
-    """Return the App of a project, whose store this process can reach.
-
-    A shell often has no `secret_key`. Nothing is signed here, so that any one does.
-    """
-    app = build(root, secret_key=new_secret_key())
+    """Return the App of a project, whose store this process can reach."""
+    app = build_unsigned(root)
     if app.settings.cache == "memory":
         raise click.ClickException(_IN_MEMORY)
     if app.settings.cache == "none":

@@ -11,7 +11,7 @@ import click
 
 from apiroutes.cli.group import Command, examples
 from apiroutes.cli.options import output, root
-from apiroutes.cli.projects import build
+from apiroutes.cli.projects import build_unsigned
 
 __all__ = ["client", "openapi"]
 
@@ -25,7 +25,7 @@ __all__ = ["client", "openapi"]
 @output
 def openapi(root: Path, as_yaml: bool, output: Path | None) -> None:
     """Write the OpenAPI 3.1 document of the routes."""
-    document = build(root).openapi()
+    document = build_unsigned(root).openapi()
     text = _yaml(document) if as_yaml else json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     _write(text, output)
 
@@ -64,7 +64,7 @@ def client(root: Path, typescript: bool, python: bool, is_check: bool, output: P
         raise click.UsageError("--check needs the file to compare with: -o FILE.")
     from apiroutes.clients import python_client, typescript_client
 
-    document = build(root).openapi()
+    document = build_unsigned(root).openapi()
     text = typescript_client(document) if typescript else python_client(document)
     if not is_check or output is None:
         _write(text, output)

@@ -46,6 +46,7 @@ def row_of(resource: Resource) -> dict[str, Any]:
             for method, handler in module.handlers.items()
             if handler.middleware
         },
+        "guards": [*dict.fromkeys(name for one in module.handlers.values() for name in one.guard_names)],
         "dependencies": {
             "ANY" if method == RouteModule.ANY else method: handler.dependency_names
             for method, handler in module.handlers.items()
@@ -133,9 +134,9 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def middleware_text(row: dict[str, Any]) -> str:
-    """Return the names of a route's middleware, those of single methods in parentheses."""
+    """Return the names of a route's middleware, those of single methods in parentheses, and of its guards."""
     of_methods = [f"{method}({', '.join(names)})" for method, names in row["method_middleware"].items()]
-    return ", ".join(row["middleware"] + of_methods)
+    return ", ".join([*row["middleware"], *of_methods, *(f"Depends({name})" for name in row["guards"])])
 
 
 def dependencies_text(row: dict[str, Any], method: str | None) -> str:

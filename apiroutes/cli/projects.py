@@ -16,9 +16,10 @@ from apiroutes.app import App
 from apiroutes.app_file import app_of
 from apiroutes.cli.progress import progress
 from apiroutes.errors import Problem, ProjectError
+from apiroutes.secret_keys import new_secret_key
 from apiroutes.terminal import paint_for, painted_report
 
-__all__ = ["build", "end_with_report", "print_painted"]
+__all__ = ["build", "build_unsigned", "end_with_report", "print_painted"]
 
 
 def build(root: Path, **settings: Any) -> App:
@@ -28,6 +29,11 @@ def build(root: Path, **settings: Any) -> App:
             return app_of(root, **settings)
     except ProjectError as error:
         end_with_report(error.problems)
+
+
+def build_unsigned(root: Path) -> App:
+    """Return the App for a command that signs nothing, such as one in CI: it needs no `secret_key`."""
+    return build(root, secret_key=new_secret_key())
 
 
 def end_with_report(problems: Sequence[Problem]) -> NoReturn:

@@ -14,7 +14,7 @@ from apiroutes.app import App
 from apiroutes.cli.group import Command, examples
 from apiroutes.cli.listing import row_of, table
 from apiroutes.cli.options import as_json, root
-from apiroutes.cli.projects import build, print_painted
+from apiroutes.cli.projects import build_unsigned, print_painted
 from apiroutes.cli.questions import ask
 from apiroutes.terminal import DIM, paint_for, width_of
 
@@ -47,7 +47,7 @@ def routes(which: str | None, root: Path, method: str | None, as_json: bool) -> 
     asked as a client would send it: which file answers, with which parameters and middleware. The exit
     status is 1 where nothing is found.
     """
-    app = build(root)
+    app = build_unsigned(root)
     if which is not None and (which.startswith("/") or "://" in which):
         _answer(app, which, method, as_json)
     else:

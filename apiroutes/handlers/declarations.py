@@ -18,8 +18,12 @@ from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
 __all__ = [
+    "Asked",
     "FileRoute",
     "SecurityScheme",
+    "asks_for_session",
+    "asks_optionally",
+    "is_asked_optionally",
     "needs_user",
     "reads_ambient_credentials",
     "required_of",
@@ -30,6 +34,8 @@ __all__ = [
     "refuses_other_sites",
     "security_of",
     "security_scheme",
+    "session_cookie_of",
+    "session_scheme",
     "use",
 ]
 
@@ -37,6 +43,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _ATTRIBUTE = "__apiroutes_middleware__"
 _SECURITY = "__apiroutes_security__"
 _AMBIENT = "__apiroutes_ambient__"
+_OPTIONAL = "__apiroutes_optional__"
 _REQUIRED = "__apiroutes_required__"
 
 # OpenAPI 3.1 sections 4.8.7 and 4.8.27: names of components, and the members that each type requires.
@@ -87,12 +94,19 @@ def middleware_of(function: Callable[..., Any]) -> tuple[Middleware, ...]:
 
 
 class SecurityScheme(Struct, frozen=True):
-    """The credentials that a step asks for, in OpenAPI's words; requests may come without optional ones."""
+    """The credentials that a step asks for, in OpenAPI's words."""
 
     name: str
     scheme: Mapping[str, Any]
     scopes: tuple[str, ...]
     declared_by: str  # the function's name
+    is_session: bool = False  # whose cookie is that of the `sessions()` around the step
+
+
+class Asked(Struct, frozen=True):
+    """What a step asks for: credentials of any of the schemes, or none at all if `is_optional`."""
+
+    schemes: tuple[SecurityScheme, ...]
     is_optional: bool = False
 
 
@@ -110,9 +124,9 @@ def security_scheme(
     _check_scheme(name, scheme)
 
     def decorate(function: _Function) -> _Function:
-        declared = SecurityScheme(name, dict(scheme), tuple(scopes), name_of(function), optional)
+        declared = SecurityScheme(name, dict(scheme), tuple(scopes), name_of(function))
         setattr(function, _SECURITY, (declared, *security_of(function)))
-        return function
+        return asks_optionally(function) if optional else function
 
     return decorate
 
@@ -121,6 +135,40 @@ def security_of(function: object) -> tuple[SecurityScheme, ...]:
     """Return the schemes that `security_scheme` gave a function, or an object's `__call__`: alternatives."""
     alternatives: tuple[SecurityScheme, ...] = mark_of(function, _SECURITY, ())
     return alternatives
+
+
+def session_scheme(name: str) -> Callable[[_Function], _Function]:
+    """Have a step ask for a session, which a step outside of it keeps in a cookie: its `session_cookie`."""
+    scheme = {"type": "apiKey", "in": "cookie", "name": "session"}
+
+    def decorate(function: _Function) -> _Function:
+        declared = SecurityScheme(name, scheme, (), name_of(function), is_session=True)
+        setattr(function, _SECURITY, (declared, *security_of(function)))
+        return function
+
+    return decorate
+
+
+def asks_for_session(function: object) -> bool:
+    """Return whether a step signs in by the session."""
+    return any(scheme.is_session for scheme in security_of(function))
+
+
+def session_cookie_of(step: object) -> str | None:
+    """Return the name of the cookie in which a step keeps sessions; None for a step that keeps none."""
+    name: str | None = mark_of(step, "session_cookie")
+    return name
+
+
+def asks_optionally(function: _Function) -> _Function:
+    """Mark a step that lets requests without credentials pass."""
+    setattr(function, _OPTIONAL, True)
+    return function
+
+
+def is_asked_optionally(function: object) -> bool:
+    """Return whether a step is marked by `asks_optionally`."""
+    return mark_of(function, _OPTIONAL) is True
 
 
 def reads_ambient_credentials(function: _Function) -> _Function:

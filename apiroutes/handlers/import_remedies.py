@@ -117,6 +117,9 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
     if "no known parent package" in text or "without a known parent" in text:
         remedy = "Import by the whole name, as in `from lib.db import x`: this file is no part of a package."
         return Explained(_sentence(error), remedy)
+    missing = re.fullmatch(r"(.+?)(?:: |\. Run: )(pip install .+)", text)  # our own messages
+    if missing is not None:
+        return Explained(f"ImportError: {missing[1]}.", f"Run: {missing[2]}")
     match = re.match(r"cannot import name '([^']+)' from '([^']+)'", text)
     if match is None:
         return Explained(_sentence(error), _general_remedy(error, root, None))

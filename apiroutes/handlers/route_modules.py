@@ -7,7 +7,14 @@ from typing import Any
 
 from apiroutes.handlers.calls import Call
 from apiroutes.handlers.config import RouteConfig
-from apiroutes.handlers.declarations import SecurityScheme, required_of, security_of
+from apiroutes.handlers.declarations import (
+    Asked,
+    SecurityScheme,
+    is_asked_optionally,
+    required_of,
+    security_of,
+    session_cookie_of,
+)
 from apiroutes.handlers.dependencies import named
 from apiroutes.handlers.dependency_graph import Dependencies
 from apiroutes.handlers.signatures import Signature
@@ -46,6 +53,12 @@ class Handler(Struct, frozen=True):
         return [named(node.function) for node in nodes]
 
     @property
+    def guard_names(self) -> list[str]:
+        """The names of those that its directories and module declare for all of their handlers."""
+        around = () if self.dependencies is None else self.dependencies.around
+        return [named(depends.dependency) for depends in around]
+
+    @property
     def waits_in(self) -> str | None:
         """The name of the first plain function of its dependencies and itself; None if all are async."""
         nodes = () if self.dependencies is None else self.dependencies.graph.nodes
@@ -54,25 +67,34 @@ class Handler(Struct, frozen=True):
             return named(plain)
         return None if self.is_async else self.name
 
-    def asks(self, around: Sequence[Middleware]) -> list[tuple[SecurityScheme, ...]]:
+    def asks(self, around: Sequence[Middleware]) -> list[Asked]:
         """Return the credentials that each step asks for: `around`, its middleware, dependencies and itself.
 
         Steps that ask for none, or for those of an earlier one, are left out. What a user has to have is
         asked of the credentials before, which are not optional then.
         """
         asked: list[tuple[SecurityScheme, ...]] = []
-        required: list[list[tuple[str, ...]]] = []  # by step, what each requirement behind it has for scopes
+        required: list[list[str]] = []
+        is_optional: list[bool] = []
+        cookie: str | None = None
         for step in self.steps(around):
-            alternatives = self.security if step is self.function else security_of(step)
+            cookie = session_cookie_of(step) or cookie
+            declared = self.security if step is self.function else security_of(step)
+            alternatives = tuple(_in_cookie(scheme, cookie) for scheme in declared)
             if alternatives and alternatives not in asked:
                 asked.append(alternatives)
                 required.append([])
-            scopes = required_of(step)
-            if asked and scopes is not None:
-                required[asked.index(alternatives) if alternatives else -1].append(scopes)
+                is_optional.append(True)
+            if not asked:
+                continue
+            position = asked.index(alternatives) if alternatives else -1
+            needed = required_of(step)
+            required[position] += needed or ()
+            if needed is not None or (alternatives and not is_asked_optionally(step)):
+                is_optional[position] = False
         return [
-            tuple(_required(scheme, of_each) for scheme in alternatives) if of_each else alternatives
-            for alternatives, of_each in zip(asked, required)
+            Asked(tuple(_with_scopes(scheme, scopes) for scheme in alternatives), may_be_missing)
+            for alternatives, scopes, may_be_missing in zip(asked, required, is_optional)
         ]
 
     def requires(self, around: Sequence[Middleware]) -> bool:
@@ -92,8 +114,15 @@ class Handler(Struct, frozen=True):
         return [*around, *self.middleware, *(node.function for node in nodes), self.function]
 
 
-def _required(scheme: SecurityScheme, scopes: Sequence[tuple[str, ...]]) -> SecurityScheme:
-    return replace(scheme, scopes=sum(scopes, scheme.scopes), is_optional=False)
+def _in_cookie(scheme: SecurityScheme, cookie: str | None) -> SecurityScheme:
+    """Return the scheme of a session with the name of its cookie, where that is known; others as they are."""
+    if not scheme.is_session or cookie is None:
+        return scheme
+    return replace(scheme, scheme={**scheme.scheme, "name": cookie})
+
+
+def _with_scopes(scheme: SecurityScheme, scopes: Sequence[str]) -> SecurityScheme:
+    return replace(scheme, scopes=(*scheme.scopes, *scopes)) if scopes else scheme
 
 
 class RouteModule(Struct, frozen=True):

@@ -9,7 +9,17 @@ from apiroutes.middleware.security_headers import security_headers
 from apiroutes.middleware.trusted_hosts import trusted_hosts
 from apiroutes.middleware.wsgi_bridge import from_wsgi
 from apiroutes.rate_limits import rate_limit
-from apiroutes.security import any_of, api_key, basic, bearer, csrf, jwt, require, webhook
+from apiroutes.security import (
+    any_of,
+    api_key,
+    basic,
+    bearer,
+    csrf,
+    jwt,
+    require,
+    session_user,
+    webhook,
+)
 from apiroutes.sessions import sessions
 
 __all__ = [
@@ -28,6 +38,7 @@ __all__ = [
     "request_id",
     "require",
     "security_headers",
+    "session_user",
     "sessions",
     "trusted_hosts",
     "webhook",

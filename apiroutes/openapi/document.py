@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from apiroutes.handlers import RouteModule, SecurityScheme
+from apiroutes.handlers import Asked, RouteModule
 from apiroutes.http import path_of
 from apiroutes.openapi.components import (
     Schemas,
@@ -112,7 +112,7 @@ class _Document:
         described |= describe(operation, segments, self.schemas, identifier.replace("_", " ").capitalize())
         required = operation.handler.asks(around)
         if required:
-            self.security |= {part.name: part.scheme for schemes in required for part in schemes}
+            self.security |= {part.name: part.scheme for asked in required for part in asked.schemes}
             described["security"] = _security(required)
         needs_user = operation.handler.requires(around)
         if required or needs_user:
@@ -182,27 +182,22 @@ def _is_spdx(name: str) -> bool:
     return re.fullmatch(rf"{part}(?: (?:AND|OR|WITH) {part})*", name) is not None
 
 
-def _security(required: Sequence[tuple[SecurityScheme, ...]]) -> list[dict[str, list[str]]]:
+def _security(required: Sequence[Asked]) -> list[dict[str, list[str]]]:
     """Return Security Requirement Objects: any of them is enough.
 
-    Every step has its alternatives, and a request needs one of each step. Where that is optional, none is
-    one of them (OpenAPI 3.1 section 4.8.10).
+    Every step has its alternatives, and a request needs one of each step. Where credentials are optional, one
+    of them is nothing, which is an empty object if no step asks for anything else (section 4.8.30).
     """
     requirements: list[dict[str, list[str]]] = []
-    for chosen in itertools.product(*map(_choices, required)):
+    options = [(*asked.schemes, None) if asked.is_optional else asked.schemes for asked in required]
+    for together in itertools.product(*options):
         requirement: dict[str, list[str]] = {}
-        for scheme in itertools.chain.from_iterable(chosen):
+        for scheme in filter(None, together):
             scopes = requirement.setdefault(scheme.name, [])
             scopes += [scope for scope in scheme.scopes if scope not in scopes]
         if requirement not in requirements:
             requirements.append(requirement)
     return requirements
-
-
-def _choices(alternatives: tuple[SecurityScheme, ...]) -> list[tuple[SecurityScheme, ...]]:
-    """Return each of the alternatives by itself, and nothing if they are optional."""
-    one_each = [(scheme,) for scheme in alternatives]
-    return [*one_each, ()] if any(scheme.is_optional for scheme in alternatives) else [*one_each]
 
 
 def _paths(module: RouteModule) -> Iterator[tuple[str, tuple[Segment, ...]]]:

@@ -115,7 +115,7 @@ def _build(
     cache = cache_of(root, settings, routes, place_of, mistakes.everywhere)
     resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache, binder)
     warnings += [*loader.warnings, *meaningless(loader.meaningless)]
-    check_together(settings, routes, resources, place_of, mistakes)
+    check_together(root, settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere, warnings)
     resources |= explaining_resources(routes, settings, around, mistakes, explainer)

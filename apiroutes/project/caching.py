@@ -81,7 +81,7 @@ class _CachedSteps:
             max_body=self._settings.cache_max_body.bytes,
             is_development=self._settings.mode == "development",
             is_guarded=bool(asks) or handler.requires(self._around),
-            asks=[scheme for alternatives in asks for scheme in alternatives],
+            asks=[scheme for asked in asks for scheme in asked.schemes],
         )
 
     def _forwarding(self, run: Callable[[Any], Any]) -> Callable[[Any], None]:

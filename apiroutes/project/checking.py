@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace as replace_in
+from pathlib import Path
 from typing import Any
 
 from apiroutes.errors import Problem
-from apiroutes.handlers import Handler, SecurityScheme, required_of, security_of
+from apiroutes.handlers import (
+    Handler,
+    SecurityScheme,
+    asks_for_session,
+    is_asked_optionally,
+    required_of,
+    security_of,
+    session_cookie_of,
+)
 from apiroutes.marks import counts_users
 from apiroutes.places import Place, is_built_in, located, name_of
-from apiroutes.project.extras import check_extras
+from apiroutes.project.extras import check_extras, check_imports
 from apiroutes.project.limit_store import check_limit_store
 from apiroutes.project.middleware import LoadedDirectory
 from apiroutes.project.missing_routes import shortened
@@ -28,6 +37,7 @@ __all__ = ["check_together", "meaningless", "steps_of"]
 
 
 def check_together(
+    root: Path,
     settings: Settings,
     routes: RouteTree,
     resources: Mapping[str, Resource],
@@ -36,11 +46,13 @@ def check_together(
 ) -> None:
     """Check what several parts of the project have in common."""
     check_extras(settings, place_of, mistakes.everywhere)
+    check_imports(root, mistakes.everywhere)
     check_limit_store(settings, place_of, mistakes.everywhere)
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     _check_sessions(resources, mistakes)
     _check_takers_of_sessions(resources, mistakes)
+    _check_session_users(resources, mistakes)
     _check_requirements(resources, mistakes)
     _check_counted_users(resources, mistakes)
 
@@ -78,7 +90,9 @@ def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
     for file, resource in resources.items():
         assert resource.module is not None
         for handler in resource.module.handlers.values():
-            for declared in (scheme for asked in handler.asks(resource.middleware) for scheme in asked):
+            for declared in (
+                scheme for asked in handler.asks(resource.middleware) for scheme in asked.schemes
+            ):
                 first = known.setdefault(declared.name, declared)
                 if first.scheme != declared.scheme:
                     functions = f"`{first.declared_by}` and `{declared.declared_by}`"
@@ -91,20 +105,62 @@ def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
 def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that somebody can have signed in where a step asks what the user may do.
 
-    Steps of the project may sign in, whatever they are called. One that several routes have is told once.
+    Steps of the project may sign in, whatever they are called; but where one of ours does so later, it
+    is the one that was meant. A step that several routes have is told once.
     """
     told: set[int] = set()
     for file, resource in resources.items():
         assert resource.module is not None
         for handler in resource.module.handlers.values():
-            for step in handler.steps(resource.middleware)[:-1]:
-                if security_of(step) or not is_built_in(step):
+            found = _too_early(handler.steps(resource.middleware)[:-1])
+            if found is not None and id(found[0]) not in told:
+                told.add(id(found[0]))
+                name = name_of(found[0])
+                before = (
+                    "every step that signs in"
+                    if found[1] is None
+                    else f"`{name_of(found[1])}`, which signs in"
+                )
+                message = f"`{name}` is before {before}, and would let nobody pass."
+                remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
+                mistakes.in_route(file).merge(Problem(file, message, remedy))
+
+
+def _too_early(steps: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return the first step that asks what a user may do before anybody can have signed in.
+
+    It comes with the step that signs in later, or None if no step of the project is before it.
+    """
+    signs_in = [bool(security_of(step)) for step in steps]
+    first = signs_in.index(True) if any(signs_in) else len(steps)
+    early = next((step for step in steps[:first] if required_of(step) is not None), None)
+    if early is None:
+        return None
+    if all(map(is_built_in, steps[: steps.index(early)])):
+        return early, None
+    is_certain = first < len(steps) and not is_asked_optionally(steps[first])
+    return (early, steps[first]) if is_certain else None
+
+
+def _check_session_users(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
+    """Check that a session can be there where a step signs in by it.
+
+    Middleware of the project may set one, whatever it is called. A step that several routes have is told
+    once.
+    """
+    told: set[int] = set()
+    for file, resource in resources.items():
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            around = (*resource.middleware, *handler.middleware)
+            for position, step in enumerate(handler.steps(resource.middleware)[:-1]):
+                is_own = position < len(around) and not is_built_in(step)
+                if is_own or session_cookie_of(step) is not None:
                     break
-                if required_of(step) is not None and id(step) not in told:
+                if asks_for_session(step) and id(step) not in told:
                     told.add(id(step))
-                    name = name_of(step)
-                    message = f"`{name}` is before every step that signs in, and would let nobody pass."
-                    remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
+                    message = f"`{name_of(step)}` reads the session, and no `sessions()` is around it."
+                    remedy = "Write `middleware = [sessions()]` into middleware.py at the project's root."
                     mistakes.in_route(file).merge(Problem(file, message, remedy))
                     break
 

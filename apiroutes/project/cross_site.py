@@ -1,7 +1,8 @@
 """Protects chains that trust what browsers send by themselves: `csrf()` is in front of such steps.
 
 In: the middleware and dependencies of a route, or of a path without one. Out: its middleware, in which a step
-that is marked by `reads_ambient_credentials` has a `csrf()` in front, unless the chain has one anywhere.
+that is marked by `reads_ambient_credentials` has a `csrf()` in front, unless the chain has one anywhere. What
+signs in by a session goes by the `sessions()` around it, and has one where a project keeps sessions itself.
 
 What lets csrf() know of other steps: a csrf() has a method `trusting`, and `cors(credentials=True)` has
 `origins_with_credentials`, which are trusted in its chain.
@@ -13,7 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from apiroutes.handlers import Handler, RouteModule, refuses_other_sites, takes_ambient_credentials
+from apiroutes.handlers import (
+    Handler,
+    RouteModule,
+    asks_for_session,
+    refuses_other_sites,
+    session_cookie_of,
+    takes_ambient_credentials,
+)
 from apiroutes.marks import marked_object
 from apiroutes.places import added
 from apiroutes.structs import replace
@@ -73,8 +81,9 @@ def _of_handler(
     steps = handler.middleware
     if not is_checked and method not in _SAFE and not _has_check(steps):
         nodes = () if handler.dependencies is None else handler.dependencies.graph.nodes
-        position = _first_marked(steps)
-        if position is None and any(takes_ambient_credentials(node.function) for node in nodes):
+        position = _first_marked(steps, around)
+        inner = [node.function for node in nodes]
+        if position is None and _first_marked(inner, (*around, *steps)) is not None:
             position = len(steps)  # dependencies are called after the middleware
         if position is not None:
             steps = (*steps[:position], _check(), *steps[position:])
@@ -105,8 +114,14 @@ def _trusting(
     return tuple(whole)
 
 
-def _first_marked(steps: Sequence[Middleware]) -> int | None:
-    return next((index for index, step in enumerate(steps) if takes_ambient_credentials(step)), None)
+def _first_marked(steps: Sequence[Any], around: Sequence[Middleware] = ()) -> int | None:
+    """Return the position of the first step that trusts what browsers send by themselves."""
+    keeps_session = any(session_cookie_of(step) is not None for step in around)
+    for index, step in enumerate(steps):
+        if takes_ambient_credentials(step) or (asks_for_session(step) and not keeps_session):
+            return index
+        keeps_session = keeps_session or session_cookie_of(step) is not None
+    return None
 
 
 def _has_check(steps: Iterable[Middleware]) -> bool:

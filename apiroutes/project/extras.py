@@ -1,19 +1,23 @@
-"""The libraries that settings need, which are installed as extras of this package.
+"""The libraries that settings and functions need, which are installed as extras of this package.
 
-In: settings. Out: a problem for each setting that asks for a library that is not installed. Nothing is
-imported: a project learns of it at its start, whatever it asks of the library later.
+In: settings, the files of a project. Out: a problem for each setting that asks for a library that is not
+installed, and for each file that imports a function that does. No library is imported: a project learns of it
+at its start, whatever it asks of the library later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 from apiroutes.errors import Problem, Problems
-from apiroutes.places import Place, located
+from apiroutes.places import Place, located, place_at
+from apiroutes.project.own_files import own_files, source_of_file
 from apiroutes.settings import Settings
 
-__all__ = ["check_extras"]
+__all__ = ["check_extras", "check_imports"]
 
 # By setting: the module that it needs, and the extra that brings it.
 _NEEDS = {
@@ -23,6 +27,17 @@ _NEEDS = {
     "cache": ("redis", "redis"),
     "rate_limit_store": ("redis", "redis"),
 }
+# Functions that hash passwords when they are called, which is at the first sign-up.
+_HASHING = frozenset(
+    (
+        "hash_password",
+        "hash_password_async",
+        "needs_rehash",
+        "verify_password",
+        "verify_password_async",
+    )
+)
+_OF_PACKAGE = frozenset(f"apiroutes.{name}" for name in _HASHING)
 _NEED_NOTHING = (None, False, "text", "sqlite", "memory", "none")
 
 
@@ -36,6 +51,30 @@ def check_extras(
             remedy = f"Run: pip install 'apiroutes[{extra}]'"
             message = f"{spelled}: {module.partition('.')[0]} is not installed."
             problems.append(located(Problem(place.file, message, remedy), place))
+
+
+def check_imports(root: Path, problems: Problems) -> None:
+    """Add a problem for each file of the project in `root` that imports what needs a missing library."""
+    if _is_installed("argon2"):
+        return
+    for path in sorted(own_files(root)):
+        source = source_of_file(path)
+        found = [*_hashing_in(ast.parse(source))] if b"_password" in source or b"_rehash" in source else []
+        if found:
+            line, name = min(found)
+            file = path.relative_to(root).as_posix()
+            message = f"imports `{name}`, and argon2-cffi is not installed."
+            problem = Problem(file, message, "Run: pip install 'apiroutes[auth]'")
+            problems.append(located(problem, place_at(root, file, line, name)))
+
+
+def _hashing_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the lines that import what hashes passwords, or take it of the package, with its name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "apiroutes" and not node.level:
+            yield from ((alias.lineno, alias.name) for alias in node.names if alias.name in _HASHING)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) in _OF_PACKAGE:
+            yield node.lineno, node.attr
 
 
 def _is_installed(module: str) -> bool:

@@ -16,16 +16,15 @@ import logging
 import os
 import re
 import secrets
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from apiroutes.code_origin import is_ours
 from apiroutes.errors import Problem, Problems, listed
 from apiroutes.marks import takes_secret_key
 from apiroutes.places import Place, name_of
+from apiroutes.project.own_files import own_files, source_of_file
 from apiroutes.secret_keys import SecretKeys, new_secret_key, read_secret_keys
 from apiroutes.settings import Settings
 
@@ -64,7 +63,7 @@ def with_secret_key(
         return settings
     users = dict.fromkeys(f"`{name_of(step)}` ({file})" for step, file in steps if takes_secret_key(step))
     if settings.mode == "development":
-        is_needed = users or any(_signs(_source(path)) for path in _files_below(root))
+        is_needed = users or any(_signs(source_of_file(path)) for path in own_files(root))
         return replace(settings, secret_key=_key_of_development(root)) if is_needed else settings
     if not users:
         warnings += _failing_lines(root)
@@ -77,24 +76,6 @@ def with_secret_key(
     return settings
 
 
-def _files_below(root: Path) -> Iterator[Path]:
-    """Yield the files of the modules that the project has imported from its own directory."""
-    below = f"{root}{os.sep}"  # a process has thousands of modules, and a Path of each would take long
-    for module in list(sys.modules.values()):
-        name = getattr(module, "__file__", None)
-        if isinstance(name, str) and name.startswith(below) and name.endswith(".py"):
-            path = Path(name)
-            if "site-packages" not in path.parts and not is_ours(name):
-                yield path
-
-
-def _source(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:  # it has gone since it was imported
-        return b""
-
-
 def _signs(source: bytes) -> bool:
     return _SIGNED.search(source) is not None
 
@@ -102,8 +83,8 @@ def _signs(source: bytes) -> bool:
 def _failing_lines(root: Path) -> Iterator[Problem]:
     """Yield a warning for the first line of each file that would raise an exception without a key."""
     remedy = f"Set {_VARIABLE} to what `apiroutes secret` prints, or this line raises RuntimeError."
-    for path in sorted(_files_below(root)):
-        source = _source(path)
+    for path in sorted(own_files(root)):
+        source = source_of_file(path)
         first = _first_raising(source) if _signs(source) else None
         if first is not None:
             message = f"uses `{first.attr}`, and no `secret_key` is set."

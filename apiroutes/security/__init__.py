@@ -14,6 +14,7 @@ from apiroutes.security.passwords import (
     verify_password_async,
 )
 from apiroutes.security.require import require
+from apiroutes.security.session_user import session_user
 from apiroutes.security.webhooks import webhook
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "jwt",
     "needs_rehash",
     "require",
+    "session_user",
     "verify_password",
     "verify_password_async",
     "webhook",

@@ -11,7 +11,12 @@ from typing import Any, Generic, TypeVar
 
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import ApiError
-from apiroutes.handlers import reads_ambient_credentials, security_scheme
+from apiroutes.handlers import (
+    asks_optionally,
+    reads_ambient_credentials,
+    security_scheme,
+    session_scheme,
+)
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.security.schemes import MALFORMED, AuthScheme, Scoped
@@ -57,9 +62,12 @@ class SignIn(Generic[User]):
         self._vary = [("Vary", name) for name in dict.fromkeys(scheme.header for scheme in schemes)]
         self.never_waits = all(scheme.never_waits for scheme in schemes)
         for scheme in reversed(self.schemes):  # each decorator puts its own first
-            security_scheme(scheme.name, scheme.described, optional=is_optional)(self)
+            declare = session_scheme(scheme.name) if scheme.is_session else None
+            (declare or security_scheme(scheme.name, scheme.described))(self)
         if any(scheme.is_ambient for scheme in schemes):
             reads_ambient_credentials(self)
+        if is_optional:
+            asks_optionally(self)
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
         """Sign in, and go on."""
@@ -97,8 +105,13 @@ class SignIn(Generic[User]):
         raise self.refusal(None)
 
     def _end(self, req: Request, scheme: AuthScheme, found: Any) -> Any:
-        """Remember what `verify` has found, and return the user. Raises ApiError 401."""
+        """Remember what `verify` has found, and return the user. Raises ApiError 401.
+
+        A browser goes on sending the session of a user who is gone, so that this is nobody's.
+        """
         if found is None or found is False:
+            if scheme.is_session and self.is_optional:
+                return self._remember(req, NOBODY)
             raise self.refusal(scheme)
         if type(found) is Scoped:
             return self._remember(req, SignedIn(found.user, found.scopes, scheme))

@@ -37,7 +37,7 @@ _SHORTEST_RSA_KEY = 2048
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 # Keys of a JWK Set that are read. Large issuers publish about ten.
 _MOST_KEYS = 100
-_INSTALL = "pip install 'apiroutes[auth]'"
+_INSTALL = "jwt(...) needs {}: pip install 'apiroutes[auth]'"
 
 
 class Key(NamedTuple):
@@ -237,11 +237,11 @@ def _method(algorithm: str) -> Any:
     try:
         from jwt import get_algorithm_by_name
     except ImportError as error:
-        raise ImportError(_INSTALL) from error
+        raise ImportError(_INSTALL.format("PyJWT")) from error
     try:
         return get_algorithm_by_name(algorithm)
     except NotImplementedError as error:  # without cryptography
-        raise ImportError(_INSTALL) from error
+        raise ImportError(_INSTALL.format(f"cryptography for {algorithm}")) from error
 
 
 # -- keys of a JWK Set -------------------------------------------------------------------------

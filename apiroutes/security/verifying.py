@@ -18,11 +18,14 @@ __all__ = ["verifier_of"]
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def verifier_of(verify: Callable[..., Any], names: tuple[str, ...]) -> Callable[[Any, Any], Any]:
+def verifier_of(
+    verify: Callable[..., Any], names: tuple[str, ...], called: str = "verify"
+) -> Callable[[Any, Any], Any]:
     """Return a function of the credentials and the request, as `AuthScheme.verify` is; an async one of an
-    async one. `names` are those of the values in messages; several are a tuple of credentials.
+    async one. `names` are those of the values in messages, and `called` that of the function; several are a
+    tuple of credentials.
     """
-    takes_request = _takes_request(verify, names)
+    takes_request = _takes_request(verify, names, called)
     if len(names) == 1 and takes_request:
         return verify
     call = _with_one(verify) if len(names) == 1 else _with_several(verify, takes_request)
@@ -51,11 +54,11 @@ def _is_generator(verify: Callable[..., Any]) -> bool:
     return any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in functions)
 
 
-def _takes_request(verify: Callable[..., Any], names: tuple[str, ...]) -> bool:
+def _takes_request(verify: Callable[..., Any], names: tuple[str, ...], called: str) -> bool:
     """Return whether a function takes the request after the credentials. Raises TypeError."""
-    usual = f"`def verify({', '.join(names)}): ...`, or `def verify({', '.join(names)}, req): ...`"
+    usual = f"`def {called}({', '.join(names)}): ...`, or `def {called}({', '.join(names)}, req): ...`"
     if not callable(verify):
-        raise TypeError(f"verify is a {type(verify).__name__}, which cannot be called: write {usual}")
+        raise TypeError(f"{called} is a {type(verify).__name__}, which cannot be called: write {usual}")
     if isinstance(verify, type):
         raise TypeError(f"`{verify.__name__}` is a class, and would let everybody in: write {usual}")
     if _is_generator(verify):

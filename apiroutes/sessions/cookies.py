@@ -85,6 +85,11 @@ class CookieOptions:
             cookie.line("", 0)  # which checks all of it
 
     @property
+    def public_name(self) -> str:
+        """The name over https, unless it is secure nowhere."""
+        return self._over_https.name
+
+    @property
     def names(self) -> set[str]:
         """The names that the cookie may have."""
         return {self._over_http.name, self._over_https.name}

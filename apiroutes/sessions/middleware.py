@@ -89,6 +89,7 @@ class Sessions:
         self.__qualname__ = sessions.__name__  # for `apiroutes routes`
         self.needs_secret_key = True
         self.never_waits = True  # on an event loop it ends with `return next()`
+        self.session_cookie = options.public_name  # for documents
         self.options = options
         self.lifetime = lifetime
 

@@ -62,6 +62,7 @@ def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
         "file": "pages/api/[id].py",
         "middleware": ["directory"],
         "method_middleware": {},
+        "guards": [],
         "dependencies": {},
         "off_loop": {"ANY": "directory"},
         "body_limit": 1536,

@@ -26,11 +26,13 @@ current_user = bearer(lambda token: token)
 either = any_of(bearer(SECRET, scheme_name='tokens'), api_key(OTHER, header='X-Key'))
 in_cookie = api_key(OTHER, cookie='key', scheme_name='cookie')
 named = basic({'ada': SECRET})
+anyone = bearer(SECRET, scheme_name='tokens', optional=True)
+required = bearer(OTHER, scheme_name='tokens')
+any_way = any_of(bearer(SECRET, scheme_name='tokens'), api_key(OTHER, header='X-Key'), optional=True)
 writes = require(scope='notes:write')
 writes_of = require(scope=['notes:read', 'notes:write'], user=current_user)
 writes_of_either = require(scope='notes:write', user=either)
 anybody = bearer(lambda token: token, optional=True)
-any_way = any_of(bearer(SECRET, scheme_name='tokens'), api_key(OTHER, header='X-Key'), optional=True)
 known = require(lambda user: True)
 writes_of_anybody = require(scope='notes:write', user=anybody)
 """
@@ -69,6 +71,7 @@ BOTH = ["notes:read", "notes:write"]
         ),
         ("middleware = [current_user, named]\ndef GET(req): ...\n", [{"bearer": [], "basic": []}], {"401"}),
         ("middleware = [anybody]\ndef GET(req): ...\n", [{"bearer": []}, {}], {"401"}),
+        ("middleware = [anyone]\ndef GET(req): ...\n", [{"tokens": []}, {}], {"401"}),
         (
             "def GET(user: Annotated[str, Depends(any_way)]): ...\n",
             [{"tokens": []}, {"api_key": []}, {}],
@@ -89,6 +92,18 @@ BOTH = ["notes:read", "notes:write"]
         (
             "def mine(req, res, next): return next()\nmiddleware = [mine, known]\ndef GET(req): ...\n",
             None,
+            {"401", "403"},
+        ),
+        (
+            "middleware = [anyone, named]\ndef GET(req): ...\n",
+            [{"tokens": [], "basic": []}, {"basic": []}],
+            {"401"},
+        ),
+        ("middleware = [anyone, required]\ndef GET(req): ...\n", [{"tokens": []}], {"401"}),
+        ("middleware = [anyone, writes]\ndef GET(req): ...\n", [{"tokens": WRITE}], {"401", "403"}),
+        (
+            "middleware = [require(scope='notes:write', user=anyone)]\ndef GET(req): ...\n",
+            [{"tokens": WRITE}],
             {"401", "403"},
         ),
     ],
@@ -132,6 +147,25 @@ def test_routes_names_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert route["dependencies"] == {"GET": ["bearer", "require"]}
 
 
+def test_routes_shows_the_guards_of_directories_and_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard = USERS + "current_user = bearer(lambda token: token)\ndependencies = [Depends(current_user)]\n"
+    source = USERS + "def member(req): ...\nlimit = request_id()\ndependencies = [Depends(member)]\n"
+    source += "@use(limit)\ndef GET(): ...\ndef POST(name: Annotated[str, Depends(anybody)]): ...\n"
+    files = {
+        "pages/api/members/_middleware.py": guard,
+        "pages/api/members/x.py": source.replace("anybody", "member"),
+        "pages/api/open.py": USERS + "def own(): ...\ndef GET(one: Annotated[str, Depends(own)]): ...\n",
+    }
+    monkeypatch.chdir(project(tmp_path, files))
+    ended = CliRunner().invoke(main, ["routes", "--json"], catch_exceptions=False)
+    assert [route["guards"] for route in json.loads(ended.stdout)] == [["bearer", "member"], []]
+    lines = CliRunner().invoke(main, ["routes"], catch_exceptions=False).stdout.splitlines()
+    assert "  GET(request_id), Depends(bearer), Depends(member)  " in lines[1]
+    assert "Depends" not in lines[2]
+
+
 MESSAGE = "`require` is before every step that signs in, and would let nobody pass."
 REFUSED = [
     "middleware = [require(scope='a')]\ndef GET(req): ...\n",
@@ -147,6 +181,8 @@ STARTED = [
     "middleware = [bearer(SECRET)]\ndef GET(user: Annotated[str, Depends(require(anybody))]): ...\n",
     "middleware = [require(anybody, user=bearer(SECRET))]\ndef GET(req): ...\n",
     OWN + "middleware = [own, require(scope='a')]\ndef GET(req): ...\n",
+    OWN + "one = bearer(SECRET, optional=True)\n@use(own, require(anybody))\n"
+    "def GET(user: Annotated[str, Depends(one)]): ...\n",
     "def own(req): ...\ndependencies = [Depends(own), Depends(require(anybody))]\ndef GET(req): ...\n",
 ]
 
@@ -166,6 +202,27 @@ def test_a_step_of_many_routes_is_told_once(tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as raised:
         App(project(tmp_path, files))
     assert [problem.message for problem in raised.value.problems] == [MESSAGE]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@use(require(anybody))\ndef GET(user: Annotated[str, Depends(current_user)]): ...\n",
+        "middleware = [require(anybody), current_user]\ndef GET(req): ...\n",
+        "@use(require(anybody))\n"
+        "def GET(user: Annotated[str, Depends(require(anybody, user=current_user))]): ...\n",
+    ],
+)
+def test_a_requirement_before_the_only_step_that_signs_in_stops_the_start(
+    tmp_path: Path, source: str
+) -> None:
+    around = OWN + "current_user = bearer(SECRET)\n@use(own)\ndef POST(req): ...\n"
+    around += source.replace("middleware = [", "middleware = [own, ")
+    around = around.replace("@use(require(anybody))", "@use(own, require(anybody))")
+    with pytest.raises(ProjectError) as raised:
+        app_of(tmp_path, USERS + around)
+    (problem,) = raised.value.problems
+    assert problem.message == "`require` is before `bearer`, which signs in, and would let nobody pass."
 
 
 @pytest.mark.parametrize("source", STARTED)

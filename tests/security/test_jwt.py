@@ -202,8 +202,10 @@ def GET(req):
     assert call(app, headers=[("X-API-Key", "k9TqWx3bZr8nVf2mLs7pYd")]).json() == {"user": "ci"}
 
 
-@pytest.mark.parametrize("library", ["jwt", "cryptography"])
-def test_without_the_library_the_message_is_the_remedy(library: str) -> None:
+@pytest.mark.parametrize(
+    ("library", "missing"), [("jwt", "PyJWT"), ("cryptography", "cryptography for RS256")]
+)
+def test_without_the_library_the_message_says_which_and_the_remedy(library: str, missing: str) -> None:
     source = f"""
 import sys
 sys.modules[{library!r}] = None
@@ -214,7 +216,7 @@ except ImportError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
-    assert done.stdout == "pip install 'apiroutes[auth]'\n"
+    assert done.stdout == f"jwt(...) needs {missing}: pip install 'apiroutes[auth]'\n"
 
 
 def test_the_remedy_names_an_extra_that_there_is() -> None:

@@ -1,4 +1,4 @@
-"""What is said at start of a library that a setting needs and that is not installed."""
+"""What is said at start of a library that a setting or a function needs and that is not installed."""
 
 from __future__ import annotations
 
@@ -55,6 +55,77 @@ def test_a_missing_library_is_a_start_error_with_its_remedy(
     (problem,) = raised.value.problems
     assert (problem.file, problem.line) == ("pyproject.toml", 2)
     assert problem.message == f"[tool.apiroutes] {line.partition(' ')[0]}: {without} is not installed."
+    assert problem.remedy == f"Run: pip install 'apiroutes[{extra}]'"
+
+
+@pytest.mark.parametrize("without", ["argon2"], indirect=True)
+@pytest.mark.parametrize(
+    ("source", "name", "line"),
+    [
+        ("from apiroutes import hash_password\n" + HELLO, "hash_password", 1),
+        ("from apiroutes import json, verify_password_async as verify\n" + HELLO, "verify_password_async", 1),
+        ("def GET():\n    from apiroutes import needs_rehash\n", "needs_rehash", 2),
+        ("import apiroutes\ndef GET():\n    apiroutes.verify_password('a', None)\n", "verify_password", 3),
+    ],
+)
+def test_what_hashes_passwords_is_a_start_error_where_it_is_imported(
+    tmp_path: Path, without: str, source: str, name: str, line: int
+) -> None:
+    files = {"pages/api/x.py": "from lib import people\n" + HELLO, "lib/people.py": source}
+    with pytest.raises(ProjectError) as raised:
+        App(project(tmp_path, files))
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.line) == ("lib/people.py", line)
+    assert problem.message == f"imports `{name}`, and argon2-cffi is not installed."
+    assert problem.remedy == "Run: pip install 'apiroutes[auth]'"
+
+
+@pytest.mark.parametrize("without", ["argon2"], indirect=True)
+def test_passwords_of_others_need_nothing(tmp_path: Path, without: str) -> None:
+    source = "from werkzeug import security\ndef hash_password(text): return security\n" + HELLO
+    assert App(project(tmp_path, {"pages/api/x.py": source}))
+
+
+@pytest.mark.parametrize(
+    ("without", "source", "message", "extra"),
+    [
+        (
+            "jwt",
+            "from apiroutes.middleware import jwt\n"
+            "caller = jwt('k' * 32, algorithms=['HS256'], audience=None, issuer=None)\n",
+            "jwt(...) needs PyJWT.",
+            "auth",
+        ),
+        (
+            "argon2",
+            "from apiroutes.middleware import basic\n"
+            "caller = basic({'ada': '$argon2id$v=19$m=65536,t=3,p=4$YWJj$YWJj'})\n",
+            "hashing passwords needs argon2-cffi.",
+            "auth",
+        ),
+        (
+            "limits",
+            "from apiroutes.middleware import rate_limit\ncaller = rate_limit('1/minute')\n",
+            "limits is not installed.",
+            "limits",
+        ),
+        (
+            "redis",
+            "from apiroutes.middleware import sessions\ncaller = sessions(store='redis://localhost')\n",
+            "Sessions in Redis need redis-py.",
+            "redis",
+        ),
+    ],
+    indirect=["without"],
+)
+def test_a_step_whose_library_is_missing_is_told_at_its_line(
+    tmp_path: Path, without: str, source: str, message: str, extra: str
+) -> None:
+    with pytest.raises(ProjectError) as raised:
+        App(project(tmp_path, {"pages/api/x.py": source + HELLO}))
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.line) == ("pages/api/x.py", 2)
+    assert problem.message == f"failed to import: ImportError: {message}"
     assert problem.remedy == f"Run: pip install 'apiroutes[{extra}]'"
 
 

@@ -42,6 +42,7 @@ from apiroutes.middleware import (
     jwt,
     request_id,
     require,
+    session_user,
 )
 from apiroutes.testing import Client
 
@@ -229,6 +230,9 @@ async def users(req: Request, res: Response) -> None:
     assert_type(bearer("secret").make_value(req, res), str)
     assert_type(bearer({"ci": ["new", "old"]}, optional=True).make_value(req, res), str | None)
     assert_type(api_key(find_user, cookie="key").make_value(req, res), User)
+    assert_type(session_user().make_value(req, res), str)
+    assert_type(session_user(find_user).make_value(req, res), User)
+    assert_type(await session_user(look_up_user, optional=True).make_value(req, res), User | None)
     assert_type(basic(check_password, realm="staff").make_value(req, res), User)
     assert_type(basic({"ada": "password"}, csrf=False).make_value(req, res), str)
     assert_type(either.make_value(req, res), User | str | Awaitable[User | str])

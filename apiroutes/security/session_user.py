@@ -1,0 +1,87 @@
+"""Users by their session: who has signed in before, as `session.rotate(owner=...)` was told.
+
+In: a function that finds the user of an owner. Out: a step. Raises TypeError for another one, and ApiError
+401 for a request whose session has no owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeVar, overload
+
+from apiroutes.request import Request
+from apiroutes.security.schemes import AuthScheme, challenge_of
+from apiroutes.security.sign_in import AsyncSignIn, PlainSignIn, make_sign_in
+from apiroutes.security.verifying import verifier_of
+
+__all__ = ["session_user"]
+
+User = TypeVar("User")
+_No = Literal[False]
+
+
+@overload
+def session_user(
+    load: None = ..., *, optional: Literal[False] = ..., scheme_name: str = ...
+) -> PlainSignIn[str]: ...
+@overload
+def session_user(load: None = ..., *, optional: bool, scheme_name: str = ...) -> PlainSignIn[str | None]: ...
+@overload
+def session_user(  # type: ignore[overload-overlap]  # an awaitable is no user
+    load: Callable[..., Awaitable[User | _No | None]],
+    *,
+    optional: Literal[False] = ...,
+    scheme_name: str = ...,
+) -> AsyncSignIn[User]: ...
+@overload
+def session_user(  # type: ignore[overload-overlap]  # an awaitable is no user
+    load: Callable[..., Awaitable[User | _No | None]], *, optional: bool, scheme_name: str = ...
+) -> AsyncSignIn[User | None]: ...
+@overload
+def session_user(
+    load: Callable[..., User | _No | None], *, optional: Literal[False] = ..., scheme_name: str = ...
+) -> PlainSignIn[User]: ...
+@overload
+def session_user(
+    load: Callable[..., User | _No | None], *, optional: bool, scheme_name: str = ...
+) -> PlainSignIn[User | None]: ...
+def session_user(
+    load: Callable[..., Any] | None = None, *, optional: bool = False, scheme_name: str = "session"
+) -> Any:
+    """Let those in whose session has an owner, as middleware or as a dependency, inside of `sessions()`.
+
+    `load(owner)`, or `load(owner, req)`, returns the user, and None or False where there is no such user any
+    more; it may be a coroutine function. Without it the user is the owner, as `session.rotate(owner=...)` was
+    told. The user is `req.context["user"]`, or the value of a parameter:
+    `user: Annotated[User, Depends(step)]`.
+
+    With `optional`, the user of a request whose session has no owner, or one that is gone, is None.
+    `scheme_name` is the scheme's in the OpenAPI document. Requests of other sites are checked as `sessions()`
+    says. Raises TypeError for a function that cannot be called so.
+    """
+    scheme = AuthScheme(
+        scheme_name,
+        # Without the cookie's name, which the `sessions()` around it has.
+        {"type": "apiKey", "in": "cookie"},
+        "Cookie",
+        _owner_of,
+        _itself if load is None else verifier_of(load, ("owner",), "load"),
+        _challenge,
+        never_waits=load is None,
+        is_session=True,
+    )
+    return make_sign_in("session_user", [scheme], is_optional=optional, source=load)
+
+
+def _owner_of(request: Request) -> str | None:
+    """Return the owner of a session; `sessions()` has fetched it where reading may not wait."""
+    return request.session.owner
+
+
+def _itself(owner: str, request: Request) -> str:
+    return owner
+
+
+def _challenge(is_wrong: bool) -> str:
+    """Return a challenge, which every 401 has (RFC 9110 section 11.6.1), with a scheme that has no RFC."""
+    return challenge_of("Session", realm="api")
