@@ -471,6 +471,15 @@ TOUCHES: dict[str, set[str]] = {
     "overrides.py": {
         "_instead_of_steps",
     },
+    "rate_limits/keys.py": {
+        "_signed_in",
+    },
+    "rate_limits/limiter.py": {
+        "_headers",
+    },
+    "rate_limits/middleware.py": {
+        "_call_at_departure",
+    },
     "security/sign_in.py": {
         "_add_to_vary",
         "_instead_of_steps",

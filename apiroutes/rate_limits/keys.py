@@ -89,15 +89,16 @@ def _id_of(user: Any) -> object:
 
 
 def _key(req: Request) -> bytes:
-    """Return the credential with which somebody has signed in.
+    """Return the credential that a sign-in step has accepted, the last if there are several.
 
-    One that nothing has checked is whatever a client likes, a new one with each request.
+    No field of the request is read here: one that nothing has checked is whatever a client likes, a new one
+    with each request, also where somebody has signed in by another.
     """
-    if req.context.get("user") is None:
-        return _address(req)
-    environ = req.environ
-    credential = environ.get("HTTP_AUTHORIZATION") or environ.get("HTTP_X_API_KEY")
-    return _user(req) if not credential else b"key:" + credential.encode("latin-1", "replace")
+    for signed_in in reversed((req._signed_in or {}).values()):
+        digest: bytes | None = signed_in.digest()
+        if digest is not None:
+            return b"key:" + digest
+    return _user(req)
 
 
 def _of_value(value: object) -> bytes | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 from collections.abc import Sequence
 
@@ -19,7 +20,7 @@ from apiroutes.rates import Limit, Rate
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.stores import StoreError, Use, Window
-from apiroutes.structs import Struct, replace
+from apiroutes.structs import Struct
 
 __all__ = ["Limiter", "Taken"]
 
@@ -32,12 +33,11 @@ _LARGEST_COST = 2**53
 
 
 class Taken(Struct, frozen=True):
-    """What a request was counted as, and the members of both fields that other limits had set before."""
+    """What a request was counted as, and what RateLimit says of it: a member for each rate."""
 
     uses: list[Use]
     windows: list[Window]
-    other_policies: str
-    other_limits: str
+    members: str = ""
 
 
 class Limiter:
@@ -75,12 +75,10 @@ class Limiter:
             if self._fails_open:
                 return None
             raise ApiError(503, headers={"Retry-After": _RETRY_AFTER_FAULT}) from None
-        others = _members(res, "RateLimit-Policy")
-        taken = Taken(uses, windows, others, _members(res, "RateLimit") if others else "")
+        taken = Taken(uses, windows)
         if not is_admitted:
             self._refuse(taken, req, res)
-        self._tell(taken, res)
-        return taken
+        return Taken(uses, windows, self._tell(taken, res))
 
     def give_back(self, taken: Taken, res: Response) -> None:
         """Count a request no longer, and say so if the head of the response has not left."""
@@ -88,28 +86,33 @@ class Limiter:
             self._counters.give_back(taken.uses, taken.windows)
         except StoreError:  # then it counts
             return
-        if not res.headers_sent:
-            windows = [
-                replace(window, current=window.current - use.cost)
-                for use, window in zip(taken.uses, taken.windows)
-            ]
-            self._tell(replace(taken, windows=windows), res)
+        line = res._headers.get("ratelimit")
+        if line is not None:  # after its head has left this changes nothing
+            left = [_left(use, window, use.cost) for use, window in zip(taken.uses, taken.windows)]
+            told = _with_left(taken.members, left)
+            res._headers["ratelimit"] = (line[0], line[1].replace(taken.members, told))
 
-    def _tell(self, taken: Taken, res: Response, waits: Sequence[float] = ()) -> None:
-        """Set both fields: the policies, and for each what is left, and for how many seconds."""
+    def _tell(self, taken: Taken, res: Response, waits: Sequence[float] = ()) -> str:
+        """Set both fields: the policies, and for each what is left, and for how many seconds.
+
+        Return the members of RateLimit; those that other limits have set before stay in front of them.
+        """
+        other_policies = _members(res, "RateLimit-Policy")
+        other_limits = _members(res, "RateLimit") if other_policies else ""
         policies, limits = [], []
         for number, (use, window) in enumerate(zip(taken.uses, taken.windows)):
             name, policy = self._policies[number]
-            if taken.other_policies and f"{name};" in taken.other_policies:
-                name = _another(name, taken.other_policies)
+            if other_policies and f"{name};" in other_policies:
+                name = _another(name, other_policies)
                 policy = f"{name};q={use.amount};w={use.seconds}"
-            left = max(0, use.amount - window.used(use.seconds))
             wait = waits[number] if waits else 0.0
             seconds = math.ceil(wait or window.ends_in(use.seconds))
             policies.append(policy)
-            limits.append(f"{name};r={left};t={max(seconds, 1)}")
-        res.set_header("RateLimit-Policy", taken.other_policies + ", ".join(policies))
-        res.set_header("RateLimit", taken.other_limits + ", ".join(limits))
+            limits.append(f"{name};r={_left(use, window)};t={max(seconds, 1)}")
+        members = ", ".join(limits)
+        res.set_header("RateLimit-Policy", other_policies + ", ".join(policies))
+        res.set_header("RateLimit", other_limits + members)
+        return members
 
     def _refuse(self, taken: Taken, req: Request, res: Response) -> None:
         waits = [
@@ -130,6 +133,16 @@ class Limiter:
             rates = ", ".join(rate.text for rate in self._limit.rates)
             template = "The rate limit %r (%s) refuses the request, and has refused %d others lately"
             log_of_request(logging.INFO, req, template, self._name, rates, count - 1)
+
+
+def _left(use: Use, window: Window, given_back: int = 0) -> int:
+    return max(0, use.amount - window.used(use.seconds) + given_back)
+
+
+def _with_left(members: str, left: Sequence[int]) -> str:
+    """Return the members of RateLimit with other numbers of what is left."""
+    numbers = iter(left)
+    return re.sub(r'(?<=";r=)\d+(?=;t=\d+(?:, "|$))', lambda found: str(next(numbers)), members)
 
 
 def _policies_of(name: str, rates: Sequence[Rate]) -> list[tuple[str, str]]:

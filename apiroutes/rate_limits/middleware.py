@@ -16,11 +16,12 @@ from werkzeug.exceptions import HTTPException
 from apiroutes.chain import never_waits
 from apiroutes.errors import ApiError, HandlerTimeout
 from apiroutes.places import project_file
-from apiroutes.rate_limits.limiter import Limiter
+from apiroutes.rate_limits.limiter import Limiter, Taken
 from apiroutes.rate_limits.opening import counters_of
 from apiroutes.rates import By, Cost, IsFailure, Limit, limit_of
 from apiroutes.request import Request
 from apiroutes.response import Response
+from apiroutes.response_hooks import at_once
 from apiroutes.settings import Settings
 from apiroutes.types import Middleware
 
@@ -91,12 +92,16 @@ class RateLimit:
         opened = counters_of(root, settings, limit.store)
         fail = settings.rate_limit_fail if limit.fail is None else limit.fail
         limiter = Limiter(limit, self._counted_as(root), opened, fail == "open")
-        middleware = _for_failures(limiter, limit.is_failure) if limit.failures_only else _for_all(limiter)
+        is_local = opened.counters.is_local
+        if limit.failures_only:
+            middleware = _for_failures(limiter, limit.is_failure, is_local)
+        else:
+            middleware = _for_all(limiter)
         middleware.__qualname__ = "rate_limit"
         middleware.limits_requests = True  # type: ignore[attr-defined]
         middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
         # It ends with `next()`, which what looks at the answer does not.
-        return never_waits(middleware) if opened.counters.is_local and not limit.failures_only else middleware
+        return never_waits(middleware) if is_local and not limit.failures_only else middleware
 
     def _counted_as(self, root: Path) -> str:
         """Return what tells this limit's counts from those of others, in all workers and on all machines."""
@@ -118,22 +123,64 @@ def _for_all(limiter: Limiter) -> Middleware:
     return middleware
 
 
-def _for_failures(limiter: Limiter, is_failure: IsFailure) -> Middleware:
+def _for_failures(limiter: Limiter, is_failure: IsFailure, is_local: bool) -> Middleware:
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         taken = limiter.admit(req, res)
         if taken is None:
             return next()
+        attempt = Attempt(limiter, is_failure, taken)
+        res._call_at_departure(attempt, attempt.settle_at_once if is_local else attempt.settle)
         try:
             result = next()
         except Exception as error:
-            if not is_failure(_status_of(error)):
-                limiter.give_back(taken, res)
+            attempt.end(_status_of(error), res)
             raise
-        if not is_failure(res.status_code):
-            limiter.give_back(taken, res)
+        attempt.end(res.status_code, res)
         return result
 
     return middleware
+
+
+class Attempt:
+    """One request of a limit by failures, which counts until it is known to be no failure.
+
+    It has failed if its handler has, whatever middleware further out makes of that, such as a redirect to
+    the page of sign-in; unless the response that is sent is a fault of the server, which says nothing of what
+    the client has tried: one of `maxDuration`, or one that a step further out has caused. One that no
+    response is sent to counts.
+    """
+
+    def __init__(self, limiter: Limiter, is_failure: IsFailure, taken: Taken) -> None:
+        self._limiter = limiter
+        self._is_failure = is_failure
+        self._open = [taken]  # until it is decided
+        self._has_failed = False
+
+    def end(self, status: int, res: Response) -> None:
+        """Note the status that the steps inside have ended with."""
+        self._has_failed = self._is_failure(status)
+        if not self._has_failed:
+            self._give_back(res)
+
+    def settle(self, res: Response) -> None:
+        """Decide by the response whose head leaves now. What ends after a deadline changes nothing."""
+        status = res.status_code
+        if (status < 500 and self._has_failed) or self._is_failure(status):
+            self._open.clear()
+        else:
+            self._give_back(res)
+
+    @at_once
+    def settle_at_once(self, res: Response) -> None:
+        """Decide without waiting, where counts are on this machine."""
+        self.settle(res)
+
+    def _give_back(self, res: Response) -> None:
+        try:
+            taken = self._open.pop()  # once, though a late handler may end in another thread meanwhile
+        except IndexError:
+            return
+        self._limiter.give_back(taken, res)
 
 
 def _status_of(error: Exception) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
 
 from apiroutes import App
-from tests.rate_limits.limited import OK, admitted, limited_app, statuses
+from tests.rate_limits.limited import LIMITED, OK, admitted, limited_app, statuses
 from tests.support import Extra, call, project
 
 
@@ -149,23 +150,96 @@ def test_a_user_without_a_name_is_a_fault_that_says_so(
     assert message in caplog.text
 
 
-def test_credentials_count_once_somebody_has_signed_in_with_them(tmp_path: Path) -> None:
+def test_a_field_that_no_step_has_accepted_is_not_looked_at(tmp_path: Path) -> None:
+    """Middleware of the project signs in here: who that is counts, and without anybody the address."""
     app = signed_in_app(tmp_path, "'1/hour', by='key'")
     found = []
     for user, headers in [
         ("'a'", [("Authorization", "Bearer 1")]),
-        ("'a'", [("Authorization", "Bearer 1")]),
         ("'a'", [("Authorization", "Bearer 2")]),
         ("'a'", [("X-API-Key", "3")]),
         ("'b'", [("X-API-Key", "3")]),
-        ("'b'", []),
-        # What nobody has checked is a new one with each request.
         ("", [("Authorization", "Bearer 4")]),
         ("", [("Authorization", "Bearer 5")]),
         ("", [("X-API-Key", "6")]),
     ]:
         found.append(call(app, headers=[("X-User", user), *headers]).status)
-    assert found == [200, 429, 200, 200, 429, 200, 200, 429, 429]
+    assert found == [200, 429, 429, 200, 200, 429, 429]
+
+
+STEP = """
+from apiroutes.middleware import *
+A, B = "k9TqWx3bZr8nVf2mLs7pYd", "Hc4RgE6uJt1wQa5xNz0oBy"
+step = {step}
+"""
+A, B = "k9TqWx3bZr8nVf2mLs7pYd", "Hc4RgE6uJt1wQa5xNz0oBy"
+BY_KEY = 'api_key({"a": A, "b": B}, header="X-API-Key")'
+Fields = list[tuple[str, str]]
+
+
+def basic(scheme: str, credentials: str) -> tuple[str, str]:
+    return "Authorization", f"{scheme} {base64.b64encode(credentials.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("step", "first", "second", "is_one"),
+    [
+        (BY_KEY, [("X-API-Key", A)], [("X-API-Key", A)], True),
+        (BY_KEY, [("X-API-Key", A)], [("X-API-Key", B)], False),
+        (BY_KEY, [("X-API-Key", A)], [("X-API-Key", A), ("Authorization", "Bearer 1")], True),
+        ('api_key(A, header="X-Partner")', [("X-Partner", A)], [("X-Partner", A), ("X-API-Key", "1")], True),
+        ('api_key(A, cookie="k")', [("Cookie", f"k={A}")], [("Cookie", f"k={A}"), ("X-API-Key", "1")], True),
+        ('api_key(A, cookie="k")', [("Cookie", f"k={A}")], [("Cookie", f"a=1; k={A}")], True),
+        ("bearer(A)", [("Authorization", f"Bearer {A}")], [("Authorization", f"bearer {A}")], True),
+        ("bearer(A)", [("Authorization", f"Bearer {A}")], [("Authorization", f"Bearer  {A}")], True),
+        ("bearer([A, B])", [("Authorization", f"Bearer {A}")], [("Authorization", f"Bearer {B}")], False),
+        # The user is no text here, and need not be.
+        (
+            "bearer(lambda token: object())",
+            [("Authorization", f"Bearer {A}")],
+            [("Authorization", f"BEARER {A}")],
+            True,
+        ),
+        ("basic({'ann': A})", [basic("Basic", f"ann:{A}")], [basic("BASIC", f"ann:{A}")], True),
+        ("basic({'ann': A, 'bob': A})", [basic("Basic", f"ann:{A}")], [basic("Basic", f"bob:{A}")], False),
+        (
+            f"any_of(bearer(A), {BY_KEY})",
+            [("Authorization", f"Bearer {A}")],
+            [("Authorization", f"Bearer {A}"), ("X-API-Key", B)],
+            True,
+        ),
+        (
+            f"any_of(bearer(A), {BY_KEY})",
+            [("Authorization", f"Bearer {A}")],
+            [("X-API-Key", A)],
+            False,
+        ),
+        # Nobody: by address.
+        ("bearer(A, optional=True)", [], [("X-API-Key", "1")], True),
+    ],
+)
+def test_what_a_step_has_accepted_counts_as_the_key(
+    tmp_path: Path, step: str, first: Fields, second: Fields, is_one: bool
+) -> None:
+    files = {
+        "steps.py": STEP.format(step=step),
+        "middleware.py": "from steps import step\n" + LIMITED.format(arguments="'1/hour', by='key'"),
+        "pages/api/x.py": OK,
+    }
+    files["middleware.py"] += "middleware.insert(0, step)\n"
+    app = App(project(tmp_path, files), rate_limit_store="memory")
+    assert [call(app, headers=fields).status for fields in (first, second)] == [200, 429 if is_one else 200]
+
+
+def test_the_last_key_that_was_accepted_counts(tmp_path: Path) -> None:
+    """An optional step after it, which had no credentials, has accepted nothing."""
+    before = STEP.format(step='[api_key([A, B], header="X-API-Key"), bearer(A, optional=True)]')
+    app = limited_app(tmp_path, "'1/hour', by='key'", before=before)
+    files = {
+        "middleware.py": (tmp_path / "middleware.py").read_text() + "middleware = [*step, *middleware]\n"
+    }
+    app = App(project(tmp_path, files), rate_limit_store="memory")
+    assert [call(app, headers=[("X-API-Key", key)]).status for key in (A, A, B)] == [200, 429, 200]
 
 
 @pytest.mark.parametrize(
