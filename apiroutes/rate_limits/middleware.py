@@ -15,9 +15,9 @@ from werkzeug.exceptions import HTTPException
 
 from apiroutes.chain import never_waits
 from apiroutes.errors import ApiError, HandlerTimeout
-from apiroutes.places import project_file
 from apiroutes.rate_limits.limiter import Limiter, Taken
-from apiroutes.rate_limits.opening import counters_of
+from apiroutes.rate_limits.opening import OpenedCounters, counters_of
+from apiroutes.rate_limits.places import MadeAt, made_at, made_for_route, refuse_twins
 from apiroutes.rates import By, Cost, IsFailure, Limit, limit_of
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -63,25 +63,21 @@ def rate_limit(
         store=store,
         fail=fail,
     )
-    frame = sys._getframe(1)
-    return RateLimit(limit, (frame.f_code.co_filename, frame.f_lineno))
+    return RateLimit(limit, made_at(sys._getframe(1), limit))
 
 
 def route_limits(limit: Limit | None, file: str) -> tuple[Middleware, ...]:
     """Return the middleware of the limit that the `config` of a route's file declares, if it does."""
-    return () if limit is None else (RateLimit(limit, (file, None)),)
+    return () if limit is None else (RateLimit(limit, made_for_route(file)),)
 
 
 class RateLimit:
-    """A limit that is to be bound to its project.
+    """A limit that is to be bound to its project. The place where it is made tells it from others."""
 
-    `made_at` tells one without a name from others: a file and a line, or a route's file alone.
-    """
-
-    def __init__(self, limit: Limit, made_at: tuple[str, int | None]) -> None:
+    def __init__(self, limit: Limit, place: MadeAt) -> None:
         self.__qualname__ = "rate_limit"
         self._limit = limit
-        self._made_at = made_at
+        self._place = place
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
         raise RuntimeError("a rate limit runs as middleware of a project alone: give the object itself")
@@ -91,7 +87,7 @@ class RateLimit:
         limit = self._limit
         opened = counters_of(root, settings, limit.store)
         fail = settings.rate_limit_fail if limit.fail is None else limit.fail
-        limiter = Limiter(limit, self._counted_as(root), opened, fail == "open")
+        limiter = Limiter(limit, self._counted_as(root, opened), opened, fail == "open")
         is_local = opened.counters.is_local
         if limit.failures_only:
             middleware = _for_failures(limiter, limit.is_failure, is_local)
@@ -103,14 +99,15 @@ class RateLimit:
         # It ends with `next()`, which what looks at the answer does not.
         return never_waits(middleware) if is_local and not limit.failures_only else middleware
 
-    def _counted_as(self, root: Path) -> str:
+    def _counted_as(self, root: Path, opened: OpenedCounters) -> str:
         """Return what tells this limit's counts from those of others, in all workers and on all machines."""
         if self._limit.name is not None:
             return f"name:{self._limit.name}"
-        file, line = self._made_at
-        if line is not None:  # the others are relative already
-            file = project_file(file, root) or file
-        return f"place:{file}:{line}:{','.join(rate.text for rate in self._limit.rates)}"
+        name = self._place.name(root)
+        known = opened.places.setdefault(name, self._place)
+        if known is not self._place:
+            refuse_twins(self._place, known, root)
+        return name
 
 
 def _for_all(limiter: Limiter) -> Middleware:
