@@ -83,12 +83,19 @@ def test_a_trusted_proxy_says_the_address(tmp_path: Path) -> None:
 
 
 SIGN_IN = """
+from dataclasses import dataclass
+from uuid import UUID
 from apiroutes.middleware import rate_limit
 
 class User:
     def __init__(self, id): self.id = id
 
 class Nobody: pass
+
+@dataclass
+class Person:
+    name: str
+    visits: int
 
 def sign_in(req, res, next):
     name = req.headers.get("X-User")
@@ -117,6 +124,8 @@ def signed_in_app(root: Path, arguments: str) -> App:
         ("'ann'", "'ann'", True),
         ("'ann'", "'bob'", False),
         ("0", "0", True),
+        ("User(UUID(int=1))", "{'id': UUID(int=1)}", True),
+        ("User(UUID(int=1))", "User(UUID(int=2))", False),
         ("'x' * 100_000", "'x' * 100_001", False),
         ("'\\ud800'", "'\\ud801'", False),
         # Who has signed in is nobody's address, and an address is nobody.
@@ -137,9 +146,14 @@ def test_whoever_has_not_signed_in_is_counted_by_address(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("user", "message"),
     [
-        ("Nobody()", "a rate limit cannot count by 'Nobody', which has no `id`"),
+        ("Nobody()", "a rate limit cannot count by a user that is a Nobody without `id` and `sub`"),
+        ("Person('ann', 1)", "a rate limit cannot count by a user that is a Person without `id` and `sub`"),
         ("{'exp': 5}", "a rate limit cannot count by a user that is a dict without `id` and `sub`"),
         ("{}", "a rate limit cannot count by a user that is a dict without `id` and `sub`"),
+        ("{'id': None}", "a rate limit cannot count by a user that is a dict without `id` and `sub`"),
+        ("('ann', 1)", "a rate limit cannot count by a user that is a tuple without `id` and `sub`"),
+        ("True", "a rate limit cannot count by a user that is a bool without `id` and `sub`"),
+        ("User(Nobody())", "a rate limit cannot count by 'Nobody'"),
     ],
 )
 def test_a_user_without_a_name_is_a_fault_that_says_so(
@@ -242,6 +256,16 @@ def test_the_last_key_that_was_accepted_counts(tmp_path: Path) -> None:
     assert [call(app, headers=[("X-API-Key", key)]).status for key in (A, A, B)] == [200, 429, 200]
 
 
+VALUES = """
+from dataclasses import make_dataclass
+from typing import NamedTuple
+Visitor = make_dataclass("Visitor", ["name", "page"])
+class Pair(NamedTuple):
+    name: str
+    page: str
+"""
+
+
 @pytest.mark.parametrize(
     ("by", "values", "found"),
     [
@@ -252,12 +276,14 @@ def test_the_last_key_that_was_accepted_counts(tmp_path: Path) -> None:
         ("lambda req: req.query.get('v').encode()", ["a", "a", "b"], [200, 429, 200]),
         ("lambda req: (req.query.get('v'), 1)", ["a", "a", "b"], [200, 429, 200]),
         ("lambda req: object()", ["a"], [500]),
+        ("lambda req: Visitor('ann', req.query['v'])", ["a"], [500]),
+        ("lambda req: Pair('ann', req.query['v'])", ["a", "a", "b"], [200, 429, 200]),
         ("lambda req: 1 / 0", ["a", "b"], [500, 500]),
         ("lambda req: req.body['email']", ["a"], [500]),
     ],
 )
 def test_a_function_says_who_it_is(tmp_path: Path, by: str, values: list[str], found: list[int]) -> None:
-    app = limited_app(tmp_path, f"'1/hour', by={by}")
+    app = limited_app(tmp_path, f"'1/hour', by={by}", before=VALUES)
     assert [call(app, target=f"/api/x?v={value}").status for value in values] == found
 
 
