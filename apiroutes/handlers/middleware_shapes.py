@@ -9,6 +9,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from apiroutes.code_origin import is_ours
+
 __all__ = ["Misfit", "why_not_middleware"]
 
 # The words that the three parameters go by, in their order.
@@ -41,11 +43,14 @@ def why_not_middleware(step: object) -> Misfit | None:
     if not callable(step):
         return _not_callable(step)
     names = _parameters_of(step)
-    if names is None or (_takes(step, 3) and tuple(names) != _ASGI and not _is_out_of_order(names)):
+    if names is None:
+        return None
+    is_fitting = _takes(step, 3) and tuple(names) != _ASGI and not _is_out_of_order(names)
+    if is_fitting and not _is_our_factory(step, names):
         return None
     name = getattr(step, "__qualname__", type(step).__qualname__).partition(".<locals>")[0]
     what = f"`{name}`, which takes ({', '.join(names)})"
-    if _makes_middleware(step):
+    if _makes_middleware(step) or _is_our_factory(step, names):
         return Misfit(f"`{name}`, which makes middleware", f"Call it: `{name}(...)`.", True)
     if tuple(names) == _ASGI:
         return Misfit(what, "It is an ASGI application, which is not called here.")
@@ -72,6 +77,12 @@ def _makes_middleware(step: object) -> bool:
         return True
     inner = [constant for constant in step.__code__.co_consts if inspect.iscode(constant)]
     return any(_is_shaped(code.co_varnames[: code.co_argcount]) for code in inner)
+
+
+def _is_our_factory(step: object, names: Sequence[str]) -> bool:
+    """Return whether a function is one of this package's that makes middleware of any number of arguments."""
+    code = getattr(step, "__code__", None)
+    return code is not None and is_ours(code.co_filename) and not _is_shaped(names) and _takes(step, 9)
 
 
 def _is_shaped(names: Sequence[str]) -> bool:

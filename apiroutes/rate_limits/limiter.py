@@ -28,6 +28,7 @@ __all__ = ["Limiter", "Taken"]
 _RETRY_AFTER_FAULT = "5"
 # Seconds between two records of refusals by one limit.
 _LOG_EVERY = 10.0
+_DIGITS_SHOWN = 12
 # More than any amount; what a function returns may be more than SQLite can compare.
 _LARGEST_COST = 2**53
 
@@ -121,18 +122,24 @@ class Limiter:
         ]
         self._tell(taken, res, waits)
         seconds = max(1, math.ceil(max(waits)))
-        self._log(req)
+        self._log(req, taken)
+        if any(use.cost > use.amount for use in taken.uses):  # there is never room for it
+            raise ApiError(429, "This request is more than the limit allows at once.")
         raise ApiError(429, f"Too many requests. Try again in {seconds} s.", {"Retry-After": str(seconds)})
 
-    def _log(self, req: Request) -> None:
-        """Say that the limit refuses, at most once in ten seconds: whoever is refused may go on for long."""
+    def _log(self, req: Request, taken: Taken) -> None:
+        """Say that the limit refuses, at most once in ten seconds: whoever is refused may go on for long.
+
+        Who that is are the first digits of the digest that is counted by, the same at each refusal.
+        """
         self._refused += 1
         moment = time.monotonic()
         if moment >= self._log_at:
             count, self._refused, self._log_at = self._refused, 0, moment + _LOG_EVERY
             rates = ", ".join(rate.text for rate in self._limit.rates)
-            template = "The rate limit %r (%s) refuses the request, and has refused %d others lately"
-            log_of_request(logging.INFO, req, template, self._name, rates, count - 1)
+            template = "The rate limit %r (%s) refuses the request of %s, and has refused %d others lately"
+            who = taken.uses[0].key.hex()[:_DIGITS_SHOWN]
+            log_of_request(logging.INFO, req, template, self._name, rates, who, count - 1)
 
 
 def _left(use: Use, window: Window, given_back: int = 0) -> int:

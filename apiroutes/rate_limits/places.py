@@ -40,7 +40,8 @@ class MadeAt(NamedTuple):
 
     def name(self, root: Path) -> str:
         """Return the text that tells this limit from others of the project in a directory."""
-        file = project_file(self.file, root) or self.file
+        # A route's file is relative to the project already.
+        file = self.file if self.line is None else project_file(self.file, root) or self.file
         return f"place:{file}:{self.function or ''}:{self.number}:{self.arguments}"
 
 
