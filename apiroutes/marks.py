@@ -11,7 +11,14 @@ from functools import partial
 from types import MethodType
 from typing import Any, TypeVar
 
-__all__ = ["is_rate_limit", "mark_of", "marked_object", "needs_secret_key", "takes_secret_key"]
+__all__ = [
+    "is_rate_limit",
+    "mark_of",
+    "marked_object",
+    "needs_secret_key",
+    "rate_limit_of",
+    "takes_secret_key",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,6 +41,11 @@ def mark_of(function: object, name: str, default: Any = None) -> Any:
 def is_rate_limit(step: object) -> bool:
     """Return whether middleware has the mark of those that may answer 429."""
     return mark_of(step, "limits_requests") is True
+
+
+def rate_limit_of(step: object) -> Any:
+    """Return the `Limit` by which middleware may answer 429; None for other middleware."""
+    return mark_of(step, "limit") if is_rate_limit(step) else None
 
 
 def needs_secret_key(function: Function) -> Function:

@@ -95,6 +95,7 @@ class RateLimit:
             middleware = _for_all(limiter)
         middleware.__qualname__ = "rate_limit"
         middleware.limits_requests = True  # type: ignore[attr-defined]
+        middleware.limit = limit  # type: ignore[attr-defined]
         middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
         # It ends with `next()`, which what looks at the answer does not.
         return never_waits(middleware) if is_local and not limit.failures_only else middleware
