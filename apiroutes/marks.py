@@ -12,6 +12,7 @@ from types import MethodType
 from typing import Any, TypeVar
 
 __all__ = [
+    "counts_users",
     "is_rate_limit",
     "mark_of",
     "marked_object",
@@ -46,6 +47,11 @@ def is_rate_limit(step: object) -> bool:
 def rate_limit_of(step: object) -> Any:
     """Return the `Limit` by which middleware may answer 429; None for other middleware."""
     return mark_of(step, "limit") if is_rate_limit(step) else None
+
+
+def counts_users(step: object) -> bool:
+    """Return whether middleware has the mark of a limit that counts by who has signed in."""
+    return mark_of(step, "counts_users") is True
 
 
 def needs_secret_key(function: Function) -> Function:

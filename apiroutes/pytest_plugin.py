@@ -13,6 +13,7 @@ import pytest
 from apiroutes.app import App
 from apiroutes.app_file import app_of
 from apiroutes.rate_limits import forget_counts
+from apiroutes.sessions import forget_sessions
 from apiroutes.testing import FOR_TESTS, Client
 
 __all__ = ["apiroutes_app", "apiroutes_client", "pytest_addoption"]
@@ -34,12 +35,13 @@ def apiroutes_app(pytestconfig: pytest.Config) -> Iterator[App]:
 
 @pytest.fixture
 def apiroutes_client(apiroutes_app: App) -> Iterator[Client]:
-    """Make a client of the project, without cookies, with nothing cached and no request counted.
+    """Make a client of the project, without cookies, with nothing cached, no session and no request counted.
 
     Its overrides are undone after the test.
     """
     if apiroutes_app.settings.cache == "memory":  # an `app.py` may have another one, of others too
         apiroutes_app.cache.clear()
     forget_counts(apiroutes_app.root)
+    forget_sessions(apiroutes_app.root)
     with Client(apiroutes_app) as client:
         yield client

@@ -41,6 +41,7 @@ _LONGEST = 366 * 86_400  # seconds
 _NO_TIME = r"(?:/|per)\s*0+\s*[a-z]"
 _LONGEST_SHOWN, _LONGEST_NAME = 60, 64  # characters
 _SUBJECTS = ("address", "user", "key")
+_FIELD = r"body\.\s*\S.*"
 
 # What requests are counted by, and what one counts; a function takes the request.
 By = Union[str, Callable[[Any], object]]
@@ -152,13 +153,13 @@ def _checked(before: str, read: Callable[[], Any], after: str = "") -> Any:
 
 def check_by(by: object) -> None:
     """Raise ValueError or TypeError for what requests cannot be counted by."""
-    expected = f"{', '.join(map(repr, _SUBJECTS))} or a function of the request"
-    if isinstance(by, str) and by not in _SUBJECTS:
+    expected = '"address", "user", "key", "body.NAME" or a function of the request'
+    if isinstance(by, str) and by not in _SUBJECTS and not re.fullmatch(_FIELD, by, re.DOTALL):
         raise ValueError(f"{by!r} is not one of {expected}")
     if not isinstance(by, str) and (not callable(by) or isinstance(by, type)):
         raise TypeError(f"{by!r} is not one of {expected}")
     if callable(by) and is_async(by):
-        raise TypeError("it is an async function: write a plain one, which waits for nothing")
+        raise TypeError("it is an async function: write a plain one")
 
 
 def check_name(name: object) -> None:
@@ -175,7 +176,7 @@ def check_cost(cost: object, rates: Sequence[Rate]) -> None:
     """Raise ValueError or TypeError for what a request cannot count under these rates."""
     if callable(cost) and not isinstance(cost, type):
         if is_async(cost):
-            raise TypeError("it is an async function: write a plain one, which waits for nothing")
+            raise TypeError("it is an async function: write a plain one")
         return
     if type(cost) is not int:
         raise TypeError(f"{cost!r} is neither an int nor a function of the request")

@@ -95,12 +95,15 @@ class Session(MutableMapping[str, Any]):
     def rotate(self, owner: str | None = None) -> None:
         """Begin the session's life anew, with what is in it, for `owner` if there is one: at a sign-in.
 
+        Where it is another user's, it ends, with what is in it. Without an `owner` it stays whose it was.
         Where a store keeps sessions, this one gets another id, and the old one is void at once: nobody who
         has brought a user to use an id is signed in with it.
         """
         if owner is not None and (not isinstance(owner, str) or not owner):
             raise TypeError(f"the owner of a session is a str, such as str(user.id), not {owner!r}")
         self._check_open()
+        if owner is not None and self._state.owner not in (None, owner):
+            self.clear()
         self._state.is_rotated = True
         if owner is not None:
             self._state.owner, self._state.is_signed_in = owner, True

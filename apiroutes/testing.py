@@ -32,7 +32,15 @@ from apiroutes.types import Environ, WSGIApplication
 __all__ = ["AfterCall", "AsyncClient", "Client", "Response"]
 
 # Settings of a project that is tested.
-FOR_TESTS: Mapping[str, str] = {"mode": "development", "cache": "memory", "rate_limit_store": "memory"}
+FOR_TESTS: Mapping[str, str | bool] = {
+    "mode": "development",
+    "testing": True,
+    "cache": "memory",
+    "rate_limit_store": "memory",
+}
+
+# The client's, unless a test names another one.
+_ADDRESS = "127.0.0.1"
 
 _Client = TypeVar("_Client", bound="Client")
 _AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
@@ -115,7 +123,8 @@ class Client(werkzeug.test.Client):
     """A client of an App, or of the project in a directory; it keeps cookies.
 
     A project is built in development mode, in which a result that contradicts the handler's return
-    annotation is an error, and with its cache in memory, so that nothing is left for the next run. Raises
+    annotation is an error, and with its cache and its sessions in memory, so that nothing is left for the
+    next run. Raises
     ProjectError for a project with mistakes.
 
     `with Client() as client:` starts the App, unless something else has, and stops it at the end of the
@@ -213,7 +222,10 @@ class Client(werkzeug.test.Client):
     # -- requests --------------------------------------------------------------------------
 
     def open(self, *args: Any, **kwargs: Any) -> Response:
-        """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments."""
+        """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments.
+
+        The client's address is 127.0.0.1 without `environ_overrides={"REMOTE_ADDR": "192.0.2.1"}`.
+        """
         response = super().open(*args, **kwargs)
         assert isinstance(response, Response)
         return response
@@ -230,7 +242,9 @@ class Client(werkzeug.test.Client):
             }
         witness = Witness(self.after)
         chunks: Iterable[bytes]
-        chunks, status, headers = super().run_wsgi_app({**environ, WITNESS: witness}, buffered)
+        chunks, status, headers = super().run_wsgi_app(
+            {"REMOTE_ADDR": _ADDRESS, **environ, WITNESS: witness}, buffered
+        )
         if witness.is_whole:
             chunks = [b"".join(_ClosedAtEnd(chunks))]
         elif not isinstance(chunks, list):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import logging
 import os
 import signal
@@ -19,6 +20,10 @@ from tests import interfaces
 # Properties are about facts, whatever else the machine does meanwhile.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# The Apps of tests that have ended keep files open until they are collected; a process has a thousand or so.
+_TESTS_TO_COLLECT = 50
+_ended = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +45,11 @@ def sound_process() -> None:
 def forgotten_projects(request: pytest.FixtureRequest) -> Iterator[None]:
     """Forget the modules of the projects that a test made for itself: every App looks through all of them."""
     yield
-    root = request.node.funcargs.get("tmp_path")
+    root = (request.node.funcargs or {}).get("tmp_path")  # None where pytest itself has failed
     if isinstance(root, Path):
         forget_projects(root)
+        if next(_ended) % _TESTS_TO_COLLECT == 0:
+            gc.collect()
 
 
 @pytest.fixture(autouse=True, scope="module")

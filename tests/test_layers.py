@@ -472,6 +472,7 @@ TOUCHES: dict[str, set[str]] = {
         "_instead_of_steps",
     },
     "rate_limits/keys.py": {
+        "_open_session",
         "_signed_in",
     },
     "rate_limits/limiter.py": {

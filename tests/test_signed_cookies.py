@@ -367,6 +367,16 @@ def test_what_only_has_the_name_is_no_warning(
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("content", ["req.signed_cookies(", "req.signed_cookies\0"])
+def test_a_file_that_has_changed_since_its_import_stops_no_start(
+    tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    save = f"from pathlib import Path\nPath(__file__).write_text({content!r})\n"
+    files = {"pages/api/x.py": "from . import _use\ndef GET(): return 1\n", "pages/api/_use.py": save}
+    assert call(App(project(tmp_path, files))).status == 200
+    assert caplog.records == []
+
+
 def test_a_project_with_a_key_is_told_nothing(app: App, caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
 

@@ -33,6 +33,10 @@ FILES = {
     "pages/api/kept.py": "revalidate = False\nruns = []\n"
     "def GET():\n    runs.append(1)\n    return len(runs)\n",
     "pages/api/wrong.py": "def GET() -> int: return {}\n",
+    "pages/api/shop/_middleware.py": "from apiroutes.middleware import sessions\n"
+    "middleware = [sessions(store='sqlite')]\n",
+    "pages/api/shop/cart.py": "def GET(req): return dict(req.session)\n"
+    "def POST(req):\n    req.session['item'] = 'tea'\n    return 1\n",
 }
 
 
@@ -143,6 +147,17 @@ def test_answers_are_kept_within_a_test(apiroutes_client):
 
 def test_and_no_longer(apiroutes_client):
     assert apiroutes_client.get("/api/kept").json == 2
+
+cookies = []
+
+def test_a_session_is_kept_within_a_test(apiroutes_client):
+    apiroutes_client.post("/api/shop/cart")
+    assert apiroutes_client.get("/api/shop/cart").json == {"item": "tea"}
+    cookies.append(apiroutes_client.get_cookie("session").value)
+
+def test_a_session_is_nowhere_after_its_test(apiroutes_client):
+    apiroutes_client.set_cookie("session", cookies.pop())
+    assert apiroutes_client.get("/api/shop/cart").json == {}
 """
 
 
@@ -190,7 +205,7 @@ def test_pytest_has_a_fixture(tmp_path: Path, root: str) -> None:
         capture_output=True,
         text=True,
     )
-    assert "5 passed" in done.stdout, done.stdout + done.stderr
+    assert "7 passed" in done.stdout, done.stdout + done.stderr
     assert not (tmp_path / root / ".apiroutes").exists()
 
 

@@ -87,28 +87,30 @@ def middleware_of(function: Callable[..., Any]) -> tuple[Middleware, ...]:
 
 
 class SecurityScheme(Struct, frozen=True):
-    """The credentials that a step asks for, in OpenAPI's words."""
+    """The credentials that a step asks for, in OpenAPI's words; requests may come without optional ones."""
 
     name: str
     scheme: Mapping[str, Any]
     scopes: tuple[str, ...]
     declared_by: str  # the function's name
+    is_optional: bool = False
 
 
 def security_scheme(
-    name: str, scheme: Mapping[str, Any], *, scopes: Sequence[str] = ()
+    name: str, scheme: Mapping[str, Any], *, scopes: Sequence[str] = (), optional: bool = False
 ) -> Callable[[_Function], _Function]:
     """State in the OpenAPI document which credentials a middleware or a handler asks for.
 
     `scheme` is a Security Scheme Object (OpenAPI 3.1 section 4.8.27), such as
     `{"type": "http", "scheme": "bearer"}`, and `scopes` are OAuth 2's. A route requires the credentials of
-    each of its middleware; any one of several on the same function will do. The decorator checks no
-    request: the function does. Raises ValueError for a scheme that OpenAPI does not know.
+    each of its middleware; any one of several on the same function will do, and none where they are
+    `optional`. The decorator checks no request: the function does. Raises ValueError for a scheme that
+    OpenAPI does not know.
     """
     _check_scheme(name, scheme)
 
     def decorate(function: _Function) -> _Function:
-        declared = SecurityScheme(name, dict(scheme), tuple(scopes), name_of(function))
+        declared = SecurityScheme(name, dict(scheme), tuple(scopes), name_of(function), optional)
         setattr(function, _SECURITY, (declared, *security_of(function)))
         return function
 

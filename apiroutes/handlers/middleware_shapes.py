@@ -9,8 +9,6 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from apiroutes.code_origin import is_ours
-
 __all__ = ["Misfit", "why_not_middleware"]
 
 # The words that the three parameters go by, in their order.
@@ -45,12 +43,13 @@ def why_not_middleware(step: object) -> Misfit | None:
     names = _parameters_of(step)
     if names is None:
         return None
-    is_fitting = _takes(step, 3) and tuple(names) != _ASGI and not _is_out_of_order(names)
-    if is_fitting and not _is_our_factory(step, names):
+    is_taken = _takes(step, 3) and tuple(names) != _ASGI and not _is_out_of_order(names)
+    # What makes middleware may take any number of arguments.
+    if is_taken and (_is_shaped(names) or not _says_middleware(step)):
         return None
     name = getattr(step, "__qualname__", type(step).__qualname__).partition(".<locals>")[0]
     what = f"`{name}`, which takes ({', '.join(names)})"
-    if _makes_middleware(step) or _is_our_factory(step, names):
+    if _makes_middleware(step):
         return Misfit(f"`{name}`, which makes middleware", f"Call it: `{name}(...)`.", True)
     if tuple(names) == _ASGI:
         return Misfit(what, "It is an ASGI application, which is not called here.")
@@ -72,17 +71,23 @@ def _makes_middleware(step: object) -> bool:
     """Return whether a function returns middleware: it says so, or has a function (req, res, next) inside."""
     if not inspect.isfunction(step):
         return False
-    returned = step.__annotations__.get("return")
-    if returned in ("Middleware", "types.Middleware") or getattr(returned, "__name__", "") == "Middleware":
-        return True
     inner = [constant for constant in step.__code__.co_consts if inspect.iscode(constant)]
-    return any(_is_shaped(code.co_varnames[: code.co_argcount]) for code in inner)
+    return _says_middleware(step) or any(_is_shaped(code.co_varnames[: code.co_argcount]) for code in inner)
 
 
-def _is_our_factory(step: object, names: Sequence[str]) -> bool:
-    """Return whether a function is one of this package's that makes middleware of any number of arguments."""
-    code = getattr(step, "__code__", None)
-    return code is not None and is_ours(code.co_filename) and not _is_shaped(names) and _takes(step, 9)
+def _says_middleware(step: object) -> bool:
+    """Return whether the type that a function returns is middleware, or a class whose objects are."""
+    if not inspect.isfunction(step):
+        return False
+    returned = step.__annotations__.get("return")
+    name = returned if isinstance(returned, str) else getattr(returned, "__name__", "")
+    name = name.partition("[")[0].rpartition(".")[2]
+    return name == "Middleware" or _is_called_so(step.__globals__.get(name))
+
+
+def _is_called_so(kind: object) -> bool:
+    names = _parameters_of(kind.__call__) if isinstance(kind, type) else None
+    return names is not None and _is_shaped(names[1:])
 
 
 def _is_shaped(names: Sequence[str]) -> bool:

@@ -58,26 +58,33 @@ class Handler(Struct, frozen=True):
         """Return the credentials that each step asks for: `around`, its middleware, dependencies and itself.
 
         Steps that ask for none, or for those of an earlier one, are left out. What a user has to have is
-        asked of the credentials before.
+        asked of the credentials before, which are not optional then.
         """
         asked: list[tuple[SecurityScheme, ...]] = []
-        required: list[list[str]] = []
+        required: list[list[tuple[str, ...]]] = []  # by step, what each requirement behind it has for scopes
         for step in self.steps(around):
             alternatives = self.security if step is self.function else security_of(step)
             if alternatives and alternatives not in asked:
                 asked.append(alternatives)
                 required.append([])
-            if asked:
-                position = asked.index(alternatives) if alternatives else -1
-                required[position] += required_of(step) or ()
+            scopes = required_of(step)
+            if asked and scopes is not None:
+                required[asked.index(alternatives) if alternatives else -1].append(scopes)
         return [
-            tuple(_with_scopes(scheme, scopes) for scheme in alternatives)
-            for alternatives, scopes in zip(asked, required)
+            tuple(_required(scheme, of_each) for scheme in alternatives) if of_each else alternatives
+            for alternatives, of_each in zip(asked, required)
         ]
 
     def requires(self, around: Sequence[Middleware]) -> bool:
         """Return whether a step refuses some of those who have signed in."""
         return any(required_of(step) is not None for step in self.steps(around))
+
+    def takers_of_session(self) -> list[str]:
+        """Return what takes the session as a parameter: itself, and dependencies with their places."""
+        nodes = () if self.dependencies is None else self.dependencies.graph.nodes
+        own = self.signature if self.dependencies is None else self.dependencies.signature
+        takers = [f"`{self.name}`"] if own.takes_session else []
+        return takers + [node.place for node in nodes if node.signature.takes_session]
 
     def steps(self, around: Sequence[Middleware]) -> list[Any]:
         """Return all that is called for a request, in this order: `around` is the middleware around it."""
@@ -85,8 +92,8 @@ class Handler(Struct, frozen=True):
         return [*around, *self.middleware, *(node.function for node in nodes), self.function]
 
 
-def _with_scopes(scheme: SecurityScheme, scopes: Sequence[str]) -> SecurityScheme:
-    return replace(scheme, scopes=(*scheme.scopes, *scopes)) if scopes else scheme
+def _required(scheme: SecurityScheme, scopes: Sequence[tuple[str, ...]]) -> SecurityScheme:
+    return replace(scheme, scopes=sum(scopes, scheme.scopes), is_optional=False)
 
 
 class RouteModule(Struct, frozen=True):

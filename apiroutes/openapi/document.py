@@ -114,9 +114,11 @@ class _Document:
         if required:
             self.security |= {part.name: part.scheme for schemes in required for part in schemes}
             described["security"] = _security(required)
+        needs_user = operation.handler.requires(around)
+        if required or needs_user:
             described["responses"].setdefault("401", error_response("Credentials are missing, or wrong"))
         refusals = []
-        if operation.handler.requires(around):
+        if needs_user:
             refusals.append("the user may not do this")
         if operation.refuses_other_sites(around):
             refusals.append("a browser sends it from another site")
@@ -183,16 +185,24 @@ def _is_spdx(name: str) -> bool:
 def _security(required: Sequence[tuple[SecurityScheme, ...]]) -> list[dict[str, list[str]]]:
     """Return Security Requirement Objects: any of them is enough.
 
-    Every step has its alternatives, and a request needs one of each step.
+    Every step has its alternatives, and a request needs one of each step. Where that is optional, none is
+    one of them (OpenAPI 3.1 section 4.8.10).
     """
     requirements: list[dict[str, list[str]]] = []
-    for together in itertools.product(*required):
+    for chosen in itertools.product(*map(_choices, required)):
         requirement: dict[str, list[str]] = {}
-        for scheme in together:
+        for scheme in itertools.chain.from_iterable(chosen):
             scopes = requirement.setdefault(scheme.name, [])
             scopes += [scope for scope in scheme.scopes if scope not in scopes]
-        requirements.append(requirement)
+        if requirement not in requirements:
+            requirements.append(requirement)
     return requirements
+
+
+def _choices(alternatives: tuple[SecurityScheme, ...]) -> list[tuple[SecurityScheme, ...]]:
+    """Return each of the alternatives by itself, and nothing if they are optional."""
+    one_each = [(scheme,) for scheme in alternatives]
+    return [*one_each, ()] if any(scheme.is_optional for scheme in alternatives) else [*one_each]
 
 
 def _paths(module: RouteModule) -> Iterator[tuple[str, tuple[Segment, ...]]]:

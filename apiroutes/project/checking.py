@@ -10,7 +10,8 @@ from dataclasses import replace as replace_in
 from typing import Any
 
 from apiroutes.errors import Problem
-from apiroutes.handlers import SecurityScheme, required_of, security_of
+from apiroutes.handlers import Handler, SecurityScheme, required_of, security_of
+from apiroutes.marks import counts_users
 from apiroutes.places import Place, is_built_in, located, name_of
 from apiroutes.project.extras import check_extras
 from apiroutes.project.limit_store import check_limit_store
@@ -39,7 +40,9 @@ def check_together(
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     _check_sessions(resources, mistakes)
+    _check_takers_of_sessions(resources, mistakes)
     _check_requirements(resources, mistakes)
+    _check_counted_users(resources, mistakes)
 
 
 def _check_builtin_paths(
@@ -106,6 +109,31 @@ def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -
                     break
 
 
+def _check_counted_users(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
+    """Check that somebody can have signed in where a limit counts users; what several routes have once."""
+    told: set[int] = set()
+    for file, resource in resources.items():
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            for step in (*resource.middleware, *handler.middleware):
+                if security_of(step) or isinstance(step, Sessions) or not is_built_in(step):
+                    break
+                if counts_users(step) and id(step) not in told:
+                    told.add(id(step))
+                    message = (
+                        f"`{name_of(step)}` counts by user, and is before every step that signs in: "
+                        "it would count by address."
+                    )
+                    mistakes.in_route(file).merge(Problem(file, message, _how_to_count_users(handler)))
+
+
+def _how_to_count_users(handler: Handler) -> str:
+    nodes = () if handler.dependencies is None else handler.dependencies.graph.nodes
+    if any(security_of(node.function) for node in nodes):
+        return "Write `middleware = [current_user]`: dependencies are called after limits."
+    return "Put `current_user`, or `sessions()`, before it."
+
+
 def _check_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that of several sessions around a handler each has a cookie of its own."""
     for file, resource in resources.items():
@@ -121,6 +149,23 @@ def _check_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
                     remedy = "Remove one of them, or give it another cookie: `sessions(name=...)`."
                     mistakes.in_route(file).merge(Problem(file, message, remedy))
                 taken |= names
+
+
+def _check_takers_of_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
+    """Check that `sessions()` is around what takes the session. Middleware of the project may set one too."""
+    for file, resource in resources.items():
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            around = (*resource.middleware, *handler.middleware)
+            if any(isinstance(step, Sessions) or not is_built_in(step) for step in around):
+                continue
+            for taker in handler.takers_of_session():
+                message = f"{taker} takes the session, and no `sessions()` is around the route."
+                remedy = (
+                    "Write `middleware = [sessions()]`, with `from apiroutes.middleware import sessions`, "
+                    "into middleware.py at the project's root."
+                )
+                mistakes.in_route(file).merge(Problem(file, message, remedy))
 
 
 def steps_of(

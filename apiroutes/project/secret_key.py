@@ -104,15 +104,19 @@ def _failing_lines(root: Path) -> Iterator[Problem]:
     remedy = f"Set {_VARIABLE} to what `apiroutes secret` prints, or this line raises RuntimeError."
     for path in sorted(_files_below(root)):
         source = _source(path)
-        found = [*_raising(ast.parse(source))] if _signs(source) else []
-        if found:
-            first = min(found, key=lambda node: node.lineno)
+        first = _first_raising(source) if _signs(source) else None
+        if first is not None:
             message = f"uses `{first.attr}`, and no `secret_key` is set."
             yield Problem(path.relative_to(root).as_posix(), message, remedy, first.lineno)
 
 
-def _raising(tree: ast.Module) -> Iterator[ast.Attribute]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _RAISING)
+def _first_raising(source: bytes) -> ast.Attribute | None:
+    try:
+        nodes = ast.walk(ast.parse(source))
+    except (SyntaxError, ValueError):  # it has changed since it was imported
+        return None
+    found = (node for node in nodes if isinstance(node, ast.Attribute) and node.attr in _RAISING)
+    return min(found, key=lambda node: node.lineno, default=None)
 
 
 def _key_of_development(root: Path) -> SecretKeys:

@@ -10,7 +10,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -27,6 +27,9 @@ _log = logging.getLogger("apiroutes")
 # The first 96 bits of addresses that have one of IPv4 in the rest: ::ffff:0:0/96 (RFC 4291 section 2.5.5.2),
 # and 64:ff9b::/96 (RFC 6052 section 2.1).
 _BEFORE_IPV4 = (0xFFFF, 0x64_FF9B << 64)
+# The first 16 bits of networks, each a /48, of who has the IPv4 address in the next 32 (RFC 3056 section 2).
+# The first 16 bits of a network, a /48, of who has the address of IPv4 in the next 32 (RFC 3056 section 2).
+_6TO4 = 0x2002
 # RFC 4291 section 2.5.4: the rest is the interface, which a client chooses as it likes (RFC 8981).
 _NETWORK_BITS = 64
 _WITH_PORT = r"(\d+\.\d+\.\d+\.\d+):\d+|\[([^]]+)\](?::\d+)?"
@@ -36,6 +39,8 @@ def subject_maker(by: By) -> Subject:
     """Return what tells the subject of a request."""
     if callable(by):
         return lambda req: _of_value(by(req))
+    if by.startswith("body."):
+        return partial(_field, by.removeprefix("body."))
     return {"address": _address, "user": _user, "key": _key}[by]
 
 
@@ -69,12 +74,18 @@ def _network_of(address: str) -> str:
     number = int(parsed)
     if parsed.version == 4 or number >> 32 in _BEFORE_IPV4:
         return str(ip_address(number & 0xFFFFFFFF))
+    if number >> 112 == _6TO4:
+        return str(ip_address(number >> 80 & 0xFFFFFFFF))
     return f"{number >> _NETWORK_BITS:x}/64"
 
 
 def _user(req: Request) -> bytes:
     user = req.context.get("user")
-    return _address(req) if user is None else b"user:" + _text_of(_id_of(user))
+    if user is not None:
+        return b"user:" + _text_of(_id_of(user))
+    # A session that a step of the project's own has set may be any mapping.
+    owner = None if req._open_session is None else getattr(req.session, "owner", None)
+    return _address(req) if owner is None else b"user:" + _text_of(owner)
 
 
 def _id_of(user: Any) -> object:
@@ -106,6 +117,15 @@ def _key(req: Request) -> bytes:
         if digest is not None:
             return b"key:" + digest
     return _user(req)
+
+
+def _field(name: str, req: Request) -> bytes:
+    """Return the text of a field of the body. Raises ApiError for a body that cannot be read."""
+    body = req.body
+    value = body.get(name) if isinstance(body, Mapping) else None
+    # An account is the same one in whatever letter case, and with space around it.
+    text = value.strip().casefold() if isinstance(value, str) else ""
+    return b"body:" + _text_of(text) if text else _address(req)
 
 
 def _of_value(value: object) -> bytes | None:

@@ -29,6 +29,7 @@ _RETRY_AFTER_FAULT = "5"
 # Seconds between two records of refusals by one limit.
 _LOG_EVERY = 10.0
 _DIGITS_SHOWN = 12
+_COMMA = ", "  # between the members of a field
 # More than any amount; what a function returns may be more than SQLite can compare.
 _LARGEST_COST = 2**53
 
@@ -110,8 +111,8 @@ class Limiter:
             seconds = math.ceil(wait or window.ends_in(use.seconds))
             policies.append(policy)
             limits.append(f"{name};r={_left(use, window)};t={max(seconds, 1)}")
-        members = ", ".join(limits)
-        res.set_header("RateLimit-Policy", other_policies + ", ".join(policies))
+        members = _COMMA.join(limits)
+        res.set_header("RateLimit-Policy", other_policies + _COMMA.join(policies))
         res.set_header("RateLimit", other_limits + members)
         return members
 
@@ -167,7 +168,7 @@ def _members(res: Response, name: str) -> str:
     value = res.get_header(name)
     if value is None:
         return ""
-    return f"{value if isinstance(value, str) else ', '.join(value)}, "
+    return (value if isinstance(value, str) else _COMMA.join(value)) + _COMMA
 
 
 def _another(name: str, members: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 
 from apiroutes.chain import never_waits
+from apiroutes.concurrency import coroutines
 from apiroutes.errors import ApiError, HandlerTimeout
 from apiroutes.rate_limits.limiter import Limiter, Taken
 from apiroutes.rate_limits.opening import OpenedCounters, counters_of
@@ -23,6 +24,7 @@ from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.response_hooks import at_once
 from apiroutes.settings import Settings
+from apiroutes.threads import waiting
 from apiroutes.types import Middleware
 
 __all__ = ["RateLimit", "rate_limit", "route_limits"]
@@ -42,8 +44,9 @@ def rate_limit(
     """Answer 429 where there are more requests than `rate`, such as "100/minute", and each of `more`, allow.
 
     `by` is whose requests are counted together: "address" is the client's, "user" who is signed in, "key" the
-    credential that was signed in with, and a function of the request returns anything that has a text, or
-    None for a request that is not limited. All routes with the same object, or with limits of the same
+    credential that was signed in with, "body.NAME" a field of a JSON object or a form, whatever its letter
+    case, and a function of the request returns anything that has a text, or None for a request that is not
+    limited. All routes with the same object, or with limits of the same
     `name`, share a count. `cost` is what a request counts, an int or a function of the request; 0 is free.
 
     With `failures_only` a request counts until its answer is no failure: below 400, or above 499, unless
@@ -89,16 +92,18 @@ class RateLimit:
         fail = settings.rate_limit_fail if limit.fail is None else limit.fail
         limiter = Limiter(limit, self._counted_as(root, opened), opened, fail == "open")
         is_local = opened.counters.is_local
-        if limit.failures_only:
-            middleware = _for_failures(limiter, limit.is_failure, is_local)
-        else:
-            middleware = _for_all(limiter)
+        may_wait = not is_local or callable(limit.by) or callable(limit.cost)
+        middleware = (
+            _for_failures(limiter, limit.is_failure, is_local)
+            if limit.failures_only
+            else never_waits(_for_all(limiter, may_wait))
+        )
         middleware.__qualname__ = "rate_limit"
         middleware.limits_requests = True  # type: ignore[attr-defined]
         middleware.limit = limit  # type: ignore[attr-defined]
         middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
-        # It ends with `next()`, which what looks at the answer does not.
-        return never_waits(middleware) if is_local and not limit.failures_only else middleware
+        middleware.counts_users = limit.by in ("user", "key")  # type: ignore[attr-defined]
+        return middleware
 
     def _counted_as(self, root: Path, opened: OpenedCounters) -> str:
         """Return what tells this limit's counts from those of others, in all workers and on all machines."""
@@ -111,14 +116,22 @@ class RateLimit:
         return name
 
 
-def _for_all(limiter: Limiter) -> Middleware:
+def _for_all(limiter: Limiter, may_wait: bool) -> Middleware:
     admit = limiter.admit
 
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
+        if may_wait and waiting.is_on_loop():
+            return _admit_in_thread(limiter, req, res, next)
         admit(req, res)
         return next()
 
     return middleware
+
+
+async def _admit_in_thread(limiter: Limiter, req: Request, res: Response, next: Callable[[], Any]) -> Any:
+    """Call what may wait, functions of the project or a server, where it does not hold the event loop."""
+    await coroutines.in_request_thread(limiter.admit, req, res)
+    return await next()
 
 
 def _for_failures(limiter: Limiter, is_failure: IsFailure, is_local: bool) -> Middleware:

@@ -65,10 +65,12 @@ def any_of(*steps: SignIn[Any], optional: bool = False) -> SignIn[Any]:
                 )
             schemes.append(scheme)
     name = f"any_of({', '.join(map(name_of, steps))})"
-    return make_sign_in(name, schemes, is_optional=optional)  # type: ignore[no-any-return]
+    return make_sign_in(name, schemes, is_optional=optional)
 
 
 def _place(scheme: AuthScheme) -> tuple[Any, ...]:
-    """Return where a scheme has its credentials."""
+    """Return where a scheme has its credentials, with the name of a header as servers hand it on."""
     described = scheme.described
-    return tuple(described.get(member) for member in ("type", "scheme", "in", "name"))
+    place = (described["type"], described.get("scheme"), described.get("in"))
+    name = str(described.get("name"))
+    return (*place, name.upper().replace("-", "_") if described.get("in") == "header" else name)

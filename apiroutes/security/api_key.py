@@ -16,7 +16,7 @@ from apiroutes.request import Request
 from apiroutes.security.authorization import MAX_CREDENTIALS
 from apiroutes.security.known_secrets import KnownSecrets, Secrets, read_secrets
 from apiroutes.security.schemes import MALFORMED, AuthScheme, challenge_of
-from apiroutes.security.sign_in import AsyncSignIn, PlainSignIn, make_sign_in
+from apiroutes.security.sign_in import AsyncSignIn, PlainSignIn, SignIn, make_sign_in
 from apiroutes.security.verifying import verifier_of
 
 __all__ = ["api_key"]
@@ -102,7 +102,7 @@ def api_key(
     optional: bool = False,
     csrf: bool = True,
     scheme_name: str = "api_key",
-) -> Any:
+) -> SignIn[Any]:
     """Sign requests in by a key, as middleware or as a dependency: `api_key(verify, header="X-API-Key")`.
 
     `verify(key)`, or `verify(key, req)`, returns the user, and None or False for a key that is not valid; it

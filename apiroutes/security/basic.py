@@ -19,7 +19,7 @@ from apiroutes.security.authorization import credentials_of
 from apiroutes.security.known_secrets import KnownSecrets
 from apiroutes.security.passwords import KnownHashes, is_hash, why_no_password
 from apiroutes.security.schemes import MALFORMED, AuthScheme, challenge_of, check_realm
-from apiroutes.security.sign_in import AsyncSignIn, PlainSignIn, make_sign_in
+from apiroutes.security.sign_in import AsyncSignIn, PlainSignIn, SignIn, make_sign_in
 from apiroutes.security.verifying import verifier_of
 
 __all__ = ["basic"]
@@ -94,7 +94,7 @@ def basic(
     optional: bool = False,
     csrf: bool = True,
     scheme_name: str = "basic",
-) -> Any:
+) -> SignIn[Any]:
     """Sign requests in by name and password, as middleware or as a dependency.
 
     `verify(name, password)`, or `verify(name, password, req)`, returns the user, and None or False for what

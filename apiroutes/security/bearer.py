@@ -15,7 +15,7 @@ from apiroutes.request import Request
 from apiroutes.security.authorization import credentials_of
 from apiroutes.security.known_secrets import KnownSecrets, Secrets, read_secrets
 from apiroutes.security.schemes import MALFORMED, AuthScheme, challenge_of, check_realm
-from apiroutes.security.sign_in import AsyncSignIn, PlainSignIn, make_sign_in
+from apiroutes.security.sign_in import AsyncSignIn, PlainSignIn, SignIn, make_sign_in
 from apiroutes.security.verifying import verifier_of
 
 __all__ = ["bearer", "bearer_scheme"]
@@ -74,7 +74,7 @@ def bearer(
     optional: bool = False,
     realm: str = "api",
     scheme_name: str = "bearer",
-) -> Any:
+) -> SignIn[Any]:
     """Sign requests in by a token, as middleware or as a dependency.
 
     `verify(token)`, or `verify(token, req)`, returns the user, and None or False for a token that is not

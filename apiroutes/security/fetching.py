@@ -1,8 +1,9 @@
 """A document of another server, read within a time and a size that hold for all of it.
 
 In: a URL. Out: the content of a 200, and for how long it may be kept. Raises FetchError for everything else.
-A socket's own time-out begins anew with each byte, so each step here gets what is left of the time. Only the
-look-up of a name in the DNS may take longer, for as long as the system's resolver waits.
+A socket's own time-out begins anew with each byte, so each step here gets what is left of the time. Only what
+comes before the connection may take longer: the look-up of a name, for as long as the system's resolver
+waits, and a server with several addresses, of which each is tried for the whole time.
 """
 
 from __future__ import annotations

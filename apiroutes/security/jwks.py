@@ -5,7 +5,8 @@ In: the URL of a JWK Set, and a token's algorithm and `kid`. Out: the keys to ve
 there is no key for its token, and no longer than the project allows.
 
 A token may name any `kid`, so an unknown one has the set read anew at most once in ten seconds. While the
-issuer's server is gone or answers nonsense, the keys that are known stay in use for a day.
+issuer's server is gone or answers nonsense, the keys that are known stay in use for a day, and requests that
+have one do not wait for the next try.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class PublishedKeys:
         kept, now = self._kept, time.monotonic()
         if kept is None or now >= kept.usable_until:
             return None
-        if now >= kept.fresh_until and self._may_be_read(now):
+        if now >= kept.fresh_until and self._may_be_read(now) and not self._has_just_failed(now):
             return None
         if now >= kept.refresh_at and now >= self._next_reading:
             self._begin()
@@ -107,6 +108,10 @@ class PublishedKeys:
         reading = self._reading
         is_running = reading is not None and reading.is_running and now < reading.deadline
         return is_running or now >= self._next_reading
+
+    def _has_just_failed(self, now: float) -> bool:
+        """Return whether the reading before failed, and it is time for the next one, or was a moment ago."""
+        return self._has_failed and now < self._next_reading + _PAUSE
 
     def _begin(self) -> _Reading | None:
         """Return the reading that runs, or a new one; None if one has ended, or hung, a moment ago."""

@@ -151,7 +151,7 @@ def jwt(
     allow_http: bool = False,
     realm: str = "api",
     scheme_name: str = "jwt",
-) -> Any:
+) -> SignIn[Any]:
     """Sign requests in by a JSON Web Token of an issuer, as middleware or as a dependency.
 
     `key` is a secret, a public key as PEM, a list of several, or a mapping of their names (`kid`) to keys; or
@@ -193,7 +193,7 @@ def _step(
     user: Callable[..., Any] | None,
     is_optional: bool,
     scheme_of: Callable[..., Any],
-) -> Any:
+) -> SignIn[Any]:
     from apiroutes.security.token_verifying import PublishedKeysSignIn, TokenVerifier
 
     verifier = TokenVerifier(rules, keys, None if user is None else verifier_of(user, ("claims",)))

@@ -69,7 +69,7 @@ class SignIn(Generic[User]):
         self._vary = [("Vary", name) for name in dict.fromkeys(scheme.header for scheme in schemes)]
         self.never_waits = all(scheme.never_waits for scheme in schemes)
         for scheme in reversed(self.schemes):  # each decorator puts its own first
-            security_scheme(scheme.name, scheme.described)(self)
+            security_scheme(scheme.name, scheme.described, optional=is_optional)(self)
         if any(scheme.is_ambient for scheme in schemes):
             reads_ambient_credentials(self)
 
@@ -190,7 +190,7 @@ def make_sign_in(
     *,
     is_optional: bool = False,
     source: object = None,
-) -> Any:
+) -> SignIn[Any]:
     """Return the step for schemes; an async one if any of them is.
 
     `name` is the factory's. `source` is what the project has given: messages tell the place of a function.

@@ -76,6 +76,9 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
         if self.cfg.settings["worker_class"].get() == "sync" and self._threads_are_ours:
             # An explicit `-k sync` stays sync; with our thread default gunicorn would switch to gthread.
             self.cfg.set("threads", 1)
+        if not self.cfg.forwarded_allow_ips:  # for gunicorn, whoever comes through a Unix socket is trusted
+            self.cfg.set("secure_scheme_headers", {})
+            self.cfg.set("forwarder_headers", "")
         name = self.cfg.worker_class_str
         if name == "asgi":
             self._use_asgi()
@@ -115,6 +118,8 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "preload_app": settings.preload,
         # gunicorn would open a socket for its own control commands.
         "control_socket_disable": True,
+        # gunicorn's own is to believe what comes from this machine: the scheme, and the mount point.
+        "forwarded_allow_ips": os.environ.get("FORWARDED_ALLOW_IPS", ""),
     }
     if settings.log_format == "json":
         defaults["logger_class"] = "apiroutes.servers.gunicorn_log.JSONLogger"

@@ -55,13 +55,14 @@ def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> 
     `choose` waits until the project is known to start; what is wrong with the flags or the address is said
     before.
     """
-    line = _command_line(settings, flags)
+    line = _command_line(settings, flags, has_proxies=False)
     options = _command.main.make_context(line.pop("prog_name"), **line).params
+    has_proxies = options["forwarded_allow_ips"] is not None or "FORWARDED_ALLOW_IPS" in os.environ
     _require(options["host"], options["port"], options["uds"], options["fd"])
     choose()
     pass_threads(settings.threads)
     _command.run = partial(_run, settings)  # uvicorn's command line takes it from there
-    _command.main.main(**_command_line(settings, flags))
+    _command.main.main(**_command_line(settings, flags, has_proxies))
 
 
 def _require(host: str, port: int, path: str | None, descriptor: int | None) -> None:
@@ -71,13 +72,15 @@ def _require(host: str, port: int, path: str | None, descriptor: int | None) -> 
         require_free(host, port)
 
 
-def _command_line(settings: Settings, flags: Sequence[str]) -> dict[str, Any]:
+def _command_line(settings: Settings, flags: Sequence[str], has_proxies: bool) -> dict[str, Any]:
+    """Return the arguments of uvicorn's command; `has_proxies` says whether trusted ones are named."""
     return {
         # Last, so that flags cannot change how the application is found and called.
         "args": [*flags, "--interface", "asgi3", "--factory", "apiroutes:create_asgi_app"],
         "prog_name": "apiroutes start --server uvicorn -- [UVICORN FLAGS]",
         "auto_envvar_prefix": "UVICORN",
-        "default_map": _defaults(settings),
+        # uvicorn's own is to believe what comes from this machine.
+        "default_map": {**_defaults(settings), "proxy_headers": has_proxies},
     }
 
 

@@ -2,5 +2,6 @@
 
 from apiroutes.sessions.editing import edited_session
 from apiroutes.sessions.middleware import Sessions, sessions
+from apiroutes.sessions.opening import forget_sessions
 
-__all__ = ["Sessions", "edited_session", "sessions"]
+__all__ = ["Sessions", "edited_session", "forget_sessions", "sessions"]

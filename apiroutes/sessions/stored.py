@@ -22,12 +22,13 @@ from apiroutes.http import decode_json
 from apiroutes.response_hooks import at_once
 from apiroutes.session import MAX_DEPTH, SessionState, encode_value
 from apiroutes.sessions.cookies import CookieOptions
+from apiroutes.sessions.opening import OpenedSessions
 from apiroutes.sessions.visits import Visit
 from apiroutes.stores import Lifetime, SessionStore, StoredSession, StoreError
 from apiroutes.structs import Struct
 from apiroutes.types import Environ
 
-__all__ = ["Keeping", "StoredVisit"]
+__all__ = ["Keeping", "StoredVisit", "unavailable"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -36,12 +37,20 @@ _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Keeping(Struct, frozen=True):
-    """How the sessions of a step are kept. `waits`: whether the store may hold a thread."""
+    """How the sessions of a step are kept."""
 
     options: CookieOptions
     lifetime: Lifetime
-    store: SessionStore
-    waits: bool
+    opened: OpenedSessions
+
+    @property
+    def store(self) -> SessionStore:
+        return self.opened.store
+
+    @property
+    def waits(self) -> bool:
+        """Whether the store may hold a thread."""
+        return not self.opened.is_memory
 
 
 class StoredVisit(Visit):
@@ -86,7 +95,7 @@ class StoredVisit(Visit):
             self.fetch()
         error, self._error = self._error, None  # the next touch tries again
         if error is not None:
-            raise _unavailable() from error
+            raise unavailable() from error
         return self._state_of(self._stored)
 
     def _state_of(self, stored: StoredSession | None) -> SessionState:
@@ -149,7 +158,7 @@ class StoredVisit(Visit):
         except BaseException as error:
             self._take_back_cookie(response)
             if isinstance(error, StoreError):
-                raise _unavailable() from error
+                raise unavailable() from error
             raise
 
     @at_once
@@ -197,5 +206,6 @@ class StoredVisit(Visit):
             response._apply("set", "set-cookie", others)
 
 
-def _unavailable() -> ApiError:
+def unavailable() -> ApiError:
+    """Return the answer while a store fails."""
     return ApiError(503, headers={"Retry-After": "1"})

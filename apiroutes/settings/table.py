@@ -210,6 +210,7 @@ class Settings:
     """Everything a project can set, with its defaults. Times are seconds."""
 
     mode: str = _setting("production", _one_of("development", "production"))
+    testing: bool = _setting(False, _switch)
     api_prefix: str = _setting("/api", _path_prefix)
     base_path: str = _setting("", _path_prefix)
     trailing_slash: str = _setting("redirect", _one_of("redirect", "ignore", "require"))

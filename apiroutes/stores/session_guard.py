@@ -6,46 +6,56 @@ StoreError for everything that goes wrong in it, and at once while it is left al
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import NoReturn, TypeVar
 
 from apiroutes.stores.breaker import Breaker, store_error
 from apiroutes.stores.session_store import Lifetime, SessionStore, SessionTooLarge, StoredSession
+from apiroutes.stores.store import StoreError
 
 __all__ = ["GuardedSessionStore"]
 
+Result = TypeVar("Result")
+
 
 class GuardedSessionStore:
-    """A store of sessions with a circuit breaker around it, as `Breaker` describes it.
+    """A store of sessions with two circuit breakers around it, as `Breaker` describes them.
 
-    `end` and `end_all` are always let through, as promises.
+    Reading has its own: each request reads before it writes, so that a full or read-only store, which can
+    still be read, would never fail several times in a row. `end` and `end_all` are always let through, as
+    promises. Their failures are those of writing, and when they work that shows nothing: a server whose
+    memory is full can end sessions.
     """
 
     def __init__(self, store: SessionStore, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._call = Breaker("The store of sessions", clock=clock, refusal=SessionTooLarge).call
+        self._read = Breaker("Reading sessions", clock=clock).call
+        self._write = Breaker("Writing sessions", clock=clock, refusal=SessionTooLarge).call
 
     def load(self, key: bytes, lifetime: Lifetime) -> StoredSession | None:
-        return self._call(lambda: self._store.load(key, lifetime))
+        return self._read(lambda: self._store.load(key, lifetime))
 
     def begin(
         self, key: bytes, values: Mapping[str, bytes], lifetime: Lifetime, owner: str | None = None
     ) -> float:
-        return self._call(lambda: self._store.begin(key, values, lifetime, owner))
+        return self._write(lambda: self._store.begin(key, values, lifetime, owner))
 
     def merge(
         self, key: bytes, changed: Mapping[str, bytes], removed: Collection[str], lifetime: Lifetime
     ) -> bool:
-        return self._call(lambda: self._store.merge(key, changed, removed, lifetime))
+        return self._write(lambda: self._store.merge(key, changed, removed, lifetime))
 
     def rename(self, key: bytes, new_key: bytes, owner: str | None, lifetime: Lifetime) -> bool:
-        return self._call(lambda: self._store.rename(key, new_key, owner, lifetime))
+        return self._write(lambda: self._store.rename(key, new_key, owner, lifetime))
 
     def end(self, key: bytes) -> None:
-        self._call(lambda: self._store.end(key), is_promise=True)
+        self._promise(lambda: self._store.end(key))
 
     def end_all(self, owner: str) -> int:
-        return self._call(lambda: self._store.end_all(owner), is_promise=True)
+        return self._promise(lambda: self._store.end_all(owner))
 
     def close(self) -> None:
         """Close the store, whatever state it is in."""
@@ -53,3 +63,15 @@ class GuardedSessionStore:
             self._store.close()
         except Exception as error:
             raise store_error(error) from error
+
+    def _promise(self, function: Callable[[], Result]) -> Result:
+        try:
+            return function()
+        except Exception as error:
+            with contextlib.suppress(StoreError):
+                self._write(partial(_fail, error))
+            raise store_error(error) from error
+
+
+def _fail(error: Exception) -> NoReturn:
+    raise error

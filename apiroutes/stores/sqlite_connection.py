@@ -1,4 +1,4 @@
-"""One connection to a database of SQLite: how it is made, begins to write, and fails.
+"""One connection to a database of SQLite: how it is made, waits for others, and fails.
 
 In: a path, the kind of database. Out: connections, and what their errors mean. Raises sqlite3.Error.
 """
@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from apiroutes.stores.sqlite_files import address_of
 from apiroutes.stores.sqlite_kind import DatabaseKind
 from apiroutes.threads import native_threads
 
-__all__ = ["BUSY_TIME", "begin", "connect", "is_damage"]
+__all__ = ["BUSY_TIME", "connect", "is_damage", "patiently"]
+
+Result = TypeVar("Result")
 
 # Seconds for which a lock is waited for.
 BUSY_TIME = 0.25
-# Seconds between two attempts to begin.
+# Seconds between two looks whether it is free.
 _PAUSE = 0.0005
 
 
@@ -35,31 +39,29 @@ def connect(path: Path, kind: DatabaseKind) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -1000")
         connection.execute("PRAGMA journal_size_limit = 16777216")
         connection.execute(kind.row).fetchone()  # which opens the log as well
+        connection.execute("PRAGMA busy_timeout = 0")  # from here on `patiently` waits
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def begin(connection: sqlite3.Connection, seconds: float) -> None:
-    """Begin to write, alone in the database, within some seconds. Raises sqlite3.Error.
+def patiently(
+    connection: sqlite3.Connection, seconds: float, work: Callable[..., Result], *arguments: object
+) -> Result:
+    """Return what `work` returns, which is called again for some seconds while another process has a lock.
 
-    SQLite would look for the lock a dozen times in a quarter of a second, and with some bad luck always while
-    another process has it, which takes it again at once.
+    It does all that it does, or nothing. SQLite itself would look for the lock a dozen times in a quarter of
+    a second, and with some bad luck always while another process has it, which takes it again at once.
     """
-    sleep, end = native_threads.original("time", "sleep"), time.monotonic() + seconds
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() >= end:
-                    raise
-            sleep(_PAUSE)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIME * 1000)}")
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return work(*arguments)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or connection.in_transaction or time.monotonic() >= end:
+                raise
+        native_threads.original("time", "sleep")(_PAUSE)
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -77,7 +77,8 @@ class DatabaseFile:
     def take_turn(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Return what `work` returns, which writes with one statement, or begins a transaction itself.
 
-        It takes half the time of `write`. Raises StoreError.
+        It takes half the time of `write`, and is called again while others have the database locked. Raises
+        StoreError.
         """
         return self._run(lambda database: database.take_turn(work, arguments))
 

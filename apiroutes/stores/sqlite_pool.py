@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from apiroutes.stores.generation import GenerationFile, identity_of
 from apiroutes.stores.sqlite_alone import alone
-from apiroutes.stores.sqlite_connection import BUSY_TIME, begin, connect
+from apiroutes.stores.sqlite_connection import BUSY_TIME, connect, patiently
 from apiroutes.stores.sqlite_files import log_of
 from apiroutes.stores.sqlite_kind import DatabaseKind
 from apiroutes.stores.store import StoreError
@@ -134,19 +134,22 @@ class Database:
         finally:
             self._users.pop()
 
-    def read(self, work: Callable[..., Result], arguments: Sequence[object]) -> Result:
-        """Return what `work` returns of a connection and the arguments."""
+    def read(
+        self, work: Callable[..., Result], arguments: Sequence[object], seconds: float = BUSY_TIME
+    ) -> Result:
+        """Return what `work` returns of a connection; others may have a lock for some seconds."""
         connection = self.take()
         try:
-            return work(connection, *arguments)
+            return patiently(connection, seconds, work, connection, *arguments)
         finally:
             self.give_back(connection)
 
     def take_turn(self, work: Callable[..., Result], arguments: Sequence[object]) -> Result:
         """Return what `work` returns, while no other thread of this process writes."""
+        end = time.monotonic() + BUSY_TIME
         self._begin_turn(BUSY_TIME)
         try:
-            return self.read(work, arguments)
+            return self.read(work, arguments, end - time.monotonic())
         finally:
             self._write_lock.release()
 
@@ -162,7 +165,7 @@ class Database:
         try:
             connection = self.take()
             try:
-                begin(connection, end - time.monotonic())
+                patiently(connection, end - time.monotonic(), connection.execute, "BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             finally:

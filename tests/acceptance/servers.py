@@ -19,7 +19,16 @@ from tests.acceptance.applications import PROJECT
 SECONDS = 30
 
 # Variables that would change how a server runs are not inherited from the environment of the tests.
-FOREIGN = ("APIROUTES_", "FLASK_", "GUNICORN_", "WEB_CONCURRENCY", "WEBHOOK_SECRET", "PORT", "PROMETHEUS_")
+FOREIGN = (
+    "APIROUTES_",
+    "FLASK_",
+    "FORWARDED_",
+    "GUNICORN_",
+    "PORT",
+    "PROMETHEUS_",
+    "WEBHOOK_SECRET",
+    "WEB_CONCURRENCY",
+)
 
 
 def gunicorn(application: str, *flags: str) -> list[str]:

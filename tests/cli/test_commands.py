@@ -77,7 +77,7 @@ def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
 LIMITED = {
     "pages/api/_middleware.py": (
         "from apiroutes.middleware import rate_limit\n"
-        "middleware = [rate_limit('9/second', '99/day', by='user')]\n"
+        "middleware = [rate_limit('9/second', '99/day', by='body.x')]\n"
     ),
     "pages/api/x.py": (
         "from apiroutes import use\nfrom apiroutes.middleware import rate_limit\n"
@@ -94,7 +94,7 @@ def test_routes_shows_every_rate_limit_from_the_outside_in(tmp_path: Path) -> No
     assert "response 4mb, 9/second, 99/day, 5/minute, 4/minute, POST 1/hour" in found
     (row,) = json.loads(run("routes", "--json", "--root", str(tmp_path)).output)
     assert [(one["method"], one["limit"], one["by"]) for one in row["rate_limits"]] == [
-        (None, ["9/second", "99/day"], "user"),
+        (None, ["9/second", "99/day"], "body.x"),
         (None, ["5/minute"], "address"),
         (None, ["4/minute"], "address"),
         ("POST", ["1/hour"], "address"),

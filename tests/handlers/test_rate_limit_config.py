@@ -30,7 +30,7 @@ def limited(root: Path, value: str, key: str = "rateLimit") -> App:
         ("['2/minute', '9/hour']", '"default";q=2;w=60, "default-2";q=9;w=3600'),
         ("'2/minute; 9/hour'", '"default";q=2;w=60, "default-2";q=9;w=3600'),
         ("{'limit': '2/minute'}", '"default";q=2;w=60'),
-        ("{'limit': '2/minute', 'name': 'api', 'by': 'user', 'cost': 1}", '"api";q=2;w=60'),
+        ("{'limit': '2/minute', 'name': 'api', 'by': 'address', 'cost': 1}", '"api";q=2;w=60'),
     ],
 )
 def test_a_limit_is_read(tmp_path: Path, key: str, value: str, policy: str) -> None:
@@ -178,23 +178,26 @@ def rows(root: Path, *arguments: str) -> str:
 
 
 def test_the_command_shows_it(tmp_path: Path) -> None:
-    value = "{'limit': ['2/minute', '9/hour'], 'by': 'user', 'name': 'api', 'failuresOnly': True}"
+    value = "{'limit': ['2/minute', '9/hour'], 'by': 'address', 'name': 'api', 'failuresOnly': True}"
     project(tmp_path, {"pages/api/x.py": f"config = {{'rateLimit': {value}}}\n" + HANDLER})
     assert rows(tmp_path).splitlines()[1].endswith("body 1mb, response 4mb, 2/minute, 9/hour")
     row: dict[str, Any] = json.loads(rows(tmp_path, "--json"))[0]
     assert row["middleware"] == ["rate_limit"]
-    assert row["rate_limit"] == {
-        "limit": ["2/minute", "9/hour"],
-        "by": "user",
-        "cost": 1,
-        "name": "api",
-        "failures_only": True,
-    }
+    assert row["rate_limits"] == [
+        {
+            "method": None,
+            "limit": ["2/minute", "9/hour"],
+            "by": "address",
+            "cost": 1,
+            "name": "api",
+            "failures_only": True,
+        }
+    ]
 
 
 def test_a_route_without_one_has_none(tmp_path: Path) -> None:
     project(tmp_path, {"pages/api/x.py": HANDLER})
-    assert json.loads(rows(tmp_path, "--json"))[0]["rate_limit"] is None
+    assert json.loads(rows(tmp_path, "--json"))[0]["rate_limits"] == []
 
 
 def test_a_route_says_what_is_a_failure(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
+from apiroutes.errors import ResponseAborted
 from tests.asgi_server import AsWSGI
 from tests.rate_limits.limited import left_of, limited_app
 from tests.support import call
@@ -178,6 +179,30 @@ def test_what_is_given_back_leaves_the_members_of_other_limits(tmp_path: Path) -
     app = limited_app(tmp_path, arguments, HANDLER)
     left = {name: left for name, (left, _) in left_of(call(app, target="/api/x?how=200")).items()}
     assert left == {"default": 2, "b": 5, "b-2": 9}
+
+
+def test_a_success_leaves_the_fields_of_the_limits_inside(tmp_path: Path) -> None:
+    inside = "'5/hour', name='inside'"
+    answer = call(limited_app(tmp_path, f"'2/hour', failures_only=True), rate_limit({inside}"))
+    assert {name: left for name, (left, _) in left_of(answer).items()} == {"default": 2, "inside": 4}
+    assert answer.header("RateLimit-Policy") == '"default";q=2;w=3600, "inside";q=5;w=3600'
+
+
+CUT_OFF = """
+def POST(res):
+    res.status(401)
+    res.write("no")
+    1 / 0
+"""
+
+
+def test_a_failure_that_was_told_counts_whatever_comes_after_it(tmp_path: Path) -> None:
+    """A client that leaves when it has read the status must not have its guess back."""
+    app = limited_app(tmp_path, "'2/hour', failures_only=True", CUT_OFF)
+    for _ in range(2):
+        with pytest.raises(ResponseAborted):
+            call(app, "POST")
+    assert call(app, "POST").status == 429
 
 
 TRIED = """

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
+from tests.asgi_server import AsWSGI
 from tests.rate_limits.limited import LIMITED, OK, admitted, limited_app, statuses
 from tests.support import Extra, call, project
 
@@ -30,6 +31,9 @@ def is_one_count(root: Path, first: str | None, second: str | None) -> bool:
         ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
         ("64:ff9b::10.0.0.1", "10.0.0.1", True),
         ("64:ff9b::10.0.0.1", "64:ff9b::10.0.0.2", False),
+        ("2002:a00:1::1", "2002:a00:1:ffff::2", True),
+        ("2002:a00:1:7::1", "10.0.0.1", True),
+        ("2002:a00:1::1", "2002:a00:2::1", False),
         ("fe80::1%eth0", "fe80::2", True),
         ("10.0.0.1:5000", "10.0.0.1", True),
         ("[2001:db8:1:2::1]:5000", "2001:db8:1:2::9", True),
@@ -164,8 +168,47 @@ def test_a_user_without_a_name_is_a_fault_that_says_so(
     assert message in caplog.text
 
 
-def test_a_field_that_no_step_has_accepted_is_not_looked_at(tmp_path: Path) -> None:
-    """Middleware of the project signs in here: who that is counts, and without anybody the address."""
+STEPS = """
+from apiroutes.middleware import any_of, api_key, basic, bearer, rate_limit
+
+def user_of(key): return "ann" if key[0] in "123" else None
+def verify(name, password): return user_of(password)
+middleware = [any_of(basic(verify), bearer(user_of), api_key(user_of, header="X-API-Key"),
+                     api_key(user_of, cookie="key", scheme_name="cookie_key"), optional=True),
+              rate_limit("1/hour", by="key")]
+"""
+ANN_1, ANN_2 = "YW5uOjE=", "YW5uOjI="  # ann:1, ann:2 in base64
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        ({"Authorization": "Bearer 1"}, {"Authorization": "Bearer 1"}, True),
+        ({"Authorization": "Bearer 1"}, {"Authorization": "Bearer 2"}, False),
+        ({"Authorization": f"Basic {ANN_1}"}, {"Authorization": f"Basic {ANN_2}"}, False),
+        ({"X-API-Key": "1"}, {"X-API-Key": "2"}, False),
+        ({"Cookie": "key=1"}, {"Cookie": "key=2"}, False),
+        # Of one user, and not the same credential.
+        ({"Authorization": "Bearer 1"}, {"X-API-Key": "1"}, False),
+        # Spelled otherwise, and beside others that nobody has checked, it is the same one.
+        ({"Authorization": "Bearer 1"}, {"Authorization": "bEARER   1"}, True),
+        ({"Authorization": f"Basic {ANN_1}"}, {"Authorization": f"basic {ANN_1}"}, True),
+        ({"Authorization": "Bearer 1"}, {"Authorization": "Bearer 1", "X-API-Key": "2"}, True),
+        ({"X-API-Key": "1"}, {"X-API-Key": "1", "Authorization": "Nothing 2"}, True),
+        ({"Cookie": "key=1"}, {"Cookie": "a=b; key=1", "Authorization": "Nothing 2"}, True),
+        # Nobody has signed in.
+        ({"Authorization": "Nothing 4"}, {"Authorization": "Nothing 5"}, True),
+    ],
+)
+def test_credentials_count_that_somebody_has_signed_in_with(
+    tmp_path: Path, first: dict[str, str], second: dict[str, str], is_one: bool
+) -> None:
+    app = App(project(tmp_path, {"middleware.py": STEPS, "pages/api/x.py": OK}), rate_limit_store="memory")
+    found = [call(app, headers=[*headers.items()]).status for headers in (first, second)]
+    assert found == [200, 429 if is_one else 200]
+
+
+def test_what_a_function_of_the_project_has_checked_is_counted_by_user(tmp_path: Path) -> None:
     app = signed_in_app(tmp_path, "'1/hour', by='key'")
     found = []
     for user, headers in [
@@ -173,12 +216,12 @@ def test_a_field_that_no_step_has_accepted_is_not_looked_at(tmp_path: Path) -> N
         ("'a'", [("Authorization", "Bearer 2")]),
         ("'a'", [("X-API-Key", "3")]),
         ("'b'", [("X-API-Key", "3")]),
+        ("'b'", []),
         ("", [("Authorization", "Bearer 4")]),
-        ("", [("Authorization", "Bearer 5")]),
         ("", [("X-API-Key", "6")]),
     ]:
         found.append(call(app, headers=[("X-User", user), *headers]).status)
-    assert found == [200, 429, 429, 200, 200, 429, 429]
+    assert found == [200, 429, 429, 200, 429, 200, 429]
 
 
 STEP = """
@@ -248,10 +291,9 @@ def test_what_a_step_has_accepted_counts_as_the_key(
 def test_the_last_key_that_was_accepted_counts(tmp_path: Path) -> None:
     """An optional step after it, which had no credentials, has accepted nothing."""
     before = STEP.format(step='[api_key([A, B], header="X-API-Key"), bearer(A, optional=True)]')
-    app = limited_app(tmp_path, "'1/hour', by='key'", before=before)
-    files = {
-        "middleware.py": (tmp_path / "middleware.py").read_text() + "middleware = [*step, *middleware]\n"
-    }
+    limit = LIMITED.format(arguments="'1/hour', by='key'")
+    source = before + limit + "middleware = [*step, *middleware]\n"
+    files = {"middleware.py": source, "pages/api/x.py": OK}
     app = App(project(tmp_path, files), rate_limit_store="memory")
     assert [call(app, headers=[("X-API-Key", key)]).status for key in (A, A, B)] == [200, 429, 200]
 
@@ -293,6 +335,43 @@ def test_a_function_may_look_into_the_body(tmp_path: Path) -> None:
     bodies = [b'{"email": "a"}', b'{"email": "a"}', b'{"email": "b"}', b"{"]
     headers = [("Content-Type", "application/json")]
     assert [call(app, "POST", headers=headers, body=body).status for body in bodies] == [200, 429, 200, 400]
+
+
+UPLOAD = (
+    b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 200_000 + b"\r\n"
+    b'--B\r\nContent-Disposition: form-data; name="email"\r\n\r\nann\r\n--B--\r\n'
+)
+
+
+@pytest.mark.parametrize("argument", ["by=lambda req: req.body['email']", "cost=lambda req: len(req.files)"])
+def test_a_function_may_wait_for_the_body_beside_an_event_loop(tmp_path: Path, argument: str) -> None:
+    handler = "async def POST(req): return req.body['email']\n"
+    app = limited_app(tmp_path, f"'1/hour', {argument}", handler)
+    headers = [("Content-Type", "multipart/form-data; boundary=B")]
+    server = AsWSGI(app.asgi)
+    assert [call(server, "POST", headers=headers, body=UPLOAD).status for _ in range(2)] == [200, 429]
+
+
+WHERE = """
+import asyncio
+places = []
+def where(req):
+    places.append(asyncio._get_running_loop() is not None)
+    return 1
+"""
+
+
+@pytest.mark.parametrize("argument", ["by=where", "cost=where"])
+def test_a_function_never_holds_the_event_loop(tmp_path: Path, argument: str) -> None:
+    handler = "from limits_of_project import places\nasync def GET(): return places\n"
+    files = {
+        "limits_of_project.py": WHERE,
+        "middleware.py": "from limits_of_project import where\n"
+        + LIMITED.format(arguments=f"'9/hour', {argument}"),
+        "pages/api/x.py": handler,
+    }
+    app = App(project(tmp_path, files), rate_limit_store="memory")
+    assert call(AsWSGI(app.asgi)).body == b"[false]"
 
 
 def test_no_address_is_in_the_file(tmp_path: Path) -> None:

@@ -178,6 +178,13 @@ def test_the_same_object_or_name_is_one_count(tmp_path: Path, a: str, b: str, fo
     assert [*statuses(app, 2, "GET", "/api/a"), *statuses(app, 2, "GET", "/api/b")] == found
 
 
+@pytest.mark.parametrize("other", ["by='user'", "by=lambda req: 1", "failures_only=True"])
+def test_limits_of_other_things_in_one_line_count_apart(tmp_path: Path, other: str) -> None:
+    own = "def own(req, res, next): return next()\n"  # which may have signed somebody in
+    app = limited_app(tmp_path, f"'2/hour'), own, rate_limit('2/hour', {other}", before=own)
+    assert statuses(app, 3) == [200, 200, 429]
+
+
 def test_the_methods_of_a_route_are_counted_together(tmp_path: Path) -> None:
     source = "config = {'rateLimit': '2/hour'}\ndef GET(): return 1\ndef POST(): return 2\n"
     app = app_of(tmp_path, source, rate_limit_store="memory")

@@ -18,7 +18,8 @@ SIGNED_IN = "def sign_in(req, res, next):\n    req.context['user'] = 'ann'\n    
 
 def left_by(root: Path, source: str, **more: str) -> list[int]:
     """The statuses of three requests to a route whose directory has this middleware."""
-    files = {"middleware.py": IMPORT + source, "pages/api/x.py": OK, **more}
+    source = IMPORT + SIGNED_IN + source + "middleware = [sign_in, *middleware]\n"
+    files = {"middleware.py": source, "pages/api/x.py": OK, **more}
     return statuses(App(project(root, files), rate_limit_store="memory"), 3)
 
 

@@ -83,6 +83,9 @@ def test_steps_that_cannot_be_one_are_refused() -> None:
         any_of(one, print)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="read the same credentials, Authorization"):
         any_of(one, bearer(OTHER))
+    with pytest.raises(ValueError, match="read the same credentials, x-key"):
+        any_of(other, api_key(OTHER, header="x-key"))
     with pytest.raises(ValueError, match="optional=True"):
         any_of(other, bearer(OTHER, optional=True))
+    assert any_of(api_key(SECRET, cookie="key"), api_key(OTHER, cookie="KEY"))
     assert any_of(one, other, basic({"ada": OTHER}), api_key(OTHER, header="X-Other"))

@@ -29,6 +29,10 @@ named = basic({'ada': SECRET})
 writes = require(scope='notes:write')
 writes_of = require(scope=['notes:read', 'notes:write'], user=current_user)
 writes_of_either = require(scope='notes:write', user=either)
+anybody = bearer(lambda token: token, optional=True)
+any_way = any_of(bearer(SECRET, scheme_name='tokens'), api_key(OTHER, header='X-Key'), optional=True)
+known = require(lambda user: True)
+writes_of_anybody = require(scope='notes:write', user=anybody)
 """
 WRITE = ["notes:write"]
 BOTH = ["notes:read", "notes:write"]
@@ -64,13 +68,36 @@ BOTH = ["notes:read", "notes:write"]
             {"401", "403"},
         ),
         ("middleware = [current_user, named]\ndef GET(req): ...\n", [{"bearer": [], "basic": []}], {"401"}),
+        ("middleware = [anybody]\ndef GET(req): ...\n", [{"bearer": []}, {}], {"401"}),
+        (
+            "def GET(user: Annotated[str, Depends(any_way)]): ...\n",
+            [{"tokens": []}, {"api_key": []}, {}],
+            {"401"},
+        ),
+        (
+            "middleware = [anybody, named]\ndef GET(req): ...\n",
+            [{"bearer": [], "basic": []}, {"basic": []}],
+            {"401"},
+        ),
+        ("middleware = [anybody, current_user]\ndef GET(req): ...\n", [{"bearer": []}], {"401"}),
+        ("middleware = [anybody, writes]\ndef GET(req): ...\n", [{"bearer": WRITE}], {"401", "403"}),
+        (
+            "def GET(user: Annotated[str, Depends(writes_of_anybody)]): ...\n",
+            [{"bearer": WRITE}],
+            {"401", "403"},
+        ),
+        (
+            "def mine(req, res, next): return next()\nmiddleware = [mine, known]\ndef GET(req): ...\n",
+            None,
+            {"401", "403"},
+        ),
     ],
 )
 def test_credentials_scopes_and_refusals_are_in_the_document(
     tmp_path: Path, handler: str, security: object, statuses: set[str]
 ) -> None:
     operation = document_of(tmp_path, STEPS + handler)["paths"]["/api/x"]["get"]
-    assert operation["security"] == security
+    assert operation.get("security") == security
     assert {status for status in operation["responses"] if status in ("401", "403")} == statuses
     for status in statuses:
         schema = operation["responses"][status]["content"]["application/problem+json"]["schema"]
@@ -144,6 +171,15 @@ def test_a_step_of_many_routes_is_told_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", STARTED)
 def test_what_somebody_may_pass_starts(tmp_path: Path, source: str) -> None:
     assert app_of(tmp_path, USERS + source)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["any_of", "api_key", "basic", "bearer", "csrf", "jwt", "rate_limit", "require", "sessions", "webhook"],
+)
+def test_a_factory_that_was_not_called_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ProjectError, match=rf"`{name}`, which makes middleware.\n  Call it: `{name}\(...\)`"):
+        app_of(tmp_path, USERS + f"middleware = [{name}]\ndef GET(): ...\n")
 
 
 def test_a_wrong_secret_stops_the_start_at_its_line(tmp_path: Path) -> None:

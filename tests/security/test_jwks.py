@@ -394,6 +394,30 @@ def test_it_is_read_anew_in_the_background(tmp_path: Path, server: Issuer, clock
     until_read(server, 2)
 
 
+def test_no_request_waits_for_a_server_that_has_just_failed(
+    tmp_path: Path, server: Issuer, clock: Clock
+) -> None:
+    """Or all would, again and again, for as long as it is away."""
+    goes_on = threading.Event()
+
+    def replace_late(exchange: Any) -> None:
+        goes_on.wait(5)
+        publishing(jwk(number=1))(exchange)
+
+    app = project(tmp_path, server.url)
+    assert send(app, named()).status == 200
+    server.behave = hanging_up
+    clock.ahead += 601
+    assert send(app, named()).status == 200
+    until_quiet(app)
+    server.behave = replace_late
+    clock.ahead += 11
+    assert send(app, named()).status == 200  # 401 with the keys that it has not waited for
+    goes_on.set()
+    until_quiet(app)
+    assert [send(app, named(number)).status for number in (0, 1)] == [401, 200]
+
+
 def test_a_key_that_was_taken_away_is_not_used_once_the_time_is_over(
     tmp_path: Path, server: Issuer, clock: Clock
 ) -> None:

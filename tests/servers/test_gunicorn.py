@@ -57,6 +57,21 @@ def test_gunicorns_control_socket_is_off() -> None:
     assert _defaults(Settings())["control_socket_disable"] is True
 
 
+# Flags, and whether a request that comes through a Unix socket may tell its scheme.
+NAMED = "--forwarded-allow-ips"
+PROXIES = [([], False), ([NAMED, "192.0.2.1"], True), ([NAMED, "*"], True)]
+
+
+@pytest.mark.parametrize(("flags", "is_believed"), PROXIES)
+def test_a_proxy_is_believed_where_one_is_named(
+    flags: list[str], is_believed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    monkeypatch.setattr("sys.argv", ["apiroutes", *flags, "apiroutes:create_app()"])
+    config = _Gunicorn(Settings(), "").cfg
+    assert [bool(config.secure_scheme_headers), bool(config.forwarder_headers)] == [is_believed] * 2
+
+
 FLAGS = [
     ([], "gthread", 16),
     (["--worker-class", "sync"], "sync", 1),

@@ -12,7 +12,7 @@ from apiroutes import App
 from apiroutes.cli import main
 from tests.sessions.session_cases import KEY, Browser, app_with
 from tests.start_reports import problems_of
-from tests.support import Answer, call
+from tests.support import Answer, call, project
 
 PRIVATE = "private, no-cache"
 KINDS = pytest.mark.parametrize("options", ["", "store='memory'", "store='sqlite'"])
@@ -364,3 +364,91 @@ def test_a_session_of_the_projects_own_takes_the_place(tmp_path: Path) -> None:
         tmp_path, files={"middleware.py": source, "pages/api/y.py": "def GET(req): return req.session"}
     )
     assert call(app, target="/api/y").json() == {"mine": 1}
+
+
+# -- another user
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("session.rotate(owner='bob')", {}),
+        ("session['b'] = 2; session.rotate(owner='bob')", {}),
+        ("session.rotate(owner='bob'); session['b'] = 2", {"b": 2}),
+        ("session.rotate(); session.rotate(owner='bob')", {}),
+        ("session.rotate(owner='cy'); session['b'] = 2; session.rotate(owner='bob')", {}),
+    ],
+)
+def test_who_signs_in_over_another_user_has_nothing_of_theirs(
+    tmp_path: Path, options: str, code: str, kept: object
+) -> None:
+    browser = Browser(app_with(tmp_path, options))
+    browser.run("session['a'] = 1; session.rotate(owner='ada')")
+    browser.run(code)
+    assert browser.read() == {"values": kept, "owner": "bob", "is_new": False}
+
+
+@KINDS
+@pytest.mark.parametrize("code", ["session.rotate(owner='ada')", "session.rotate()"])
+def test_who_signs_in_again_keeps_what_there_is(tmp_path: Path, options: str, code: str) -> None:
+    browser = Browser(app_with(tmp_path, options))
+    browser.run("session['a'] = 1; session.rotate(owner='ada')")
+    browser.run(code)
+    assert browser.read() == {"values": {"a": 1}, "owner": "ada", "is_new": False}
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_the_session_of_another_user_has_ended_for_everybody(tmp_path: Path, store: str) -> None:
+    browser = Browser(app_with(tmp_path, f"store={store!r}"))
+    browser.run("session['a'] = 1; session.rotate(owner='ada')")
+    before = dict(browser.cookies)
+    browser.run("session.rotate(owner='bob')")
+    browser.cookies = before
+    assert browser.read() == {"values": {}, "owner": None, "is_new": True}
+
+
+# -- no sessions around
+
+MISSING = [
+    *[source for name, source in TAKERS.items() if "Session" in source],
+    "from apiroutes import Session\n"
+    "from apiroutes.middleware import request_id\nmiddleware = [request_id()]\n"
+    "def GET(session: Session): return 1",
+    "from apiroutes import Depends, Session\n"
+    "def values(session: Session): return 1\n"
+    "dependencies = [Depends(values)]\n"
+    "def GET(): return 1",
+]
+
+
+@pytest.mark.parametrize("source", MISSING)
+def test_a_session_that_nothing_keeps_is_a_mistake(tmp_path: Path, source: str) -> None:
+    (problem,) = problems_of(tmp_path, {"pages/api/x.py": source})
+    assert problem.file == "pages/api/x.py"
+    assert problem.message.endswith("takes the session, and no `sessions()` is around the route.")
+    assert "middleware = [sessions()]" in problem.remedy
+
+
+OF_ITS_OWN = "def middleware(req, res, next):\n    req.session = {'mine': 1}\n    return next()\n"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"middleware.py": OF_ITS_OWN},
+        {"pages/api/_middleware.py": OF_ITS_OWN},
+        {"pages/api/x.py": OF_ITS_OWN + MISSING[0]},
+    ],
+)
+def test_middleware_of_the_project_may_keep_the_session(tmp_path: Path, files: dict[str, str]) -> None:
+    app = App(project(tmp_path, {"pages/api/x.py": MISSING[0], **files}))
+    assert call(app, target="/api/x").json() == {"mine": 1}
+
+
+@pytest.mark.parametrize("place", ["middleware = [sessions()]\n", "@use(sessions())\n"])
+def test_sessions_of_the_route_alone_will_do(tmp_path: Path, place: str) -> None:
+    source = "from apiroutes import Session, use\nfrom apiroutes.middleware import sessions\n"
+    source += f"{place}def GET(session: Session): return dict(session)"
+    app = App(project(tmp_path, {"pages/api/x.py": source}), secret_key=KEY)
+    assert call(app, target="/api/x").json() == {}

@@ -50,6 +50,7 @@ VALUES = [
     ("host", "0.0.0.0", "0.0.0.0"),
     ("port", 65535, 65535),
     ("mode", "development", "development"),
+    ("testing", "true", True),
     ("cache", "memory", "memory"),
     ("cache", "none", "none"),
     ("rate_limit_store", "memory", "memory"),

@@ -279,8 +279,8 @@ from apiroutes.stores.memory_counters import MemoryCounters
 from apiroutes.stores.redis_counters import RedisCounters
 from apiroutes.stores.sqlite_counters import SQLiteCounters
 from apiroutes.stores.counters import Use
-from apiroutes.stores import redis_connections, sqlite_database
-redis_connections._TIME = sqlite_database.BUSY_TIME = 10.0
+from apiroutes.stores import redis_connections, sqlite_pool
+redis_connections._TIME = sqlite_pool.BUSY_TIME = 10.0
 counters = eval(sys.argv[1])
 sys.stdin.readline()
 uses = [Use(b"a" * 16, 500, 3600, 1), Use(b"b" * 16, 10000, 3600, 1)]

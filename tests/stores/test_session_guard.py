@@ -24,7 +24,7 @@ CALLS: dict[str, Callable[[SessionStore], object]] = {
 }
 # Whoever makes one of these has promised something to a user.
 PROMISES = ["end", "end_all"]
-OTHERS = [call for call in CALLS if call not in PROMISES]
+WRITES = ["begin", "merge", "rename"]
 RESULTS: dict[str, object] = {
     "load": StoredSession({"a": b"1"}, 1.0, "owner"),
     "begin": 1.0,
@@ -84,11 +84,13 @@ def guarded(inner: PlainStore) -> GuardedSessionStore:
     return GuardedSessionStore(inner, clock=lambda: 1000.0)
 
 
-def fail(guarded: GuardedSessionStore, inner: PlainStore, times: int, error: Exception) -> None:
+def fail(
+    guarded: GuardedSessionStore, inner: PlainStore, times: int, error: Exception, call: str = "load"
+) -> None:
     inner.error = error
     for _ in range(times):
         with pytest.raises((StoreError, SessionTooLarge)):
-            guarded.load(KEY, LIFE)
+            CALLS[call](guarded)
     inner.error = None
 
 
@@ -113,36 +115,77 @@ def test_whatever_goes_wrong_is_a_store_error(
     assert raised.value is error or raised.value.__cause__ is error
 
 
-@pytest.mark.parametrize("call", OTHERS)
-def test_after_three_failures_no_call_reaches_the_store(
-    guarded: GuardedSessionStore, inner: PlainStore, call: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("failing", "refused", "subject"),
+    [
+        ("load", ["load"], "Reading sessions"),
+        ("begin", WRITES, "Writing sessions"),
+        ("merge", WRITES, "Writing sessions"),
+        ("rename", WRITES, "Writing sessions"),
+        ("end", WRITES, "Writing sessions"),
+        ("end_all", WRITES, "Writing sessions"),
+    ],
+)
+def test_after_three_failures_no_call_of_the_kind_reaches_the_store(
+    guarded: GuardedSessionStore,
+    inner: PlainStore,
+    failing: str,
+    refused: list[str],
+    subject: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    fail(guarded, inner, 3, OSError("the disk is gone"))
+    fail(guarded, inner, 3, OSError("the disk is gone"), failing)
     before = len(inner.calls)
-    with pytest.raises(StoreError, match=r"^The store of sessions has failed several times in a row"):
-        CALLS[call](guarded)
+    for call in refused:
+        with pytest.raises(StoreError, match=f"^{subject} has failed several times in a row"):
+            CALLS[call](guarded)
     assert len(inner.calls) == before
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("apiroutes", logging.WARNING)
-    assert record.getMessage() == (
-        "The store of sessions fails and is left alone for 1 s: OSError: the disk is gone"
-    )
+    assert record.getMessage() == f"{subject} fails and is left alone for 1 s: OSError: the disk is gone"
+
+
+@pytest.mark.parametrize("call", WRITES)
+def test_a_store_that_can_be_read_and_not_written_is_not_written_for_a_time(
+    guarded: GuardedSessionStore, inner: PlainStore, call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        assert guarded.load(KEY, LIFE) == RESULTS["load"]
+        fail(guarded, inner, 1, OSError("the disk is full"), call)
+    with pytest.raises(StoreError, match="left alone"):
+        CALLS[call](guarded)
+    assert guarded.load(KEY, LIFE) == RESULTS["load"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "Writing sessions fails and is left alone for 1 s: OSError: the disk is full"
+    ]
 
 
 @pytest.mark.parametrize("call", PROMISES)
 def test_the_end_of_a_session_reaches_a_store_that_is_left_alone(
     guarded: GuardedSessionStore, inner: PlainStore, call: str
 ) -> None:
-    fail(guarded, inner, 3, StoreError("gone"))
+    for failing in ("load", "merge"):
+        fail(guarded, inner, 3, StoreError("gone"), failing)
     assert CALLS[call](guarded) == RESULTS[call]
-    assert guarded.load(KEY, LIFE) == RESULTS["load"]
+
+
+@pytest.mark.parametrize("call", PROMISES)
+def test_the_end_of_a_session_does_not_show_that_others_can_be_written(
+    guarded: GuardedSessionStore, inner: PlainStore, call: str
+) -> None:
+    for _ in range(3):
+        assert CALLS[call](guarded) == RESULTS[call]  # which a server without memory can do
+        fail(guarded, inner, 1, StoreError("full"), "merge")
+    assert CALLS[call](guarded) == RESULTS[call]
+    with pytest.raises(StoreError, match="left alone"):
+        guarded.merge(KEY, {}, (), LIFE)
 
 
 def test_a_session_that_is_too_large_is_no_failure(
     guarded: GuardedSessionStore, inner: PlainStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fail(guarded, inner, 10, SessionTooLarge())
-    assert guarded.load(KEY, LIFE) == RESULTS["load"]
+    fail(guarded, inner, 10, SessionTooLarge(), "merge")
+    assert guarded.merge(KEY, {}, (), LIFE) is True
     assert caplog.records == []
 
 
@@ -150,9 +193,9 @@ def test_a_session_that_is_too_large_shows_that_the_store_works(
     guarded: GuardedSessionStore, inner: PlainStore
 ) -> None:
     for _ in range(3):
-        fail(guarded, inner, 2, StoreError("gone"))
-        fail(guarded, inner, 1, SessionTooLarge())
-    assert guarded.load(KEY, LIFE) == RESULTS["load"]
+        fail(guarded, inner, 2, StoreError("gone"), "merge")
+        fail(guarded, inner, 1, SessionTooLarge(), "merge")
+    assert guarded.merge(KEY, {}, (), LIFE) is True
 
 
 def test_a_store_that_is_left_alone_is_closed(guarded: GuardedSessionStore, inner: PlainStore) -> None:
