@@ -17,6 +17,7 @@ __all__ = [
     "mark_of",
     "marked_object",
     "needs_secret_key",
+    "rate_limit_of",
     "takes_secret_key",
 ]
 
@@ -41,6 +42,11 @@ def mark_of(function: object, name: str, default: Any = None) -> Any:
 def is_rate_limit(step: object) -> bool:
     """Return whether middleware has the mark of those that may answer 429."""
     return mark_of(step, "limits_requests") is True
+
+
+def rate_limit_of(step: object) -> Any:
+    """Return the `Limit` by which middleware may answer 429; None for other middleware."""
+    return mark_of(step, "limit") if is_rate_limit(step) else None
 
 
 def counts_users(step: object) -> bool:

@@ -24,9 +24,13 @@ __all__ = [
     "Rate",
     "check_by",
     "check_cost",
+    "check_fail",
+    "check_flag",
+    "check_is_failure",
     "check_name",
     "limit_of",
     "read_rates",
+    "read_store",
 ]
 
 HOW_TO_WRITE_RATES = 'Write an amount and a time, such as "100/minute", "5 per 15 minutes" or "1000/day".'
@@ -92,14 +96,45 @@ def limit_of(
     _checked("by: ", lambda: check_by(by))
     _checked("name: ", lambda: check_name(name))
     _checked("cost: ", lambda: check_cost(cost, read))
-    if is_failure is not None and not failures_only:
-        raise ValueError("is_failure: it is for failures_only=True alone")
-    if fail not in (None, "open", "closed"):
-        raise ValueError(f'fail: {fail!r} is neither "open" nor "closed"')
-    place = None if store is None else _checked("store: ", lambda: read_shared_store(store))
+    _checked("failures_only: ", lambda: check_flag(failures_only))
+    _checked("is_failure: ", lambda: check_is_failure(is_failure, failures_only))
+    _checked("fail: ", lambda: check_fail(fail))
+    place = None if store is None else _checked("store: ", lambda: read_store(store))
+    return Limit(read, by, name, cost, failures_only, is_failure or is_refusal, place, fail)
+
+
+def read_store(store: object) -> str | StoreURL:
+    """Return the store of a limit's own. Raises ValueError, TypeError, and ImportError without redis-py."""
+    place: str | StoreURL = read_shared_store(store)
     if isinstance(place, StoreURL) and not _has_redis():
         raise ImportError("redis is not installed. Run: pip install 'apiroutes[redis]'")
-    return Limit(read, by, name, cost, bool(failures_only), is_failure or is_refusal, place, fail)
+    return place
+
+
+def check_flag(value: object) -> None:
+    """Raise TypeError for anything but True and False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is not a bool")
+
+
+def check_is_failure(is_failure: object, failures_only: bool) -> None:
+    """Raise ValueError or TypeError for what cannot say of a status whether it is a failure."""
+    if is_failure is None:
+        return
+    if not failures_only:
+        raise ValueError("it is for failures_only=True alone")
+    if not callable(is_failure) or isinstance(is_failure, type):
+        shown = is_failure if type(is_failure) is int else 401
+        how = f"such as `lambda status: status == {shown}`"
+        raise TypeError(f"{is_failure!r} is not a function of the status, {how}")
+    if is_async(is_failure):
+        raise TypeError("it is an async function: write a plain one, which waits for nothing")
+
+
+def check_fail(fail: object) -> None:
+    """Raise ValueError for anything but what to do where the store fails; None is what the settings say."""
+    if fail not in (None, "open", "closed"):
+        raise ValueError(f'{fail!r} is neither "open" nor "closed"')
 
 
 def _has_redis() -> bool:

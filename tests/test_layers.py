@@ -471,7 +471,16 @@ TOUCHES: dict[str, set[str]] = {
     "overrides.py": {
         "_instead_of_steps",
     },
-    "rate_limits/keys.py": {"_signed_in", "_open_session"},
+    "rate_limits/keys.py": {
+        "_open_session",
+        "_signed_in",
+    },
+    "rate_limits/limiter.py": {
+        "_headers",
+    },
+    "rate_limits/middleware.py": {
+        "_call_at_departure",
+    },
     "security/sign_in.py": {
         "_add_to_vary",
         "_instead_of_steps",

@@ -231,6 +231,14 @@ HABITS = {
                 "Call it: `cors(...)`",
             ),
             (
+                f"from apiroutes.middleware import rate_limit\nmiddleware = [rate_limit]{HERE}\n{HELLO}",
+                "Call it: `rate_limit(...)`",
+            ),
+            (
+                f"from apiroutes.middleware import any_of\nmiddleware = [any_of]{HERE}\n{HELLO}",
+                "Call it: `any_of(...)`",
+            ),
+            (
                 f"def limit(count):{HERE}\n    def step(req, res, next): ...\n    return step\n"
                 f"middleware = [limit]\n{HELLO}",
                 "Call it: `limit(...)`",

@@ -6,15 +6,17 @@ In: resources. Out: data for JSON, and lines of text. docs/routes.md documents t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from apiroutes.handlers import CacheConfig, RouteModule
+from apiroutes.marks import rate_limit_of
 from apiroutes.places import name_of, names_of
 from apiroutes.rates import Limit
 from apiroutes.resources import Resource
 from apiroutes.sizes import Size
 from apiroutes.terminal import BOLD, CYAN, DIM, Paint
+from apiroutes.types import Middleware
 
 __all__ = [
     "cache_text",
@@ -60,7 +62,7 @@ def row_of(resource: Resource) -> dict[str, Any]:
         "response_limit": _limit(config.response_limit),
         "max_duration": config.max_duration,
         "cache": None if config.cache is None else _cache(config.cache),
-        "rate_limit": None if config.rate_limit is None else _rate_limit(config.rate_limit),
+        "rate_limits": [*_rate_limits(resource)],
     }
 
 
@@ -76,6 +78,19 @@ def _cache(cache: CacheConfig) -> dict[str, Any]:
         "statuses": sorted(cache.statuses),
         "headers": cache.headers,
     }
+
+
+def _rate_limits(resource: Resource) -> Iterator[dict[str, Any]]:
+    """Yield the limits of a route from the outside in: of all methods, then of each method's own."""
+    assert resource.module is not None
+    steps: list[tuple[str | None, Middleware]] = [(None, step) for step in resource.middleware]
+    for method, handler in resource.module.handlers.items():
+        name = "ANY" if method == RouteModule.ANY else method
+        steps += [(name, step) for step in handler.middleware]
+    for of, step in steps:
+        limit: Limit | None = rate_limit_of(step)
+        if limit is not None:
+            yield {"method": of, **_rate_limit(limit)}
 
 
 def _rate_limit(limit: Limit) -> dict[str, Any]:
@@ -174,8 +189,9 @@ def limits_text(row: dict[str, Any]) -> str:
     ]
     if row["max_duration"] is not None:
         parts.append(f"{row['max_duration']:g} s")
-    if row["rate_limit"] is not None:
-        parts += row["rate_limit"]["limit"]
+    for limit in row["rate_limits"]:
+        before = "" if limit["method"] in (None, "ANY") else f"{limit['method']} "
+        parts += [before + rate for rate in limit["limit"]]
     return ", ".join(parts)
 
 

@@ -58,7 +58,8 @@ def shell(root: Path, source: str | None, interpreter: str | None) -> None:
     """
     from apiroutes.testing import Client
 
-    app = build(root, mode="development")
+    # What is tried at a prompt is no client's request, and counts with none of theirs.
+    app = build(root, mode="development", rate_limit_store="memory")
     names: dict[str, Any] = {"app": app, "client": Client(app), "settings": app.settings}
     if source is not None:
         _run(source, "<string>", names)

@@ -35,6 +35,7 @@ from apiroutes.handlers.misnamed import (
     misnamed_middleware,
     misnamed_route,
     misplaced_middleware,
+    misplaced_rate_limit,
 )
 from apiroutes.handlers.parameters import ParameterError, read_signature
 from apiroutes.handlers.route_modules import Handler, RouteModule
@@ -108,6 +109,7 @@ class _ExportReader:
         """Return the route module; it is only to be used if there are no problems."""
         handlers = dict(self._handlers())
         self._check_names(handlers)
+        self._problem_of_name(misplaced_rate_limit(self.module, self.own))
         self._check_globals(handlers)
         if not handlers and not self.problems:
             self._report_no_handler()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ __all__ = [
     "misnamed_methods",
     "misnamed_middleware",
     "misnamed_route",
+    "misplaced_rate_limit",
     "misplaced_middleware",
     "unlisted_middleware",
 ]
@@ -58,6 +60,10 @@ _METHODS_OF_VERBS = {
 # How alike names are (difflib's ratio): `handlr` and `psot` are close, `middlewares` and `middelware` very.
 _CLOSE = 0.75
 _VERY_CLOSE = 0.89
+
+
+# A rate, as `rates` reads it.
+_RATE = re.compile(r"\s*\d+\s*(/|per\b)", re.IGNORECASE)
 
 
 class Misnamed(NamedTuple):
@@ -107,6 +113,27 @@ def misnamed_constants(module: ModuleType, own: OwnNames) -> Iterator[Misnamed]:
         if remedy_of(Constant(close[0], name, value, line)) is None and not own.uses(name):
             remedy = f"Did you mean `{close[0]}`? Call it `_{name}` if the name is your own."
             yield Misnamed(f"`{name}` means nothing here.", remedy, line)
+
+
+def misplaced_rate_limit(module: ModuleType, own: OwnNames) -> Misnamed | None:
+    """Return rates of the module itself, such as `rateLimit = "10/minute"`, of which nothing would come.
+
+    The function `rate_limit`, and what the file itself uses, is its own.
+    """
+    for name in ("rateLimit", "rate_limit"):
+        value = getattr(module, name, None)
+        line = own.line_of_value(name) if _is_like_rates(value) else None
+        if line is not None and not own.uses(name):
+            remedy = f'Write it into the config: `config = {{"rateLimit": {value!r:.60}}}`.'
+            return Misnamed(f"`{name}` means nothing here, so that nothing is limited.", remedy, line)
+    return None
+
+
+def _is_like_rates(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return "limit" in value
+    texts = value if isinstance(value, (list, tuple)) and value else [value]
+    return all(isinstance(text, str) and _RATE.match(text) is not None for text in texts)
 
 
 def misnamed_route(module: ModuleType, line_of: LineOf) -> Misnamed | None:

@@ -10,18 +10,32 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from apiroutes.handlers.config_items import ConfigItems, snake_case
-from apiroutes.rates import HOW_TO_WRITE_RATES, Limit, check_by, check_cost, check_name, read_rates
+from apiroutes.rates import (
+    HOW_TO_WRITE_RATES,
+    Limit,
+    check_by,
+    check_cost,
+    check_fail,
+    check_flag,
+    check_is_failure,
+    check_name,
+    read_rates,
+    read_store,
+)
 
 __all__ = ["read_rate_limit"]
 
 _PLACE = "config.rateLimit"
-_KEYS = ("limit", "by", "cost", "name", "failuresOnly")
+_KEYS = ("limit", "by", "cost", "name", "failuresOnly", "isFailure", "store", "fail")
 _REMEDIES: Mapping[str, str] = {
     "limit": HOW_TO_WRITE_RATES,
     "by": 'Write "address", "user", "key", "body.NAME" or a function of the request.',
     "cost": "Write an int, or a function of the request.",
     "name": "Write a short text.",
     "failuresOnly": "Write True or False.",
+    "isFailure": "Write a function of the status.",
+    "store": 'Write "sqlite", "memory" or the URL of a Redis.',
+    "fail": 'Write "open" or "closed".',
 }
 
 
@@ -41,6 +55,10 @@ def read_rate_limit(value: object, items: ConfigItems) -> Limit | None:
     cost = read.get("cost")
     if _read(items, f"{_PLACE}.cost", "cost", lambda: _cost(cost, rates)) is None and cost is not None:
         return None
+    if "is_failure" in read and not read.get("failures_only"):
+        items.add(
+            _PLACE, " has 'isFailure' without 'failuresOnly'", 'Write `"failuresOnly": True` beside it.'
+        )
     return Limit(rates, **{name: item for name, item in read.items() if item is not None})
 
 
@@ -71,9 +89,18 @@ def _name(value: object) -> object:
     return value
 
 
-def _bool(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is not a bool")
+def _flag(value: object) -> object:
+    check_flag(value)
+    return value
+
+
+def _is_failure(value: object) -> object:
+    check_is_failure(value, failures_only=True)
+    return value
+
+
+def _fail(value: object) -> object:
+    check_fail(value)
     return value
 
 
@@ -82,5 +109,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "by": _by,
     "cost": _cost,
     "name": _name,
-    "failuresOnly": _bool,
+    "failuresOnly": _flag,
+    "isFailure": _is_failure,
+    "store": lambda value: None if value is None else read_store(value),
+    "fail": _fail,
 }

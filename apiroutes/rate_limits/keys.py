@@ -88,27 +88,33 @@ def _user(req: Request) -> bytes:
 
 
 def _id_of(user: Any) -> object:
-    """Return the `id` or the `sub` of a user, or else the user."""
+    """Return the `id` or the `sub` of a user, or a user that is a text or a number itself.
+
+    Raises TypeError for others: the text of an object or of claims changes with what else is in it.
+    """
     for name in ("id", "sub"):
         found = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
         if found is not None and not callable(found):
             return found
-    if isinstance(user, Mapping):  # claims of a token, which the next one has with other times
-        raise TypeError("a rate limit cannot count by a user that is a dict without `id` and `sub`")
-    return user
+    if isinstance(user, (str, int)) and not isinstance(user, bool):
+        return user
+    kind = type(user).__name__
+    raise TypeError(
+        f"a rate limit cannot count by a user that is a {kind} without `id` and `sub`: give it one of them, "
+        "or say who it is, such as `by=lambda req: req.context['user'].name`"
+    )
 
 
 def _key(req: Request) -> bytes:
-    """Return the credentials with which somebody has signed in, as the step reads them that has done so.
+    """Return the credential that a sign-in step has accepted, the last if there are several.
 
-    What nothing has checked is whatever a client likes, a new one with each request, and may stand beside
-    them. Which ones a function of the project's own has checked nobody knows: its users are counted.
+    No field of the request is read here: one that nothing has checked is whatever a client likes, a new one
+    with each request, also where somebody has signed in by another.
     """
-    if req.context.get("user") is not None:
-        for signed_in in reversed((req._signed_in or {}).values()):
-            scheme = signed_in.scheme
-            if scheme is not None:
-                return b"key:" + _text_of((scheme.name, scheme.read(req)))
+    for signed_in in reversed((req._signed_in or {}).values()):
+        digest: bytes | None = signed_in.digest()
+        if digest is not None:
+            return b"key:" + digest
     return _user(req)
 
 
@@ -133,11 +139,12 @@ def _text_of(value: object) -> bytes:
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
     kind = type(value)
-    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
-        # Its text would be its place in memory.
-        raise TypeError(
-            f"a rate limit cannot count by {kind.__name__!r}, which has no `id`: count by a text or a number"
-        )
+    # A text of its own is that of a built-in type, or what the class says it is. Of others it is their place
+    # in memory or, as that of a dataclass, all that they have, of which any part may change.
+    if kind.__str__ is object.__str__ and not any(
+        base.__module__ == "builtins" for base in kind.__mro__[:-1]
+    ):
+        raise TypeError(f"a rate limit cannot count by {kind.__name__!r}: count by a text or a number")
     return str(value).encode("utf-8", "surrogatepass")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 from collections.abc import Sequence
 
@@ -19,7 +20,7 @@ from apiroutes.rates import Limit, Rate
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.stores import StoreError, Use, Window
-from apiroutes.structs import Struct, replace
+from apiroutes.structs import Struct
 
 __all__ = ["Limiter", "Taken"]
 
@@ -27,18 +28,18 @@ __all__ = ["Limiter", "Taken"]
 _RETRY_AFTER_FAULT = "5"
 # Seconds between two records of refusals by one limit.
 _LOG_EVERY = 10.0
+_DIGITS_SHOWN = 12
 _COMMA = ", "  # between the members of a field
 # More than any amount; what a function returns may be more than SQLite can compare.
 _LARGEST_COST = 2**53
 
 
 class Taken(Struct, frozen=True):
-    """What a request was counted as, and the members of both fields that other limits had set before."""
+    """What a request was counted as, and what RateLimit says of it: a member for each rate."""
 
     uses: list[Use]
     windows: list[Window]
-    other_policies: str
-    other_limits: str
+    members: str = ""
 
 
 class Limiter:
@@ -76,12 +77,10 @@ class Limiter:
             if self._fails_open:
                 return None
             raise ApiError(503, headers={"Retry-After": _RETRY_AFTER_FAULT}) from None
-        others = _members(res, "RateLimit-Policy")
-        taken = Taken(uses, windows, others, _members(res, "RateLimit") if others else "")
+        taken = Taken(uses, windows)
         if not is_admitted:
             self._refuse(taken, req, res)
-        self._tell(taken, res)
-        return taken
+        return Taken(uses, windows, self._tell(taken, res))
 
     def give_back(self, taken: Taken, res: Response) -> None:
         """Count a request no longer, and say so if the head of the response has not left."""
@@ -89,38 +88,33 @@ class Limiter:
             self._counters.give_back(taken.uses, taken.windows)
         except StoreError:  # then it counts
             return
-        told = None if res.headers_sent else _members(res, "RateLimit")
-        if told:
-            windows = [
-                replace(window, current=window.current - use.cost)
-                for use, window in zip(taken.uses, taken.windows)
-            ]
-            # Limits inside of this one may have members after its own.
-            (_, before), (_, after) = self._own_members(taken), self._own_members(taken, windows)
-            res.set_header("RateLimit", told.replace(before, after, 1)[: -len(_COMMA)])
+        line = res._headers.get("ratelimit")
+        if line is not None:  # after its head has left this changes nothing
+            left = [_left(use, window, use.cost) for use, window in zip(taken.uses, taken.windows)]
+            told = _with_left(taken.members, left)
+            res._headers["ratelimit"] = (line[0], line[1].replace(taken.members, told))
 
-    def _tell(self, taken: Taken, res: Response, waits: Sequence[float] = ()) -> None:
-        """Set both fields: the policies, and for each what is left, and for how many seconds."""
-        policies, limits = self._own_members(taken, waits=waits)
-        res.set_header("RateLimit-Policy", taken.other_policies + policies)
-        res.set_header("RateLimit", taken.other_limits + limits)
+    def _tell(self, taken: Taken, res: Response, waits: Sequence[float] = ()) -> str:
+        """Set both fields: the policies, and for each what is left, and for how many seconds.
 
-    def _own_members(
-        self, taken: Taken, windows: Sequence[Window] | None = None, waits: Sequence[float] = ()
-    ) -> tuple[str, str]:
-        """Return the members of both fields for what was taken, with its windows or with others."""
+        Return the members of RateLimit; those that other limits have set before stay in front of them.
+        """
+        other_policies = _members(res, "RateLimit-Policy")
+        other_limits = _members(res, "RateLimit") if other_policies else ""
         policies, limits = [], []
-        for number, (use, window) in enumerate(zip(taken.uses, windows or taken.windows)):
+        for number, (use, window) in enumerate(zip(taken.uses, taken.windows)):
             name, policy = self._policies[number]
-            if taken.other_policies and f"{name};" in taken.other_policies:
-                name = _another(name, taken.other_policies)
+            if other_policies and f"{name};" in other_policies:
+                name = _another(name, other_policies)
                 policy = f"{name};q={use.amount};w={use.seconds}"
-            left = max(0, use.amount - window.used(use.seconds))
             wait = waits[number] if waits else 0.0
             seconds = math.ceil(wait or window.ends_in(use.seconds))
             policies.append(policy)
-            limits.append(f"{name};r={left};t={max(seconds, 1)}")
-        return _COMMA.join(policies), _COMMA.join(limits)
+            limits.append(f"{name};r={_left(use, window)};t={max(seconds, 1)}")
+        members = _COMMA.join(limits)
+        res.set_header("RateLimit-Policy", other_policies + _COMMA.join(policies))
+        res.set_header("RateLimit", other_limits + members)
+        return members
 
     def _refuse(self, taken: Taken, req: Request, res: Response) -> None:
         waits = [
@@ -129,18 +123,34 @@ class Limiter:
         ]
         self._tell(taken, res, waits)
         seconds = max(1, math.ceil(max(waits)))
-        self._log(req)
+        self._log(req, taken)
+        if any(use.cost > use.amount for use in taken.uses):  # there is never room for it
+            raise ApiError(429, "This request is more than the limit allows at once.")
         raise ApiError(429, f"Too many requests. Try again in {seconds} s.", {"Retry-After": str(seconds)})
 
-    def _log(self, req: Request) -> None:
-        """Say that the limit refuses, at most once in ten seconds: whoever is refused may go on for long."""
+    def _log(self, req: Request, taken: Taken) -> None:
+        """Say that the limit refuses, at most once in ten seconds: whoever is refused may go on for long.
+
+        Who that is are the first digits of the digest that is counted by, the same at each refusal.
+        """
         self._refused += 1
         moment = time.monotonic()
         if moment >= self._log_at:
             count, self._refused, self._log_at = self._refused, 0, moment + _LOG_EVERY
             rates = ", ".join(rate.text for rate in self._limit.rates)
-            template = "The rate limit %r (%s) refuses the request, and has refused %d others lately"
-            log_of_request(logging.INFO, req, template, self._name, rates, count - 1)
+            template = "The rate limit %r (%s) refuses the request of %s, and has refused %d others lately"
+            who = taken.uses[0].key.hex()[:_DIGITS_SHOWN]
+            log_of_request(logging.INFO, req, template, self._name, rates, who, count - 1)
+
+
+def _left(use: Use, window: Window, given_back: int = 0) -> int:
+    return max(0, use.amount - window.used(use.seconds) + given_back)
+
+
+def _with_left(members: str, left: Sequence[int]) -> str:
+    """Return the members of RateLimit with other numbers of what is left."""
+    numbers = iter(left)
+    return re.sub(r'(?<=";r=)\d+(?=;t=\d+(?:, "|$))', lambda found: str(next(numbers)), members)
 
 
 def _policies_of(name: str, rates: Sequence[Rate]) -> list[tuple[str, str]]:

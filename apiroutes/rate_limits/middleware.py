@@ -16,12 +16,13 @@ from werkzeug.exceptions import HTTPException
 from apiroutes.chain import never_waits
 from apiroutes.concurrency import coroutines
 from apiroutes.errors import ApiError, HandlerTimeout
-from apiroutes.places import project_file
-from apiroutes.rate_limits.limiter import Limiter
-from apiroutes.rate_limits.opening import counters_of
+from apiroutes.rate_limits.limiter import Limiter, Taken
+from apiroutes.rate_limits.opening import OpenedCounters, counters_of
+from apiroutes.rate_limits.places import MadeAt, made_at, made_for_route, refuse_twins
 from apiroutes.rates import By, Cost, IsFailure, Limit, limit_of
 from apiroutes.request import Request
 from apiroutes.response import Response
+from apiroutes.response_hooks import at_once
 from apiroutes.settings import Settings
 from apiroutes.threads import waiting
 from apiroutes.types import Middleware
@@ -65,25 +66,21 @@ def rate_limit(
         store=store,
         fail=fail,
     )
-    frame = sys._getframe(1)
-    return RateLimit(limit, (frame.f_code.co_filename, frame.f_lineno))
+    return RateLimit(limit, made_at(sys._getframe(1), limit))
 
 
 def route_limits(limit: Limit | None, file: str) -> tuple[Middleware, ...]:
     """Return the middleware of the limit that the `config` of a route's file declares, if it does."""
-    return () if limit is None else (RateLimit(limit, (file, None)),)
+    return () if limit is None else (RateLimit(limit, made_for_route(file)),)
 
 
 class RateLimit:
-    """A limit that is to be bound to its project.
+    """A limit that is to be bound to its project. The place where it is made tells it from others."""
 
-    `made_at` tells one without a name from others: a file and a line, or a route's file alone.
-    """
-
-    def __init__(self, limit: Limit, made_at: tuple[str, int | None]) -> None:
+    def __init__(self, limit: Limit, place: MadeAt) -> None:
         self.__qualname__ = "rate_limit"
         self._limit = limit
-        self._made_at = made_at
+        self._place = place
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
         raise RuntimeError("a rate limit runs as middleware of a project alone: give the object itself")
@@ -93,30 +90,30 @@ class RateLimit:
         limit = self._limit
         opened = counters_of(root, settings, limit.store)
         fail = settings.rate_limit_fail if limit.fail is None else limit.fail
-        limiter = Limiter(limit, self._counted_as(root), opened, fail == "open")
-        may_wait = not opened.counters.is_local or callable(limit.by) or callable(limit.cost)
+        limiter = Limiter(limit, self._counted_as(root, opened), opened, fail == "open")
+        is_local = opened.counters.is_local
+        may_wait = not is_local or callable(limit.by) or callable(limit.cost)
         middleware = (
-            _for_failures(limiter, limit.is_failure)
+            _for_failures(limiter, limit.is_failure, is_local)
             if limit.failures_only
             else never_waits(_for_all(limiter, may_wait))
         )
         middleware.__qualname__ = "rate_limit"
         middleware.limits_requests = True  # type: ignore[attr-defined]
+        middleware.limit = limit  # type: ignore[attr-defined]
         middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
         middleware.counts_users = limit.by in ("user", "key")  # type: ignore[attr-defined]
         return middleware
 
-    def _counted_as(self, root: Path) -> str:
+    def _counted_as(self, root: Path, opened: OpenedCounters) -> str:
         """Return what tells this limit's counts from those of others, in all workers and on all machines."""
-        limit = self._limit
-        if limit.name is not None:
-            return f"name:{limit.name}"
-        file, line = self._made_at
-        if line is not None:  # the others are relative already
-            file = project_file(file, root) or file
-        by = limit.by if isinstance(limit.by, str) else "function"
-        counted = "failures" if limit.failures_only else "requests"
-        return f"place:{file}:{line}:{by}:{counted}:{','.join(rate.text for rate in limit.rates)}"
+        if self._limit.name is not None:
+            return f"name:{self._limit.name}"
+        name = self._place.name(root)
+        known = opened.places.setdefault(name, self._place)
+        if known is not self._place:
+            refuse_twins(self._place, known, root)
+        return name
 
 
 def _for_all(limiter: Limiter, may_wait: bool) -> Middleware:
@@ -137,23 +134,64 @@ async def _admit_in_thread(limiter: Limiter, req: Request, res: Response, next: 
     return await next()
 
 
-def _for_failures(limiter: Limiter, is_failure: IsFailure) -> Middleware:
+def _for_failures(limiter: Limiter, is_failure: IsFailure, is_local: bool) -> Middleware:
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         taken = limiter.admit(req, res)
         if taken is None:
             return next()
+        attempt = Attempt(limiter, is_failure, taken)
+        res._call_at_departure(attempt, attempt.settle_at_once if is_local else attempt.settle)
         try:
             result = next()
         except Exception as error:
-            # A status that has left stands, whatever cuts the rest off.
-            if not is_failure(res.status_code if res.headers_sent else _status_of(error)):
-                limiter.give_back(taken, res)
+            attempt.end(_status_of(error), res)
             raise
-        if not is_failure(res.status_code):
-            limiter.give_back(taken, res)
+        attempt.end(res.status_code, res)
         return result
 
     return middleware
+
+
+class Attempt:
+    """One request of a limit by failures, which counts until it is known to be no failure.
+
+    It has failed if its handler has, whatever middleware further out makes of that, such as a redirect to
+    the page of sign-in; unless the response that is sent is a fault of the server, which says nothing of what
+    the client has tried: one of `maxDuration`, or one that a step further out has caused. One that no
+    response is sent to counts.
+    """
+
+    def __init__(self, limiter: Limiter, is_failure: IsFailure, taken: Taken) -> None:
+        self._limiter = limiter
+        self._is_failure = is_failure
+        self._open = [taken]  # until it is decided
+        self._has_failed = False
+
+    def end(self, status: int, res: Response) -> None:
+        """Note the status that the steps inside have ended with."""
+        self._has_failed = self._is_failure(status)
+        if not self._has_failed:
+            self._give_back(res)
+
+    def settle(self, res: Response) -> None:
+        """Decide by the response whose head leaves now. What ends after a deadline changes nothing."""
+        status = res.status_code
+        if (status < 500 and self._has_failed) or self._is_failure(status):
+            self._open.clear()
+        else:
+            self._give_back(res)
+
+    @at_once
+    def settle_at_once(self, res: Response) -> None:
+        """Decide without waiting, where counts are on this machine."""
+        self.settle(res)
+
+    def _give_back(self, res: Response) -> None:
+        try:
+            taken = self._open.pop()  # once, though a late handler may end in another thread meanwhile
+        except IndexError:
+            return
+        self._limiter.give_back(taken, res)
 
 
 def _status_of(error: Exception) -> int:

@@ -11,6 +11,7 @@ import weakref
 from pathlib import Path
 
 from apiroutes.errors import Problem, ProjectError
+from apiroutes.rate_limits.places import MadeAt
 from apiroutes.settings import Settings, StoreURL
 from apiroutes.stores import Counters, open_counters, why_counters_fail
 
@@ -26,6 +27,7 @@ class OpenedCounters:
     def __init__(self, counters: Counters, is_memory: bool, settings: Settings) -> None:
         self.counters = counters
         self.is_memory = is_memory
+        self.places: dict[str, MadeAt] = {}  # of the limits that count here without a name
         self._settings = settings  # so that their id stays theirs
 
 

@@ -7,6 +7,7 @@ ApiError 401 for a request whose credentials are missing or wrong (RFC 9110 sect
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
 from apiroutes.concurrency import coroutines
@@ -37,11 +38,22 @@ User = TypeVar("User", covariant=True)
 
 
 class SignedIn(Struct, frozen=True):
-    """Who has signed in, by which scheme; `scopes` are those of the credentials, None if they have none."""
+    """Who has signed in, by which scheme; `scopes` are those of the credentials, None if they have none.
+
+    `accepted` are the credentials as `verify` had them.
+    """
 
     user: Any
     scopes: tuple[str, ...] | None = None
     scheme: AuthScheme | None = None
+    accepted: Any = None
+
+    def digest(self) -> bytes | None:
+        """Return what tells these credentials from others, in all processes; None if there were none."""
+        if self.scheme is None:
+            return None
+        text = repr((self.scheme.header.lower(), self.scheme.name, self.accepted))
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 NOBODY = SignedIn(None)
@@ -104,8 +116,8 @@ class SignIn(Generic[User]):
             return None
         raise self.refusal(None)
 
-    def _end(self, req: Request, scheme: AuthScheme, found: Any) -> Any:
-        """Remember what `verify` has found, and return the user. Raises ApiError 401.
+    def _end(self, req: Request, scheme: AuthScheme, credentials: Any, found: Any) -> Any:
+        """Remember what `verify` has found by credentials, and return the user. Raises ApiError 401.
 
         A browser goes on sending the session of a user who is gone, so that this is nobody's.
         """
@@ -114,8 +126,8 @@ class SignIn(Generic[User]):
                 return self._remember(req, NOBODY)
             raise self.refusal(scheme)
         if type(found) is Scoped:
-            return self._remember(req, SignedIn(found.user, found.scopes, scheme))
-        return self._remember(req, SignedIn(found, None, scheme))
+            return self._remember(req, SignedIn(found.user, found.scopes, scheme, credentials))
+        return self._remember(req, SignedIn(found, None, scheme, credentials))
 
     def _remember(self, req: Request, signed_in: SignedIn) -> Any:
         known = req._signed_in
@@ -153,7 +165,7 @@ class PlainSignIn(SignIn[User]):
         found = scheme.verify(credentials, req)
         if hasattr(found, "__await__"):  # a plain function that returned a coroutine
             found = coroutines.run(found)
-        return self._end(req, scheme, found)  # type: ignore[no-any-return]
+        return self._end(req, scheme, credentials, found)  # type: ignore[no-any-return]
 
 
 class AsyncSignIn(SignIn[User]):
@@ -175,7 +187,7 @@ class AsyncSignIn(SignIn[User]):
             return self._remember(req, NOBODY)  # type: ignore[no-any-return]
         scheme, credentials = came
         found = await self._verify(scheme, credentials, req)
-        return self._end(req, scheme, found)  # type: ignore[no-any-return]
+        return self._end(req, scheme, credentials, found)  # type: ignore[no-any-return]
 
     async def _verify(self, scheme: AuthScheme, credentials: Any, req: Request) -> Any:
         if scheme.is_async or scheme.never_waits:

@@ -147,4 +147,5 @@ class PublishedKeysSignIn(AsyncSignIn[User]):
             return
         scheme, credentials = came
         found = self._verify_here(credentials, req)
-        self._end(req, scheme, coroutines.run(found) if hasattr(found, "__await__") else found)
+        found = coroutines.run(found) if hasattr(found, "__await__") else found
+        self._end(req, scheme, credentials, found)

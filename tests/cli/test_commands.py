@@ -69,10 +69,45 @@ def test_routes_as_json_is_for_programs(tmp_path: Path) -> None:
         "response_limit": None,
         "max_duration": 2.5,
         "cache": None,
-        "rate_limit": None,
+        "rate_limits": [],
     }
     assert rows["/api/notes"]["methods"] == ["GET", "POST"]
     assert rows["/api/notes"]["method_middleware"] == {"POST": ["check"]}
+
+
+LIMITED = {
+    "pages/api/_middleware.py": (
+        "from apiroutes.middleware import rate_limit\n"
+        "middleware = [rate_limit('9/second', '99/day', by='body.x')]\n"
+    ),
+    "pages/api/x.py": (
+        "from apiroutes import use\nfrom apiroutes.middleware import rate_limit\n"
+        "config = {'rateLimit': '5/minute'}\nmiddleware = [rate_limit('4/minute')]\n"
+        "def GET(): return 1\n"
+        "@use(rate_limit('1/hour', failures_only=True, name='login'))\ndef POST(): return 1\n"
+    ),
+}
+
+
+def test_routes_shows_every_rate_limit_from_the_outside_in(tmp_path: Path) -> None:
+    project(tmp_path, LIMITED)
+    found = run("routes", "--root", str(tmp_path)).output
+    assert "response 4mb, 9/second, 99/day, 5/minute, 4/minute, POST 1/hour" in found
+    (row,) = json.loads(run("routes", "--json", "--root", str(tmp_path)).output)
+    assert [(one["method"], one["limit"], one["by"]) for one in row["rate_limits"]] == [
+        (None, ["9/second", "99/day"], "body.x"),
+        (None, ["5/minute"], "address"),
+        (None, ["4/minute"], "address"),
+        ("POST", ["1/hour"], "address"),
+    ]
+    assert row["rate_limits"][3] == {
+        "method": "POST",
+        "limit": ["1/hour"],
+        "by": "address",
+        "cost": 1,
+        "name": "login",
+        "failures_only": True,
+    }
 
 
 USUAL = {

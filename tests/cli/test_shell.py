@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from apiroutes import App
 from apiroutes.cli import main
 from tests.cli.terminals import APIROUTES, terminal
-from tests.support import project
+from tests.support import call, project
 
 FILES = {
     "pages/api/hello.py": "def GET(): return {'message': 'Hello'}\n",
@@ -48,6 +49,14 @@ PROGRAMS = [
 def test_a_program_has_the_project(root: str, source: str, printed: str, is_argument: bool) -> None:
     result = run(root, "-c", source) if is_argument else run(root, stdin=source + "\n")
     assert (result.exit_code, result.stdout) == (0, printed)
+
+
+def test_requests_count_with_none_of_the_servers(tmp_path: Path) -> None:
+    source = "config = {'rateLimit': '1/hour'}\ndef GET(): return 1\n"
+    app = App(project(tmp_path, {"pages/api/x.py": source}))
+    program = "print([client.get('/api/x').status_code for _ in range(2)])"
+    before = call(app).status
+    assert (before, run(str(tmp_path), "-c", program).stdout, call(app).status) == (200, "[200, 429]\n", 429)
 
 
 FAILING = [

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from apiroutes import App, ProjectError
+from tests.start_reports import problems_of
 from tests.support import app_of, call, project
 
 HANDLER = "def handler(req, res):\n    res.json({'seen': req.context.get('seen', [])})\n"
@@ -125,6 +126,22 @@ REMEDY = 'Write an amount and a time, such as "100/minute", "5 per 15 minutes" o
         ("{'limit': '1/day', 'name': ''}", "config.rateLimit.name: '' is not a text", "Write a short text"),
         ("{'limit': '1/day', 'failuresOnly': 1}", "config.rateLimit.failuresOnly: 1 is not", "Write True"),
         (
+            "{'limit': '1/day', 'failuresOnly': True, 'isFailure': 401}",
+            "config.rateLimit.isFailure: 401 is not a function of the status",
+            "Write a function",
+        ),
+        (
+            "{'limit': '1/day', 'isFailure': lambda status: True}",
+            "config.rateLimit has 'isFailure' without 'failuresOnly'.",
+            '"failuresOnly": True',
+        ),
+        (
+            "{'limit': '1/day', 'store': 'disk'}",
+            "config.rateLimit.store: 'disk' is neither",
+            'Write "sqlite"',
+        ),
+        ("{'limit': '1/day', 'fail': 'soft'}", "config.rateLimit.fail: 'soft' is neither", 'Write "open"'),
+        (
             "{'limit': '1/day', 'failuresOnly': True, 'failures_only': True}",
             "config.rateLimit has 'failuresOnly' in two spellings.",
             "Keep one",
@@ -166,15 +183,58 @@ def test_the_command_shows_it(tmp_path: Path) -> None:
     assert rows(tmp_path).splitlines()[1].endswith("body 1mb, response 4mb, 2/minute, 9/hour")
     row: dict[str, Any] = json.loads(rows(tmp_path, "--json"))[0]
     assert row["middleware"] == ["rate_limit"]
-    assert row["rate_limit"] == {
-        "limit": ["2/minute", "9/hour"],
-        "by": "address",
-        "cost": 1,
-        "name": "api",
-        "failures_only": True,
-    }
+    assert row["rate_limits"] == [
+        {
+            "method": None,
+            "limit": ["2/minute", "9/hour"],
+            "by": "address",
+            "cost": 1,
+            "name": "api",
+            "failures_only": True,
+        }
+    ]
 
 
 def test_a_route_without_one_has_none(tmp_path: Path) -> None:
     project(tmp_path, {"pages/api/x.py": HANDLER})
-    assert json.loads(rows(tmp_path, "--json"))[0]["rate_limit"] is None
+    assert json.loads(rows(tmp_path, "--json"))[0]["rate_limits"] == []
+
+
+def test_a_route_says_what_is_a_failure(tmp_path: Path) -> None:
+    limit = "{'limit': '1/day', 'failuresOnly': True, 'isFailure': lambda status: status == 200}"
+    assert [call(limited(tmp_path, limit)).status for _ in range(2)] == [200, 200]
+    app = limited(tmp_path, limit)
+    assert [call(app).status for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize(("fail", "status"), [("open", 200), ("closed", 503)])
+def test_a_route_has_a_store_of_its_own_and_says_what_happens_without_it(
+    tmp_path: Path, fail: str, status: int
+) -> None:
+    app = limited(tmp_path, f"{{'limit': '1/day', 'store': 'redis://127.0.0.1:1/0', 'fail': '{fail}'}}")
+    assert [call(app).status for _ in range(2)] == [status, status]
+
+
+@pytest.mark.parametrize("name", ["rateLimit", "rate_limit"])
+@pytest.mark.parametrize("value", ["'1/hour'", "['1/hour', '9 per day']", "{'limit': '1/hour'}"])
+def test_rates_outside_the_config_stop_the_start(tmp_path: Path, name: str, value: str) -> None:
+    (problem,) = problems_of(tmp_path, {"pages/api/x.py": f"{name} = {value}\n" + HANDLER})
+    assert problem.message == f"`{name}` means nothing here, so that nothing is limited."
+    assert problem.remedy == f'Write it into the config: `config = {{"rateLimit": {value}}}`.'
+    assert problem.line == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from apiroutes.middleware import rate_limit\n",
+        "rate_limit = '1/hour'\nconfig = {'rateLimit': rate_limit}\n",
+        "rate_limit = 'strict'\n",
+        "rate_limit = 60\n",
+        "rateLimit = None\n",
+        "rate_limit = []\n",
+        "def rate_limit(): pass\n",
+    ],
+)
+def test_a_name_of_the_modules_own_is_left_alone(tmp_path: Path, source: str) -> None:
+    assert call(app_of(tmp_path, source + HANDLER, rate_limit_store="memory")).status == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -86,12 +87,19 @@ def test_a_trusted_proxy_says_the_address(tmp_path: Path) -> None:
 
 
 SIGN_IN = """
+from dataclasses import dataclass
+from uuid import UUID
 from apiroutes.middleware import rate_limit
 
 class User:
     def __init__(self, id): self.id = id
 
 class Nobody: pass
+
+@dataclass
+class Person:
+    name: str
+    visits: int
 
 def sign_in(req, res, next):
     name = req.headers.get("X-User")
@@ -120,6 +128,8 @@ def signed_in_app(root: Path, arguments: str) -> App:
         ("'ann'", "'ann'", True),
         ("'ann'", "'bob'", False),
         ("0", "0", True),
+        ("User(UUID(int=1))", "{'id': UUID(int=1)}", True),
+        ("User(UUID(int=1))", "User(UUID(int=2))", False),
         ("'x' * 100_000", "'x' * 100_001", False),
         ("'\\ud800'", "'\\ud801'", False),
         # Who has signed in is nobody's address, and an address is nobody.
@@ -140,9 +150,14 @@ def test_whoever_has_not_signed_in_is_counted_by_address(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("user", "message"),
     [
-        ("Nobody()", "a rate limit cannot count by 'Nobody', which has no `id`"),
+        ("Nobody()", "a rate limit cannot count by a user that is a Nobody without `id` and `sub`"),
+        ("Person('ann', 1)", "a rate limit cannot count by a user that is a Person without `id` and `sub`"),
         ("{'exp': 5}", "a rate limit cannot count by a user that is a dict without `id` and `sub`"),
         ("{}", "a rate limit cannot count by a user that is a dict without `id` and `sub`"),
+        ("{'id': None}", "a rate limit cannot count by a user that is a dict without `id` and `sub`"),
+        ("('ann', 1)", "a rate limit cannot count by a user that is a tuple without `id` and `sub`"),
+        ("True", "a rate limit cannot count by a user that is a bool without `id` and `sub`"),
+        ("User(Nobody())", "a rate limit cannot count by 'Nobody'"),
     ],
 )
 def test_a_user_without_a_name_is_a_fault_that_says_so(
@@ -209,6 +224,90 @@ def test_what_a_function_of_the_project_has_checked_is_counted_by_user(tmp_path:
     assert found == [200, 429, 429, 200, 429, 200, 429]
 
 
+STEP = """
+from apiroutes.middleware import *
+A, B = "k9TqWx3bZr8nVf2mLs7pYd", "Hc4RgE6uJt1wQa5xNz0oBy"
+step = {step}
+"""
+A, B = "k9TqWx3bZr8nVf2mLs7pYd", "Hc4RgE6uJt1wQa5xNz0oBy"
+BY_KEY = 'api_key({"a": A, "b": B}, header="X-API-Key")'
+Fields = list[tuple[str, str]]
+
+
+def basic(scheme: str, credentials: str) -> tuple[str, str]:
+    return "Authorization", f"{scheme} {base64.b64encode(credentials.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("step", "first", "second", "is_one"),
+    [
+        (BY_KEY, [("X-API-Key", A)], [("X-API-Key", A)], True),
+        (BY_KEY, [("X-API-Key", A)], [("X-API-Key", B)], False),
+        (BY_KEY, [("X-API-Key", A)], [("X-API-Key", A), ("Authorization", "Bearer 1")], True),
+        ('api_key(A, header="X-Partner")', [("X-Partner", A)], [("X-Partner", A), ("X-API-Key", "1")], True),
+        ('api_key(A, cookie="k")', [("Cookie", f"k={A}")], [("Cookie", f"k={A}"), ("X-API-Key", "1")], True),
+        ('api_key(A, cookie="k")', [("Cookie", f"k={A}")], [("Cookie", f"a=1; k={A}")], True),
+        ("bearer(A)", [("Authorization", f"Bearer {A}")], [("Authorization", f"bearer {A}")], True),
+        ("bearer(A)", [("Authorization", f"Bearer {A}")], [("Authorization", f"Bearer  {A}")], True),
+        ("bearer([A, B])", [("Authorization", f"Bearer {A}")], [("Authorization", f"Bearer {B}")], False),
+        # The user is no text here, and need not be.
+        (
+            "bearer(lambda token: object())",
+            [("Authorization", f"Bearer {A}")],
+            [("Authorization", f"BEARER {A}")],
+            True,
+        ),
+        ("basic({'ann': A})", [basic("Basic", f"ann:{A}")], [basic("BASIC", f"ann:{A}")], True),
+        ("basic({'ann': A, 'bob': A})", [basic("Basic", f"ann:{A}")], [basic("Basic", f"bob:{A}")], False),
+        (
+            f"any_of(bearer(A), {BY_KEY})",
+            [("Authorization", f"Bearer {A}")],
+            [("Authorization", f"Bearer {A}"), ("X-API-Key", B)],
+            True,
+        ),
+        (
+            f"any_of(bearer(A), {BY_KEY})",
+            [("Authorization", f"Bearer {A}")],
+            [("X-API-Key", A)],
+            False,
+        ),
+        # Nobody: by address.
+        ("bearer(A, optional=True)", [], [("X-API-Key", "1")], True),
+    ],
+)
+def test_what_a_step_has_accepted_counts_as_the_key(
+    tmp_path: Path, step: str, first: Fields, second: Fields, is_one: bool
+) -> None:
+    files = {
+        "steps.py": STEP.format(step=step),
+        "middleware.py": "from steps import step\n" + LIMITED.format(arguments="'1/hour', by='key'"),
+        "pages/api/x.py": OK,
+    }
+    files["middleware.py"] += "middleware.insert(0, step)\n"
+    app = App(project(tmp_path, files), rate_limit_store="memory")
+    assert [call(app, headers=fields).status for fields in (first, second)] == [200, 429 if is_one else 200]
+
+
+def test_the_last_key_that_was_accepted_counts(tmp_path: Path) -> None:
+    """An optional step after it, which had no credentials, has accepted nothing."""
+    before = STEP.format(step='[api_key([A, B], header="X-API-Key"), bearer(A, optional=True)]')
+    limit = LIMITED.format(arguments="'1/hour', by='key'")
+    source = before + limit + "middleware = [*step, *middleware]\n"
+    files = {"middleware.py": source, "pages/api/x.py": OK}
+    app = App(project(tmp_path, files), rate_limit_store="memory")
+    assert [call(app, headers=[("X-API-Key", key)]).status for key in (A, A, B)] == [200, 429, 200]
+
+
+VALUES = """
+from dataclasses import make_dataclass
+from typing import NamedTuple
+Visitor = make_dataclass("Visitor", ["name", "page"])
+class Pair(NamedTuple):
+    name: str
+    page: str
+"""
+
+
 @pytest.mark.parametrize(
     ("by", "values", "found"),
     [
@@ -219,12 +318,14 @@ def test_what_a_function_of_the_project_has_checked_is_counted_by_user(tmp_path:
         ("lambda req: req.query.get('v').encode()", ["a", "a", "b"], [200, 429, 200]),
         ("lambda req: (req.query.get('v'), 1)", ["a", "a", "b"], [200, 429, 200]),
         ("lambda req: object()", ["a"], [500]),
+        ("lambda req: Visitor('ann', req.query['v'])", ["a"], [500]),
+        ("lambda req: Pair('ann', req.query['v'])", ["a", "a", "b"], [200, 429, 200]),
         ("lambda req: 1 / 0", ["a", "b"], [500, 500]),
         ("lambda req: req.body['email']", ["a"], [500]),
     ],
 )
 def test_a_function_says_who_it_is(tmp_path: Path, by: str, values: list[str], found: list[int]) -> None:
-    app = limited_app(tmp_path, f"'1/hour', by={by}")
+    app = limited_app(tmp_path, f"'1/hour', by={by}", before=VALUES)
     assert [call(app, target=f"/api/x?v={value}").status for value in values] == found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 import sys
 import threading
@@ -208,6 +209,14 @@ def test_a_request_counts_what_it_costs(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("rates", ["'10/hour'", "'10/hour', '99/day'", "'99/minute', '10/hour'"])
+def test_what_never_has_room_is_not_told_to_come_again(tmp_path: Path, rates: str) -> None:
+    app = limited_app(tmp_path, f"{rates}, cost=lambda req: 11")
+    answer = call(app)
+    assert (answer.status, answer.header("Retry-After")) == (429, None)
+    assert answer.body == b"This request is more than the limit allows at once."
+
+
 @pytest.mark.parametrize("cost", ["-1", "1.5", "True", "'1'", "None"])
 def test_a_cost_that_is_none_is_a_fault(tmp_path: Path, cost: str, caplog: pytest.LogCaptureFixture) -> None:
     app = limited_app(tmp_path, f"'10/hour', cost=lambda req: {cost}")
@@ -258,10 +267,18 @@ def test_refusals_are_logged_and_do_not_fill_the_log(
     app = limited_app(tmp_path, "'1/hour', name='login'")
     statuses(app, 50)
     records = [record for record in caplog.records if "rate limit" in record.getMessage()]
-    assert [record.getMessage() for record in records] == [
-        "GET /api/x: The rate limit 'login' (1/hour) refuses the request, and has refused 0 others lately"
-    ]
+    (message,) = [record.getMessage() for record in records]
+    before = r"GET /api/x: The rate limit 'login' \(1/hour\) refuses the request of [0-9a-f]{12}, "
+    assert re.fullmatch(before + "and has refused 0 others lately", message)
     assert records[0].levelno == logging.INFO
+
+
+def test_the_log_says_who_is_refused_by_a_digest(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "apiroutes")
+    for address in ("10.0.0.1", "10.0.0.2", "10.0.0.1"):  # an App each, which logs its first refusal
+        admitted(limited_app(tmp_path, "'1/hour', name='login'"), [address] * 2)
+    first, second, third = (record.getMessage() for record in caplog.records)
+    assert (first == third, first == second, "10.0.0" in caplog.text) == (True, False, False)
 
 
 # -- a store that fails
