@@ -6,6 +6,7 @@ says what is wrong, and ImportError without the library `limits`, whose notation
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -88,18 +89,57 @@ def limit_of(
     fail: str | None,
 ) -> Limit:
     """Return the limit of the arguments of `rate_limit`."""
-    read = _checked("", lambda: read_rates(rates), f". {HOW_TO_WRITE_RATES}")
+    read = _checked("", lambda: read_rates(_texts(rates)), f". {HOW_TO_WRITE_RATES}")
     _checked("by: ", lambda: check_by(by))
     _checked("name: ", lambda: check_name(name))
     _checked("cost: ", lambda: check_cost(cost, read))
-    if is_failure is not None and not failures_only:
-        raise ValueError("is_failure: it is for failures_only=True alone")
+    _check_failures(failures_only, is_failure)
     if fail not in (None, "open", "closed"):
         raise ValueError(f'fail: {fail!r} is neither "open" nor "closed"')
     place = None if store is None else _checked("store: ", lambda: read_shared_store(store))
     if isinstance(place, StoreURL) and not _has_redis():
         raise ImportError("redis is not installed. Run: pip install 'apiroutes[redis]'")
-    return Limit(read, by, name, cost, bool(failures_only), is_failure or is_refusal, place, fail)
+    return Limit(read, by, name, cost, failures_only, is_failure or is_refusal, place, fail)
+
+
+def _texts(rates: Sequence[object]) -> list[str]:
+    """Return the rates that `rate_limit` was called with. Raises TypeError for what is no text."""
+    texts: list[str] = []
+    for rate in rates:
+        if isinstance(rate, (list, tuple)):
+            written = ", ".join(map(repr, rate))[:_LONGEST_SHOWN]
+            raise TypeError(f"write rate_limit({written}), without a list")
+        if not isinstance(rate, str):
+            raise TypeError(f"{repr(rate)[:_LONGEST_SHOWN]} is not a rate, which is a text")
+        texts.append(rate)
+    return texts
+
+
+def _check_failures(failures_only: object, is_failure: object) -> None:
+    if not isinstance(failures_only, bool):
+        raise TypeError(f"failures_only: {failures_only!r} is neither True nor False")
+    if is_failure is None:
+        return
+    if not failures_only:
+        raise ValueError("is_failure: it is for failures_only=True alone")
+    if not callable(is_failure):
+        raise TypeError(f"is_failure: {is_failure!r} is no function of the status")
+    _checked("is_failure: ", lambda: _check_function(is_failure, "is_failure", "status"))
+
+
+def _check_function(function: Callable[..., Any], name: str, argument: str) -> None:
+    """Raise TypeError for an async function, and for one that does not take one argument alone."""
+    if is_async(function):
+        raise TypeError("it is an async function: write a plain one")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some that are built in tell none
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        usual = f"`def {name}({'req' if argument == 'request' else argument}): ...`"
+        raise TypeError(f"it has to take one argument, the {argument}: {usual}") from None
 
 
 def _has_redis() -> bool:
@@ -123,8 +163,8 @@ def check_by(by: object) -> None:
         raise ValueError(f"{by!r} is not one of {expected}")
     if not isinstance(by, str) and (not callable(by) or isinstance(by, type)):
         raise TypeError(f"{by!r} is not one of {expected}")
-    if callable(by) and is_async(by):
-        raise TypeError("it is an async function: write a plain one")
+    if callable(by):
+        _check_function(by, "by", "request")
 
 
 def check_name(name: object) -> None:
@@ -140,8 +180,7 @@ def check_name(name: object) -> None:
 def check_cost(cost: object, rates: Sequence[Rate]) -> None:
     """Raise ValueError or TypeError for what a request cannot count under these rates."""
     if callable(cost) and not isinstance(cost, type):
-        if is_async(cost):
-            raise TypeError("it is an async function: write a plain one")
+        _check_function(cost, "cost", "request")
         return
     if type(cost) is not int:
         raise TypeError(f"{cost!r} is neither an int nor a function of the request")
