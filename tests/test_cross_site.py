@@ -305,7 +305,7 @@ def test_dependencies_that_trust_browsers_bring_csrf(tmp_path: Path, step: str) 
         "api_key(lambda key: 'ann', cookie='key', csrf=False)",
         "api_key(lambda key: 'ann', header='X-Key')",
         "bearer(lambda token: 'ann')",
-        "webhook('github', secret='secret')",
+        "webhook('github', secret='Rw7Kd2Qz9Xv4Bn1Lm6Tp')",
     ],
 )
 def test_those_that_do_not_bring_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:

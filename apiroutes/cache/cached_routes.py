@@ -6,14 +6,14 @@ In: what the route declares, its handler's step. Out: verdicts on answers, and l
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from apiroutes.cache.headers import BYPASSED
 from apiroutes.cache.response_cache import Cache
 from apiroutes.cache.rules import Verdict, cache_control, judge
-from apiroutes.cache.targets import Target, header_name
-from apiroutes.handlers import CacheConfig
+from apiroutes.cache.targets import Target, header_key, header_name
+from apiroutes.handlers import CacheConfig, SecurityScheme
 from apiroutes.response import Response
 from apiroutes.types import Params
 
@@ -35,8 +35,8 @@ class CachedRoute:
     """What all requests of a cached route have in common.
 
     `run` is the handler's step, and `recompute` the same as it is called without a client, under the route's
-    deadline. `is_guarded`: whether credentials are asked for around it. `max_body` is the size in bytes of
-    the greatest answer that is stored.
+    deadline. `asks` are the credentials that are asked for around it, and `is_guarded` whether any are.
+    `max_body` is the size in bytes of the greatest answer that is stored.
     """
 
     def __init__(
@@ -51,14 +51,20 @@ class CachedRoute:
         max_body: int,
         is_development: bool,
         is_guarded: bool,
+        asks: Iterable[SecurityScheme] = (),
     ) -> None:
         self.cache = cache
         self.config = config
         self.run = run
         self._recompute = recompute
         self.pattern = pattern
-        self.vary = tuple(sorted("HTTP_" + name.upper().replace("-", "_") for name in config.vary))
+        self.vary = tuple(sorted(map(header_key, config.vary)))
         self.is_guarded = is_guarded
+        # By their keys in the environ, and of the query. Authorization is a credential for every route.
+        self.secret_headers = tuple(header_key(name) for name in _names_in("header", asks))
+        self.secret_query = tuple(
+            name for name in _names_in("query", asks) if config.query is None or name in config.query
+        )
         self._place = place
         self._max_body = max_body
         self._is_development = is_development
@@ -77,6 +83,11 @@ class CachedRoute:
         A cache of others knows nothing of the credentials that a guard asks for, and would answer without it.
         """
         return BYPASSED if self.is_guarded else cache_control(fresh, stale)
+
+    @property
+    def control_of_own(self) -> str:
+        """The Cache-Control of an answer that is not stored, unless it has its own; "" for none."""
+        return BYPASSED if self.is_guarded else ""
 
     def params_of(self, target: Target) -> Params | None:
         """Return the parameters in a path of the route; None for the path of another one.
@@ -115,3 +126,8 @@ class CachedRoute:
                 self.pattern,
                 header_name(key),
             )
+
+
+def _names_in(place: str, asks: Iterable[SecurityScheme]) -> list[str]:
+    """Return the names of the headers, or of the keys of the query, that hold credentials."""
+    return [asked.scheme["name"] for asked in asks if asked.scheme.get("in") == place]

@@ -33,7 +33,7 @@ from apiroutes.cache.headers import (
 from apiroutes.cache.hot_answers import HotAnswer, Variants
 from apiroutes.cache.narrowed import give_back, narrowed
 from apiroutes.cache.rules import directives
-from apiroutes.cache.targets import digest, header_values, raw_target, target_of
+from apiroutes.cache.targets import digest, header_values, listed_pairs, raw_target, target_of
 from apiroutes.cache.visits import Visit
 from apiroutes.chain import take_response
 from apiroutes.drafts import draft_cookies, has_valid_draft_cookie
@@ -63,6 +63,8 @@ class CachedStep:
             self._is_anonymous = _has_no_draft
         elif config.ignores_cookies:
             self._is_anonymous = _is_anonymous_beside_cookies
+        if route.secret_headers and config.headers == "keyed":
+            self._is_anonymous = _without(route.secret_headers, self._is_anonymous)
 
     def __call__(self, response: Any) -> None:
         """Answer a request."""
@@ -130,7 +132,7 @@ class CachedStep:
         environ, config = request._environ, self._route.config
         if has_content(environ):
             return "body"
-        if "HTTP_AUTHORIZATION" in environ and config.headers == "keyed":
+        if self._has_credential(environ):
             return "authorization"
         if "HTTP_COOKIE" in environ:
             if has_valid_draft_cookie(environ, request._secret_keys):
@@ -139,8 +141,16 @@ class CachedStep:
                 return "cookie"
         return ""
 
+    def _has_credential(self, environ: Environ) -> bool:
+        """Return whether a request's key would contain a credential, which the store would keep as it is."""
+        keys, names = ("HTTP_AUTHORIZATION", *self._route.secret_headers), self._route.secret_query
+        if self._route.config.headers == "keyed" and any(key in environ for key in keys):
+            return True
+        return bool(names) and listed_pairs(environ.get("QUERY_STRING") or "", names) != ""
+
     def _call_handler(self, response: Any, member: str, control: str = "") -> None:
         """Let the handler answer the request itself; what it answers is not stored."""
+        control = control or self._route.control_of_own
         if control:
             set_default(response, "cache-control", "Cache-Control", control)
         if self._sends_status:
@@ -182,6 +192,8 @@ class CachedStep:
             set_control(response, self._route.control(computation.fresh, computation.stale))
             if "HTTP_AUTHORIZATION" in response.req._environ:
                 keep_from_others(response)
+        elif self._route.control_of_own:
+            set_default(response, "cache-control", "Cache-Control", self._route.control_of_own)
         response._add_to_vary(self._vary_of(visit.read))
         if self._sends_status:
             set_status(response, member(is_stored=taken.is_stored, detail=reason))
@@ -278,6 +290,11 @@ def _is_anonymous(environ: Environ) -> bool:
 
 def _is_anonymous_beside_cookies(environ: Environ) -> bool:
     return "HTTP_AUTHORIZATION" not in environ and _has_no_draft(environ)
+
+
+def _without(keys: Iterable[str], is_anonymous: Callable[[Environ], bool]) -> Callable[[Environ], bool]:
+    """Return a function of whether a request is anonymous that has none of the headers either."""
+    return lambda environ: is_anonymous(environ) and not any(key in environ for key in keys)
 
 
 def _has_no_draft(environ: Environ) -> bool:

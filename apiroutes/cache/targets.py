@@ -21,6 +21,7 @@ from apiroutes.types import Environ
 __all__ = [
     "Target",
     "digest",
+    "header_key",
     "header_name",
     "header_values",
     "listed_pairs",
@@ -155,6 +156,11 @@ def variant_key(base: bytes, names: Sequence[str], values: Sequence[str | None])
 def digest(key: bytes) -> bytes:
     """Return the digest under which a store keeps what has this whole key."""
     return blake2b(key, digest_size=_DIGEST_SIZE).digest()
+
+
+def header_key(name: str) -> str:
+    """Return a header's key in the environ."""
+    return "HTTP_" + name.strip().upper().replace("-", "_")
 
 
 def header_name(key: str) -> str:

@@ -18,7 +18,7 @@ from apiroutes.cache.cached_routes import CachedRoute
 from apiroutes.cache.computing import Made, compute
 from apiroutes.cache.flight import Computation
 from apiroutes.cache.names import names_of_path
-from apiroutes.cache.targets import Target, digest, header_values, variant_key
+from apiroutes.cache.targets import Target, digest, header_key, header_values, variant_key
 from apiroutes.errors import ApiError
 from apiroutes.logs import current_fields, log_fault, route_of
 from apiroutes.request import Request
@@ -171,7 +171,7 @@ class Visit:
         for key in made.reads.headers - set(self.names):
             self.route.tell_of_header(key)
         own = {
-            "HTTP_" + member.strip().upper().replace("-", "_")
+            header_key(member)
             for _, value in made.response._lines_of("vary")
             for member in value.split(",")
             if member.strip()

@@ -26,7 +26,9 @@ def proxy_fix(
 
     With a number larger than that of the proxies, clients choose the value. `X-Forwarded-Prefix` is for a
     proxy that removes a prefix from the path: URLs and redirects get it back, routes are found without it.
+    Raises TypeError and ValueError for what is no such number.
     """
+    _check_numbers(x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=x_prefix)
     # ProxyFix itself would replace SCRIPT_NAME by the prefix.
     fix = ProxyFix(_nothing, x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=0)
 
@@ -41,6 +43,16 @@ def proxy_fix(
         return next()
 
     return middleware
+
+
+def _check_numbers(**numbers: object) -> None:
+    for name, number in numbers.items():
+        if not isinstance(number, int) or number < 0:
+            error = ValueError if isinstance(number, int) else TypeError
+            raise error(
+                f"proxy_fix({name}=...) takes a number of proxies, such as 1, or 0 to ignore the header, "
+                f"not {number!r}"
+            )
 
 
 def _nothing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

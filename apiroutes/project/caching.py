@@ -70,6 +70,7 @@ class _CachedSteps:
 
     def _route(self, endpoint: Endpoint, handler: Handler, run: Callable[[Any], Any]) -> CachedRoute:
         seconds = endpoint.module.config.max_duration
+        asks = handler.asks(self._around)
         return CachedRoute(
             self._cache,
             self._config,
@@ -79,7 +80,8 @@ class _CachedSteps:
             place=handler.place,
             max_body=self._settings.cache_max_body.bytes,
             is_development=self._settings.mode == "development",
-            is_guarded=bool(handler.asks(self._around)) or handler.requires(self._around),
+            is_guarded=bool(asks) or handler.requires(self._around),
+            asks=[scheme for alternatives in asks for scheme in alternatives],
         )
 
     def _forwarding(self, run: Callable[[Any], Any]) -> Callable[[Any], None]:

@@ -27,6 +27,9 @@ _log = logging.getLogger("apiroutes")
 # The first 96 bits of addresses that have one of IPv4 in the rest: ::ffff:0:0/96 (RFC 4291 section 2.5.5.2),
 # and 64:ff9b::/96 (RFC 6052 section 2.1).
 _BEFORE_IPV4 = (0xFFFF, 0x64_FF9B << 64)
+# The first 16 bits of networks, each a /48, of who has the IPv4 address in the next 32 (RFC 3056 section 2).
+# The first 16 bits of a network, a /48, of who has the address of IPv4 in the next 32 (RFC 3056 section 2).
+_6TO4 = 0x2002
 # RFC 4291 section 2.5.4: the rest is the interface, which a client chooses as it likes (RFC 8981).
 _NETWORK_BITS = 64
 _WITH_PORT = r"(\d+\.\d+\.\d+\.\d+):\d+|\[([^]]+)\](?::\d+)?"
@@ -71,6 +74,8 @@ def _network_of(address: str) -> str:
     number = int(parsed)
     if parsed.version == 4 or number >> 32 in _BEFORE_IPV4:
         return str(ip_address(number & 0xFFFFFFFF))
+    if number >> 112 == _6TO4:
+        return str(ip_address(number >> 80 & 0xFFFFFFFF))
     return f"{number >> _NETWORK_BITS:x}/64"
 
 

@@ -42,6 +42,10 @@ class Sender(Struct, frozen=True):
     read: Callable[[Environ], Claim]
     key_of: Callable[[str], bytes] = str.encode
     other: str | None = None
+    # What other secrets of this sender begin with, which sign nothing, and what they are.
+    foreign: tuple[str, ...] = ()
+    foreign_kind: str = ""
+    is_typed: bool = False  # whether the secret is made by the receiver, and told the sender
 
     def has_other(self, environ: Environ) -> bool:
         """Return whether a request has the signature in the other spelling."""
@@ -126,7 +130,17 @@ def _malformed(name: str) -> ValueError:
 
 SENDERS: Mapping[str, Sender] = {
     "standard": Sender("webhook-signature", _read_standard, _key_of_standard, other="SVIX"),
-    "github": Sender("X-Hub-Signature-256", _read_github),
-    "stripe": Sender("Stripe-Signature", _read_stripe),
-    "slack": Sender("X-Slack-Signature", _read_slack),
+    "github": Sender(
+        "X-Hub-Signature-256",
+        _read_github,
+        foreign=("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        foreign_kind="an access token",
+        is_typed=True,
+    ),
+    "stripe": Sender(
+        "Stripe-Signature", _read_stripe, foreign=("sk_", "rk_", "pk_"), foreign_kind="an API key"
+    ),
+    "slack": Sender(
+        "X-Slack-Signature", _read_slack, foreign=("xox", "xapp-"), foreign_kind="an access token"
+    ),
 }

@@ -30,6 +30,10 @@ __all__ = ["webhook"]
 
 _log = logging.getLogger("apiroutes")
 
+# Bytes of a secret. Whoever has seen one webhook can try secrets without asking anybody.
+_SHORTEST = 16
+_MAKE = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
 _WRONG = "The signature does not match the body"
 _TOO_OLD = "The signature is not of this time"
 
@@ -45,7 +49,7 @@ def webhook(
     "standard" is Standard Webhooks (and Svix), whose secrets are base64 after `whsec_`. Any of several
     secrets will do, so that one can replace another. A signature counts for `tolerance` seconds before and
     after its time; GitHub's has none. `req.context["webhook_id"]` is then the id of a standard webhook.
-    Raises ValueError and TypeError for a secret that is missing or empty.
+    Raises ValueError and TypeError for a secret that is missing, short, or another one of the sender's.
     """
     if sender not in SENDERS:
         raise ValueError(f"webhook({sender!r}): no such sender. {suggest(str(sender), SENDERS)}")
@@ -139,7 +143,14 @@ def _key(sender: str, secret: str) -> bytes:
         raise ValueError("the secret is empty. Copy it from the settings of the webhook's sender")
     if secret != secret.strip():
         raise ValueError("the secret has white space around it. Write it without")
-    return SENDERS[sender].key_of(secret)
+    of_sender = SENDERS[sender]
+    if secret.startswith(of_sender.foreign):
+        raise ValueError(f"the secret is {of_sender.foreign_kind}. Copy that of the webhook")
+    key = of_sender.key_of(secret)
+    if len(key) < _SHORTEST:
+        remedy = _MAKE if of_sender.is_typed else "Copy it from the sender's settings, whole"
+        raise ValueError(f"the secret has fewer than {_SHORTEST} bytes, and could be guessed. {remedy}")
+    return key
 
 
 def _seconds(tolerance: float | timedelta) -> float:

@@ -207,7 +207,8 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {
 def guarded(root: Path, place: str, scheme: str, interface: str, *lines: str) -> Routed:
     head, files = PLACES[place]
     sources = {name: source.replace("SCHEME", scheme) for name, source in files.items()}
-    return routed(root, head.replace("SCHEME", scheme) + get_of(*lines), interface, files=sources)
+    handler = get_of(*lines, declared="dynamic = 'force-static'\nrevalidate = 60")
+    return routed(root, head.replace("SCHEME", scheme) + handler, interface, files=sources)
 
 
 @both
@@ -238,3 +239,30 @@ def test_what_a_project_says_itself_behind_a_guard_stays(tmp_path: Path, place: 
         tmp_path, place, SCHEME, "wsgi", "res.set_header('Cache-Control', 'max-age=30')", "return 1"
     )
     assert controls(*[app.get(headers={"X-Key": "open"}) for _ in range(3)]) == [["max-age=30"]] * 3
+
+
+# What keeps a handler's answer from the store: it is one client's, or nobody says whose.
+NOT_KEPT = {
+    "what middleware has left": "return getattr(req, 'user', 'nobody')",
+    "the address": "return str(req.remote_addr)",
+    "a stream": "return iter(['a'])",
+    "a status": "return json(1, status=202)",
+}
+
+
+@both
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("lines", NOT_KEPT)
+def test_an_answer_behind_a_guard_that_is_not_kept_is_not_for_caches_of_others(
+    tmp_path: Path, lines: str, place: str, interface: str
+) -> None:
+    app = guarded(tmp_path, place, SCHEME, interface, NOT_KEPT[lines])
+    answers = [app.get(headers={"X-Key": "open"}), app.get(headers={"X-Key": "open", "Range": "bytes=0-"})]
+    assert controls(*answers) == [[PRIVATE]] * 2
+
+
+@both
+def test_what_a_project_says_itself_of_a_personal_answer_stays(tmp_path: Path, interface: str) -> None:
+    lines = ("res.set_header('Cache-Control', 'no-store')", "return getattr(req, 'user', 'nobody')")
+    app = guarded(tmp_path, "middleware of the module", SCHEME, interface, *lines)
+    assert controls(app.get(headers={"X-Key": "open"})) == [["no-store"]]

@@ -1,4 +1,4 @@
-"""Cached routes behind the dependencies of directories and modules, and in draft mode."""
+"""Cached routes behind guards, whose credentials no key contains, and in draft mode."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from apiroutes import App
 from apiroutes.testing import AsyncClient, Client
+from tests.cache.route_cases import INTERFACES, Routed, get_of, routed, said
 from tests.exits.support import seen_in
 from tests.support import Answer, app_of, call, project
 
@@ -137,3 +138,75 @@ def test_a_forged_draft_cookie_is_no_draft_mode_for_the_cache(tmp_path: Path) ->
         client.set_cookie("__prerender_bypass", cookie.value)
         answer = client.get("/api/x")
     assert (answer.get_json()[1:], "draft" in answer.headers["Cache-Status"]) == ([False, None], False)
+
+
+# -- credentials, which no key of the store contains -------------------------------------------------
+
+PASS = "def check(req, res, next): next()\nmiddleware = [check]\n"
+ASKS = {
+    "a header": (
+        '@security_scheme("key", {"type": "apiKey", "in": "header", "name": "X-Api-Key"})\n' + PASS,
+        {"headers": {"X-API-Key": "SECRET"}},
+    ),
+    "one of two headers": (
+        '@security_scheme("other", {"type": "apiKey", "in": "header", "name": "X-Other"})\n'
+        '@security_scheme("key", {"type": "apiKey", "in": "header", "name": "X-Api-Key"})\n' + PASS,
+        {"headers": {"X-API-Key": "SECRET"}},
+    ),
+    "the query": (
+        '@security_scheme("key", {"type": "apiKey", "in": "query", "name": "key"})\n' + PASS,
+        {"target": "/api/x?a=1&%6Bey=SECRET"},
+    ),
+    "a dependency": (
+        '@security_scheme("key", {"type": "apiKey", "in": "header", "name": "X-Api-Key"})\n'
+        "def check(): pass\ndependencies = [Depends(check)]\n",
+        {"headers": {"X-API-Key": "SECRET"}},
+    ),
+}
+READS = "return [len(seen), req.headers.get('X-API-Key'), req.args.get('key')]"
+both = pytest.mark.parametrize("interface", INTERFACES)
+
+
+def asking(root: Path, asks: str, interface: str, declared: str, **settings: Any) -> Routed:
+    source = "from apiroutes import security_scheme\n" + ASKS[asks][0] + get_of(READS, declared=declared)
+    return routed(root, source, interface, **settings)
+
+
+@both
+@pytest.mark.parametrize("asks", ASKS)
+def test_a_request_with_the_credential_of_a_guard_passes_the_store(
+    tmp_path: Path, asks: str, interface: str
+) -> None:
+    app = asking(tmp_path, asks, interface, "revalidate = 60")
+    request: Any = ASKS[asks][1]
+    answers = [app.get(), app.get(), app.get(**request), app.get(**request), app.get()]
+    assert [answer.json()[0] for answer in answers] == [1, 1, 2, 3, 1]
+    assert {said(answer) for answer in answers[2:4]} == {"fwd=bypass; detail=authorization"}
+    assert {answer.header("Cache-Control") for answer in answers} == {"private, no-cache"}
+
+
+@pytest.mark.parametrize("asks", ASKS)
+@pytest.mark.parametrize(
+    "declared", ["revalidate = 60", "config = {'cache': {'revalidate': 60, 'query': []}}"]
+)
+def test_the_file_of_the_store_has_no_credential(tmp_path: Path, asks: str, declared: str) -> None:
+    path = tmp_path / "kept.db"
+    app = asking(tmp_path, asks, "wsgi", declared, cache="sqlite", cache_path=str(path))
+    request: Any = ASKS[asks][1]
+    for _ in range(2):
+        assert app.get(**request).status == 200
+    app.get()
+    kept = b"".join(file.read_bytes() for file in tmp_path.glob("kept.db*"))
+    assert (b"SQLite format" in kept, b"SECRET" in kept) == (True, False)
+
+
+@both
+@pytest.mark.parametrize("asks", ASKS)
+@pytest.mark.parametrize("declared", ["dynamic = 'force-static'", "dynamic = 'error'"])
+def test_a_credential_that_the_handler_cannot_read_does_not_pass_the_store(
+    tmp_path: Path, asks: str, declared: str, interface: str
+) -> None:
+    source = "from apiroutes import security_scheme\n" + ASKS[asks][0]
+    app = routed(tmp_path, source + get_of("return len(seen)", declared=declared), interface)
+    request: Any = ASKS[asks][1]
+    assert [app.get(**request).json() for _ in range(3)] == [1, 1, 1]

@@ -98,3 +98,15 @@ def test_attributes_read_before_proxy_fix_are_computed_again(tmp_path: Path) -> 
         next()
 
     assert respond_through(tmp_path, look, proxy_fix(), headers=FORWARDED).json()[2] == "203.0.113.9"
+
+
+@pytest.mark.parametrize("name", ["x_for", "x_proto", "x_host", "x_port", "x_prefix"])
+@pytest.mark.parametrize(
+    ("number", "error"), [("1", TypeError), (1.0, TypeError), (None, TypeError), (-1, ValueError)]
+)
+def test_what_is_no_number_of_proxies_is_told_at_start(
+    name: str, number: Any, error: type[Exception]
+) -> None:
+    message = rf"proxy_fix\({name}=...\) takes a number of proxies, such as 1, or 0 to ignore the header, not"
+    with pytest.raises(error, match=message):
+        proxy_fix(**{name: number})

@@ -280,7 +280,7 @@ def test_the_document_names_the_header(tmp_path: Path) -> None:
         ("stripe", None, 'write `secret=os.environ["STRIPE_WEBHOOK_SECRET"]`'),
         ("github", "", "the secret is empty"),
         ("github", " \t", "the secret is empty"),
-        ("github", ["good", ""], "the secret is empty"),
+        ("github", ["good" * 5, ""], "the secret is empty"),
         ("github", "good\n", "the secret has white space around it"),
         ("github", [], "the list of secrets is empty"),
         ("standard", "whsec_", "the secret is not base64 after `whsec_`"),
@@ -288,6 +288,15 @@ def test_the_document_names_the_header(tmp_path: Path) -> None:
         ("standard", "whsec_a", "the secret is not base64 after `whsec_`"),
         ("standard", "whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "the secret is not base64 after `whsec_`"),
         ("standard", "hünter2", "the secret is not base64 after `whsec_`"),
+        ("standard", "whsec_YWI=", "the secret has fewer than 16 bytes, and could be guessed"),
+        ("github", "good", "the secret has fewer than 16 bytes, and could be guessed. Make one: python"),
+        ("slack", "good", "the secret has fewer than 16 bytes, and could be guessed. Copy it"),
+        ("stripe", ["good" * 5, "good"], "the secret has fewer than 16 bytes, and could be guessed. Copy it"),
+        ("stripe", "sk_live_goodgoodgoodgood", "the secret is an API key. Copy that of the webhook"),
+        ("stripe", "rk_test_goodgoodgoodgood", "the secret is an API key. Copy that of the webhook"),
+        ("slack", "xoxb-good-goodgoodgoodgood", "the secret is an access token. Copy that of the webhook"),
+        ("github", "ghp_goodgoodgoodgoodgoodgoodgoodgood", "the secret is an access token. Copy that of"),
+        ("github", "github_pat_goodgoodgoodgoodgood", "the secret is an access token. Copy that of"),
     ],
 )  # fmt: skip
 def test_a_secret_that_is_no_secret_is_told_at_start(sender: Any, secret: Any, message: str) -> None:
@@ -303,7 +312,10 @@ def test_a_secret_of_another_type_is_told_at_start(secret: Any) -> None:
         webhook("github", secret=secret)
 
 
-@pytest.mark.parametrize("secret", ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_QQ", "whsec_QQ=="])
+@pytest.mark.parametrize(
+    "secret",
+    ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZ", "whsec_MfKQ9r8GKYqrTwjUPD8ILQ=="],
+)
 def test_a_standard_secret_may_lack_prefix_and_padding(secret: str) -> None:
     webhook("standard", secret=secret)
 
@@ -311,13 +323,13 @@ def test_a_standard_secret_may_lack_prefix_and_padding(secret: str) -> None:
 @pytest.mark.parametrize("tolerance", [0, -1, math.inf, math.nan, timedelta(0)])
 def test_a_window_of_no_time_or_of_all_time_is_told_at_start(tolerance: Any) -> None:
     with pytest.raises(ValueError, match="takes more than 0 seconds"):
-        webhook("stripe", secret="a", tolerance=tolerance)
+        webhook("stripe", secret=SECRET, tolerance=tolerance)
 
 
 @pytest.mark.parametrize("tolerance", [None, "300", True])
 def test_a_window_of_another_type_is_told_at_start(tolerance: Any) -> None:
     with pytest.raises(TypeError, match="takes seconds or a timedelta"):
-        webhook("stripe", secret="a", tolerance=tolerance)
+        webhook("stripe", secret=SECRET, tolerance=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -325,4 +337,4 @@ def test_a_window_of_another_type_is_told_at_start(tolerance: Any) -> None:
 )
 def test_a_sender_that_nobody_knows_is_told_at_start(sender: Any, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        webhook(sender, secret="a")
+        webhook(sender, secret=SECRET)
