@@ -18,6 +18,7 @@ from apiroutes.structs import Struct
 
 __all__ = [
     "HOW_TO_WRITE_RATES",
+    "KNOWN_AT_ONCE",
     "By",
     "Cost",
     "IsFailure",
@@ -37,7 +38,8 @@ _LARGEST_AMOUNT = 10**12
 _LONGEST = 366 * 86_400  # seconds
 _NO_TIME = r"(?:/|per)\s*0+\s*[a-z]"
 _LONGEST_SHOWN, _LONGEST_NAME = 60, 64  # characters
-_SUBJECTS = ("address", "user", "key")
+# What requests are counted by that is known before the body has come.
+KNOWN_AT_ONCE = ("address", "user", "key")
 _FIELD = r"body\.\s*\S.*"
 
 # What requests are counted by, and what one counts; a function takes the request.
@@ -159,7 +161,7 @@ def _checked(before: str, read: Callable[[], Any], after: str = "") -> Any:
 def check_by(by: object) -> None:
     """Raise ValueError or TypeError for what requests cannot be counted by."""
     expected = '"address", "user", "key", "body.NAME" or a function of the request'
-    if isinstance(by, str) and by not in _SUBJECTS and not re.fullmatch(_FIELD, by, re.DOTALL):
+    if isinstance(by, str) and by not in KNOWN_AT_ONCE and not re.fullmatch(_FIELD, by, re.DOTALL):
         raise ValueError(f"{by!r} is not one of {expected}")
     if not isinstance(by, str) and (not callable(by) or isinstance(by, type)):
         raise TypeError(f"{by!r} is not one of {expected}")

@@ -19,7 +19,7 @@ from apiroutes.errors import ApiError, HandlerTimeout
 from apiroutes.places import project_file
 from apiroutes.rate_limits.limiter import Limiter
 from apiroutes.rate_limits.opening import counters_of
-from apiroutes.rates import By, Cost, IsFailure, Limit, limit_of
+from apiroutes.rates import KNOWN_AT_ONCE, By, Cost, IsFailure, Limit, limit_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.settings import Settings
@@ -94,7 +94,7 @@ class RateLimit:
         opened = counters_of(root, settings, limit.store)
         fail = settings.rate_limit_fail if limit.fail is None else limit.fail
         limiter = Limiter(limit, self._counted_as(root), opened, fail == "open")
-        may_wait = not opened.counters.is_local or callable(limit.by) or callable(limit.cost)
+        may_wait = not opened.counters.is_local or callable(limit.cost) or limit.by not in KNOWN_AT_ONCE
         middleware = (
             _for_failures(limiter, limit.is_failure)
             if limit.failures_only
