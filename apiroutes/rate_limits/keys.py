@@ -28,7 +28,6 @@ _log = logging.getLogger("apiroutes")
 # and 64:ff9b::/96 (RFC 6052 section 2.1).
 _BEFORE_IPV4 = (0xFFFF, 0x64_FF9B << 64)
 # The first 16 bits of networks, each a /48, of who has the IPv4 address in the next 32 (RFC 3056 section 2).
-# The first 16 bits of a network, a /48, of who has the address of IPv4 in the next 32 (RFC 3056 section 2).
 _6TO4 = 0x2002
 # RFC 4291 section 2.5.4: the rest is the interface, which a client chooses as it likes (RFC 8981).
 _NETWORK_BITS = 64

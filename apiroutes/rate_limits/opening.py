@@ -35,7 +35,7 @@ _opened: weakref.WeakValueDictionary[tuple[int, Path, str | StoreURL], OpenedCou
 
 
 def counters_of(root: Path, settings: Settings, store: str | StoreURL | None) -> OpenedCounters:
-    """Return the counts of an App in a store, None for that of its settings, where a tested one has any."""
+    """Return the counts of an App in a store; None is that of its settings, as for an App in tests."""
     place = settings.rate_limit_store if store is None or settings.testing else store
     key = id(settings), root, place
     opened = _opened.get(key)
