@@ -6,6 +6,7 @@ says what is wrong, and ImportError without the library `limits`, whose notation
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from apiroutes.structs import Struct
 
 __all__ = [
     "HOW_TO_WRITE_RATES",
+    "KNOWN_AT_ONCE",
     "By",
     "Cost",
     "IsFailure",
@@ -40,7 +42,8 @@ _LARGEST_AMOUNT = 10**12
 _LONGEST = 366 * 86_400  # seconds
 _NO_TIME = r"(?:/|per)\s*0+\s*[a-z]"
 _LONGEST_SHOWN, _LONGEST_NAME = 60, 64  # characters
-_SUBJECTS = ("address", "user", "key")
+# What requests are counted by that is known before the body has come.
+KNOWN_AT_ONCE = ("address", "user", "key")
 _FIELD = r"body\.\s*\S.*"
 
 # What requests are counted by, and what one counts; a function takes the request.
@@ -92,7 +95,7 @@ def limit_of(
     fail: str | None,
 ) -> Limit:
     """Return the limit of the arguments of `rate_limit`."""
-    read = _checked("", lambda: read_rates(rates), f". {HOW_TO_WRITE_RATES}")
+    read = _checked("", lambda: read_rates(_texts(rates)), f". {HOW_TO_WRITE_RATES}")
     _checked("by: ", lambda: check_by(by))
     _checked("name: ", lambda: check_name(name))
     _checked("cost: ", lambda: check_cost(cost, read))
@@ -127,14 +130,41 @@ def check_is_failure(is_failure: object, failures_only: bool) -> None:
         shown = is_failure if type(is_failure) is int else 401
         how = f"such as `lambda status: status == {shown}`"
         raise TypeError(f"{is_failure!r} is not a function of the status, {how}")
-    if is_async(is_failure):
-        raise TypeError("it is an async function: write a plain one, which waits for nothing")
+    _check_function(is_failure, "is_failure", "status")
 
 
 def check_fail(fail: object) -> None:
     """Raise ValueError for anything but what to do where the store fails; None is what the settings say."""
     if fail not in (None, "open", "closed"):
         raise ValueError(f'{fail!r} is neither "open" nor "closed"')
+
+
+def _texts(rates: Sequence[object]) -> list[str]:
+    """Return the rates that `rate_limit` was called with. Raises TypeError for what is no text."""
+    texts: list[str] = []
+    for rate in rates:
+        if isinstance(rate, (list, tuple)):
+            written = ", ".join(map(repr, rate))[:_LONGEST_SHOWN]
+            raise TypeError(f"write rate_limit({written}), without a list")
+        if not isinstance(rate, str):
+            raise TypeError(f"{repr(rate)[:_LONGEST_SHOWN]} is not a rate, which is a text")
+        texts.append(rate)
+    return texts
+
+
+def _check_function(function: Callable[..., Any], name: str, argument: str) -> None:
+    """Raise TypeError for an async function, and for one that does not take one argument alone."""
+    if is_async(function):
+        raise TypeError("it is an async function: write a plain one")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some that are built in tell none
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        usual = f"`def {name}({'req' if argument == 'request' else argument}): ...`"
+        raise TypeError(f"it has to take one argument, the {argument}: {usual}") from None
 
 
 def _has_redis() -> bool:
@@ -154,12 +184,12 @@ def _checked(before: str, read: Callable[[], Any], after: str = "") -> Any:
 def check_by(by: object) -> None:
     """Raise ValueError or TypeError for what requests cannot be counted by."""
     expected = '"address", "user", "key", "body.NAME" or a function of the request'
-    if isinstance(by, str) and by not in _SUBJECTS and not re.fullmatch(_FIELD, by, re.DOTALL):
+    if isinstance(by, str) and by not in KNOWN_AT_ONCE and not re.fullmatch(_FIELD, by, re.DOTALL):
         raise ValueError(f"{by!r} is not one of {expected}")
     if not isinstance(by, str) and (not callable(by) or isinstance(by, type)):
         raise TypeError(f"{by!r} is not one of {expected}")
-    if callable(by) and is_async(by):
-        raise TypeError("it is an async function: write a plain one")
+    if callable(by):
+        _check_function(by, "by", "request")
 
 
 def check_name(name: object) -> None:
@@ -175,8 +205,7 @@ def check_name(name: object) -> None:
 def check_cost(cost: object, rates: Sequence[Rate]) -> None:
     """Raise ValueError or TypeError for what a request cannot count under these rates."""
     if callable(cost) and not isinstance(cost, type):
-        if is_async(cost):
-            raise TypeError("it is an async function: write a plain one")
+        _check_function(cost, "cost", "request")
         return
     if type(cost) is not int:
         raise TypeError(f"{cost!r} is neither an int nor a function of the request")

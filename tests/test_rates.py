@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,16 +84,24 @@ async def an_async_function(req: object) -> int:
         ({"cost": True}, "cost: True is neither an int nor a function"),
         ({"cost": 1.0}, "cost: 1.0 is neither an int nor a function"),
         ({"cost": an_async_function}, "cost: it is an async function"),
-        ({"is_failure": bool}, "is_failure: it is for failures_only=True alone"),
-        ({"failures_only": "yes"}, "failures_only: 'yes' is not a bool"),
+        ({"by": lambda: 1}, "by: it has to take one argument, the request: `def by\\(req\\): ...`"),
+        ({"by": lambda req, res: 1}, "by: it has to take one argument, the request"),
+        ({"by": lambda *, req: 1}, "by: it has to take one argument, the request"),
+        ({"cost": lambda: 1}, "cost: it has to take one argument, the request: `def cost\\(req\\): ...`"),
+        ({"failures_only": "no"}, "failures_only: 'no' is not a bool"),
         ({"failures_only": 1}, "failures_only: 1 is not a bool"),
+        ({"failures_only": None}, "failures_only: None is not a bool"),
+        ({"failures_only": True, "is_failure": 401}, "is_failure: 401 is not a function of the status"),
+        ({"failures_only": True, "is_failure": [401]}, "is_failure: .* is not a function of the status"),
+        ({"failures_only": True, "is_failure": lambda: 1}, "is_failure: it has to take one argument, the st"),
+        ({"failures_only": True, "is_failure": an_async_function}, "is_failure: it is an async function"),
+        ({"is_failure": bool}, "is_failure: it is for failures_only=True alone"),
         (
             {"failures_only": True, "is_failure": 403},
             "is_failure: 403 is not a function of the status, such as `lambda status: status == 403`",
         ),
         ({"failures_only": True, "is_failure": True}, "is_failure: True is not a function of the status"),
         ({"failures_only": True, "is_failure": bool}, "is_failure: <class 'bool'> is not a function"),
-        ({"failures_only": True, "is_failure": an_async_function}, "is_failure: it is an async function"),
         ({"fail": "soft"}, 'fail: \'soft\' is neither "open" nor "closed"'),
         ({"store": "none"}, "store: 'none' is neither a URL nor one of 'sqlite', 'memory'"),
         ({"store": "http://a"}, "store: 'http' is not one of 'redis', 'rediss', 'unix'"),
@@ -100,6 +110,29 @@ async def an_async_function(req: object) -> int:
 def test_arguments_that_cannot_be_meant_are_refused(arguments: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         rate_limit("5/minute", **arguments)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda req, more=1: 1, lambda *all: 1, {"a": 1}.get, str.lower, len, Path.exists, partial(max, 1)],
+)
+def test_whatever_takes_a_request_is_a_function_of_it(function: Any) -> None:
+    rate_limit("5/minute", by=function, cost=function)
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ((3,), "3 is not a rate, which is a text"),
+        ((None,), "None is not a rate, which is a text"),
+        (("1/minute", 3), "3 is not a rate, which is a text"),
+        ((["1/minute", "5/hour"],), r"write rate_limit\('1/minute', '5/hour'\), without a list"),
+        ((("1/minute",),), r"write rate_limit\('1/minute'\), without a list"),
+    ],
+)
+def test_what_stands_for_rates_is_told_as_it_was_written(rates: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{message}"):
+        rate_limit(*rates)
 
 
 def test_a_rate_that_cannot_be_read_has_a_remedy() -> None:

@@ -19,7 +19,7 @@ from apiroutes.errors import ApiError, HandlerTimeout
 from apiroutes.rate_limits.limiter import Limiter, Taken
 from apiroutes.rate_limits.opening import OpenedCounters, counters_of
 from apiroutes.rate_limits.places import MadeAt, made_at, made_for_route, refuse_twins
-from apiroutes.rates import By, Cost, IsFailure, Limit, limit_of
+from apiroutes.rates import KNOWN_AT_ONCE, By, Cost, IsFailure, Limit, limit_of
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.response_hooks import at_once
@@ -92,7 +92,7 @@ class RateLimit:
         fail = settings.rate_limit_fail if limit.fail is None else limit.fail
         limiter = Limiter(limit, self._counted_as(root, opened), opened, fail == "open")
         is_local = opened.counters.is_local
-        may_wait = not is_local or callable(limit.by) or callable(limit.cost)
+        may_wait = not is_local or callable(limit.cost) or limit.by not in KNOWN_AT_ONCE
         middleware = (
             _for_failures(limiter, limit.is_failure, is_local)
             if limit.failures_only

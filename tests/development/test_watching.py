@@ -19,6 +19,7 @@ WATCHED = [
     (".venv/lib/x.py", False),
     (".git/x.py", False),
     ("client/node_modules/gyp/x.py", False),
+    (".apiroutes/x.py", False),
 ]
 
 

@@ -343,7 +343,10 @@ UPLOAD = (
 )
 
 
-@pytest.mark.parametrize("argument", ["by=lambda req: req.body['email']", "cost=lambda req: len(req.files)"])
+@pytest.mark.parametrize(
+    "argument",
+    ["by=lambda req: req.body['email']", "cost=lambda req: len(req.files)", "by='body.email'"],
+)
 def test_a_function_may_wait_for_the_body_beside_an_event_loop(tmp_path: Path, argument: str) -> None:
     handler = "async def POST(req): return req.body['email']\n"
     app = limited_app(tmp_path, f"'1/hour', {argument}", handler)
