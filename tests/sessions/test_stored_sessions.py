@@ -51,6 +51,8 @@ KEPT = {"a": 1, "list": [1], "deep": {"x": [{}]}}
 CHANGES: list[tuple[str, Any]] = [
     ("session['a'] = 2", {**KEPT, "a": 2}),
     ("session['b'] = None", {**KEPT, "b": None}),
+    ("session |= {'b': 2}", {**KEPT, "b": 2}),
+    ("req.session |= [('b', 2)]", {**KEPT, "b": 2}),
     ("del session['a']", {"list": [1], "deep": {"x": [{}]}}),
     ("for name in list(session): del session[name]", {}),
     ("session['list'].append(2)", {**KEPT, "list": [1, 2]}),
