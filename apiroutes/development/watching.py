@@ -22,7 +22,7 @@ __all__ = ["CAN_WATCH", "Changes", "Watcher", "is_watched"]
 CAN_WATCH = watchfiles is not None
 
 _ENDINGS = (".py", ".toml")
-_LEFT_OUT = {"__pycache__", ".venv", ".env", ".git", "node_modules"}
+_LEFT_OUT = {"__pycache__", ".apiroutes", ".venv", ".env", ".git", "node_modules"}
 
 # Milliseconds. watchfiles looks for changes once in a step, and waits until none has come for one step more,
 # for so long at most: saving a file changes several names, and a checkout hundreds of files.
