@@ -250,6 +250,15 @@ def test_a_file_that_is_read_at_import_is_watched_and_data_that_is_written_is_no
         server.reload_after(lambda: server.write("data.json", "3"))
 
 
+def test_the_secret_key_that_the_first_start_makes_is_no_change(tmp_path: Path) -> None:
+    source = "from apiroutes.middleware import sessions\nmiddleware = [sessions()]\n"
+    with developing(tmp_path, {"middleware.py": source, "pages/api/version.py": VERSION.format(0)}) as server:
+        until(lambda: (tmp_path / "project" / ".apiroutes" / "secret_key").exists())
+        server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(1)))
+        changed = [line for line in server.log.read_text().splitlines() if line.startswith("Changed")]
+        assert changed == ["Changed: pages/api/version.py; reloading"]
+
+
 BAD_IMPORTS = {
     "hangs": "while True: pass\n",
     "hangs in a lock": "import threading\nthreading.Lock().acquire() and threading.Event().wait()\n",
