@@ -66,9 +66,17 @@ class Resource(Struct, frozen=True):
     @property
     def counts_in_memory(self) -> bool:
         """Whether its requests are counted for a limit, in each worker by itself."""
+        return self._has_step("counts_in_memory")
+
+    @property
+    def keeps_in_memory(self) -> bool:
+        """Whether it has sessions that each worker keeps by itself."""
+        return self._has_step("keeps_in_memory")
+
+    def _has_step(self, mark: str) -> bool:
         handlers = () if self.module is None else self.module.handlers.values()
         steps = (*self.middleware, *(step for handler in handlers for step in handler.middleware))
-        return any(getattr(step, "counts_in_memory", False) for step in steps)
+        return any(getattr(step, mark, False) for step in steps)
 
     def instead(self, name: str, answer: Callable[[ServerResponse], object]) -> Resource:
         """Return a resource that answers in place of this one, inside the same middleware."""

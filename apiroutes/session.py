@@ -6,7 +6,7 @@ of it. Raises TypeError and ValueError for what JSON cannot hold, and RuntimeErr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NoReturn
 
 from apiroutes.errors import ApiError
@@ -131,6 +131,10 @@ class Session(MutableMapping[str, Any]):
     def __delitem__(self, name: str) -> None:
         self._check_open()
         del self._state.values[name]
+
+    def __ior__(self, others: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Session:
+        self.update(others)
+        return self
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._state.values)

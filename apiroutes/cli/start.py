@@ -44,6 +44,11 @@ _EACH_COUNTS_ALONE = (
     'times more; "sqlite" is for all workers of a machine'
 )
 
+_EACH_KEEPS_ITS_OWN = (
+    'sessions are kept in "memory": each worker has its own, and a client is signed in with some of its '
+    'requests; "sqlite" is for all workers of a machine'
+)
+
 _Run = Callable[[Settings, Sequence[str], Callable[[], str]], None]
 
 
@@ -119,10 +124,8 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
             choice = _choose(server, settings, check.routes)
             if choice.reason:
                 _say(f"{server} serves {choice.interface.upper()}: {choice.reason}", settings.log_format)
-            if check.caches and settings.cache == "memory" and workers_of(settings) > 1:
-                _say(_EACH_ITS_OWN, settings.log_format)
-            if check.counts_in_memory and workers_of(settings) > 1:
-                _say(_EACH_COUNTS_ALONE, settings.log_format)
+            if workers_of(settings) > 1:
+                _tell_of_memory(check, settings)
             return choice.interface
 
         host, port = address_in(settings)
@@ -131,6 +134,18 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
                 settings = replace(settings, host=host, port=free_port(host, port))
             with with_metrics_directory(settings):
                 run(settings, flags, choose_interface)
+
+
+def _tell_of_memory(check: StartCheck, settings: Settings) -> None:
+    """Tell what several workers do not share."""
+    told = {
+        _EACH_ITS_OWN: check.caches and settings.cache == "memory",
+        _EACH_COUNTS_ALONE: check.counts_in_memory,
+        _EACH_KEEPS_ITS_OWN: check.keeps_in_memory,
+    }
+    for line, is_so in told.items():
+        if is_so:
+            _say(line, settings.log_format)
 
 
 def _say(line: str, log_format: str | None) -> None:

@@ -47,7 +47,8 @@ except ProjectError as error:
     outcome = {{"problems": [asdict(problem) for problem in error.problems]}}
 else:
     counts = [sum(route.is_async() for route in routes), len(routes)]
-    facts = [any(route.is_cached for route in routes), any(route.counts_in_memory for route in routes)]
+    names = ["is_cached", "counts_in_memory", "keeps_in_memory"]
+    facts = [any(getattr(route, name) for route in routes) for name in names]
     outcome = {{"routes": counts, "facts": facts}}
 print()
 print("{_MARK}" + json.dumps(outcome), flush=True)
@@ -77,6 +78,7 @@ class StartCheck:
         self.routes = RouteCounts(0, 0)  # once there is a report
         self.caches = False  # the same: whether a route is cached
         self.counts_in_memory = False  # the same: whether the requests of one are, in each worker
+        self.keeps_in_memory = False  # the same: whether the sessions of one are
         self.problems: tuple[Problem, ...] = ()  # the same
         # Files, not pipes: processes that the project starts may keep a pipe open.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _discard
@@ -136,7 +138,7 @@ class StartCheck:
         found = json.loads(outcome)
         if "routes" in found:
             self.routes = RouteCounts(*found["routes"])
-            self.caches, self.counts_in_memory = found["facts"]
+            self.caches, self.counts_in_memory, self.keeps_in_memory = found["facts"]
             return None
         self.problems = tuple(_problem(**problem) for problem in found["problems"])
         return report(self.problems)

@@ -120,6 +120,7 @@ class StoredSessions(Sessions):
         self.needs_secret_key = False
         self._store = store
         self._keeping: Keeping | None = None
+        self.keeps_in_memory = False  # until it is known
         self._bound: weakref.WeakSet[StoredSessions] = weakref.WeakSet()
 
     def bind_to_project(self, root: Path, settings: Settings) -> StoredSessions:
@@ -128,6 +129,7 @@ class StoredSessions(Sessions):
         bound = type(self)(self.options, self.lifetime, self._store)
         bound.__dict__ = {**self.__dict__, **bound.__dict__}  # with its marks
         bound._keeping = Keeping(self.options, self.lifetime, opened)
+        bound.keeps_in_memory = opened.is_memory
         self._bound.add(bound)
         return bound
 

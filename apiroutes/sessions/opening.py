@@ -5,13 +5,16 @@ In: the project's directory and settings. Out: a store..
 
 from __future__ import annotations
 
+import logging
 import weakref
 from pathlib import Path
 
 from apiroutes.settings import Settings, StoreURL
-from apiroutes.stores import SessionStore, open_session_store
+from apiroutes.stores import SessionStore, open_session_store, why_sessions_fail
 
 __all__ = ["OpenedSessions", "forget_sessions", "sessions_at"]
+
+_log = logging.getLogger("apiroutes")
 
 _MEMORY = "memory"
 
@@ -37,9 +40,11 @@ def sessions_at(place: str | StoreURL, root: Path, settings: Settings) -> Opened
     if opened is None:
         name = place if isinstance(place, str) else place.reveal()
         is_memory = settings.testing or name == _MEMORY
-        store = open_session_store(
-            _MEMORY if is_memory else name, root, prefix=f"{settings.cache_prefix}:sessions"
-        )
+        name = _MEMORY if is_memory else name
+        store = open_session_store(name, root, prefix=f"{settings.cache_prefix}:sessions")
+        reason = why_sessions_fail(name, root)
+        if reason is not None:
+            _log.warning("sessions cannot be kept: %s. Make it writable, or choose another `store`.", reason)
         opened = _opened[key] = OpenedSessions(store, is_memory, settings)
     return opened
 

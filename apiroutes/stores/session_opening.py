@@ -12,7 +12,7 @@ from apiroutes.stores.session_guard import GuardedSessionStore
 from apiroutes.stores.session_memory import MemorySessionStore
 from apiroutes.stores.session_store import SessionStore
 
-__all__ = ["open_session_store"]
+__all__ = ["open_session_store", "why_sessions_fail"]
 
 _PATH = Path(".apiroutes", "sessions.db")
 
@@ -37,3 +37,12 @@ def open_session_store(store: str, root: Path, *, prefix: str) -> SessionStore:
     except ModuleNotFoundError as error:
         raise ImportError("Sessions in Redis need redis-py: pip install 'apiroutes[redis]'") from error
     return GuardedSessionStore(RedisSessionStore(store, prefix=prefix))
+
+
+def why_sessions_fail(store: str, root: Path) -> str | None:
+    """Return why sessions cannot be kept in a store, as far as can be told without a use."""
+    if store != "sqlite":
+        return None
+    from apiroutes.stores.sqlite_files import why_unwritable
+
+    return why_unwritable(root / _PATH)

@@ -258,6 +258,12 @@ def test_the_key_that_is_made_at_the_first_start_is_no_change(tmp_path: Path) ->
     with developing(tmp_path, files) as server:
         until(lambda: server.get("/api/version") == "200 0")
         assert (server.root / ".apiroutes/secret_key").exists()
+
+
+def test_the_secret_key_that_the_first_start_makes_is_no_change(tmp_path: Path) -> None:
+    source = "from apiroutes.middleware import sessions\nmiddleware = [sessions()]\n"
+    with developing(tmp_path, {"middleware.py": source, "pages/api/version.py": VERSION.format(0)}) as server:
+        until(lambda: (tmp_path / "project" / ".apiroutes" / "secret_key").exists())
         server.reload_after(lambda: server.write("pages/api/version.py", VERSION.format(1)))
         changed = [line for line in server.log.read_text().splitlines() if line.startswith("Changed")]
         assert changed == ["Changed: pages/api/version.py; reloading"]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.servers import SECONDS, gunicorn, serve
+from tests.acceptance.servers import SECONDS, granian, gunicorn, serve
 from tests.redis_server import needs_redis, redis_server
 from tests.support import project, until
 
@@ -214,3 +214,10 @@ def test_a_redis_that_hangs_is_a_503_soon_and_is_used_again(tmp_path: Path) -> N
             return len(workers) == 2
 
         until(have_both_found_it)
+
+
+def test_several_workers_that_keep_sessions_in_memory_are_told(tmp_path: Path) -> None:
+    project(tmp_path, FILES)
+    with serve(granian(workers=2), tmp_path / "log", {"SESSIONS": "memory"}, tmp_path):
+        pass
+    assert 'sessions are kept in "memory": each worker has its own' in (tmp_path / "log").read_text()

@@ -18,6 +18,7 @@ WATCHED = [
     ("pages/__pycache__/x.py", False),
     (".venv/lib/x.py", False),
     (".git/x.py", False),
+    (".apiroutes/x.toml", False),
     ("client/node_modules/gyp/x.py", False),
     (".apiroutes/x.py", False),
 ]

@@ -51,6 +51,8 @@ KEPT = {"a": 1, "list": [1], "deep": {"x": [{}]}}
 CHANGES: list[tuple[str, Any]] = [
     ("session['a'] = 2", {**KEPT, "a": 2}),
     ("session['b'] = None", {**KEPT, "b": None}),
+    ("session |= {'b': 2}", {**KEPT, "b": 2}),
+    ("req.session |= [('b', 2)]", {**KEPT, "b": 2}),
     ("del session['a']", {"list": [1], "deep": {"x": [{}]}}),
     ("for name in list(session): del session[name]", {}),
     ("session['list'].append(2)", {**KEPT, "list": [1, 2]}),
@@ -520,3 +522,45 @@ def test_a_comma_begins_no_cookie(in_file: Browser, between: str, is_found: bool
     header = ("Cookie", f"theme=dark{between}session={in_file.cookies['session']}")
     values = call(in_file.app, target="/api/x", headers=[header]).json()["values"]
     assert values == ({"a": 1} if is_found else {})
+
+
+# -- what is in the way at start
+
+
+def test_what_is_in_the_way_of_a_store_is_said_at_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    project(tmp_path, {".apiroutes": "a file"})
+    app_with(tmp_path, "store='sqlite'")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"sessions cannot be kept: {tmp_path}/.apiroutes is not a directory. "
+        "Make it writable, or choose another `store`."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"), [("store='memory'", {}), ("store='sqlite'", {"testing": True})]
+)
+def test_what_is_in_the_way_of_no_store_is_not_said(
+    tmp_path: Path, options: str, settings: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    project(tmp_path, {".apiroutes": "a file"})
+    app_with(tmp_path, options, **settings)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("source", "is_kept"),
+    [
+        ("middleware = [sessions(store='memory')]\ndef GET(): return 1", True),
+        ("@use(sessions(store='memory'))\ndef GET(): return 1", True),
+        ("middleware = [sessions(store='sqlite')]\ndef GET(): return 1", False),
+        ("def GET(): return 1", False),
+    ],
+)
+def test_a_route_tells_whether_each_worker_keeps_its_sessions(
+    tmp_path: Path, source: str, is_kept: bool
+) -> None:
+    head = "from apiroutes import use\nfrom apiroutes.middleware import sessions\n"
+    app = App(project(tmp_path, {"pages/api/x.py": head + source}))
+    assert [route.keeps_in_memory for route in app.resources.values()] == [is_kept]
