@@ -40,7 +40,8 @@ class AuthScheme(Struct, frozen=True, eq=False):
     wrong. It may be a coroutine function, or wait for nothing (`never_waits`). `challenge` is what a 401 says
     in `WWW-Authenticate`, where credentials came and where none did; `scope_challenge` what a 403 says there
     of scopes that are missing, if anything. `is_ambient`: whether browsers send the credentials by
-    themselves, with requests of any site, and nothing else is done about that.
+    themselves, with requests of any site, and nothing else is done about that. `may_be_unavailable`: whether
+    it answers 503 while somebody else's server is away.
     """
 
     name: str
@@ -52,6 +53,7 @@ class AuthScheme(Struct, frozen=True, eq=False):
     scope_challenge: Callable[[str], str] | None = None
     never_waits: bool = False
     is_ambient: bool = False
+    may_be_unavailable: bool = False
 
     @property
     def is_async(self) -> bool:

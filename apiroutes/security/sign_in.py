@@ -58,6 +58,7 @@ class SignIn(Generic[User]):
         self.never_waits = all(scheme.never_waits for scheme in schemes)
         for scheme in reversed(self.schemes):  # each decorator puts its own first
             security_scheme(scheme.name, scheme.described, optional=is_optional)(self)
+        self.may_be_unavailable = any(scheme.may_be_unavailable for scheme in schemes)
         if any(scheme.is_ambient for scheme in schemes):
             reads_ambient_credentials(self)
 
