@@ -37,6 +37,7 @@ _LONGEST = 366 * 86_400  # seconds
 _NO_TIME = r"(?:/|per)\s*0+\s*[a-z]"
 _LONGEST_SHOWN, _LONGEST_NAME = 60, 64  # characters
 _SUBJECTS = ("address", "user", "key")
+_FIELD = r"body\.\s*\S.*"
 
 # What requests are counted by, and what one counts; a function takes the request.
 By = Union[str, Callable[[Any], object]]
@@ -117,8 +118,8 @@ def _checked(before: str, read: Callable[[], Any], after: str = "") -> Any:
 
 def check_by(by: object) -> None:
     """Raise ValueError or TypeError for what requests cannot be counted by."""
-    expected = f"{', '.join(map(repr, _SUBJECTS))} or a function of the request"
-    if isinstance(by, str) and by not in _SUBJECTS:
+    expected = '"address", "user", "key", "body.NAME" or a function of the request'
+    if isinstance(by, str) and by not in _SUBJECTS and not re.fullmatch(_FIELD, by, re.DOTALL):
         raise ValueError(f"{by!r} is not one of {expected}")
     if not isinstance(by, str) and (not callable(by) or isinstance(by, type)):
         raise TypeError(f"{by!r} is not one of {expected}")

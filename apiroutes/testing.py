@@ -39,6 +39,9 @@ FOR_TESTS: Mapping[str, str | bool] = {
     "rate_limit_store": "memory",
 }
 
+# The client's, unless a test names another one.
+_ADDRESS = "127.0.0.1"
+
 _Client = TypeVar("_Client", bound="Client")
 _AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
 
@@ -219,7 +222,10 @@ class Client(werkzeug.test.Client):
     # -- requests --------------------------------------------------------------------------
 
     def open(self, *args: Any, **kwargs: Any) -> Response:
-        """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments."""
+        """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments.
+
+        The client's address is 127.0.0.1 without `environ_overrides={"REMOTE_ADDR": "192.0.2.1"}`.
+        """
         response = super().open(*args, **kwargs)
         assert isinstance(response, Response)
         return response
@@ -236,7 +242,9 @@ class Client(werkzeug.test.Client):
             }
         witness = Witness(self.after)
         chunks: Iterable[bytes]
-        chunks, status, headers = super().run_wsgi_app({**environ, WITNESS: witness}, buffered)
+        chunks, status, headers = super().run_wsgi_app(
+            {"REMOTE_ADDR": _ADDRESS, **environ, WITNESS: witness}, buffered
+        )
         if witness.is_whole:
             chunks = [b"".join(_ClosedAtEnd(chunks))]
         elif not isinstance(chunks, list):

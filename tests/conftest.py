@@ -21,7 +21,7 @@ from tests import interfaces
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-# The Apps of tests that have ended keep files open until they are collected, of which a process has few.
+# The Apps of tests that have ended keep files open until they are collected; a process has a thousand or so.
 _TESTS_TO_COLLECT = 50
 _ended = itertools.count(1)
 

@@ -66,7 +66,10 @@ async def an_async_function(req: object) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"by": "ip"}, "by: 'ip' is not one of 'address', 'user', 'key' or a function of the request"),
+        (
+            {"by": "ip"},
+            'by: \'ip\' is not one of "address", "user", "key", "body.NAME" or a function of the request',
+        ),
         ({"by": 5}, "by: 5 is not one of"),
         ({"by": int}, "by: <class 'int'> is not one of"),
         ({"by": an_async_function}, "by: it is an async function"),

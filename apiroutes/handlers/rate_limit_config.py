@@ -18,7 +18,7 @@ _PLACE = "config.rateLimit"
 _KEYS = ("limit", "by", "cost", "name", "failuresOnly")
 _REMEDIES: Mapping[str, str] = {
     "limit": HOW_TO_WRITE_RATES,
-    "by": 'Write "address", "user", "key" or a function of the request.',
+    "by": 'Write "address", "user", "key", "body.NAME" or a function of the request.',
     "cost": "Write an int, or a function of the request.",
     "name": "Write a short text.",
     "failuresOnly": "Write True or False.",

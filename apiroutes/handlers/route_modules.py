@@ -79,6 +79,13 @@ class Handler(Struct, frozen=True):
         """Return whether a step refuses some of those who have signed in."""
         return any(required_of(step) is not None for step in self.steps(around))
 
+    def takers_of_session(self) -> list[str]:
+        """Return what takes the session as a parameter: itself, and dependencies with their places."""
+        nodes = () if self.dependencies is None else self.dependencies.graph.nodes
+        own = self.signature if self.dependencies is None else self.dependencies.signature
+        takers = [f"`{self.name}`"] if own.takes_session else []
+        return takers + [node.place for node in nodes if node.signature.takes_session]
+
     def steps(self, around: Sequence[Middleware]) -> list[Any]:
         """Return all that is called for a request, in this order: `around` is the middleware around it."""
         nodes = () if self.dependencies is None else self.dependencies.graph.nodes

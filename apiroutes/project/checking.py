@@ -40,6 +40,7 @@ def check_together(
     _check_builtin_paths(settings, routes, place_of, mistakes)
     _check_security(resources, mistakes)
     _check_sessions(resources, mistakes)
+    _check_takers_of_sessions(resources, mistakes)
     _check_requirements(resources, mistakes)
     _check_counted_users(resources, mistakes)
 
@@ -148,6 +149,23 @@ def _check_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
                     remedy = "Remove one of them, or give it another cookie: `sessions(name=...)`."
                     mistakes.in_route(file).merge(Problem(file, message, remedy))
                 taken |= names
+
+
+def _check_takers_of_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
+    """Check that `sessions()` is around what takes the session. Middleware of the project may set one too."""
+    for file, resource in resources.items():
+        assert resource.module is not None
+        for handler in resource.module.handlers.values():
+            around = (*resource.middleware, *handler.middleware)
+            if any(isinstance(step, Sessions) or not is_built_in(step) for step in around):
+                continue
+            for taker in handler.takers_of_session():
+                message = f"{taker} takes the session, and no `sessions()` is around the route."
+                remedy = (
+                    "Write `middleware = [sessions()]`, with `from apiroutes.middleware import sessions`, "
+                    "into middleware.py at the project's root."
+                )
+                mistakes.in_route(file).merge(Problem(file, message, remedy))
 
 
 def steps_of(

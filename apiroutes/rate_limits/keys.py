@@ -10,7 +10,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -27,6 +27,7 @@ _log = logging.getLogger("apiroutes")
 # The first 96 bits of addresses that have one of IPv4 in the rest: ::ffff:0:0/96 (RFC 4291 section 2.5.5.2),
 # and 64:ff9b::/96 (RFC 6052 section 2.1).
 _BEFORE_IPV4 = (0xFFFF, 0x64_FF9B << 64)
+# The first 16 bits of networks, each a /48, of who has the IPv4 address in the next 32 (RFC 3056 section 2).
 # The first 16 bits of a network, a /48, of who has the address of IPv4 in the next 32 (RFC 3056 section 2).
 _6TO4 = 0x2002
 # RFC 4291 section 2.5.4: the rest is the interface, which a client chooses as it likes (RFC 8981).
@@ -38,6 +39,8 @@ def subject_maker(by: By) -> Subject:
     """Return what tells the subject of a request."""
     if callable(by):
         return lambda req: _of_value(by(req))
+    if by.startswith("body."):
+        return partial(_field, by.removeprefix("body."))
     return {"address": _address, "user": _user, "key": _key}[by]
 
 
@@ -108,6 +111,15 @@ def _key(req: Request) -> bytes:
             if scheme is not None:
                 return b"key:" + _text_of((scheme.name, scheme.read(req)))
     return _user(req)
+
+
+def _field(name: str, req: Request) -> bytes:
+    """Return the text of a field of the body. Raises ApiError for a body that cannot be read."""
+    body = req.body
+    value = body.get(name) if isinstance(body, Mapping) else None
+    # An account is the same one in whatever letter case, and with space around it.
+    text = value.strip().casefold() if isinstance(value, str) else ""
+    return b"body:" + _text_of(text) if text else _address(req)
 
 
 def _of_value(value: object) -> bytes | None:

@@ -43,8 +43,9 @@ def rate_limit(
     """Answer 429 where there are more requests than `rate`, such as "100/minute", and each of `more`, allow.
 
     `by` is whose requests are counted together: "address" is the client's, "user" who is signed in, "key" the
-    credential that was signed in with, and a function of the request returns anything that has a text, or
-    None for a request that is not limited. All routes with the same object, or with limits of the same
+    credential that was signed in with, "body.NAME" a field of a JSON object or a form, whatever its letter
+    case, and a function of the request returns anything that has a text, or None for a request that is not
+    limited. All routes with the same object, or with limits of the same
     `name`, share a count. `cost` is what a request counts, an int or a function of the request; 0 is free.
 
     With `failures_only` a request counts until its answer is no failure: below 400, or above 499, unless

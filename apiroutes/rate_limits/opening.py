@@ -35,8 +35,8 @@ _opened: weakref.WeakValueDictionary[tuple[int, Path, str | StoreURL], OpenedCou
 
 
 def counters_of(root: Path, settings: Settings, store: str | StoreURL | None) -> OpenedCounters:
-    """Return the counts of an App in a store, None for that of its settings."""
-    place = settings.rate_limit_store if store is None else store
+    """Return the counts of an App in a store, None for that of its settings, as it is where the App is tested."""
+    place = settings.rate_limit_store if store is None or settings.testing else store
     key = id(settings), root, place
     opened = _opened.get(key)
     if opened is None:

@@ -6,6 +6,7 @@ Raises ValueError and TypeError for a cookie that browsers would refuse.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from apiroutes.http import dump_cookie, find_cookie, needs_secure
@@ -16,6 +17,8 @@ __all__ = ["Cookie", "CookieOptions"]
 _NAME = "session"
 # RFC 6265bis section 4.1.3: only this host can have set it, over https.
 _HOST_NAME = f"__Host-{_NAME}"
+# Of letters, digits and hyphens (RFC 1123 section 2.1); a dot before it is ignored (RFC 6265 section 5.2.3).
+_HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 class Cookie(NamedTuple):
@@ -66,6 +69,9 @@ class CookieOptions:
     ) -> None:
         if not isinstance(samesite, str):
             raise TypeError(f"samesite is 'Lax', 'Strict' or 'None', not {samesite!r}")
+        if secure is not None and not isinstance(secure, bool):
+            raise TypeError(f"secure is True, False or None, not {secure!r}")
+        _check_range(path, domain)
         if secure is None and (samesite.lower() == "none" or needs_secure(name or "")):
             secure = True
         self.path = path
@@ -86,3 +92,13 @@ class CookieOptions:
     def of(self, environ: Environ) -> Cookie:
         """Return the cookie for a request."""
         return self._over_https if environ.get("wsgi.url_scheme") == "https" else self._over_http
+
+
+def _check_range(path: object, domain: object) -> None:
+    """Check what browsers would not refuse, but never send the cookie back to (RFC 6265 section 5.2)."""
+    if not isinstance(path, str) or not path.startswith("/"):
+        kind = ValueError if isinstance(path, str) else TypeError
+        raise kind(f"path is a path of URLs that begins with '/', not {path!r}")
+    if domain is not None and not (isinstance(domain, str) and _HOST.fullmatch(domain)):
+        kind = ValueError if isinstance(domain, str) else TypeError
+        raise kind(f"domain is a host such as 'example.com', or None for this host alone, not {domain!r}")

@@ -20,10 +20,10 @@ from apiroutes.response import Response
 from apiroutes.sessions.cookies import CookieOptions
 from apiroutes.sessions.opening import sessions_at
 from apiroutes.sessions.signed import SignedVisit
-from apiroutes.sessions.stored import Keeping, StoredVisit
+from apiroutes.sessions.stored import Keeping, StoredVisit, unavailable
 from apiroutes.sessions.visits import Visit
 from apiroutes.settings import Settings, StoreURL, read_store
-from apiroutes.stores import Lifetime, open_session_store
+from apiroutes.stores import Lifetime, StoreError, open_session_store
 from apiroutes.threads import waiting
 
 __all__ = ["Sessions", "sessions"]
@@ -35,7 +35,8 @@ _NO_STORE = (
 )
 _UNUSED = (
     "no App uses this step, whose sessions are to be ended. A file that imports middleware.py gets another "
-    "copy of it: make the step in a module of its own, such as lib/visitors.py, which both import"
+    "copy of it: make the step in a module of its own, such as lib/visitors.py, which both import. Outside "
+    "of a server, `apiroutes shell -c 'from lib.visitors import visitors; visitors.end_all(...)'` has the App"
 )
 _NO_IDLE = (
     "a session in a signed cookie has no idle time: requests that only read it would have to write when they "
@@ -65,8 +66,12 @@ def sessions(
     a `domain`; with `secure` None it is secure over https. `csrf=False` leaves out the check of where unsafe
     requests come from. Raises ValueError and TypeError for what cannot be kept or browsers would refuse.
     """
+    if not isinstance(csrf, bool):
+        raise TypeError(f"csrf is True or False, not {csrf!r}")
     options = CookieOptions(name, path, domain, samesite, secure)
     lifetime = Lifetime(_seconds("max_age", max_age), None if idle is None else _seconds("idle", idle))
+    if lifetime.idle is not None and lifetime.idle > lifetime.whole:
+        raise ValueError(f"idle is longer than max_age, which ends each session before: {idle!r}")
     step: Sessions
     if store is not None:
         step = StoredSessions(options, lifetime, _store(store))
@@ -100,7 +105,8 @@ class Sessions:
         """End every session of an owner, as after a new password; return how many there were.
 
         Once it has returned, nobody is signed in with one of them. It may wait for the store: on an event
-        loop, write `await asyncio.to_thread(step.end_all, owner)`. Raises RuntimeError without a store.
+        loop, write `await asyncio.to_thread(step.end_all, owner)`. Raises RuntimeError without a store, and
+        ApiError 503 while that fails.
         """
         raise RuntimeError(_NO_STORE)
 
@@ -144,7 +150,10 @@ class StoredSessions(Sessions):
         keepings = [step._keeping for step in (self, *self._bound) if step._keeping is not None]
         if not keepings:
             raise RuntimeError(_UNUSED)
-        return sum(store.end_all(owner) for store in {keeping.store for keeping in keepings})
+        try:
+            return sum(store.end_all(owner) for store in {keeping.store for keeping in keepings})
+        except StoreError as error:
+            raise unavailable() from error
 
     end_all.__doc__ = Sessions.end_all.__doc__
 

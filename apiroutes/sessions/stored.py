@@ -28,7 +28,7 @@ from apiroutes.stores import Lifetime, SessionStore, StoredSession, StoreError
 from apiroutes.structs import Struct
 from apiroutes.types import Environ
 
-__all__ = ["Keeping", "StoredVisit"]
+__all__ = ["Keeping", "StoredVisit", "unavailable"]
 
 _log = logging.getLogger("apiroutes")
 
@@ -95,7 +95,7 @@ class StoredVisit(Visit):
             self.fetch()
         error, self._error = self._error, None  # the next touch tries again
         if error is not None:
-            raise _unavailable() from error
+            raise unavailable() from error
         return self._state_of(self._stored)
 
     def _state_of(self, stored: StoredSession | None) -> SessionState:
@@ -158,7 +158,7 @@ class StoredVisit(Visit):
         except BaseException as error:
             self._take_back_cookie(response)
             if isinstance(error, StoreError):
-                raise _unavailable() from error
+                raise unavailable() from error
             raise
 
     @at_once
@@ -206,5 +206,6 @@ class StoredVisit(Visit):
             response._apply("set", "set-cookie", others)
 
 
-def _unavailable() -> ApiError:
+def unavailable() -> ApiError:
+    """Return the answer while a store fails."""
     return ApiError(503, headers={"Retry-After": "1"})

@@ -12,7 +12,7 @@ from apiroutes import App
 from apiroutes.cli import main
 from tests.sessions.session_cases import KEY, Browser, app_with
 from tests.start_reports import problems_of
-from tests.support import Answer, call
+from tests.support import Answer, call, project
 
 PRIVATE = "private, no-cache"
 KINDS = pytest.mark.parametrize("options", ["", "store='memory'", "store='sqlite'"])
@@ -406,3 +406,49 @@ def test_the_session_of_another_user_has_ended_for_everybody(tmp_path: Path, sto
     browser.run("session.rotate(owner='bob')")
     browser.cookies = before
     assert browser.read() == {"values": {}, "owner": None, "is_new": True}
+
+
+# -- no sessions around
+
+MISSING = [
+    *[source for name, source in TAKERS.items() if "Session" in source],
+    "from apiroutes import Session\n"
+    "from apiroutes.middleware import request_id\nmiddleware = [request_id()]\n"
+    "def GET(session: Session): return 1",
+    "from apiroutes import Depends, Session\n"
+    "def values(session: Session): return 1\n"
+    "dependencies = [Depends(values)]\n"
+    "def GET(): return 1",
+]
+
+
+@pytest.mark.parametrize("source", MISSING)
+def test_a_session_that_nothing_keeps_is_a_mistake(tmp_path: Path, source: str) -> None:
+    (problem,) = problems_of(tmp_path, {"pages/api/x.py": source})
+    assert problem.file == "pages/api/x.py"
+    assert problem.message.endswith("takes the session, and no `sessions()` is around the route.")
+    assert "middleware = [sessions()]" in problem.remedy
+
+
+OF_ITS_OWN = "def middleware(req, res, next):\n    req.session = {'mine': 1}\n    return next()\n"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"middleware.py": OF_ITS_OWN},
+        {"pages/api/_middleware.py": OF_ITS_OWN},
+        {"pages/api/x.py": OF_ITS_OWN + MISSING[0]},
+    ],
+)
+def test_middleware_of_the_project_may_keep_the_session(tmp_path: Path, files: dict[str, str]) -> None:
+    app = App(project(tmp_path, {"pages/api/x.py": MISSING[0], **files}))
+    assert call(app, target="/api/x").json() == {"mine": 1}
+
+
+@pytest.mark.parametrize("place", ["middleware = [sessions()]\n", "@use(sessions())\n"])
+def test_sessions_of_the_route_alone_will_do(tmp_path: Path, place: str) -> None:
+    source = "from apiroutes import Session, use\nfrom apiroutes.middleware import sessions\n"
+    source += f"{place}def GET(session: Session): return dict(session)"
+    app = App(project(tmp_path, {"pages/api/x.py": source}), secret_key=KEY)
+    assert call(app, target="/api/x").json() == {}

@@ -3,15 +3,14 @@ from apiroutes.middleware import rate_limit
 from users import Credentials, execute, page
 
 
-def account(req):
-    return str(req.body.get("email")).lower() if isinstance(req.body, dict) else None
-
-
 def GET():
     return page("index.html", message="")
 
 
-@use(rate_limit("5/minute", failures_only=True), rate_limit("50/hour", by=account, failures_only=True))
+@use(
+    rate_limit("5/minute", failures_only=True, fail="closed"),
+    rate_limit("50/hour", by="body.email", failures_only=True, fail="closed"),
+)
 def POST(req, body: Credentials):
     id, hash = execute("SELECT id, hash FROM users WHERE email = ?", body.email) or (None, None)
     if not verify_password(body.password, hash):  # which takes as long where there is no such user
