@@ -143,7 +143,7 @@ def weakness_of(key: str, shortest: int = _SHORTEST) -> str | None:
     rest = re.sub(_PLACEHOLDER, "", key)
     is_placeholder = rest != key and len(re.sub(r"[-_ .!]", "", rest)) < shortest * _BESIDE
     if is_placeholder or key.startswith(_OF_DJANGO):
-        return "is a placeholder, which could be guessed"
+        return "is a placeholder, or has too little beside words of one, and could be guessed"
     if len(key) < shortest:
         return f"has fewer than {shortest} characters, and could be guessed"
     if len(set(rest)) < _FEWEST_DIFFERENT or (key + key).find(key, 1) < len(key):
