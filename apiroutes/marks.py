@@ -15,6 +15,7 @@ __all__ = [
     "counts_users",
     "is_rate_limit",
     "mark_of",
+    "may_be_unavailable",
     "marked_object",
     "needs_secret_key",
     "rate_limit_of",
@@ -52,6 +53,11 @@ def rate_limit_of(step: object) -> Any:
 def counts_users(step: object) -> bool:
     """Return whether middleware has the mark of a limit that counts by who has signed in."""
     return mark_of(step, "counts_users") is True
+
+
+def may_be_unavailable(step: object) -> bool:
+    """Return whether a step has the mark of those that answer 503 where what they need is away."""
+    return mark_of(step, "may_be_unavailable") is True
 
 
 def needs_secret_key(function: Function) -> Function:

@@ -24,6 +24,7 @@ __all__ = [
     "IsFailure",
     "Limit",
     "Rate",
+    "RateError",
     "check_by",
     "check_cost",
     "check_fail",
@@ -61,6 +62,14 @@ class Rate(Struct, frozen=True):
     text: str
 
 
+class RateError(ValueError):
+    """A rate that can be read, and cannot be counted; `remedy` says what to write."""
+
+    def __init__(self, problem: str, remedy: str = HOW_TO_WRITE_RATES) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
 def is_refusal(status: int) -> bool:
     """Return whether the client has failed: a fault of the server says nothing of what it has sent."""
     return 400 <= status <= 499
@@ -96,6 +105,11 @@ def limit_of(
 ) -> Limit:
     """Return the limit of the arguments of `rate_limit`."""
     read = _checked("", lambda: read_rates(_texts(rates)), f". {HOW_TO_WRITE_RATES}")
+    try:
+        read = read_rates(rates)
+    except (TypeError, ValueError) as error:
+        remedy = error.remedy if isinstance(error, RateError) else HOW_TO_WRITE_RATES
+        raise type(error)(f"{error}. {remedy}") from None
     _checked("by: ", lambda: check_by(by))
     _checked("name: ", lambda: check_name(name))
     _checked("cost: ", lambda: check_cost(cost, read))
@@ -174,11 +188,11 @@ def _has_redis() -> bool:
         return False
 
 
-def _checked(before: str, read: Callable[[], Any], after: str = "") -> Any:
+def _checked(before: str, read: Callable[[], Any]) -> Any:
     try:
         return read()
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{before}{error}{after}") from None
+        raise type(error)(f"{before}{error}") from None
 
 
 def check_by(by: object) -> None:
@@ -231,7 +245,7 @@ def read_rates(value: object) -> tuple[Rate, ...]:
     seconds = [rate.seconds for rate in rates]
     for rate in rates:
         if seconds.count(rate.seconds) > 1:
-            raise ValueError(f"{value!r} has two rates for {rate.seconds} seconds")
+            raise RateError(f"{value!r} has two rates for {rate.seconds} seconds", "Keep one of the two.")
     return tuple(rates)
 
 
@@ -249,9 +263,11 @@ def _read(text: str) -> list[Rate]:
     for item in items:
         written = text.strip() if len(items) == 1 else repr(item)
         if not 1 <= item.amount <= _LARGEST_AMOUNT:
-            raise ValueError(f"{shown} has an amount that is not from 1 to {_LARGEST_AMOUNT:,}")
+            problem = f"{shown} has an amount that is not from 1 to {_LARGEST_AMOUNT:,}"
+            raise RateError(problem, "Write an amount from 1.")
         # `limits` takes no minutes for one.
         if item.get_expiry() > _LONGEST or re.search(_NO_TIME, text, re.IGNORECASE):
-            raise ValueError(f"{shown} has a time that is not from a second to a year")
+            problem = f"{shown} has a time that is not from a second to a year"
+            raise RateError(problem, "Write a time from a second to a year.")
         rates.append(Rate(item.amount, item.get_expiry(), written))
     return rates

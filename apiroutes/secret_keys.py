@@ -16,6 +16,7 @@ __all__ = [
     "Secret",
     "SecretKeys",
     "hide_secrets",
+    "is_secret",
     "may_hold_secret",
     "missing_key",
     "new_secret_key",
@@ -36,6 +37,12 @@ _PLACEHOLDER = re.compile(
     r"change|default|django|example|insecure|password|placeholder|replace|secret|your?|key|"
     r"super|that|this|should|please|must|something|long|production|development|random|string",
     re.I,
+)
+# What the names of headers, of variables and of values in a query have where the value is a secret.
+_NAME_OF_SECRET = re.compile(
+    r"auth|cookie|token|secret|pass(w|phrase|code)|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"
+    r"|pass($|[-_])|(^|[-_])(key|sig|sid|otp|pin|pw|code|hash|assertion)($|[-_])",
+    re.IGNORECASE,
 )
 # What `django-admin startproject` writes into a file that is committed.
 _OF_DJANGO = "django-insecure-"
@@ -136,7 +143,7 @@ def weakness_of(key: str, shortest: int = _SHORTEST) -> str | None:
     rest = re.sub(_PLACEHOLDER, "", key)
     is_placeholder = rest != key and len(re.sub(r"[-_ .!]", "", rest)) < shortest * _BESIDE
     if is_placeholder or key.startswith(_OF_DJANGO):
-        return "is a placeholder, which could be guessed"
+        return "is a placeholder, or has too little beside words of one, and could be guessed"
     if len(key) < shortest:
         return f"has fewer than {shortest} characters, and could be guessed"
     if len(set(rest)) < _FEWEST_DIFFERENT or (key + key).find(key, 1) < len(key):
@@ -191,3 +198,8 @@ def _hidden(value: re.Match[str]) -> str:
 def may_hold_secret(text: str) -> bool:
     """Return whether a text gives a value to a name such as `secret_key`, or has a URL with a password."""
     return any(re.search(pattern, text) for pattern in (_ASSIGNMENT, *_CREDENTIALS))
+
+
+def is_secret(name: str) -> bool:
+    """Return whether a value of this name may be a secret."""
+    return _NAME_OF_SECRET.search(name) is not None

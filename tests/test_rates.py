@@ -140,6 +140,20 @@ def test_a_rate_that_cannot_be_read_has_a_remedy() -> None:
         rate_limit("often")
 
 
+@pytest.mark.parametrize(
+    ("rates", "remedy"),
+    [
+        (["0/minute"], "Write an amount from 1"),
+        (["10/minute", "20/minute"], "Keep one of the two"),
+        (["1/400 days"], "Write a time from a second to a year"),
+    ],
+)
+def test_a_remedy_fits_what_is_wrong_with_a_rate(rates: list[str], remedy: str) -> None:
+    with pytest.raises(ValueError, match=rf"\. {remedy}") as raised:
+        rate_limit(*rates)
+    assert "such as" not in str(raised.value)
+
+
 def test_a_url_is_not_repeated_where_it_is_wrong() -> None:
     with pytest.raises(ValueError, match="store: ") as raised:
         rate_limit("5/minute", store="redis://user:secret@host:port/0")

@@ -5,23 +5,11 @@ In: names, targets of requests. Out: whether a value is shown, and targets witho
 
 from __future__ import annotations
 
-import re
 from urllib.parse import unquote_plus
 
-from apiroutes.secret_keys import HIDDEN
+from apiroutes.secret_keys import HIDDEN, is_secret
 
 __all__ = ["HIDDEN", "is_secret", "without_secrets"]
-
-_SECRET = re.compile(
-    r"auth|cookie|token|secret|pass(w|phrase|code)|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"
-    r"|pass($|[-_])|(^|[-_])(key|sig|sid|otp|pin|pw|code|hash|assertion)($|[-_])",
-    re.IGNORECASE,
-)
-
-
-def is_secret(name: str) -> bool:
-    """Return whether a value of this name may be a secret."""
-    return _SECRET.search(name) is not None
 
 
 def without_secrets(target: str) -> str:

@@ -14,6 +14,7 @@ from types import BuiltinMethodType, CodeType, MethodType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from apiroutes.errors import InvalidRequest, one_line
+from apiroutes.handlers.middleware_shapes import is_shaped_as_middleware
 from apiroutes.handlers.parameter_errors import (
     ParameterError,
     annotation_of,
@@ -100,6 +101,9 @@ def _check(dependency: object) -> None:
     elif not callable(dependency):
         what = f"was given a {type(dependency).__name__}, which cannot be called: "
         what += "write the function itself, without calling it"
+    elif is_shaped_as_middleware(dependency):
+        what = f"was given `{name_of(dependency)}`, which is middleware: write it into `middleware = [...]`, "
+        what += "or above the handler as `@use(...)`"
     else:
         return
     raise TypeError(f"Depends(...) {what}")

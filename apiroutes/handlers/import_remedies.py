@@ -23,6 +23,7 @@ from apiroutes.handlers.missing_modules import how_to_find
 from apiroutes.handlers.modules import file_of_module
 from apiroutes.handlers.sources import OwnNames
 from apiroutes.places import place_at, project_file
+from apiroutes.secret_keys import is_secret
 
 __all__ = ["Explained", "explain"]
 
@@ -225,8 +226,7 @@ def _unset_variable(name: str, root: Path) -> Explained:
     message = f"KeyError: the environment variable `{name}` is not set."
     close = difflib.get_close_matches(name, [key for key in os.environ if key != name], 1, 0.8)
     also = f" `{close[0]}` is set: is it meant?" if close else ""
-    remedy = (
-        f"Put `{name}=...` into .env or the environment, "
-        f'or read it with a default: `os.environ.get("{name}", "...")`.{also}'
-    )
-    return Explained(message, remedy, name)
+    remedy = f"Put `{name}=...` into .env or the environment"
+    if not is_secret(name):  # a default would be a secret in the source
+        remedy += f', or read it with a default: `os.environ.get("{name}", "...")`'
+    return Explained(message, f"{remedy}.{also}", name)

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Misfit", "why_not_middleware"]
+__all__ = ["Misfit", "is_shaped_as_middleware", "why_not_middleware"]
 
 # The words that the three parameters go by, in their order.
 _ROLES = (
@@ -65,6 +65,13 @@ def why_not_middleware(step: object) -> Misfit | None:
     if _is_out_of_order(names):
         return Misfit(what, "Write the parameters in the order (req, res, next).", True)
     return Misfit(what)
+
+
+def is_shaped_as_middleware(step: object) -> bool:
+    """Return whether a function, or an object that makes no value, has the parameters (req, res, next)."""
+    if isinstance(step, type) or hasattr(step, "make_value"):
+        return False
+    return _is_shaped(_parameters_of(step) or ())
 
 
 def _makes_middleware(step: object) -> bool:

@@ -13,6 +13,7 @@ from apiroutes.handlers.config_items import ConfigItems, snake_case
 from apiroutes.rates import (
     HOW_TO_WRITE_RATES,
     Limit,
+    RateError,
     check_by,
     check_cost,
     check_fail,
@@ -70,7 +71,8 @@ def _read(items: ConfigItems, place: str, key: str, read: Callable[[], Any]) -> 
         message, _, remedy = str(error).partition(". ")
         items.add(place, f": {message}", remedy)
     except (TypeError, ValueError) as error:
-        items.add(place, f": {error}", _REMEDIES[key])
+        remedy = error.remedy if isinstance(error, RateError) else _REMEDIES[key]
+        items.add(place, f": {error}", remedy)
     return None
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "components",
     "error_response",
     "too_many_requests",
+    "unavailable",
     "with_named_schemas",
 ]
 
@@ -108,9 +109,26 @@ def error_response(description: str) -> dict[str, Any]:
 
 def too_many_requests() -> dict[str, Any]:
     """Return a Response Object for a 429, with what says when to come again (RFC 9110 section 10.2.3)."""
-    description = "Seconds after which the request would be let through"
-    header = {"description": description, "schema": {"type": "integer", "minimum": 1}}
-    return {**error_response("Too many requests"), "headers": {"Retry-After": header}}
+    headers = {
+        **_retry_after("Seconds after which the request would be let through"),
+        "RateLimit": _text_header("What is left of each limit (draft-ietf-httpapi-ratelimit-headers-11)"),
+        "RateLimit-Policy": _text_header("The limits: amounts, and their seconds"),
+    }
+    return {**error_response("Too many requests"), "headers": headers}
+
+
+def unavailable() -> dict[str, Any]:
+    """Return a Response Object for a 503, with what says when to come again."""
+    response = error_response("What it takes to let the request through cannot be reached")
+    return {**response, "headers": _retry_after("Seconds after which to try again")}
+
+
+def _retry_after(description: str) -> dict[str, Any]:
+    return {"Retry-After": {"description": description, "schema": {"type": "integer", "minimum": 1}}}
+
+
+def _text_header(description: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}}
 
 
 def _unprocessable(description: str) -> dict[str, Any]:

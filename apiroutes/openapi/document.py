@@ -18,6 +18,7 @@ from apiroutes.openapi.components import (
     components,
     error_response,
     too_many_requests,
+    unavailable,
     with_named_schemas,
 )
 from apiroutes.openapi.operation import Operation, annotations_of, operations_of
@@ -127,6 +128,8 @@ class _Document:
             described["responses"].setdefault("403", error_response(text[0].upper() + text[1:]))
         if operation.is_limited(around):
             described["responses"].setdefault("429", too_many_requests())
+        if operation.may_be_unavailable(around):
+            described["responses"].setdefault("503", unavailable())
         described["responses"] = dict(sorted(described["responses"].items()))
         return described
 

@@ -18,7 +18,7 @@ from apiroutes.handlers import (
     returns_of,
 )
 from apiroutes.http import METHODS
-from apiroutes.marks import is_rate_limit
+from apiroutes.marks import is_rate_limit, may_be_unavailable
 from apiroutes.structs import Struct
 from apiroutes.types import Middleware
 
@@ -60,6 +60,10 @@ class Operation(Struct, frozen=True):
     def is_limited(self, around: Sequence[Middleware]) -> bool:
         """Return whether a rate limit in the chain may refuse it."""
         return any(map(is_rate_limit, (*around, *self.handler.middleware)))
+
+    def may_be_unavailable(self, around: Sequence[Middleware]) -> bool:
+        """Return whether it answers 503 where a store or a server that a step needs is away."""
+        return any(map(may_be_unavailable, self.handler.steps(around)))
 
 
 def operations_of(module: RouteModule) -> Iterator[Operation]:

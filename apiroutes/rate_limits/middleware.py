@@ -101,6 +101,7 @@ class RateLimit:
         middleware.__qualname__ = "rate_limit"
         middleware.limits_requests = True  # type: ignore[attr-defined]
         middleware.limit = limit  # type: ignore[attr-defined]
+        middleware.may_be_unavailable = fail == "closed"  # type: ignore[attr-defined]
         middleware.counts_in_memory = opened.is_memory  # type: ignore[attr-defined]
         middleware.counts_users = limit.by in ("user", "key")  # type: ignore[attr-defined]
         return middleware

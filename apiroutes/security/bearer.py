@@ -101,6 +101,7 @@ def bearer_scheme(
     *,
     never_waits: bool = False,
     token_format: str | None = None,
+    may_be_unavailable: bool = False,
 ) -> AuthScheme:
     """Return the scheme of bearer tokens that `verify` knows; see `AuthScheme`.
 
@@ -119,6 +120,7 @@ def bearer_scheme(
         partial(_challenge, realm),
         partial(_scope_challenge, realm),
         never_waits,
+        may_be_unavailable=may_be_unavailable,
     )
 
 

@@ -198,6 +198,7 @@ def _step(
 
     verifier = TokenVerifier(rules, keys, None if user is None else verifier_of(user, ("claims",)))
     is_async_user = user is not None and is_async(user)
+    scheme_of = partial(scheme_of, may_be_unavailable=may_wait)
     if may_wait and not is_async_user:
         return PublishedKeysSignIn(scheme_of(verifier.verify_on_loop), verifier, is_optional, user)
     scheme = scheme_of(

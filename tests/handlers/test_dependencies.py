@@ -487,3 +487,27 @@ def test_depends_takes_no_types_of_python(dependency: Any) -> None:
 def test_depends_refuses_what_means_nothing(arguments: dict[str, object], error: type[Exception]) -> None:
     with pytest.raises(error, match="Depends"):
         Depends(**arguments)  # type: ignore[arg-type]
+
+
+MIDDLEWARE = {
+    "a limit": "rate_limit('1/hour')",
+    "cors": "cors('*')",
+    "csrf": "csrf()",
+    "its own": "own",
+}
+
+
+@pytest.mark.parametrize("step", MIDDLEWARE.values(), ids=MIDDLEWARE)
+def test_middleware_is_no_dependency(tmp_path: Path, step: str) -> None:
+    source = f"""
+from apiroutes import Depends
+from apiroutes.middleware import cors, csrf, rate_limit
+def own(req, res, next): return next()
+dependencies = [Depends({step})]
+def GET(): return 1
+"""
+    (problem,) = problems_of(tmp_path, {"pages/api/x.py": source})
+    assert problem.line == 5
+    assert "which is middleware: write it into `middleware = [...]`, or above the handler as `@use(...)`" in (
+        problem.message
+    )

@@ -92,6 +92,12 @@ STATEMENTS = {
         "variable `ZZ_KEY` is not set",
         "`ZZ_KEY=...` into .env",
     ),
+    "import os\nos.environ['ZZ_REGION']\n": (
+        2,
+        "ZZ_REGION",
+        "variable `ZZ_REGION` is not set",
+        '`os.environ.get("ZZ_REGION", "...")`',
+    ),
     "import os\ndel os.environ['ZZ_KEY']\n": (
         2,
         "del os.environ['ZZ_KEY']",
@@ -323,3 +329,11 @@ def test_a_file_in_another_encoding_is_shown_with_a_remedy(tmp_path: Path) -> No
     assert (problem.file, problem.line) == ("pages/api/x.py", 2)
     assert problem.source == 'return "caf\ufffd au lait"'
     assert "Save the file as UTF-8" in problem.remedy
+
+
+@pytest.mark.parametrize("name", ["ZZ_SECRET", "ZZ_API_KEY", "ZZ_PASSWORD", "zz_token"])
+def test_no_default_is_offered_for_a_secret(tmp_path: Path, name: str) -> None:
+    files = {"pages/api/x.py": f"import os\nos.environ[{name!r}]\ndef GET(): return 1\n"}
+    (problem,) = problems_of(tmp_path, files)
+    assert f"Put `{name}=...` into .env or the environment." in problem.remedy
+    assert "environ.get" not in problem.remedy

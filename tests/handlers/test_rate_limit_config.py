@@ -105,7 +105,11 @@ REMEDY = 'Write an amount and a time, such as "100/minute", "5 per 15 minutes" o
 @pytest.mark.parametrize(
     ("value", "message", "remedy"),
     [
-        ("'0/minute'", "config.rateLimit: '0/minute' has an amount that is not from 1 to", REMEDY),
+        (
+            "'0/minute'",
+            "config.rateLimit: '0/minute' has an amount that is not from 1 to",
+            "Write an amount from 1.",
+        ),
         ("'often'", "config.rateLimit: 'often' is not a rate.", REMEDY),
         ("100", "config.rateLimit: 100 is neither a string nor a list of strings.", REMEDY),
         ("None", "config.rateLimit: None is neither a string nor a list of strings.", REMEDY),

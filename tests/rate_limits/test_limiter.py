@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -422,3 +423,32 @@ def test_the_document_has_the_refusals_of_limited_operations(tmp_path: Path) -> 
     refusal = paths["/api/a"]["get"]["responses"]["429"]
     assert refusal["headers"]["Retry-After"]["schema"] == {"type": "integer", "minimum": 1}
     assert set(refusal["content"]) == {"text/plain", "application/problem+json"}
+
+
+def test_the_document_has_the_fields_of_limits(tmp_path: Path) -> None:
+    app = limited_app(tmp_path, "'1/hour'")
+    headers = app.openapi()["paths"]["/api/x"]["get"]["responses"]["429"]["headers"]
+    assert {name: header["schema"]["type"] for name, header in headers.items()} == {
+        "Retry-After": "integer",
+        "RateLimit": "string",
+        "RateLimit-Policy": "string",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "expected"),
+    [
+        ("", {}, False),
+        (", fail='closed'", {}, True),
+        ("", {"rate_limit_fail": "closed"}, True),
+        (", fail='open'", {"rate_limit_fail": "closed"}, False),
+        (", fail='closed', failures_only=True", {}, True),
+    ],
+)
+def test_the_document_has_the_503_of_limits_that_fail_closed(
+    tmp_path: Path, options: str, settings: dict[str, Any], expected: bool
+) -> None:
+    app = limited_app(tmp_path, f"'1/hour'{options}", **settings)
+    responses = app.openapi()["paths"]["/api/x"]["get"]["responses"]
+    assert ("503" in responses) is expected
+    assert not expected or "Retry-After" in responses["503"]["headers"]

@@ -326,3 +326,30 @@ def GET(name: Annotated[str, Depends(name)]): ...
 def test_a_cached_handler_cannot_take_the_user(tmp_path: Path, handler: str) -> None:
     with pytest.raises(ProjectError, match=r"is cached, and `\w+` comes from credentials"):
         app_of(tmp_path, USERS + GUARDED + handler)
+
+
+# -- keys that an issuer publishes
+
+RULES = "algorithms=['RS256'], audience=None, issuer=None"
+PUBLISHED = f"jwt(jwks_url='https://login.example.com/jwks', {RULES})"
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (PUBLISHED, True),
+        (f"any_of(api_key(lambda key: 'ann', header='X-Key'), {PUBLISHED})", True),
+        (
+            "jwt('k' + 'Zk3v9QpLr7Xw2Bn5Tc8Hd1Fg4Jm6Ys0A', algorithms=['HS256'], audience=None, issuer=None)",
+            False,
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", ["middleware = [step]", "dependencies = [Depends(step)]"])
+def test_the_document_has_the_503_of_keys_that_are_published(
+    tmp_path: Path, step: str, expected: bool, place: str
+) -> None:
+    head = "from apiroutes import Depends\nfrom apiroutes.middleware import any_of, api_key, jwt\n"
+    source = f"{head}step = {step}\n{place}\ndef GET(): return 1\n"
+    app = App(project(tmp_path, {"pages/api/x.py": source}))
+    assert ("503" in app.openapi()["paths"]["/api/x"]["get"]["responses"]) is expected
