@@ -104,9 +104,8 @@ def limit_of(
     fail: str | None,
 ) -> Limit:
     """Return the limit of the arguments of `rate_limit`."""
-    read = _checked("", lambda: read_rates(_texts(rates)), f". {HOW_TO_WRITE_RATES}")
     try:
-        read = read_rates(rates)
+        read = read_rates(_texts(rates))
     except (TypeError, ValueError) as error:
         remedy = error.remedy if isinstance(error, RateError) else HOW_TO_WRITE_RATES
         raise type(error)(f"{error}. {remedy}") from None

@@ -42,8 +42,7 @@ class AuthScheme(Struct, frozen=True, eq=False):
     of scopes that are missing, if anything. `is_ambient`: whether browsers send the credentials by
     themselves, with requests of any site, and nothing else is done about that. `is_session`: whether they are
     the session, whose cookie and protection are those of the `sessions()` around the step.
-    themselves, with requests of any site, and nothing else is done about that. `may_be_unavailable`: whether
-    it answers 503 while somebody else's server is away.
+    `may_be_unavailable`: whether it answers 503 while somebody else's server is away.
     """
 
     name: str

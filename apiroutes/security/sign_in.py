@@ -76,7 +76,6 @@ class SignIn(Generic[User]):
         for scheme in reversed(self.schemes):  # each decorator puts its own first
             declare = session_scheme(scheme.name) if scheme.is_session else None
             (declare or security_scheme(scheme.name, scheme.described))(self)
-            security_scheme(scheme.name, scheme.described, optional=is_optional)(self)
         self.may_be_unavailable = any(scheme.may_be_unavailable for scheme in schemes)
         if any(scheme.is_ambient for scheme in schemes):
             reads_ambient_credentials(self)

@@ -250,16 +250,6 @@ def test_a_file_that_is_read_at_import_is_watched_and_data_that_is_written_is_no
         server.reload_after(lambda: server.write("data.json", "3"))
 
 
-def test_the_key_that_is_made_at_the_first_start_is_no_change(tmp_path: Path) -> None:
-    files = {
-        "middleware.py": "from apiroutes.middleware import sessions\nmiddleware = [sessions()]\n",
-        "pages/api/version.py": VERSION.format(0),
-    }
-    with developing(tmp_path, files) as server:
-        until(lambda: server.get("/api/version") == "200 0")
-        assert (server.root / ".apiroutes/secret_key").exists()
-
-
 def test_the_secret_key_that_the_first_start_makes_is_no_change(tmp_path: Path) -> None:
     source = "from apiroutes.middleware import sessions\nmiddleware = [sessions()]\n"
     with developing(tmp_path, {"middleware.py": source, "pages/api/version.py": VERSION.format(0)}) as server:
