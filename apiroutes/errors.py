@@ -142,6 +142,14 @@ class ApiError(Exception):
         self.headers = dict(headers) if headers else {}
 
 
+class ExplainedRefusal(ApiError):
+    """A refusal with a `remedy`, which development's response alone says: what the project may write."""
+
+    def __init__(self, status: int, message: str, remedy: str | None = None) -> None:
+        super().__init__(status, message)
+        self.remedy = remedy
+
+
 # RFC 9110's phrases (section 15), where older versions of Python have those of earlier RFCs.
 _PHRASES = {
     **{status.value: status.phrase for status in HTTPStatus},

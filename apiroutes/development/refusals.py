@@ -15,6 +15,7 @@ from werkzeug.exceptions import BadRequestKeyError
 from apiroutes.development.frames import Origin, Step, origin_of, shown_file, steps_of
 from apiroutes.development.hint_texts import quoted
 from apiroutes.development.sources import source_of
+from apiroutes.errors import ExplainedRefusal
 from apiroutes.http import decode_json
 
 __all__ = ["refusal_text"]
@@ -26,6 +27,8 @@ def refusal_text(error: BaseException, root: Path) -> str | None:
     """Return the text of an error with its place. `root` is the project's directory."""
     if isinstance(error, BadRequestKeyError):
         return _missing_key(error, root)
+    if isinstance(error, ExplainedRefusal):
+        return None if error.remedy is None else f"{error.message}. {error.remedy}"
     return _malformed_json(error)
 
 

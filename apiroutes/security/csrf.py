@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from apiroutes.chain import never_waits
-from apiroutes.errors import ApiError
+from apiroutes.errors import ExplainedRefusal
 from apiroutes.http import canonical_origin, is_own_origin
 from apiroutes.places import added, is_added
 from apiroutes.request import Request
@@ -64,8 +64,10 @@ def _checking(trusted: frozenset[str], of_methods: _TrustedOf) -> Middleware:
         refusal = _why_refused(environ, origins)
         if refusal is None:
             return next()
-        _log.info("A cross-origin %s was refused with 403: %s", req.method, refusal)
-        raise ApiError(403, "Cross-origin request refused")
+        remedy = _how_to_trust(environ)
+        said = refusal if remedy is None else f"{refusal}. {remedy}"
+        _log.info("A cross-origin %s was refused with 403: %s", req.method, said)
+        raise ExplainedRefusal(403, "Cross-origin request refused", remedy)
 
     def trusting(others: Iterable[str], of_methods: _TrustedOf) -> Middleware:
         """Trust others as well; `of_methods` has what holds for single methods instead."""
@@ -103,6 +105,18 @@ def _why_refused(environ: Environ, trusted: frozenset[str]) -> str | None:
     if host is not None and is_own_origin(origin, host):
         return None
     return f"Origin is {_shown(origin)}, Host {_shown(host)}"
+
+
+def _how_to_trust(environ: Environ) -> str | None:
+    """Return what to write where pages of the origin may send requests; None for what no page has."""
+    origin: str = environ.get("HTTP_ORIGIN", "")
+    known = _as_sent(origin) if len(origin) <= _MOST_LOGGED else None
+    if known is None:
+        return None
+    return (
+        f"To let its pages send this, write csrf(trusted=[{known!r}]), "
+        "or allow the origin in cors(..., credentials=True)."
+    )
 
 
 def _as_sent(origin: str) -> str | None:

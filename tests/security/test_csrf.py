@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App
+from apiroutes.development.explainer import PageExplainer
 from apiroutes.middleware import cors, csrf, proxy_fix
 from tests.support import app_of, call
 
 HANDLER = "def handler(req, res):\n    return {'done': req.method}\n"
 
 Headers = list[tuple[str, str]]
+
+REMEDY = (
+    "To let its pages send this, write csrf(trusted=['https://app.example.com']), "
+    "or allow the origin in cors(..., credentials=True)."
+)
 
 
 @pytest.fixture
@@ -111,6 +117,15 @@ def test_a_refusal_without_a_preference_is_text(app: App) -> None:
         ([("Origin", "null")], "Origin is 'null', Host 'localhost'"),
         ([("Origin", "https://a\x1b[31m\nx")], r"Origin is 'https://a\x1b[31m\nx', Host 'localhost'"),
         ([("Sec-Fetch-Site", "x" * 9000)], f"Sec-Fetch-Site is {'x' * 200!r}, Origin missing"),
+        (
+            [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://app.example.com")],
+            "Sec-Fetch-Site is 'cross-site', Origin 'https://app.example.com'. " + REMEDY,
+        ),
+        (
+            [("Origin", "HTTPS://app.example.com:443")],
+            "Origin is 'HTTPS://app.example.com:443', Host 'localhost'. " + REMEDY,
+        ),
+        ([("Origin", f"https://{'a' * 300}.example")], f"Origin is 'https://{'a' * 192}', Host 'localhost'"),
     ],
 )
 def test_the_log_says_which_header_decided(
@@ -121,6 +136,27 @@ def test_the_log_says_which_header_decided(
     assert [(r.levelname, r.getMessage()) for r in caplog.records if "cross-origin" in r.getMessage()] == [
         ("INFO", f"A cross-origin POST was refused with 403: {told}")
     ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "text"),
+    [
+        (
+            [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://app.example.com")],
+            f"Cross-origin request refused. {REMEDY}",
+        ),
+        ([("Sec-Fetch-Site", "cross-site")], "Cross-origin request refused"),
+        ([("Origin", "null")], "Cross-origin request refused"),
+    ],
+)
+def test_development_says_how_to_trust_an_origin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headers: Headers, text: str
+) -> None:
+    monkeypatch.setattr(App, "make_explainer", PageExplainer)
+    app = app_of(tmp_path, HANDLER, middleware=[csrf()])
+    assert call(app, "POST", headers=headers).text == text
+    as_json = call(app, "POST", headers=[*headers, ("Accept", "application/json")])
+    assert (as_json.status, as_json.json()["detail"]) == (403, text)
 
 
 def test_no_answer_depends_on_the_headers_that_a_cache_would_not_know(app: App) -> None:
