@@ -17,7 +17,12 @@ from apiroutes.handlers.constants import constants_in, is_meaningless, remedy_of
 from apiroutes.handlers.dependencies import Depends
 from apiroutes.handlers.dependency_exports import dependencies_in
 from apiroutes.handlers.middleware_shapes import why_not_middleware
-from apiroutes.handlers.misnamed import misnamed_dependencies, misnamed_middleware, unlisted_middleware
+from apiroutes.handlers.misnamed import (
+    misnamed_dependencies,
+    misnamed_middleware,
+    misplaced_rate_limit,
+    unlisted_middleware,
+)
 from apiroutes.handlers.sources import OwnNames, line_in
 from apiroutes.routing import MIDDLEWARE_FILE
 from apiroutes.types import Middleware
@@ -32,7 +37,7 @@ __all__ = [
 ]
 
 # The keys of the `config` of a route.
-_OF_ROUTES = ("api", "cache", "maxDuration")
+_OF_ROUTES = ("api", "cache", "maxDuration", "rateLimit")
 _HOW_TO_LIST = "Write a list of functions (req, res, next)."
 
 
@@ -133,6 +138,10 @@ def declared_for_routes(module: ModuleType, file: str, path: Path) -> Iterator[P
         for constant in constants_in(vars(module), own.line_of_value)
         if not is_meaningless(constant) and remedy_of(constant) is None
     ]
+    rates = misplaced_rate_limit(module, own)
+    if rates is not None:
+        remedy = "Write `rate_limit(...)` into `middleware`, or a `config` into the file of a route."
+        yield Problem(file, f"{rates.message.partition(',')[0]}.", remedy, rates.line)
     config = getattr(module, "config", None)
     if isinstance(config, Mapping) and own.line_of_value("config") is not None:
         spellings = [spelling for key in _OF_ROUTES for spelling in dict.fromkeys((key, snake_case(key)))]

@@ -161,6 +161,9 @@ PASS = "def middleware(req, res, next): return next()\n"
         ("config = {'cache': {'revalidate': 60}}", "config.cache"),
         ("config = {'api': {'bodyParser': False}}", "config.api"),
         ("config = {'max_duration': 5}", "config.max_duration"),
+        ("config = {'rateLimit': '5/minute'}", "config.rateLimit"),
+        ("config = {'rate_limit': '5/minute'}", "config.rate_limit"),
+        ("rateLimit = '5/minute'", "rateLimit"),
     ],
 )
 def test_what_only_a_route_declares_is_told_at_start(
