@@ -4,7 +4,7 @@ Sender and receiver share the secret in the environment variable WEBHOOK_SECRET.
 development: everybody knows it.
 
     body='{"event": "ping"}'
-    signature=$(printf %s "$body" | openssl dgst -sha256 -hmac development -r | cut -d ' ' -f 1)
+    signature=$(printf %s "$body" | openssl dgst -sha256 -hmac secret-of-development -r | cut -d ' ' -f 1)
     curl localhost:8000/api/webhook --json "$body" -H "X-Hub-Signature-256: sha256=$signature"
 """
 
@@ -23,7 +23,7 @@ class Received(msgspec.Struct):
     received: dict[str, Any]
 
 
-@use(webhook("github", secret=os.environ.get("WEBHOOK_SECRET", "development")))
+@use(webhook("github", secret=os.environ.get("WEBHOOK_SECRET", "secret-of-development")))
 def POST(body: dict[str, Any]) -> Received:
     """Take an event."""
     return Received(body)

@@ -180,7 +180,7 @@ def test_an_uploaded_file_is_downloaded_by_its_segments(shown: Shown, tmp_path: 
 
 def test_credentials_are_sent_to_the_operation_that_needs_them(shown: Shown) -> None:
     body = '{"event": "ping"}'
-    signature = "sha256=" + hmac.new(b"development", body.encode(), hashlib.sha256).hexdigest()
+    signature = "sha256=" + hmac.new(b"secret-of-development", body.encode(), hashlib.sha256).hexdigest()
     shown.page.locator("button.authorize").first.click()
     shown.page.locator(".auth-container input").fill(signature)
     shown.page.locator(".auth-container button.authorize").click()

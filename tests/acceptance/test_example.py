@@ -307,7 +307,7 @@ def test_the_attachments_of_a_deleted_note_are_gone(client: Client) -> None:
 
 
 def signature(body: bytes) -> str:
-    return "sha256=" + hmac.new(b"development", body, hashlib.sha256).hexdigest()
+    return "sha256=" + hmac.new(b"secret-of-development", body, hashlib.sha256).hexdigest()
 
 
 @pytest.mark.parametrize("body", [b'{"event": "ping"}', b' { "event" : "ping" }\n'])
