@@ -38,9 +38,9 @@ check: lint types
 
 # Three parts side by side, on two processors, because many tests of the second wait for stores and processes; then
 # by themselves those of threads and loops, which depend on when things happen.
-PART_1 := $(addprefix tests/,attacks body clients conformance development fuzz handlers http middleware openapi \
+PART_1 := $(addprefix tests/,attacks body cli clients conformance development fuzz handlers http middleware openapi \
 	routing schemas settings typing)
-PART_2 := $(addprefix tests/,cache cli embedding lifespan stores telemetry)
+PART_2 := $(addprefix tests/,cache embedding lifespan stores telemetry)
 ALONE := $(addprefix tests/,concurrency event_loop servers)
 
 test:

@@ -490,8 +490,9 @@ def load(key):
     module.load.revalidate(1, mode="stale")
     assert [module.load(1) for _ in range(3)] == [1, 1, 1]
     module.goes_on.set()
-    await_true(lambda: module.load(1) == 2)
-    assert len(module.calls) == 2
+    await_true(lambda: module.load(1) > 1)
+    # A store that is busy for a quarter of a second keeps no value, and the next one is computed.
+    assert module.load(1) == len(module.calls) < 4
     assert module.calls[1] != threading.get_ident()
 
 

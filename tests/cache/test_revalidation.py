@@ -457,7 +457,10 @@ def test_it_is_repeated_once_behind_wsgi_middleware(
     app = served(tmp_path, source, interface, kind, {"pages/api/_middleware.py": WSGI})
     answer = app.call()
     assert sorted(app.events[:3]) == sorted([X, X, "wsgi"])
-    assert app.events[3:] == [X, f"sent {answer.status}"]
+    *repeated, sent = app.events[3:]
+    assert sent == f"sent {answer.status}"
+    # The thread that a coroutine has begun it in may still be at it, and then it is done once more.
+    assert repeated == [X] or (kind == "async def" and repeated == [X, X])
 
 
 @pytest.mark.parametrize("interface", INTERFACES)

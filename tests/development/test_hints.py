@@ -279,8 +279,8 @@ MISTAKES = {
         decorated("async def GET(): return {}", is_async=True), ("`@functools.wraps(function)`",)
     ),
     "a variable of the environment": Mistake(
-        "import os\ndef GET(): return os.environ['A_KEY_OF_MINE']",
-        ("Put `A_KEY_OF_MINE=...` into .env", 'os.environ.get("A_KEY_OF_MINE", "...")'),
+        "import os\ndef GET(): return os.environ['A_PLACE_OF_MINE']",
+        ("Put `A_PLACE_OF_MINE=...` into .env", 'os.environ.get("A_PLACE_OF_MINE", "...")'),
     ),
     "a module without its dot": Mistake(
         "def GET():\n    from _db import find",

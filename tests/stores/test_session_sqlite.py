@@ -423,10 +423,16 @@ def test_processes_that_write_all_the_time_let_each_other_write(path: Path) -> N
         from pathlib import Path
         from apiroutes.stores.session_sqlite import SQLiteSessionStore
         from tests.stores.session_kinds import LONG
+        from apiroutes.stores import StoreError
         store = SQLiteSessionStore(Path({str(path)!r}))
-        end = time.monotonic() + 3
+        end, merged, failed = time.monotonic() + 3, 0, 0
         while time.monotonic() < end:
-            assert store.merge(b"key", {{str(os.getpid()): b"1"}}, [], LONG)
+            try:
+                assert store.merge(b"key", {{str(os.getpid()): b"1"}}, [], LONG)
+                merged += 1
+            except StoreError:  # of a process that had no processor for a quarter of a second
+                failed += 1
+        assert failed < 1 + merged / 100, (merged, failed)
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]

@@ -25,11 +25,17 @@ class _Missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
+def _needs(name: str, package: str) -> bool:
+    """Return whether a module of ours is named after a package, and so imports it."""
+    return name.startswith("apiroutes.") and package in name.rpartition(".")[2].split("_")
+
+
 @pytest.fixture
 def without(request: pytest.FixtureRequest) -> Iterator[str]:
     """A package that is not installed, as far as imports can tell."""
     package: str = request.param
-    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == package}
+    names = [name for name in sys.modules if name.partition(".")[0] == package or _needs(name, package)]
+    hidden = {name: sys.modules.pop(name) for name in names}
     finder: Any = _Missing(package)
     sys.meta_path.insert(0, finder)
     yield package
