@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -118,6 +119,13 @@ def test_a_server_that_is_gone_is_a_store_error_until_it_is_back(
     assert store.load(KEY, LONG) is None
 
 
+def is_there(store: Any, key: bytes) -> bool:
+    """Whether a session can be loaded, which a server that has just begun may take longer for."""
+    with contextlib.suppress(StoreError):
+        return store.load(key, LONG) is not None
+    return False
+
+
 def test_a_server_that_writes_down_all_keeps_sessions_and_their_ends(tmp_path: Any) -> None:
     with redis_server("--appendonly", "yes", "--appendfsync", "always") as server:
         for store in opened(server.url):
@@ -128,6 +136,7 @@ def test_a_server_that_writes_down_all_keeps_sessions_and_their_ends(tmp_path: A
             store.end_all("another")
             server.stop()
             server.start()
+            eventually(partial(is_there, store, KEY))
             assert values_of(store, KEY) == {"a": b"1"}
             assert store.load(OTHER, LONG) is None
             assert store.load(NEW, LONG) is None
