@@ -10,7 +10,7 @@ from typing import Any
 
 import schemathesis
 from hypothesis import HealthCheck, assume, settings
-from schemathesis.specs.openapi.checks import unsupported_method
+from schemathesis.specs.openapi.checks import positive_data_acceptance, unsupported_method
 
 from apiroutes import App
 from tests.acceptance.applications import PROJECT
@@ -58,4 +58,7 @@ def test_generated_requests_get_declared_responses(case: Any) -> None:
     assume(case.media_type != "multipart/form-data" or is_form_of_files(case.body))
     # A `handler` answers every method, as in Next.js; a document has no way to say so.
     is_handler = case.operation.path == "/api/hello"
-    case.call_and_validate(excluded_checks=[unsupported_method] if is_handler else [])
+    excluded = [unsupported_method] if is_handler else []
+    if case.operation.path == "/api/webhook":  # nor that a signature which is malformed is a 400
+        excluded.append(positive_data_acceptance)
+    case.call_and_validate(excluded_checks=excluded)
