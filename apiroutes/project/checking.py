@@ -83,21 +83,24 @@ def _check_builtin_paths(
             mistakes.in_route(route.file).add(route.file, message, "Rename the file, or set `docs = false`.")
 
 
+def _handlers_of(resources: Mapping[str, Resource]) -> Iterator[tuple[str, Resource, Handler]]:
+    """Yield each handler of the project, with its file and what is around it."""
+    for file, resource in resources.items():
+        assert resource.module is not None
+        yield from ((file, resource, handler) for handler in resource.module.handlers.values())
+
+
 def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that a name stands for one security scheme in the whole project."""
     known: dict[str, SecurityScheme] = {}
     differing: dict[str, Problem] = {}
-    for file, resource in resources.items():
-        assert resource.module is not None
-        for handler in resource.module.handlers.values():
-            for declared in (
-                scheme for asked in handler.asks(resource.middleware) for scheme in asked.schemes
-            ):
-                first = known.setdefault(declared.name, declared)
-                if first.scheme != declared.scheme:
-                    functions = f"`{first.declared_by}` and `{declared.declared_by}`"
-                    message = f"the security scheme {declared.name!r} is not the same for {functions}."
-                    differing[declared.name] = Problem(file, message, "Give one of the two another name.")
+    for file, resource, handler in _handlers_of(resources):
+        for declared in (scheme for asked in handler.asks(resource.middleware) for scheme in asked.schemes):
+            first = known.setdefault(declared.name, declared)
+            if first.scheme != declared.scheme:
+                functions = f"`{first.declared_by}` and `{declared.declared_by}`"
+                message = f"the security scheme {declared.name!r} is not the same for {functions}."
+                differing[declared.name] = Problem(file, message, "Give one of the two another name.")
     for problem in differing.values():
         mistakes.in_route(problem.file).append(problem)
 
@@ -109,21 +112,17 @@ def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -
     is the one that was meant. A step that several routes have is told once.
     """
     told: set[int] = set()
-    for file, resource in resources.items():
-        assert resource.module is not None
-        for handler in resource.module.handlers.values():
-            found = _too_early(handler.steps(resource.middleware)[:-1])
-            if found is not None and id(found[0]) not in told:
-                told.add(id(found[0]))
-                name = name_of(found[0])
-                before = (
-                    "every step that signs in"
-                    if found[1] is None
-                    else f"`{name_of(found[1])}`, which signs in"
-                )
-                message = f"`{name}` is before {before}, and would let nobody pass."
-                remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
-                mistakes.in_route(file).merge(Problem(file, message, remedy))
+    for file, resource, handler in _handlers_of(resources):
+        found = _too_early(handler.steps(resource.middleware)[:-1])
+        if found is not None and id(found[0]) not in told:
+            told.add(id(found[0]))
+            name = name_of(found[0])
+            before = (
+                "every step that signs in" if found[1] is None else f"`{name_of(found[1])}`, which signs in"
+            )
+            message = f"`{name}` is before {before}, and would let nobody pass."
+            remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
+            mistakes.in_route(file).merge(Problem(file, message, remedy))
 
 
 def _too_early(steps: Sequence[Any]) -> tuple[Any, Any] | None:
@@ -149,38 +148,34 @@ def _check_session_users(resources: Mapping[str, Resource], mistakes: Mistakes) 
     once.
     """
     told: set[int] = set()
-    for file, resource in resources.items():
-        assert resource.module is not None
-        for handler in resource.module.handlers.values():
-            around = (*resource.middleware, *handler.middleware)
-            for position, step in enumerate(handler.steps(resource.middleware)[:-1]):
-                is_own = position < len(around) and not is_built_in(step)
-                if is_own or session_cookie_of(step) is not None:
-                    break
-                if asks_for_session(step) and id(step) not in told:
-                    told.add(id(step))
-                    message = f"`{name_of(step)}` reads the session, and no `sessions()` is around it."
-                    remedy = "Write `middleware = [sessions()]` into middleware.py at the project's root."
-                    mistakes.in_route(file).merge(Problem(file, message, remedy))
-                    break
+    for file, resource, handler in _handlers_of(resources):
+        around = (*resource.middleware, *handler.middleware)
+        for position, step in enumerate(handler.steps(resource.middleware)[:-1]):
+            is_own = position < len(around) and not is_built_in(step)
+            if is_own or session_cookie_of(step) is not None:
+                break
+            if asks_for_session(step) and id(step) not in told:
+                told.add(id(step))
+                message = f"`{name_of(step)}` reads the session, and no `sessions()` is around it."
+                remedy = "Write `middleware = [sessions()]` into middleware.py at the project's root."
+                mistakes.in_route(file).merge(Problem(file, message, remedy))
+                break
 
 
 def _check_counted_users(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that somebody can have signed in where a limit counts users; what several routes have once."""
     told: set[int] = set()
-    for file, resource in resources.items():
-        assert resource.module is not None
-        for handler in resource.module.handlers.values():
-            for step in (*resource.middleware, *handler.middleware):
-                if security_of(step) or isinstance(step, Sessions) or not is_built_in(step):
-                    break
-                if counts_users(step) and id(step) not in told:
-                    told.add(id(step))
-                    message = (
-                        f"`{name_of(step)}` counts by user, and is before every step that signs in: "
-                        "it would count by address."
-                    )
-                    mistakes.in_route(file).merge(Problem(file, message, _how_to_count_users(handler)))
+    for file, resource, handler in _handlers_of(resources):
+        for step in (*resource.middleware, *handler.middleware):
+            if security_of(step) or isinstance(step, Sessions) or not is_built_in(step):
+                break
+            if counts_users(step) and id(step) not in told:
+                told.add(id(step))
+                message = (
+                    f"`{name_of(step)}` counts by user, and is before every step that signs in: "
+                    "it would count by address."
+                )
+                mistakes.in_route(file).merge(Problem(file, message, _how_to_count_users(handler)))
 
 
 def _how_to_count_users(handler: Handler) -> str:
@@ -192,36 +187,30 @@ def _how_to_count_users(handler: Handler) -> str:
 
 def _check_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that of several sessions around a handler each has a cookie of its own."""
-    for file, resource in resources.items():
-        assert resource.module is not None
-        for handler in resource.module.handlers.values():
-            taken: set[str] = set()
-            for step in (*resource.middleware, *handler.middleware):
-                names = step.options.names if isinstance(step, Sessions) else set()
-                for name in sorted(taken & names)[:1]:
-                    message = (
-                        f"`{handler.name}` is inside of two `sessions()` with the same cookie, {name!r}."
-                    )
-                    remedy = "Remove one of them, or give it another cookie: `sessions(name=...)`."
-                    mistakes.in_route(file).merge(Problem(file, message, remedy))
-                taken |= names
+    for file, resource, handler in _handlers_of(resources):
+        taken: set[str] = set()
+        for step in (*resource.middleware, *handler.middleware):
+            names = step.options.names if isinstance(step, Sessions) else set()
+            for name in sorted(taken & names)[:1]:
+                message = f"`{handler.name}` is inside of two `sessions()` with the same cookie, {name!r}."
+                remedy = "Remove one of them, or give it another cookie: `sessions(name=...)`."
+                mistakes.in_route(file).merge(Problem(file, message, remedy))
+            taken |= names
 
 
 def _check_takers_of_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
     """Check that `sessions()` is around what takes the session. Middleware of the project may set one too."""
-    for file, resource in resources.items():
-        assert resource.module is not None
-        for handler in resource.module.handlers.values():
-            around = (*resource.middleware, *handler.middleware)
-            if any(isinstance(step, Sessions) or not is_built_in(step) for step in around):
-                continue
-            for taker in handler.takers_of_session():
-                message = f"{taker} takes the session, and no `sessions()` is around the route."
-                remedy = (
-                    "Write `middleware = [sessions()]`, with `from apiroutes.middleware import sessions`, "
-                    "into middleware.py at the project's root."
-                )
-                mistakes.in_route(file).merge(Problem(file, message, remedy))
+    for file, resource, handler in _handlers_of(resources):
+        around = (*resource.middleware, *handler.middleware)
+        if any(isinstance(step, Sessions) or not is_built_in(step) for step in around):
+            continue
+        for taker in handler.takers_of_session():
+            message = f"{taker} takes the session, and no `sessions()` is around the route."
+            remedy = (
+                "Write `middleware = [sessions()]`, with `from apiroutes.middleware import sessions`, "
+                "into middleware.py at the project's root."
+            )
+            mistakes.in_route(file).merge(Problem(file, message, remedy))
 
 
 def steps_of(
