@@ -30,7 +30,7 @@ from apiroutes.sizes import Size
 from tests.support import call, project
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))]
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md"))]
 DOCUMENTS = [
     *PAGES,
     "SECURITY.md",
@@ -62,10 +62,10 @@ def _own_logging() -> Iterator[None]:
 def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run each test in its own directory: examples leave files, such as databases, in the current one.
 
-    The variables are those that docs/README.md tells to set.
+    The variables are those that docs/index.md tells to set.
     """
     monkeypatch.chdir(tmp_path)
-    for exported in re.findall(r"`export ([^`]+)`", read("docs/README.md")):
+    for exported in re.findall(r"`export ([^`]+)`", read("docs/index.md")):
         for variable in exported.split():
             monkeypatch.setenv(*variable.split("=", 1))
 
@@ -115,10 +115,10 @@ def test_relative_links_lead_somewhere(document: str) -> None:
     assert broken == []
 
 
-def test_the_index_and_the_readme_link_every_page() -> None:
-    pages = {page.removeprefix("docs/") for page in PAGES} - {"README.md"}
-    assert pages <= set(links("docs/README.md"))
-    assert {f"docs/{page}" for page in pages} <= set(links("README.md"))
+def test_the_index_links_every_page_and_the_readme_those_of_one_subject() -> None:
+    pages = {page.removeprefix("docs/") for page in PAGES} - {"README.md", "index.md"}
+    assert pages <= set(links("docs/index.md"))
+    assert {f"docs/{page}" for page in pages if "/" not in page} <= set(links("README.md"))
 
 
 # -- what a page needs
@@ -139,7 +139,7 @@ def imported(page: str) -> set[str]:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_index_says_what_a_page_needs(page: str) -> None:
     rows = re.findall(
-        r"^\| \[[^]]+\]\(([^)]+)\) \| `pip install ([^`]+)`", read("docs/README.md"), re.MULTILINE
+        r"^\| \[[^]]+\]\(([^)]+)\) \| `pip install ([^`]+)`", read("docs/index.md"), re.MULTILINE
     )
     named = {f"docs/{name}": set(packages.split()) for name, packages in rows}
     own = {Path(name).parts[0].removesuffix(".py") for shown in _shown(page) for name in shown.files}
