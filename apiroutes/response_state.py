@@ -77,6 +77,7 @@ class ResponseState(ResponseHead, ResponseHooks):
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
+        """The request that the response belongs to."""
         self._start_response = start_response
         self._status = 200
         self._status_was_set = False

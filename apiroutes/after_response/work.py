@@ -204,12 +204,17 @@ def after(function: Callable[..., object], /, *args: Any, always: bool = False, 
     """Call `function(*args, **kwargs)` once the response to the current request has been sent.
 
     It is called in a handler, middleware or dependency, or in what they call, also in coroutines and streams.
-    A request's functions run one after the other, in a thread of the worker, coroutine functions on its
-    event loop. After a 5xx, or a failure, only those run that were given with `always=True`. An error is
-    logged, and so is what has not ended when the process does: that is lost.
+    A request's functions run one after the other, in a thread of the worker, coroutine functions on its event
+    loop. An error is logged, and so is what has not ended when the process does: that is lost.
 
-    Raises RuntimeError outside of a request, TypeError for what is not a function, and MaxDurationExceeded
-    in a handler whose time is over. An argument that is called `always` itself needs a `functools.partial`.
+    Raises RuntimeError outside of a request, TypeError for what is not a function, and MaxDurationExceeded in
+    a handler whose time is over.
+
+    Args:
+        function: A function or coroutine function.
+        *args: Its arguments.
+        always: Whether it runs after a 5xx, or a failure, too.
+        **kwargs: Its arguments by name. One that is called `always` itself needs a `functools.partial`.
     """
     work = current_work.get(None)
     if work is None or work.response is None:

@@ -103,12 +103,12 @@ def verify_password(password: str, hash: str | None) -> bool:
 
 
 async def hash_password_async(password: str) -> str:
-    """Return what `hash_password` does, which a thread makes meanwhile."""
+    """Return what `hash_password` does with a `password`, which a thread makes meanwhile."""
     return await coroutines.in_request_thread(hash_password, password)
 
 
 async def verify_password_async(password: str, hash: str | None) -> bool:
-    """Return what `verify_password` does, which a thread finds out meanwhile."""
+    """Return what `verify_password` does with a `password` and a `hash`, found out by a thread."""
     return await coroutines.in_request_thread(verify_password, password, hash)
 
 
