@@ -11,7 +11,7 @@ SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LIC
 	oauth2-redirect.html oauth2-redirect.js
 
 .PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
-	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench vendor clean
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench reference vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
@@ -24,6 +24,7 @@ help:
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
+	@echo "make reference   write docs/reference/ and the generated tables of other pages, from the code"
 	@echo "make vendor      fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), with npm"
 	@echo "make clean       remove the files that the other targets made"
 
@@ -142,6 +143,10 @@ faults: $(VENV)/.installed-test
 # It fails where a goal is missed, or a request executes more bytecodes than its cap.
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.results
+
+# The tests compare what it writes with what is there.
+reference: $(VENV)/.installed-test
+	$(BIN)/python -m tools.reference
 
 # For a new version: change SWAGGER_UI, run this and the tests, and commit the files.
 vendor:
