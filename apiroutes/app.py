@@ -313,6 +313,9 @@ class App:
         if isinstance(error, HandlerTimeout):
             note_failure(error)
             # The client has its response before anything is logged, which may take a while.
+            # Record: A handler has taken longer than its `maxDuration`, and the client has its 504; or a
+            # handler, middleware or dependency has raised something other than an `ApiError`. The traceback
+            # begins in the project.
             response._call_at_end(lambda sent: log_fault(request, resource.name, error))
         return self._send_error(error_to_write, resource, response, start_response)
 
@@ -377,7 +380,9 @@ def _log_disconnect_of(error: BaseException, request: Request) -> None:
     if isinstance(error, KeyboardInterrupt):
         raise error
     if isinstance(error, ResponseAborted):
+        # Record: The connection has ended while `res.write` sent something.
         log_disconnect(request, "while the response was written")
         raise error
     if isinstance(error, BodyCutOff):
+        # Record: The connection has ended before the whole body had come.
         log_disconnect(request, "before the body's end")

@@ -261,6 +261,7 @@ class Revalidation:
 
     def __del__(self) -> None:
         if self._error is not None and not self._is_told:
+            # Record: A store did not accept a revalidation that a coroutine began and did not await.
             _log.error("A revalidation failed that nobody waited for: %s", self._error)
 
 

@@ -44,6 +44,9 @@ def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Mid
 
         def log(sent: Response) -> None:
             record = _record(sent.req, sent.status_code, began)
+            # Record apiroutes.access INFO "method=… route=… path=… status=… ms=… client=… request_id=…": A
+            # request has ended, and `access_log` is around it. With `format="json"` the message is an object.
+            # The record has the parts as attributes.
             write("%s", render(record), extra=with_trace(record, sent.req.environ))
 
         res._call_at_end(log)

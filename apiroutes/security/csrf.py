@@ -69,6 +69,8 @@ def _checking(trusted: frozenset[str], of_methods: _TrustedOf) -> Middleware:
             return next()
         remedy = _how_to_trust(environ)
         said = refusal if remedy is None else f"{refusal}. {remedy}"
+        # Record: `csrf` refuses a request that a browser sends from another site; the record says why, and
+        # how to trust the origin.
         _log.info("A cross-origin %s was refused with 403: %s", req.method, said)
         raise ExplainedRefusal(403, "Cross-origin request refused", remedy)
 

@@ -94,6 +94,7 @@ def verify_password(password: str, hash: str | None) -> bool:
         return False
     reason = None if hash is None else _why_not_hash(hash)
     if reason is not None:
+        # Record: A hash that `verify_password` is given is no hash of Argon2.
         _log.error("A stored password hash %s, so that no password is right", reason)
         hash = None
     if hash is None:
@@ -232,6 +233,7 @@ def _fits(content: bytes, hash: str) -> bool:
     except VerifyMismatchError:
         return False
     except (VerificationError, InvalidHashError) as error:
+        # Record: Argon2 cannot use a hash, because it is damaged or asks for too much memory.
         _log.error("A stored password hash could not be verified, so that no password is right: %s", error)
         return False
     return True

@@ -68,6 +68,7 @@ def webhook(
         if refusal is None:
             return next()
         status, reason = refusal
+        # Record: `webhook` refuses a request; the record says why.
         _log.info("A webhook of %r was refused with %d: %s", sender, status, reason)
         raise ApiError(status, reason, challenge if status == 401 else None)
 
