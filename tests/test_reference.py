@@ -19,6 +19,7 @@ from tools.reference.documents import ROOT, documents
 from tools.reference.markdown import prose, slug, summary, table
 from tools.reference.names import class_section, function_section
 from tools.reference.pages import public_names, summaries
+from tools.reference.record_sites import Record, records
 from tools.reference.regions import filled
 from tools.reference.settings_tables import settings_tables
 from tools.reference.source import Undescribed, described, module_of, shown_type, source_of
@@ -138,6 +139,63 @@ def test_an_attribute_without_a_docstring_is_refused(source: Any) -> None:
     module = source('class C:\n    """A class."""\n\n    value: int = 1\n')
     with pytest.raises(Undescribed, match="value"):
         class_section("C", module.C, constructor=False)
+
+
+# -- log records
+
+LOGGER = 'import logging\n_log = logging.getLogger("shop")\n'
+
+
+def recorded(tmp_path: Path, text: str) -> list[Record]:
+    """The records that a package with one file makes."""
+    (tmp_path / "file.py").write_text(LOGGER + text)
+    return records(tmp_path)
+
+
+def test_a_record_is_what_its_call_and_its_comment_say(tmp_path: Path) -> None:
+    text = (
+        "_MESSAGE = 'no %s, ' + 'no %s'\n"
+        "def f(request, error):\n"
+        "    # A reason.\n"
+        "    # Record: Something is\n"
+        "    # missing.\n"
+        "    _log.warning(_MESSAGE, 1, 2, exc_info=error)\n"
+        "    level = logging.INFO if error else logging.ERROR\n"
+        "    # Record: It has ended.\n"
+        "    log_of_request(level, request, f'ended {error}')\n"
+    )
+    first, second = recorded(tmp_path, text)
+    assert first == ("file.py", 8, "shop", "WARNING", "no %s, no %s", "Something is missing.", False, True)
+    assert second == (
+        *("file.py", 11, "apiroutes", "INFO or ERROR", "METHOD ROUTE [ID]: ended %s", "It has ended.", True),
+        False,
+    )
+
+
+def test_a_comment_may_say_what_the_call_does_not_show(tmp_path: Path) -> None:
+    text = (
+        '# Record INFO "FILE:LINE %s": It is so.\n_log.info(text())\n'
+        '# Record shop.access INFO "a=…": Each.\nwrite()\n'
+    )
+    assert [record[2:6] for record in recorded(tmp_path, text)] == [
+        ("shop", "INFO", "FILE:LINE %s", "It is so."),
+        ("shop.access", "INFO", "a=…", "Each."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '_log.info("x")\n',
+        '# Record: A.\nlog("x")\n',
+        "# Record: A.\n_log.info(text)\n",
+        '# Record: A.\nlog.info("x")\n',
+    ],
+    ids=["no comment", "no call", "an unknown text", "an unknown logger"],
+)
+def test_a_record_that_is_not_described_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(Undescribed, match=r"file\.py:3|file\.py:4"):
+        recorded(tmp_path, text)
 
 
 # -- how it is laid out
