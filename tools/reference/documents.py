@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tools.reference.headers import headers_page
 from tools.reference.index import index_page
 from tools.reference.pages import NAMED_PAGES, named_page, request_page, response_page, testing_page
 from tools.reference.records import logs_page
@@ -40,4 +41,5 @@ def generated_pages() -> dict[str, str]:
         **{name: named_page(name) for name in NAMED_PAGES},
         "testing.md": testing_page(),
         "logs.md": logs_page(),
+        "headers.md": headers_page(),
     }
