@@ -62,6 +62,7 @@ def _describe_page(
     context["markdown_copy"] = f"{pagename}.md".rpartition("/")[2]
     documents = documents_of(app.env)
     path = documents.doc2path(pagename, absolute=True).relative_to(documents.root)
+    context["page_source_suffix"] = path.suffix  # Sphinx takes names and files to be alike
     if app.config.site_repository:
         context["theme_source_edit_link"] = f"{app.config.site_repository}/edit/main/{path}"
 

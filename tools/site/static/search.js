@@ -34,7 +34,8 @@
     "healthcheck": "health check",
     ts: "typescript",
     nextjs: "next.js",
-    "path parameter": "dynamic segments",
+    404: "not found",
+    csrf: "requests of other sites",
     validation: "types checks",
     middlewares: "middleware",
     install: "pip install",
@@ -53,11 +54,14 @@
 
   const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-  // A word of a query: its pattern in a text; the word itself counts more than its other forms.
+  // A word of a query: its pattern in a text; the word itself counts more than its other forms. `api_key` has two.
   const termOf = (word) => ({
-    exact: new RegExp(`(?<![\\p{L}\\p{N}_])${escaped(word)}(?![\\p{L}\\p{N}_])`, "giu"),
-    begun: new RegExp(`(?<![\\p{L}\\p{N}_])${escaped(stemOf(word))}`, "giu"),
+    exact: new RegExp(`(?<![\\p{L}\\p{N}])${escaped(word)}(?![\\p{L}\\p{N}])`, "giu"),
+    begun: new RegExp(`(?<![\\p{L}\\p{N}])${escaped(stemOf(word))}`, "giu"),
   });
+
+  // Several words as one, however they are joined: `rate limits`, `rate-limits`, `rate_limits`.
+  const joined = (text) => text.toLowerCase().replace(/[\s_-]+/g, " ");
 
   const countOf = (pattern, text) => (text.match(pattern) || []).length;
 
@@ -80,8 +84,8 @@
         WEIGHTS.about * weightIn(term, about) +
         (WEIGHTS.text * weightIn(term, text)) / Math.max(0.8, Math.min(length, 1.6)),
     );
-    const whole = phrase && `${headings.join(" ")} ${about} ${text}`.toLowerCase().includes(phrase);
-    const inHeading = phrase && headings[headings.length - 1].toLowerCase().includes(phrase);
+    const whole = phrase && joined(`${headings.join(" ")} ${about} ${text}`).includes(phrase);
+    const inHeading = phrase && joined(headings[headings.length - 1]).includes(phrase);
     return { weights, weight, bonus: (whole ? 3 : 0) + (inHeading ? 8 : 0) };
   };
 
@@ -89,7 +93,7 @@
     const words = [...new Set(wordsOf(query))];
     if (words.length === 0) return [];
     const terms = words.map(termOf);
-    const phrase = words.length > 1 || /[^\p{L}\p{N}\s]/u.test(query) ? query.trim().toLowerCase() : "";
+    const phrase = words.length > 1 || /[^\p{L}\p{N}\s]/u.test(query) ? joined(query.trim()) : "";
     const scored = pieces.map((piece) => ({ piece, ...scoreOf(piece, terms, phrase) }));
     // A word that few sections have says more than one that all have.
     const rarity = terms.map((_, number) => {
