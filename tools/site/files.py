@@ -113,7 +113,8 @@ def _page_of_file(app: Sphinx, root: Path, path: Path) -> _Page:
     _write(Path(app.outdir, text_path(root, path)), text)
     builder = cast(StandaloneHTMLBuilder, app.builder)
     code = builder.highlighter.highlight_block(text, _language_of(path))
-    return _page(_page_name(root, path), name, code)
+    text_link = f'<p><a href="{quote(path.name)}.txt" type="text/plain">As plain text</a></p>'
+    return _page(_page_name(root, path), name, text_link + code)
 
 
 def _language_of(path: Path) -> str:

@@ -50,7 +50,7 @@ def sections_of(index: str, page_of: Callable[[str], str | None]) -> list[Sectio
             page = page_of(row["target"])
             if page is not None and page not in seen:
                 seen.add(page)
-                entries.append(Entry(row["title"], page, without_markup(row["subject"])))
+                entries.append(Entry(without_markup(row["title"]), page, without_markup(row["subject"])))
         if entries:
             sections.append(Section(title.strip(), entries))
     return sections
