@@ -11,7 +11,8 @@ SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LIC
 	oauth2-redirect.html oauth2-redirect.js
 
 .PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
-	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench vendor clean
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types docs docs-links fuzz faults bench vendor \
+	clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
@@ -21,6 +22,8 @@ help:
 	@echo "make asgi        the tests of what an App answers, through its ASGI interface: three minutes"
 	@echo "make acceptance  the slow tests, of real servers, async clients, a browser, npm: eight minutes"
 	@echo "make coverage    make test and some of the slow tests with coverage measured: at least 95 % of branches"
+	@echo "make docs        the documentation site, in build/site: checks every link, fetches nothing; ten seconds"
+	@echo "make docs-links  asks the other sites that the documents link whether their pages are still there"
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
@@ -60,7 +63,7 @@ test-part-3: $(VENV)/.installed-test
 # handlers made async. Left out are tests that answer no request, those of what no interface changes (starts,
 # development, types and JSON), those of reads from a connection, and tables that have both interfaces themselves.
 ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests/,acceptance cache cli clients \
-	development documents event_loop openapi schemas servers settings stores typing \
+	development documents event_loop openapi schemas servers settings stores tools typing \
 	attacks/test_cache_answers.py attacks/test_cache_keys.py body/test_charsets.py body/test_draining.py \
 	body/test_timed_input.py conformance/test_behaviour.py embedding/test_asgi_embedding.py exits/test_exits.py \
 	exits/test_plan_tasks.py fuzz/test_grammars.py fuzz/test_types.py handlers/test_cache_checks.py \
@@ -139,6 +142,17 @@ fuzz: $(VENV)/.installed-fuzz
 faults: $(VENV)/.installed-test
 	$(BIN)/python -m tests.faults
 
+# A warning is a mistake. What is built is always whole and new, because pages are made of what many files say.
+SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --fresh-env --quiet
+
+docs: $(VENV)/.installed-docs
+	rm -rf build/site
+	$(SPHINX) --builder html --doctree-dir build/doctrees docs build/site
+	@echo "Open build/site/index.html: it needs no server."
+
+docs-links: $(VENV)/.installed-docs
+	$(SPHINX) --builder linkcheck --doctree-dir build/doctrees-links docs build/links
+
 # It fails where a goal is missed, or a request executes more bytecodes than its cap.
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.results
@@ -162,6 +176,10 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@ $(VENV)/.installed
 
 # Atheris guides the fuzzing by coverage where it can be installed; the property tests run without it.
