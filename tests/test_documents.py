@@ -36,7 +36,7 @@ DOCUMENTS = [
     "SECURITY.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/*/README.md")),
+    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/**/README.md")),
 ]
 
 _FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
