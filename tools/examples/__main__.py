@@ -101,7 +101,8 @@ def main(names: tuple[str, ...], jobs: int, directory: Path) -> None:
         failed += [done] if done.output else []
     for done in failed:
         click.echo(f"\n{paint(f'examples/{done.name}', BOLD)}\n\n{done.output}", color=paint.is_on)
-    total = f"{len(failed)} of {len(chosen)} examples failed." if failed else f"All {len(chosen)} passed."
+    count = f"{len(failed)} of {len(chosen)}" if failed else str(len(chosen))
+    total = f"{count} example{'s' * (len(chosen) > 1)} {'failed' if failed else 'passed'}."
     click.echo(f"\n{paint(total, BOLD)}", color=paint.is_on)
     sys.exit(bool(failed))
 
