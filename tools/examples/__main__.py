@@ -101,8 +101,8 @@ def main(names: tuple[str, ...], jobs: int, directory: Path) -> None:
         failed += [done] if done.output else []
     for done in failed:
         click.echo(f"\n{paint(f'examples/{done.name}', BOLD)}\n\n{done.output}", color=paint.is_on)
-    count = f"{len(failed)} of {len(chosen)}" if failed else str(len(chosen))
-    total = f"{count} example{'s' * (len(chosen) > 1)} {'failed' if failed else 'passed'}."
+    what = "example" if len(chosen) == 1 else "examples"
+    total = f"{len(failed)} of {len(chosen)} {what} failed." if failed else f"{len(chosen)} {what} passed."
     click.echo(f"\n{paint(total, BOLD)}", color=paint.is_on)
     sys.exit(bool(failed))
 
