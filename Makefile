@@ -13,6 +13,7 @@ SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LIC
 .PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
 	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types docs docs-links fuzz faults bench vendor \
 	clean
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types examples fuzz faults bench vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
@@ -24,6 +25,7 @@ help:
 	@echo "make coverage    make test and some of the slow tests with coverage measured: at least 95 % of branches"
 	@echo "make docs        the documentation site, in build/site: checks every link, fetches nothing; ten seconds"
 	@echo "make docs-links  asks the other sites that the documents link whether their pages are still there"
+	@echo "make examples    the examples: their tests, their types, what their READMEs show: one minute"
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
@@ -74,7 +76,7 @@ ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests
 	http/test_status.py routing/test_scan.py routing/test_tree.py telemetry/test_directory.py \
 	telemetry/test_extras.py telemetry/test_names.py telemetry/test_no_sdk.py telemetry/test_worker_files.py \
 	$(addsuffix .py,$(addprefix test_,app_file asgi asgi_application asgi_content asgi_lifespan benchmarks documents \
-	errors guards imports interface_option layers logging logging_examples missing_routes mistakes places project \
+	errors examples guards imports interface_option layers logging logging_examples missing_routes mistakes places project \
 	release secret_keys sizes streams terminal testing testing_after two_interfaces wrong_assignments \
 	wrong_interface)))
 
@@ -135,6 +137,9 @@ lint: $(VENV)/.installed-test
 
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
+
+examples: $(VENV)/.installed-test
+	$(BIN)/python -m tools.examples
 
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
