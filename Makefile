@@ -6,10 +6,6 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 FUZZ_SECONDS ?= 600
 
-SWAGGER_UI := 5.35.0
-SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
-	oauth2-redirect.html oauth2-redirect.js
-
 .PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
 	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench vendor clean
 
@@ -24,7 +20,7 @@ help:
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
-	@echo "make vendor      fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), with npm"
+	@echo "make vendor      fetch the files of the documentation page, Swagger UI, with npm, and check their hashes"
 	@echo "make clean       remove the files that the other targets made"
 
 start: $(VENV)/.installed
@@ -143,12 +139,9 @@ faults: $(VENV)/.installed-test
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.results
 
-# For a new version: change SWAGGER_UI, run this and the tests, and commit the files.
-vendor:
-	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
-	npm pack --silent --pack-destination "$$directory" swagger-ui-dist@$(SWAGGER_UI) >/dev/null && \
-	tar -xzf "$$directory"/swagger-ui-dist-*.tgz -C "$$directory" && \
-	cd "$$directory/package" && cp $(SWAGGER_UI_FILES) "$(CURDIR)/apiroutes/openapi/page/swagger_ui/"
+# The package, its version and the hashes are in tools/release/vendored.json; CONTRIBUTING says how to change them.
+vendor: $(VENV)/.installed
+	$(BIN)/python -m tools.release vendor
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .apiroutes .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
