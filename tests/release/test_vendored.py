@@ -72,11 +72,8 @@ def test_fetched_files_and_their_hashes_are_written(tmp_path: Path, npm: Path) -
     assert read_record(tmp_path / "vendored.json") == fetched
 
 
-@pytest.mark.parametrize("algorithm", ["sha512", "sha384"])
-def test_an_archive_that_the_record_does_not_expect_is_not_copied(
-    tmp_path: Path, npm: Path, algorithm: str
-) -> None:
-    expected = record(tmp_path, integrity=integrity(npm, algorithm))
+def test_an_archive_that_the_record_does_not_expect_is_not_copied(tmp_path: Path, npm: Path) -> None:
+    expected = record(tmp_path, integrity=integrity(npm))
     archive(tmp_path, {**CONTENTS, "page.js": b"alert(2)\n"})
     with pytest.raises(ReleaseError, match="is not what the record expects"):
         fetch(tmp_path, expected)
@@ -84,8 +81,8 @@ def test_an_archive_that_the_record_does_not_expect_is_not_copied(
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "md5"])
-def test_a_hash_that_can_be_forged_is_refused(tmp_path: Path, npm: Path, algorithm: str) -> None:
-    with pytest.raises(ReleaseError, match="neither SHA-384 nor SHA-512"):
+def test_a_hash_that_can_be_forged_is_not_enough(tmp_path: Path, npm: Path, algorithm: str) -> None:
+    with pytest.raises(ReleaseError, match="is not what the record expects"):
         fetch(tmp_path, record(tmp_path, integrity=integrity(npm, algorithm)))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from apiroutes.version import __version__
 from tools.release import vendored
 from tools.release.errors import ReleaseError
 
@@ -18,6 +19,25 @@ def main() -> None:
 
     The exit status is 0 if everything is right, 1 if something is wrong, and 2 for a command that is.
     """
+
+
+@main.command()
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=ROOT / "dist",
+    show_default="dist",
+    help="Where the archives are written.",
+)
+def dist(directory: Path) -> None:
+    """Build sdist and wheel, check them, install and try each, and write the bill of materials.
+
+    It needs a clone, and the extra `dist`. What is not committed is built as it lies there.
+    """
+    from tools.release.dist import make_release  # whose libraries `vendor` does without
+
+    for done in make_release(ROOT, __version__, directory):
+        click.echo(done)
 
 
 @main.command()
