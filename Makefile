@@ -6,14 +6,11 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 FUZZ_SECONDS ?= 600
 
-SWAGGER_UI := 5.35.0
-SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
-	oauth2-redirect.html oauth2-redirect.js
-
 .PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
 	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types docs docs-links fuzz faults bench vendor \
 	clean
 	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types examples fuzz faults bench vendor clean
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench dist vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
@@ -29,7 +26,8 @@ help:
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
-	@echo "make vendor      fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), with npm"
+	@echo "make dist        build the archives of a release, check and install them, and serve with them: one minute"
+	@echo "make vendor      fetch the files of the documentation page, Swagger UI, with npm, and check their hashes"
 	@echo "make clean       remove the files that the other targets made"
 
 start: $(VENV)/.installed
@@ -162,15 +160,16 @@ docs-links: $(VENV)/.installed-docs
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.results
 
-# For a new version: change SWAGGER_UI, run this and the tests, and commit the files.
-vendor:
-	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
-	npm pack --silent --pack-destination "$$directory" swagger-ui-dist@$(SWAGGER_UI) >/dev/null && \
-	tar -xzf "$$directory"/swagger-ui-dist-*.tgz -C "$$directory" && \
-	cd "$$directory/package" && cp $(SWAGGER_UI_FILES) "$(CURDIR)/apiroutes/openapi/page/swagger_ui/"
+# Nothing is uploaded; CONTRIBUTING has the steps of a release.
+dist: $(VENV)/.installed-dist
+	$(BIN)/python -m tools.release dist
+
+# The package, its version and the hashes are in tools/release/vendored.json; CONTRIBUTING says how to change them.
+vendor: $(VENV)/.installed
+	$(BIN)/python -m tools.release vendor
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .apiroutes .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .coverage .coverage.* .apiroutes .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -195,3 +194,7 @@ $(VENV)/.installed-fuzz: $(VENV)/.installed-test
 $(VENV)/.installed-bench: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
+
+$(VENV)/.installed-dist: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dist]'
+	@touch $@ $(VENV)/.installed
