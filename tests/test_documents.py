@@ -345,7 +345,7 @@ def test_the_readme_begins_with_an_endpoint_that_answers() -> None:
     assert curls(shown)[0] == ("curl localhost:8000/api/hello", '{"name":"John Doe"}\n')
 
 
-_RUN = re.compile(r"apiroutes (?:routes|shell)\b|apiroutes check$")
+_RUN = re.compile(r"apiroutes (?:routes|shell|new)\b|apiroutes check$")
 RUN = [
     pytest.param(shown, command, printed, id=f"{shown.page} {command}")
     for shown in SHOWN
