@@ -1,7 +1,8 @@
 """The files of a new project, and how they get onto the disk; this room talks to no user.
 
 In: a name, a convention, and where apiroutes was installed from. Out: a directory that has all files, or
-nothing. The files are those in `templates/`: projects that work as they are.
+nothing. The files are in `templates/`: `minimal` has all of a small project, and `full` what a larger one has
+besides, or instead.
 """
 
 from __future__ import annotations

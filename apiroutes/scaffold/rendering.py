@@ -1,8 +1,8 @@
 """The files of a new project.
 
-In: a name, a convention, and where apiroutes is from. Out: texts by path. A template is a project that works
-as it is; what differs from project to project is replaced, in texts and paths alike, so that there is no
-second language in these files.
+In: a name, a convention, and where apiroutes is from. Out: texts by path. The templates are files as a
+project has them; what differs from project to project is replaced, in texts and paths alike, so that there is
+no second language in them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _NAME = "name-of-the-project"
 _CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 _NOTE = "<!-- apiroutes -->"  # of the READMEs
 
+# A Python file of the package has a name that can be imported.
+_NAMES = {"_id_.py": "[id].py"}
 # Where the files of the template, which are of the convention `pages`, stand in others.
 _PLACES: dict[str, dict[str, str]] = {
     "pages": {},
@@ -60,6 +62,7 @@ _NO_WHEELS = {
 def rendered(name: str, convention: str, *, minimal: bool, origin: Origin) -> dict[str, str]:
     """Return the files of a project, by their paths and in the order of them."""
     replacements = {
+        **_NAMES,
         **_PLACES[convention],
         _NAME: name,
         "apiroutes>=0.2": origin.requirement(),
