@@ -52,6 +52,7 @@ class Response(werkzeug.test.TestResponse):
     @property
     def json(self) -> Any:
         """The value of content that is JSON; None where the media type is another."""
+        """The content as JSON; None if its media type is another one."""
         return self.get_json()
 
     def lines(self) -> Iterator[str]:
