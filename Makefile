@@ -11,6 +11,7 @@ FUZZ_SECONDS ?= 600
 	clean
 	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types examples fuzz faults bench vendor clean
 	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench dist vendor clean
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench reference vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
@@ -28,6 +29,8 @@ help:
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
 	@echo "make dist        build the archives of a release, check and install them, and serve with them: one minute"
 	@echo "make vendor      fetch the files of the documentation page, Swagger UI, with npm, and check their hashes"
+	@echo "make reference   write docs/reference/ and the generated tables of other pages, from the code"
+	@echo "make vendor      fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), with npm"
 	@echo "make clean       remove the files that the other targets made"
 
 start: $(VENV)/.installed
@@ -167,6 +170,16 @@ dist: $(VENV)/.installed-dist
 # The package, its version and the hashes are in tools/release/vendored.json; CONTRIBUTING says how to change them.
 vendor: $(VENV)/.installed
 	$(BIN)/python -m tools.release vendor
+# The tests compare what it writes with what is there.
+reference: $(VENV)/.installed-test
+	$(BIN)/python -m tools.reference
+
+# For a new version: change SWAGGER_UI, run this and the tests, and commit the files.
+vendor:
+	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
+	npm pack --silent --pack-destination "$$directory" swagger-ui-dist@$(SWAGGER_UI) >/dev/null && \
+	tar -xzf "$$directory"/swagger-ui-dist-*.tgz -C "$$directory" && \
+	cd "$$directory/package" && cp $(SWAGGER_UI_FILES) "$(CURDIR)/apiroutes/openapi/page/swagger_ui/"
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .apiroutes .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
