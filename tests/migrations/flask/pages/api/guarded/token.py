@@ -1,0 +1,7 @@
+from lib.people import tokens
+
+middleware = [tokens]
+
+
+def GET(req):
+    return dict(req.context["user"])
