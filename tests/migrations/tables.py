@@ -61,7 +61,7 @@ def without_proof(page_name: str, directory: str, root: Path) -> list[str]:
     return [
         span
         for span in spans(page)
-        if span not in files
+        if not any(f"/{name}".endswith(f"/{span}") for name in files)
         and not any(span in text for text in run)
         and not _is_command(span)
         and not _is_setting(span, root)

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from lib.steps import NotOurs, Upper
+from ported_flask.steps import NotOurs, Upper
 
 from apiroutes import from_wsgi, json
 from apiroutes.middleware import cors, proxy_fix, security_headers, sessions, trusted_hosts

@@ -1,4 +1,4 @@
-from lib.steps import NotOurs
+from ported_flask.steps import NotOurs
 
 
 def GET():

@@ -1,4 +1,4 @@
-from lib.people import member
+from ported_flask.people import member
 
 middleware = [member]
 

@@ -1,4 +1,4 @@
-from lib.people import people
+from ported_flask.people import people
 
 from apiroutes import use
 

@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from lib.people import programs, slow
+from ported_flask.people import programs, slow
 
 from apiroutes import Depends
 

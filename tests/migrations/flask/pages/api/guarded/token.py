@@ -1,4 +1,4 @@
-from lib.people import tokens
+from ported_flask.people import tokens
 
 middleware = [tokens]
 
