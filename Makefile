@@ -60,7 +60,7 @@ test-part-3: $(VENV)/.installed-test
 # handlers made async. Left out are tests that answer no request, those of what no interface changes (starts,
 # development, types and JSON), those of reads from a connection, and tables that have both interfaces themselves.
 ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests/,acceptance cache cli clients \
-	development event_loop openapi schemas servers settings stores typing \
+	development documents event_loop openapi schemas servers settings stores typing \
 	attacks/test_cache_answers.py attacks/test_cache_keys.py body/test_charsets.py body/test_draining.py \
 	body/test_timed_input.py conformance/test_behaviour.py embedding/test_asgi_embedding.py exits/test_exits.py \
 	exits/test_plan_tasks.py fuzz/test_grammars.py fuzz/test_types.py handlers/test_cache_checks.py \
