@@ -49,6 +49,12 @@ _AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
 class Response(werkzeug.test.TestResponse):
     """A response: `status_code`, `headers`, `json`, `text`, `data`; streams can be read as they arrive."""
 
+    @property
+    def json(self) -> Any:
+        """The value of content that is JSON; None where the media type is another."""
+        """The content as JSON; None if its media type is another one."""
+        return self.get_json()
+
     def lines(self) -> Iterator[str]:
         """Yield the lines of the content as they arrive, without their line ends."""
         rest = b""
