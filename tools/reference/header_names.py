@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.reference.record_sites import PACKAGE
+from tools.reference.source import PACKAGE, files_of
 
 __all__ = ["header_names"]
 
@@ -38,10 +38,9 @@ _LEFT_OUT = ("development/", "openapi/", "clients/", "handlers/", "testing.py")
 def header_names(package: Path = PACKAGE) -> dict[str, set[str]]:
     """Return the names of headers with the files that have them, relative to the package."""
     found: dict[str, set[str]] = {}
-    for path in sorted(package.rglob("*.py")):
-        file = path.relative_to(package).as_posix()
+    for file, text in files_of(package):
         if not file.startswith(_LEFT_OUT):
-            for name in _names_in(ast.parse(path.read_text(encoding="utf-8"))):
+            for name in _names_in(ast.parse(text)):
                 found.setdefault(name.lower(), set()).add(file)
     return found
 
