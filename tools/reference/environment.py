@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from tools.reference.markdown import code, prose, table
 from tools.reference.source import PACKAGE, Undescribed, files_of
@@ -65,11 +66,13 @@ def _shown(meaning: str) -> str:
     return prose(meaning, "../").replace("](../reference/", "](")
 
 
+@cache
 def looked_up_variables() -> set[str]:
     """Return the variables that the package looks for in the environment by their names."""
     found: set[str] = set()
     for _, text in files_of(PACKAGE):
-        found |= {*_variables_in(ast.parse(text))}
+        if "environ" in text:
+            found |= {*_variables_in(ast.parse(text))}
     return {name for name in found if not _WSGI.match(name) and not name.startswith("APIROUTES_")}
 
 

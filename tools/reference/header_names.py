@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tools.reference.source import PACKAGE, files_of
@@ -35,6 +36,7 @@ _KEY = re.compile(r"HTTP_([A-Z_]+[A-Z])|(CONTENT_(?:TYPE|LENGTH))")
 _LEFT_OUT = ("development/", "openapi/", "clients/", "handlers/", "testing.py")
 
 
+@cache
 def header_names(package: Path = PACKAGE) -> dict[str, set[str]]:
     """Return the names of headers with the files that have them, relative to the package."""
     found: dict[str, set[str]] = {}

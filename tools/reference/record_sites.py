@@ -29,6 +29,7 @@ _LOGGERS = {
     ("servers/granian.py", "logger"): "_granian",
     ("servers/worker_processes.py", "self._log"): "uvicorn.error",
 }
+_MAY_LOG = re.compile(r"log(?:ger|\b|_)|# Record")  # which saves reading most files
 _BEGIN = re.compile(r"\s*# Record(?:: | (?:[a-z_.]+ )?[A-Z]{4,}(?: |$))")
 _COMMENT = re.compile(
     r'# Record(?: (?P<logger>[a-z_.]+))?(?: (?P<level>[A-Z]+) "(?P<text>.+?)")?: (?P<meaning>.+)', re.DOTALL
@@ -52,11 +53,12 @@ class Record(NamedTuple):
     has_traceback: bool
 
 
+@cache
 def records(package: Path = PACKAGE) -> list[Record]:
     """Return all records, in the order of files and lines; equal ones of a file once."""
     found: dict[tuple[str, str, str], Record] = {}
     for file, text in files_of(package):
-        for record in _records_of(text, file):
+        for record in _records_of(text, file) if _MAY_LOG.search(text) else ():
             known = found.get(record[2:5])
             if known is None or not known.meaning:
                 found[record[2:5]] = record
