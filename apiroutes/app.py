@@ -313,9 +313,8 @@ class App:
         if isinstance(error, HandlerTimeout):
             note_failure(error)
             # The client has its response before anything is logged, which may take a while.
-            # Record: A handler has taken longer than its `maxDuration`, and the client has its 504; or a
-            # handler, middleware or dependency has raised something other than an `ApiError`. The traceback
-            # begins in the project.
+            # Record: A handler, middleware or dependency has raised something other than an `ApiError`; or a
+            # handler has taken longer than its `maxDuration`, and the client has its 504.
             response._call_at_end(lambda sent: log_fault(request, resource.name, error))
         return self._send_error(error_to_write, resource, response, start_response)
 
