@@ -306,14 +306,14 @@ def test_a_function_is_a_heading_a_signature_and_a_table_of_its_arguments(source
     )
     assert function_section("f", source(text).f) == (
         "## `f`\n\n"
-        "```py\n"
-        "f(\n"
+        "```python\n"
+        "def f(\n"
         "    first: int,\n"
         "    /,\n"
         "    *more: str | None,\n"
         '    mode: Literal["a", "b"] = "a",\n'
         "    limit: float = 3600,\n"
-        ") -> list[str | None]\n"
+        ") -> list[str | None]: ...\n"
         "```\n\n"
         "Take `first` | more, \\*or\\* less; see [Time](../time.md#streams).\n\n"
         "| argument | default | meaning |\n"

@@ -21,7 +21,7 @@ def code(text: str) -> str:
     return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
-def fenced(text: str, language: str = "py") -> str:
+def fenced(text: str, language: str = "python") -> str:
     """Return a block of code."""
     return f"```{language}\n{text}\n```"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Sequence
+from textwrap import indent
 from typing import Any, NamedTuple
 
 import griffe
@@ -74,7 +75,8 @@ def _callable_section(
     taken = {parameter.name for one in shown for parameter in one.parameters}
     arguments = [argument for argument in arguments if argument.name in taken or not overloads]
     _check_arguments(source.path, arguments, description)
-    signatures = [_signature(name, one, runtime) for one in shown]
+    is_method = source.parent.kind is griffe.Kind.CLASS
+    signatures = [_signature(name, one, runtime, is_method=is_method) for one in shown]
     parts = [
         f"{_HASHES * level} {code(name)}",
         fenced("\n".join(signatures)),
@@ -84,20 +86,20 @@ def _callable_section(
     return "\n\n".join(filter(None, parts))
 
 
-def _signature(name: str, source: Any, runtime: Any) -> str:
+def _signature(name: str, source: Any, runtime: Any, *, is_method: bool) -> str:
     arguments = arguments_of(source, runtime, {})
     returned = shown_type(source.returns, source.module.path)
-    prefix = "await " if "async" in source.labels else ""
+    keyword = "async def" if "async" in source.labels else "def"
     for decorator in source.decorators:
         kind = _CONTEXT_MANAGERS.get(str(decorator.value).rpartition(".")[2])
         if kind is not None:
-            prefix, returned = "", re.sub(r"^\w+", kind, returned)
-    return _call(prefix + name, arguments, "" if returned in ("", "None") else f" -> {returned}")
+            keyword, returned = "def", re.sub(r"^\w+", kind, returned)
+    return _definition(f"{keyword} {name}", arguments, returned or "None", is_method=is_method)
 
 
-def _call(name: str, arguments: Sequence[Argument], end: str) -> str:
-    """Return a call as a signature, on one line or with a line for each parameter."""
-    parts = []
+def _definition(name: str, arguments: Sequence[Argument], returned: str, *, is_method: bool) -> str:
+    """Return a definition without its body, on one line or with a line for each parameter."""
+    parts = ["self"] if is_method else []
     for index, argument in enumerate(arguments):
         before = arguments[index - 1].kind if index else None
         if before == "positional-only" and argument.kind != before:
@@ -107,10 +109,11 @@ def _call(name: str, arguments: Sequence[Argument], end: str) -> str:
         parts.append(argument.written)
     if arguments and arguments[-1].kind == "positional-only":
         parts.append("/")
-    whole = f"{name}({', '.join(parts)}){end}"
+    end = f") -> {returned}: ..."
+    whole = f"{name}({', '.join(parts)}{end}"
     if len(whole) <= _WIDTH:
         return whole
-    return "\n".join([f"{name}(", *(f"    {part}," for part in parts), f"){end}"])
+    return "\n".join([f"{name}(", *(f"    {part}," for part in parts), end])
 
 
 def _arguments_table(arguments: Sequence[Argument], up: str) -> str:
@@ -154,12 +157,13 @@ def class_section(
     arguments: list[Argument] = []
     if constructor:
         arguments = _constructor(name, source, cls, description)
-        parts.append(fenced(_call(name, arguments, "")))
+        initializer = _definition("def __init__", arguments, "None", is_method=True)
+        parts.append(fenced(f"class {name}:\n{indent(initializer, '    ')}"))
     parts += [prose(description.prose, up), _arguments_table(arguments, up)]
     if members:
         listed = [member for member in members_of(cls) if member.name not in leave_out]
-        own = {argument.name for argument in arguments}
-        listed = [member for member in listed if member.is_method or member.name not in own]
+        told = {argument.name for argument in arguments}  # in the table of arguments
+        listed = [member for member in listed if member.source.docstring or member.name not in told]
         parts += member_sections(listed, level + 1, up)
     return "\n\n".join(filter(None, parts))
 
