@@ -220,6 +220,8 @@ def attributes_table(members: Sequence[Member], up: str = "../") -> str:
     for member in members:
         source = member.source
         annotation = source.returns if source.kind is griffe.Kind.FUNCTION else source.annotation
+        if annotation is None:
+            raise Undescribed(f"{source.path} has no annotation ({source.filepath}:{source.lineno})")
         meaning = described(source, source.path).prose
         rows.append((code(member.name), code(shown_type(annotation, source.module.path)), prose(meaning, up)))
     return table(["attribute", "type", "meaning"], rows)
