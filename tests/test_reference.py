@@ -70,7 +70,7 @@ def test_a_changed_docstring_is_a_difference(
     monkeypatch.setattr(docstring, "value", "Something else.")
     assert main(["--check"]) == 1
     printed = capsys.readouterr()
-    assert "+| `body` | `Any` | Something else. |" in printed.out
+    assert "+| `req.body` | `Any` | Something else. |" in printed.out
     assert "run `make reference`" in printed.err
 
 
