@@ -1,4 +1,4 @@
-"""docs/tutorial.md from its first line to its last: its files are written, its commands print what it shows."""
+"""docs/tutorial.md from its first line to its last: files are written, commands print what the page shows."""
 
 from __future__ import annotations
 
