@@ -43,8 +43,8 @@ def navigation(text_of: Callable[[str], str], page_of: Callable[[str, str], str 
     """Read the navigation.
 
     `text_of` gives the text of a page by its name, and `page_of` the name of the page that a link of a page
-    leads to, if it leads to a whole one. A page belongs to the first section that has a row for it. One that the
-    index does not list is below the page that does, as an example is below the list of examples.
+    leads to, if it leads to a whole one. A page belongs to the first section that has a row for it. One that
+    the index does not list is below the page that does, as an example is below the list of examples.
     """
     index = without_blocks(text_of(_INDEX))
     parts = _HEADING.split(index)
