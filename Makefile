@@ -7,11 +7,8 @@ PYTEST := $(BIN)/python -m pytest
 FUZZ_SECONDS ?= 600
 
 .PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
-	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types docs docs-links fuzz faults bench vendor \
-	clean
-	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types examples fuzz faults bench vendor clean
-	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench dist vendor clean
-	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench reference vendor clean
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types examples reference docs docs-links \
+	fuzz faults bench dist vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
@@ -21,6 +18,7 @@ help:
 	@echo "make asgi        the tests of what an App answers, through its ASGI interface: three minutes"
 	@echo "make acceptance  the slow tests, of real servers, async clients, a browser, npm: eight minutes"
 	@echo "make coverage    make test and some of the slow tests with coverage measured: at least 95 % of branches"
+	@echo "make reference   write docs/reference/ and the generated tables of other pages, from the code"
 	@echo "make docs        the documentation site, in build/site: checks every link, fetches nothing; ten seconds"
 	@echo "make docs-links  asks the other sites that the documents link whether their pages are still there"
 	@echo "make examples    the examples: their tests, their types, what their READMEs show: one minute"
@@ -29,8 +27,6 @@ help:
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
 	@echo "make dist        build the archives of a release, check and install them, and serve with them: one minute"
 	@echo "make vendor      fetch the files of the documentation page, Swagger UI, with npm, and check their hashes"
-	@echo "make reference   write docs/reference/ and the generated tables of other pages, from the code"
-	@echo "make vendor      fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), with npm"
 	@echo "make clean       remove the files that the other targets made"
 
 start: $(VENV)/.installed
@@ -77,8 +73,8 @@ ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests
 	http/test_status.py routing/test_scan.py routing/test_tree.py telemetry/test_directory.py \
 	telemetry/test_extras.py telemetry/test_names.py telemetry/test_no_sdk.py telemetry/test_worker_files.py \
 	$(addsuffix .py,$(addprefix test_,app_file asgi asgi_application asgi_content asgi_lifespan benchmarks documents \
-	errors examples guards imports interface_option layers logging logging_examples missing_routes mistakes places project \
-	release secret_keys sizes streams terminal testing testing_after two_interfaces wrong_assignments \
+	errors examples guards imports interface_option layers logging logging_examples missing_routes mistakes places \
+	project release secret_keys sizes streams terminal testing testing_after two_interfaces wrong_assignments \
 	wrong_interface)))
 
 # Of the async handlers, what walks a chain.
@@ -148,6 +144,10 @@ fuzz: $(VENV)/.installed-fuzz
 faults: $(VENV)/.installed-test
 	$(BIN)/python -m tests.faults
 
+# The tests compare what it writes with what is there.
+reference: $(VENV)/.installed-test
+	$(BIN)/python -m tools.reference
+
 # A warning is a mistake. What is built is always whole and new, because pages are made of what many files say.
 SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --fresh-env --quiet
 
@@ -170,16 +170,6 @@ dist: $(VENV)/.installed-dist
 # The package, its version and the hashes are in tools/release/vendored.json; CONTRIBUTING says how to change them.
 vendor: $(VENV)/.installed
 	$(BIN)/python -m tools.release vendor
-# The tests compare what it writes with what is there.
-reference: $(VENV)/.installed-test
-	$(BIN)/python -m tools.reference
-
-# For a new version: change SWAGGER_UI, run this and the tests, and commit the files.
-vendor:
-	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
-	npm pack --silent --pack-destination "$$directory" swagger-ui-dist@$(SWAGGER_UI) >/dev/null && \
-	tar -xzf "$$directory"/swagger-ui-dist-*.tgz -C "$$directory" && \
-	cd "$$directory/package" && cp $(SWAGGER_UI_FILES) "$(CURDIR)/apiroutes/openapi/page/swagger_ui/"
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .apiroutes .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

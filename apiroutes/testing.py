@@ -51,7 +51,6 @@ class Response(werkzeug.test.TestResponse):
 
     @property
     def json(self) -> Any:
-        """The value of content that is JSON; None where the media type is another."""
         """The content as JSON; None if its media type is another one."""
         return self.get_json()
 
