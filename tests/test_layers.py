@@ -781,13 +781,11 @@ def test_only_wsgi_and_the_edges_call_start_response(file: str) -> None:
 
 @cache
 def code_lines(file: str) -> frozenset[int]:
-    """The numbers of a file's lines without blank ones, comments and docstrings."""
+    """The numbers of a file's lines without blank ones, comments and docstrings, also those of attributes."""
     docstrings: set[int] = set()
     for node in ast.walk(tree_of(file)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                docstrings |= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            docstrings |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     lines: set[int] = set()
     source = (PACKAGE / file).read_text(encoding="utf-8")
     no_code = (
