@@ -8,8 +8,6 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
@@ -122,12 +120,3 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: object) -> None:
         """Print nothing."""
-
-
-@contextmanager
-def running_provider() -> Iterator[Provider]:
-    provider = Provider()
-    try:
-        yield provider
-    finally:
-        provider.close()
