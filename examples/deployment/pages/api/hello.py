@@ -1,0 +1,3 @@
+# pages/api/hello.py
+def GET():
+    return {"message": "Hello"}
