@@ -6,12 +6,9 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 FUZZ_SECONDS ?= 600
 
-SWAGGER_UI := 5.35.0
-SWAGGER_UI_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css \
-	oauth2-redirect.html oauth2-redirect.js
-
 .PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
-	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types fuzz faults bench vendor clean
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types examples reference docs docs-links \
+	fuzz faults bench dist vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
@@ -21,10 +18,15 @@ help:
 	@echo "make asgi        the tests of what an App answers, through its ASGI interface: three minutes"
 	@echo "make acceptance  the slow tests, of real servers, async clients, a browser, npm: eight minutes"
 	@echo "make coverage    make test and some of the slow tests with coverage measured: at least 95 % of branches"
+	@echo "make reference   write docs/reference/ and the generated tables of other pages, from the code"
+	@echo "make docs        the documentation site, in build/site: checks every link, fetches nothing; ten seconds"
+	@echo "make docs-links  asks the other sites that the documents link whether their pages are still there"
+	@echo "make examples    the examples: their tests, their types, what their READMEs show: one minute"
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
-	@echo "make vendor      fetch the files of the documentation page, Swagger UI $(SWAGGER_UI), with npm"
+	@echo "make dist        build the archives of a release, check and install them, and serve with them: one minute"
+	@echo "make vendor      fetch the files of the documentation page, Swagger UI, with npm, and check their hashes"
 	@echo "make clean       remove the files that the other targets made"
 
 start: $(VENV)/.installed
@@ -60,7 +62,7 @@ test-part-3: $(VENV)/.installed-test
 # handlers made async. Left out are tests that answer no request, those of what no interface changes (starts,
 # development, types and JSON), those of reads from a connection, and tables that have both interfaces themselves.
 ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests/,acceptance cache cli clients \
-	development event_loop openapi schemas servers settings stores typing \
+	development documents event_loop openapi schemas servers settings stores tools typing \
 	attacks/test_cache_answers.py attacks/test_cache_keys.py body/test_charsets.py body/test_draining.py \
 	body/test_timed_input.py conformance/test_behaviour.py embedding/test_asgi_embedding.py exits/test_exits.py \
 	exits/test_plan_tasks.py fuzz/test_grammars.py fuzz/test_types.py handlers/test_cache_checks.py \
@@ -71,8 +73,8 @@ ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests
 	http/test_status.py routing/test_scan.py routing/test_tree.py telemetry/test_directory.py \
 	telemetry/test_extras.py telemetry/test_names.py telemetry/test_no_sdk.py telemetry/test_worker_files.py \
 	$(addsuffix .py,$(addprefix test_,app_file asgi asgi_application asgi_content asgi_lifespan benchmarks documents \
-	errors guards imports interface_option layers logging logging_examples missing_routes mistakes places project \
-	release secret_keys sizes streams terminal testing testing_after two_interfaces wrong_assignments \
+	errors examples guards imports interface_option layers logging logging_examples missing_routes mistakes places \
+	project release secret_keys sizes streams terminal testing testing_after two_interfaces wrong_assignments \
 	wrong_interface)))
 
 # Of the async handlers, what walks a chain.
@@ -133,25 +135,44 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
+examples: $(VENV)/.installed-test
+	$(BIN)/python -m tools.examples
+
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 faults: $(VENV)/.installed-test
 	$(BIN)/python -m tests.faults
 
+# The tests compare what it writes with what is there.
+reference: $(VENV)/.installed-test
+	$(BIN)/python -m tools.reference
+
+# A warning is a mistake. What is built is always whole and new, because pages are made of what many files say.
+SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --fresh-env --quiet
+
+docs: $(VENV)/.installed-docs
+	rm -rf build/site
+	$(SPHINX) --builder html --doctree-dir build/doctrees docs build/site
+	@echo "Open build/site/index.html: it needs no server."
+
+docs-links: $(VENV)/.installed-docs
+	$(SPHINX) --builder linkcheck --doctree-dir build/doctrees-links docs build/links
+
 # It fails where a goal is missed, or a request executes more bytecodes than its cap.
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.results
 
-# For a new version: change SWAGGER_UI, run this and the tests, and commit the files.
-vendor:
-	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
-	npm pack --silent --pack-destination "$$directory" swagger-ui-dist@$(SWAGGER_UI) >/dev/null && \
-	tar -xzf "$$directory"/swagger-ui-dist-*.tgz -C "$$directory" && \
-	cd "$$directory/package" && cp $(SWAGGER_UI_FILES) "$(CURDIR)/apiroutes/openapi/page/swagger_ui/"
+# Nothing is uploaded; CONTRIBUTING has the steps of a release.
+dist: $(VENV)/.installed-dist
+	$(BIN)/python -m tools.release dist
+
+# The package, its version and the hashes are in tools/release/vendored.json; CONTRIBUTING says how to change them.
+vendor: $(VENV)/.installed
+	$(BIN)/python -m tools.release vendor
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .apiroutes .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .coverage .coverage.* .apiroutes .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -164,6 +185,10 @@ $(VENV)/.installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@ $(VENV)/.installed
+
 # Atheris guides the fuzzing by coverage where it can be installed; the property tests run without it.
 $(VENV)/.installed-fuzz: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet atheris || echo "atheris is not available: fuzzing with hypothesis only."
@@ -172,3 +197,7 @@ $(VENV)/.installed-fuzz: $(VENV)/.installed-test
 $(VENV)/.installed-bench: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
+
+$(VENV)/.installed-dist: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dist]'
+	@touch $@ $(VENV)/.installed

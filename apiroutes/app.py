@@ -53,10 +53,14 @@ _ABSENT: Any = None
 class App:
     """The WSGI application of the project directory `root`, which holds `pages/`, `app/` or `routes/`.
 
-    `asgi` is the same App as an ASGI application. `fallback` answers the paths that no route matches: a
-    WSGI application, or for `asgi` an ASGI one. `middleware` runs around everything else. `settings`
-    override `[tool.apiroutes]` in `pyproject.toml` and `APIROUTES_*` in the environment. Raises ProjectError
-    with every mistake that it finds.
+    `asgi` is the same App as an ASGI application. Raises ProjectError with every mistake that it finds.
+
+    Args:
+        root: The project directory.
+        fallback: Answers the paths that no route matches: a WSGI application, or for `asgi` an ASGI one.
+        middleware: Runs around everything else, but inside that of `middleware.py` and of the setting.
+        **settings: [Settings](settings.md), which override `[tool.apiroutes]` in `pyproject.toml` and
+            `APIROUTES_*` in the environment.
     """
 
     # Makes what explains faults and mistakes to a developer; the development server sets it.
@@ -74,8 +78,10 @@ class App:
         **settings: Any,
     ) -> None:
         self.root = Path(root).resolve()
+        """The project directory."""
         project = build(self.root, os.environ, settings, middleware, self._make_own_explainer())
         self.settings = project.settings
+        """All settings with their values."""
         self.routes = project.routes
         self.resources = project.resources
         self.mistakes = project.mistakes
@@ -165,9 +171,12 @@ class App:
     def stop(self, within: float | None = None) -> None:
         """Stop the App: wait for work after responses, then let `register` go on behind its `yield`.
 
-        The server has answered its last request by then. `within` is in seconds, by default what is left of
-        `graceful_timeout`. Afterwards the App is as it was before its start. Raises LifespanError if the
-        end fails or takes longer, which is logged. Without this call the end of the process stops the App.
+        The server has answered its last request by then. Afterwards the App is as it was before its start.
+        Raises LifespanError if the end fails or takes longer, which is logged. Without this call the end of
+        the process stops the App.
+
+        Args:
+            within: How long it may take, in seconds; None for what is left of `graceful_timeout`.
         """
         self._lifespan.stop(within)
 
@@ -304,6 +313,9 @@ class App:
         if isinstance(error, HandlerTimeout):
             note_failure(error)
             # The client has its response before anything is logged, which may take a while.
+            # Record: A handler has taken longer than its `maxDuration`, and the client has its 504; or a
+            # handler, middleware or dependency has raised something other than an `ApiError`. The traceback
+            # begins in the project.
             response._call_at_end(lambda sent: log_fault(request, resource.name, error))
         return self._send_error(error_to_write, resource, response, start_response)
 
@@ -368,7 +380,9 @@ def _log_disconnect_of(error: BaseException, request: Request) -> None:
     if isinstance(error, KeyboardInterrupt):
         raise error
     if isinstance(error, ResponseAborted):
+        # Record: The connection has ended while `res.write` sent something.
         log_disconnect(request, "while the response was written")
         raise error
     if isinstance(error, BodyCutOff):
+        # Record: The connection has ended before the whole body had come.
         log_disconnect(request, "before the body's end")

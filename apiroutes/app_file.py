@@ -89,6 +89,7 @@ def app_of(root: str | os.PathLike[str] = ".", **settings: Any) -> App:
     if app is None:
         kind = "None" if bound is None else f"a {type(bound).__name__}"
         message = "%s: `%s` is %s, not an App, so it is not used. Bind the App to that name to serve it."
+        # Record: `app.py` binds `app` to something that is not an App.
         _log.warning(message, _FILE, _NAME, kind)
         return App(directory, **settings)
     if app.root != directory:
@@ -112,6 +113,7 @@ def _makes_app(root: Path) -> bool:
         names = imported_names(tree)
         binds_app = _NAME in names or _NAME in OwnNames(file)
         if not binds_app and not names.isdisjoint(_MAKERS):
+            # Record: `app.py` makes an App and gives it another name than `app`.
             _log.warning(
                 "%s binds no `%s`, so it is not used. Call the App `%s` to have it served.",
                 *(_FILE, _NAME, _NAME),

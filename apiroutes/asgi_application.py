@@ -252,6 +252,7 @@ class ASGIApplication:
         elif self._asgi_fallback is not None:
             await self._asgi_fallback(scope, receive, send)
         elif kind == "websocket":
+            # Record: A client asks for a WebSocket, and there is no ASGI `fallback` that could answer.
             _log.warning(
                 "A WebSocket was refused with 403: %r; routes answer HTTP alone", scope["path"][:200]
             )

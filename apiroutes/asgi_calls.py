@@ -100,6 +100,7 @@ _running: set[asyncio.Task[None]] = set()
 def _end_background(task: asyncio.Task[None]) -> None:
     _running.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
+        # Record: An ASGI application that a handler returned has raised when its response was complete.
         _log.error("a returned ASGI application failed after its response", exc_info=error)
 
 

@@ -68,6 +68,7 @@ class Endpoint:
             if response._state == OPEN:
                 self._end_unanswered(handler, response)
         elif response._state != OPEN:
+            # Record: A handler writes to `res` and returns a value as well.
             _log.warning(
                 "%s returned %s after it had responded; the returned value is ignored",
                 handler.place,
@@ -92,8 +93,10 @@ class Endpoint:
         if not is_whole and not self.module.config.external_resolver:
             arguments = self.pattern, handler.place, handler.name
             if not response._status_was_set:
+                # Record: A handler returns None without having responded; the client gets a 500.
                 _log.error(_RETURNED_NONE, *arguments)
                 raise NoResponseError(_RETURNED_NONE % arguments)
+            # Record: A handler sets a status and nothing else; the client gets the status without content.
             _log.warning(_SET_STATUS_ALONE, *arguments)
         response.end()
 
@@ -103,9 +106,11 @@ class Endpoint:
         assert config.response_limit is not None
         message = "API response for %s (%s) exceeds %s"
         if config.enforce_response_limit and response._write is None:
+            # Record: A response is larger than `responseLimit`, which is enforced; the client gets a 500.
             _log.error(message, self.pattern, handler.place, config.response_limit.text)
             response._state = OPEN
             raise ApiError(500, "Internal Server Error")
+        # Record: A response is larger than `response_limit`, or the route's `responseLimit`; it is sent.
         _log.warning(message, self.pattern, handler.place, config.response_limit.text)
 
 
@@ -132,6 +137,8 @@ class CheckedEndpoint(Endpoint):
         check = checks.get(request.method) or checks.get(RouteModule.ANY) or checks["GET"]  # of HEAD
         doubt = check.doubt(result, response.status_code)
         if doubt is not None:
+            # Record WARNING "HANDLER returned N, which is sent as content …": Development only: a handler
+            # returns an int such as 404, which is content and no status.
             _log.warning("%s %s", handler, doubt)
         reason = check.why_not(
             request.method,

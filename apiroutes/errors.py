@@ -42,9 +42,14 @@ __all__ = [
 class Problem:
     """One mistake in the project, found before the first request.
 
-    `file` is relative to the project directory. `source` is the text that `span` (start and
-    end offset in characters) marks; without a span nothing is marked. `importers` are the places,
-    such as `pages/api/a.py:1`, that import the file and cannot work without it.
+    Args:
+        file: The file, relative to the project directory.
+        message: What is wrong.
+        remedy: What to do about it.
+        line: The line, from 1.
+        source: The text that `span` marks.
+        span: The start and the end of what is marked in `source`, in characters; None where nothing is.
+        importers: The places, such as `pages/api/a.py:1`, that import the file and cannot work without it.
     """
 
     file: str
@@ -97,10 +102,11 @@ class Problems(list[Problem]):
 
 
 class ProjectError(Exception):
-    """The project cannot be served; `problems` holds every mistake that was found."""
+    """The project cannot be served; its text is the report of all mistakes."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
+        """Every mistake that was found."""
         super().__init__(report(self.problems))
 
 
@@ -116,11 +122,14 @@ class NestedAppError(RuntimeError):
 
 
 class ApiError(Exception):
-    """An error response: `status` and `message`, and `headers` if there are any.
+    """An error response, to be raised: the client gets this status and message.
 
-    A header whose value is a list has a line for each of its items.
-    `status` is an int from 400 to 599, `message` the text that the client reads: by default the status's
-    phrase, such as "Not Found". Raises ValueError for any other status.
+    It has its arguments as attributes. Raises ValueError for any other status.
+
+    Args:
+        status: An int from 400 to 599.
+        message: The text that the client reads; None for the status's phrase, such as "Not Found".
+        headers: Further headers by name; a list makes a line for each of its items.
     """
 
     def __init__(

@@ -306,6 +306,7 @@ def _stands(
     """
     is_second = has_middleware and isinstance(error, ResponseSentError) and response._is_complete()
     if may_stand and is_second:
+        # Record: A handler inside middleware responds a second time; the first response stands.
         log_fault(response.req, route_of(response.req), error, "changed its response after sending it")
         response._in_middleware = True
         return True

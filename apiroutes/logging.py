@@ -241,6 +241,7 @@ def _log_end_of_thread(ended: Any) -> None:
         return
     name = "a thread" if ended.thread is None else f"the thread {ended.thread.name}"
     error = ended.exc_type, ended.exc_value, ended.exc_traceback
+    # Record: With `log_format`: an exception has ended a thread of the project or of a library.
     logging.getLogger("apiroutes").error("%s ended with an exception", name, exc_info=error)
 
 

@@ -59,6 +59,8 @@ def log_fault(request: Any, route: str, error: BaseException, event: str = "fail
     """
     if _is_cancelled_at_end(error):
         named = _named(request, route)
+        # Record INFO "METHOD ROUTE [ID]: cut off by the end of the process": The end of the process has
+        # cancelled a coroutine of a request.
         _log.info("%s: cut off by the end of the process", named, extra=_extra(request))
         return
     _log.error("%s %s", _named(request, route), event, exc_info=error, extra=_extra(request))

@@ -56,10 +56,13 @@ def request_replacement(reason: str) -> None:
         return
     _state.cannot_replace = not _ask()
     if _state.cannot_replace:
+        # Record: Too many handlers continue past their `maxDuration`, the event loop is blocked, or what
+        # `register` made has ended, and the server cannot start a successor.
         _log.critical(
             "%s; this server cannot replace a worker: restart it (it reports that it is not ready)", reason
         )
     else:
+        # Record: The same, and the server starts a successor and stops this worker.
         _log.critical("%s; this worker is being replaced", reason)
 
 

@@ -82,12 +82,16 @@ class _Check:
 
     def _log_change(self, status: str, run: _Run) -> None:
         if status == OK:
+            # Record: A check of `instrumentation.py` passes again after it had failed.
             _log.info("readiness check %s: ok again", self.name)
         elif status == TIMED_OUT:
+            # Record: A check takes longer than `check_timeout`; once for each change of its result.
             _log.warning("readiness check %s has not ended within %g s", self.name, self._seconds)
         elif run.error is None:
+            # Record: A check returns False; once for each change of its result.
             _log.warning("readiness check %s failed: it returned False", self.name)
         else:
+            # Record: A check has raised; once for each change of its result.
             _log.warning("readiness check %s failed", self.name, exc_info=run.error)
 
 

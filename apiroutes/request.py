@@ -65,11 +65,9 @@ _LIMITS = limits_of(Settings())
 class Request(werkzeug.wrappers.Request, Generic[Content]):
     """The request, with the attributes of Werkzeug's request and of Next.js's.
 
-    `params` are the path's parameters: a catch-all is a list of str, an optional catch-all
-    without segments is absent. `route_pattern` is the route's, such as `/api/users/[id]`, None
-    if no route matches. `app` is what the project's `register()` has made. Attributes that can be
-    assigned in Next.js (`body`, `query`, `cookies`) can be assigned here. The body of a
-    `Request[User]`, as the annotation of a handler's parameter, is a User.
+    They are computed when they are first used. Those that can be assigned in Next.js (`body`, `query`,
+    `cookies`) can be assigned here. The body of a `Request[User]`, as the annotation of a handler's
+    parameter, is a User.
     """
 
     def __init__(
@@ -80,6 +78,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     ) -> None:
         self._environ = environ
         self.params: Params = {} if params is None else params
+        """The path's parameters; a catch-all is a list of str, an optional one without segments is absent."""
         self._limits = limits
         # Whether the content still has to be read or discarded, or its files closed.
         self._pending = (
@@ -97,8 +96,9 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     # Each App has a class of its own, whose attributes it sets when it starts.
 
-    # What `register()` of the project's instrumentation.py has yielded.
     app: Mapping[str, Any] = MappingProxyType({})
+    """What `register()` of the project's instrumentation.py has yielded."""
+
     # Called with the error, the request and the event of each fault once it is logged; they raise nothing.
     _fault_observers: tuple[FaultObserver, ...] = ()
     _secret_keys: SecretKeys | None = None
@@ -407,13 +407,27 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     def get_data(  # type: ignore[override]
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
     ) -> bytes | str:
-        """Return the content, as Werkzeug does: with `parse_form_data` it is empty for a form."""
+        """Return the content, as Werkzeug does.
+
+        Args:
+            cache: Nothing: the content is kept in any case.
+            as_text: Whether it is decoded from UTF-8 to a str.
+            parse_form_data: Whether it is empty for a form.
+        """
         is_form = self.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
         content = b"" if parse_form_data and is_form else self.raw_body
         return content.decode("utf-8", "replace") if as_text else content
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
-        """Return the JSON body, as Werkzeug does: 415 for another media type unless `force` is on."""
+        """Return the JSON body, as Werkzeug does.
+
+        Raises ApiError 415 for another media type, and 400 for what is not JSON.
+
+        Args:
+            force: Whether the media type does not count.
+            silent: Whether None is returned where something would be raised.
+            cache: Nothing: the body is kept in any case.
+        """
         if not (force or self.is_json):
             return None if silent else self.on_json_loading_failed(None)
         try:

@@ -51,9 +51,8 @@ _JSON_TYPES = frozenset((dict, list, bool, int, float))  # of most JSON response
 class Response(ResponseState, ResponseCookies, Generic[Data]):
     """The response. Setters return it, so that they can be chained; methods that send it return None.
 
-    `req` is the request that it belongs to. `apiroutes.wsgi` gives a response its connection; without one
-    it only holds what was set, and `write` has nowhere to go. `Response[User]`, as the annotation of a
-    handler's parameter, sends a User by `json`.
+    `Response[User]`, as the annotation of a handler's parameter, sends a User by `json`. One without a
+    connection, `Response()`, only holds what was set, and `write` has nowhere to go.
     """
 
     # -- status ----------------------------------------------------------------------------
@@ -105,9 +104,14 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         return HeadersView(self)
 
     def set_header(self, name: str, value: HeaderValue) -> Response:
-        """Set a header, replacing its lines; a list makes one line for each value.
+        """Set a header, replacing its lines. The members of Vary are added to those that it has (RFC 9110
+        section 12.5.5).
 
-        The members of Vary are added to those that it has (RFC 9110 section 12.5.5).
+        Raises ValueError and TypeError for what no header can have.
+
+        Args:
+            name: The header's name, in any case.
+            value: A str, a number, or a list, which makes one line for each of its items.
         """
         key = FIELD_KEYS.get(name)
         if key is None or self._state:
@@ -131,7 +135,12 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         return self
 
     def append_header(self, name: str, value: HeaderValue) -> Response:
-        """Add a header line, keeping those that are there."""
+        """Add a header line, keeping those that are there.
+
+        Args:
+            name: The header's name, in any case.
+            value: As for `set_header`.
+        """
         return self._change("append", FIELD_KEYS.get(name) or check_field_name(name), name, value)
 
     def before_head(self, function: Callable[..., object]) -> Response:
@@ -149,7 +158,11 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         return self
 
     def get_header(self, name: str) -> str | list[str] | None:
-        """Return the header's value; a list when it has several lines, and always for Set-Cookie."""
+        """Return the header's value; a list when it has several lines, and always for Set-Cookie.
+
+        Args:
+            name: The header's name, in any case.
+        """
         key = name.lower()
         line = self._headers.get(key)
         if line is not None:
@@ -160,7 +173,11 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         return next((value for name, value in self._content_headers if name.lower() == key), None)
 
     def remove_header(self, name: str) -> Response:
-        """Remove every line of a header, if there are any."""
+        """Remove every line of a header, if there are any.
+
+        Args:
+            name: The header's name, in any case.
+        """
         key = name.lower()
         if self._state and not self._permit(f"remove the header {name!r}", "remove", key, []):
             return self
@@ -182,7 +199,14 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
     def revalidate(
         self, path: str, *, type: Literal["page", "layout"] | None = None, mode: Mode = "expire"
     ) -> Awaitable[None]:
-        """Let nothing be served any more that was made for a path before: `apiroutes.revalidate_path`."""
+        """Let nothing be served any more that was made for a path before, as `apiroutes.revalidate_path`
+        does.
+
+        Args:
+            path: A path, or the pattern of a route.
+            type: "page" is the path alone, "layout" the path and everything below it; None is "page".
+            mode: With "stale", the old answer is served while it is made anew.
+        """
         if self._revalidate is None:
             raise RuntimeError("this response belongs to no App, whose cache could be revalidated")
         return self._revalidate(path, type, mode)
@@ -301,7 +325,10 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         return self
 
     def safe_redirect(self, status: int | str, url: str = _NOTHING) -> Response:
-        """Like `redirect`, for targets that a client gave: raises ValueError for another host."""
+        """Redirect to a `url` that a client gave, as `redirect` does with or without a `status`.
+
+        Raises ValueError for another host.
+        """
         target = status if url is _NOTHING else url
         if not isinstance(target, str) or not is_local(target):
             raise ValueError(f"{target!r} is not a path on this host")
@@ -324,8 +351,12 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
     def write(self, chunk: bytes | str) -> bool:
         """Send a piece of the content at once; the first one sends the head as well.
 
-        The response ends with `end`, or when the handler returns. Bytes beyond a Content-Length that was
-        set are not sent.
+        The response ends with `end`, or when the handler returns. Returns False where nothing can be sent any
+        more.
+
+        Args:
+            chunk: Bytes, or a str, which is encoded in UTF-8. Bytes beyond a Content-Length that was set are
+                not sent.
         """
         content = _as_bytes(chunk)
         if self._state not in (OPEN, STARTED) and not self._can_respond("write"):

@@ -41,14 +41,22 @@ class ResponseCookies(ResponseHead):
     ) -> Self:
         """Set a cookie, which scripts cannot read and other sites do not send, and over https is secure.
 
-        `max_age` is in seconds or a timedelta, `expires` a datetime or a timestamp; with neither the cookie
-        lasts as long as the browser's session. `secure` is by default whether the request came by https;
-        `httponly=False` lets scripts read the cookie, and `samesite` is "Lax", "Strict", "None", or None for
-        a cookie without the attribute. Characters that a cookie cannot hold are percent-encoded in the value.
-
         Raises ValueError for an attribute that is not valid and for what browsers refuse: more than 4096
         bytes, a cookie that has to be secure and is not, and one that breaks the rule of its name's prefix,
         such as `__Host-` (draft-ietf-httpbis-rfc6265bis section 4.1.3).
+
+        Args:
+            name: The cookie's name.
+            value: Its value; characters that a cookie cannot hold are percent-encoded.
+            max_age: How long it lasts, in seconds or as a timedelta; without it and `expires` as long as the
+                browser's session.
+            expires: When it ends, as a datetime or a timestamp.
+            path: The path below which it is sent; None for that of the request.
+            domain: The domain to whose hosts it is sent; None for this host alone.
+            secure: Whether it is sent over https alone; None for whether the request came by https.
+            httponly: Whether scripts cannot read it.
+            samesite: "Lax", "Strict", "None", or None for a cookie without the attribute.
+            partitioned: Whether each top-level site has a cookie of its own (CHIPS).
         """
         if secure is None:
             secure = self.req is not None and self.req.scheme == "https"
@@ -78,10 +86,17 @@ class ResponseCookies(ResponseHead):
         samesite: str | None = "Lax",
         partitioned: bool = False,
     ) -> Self:
-        """Tell the client to forget a cookie; the attributes are those that it was set with.
+        """Tell the client to forget a cookie. Raises ValueError as `set_cookie` does.
 
-        By default `secure` also holds for a name that begins with `__Host-` or `__Secure-`, of which browsers
-        take nothing else. Raises ValueError as `set_cookie` does.
+        Args:
+            name: The cookie's name.
+            path: As it was set with.
+            domain: As it was set with.
+            secure: As it was set with; None holds also for a name that begins with `__Host-` or `__Secure-`,
+                of which browsers take nothing else.
+            httponly: As it was set with.
+            samesite: As it was set with.
+            partitioned: As it was set with.
         """
         if secure is None and isinstance(name, str) and needs_secure(name):
             secure = True
@@ -113,12 +128,23 @@ class ResponseCookies(ResponseHead):
     ) -> Self:
         """Set a cookie that the client can read and cannot change; `req.signed_cookies` has its value again.
 
-        It is signed with the project's `secret_key`, for its name. `max_age`, or else `expires`, is signed
-        too and checked when the cookie is read, whatever the client does; with neither the value is valid
-        as long as the key. The other attributes are those of `set_cookie`.
+        It is signed with the project's `secret_key`, for its name. Raises RuntimeError if no `secret_key` is
+        set, TypeError for a value that is not a str, and ValueError as `set_cookie` does: about 3000 bytes
+        fit.
 
-        Raises RuntimeError if no `secret_key` is set, TypeError for a value that is not a str, and
-        ValueError as `set_cookie` does: about 3000 bytes fit.
+        Args:
+            name: The cookie's name.
+            value: Its value, a str.
+            max_age: How long it is valid, in seconds or as a timedelta. The end is signed too and checked
+                when the cookie is read, whatever the client does; without it and `expires` the value is valid
+                as long as the key.
+            expires: When it ends, as a datetime or a timestamp, if there is no `max_age`.
+            path: As for `set_cookie`.
+            domain: As for `set_cookie`.
+            secure: As for `set_cookie`.
+            httponly: As for `set_cookie`.
+            samesite: As for `set_cookie`.
+            partitioned: As for `set_cookie`.
         """
         return self.set_cookie(
             name,
@@ -137,15 +163,21 @@ class ResponseCookies(ResponseHead):
         """Have `req.draft_mode` be True in this client's next requests, which no cache answers; or end that.
 
         The cookie is signed. Raises RuntimeError if no `secret_key` is set.
+
+        Args:
+            enabled: Whether draft mode begins; if not, it ends.
         """
         return change_draft_mode(self, enabled)
 
     def set_preview_data(self, data: Any, *, max_age: float | None = None) -> Self:
         """Turn draft mode on with `data`, which this client's next requests have as `req.preview_data`.
 
-        Both end after `max_age` seconds, by default with the browser's session. The client can read the data,
-        but not change it. Raises ValueError for more than 2048 bytes of JSON, TypeError for what JSON cannot
-        hold, and RuntimeError if no `secret_key` is set.
+        The client can read the data, but not change it. Raises ValueError for more than 2048 bytes of JSON,
+        TypeError for what JSON cannot hold, and RuntimeError if no `secret_key` is set.
+
+        Args:
+            data: What JSON has.
+            max_age: After how many seconds both end; None for the end of the browser's session.
         """
         return write_preview_data(self, data, max_age)
 

@@ -104,6 +104,8 @@ class ResponseHooks:
         try:
             self._depart()
         except Exception as error:
+            # Record: What has to be done before the head leaves, such as keeping a session, has failed, and
+            # no other response can be sent.
             log_fault(self.req, route_of(self.req), error, "failed before its response began")
             raise ResponseAborted(errno.ECONNRESET, "the response was not begun") from None
 

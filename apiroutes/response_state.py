@@ -77,6 +77,7 @@ class ResponseState(ResponseHead, ResponseHooks):
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
         self.req = req
+        """The request that the response belongs to."""
         self._start_response = start_response
         self._status = 200
         self._status_was_set = False
@@ -105,6 +106,8 @@ class ResponseState(ResponseHead, ResponseHooks):
                 "set the status and headers before that, and `return` after it"
             )
         if self._write is not None:
+            # Record: Middleware changes a response after `next()`, when `res.write` has sent its head; the
+            # change is ignored.
             _log.warning("%s: cannot %s: the head has left; ignored", route_of(self.req), action)
             return False
         return True
@@ -363,4 +366,5 @@ def _close_discarded(stream: object, request: Any) -> None:
     try:
         close(stream)
     except Exception as error:
+        # Record: The stream of a response that another one replaced has raised when it was closed.
         log_fault(request, route_of(request), error, "failed to close a response that was discarded")

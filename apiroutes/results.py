@@ -106,7 +106,13 @@ def _is_pythons(result: Any) -> bool:
 
 
 def json(value: Any, status: int | None = None, headers: Headers = None) -> Result:
-    """Return a response of JSON, as `res.json` writes it; a Content-Type among `headers` is kept."""
+    """Return a response of JSON, as `res.json` writes it.
+
+    Args:
+        value: What JSON has, and dataclasses, models, dates, UUIDs and so on.
+        status: The status, an int from 200 to 599; None for 200, or the one that `res.status` has set.
+        headers: Further headers by name; a list makes a line for each of its values. A Content-Type is kept.
+    """
 
     def content(request: Request, response: Response) -> None:
         media_type = response.get_header("Content-Type")
@@ -118,12 +124,24 @@ def json(value: Any, status: int | None = None, headers: Headers = None) -> Resu
 
 
 def text(content: str, status: int | None = None, headers: Headers = None) -> Result:
-    """Return a response of text/plain in UTF-8."""
+    """Return a response of text/plain in UTF-8.
+
+    Args:
+        content: The text.
+        status: The status, an int from 200 to 599; None for 200, or the one that `res.status` has set.
+        headers: Further headers by name; a list makes a line for each of its values.
+    """
     return Result(lambda request, response: response.send(str(content)), status, headers)
 
 
 def html(content: str, status: int | None = None, headers: Headers = None) -> Result:
-    """Return a response of text/html in UTF-8. Escape whatever a client sent (`html.escape`)."""
+    """Return a response of text/html in UTF-8. Escape whatever a client sent (`html.escape`).
+
+    Args:
+        content: The HTML.
+        status: The status, an int from 200 to 599; None for 200, or the one that `res.status` has set.
+        headers: Further headers by name; a list makes a line for each of its values.
+    """
     return Result(
         lambda request, response: response.send(str(content)),
         status,
@@ -132,12 +150,27 @@ def html(content: str, status: int | None = None, headers: Headers = None) -> Re
 
 
 def redirect(url: str, status: int = 307, headers: Headers = None) -> Result:
-    """Return a redirect, of a status and URL that `res.redirect` accepts."""
+    """Return a redirect, as `res.redirect` makes it.
+
+    Any host is allowed: check a target that a client gave by `is_local`. When the handler returns it, this
+    raises ValueError for another status, and for a URL with CR, LF or NUL.
+
+    Args:
+        url: Where to; characters that a header cannot hold are percent-encoded.
+        status: 301, 302, 303, 307 or 308.
+        headers: Further headers by name; a list makes a line for each of its values.
+    """
     return Result(lambda request, response: response.redirect(status, url), None, headers)
 
 
 def stream(chunks: Chunks, status: int | None = None, headers: Headers = None) -> Result:
-    """Return a response of bytes or str from an iterable or an async one, which is closed at the end."""
+    """Return a response of pieces that are sent as they come.
+
+    Args:
+        chunks: An iterable or an async one of bytes or str, which is closed at the end.
+        status: The status, an int from 200 to 599; None for 200, or the one that `res.status` has set.
+        headers: Further headers by name; a list makes a line for each of its values.
+    """
     return Result(lambda request, response: response.send(_iterator(chunks)), status, headers)
 
 
@@ -146,10 +179,16 @@ def event_stream(
     status: int | None = None,
     headers: Headers = None,
 ) -> EventStream[Any]:
-    """Return server-sent events: an Event as it is, a str as the data of one, None as a keep-alive.
+    """Return server-sent events (WHATWG HTML section 9.2).
 
-    The iterable is closed when the client leaves. A server notices that when it writes, so an iterable
-    that waits for long between events should yield None now and then.
+    The iterable is closed when the client leaves. A server notices that when it writes, so an iterable that
+    waits for long between events should yield None now and then.
+
+    Args:
+        events: An iterable or an async one: an Event as it is, a str as the data of one, None as a
+            keep-alive.
+        status: The status, an int from 200 to 599; None for 200, or the one that `res.status` has set.
+        headers: Further headers by name; a list makes a line for each of its values.
     """
     lines = _EventLines(_iterator(events))
     return EventStream(
@@ -196,16 +235,19 @@ def file(
 ) -> Result:
     """Return a file from disk, with Range, conditional requests and a Content-Disposition for any name.
 
-    The media type is guessed from the name unless `media_type` is given; text is sent as UTF-8. Browsers
-    ask each time whether the file is still the same, or only after `max_age` seconds. The ETag identifies
-    this copy of the file; a copy on another machine has another. A header among `headers` replaces the
-    file's own.
+    The ETag identifies this copy of the file; a copy on another machine has another. When the handler returns
+    it, this raises FileNotFoundError, IsADirectoryError or another OSError for a file that cannot be read,
+    and ValueError for a `max_age` that is not a number of seconds. Conditions and ranges count for GET
+    (conditions for HEAD as well) and the status 200 (RFC 9110 sections 13.2.1 and 14.2).
 
-    When the handler returns it, this raises FileNotFoundError, IsADirectoryError or another OSError for a
-    file that cannot be read, and ValueError for a `max_age` that is not a number of seconds. Conditions and
-    ranges count for GET (conditions for HEAD as well) and the status 200 (RFC 9110 sections 13.2.1 and 14.2).
-
-    `path` is trusted: use `werkzeug.utils.safe_join` for one that a client gave.
+    Args:
+        path: The path of the file. It is trusted: use `werkzeug.utils.safe_join` for one that a client gave.
+        download_name: The name that a client gives the file; None for that of the path.
+        as_attachment: Whether a browser saves the file instead of showing it.
+        media_type: The media type; None to guess it from the name. Text is sent as UTF-8.
+        max_age: For how many seconds browsers use the file without asking whether it is still the same; with
+            None they ask each time.
+        headers: Further headers by name, which replace the file's own.
     """
 
     def content(request: Request, response: Response) -> None:

@@ -49,6 +49,11 @@ _AsyncClient = TypeVar("_AsyncClient", bound="AsyncClient")
 class Response(werkzeug.test.TestResponse):
     """A response: `status_code`, `headers`, `json`, `text`, `data`; streams can be read as they arrive."""
 
+    @property
+    def json(self) -> Any:
+        """The content as JSON; None if its media type is another one."""
+        return self.get_json()
+
     def lines(self) -> Iterator[str]:
         """Yield the lines of the content as they arrive, without their line ends."""
         rest = b""
@@ -122,18 +127,22 @@ class _ClosedAtEnd:
 class Client(werkzeug.test.Client):
     """A client of an App, or of the project in a directory; it keeps cookies.
 
-    A project is built in development mode, in which a result that contradicts the handler's return
-    annotation is an error, and with its cache and its sessions in memory, so that nothing is left for the
-    next run. Raises
-    ProjectError for a project with mistakes.
+    A project is built in development mode, in which a result that contradicts the handler's return annotation
+    is an error, and with its cache and its sessions in memory, so that nothing is left for the next run.
+    Raises ProjectError for a project with mistakes.
 
     `with Client() as client:` starts the App, unless something else has, and stops it at the end of the
     block; both raise LifespanError. Without `with` the first request starts it, and the end of the process
     stops it.
 
-    What a request gives to `after` has run when its response is here; after a stream, when that was read to
-    its end or closed. `after` lists what ran, for all requests: each call's `name` and `function`, its `args`
-    and `kwargs`, and the `error` that it raised, which is only logged.
+    `get`, `post`, `put`, `patch`, `delete`, `head` and `options` send a request with that method, as `open`
+    does: `client.post("/api/x", json={...})`, `data={"file": (io.BytesIO(b"..."), "name.txt")}`,
+    `query_string={...}`, `headers={...}`. What a request gives to `after` has run when its response is here;
+    after a stream, when that was read to its end or closed.
+
+    Args:
+        application: An App, or the directory of a project.
+        **settings: [Settings](settings.md) of the project in a directory.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
@@ -141,6 +150,7 @@ class Client(werkzeug.test.Client):
             application = app_of(application, **{**FOR_TESTS, **settings})
         super().__init__(application, Response)
         self.after: list[AfterCall] = []
+        """What was given to `after` and ran, for all requests; an error of theirs is only logged."""
         self._stop: Callable[[], None] = _do_nothing
         self._overrides: list[Override] = []
 
@@ -166,10 +176,13 @@ class Client(werkzeug.test.Client):
     def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
         """Have `replacement` called instead of a function that handlers depend on, directly or not.
 
-        A step that signs in, such as `bearer(...)`, is replaced where it is middleware, too.
-        It holds until the client is closed, or until the end of a `with` block of what this returns. A
-        replacement has parameters and dependencies of its own. Raises TypeError for one that cannot be
-        called, and ValueError where nothing depends on the function.
+        A step that signs in, such as `bearer(...)`, is replaced where it is middleware, too. It holds until
+        the client is closed, or until the end of a `with` block of what this returns. Raises TypeError for
+        one that cannot be called, and ValueError where nothing depends on the function.
+
+        Args:
+            dependency: The function, class or step that a `Depends` names.
+            replacement: What is called in its place; it has parameters and dependencies of its own.
         """
         if not isinstance(self.application, App):
             kind = type(self.application).__name__
@@ -287,13 +300,19 @@ def _do_nothing() -> None:
 class AsyncClient:
     """`Client`, for tests that are coroutines: `response = await client.get("/api/x")`.
 
-    The App runs in a thread, as under a server, so that the test's own event loop keeps running.
-    `async with AsyncClient() as client:` starts and stops it. `after` is the same list.
+    The App runs in a thread, as under a server, so that the test's own event loop keeps running. `async with
+    AsyncClient() as client:` starts and stops it. It has `get`, `post`, `put`, `patch`, `delete`, `head` and
+    `options` too.
+
+    Args:
+        application: An App, or the directory of a project.
+        **settings: [Settings](settings.md) of the project in a directory.
     """
 
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         self.client = Client(application, **settings)
-        self.after = self.client.after
+        self.after: list[AfterCall] = self.client.after
+        """The same list as of a `Client`: what was given to `after` and ran."""
 
     async def __aenter__(self: _AsyncClient) -> _AsyncClient:
         await asyncio.to_thread(self.client.__enter__)
@@ -307,11 +326,11 @@ class AsyncClient:
         await asyncio.to_thread(self.client.close)
 
     def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
-        """Replace a dependency, as `Client.override` does."""
+        """Replace a `dependency` by a `replacement`, as `Client.override` does."""
         return self.client.override(dependency, replacement)
 
     def session(self, path: str | None = None) -> contextlib.AbstractContextManager[Session]:
-        """Yield the session of this client's requests, as `Client.session` does."""
+        """Yield the session of this client's requests, at a `path`, as `Client.session` does."""
         return self.client.session(path)
 
     async def open(self, *args: Any, **kwargs: Any) -> Response:

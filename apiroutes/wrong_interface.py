@@ -46,6 +46,7 @@ def refuse_asgi(scope: Mapping[str, Any], receive: Any, send: Any) -> Any:
 
 
 async def _refuse(scope: Mapping[str, Any], receive: _Receive, send: _Send) -> None:
+    # Record: An ASGI server calls an App, which is a WSGI application: it is to be given `app.asgi`.
     _log.error(_CALLED_BY_ASGI)
     if scope["type"] != "http":  # servers do without a lifespan, and close a WebSocket
         raise TypeError(_CALLED_BY_ASGI)

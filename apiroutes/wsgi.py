@@ -176,6 +176,8 @@ def end_written(response: Response, environ: Environ) -> Iterable[bytes]:
     length = response._announced_length()
     if length is not None and response._written < length and not _is_bodyless(response, environ):
         error = EOFError(f"{response._written} bytes were written of a Content-Length of {length}")
+        # Record: A stream, `res.write` or middleware has raised when bytes had left; the connection is cut,
+        # so that nobody takes half of it for the whole.
         log_fault(response.req, route_of(response.req), error, "failed after its response began")
         raise ResponseAborted(errno.ECONNRESET, "a response was too short") from None
     return response._unwritten
@@ -297,6 +299,7 @@ class _Stream:
     def close(self) -> None:
         if not self._has_ended and self._left != 0:
             self._has_ended = True
+            # Record: The server closes a stream before its end, as it does when a client goes away.
             log_disconnect(self._request, "before the response ended")
         close(self._stream)
 

@@ -1,81 +1,30 @@
-"""The documents: what README.md and the pages below docs/ show is so.
+"""The documents: their links, what they need, and tables that the code knows as well.
 
-The files that one page shows are one project. A file that a page shows again is its next version.
+What they show, files and commands, is tested in tests/documents/.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import json
-import logging
-import os
 import re
-import shlex
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from apiroutes import App
 from apiroutes.cli import main
 from apiroutes.settings import Settings
 from apiroutes.sizes import Size
-from tests.support import call, project
+from tests.documents.reading import DOCUMENTS, PAGES, ROOT, blocks, read, shown_by, text_of
+from tests.support import project
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md"))]
-DOCUMENTS = [
-    *PAGES,
-    "SECURITY.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/*/README.md")),
-]
-
-_FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-_FILE_NAME = re.compile(r"# (\S+\.(?:py|toml))\n")
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    """Take away what an example has set up for the log of its process."""
-    root = logging.getLogger()
-    handlers, level = [*root.handlers], root.level
-    yield
-    for handler in [*root.handlers]:
-        if handler not in handlers:
-            root.removeHandler(handler)
-    root.setLevel(level)
-
-
-@pytest.fixture(autouse=True)
-def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run each test in its own directory: examples leave files, such as databases, in the current one.
-
-    The variables are those that docs/index.md tells to set.
-    """
-    monkeypatch.chdir(tmp_path)
-    for exported in re.findall(r"`export ([^`]+)`", read("docs/index.md")):
-        for variable in exported.split():
-            monkeypatch.setenv(*variable.split("=", 1))
-
-
-def read(document: str) -> str:
-    return (ROOT / document).read_text(encoding="utf-8")
-
-
-def without_code(text: str) -> str:
-    return _FENCE.sub("", text)
 
 
 # -- length and links
@@ -87,7 +36,7 @@ def test_the_readme_is_short() -> None:
 
 def anchors(document: Path) -> set[str]:
     """The names of the headings, as GitHub makes them, and those that the text gives."""
-    text = without_code(document.read_text(encoding="utf-8"))
+    text = text_of(document.relative_to(ROOT).as_posix())
     names = set(re.findall(r'<a id="([^"]+)">', text))
     count: Counter[str] = Counter()
     for heading in _HEADING.findall(text):
@@ -100,7 +49,7 @@ def anchors(document: Path) -> set[str]:
 
 def links(document: str) -> list[str]:
     """Where the document's relative links lead."""
-    found = _LINK.findall(_CODE.sub("", without_code(read(document))))
+    found = _LINK.findall(_CODE.sub("", text_of(document)))
     return [link for link in found if not re.match(r"[a-z]+:", link)]
 
 
@@ -127,8 +76,9 @@ def test_the_index_links_every_page_and_the_readme_those_of_one_subject() -> Non
 def imported(page: str) -> set[str]:
     """The packages that the Python of a page imports."""
     names = set()
-    for _, language, source in _FENCE.findall(read(page)):
-        for node in ast.walk(ast.parse(source)) if language == "python" else ():
+    for block in blocks(page):
+        is_ours = block.language == "python" and block.name_there is None
+        for node in ast.walk(ast.parse(block.source)) if is_ours else ():
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -142,7 +92,7 @@ def test_the_index_says_what_a_page_needs(page: str) -> None:
         r"^\| \[[^]]+\]\(([^)]+)\) \| `pip install ([^`]+)`", read("docs/index.md"), re.MULTILINE
     )
     named = {f"docs/{name}": set(packages.split()) for name, packages in rows}
-    own = {Path(name).parts[0].removesuffix(".py") for shown in _shown(page) for name in shown.files}
+    own = {Path(name).parts[0].removesuffix(".py") for shown in shown_by(page) for name in shown.files}
     installed = {"apiroutes", "itsdangerous", "msgspec", "werkzeug"}
     needed = imported(page) - sys.stdlib_module_names - installed - own - {"client"}  # which a command writes
     # A package may be one of several below a name: opentelemetry-sdk is imported as `opentelemetry.sdk`.
@@ -173,229 +123,7 @@ def test_the_table_of_settings_has_each_with_its_default() -> None:
     assert rows == [(setting.name, written(setting.default)) for setting in fields(Settings)]
 
 
-# -- code
-
-
-@dataclass
-class Shown:
-    """A project that a page shows, and the commands with what they print."""
-
-    page: str
-    files: dict[str, str] = field(default_factory=dict)
-    transcripts: list[tuple[str, str]] = field(default_factory=list)
-
-
-def _transcripts(console: str) -> Iterator[tuple[str, str]]:
-    for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
-        command, _, printed = part.partition("\n")
-        yield command, printed
-
-
-def _shown(page: str) -> list[Shown]:
-    """The projects of a page: one, and one more for each file that is shown again."""
-    projects = [Shown(page)]
-    for _, language, source in _FENCE.findall(read(page)):
-        name = _FILE_NAME.match(source)
-        if language in ("python", "toml") and name is not None:
-            if name[1] in projects[-1].files:
-                projects.append(Shown(page, dict(projects[-1].files)))
-            projects[-1].files[name[1]] = source
-        elif language == "console":
-            projects[-1].transcripts.extend(_transcripts(source))
-    return [shown for shown in projects if shown.files]
-
-
-SHOWN = [shown for page in PAGES for shown in _shown(page)]
-NAMES = [f"{shown.page}-{number}" for number, shown in enumerate(SHOWN)]
-
-
-def is_route(name: str) -> bool:
-    """Whether the file is a route's or a middleware's, or a helper beside them."""
-    return name.startswith(("pages/", "app/", "routes/")) or name == "middleware.py"
-
-
-def is_private(name: str) -> bool:
-    return any(part.startswith(("_", "-")) for part in name.split("/"))
-
-
-@pytest.mark.parametrize("shown", SHOWN, ids=NAMES)
-def test_the_files_of_a_page_are_a_project(shown: Shown, tmp_path: Path) -> None:
-    names = {name for name in shown.files if is_route(name) and name != "middleware.py"}
-    if names:
-        app = App(project(tmp_path, shown.files))
-        assert {name for name in names if not is_private(name)} == set(app.resources)
-
-
-@pytest.mark.parametrize("shown", SHOWN, ids=NAMES)
-def test_the_files_of_a_page_use_only_names_that_they_define(shown: Shown, tmp_path: Path) -> None:
-    root = project(tmp_path, shown.files)
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select", "F", "."]
-    checked = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stdout
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_python_without_a_file_name_is_python(page: str) -> None:
-    for _, language, source in _FENCE.findall(read(page)):
-        if language == "python":
-            compile(source, page, "exec")
-
-
-OTHERS = [
-    pytest.param(shown, name, id=f"{shown.page}-{name}")
-    for shown in SHOWN
-    for name in shown.files
-    if name.endswith(".py") and not is_route(name)
-]
-
-
-def write_clients(shown: Shown, root: Path) -> None:
-    """Run the commands of a page that write clients, with their files in the project."""
-    for command, _ in shown.transcripts:
-        if command.startswith("apiroutes client "):
-            words = shlex.split(command)
-            arguments = [*words[1:-1], str(root / words[-1]), "--root", str(root)]
-            result = CliRunner().invoke(main, arguments)
-            assert result.exit_code == 0, result.output
-
-
-@pytest.mark.costly
-@pytest.mark.parametrize(("shown", "name"), OTHERS)
-def test_the_other_files_of_a_page_run(shown: Shown, name: str, tmp_path: Path) -> None:
-    root = project(tmp_path, shown.files)
-    write_clients(shown, root)
-    is_test = Path(name).name.startswith("test_")
-    options = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."] if is_test else []
-    run = subprocess.run([sys.executable, *options, name], cwd=root, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
 # -- commands
-
-_JSON_TOOL = " | python -m json.tool"
-_HEADER = re.compile(r"%header\{([\w-]+)\}")
-
-
-def _curl(command: str) -> argparse.Namespace:
-    """The words of a curl command."""
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    parser.add_argument("url")
-    parser.add_argument("-X", dest="method")
-    parser.add_argument("-H", dest="headers", action="append", default=[])
-    parser.add_argument("-d", dest="form")
-    parser.add_argument("--json")
-    parser.add_argument("-o", dest="output", choices=["/dev/null"])
-    parser.add_argument("-w", dest="written", default="")
-    parser.add_argument("-b", dest="sent_jar")
-    parser.add_argument("-c", dest="kept_jar")
-    parser.add_argument("-s", "-N", action="store_true")
-    return parser.parse_args(shlex.split(command)[1:])
-
-
-def _request(sent: argparse.Namespace) -> dict[str, Any]:
-    """What a curl command sends, for `call`."""
-    headers = dict(header.split(": ", 1) for header in sent.headers)
-    if sent.json is not None:
-        headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
-    elif sent.form is not None:
-        headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
-    body = sent.form if sent.json is None else sent.json
-    return {
-        "method": sent.method or ("GET" if body is None else "POST"),
-        "target": sent.url.removeprefix("localhost:8000"),
-        "headers": list({"Accept": "*/*", **headers}.items()),
-        "body": (body or "").encode(),
-    }
-
-
-def _printed(app: App, command: str, jars: dict[str, str]) -> str:
-    """What the command prints of the App's answer. The first cookie of an answer is kept in the jar."""
-    sent = _curl(command.removesuffix(_JSON_TOOL))
-    if sent.sent_jar is not None:
-        sent.headers.append(f"Cookie: {jars[sent.sent_jar]}")
-    answer = call(app, **_request(sent))
-    cookie = answer.header("Set-Cookie")
-    if sent.kept_jar is not None and cookie is not None:
-        jars[sent.kept_jar] = cookie.partition(";")[0]
-    text = "" if sent.output else answer.body.decode()
-    text += _HEADER.sub(lambda name: answer.header(name[1]) or "", sent.written).replace("\\n", "\n")
-    return json.dumps(json.loads(text), indent=4) if command.endswith(_JSON_TOOL) else text
-
-
-def curls(shown: Shown) -> list[tuple[str, str]]:
-    return [(command, printed) for command, printed in shown.transcripts if command.startswith("curl ")]
-
-
-@pytest.mark.parametrize("shown", [shown for shown in SHOWN if curls(shown)], ids=lambda shown: shown.page)
-def test_curl_prints_what_a_page_shows(shown: Shown, tmp_path: Path) -> None:
-    app = App(project(tmp_path, shown.files), mode="development")
-    jars: dict[str, str] = {}
-    printed = [(command, _at_any_time(_printed(app, command, jars))) for command, _ in curls(shown)]
-    assert printed == [(command, _at_any_time(text)) for command, text in curls(shown)]
-
-
-def _at_any_time(printed: str) -> str:
-    """What a command prints, without the second in which it prints that."""
-    return re.sub(r"(?<=ttl=)\d+|(?<=again in )\d+", "0", printed).rstrip("\n")
-
-
-def test_the_readme_begins_with_an_endpoint_that_answers() -> None:
-    shown = _shown("README.md")[0]
-    assert next(iter(shown.files)) == "pages/api/hello.py"
-    assert curls(shown)[0] == ("curl localhost:8000/api/hello", '{"name":"John Doe"}\n')
-
-
-_RUN = re.compile(r"apiroutes (?:routes|shell)\b|apiroutes check$")
-RUN = [
-    pytest.param(shown, command, printed, id=f"{shown.page} {command}")
-    for shown in SHOWN
-    for command, printed in shown.transcripts
-    if _RUN.match(command) and "problems in this project" not in printed
-]
-
-
-@pytest.mark.costly
-@pytest.mark.parametrize(("shown", "command", "printed"), RUN)
-def test_a_command_prints_what_a_page_shows(shown: Shown, command: str, printed: str, tmp_path: Path) -> None:
-    # In a process of its own, because projects of other pages have modules of the same names.
-    run = subprocess.run(
-        [sys.executable, "-m", *shlex.split(command)],
-        cwd=project(tmp_path, shown.files),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert run.stdout == printed
-
-
-SERVED = [
-    pytest.param(shown, printed, id=shown.page)
-    for shown in SHOWN
-    for command, printed in shown.transcripts
-    if command == "apiroutes dev"
-]
-
-
-@pytest.mark.costly
-@pytest.mark.parametrize(("shown", "printed"), SERVED)
-def test_the_development_server_prints_what_a_page_shows(shown: Shown, printed: str, tmp_path: Path) -> None:
-    # The first project of the page: later versions of its files are further down.
-    root = project(
-        tmp_path, dict(list(shown.files.items())[:1]) if shown.page == "README.md" else shown.files
-    )
-    command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0"]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=root, env=environ, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        said = [server.stderr.readline() for _ in printed.splitlines()]
-        server.terminate()
-    assert list(map(_in_general, said)) == list(map(_in_general, printed.splitlines(keepends=True)))
-
-
-def _in_general(line: str) -> str:
-    """The line with what differs from start to start, and from machine to machine."""
-    line = re.sub(r"(?<=Serving )/\S+", "/project", re.sub(r"(?<=127\.0\.0\.1:)\d+", "8000", line))
-    return re.sub(r"(?<=Ready in )\d+", "0", line)
 
 
 def test_the_page_of_commands_has_every_command_and_option() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents.reading import SHOWN
 from tests.support import project
-from tests.test_documents import SHOWN
 
 TOP = str(Path(__file__).parents[1])
 PROJECTS = [shown for shown in SHOWN if shown.page == "docs/logging.md"]

@@ -28,7 +28,14 @@ _INSTALLED = frozenset(("site-packages", "dist-packages"))
 
 
 class AfterCall(Struct, frozen=True):
-    """A function that ran after a response, as the test client lists it; `error` is what it has raised."""
+    """A function that ran after a response, as the test client lists it.
+
+    Args:
+        function: The function that was given to `after`.
+        args: Its arguments.
+        kwargs: Its arguments by name.
+        error: What it has raised, None if nothing.
+    """
 
     function: Callable[..., object]
     args: tuple[Any, ...] = ()

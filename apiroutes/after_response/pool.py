@@ -103,6 +103,7 @@ class WorkPool:
         now = time.monotonic()
         if now >= self._next_warning:
             self._next_warning = now + _BETWEEN_WARNINGS
+            # Record: More functions of `after` wait than `after_queue` allows; at most every ten seconds.
             _log.warning(
                 "More than %d functions of after() wait (after_queue): requests do their own work, and wait "
                 "for it. Raise after_threads, or use a queue",

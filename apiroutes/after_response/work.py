@@ -150,6 +150,8 @@ class Work:
         """Log a function that does not run."""
         status = self.response.status_code
         reason = f"the response was a {status}" if status >= 500 else "the response was cut off"
+        # Record: A function of `after` does not run, because the request has failed and it was not given
+        # `always=True`.
         log_of_request(logging.INFO, self.request, "%s was not called afterwards: %s", call.place, reason)
 
     # -- what has become of it -------------------------------------------------------------
@@ -163,6 +165,7 @@ class Work:
         """Note the end of a function, and log its error."""
         if error is not None:
             event = f"failed after its response, in {call.place}"
+            # Record: A function of `after` has raised.
             log_fault(self.request, route_of(self.request), error, event)
         witness = self._witness
         if witness is not None:
@@ -172,6 +175,7 @@ class Work:
         """Log a function that has not ended when the process does."""
         state = "had not ended" if has_begun else "was to run after its response"
         text = "lost at the end of the process: %s, which %s"
+        # Record: The process ends before a function of `after` has: it may have run in part, or not at all.
         log_of_request(logging.WARNING, self.request, text, call.place, state)
 
     def _let_go(self) -> None:
@@ -204,12 +208,17 @@ def after(function: Callable[..., object], /, *args: Any, always: bool = False, 
     """Call `function(*args, **kwargs)` once the response to the current request has been sent.
 
     It is called in a handler, middleware or dependency, or in what they call, also in coroutines and streams.
-    A request's functions run one after the other, in a thread of the worker, coroutine functions on its
-    event loop. After a 5xx, or a failure, only those run that were given with `always=True`. An error is
-    logged, and so is what has not ended when the process does: that is lost.
+    A request's functions run one after the other, in a thread of the worker, coroutine functions on its event
+    loop. An error is logged, and so is what has not ended when the process does: that is lost.
 
-    Raises RuntimeError outside of a request, TypeError for what is not a function, and MaxDurationExceeded
-    in a handler whose time is over. An argument that is called `always` itself needs a `functools.partial`.
+    Raises RuntimeError outside of a request, TypeError for what is not a function, and MaxDurationExceeded in
+    a handler whose time is over.
+
+    Args:
+        function: A function or coroutine function.
+        *args: Its arguments.
+        always: Whether it runs after a 5xx, or a failure, too.
+        **kwargs: Its arguments by name. One that is called `always` itself needs a `functools.partial`.
     """
     work = current_work.get(None)
     if work is None or work.response is None:

@@ -115,12 +115,16 @@ class CachedRoute:
         """Warn once that answers are not stored because the handler uses what middleware has left."""
         if touched not in self._told:
             self._told.add(touched)
+            # Record: A cached handler uses what differs from request to request, such as `req.session`; once
+            # for each route and name.
             _log.warning(_TOUCHED, self._place, self.pattern, touched)
 
     def tell_of_header(self, key: str) -> None:
         """Tell once, in development, that answers are stored for each value of a header."""
         if self._is_development and key not in self._told:
             self._told.add(key)
+            # Record: Development only: a cached handler reads a header, so that there is an answer for each
+            # of its values; once for each header.
             _log.info(
                 "%s reads the header %s: its answers are stored for each value of it",
                 self.pattern,

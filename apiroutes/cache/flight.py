@@ -176,8 +176,12 @@ class Flight:
             if state is not None and not _is_stale(state):
                 return Taken(entry=state, has_waited=wait.has_begun)
             if state is not None and accepts_stale:
-                with contextlib.suppress(StoreError):  # then somebody else computes it anew, or later
+                try:
                     lease = self._store.lease(key, names, _LEASE)
+                    if lease is not None and not self._is_still_missing(lease, had=state):
+                        continue
+                except StoreError:  # somebody else computes it anew, or later
+                    lease = None
                 return Taken(entry=state, lease=lease, has_waited=wait.has_begun)
             lease = self._store.lease(key, names, _LEASE, at_once=True)
             if lease is not None:

@@ -79,16 +79,20 @@ def cached(
 ) -> Any:
     """Keep what a function or coroutine function returns, for all workers: `@cached` or `@cached(...)`.
 
-    A value is good for `revalidate` seconds, by default until it is revalidated; for `stale` seconds more, by
-    default the rest of a year, it is returned while it is computed anew. `revalidate_tag` with one of `tags`
-    drops all values, and `load.revalidate(*args)` the one of a call. `load.uncached` is the function itself.
-
-    Each call with other arguments has a value of its own. Arguments and values are data: texts, numbers,
-    dates, lists, dicts, dataclasses and so on. What MessagePack does not tell from something else, such as a
-    tuple from a list, is to be said in the return annotation. What is raised is not kept. In draft mode,
-    without an App and with `cache = "none"` the function simply runs.
+    `load.revalidate(*args)` drops the value of a call, and `load.uncached` is the function itself. Each call
+    with other arguments has a value of its own. Arguments and values are data: texts, numbers, dates, lists,
+    dicts, dataclasses and so on. What MessagePack does not tell from something else, such as a tuple from a
+    list, is to be said in the return annotation. What is raised is not kept. In draft mode, without an App
+    and with `cache = "none"` the function simply runs.
 
     Raises TypeError and ValueError for a function whose values cannot be kept, and for a wrong parameter.
+
+    Args:
+        function: The function, where `@cached` stands without parentheses.
+        revalidate: For how many seconds a value is good; False for as long as it is not revalidated.
+        tags: `revalidate_tag` with one of them drops all values.
+        stale: For how many seconds more a value is returned while it is computed anew; None for the rest of a
+            year.
     """
     keeping = _keeping(revalidate, tags, stale)
     if function is None:

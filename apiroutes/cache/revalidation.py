@@ -57,14 +57,16 @@ class RevalidationError(Exception):
 def revalidate_path(path: str, *, type: Kind | None = None, mode: Mode = "expire") -> Awaitable[None]:
     """Let nothing be served any more that was made, or begun, for a path before; nothing is fetched.
 
-    The path begins with "/", below the place where the App is mounted, and is percent-encoded or not. All of
-    its queries, hosts and variants belong to it. The pattern of a route, such as "/api/posts/[id]", means all
-    paths of that route, and `type="layout"` the path and everything below it. With `mode="stale"` the old
-    answer is served while it is made anew.
-
     In plain code it is done when the call returns. In a coroutine the call begins it: it may be awaited, and
     if it is not, the response waits for it. Raises ValueError for what is not a path, and for a pattern that
     no route has, RevalidationError if the store does not accept it, and RuntimeError without an App.
+
+    Args:
+        path: It begins with "/", below the place where the App is mounted, and is percent-encoded or not. All
+            of its queries, hosts and variants belong to it. The pattern of a route, such as
+            "/api/posts/[id]", means all paths of that route.
+        type: "page" is the path alone, "layout" the path and everything below it; None is "page".
+        mode: With "stale", the old answer is served while it is made anew.
     """
     cache = _cache()
     return begin(cache, names_to_revalidate(cache, path, type), _checked(mode), _current_response())
@@ -74,6 +76,10 @@ def revalidate_tag(tag: str, *, mode: Mode = "expire") -> Awaitable[None]:
     """Do what `revalidate_path` does, for the answers and values with a tag, and for what was made with them.
 
     Raises ValueError and TypeError for what is not a tag.
+
+    Args:
+        tag: One of those in `config["cache"]["tags"]`, or of `cached`.
+        mode: With "stale", the old answer is served while it is made anew.
     """
     cache = _cache()
     return begin(cache, names_of_tag(tag), _checked(mode), _current_response())
@@ -255,6 +261,7 @@ class Revalidation:
 
     def __del__(self) -> None:
         if self._error is not None and not self._is_told:
+            # Record: A store did not accept a revalidation that a coroutine began and did not await.
             _log.error("A revalidation failed that nobody waited for: %s", self._error)
 
 

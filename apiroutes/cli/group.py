@@ -106,6 +106,9 @@ class Group(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
+        except click.Abort:  # Ctrl-C or Ctrl-D at a question, on whose line the cursor is
+            click.echo(err=True)
+            sys.exit(_INTERRUPTED)
 
 
 def context_settings() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from apiroutes.cli.completion import completion
 from apiroutes.cli.dev import dev
 from apiroutes.cli.documents import client, openapi
 from apiroutes.cli.group import Group, context_settings, examples
+from apiroutes.cli.new import new
 from apiroutes.cli.options import directory
 from apiroutes.cli.routes import routes
 from apiroutes.cli.secret import secret
@@ -34,6 +35,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
     invoke_without_command=True,
     context_settings=context_settings(),
     epilog=examples(
+        "apiroutes new shop                  make a project",
         "apiroutes dev                       serve while you write",
         "apiroutes routes /api/users/5       which file answers?",
         "apiroutes start --server granian    serve in production",
@@ -63,5 +65,5 @@ def main(ctx: click.Context, root: object) -> None:
         click.echo(ctx.get_help(), color=True)
 
 
-for command in (dev, start, routes, check, openapi, client, cache, shell, secret, completion):
+for command in (new, dev, start, routes, check, openapi, client, cache, shell, secret, completion):
     main.add_command(command)

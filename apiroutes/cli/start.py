@@ -154,6 +154,8 @@ def _say(line: str, log_format: str | None) -> None:
         click.echo(line, err=True)
     else:
         log_to_stderr(log_format)
+        # Record INFO "%s": With `log_format`: what `apiroutes start` tells otherwise as bare text: the
+        # interface that it has chosen and why, and what several workers do not share.
         logging.getLogger("apiroutes").info("%s", line)
 
 

@@ -17,11 +17,13 @@ __all__ = ["instead_of_arguments", "instead_of_command", "instead_of_option", "o
 # What others call these commands.
 _OTHER_NAMES = {
     "console": "shell",
+    "create": "new",
     "deploy": "start",
     "develop": "dev",
     "docs": "openapi",
     "flush": "clear",
     "generate": "client",
+    "init": "new",
     "lint": "check",
     "invalidate": "revalidate",
     "list": "routes",
@@ -32,7 +34,9 @@ _OTHER_NAMES = {
     "run": "dev",
     "runserver": "dev",
     "serve": "dev",
+    "scaffold": "new",
     "server": "dev",
+    "startproject": "new",
     "status": "stats",
     "test": "check",
     "urls": "routes",
@@ -40,11 +44,6 @@ _OTHER_NAMES = {
     "watch": "dev",
 }
 _NO_COMMANDS = {
-    **dict.fromkeys(
-        ("create", "init", "new", "startproject"),
-        "A project needs no more than a file: write `def GET(): ...` into pages/api/hello.py, "
-        "and type 'apiroutes dev'.",
-    ),
     "build": "Nothing has to be built: 'apiroutes check' finds mistakes, and 'apiroutes start' serves.",
     "version": "Did you mean '--version'?",
 }

@@ -136,6 +136,8 @@ class _Lease:
 
     def log(self, error: BaseException, event: str) -> None:
         """Log a fault that reaches nobody else."""
+        # Record ERROR "METHOD ROUTE [ID] failed to close its stream": A stream has not ended by its
+        # `maxDuration`, nor when it was closed.
         log_fault(self._request, route_of(self._request), error, event)
 
     @property

@@ -112,6 +112,7 @@ class PageExplainer:
 
 def _log_hint(hint: str | None) -> None:
     if hint is not None:
+        # Record: Development only: what probably is the mistake behind the fault that was logged before.
         _log.info("Hint: %s", printable(hint))
 
 

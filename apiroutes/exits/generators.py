@@ -110,6 +110,7 @@ def is_new(raised: BaseException, error: BaseException) -> bool:
 
 def log_second(error: BaseException, request: Any) -> None:
     """Log an exception of a dependency's end that comes after another one."""
+    # Record: What a dependency does after its `yield` has raised, after another exception.
     log_fault(request, route_of(request), error, "failed to end a dependency")
 
 

@@ -64,8 +64,10 @@ _HANDLERS = (*METHODS, "handler")
 def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     """Put middleware around one method: `@use(validate)` on `def POST`.
 
-    The first runs first; several `@use` run from the top down. Raises TypeError for a step that cannot
-    be called so.
+    Several `@use` run from the top down. Raises TypeError for a step that cannot be called so.
+
+    Args:
+        *middleware: Functions; the first runs first.
     """
     example = "Write `@use(first)`, with a function `first(req, res, next)`"
     if not middleware:
@@ -115,11 +117,16 @@ def security_scheme(
 ) -> Callable[[_Function], _Function]:
     """State in the OpenAPI document which credentials a middleware or a handler asks for.
 
-    `scheme` is a Security Scheme Object (OpenAPI 3.1 section 4.8.27), such as
-    `{"type": "http", "scheme": "bearer"}`, and `scopes` are OAuth 2's. A route requires the credentials of
-    each of its middleware; any one of several on the same function will do, and none where they are
-    `optional`. The decorator checks no request: the function does. Raises ValueError for a scheme that
-    OpenAPI does not know.
+    A route requires the credentials of each of its middleware; any one of several on the same function will
+    do. The decorator checks no request: the function does. Raises ValueError for a scheme that OpenAPI does
+    not know.
+
+    Args:
+        name: The scheme's name in the document.
+        scheme: A Security Scheme Object (OpenAPI 3.1 section 4.8.27), such as `{"type": "http", "scheme":
+            "bearer"}`.
+        scopes: The scopes that are needed, as OAuth 2 has them.
+        optional: Whether a request without credentials passes.
     """
     _check_scheme(name, scheme)
 
@@ -245,11 +252,15 @@ def file_route(
     handlers: DeclaredHandlers | Callable[..., DeclaredHandlers],
     middleware: Middleware | Sequence[Middleware] = (),
 ) -> FileRoute:
-    """TanStack's `createFileRoute(path)({server: {middleware, handlers}})`; bind it to `Route`.
+    """Declare a route as TanStack does: `createFileRoute(path)({server: {middleware, handlers}})`. Bind it to
+    `Route`.
 
-    `path` must be the file's own, as `/api/posts/$id` or as `/api/posts/[id]`, with the prefix or
-    without it. `handlers` has a function for each method, or `{"middleware": [...], "handler":
-    function}`; it may also be a function of `create_handlers`, which takes such a dict and returns it.
     The start checks all of it.
+
+    Args:
+        path: The file's own path, as `/api/posts/$id` or as `/api/posts/[id]`, with the prefix or without it.
+        handlers: A function for each method, or `{"middleware": [...], "handler": function}`; or a function
+            of `create_handlers`, which takes such a dict and returns it.
+        middleware: Middleware around all of them, one function or a list.
     """
     return FileRoute(path, handlers, middleware)

@@ -45,10 +45,15 @@ Scope = Literal["function", "request"]
 class Depends:
     """Gives a parameter the value that a function makes: `db: Annotated[Session, Depends(session)]`.
 
-    The function's own parameters are filled like a handler's. It is called once per request, or for each
-    parameter anew with `use_cache=False`. What a generator does after its `yield` runs when the handler has
-    returned, and of a stream when it has ended, or with `scope="function"` before it begins.
-    Raises TypeError for what cannot be called, and ValueError for another scope.
+    The function's own parameters are filled like a handler's. Raises TypeError for what cannot be called, and
+    ValueError for another scope.
+
+    Args:
+        dependency: The function, generator function or class that makes the value; None for the class that
+            the annotation names.
+        use_cache: Whether it is called once for each request; if not, for each parameter anew.
+        scope: When what a generator does after its `yield` runs: "request", when the handler has returned,
+            and of a stream when it has ended; "function", before a stream begins. None is "request".
     """
 
     __slots__ = ("dependency", "scope", "use_cache")

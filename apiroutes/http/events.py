@@ -12,7 +12,14 @@ __all__ = ["Event", "comment"]
 
 
 class Event(Struct, frozen=True):
-    """One event. `data` other than a str is sent as JSON; `retry` is in milliseconds."""
+    """One server-sent event. Raises ValueError, when it is sent, for a part that has a line break or NUL.
+
+    Args:
+        data: A str as it is, anything else as JSON.
+        event: The event's type, for `addEventListener`; None for "message".
+        id: The id that a client sends as `Last-Event-ID` when it connects again.
+        retry: How long a client waits before it connects again, in milliseconds.
+    """
 
     data: object = ""
     event: str | None = None
@@ -37,7 +44,11 @@ class Event(Struct, frozen=True):
 
 
 def comment(text: str = "") -> str:
-    """Return a line that clients ignore; it keeps an idle connection open."""
+    """Return a line that clients ignore; it keeps an idle connection open.
+
+    Args:
+        text: What it says, without line breaks.
+    """
     return f": {_one_line('comment', text)}\n\n"
 
 

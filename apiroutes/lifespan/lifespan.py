@@ -207,6 +207,8 @@ class Lifespan:
             return
         if Process.deadline is not None and time.monotonic() > Process.deadline - _TICK:
             for request in requests_in_progress(self._root):
+                # Record: The process has been told to stop, and a request has not ended within
+                # `graceful_timeout`.
                 _log.error(_STILL_RUNNING, request)
         try:
             life.started.wait(until - time.monotonic())  # or it has begun to start just now
@@ -248,6 +250,7 @@ class Lifespan:
             try:
                 drain(max(0.0, until - time.monotonic()))
             except Exception as error:
+                # Record: Waiting for work after responses has failed at the stop.
                 _log.error("work after responses was not ended", exc_info=error)
 
     def _end(self, life: Life, until: float) -> BaseException | None:
@@ -284,6 +287,8 @@ class Lifespan:
         (problem,) = self._failure(error, what).problems
         place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
         shown = None if isinstance(error, MisuseError) else error
+        # Record ERROR "FILE:LINE: MESSAGE REMEDY": `register` of `instrumentation.py` has raised, takes
+        # longer than `start_timeout` or `graceful_timeout`, or makes what it may not.
         _log.error("%s: %s %s", place, problem.message, problem.remedy, exc_info=shown)
 
     def _failure(self, error: BaseException, what: str) -> LifespanError:

@@ -50,4 +50,5 @@ def _call(function: Callable[..., Any], *arguments: Any) -> None:
         else:
             function(*arguments)
     except BaseException as error:
+        # Record: `on_request_error` of `instrumentation.py` has raised.
         _log.error("`on_request_error` failed", exc_info=error)

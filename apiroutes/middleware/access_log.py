@@ -22,12 +22,16 @@ __all__ = ["access_log"]
 
 
 def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Middleware:
-    """Log method, route pattern, path, status, milliseconds, client and request id.
+    """Log a line for each request: method, route pattern, path, status, milliseconds, client and request id.
 
-    `format` is "text" or "json"; the record has the parts as attributes too. The status is the one that was
-    sent, also for errors and a 304; a response that was cut off has the status that its client saw. The line
-    is written, and the time ends, when the server has the response; for a stream, when it has ended. Raises
-    ValueError for another format.
+    The record has the parts as attributes too. The status is the one that was sent, also for errors and a
+    304; a response that was cut off has the status that its client saw. The line is written, and the time
+    ends, when the server has the response; for a stream, when it has ended. Raises ValueError for another
+    format.
+
+    Args:
+        format: "text" or "json".
+        logger: The name of the logger that gets the records.
     """
     if format not in ("text", "json"):
         raise ValueError(f"format must be 'text' or 'json', not {format!r}")
@@ -40,6 +44,9 @@ def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Mid
 
         def log(sent: Response) -> None:
             record = _record(sent.req, sent.status_code, began)
+            # Record apiroutes.access INFO "method=… route=… path=… status=… ms=… client=… request_id=…": A
+            # request has ended, and `access_log` is around it. With `format="json"` the message is an object.
+            # The record has the parts as attributes.
             write("%s", render(record), extra=with_trace(record, sent.req.environ))
 
         res._call_at_end(log)

@@ -32,12 +32,18 @@ def cors(
     credentials: bool = False,
     max_age: int = 600,
 ) -> Middleware:
-    """Let pages of `origins` read the responses.
+    """Let pages of `origins` read the responses, and answer their preflights.
 
-    `origins` is "*", or a list of origins such as "https://example.com". With `allow_headers` None, the
-    headers that a preflight asks for are allowed. With `credentials`, cookies are sent along, and the
-    origins must be named: a wildcard would give every page access. Browsers keep the response to a
-    preflight for `max_age` seconds. Raises ValueError for invalid origins.
+    Raises ValueError for invalid origins.
+
+    Args:
+        origins: "*" for all, or a list of origins such as "https://example.com".
+        methods: The methods that pages may use.
+        allow_headers: The headers that pages may send; None allows those that a preflight asks for.
+        expose_headers: The headers of a response that pages may read, beside those that they always may.
+        credentials: Whether cookies are sent along. The origins must be named then: a wildcard would give
+            every page access.
+        max_age: How long browsers keep the response to a preflight, in seconds.
     """
     allowed = _origins(origins, credentials)
     answer_preflight = _preflight(methods, allow_headers, max_age)

@@ -22,11 +22,19 @@ __all__ = ["proxy_fix"]
 def proxy_fix(
     *, x_for: int = 1, x_proto: int = 1, x_host: int = 0, x_port: int = 0, x_prefix: int = 0
 ) -> Middleware:
-    """Trust the last `x_for`, `x_proto`, `x_host`, `x_port` and `x_prefix` values that proxies have added.
+    """Take scheme, host, client and mount point from the `X-Forwarded-*` headers of trusted proxies.
 
-    With a number larger than that of the proxies, clients choose the value. `X-Forwarded-Prefix` is for a
-    proxy that removes a prefix from the path: URLs and redirects get it back, routes are found without it.
-    Raises TypeError and ValueError for what is no such number.
+    Each argument is how many proxies add a value to the header: the last one of so many counts, and 0 ignores
+    the header. With a number larger than that of the proxies, clients choose the value. Raises TypeError and
+    ValueError for what is no such number.
+
+    Args:
+        x_for: Number of values of `X-Forwarded-For`, the client's address.
+        x_proto: Number of values of `X-Forwarded-Proto`, the scheme.
+        x_host: Number of values of `X-Forwarded-Host`, the host.
+        x_port: Number of values of `X-Forwarded-Port`, the port.
+        x_prefix: Number of values of `X-Forwarded-Prefix`, for a proxy that removes a prefix from the path:
+            URLs and redirects get it back, routes are found without it.
     """
     _check_numbers(x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=x_prefix)
     # ProxyFix itself would replace SCRIPT_NAME by the prefix.

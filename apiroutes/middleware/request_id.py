@@ -23,7 +23,12 @@ __all__ = ["request_id"]
 def request_id(header: str = "X-Request-ID", *, trust_client: bool = True) -> Middleware:
     """Give each request an id: the trace-id of `traceparent`, the client's own, or a new one.
 
-    With `trust_client` off, it is always a new one.
+    It is `req.context["request_id"]`, a header of the response, and in all records of the request. An id of
+    the client is taken if it is harmless: letters, digits, `.`, `_` and `-`, up to 128.
+
+    Args:
+        header: The header with the id, of requests and of responses.
+        trust_client: Whether an id that the client sends is taken; if not, the id is always a new one.
     """
     key = "HTTP_" + header.upper().replace("-", "_")
 

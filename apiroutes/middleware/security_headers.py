@@ -29,10 +29,16 @@ _DEFAULTS = {
 def security_headers(
     overrides: Mapping[str, str | None] | None = None, *, hsts: int | None = None
 ) -> Middleware:
-    """Set the headers; `overrides` maps names to other values, None leaves a header out.
+    """Set headers that limit what a browser does with a response; a handler may set its own.
 
-    For `hsts` seconds browsers use only HTTPS for this host; the header is sent over HTTPS alone
-    (RFC 6797 section 7.2).
+    They are `X-Content-Type-Options: nosniff`, `X-Frame-Options: DENY`, `Referrer-Policy: no-referrer`,
+    `Content-Security-Policy: default-src 'none'; frame-ancestors 'none'` and `Cross-Origin-Resource-Policy:
+    same-origin`. Raises ValueError for a value that no header can have.
+
+    Args:
+        overrides: Other values by the name of the header; None leaves a header out.
+        hsts: For how many seconds browsers use only HTTPS for this host and its subdomains; None for no such
+            rule. The header is sent over HTTPS alone (RFC 6797 section 7.2).
     """
     headers = {name.lower(): (name, value) for name, value in _DEFAULTS.items()}
     for name, value in (overrides or {}).items():

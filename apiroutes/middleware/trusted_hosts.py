@@ -24,10 +24,14 @@ _PORT = r"(?<=[^:]):[0-9]+"
 
 
 def trusted_hosts(hosts: Sequence[str]) -> Middleware:
-    """Serve only `hosts`; a name with a leading dot stands for that host and all its subdomains.
+    """Answer 400 to requests for other hosts than these.
 
-    Letter case and ports are ignored, also ports in `hosts`. Names may have any letters, and IPv6
-    addresses brackets.
+    Letter case and ports are ignored. Raises ValueError without a host, and for a name that is not a host
+    name.
+
+    Args:
+        hosts: The names of hosts; one with a leading dot stands for that host and all its subdomains. They
+            may have any letters, a port, which is ignored, and IPv6 addresses brackets.
     """
     if isinstance(hosts, str) or not hosts:
         raise ValueError(f"hosts must be a list of host names, not {hosts!r}")

@@ -38,8 +38,13 @@ _count = itertools.count(1)
 def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any) -> Middleware:
     """Return middleware that runs `factory(application, *args, **kwargs)`, any WSGI middleware.
 
-    Raises TypeError for a factory that does not take an application and make one. If the middleware calls its
-    application twice, everything inside runs twice.
+    If it calls its application twice, everything inside runs twice. Raises TypeError for a factory that does
+    not take an application and make one.
+
+    Args:
+        factory: The class or function of the WSGI middleware; it gets what is inside as a WSGI application.
+        *args: Further arguments of the factory.
+        **kwargs: Further arguments of the factory, by name.
     """
     # Each bridge has its own key, so that one inside another does not replace it.
     key = f"apiroutes.from_wsgi.{next(_count)}"

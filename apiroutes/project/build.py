@@ -85,6 +85,8 @@ def build(
         project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
     for warning in warnings:
         place = warning.file if warning.line is None else f"{warning.file}:{warning.line}"
+        # Record WARNING "FILE:LINE MESSAGE REMEDY": The start finds what may be a mistake, such as an export
+        # that means something in Next.js alone.
         _log.warning("%s %s %s", place, warning.message, warning.remedy)
     if explainer is None or mistakes.everywhere:
         Problems(mistakes).raise_any()

@@ -40,6 +40,7 @@ def cache_of(
         reason = why_store_fails(settings, root)
         if reason is not None:
             message = "the response cache keeps nothing: %s. Make it writable, or set `cache_path`."
+            # Record: The file of the response cache cannot be written; every answer is computed.
             _log.warning(message, reason)
         return open_store(settings, root)
 

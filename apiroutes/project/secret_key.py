@@ -111,6 +111,7 @@ def _key_of_development(root: Path) -> SecretKeys:
         _make_directory(path.parent)
         keys = _store(path, key)
     except OSError as error:
+        # Record: Development only: no key can be kept, so that sessions end with the process.
         _log.warning(
             "no `secret_key` is set, and none can be kept in %s/%s (%s): what is signed with the key of this "
             "process is not valid in the next one",
@@ -119,6 +120,7 @@ def _key_of_development(root: Path) -> SecretKeys:
         return SecretKeys([key])
     if keys == SecretKeys([key]):
         message = "no `secret_key` is set, so one was made for development, in %s/%s"
+        # Record: Development only: a key was made, which signs sessions and cookies on this machine.
         _log.info(message, _DIRECTORY, _FILE)
     return keys
 

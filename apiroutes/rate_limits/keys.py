@@ -53,6 +53,7 @@ def _address(req: Request) -> bytes:
 
 @lru_cache(maxsize=1)
 def _warn_of_no_address() -> None:
+    # Record: A limit by "address" gets a request without an address; once in a process.
     _log.warning(
         "A rate limit counts all clients as one: the server tells no address, as behind a Unix socket. "
         "Put `proxy_fix` before it, or count by something else."

@@ -140,6 +140,8 @@ class Limiter:
             rates = ", ".join(rate.text for rate in self._limit.rates)
             template = "The rate limit %r (%s) refuses the request of %s, and has refused %d others lately"
             who = taken.uses[0].key.hex()[:_DIGITS_SHOWN]
+            # Record: A limit answers 429; at most every ten seconds for each limit. Who is refused is a
+            # digest, the same at each refusal.
             log_of_request(logging.INFO, req, template, self._name, rates, who, count - 1)
 
 

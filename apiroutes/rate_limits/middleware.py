@@ -43,18 +43,24 @@ def rate_limit(
 ) -> Middleware:
     """Answer 429 where there are more requests than `rate`, such as "100/minute", and each of `more`, allow.
 
-    `by` is whose requests are counted together: "address" is the client's, "user" who is signed in, "key" the
-    credential that was signed in with, "body.NAME" a field of a JSON object or a form, whatever its letter
-    case, and a function of the request returns anything that has a text, or None for a request that is not
-    limited. All routes with the same object, or with limits of the same
-    `name`, share a count. `cost` is what a request counts, an int or a function of the request; 0 is free.
+    All routes with the same object share a count. With `failures_only`, a request counts until its answer is
+    no failure, so that no more than `rate` can be tried at once. Raises ValueError and TypeError for what
+    cannot be read, and ImportError without the extra `limits`.
 
-    With `failures_only` a request counts until its answer is no failure: below 400, or above 499, unless
-    `is_failure` says of its status that it is one. So no more than `rate` can be tried at once.
-
-    `store` ("sqlite", "memory", or the URL of a Redis) and `fail` ("open" or "closed") take the place of the
-    settings `rate_limit_store` and `rate_limit_fail`. Raises ValueError and TypeError for what cannot be
-    read, and ImportError without the extra `limits`.
+    Args:
+        rate: How many requests there may be in a time: "10/second", "100/minute", "5 per 15 minutes".
+        *more: Further rates, which count as well.
+        by: Whose requests are counted together: "address" is the client's, "user" who is signed in, "key" the
+            credential that was signed in with, "body.NAME" a field of a JSON object or a form, whatever its
+            letter case. A function of the request returns anything that has a text, or None for a request
+            that is not limited.
+        name: Limits of the same name share a count.
+        cost: What a request counts: an int, or a function of the request; 0 is free.
+        failures_only: Whether failures alone count: answers from 400 to 499.
+        is_failure: With `failures_only`, a function of the status that says whether it is a failure.
+        store: "sqlite", "memory" or the URL of a Redis; None for the setting `rate_limit_store`.
+        fail: "open" or "closed", what becomes of requests while the store fails; None for the setting
+            `rate_limit_fail`.
     """
     limit = limit_of(
         (rate, *more),

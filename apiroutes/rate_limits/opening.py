@@ -50,6 +50,8 @@ def counters_of(root: Path, settings: Settings, store: str | StoreURL | None) ->
             counters = open_counters("memory", root, "")  # the setting is a mistake that stops the start
         reason = why_counters_fail(place, root)
         if reason is not None:
+            # Record: The file of the counts cannot be written; `rate_limit_fail` says what becomes of
+            # requests.
             _log.warning(
                 "rate limits count nothing: %s. Make it writable, or set `rate_limit_store`.", reason
             )

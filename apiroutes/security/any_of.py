@@ -45,8 +45,13 @@ def any_of(*steps: SignIn[Any], optional: bool = False) -> SignIn[Any]:
     """Sign requests in by any of several steps: `any_of(bearer(verify), api_key(keys, header="X-API-Key"))`.
 
     The first whose credentials came decides: wrong ones are refused, whatever else came. A 401 has the
-    challenges of all. With `optional`, the user of a request without any is None. Raises ValueError for two
-    steps that read the same credentials, and for an optional one.
+    challenges of all. Raises ValueError for two steps that read the same credentials, and for an optional
+    one.
+
+    Args:
+        *steps: Two or more steps that sign in, as `bearer`, `jwt`, `basic`, `api_key` and `session_user` make
+            them.
+        optional: Whether a request without any credentials passes; its user is None.
     """
     if len(steps) < 2:
         raise TypeError("any_of needs two steps at least: write any_of(bearer(...), api_key(...))")

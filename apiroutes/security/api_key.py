@@ -105,15 +105,21 @@ def api_key(
 ) -> SignIn[Any]:
     """Sign requests in by a key, as middleware or as a dependency: `api_key(verify, header="X-API-Key")`.
 
-    `verify(key)`, or `verify(key, req)`, returns the user, and None or False for a key that is not valid; it
-    may be a coroutine function. Or it is a key, a list of keys of one client, or a dict of such by the
-    client's name: then the user is that name, or `scheme_name`. The user is `req.context["user"]`, or the
-    value of a parameter: `user: Annotated[User, Depends(step)]`.
-
+    The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[User, Depends(step)]`.
     The key is in a header or in a cookie. There is none in the query: logs, histories and `Referer` keep
-    URLs. Browsers send cookies with requests of other sites too: routes get `csrf()` unless `csrf` is False.
-    With `optional`, the user of a request without a key is None; one with a wrong key is refused. Raises
-    TypeError for a function that cannot be called so, and ValueError for keys that are short or guessable.
+    URLs. Raises TypeError for a function that cannot be called so, and ValueError for keys that are short or
+    guessable.
+
+    Args:
+        verify: A function: `verify(key)`, or `verify(key, req)`, returns the user, and None or False for a
+            key that is not valid; it may be a coroutine function. Or a key, a list of keys of one client, or
+            a dict of such by the client's name: then the user is that name, or `scheme_name`.
+        header: The header that has the key; either this or `cookie`.
+        cookie: The cookie that has the key.
+        optional: Whether a request without a key passes; its user is None. One with a wrong key is refused.
+        csrf: Whether routes get `csrf()`, for a key in a cookie: browsers send those with requests of other
+            sites too.
+        scheme_name: The scheme's name in the OpenAPI document.
     """
     place, name = _place_of(header, cookie)
     known: Callable[[Any, Request], Any]

@@ -95,17 +95,22 @@ def basic(
     csrf: bool = True,
     scheme_name: str = "basic",
 ) -> SignIn[Any]:
-    """Sign requests in by name and password, as middleware or as a dependency.
+    """Sign requests in by name and password, as middleware or as a dependency (RFC 7617).
 
-    `verify(name, password)`, or `verify(name, password, req)`, returns the user, and None or False for what
-    is wrong; it may be a coroutine function. Where it returns True, the user is the name. Or it is a dict of
-    passwords by name: all as they are, or all as `hash_password` has made them. The user is
-    `req.context["user"]`, or the value of a parameter: `user: Annotated[User, Depends(step)]`.
+    The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[User, Depends(step)]`.
+    Browsers ask for name and password, and send them with every request from then on. Raises TypeError for a
+    function that cannot be called so, and ValueError for passwords that are short or guessable.
 
-    Browsers ask for them, show `realm`, and send them with every request from then on, those of other sites
-    too: routes get `csrf()` unless `csrf` is False. With `optional`, the user of a request without them is
-    None; one with wrong ones is refused. Raises TypeError for a function that cannot be called so, and
-    ValueError for passwords that are short or guessable.
+    Args:
+        verify: A function: `verify(name, password)`, or `verify(name, password, req)`, returns the user, and
+            None or False for what is wrong; it may be a coroutine function. Where it returns True, the user
+            is the name. Or a dict of passwords by name: all as they are, or all as `hash_password` has made
+            them.
+        realm: The name that browsers show when they ask.
+        optional: Whether a request without a name and password passes; its user is None. One with wrong ones
+            is refused.
+        csrf: Whether routes get `csrf()`: browsers send the password with requests of other sites too.
+        scheme_name: The scheme's name in the OpenAPI document.
     """
     check_realm(realm)
     never_waits = False

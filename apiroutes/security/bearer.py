@@ -75,16 +75,20 @@ def bearer(
     realm: str = "api",
     scheme_name: str = "bearer",
 ) -> SignIn[Any]:
-    """Sign requests in by a token, as middleware or as a dependency.
+    """Sign requests in by a token, as middleware or as a dependency (RFC 6750).
 
-    `verify(token)`, or `verify(token, req)`, returns the user, and None or False for a token that is not
-    valid; it may be a coroutine function. Or it is a token, a list of tokens of one client, or a dict of such
-    by the client's name: then the user is that name, or `scheme_name`. The user is `req.context["user"]`, or
-    the value of a parameter: `user: Annotated[User, Depends(step)]`.
+    The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[User, Depends(step)]`.
+    Raises TypeError for a function that cannot be called so, and ValueError for tokens that are short or
+    guessable.
 
-    With `optional`, the user of a request without a token is None; one with a wrong token is refused.
-    `scheme_name` is the scheme's in the OpenAPI document. Raises TypeError for a function that cannot be
-    called so, and ValueError for tokens that are short or guessable.
+    Args:
+        verify: A function: `verify(token)`, or `verify(token, req)`, returns the user, and None or False for
+            a token that is not valid; it may be a coroutine function. Or a token, a list of tokens of one
+            client, or a dict of such by the client's name: then the user is that name, or `scheme_name`.
+        optional: Whether a request without a token passes; its user is None. One with a wrong token is
+            refused.
+        realm: The realm that a 401 names.
+        scheme_name: The scheme's name in the OpenAPI document.
     """
     if callable(verify):
         scheme = bearer_scheme(verifier_of(verify, ("token",)), realm, scheme_name)

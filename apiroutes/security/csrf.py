@@ -40,9 +40,12 @@ _MOST_LOGGED = 200
 def csrf(*, trusted: Iterable[str] = ()) -> Middleware:
     """Refuse requests with unsafe methods that browsers send from other sites, with 403.
 
-    `trusted` are origins whose pages may send them, such as "https://app.example.com". Requests of programs,
-    which send neither `Sec-Fetch-Site` nor `Origin`, pass. A route gets it by itself if a step of its chain
-    trusts cookies, or what else browsers send unasked. Raises ValueError for what is no origin.
+    Requests of programs, which send neither `Sec-Fetch-Site` nor `Origin`, pass. A route gets it by itself if
+    a step of its chain trusts cookies, or what else browsers send unasked. Raises ValueError for what is no
+    origin.
+
+    Args:
+        trusted: Origins whose pages may send them, such as "https://app.example.com".
     """
     if isinstance(trusted, str):
         raise ValueError(f"trusted must be a list of origins: write csrf(trusted=[{trusted!r}])")
@@ -66,6 +69,8 @@ def _checking(trusted: frozenset[str], of_methods: _TrustedOf) -> Middleware:
             return next()
         remedy = _how_to_trust(environ)
         said = refusal if remedy is None else f"{refusal}. {remedy}"
+        # Record: `csrf` refuses a request that a browser sends from another site; the record says why, and
+        # how to trust the origin.
         _log.info("A cross-origin %s was refused with 403: %s", req.method, said)
         raise ExplainedRefusal(403, "Cross-origin request refused", remedy)
 

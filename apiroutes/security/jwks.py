@@ -155,8 +155,10 @@ class PublishedKeys:
         self._kept = _Kept(keys, now + _REFRESH_AFTER * lifetime, now + lifetime, now + _LONGEST_USE)
         if keys.is_empty:
             algorithms = ", ".join(self._algorithms)
+            # Record: The keys at `jwks_url` have none for the algorithms of `jwt`.
             _log.warning("the JWK Set at %s has no key for %s: no token is valid", self._url, algorithms)
         elif self._has_failed:
+            # Record: The keys at `jwks_url` can be read again.
             _log.warning("the JWK Set at %s can be read again", self._url)
         self._has_failed = False
 
@@ -165,6 +167,8 @@ class PublishedKeys:
         level = logging.DEBUG if self._has_failed else logging.ERROR
         self._has_failed = True
         consequence = "there are no keys" if self._kept is None else "the keys from before stay in use"
+        # Record: The keys at `jwks_url` cannot be fetched or read: ERROR for the first failure, DEBUG for
+        # those that follow.
         _log.log(level, "the JWK Set at %s cannot be read, so %s: %s", self._url, consequence, reason)
 
 

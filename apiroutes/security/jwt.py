@@ -154,22 +154,32 @@ def jwt(
 ) -> SignIn[Any]:
     """Sign requests in by a JSON Web Token of an issuer, as middleware or as a dependency.
 
-    `key` is a secret, a public key as PEM, a list of several, or a mapping of their names (`kid`) to keys; or
-    `jwks_url` is where the issuer publishes its keys. `algorithms` are those that it signs with. `audience`
-    and `issuer` are the values of `aud` and `iss` that are accepted: one or several. With `audience=None` a
-    token with `aud` is refused, as it is meant for others; with `issuer=None` it may be of anybody who has
-    the key. A token must have `exp`, and the claims that are `required`.
-
-    The user is the claims, a read-only mapping, or what `user(claims)`, or `user(claims, req)`, returns. None
-    or False refuses the token; it may be a coroutine function. `require` finds the scopes in the claims
-    `scope` (RFC 8693 section 4.2) and `scp`. With `optional`, the user of a request without a token is None.
-
-    `types` are the values of `typ` that are accepted, such as `["at+jwt"]` of RFC 9068. By default these are
-    "JWT" and "at+jwt", and a token without one. `leeway` is the time by which clocks may differ, in seconds
-    or as a timedelta. A request waits `timeout` at most for the keys of `jwks_url`, which has to be https,
-    unless `allow_http`.
-
+    The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[dict, Depends(step)]`. A
+    token must have `exp`. `require` finds the scopes in the claims `scope` (RFC 8693 section 4.2) and `scp`.
     Raises TypeError and ValueError for what cannot be or is not safe, and ImportError without PyJWT.
+
+    Args:
+        key: A secret, a public key as PEM, a list of several, or a mapping of their names (`kid`) to keys;
+            None with `jwks_url`.
+        algorithms: Those that the issuer signs with, such as `["RS256"]`.
+        audience: The values of `aud` that are accepted, one or several; with None a token with `aud` is
+            refused, as it is meant for others.
+        issuer: The values of `iss` that are accepted, one or several; with None the token may be of anybody
+            who has the key.
+        jwks_url: Where the issuer publishes its keys.
+        user: A function: `user(claims)`, or `user(claims, req)`, returns the user, and None or False to
+            refuse the token; it may be a coroutine function. Without it the user is the claims, a read-only
+            mapping.
+        optional: Whether a request without a token passes; its user is None. One with a wrong token is
+            refused.
+        required: The claims that a token must have beside `exp`.
+        types: The values of `typ` that are accepted, such as `["at+jwt"]` of RFC 9068; None for "JWT",
+            "at+jwt" and a token without one.
+        leeway: The time by which clocks may differ, in seconds or as a timedelta.
+        timeout: How long a request waits for the keys of `jwks_url` at most, in seconds or as a timedelta.
+        allow_http: Whether `jwks_url` may be http.
+        realm: The realm that a 401 names.
+        scheme_name: The scheme's name in the OpenAPI document.
     """
     from apiroutes.security.tokens import TokenRules
 

@@ -94,6 +94,7 @@ def verify_password(password: str, hash: str | None) -> bool:
         return False
     reason = None if hash is None else _why_not_hash(hash)
     if reason is not None:
+        # Record: A hash that `verify_password` is given is no hash of Argon2.
         _log.error("A stored password hash %s, so that no password is right", reason)
         hash = None
     if hash is None:
@@ -103,12 +104,12 @@ def verify_password(password: str, hash: str | None) -> bool:
 
 
 async def hash_password_async(password: str) -> str:
-    """Return what `hash_password` does, which a thread makes meanwhile."""
+    """Return what `hash_password` does with a `password`, which a thread makes meanwhile."""
     return await coroutines.in_request_thread(hash_password, password)
 
 
 async def verify_password_async(password: str, hash: str | None) -> bool:
-    """Return what `verify_password` does, which a thread finds out meanwhile."""
+    """Return what `verify_password` does with a `password` and a `hash`, found out by a thread."""
     return await coroutines.in_request_thread(verify_password, password, hash)
 
 
@@ -232,6 +233,7 @@ def _fits(content: bytes, hash: str) -> bool:
     except VerifyMismatchError:
         return False
     except (VerificationError, InvalidHashError) as error:
+        # Record: Argon2 cannot use a hash, because it is damaged or asks for too much memory.
         _log.error("A stored password hash could not be verified, so that no password is right: %s", error)
         return False
     return True

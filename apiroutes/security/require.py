@@ -34,15 +34,17 @@ def require(
     scope: str | Sequence[str] | None = None,
     user: SignIn[User] | None = None,
 ) -> Requirement[User]:
-    """Refuse users who may not: `require(scope="notes:write")` after the step that signs them in.
+    """Refuse users who may not, with 403: `require(scope="notes:write")` after the step that signs them in.
 
-    It is middleware, or a dependency: `Depends(require(scope="notes:write", user=current_user))`, whose value
-    is the user. A list of scopes means all of them. A user's scopes are its attribute or key `scopes` or
-    `scope`, a text with spaces between them or a collection, or else what the token says. `check(user)`, or
-    `check(user, req)`, returns whether the user may; it may be a coroutine function.
+    It is middleware, or a dependency, whose value is the user: `Depends(require(scope="notes:write",
+    user=current_user))`. Raises TypeError and ValueError for arguments that ask for nothing.
 
-    The answer to a user who may not is 403. The user is that of the step `user`, or `req.context["user"]`.
-    Raises TypeError and ValueError for arguments that ask for nothing.
+    Args:
+        check: A function: `check(user)`, or `check(user, req)`, returns whether the user may; it may be a
+            coroutine function.
+        scope: A scope, or a list, which means all of them. A user's scopes are its attribute or key `scopes`
+            or `scope`, a text with spaces between them or a collection, or else what the token says.
+        user: The step whose user is meant; None for `req.context["user"]`.
     """
     if check is None and scope is None:
         raise TypeError('require asks for nothing: write require(scope="notes:write"), or require(check)')

@@ -50,14 +50,16 @@ def session_user(
 ) -> Any:
     """Let those in whose session has an owner, as middleware or as a dependency, inside of `sessions()`.
 
-    `load(owner)`, or `load(owner, req)`, returns the user, and None or False where there is no such user any
-    more; it may be a coroutine function. Without it the user is the owner, as `session.rotate(owner=...)` was
-    told. The user is `req.context["user"]`, or the value of a parameter:
-    `user: Annotated[User, Depends(step)]`.
+    The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[User, Depends(step)]`.
+    Requests of other sites are checked as `sessions()` says. Raises TypeError for a function that cannot be
+    called so.
 
-    With `optional`, the user of a request whose session has no owner, or one that is gone, is None.
-    `scheme_name` is the scheme's in the OpenAPI document. Requests of other sites are checked as `sessions()`
-    says. Raises TypeError for a function that cannot be called so.
+    Args:
+        load: A function: `load(owner)`, or `load(owner, req)`, returns the user, and None or False where
+            there is no such user any more; it may be a coroutine function. Without it the user is the owner,
+            as `session.rotate(owner=...)` was told.
+        optional: Whether a request passes whose session has no owner, or one that is gone; its user is None.
+        scheme_name: The scheme's name in the OpenAPI document.
     """
     scheme = AuthScheme(
         scheme_name,

@@ -86,6 +86,7 @@ class TokenVerifier:
 
 
 def _refuse(error: InvalidToken) -> None:
+    # Record: `jwt` refuses a token; the record says why, and never has the token.
     _log.debug("a token was refused: %s", error)
 
 

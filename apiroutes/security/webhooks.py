@@ -46,10 +46,15 @@ def webhook(
 ) -> Middleware:
     """Let only those requests pass that `sender` has signed with `secret`.
 
-    "standard" is Standard Webhooks (and Svix), whose secrets are base64 after `whsec_`. Any of several
-    secrets will do, so that one can replace another. A signature counts for `tolerance` seconds before and
-    after its time; GitHub's has none. `req.context["webhook_id"]` is then the id of a standard webhook.
-    Raises ValueError and TypeError for a secret that is missing, short, or another one of the sender's.
+    `req.context["webhook_id"]` is then the id of a standard webhook. Raises ValueError and TypeError for a
+    secret that is missing, short, or another one of the sender's.
+
+    Args:
+        sender: "standard" is Standard Webhooks (and Svix), whose secrets are base64 after `whsec_`; "github",
+            "stripe" and "slack" are those services.
+        secret: The secret, or several, any of which will do, so that one can replace another.
+        tolerance: For how long before and after its time a signature counts, in seconds or as a timedelta;
+            GitHub's has no time.
     """
     if sender not in SENDERS:
         raise ValueError(f"webhook({sender!r}): no such sender. {suggest(str(sender), SENDERS)}")
@@ -63,6 +68,7 @@ def webhook(
         if refusal is None:
             return next()
         status, reason = refusal
+        # Record: `webhook` refuses a request; the record says why.
         _log.info("A webhook of %r was refused with %d: %s", sender, status, reason)
         raise ApiError(status, reason, challenge if status == 401 else None)
 

@@ -55,6 +55,7 @@ def create_app(
     if isinstance(root, dict) and is_asgi_scope(root):
         refusal: Iterable[bytes] = refuse_asgi(root, start_response, send)
         return refusal
+    # Record: A server calls `create_app` as if it were the application.
     logging.getLogger("apiroutes").error(_HINT)
     content = f"{_HINT}\n".encode()
     assert start_response is not None

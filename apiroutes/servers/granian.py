@@ -191,6 +191,8 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         if start_report is None:
             super().signal_handler_reload()
         else:
+            # Record: SIGHUP, and the new code does not start; the old workers go on. The record has the
+            # report of the mistakes.
             logger.error(NOT_RELOADED, start_report)
         self._check = None
         if self._is_reload_due:
@@ -237,6 +239,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
             if self.interrupt_signal:
                 break
             self.respawned_wrks[index] = time.monotonic()
+            # Record: A worker is replaced, after SIGHUP or because it has asked for it.
             logger.info(f"Respawning worker-{index + 1}")
             successor = self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
             predecessor = self.wrks[index]
@@ -267,6 +270,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         if successor.is_alive():
             successor.interrupt_by_parent = False
             return True
+        # Record: The new worker has ended before it served; the old one goes on.
         logger.error(f"The successor of worker-{successor.idx + 1} did not start")
         predecessor.interrupt_by_parent = False
         if not predecessor.is_alive():
@@ -274,6 +278,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         return False
 
     def _end(self, predecessor: Any) -> None:
+        # Record: The new worker serves, and the old one is told to stop.
         logger.info(f"Stopping old worker-{predecessor.idx + 1}")
         self._loaded.discard(predecessor._id())
         predecessor.terminate()
@@ -284,9 +289,11 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
             if self.interrupt_signal:
                 self.wrks.append(predecessor)
                 return
+            # Record: The old worker has not ended within `graceful_timeout`.
             logger.warning(f"Killing old worker-{predecessor.idx + 1} after it refused to gracefully stop")
             predecessor.kill()
             predecessor.join()
+        # Record: The old worker has ended.
         logger.info(f"Stopped old worker-{predecessor.idx + 1}")
 
     def _while_not_told_to_stop(self, seconds: float | None) -> Iterator[None]:

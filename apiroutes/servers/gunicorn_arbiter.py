@@ -68,6 +68,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         self.app.require_addresses()
         super().start()
         if self.app.pin_workers and not hasattr(os, "sched_setaffinity"):
+            # Record: `pin_workers` is set, and the system is not Linux.
             self.log.warning("pin_workers has no effect: this system does not keep a process on a processor")
         freeze_heap()
 
@@ -84,6 +85,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         if not delay or self._is_stopping:
             super().handle_term()
         self._is_stopping = True
+        # Record: SIGTERM, with `shutdown_delay`: readiness fails, and requests are still answered.
         self.log.info("Stopping in %g s", delay)
         second_term = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGTERM))
         second_term.daemon = True
@@ -122,9 +124,12 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
 
     def _reload_unless(self, start_report: str | None) -> None:
         if start_report is not None:
+            # Record: SIGHUP, and the new code does not start; the old workers go on. The record has the
+            # report of the mistakes.
             self.log.error(NOT_RELOADED, start_report)
             return
         if self.cfg.preload_app:
+            # Record: SIGHUP, with `preload`.
             self.log.warning("The project is preloaded: new workers run the code the server started with")
         self._to_replace.clear()  # a reload replaces all workers
         self._succession = None
@@ -169,6 +174,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         for pid, deadline in list(self._leaving.items()):
             if time.monotonic() > deadline:
                 self._leaving[pid] = float("inf")
+                # Record: A worker has not ended within `graceful_timeout`, and is killed.
                 self.log.warning("Worker (pid:%s) did not stop within graceful_timeout", pid)
                 self.kill_worker(pid, signal.SIGKILL)
         self._continue_reload()
@@ -281,10 +287,12 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         if self._to_replace:
             predecessor = self._to_replace.popleft()
             if predecessor in self.WORKERS:
+                # Record: A worker has asked to be replaced.
                 self.log.info("Starting a successor of worker (pid:%s)", predecessor)
                 self._succession = _Succession(predecessor, self.spawn_worker())
 
     def _put_off_succession(self, succession: _Succession) -> None:
+        # Record: The successor has ended before it served; it is tried again.
         self.log.error("The successor of worker (pid:%s) did not start", succession.predecessor)
         self._to_replace.append(succession.predecessor)
         self._succession = None

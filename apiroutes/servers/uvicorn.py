@@ -154,6 +154,7 @@ def _work(config: Config, settings: Settings, connection: Connection, sockets: l
     try:
         server.run(sockets)
     except ProjectError as error:
+        # Record: The project has mistakes, and the worker ends; the message is their report.
         _log.error("%s", error)
     if not server.started:
         sys.exit(NOT_STARTED)

@@ -138,6 +138,7 @@ class MainProcess:
 
     def run(self) -> int:
         """Keep the workers until a signal ends them; return the exit status."""
+        # Record: The process that keeps the workers has begun.
         self._log.info("Started parent process [%d]", os.getpid())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, self._handle_stop)
@@ -151,6 +152,7 @@ class MainProcess:
             else:
                 self._continue_reload()
                 self._continue_succession()
+        # Record: It ends.
         self._log.info("Stopping parent process [%d]", os.getpid())
         return self._status
 
@@ -208,6 +210,8 @@ class MainProcess:
                 start_report = self._check.report()
                 self._check = None
                 if start_report is not None:
+                    # Record: SIGHUP, and the new code does not start; the old workers go on. The record has
+                    # the report of the mistakes.
                     self._log.error(NOT_RELOADED, start_report)
                 else:
                     self._to_replace = deque(self._workers)
@@ -230,6 +234,7 @@ class MainProcess:
             if worker.process.is_alive():
                 if time.monotonic() > worker.deadline:
                     worker.deadline = math.inf
+                    # Record: A worker has not ended within `graceful_timeout`, and is killed.
                     self._log.warning("Worker [%s] did not stop within graceful_timeout", worker.process.pid)
                     worker.process.kill()
             else:
@@ -242,6 +247,7 @@ class MainProcess:
             self._leaving.remove(worker)
         elif self._succession is not None and worker is self._succession.successor:
             predecessor = self._succession.predecessor
+            # Record: The successor has ended before it served; it is tried again.
             self._log.error("The successor of worker [%s] did not start", predecessor.process.pid)
             self._succession = None
             self._to_replace.appendleft(predecessor)
@@ -249,9 +255,11 @@ class MainProcess:
         elif self._is_stopping or not (worker.serves or worker.process.exitcode == _TOLD_TO_STOP):
             self._workers.remove(worker)
             if not self._is_stopping:
+                # Record: A worker has ended before it served.
                 self._log.error("Worker [%s] did not start, the server stops", worker.process.pid)
                 self._status, self._is_stopping, self._stop_at = NOT_STARTED, True, 0.0
         else:
+            # Record: A worker has ended though nobody told it to; another one is started.
             self._log.info("Worker [%s] died", worker.process.pid)
             self._put_in_place_of(worker)
 
@@ -274,5 +282,6 @@ class MainProcess:
         elif self._to_replace and not self._leaving and time.monotonic() >= self._next_succession:
             predecessor = self._to_replace.popleft()
             if predecessor in self._workers:
+                # Record: A worker is replaced, after SIGHUP or because it has asked for it.
                 self._log.info("Starting a successor of worker [%s]", predecessor.process.pid)
                 self._succession = _Succession(predecessor, _Worker(self._start))

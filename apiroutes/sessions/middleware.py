@@ -59,12 +59,22 @@ def sessions(
 ) -> Sessions:
     """Give requests a session, `req.session`: a mapping that is kept from one request to the next.
 
-    It is kept in a signed cookie, which the client can read and not change, or in a `store`: "sqlite", for
-    the workers of one machine, the URL of a Redis, or "memory", for one process. `max_age` and `idle` are in
-    seconds, or a timedelta: how long a session lasts after it began, and in a store after its last use. The
-    cookie is called `__Host-session` over https and `session` over http, unless it has a `name`, a `path` or
-    a `domain`; with `secure` None it is secure over https. `csrf=False` leaves out the check of where unsafe
-    requests come from. Raises ValueError and TypeError for what cannot be kept or browsers would refuse.
+    It is kept in a signed cookie, which the client can read and not change, or in a store. Raises ValueError
+    and TypeError for what cannot be kept or browsers would refuse, and ImportError for a Redis without the
+    extra `redis`.
+
+    Args:
+        store: "sqlite" for the workers of one machine, the URL of a Redis, or "memory" for one process; None
+            for the signed cookie, which needs the setting `secret_key`.
+        max_age: How long a session lasts after it began, in seconds or as a timedelta; by default 14 days.
+        idle: How long a session lasts after its last use, in seconds or as a timedelta; with a store alone.
+        name: The cookie's name; None for `session`, which over https is `__Host-session` where `path` is "/"
+            and there is no `domain`.
+        path: The path below which the cookie is sent.
+        domain: The domain to whose hosts the cookie is sent; None for the one host that sets it.
+        samesite: "Lax", "Strict" or "None": whether requests from other sites have the cookie.
+        secure: Whether the cookie is sent over https alone; None for whether the request came by https.
+        csrf: Whether unsafe requests from other sites are refused, as `csrf()` does it.
     """
     if not isinstance(csrf, bool):
         raise TypeError(f"csrf is True or False, not {csrf!r}")

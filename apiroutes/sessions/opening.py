@@ -44,6 +44,7 @@ def sessions_at(place: str | StoreURL, root: Path, settings: Settings) -> Opened
         store = open_session_store(name, root, prefix=f"{settings.cache_prefix}:sessions")
         reason = why_sessions_fail(name, root)
         if reason is not None:
+            # Record: The file of sessions cannot be written; requests that use a session get a 503.
             _log.warning("sessions cannot be kept: %s. Make it writable, or choose another `store`.", reason)
         opened = _opened[key] = OpenedSessions(store, is_memory, settings)
     return opened

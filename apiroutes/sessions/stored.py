@@ -198,6 +198,7 @@ class StoredVisit(Visit):
             self._note_end()
 
     def _note_end(self) -> None:
+        # Record: A sign-out or `end_all` ended a session while this request had it.
         _log.debug("A session was ended by another request, so what this one has changed is not kept")
 
     def _take_back_cookie(self, response: Any) -> None:

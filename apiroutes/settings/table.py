@@ -209,89 +209,287 @@ _HOW_TO_CACHE = 'Write "sqlite", "memory", "none", or a URL such as "redis://loc
 class Settings:
     """Everything a project can set, with its defaults. Times are seconds."""
 
+    # -- Routes
+
     mode: str = _setting("production", _one_of("development", "production"))
+    """`"development"` checks what handlers return, serves the documentation page and chooses the `.env`
+    files; `apiroutes dev` and the test client set it."""
+
     testing: bool = _setting(False, _switch)
+    """Keeps sessions in memory, whatever the `store` of `sessions()` says, and counts in
+    `rate_limit_store`, whatever that of `rate_limit` says; the test client sets it."""
+
     api_prefix: str = _setting("/api", _path_prefix)
+    """Replaces `/api` in the paths of `pages/` and `routes/`."""
+
     base_path: str = _setting("", _path_prefix)
+    """Stands before the paths of all routes and of the documentation page; `readiness_path`,
+    `liveness_path` and `openapi_path` are complete paths."""
+
     trailing_slash: str = _setting("redirect", _one_of("redirect", "ignore", "require"))
+    """`"redirect"` sends `/api/x/` to `/api/x`; `"require"` sends `/api/x` to `/api/x/`; `"ignore"`
+    answers both."""
+
     page_extensions: tuple[str, ...] = _setting(("py",), _extensions)
+    """The endings of files that are routes; with `["api.py"]`, `hello.api.py` is `/api/hello`."""
+
     conventions: tuple[str, ...] = _setting(
         ("pages", "app", "tanstack"), _list_from("pages", "app", "tanstack")
     )
+    """The naming conventions in use."""
+
     middleware: tuple[str, ...] = _setting((), _import_names)
+    """The project's middleware by name, `"package.module:function"`, each one function and not a list; it
+    runs inside that of `middleware.py`."""
+
     initial_handlers: bool = _setting(True, _switch)
+    """Whether `apiroutes dev` writes a handler into a route file that is [new and
+    empty](development.md#new-files)."""
+
     secret_key: SecretKeys | None = _setting(
         None, read_secret_keys, "Set what `apiroutes secret` prints, or leave it out."
     )
+    """The key with which the project's code [signs](security.md#the-secret-key) what clients send back, or
+    a list of keys: the first signs, all verify. `apiroutes secret` prints one. Set it in the environment,
+    as `APIROUTES_SECRET_KEY`."""
+
+    # -- Limits
 
     body_size_limit: Size = _setting(Size(2**20, "1mb"), read_size)
+    """Size of the largest body; a larger one gets a 413. A route may set its own."""
+
     response_limit: Size | None = _setting(Size(4 * 2**20, "4mb"), _size_or_off)
+    """Size from which a response is logged as a warning; `false` for never. A route may set its own, and
+    enforce it (500)."""
+
     upload_spool_size: Size = _setting(Size(2**16, "64kb"), read_size)
+    """Size of the largest upload that is kept in memory; a larger one goes to a temporary file."""
+
     max_form_memory: Size = _setting(Size(2**20, "1mb"), read_size)
+    """Size of all text fields of a multipart form together; beyond it a 413."""
+
     max_form_pairs: int = _setting(1000, _int_from(0))
+    """Number of pairs in an urlencoded form; beyond it a 413."""
+
     max_form_parts: int = _setting(1000, _int_from(0))
+    """Number of parts of a multipart form; beyond it a 413."""
+
     max_part_headers: int = _setting(8, _int_from(1))
+    """Number of headers of one part; beyond it a 413."""
+
     max_json_depth: int = _setting(200, _int_from(1))
+    """Number of nested levels in JSON; beyond it a 400."""
+
     max_query_keys: int = _setting(1000, _int_from(0))
+    """Number of keys in a query string; beyond it a 414."""
+
     max_target_size: Size = _setting(Size(2**13, "8kb"), read_size)
+    """Size of path and query as they were sent; beyond it a 414."""
+
     max_headers: int | None = _setting(None, _int_from(1))
+    """Number of headers of a request; beyond it a 431. Without it the server's limit holds. gunicorn takes
+    this one over."""
+
     max_header_size: Size | None = _setting(None, read_size)
+    """Size of one header; beyond it a 431. Without it the server's limit holds. gunicorn takes this one
+    over."""
+
+    # -- ETags
+
     etag: bool | str = _setting(True, _switch_or("weak"))
+    """Whether JSON, and content that is sent whole, gets an `ETag`, a hash of its bytes; `"weak"` makes it
+    a weak one, which a proxy may keep when it compresses the content. An `ETag` that a handler sets stays,
+    and so does that of `file()`."""
+
     etag_max_size: Size | None = _setting(None, read_size)
+    """Size of the largest content that gets one; without it, content of any size does."""
+
+    # -- Time
+
     header_timeout: float = _setting(5.0, _seconds(above_zero=True))
+    """Seconds for a request's head, under `apiroutes start`; then the connection ends. Under granian it is
+    no less than `keepalive`."""
+
     body_timeout: float = _setting(10.0, _seconds(above_zero=True))
-    body_min_rate: Size = _setting(Size(2**14, "16kb"), read_size)  # a second
+    """Seconds for a body; then a 408."""
+
+    body_min_rate: Size = _setting(Size(2**14, "16kb"), read_size)
+    """Size of the part of a body that gives it one more second."""
+
     max_abandoned_handlers: int = _setting(32, _int_from(1))
+    """Number of handlers that may continue past their `maxDuration` in one process; then a 503."""
+
     abandon_timeout: float = _setting(30.0, _seconds(above_zero=True))
+    """Seconds that one of them may continue before its worker is replaced."""
+
     after_threads: int = _setting(2, _int_from(1))
+    """Number of threads of a worker for [work after the response](after.md)."""
+
     after_queue: int = _setting(1000, _int_from(0))
+    """Number of functions that may wait for one of them; those of further requests hold the thread of
+    their request."""
+
     after_timeout: float = _setting(30.0, _seconds(above_zero=True))
+    """Seconds that one such function may take; then it is logged and left to itself."""
+
+    # -- Built-in paths
+
     readiness_path: str | None = _setting(None, _absolute_path)
+    """A complete path such as `"/ready"`, without a slash at its end, which answers 200, and 503 once the
+    server has been told to stop or a [check](health.md) fails."""
+
     liveness_path: str | None = _setting(None, _absolute_path)
+    """A complete path such as `"/alive"`, which answers 200 as long as the process answers at all."""
+
     check_timeout: float = _setting(2.0, _seconds(above_zero=True))
+    """Seconds that a [readiness check](health.md) may take."""
+
     openapi_path: str | None = _setting(None, _absolute_path)
+    """The complete path of the OpenAPI document, such as `"/api/openapi.json"`."""
+
     metrics_path: str | None = _setting(None, _absolute_path)
+    """The complete path of the [metrics](telemetry.md#prometheus) in Prometheus's format, such as
+    `"/metrics"`; needs the extra `prometheus`."""
+
     docs: bool | None = _setting(None, _switch)
+    """Whether the documentation page is served, at `_docs` below the prefix; without it, in development
+    only."""
+
     log_format: str | None = _setting(None, _one_of("text", "json"))
+    """`"text"` or `"json"`: how `apiroutes start` and `create_app()` write the [log](logging.md) of the
+    whole process, with the request of each record. Without it they write that of apiroutes alone."""
+
     debug_exceptions: bool = _setting(False, _switch)
+    """Whether a fault leaves the App as the exception that it is, unlogged, for a debugger [around
+    it](embedding.md#developing-an-embedded-application)."""
+
     title: str | None = _setting(None, _text)
+    """The title of the OpenAPI document; without it, the project's name in `pyproject.toml`, or else its
+    directory's."""
+
     version: str | None = _setting(None, _text)
+    """The version in the OpenAPI document; without it, the project's in `pyproject.toml`, or else `"0"`."""
+
     description: str | None = _setting(None, _text)
+    """What the OpenAPI document says of the API; without it, the project's in `pyproject.toml`."""
+
     contact: str | None = _setting(None, _text)
+    """Who answers for the API, in the OpenAPI document: a name, an address of mail or a URL, or `"Ada
+    <ada@example.com>"`."""
+
     license: str | None = _setting(None, _text)
+    """The license in the OpenAPI document, such as `MIT`; without it, the project's in `pyproject.toml`."""
+
+    # -- Telemetry
+
     telemetry: bool | str = _setting(False, _switch_or("detailed"))
+    """Whether each request has a span, and is measured, by [OpenTelemetry](telemetry.md); `"detailed"`
+    adds a span for each middleware and handler; needs the extra `otel`."""
+
+    # -- Cache
 
     cache: str | StoreURL = _setting("sqlite", read_store, _HOW_TO_CACHE)
+    """Where [cached answers](caching.md) are kept: `"sqlite"` in a file that the workers of a machine
+    share, `"memory"` in each process by itself, `"none"` nowhere, or in a Redis or Valkey that machines
+    share: `"redis://…"`, `"rediss://…"` with TLS, `"unix://…"` for a socket; needs the extra `redis`. Set
+    a URL with a password in the environment, as `APIROUTES_CACHE`."""
+
     cache_path: str | None = _setting(None, _file_path, "Write the whole path, or one below the project.")
+    """The file of `"sqlite"`, on a local disk and outside of the directories of routes, one for each
+    project; without it `.apiroutes/cache.db` in the project."""
+
     cache_prefix: str = _setting("apiroutes", _visible_text)
+    """How the keys in a Redis begin; each project that shares one needs its own."""
+
     cache_max_entries: int = _setting(10_000, _int_from(1))
+    """Number of answers that are kept; beyond it the least recently used goes."""
+
     cache_max_size: Size = _setting(
         Size(256 * 2**20, "256mb"),
         _size_above_zero,
         'Write a size such as "256mb", or `cache = "none"`, which keeps nothing.',
     )
+    """Size of all answers that are kept together; beyond it the least recently used goes."""
+
     cache_max_body: Size = _setting(Size(2**20, "1mb"), read_size)
-    cache_hot_size: Size = _setting(Size(8 * 2**20, "8mb"), read_size)  # of a worker
+    """Size of the largest content that is kept, at most `cache_max_size`; an answer with more is sent, and
+    not kept."""
+
+    cache_hot_size: Size = _setting(Size(8 * 2**20, "8mb"), read_size)
+    """Size of the answers that each worker keeps in its own memory beside the store; 0 for none."""
+
     cache_lock_timeout: float = _setting(10.0, _seconds(above_zero=False))
+    """Seconds that a request waits for another one that computes the same answer; then it computes its
+    own."""
+
     cache_status: bool = _setting(True, _switch)
+    """Whether the answers of cached routes have the header `Cache-Status` (RFC 9211)."""
+
     release: str | None = _setting(None, _printable_text)
+    """The name of what is deployed, such as a commit: another release begins with nothing kept. Without
+    it, a digest of the routes' files, of what they import from the project, and of `pyproject.toml`.
+    `mode` is part of it in both cases; the environment, data, templates and libraries [are
+    not](caching.md#what-it-does-not-contain)."""
+
+    # -- Rate limits
 
     rate_limit_store: str | StoreURL = _setting("sqlite", read_shared_store, _HOW_TO_LIMIT)
+    """Where [rate limits](rate-limits.md) count: `"sqlite"` in a file that the workers of a machine share,
+    `"memory"` in each process by itself, or in a Redis or Valkey that machines share: `"redis://…"`,
+    `"rediss://…"` with TLS, `"unix://…"` for a socket; needs the extra `redis`. Set a URL with a password
+    in the environment, as `APIROUTES_RATE_LIMIT_STORE`."""
+
     rate_limit_fail: str = _setting("open", _one_of("open", "closed"))
+    """What becomes of requests while that store fails: `"open"` lets them through, `"closed"` refuses them
+    with 503."""
+
     rate_limit_prefix: str = _setting("apiroutes", _visible_text)
+    """How the keys in a Redis begin; each project that shares one needs its own."""
+
+    # -- Servers
 
     host: str | None = _setting(None, _text)
+    """The address to listen on; without it `127.0.0.1`, or every address where `PORT` is in the
+    environment and `port` is not set. `apiroutes dev` takes it from its flag alone."""
+
     port: int | None = _setting(None, _port)
+    """The port; without it `PORT` from the environment, or 8000. `apiroutes dev` takes it too."""
+
     workers: int | None = _setting(None, _int_from(1))
+    """Number of worker processes; without it `WEB_CONCURRENCY` from the environment, or one for each
+    usable processor."""
+
     threads: int | None = _setting(None, _int_from(1))
+    """Number of threads of each worker; without it 16 under gunicorn, 32 under granian, and 64 through
+    [ASGI](deployment.md#which-interface). [Deployment](deployment.md#threads) has the figures."""
+
     interface: str = _setting("auto", _one_of("auto", "wsgi", "asgi"))
+    """How the server calls the project: `"wsgi"` or `"asgi"`. `"auto"` is WSGI under gunicorn, ASGI under
+    uvicorn, and under granian ASGI if every route is async throughout. A HUP does not change it."""
+
     preload: bool = _setting(False, _switch)
+    """Whether gunicorn's main process imports the project; HUP then brings no new code."""
+
     pin_workers: bool = _setting(False, _switch)
+    """Whether each worker stays on one [processor](deployment.md#one-processor-for-each-worker); gunicorn,
+    on Linux."""
+
     timeout: int = _setting(30, _int_from(0))
+    """Seconds after which gunicorn kills a worker that gives no sign of life."""
+
     graceful_timeout: int = _setting(30, _int_from(0))
+    """Seconds that a worker has to finish its requests when it is told to stop."""
+
     start_timeout: float = _setting(60.0, _seconds(above_zero=True))
+    """Seconds that `register` of `instrumentation.py` may take before the start has failed."""
+
     shutdown_delay: float = _setting(0.0, _seconds(above_zero=False))
+    """Seconds between a failing `readiness_path` and the end of listening, for a load balancer to notice;
+    gunicorn and uvicorn."""
+
     keepalive: int = _setting(5, _int_from(0))
+    """Seconds that an idle connection is kept, under granian no less than `header_timeout`; 0 turns
+    keep-alive off under gunicorn and granian."""
 
     @property
     def docs_path(self) -> str | None:

@@ -81,6 +81,8 @@ class Breaker:
             self._opened()
             self._state = _Open(self._clock(), _FIRST_PAUSE)
             message = "%s fails and is left alone for %g s: %s"
+            # Record: A store, as of the cache or of sessions, has failed several times in a row; meanwhile it
+            # is not asked.
             _log.warning(message, self._name, _FIRST_PAUSE, _text(error))
 
     def _try(self, state: _Open, function: Callable[[], Result], is_promise: bool) -> Result:
@@ -108,6 +110,7 @@ class Breaker:
     def _close(self) -> None:
         self._closed()
         self._state = _Closed()
+        # Record: A store that was left alone answers again.
         _log.warning("%s works again", self._name)
 
 

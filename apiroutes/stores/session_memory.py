@@ -119,6 +119,7 @@ class MemorySessionStore:
     def _tell(self, is_lossy: bool) -> None:
         if is_lossy and not self._was_full:
             self._was_full = True
+            # Record: `sessions(store="memory")` has no room left.
             _log.warning(
                 "The memory for sessions is full, with %s bytes: from now on those go that were not used for "
                 'the longest time. Keep them in a store with more room: "sqlite", or a Redis.',

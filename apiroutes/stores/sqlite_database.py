@@ -161,6 +161,7 @@ class DatabaseFile:
         _leave(previous)
         if aside is not None:
             message = "%s %s %s: it is kept as %s, and a new one was made"
+            # Record: The file of a store is damaged, or of another kind; it is kept, and not used.
             _log.warning(message, self._kind.database, self.path, flaw, aside.name)
         return database
 

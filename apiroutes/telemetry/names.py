@@ -38,6 +38,7 @@ def route_teller() -> Tell | None:
             except Exception:
                 if tell not in failed:
                     failed.add(tell)
+                    # Record: Sentry, Datadog or Elastic has raised when it was told the route; once for each.
                     _log.warning("a tracer could not be told the route", exc_info=True)
 
     return tell_all
@@ -65,6 +66,7 @@ def _tellers() -> Iterator[Tell]:
             try:
                 tell = make(module)
             except Exception:
+                # Record: Sentry, Datadog or Elastic has raised when it was asked at the start.
                 _log.warning("the tracer %s could not be asked whether it is active", name, exc_info=True)
             else:
                 if tell is not None:

@@ -48,6 +48,7 @@ def observer() -> Callable[[str | None], Begin]:
             with worker_files.locked(path):
                 worker_files.fold(path)
         except OSError as error:  # the next scrape does it
+            # Record: The directory of the metrics is not writable just now; the next scrape does it.
             _log.warning("the metrics of ended workers are not put together: %s", error)
     metrics, known = _metrics(), known_methods()
     return lambda pattern: _Route(pattern, metrics, known).begin
@@ -116,6 +117,7 @@ def _metrics() -> _Metrics:
 
 @functools.cache
 def _warn_once() -> None:
+    # Record: prometheus_client has raised; once in a process.
     _log.warning("requests could not be counted for metrics_path", exc_info=True)
 
 
@@ -266,6 +268,7 @@ def _may_have_others(environ: Environ) -> bool:
 
 @functools.cache
 def _warn_of_others() -> None:
+    # Record: `metrics_path` is asked under a server with several processes that share no directory; once.
     _log.warning(
         "metrics_path has the metrics of one process alone: if the server has several workers, each scrape "
         "finds another, and counters go back. Use `apiroutes start`, or name an empty directory in "

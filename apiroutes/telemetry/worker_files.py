@@ -61,6 +61,7 @@ class _File(_MmapedDict):  # type: ignore[misc]
                 super().__init__(name, read_mode)
                 return
         except OSError as error:
+            # Record: A worker cannot write its own metrics, as when a disk is full.
             _log.warning("%s cannot be written, so its metrics are not at metrics_path: %s", path, error)
         self._unshared = {}
 
@@ -91,8 +92,10 @@ def make_again(path: Path) -> bool:
         if path not in _given_up:
             _given_up.add(path)
             message = "%s, which workers share their metrics in, is gone and cannot be made: %s"
+            # Record: The directory of the metrics was deleted, and cannot be made again; once.
             _log.warning(message, path, error)
         return False
+    # Record: The directory of the metrics was deleted.
     _log.warning(
         "%s, which workers share their metrics in, was gone and is made again. What was counted before is "
         "lost, and some metrics are incomplete until the server is restarted",
@@ -151,6 +154,7 @@ def _read(file: Path) -> _Values:
         entries = _MmapedDict.read_all_values_from_file(str(file))
         return {key: (value, time) for key, value, time, _ in entries}
     except (RuntimeError, struct.error, UnicodeDecodeError) as error:
+        # Record: The file of an ended worker cannot be read.
         _log.warning("the metrics of a worker are lost: %s: %s", file.name, error)
         return {}
 

@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from contextlib import closing
 from html import escape
@@ -10,6 +11,7 @@ from msgspec import Meta, Struct
 from apiroutes import html
 
 HERE = Path(__file__).parent
+DATABASE = os.environ.get("USERS_DB", HERE / "users.db")
 
 
 class Credentials(Struct):
@@ -18,7 +20,7 @@ class Credentials(Struct):
 
 
 def execute(statement, *values):
-    with closing(sqlite3.connect(HERE / "users.db")) as users, users:
+    with closing(sqlite3.connect(DATABASE)) as users, users:
         return users.execute(statement, values).fetchone()
 
 

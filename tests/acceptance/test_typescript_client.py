@@ -20,8 +20,9 @@ from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.servers import gunicorn, serve
 from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tests.clients.event_streams import STREAMS
+from tests.documents.page_runs import write_clients
+from tests.documents.reading import SHOWN
 from tests.support import project
-from tests.test_documents import SHOWN, write_clients
 
 pytestmark = pytest.mark.slow
 

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from apiroutes import revalidate_path
+from apiroutes.cache.flight import Computation, Flight, Taken
+from apiroutes.stores import Lease
+from apiroutes.stores.memory import MemoryStore
 from tests.cache.route_cases import INTERFACES, KINDS, NOT_HOT, Clock, Routed, get_of, routed, said
 from tests.support import Answer, until
 
@@ -297,6 +300,42 @@ def test_many_stale_requests_are_one_recomputation(
     assert app.routed.seen.count("ran") == 2
     app.open()
     until(lambda: app.routed.get("/api/x?hold").json() == 2)
+
+
+class _Overtaken(MemoryStore):
+    """A store that does something else before it gives the next lease, once."""
+
+    first: Callable[[], object] = staticmethod(lambda: None)
+
+    def lease(self, *arguments: Any, **named: Any) -> Lease | None:
+        first, self.first = self.first, lambda: None
+        first()
+        return super().lease(*arguments, **named)
+
+
+def test_what_was_computed_anew_between_a_look_and_a_lease_is_served() -> None:
+    store = _Overtaken(max_entries=10, max_size=10_000)
+    flight = Flight(store, 1, 2)
+
+    def look() -> Taken:
+        return flight.take(lambda: b"key", ["name"], partial(_computation, "new"))
+
+    def compute_anew() -> None:
+        lease = store.lease(b"key", ["name"], 10)
+        assert lease is not None
+        flight.refresh(lease, ["name"], partial(_computation, "new"))
+
+    flight.take(lambda: b"key", ["name"], partial(_computation, "old"))
+    store.bump("name", "stale")
+    store.first = compute_anew
+    taken = look()
+    assert taken.entry is not None
+    assert (taken.entry.content, taken.lease) == (b"new", None)
+    assert store.stats()["leases"] == 0
+
+
+def _computation(value: str, lease: Lease | None, reason: str) -> Computation:
+    return Computation(value, b"key", value.encode(), ("name",), fresh=60, stale=60)
 
 
 def test_the_end_of_a_computation_is_the_end_of_its_lease(tmp_path: Path) -> None:

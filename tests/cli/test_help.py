@@ -90,7 +90,8 @@ MISTYPED = [
     (["dev", "main.py"], "Leave it out: a project is a directory"),
     (["check", "."], "Did you mean '--root .'?"),
     (["check", "nope"], "The directory of another project is given by '--root'."),
-    (["init"], "write `def GET(): ...` into pages/api/hello.py, and type 'apiroutes dev'"),
+    (["init"], "Did you mean 'new'?"),
+    (["startproject", "shop"], "Did you mean 'new'?"),
     (["build"], "Nothing has to be built"),
     (["lint"], "Did you mean 'check'?"),
 ]

@@ -132,6 +132,7 @@ app = App(".", fallback=create_app("elsewhere"), middleware=[validate], body_siz
 def test_it() -> None:
     client = Client(app)
     answer = client.post("/api/x", json={"a": 1})
+    assert_type(answer.json, Any)
     assert_type(answer.status_code, int)
     assert_type(answer.text, str)
     assert [event.data for event in answer.events()] == []

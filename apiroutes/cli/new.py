@@ -1,0 +1,192 @@
+"""`apiroutes new`: a project that works, with its tests.
+
+What no option says is asked on a terminal; elsewhere the defaults count.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from apiroutes.cli.group import Command, examples
+from apiroutes.cli.projects import print_painted
+from apiroutes.terminal import BOLD, CYAN, DIM, GREEN, is_interactive, paint_for
+
+__all__ = ["new"]
+
+_CONVENTIONS = {
+    "pages": ("pages/api/notes/[id].py", "as in Next.js's Pages Router"),
+    "app": ("app/api/notes/[id]/route.py", "as in Next.js's App Router"),
+    "tanstack": ("routes/api/notes/$id.py", "as in TanStack Start"),
+}
+_DEFAULT = "pages"
+_CLONE = "<clone of apiroutes>"
+
+
+@click.command(
+    cls=Command,
+    epilog=examples(
+        "apiroutes new shop",
+        "apiroutes new shop --convention app --yes",
+        "apiroutes new --minimal .                    the current directory, if it is empty",
+        "apiroutes new shop --list                    which files would it make?",
+    ),
+)
+@click.argument("directory", metavar="NAME", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--name", help="The name of the project.", show_default="the name of the directory")
+@click.option(
+    "--convention",
+    type=click.Choice(list(_CONVENTIONS)),
+    help="How files are named that are routes.",
+    show_default=_DEFAULT,
+)
+@click.option(
+    "--minimal",
+    is_flag=True,
+    help="Make one route with its test, and no database, middleware, Dockerfile or Makefile.",
+    show_default=False,
+)
+@click.option(
+    "-y", "--yes", is_flag=True, help="Ask nothing: the defaults count for the rest.", show_default=False
+)
+@click.option(
+    "--list",
+    "only_list",
+    is_flag=True,
+    help="Ask nothing, print which files it would be, and write none.",
+    show_default=False,
+)
+def new(
+    directory: Path | None,
+    name: str | None,
+    convention: str | None,
+    minimal: bool,
+    yes: bool,
+    only_list: bool,
+) -> None:
+    """Make a project: routes with a database, tests, and what a team has around them.
+
+    NAME is a directory that does not exist yet, or is empty; `.` is the current one. Nothing is ever written
+    over: a directory with files in the way is refused, and the exit status is 1.
+    """
+    from apiroutes.scaffold import origin, rendered, write_project
+
+    asks = not (yes or only_list) and is_interactive(sys.stdin) and is_interactive(sys.stderr)
+    directory = _directory(directory, asks)
+    _refuse_obstacles(directory)
+    name = _name(name, directory, asks)
+    if asks:
+        convention = convention or _ask_for_convention()
+        minimal = minimal or click.confirm("Minimal: without database, Dockerfile and Makefile?", err=True)
+    came_from = origin()
+    files = rendered(name, convention or _DEFAULT, minimal=minimal, origin=came_from)
+    if only_list:
+        click.echo("\n".join(files))
+        return
+    try:
+        write_project(Path(os.path.abspath(directory)), files)
+    except OSError as error:
+        raise click.ClickException(f"{_said(error)}. Nothing was made.") from None
+    _print_made(directory, list(files))
+    _print_next(directory, wheel_of=(came_from.place or _CLONE) if came_from.is_local else None)
+
+
+def _directory(directory: Path | None, asks: bool) -> Path:
+    if directory is not None:
+        return directory
+    if asks:
+        answer: Path = click.prompt("Directory of the project", type=click.Path(path_type=Path), err=True)
+        return answer
+    raise click.UsageError(
+        "Missing argument 'NAME'. Type 'apiroutes new shop', or 'apiroutes new .' for the current directory."
+    )
+
+
+def _refuse_obstacles(directory: Path) -> None:
+    from apiroutes.scaffold import obstacles
+
+    try:
+        names = obstacles(directory)
+    except OSError as error:
+        raise click.ClickException(f"{_said(error)}. Choose another directory.") from None
+    if names:
+        listed = "\n".join(f"  {name}" for name in names)
+        raise click.ClickException(
+            f"{str(directory)!r} is not empty. In the way are:\n{listed}\n"
+            "Nothing was written. Choose another directory, or move these away."
+        )
+
+
+def _name(name: str | None, directory: Path, asks: bool) -> str:
+    from apiroutes.scaffold import suggested_name, why_no_name
+
+    wanted = name if name is not None else os.path.basename(os.path.abspath(directory))
+    why = why_no_name(wanted)
+    if why is None:
+        return wanted
+    suggestion = suggested_name(wanted)
+    if name is not None:
+        raise click.BadParameter(f"{why}. Did you mean {suggestion!r}?", param_hint="'--name'")
+    if not asks:
+        raise click.BadParameter(
+            f"{why}. Name the directory {suggestion!r}, or add '--name {suggestion}'.", param_hint="'NAME'"
+        )
+    click.echo(f"{why}.", err=True)
+    answer: str = click.prompt("Name of the project", default=suggestion, value_proc=_checked_name, err=True)
+    return answer
+
+
+def _checked_name(text: str) -> str:
+    from apiroutes.scaffold import why_no_name
+
+    why = why_no_name(text)
+    if why is not None:
+        raise click.UsageError(why)
+    return text
+
+
+def _ask_for_convention() -> str:
+    paint = paint_for(sys.stderr)
+    width = max(len(file) for file, _ in _CONVENTIONS.values())
+    for name, (file, whose) in _CONVENTIONS.items():
+        print_painted(f"  {paint(f'{name:<8}', BOLD)}  {file:<{width}}  {paint(whose, DIM)}", err=True)
+    answer: str = click.prompt(
+        "Convention of the routes", type=click.Choice(list(_CONVENTIONS)), default=_DEFAULT, err=True
+    )
+    return answer
+
+
+def _print_made(directory: Path, files: list[str]) -> None:
+    paint = paint_for(sys.stdout)
+    print_painted(paint(f"Made {os.path.basename(os.path.abspath(directory))}, {len(files)} files:", GREEN))
+    click.echo("\n".join(f"  {file}" for file in files))
+
+
+def _print_next(directory: Path, wheel_of: Path | str | None) -> None:
+    """Print what to type next. `wheel_of` is where apiroutes can be built from, if it has to be."""
+    commands = ["python3 -m venv .venv && . .venv/bin/activate"]
+    if str(directory) != ".":
+        commands.insert(0, f"cd {shlex.quote(str(directory))}")
+    wheels = ""
+    if wheel_of is not None:
+        place = shlex.quote(str(wheel_of)) if isinstance(wheel_of, Path) else wheel_of
+        commands.append(f"pip wheel --no-deps -w wheels {place}")
+        wheels = "--find-links wheels "
+    commands += [f"pip install {wheels}-e '.[dev]'", "apiroutes dev", "pytest"]
+    paint = paint_for(sys.stdout)
+    print_painted("\nNext:\n" + "\n".join(f"  {paint(command, CYAN)}" for command in commands))
+    if wheel_of is not None:
+        click.echo(
+            "\napiroutes was installed from this machine, where nobody else finds it. Commit the directory\n"
+            "wheels/, so that your team and Docker have it. README.md says how to renew it."
+        )
+
+
+def _said(error: OSError) -> str:
+    """Return what the system said, with the file."""
+    place = error.filename2 or error.filename
+    return f"{os.fspath(place)}: {error.strerror}" if place else str(error.strerror or error)

@@ -1,0 +1,91 @@
+"""The files of a new project.
+
+In: a name, a convention, and where apiroutes is from. Out: texts by path. The templates are files as a
+project has them; what differs from project to project is replaced, in texts and paths alike, so that there is
+no second language in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+# Python 3.14 has it in importlib.resources.abc alone, where 3.10 does not.
+from typing import Any
+
+from apiroutes.scaffold.origins import Origin
+
+__all__ = ["rendered"]
+
+_NAME = "name-of-the-project"
+# pip makes the first one wherever it installs a Python file, the others come from work on the templates.
+_CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+_NOTE = "<!-- apiroutes -->"  # of the READMEs
+
+# A Python file of the package has a name that can be imported.
+_NAMES = {"_id_.py": "[id].py"}
+# Where the files of the template, which are of the convention `pages`, stand in others.
+_PLACES: dict[str, dict[str, str]] = {
+    "pages": {},
+    "app": {
+        "pages/api/hello.py": "app/api/hello/route.py",
+        "pages/api/notes/index.py": "app/api/notes/route.py",
+        "pages/api/notes/[id].py": "app/api/notes/[id]/route.py",
+        "pages/": "app/",
+        '"pages"': '"app"',
+    },
+    "tanstack": {
+        "pages/api/notes/[id].py": "routes/api/notes/$id.py",
+        "pages/": "routes/",
+        '"pages"': '"tanstack"',
+    },
+}
+_ON_THIS_MACHINE = """\
+## apiroutes itself
+
+`wheels/` has apiroutes, which came from no package index; pip finds it there by `--find-links wheels`. Commit
+that directory, so that colleagues, CI and Docker have the same. A newer one comes from a clone:
+
+```console
+$ pip wheel --no-deps --wheel-dir wheels <clone of apiroutes>
+```
+"""
+# Without wheels of the project's own.
+_NO_WHEELS = {
+    " --find-links wheels": "",
+    " --find-links .": "",
+    " wheels* ": " ",
+    "RUN rm -rf wheels && ": "RUN ",
+}
+
+
+def rendered(name: str, convention: str, *, minimal: bool, origin: Origin) -> dict[str, str]:
+    """Return the files of a project, by their paths and in the order of them."""
+    replacements = {
+        **_NAMES,
+        **_PLACES[convention],
+        _NAME: name,
+        "apiroutes>=0.2": origin.requirement(),
+        "apiroutes[dev]>=0.2": origin.requirement("dev"),
+        **({_NOTE: _ON_THIS_MACHINE} if origin.is_local else {_NOTE: "", **_NO_WHEELS}),
+    }
+    templates = files("apiroutes.scaffold") / "templates"
+    sources = dict(_files_in(templates / "minimal"))
+    if not minimal:
+        sources.update(_files_in(templates / "full"))
+    texts = {_replaced(path, replacements): _replaced(text, replacements) for path, text in sources.items()}
+    return {path: texts[path].rstrip("\n") + "\n" for path in sorted(texts)}
+
+
+def _replaced(text: str, replacements: dict[str, str]) -> str:
+    for old, new in replacements.items():
+        text = text.replace(old, new)
+    return text
+
+
+def _files_in(directory: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    for entry in directory.iterdir():
+        if entry.is_file():
+            yield path + entry.name, entry.read_text(encoding="utf-8")
+        elif entry.name not in _CACHES:
+            yield from _files_in(entry, f"{path}{entry.name}/")

@@ -1,0 +1,18 @@
+"""What happens once in each worker, before its first request and after its last one."""
+
+from contextlib import closing
+
+from lib.database import connect, migrate
+
+
+def register() -> None:
+    migrate()
+
+
+def ping() -> None:
+    with closing(connect()) as db:
+        db.execute("SELECT 1 FROM sqlite_schema")
+
+
+# A worker is ready, by /ready, while none of them raises.
+checks = {"database": ping}

@@ -1,0 +1,18 @@
+"""Runs around every request below /api, unknown paths included."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from apiroutes import Request, Response
+from apiroutes.middleware import request_id, security_headers
+
+
+def server_timing(req: Request, res: Response, next: Callable[[], Any]) -> None:
+    """Tell clients how long the response took; browsers show it beside the request."""
+    began = time.perf_counter()
+    next()
+    res.set_header("Server-Timing", f"app;dur={(time.perf_counter() - began) * 1000:.1f}")
+
+
+middleware = [request_id(), security_headers(), server_timing]

@@ -1,0 +1,449 @@
+"""`apiroutes new`: its files, its questions, what it refuses; tests/acceptance/test_scaffold.py runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import subprocess
+from importlib.metadata import requires
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli
+from click.testing import CliRunner, Result
+
+from apiroutes import __version__
+from apiroutes.cli import main
+from tests.cli.terminals import APIROUTES, environment, on_terminal, terminal
+
+AROUND = [".gitignore", "README.md", "pyproject.toml", "tests/test_hello.py"]
+WITH_DATABASE = [
+    ".dockerignore",
+    ".env.example",
+    "Dockerfile",
+    "Makefile",
+    "instrumentation.py",
+    "lib/__init__.py",
+    "lib/database.py",
+    "lib/notes.py",
+    "migrations/0001_notes.sql",
+    "tests/conftest.py",
+    "tests/test_database.py",
+    "tests/test_notes.py",
+]
+HELLO = {
+    "pages": ["pages/api/hello.py"],
+    "app": ["app/api/hello/route.py"],
+    "tanstack": ["routes/api/hello.py"],
+}
+NOTES = {
+    "pages": ["pages/api/_middleware.py", "pages/api/notes/index.py", "pages/api/notes/[id].py"],
+    "app": ["app/api/_middleware.py", "app/api/notes/route.py", "app/api/notes/[id]/route.py"],
+    "tanstack": ["routes/api/_middleware.py", "routes/api/notes/index.py", "routes/api/notes/$id.py"],
+}
+CONVENTIONS = sorted(HELLO)
+VARIANTS = [(convention, minimal) for convention in CONVENTIONS for minimal in (False, True)]
+
+# What the directory of the test is called.
+HERE = "shop"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory, which is the current one."""
+    directory = tmp_path / HERE
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def new(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["new", *arguments])
+
+
+def files_in(directory: Path) -> list[str]:
+    """The files below a directory, its empty directories too."""
+    found = [path for path in directory.rglob("*") if not path.is_dir() or not any(path.iterdir())]
+    return sorted(path.relative_to(directory).as_posix() for path in found)
+
+
+def files_of(convention: str, minimal: bool) -> list[str]:
+    more = [] if minimal else [*WITH_DATABASE, *NOTES[convention]]
+    return sorted([*AROUND, *HELLO[convention], *more])
+
+
+def options_of(convention: str, minimal: bool) -> list[str]:
+    return ["--convention", convention, *(["--minimal"] if minimal else [])]
+
+
+def pyproject(directory: Path) -> dict[str, Any]:
+    return tomli.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+# -- files
+
+
+@pytest.mark.parametrize(("convention", "minimal"), VARIANTS)
+def test_a_project_has_the_files_of_its_convention(here: Path, convention: str, minimal: bool) -> None:
+    result = new("api", *options_of(convention, minimal))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert files_in(here / "api") == files_of(convention, minimal)
+
+
+@pytest.mark.parametrize(("convention", "minimal"), VARIANTS)
+def test_nothing_of_the_template_is_left_in_a_project(here: Path, convention: str, minimal: bool) -> None:
+    new("api", "--name", "my.shop", *options_of(convention, minimal))
+    foreign = {"pages/", "app/", "routes/"} - {f"{HELLO[convention][0].partition('/')[0]}/"}
+    for file in files_in(here / "api"):
+        text = (here / "api" / file).read_text(encoding="utf-8").replace("/app/", "")  # of the image
+        assert "name-of-the-project" not in text
+        assert "<!-- " not in text
+        assert [name for name in foreign if re.search(rf"(?<!\w){name}", text)] == []
+    assert "my.shop" in (here / "api" / "README.md").read_text(encoding="utf-8")
+    assert pyproject(here / "api")["project"]["name"] == "my.shop"
+    assert pyproject(here / "api")["tool"]["apiroutes"]["conventions"] == [convention]
+
+
+def test_pages_is_the_default_and_nothing_is_asked_without_a_terminal(here: Path) -> None:
+    assert new("api").exit_code == 0
+    assert files_in(here / "api") == files_of("pages", minimal=False)
+
+
+@pytest.mark.parametrize(("convention", "minimal"), VARIANTS)
+def test_a_list_is_what_would_be_written_and_writes_nothing(
+    here: Path, convention: str, minimal: bool
+) -> None:
+    result = new("api", "--list", *options_of(convention, minimal))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == files_of(convention, minimal)
+    assert files_in(here) == []
+
+
+def test_the_files_and_the_next_commands_are_printed(here: Path) -> None:
+    made, _, then = new("new shops/api", "--minimal").stdout.partition("\nNext:\n")
+    assert [line.strip() for line in made.splitlines()[1:]] == files_of("pages", minimal=True)
+    commands = [line.strip() for line in then.splitlines() if line.startswith("  ")]
+    assert commands[0] == "cd 'new shops/api'"
+    assert commands[-2:] == ["apiroutes dev", "pytest"]
+
+
+def test_files_have_the_permissions_of_the_umask(here: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        new("api")
+    finally:
+        os.umask(before)
+    assert (here / "api").stat().st_mode & 0o777 == 0o750
+    assert (here / "api" / "lib").stat().st_mode & 0o777 == 0o750
+    assert (here / "api" / "Makefile").stat().st_mode & 0o777 == 0o640
+
+
+# -- directories and names
+
+
+@pytest.mark.parametrize("directory", ["api", "./api/", "a/b/api", "two words/api", "ünï/api"])
+def test_a_directory_is_made_with_those_above_it(here: Path, directory: str) -> None:
+    assert new(directory).exit_code == 0
+    assert files_in(here / directory) == files_of("pages", minimal=False)
+    assert pyproject(here / directory)["project"]["name"] == "api"
+
+
+@pytest.mark.parametrize("directory", [".", "./", "../shop"])
+def test_the_current_directory_becomes_a_project(here: Path, directory: str) -> None:
+    result = new(directory)
+    assert result.exit_code == 0
+    assert files_in(here) == files_of("pages", minimal=False)
+    assert pyproject(here)["project"]["name"] == HERE
+    assert ("  cd " in result.stdout) == (directory == "../shop")
+
+
+def test_an_empty_directory_stays_the_one_that_it_was(here: Path) -> None:
+    (here / "api").mkdir(mode=0o700)
+    before = (here / "api").stat()
+    assert new("api").exit_code == 0
+    after = (here / "api").stat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+
+
+NAMES = ["a", "7", "Shop", "my-shop", "my_shop", "my.shop", "shop2", "a--b", "pages", "test"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_has_letters_digits_and_what_may_join_them(here: Path, name: str) -> None:
+    assert new(name).exit_code == 0
+    assert pyproject(here / name)["project"]["name"] == name
+
+
+# And what is suggested.
+WRONG_NAMES = [
+    ("my shop", "my-shop"),
+    ("Café", "cafe"),
+    ("日本", "api"),
+    ("shop!", "shop"),
+    (".shop", "shop"),
+    ("shop-", "shop"),
+    ("a/_b", "b"),
+    ("--", "api"),
+    ("shop\n", "shop"),
+    ("apiroutes", "my-apiroutes"),
+    ("Python_DotEnv", "my-python_dotenv"),
+    ("/", "api"),
+]
+
+
+@pytest.mark.parametrize(("name", "suggestion"), WRONG_NAMES)
+def test_another_name_is_refused_with_one_that_is_near(here: Path, name: str, suggestion: str) -> None:
+    given = new("--yes", "--", name)
+    assert given.exit_code == (1 if name == "/" else 2)  # which has files
+    if name != "/":
+        assert f"--name {suggestion}'" in given.stderr
+    option = new("api", f"--name={name}")
+    assert option.exit_code == 2
+    if "/" not in name:
+        assert f"Did you mean {suggestion!r}?" in option.stderr
+    assert files_in(here) == []
+
+
+@pytest.mark.parametrize("name", ["my shop", "Café", "apiroutes"])
+def test_a_directory_of_another_name_takes_the_name_of_the_project_by_an_option(
+    here: Path, name: str
+) -> None:
+    assert new(name, "--name", "shop").exit_code == 0
+    assert pyproject(here / name)["project"]["name"] == "shop"
+
+
+def test_no_package_that_a_project_installs_has_the_name_of_one(here: Path) -> None:
+    new("api")
+    table = pyproject(here / "api")["project"]
+    own = [line for line in requires("apiroutes") or [] if "extra ==" not in line or "dev" in line]
+    lines = [*own, *table["dependencies"], *table["optional-dependencies"]["dev"]]
+    names = {line.partition(";")[0] for line in lines}
+    installed = {name.split(">")[0].split("<")[0].split("[")[0].split("@")[0].strip() for name in names}
+    assert {"apiroutes", "gunicorn", "mypy", "pytest", "watchfiles"} <= installed
+    for name in installed:
+        assert new("other", "--name", name).exit_code == 2, name
+
+
+def test_without_a_directory_the_remedy_is_told() -> None:
+    result = new()
+    assert result.exit_code == 2
+    assert "Type 'apiroutes new shop', or 'apiroutes new .'" in result.stderr
+
+
+# -- nothing is written over
+
+
+@pytest.mark.parametrize("arguments", [["."], [".", "--list"], [".", "--yes", "--minimal"], ["../shop"]])
+@pytest.mark.parametrize("name", ["notes.txt", "pyproject.toml", ".env", "pages/", "tests/"])
+def test_a_directory_with_files_is_refused_and_they_are_named(
+    here: Path, name: str, arguments: list[str]
+) -> None:
+    if name.endswith("/"):
+        (here / name).mkdir()
+    else:
+        (here / name).write_text("mine")
+    before = files_in(here)
+    result = new(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"\n  {name.rstrip('/')}\n" in result.stderr
+    assert files_in(here) == before
+    if not name.endswith("/"):
+        assert (here / name).read_text() == "mine"
+
+
+WELCOME = [".git/HEAD", ".venv/pyvenv.cfg", "venv/pyvenv.cfg", ".idea/x", ".vscode/x", ".hg/x", ".DS_Store"]
+
+
+@pytest.mark.parametrize("name", WELCOME)
+def test_a_repository_an_environment_and_an_editors_files_stay(here: Path, name: str) -> None:
+    (here / name).parent.mkdir(exist_ok=True)
+    (here / name).write_text("mine")
+    assert new(".").exit_code == 0
+    assert files_in(here) == sorted([*files_of("pages", minimal=False), name])
+    assert (here / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["file", "broken link", "link to a file"])
+def test_what_is_no_directory_is_refused(here: Path, kind: str) -> None:
+    if kind == "file":
+        (here / "api").write_text("mine")
+    else:
+        (here / "file").write_text("mine")
+        (here / "api").symlink_to("file" if kind == "link to a file" else "nowhere")
+    before = files_in(here.parent)
+    result = new("api")
+    assert result.exit_code in (1, 2)
+    assert "'api'" in result.stderr or "api: " in result.stderr
+    assert files_in(here.parent) == before
+
+
+def test_a_link_to_an_empty_directory_is_that_directory(here: Path) -> None:
+    (here / "real").mkdir()
+    (here / "api").symlink_to("real")
+    assert new("api").exit_code == 0
+    assert (here / "api").is_symlink()
+    assert files_in(here / "real") == files_of("pages", minimal=False)
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("directory", ["a/b/api", "repository"])
+def test_a_disk_that_takes_no_more_leaves_what_was_there(here: Path, directory: str) -> None:
+    (here / "repository" / ".git").mkdir(parents=True)
+    before = sorted(path for path in here.rglob("*"))
+    size = 1000, 1000  # bytes, which some of the files exceed
+
+    run = subprocess.run(
+        [*APIROUTES, "new", directory],
+        env=environment(PYTHONDONTWRITEBYTECODE="1"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, size),  # EFBIG
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "File too large" in run.stderr
+    assert "Nothing was made." in run.stderr
+    assert "Traceback" not in run.stderr
+    assert sorted(path for path in here.rglob("*")) == before
+
+
+# -- questions
+
+
+@pytest.mark.costly
+def test_a_terminal_is_asked_what_no_option_says(here: Path) -> None:
+    with terminal([*APIROUTES, "new"]) as shown:
+        shown.read_until("Directory of the project:")
+        shown.type("my api\n")
+        shown.read_until("Name of the project [my-api]:")
+        shown.type("an api\n")
+        shown.read_until("'an api' cannot be the name of a project")
+        shown.type("\n")
+        shown.read_until("(pages, app, tanstack) [pages]:")
+        shown.type("tanstack\n")
+        shown.read_until("[y/N]:")
+        shown.type("y\n")
+        shown.read_until(None)
+        assert shown.process.wait(30) == 0
+    assert files_in(here / "my api") == files_of("tanstack", minimal=True)
+    assert pyproject(here / "my api")["project"]["name"] == "my-api"
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize(
+    ("arguments", "questions", "convention"),
+    [(["--convention", "app"], 1, "app"), (["--minimal"], 1, "pages"), ([], 2, "pages")],
+)
+def test_enter_takes_the_default_of_each_question(
+    here: Path, arguments: list[str], questions: int, convention: str
+) -> None:
+    with terminal([*APIROUTES, "new", "api", *arguments], NO_COLOR="1") as shown:
+        shown.type("\n" * questions)
+        text = shown.read_until(None)
+        assert shown.process.wait(30) == 0
+    assert "\x1b" not in text
+    assert files_in(here / "api") == files_of(convention, "--minimal" in arguments)
+
+
+@pytest.mark.costly
+def test_yes_asks_nothing(here: Path) -> None:
+    status, text = on_terminal("new", "api", "--yes")
+    assert status == 0
+    assert text.startswith("\x1b[32mMade api")  # in green
+    assert files_in(here / "api") == files_of("pages", minimal=False)
+
+
+@pytest.mark.costly
+def test_a_question_that_is_interrupted_makes_nothing(here: Path) -> None:
+    with terminal([*APIROUTES, "new", "api"]) as shown:
+        shown.read_until("[pages]:")
+        shown.interrupt()
+        text = shown.read_until(None)
+        assert shown.process.wait(30) == 130
+    assert "Traceback" not in text
+    assert files_in(here) == []
+
+
+# -- where apiroutes is from
+
+VERSIONS = ">={0}.{1},<{0}.{2}".format(*__version__.split(".")[:2], int(__version__.split(".")[1]) + 1)
+COMMIT = "3f1c2d4e5f60718293a4b5c6d7e8f90123456789"
+
+
+def vcs(url: str, vcs: str = "git", **more: str) -> dict[str, Any]:
+    return {"url": url, "vcs_info": {"vcs": vcs, "commit_id": COMMIT}, **more}
+
+
+# What PEP 610 records, and the requirement.
+ORIGINS = [
+    (None, f"apiroutes{VERSIONS}"),
+    (vcs("https://example.com/a/b.git"), f"apiroutes @ git+https://example.com/a/b.git@{COMMIT}"),
+    (vcs("https://ada:pw@example.com/b.git"), f"apiroutes @ git+https://example.com/b.git@{COMMIT}"),
+    (vcs("https://token@example.com:8443/b"), f"apiroutes @ git+https://example.com:8443/b@{COMMIT}"),
+    (vcs("https://${TOKEN}@example.com/b"), f"apiroutes @ git+https://example.com/b@{COMMIT}"),
+    (vcs("https://example.com/b?token=pw"), f"apiroutes @ git+https://example.com/b@{COMMIT}"),
+    (vcs("ssh://git@example.com/b.git"), f"apiroutes @ git+ssh://git@example.com/b.git@{COMMIT}"),
+    (vcs("ssh://git:pw@example.com/b.git"), f"apiroutes @ git+ssh://git@example.com/b.git@{COMMIT}"),
+    (vcs("https://example.com/b", "hg"), f"apiroutes @ hg+https://example.com/b@{COMMIT}"),
+    (
+        vcs("https://example.com/b", subdirectory="py"),
+        f"apiroutes @ git+https://example.com/b@{COMMIT}#subdirectory=py",
+    ),
+    (vcs('https://example.com/a "b"'), f"apiroutes @ git+https://example.com/a%20%22b%22@{COMMIT}"),
+    (
+        {"url": "https://ada:pw@example.com/a.whl", "archive_info": {"hashes": {"sha256": "abc"}}},
+        "apiroutes @ https://example.com/a.whl#sha256=abc",
+    ),
+    ({"url": "https://example.com/a.whl", "archive_info": {}}, "apiroutes @ https://example.com/a.whl"),
+    (vcs("file:///home/ada/apiroutes"), f"apiroutes{VERSIONS}"),
+    ({"url": "file:///home/ada/apiroutes", "dir_info": {"editable": True}}, f"apiroutes{VERSIONS}"),
+    ({"url": "file:///home/ada/a.whl", "archive_info": {}}, f"apiroutes{VERSIONS}"),
+]
+
+
+def install(site: Path, direct_url: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the metadata of an installed apiroutes in front of that of the tests."""
+    metadata = site / f"apiroutes-{__version__}.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: apiroutes\nVersion: {__version__}\n")
+    if direct_url is not None:
+        (metadata / "direct_url.json").write_text(json.dumps(direct_url))
+    monkeypatch.syspath_prepend(str(site))
+
+
+@pytest.mark.parametrize(("direct_url", "requirement"), ORIGINS)
+def test_a_project_requires_apiroutes_from_where_it_was_installed(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct_url: object, requirement: str
+) -> None:
+    install(tmp_path / "site", direct_url, monkeypatch)
+    result = new("api")
+    table = pyproject(here / "api")["project"]
+    assert table["dependencies"][0] == requirement
+    in_development = requirement.replace("apiroutes", "apiroutes[dev]", 1)
+    assert table["optional-dependencies"]["dev"][0] == in_development
+    made = [(here / "api" / file).read_text(encoding="utf-8") for file in files_in(here / "api")]
+    assert not any("pw@" in text or "=pw" in text or "token@" in text for text in made)
+    is_local = "file:" in json.dumps(direct_url)
+    assert ("--find-links" in "".join(made)) == is_local
+    assert ("--find-links wheels" in result.stdout) == is_local
+    assert ("pip wheel --no-deps -w wheels <clone of apiroutes>" in result.stdout) == is_local
+
+
+@pytest.mark.parametrize("kind", ["directory", "wheel"])
+def test_a_place_on_this_machine_is_named_where_it_is_still_there(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    place = tmp_path / "a clone" / ("a.whl" if kind == "wheel" else "")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "wheel":
+        place.write_text("")
+    else:
+        place.mkdir(exist_ok=True)
+        (place / "setup.cfg").write_text("")
+    install(tmp_path / "site", {"url": place.as_uri(), "dir_info": {}}, monkeypatch)
+    assert f"pip wheel --no-deps -w wheels '{place}'\n" in new("api").stdout
+    made = [(here / "api" / file).read_text(encoding="utf-8") for file in files_in(here / "api")]
+    assert str(tmp_path) not in "".join(made)  # nobody else has that place

@@ -1,0 +1,51 @@
+"""What a command printed, beside what a page shows: what differs from run to run is made the same first."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+# What varies, what stands for it, and why it varies.
+VARIES = [
+    (r"\x1b\[[0-9;]*m", "", "colours"),
+    (r"(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+", "8000", "ports"),
+    (r"(?<=ttl=)\d+|(?<=again in )\d+|(?<=;t=)\d+", "0", "seconds that are left"),
+    (r"\b\d+(?:\.\d+)? ms\b", "0 ms", "times"),
+    (r"\bin \d+\.\d+s\b", "in 0s", "times of pytest"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[+-]\d\d:?\d\d|Z)?", "DATE", "dates"),
+    (r"(?<=[Dd]ate: ).*", "DATE", "dates of HTTP"),
+    (r"(?<=\[)\d{2,}(?=\])|(?<=pid )\d+|(?<=pid: )\d+", "1", "processes"),
+    (r"^(platform \w+ -- ).*", r"\1", "versions"),
+    (r"^plugins: .*\n", "", "plugins of pytest"),
+    (r"^cachedir: .*\n", "", "pytest's cache"),
+    (r"\b[Pp]ython[ /]3\.\d+(?:\.\d+)?", "Python 3", "versions"),
+    (r"\b(apiroutes|gunicorn|curl)([ /])\d+\.\d+(?:\.\d+)*", r"\1\g<2>1", "versions"),
+    (r"[ \t]+$", "", "spaces at the end of a line, which editors remove"),
+]
+_VARIES = [(re.compile(pattern, re.MULTILINE), constant) for pattern, constant, _ in VARIES]
+
+
+def in_general(printed: str, places: dict[str, str]) -> str:
+    """The text with what varies replaced. `places` are directories, and what pages call them."""
+    for place, name in places.items():
+        printed = printed.replace(place, name)
+    for pattern, constant in _VARIES:
+        printed = pattern.sub(constant, printed)
+    return printed.strip("\n")
+
+
+def difference(shown: str, printed: str, places: dict[str, str], *, begins: bool = False) -> str:
+    """Return nothing if the page shows what was printed, else the lines that differ.
+
+    A line `...` of the page stands for any lines. With `begins`, more may have been printed than the page
+    shows.
+    """
+    expected, got = in_general(shown, places), in_general(printed, places)
+    parts = re.split(r"^\.\.\.$", expected, flags=re.MULTILINE)
+    pattern = r"(?:.*\n)*?".join(re.escape(part.removeprefix("\n")) for part in parts)
+    if re.fullmatch(pattern + (r"\n?(?:.*\n)*" if begins else "\n?"), got + "\n"):
+        return ""
+    lines = difflib.unified_diff(
+        expected.splitlines(), got.splitlines(), "the page shows", "the command printed", lineterm="", n=9
+    )
+    return "\n".join(lines)

@@ -1,0 +1,7 @@
+from apiroutes.middleware import csrf
+
+middleware = [csrf()]
+
+
+def POST():
+    return "yes"

@@ -1,0 +1,7 @@
+from ported_flask.people import tokens
+
+middleware = [tokens]
+
+
+def GET(req):
+    return dict(req.context["user"])

@@ -1,0 +1,2 @@
+def GET(id: int):
+    return {"id": id}

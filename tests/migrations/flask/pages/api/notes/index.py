@@ -1,0 +1,6 @@
+def GET():
+    return []
+
+
+def POST():
+    return {"id": 7}

@@ -1,0 +1,5 @@
+from uuid import UUID
+
+
+def GET(key: UUID):
+    return {"key": key.hex}

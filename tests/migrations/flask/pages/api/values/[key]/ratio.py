@@ -1,0 +1,2 @@
+def GET(key: float):
+    return {"key": key}

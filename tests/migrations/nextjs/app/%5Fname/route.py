@@ -1,0 +1,2 @@
+async def GET(request):
+    return request.path

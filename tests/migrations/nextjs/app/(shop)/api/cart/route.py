@@ -1,0 +1,5 @@
+from ...._lib.db import cart
+
+
+def GET(request):
+    return cart

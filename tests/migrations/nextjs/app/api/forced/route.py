@@ -1,0 +1,5 @@
+dynamic = "force-static"
+
+
+def GET():
+    return "once"

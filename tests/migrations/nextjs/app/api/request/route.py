@@ -1,0 +1,26 @@
+def GET(request, query):
+    return {
+        "path": request.path,
+        "q": query.get("q"),
+        "tags": request.args.getlist("tag"),
+        "has": "q" in query,
+        "url": request.url,
+        "host": request.host_url,
+        "root": request.root_path,
+        "theme": [request.cookies.get("theme"), "theme" in request.cookies, dict(request.cookies)],
+        "token": request.headers.get("X-Token"),
+        "address": request.remote_addr,
+        "agent": request.user_agent.string,
+    }
+
+
+def POST(body):
+    return body
+
+
+def PUT(request):
+    return [request.json, request.get_data(as_text=True), request.raw_body.decode()]
+
+
+def PATCH(request):
+    return [request.form["name"], request.files["photo"].filename]

@@ -1,0 +1,9 @@
+faults = []
+
+
+def register():
+    yield {"started": True, "faults": faults}
+
+
+def on_request_error(error, request, context):
+    faults.append(type(error).__name__)

@@ -1,0 +1,2 @@
+def GET(req):
+    return [req.context["user"], req.headers.get("X-User")]

@@ -1,0 +1,5 @@
+config = {"api": {"responseLimit": "8mb", "externalResolver": True}}
+
+
+def GET():
+    pass

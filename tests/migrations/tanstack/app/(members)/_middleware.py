@@ -1,0 +1,3 @@
+from ported_start.steps import signed_in
+
+middleware = signed_in

@@ -1,0 +1,2 @@
+def GET(request):
+    return request.context["user"]

@@ -1,0 +1,5 @@
+revalidate = 60
+
+
+def GET():
+    return "kept"

@@ -1,0 +1,43 @@
+"""All generated documents: whole pages, and pages with generated regions.
+
+In: the code, and the pages that are written by hand. Out: texts by path, relative to the repository.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.reference.index import index_page
+from tools.reference.pages import NAMED_PAGES, named_page, request_page, response_page, testing_page
+from tools.reference.records import logs_page
+from tools.reference.regions import filled
+from tools.reference.settings_tables import settings_tables
+
+__all__ = ["ROOT", "documents", "generated_pages"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+NOTE = "<!-- Made by `make reference` from docstrings and tables in the code: change those. -->\n\n"
+
+
+def documents() -> dict[str, str]:
+    """Return the text that each generated document should have."""
+    whole = {f"docs/reference/{name}": NOTE + text for name, text in generated_pages().items()}
+    regions = {"docs/settings.md": settings_tables()}
+    parts = {
+        page: filled(page, (ROOT / page).read_text(encoding="utf-8"), its_regions)
+        for page, its_regions in regions.items()
+    }
+    return {**whole, **parts}
+
+
+def generated_pages() -> dict[str, str]:
+    """Return the pages below docs/reference/ by their names."""
+    return {
+        "index.md": index_page(),
+        "request.md": request_page(),
+        "response.md": response_page(),
+        **{name: named_page(name) for name in NAMED_PAGES},
+        "testing.md": testing_page(),
+        "logs.md": logs_page(),
+    }

@@ -1,0 +1,98 @@
+"""What users get from Werkzeug by our classes: the names that are worth knowing, each with a sentence.
+
+In: nothing. Out: tables of names. That Werkzeug still has them is checked when they are laid out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tools.reference.markdown import code, prose, table
+from tools.reference.source import Undescribed
+
+__all__ = ["CLIENT", "REQUEST", "TEST_RESPONSE", "UPLOAD", "werkzeugs"]
+
+# What the classes have as attributes of their instances alone, so that the class does not show it.
+_OF_INSTANCES = frozenset(("filename", "name", "read", "stream", "headers", "history", "request"))
+
+_PAGES = "https://werkzeug.palletsprojects.com/en/stable/"
+
+REQUEST: Mapping[str, str] = {
+    "accept_mimetypes": "The media types that the client accepts, with `best_match([...])`.",
+    "accept_languages": "The languages that it accepts.",
+    "accept_encodings": "The codings of content that it accepts.",
+    "access_route": "The addresses in `X-Forwarded-For`, which anybody may have written.",
+    "authorization": "The credentials in `Authorization`: `type`, and `token` or `username` and `password`.",
+    "base_url": "The URL without its query.",
+    "cache_control": "The directives of `Cache-Control`.",
+    "content_length": "The length of the content in bytes, None if it is not known.",
+    "content_type": "The header `Content-Type`, or None.",
+    "data": "The content as bytes; empty for a form.",
+    "date": "The header `Date` as a datetime, or None.",
+    "full_path": "The path with the query.",
+    "host": "The host and, where it is not the scheme's, the port.",
+    "host_url": "The URL of the host, with a slash at its end.",
+    "if_match": "The tags of `If-Match`; so with `if_none_match`.",
+    "if_modified_since": "The header as a datetime, or None; so with `if_unmodified_since`.",
+    "is_json": "Whether the content is JSON by its media type.",
+    "is_secure": "Whether the scheme is https.",
+    "json": "The content as JSON, as `get_json()` returns it.",
+    "max_content_length": "Set before the body is read, it narrows the limit of the route, in bytes; so do "
+    "`max_form_memory_size` and `max_form_parts`.",
+    "mimetype": "The media type of the content, in lower case and without parameters.",
+    "origin": "The header `Origin`, or None.",
+    "range": "The header `Range` as an object, or None.",
+    "referrer": "The header `Referer`, or None.",
+    "root_url": "The URL of the place where the App is mounted.",
+    "url": "The whole URL.",
+    "user_agent": "The header `User-Agent` as an object, with the text as its `string`.",
+    "values": "The query and the form together.",
+}
+
+UPLOAD: Mapping[str, str] = {
+    "filename": "The name that the client gave the file. It may be any text: never use it as a path.",
+    "name": "The name of the form's field.",
+    "content_type": "The media type that the client gave it.",
+    "mimetype": "The same in lower case and without parameters.",
+    "headers": "The headers of the part.",
+    "read": "`read(size=-1)` returns bytes of the content.",
+    "save": "`save(path)` writes the content to a file, or to an open one.",
+    "stream": "The content as a binary file.",
+    "close": "`close()` closes it, and deletes its temporary file; the end of the request does that too.",
+}
+
+CLIENT: Mapping[str, str] = {
+    "get_cookie": "`get_cookie(name, domain='localhost', path='/')` returns one of the client's cookies.",
+    "set_cookie": "`set_cookie(name, value, ...)` gives the client a cookie.",
+    "delete_cookie": "`delete_cookie(name, ...)` takes it away.",
+    "trace": "`trace(...)` sends a TRACE request.",
+}
+
+TEST_RESPONSE: Mapping[str, str] = {
+    "status_code": "The status as an int; `status` is its line.",
+    "headers": "The headers, by name in any case.",
+    "json": "The content as JSON; None if it is not JSON by its media type.",
+    "text": "The content as text.",
+    "data": "The content as bytes.",
+    "iter_encoded": "`iter_encoded()` yields the pieces of a stream as they come.",
+    "history": "The responses that redirects were, with `follow_redirects=True`.",
+    "request": "The request that it answers.",
+    "close": "`close()` leaves a stream, as a client does that goes away.",
+}
+
+
+def werkzeugs(cls: type, names: Mapping[str, str], page: str, *, up: str = "../") -> str:
+    """Return the table of names that a class has from Werkzeug, with a link to a page of its documentation.
+
+    Raises Undescribed for a name that the class does not have, or has from apiroutes.
+    """
+    for name in names:
+        owner = next((base for base in cls.__mro__ if name in vars(base)), None)
+        if owner is None and name not in _OF_INSTANCES:
+            raise Undescribed(f"Werkzeug's {cls.__name__} has no {name!r} any more")
+        if owner is not None and owner.__module__.startswith("apiroutes") and name != "max_content_length":
+            raise Undescribed(f"{cls.__name__}.{name} is ours: describe it in its docstring")
+    rows = [(code(name), prose(meaning, up)) for name, meaning in names.items()]
+    return f"These are [Werkzeug's]({_PAGES}{page}), and so is what is not listed here.\n\n" + table(
+        ["name", "meaning"], rows
+    )

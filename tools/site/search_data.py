@@ -1,0 +1,91 @@
+"""What the site's search reads: every section of every page, as a script, so that it also works from a disk.
+
+In: the trees of the pages. Out: _static/search-data.js, a call that hands the sections to search.js.
+Raises nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+from tools.site.texts import navigation_of
+
+__all__ = ["write_search_data"]
+
+_UNSEARCHED = (nodes.comment, nodes.Inline)  # what is inline is part of a block
+
+
+class _Piece(NamedTuple):
+    """What a search can find: a section, or a part of one that has an anchor of its own."""
+
+    page: str
+    anchor: str
+    headings: list[str]  # of the page, and of the sections down to this one
+    text: str
+    about: str  # what the index says of the page, for the beginning of the page
+    weight: float  # how much what is found here counts
+
+
+def write_search_data(app: Sphinx) -> None:
+    """Write the script into the site."""
+    subjects = {entry.page: entry.subject for section in navigation_of(app.env) for entry in section.entries}
+    weights: dict[str, float] = app.config.site_search_weights
+    pieces = [
+        piece._replace(
+            about="" if piece.anchor else subjects.get(docname, ""), weight=weights.get(docname, 1)
+        )
+        for docname in sorted(app.env.found_docs)
+        for piece in _pieces_of(app, docname)
+    ]
+    data = json.dumps(pieces, ensure_ascii=False, separators=(",", ":"))
+    Path(app.outdir, "_static", "search-data.js").write_text(f"startSearch({data});\n", encoding="utf-8")
+
+
+def _pieces_of(app: Sphinx, docname: str) -> Iterator[_Piece]:
+    for section in app.env.get_doctree(docname).findall(nodes.section):
+        headings = _headings(section)
+        anchor = "" if len(headings) == 1 else section.get("slug") or section["ids"][0]
+        texts: list[str] = []
+        for child in section.children:
+            if isinstance(child, (nodes.section, nodes.title)) or "toctree-wrapper" in _classes(child):
+                continue
+            own = _own_anchor(child)
+            if own is not None and texts:
+                yield _Piece(docname, anchor, headings, " ".join(texts), "", 1)
+                texts = []
+            anchor = own or anchor
+            texts.append(_text(child))
+        yield _Piece(docname, anchor, headings, " ".join(texts), "", 1)
+
+
+def _headings(section: nodes.section) -> list[str]:
+    headings = []
+    node: nodes.Node | None = section
+    while isinstance(node, nodes.section):
+        title = node.next_node(nodes.title)
+        headings.append(_text(title) if title is not None else "")
+        node = node.parent
+    return headings[::-1]
+
+
+def _classes(node: nodes.Node) -> list[str]:
+    return list(node["classes"]) if isinstance(node, nodes.Element) else []
+
+
+def _own_anchor(node: nodes.Node) -> str | None:
+    """Return the anchor with which a paragraph begins, if it does."""
+    first = node.children[0] if node.children else None
+    return first["ids"][0] if isinstance(first, nodes.target) and first["ids"] else None
+
+
+def _text(node: nodes.Node) -> str:
+    """Return the words of a node, with a space between blocks."""
+    blocks = [block for block in node.findall(nodes.TextElement) if not isinstance(block, _UNSEARCHED)]
+    return re.sub(r"\s+", " ", " ".join(block.astext() for block in blocks)).strip()

@@ -1,0 +1,195 @@
+// The search of the site. search-data.js calls startSearch with every section of every page; nothing is fetched, so
+// that the search also works from a disk.
+"use strict";
+
+(() => {
+  const MOST_RESULTS = 30;
+  const MOST_OF_A_PAGE = 3;
+  const EXCERPT = 220; // characters
+  const WEIGHTS = { title: 14, heading: 8, about: 8, text: 4 };
+  // What people call a thing whose page calls it something else.
+  const SYNONYMS = {
+    sse: "server-sent events",
+    eventsource: "server-sent events",
+    websockets: "websocket",
+    jwt: "json web tokens",
+    orm: "sqlalchemy",
+    db: "database",
+    k8s: "kubernetes",
+    cron: "queue",
+    celery: "queue",
+    auth: "sign-in",
+    authentication: "sign-in",
+    authorization: "sign-in",
+    login: "sign-in",
+    throttling: "rate limits",
+    throttle: "rate limits",
+    ratelimit: "rate limits",
+    swagger: "openapi",
+    autoreload: "reload",
+    "hot reload": "reload",
+    "background task": "work after the response",
+    "background tasks": "work after the response",
+    "background job": "work after the response",
+    "healthcheck": "health check",
+    ts: "typescript",
+    nextjs: "next.js",
+    404: "not found",
+    csrf: "requests of other sites",
+    validation: "types checks",
+    middlewares: "middleware",
+    install: "pip install",
+    deploy: "deployment",
+    env: "environment variables",
+  };
+
+  const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) || [];
+
+  // The beginning that a word's forms share: upload, uploads, uploading.
+  const stemOf = (word) => {
+    if (word.length < 5) return word;
+    const stem = word.replace(/(?:ations?|ings?|ies|ied|es|ed|s|y|e)$/, "");
+    return stem.length < 3 ? word : stem;
+  };
+
+  const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+  // A word of a query: its pattern in a text; the word itself counts more than its other forms. `api_key` has two.
+  const termOf = (word) => ({
+    exact: new RegExp(`(?<![\\p{L}\\p{N}])${escaped(word)}(?![\\p{L}\\p{N}])`, "giu"),
+    begun: new RegExp(`(?<![\\p{L}\\p{N}])${escaped(stemOf(word))}`, "giu"),
+  });
+
+  // Several words as one, however they are joined: `rate limits`, `rate-limits`, `rate_limits`.
+  const joined = (text) => text.toLowerCase().replace(/[\s_-]+/g, " ");
+
+  const countOf = (pattern, text) => (text.match(pattern) || []).length;
+
+  // How much a term is in a field: many uses count more than one, and each further one less.
+  const weightIn = (term, text) => {
+    const exact = countOf(term.exact, text);
+    const count = exact + 0.6 * (countOf(term.begun, text) - exact);
+    return count === 0 ? 0 : count / (count + 1.2);
+  };
+
+  // The weight of each term, and of the words as they stand, in one section.
+  const scoreOf = (piece, terms, phrase) => {
+    const [, , headings, text, about, weight] = piece;
+    const [title, ...others] = headings;
+    const length = 0.6 + (0.4 * text.length) / 1200;
+    const weights = terms.map(
+      (term) =>
+        WEIGHTS.title * weightIn(term, title) * (others.length ? 0.5 : 1) +
+        WEIGHTS.heading * weightIn(term, others.join(" ")) +
+        WEIGHTS.about * weightIn(term, about) +
+        (WEIGHTS.text * weightIn(term, text)) / Math.max(0.8, Math.min(length, 1.6)),
+    );
+    const whole = phrase && joined(`${headings.join(" ")} ${about} ${text}`).includes(phrase);
+    const inHeading = phrase && joined(headings[headings.length - 1]).includes(phrase);
+    return { weights, weight, bonus: (whole ? 3 : 0) + (inHeading ? 8 : 0) };
+  };
+
+  const ranked = (pieces, query) => {
+    const words = [...new Set(wordsOf(query))];
+    if (words.length === 0) return [];
+    const terms = words.map(termOf);
+    const phrase = words.length > 1 || /[^\p{L}\p{N}\s]/u.test(query) ? joined(query.trim()) : "";
+    const scored = pieces.map((piece) => ({ piece, ...scoreOf(piece, terms, phrase) }));
+    // A word that few sections have says more than one that all have.
+    const rarity = terms.map((_, number) => {
+      const having = scored.filter(({ weights }) => weights[number] > 0).length;
+      return having === 0 ? 0 : Math.log(1 + pieces.length / having);
+    });
+    return scored
+      .map(({ piece, weights, weight, bonus }) => {
+        const found = weights.filter((weight) => weight > 0).length / weights.length;
+        const sum = weights.reduce((total, weight, number) => total + weight * rarity[number], 0);
+        return { piece, terms, found, score: weight * (sum + bonus) * found ** 2 };
+      })
+      .filter(({ score }) => score > 0);
+  };
+
+  const search = (pieces, query) => {
+    const asked = query.trim().toLowerCase().replace(/\s+/g, " ");
+    const results = ranked(pieces, query);
+    const synonym = Object.hasOwn(SYNONYMS, asked) ? SYNONYMS[asked] : null;
+    if (synonym !== null) results.push(...ranked(pieces, synonym));
+    results.sort((first, second) => second.score - first.score);
+    const seen = new Set();
+    const shown = new Map();
+    return results
+      .filter(({ piece: [page, anchor] }) => {
+        const place = `${page}#${anchor}`;
+        const count = shown.get(page) || 0;
+        if (seen.has(place) || count === MOST_OF_A_PAGE) return false;
+        seen.add(place);
+        shown.set(page, count + 1);
+        return true;
+      })
+      .slice(0, MOST_RESULTS);
+  };
+
+  const element = (name, className, text) => {
+    const made = document.createElement(name);
+    if (className) made.className = className;
+    if (text) made.textContent = text;
+    return made;
+  };
+
+  // The part of the text around the first word that was found, with the words marked.
+  const excerptOf = (text, terms) => {
+    const places = terms.map((term) => text.search(term.begun)).filter((place) => place >= 0);
+    const near = places.length ? Math.min(...places) : 0;
+    let start = near < 80 ? 0 : text.indexOf(" ", near - 70) + 1;
+    if (start > near) start = near;
+    const part = text.slice(start, start + EXCERPT);
+    const made = element("p", "context");
+    if (start > 0) made.append("… ");
+    const all = new RegExp(terms.map((term) => `${term.begun.source}[\\p{L}\\p{N}_]*`).join("|"), "giu");
+    let end = 0;
+    for (const found of part.matchAll(all)) {
+      made.append(part.slice(end, found.index), element("mark", "", found[0]));
+      end = found.index + found[0].length;
+    }
+    made.append(part.slice(end));
+    if (start + EXCERPT < text.length) made.append(" …");
+    return made;
+  };
+
+  const itemOf = ({ piece: [page, anchor, headings, text], terms }) => {
+    const item = element("li", "kind-text");
+    const link = element("a", "", headings[headings.length - 1]);
+    const root = document.documentElement.dataset.content_root || "./";
+    link.href = `${root}${page}.html${anchor && `#${anchor}`}`;
+    item.append(link);
+    if (headings.length > 1) item.append(element("span", "of-page", headings.slice(0, -1).join(" › ")));
+    if (text) item.append(excerptOf(text, terms));
+    return item;
+  };
+
+  const show = (pieces, query) => {
+    const results = query.trim() ? search(pieces, query) : [];
+    const list = element("ul", "search");
+    list.append(...results.map(itemOf));
+    document.getElementById("search-results").replaceChildren(list);
+    const status = document.getElementById("search-status");
+    if (!query.trim()) status.textContent = "";
+    else if (results.length === 0) status.textContent = `Nothing found for “${query}”. Try fewer or other words.`;
+    else status.textContent = results.length === 1 ? "One place." : `${results.length} places.`;
+    document.documentElement.dataset.searched = query;
+  };
+
+  window.startSearch = (pieces) => {
+    const input = document.getElementById("search-words");
+    const query = new URLSearchParams(window.location.search).get("q") || "";
+    document.querySelectorAll('input[name="q"]').forEach((field) => (field.value = query));
+    show(pieces, query);
+    input.addEventListener("input", () => {
+      const address = new URL(window.location.href);
+      address.searchParams.set("q", input.value);
+      window.history.replaceState(null, "", address);
+      show(pieces, input.value);
+    });
+    input.form.addEventListener("submit", (event) => event.preventDefault());
+  };
+})();
