@@ -24,9 +24,8 @@ VARIABLES: Mapping[str, str] = {
     "unless `host` is "
     "set.",
     "WEB_CONCURRENCY": "The number of worker processes, where the setting `workers` is not set.",
-    "FORWARDED_ALLOW_IPS": "The proxies whose `X-Forwarded-Proto` gunicorn and uvicorn themselves believe; "
-    "none by "
-    "default. [`proxy_fix`](reference/middleware.md#proxy_fix) does it in the project.",
+    "FORWARDED_ALLOW_IPS": "The proxies whose `X-Forwarded-*` headers gunicorn and uvicorn themselves "
+    "believe; none by default. [`proxy_fix`](reference/middleware.md#proxy_fix) does it in the project.",
     "GUNICORN_FD": "The sockets that gunicorn has handed to its successor; gunicorn sets it.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "`1`: [colours](commands.md#colours-and-terminals) in a pipe too.",
