@@ -22,6 +22,10 @@ site_summary = (
 )
 # In the search: these pages have all the words, and are seldom where somebody should begin.
 site_search_weights = {
+    "reference/index": 0.3,
+    "reference/logs": 0.5,
+    "reference/*": 0.8,
+    "how-to/from-*": 0.7,
     "behaviour": 0.6,
     "benchmark-results": 0.4,
     "benchmarks": 0.4,
