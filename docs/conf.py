@@ -38,9 +38,7 @@ extensions = ["myst_parser", "sphinx_copybutton", "tools.site"]
 exclude_patterns = ["_build"]
 nitpicky = True
 # The pages are written for GitHub as well: what GitHub shows as it stands is not markup here.
-myst_enable_extensions: list[str] = []
 myst_heading_anchors = 6
-suppress_warnings: list[str] = []
 
 _MONOSPACE = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace'
 html_theme = "furo"
@@ -85,7 +83,7 @@ html_theme_options = {
         "color-sidebar-link-text--top-level": "#e4e7ec",
     },
 }
-pygments_style = "friendly"
+pygments_style = "a11y-light"
 pygments_dark_style = "github-dark"
 
 # Copied are the commands of a console block, without what they print.
