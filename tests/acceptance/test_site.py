@@ -74,6 +74,23 @@ def test_every_document_is_a_page_with_a_copy_in_markdown(site: Path) -> None:
         assert (site / f"{name}.md").read_text(encoding="utf-8").startswith("# ")
 
 
+def test_a_block_that_names_its_file_is_marked_and_others_are_not(site: Path) -> None:
+    blocks = re.findall(
+        r'<div class="highlight-(\w+)( named)? notranslate">.*?<pre>(.*?)</pre>',
+        "".join(path.read_text(encoding="utf-8") for path in site.glob("*.html")),
+        re.DOTALL,
+    )
+    first = [(bool(named), re.sub(r"<[^>]*>", "", code).partition("\n")[0]) for _, named, code in blocks]
+    assert (True, "# pages/api/hello.py") in first
+    assert [line for named, line in first if named and not re.match(r"(#|//|--|&lt;!--) \S+", line)] == []
+    assert [line for named, line in first if not named and re.fullmatch(r"# \S+\.(py|toml)", line)] == []
+
+
+def test_a_page_describes_itself_as_the_index_does(site: Path) -> None:
+    page = (site / "health.html").read_text(encoding="utf-8")
+    assert re.search(r'<meta name="description" content="readiness and liveness[^"]+"', page)
+
+
 def destinations(text: str) -> list[str]:
     found: list[str] = []
 
