@@ -42,6 +42,7 @@ NOT_RUN = [
     ),
     NotRun(r"kill -HUP ", "has no process", "tests/acceptance/test_reloads.py", _DEPLOYMENT),
     NotRun(r"(gunicorn|uvicorn) ", "has no project", "tests/servers/test_factory.py", _DEPLOYMENT),
+    NotRun(r"(systemctl|journalctl) ", "is for a service", "tests/acceptance/test_systemd.py"),
     NotRun(r"python -m benchmarks\.", "measures for minutes", "tests/test_benchmarks.py"),
     NotRun(
         r"apiroutes check$",
