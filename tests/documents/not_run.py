@@ -44,6 +44,13 @@ NOT_RUN = [
     ),
     NotRun(r"kill -HUP ", "has no process", "tests/acceptance/test_reloads.py", _DEPLOYMENT),
     NotRun(r"(gunicorn|uvicorn) ", "has no project", "tests/servers/test_factory.py", _DEPLOYMENT),
+    NotRun(r"(systemctl|journalctl) ", "is for a service", "tests/acceptance/test_systemd.py"),
+    NotRun(r"docker ", "needs a daemon", "tests/acceptance/test_container.py"),
+    NotRun(
+        r"(pip wheel|uv pip compile) ",
+        "fetches from the network",
+        "tests/acceptance/test_locked_installs.py",
+    ),
     NotRun(r"python -m benchmarks\.", "measures for minutes", "tests/test_benchmarks.py"),
     NotRun(
         r"apiroutes check$",
