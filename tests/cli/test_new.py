@@ -141,6 +141,26 @@ def test_files_have_the_permissions_of_the_umask(here: Path) -> None:
     assert (here / "api" / "Makefile").stat().st_mode & 0o777 == 0o640
 
 
+# Each image has a directory of its own to write in.
+OWN_OF_THE_IMAGE = {
+    "RUN install --directory --owner=app --group=app --mode=0700 data",
+    "VOLUME /app/data",
+    "RUN install --directory --owner=app --group=app --mode=0700 .apiroutes",
+}
+
+
+def test_the_image_is_that_of_the_example_of_a_deployment(here: Path) -> None:
+    new("api")
+    example = Path(__file__).parents[2] / "examples" / "deployment" / "Dockerfile"
+    stages = []
+    for file in (here / "api" / "Dockerfile", example):
+        _, _, last = file.read_text(encoding="utf-8").rpartition("\nFROM ")
+        lines = [line for line in last.splitlines() if line not in OWN_OF_THE_IMAGE]
+        assert len(lines) > 10
+        stages.append(lines)
+    assert stages[0] == stages[1]
+
+
 # -- directories and names
 
 
