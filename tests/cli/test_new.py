@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import tomli
 from click.testing import CliRunner, Result
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from apiroutes import __version__
 from apiroutes.cli import main
@@ -398,7 +400,7 @@ def vcs(url: str, vcs: str = "git", **more: str) -> dict[str, Any]:
 
 
 # What PEP 610 records, and the requirement.
-ORIGINS = [
+ORIGINS: list[tuple[object, str]] = [
     (None, f"apiroutes{VERSIONS}"),
     (vcs("https://example.com/a/b.git"), f"apiroutes @ git+https://example.com/a/b.git@{COMMIT}"),
     (vcs("https://ada:pw@example.com/b.git"), f"apiroutes @ git+https://example.com/b.git@{COMMIT}"),
@@ -421,6 +423,8 @@ ORIGINS = [
     (vcs("file:///home/ada/apiroutes"), f"apiroutes{VERSIONS}"),
     ({"url": "file:///home/ada/apiroutes", "dir_info": {"editable": True}}, f"apiroutes{VERSIONS}"),
     ({"url": "file:///home/ada/a.whl", "archive_info": {}}, f"apiroutes{VERSIONS}"),
+    ({"url": "file:.", "dir_info": {}}, f"apiroutes{VERSIONS}"),
+    ([], f"apiroutes{VERSIONS}"),
 ]
 
 
@@ -450,6 +454,28 @@ def test_a_project_requires_apiroutes_from_where_it_was_installed(
     assert ("wheels" in "".join(made)) == ("find-links" in "".join(made)) == is_local
     assert ("--find-links wheels" in result.stdout) == is_local
     assert ("pip wheel --no-deps -w wheels <clone of apiroutes>" in result.stdout) == is_local
+
+
+COMPATIBLE = [
+    ("0.2.0", ">=0.2,<0.3"),
+    ("0.2.7", ">=0.2,<0.3"),
+    ("0.10.1", ">=0.10,<0.11"),
+    ("1.0.0", ">=1.0,<2"),
+    ("12.4", ">=12.4,<13"),
+    ("0.3.0rc1", ">=0.3.0rc1,<0.4"),  # which 0.3 does not include
+    ("0.3.0.dev4+g3f1c2d4", ">=0.3.0.dev4,<0.4"),  # PEP 440: a local version has no order
+]
+
+
+@pytest.mark.parametrize(("version", "versions"), COMPATIBLE)
+def test_a_project_takes_the_versions_that_are_compatible(
+    here: Path, monkeypatch: pytest.MonkeyPatch, version: str, versions: str
+) -> None:
+    monkeypatch.setattr("apiroutes.scaffold.origins.__version__", version)
+    new("api")
+    table = pyproject(here / "api")["project"]
+    assert table["dependencies"][0] == f"apiroutes{versions}"
+    assert Version(version.partition("+")[0]) in SpecifierSet(versions, prereleases=True)
 
 
 @pytest.mark.parametrize("kind", ["directory", "wheel"])
