@@ -97,15 +97,17 @@ def test_a_project_has_the_files_of_its_convention(here: Path, convention: str, 
 
 @pytest.mark.parametrize(("convention", "minimal"), VARIANTS)
 def test_nothing_of_the_template_is_left_in_a_project(here: Path, convention: str, minimal: bool) -> None:
-    new("api", "--name", "my.shop", *options_of(convention, minimal))
+    new("api", "--name", "My.Shop", *options_of(convention, minimal))
     foreign = {"pages/", "app/", "routes/"} - {f"{HELLO[convention][0].partition('/')[0]}/"}
     for file in files_in(here / "api"):
         text = (here / "api" / file).read_text(encoding="utf-8").replace("/app/", "")  # of the image
-        assert "name-of-the-project" not in text
+        assert "-of-the-project" not in text
         assert "<!-- " not in text
         assert [name for name in foreign if re.search(rf"(?<!\w){name}", text)] == []
-    assert "my.shop" in (here / "api" / "README.md").read_text(encoding="utf-8")
-    assert pyproject(here / "api")["project"]["name"] == "my.shop"
+    readme = (here / "api" / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith("# My.Shop\n")
+    assert minimal or "docker build -t my-shop ." in readme
+    assert pyproject(here / "api")["project"]["name"] == "My.Shop"
     assert pyproject(here / "api")["tool"]["apiroutes"]["conventions"] == [convention]
 
 
@@ -288,17 +290,18 @@ def test_a_repository_an_environment_and_an_editors_files_stay(here: Path, name:
     assert (here / name).read_text() == "mine"
 
 
-@pytest.mark.parametrize("kind", ["file", "broken link", "link to a file"])
+@pytest.mark.parametrize("kind", ["file", "below a file", "broken link", "link to a file"])
 def test_what_is_no_directory_is_refused(here: Path, kind: str) -> None:
-    if kind == "file":
+    name = "api/api" if kind == "below a file" else "api"
+    if "file" in kind and "link" not in kind:
         (here / "api").write_text("mine")
     else:
         (here / "file").write_text("mine")
         (here / "api").symlink_to("file" if kind == "link to a file" else "nowhere")
     before = files_in(here.parent)
-    result = new("api")
+    result = new(name)
     assert result.exit_code in (1, 2)
-    assert "'api'" in result.stderr or "api: " in result.stderr
+    assert f"'{name}'" in result.stderr or f"{name}: " in result.stderr
     assert files_in(here.parent) == before
 
 
