@@ -34,6 +34,7 @@ PROGRAMS = {
         "cp",
         "echo",
         "export",
+        "grep",
         "head",
         "ls",
         "mkdir",
