@@ -64,6 +64,8 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "EventStream": {"constructor": False, "members": False},
     "LifespanError": {"constructor": False, "members": False},
     "MaxDurationExceeded": {"constructor": False, "members": False},
+    "Middleware": {"constructor": False, "members": False},
+    "Next": {"constructor": False, "members": False},
     "ProjectError": {"constructor": False},
     "Response": {"constructor": False},
     "ResponseSentError": {"constructor": False, "members": False},
@@ -94,6 +96,11 @@ NAMED_PAGES: Mapping[str, NamedPage] = {
         apiroutes,
         [
             Section("Declarations", ["Depends", "use", "file_route", "security_scheme", "needs_secret_key"]),
+            Section(
+                "Types of middleware",
+                ["Middleware", "Next"],
+                "[Middleware](../middleware.md#types) shows them in use.",
+            ),
             Section("Work after the response", ["after"], "[The guide](../after.md) has examples."),
             Section(
                 "The cache",
