@@ -16,6 +16,8 @@ from apiroutes.settings import Settings
 from apiroutes.sizes import Size
 from tools.reference.__main__ import main
 from tools.reference.documents import ROOT, documents
+from tools.reference.header_names import header_names
+from tools.reference.headers import Use, check_uses
 from tools.reference.markdown import prose, slug, summary, table
 from tools.reference.names import class_section, function_section
 from tools.reference.pages import public_names, summaries
@@ -196,6 +198,27 @@ def test_a_comment_may_say_what_the_call_does_not_show(tmp_path: Path) -> None:
 def test_a_record_that_is_not_described_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(Undescribed, match=r"file\.py:3|file\.py:4"):
         recorded(tmp_path, text)
+
+
+# -- headers
+
+
+def test_names_of_headers_are_found_in_the_source(tmp_path: Path) -> None:
+    text = (
+        '__all__ = ["RateLimit"]\nset("X-Shop", "Vary", "shop-name")\nread["HTTP_X_HUB"], ["CONTENT_TYPE"]\n'
+    )
+    (tmp_path / "file.py").write_text(text)
+    assert header_names(tmp_path) == {
+        name: {"file.py"} for name in ("x-shop", "vary", "x-hub", "content-type")
+    }
+
+
+def test_each_header_of_the_source_needs_a_row_for_its_file() -> None:
+    use = Use("X-Shop", ["shop/"], "Always.")
+    check_uses([use], {"x-shop": {"shop/a.py"}})
+    for found in ({"x-shop": {"shop/a.py", "b.py"}}, {"x-shop": {"shop/a.py"}, "x-more": {"shop/a.py"}}, {}):
+        with pytest.raises(Undescribed):
+            check_uses([use], found)
 
 
 # -- how it is laid out

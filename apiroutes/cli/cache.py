@@ -89,7 +89,11 @@ def clear(root: Path) -> None:
 @root
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag; may be given several times.")
 @click.option(
-    "--type", "kind", type=click.Choice(get_args(Kind)), default="page", help="The paths alone, or all below."
+    "--type",
+    "kind",
+    type=click.Choice(get_args(Kind)),
+    default="page",
+    help="The paths alone, or everything below them too.",
 )
 @click.option(
     "--mode",

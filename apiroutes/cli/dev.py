@@ -27,7 +27,7 @@ __all__ = ["dev"]
     ),
 )
 @root
-@click.option("--host", default="127.0.0.1", help="The address to listen on.")
+@click.option("--host", default="127.0.0.1", help="The address to listen on, whatever the project sets.")
 @click.option(
     "--port",
     type=PORT,

@@ -43,7 +43,13 @@ _INTERPRETERS = ("ipython", "ptpython", "python")
     ),
 )
 @root
-@click.option("-c", "source", metavar="CODE", help="Run the code, and end.")
+@click.option(
+    "-c",
+    "source",
+    metavar="CODE",
+    help="Run the code, and end; the exit status is 1 if it raises.",
+    show_default="a prompt, or a program on standard input",
+)
 @click.option(
     "--interpreter",
     type=click.Choice(_INTERPRETERS),

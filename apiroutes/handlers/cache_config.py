@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from apiroutes.handlers.config_items import ConfigItems
+from apiroutes.handlers.config_items import ConfigItems, Key
 from apiroutes.handlers.constants import Constant, is_duration, is_too_long
 from apiroutes.http import is_token
 from apiroutes.structs import Struct
 
-__all__ = ["MISPLACED", "CacheConfig", "CacheReader", "why_not_tag"]
+__all__ = ["KEYS", "MISPLACED", "CacheConfig", "CacheReader", "why_not_tag"]
 
 Headers = Literal["keyed", "absent", "refused"]
 
@@ -140,8 +140,44 @@ def _statuses(value: object) -> frozenset[int]:
     return frozenset(map(int, statuses))
 
 
+KEYS: Mapping[str, Key] = {
+    "revalidate": Key("0", "Seconds for which an answer is fresh; `False`: until it is revalidated."),
+    "stale": Key(
+        "a year less `revalidate`",
+        "Seconds past `revalidate` for which the old answer is served [while it is computed "
+        "anew](caching.md#fresh-and-stale); 0: none.",
+    ),
+    "tags": Key("none", "Names by which [`revalidate_tag`](caching.md#revalidating) finds the answers."),
+    "vary": Key(
+        "none",
+        "Headers that are in the key from the first request on. Headers that the handler reads get there by "
+        "themselves.",
+    ),
+    "query": Key(
+        "every key",
+        "The keys of the query that count; `[]`: none. The handler sees no others, so a million invented "
+        "keys do "
+        "not make a million entries.",
+    ),
+    "cookies": Key(
+        '`"bypass"`',
+        '`"ignore"`: requests with cookies are answered from the store as well, and the handler sees no '
+        "cookies.",
+    ),
+    "context": Key(
+        "none",
+        "Names in `req.context` that the handler may read because no answer depends on them, such as a pool "
+        "of "
+        "connections.",
+    ),
+    "statuses": Key(
+        "none",
+        "Statuses that are kept beside [the usual ones](caching.md#what-is-never-kept): some of "
+        f"{', '.join(map(str, _STATUSES))}.",
+    ),
+}
 # By key: its reader, and how it is written.
-_KEYS: Mapping[str, tuple[Callable[[object], Any], str]] = {
+_READERS: Mapping[str, tuple[Callable[[object], Any], str]] = {
     "revalidate": (_lifetime, "Give seconds from 0, or False: until they are revalidated."),
     "stale": (_seconds, "Give seconds from 0."),
     "tags": (_tags, 'Write a list of strings such as ["posts"], each of 1 to 256 visible characters.'),
@@ -154,7 +190,7 @@ _KEYS: Mapping[str, tuple[Callable[[object], Any], str]] = {
 
 # Keys that are written into `config` itself, with the remedy.
 MISPLACED: Mapping[str, str] = {
-    **{key: f'Write it one level down: `config = {{"cache": {{"{key}": ...}}}}`.' for key in _KEYS},
+    **{key: f'Write it one level down: `config = {{"cache": {{"{key}": ...}}}}`.' for key in KEYS},
     "dynamic": "Write it as a constant of the module: `dynamic = ...`.",
 }
 
@@ -171,8 +207,8 @@ class CacheReader:
 
     def read(self, declared: object) -> None:
         """Read `config["cache"]`."""
-        for key, value in self._items.read(declared, _PLACE, tuple(_KEYS)):
-            read, remedy = _KEYS[key]
+        for key, value in self._items.read(declared, _PLACE, KEYS):
+            read, remedy = _READERS[key]
             try:
                 self._given[key] = read(value)
             except ValueError as error:

@@ -11,16 +11,49 @@ from typing import Any
 
 from apiroutes.errors import Problems
 from apiroutes.handlers.cache_config import MISPLACED, CacheConfig, CacheReader
-from apiroutes.handlers.config_items import ConfigItems, LineOfKey
+from apiroutes.handlers.config_items import ConfigItems, Key, LineOfKey
 from apiroutes.handlers.constants import Constant, is_duration, is_meaningless, remedy_of
 from apiroutes.handlers.rate_limit_config import read_rate_limit
 from apiroutes.rates import Limit
 from apiroutes.sizes import Size, read_size
 from apiroutes.structs import Struct, replace
 
-__all__ = ["RouteConfig", "read_config"]
+__all__ = ["API_KEYS", "KEYS", "RouteConfig", "read_config"]
 
-_KEYS = ("api", "maxDuration", "cache", "rateLimit")
+KEYS: Mapping[str, Key] = {
+    "api": Key("", "What Next.js has below this key: the three that follow."),
+    "maxDuration": Key(
+        "not set", "[Seconds](time.md#maxduration) after which the client gets a 504; an int or a float."
+    ),
+    "cache": Key(
+        "not set",
+        '`{"revalidate": 60}` [and more](caching.md#declaring), for answers that are the same for everybody '
+        "and "
+        "are kept for a while.",
+    ),
+    "rateLimit": Key(
+        "not set", '`"10/minute"` [and more](rate-limits.md): how many requests a client may send.'
+    ),
+}
+API_KEYS: Mapping[str, Key] = {
+    "bodyParser": Key(
+        "`True`",
+        '`{"sizeLimit": "5mb"}` for another [limit](bodies.md#the-body) than `body_size_limit`; `False` to '
+        "read "
+        "`req.stream` yourself.",
+    ),
+    "externalResolver": Key(
+        "`False`", "`True` if something else sends the response, so that an empty one is not a mistake."
+    ),
+    "responseLimit": Key(
+        "the setting `response_limit`",
+        'A size, `False` for none, or `{"limit": "4mb", "enforce": True}`: without `enforce` a larger '
+        "response is "
+        "sent, and logged as a warning; with it the client gets a 500.",
+    ),
+}
+_BODY_PARSER_KEYS = ("sizeLimit",)
+_RESPONSE_LIMIT_KEYS = ("limit", "enforce")
 
 
 class RouteConfig(Struct, frozen=True):
@@ -74,7 +107,7 @@ class _ConfigReader:
 
     def read(self, config: object) -> None:
         """Read the `config`."""
-        for key, value in self._items.read(config, "config", _KEYS, MISPLACED):
+        for key, value in self._items.read(config, "config", KEYS, MISPLACED):
             if key == "api":
                 self._read_api(value)
             elif key == "cache":
@@ -115,9 +148,7 @@ class _ConfigReader:
         self._items.add_at(constant.line, message, remedy)
 
     def _read_api(self, api: object) -> None:
-        for key, value in self._items.read(
-            api, "config.api", ("bodyParser", "externalResolver", "responseLimit")
-        ):
+        for key, value in self._items.read(api, "config.api", API_KEYS):
             if key == "bodyParser":
                 self._read_body_parser(value)
             elif key == "externalResolver":
@@ -129,14 +160,14 @@ class _ConfigReader:
         if isinstance(value, bool):
             self.changes["parse_body"] = value
             return
-        for _, limit in self._items.read(value, "config.api.bodyParser", ("sizeLimit",)):
+        for _, limit in self._items.read(value, "config.api.bodyParser", _BODY_PARSER_KEYS):
             self._put_size("size_limit", limit, "config.api.bodyParser.sizeLimit")
 
     def _read_response_limit(self, value: object) -> None:
         if value is False:
             self.changes["response_limit"] = None
         elif isinstance(value, Mapping):
-            for key, item in self._items.read(value, "config.api.responseLimit", ("limit", "enforce")):
+            for key, item in self._items.read(value, "config.api.responseLimit", _RESPONSE_LIMIT_KEYS):
                 if key == "limit":
                     self._put_size("response_limit", item, "config.api.responseLimit.limit")
                 else:

@@ -6,16 +6,24 @@ spellings, are collected as problems, each with its line and a suggestion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from apiroutes.errors import Problems, suggest
 
-__all__ = ["ConfigItems", "LineOfKey", "snake_case"]
+__all__ = ["ConfigItems", "Key", "LineOfKey", "snake_case"]
 
 _NONE: Mapping[str, str] = {}
 
 # Gives the line of a key, such as `("api", "bodyParser")`; None where it cannot be told.
 LineOfKey = Callable[[Sequence[str]], "int | None"]
+
+
+class Key(NamedTuple):
+    """What the reference says of a key: its default, and its meaning, with links relative to docs/."""
+
+    default: str
+    meaning: str
 
 
 class ConfigItems:
@@ -28,7 +36,7 @@ class ConfigItems:
         self._line_of = line_of
 
     def read(
-        self, value: object, place: str, keys: Sequence[str], misplaced: Mapping[str, str] = _NONE
+        self, value: object, place: str, keys: Iterable[str], misplaced: Mapping[str, str] = _NONE
     ) -> Iterator[tuple[str, object]]:
         """Yield the items of the mapping at a place such as `config.api`; other keys are problems.
 

@@ -11,12 +11,33 @@ from datetime import timedelta
 from typing import NamedTuple, TypeGuard
 
 from apiroutes.errors import suggest
-from apiroutes.handlers.config_items import snake_case
+from apiroutes.handlers.config_items import Key, snake_case
 
-__all__ = ["Constant", "constants_in", "is_duration", "is_meaningless", "is_too_long", "remedy_of"]
+__all__ = [
+    "READ",
+    "Constant",
+    "constants_in",
+    "is_duration",
+    "is_meaningless",
+    "is_too_long",
+    "remedy_of",
+]
 
 # Names of Next.js's route segment config that we read, and the values of its `dynamic`.
-_READ = ("maxDuration", "revalidate", "dynamic")
+READ: Mapping[str, Key] = {
+    "maxDuration": Key("not set", 'Seconds after which the client gets a 504, as `config["maxDuration"]`.'),
+    "revalidate": Key(
+        "0",
+        "Seconds for which all workers answer GET [from the cache](caching.md); `False`: until it is "
+        "revalidated. It "
+        'is `config["cache"]["revalidate"]`.',
+    ),
+    "dynamic": Key(
+        '`"auto"`',
+        '`"force-static"` keeps one answer for each path, whatever cookies, query and headers a request has; '
+        '`"error"` is the same, and reading a header raises; `"force-dynamic"` computes every answer.',
+    ),
+}
 _DYNAMIC = ("auto", "force-dynamic", "force-static", "error")
 # Its other names, with the types of their values: for its platform, its own fetch and its pages.
 _MEANINGLESS: Mapping[str, tuple[type, ...]] = {
@@ -47,7 +68,7 @@ def constants_in(exports: Mapping[str, object], line_of: Callable[[str], int | N
     else with such a name, for example a function or a dict, is the module's own business.
     """
     constants = []
-    for name in (*_READ, *_MEANINGLESS):
+    for name in (*READ, *_MEANINGLESS):
         for spelling in dict.fromkeys((name, snake_case(name))):
             if spelling in exports and _is_meant(name, exports[spelling]):
                 line = line_of(spelling)

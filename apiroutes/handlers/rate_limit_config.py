@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apiroutes.handlers.config_items import ConfigItems, snake_case
+from apiroutes.handlers.config_items import ConfigItems, Key, snake_case
 from apiroutes.rates import (
     HOW_TO_WRITE_RATES,
     Limit,
@@ -24,10 +24,32 @@ from apiroutes.rates import (
     read_store,
 )
 
-__all__ = ["read_rate_limit"]
+__all__ = ["KEYS", "read_rate_limit"]
 
 _PLACE = "config.rateLimit"
-_KEYS = ("limit", "by", "cost", "name", "failuresOnly", "isFailure", "store", "fail")
+KEYS: Mapping[str, Key] = {
+    "limit": Key("", 'A rate such as `"100/minute"`, or a list of rates, all of which count.'),
+    "by": Key(
+        '`"address"`',
+        '[Whose requests](rate-limits.md#who-is-counted) are counted together: `"address"`, `"user"`, '
+        '`"key"`, '
+        '`"body.NAME"`, or a function of the request.',
+    ),
+    "cost": Key("`1`", "What a request counts: an int, or a function of the request; 0 is free."),
+    "name": Key("not set", "Limits of the same name share a count."),
+    "failuresOnly": Key(
+        "`False`",
+        "Whether [failures alone](rate-limits.md#sign-in-and-other-guesses) count: answers from 400 to 499.",
+    ),
+    "isFailure": Key(
+        "400 to 499", "With `failuresOnly`, a function of the status that says whether it is one."
+    ),
+    "store": Key("the setting `rate_limit_store`", '`"sqlite"`, `"memory"`, or the URL of a Redis.'),
+    "fail": Key(
+        "the setting `rate_limit_fail`",
+        '`"open"` or `"closed"`: what becomes of requests while the store fails.',
+    ),
+}
 _REMEDIES: Mapping[str, str] = {
     "limit": HOW_TO_WRITE_RATES,
     "by": 'Write "address", "user", "key", "body.NAME" or a function of the request.',
@@ -46,7 +68,7 @@ def read_rate_limit(value: object, items: ConfigItems) -> Limit | None:
         rates = _read(items, _PLACE, "limit", lambda: read_rates(value))
         return None if rates is None else Limit(rates)
     read: dict[str, Any] = {}
-    for key, item in items.read(value, _PLACE, _KEYS):
+    for key, item in items.read(value, _PLACE, KEYS):
         read[snake_case(key)] = _read(items, f"{_PLACE}.{key}", key, lambda: _READERS[key](item))  # noqa: B023
     if "limit" not in value:
         items.add(_PLACE, " has no 'limit'", HOW_TO_WRITE_RATES)

@@ -50,13 +50,15 @@ def rate_limit(
     Args:
         rate: How many requests there may be in a time: "10/second", "100/minute", "5 per 15 minutes".
         *more: Further rates, which count as well.
-        by: Whose requests are counted together: "address" is the client's, "user" who is signed in, "key" the
-            credential that was signed in with, "body.NAME" a field of a JSON object or a form, whatever its
-            letter case. A function of the request returns anything that has a text, or None for a request
-            that is not limited.
-        name: Limits of the same name share a count.
+        by: [Whose requests](rate-limits.md#who-is-counted) are counted together: "address" is the client's,
+            "user" who is signed in, "key" the credential that was signed in with, "body.NAME" a field of a
+            JSON object or a form. A function of the request returns anything that has a text, or None for a
+            request that is not limited.
+        name: Limits of the same name share a count. It is in the header fields, where `default` stands
+            without it.
         cost: What a request counts: an int, or a function of the request; 0 is free.
-        failures_only: Whether failures alone count: answers from 400 to 499.
+        failures_only: Whether [failures alone](rate-limits.md#sign-in-and-other-guesses) count: answers from
+            400 to 499.
         is_failure: With `failures_only`, a function of the status that says whether it is a failure.
         store: "sqlite", "memory" or the URL of a Redis; None for the setting `rate_limit_store`.
         fail: "open" or "closed", what becomes of requests while the store fails; None for the setting

@@ -56,6 +56,7 @@ _NO_WHEELS = {
     " --find-links .": "",
     " wheels* ": " ",
     "RUN rm -rf wheels && ": "RUN ",
+    '[tool.uv]\nfind-links = ["wheels"]\n\n': "",
 }
 
 

@@ -11,7 +11,6 @@ from msgspec import Meta, Struct
 from apiroutes import html
 
 HERE = Path(__file__).parent
-DATABASE = os.environ.get("USERS_DB", HERE / "users.db")
 
 
 class Credentials(Struct):
@@ -20,7 +19,7 @@ class Credentials(Struct):
 
 
 def execute(statement, *values):
-    with closing(sqlite3.connect(DATABASE)) as users, users:
+    with closing(sqlite3.connect(os.environ.get("USERS_DB", HERE / "users.db"))) as users, users:
         return users.execute(statement, values).fetchone()
 
 

@@ -34,6 +34,7 @@ PROGRAMS = {
         "cp",
         "echo",
         "export",
+        "grep",
         "head",
         "ls",
         "mkdir",
@@ -56,6 +57,8 @@ _READY = re.compile(
 _SECONDS = 60
 # Seconds for what a server does by itself, such as writing a file.
 _TO_FOLLOW = 5
+# How many lines of a server's output are shown with what is wrong.
+_LINES = 12
 
 
 class UnknownCommandError(ValueError):
@@ -126,9 +129,9 @@ class Shell:
             self.stop()
         server = self._server
         if server is not None and server.is_reloading and path.suffix in (".py", ".toml"):
-            before = server.reloads()
+            before = len(server.output)
             path.write_text(source, encoding="utf-8")
-            _until(lambda: server.reloads() > before or not server.is_running)
+            _until(lambda: server.has_reloaded(name, server.output[before:]) or not server.is_running)
         else:
             path.write_text(source, encoding="utf-8")
 
@@ -152,7 +155,8 @@ class Shell:
                 time.sleep(0.02)
                 wrong = self._wrong_with(command)
         if wrong and self._server is not None:
-            wrong += f"\nThe server, which {self._server.state}, printed:\n{self._server.output}"
+            printed = "\n".join(self._server.output.splitlines()[-_LINES:])
+            wrong += f"\nThe server, which {self._server.state}, printed at last:\n{printed}"
         return wrong
 
     def _wrong_with(self, command: Command) -> str:
@@ -272,9 +276,10 @@ class _Server:
             return "is running"
         return "has ended" if self._process is None else f"has ended with status {self._process.returncode}"
 
-    def reloads(self) -> int:
-        """How often it has loaded the project, or said that it cannot."""
-        return len(_READY.findall(self.output))
+    def has_reloaded(self, name: str, output: str) -> bool:
+        """Whether it has seen the change of a file, and has loaded the project, or said that it cannot."""
+        seen = re.search(rf"^Changed: .*{re.escape(name)}.*$", output, re.MULTILINE)
+        return seen is not None and _READY.search(output, seen.end()) is not None
 
     def stop(self) -> None:
         """Stop it; one of the page's as Ctrl-C does, which reaches all processes in the foreground."""

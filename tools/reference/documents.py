@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from apiroutes.middleware import rate_limit
+from tools.reference.command_tables import command_tables
+from tools.reference.environment import environment_page
+from tools.reference.exports import config_tables, exports_page
+from tools.reference.headers import headers_page
 from tools.reference.index import index_page
+from tools.reference.names import arguments_table
 from tools.reference.pages import NAMED_PAGES, named_page, request_page, response_page, testing_page
 from tools.reference.records import logs_page
 from tools.reference.regions import filled
@@ -23,7 +29,14 @@ NOTE = "<!-- Made by `make reference` from docstrings and tables in the code: ch
 def documents() -> dict[str, str]:
     """Return the text that each generated document should have."""
     whole = {f"docs/reference/{name}": NOTE + text for name, text in generated_pages().items()}
-    regions = {"docs/settings.md": settings_tables()}
+    keys = config_tables()
+    regions = {
+        "docs/settings.md": settings_tables(),
+        "docs/commands.md": command_tables(),
+        "docs/handlers.md": {"config": keys["config"]},
+        "docs/caching.md": {"config.cache": keys["config.cache"]},
+        "docs/rate-limits.md": {"arguments of rate_limit": arguments_table("rate_limit", rate_limit)},
+    }
     parts = {
         page: filled(page, (ROOT / page).read_text(encoding="utf-8"), its_regions)
         for page, its_regions in regions.items()
@@ -40,4 +53,7 @@ def generated_pages() -> dict[str, str]:
         **{name: named_page(name) for name in NAMED_PAGES},
         "testing.md": testing_page(),
         "logs.md": logs_page(),
+        "headers.md": headers_page(),
+        "exports.md": exports_page(),
+        "environment.md": environment_page(),
     }

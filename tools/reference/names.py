@@ -25,7 +25,7 @@ from tools.reference.source import (
     source_of,
 )
 
-__all__ = ["Member", "class_section", "function_section", "members_of"]
+__all__ = ["Member", "arguments_table", "class_section", "function_section", "members_of"]
 
 _WIDTH = 88
 # What functions return that these decorate.
@@ -56,6 +56,13 @@ def function_section(
     """Return the section of a function; of one with overloads, those of the given numbers."""
     source = source_of(function)
     return _callable_section(name, source, function, level, up, overloads)
+
+
+def arguments_table(name: str, function: Any, up: str = "") -> str:
+    """Return the table of a function's arguments, for a page at `up`."""
+    source = source_of(function)
+    arguments = arguments_of(source, function, described(source, name).arguments)
+    return _arguments_table(arguments, up)
 
 
 def _callable_section(

@@ -15,12 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import apiroutes
-from tools.reference.source import Undescribed
+from tools.reference.source import PACKAGE, Undescribed, files_of
 
-__all__ = ["PACKAGE", "Record", "records"]
-
-PACKAGE = Path(apiroutes.__file__).parent
+__all__ = ["Record", "records"]
 
 _LEVELS = ("debug", "info", "warning", "error", "critical", "exception", "log")
 # The functions of apiroutes.logs that make records of a request; their calls are the records.
@@ -32,6 +29,7 @@ _LOGGERS = {
     ("servers/granian.py", "logger"): "_granian",
     ("servers/worker_processes.py", "self._log"): "uvicorn.error",
 }
+_MAY_LOG = re.compile(r"log(?:ger|\b|_)|# Record")  # which saves reading most files
 _BEGIN = re.compile(r"\s*# Record(?:: | (?:[a-z_.]+ )?[A-Z]{4,}(?: |$))")
 _COMMENT = re.compile(
     r'# Record(?: (?P<logger>[a-z_.]+))?(?: (?P<level>[A-Z]+) "(?P<text>.+?)")?: (?P<meaning>.+)', re.DOTALL
@@ -55,11 +53,12 @@ class Record(NamedTuple):
     has_traceback: bool
 
 
+@cache
 def records(package: Path = PACKAGE) -> list[Record]:
     """Return all records, in the order of files and lines; equal ones of a file once."""
     found: dict[tuple[str, str, str], Record] = {}
-    for path in sorted(package.rglob("*.py")):
-        for record in _records_of(path, path.relative_to(package).as_posix()):
+    for file, text in files_of(package):
+        for record in _records_of(text, file) if _MAY_LOG.search(text) else ():
             known = found.get(record[2:5])
             if known is None or not known.meaning:
                 found[record[2:5]] = record
@@ -71,8 +70,8 @@ def records(package: Path = PACKAGE) -> list[Record]:
     return sorted(found.values())
 
 
-def _records_of(path: Path, file: str) -> Iterator[Record]:
-    source = _Source(path.read_text(encoding="utf-8"), file)
+def _records_of(text: str, file: str) -> Iterator[Record]:
+    source = _Source(text, file)
     used = set()
     for call, functions in source.calls:
         if (

@@ -10,13 +10,31 @@ import ast
 import importlib
 import inspect
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import griffe
 
-__all__ = ["Argument", "Description", "Undescribed", "arguments_of", "described", "shown_type", "source_of"]
+import apiroutes
+
+__all__ = [
+    "PACKAGE",
+    "Argument",
+    "Description",
+    "Undescribed",
+    "arguments_of",
+    "described",
+    "files_of",
+    "module_of",
+    "shown_type",
+    "source_of",
+]
+
+PACKAGE = Path(apiroutes.__file__).parent
+# Files of projects, which the package copies and does not import.
+_TEMPLATES = "scaffold/templates/"
 
 # Names of types that a page explains, or that everybody knows; other aliases are written out.
 _KEPT = frozenset(("Middleware", "WSGIApplication", "ASGIFunction", "Environ"))
@@ -44,6 +62,14 @@ class Description(NamedTuple):
 
     prose: str
     arguments: dict[str, str]
+
+
+def files_of(package: Path) -> Iterator[tuple[str, str]]:
+    """Yield the files of a package, relative to it, each with its text."""
+    for path in sorted(package.rglob("*.py")):
+        file = path.relative_to(package).as_posix()
+        if not file.startswith(_TEMPLATES):
+            yield file, path.read_text(encoding="utf-8")
 
 
 @cache

@@ -71,7 +71,6 @@ CLIENT: Mapping[str, str] = {
 TEST_RESPONSE: Mapping[str, str] = {
     "status_code": "The status as an int; `status` is its line.",
     "headers": "The headers, by name in any case.",
-    "json": "The content as JSON; None if it is not JSON by its media type.",
     "text": "The content as text.",
     "data": "The content as bytes.",
     "iter_encoded": "`iter_encoded()` yields the pieces of a stream as they come.",

@@ -7,7 +7,6 @@ and to texts of files; llms.txt in the form of https://llmstxt.org. Raises nothi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from posixpath import relpath
 
@@ -16,8 +15,8 @@ from sphinx.environment import BuildEnvironment
 
 from tools.site.files import documents_of, text_path
 from tools.site.links import is_relative, with_destinations
-from tools.site.navigation import Entry, Section
-from tools.site.texts import markdown_of, navigation_of
+from tools.site.navigation import Entry, Section, entries_of
+from tools.site.texts import markdown_of
 
 __all__ = ["write_copies"]
 
@@ -28,10 +27,11 @@ def write_copies(app: Sphinx) -> None:
         path = Path(app.outdir, f"{docname}.md")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_copy(app.env, docname, docname), encoding="utf-8")
-    sections, summary = navigation_of(app.env), app.config.site_summary
+    sections, summary = documents_of(app.env).navigation, app.config.site_summary
     head = f"# {app.config.project}\n\n> {summary}\n"
     Path(app.outdir, "llms.txt").write_text(head + _list(sections, app.config.html_baseurl), encoding="utf-8")
-    whole = "".join(f"\n---\n\n{_copy(app.env, docname, 'index')}" for docname in _in_order(sections))
+    pages = ["index", *(entry.page for entry in entries_of(sections))]
+    whole = "".join(f"\n---\n\n{_copy(app.env, page, 'index')}" for page in pages)
     Path(app.outdir, "llms-full.txt").write_text(head + whole, encoding="utf-8")
 
 
@@ -62,16 +62,9 @@ def _target(env: BuildEnvironment, docname: str, link: str) -> str | None:
     return text_path(documents.root, path) if path.is_relative_to(documents.root) else None
 
 
-def _in_order(sections: list[Section]) -> Iterator[str]:
-    yield "index"
-    for section in sections:
-        for entry in section.entries:
-            yield entry.page
-
-
 def _list(sections: list[Section], address: str) -> str:
     return "".join(
-        f"\n## {section.title}\n\n" + "".join(_line(entry, address) for entry in section.entries)
+        f"\n## {section.title}\n\n" + "".join(_line(entry, address) for entry in entries_of([section]))
         for section in sections
     )
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 from sphinx.project import Project
 from sphinx.util._pathlib import _StrPath
+
+from tools.site.links import is_relative
+from tools.site.navigation import Section, navigation
 
 __all__ = ["Documents"]
 
@@ -71,6 +75,22 @@ class Documents(Project):
             return super().doc2path(docname, absolute)
         path = self._outside[docname]
         return _StrPath(path if absolute else os.path.relpath(path, self.srcdir))
+
+    @cached_property
+    def navigation(self) -> list[Section]:
+        """The sections of the navigation, read once all pages are known."""
+        return navigation(self.text_of, self._whole_page)
+
+    def _whole_page(self, docname: str, link: str) -> str | None:
+        """Return the page that a link leads to, if it leads to one and to no place in it."""
+        page = (
+            self.path2doc(self.doc2path(docname, absolute=True).parent / link) if is_relative(link) else None
+        )
+        return page if page in self.docnames else None
+
+    def text_of(self, docname: str) -> str:
+        """Return the text of a page's file."""
+        return self.doc2path(docname, absolute=True).read_text(encoding="utf-8")
 
     def example_of(self, docname: str) -> Path | None:
         """Return the directory of the example that the page is about, if it is about one."""

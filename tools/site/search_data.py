@@ -15,7 +15,8 @@ from typing import NamedTuple
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from tools.site.texts import navigation_of
+from tools.site.files import documents_of
+from tools.site.navigation import entries_of
 
 __all__ = ["write_search_data"]
 
@@ -35,7 +36,7 @@ class _Piece(NamedTuple):
 
 def write_search_data(app: Sphinx) -> None:
     """Write the script into the site."""
-    subjects = {entry.page: entry.subject for section in navigation_of(app.env) for entry in section.entries}
+    subjects = {entry.page: entry.subject for entry in entries_of(documents_of(app.env).navigation)}
     weights: dict[str, float] = app.config.site_search_weights
     pieces = [
         piece._replace(

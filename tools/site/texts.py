@@ -1,6 +1,6 @@
 """The Markdown of a page, as the site shows it: the index with its navigation, an example with its files.
 
-In: Sphinx's environment and the text of the file. Out: Markdown. Raises nothing.
+In: the pages, and the text of a file. Out: Markdown. Raises nothing.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from sphinx.environment import BuildEnvironment
 
 from tools.site.documents import Documents
 from tools.site.files import documents_of, files_below
-from tools.site.navigation import Section, sections_of, toctrees
+from tools.site.navigation import entries_of, toctree, toctrees
 
-__all__ = ["add_to_page", "markdown_of", "navigation_of"]
+__all__ = ["add_to_page", "markdown_of"]
 
 _INDEX = "index"
 
@@ -22,27 +22,16 @@ def add_to_page(app: Sphinx, docname: str, source: list[str]) -> None:
     documents = documents_of(app.env)
     source[0] = _with_files(documents, docname, source[0])
     if docname == _INDEX:
-        source[0] += toctrees(_sections(documents, source[0]))
+        source[0] += toctrees(documents.navigation)
+    for entry in entries_of(documents.navigation):
+        if entry.page == docname and entry.below:
+            source[0] += toctree(entry.below)
 
 
 def markdown_of(env: BuildEnvironment, docname: str) -> str:
     """Return the Markdown of a page, without what is for Sphinx alone."""
     documents = documents_of(env)
-    text = documents.doc2path(docname, absolute=True).read_text(encoding="utf-8")
-    return _with_files(documents, docname, text)
-
-
-def navigation_of(env: BuildEnvironment) -> list[Section]:
-    """Return the sections of the navigation."""
-    return _sections(documents_of(env), markdown_of(env, _INDEX))
-
-
-def _sections(documents: Documents, index: str) -> list[Section]:
-    def page_of(target: str) -> str | None:
-        page = documents.path2doc(target.partition("#")[0])
-        return page if page in documents.docnames else None
-
-    return sections_of(index, page_of)
+    return _with_files(documents, docname, documents.text_of(docname))
 
 
 def _with_files(documents: Documents, docname: str, text: str) -> str:
