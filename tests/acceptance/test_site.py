@@ -301,7 +301,7 @@ TERMS = [
     ("maxDuration", "time"),
     ("redirect", "handlers reference/response"),
     ("health check", "health"),
-    ("kubernetes", "health"),
+    ("kubernetes", "deployment/kubernetes"),
     ("req.query", "bodies"),
     ("[id].py", "routes"),
     ("catch-all", "routes"),
@@ -337,6 +337,8 @@ TERMS = [
     ("crud", "examples/rest"),
     ("pagination", "examples/rest"),
     ("permissions", "sign-in"),
+    ("lambda", "deployment/lambda"),
+    ("heroku", "deployment/platforms"),
     ("lock file", "deployment/reproducible-installs"),
 ]
 
