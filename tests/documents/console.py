@@ -111,6 +111,7 @@ class Shell:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(packages),
             "APIROUTES_PORT": str(self._port),
+            "GUNICORN_CMD_ARGS": f"--bind=127.0.0.1:{self._port}",  # for gunicorn without `apiroutes start`
             "CURL_HOME": str(outside),
             "HOME": str(outside),
             "TERM": "dumb",
