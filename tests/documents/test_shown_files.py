@@ -125,7 +125,8 @@ def unmarked_cuts(block: Block) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+# The signatures of the reference have no bodies.
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if not name.startswith("docs/reference/")])
 def test_what_is_left_out_is_marked(document: str) -> None:
     assert [cut for block in blocks(document) for cut in unmarked_cuts(block)] == []
 
