@@ -19,7 +19,7 @@ help:
 	@echo "make acceptance  the slow tests, of real servers, async clients, a browser, npm: eight minutes"
 	@echo "make coverage    make test and some of the slow tests with coverage measured: at least 95 % of branches"
 	@echo "make reference   write docs/reference/ and the generated tables of other pages, from the code"
-	@echo "make docs        the documentation site, in build/site: checks every link, fetches nothing; ten seconds"
+	@echo "make docs        the documentation site, in build/site: checks every link, fetches nothing; half a minute"
 	@echo "make docs-links  asks the other sites that the documents link whether their pages are still there"
 	@echo "make examples    the examples, and what 'apiroutes new' makes: tests, types, what READMEs show: two minutes"
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
