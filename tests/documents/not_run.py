@@ -80,8 +80,20 @@ NOT_RUN = [
     NotRun(
         r"huey_consumer |curl localhost:8000/api/orders/1",
         "waits for a queue's worker",
-        "tests/acceptance/test_queue_example.py",
+        "examples/queue/test_worker.py",
         _QUEUE,
+    ),
+    NotRun(
+        r"python -m http\.server 3000 ",
+        "needs a port that may be taken",
+        "examples/cors/test_in_a_browser.py",
+        "examples/cors/README.md",
+    ),
+    NotRun(
+        r"python -m http\.server 9000 |curl .*/api/service",
+        "needs a port that may be taken",
+        "examples/proxy/test_proxy.py",
+        "examples/proxy/README.md",
     ),
 ]
 
