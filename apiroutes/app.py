@@ -38,6 +38,7 @@ from apiroutes.readiness import request_replacement
 from apiroutes.request import Request
 from apiroutes.resources import KNOWN_METHODS, Resource, check_method
 from apiroutes.response import Response
+from apiroutes.settings import Settings
 from apiroutes.telemetry import with_telemetry
 from apiroutes.types import ROUTE, ASGIFunction, Environ, Middleware, Params, StartResponse, WSGIApplication
 from apiroutes.wrong_assignments import CheckedRequest, CheckedResponse
@@ -77,10 +78,10 @@ class App:
         middleware: Sequence[Middleware] = (),
         **settings: Any,
     ) -> None:
-        self.root = Path(root).resolve()
+        self.root: Path = Path(root).resolve()
         """The project directory."""
         project = build(self.root, os.environ, settings, middleware, self._make_own_explainer())
-        self.settings = project.settings
+        self.settings: Settings = project.settings
         """All settings with their values."""
         self.routes = project.routes
         self.resources = project.resources
@@ -313,9 +314,8 @@ class App:
         if isinstance(error, HandlerTimeout):
             note_failure(error)
             # The client has its response before anything is logged, which may take a while.
-            # Record: A handler has taken longer than its `maxDuration`, and the client has its 504; or a
-            # handler, middleware or dependency has raised something other than an `ApiError`. The traceback
-            # begins in the project.
+            # Record: A handler, middleware or dependency has raised something other than an `ApiError`; or a
+            # handler has taken longer than its `maxDuration`, and the client has its 504.
             response._call_at_end(lambda sent: log_fault(request, resource.name, error))
         return self._send_error(error_to_write, resource, response, start_response)
 

@@ -105,7 +105,7 @@ class ProjectError(Exception):
     """The project cannot be served; its text is the report of all mistakes."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[Problem, ...] = tuple(problems)
         """Every mistake that was found."""
         super().__init__(report(self.problems))
 

@@ -52,11 +52,13 @@ class ResponseCookies(ResponseHead):
                 browser's session.
             expires: When it ends, as a datetime or a timestamp.
             path: The path below which it is sent; None for that of the request.
-            domain: The domain to whose hosts it is sent; None for this host alone.
+            domain: A domain, whose hosts below it get the cookie as well; None for this host alone.
             secure: Whether it is sent over https alone; None for whether the request came by https.
-            httponly: Whether scripts cannot read it.
-            samesite: "Lax", "Strict", "None", or None for a cookie without the attribute.
-            partitioned: Whether each top-level site has a cookie of its own (CHIPS).
+            httponly: Whether no script of the page can read it.
+            samesite: With "Lax" other sites cannot send it, but for links that lead to yours, with "Strict"
+                not even those; "None" is for a page of another site that embeds or calls yours, and None for
+                no attribute.
+            partitioned: Whether each site that embeds yours has a cookie of its own.
         """
         if secure is None:
             secure = self.req is not None and self.req.scheme == "https"

@@ -76,7 +76,7 @@ class ResponseState(ResponseHead, ResponseHooks):
     _etag_prefix = '"'
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
-        self.req = req
+        self.req: Any = req
         """The request that the response belongs to."""
         self._start_response = start_response
         self._status = 200

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 import tools.reference.documents
 from apiroutes import Request
+from apiroutes.cli import main as main_command
+from apiroutes.handlers import cache_config, config, rate_limit_config
+from apiroutes.handlers.config_items import Key
+from apiroutes.project import instrumentation
 from apiroutes.settings import Settings
 from apiroutes.sizes import Size
+from tools.reference import environment
 from tools.reference.__main__ import main
+from tools.reference.command_tables import command_tables
 from tools.reference.documents import ROOT, documents
+from tools.reference.exports import exports_page
 from tools.reference.header_names import header_names
 from tools.reference.headers import Use, check_uses
 from tools.reference.markdown import prose, slug, summary, table
@@ -61,7 +70,7 @@ def test_a_changed_docstring_is_a_difference(
     monkeypatch.setattr(docstring, "value", "Something else.")
     assert main(["--check"]) == 1
     printed = capsys.readouterr()
-    assert "+| `body` | `Any` | Something else. |" in printed.out
+    assert "+| `req.body` | `Any` | Something else. |" in printed.out
     assert "run `make reference`" in printed.err
 
 
@@ -221,6 +230,64 @@ def test_each_header_of_the_source_needs_a_row_for_its_file() -> None:
             check_uses([use], found)
 
 
+# -- commands, exports and variables
+
+
+def test_every_option_is_in_the_table_of_its_command() -> None:
+    tables = command_tables()
+    for path, command in commands(main_command):
+        options = {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
+        listed = {*re.findall(r"`(--?[\w-]+)`", tables.get(f"options {path}", ""))}
+        assert listed >= options - {"--root"}, path
+
+
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """All commands below a group that are no groups, with their names."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
+
+
+def test_the_tables_of_commands_say_what_click_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = main_command.commands["start"]
+    server = next(parameter for parameter in start.params if parameter.name == "server")
+    monkeypatch.setattr(server, "help", "Another | server.")
+    row = "| `--server` | `gunicorn` | `gunicorn`, `granian` or `uvicorn`. Another \\| server. |"
+    assert row in command_tables()["options start"]
+    monkeypatch.setattr(server, "help", None)
+    with pytest.raises(Undescribed, match="--server"):
+        command_tables()
+
+
+@pytest.mark.parametrize(
+    "module", [config, cache_config, rate_limit_config], ids=lambda module: module.__name__
+)
+def test_every_key_of_config_has_a_meaning(module: Any) -> None:
+    assert all(key.meaning.endswith(".") for key in module.KEYS.values())
+
+
+def test_a_new_key_of_config_is_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = exports_page()
+    monkeypatch.setattr(cache_config, "KEYS", {**cache_config.KEYS, "more": Key("1", "More | less.")})
+    assert "| `more` | 1 | More \\| less. |" in exports_page()
+    assert "`more`" not in shown
+
+
+def test_an_export_or_variable_without_a_row_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instrumentation, "_OTHER_NAMES", {**instrumentation._OTHER_NAMES, "more": ()})
+    with pytest.raises(Undescribed, match="exports"):
+        exports_page()
+    monkeypatch.setattr(environment, "VARIABLES", {**environment.VARIABLES, "MORE": "Nothing."})
+    with pytest.raises(Undescribed, match="MORE"):
+        environment.environment_page()
+
+
+def test_the_variables_are_those_that_the_package_looks_for() -> None:
+    assert {"PORT", "NO_COLOR", "FORCE_COLOR", "WEB_CONCURRENCY"} <= environment.looked_up_variables()
+
+
 # -- how it is laid out
 
 
@@ -239,14 +306,14 @@ def test_a_function_is_a_heading_a_signature_and_a_table_of_its_arguments(source
     )
     assert function_section("f", source(text).f) == (
         "## `f`\n\n"
-        "```py\n"
-        "f(\n"
+        "```python\n"
+        "def f(\n"
         "    first: int,\n"
         "    /,\n"
         "    *more: str | None,\n"
         '    mode: Literal["a", "b"] = "a",\n'
         "    limit: float = 3600,\n"
-        ") -> list[str | None]\n"
+        ") -> list[str | None]: ...\n"
         "```\n\n"
         "Take `first` | more, \\*or\\* less; see [Time](../time.md#streams).\n\n"
         "| argument | default | meaning |\n"
@@ -268,6 +335,7 @@ def test_the_type_of_a_size_is_not_an_alias() -> None:
             "[a](b.md), [c](https://example.com/x), [d](#e)",
             "[a](../b.md), [c](https://example.com/x), [d](#e)",
         ),
+        ('a "value", and "several words"', 'a `"value"`, and "several words"'),
         ("snake_case, _private", "snake_case, \\_private"),
     ],
 )

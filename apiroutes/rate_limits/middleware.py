@@ -48,7 +48,7 @@ def rate_limit(
     cannot be read, and ImportError without the extra `limits`.
 
     Args:
-        rate: How many requests there may be in a time: "10/second", "100/minute", "5 per 15 minutes".
+        rate: How many requests there may be in a time: "10/second", "100/minute", `"5 per 15 minutes"`.
         *more: Further rates, which count as well.
         by: [Whose requests](rate-limits.md#who-is-counted) are counted together: "address" is the client's,
             "user" who is signed in, "key" the credential that was signed in with, "body.NAME" a field of a

@@ -13,11 +13,13 @@ from importlib.resources import files
 # Python 3.14 has it in importlib.resources.abc alone, where 3.10 does not.
 from typing import Any
 
+from apiroutes.scaffold.names import normalized
 from apiroutes.scaffold.origins import Origin
 
 __all__ = ["rendered"]
 
 _NAME = "name-of-the-project"
+_IMAGE = "image-of-the-project"  # in lower case, without the separators that Docker refuses
 # pip makes the first one wherever it installs a Python file, the others come from work on the templates.
 _CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 _NOTE = "<!-- apiroutes -->"  # of the READMEs
@@ -66,6 +68,7 @@ def rendered(name: str, convention: str, *, minimal: bool, origin: Origin) -> di
         **_NAMES,
         **_PLACES[convention],
         _NAME: name,
+        _IMAGE: normalized(name),
         "apiroutes>=0.2": origin.requirement(),
         "apiroutes[dev]>=0.2": origin.requirement("dev"),
         **({_NOTE: _ON_THIS_MACHINE} if origin.is_local else {_NOTE: "", **_NO_WHEELS}),

@@ -66,14 +66,18 @@ def sessions(
     Args:
         store: "sqlite" for the workers of one machine, the URL of a Redis, or "memory" for one process; None
             for the signed cookie, which needs the setting `secret_key`.
-        max_age: How long a session lasts after it began, in seconds or as a timedelta; by default 14 days.
-        idle: How long a session lasts after its last use, in seconds or as a timedelta; with a store alone.
+        max_age: How long a session lasts after it began or was rotated, in seconds or as a timedelta; by
+            default 14 days. The server checks it.
+        idle: How long a session lasts that is not used, in seconds or as a timedelta. With a store alone: in
+            a cookie, each request that reads it would have to write when it did, and one that is slow would
+            overwrite the sign-in of another.
         name: The cookie's name; None for `session`, which over https is `__Host-session` where `path` is "/"
             and there is no `domain`.
         path: The path below which the cookie is sent.
         domain: The domain to whose hosts the cookie is sent; None for the one host that sets it.
         samesite: "Lax", "Strict" or "None": whether requests from other sites have the cookie.
-        secure: Whether the cookie is sent over https alone; None for whether the request came by https.
+        secure: Whether the cookie is sent over https alone: True behind a proxy that tells nothing of https;
+            None for whether the request came by https. With `proxy_fix()`, put that before `sessions()`.
         csrf: Whether unsafe requests from other sites are refused, as `csrf()` does it.
     """
     if not isinstance(csrf, bool):

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from apiroutes import Request, Response
-from apiroutes.types import Middleware
 
 
 def timing(req: Request, res: Response, next: Callable[[], Any]) -> None:
@@ -15,7 +14,7 @@ def timing(req: Request, res: Response, next: Callable[[], Any]) -> None:
     res.set_header("Server-Timing", f"app;dur={(time.perf_counter() - began) * 1000:.1f}")
 
 
-def step(name: str) -> Middleware:
+def step(name: str) -> Callable[..., None]:
     """Return middleware that tells where it stands: on the way in, and on the way out."""
 
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> None:

@@ -44,6 +44,13 @@ NOT_RUN = [
     ),
     NotRun(r"kill -HUP ", "has no process", "tests/acceptance/test_reloads.py", _DEPLOYMENT),
     NotRun(r"(gunicorn|uvicorn) ", "has no project", "tests/servers/test_factory.py", _DEPLOYMENT),
+    NotRun(r"(systemctl|journalctl) ", "is for a service", "tests/acceptance/test_systemd.py"),
+    NotRun(r"docker ", "needs a daemon", "tests/acceptance/test_container.py"),
+    NotRun(
+        r"(pip wheel|uv pip compile) ",
+        "fetches from the network",
+        "tests/acceptance/test_locked_installs.py",
+    ),
     NotRun(r"python -m benchmarks\.", "measures for minutes", "tests/test_benchmarks.py"),
     NotRun(
         r"apiroutes check$",
@@ -66,8 +73,20 @@ NOT_RUN = [
     NotRun(
         r"huey_consumer |curl localhost:8000/api/orders/1",
         "waits for a queue's worker",
-        "tests/acceptance/test_queue_example.py",
+        "examples/queue/test_worker.py",
         _QUEUE,
+    ),
+    NotRun(
+        r"python -m http\.server 3000 ",
+        "needs a port that may be taken",
+        "examples/cors/test_in_a_browser.py",
+        "examples/cors/README.md",
+    ),
+    NotRun(
+        r"python -m http\.server 9000 |curl .*/api/service",
+        "needs a port that may be taken",
+        "examples/proxy/test_proxy.py",
+        "examples/proxy/README.md",
     ),
 ]
 

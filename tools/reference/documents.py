@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from apiroutes.middleware import rate_limit
+from apiroutes import Response
+from apiroutes.middleware import rate_limit, sessions
 from tools.reference.command_tables import command_tables
 from tools.reference.environment import environment_page
 from tools.reference.exports import config_tables, exports_page
@@ -36,6 +37,10 @@ def documents() -> dict[str, str]:
         "docs/handlers.md": {"config": keys["config"]},
         "docs/caching.md": {"config.cache": keys["config.cache"]},
         "docs/rate-limits.md": {"arguments of rate_limit": arguments_table("rate_limit", rate_limit)},
+        "docs/sessions.md": {
+            "arguments of sessions": arguments_table("sessions", sessions),
+            "arguments of res.set_cookie": arguments_table("set_cookie", Response.set_cookie),
+        },
     }
     parts = {
         page: filled(page, (ROOT / page).read_text(encoding="utf-8"), its_regions)

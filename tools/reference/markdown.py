@@ -12,6 +12,7 @@ __all__ = ["code", "fenced", "link_text", "one_line", "prose", "slug", "summary"
 
 # What is left as it is: code, and the target of a link.
 _LITERAL = re.compile(r"(``.+?``|`[^`]+`|\]\([^)\s]+\)|<https?://[^>]+>)", re.DOTALL)
+_VALUE = re.compile(r'(?<!\w)"[^"\s`]+"(?!\w)')
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
@@ -20,16 +21,24 @@ def code(text: str) -> str:
     return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
-def fenced(text: str, language: str = "py") -> str:
+def fenced(text: str, language: str = "python") -> str:
     """Return a block of code."""
     return f"```{language}\n{text}\n```"
 
 
 def prose(text: str, up: str = "") -> str:
-    """Return a docstring as Markdown; `up` leads from the page to docs/, such as "../"."""
-    parts = _LITERAL.split(text)
+    """Return a docstring as Markdown; `up` leads from the page to docs/, such as "../".
+
+    A value such as "sqlite", which docstrings write as Python does, is code.
+    """
+    parts = _LITERAL.split(_with_values_as_code(text))
     escaped = [part if index % 2 else _escaped(part) for index, part in enumerate(parts)]
     return _LINK.sub(lambda link: f"]({up}{link[1]})", "".join(escaped)).strip()
+
+
+def _with_values_as_code(text: str) -> str:
+    parts = _LITERAL.split(text)
+    return "".join(part if index % 2 else _VALUE.sub(r"`\g<0>`", part) for index, part in enumerate(parts))
 
 
 def _escaped(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Sequence
+from textwrap import indent
 from typing import Any, NamedTuple
 
 import griffe
@@ -66,7 +67,13 @@ def arguments_table(name: str, function: Any, up: str = "") -> str:
 
 
 def _callable_section(
-    name: str, source: Any, runtime: Any, level: int, up: str, overloads: Sequence[int] = ()
+    name: str,
+    source: Any,
+    runtime: Any,
+    level: int,
+    up: str,
+    overloads: Sequence[int] = (),
+    of: str = "",
 ) -> str:
     description = described(source, name)
     shown = [source.overloads[number] for number in overloads] or [source]
@@ -74,9 +81,10 @@ def _callable_section(
     taken = {parameter.name for one in shown for parameter in one.parameters}
     arguments = [argument for argument in arguments if argument.name in taken or not overloads]
     _check_arguments(source.path, arguments, description)
-    signatures = [_signature(name, one, runtime) for one in shown]
+    is_method = source.parent.kind is griffe.Kind.CLASS
+    signatures = [_signature(name, one, runtime, is_method=is_method) for one in shown]
     parts = [
-        f"{_HASHES * level} {code(name)}",
+        f"{_HASHES * level} {code(of + name)}",
         fenced("\n".join(signatures)),
         prose(description.prose, up),
         _arguments_table(arguments, up),
@@ -84,20 +92,20 @@ def _callable_section(
     return "\n\n".join(filter(None, parts))
 
 
-def _signature(name: str, source: Any, runtime: Any) -> str:
+def _signature(name: str, source: Any, runtime: Any, *, is_method: bool) -> str:
     arguments = arguments_of(source, runtime, {})
     returned = shown_type(source.returns, source.module.path)
-    prefix = "await " if "async" in source.labels else ""
+    keyword = "async def" if "async" in source.labels else "def"
     for decorator in source.decorators:
         kind = _CONTEXT_MANAGERS.get(str(decorator.value).rpartition(".")[2])
         if kind is not None:
-            prefix, returned = "", re.sub(r"^\w+", kind, returned)
-    return _call(prefix + name, arguments, "" if returned in ("", "None") else f" -> {returned}")
+            keyword, returned = "def", re.sub(r"^\w+", kind, returned)
+    return _definition(f"{keyword} {name}", arguments, returned or "None", is_method=is_method)
 
 
-def _call(name: str, arguments: Sequence[Argument], end: str) -> str:
-    """Return a call as a signature, on one line or with a line for each parameter."""
-    parts = []
+def _definition(name: str, arguments: Sequence[Argument], returned: str, *, is_method: bool) -> str:
+    """Return a definition without its body, on one line or with a line for each parameter."""
+    parts = ["self"] if is_method else []
     for index, argument in enumerate(arguments):
         before = arguments[index - 1].kind if index else None
         if before == "positional-only" and argument.kind != before:
@@ -107,10 +115,11 @@ def _call(name: str, arguments: Sequence[Argument], end: str) -> str:
         parts.append(argument.written)
     if arguments and arguments[-1].kind == "positional-only":
         parts.append("/")
-    whole = f"{name}({', '.join(parts)}){end}"
+    end = f") -> {returned}: ..."
+    whole = f"{name}({', '.join(parts)}{end}"
     if len(whole) <= _WIDTH:
         return whole
-    return "\n".join([f"{name}(", *(f"    {part}," for part in parts), f"){end}"])
+    return "\n".join([f"{name}(", *(f"    {part}," for part in parts), end])
 
 
 def _arguments_table(arguments: Sequence[Argument], up: str) -> str:
@@ -151,17 +160,25 @@ def class_section(
     source = source_of(cls)
     description = described(source, name)
     parts = [f"{_HASHES * level} {code(name)}"]
-    arguments: list[Argument] = []
-    if constructor:
-        arguments = _constructor(name, source, cls, description)
-        parts.append(fenced(_call(name, arguments, "")))
+    arguments = _constructor(name, source, cls, description) if constructor else []
+    parts.append(_class_line(name, cls, arguments, with_initializer=constructor))
     parts += [prose(description.prose, up), _arguments_table(arguments, up)]
     if members:
         listed = [member for member in members_of(cls) if member.name not in leave_out]
-        own = {argument.name for argument in arguments}
-        listed = [member for member in listed if member.is_method or member.name not in own]
-        parts += member_sections(listed, level + 1, up)
+        told = {argument.name for argument in arguments}  # in the table of arguments
+        listed = [member for member in listed if member.source.docstring or member.name not in told]
+        parts += member_sections(listed, level + 1, up, methods_of=f"{name}.")
     return "\n\n".join(filter(None, parts))
+
+
+def _class_line(name: str, cls: type, arguments: Sequence[Argument], *, with_initializer: bool) -> str:
+    """Return a class as Python writes it, if that tells something: how it is made, or its base."""
+    bases = [base.__name__ for base in cls.__bases__ if issubclass(base, BaseException)]
+    line = f"class {name}({', '.join(bases)}):" if bases else f"class {name}:"
+    if with_initializer:
+        initializer = _definition("def __init__", arguments, "None", is_method=True)
+        return fenced(f"{line}\n{indent(initializer, '    ')}")
+    return fenced(f"{line} ...") if bases else ""
 
 
 def _constructor(name: str, source: Any, cls: type, description: Description) -> list[Argument]:
@@ -180,11 +197,17 @@ def _fields(source: Any, cls: type, meanings: dict[str, str]) -> Iterator[Argume
         attribute = source.members[parameter.name]
         annotation = shown_type(attribute.annotation, source.module.path)
         has_default = parameter.default is not inspect.Parameter.empty
-        default = str(attribute.value).replace("'", '"') if has_default else None
+        default = _default_of(str(attribute.value)) if has_default else None
         written = f"{parameter.name}: {annotation}" + (f" = {default}" if has_default else "")
         yield Argument(
             parameter.name, "positional or keyword", written, default, meanings.get(parameter.name, "")
         )
+
+
+def _default_of(source: str) -> str:
+    """Return the default of a field: of one that is made for each object, how that is."""
+    factory = re.fullmatch(r"field\(default_factory=(\w+)\)", source)
+    return f"{factory[1]}()" if factory else source.replace("'", '"')
 
 
 def members_of(cls: type) -> list[Member]:
@@ -200,24 +223,34 @@ def members_of(cls: type) -> list[Member]:
     return list(found.values())
 
 
-def member_sections(members: Sequence[Member], level: int, up: str) -> list[str]:
-    """Return a table of the attributes, and a section for each method."""
+def member_sections(
+    members: Sequence[Member], level: int, up: str, *, methods_of: str = "", attributes_of: str = ""
+) -> list[str]:
+    """Return a table of the attributes, and a section for each method.
+
+    `methods_of` and `attributes_of` stand before their names, such as "res.".
+    """
     attributes = [member for member in members if not member.is_method]
     methods = [member for member in members if member.is_method]
-    parts = [attributes_table(attributes, up)] if attributes else []
+    parts = [attributes_table(attributes, up, of=attributes_of)] if attributes else []
     return parts + [
-        _callable_section(method.name, method.source, _plain(method.value), level, up) for method in methods
+        _callable_section(method.name, method.source, _plain(method.value), level, up, of=methods_of)
+        for method in methods
     ]
 
 
-def attributes_table(members: Sequence[Member], up: str = "../") -> str:
+def attributes_table(members: Sequence[Member], up: str = "../", of: str = "") -> str:
     """Return a table of attributes: name, type, meaning."""
     rows = []
     for member in members:
         source = member.source
         annotation = source.returns if source.kind is griffe.Kind.FUNCTION else source.annotation
+        if annotation is None:
+            raise Undescribed(f"{source.path} has no annotation ({source.filepath}:{source.lineno})")
         meaning = described(source, source.path).prose
-        rows.append((code(member.name), code(shown_type(annotation, source.module.path)), prose(meaning, up)))
+        rows.append(
+            (code(of + member.name), code(shown_type(annotation, source.module.path)), prose(meaning, up))
+        )
     return table(["attribute", "type", "meaning"], rows)
 
 

@@ -247,8 +247,8 @@ def request_page() -> str:
         "What a handler or middleware gets as `req`, or a parameter of the type `Request`. "
         "[Requests, responses and bodies](../bodies.md) shows it in use."
     )
-    parts = _grouped("Request", begin, apiroutes.Request, _REQUEST_GROUPS, _NOT_OURS)
-    parts += ["## From Werkzeug", werkzeugs(apiroutes.Request, REQUEST, "wrappers/")]
+    parts = _grouped("Request", "req.", begin, apiroutes.Request, _REQUEST_GROUPS, _NOT_OURS)
+    parts += ["## From Werkzeug", werkzeugs(apiroutes.Request, REQUEST, "wrappers/", of="req.")]
     parts += [
         "## `UploadFile`",
         "A file of a multipart form: an item of `req.files`, or of a body by the type `UploadFile`.",
@@ -263,11 +263,12 @@ def response_page() -> str:
         "What a handler or middleware gets as `res`, or a parameter of the type `Response`. Handlers may "
         "[return a result](results.md) instead."
     )
-    return "\n\n".join(_grouped("Response", begin, apiroutes.Response, _RESPONSE_GROUPS)) + "\n"
+    return "\n\n".join(_grouped("Response", "res.", begin, apiroutes.Response, _RESPONSE_GROUPS)) + "\n"
 
 
 def _grouped(
     title: str,
+    of: str,
     begin: str,
     cls: type,
     groups: Mapping[str, Sequence[str]],
@@ -280,7 +281,8 @@ def _grouped(
     parts = [f"# {code(title)}", begin, prose(described(source_of(cls), title).prose, "../")]
     for heading, names in groups.items():
         parts.append(f"## {heading}")
-        parts += member_sections([members[name] for name in names], 3, "../")
+        its_members = [members[name] for name in names]
+        parts += member_sections(its_members, 3, "../", methods_of=of, attributes_of=of)
     return parts
 
 
@@ -294,8 +296,10 @@ def testing_page() -> str:
         "The names of `apiroutes.testing`, and what pytest finds once apiroutes is installed. "
         "[Testing](../testing.md) shows them in use.",
         _entry("Client", apiroutes.testing.Client, 2),
+        "### From Werkzeug",
         werkzeugs(apiroutes.testing.Client, CLIENT, "test/"),
         class_section("Response", apiroutes.testing.Response, constructor=False),
+        "### From Werkzeug",
         werkzeugs(apiroutes.testing.Response, TEST_RESPONSE, "test/#werkzeug.test.TestResponse"),
         _entry("AsyncClient", apiroutes.testing.AsyncClient, 2),
         _entry("AfterCall", apiroutes.testing.AfterCall, 2),

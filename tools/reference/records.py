@@ -58,7 +58,7 @@ _BEGIN = (
     "`GET /api/users/[id] [4bf92f3577b34da6a3ce929d0e0e4736]`; without an id the brackets are left out. Such "
     "records have the attributes `method`, `route`, `request_id` and, where a trace came, `trace_id`. They "
     "never have the body, the query string, cookies or other headers. `%s` and the like stand for what "
-    "differs.",
+    "differs. A traceback begins with the first call of the project.",
 )
 
 

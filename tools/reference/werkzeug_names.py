@@ -80,7 +80,7 @@ TEST_RESPONSE: Mapping[str, str] = {
 }
 
 
-def werkzeugs(cls: type, names: Mapping[str, str], page: str, *, up: str = "../") -> str:
+def werkzeugs(cls: type, names: Mapping[str, str], page: str, *, of: str = "") -> str:
     """Return the table of names that a class has from Werkzeug, with a link to a page of its documentation.
 
     Raises Undescribed for a name that the class does not have, or has from apiroutes.
@@ -91,7 +91,7 @@ def werkzeugs(cls: type, names: Mapping[str, str], page: str, *, up: str = "../"
             raise Undescribed(f"Werkzeug's {cls.__name__} has no {name!r} any more")
         if owner is not None and owner.__module__.startswith("apiroutes") and name != "max_content_length":
             raise Undescribed(f"{cls.__name__}.{name} is ours: describe it in its docstring")
-    rows = [(code(name), prose(meaning, up)) for name, meaning in names.items()]
+    rows = [(code(of + name), prose(meaning)) for name, meaning in names.items()]
     return f"These are [Werkzeug's]({_PAGES}{page}), and so is what is not listed here.\n\n" + table(
         ["name", "meaning"], rows
     )
