@@ -143,7 +143,7 @@ NAMED_PAGES: Mapping[str, NamedPage] = {
         [
             Section("", ["App", "create_app", "create_asgi_app"]),
             Section("", ["Settings"], "[Settings](../settings.md) has a table of them."),
-            Section("", [], '## `__version__`\n\nThe version of apiroutes, a str such as `"0.1.0"`.'),
+            Section("", [], '## `__version__`\n\nThe version of apiroutes, a str such as `"0.2.0"`.'),
         ],
     ),
     "middleware.md": NamedPage(
