@@ -19,9 +19,9 @@ help:
 	@echo "make acceptance  the slow tests, of real servers, async clients, a browser, npm: eight minutes"
 	@echo "make coverage    make test and some of the slow tests with coverage measured: at least 95 % of branches"
 	@echo "make reference   write docs/reference/ and the generated tables of other pages, from the code"
-	@echo "make docs        the documentation site, in build/site: checks every link, fetches nothing; ten seconds"
+	@echo "make docs        the documentation site, in build/site: checks every link, fetches nothing; half a minute"
 	@echo "make docs-links  asks the other sites that the documents link whether their pages are still there"
-	@echo "make examples    the examples: their tests, their types, what their READMEs show: one minute"
+	@echo "make examples    the examples, and what 'apiroutes new' makes: tests, types, what READMEs show: two minutes"
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
@@ -102,6 +102,9 @@ ACCEPTANCE_1 := $(addprefix tests/acceptance/test_,failed_starts.py life.py rate
 ACCEPTANCE_2 := $(addprefix tests/acceptance/test_,asgi_start.py cache_faults.py cache_scenarios.py reloads.py \
 	replacement.py)
 
+# `make examples` runs it.
+SCAFFOLD := tests/acceptance/test_scaffold.py
+
 acceptance:
 	$(MAKE) --no-print-directory --jobs 3 acceptance-part-1 acceptance-part-2 acceptance-part-3
 
@@ -113,7 +116,7 @@ acceptance-part-2: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow tests/schemas tests/servers
 
 acceptance-part-3: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/acceptance $(addprefix --ignore ,$(ACCEPTANCE_1) $(ACCEPTANCE_2))
+	$(BIN)/python -m pytest tests/acceptance $(addprefix --ignore ,$(ACCEPTANCE_1) $(ACCEPTANCE_2) $(SCAFFOLD))
 
 # Coverage makes tests three times slower on Python 3.11, so `make test` does not measure it. The later runs cover
 # the code that no other test reaches: the command line and the replacement of workers.
@@ -137,6 +140,7 @@ types: $(VENV)/.installed-test
 
 examples: $(VENV)/.installed-test
 	$(BIN)/python -m tools.examples
+	$(BIN)/python -m pytest $(SCAFFOLD)
 
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)

@@ -22,6 +22,10 @@ site_summary = (
 )
 # In the search: these pages have all the words, and are seldom where somebody should begin.
 site_search_weights = {
+    "reference/index": 0.3,
+    "reference/logs": 0.5,
+    "reference/*": 0.8,
+    "how-to/from-*": 0.7,
     "behaviour": 0.6,
     "benchmark-results": 0.4,
     "benchmarks": 0.4,
@@ -34,9 +38,7 @@ extensions = ["myst_parser", "sphinx_copybutton", "tools.site"]
 exclude_patterns = ["_build"]
 nitpicky = True
 # The pages are written for GitHub as well: what GitHub shows as it stands is not markup here.
-myst_enable_extensions: list[str] = []
 myst_heading_anchors = 6
-suppress_warnings: list[str] = []
 
 _MONOSPACE = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace'
 html_theme = "furo"
@@ -81,7 +83,7 @@ html_theme_options = {
         "color-sidebar-link-text--top-level": "#e4e7ec",
     },
 }
-pygments_style = "friendly"
+pygments_style = "a11y-light"
 pygments_dark_style = "github-dark"
 
 # Copied are the commands of a console block, without what they print.

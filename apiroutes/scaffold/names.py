@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["suggested_name", "why_no_name"]
+__all__ = ["normalized", "suggested_name", "why_no_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508
 # What the project itself installs: pip would take one for the other.
@@ -40,7 +40,7 @@ def why_no_name(text: str) -> str | None:
             f"{text!r} cannot be the name of a project: a name has letters and digits of ASCII, '-', '_' and "
             "'.', and begins and ends with a letter or digit (PEP 508)"
         )
-    if _normalized(text) in _INSTALLED:
+    if normalized(text) in _INSTALLED:
         return f"{text!r} cannot be the name of a project: the project itself needs a package of that name"
     return None
 
@@ -49,9 +49,9 @@ def suggested_name(text: str) -> str:
     """Return a name that is near to the text, which is none."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9._-]+", "-", plain.lower()).strip("-._") or "api"
-    return f"my-{name}" if _normalized(name) in _INSTALLED else name
+    return f"my-{name}" if normalized(name) in _INSTALLED else name
 
 
-def _normalized(name: str) -> str:
+def normalized(name: str) -> str:
     """Return the form in which names are compared (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -56,13 +56,16 @@ def origin() -> Origin:
 
 
 def _direct_url(package: Distribution) -> dict[str, Any] | None:
-    text = package.read_text("direct_url.json")
-    direct = json.loads(text) if text else None
+    try:
+        direct = json.loads(package.read_text("direct_url.json") or "null")
+    except ValueError:  # whatever has written it, it is no JSON
+        return None
     return direct if isinstance(direct, dict) else None
 
 
 def _local(versions: str, place: Path) -> Origin:
-    is_there = place.is_file() or any((place / name).is_file() for name in ("pyproject.toml", "setup.cfg"))
+    is_project = any((place / name).is_file() for name in ("pyproject.toml", "setup.cfg"))
+    is_there = place.is_absolute() and (place.is_file() or is_project)
     return Origin(versions, is_local=True, place=place if is_there else None)
 
 

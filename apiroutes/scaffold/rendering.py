@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
-
-# Python 3.14 has it in importlib.resources.abc alone, where 3.10 does not.
 from typing import Any
 
+from apiroutes.scaffold.names import normalized
 from apiroutes.scaffold.origins import Origin
 
 __all__ = ["rendered"]
 
 _NAME = "name-of-the-project"
+_IMAGE = "image-of-the-project"  # in lower case, without the separators that Docker refuses
 # pip makes the first one wherever it installs a Python file, the others come from work on the templates.
 _CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 _NOTE = "<!-- apiroutes -->"  # of the READMEs
@@ -66,6 +66,7 @@ def rendered(name: str, convention: str, *, minimal: bool, origin: Origin) -> di
         **_NAMES,
         **_PLACES[convention],
         _NAME: name,
+        _IMAGE: normalized(name),
         "apiroutes>=0.2": origin.requirement(),
         "apiroutes[dev]>=0.2": origin.requirement("dev"),
         **({_NOTE: _ON_THIS_MACHINE} if origin.is_local else {_NOTE: "", **_NO_WHEELS}),
@@ -85,6 +86,7 @@ def _replaced(text: str, replacements: dict[str, str]) -> str:
 
 
 def _files_in(directory: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    # A Traversable, whose class stands elsewhere in Python 3.14 than in 3.10.
     for entry in directory.iterdir():
         if entry.is_file():
             yield path + entry.name, entry.read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from apiroutes import App
 from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.client import Client, InProcess, OverHttp
 from tests.acceptance.exchanges import Seen, record
+from tests.acceptance.locks import lock
 from tests.acceptance.servers import granian, gunicorn, gunicorn_asgi, serve, uvicorn
 
 
@@ -102,3 +103,9 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     """Return the responses to the exchanges in this process."""
     with started(WAYS["validated"], tmp_path_factory.mktemp("expected")) as served:
         return served.recording
+
+
+@pytest.fixture(scope="session")
+def locked_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the example of deployment with the wheel of apiroutes and a lock file."""
+    return lock(tmp_path_factory.mktemp("locked"))

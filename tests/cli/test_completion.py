@@ -57,6 +57,9 @@ def test_the_shell_understands_the_script(tmp_path: Path, shell: str) -> None:
 TYPED = [
     ("apiroutes ro", "apiroutes routes"),
     ("apiroutes completion z", "apiroutes completion zsh"),
+    ("apiroutes new proj", "apiroutes new project/"),
+    ("apiroutes new --conv", "apiroutes new --convention"),
+    ("apiroutes new --convention t", "apiroutes new --convention tanstack"),
     ("apiroutes start --serv", "apiroutes start --server"),
     ("apiroutes start --server gr", "apiroutes start --server granian"),
     ("apiroutes start --interface as", "apiroutes start --interface asgi"),

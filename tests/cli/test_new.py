@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import tomli
 from click.testing import CliRunner, Result
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from apiroutes import __version__
 from apiroutes.cli import main
@@ -95,15 +97,17 @@ def test_a_project_has_the_files_of_its_convention(here: Path, convention: str, 
 
 @pytest.mark.parametrize(("convention", "minimal"), VARIANTS)
 def test_nothing_of_the_template_is_left_in_a_project(here: Path, convention: str, minimal: bool) -> None:
-    new("api", "--name", "my.shop", *options_of(convention, minimal))
+    new("api", "--name", "My.Shop", *options_of(convention, minimal))
     foreign = {"pages/", "app/", "routes/"} - {f"{HELLO[convention][0].partition('/')[0]}/"}
     for file in files_in(here / "api"):
         text = (here / "api" / file).read_text(encoding="utf-8").replace("/app/", "")  # of the image
-        assert "name-of-the-project" not in text
+        assert "-of-the-project" not in text
         assert "<!-- " not in text
         assert [name for name in foreign if re.search(rf"(?<!\w){name}", text)] == []
-    assert "my.shop" in (here / "api" / "README.md").read_text(encoding="utf-8")
-    assert pyproject(here / "api")["project"]["name"] == "my.shop"
+    readme = (here / "api" / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith("# My.Shop\n")
+    assert minimal or "docker build -t my-shop ." in readme
+    assert pyproject(here / "api")["project"]["name"] == "My.Shop"
     assert pyproject(here / "api")["tool"]["apiroutes"]["conventions"] == [convention]
 
 
@@ -139,6 +143,26 @@ def test_files_have_the_permissions_of_the_umask(here: Path) -> None:
     assert (here / "api").stat().st_mode & 0o777 == 0o750
     assert (here / "api" / "lib").stat().st_mode & 0o777 == 0o750
     assert (here / "api" / "Makefile").stat().st_mode & 0o777 == 0o640
+
+
+# Each image has a directory of its own to write in.
+OWN_OF_THE_IMAGE = {
+    "RUN install --directory --owner=app --group=app --mode=0700 data",
+    "VOLUME /app/data",
+    "RUN install --directory --owner=app --group=app --mode=0700 .apiroutes",
+}
+
+
+def test_the_image_is_that_of_the_example_of_a_deployment(here: Path) -> None:
+    new("api")
+    example = Path(__file__).parents[2] / "examples" / "deployment" / "Dockerfile"
+    stages = []
+    for file in (here / "api" / "Dockerfile", example):
+        _, _, last = file.read_text(encoding="utf-8").rpartition("\nFROM ")
+        lines = [line for line in last.splitlines() if line not in OWN_OF_THE_IMAGE]
+        assert len(lines) > 10
+        stages.append(lines)
+    assert stages[0] == stages[1]
 
 
 # -- directories and names
@@ -266,17 +290,18 @@ def test_a_repository_an_environment_and_an_editors_files_stay(here: Path, name:
     assert (here / name).read_text() == "mine"
 
 
-@pytest.mark.parametrize("kind", ["file", "broken link", "link to a file"])
+@pytest.mark.parametrize("kind", ["file", "below a file", "broken link", "link to a file"])
 def test_what_is_no_directory_is_refused(here: Path, kind: str) -> None:
-    if kind == "file":
+    name = "api/api" if kind == "below a file" else "api"
+    if "file" in kind and "link" not in kind:
         (here / "api").write_text("mine")
     else:
         (here / "file").write_text("mine")
         (here / "api").symlink_to("file" if kind == "link to a file" else "nowhere")
     before = files_in(here.parent)
-    result = new("api")
+    result = new(name)
     assert result.exit_code in (1, 2)
-    assert "'api'" in result.stderr or "api: " in result.stderr
+    assert f"'{name}'" in result.stderr or f"{name}: " in result.stderr
     assert files_in(here.parent) == before
 
 
@@ -378,7 +403,7 @@ def vcs(url: str, vcs: str = "git", **more: str) -> dict[str, Any]:
 
 
 # What PEP 610 records, and the requirement.
-ORIGINS = [
+ORIGINS: list[tuple[object, str]] = [
     (None, f"apiroutes{VERSIONS}"),
     (vcs("https://example.com/a/b.git"), f"apiroutes @ git+https://example.com/a/b.git@{COMMIT}"),
     (vcs("https://ada:pw@example.com/b.git"), f"apiroutes @ git+https://example.com/b.git@{COMMIT}"),
@@ -401,6 +426,8 @@ ORIGINS = [
     (vcs("file:///home/ada/apiroutes"), f"apiroutes{VERSIONS}"),
     ({"url": "file:///home/ada/apiroutes", "dir_info": {"editable": True}}, f"apiroutes{VERSIONS}"),
     ({"url": "file:///home/ada/a.whl", "archive_info": {}}, f"apiroutes{VERSIONS}"),
+    ({"url": "file:.", "dir_info": {}}, f"apiroutes{VERSIONS}"),
+    ([], f"apiroutes{VERSIONS}"),
 ]
 
 
@@ -430,6 +457,28 @@ def test_a_project_requires_apiroutes_from_where_it_was_installed(
     assert ("wheels" in "".join(made)) == ("find-links" in "".join(made)) == is_local
     assert ("--find-links wheels" in result.stdout) == is_local
     assert ("pip wheel --no-deps -w wheels <clone of apiroutes>" in result.stdout) == is_local
+
+
+COMPATIBLE = [
+    ("0.2.0", ">=0.2,<0.3"),
+    ("0.2.7", ">=0.2,<0.3"),
+    ("0.10.1", ">=0.10,<0.11"),
+    ("1.0.0", ">=1.0,<2"),
+    ("12.4", ">=12.4,<13"),
+    ("0.3.0rc1", ">=0.3.0rc1,<0.4"),  # which 0.3 does not include
+    ("0.3.0.dev4+g3f1c2d4", ">=0.3.0.dev4,<0.4"),  # PEP 440: a local version has no order
+]
+
+
+@pytest.mark.parametrize(("version", "versions"), COMPATIBLE)
+def test_a_project_takes_the_versions_that_are_compatible(
+    here: Path, monkeypatch: pytest.MonkeyPatch, version: str, versions: str
+) -> None:
+    monkeypatch.setattr("apiroutes.scaffold.origins.__version__", version)
+    new("api")
+    table = pyproject(here / "api")["project"]
+    assert table["dependencies"][0] == f"apiroutes{versions}"
+    assert Version(version.partition("+")[0]) in SpecifierSet(versions, prereleases=True)
 
 
 @pytest.mark.parametrize("kind", ["directory", "wheel"])

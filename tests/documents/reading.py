@@ -37,6 +37,7 @@ _HASH = ("#", "")
 LANGUAGES = {
     *_COMMENTS,
     *("python", "toml", "yaml", "json", "sh", "ini", "nginx", "dockerfile", "makefile", "text", "console"),
+    "py",  # signatures, which are no programs
 }
 
 _FENCE = re.compile(r"( *)(`{3,}|~{3,})([^`\n]*)$")

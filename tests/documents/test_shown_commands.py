@@ -11,9 +11,14 @@ import pytest
 from tests.documents.console import stop_forking
 from tests.documents.not_run import NOT_RUN, NotRun
 from tests.documents.page_runs import SLOW_PAGES, commands_of, exported_for_pages, wrong_on
-from tests.documents.reading import DOCUMENTS, ROOT, blocks, read
+from tests.documents.reading import DOCUMENTS, EXAMPLES, ROOT, blocks, read
 
-EXECUTED = [page for page in DOCUMENTS if commands_of(page) and page not in SLOW_PAGES]
+# The pages of examples are executed by `make examples`, each beside the tests of its example.
+EXECUTED = [
+    pytest.param(page, marks=pytest.mark.slow if page in EXAMPLES else pytest.mark.costly)
+    for page in DOCUMENTS
+    if commands_of(page) and page not in SLOW_PAGES
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,7 +27,6 @@ def _one_forking_process() -> Iterator[None]:
     stop_forking()
 
 
-@pytest.mark.costly
 @pytest.mark.parametrize("page", EXECUTED)
 def test_commands_print_what_a_page_shows(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in exported_for_pages().items():

@@ -186,7 +186,10 @@ _OTHERS = [
     for (page, name, _), shown in _LAST.items()
     if name.endswith(".py") and not is_route(name) and page not in SLOW_PAGES
 ]
-PROGRAMS = [(shown, name) for shown, name in _OTHERS if not is_test(name)]
+# Beside the fixtures of the tests, which pytest loads.
+PROGRAMS = [
+    (shown, name) for shown, name in _OTHERS if not is_test(name) and Path(name).name != "conftest.py"
+]
 # All tests of a project run in one process.
 TESTS = {
     f"{number}-{shown.page}": (shown, names)

@@ -19,20 +19,25 @@ from apiroutes import App
 from tests.embedding.ours import shown
 from tests.support import WSGIApplication
 
+SETTINGS = {
+    "SECRET_KEY": "a key of the tests",
+    "ALLOWED_HOSTS": ["*"],
+    "ROOT_URLCONF": __name__,
+    "MIDDLEWARE": [
+        "django.middleware.security.SecurityMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
+    ],
+    "SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies",
+    "USE_TZ": True,
+}
+
+# A page of the documents may have set Django up for itself, once for the process.
 if not settings.configured:
-    settings.configure(
-        SECRET_KEY="a key of the tests",
-        ALLOWED_HOSTS=["*"],
-        ROOT_URLCONF=__name__,
-        MIDDLEWARE=[
-            "django.middleware.security.SecurityMiddleware",
-            "django.contrib.sessions.middleware.SessionMiddleware",
-            "django.middleware.common.CommonMiddleware",
-        ],
-        SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
-        USE_TZ=True,
-    )
-    django.setup(set_prefix=False)
+    settings.configure()
+for name, value in SETTINGS.items():
+    setattr(settings, name, value)
+django.setup(set_prefix=False)
 
 
 def echo(request: Any, rest: str = "") -> Any:

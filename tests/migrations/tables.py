@@ -40,7 +40,7 @@ def spans(page: str) -> Iterator[str]:
             is_table = cells[-1] == "here"
         elif is_table:
             for double, single in _SPAN.findall(cells[-1]):
-                yield (double or single).strip()
+                yield (double or single).strip().replace("\\|", "|")
 
 
 def without_proof(page_name: str, directory: str, root: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.site.links import is_relative, with_destinations, without_blocks
+from tools.site.links import is_relative, with_destinations, without_blocks, without_comments
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,8 @@ def test_a_relative_destination_is_another_file(destination: str, relative: bool
 
 def test_a_text_without_its_blocks_keeps_code_in_lines() -> None:
     assert without_blocks("a `b`\n```\nc\n```\nd\n") == "a `b`\nd\n"
+
+
+def test_comments_on_lines_of_their_own_go_and_code_keeps_its_own() -> None:
+    text = "<!-- made -->\n\n# A <!-- b -->\n\n<!-- c\nd -->\n\n```html\n<!-- e.html -->\n```\n"
+    assert without_comments(text) == "# A <!-- b -->\n\n```html\n<!-- e.html -->\n```\n"

@@ -1,7 +1,7 @@
-"""`python -m tools.examples`: run the tests and check the types of each example, in processes of its own.
+"""`python -m tools.examples`: check each example, in processes of its own.
 
-In: the directories in examples/ that have a README.md. Out: a line for each, and what has failed.
-Exit status 1 if anything has.
+In: the directories in examples/ that have a README.md. Out: a line for each, and what has failed: its tests,
+the commands of its README, which print what it shows, or its types. Exit status 1 if anything has.
 
 Modules of different examples have the same names, so no process sees more than one of them.
 """
@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,55 +24,69 @@ import click
 from apiroutes.terminal import BOLD, GREEN, RED, YELLOW, paint_for
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST_SECONDS = 300  # of one example
+EXAMPLES = ROOT / "examples"
+COMMANDS = "tests/documents/test_shown_commands.py::test_commands_print_what_a_page_shows"
+CACHES = ROOT / ".mypy_cache" / "examples"
+MOST_SECONDS = 300  # of one process
 # What would change how a project runs is not inherited.
 FOREIGN = ("APIROUTES_", "FORWARDED_", "GUNICORN_", "PORT", "REDIS_URL", "WEB_CONCURRENCY")
 
 
 @dataclass
 class Outcome:
-    """How an example has fared: `output` is what has failed, or empty."""
+    """How an example has fared: `told` says it of each part, `output` is what has failed, or empty."""
 
     name: str
-    tests: str
-    types: str
+    told: dict[str, str]
     seconds: float
     output: str
 
 
 def run(example: Path, has_colour: bool) -> Outcome:
-    """Run the tests of an example, those of its README among them, and mypy."""
+    """Run the tests of an example, the commands of its README, and mypy."""
     began = time.monotonic()
-    colour = f"--color={'yes' if has_colour else 'no'}"
-    # A reader runs `python -m pytest`; the rest keeps the runs apart, and checks what the README shows.
-    options = ["-q", colour, "-W", "error", "-p", "no:cacheprovider", "-p", "no:ddtrace"]
-    tests = _call(example, "pytest", *options, "-p", "tools.examples.readme")
-    cache = ROOT / ".mypy_cache" / "examples" / example.name
-    types = _call(example, "mypy", "--no-error-summary", f"--cache-dir={cache}", ".")
-    failed = [done.stdout for done in (tests, types) if done.returncode]
-    summary = re.findall(r"\d+ (?:passed|failed|skipped|errors?)\b", tests.stdout.rpartition("\n\n")[2])
-    return Outcome(
-        example.name,
-        ("FAILED: " if tests.returncode else "") + (", ".join(summary) or f"exit status {tests.returncode}"),
-        "FAILED" if types.returncode else "passed",
-        time.monotonic() - began,
-        "\n".join(failed),
-    )
+    # A reader runs `python -m pytest`; the rest keeps the runs apart.
+    options = ["-q", f"--color={'yes' if has_colour else 'no'}", "-p", "no:cacheprovider"]
+    runs = {
+        "tests": _call(example, "pytest", *options, "-W", "error"),
+        "types": _call(example, "mypy", "--no-error-summary", f"--cache-dir={CACHES / example.name}", "."),
+    }
+    if example.parent == EXAMPLES:  # whose pages are among the documents
+        runs["README"] = _call(ROOT, "pytest", *options, f"{COMMANDS}[examples/{example.name}/README.md]")
+    told = {what: "FAILED" if done.returncode else "passed" for what, done in runs.items()}
+    told["tests"] += f" ({_counts(runs['tests'].stdout)})"
+    output = "\n".join(done.stdout for done in runs.values() if done.returncode)
+    return Outcome(example.name, told, time.monotonic() - began, output)
 
 
-def _call(example: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _counts(output: str) -> str:
+    """Return what pytest says in the end, such as "5 passed, 1 skipped"."""
+    last = output.strip().rpartition("\n")[2]
+    return ", ".join(re.findall(r"\d+ (?:passed|failed|skipped|errors?)\b", last)) or "no tests"
+
+
+def _call(directory: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     paths = {"PYTHONPATH": str(ROOT), "MYPYPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=example,
-        env=own | paths,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=MOST_SECONDS,
-    )
+    # Of pytest's plugins only ours: to import all that are installed takes longer than most of the tests.
+    plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "apiroutes.pytest_plugin"}
+    command = [sys.executable, "-m", module, *arguments]
+    with tempfile.TemporaryFile("w+") as output:  # not a pipe, which a server that is left would hold open
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=own | paths | plugins,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            process.wait(MOST_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        output.seek(0)
+        return subprocess.CompletedProcess(command, process.returncode, output.read())
 
 
 def outcomes(chosen: list[Path], jobs: int, has_colour: bool) -> Iterator[Outcome]:
@@ -83,9 +98,9 @@ def outcomes(chosen: list[Path], jobs: int, has_colour: bool) -> Iterator[Outcom
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="How many run at a time.")
-@click.option("--directory", default=ROOT / "examples", type=Path, help="Where the examples are.")
+@click.option("--directory", default=EXAMPLES, type=Path, help="Where the examples are.")
 def main(names: tuple[str, ...], jobs: int, directory: Path) -> None:
-    """Run the tests of all examples, or of those that are named, and check their types."""
+    """Check all examples, or those that are named: tests, the commands of the README, types."""
     known = {path.parent.name: path.parent for path in sorted(directory.glob("*/README.md"))}
     if unknown := [name for name in names if name not in known]:
         raise click.BadParameter(f"there is no example {unknown[0]!r}. There are: {', '.join(known)}.")
@@ -93,10 +108,11 @@ def main(names: tuple[str, ...], jobs: int, directory: Path) -> None:
     paint = paint_for(sys.stdout)
     failed = []
     width = max([len("example"), *(len(example.name) for example in chosen)])
-    click.echo(paint(f"{'example':{width}}  seconds  types   tests", BOLD), color=paint.is_on)
+    click.echo(paint(f"{'example':{width}}  seconds  types   README  tests", BOLD), color=paint.is_on)
     for done in outcomes(chosen, jobs, paint.is_on):
-        style = RED if done.output else YELLOW if "skipped" in done.tests else GREEN
-        row = f"{done.name:{width}}  {done.seconds:7.1f}  {done.types:6}  {done.tests}"
+        style = RED if done.output else YELLOW if "skipped" in done.told["tests"] else GREEN
+        columns = [f"{done.told.get(what, '-'):6}" for what in ("types", "README", "tests")]
+        row = "  ".join([f"{done.name:{width}}", f"{done.seconds:7.1f}", *columns])
         click.echo(paint(row, style), color=paint.is_on)
         failed += [done] if done.output else []
     for done in failed:

@@ -6,6 +6,7 @@ search that needs no server. Raises nothing: a mistake is a warning of Sphinx, a
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tools.site.checks import mistakes_of
 from tools.site.copies import write_copies
 from tools.site.documents import Documents
 from tools.site.files import FileLinks, documents_of, pages_of_files
+from tools.site.navigation import entries_of
 from tools.site.search_data import write_search_data
 from tools.site.texts import add_to_page
 
@@ -62,6 +64,9 @@ def _describe_page(
     context["markdown_copy"] = f"{pagename}.md".rpartition("/")[2]
     documents = documents_of(app.env)
     path = documents.doc2path(pagename, absolute=True).relative_to(documents.root)
+    subjects = {entry.page: entry.subject for entry in entries_of(documents.navigation)}
+    if subjects.get(pagename):
+        context["metatags"] += f'<meta name="description" content="{escape(subjects[pagename])}">\n'
     context["page_source_suffix"] = path.suffix  # Sphinx takes names and files to be alike
     if app.config.site_repository:
         context["theme_source_edit_link"] = f"{app.config.site_repository}/edit/main/{path}"

@@ -19,8 +19,10 @@ __all__ = ["CheckedAddresses", "NamedAnchors", "NamedCode"]
 _log = logging.getLogger(__name__)
 
 _ANCHOR = re.compile(r'<a id="(?P<name>[^"]+)">(?P<end></a>)?\s*')
-# A comment that is a path, or a name with a suffix, alone.
-_FILE_NAME = re.compile(r"(?:#|//|--|<!--|/\*) (?=\S*[/.])[\w./$()\[\]{}@~+-]*\w(?: -->| \*/)?$")
+# A comment that is a path or a file's name, alone; "Flask: app.py" is a file for comparison.
+_FILE_NAME = re.compile(
+    r"(?:#|//|--|<!--|/\*) (?:[\w.]+: )?(?:(?=\S*[/.])[\w./$()\[\]{}@~+-]*\w|[A-Z]\w+file)(?: -->| \*/)?$"
+)
 
 
 class NamedAnchors(SphinxTransform):

@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sphinx.project import Project
-from sphinx.util._pathlib import _StrPath
 
 from tools.site.links import is_relative
 from tools.site.navigation import Section, navigation
@@ -69,12 +69,12 @@ class Documents(Project):
             return self._names[path]
         return super().path2doc(filename) if path.is_relative_to(self.srcdir) else None
 
-    def doc2path(self, docname: str, absolute: bool) -> _StrPath:
-        """Return the file of a page, relative to docs/ or as an absolute path."""
+    def doc2path(self, docname: str, absolute: bool) -> Any:
+        """Return the file of a page, relative to docs/ or as an absolute path of Sphinx's own class."""
         if docname not in self._outside:
             return super().doc2path(docname, absolute)
         path = self._outside[docname]
-        return _StrPath(path if absolute else os.path.relpath(path, self.srcdir))
+        return type(self.srcdir)(path if absolute else os.path.relpath(path, self.srcdir))
 
     @cached_property
     def navigation(self) -> list[Section]:
@@ -90,7 +90,7 @@ class Documents(Project):
 
     def text_of(self, docname: str) -> str:
         """Return the text of a page's file."""
-        return self.doc2path(docname, absolute=True).read_text(encoding="utf-8")
+        return Path(self.doc2path(docname, absolute=True)).read_text(encoding="utf-8")
 
     def example_of(self, docname: str) -> Path | None:
         """Return the directory of the example that the page is about, if it is about one."""

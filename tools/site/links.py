@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-__all__ = ["is_relative", "with_destinations", "without_blocks"]
+__all__ = ["is_relative", "with_destinations", "without_blocks", "without_comments"]
 
 _FENCE = re.compile(
     r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}(?P=fence)[`~]*[ \t]*$\n?|\Z)", re.M | re.S
@@ -19,6 +19,7 @@ _CODE_SPAN = re.compile(r"(?<!`)(?P<ticks>`+)(?!`)(?:[^\n]|\n(?![ \t]*\n))+?(?<!
 _DESTINATION = re.compile(
     r"(?<=\]\()(?P<inline><[^>\n]+>|[^)\s]+)|^(?P<label>\[[^\]\n]+\]:[ \t]+)(?P<defined>\S+)", re.M
 )
+_COMMENT = re.compile(r"^<!--.*?-->[ \t]*\n\n?", re.M | re.S)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 
 
@@ -30,6 +31,11 @@ def is_relative(destination: str) -> bool:
 def without_blocks(text: str) -> str:
     """Return the text without its blocks of code."""
     return _FENCE.sub("", text)
+
+
+def without_comments(text: str) -> str:
+    """Return the text without comments that stand on lines of their own."""
+    return "".join(_COMMENT.sub("", piece) if is_text else piece for is_text, piece in _pieces(_FENCE, text))
 
 
 def _outside_code(text: str) -> Iterator[tuple[bool, str]]:

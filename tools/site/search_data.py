@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from sphinx.application import Sphinx
 
 from tools.site.files import documents_of
 from tools.site.navigation import entries_of
+from tools.site.texts import FILES_HEADING
 
 __all__ = ["write_search_data"]
 
@@ -37,10 +39,10 @@ class _Piece(NamedTuple):
 def write_search_data(app: Sphinx) -> None:
     """Write the script into the site."""
     subjects = {entry.page: entry.subject for entry in entries_of(documents_of(app.env).navigation)}
-    weights: dict[str, float] = app.config.site_search_weights
     pieces = [
         piece._replace(
-            about="" if piece.anchor else subjects.get(docname, ""), weight=weights.get(docname, 1)
+            about="" if piece.anchor else subjects.get(docname, ""),
+            weight=_weight(docname, app.config.site_search_weights),
         )
         for docname in sorted(app.env.found_docs)
         for piece in _pieces_of(app, docname)
@@ -49,9 +51,16 @@ def write_search_data(app: Sphinx) -> None:
     Path(app.outdir, "_static", "search-data.js").write_text(f"startSearch({data});\n", encoding="utf-8")
 
 
+def _weight(docname: str, weights: dict[str, float]) -> float:
+    """Return the weight of the first pattern that the page's name fits."""
+    return next((weight for pattern, weight in weights.items() if fnmatchcase(docname, pattern)), 1)
+
+
 def _pieces_of(app: Sphinx, docname: str) -> Iterator[_Piece]:
     for section in app.env.get_doctree(docname).findall(nodes.section):
         headings = _headings(section)
+        if headings[-1] == FILES_HEADING:
+            continue
         anchor = "" if len(headings) == 1 else section.get("slug") or section["ids"][0]
         texts: list[str] = []
         for child in section.children:

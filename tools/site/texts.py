@@ -10,11 +10,13 @@ from sphinx.environment import BuildEnvironment
 
 from tools.site.documents import Documents
 from tools.site.files import documents_of, files_below
+from tools.site.links import without_comments
 from tools.site.navigation import entries_of, toctree, toctrees
 
-__all__ = ["add_to_page", "markdown_of"]
+__all__ = ["FILES_HEADING", "add_to_page", "markdown_of"]
 
 _INDEX = "index"
+FILES_HEADING = "All files"  # of an example
 
 
 def add_to_page(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -29,9 +31,9 @@ def add_to_page(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def markdown_of(env: BuildEnvironment, docname: str) -> str:
-    """Return the Markdown of a page, without what is for Sphinx alone."""
+    """Return the Markdown of a page, without what is for those alone who make it."""
     documents = documents_of(env)
-    return _with_files(documents, docname, documents.text_of(docname))
+    return _with_files(documents, docname, without_comments(documents.text_of(docname)))
 
 
 def _with_files(documents: Documents, docname: str, text: str) -> str:
@@ -40,4 +42,4 @@ def _with_files(documents: Documents, docname: str, text: str) -> str:
         return text
     names = [path.relative_to(directory).as_posix() for path in files_below(directory)]
     links = "".join(f"- [`{name}`](<{name}>)\n" for name in names if name != "README.md")
-    return f"{text.rstrip()}\n\n## All files\n\n{links}" if links else text
+    return f"{text.rstrip()}\n\n## {FILES_HEADING}\n\n{links}" if links else text

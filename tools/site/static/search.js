@@ -4,7 +4,7 @@
 
 (() => {
   const MOST_RESULTS = 30;
-  const MOST_OF_A_PAGE = 3;
+  const MOST_OF_A_PAGE = 2;
   const EXCERPT = 220; // characters
   const WEIGHTS = { title: 14, heading: 8, about: 8, text: 4 };
   // What people call a thing whose page calls it something else.
@@ -16,6 +16,7 @@
     orm: "sqlalchemy",
     db: "database",
     k8s: "kubernetes",
+    serverless: "lambda",
     cron: "queue",
     celery: "queue",
     auth: "sign-in",
@@ -38,27 +39,52 @@
     csrf: "requests of other sites",
     validation: "types checks",
     middlewares: "middleware",
-    install: "pip install",
+    install: "first endpoint",
+    installation: "first endpoint",
+    "getting started": "tutorial",
+    quickstart: "tutorial",
+    crud: "create, read, change and remove",
+    pagination: "pages of a list",
+    permission: "what a user may do",
+    permissions: "what a user may do",
+    role: "what a user may do",
+    roles: "what a user may do",
+    "unit test": "testing",
+    "unit tests": "testing",
+    startup: "start and stop",
+    shutdown: "start and stop",
     deploy: "deployment",
     env: "environment variables",
   };
 
+  // Words of questions, which say nothing of their subject: "how do I take an upload?"
+  const SMALL_WORDS = new Set(
+    "a an and are as be can do does for from how i in into is it me my of on or should the to use using what when where which why with you your".split(
+      " ",
+    ),
+  );
+
   const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) || [];
 
-  // The beginning that a word's forms share: upload, uploads, uploading.
+  // The beginning that a word's forms share: upload, uploads, uploading. `redis` and `access` are no plurals.
   const stemOf = (word) => {
-    if (word.length < 5) return word;
+    if (word.length < 5 || /(?:[isu]s|\d)$/.test(word)) return word;
     const stem = word.replace(/(?:ations?|ings?|ies|ied|es|ed|s|y|e)$/, "");
     return stem.length < 3 ? word : stem;
   };
+  const ENDINGS = "(?:able|ations?|ed|ers?|es?|ied|ies|ings?|ions?|ments?|s|y)?";
 
   const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-  // A word of a query: its pattern in a text; the word itself counts more than its other forms. `api_key` has two.
-  const termOf = (word) => ({
-    exact: new RegExp(`(?<![\\p{L}\\p{N}])${escaped(word)}(?![\\p{L}\\p{N}])`, "giu"),
-    begun: new RegExp(`(?<![\\p{L}\\p{N}])${escaped(stemOf(word))}`, "giu"),
-  });
+  // A word of a query: as it is, in another form, and as the beginning of another word. `api_key` is two words.
+  const termOf = (word) => {
+    const [start, end] = ["(?<![\\p{L}\\p{N}])", "(?![\\p{L}\\p{N}])"];
+    return {
+      exact: new RegExp(start + escaped(word) + end, "giu"),
+      inflected: new RegExp(start + escaped(stemOf(word)) + ENDINGS + end, "giu"),
+      begun: new RegExp(start + (word.length < 3 ? escaped(word) + end : escaped(stemOf(word))), "giu"),
+    };
+  };
 
   // Several words as one, however they are joined: `rate limits`, `rate-limits`, `rate_limits`.
   const joined = (text) => text.toLowerCase().replace(/[\s_-]+/g, " ");
@@ -68,8 +94,10 @@
   // How much a term is in a field: many uses count more than one, and each further one less.
   const weightIn = (term, text) => {
     const exact = countOf(term.exact, text);
-    const count = exact + 0.6 * (countOf(term.begun, text) - exact);
-    return count === 0 ? 0 : count / (count + 1.2);
+    const inflected = countOf(term.inflected, text);
+    const begun = countOf(term.begun, text);
+    const count = exact + 0.6 * Math.max(0, inflected - exact) + 0.15 * Math.max(0, begun - inflected);
+    return count / (count + 1.2);
   };
 
   // The weight of each term, and of the words as they stand, in one section.
@@ -90,7 +118,9 @@
   };
 
   const ranked = (pieces, query) => {
-    const words = [...new Set(wordsOf(query))];
+    const all = [...new Set(wordsOf(query))];
+    const telling = all.filter((word) => !SMALL_WORDS.has(word));
+    const words = telling.length ? telling : all;
     if (words.length === 0) return [];
     const terms = words.map(termOf);
     const phrase = words.length > 1 || /[^\p{L}\p{N}\s]/u.test(query) ? joined(query.trim()) : "";

@@ -61,15 +61,15 @@ def migrate(migrations: Path = MIGRATIONS) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         db.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        for number, file in sorted(_numbered(migrations)):
+        for number, file in numbered_files(migrations):
             if number > version:
                 script = file.read_text(encoding="utf-8")
                 db.executescript(
-                    f"BEGIN IMMEDIATE;\n{script};\nPRAGMA user_version = {number};\nCOMMIT;"
+                    f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version = {number};\nCOMMIT;"
                 )
 
 
-def _numbered(migrations: Path) -> Iterator[tuple[int, Path]]:
-    for file in migrations.glob("*.sql"):
-        if number := re.match(r"\d+", file.name):
-            yield int(number[0]), file
+def numbered_files(migrations: Path) -> list[tuple[int, Path]]:
+    """Return the migrations with their numbers, in the order of these."""
+    files = [(re.match(r"\d+", file.name), file) for file in migrations.glob("*.sql")]
+    return sorted((int(number[0]), file) for number, file in files if number)

@@ -5,38 +5,48 @@ from pathlib import Path
 import pytest
 from apiroutes.testing import Client
 
-from lib.database import connect, migrate
+from lib.database import MIGRATIONS, connect, migrate, numbered_files
 
 
-def version_and_tables() -> tuple[int, set[str]]:
+@pytest.fixture
+def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a directory for the migrations of another database, which does not exist yet."""
+    monkeypatch.setenv("DATABASE_PATH", str(tmp_path / "other" / "app.db"))
+    directory = tmp_path / "migrations"
+    directory.mkdir()
+    return directory
+
+
+def version_and_tables() -> tuple[int, list[str]]:
     with closing(connect()) as db:
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        names = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        return version, {name for (name,) in names}
+        rows = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        return version, [name for (name,) in rows]
 
 
-def test_a_migration_runs_once(tmp_path: Path) -> None:
-    (tmp_path / "0001_pens.sql").write_text("CREATE TABLE pens (name TEXT);")
-    (tmp_path / "0007_ink.sql").write_text("CREATE TABLE ink (colour TEXT)")
-    before, _ = version_and_tables()
-    assert before == 1  # the project's own, of another table
+def test_each_migration_runs_once(migrations: Path) -> None:
+    (migrations / "0002_ink.sql").write_text("CREATE TABLE ink (colour TEXT) -- no semicolon")
+    migrate(migrations)
+    assert version_and_tables() == (2, ["ink"])
+    (migrations / "0010_pens.sql").write_text("CREATE TABLE pens (ink TEXT);\n")
     for _ in range(2):
-        migrate(tmp_path)
-    version, tables = version_and_tables()
-    assert version == 7
-    assert "ink" in tables
+        migrate(migrations)
+    assert version_and_tables() == (10, ["ink", "pens"])
 
 
-def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
-    (tmp_path / "0002_wrong.sql").write_text("CREATE TABLE pens (name TEXT); CREATE TABEL ink;")
+def test_a_migration_that_fails_changes_nothing(migrations: Path) -> None:
+    (migrations / "0001_wrong.sql").write_text("CREATE TABLE ink (colour TEXT); CREATE TABEL pens;")
     with pytest.raises(sqlite3.OperationalError):
-        migrate(tmp_path)
-    version, tables = version_and_tables()
-    assert version == 1
-    assert "pens" not in tables
+        migrate(migrations)
+    assert version_and_tables() == (0, [])
 
 
-def test_the_worker_is_ready_while_the_database_is_there(
+def test_no_two_migrations_have_one_number() -> None:
+    numbers = [number for number, _ in numbered_files(MIGRATIONS)]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_worker_is_ready_while_its_database_is_sound(
     apiroutes_client: Client, database: Path
 ) -> None:
     assert apiroutes_client.get("/ready").status_code == 200

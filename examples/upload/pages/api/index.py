@@ -1,0 +1,10 @@
+from pathlib import Path
+from typing import Any
+
+from apiroutes import html
+
+PAGE = (Path(__file__).parents[2] / "index.html").read_text(encoding="utf-8")
+
+
+def GET() -> Any:
+    return html(PAGE)

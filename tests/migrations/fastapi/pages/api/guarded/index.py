@@ -1,0 +1,3 @@
+def GET(request):
+    request.context["user"] = "ada"
+    return request.context["user"] + request.context["kept"]

@@ -1,0 +1,2 @@
+def GET(params):
+    return "/".join(params["path"])
