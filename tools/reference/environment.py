@@ -26,6 +26,10 @@ VARIABLES: Mapping[str, str] = {
     "WEB_CONCURRENCY": "The number of worker processes, where the setting `workers` is not set.",
     "FORWARDED_ALLOW_IPS": "The proxies whose `X-Forwarded-*` headers gunicorn and uvicorn themselves "
     "believe; none by default. [`proxy_fix`](reference/middleware.md#proxy_fix) does it in the project.",
+    "LISTEN_FDS": "The number of sockets that systemd hands over, which are listened on in place of `host` "
+    "and "
+    "`port`.",
+    "LISTEN_PID": "The process that they are for; systemd sets both.",
     "GUNICORN_FD": "The sockets that gunicorn has handed to its successor; gunicorn sets it.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "`1`: [colours](commands.md#colours-and-terminals) in a pipe too.",
@@ -54,9 +58,8 @@ def environment_page() -> str:
         table(
             ["variable", "meaning"], [(code(name), _shown(meaning)) for name, meaning in VARIABLES.items()]
         ),
-        "Servers and libraries read their own, such as `GUNICORN_CMD_ARGS`, `GRANIAN_*`, `UVICORN_*`, "
-        "`LISTEN_FDS` of "
-        "systemd and `OTEL_*`.",
+        "Servers and libraries read their own, such as `GUNICORN_CMD_ARGS`, `GRANIAN_*`, `UVICORN_*` and "
+        "`OTEL_*`.",
     ]
     return "\n\n".join(parts) + "\n"
 
