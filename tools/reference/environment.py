@@ -31,6 +31,9 @@ VARIABLES: Mapping[str, str] = {
     "`port`.",
     "LISTEN_PID": "The process that they are for; systemd sets both.",
     "GUNICORN_FD": "The sockets that gunicorn has handed to its successor; gunicorn sets it.",
+    "LISTEN_FDS": "The number of sockets that [systemd](deployment/systemd.md) has opened: gunicorn and "
+    "uvicorn serve them instead of a port.",
+    "LISTEN_PID": "The process that these sockets are for.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "`1`: [colours](commands.md#colours-and-terminals) in a pipe too.",
     "CLICOLOR_FORCE": "The same.",
