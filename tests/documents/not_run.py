@@ -49,6 +49,13 @@ NOT_RUN = [
     NotRun(r"kill -HUP ", "has no process", "tests/acceptance/test_reloads.py", _DEPLOYMENT),
     NotRun(r"(gunicorn|uvicorn) ", "has no project", "tests/servers/test_factory.py", _DEPLOYMENT),
     NotRun(r"(systemctl|journalctl) ", "is for a service", "tests/acceptance/test_systemd.py"),
+    NotRun(
+        r"(cp -r pages|cd package)",
+        "has no packages to copy",
+        "tests/test_lambda_handler.py",
+        "docs/deployment/lambda.md",
+    ),
+    NotRun(r"kubectl ", "needs a cluster", "tests/acceptance/test_kubernetes.py"),
     NotRun(r"docker ", "needs a daemon", "tests/acceptance/test_container.py"),
     NotRun(
         r"(pip wheel|uv pip compile) ",
