@@ -7,8 +7,8 @@ PYTEST := $(BIN)/python -m pytest
 FUZZ_SECONDS ?= 600
 
 .PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
-	acceptance-part-1 acceptance-part-2 acceptance-part-3 acceptance-part-4 coverage lint types examples reference docs docs-links \
-	fuzz faults bench dist vendor clean
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 acceptance-part-4 coverage lint types examples \
+	reference docs docs-links fuzz faults bench dist vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
