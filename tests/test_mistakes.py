@@ -327,7 +327,7 @@ HABITS = {
                 "from typing import Annotated\nfrom fastapi import Header",
                 "Take `request`, and read `request.headers`",
             ),
-            ("tasks: BackgroundTasks", "from fastapi import BackgroundTasks", "start a thread"),
+            ("tasks: BackgroundTasks", "from fastapi import BackgroundTasks", "after(function, ...)"),
             ("r: Request", "from apiroutes import Request", "Call the parameter `request`"),
             ("r: Response[int]", "from apiroutes import Response", "Call the parameter `response`"),
         ]

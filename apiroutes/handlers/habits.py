@@ -70,14 +70,14 @@ _MARKERS = {
     "Form": "write `body: Item`, with a class of the fields",
     "Header": "take `request`, and read `request.headers`",
     "Cookie": "take `request`, and read `request.cookies`",
-    "File": "write `{name}: FileStorage`, from werkzeug.datastructures",
+    "File": "write `{name}: UploadFile`, with `from apiroutes import UploadFile`",
 }
 _CLASSES = {
-    "BackgroundTasks": "remove it, and start a thread, or hand the work to a queue",
+    "BackgroundTasks": "remove it, and write `after(function, ...)`, with `from apiroutes import after`",
     "HTTPConnection": "call the parameter `request`",
     "Request": "call the parameter `request`",
     "Response": "call the parameter `response`",
-    "UploadFile": "write `{name}: FileStorage`, from werkzeug.datastructures",
+    "UploadFile": "write `{name}: UploadFile`, with `from apiroutes import UploadFile`",
     "WebSocket": "remove it: there are no web sockets here",
 }
 _OWNERS = {

@@ -29,8 +29,12 @@ NOT_RUN = [
     NotRun(r"git clone ", "fetches from the network"),
     NotRun(r"(?:python -m )?pip install ", "installs packages, which the tests have"),
     NotRun(r"python3? -m venv ", "belongs to the installation of packages"),
-    NotRun(r"pip wheel ", "builds with packages from the network"),
-    NotRun(r"docker (build|run) ", "needs Docker, and images from the network"),
+    NotRun(
+        r"pip wheel |docker (build|run) ",
+        "needs Docker, and images from the network",
+        "tests/acceptance/test_tutorial.py::test_its_container_serves_the_project",
+        "docs/tutorial.md",
+    ),
     # A list of ways to start, without a project.
     NotRun(r"apiroutes check ", "has no project", "tests/cli/test_commands.py", _DEPLOYMENT),
     NotRun(
