@@ -28,6 +28,9 @@ VARIABLES: Mapping[str, str] = {
     "none by "
     "default. [`proxy_fix`](reference/middleware.md#proxy_fix) does it in the project.",
     "GUNICORN_FD": "The sockets that gunicorn has handed to its successor; gunicorn sets it.",
+    "LISTEN_FDS": "The number of sockets that [systemd](deployment/systemd.md) has opened: gunicorn and "
+    "uvicorn serve them instead of a port.",
+    "LISTEN_PID": "The process that these sockets are for.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "`1`: [colours](commands.md#colours-and-terminals) in a pipe too.",
     "CLICOLOR_FORCE": "The same.",
@@ -55,9 +58,8 @@ def environment_page() -> str:
         table(
             ["variable", "meaning"], [(code(name), _shown(meaning)) for name, meaning in VARIABLES.items()]
         ),
-        "Servers and libraries read their own, such as `GUNICORN_CMD_ARGS`, `GRANIAN_*`, `UVICORN_*`, "
-        "`LISTEN_FDS` of "
-        "systemd and `OTEL_*`.",
+        "Servers and libraries read their own, such as `GUNICORN_CMD_ARGS`, `GRANIAN_*`, `UVICORN_*` and "
+        "`OTEL_*`.",
     ]
     return "\n\n".join(parts) + "\n"
 
