@@ -1,6 +1,8 @@
 # lambda_handler.py
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from apig_wsgi import make_lambda_handler
@@ -15,7 +17,7 @@ app = create_app(Path(__file__).parent)
 app.start()  # while Lambda starts the environment, and not in the first request
 
 
-def application(environ, start_response):
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Say what apig-wsgi does not: the path as it was sent, the stage, and who the client is."""
     event = environ["apig_wsgi.full_event"]
     mount, path = target(event)
@@ -27,7 +29,7 @@ def application(environ, start_response):
     return app(environ, start_response)
 
 
-def target(event):
+def target(event: dict[str, Any]) -> tuple[str, str]:
     """Return the stage that the path begins with, or "", and the path behind it, both percent-encoded."""
     context = event["requestContext"]
     if "http" in context:  # a function URL, or an HTTP API, which decodes the path
@@ -40,18 +42,19 @@ def target(event):
     return (whole[: -len(path)] if whole.endswith(path) else "", path)
 
 
-def as_wsgi(path):
+def as_wsgi(path: str) -> str:
     """Return a decoded path as PEP 3333 has it: its bytes as characters."""
     return unquote_to_bytes(path).decode("latin-1")
 
 
-def client(event, environ):
+def client(event: dict[str, Any], environ: dict[str, Any]) -> str:
     """Return the client's address, which is never the first of X-Forwarded-For: that one it may choose."""
     context = event["requestContext"]
     known = context.get("http") or context.get("identity")
     if known is not None:
-        return known["sourceIp"]
-    return environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()  # as the load balancer has it
+        return str(known["sourceIp"])
+    # Of the load balancer's own making is the last one.
+    return str(environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip())
 
 
 # All content but JSON goes as base64: only of JSON it is certain that it is UTF-8.
