@@ -18,7 +18,8 @@ __all__ = ["environment_page", "looked_up_variables"]
 
 VARIABLES: Mapping[str, str] = {
     "APIROUTES_*": "The [settings](settings.md), as in `APIROUTES_BODY_SIZE_LIMIT=5mb`: a list with commas, "
-    "a switch as `true` or `false`. They count more than `pyproject.toml`, and less than the arguments of `App`.",
+    "a switch as `true` or `false`. They count more than `pyproject.toml`, and less than the arguments of "
+    "`App`.",
     "PORT": "The port, where the setting `port` is not set; the server listens on every address then, "
     "unless `host` is set.",
     "WEB_CONCURRENCY": "The number of worker processes, where the setting `workers` is not set.",
