@@ -62,7 +62,7 @@ test-part-3: $(VENV)/.installed-test
 # handlers made async. Left out are tests that answer no request, those of what no interface changes (starts,
 # development, types and JSON), those of reads from a connection, and tables that have both interfaces themselves.
 ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests/,acceptance cache cli clients \
-	development documents event_loop openapi schemas servers settings stores tools typing \
+	development documents event_loop openapi release schemas servers settings stores tools typing \
 	attacks/test_cache_answers.py attacks/test_cache_keys.py body/test_charsets.py body/test_draining.py \
 	body/test_timed_input.py conformance/test_behaviour.py embedding/test_asgi_embedding.py exits/test_exits.py \
 	exits/test_plan_tasks.py fuzz/test_grammars.py fuzz/test_types.py handlers/test_cache_checks.py \
@@ -74,8 +74,8 @@ ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests
 	telemetry/test_extras.py telemetry/test_names.py telemetry/test_no_sdk.py telemetry/test_worker_files.py \
 	$(addsuffix .py,$(addprefix test_,app_file asgi asgi_application asgi_content asgi_lifespan benchmarks \
 	deployment_files documents errors examples guards imports interface_option lambda_handler layers logging \
-	logging_examples missing_routes mistakes places project release secret_keys sizes streams terminal testing \
-	testing_after two_interfaces wrong_assignments wrong_interface)))
+	logging_examples missing_routes mistakes places project reference release secret_keys sizes streams \
+	terminal testing testing_after two_interfaces wrong_assignments wrong_interface)))
 
 # Of the async handlers, what walks a chain.
 ASGI_LOOP := -m "not slow and not costly" --interface asgi-loop $(addprefix --ignore tests/,body/test_charsets.py \
