@@ -1,24 +1,21 @@
-"""The documents: their links, what they need, and tables that the code knows as well.
+"""The documents: their links, what they need, and the mistakes that a page shows.
 
-What they show, files and commands, is tested in tests/documents/.
+The files and commands that they show are tested in tests/documents/, and their generated parts in
+tests/test_reference.py.
 """
 
 from __future__ import annotations
 
 import ast
-import json
 import re
 import sys
 from collections import Counter
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from apiroutes.cli import main
-from apiroutes.settings import Settings
-from apiroutes.sizes import Size
 from tests.documents.reading import DOCUMENTS, PAGES, ROOT, blocks, read, shown_by, text_of
 from tests.support import project
 
@@ -102,38 +99,7 @@ def test_the_index_says_what_a_page_needs(page: str) -> None:
     } == set()
 
 
-# -- settings
-
-
-def written(value: object) -> str:
-    """The value of a setting as the table has it."""
-    if value is None:
-        return "not set"
-    if isinstance(value, Size):
-        return f'`"{value.text}"`'
-    if isinstance(value, tuple):
-        value = list(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return f"`{json.dumps(value)}`"
-
-
-def test_the_table_of_settings_has_each_with_its_default() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", read("docs/settings.md"), re.MULTILINE)
-    assert rows == [(setting.name, written(setting.default)) for setting in fields(Settings)]
-
-
 # -- commands
-
-
-def test_the_page_of_commands_has_every_command_and_option() -> None:
-    page = read("docs/commands.md")
-    for name, command in main.commands.items():
-        assert f"apiroutes {name}" in page
-        rows = re.findall(r"^\| (`-.*?) \|", page, re.MULTILINE)
-        documented = {option for row in rows for option in re.findall(r"`(--?[\w-]+)`", row)}
-        options = {name for option in command.params for name in option.opts if name.startswith("-")}
-        assert options - {"--root"} <= documented
 
 
 def test_the_mistakes_that_a_page_shows_are_reported(tmp_path: Path) -> None:

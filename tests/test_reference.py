@@ -32,7 +32,7 @@ from tools.reference.names import class_section, function_section
 from tools.reference.pages import public_names, summaries
 from tools.reference.record_sites import Record, records
 from tools.reference.regions import filled
-from tools.reference.settings_tables import settings_tables
+from tools.reference.settings_tables import settings_tables, written_default
 from tools.reference.source import Undescribed, described, module_of, shown_type, source_of
 
 
@@ -118,6 +118,22 @@ def test_every_public_name_is_summed_up_in_the_index(made: dict[str, str]) -> No
 def test_every_setting_is_in_one_table() -> None:
     rows = [row for table in settings_tables().values() for row in table.splitlines()[2:]]
     assert [row.split("`")[1] for row in rows] == [setting.name for setting in fields(Settings)]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, "not set"),
+        (True, "`true`"),
+        ("", '`""`'),
+        (5.0, "`5`"),
+        (0.5, "`0.5`"),
+        (Size(2**20, "1mb"), '`"1mb"`'),
+        (("pages", "app"), '`["pages", "app"]`'),
+    ],
+)
+def test_a_default_is_written_as_in_pyproject(value: object, written: str) -> None:
+    assert written_default(value) == written
 
 
 def test_the_meaning_of_a_setting_names_its_unit() -> None:
