@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.documents.reading import PAGES, ROOT, blocks, read
 
 EXAMPLE = ROOT / "examples" / "deployment"
+
+
+def is_made(path: Path) -> bool:
+    """Whether it is in a directory that a tool makes where the example runs, such as .pytest_cache."""
+    return any(name.startswith((".", "__")) for name in path.relative_to(EXAMPLE).parent.parts)
+
+
 FILES = sorted(
     path.relative_to(EXAMPLE).as_posix()
     for path in EXAMPLE.rglob("*")
-    if path.is_file() and path.suffix != ".pyc" and path.name != "README.md"
+    if path.is_file() and not is_made(path) and path.name != "README.md"
 )
 # Files that any project has, or this one alone.
 OF_THE_PROJECT = re.compile(r"pages/|test_|conftest")

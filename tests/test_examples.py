@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from tools.examples.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
+EXAMPLES = sorted(
+    path for path in (ROOT / "examples").iterdir() if path.is_dir() and not path.name.startswith((".", "__"))
+)
 
 # How many lines of code an example says that it is shorter than.
 SHORT = {"login": 60, "oauth": 80}
