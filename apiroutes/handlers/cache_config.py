@@ -156,8 +156,7 @@ KEYS: Mapping[str, Key] = {
     "query": Key(
         "every key",
         "The keys of the query that count; `[]`: none. The handler sees no others, so a million invented "
-        "keys do "
-        "not make a million entries.",
+        "keys do not make a million entries.",
     ),
     "cookies": Key(
         '`"bypass"`',
@@ -167,8 +166,7 @@ KEYS: Mapping[str, Key] = {
     "context": Key(
         "none",
         "Names in `req.context` that the handler may read because no answer depends on them, such as a pool "
-        "of "
-        "connections.",
+        "of connections.",
     ),
     "statuses": Key(
         "none",

@@ -28,8 +28,7 @@ KEYS: Mapping[str, Key] = {
     "cache": Key(
         "not set",
         '`{"revalidate": 60}` [and more](caching.md#declaring), for answers that are the same for everybody '
-        "and "
-        "are kept for a while.",
+        "and are kept for a while.",
     ),
     "rateLimit": Key(
         "not set", '`"10/minute"` [and more](rate-limits.md): how many requests a client may send.'
@@ -39,8 +38,7 @@ API_KEYS: Mapping[str, Key] = {
     "bodyParser": Key(
         "`True`",
         '`{"sizeLimit": "5mb"}` for another [limit](bodies.md#the-body) than `body_size_limit`; `False` to '
-        "read "
-        "`req.stream` yourself.",
+        "read `req.stream` yourself.",
     ),
     "externalResolver": Key(
         "`False`", "`True` if something else sends the response, so that an empty one is not a mistake."
@@ -48,8 +46,7 @@ API_KEYS: Mapping[str, Key] = {
     "responseLimit": Key(
         "the setting `response_limit`",
         'A size, `False` for none, or `{"limit": "4mb", "enforce": True}`: without `enforce` a larger '
-        "response is "
-        "sent, and logged as a warning; with it the client gets a 500.",
+        "response is sent, and logged as a warning; with it the client gets a 500.",
     ),
 }
 _BODY_PARSER_KEYS = ("sizeLimit",)

@@ -29,8 +29,7 @@ READ: Mapping[str, Key] = {
     "revalidate": Key(
         "0",
         "Seconds for which all workers answer GET [from the cache](caching.md); `False`: until it is "
-        "revalidated. It "
-        'is `config["cache"]["revalidate"]`.',
+        'revalidated. It is `config["cache"]["revalidate"]`.',
     ),
     "dynamic": Key(
         '`"auto"`',

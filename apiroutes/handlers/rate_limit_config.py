@@ -32,8 +32,7 @@ KEYS: Mapping[str, Key] = {
     "by": Key(
         '`"address"`',
         '[Whose requests](rate-limits.md#who-is-counted) are counted together: `"address"`, `"user"`, '
-        '`"key"`, '
-        '`"body.NAME"`, or a function of the request.',
+        '`"key"`, `"body.NAME"`, or a function of the request.',
     ),
     "cost": Key("`1`", "What a request counts: an int, or a function of the request; 0 is free."),
     "name": Key("not set", "Limits of the same name share a count."),

@@ -49,9 +49,8 @@ def environment_page() -> str:
         raise Undescribed(f"tools/reference/environment.py and the package differ in {sorted(wrong)}")
     parts = [
         "# Environment variables",
-        "What apiroutes reads. The files `.env`, `.env.local` and `.env.development` or `.env.production` "
-        "of a project "
-        "are loaded into the environment first, and never replace a variable that is set.",
+        "What apiroutes reads. The files `.env`, `.env.local` and `.env.development` or `.env.production` of "
+        "a project are loaded into the environment first, and never replace a variable that is set.",
         table(
             ["variable", "meaning"], [(code(name), _shown(meaning)) for name, meaning in VARIABLES.items()]
         ),

@@ -56,8 +56,8 @@ def exports_page() -> str:
         _keys(constants.READ, "../"),
         "### `config`",
         "A dict. Its keys are written as here or in snake_case: `max_duration`, `body_parser`. A size is a "
-        "number of "
-        'bytes, or a text such as `"5mb"`. An unknown key, or a value that cannot be read, stops the start.',
+        'number of bytes, or a text such as `"5mb"`. An unknown key, or a value that cannot be read, stops '
+        "the start.",
         config_tables("../")["config"],
         '### `config["cache"]`',
         config_tables("../")["config.cache"],
@@ -119,8 +119,10 @@ def _check() -> None:
 
 
 def _compare(file: str, described: Iterable[str], found: set[str], others: Iterable[str] = ()) -> None:
-    """Raise Undescribed where not the same names are described and looked for; `others` are found "
-    "otherwise."""
+    """Raise Undescribed unless the names that are described are those that the package looks for.
+
+    `others` are names that it finds in another way.
+    """
     wrong = {*described} ^ (found | {*others})
     if wrong:
         raise Undescribed(

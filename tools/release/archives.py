@@ -23,7 +23,7 @@ from tools.release.source import copy_source, repository_address, time_of_last_c
 __all__ = ["Archives", "build", "normalise", "problems_of"]
 
 _CONSTRAINTS = Path(__file__).with_name("build-constraints.txt")
-# What is tracked, but nobody needs who has the sdist: this service's gate, and what git itself reads.
+# Tracked files that an sdist has no use for: the gate, and what git itself reads.
 _LEFT_OUT = {".ci/run", ".gitattributes", ".gitignore"}
 # What a build makes or changes.
 _DESCRIPTION = "DESCRIPTION.md"
