@@ -7,8 +7,8 @@ PYTEST := $(BIN)/python -m pytest
 FUZZ_SECONDS ?= 600
 
 .PHONY: help start dev check test test-part-1 test-part-2 test-part-3 asgi asgi-plain asgi-loop acceptance \
-	acceptance-part-1 acceptance-part-2 acceptance-part-3 coverage lint types examples reference docs docs-links \
-	fuzz faults bench dist vendor clean
+	acceptance-part-1 acceptance-part-2 acceptance-part-3 acceptance-part-4 coverage lint types examples \
+	reference docs docs-links fuzz faults bench dist vendor clean
 
 help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
@@ -72,10 +72,10 @@ ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests
 	http/test_hosts.py http/test_json.py http/test_json_decoding.py http/test_negotiation.py http/test_ranges.py \
 	http/test_status.py routing/test_scan.py routing/test_tree.py telemetry/test_directory.py \
 	telemetry/test_extras.py telemetry/test_names.py telemetry/test_no_sdk.py telemetry/test_worker_files.py \
-	$(addsuffix .py,$(addprefix test_,app_file asgi asgi_application asgi_content asgi_lifespan benchmarks documents \
-	errors examples guards imports interface_option layers logging logging_examples missing_routes mistakes places \
-	project release secret_keys sizes streams terminal testing testing_after two_interfaces wrong_assignments \
-	wrong_interface)))
+	$(addsuffix .py,$(addprefix test_,app_file asgi asgi_application asgi_content asgi_lifespan benchmarks \
+	deployment_files documents errors examples guards imports interface_option lambda_handler layers logging \
+	logging_examples missing_routes mistakes places project release secret_keys sizes streams terminal testing \
+	testing_after two_interfaces wrong_assignments wrong_interface)))
 
 # Of the async handlers, what walks a chain.
 ASGI_LOOP := -m "not slow and not costly" --interface asgi-loop $(addprefix --ignore tests/,body/test_charsets.py \
@@ -96,17 +96,20 @@ asgi-plain: $(VENV)/.installed-test
 asgi-loop: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ASGI_LOOP)
 
-# Three parts as well: they mostly wait for servers.
+# Four parts, three at a time: they mostly wait for servers.
 ACCEPTANCE_1 := $(addprefix tests/acceptance/test_,failed_starts.py life.py rate_limits.py shared_sessions.py \
 	work_after_responses.py)
 ACCEPTANCE_2 := $(addprefix tests/acceptance/test_,asgi_start.py cache_faults.py cache_scenarios.py reloads.py \
 	replacement.py)
 
+# The recipes of deployment.
+ACCEPTANCE_4 := $(addprefix tests/acceptance/test_,container.py kubernetes.py locked_installs.py nginx.py \
+	procfile.py systemd.py)
 # `make examples` runs it.
 SCAFFOLD := tests/acceptance/test_scaffold.py
 
 acceptance:
-	$(MAKE) --no-print-directory --jobs 3 acceptance-part-1 acceptance-part-2 acceptance-part-3
+	$(MAKE) --no-print-directory --jobs 3 acceptance-part-1 acceptance-part-2 acceptance-part-3 acceptance-part-4
 
 acceptance-part-1: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ACCEPTANCE_1)
@@ -116,7 +119,11 @@ acceptance-part-2: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow tests/schemas tests/servers
 
 acceptance-part-3: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/acceptance $(addprefix --ignore ,$(ACCEPTANCE_1) $(ACCEPTANCE_2) $(SCAFFOLD))
+	$(BIN)/python -m pytest tests/acceptance \
+		$(addprefix --ignore ,$(ACCEPTANCE_1) $(ACCEPTANCE_2) $(ACCEPTANCE_4) $(SCAFFOLD))
+
+acceptance-part-4: $(VENV)/.installed-test
+	$(BIN)/python -m pytest $(ACCEPTANCE_4)
 
 # Coverage makes tests three times slower on Python 3.11, so `make test` does not measure it. The later runs cover
 # the code that no other test reaches: the command line and the replacement of workers.

@@ -36,6 +36,7 @@ from apiroutes.servers.factory import create_app, create_asgi_app
 from apiroutes.session import Session
 from apiroutes.settings import Settings
 from apiroutes.version import __version__
+from apiroutes.written_middleware import Middleware, Next
 
 __all__ = [
     "ApiError",
@@ -45,6 +46,8 @@ __all__ = [
     "EventStream",
     "LifespanError",
     "MaxDurationExceeded",
+    "Middleware",
+    "Next",
     "Problem",
     "ProjectError",
     "Request",

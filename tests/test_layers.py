@@ -48,7 +48,7 @@ STEPS = [
     },
     {"response_state", "asgi_content", "asgi_lifespan", "after_response"},
     {"request", "response"},
-    {"wsgi", "asgi", "results", "deadlines", "error_responses", "exits"},
+    {"wsgi", "asgi", "results", "deadlines", "error_responses", "exits", "written_middleware"},
     {"handlers", "wrong_assignments"},
     {"chain", "clients", "openapi"},
     {"handler_steps", "cache", "security", "sessions", "rate_limits"},

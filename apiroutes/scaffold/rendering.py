@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
-
-# Python 3.14 has it in importlib.resources.abc alone, where 3.10 does not.
 from typing import Any
 
 from apiroutes.scaffold.names import normalized
@@ -88,6 +86,7 @@ def _replaced(text: str, replacements: dict[str, str]) -> str:
 
 
 def _files_in(directory: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    # A Traversable, whose class stands elsewhere in Python 3.14 than in 3.10.
     for entry in directory.iterdir():
         if entry.is_file():
             yield path + entry.name, entry.read_text(encoding="utf-8")

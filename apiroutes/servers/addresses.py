@@ -22,6 +22,7 @@ __all__ = [
     "authority",
     "environment_port",
     "family_of",
+    "inherited_sockets",
     "next_free_port",
     "require_free",
     "require_socket_path",
@@ -55,7 +56,7 @@ class AddressError(Exception):
 
 
 class SocketPathError(AddressError):
-    """The server cannot listen on a path; the text says why, and what to do."""
+    """The server cannot listen on a path, or on a socket of systemd; the text says why, and what to do."""
 
     def __init__(self, path: str, reason: str, remedy: str) -> None:
         Exception.__init__(self, f"cannot listen on {path}: {reason}. {remedy}")
@@ -77,6 +78,13 @@ def environment_port(name: str = "PORT", environ: Mapping[str, str] = os.environ
             f"Set it to a number from 0 to {_HIGHEST_PORT}, or unset it."
         )
     return int(text)
+
+
+def inherited_sockets(environ: Mapping[str, str] = os.environ) -> int:
+    """Return how many sockets systemd has opened for this process, from descriptor 3 on: sd_listen_fds(3)."""
+    count = environ.get("LISTEN_FDS", "")
+    is_ours = environ.get("LISTEN_PID") == str(os.getpid())  # children inherit the variables
+    return int(count) if is_ours and count.isascii() and count.isdigit() else 0
 
 
 def address_of(settings: Settings) -> tuple[str, int]:

@@ -24,7 +24,13 @@ from granian._internal import load_target
 from granian.log import LOGGING_CONFIG, logger
 from granian.server import MPServer, Server
 
-from apiroutes.servers.addresses import address_of, require_free, require_socket_path
+from apiroutes.servers.addresses import (
+    SocketPathError,
+    address_of,
+    inherited_sockets,
+    require_free,
+    require_socket_path,
+)
 from apiroutes.servers.defaults import (
     GRANIAN_THREADS,
     MARGIN_SECONDS,
@@ -59,6 +65,9 @@ def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> 
     """
     line = _command_line(settings, flags)
     options = cli.cli.make_context(line.pop("prog_name"), **line).params
+    if inherited_sockets():
+        remedy = "Let gunicorn or uvicorn serve, or stop the socket unit and have granian listen by itself."
+        raise SocketPathError("systemd's socket", "granian takes none", remedy)
     _require(options["host"], options["port"], options["uds"])
     settings = replace(settings, interface=choose())
     _Server.writes_json_log = settings.log_format == "json"

@@ -13,11 +13,16 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gunicorn import systemd
 from gunicorn.app import base
 from gunicorn.app.wsgiapp import WSGIApplication
 
-from apiroutes.servers.addresses import address_of, authority, require_free, require_socket_path
+from apiroutes.servers.addresses import (
+    address_of,
+    authority,
+    inherited_sockets,
+    require_free,
+    require_socket_path,
+)
 from apiroutes.servers.defaults import GUNICORN_THREADS, pass_threads, usable_cpus
 from apiroutes.servers.gunicorn_arbiter import Arbiter
 from apiroutes.servers.gunicorn_workers import WORKERS, with_life
@@ -102,7 +107,7 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
 
 def _has_inherited_sockets() -> bool:
     """Return whether systemd, or the gunicorn that this one replaces, has opened the sockets."""
-    return "GUNICORN_FD" in os.environ or systemd.listen_fds(unset_environment=False) > 0
+    return "GUNICORN_FD" in os.environ or inherited_sockets() > 0
 
 
 def _defaults(settings: Settings) -> dict[str, Any]:

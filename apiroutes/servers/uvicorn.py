@@ -30,7 +30,13 @@ from uvicorn.config import LOGGING_CONFIG
 
 from apiroutes.errors import ProjectError
 from apiroutes.lifespan import end_within, when_not_started
-from apiroutes.servers.addresses import address_of, require_free, require_socket_path
+from apiroutes.servers.addresses import (
+    SocketPathError,
+    address_of,
+    inherited_sockets,
+    require_free,
+    require_socket_path,
+)
 from apiroutes.servers.defaults import json_formatters, pass_threads, usable_cpus
 from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.heap import freeze_heap
@@ -47,6 +53,7 @@ _log = logging.getLogger("uvicorn.error")
 # Bytes of a request's head; uvicorn limits them with h11 alone, to as many.
 _HEAD_BYTES = 2**16
 _TICK = 0.05
+_FIRST_INHERITED = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 
 
 def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> None:
@@ -66,6 +73,11 @@ def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> 
 
 
 def _require(host: str, port: int, path: str | None, descriptor: int | None) -> None:
+    count = inherited_sockets()
+    if count > 1:
+        raise SocketPathError(
+            "systemd's sockets", f"uvicorn takes one, not {count}", "Have one ListenStream."
+        )
     if path is not None:
         require_socket_path(path)
     elif descriptor is None:
@@ -139,6 +151,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "h11_max_incomplete_event_size": _HEAD_BYTES + (header_size.bytes if header_size else 0),
         # `access_log` of the middleware is the one of all servers.
         "access_log": False,
+        **({"fd": _FIRST_INHERITED} if inherited_sockets() else {}),
     }
 
 

@@ -1,23 +1,21 @@
 """Middleware of our own: functions `(req, res, next)`."""
 
 import time
-from collections.abc import Callable
-from typing import Any
 
-from apiroutes import Request, Response
+from apiroutes import Middleware, Next, Request, Response
 
 
-def timing(req: Request, res: Response, next: Callable[[], Any]) -> None:
+def timing(req: Request, res: Response, next: Next) -> None:
     """Tell how long everything inside has taken. Nothing has been sent yet when `next()` returns."""
     began = time.perf_counter()
     next()
     res.set_header("Server-Timing", f"app;dur={(time.perf_counter() - began) * 1000:.1f}")
 
 
-def step(name: str) -> Callable[..., None]:
+def step(name: str) -> Middleware:
     """Return middleware that tells where it stands: on the way in, and on the way out."""
 
-    def middleware(req: Request, res: Response, next: Callable[[], Any]) -> None:
+    def middleware(req: Request, res: Response, next: Next) -> None:
         req.context.setdefault("way_in", []).append(name)
         next()
         res.append_header("X-Way-Out", name)

@@ -87,10 +87,13 @@ def build(context: Path, directory: Path) -> Image:
     base = buildah("from", "scratch")
     _copy_system(Path(buildah("mount", base)))
     buildah("config", "--env", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", base)
+    buildah("run", base, "--", "python", "-m", "ensurepip", "--default-pip")
     buildah("commit", "--quiet", base, f"docker.io/library/python:{PYTHON}-slim")
     buildah("rm", base)
     pip = directory / "pip.conf"
-    pip.write_text("[global]\nno-index = true\ndisable-pip-version-check = true\n", encoding="utf-8")
+    pip.write_text(
+        "[global]\nno-index = true\nfind-links = wheels\ndisable-pip-version-check = true\n", encoding="utf-8"
+    )
     options = ["--format", "docker", "--pull-never", "--build-arg", f"PYTHON={PYTHON}"]
     buildah("bud", *options, "--volume", f"{pip}:/etc/pip.conf:ro", "--tag", "shop", ".", cwd=context)
     inspected = json.loads(buildah("inspect", "--type", "image", "shop"))

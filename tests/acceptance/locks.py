@@ -36,21 +36,21 @@ def lock(directory: Path) -> Path:
     project = directory / "project"
     shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__"))
     # In place of the address of the repository.
-    words = [str(_clone(directory)) if " @ " in word else word for word in command("pip wheel")]
+    words = [str(clone(directory)) if " @ " in word else word for word in command("pip wheel")]
     run([sys.executable, "-m", *words], project)
     run(command("uv pip compile"), project)
     return project
 
 
-def _clone(directory: Path) -> Path:
+def clone(directory: Path) -> Path:
     """Copy what a clone has: a build leaves files in its directory."""
-    clone = directory / "clone"
+    copy = directory / "clone"
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.splitlines():
         if name.startswith("apiroutes/") or "/" not in name:
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, clone / name)
-    return clone
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    return copy
 
 
 def run(words: list[str], directory: Path) -> None:

@@ -62,7 +62,7 @@ SERVICE: dict[str, Any] = COMPOSE["services"]["shop"]
 
 
 @pytest.fixture(scope="module")
-def image(locked_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Image:
+def image(locked_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     reason = why_not()
     if reason is not None:
         pytest.skip(reason)
@@ -70,7 +70,8 @@ def image(locked_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Ima
     context = project(Path(shutil.copytree(locked_project, directory / "context")), FILES)
     download = ["pip", "download", "--require-hashes", "-r", "requirements.txt", "-d", "wheels"]
     run_with_registry([sys.executable, "-m", *download], context)
-    return build(context, directory)
+    yield build(context, directory)
+    shutil.rmtree(directory)  # it is large
 
 
 def mounts(user: str) -> list[str]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tools.site.links import is_relative, with_destinations
@@ -23,7 +23,8 @@ from tools.site.links import is_relative, with_destinations
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 
 
 def build(output: Path, *options: str, source: Path = ROOT / "docs") -> subprocess.CompletedProcess[str]:
@@ -76,11 +77,11 @@ def test_every_document_is_a_page_with_a_copy_in_markdown(site: Path) -> None:
 
 def test_a_block_that_names_its_file_is_marked_and_others_are_not(site: Path) -> None:
     blocks = re.findall(
-        r'<div class="highlight-(\w+)( named)? notranslate">.*?<pre>(.*?)</pre>',
+        r'<div class="(named )?highlight-(\w+) notranslate">.*?<pre>(.*?)</pre>',
         "".join(path.read_text(encoding="utf-8") for path in site.glob("*.html")),
         re.DOTALL,
     )
-    first = [(bool(named), re.sub(r"<[^>]*>", "", code).partition("\n")[0]) for _, named, code in blocks]
+    first = [(bool(named), re.sub(r"<[^>]*>", "", code).partition("\n")[0]) for named, _, code in blocks]
     assert (True, "# pages/api/hello.py") in first
     assert [line for named, line in first if named and not re.match(r"(#|//|--|&lt;!--) \S+", line)] == []
     assert [line for named, line in first if not named and re.fullmatch(r"# \S+\.(py|toml)", line)] == []
@@ -194,12 +195,17 @@ def test_documents_without_mistakes_are_built(tmp_path: Path) -> None:
 
 def test_pages_link_their_sources_once_the_repository_has_an_address(tmp_path: Path) -> None:
     source = write_documents(tmp_path, [""] * len(MISTAKES))
+    (source / "page-2.md").write_text("# Title\n\n[a](../lib/a.py)\n", encoding="utf-8")
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "a.py").write_text("A = 1\n", encoding="utf-8")
     options = ["-D", "site_repository=https://git.example/team/apiroutes"]
     built = build(tmp_path / "html", *options, source=source)
     assert (built.returncode, built.stderr) == (0, "")
     for page, path in [("page-1", "docs/page-1.md"), ("security-policy", "SECURITY.md")]:
         html = (tmp_path / "html" / f"{page}.html").read_text(encoding="utf-8")
         assert f'href="https://git.example/team/apiroutes/edit/main/{path}"' in html
+    html = (tmp_path / "html" / "source" / "lib" / "a.py.html").read_text(encoding="utf-8")
+    assert 'href="https://git.example/team/apiroutes/blob/main/lib/a.py"' in html
 
 
 # -- in a browser
@@ -212,7 +218,7 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened(browser: Browser, viewport: dict[str, int], scheme: str = "light") -> Iterator[Opened]:
+def opened(browser: Browser, viewport: ViewportSize, scheme: str = "light") -> Iterator[Opened]:
     """Open a window that notes what goes wrong, and what is fetched."""
     context = browser.new_context(viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
@@ -224,16 +230,15 @@ def opened(browser: Browser, viewport: dict[str, int], scheme: str = "light") ->
     context.close()
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_every_page_fits_its_window_and_fetches_nothing(
-    site: Path, browser: Browser, viewport: dict[str, int]
-) -> None:
+def test_every_page_fits_its_window_and_fetches_nothing(site: Path, browser: Browser) -> None:
     wide = []
-    with opened(browser, viewport) as (page, errors, requested):
+    with opened(browser, DESKTOP) as (page, errors, requested):
         for path in sorted(site.rglob("*.html")):
             page.goto(path.as_uri())
-            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-                wide.append(path.relative_to(site).as_posix())
+            for viewport in (PHONE, DESKTOP):
+                page.set_viewport_size(viewport)
+                if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+                    wide.append((path.relative_to(site).as_posix(), viewport["width"]))
     assert wide == []
     assert errors == []
     assert [url for url in requested if not url.startswith(("file:", "data:"))] == []
@@ -255,14 +260,14 @@ def test_a_page_is_as_light_as_the_reader_s_other_windows(
 
 # What people type, and pages of which one must be among the first five places.
 TERMS = [
-    ("upload", "bodies how-to/uploads"),
+    ("upload", "how-to/uploads"),
     ("file upload", "bodies how-to/uploads"),
     ("how do I upload a file?", "bodies how-to/uploads"),
-    ("webhook", "sign-in how-to/webhooks"),
-    ("webhooks", "sign-in how-to/webhooks"),
-    ("cors", "security examples/cors how-to/cors"),
-    ("sse", "time how-to/events"),
-    ("server-sent events", "time how-to/events"),
+    ("webhook", "how-to/webhooks"),
+    ("webhooks", "how-to/webhooks"),
+    ("cors", "how-to/cors"),
+    ("sse", "how-to/events"),
+    ("server-sent events", "how-to/events"),
     ("server sent events", "time how-to/events"),
     ("jwt", "sign-in"),
     ("rate limit", "rate-limits"),
@@ -273,11 +278,11 @@ TERMS = [
     ("middleware", "middleware"),
     ("gunicorn", "deployment"),
     ("uvicorn", "deployment"),
-    ("nginx", "examples/deployment deployment how-to/nginx"),
-    ("docker", "examples/deployment deployment"),
-    ("systemd", "examples/deployment deployment"),
+    ("nginx", "deployment/nginx"),
+    ("docker", "deployment/container"),
+    ("systemd", "deployment/systemd"),
     ("settings", "settings"),
-    ("environment variables", "settings"),
+    ("environment variables", "reference/environment settings"),
     ("session", "sessions"),
     ("cookie", "sessions"),
     ("csrf", "sign-in"),
@@ -294,14 +299,14 @@ TERMS = [
     ("next.js migration", "how-to/from-nextjs"),
     ("flask", "how-to/from-flask"),
     ("django", "embedding"),
-    ("fastapi", "embedding dependencies"),
+    ("fastapi", "how-to/from-fastapi"),
     ("graphql", "examples/graphql"),
     ("async", "time"),
     ("timeout", "time settings"),
     ("maxDuration", "time"),
     ("redirect", "handlers reference/response"),
     ("health check", "health"),
-    ("kubernetes", "health"),
+    ("kubernetes", "deployment/kubernetes"),
     ("req.query", "bodies"),
     ("[id].py", "routes"),
     ("catch-all", "routes"),
@@ -319,16 +324,27 @@ TERMS = [
     ("prometheus", "telemetry"),
     ("hot reload", "development"),
     ("dependency injection", "dependencies"),
-    ("database", "lifespan"),
+    ("database", "how-to/databases"),
     ("error handling", "handlers"),
     ("streaming", "time"),
     ("download", "bodies"),
-    ("proxy", "security-policy"),
+    ("proxy", "examples/proxy security-policy"),
     ("graceful shutdown", "deployment"),
     ("startup", "lifespan"),
-    ("install", "index"),
+    ("install", "index tutorial"),
     ("set_cookie", "reference/response"),
     ("changelog", "changelog"),
+    ("tutorial", "tutorial"),
+    ("getting started", "tutorial"),
+    ("sqlalchemy", "how-to/databases"),
+    ("tanstack", "how-to/from-tanstack"),
+    ("s3", "examples/upload"),
+    ("crud", "examples/rest"),
+    ("pagination", "examples/rest"),
+    ("permissions", "sign-in"),
+    ("lambda", "deployment/lambda"),
+    ("heroku", "deployment/platforms"),
+    ("lock file", "deployment/reproducible-installs"),
 ]
 
 

@@ -24,6 +24,7 @@ from tests.support import project, until
 pytestmark = pytest.mark.slow
 
 ACTIVATE, ANALYZE = map(shutil.which, ("systemd-socket-activate", "systemd-analyze"))
+needs_activate = pytest.mark.skipif(ACTIVATE is None, reason="systemd-socket-activate is not installed")
 
 FILES = {
     "version.py": "VERSION = 1\n",
@@ -171,26 +172,60 @@ def test_systemd_finds_the_service_well_enclosed(units: list[str]) -> None:
 
 
 SERVERS = {
-    "gunicorn": (),
-    "gunicorn-asgi": ("--interface", "asgi"),
-    "uvicorn": ("--server", "uvicorn", "--", "--fd", "3"),
+    "gunicorn": [],
+    "gunicorn-asgi": ["--interface", "asgi"],
+    "uvicorn": ["--server", "uvicorn"],
+    "uvicorn, by its flag": ["--server", "uvicorn", "--", "--fd", "3"],
 }
 
 
+def activated(server: list[str], *places: Path) -> list[str]:
+    """Return the command that starts a server with the first connection to one of the sockets."""
+    listening = [word for place in places for word in ("--listen", str(place))]
+    command = [str(ACTIVATE), *listening, "-E", "PYTHONPATH", "-E", "PORT=1"]
+    return [*command, sys.executable, "-m", "apiroutes", "start", *server]
+
+
+@needs_activate
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_server_takes_the_socket_that_is_handed_to_it(server: str, tmp_path: Path) -> None:
-    if ACTIVATE is None:
-        pytest.skip("systemd-socket-activate is not installed")
-    root = project(tmp_path / "shop", FILES)
-    path = tmp_path / "shop.sock"
-    command = [ACTIVATE, "--listen", str(path), "-E", "PYTHONPATH", "-E", "PORT=1"]
-    command += [sys.executable, "-m", "apiroutes", "start", *SERVERS[server]]
-    with running(command, tmp_path / "log", {}, root) as process:
-        until(lambda: process.poll() is not None or path.exists())
+    root, path = project(tmp_path / "shop", FILES), tmp_path / "shop.sock"
+    with running(activated(SERVERS[server], path), tmp_path / "log", {}, root) as process:
+        until(lambda: process.poll() is not None or connects(path))
         with closing(Unix(path)) as connection:
             assert answer_on(connection, "GET", "/api/version").text == "1"
         process.terminate()
         assert process.wait(SECONDS) == 0
+    assert path.exists()  # it is systemd's
+
+
+def connects(path: Path) -> bool:
+    """Connect, which starts the server, and return whether that is possible yet."""
+    try:
+        with closing(Unix(path)) as connection:
+            connection.connect()
+    except OSError:
+        return False
+    return True
+
+
+# Servers that would listen elsewhere, while clients of the socket wait for ever.
+UNABLE = {
+    "granian": (["--server", "granian"], 1, "cannot listen on systemd's socket: granian takes none. "),
+    "uvicorn": (["--server", "uvicorn"], 2, "cannot listen on systemd's sockets: uvicorn takes one, not 2. "),
+}
+
+
+@needs_activate
+@pytest.mark.parametrize("server", UNABLE)
+def test_a_server_that_cannot_take_it_says_so(server: str, tmp_path: Path) -> None:
+    flags, count, reason = UNABLE[server]
+    root = project(tmp_path / "shop", FILES)
+    paths = [tmp_path / f"{number}.sock" for number in range(count)]
+    with running(activated(flags, *paths), tmp_path / "log", {}, root) as process:
+        until(lambda: process.poll() is not None or connects(paths[-1]))
+        assert process.wait(SECONDS) == 1
+    assert reason in (tmp_path / "log").read_text()
 
 
 class Load:

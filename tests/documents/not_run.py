@@ -29,8 +29,12 @@ NOT_RUN = [
     NotRun(r"git clone ", "fetches from the network"),
     NotRun(r"(?:python -m )?pip install ", "installs packages, which the tests have"),
     NotRun(r"python3? -m venv ", "belongs to the installation of packages"),
-    NotRun(r"pip wheel ", "builds with packages from the network"),
-    NotRun(r"docker (build|run) ", "needs Docker, and images from the network"),
+    NotRun(
+        r"pip wheel |docker (build|run) ",
+        "needs Docker, and images from the network",
+        "tests/acceptance/test_tutorial.py::test_its_container_serves_the_project",
+        "docs/tutorial.md",
+    ),
     # A list of ways to start, without a project.
     NotRun(r"apiroutes check ", "has no project", "tests/cli/test_commands.py", _DEPLOYMENT),
     NotRun(
@@ -45,6 +49,13 @@ NOT_RUN = [
     NotRun(r"kill -HUP ", "has no process", "tests/acceptance/test_reloads.py", _DEPLOYMENT),
     NotRun(r"(gunicorn|uvicorn) ", "has no project", "tests/servers/test_factory.py", _DEPLOYMENT),
     NotRun(r"(systemctl|journalctl) ", "is for a service", "tests/acceptance/test_systemd.py"),
+    NotRun(
+        r"(cp -r pages|cd package)",
+        "has no packages to copy",
+        "tests/test_lambda_handler.py",
+        "docs/deployment/lambda.md",
+    ),
+    NotRun(r"kubectl ", "needs a cluster", "tests/acceptance/test_kubernetes.py"),
     NotRun(r"docker ", "needs a daemon", "tests/acceptance/test_container.py"),
     NotRun(
         r"(pip wheel|uv pip compile) ",

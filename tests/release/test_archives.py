@@ -50,7 +50,7 @@ def problems(directory: Path, sdist: Mapping[str, str] = SDIST, wheel: Iterable[
 
 
 def test_archives_of_the_tracked_files_are_right(tmp_path: Path) -> None:
-    made = {"PKG-INFO": "", "README.md": "rewritten", "setup.cfg": "[egg_info]", "apiroutes.egg-info/x": ""}
+    made = {"PKG-INFO": "", "DESCRIPTION.md": "", "setup.cfg": "[egg_info]", "apiroutes.egg-info/x": ""}
     assert problems(tmp_path, {**SDIST, **made}) == []
 
 
@@ -61,6 +61,7 @@ def test_archives_of_the_tracked_files_are_right(tmp_path: Path) -> None:
         ({**SDIST, "tests/users.db": ""}, "has tests/users.db, which git does not track"),
         ({k: v for k, v in SDIST.items() if k != "tests/test_x.py"}, "lacks tests/test_x.py"),
         ({**SDIST, "tests/test_x.py": "x = 1\n"}, "tests/test_x.py is not as in the clone"),
+        ({**SDIST, "README.md": "x\n"}, "README.md is not as in the clone"),
     ],
 )
 def test_an_sdist_that_is_not_the_clone_is_told(tmp_path: Path, sdist: dict[str, str], told: str) -> None:

@@ -18,6 +18,7 @@ from apiroutes.servers.addresses import (
     authority,
     environment_port,
     family_of,
+    inherited_sockets,
     next_free_port,
     require_free,
     require_socket_path,
@@ -38,6 +39,22 @@ def test_an_authority_is_that_of_a_url(host: str, port: int | str, expected: str
 )
 def test_the_family_follows_the_host(host: str, family: socket.AddressFamily) -> None:
     assert family_of(host) is family
+
+
+OWN = str(os.getpid())
+INHERITED: list[tuple[dict[str, str], int]] = [
+    ({}, 0),
+    ({"LISTEN_FDS": "2", "LISTEN_PID": OWN}, 2),
+    ({"LISTEN_FDS": "2", "LISTEN_PID": "1"}, 0),  # another process's
+    ({"LISTEN_FDS": "2"}, 0),
+    ({"LISTEN_PID": OWN}, 0),
+    ({"LISTEN_FDS": "x", "LISTEN_PID": OWN}, 0),
+]
+
+
+@pytest.mark.parametrize(("environ", "count"), INHERITED)
+def test_sockets_of_systemd_are_those_of_this_process(environ: dict[str, str], count: int) -> None:
+    assert inherited_sockets(environ) == count
 
 
 @pytest.fixture

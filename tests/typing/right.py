@@ -14,6 +14,8 @@ from apiroutes import (
     Depends,
     Event,
     EventStream,
+    Middleware,
+    Next,
     Request,
     Response,
     UploadFile,
@@ -258,3 +260,21 @@ async def may_read(user: User, req: Request) -> bool:
 
 
 require(may_read, scope=["users:read", "users:write"], user=later_user)
+
+
+# -- middleware
+
+
+def tag(value: str) -> Middleware:
+    def step(request: Request, response: Response, proceed: Next) -> None:
+        proceed()
+        response.set_header("X-Tag", value)
+
+    return step
+
+
+async def timed(req: Request, res: Response, next: Next) -> object:
+    return None if req.method == "HEAD" else await next()
+
+
+STEPS: list[Middleware] = [tag("a"), timed, request_id()]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from apiroutes import App, Depends, Request, Response, cached, json, redirect, use
+from apiroutes import App, Depends, Middleware, Request, Response, cached, json, redirect, use
 from apiroutes.middleware import api_key, basic, bearer, jwt, require
 from apiroutes.testing import Client
 
@@ -58,3 +58,9 @@ basic("password")  # error: call-overload
 jwt("key", algorithms=["HS256"], audience="api")  # error: call-overload
 jwt("key", algorithms="HS256", audience="api", issuer=1)  # error: call-overload
 require(scope=5)  # error: arg-type
+
+
+def two(req: Request, res: Response) -> None: ...
+
+
+step: Middleware = two  # error: assignment

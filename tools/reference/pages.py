@@ -64,6 +64,8 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "EventStream": {"constructor": False, "members": False},
     "LifespanError": {"constructor": False, "members": False},
     "MaxDurationExceeded": {"constructor": False, "members": False},
+    "Middleware": {"constructor": False, "members": False},
+    "Next": {"constructor": False, "members": False},
     "ProjectError": {"constructor": False},
     "Response": {"constructor": False},
     "ResponseSentError": {"constructor": False, "members": False},
@@ -94,6 +96,11 @@ NAMED_PAGES: Mapping[str, NamedPage] = {
         apiroutes,
         [
             Section("Declarations", ["Depends", "use", "file_route", "security_scheme", "needs_secret_key"]),
+            Section(
+                "Types of middleware",
+                ["Middleware", "Next"],
+                "[Middleware](../middleware.md#types) shows them in use.",
+            ),
             Section("Work after the response", ["after"], "[The guide](../after.md) has examples."),
             Section(
                 "The cache",
@@ -136,7 +143,7 @@ NAMED_PAGES: Mapping[str, NamedPage] = {
         [
             Section("", ["App", "create_app", "create_asgi_app"]),
             Section("", ["Settings"], "[Settings](../settings.md) has a table of them."),
-            Section("", [], '## `__version__`\n\nThe version of apiroutes, a str such as `"0.1.0"`.'),
+            Section("", [], '## `__version__`\n\nThe version of apiroutes, a str such as `"0.2.0"`.'),
         ],
     ),
     "middleware.md": NamedPage(

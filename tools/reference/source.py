@@ -37,7 +37,7 @@ PACKAGE = Path(apiroutes.__file__).parent
 _TEMPLATES = "scaffold/templates/"
 
 # Names of types that a page explains, or that everybody knows; other aliases are written out.
-_KEPT = frozenset(("Middleware", "WSGIApplication", "ASGIFunction", "Environ"))
+_KEPT = frozenset(("Middleware", "WSGIApplication", "ASGIFunction", "Environ", "DeclaredHandlers"))
 
 
 class Undescribed(Exception):

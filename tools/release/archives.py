@@ -26,7 +26,8 @@ _CONSTRAINTS = Path(__file__).with_name("build-constraints.txt")
 # What is tracked, but nobody needs who has the sdist: this service's gate, and what git itself reads.
 _LEFT_OUT = {".ci/run", ".gitattributes", ".gitignore"}
 # What a build makes or changes.
-_MADE = {"PKG-INFO", "README.md", "setup.cfg"}
+_DESCRIPTION = "DESCRIPTION.md"
+_MADE = {"PKG-INFO", "setup.cfg", _DESCRIPTION}
 _LICENSES = ("LICENSE", "NOTICE")  # of what is vendored: among the wheel's licences, not beside the files
 
 
@@ -45,8 +46,7 @@ def build(root: Path, version: str, target: Path) -> Archives:
     with TemporaryDirectory(prefix="apiroutes-release-") as directory:
         source = Path(directory) / "source"
         copy_source(root, source)
-        readme = source / "README.md"
-        readme.write_text(describe(readme.read_text(), repository_address(root), version))
+        _describe(source, version)
         _run_build(source, Path(directory) / "built", moment)
         (sdist,) = Path(directory, "built").glob("*.tar.gz")
         (wheel,) = Path(directory, "built").glob("*.whl")
@@ -55,6 +55,17 @@ def build(root: Path, version: str, target: Path) -> Archives:
         archives.wheel.write_bytes(wheel.read_bytes())
         normalise(sdist, archives.sdist, moment)
     return archives
+
+
+def _describe(source: Path, version: str) -> None:
+    """Give a source a long description beside its README, whose relative links the tests follow."""
+    metadata = source / "setup.cfg"
+    readme = (source / "README.md").read_text()
+    (source / _DESCRIPTION).write_text(describe(readme, repository_address(source), version))
+    named = metadata.read_text().replace("file: README.md", f"file: {_DESCRIPTION}")
+    if _DESCRIPTION not in named:
+        raise ReleaseError("setup.cfg has no `long_description = file: README.md`.")
+    metadata.write_text(named)
 
 
 def _run_build(source: Path, target: Path, moment: int) -> None:

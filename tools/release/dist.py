@@ -55,9 +55,9 @@ def make_release(root: Path, version: str, target: Path) -> Iterator[str]:
         with TemporaryDirectory(prefix="apiroutes-trial-") as directory:
             environment = Environment(Path(directory) / "environment", archive)
             yield f"Installed {archive.name} in a bare environment, with what it needs:"
-            project = Path(directory) / "project"
-            project.mkdir()
-            for done in trial(environment, project, version):
+            projects = Path(directory) / "projects"
+            projects.mkdir()
+            for done in trial(environment, projects, version):
                 yield f"  {done}"
             if archive == archives.wheel:
                 yield _write_bill(archive, environment, root)

@@ -23,10 +23,6 @@ from tools.release.vendored import read_record
 
 __all__ = ["trial"]
 
-_HELLO = """\
-def handler(req, res):
-    res.status(200).json({"name": "John Doe"})
-"""
 _SECONDS = 60  # in which each step ends, whatever goes wrong
 
 
@@ -35,18 +31,18 @@ def trial(environment: Environment, directory: Path, version: str) -> Iterator[s
     if version not in shown:
         raise ReleaseError(f"`apiroutes --version` does not tell {version}:\n{shown}")
     yield f"apiroutes --version: {version}"
-    routes = directory / "pages/api"
-    routes.mkdir(parents=True)
-    (routes / "hello.py").write_text(_HELLO)
-    _run(environment, directory, "check")
-    yield "apiroutes check"
+    for name, flags in [("full", ["--yes"]), ("project", ["--yes", "--minimal"])]:
+        _run(environment, directory, "new", *flags, name)
+        _run(environment, directory / name, "check")
+        yield f"apiroutes new {' '.join(flags)}, apiroutes check"
+    project = directory / "project"
     for flag, name in [("--typescript", "client.ts"), ("--python", "client.py")]:
-        _run(environment, directory, "client", flag, "-o", name)
-        if "hello" not in (directory / name).read_text():
+        _run(environment, project, "client", flag, "-o", name)
+        if "hello" not in (project / name).read_text():
             raise ReleaseError(f"`apiroutes client {flag}` wrote a client without the route.")
         yield f"apiroutes client {flag}"
-    with _serving(environment, directory) as port:
-        if json.loads(_get(port, "/api/hello")) != {"name": "John Doe"}:
+    with _serving(environment, project) as port:
+        if json.loads(_get(port, "/api/hello?name=Ada")) != {"message": "Hello, Ada"}:
             raise ReleaseError("GET /api/hello is not answered with what the route returns.")
         yield "apiroutes start, GET /api/hello"
         yield from _try_documentation_page(port)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from flask import Flask, session
 
-from apiroutes import Request, Response
-from apiroutes.types import Middleware
+from apiroutes import Middleware, Next, Request, Response
 
 
 def in_context_of(site: Flask) -> Middleware:
-    def flask_context(req: Request, res: Response, next: Callable[[], Any]) -> None:
+    def flask_context(req: Request, res: Response, next: Next) -> None:
         with site.request_context(req.environ):
             next()
             answer = site.response_class()

@@ -1,3 +1,3 @@
 # pages/api/hello.py
-def GET():
+def GET() -> dict[str, str]:
     return {"message": "Hello"}

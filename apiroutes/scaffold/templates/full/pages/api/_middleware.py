@@ -1,14 +1,12 @@
 """Runs around every request below /api, unknown paths included."""
 
 import time
-from collections.abc import Callable
-from typing import Any
 
-from apiroutes import Request, Response
+from apiroutes import Next, Request, Response
 from apiroutes.middleware import request_id, security_headers
 
 
-def server_timing(req: Request, res: Response, next: Callable[[], Any]) -> None:
+def server_timing(req: Request, res: Response, next: Next) -> None:
     """Tell clients how long the response took; browsers show it beside the request."""
     began = time.perf_counter()
     next()
