@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from string import punctuation
 from typing import Any
 from urllib.parse import quote
 
@@ -49,7 +50,10 @@ def headers_of(response: httpx.Response, prefix: str) -> dict[str, list[str]]:
     """Return what our client may have of the headers, with redirects within the service below `prefix`."""
     headers: dict[str, list[str]] = {}
     for name, value in _passed(response.headers.multi_items(), NOT_RETURNED):
-        headers.setdefault(name, []).append(_moved(value, prefix) if name == "location" else value)
+        if name == "location":
+            value = _moved(quote(value, safe=punctuation), prefix)
+        if value.isascii():  # as RFC 9110 section 5.5 wants it; the encoding of another is anybody's guess
+            headers.setdefault(name, []).append(value)
     return headers
 
 
@@ -79,19 +83,24 @@ def _request(req: Request) -> httpx.Request:
     headers = _passed(req.headers.items(), NOT_SENT)
     headers += [("X-Forwarded-For", req.remote_addr or "unknown"), ("X-Forwarded-Proto", req.scheme)]
     headers += [("X-Forwarded-Host", req.host), ("X-Forwarded-Prefix", prefix_of(req))]
-    headers += [("Authorization", f"Bearer {KEY}")] if KEY else []
+    headers += [("Via", "1.1 apiroutes"), *([("Authorization", f"Bearer {KEY}")] if KEY else [])]
     has_content = "Content-Length" in req.headers or "Transfer-Encoding" in req.headers
     content = aiter(req.stream) if has_content else None
     return httpx.Request(
-        req.method, _url(req), headers=headers, content=content, extensions={"timeout": SECONDS}
+        req.method,
+        _url(req),
+        headers=httpx.Headers(headers, "latin-1"),  # the bytes that came (PEP 3333)
+        content=content,
+        extensions={"timeout": SECONDS},
     )
 
 
 def _url(req: Request) -> httpx.URL:
     path = "".join(f"/{quote(segment, safe='')}" for segment in req.params.get("path", []))
     slash = "/" if req.path.endswith("/") or not path else ""
-    query = b"?" + req.query_string if req.query_string else b""
-    return SERVICE.copy_with(raw_path=SERVICE.raw_path.rstrip(b"/") + f"{path}{slash}".encode() + query)
+    # As it came, but for bytes that a URL cannot have, and some clients send.
+    query = f"?{quote(req.query_string, safe=punctuation)}" if req.query_string else ""
+    return SERVICE.copy_with(raw_path=SERVICE.raw_path.rstrip(b"/") + f"{path}{slash}{query}".encode())
 
 
 def _passed(headers: Any, not_passed: set[str]) -> list[tuple[str, str]]:

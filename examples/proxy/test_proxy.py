@@ -51,8 +51,11 @@ class Service(BaseHTTPRequestHandler):
         elif path == "/cut":
             self.answer(200, {"Content-Length": "10"}, b"12345")
             self.close_connection = True
+        elif path == "/text":
+            tick = "\u2713".encode().decode("latin-1")
+            self.answer(200, {"X-Text": tick, "X-End": "2", "Content-Length": "0"}, b"")
         elif path == "/redirect":
-            location = unquote(self.path.partition("?")[2])
+            location = unquote(self.path.partition("?")[2]).encode().decode("latin-1")
             self.answer(302, {"Location": location, "Content-Length": "0"}, b"")
         elif path == "/304":
             self.answer(304, {"ETag": '"1"'}, b"")
@@ -185,6 +188,7 @@ TARGETS = [
     ("/a?b=%20c&d", "/a?b=%20c&d"),
     ("/%C3%A9/a%20b", "/%C3%A9/a%20b"),
     ("/a?", "/a"),
+    ("/a?b='|&c=%zz", "/a?b='|&c=%zz"),
     # What could lead to another host does not.
     ("/@evil.example", "/%40evil.example"),
     ("/http:/evil.example", "/http%3A/evil.example"),
@@ -246,6 +250,7 @@ def test_headers_of_the_connection_and_of_our_users_are_not_sent(
         "x-forwarded-host",
         "x-forwarded-prefix",
         "x-forwarded-proto",
+        "via",
     }
     assert (headers["Accept"], headers["Authorization"]) == ("a/b", "Bearer the-key")
     assert (headers["X-Forwarded-For"], headers["X-Forwarded-Host"]) == ("127.0.0.1", f"127.0.0.1:{port}")
@@ -262,6 +267,14 @@ def test_headers_of_the_connection_and_cookies_are_not_returned(
     assert names.count("date") == names.count("server") == 1
     assert response.getheader("Link") == "</1>, </2>"
     assert response.getheader("Content-Encoding") == "x-own"
+
+
+@pytest.mark.parametrize("text", ["caf\xe9".encode("latin-1"), "caf\xe9 \u0142".encode()])
+def test_headers_may_be_more_than_ascii(connection: http.client.HTTPConnection, text: bytes) -> None:
+    response = get(connection, "/text", X_Text=text.decode("latin-1"))
+    assert response.read() == b""
+    assert Service.received.get(timeout=SECONDS)[2]["X-Text"] == text.decode("latin-1")
+    assert (response.getheader("X-Text"), response.getheader("X-End")) == (None, "2")
 
 
 def test_content_is_sent_as_it_is(connection: http.client.HTTPConnection) -> None:
@@ -323,6 +336,7 @@ LOCATIONS = [
     ("//other.example/a", "//other.example/a"),
     ("https://other.example/a", "https://other.example/a"),
     ("{service}0/a", "{service}0/a"),
+    ("/\u2713", "/api/service/%E2%9C%93"),
 ]
 
 

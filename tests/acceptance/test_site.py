@@ -195,12 +195,17 @@ def test_documents_without_mistakes_are_built(tmp_path: Path) -> None:
 
 def test_pages_link_their_sources_once_the_repository_has_an_address(tmp_path: Path) -> None:
     source = write_documents(tmp_path, [""] * len(MISTAKES))
+    (source / "page-2.md").write_text("# Title\n\n[a](../lib/a.py)\n", encoding="utf-8")
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "a.py").write_text("A = 1\n", encoding="utf-8")
     options = ["-D", "site_repository=https://git.example/team/apiroutes"]
     built = build(tmp_path / "html", *options, source=source)
     assert (built.returncode, built.stderr) == (0, "")
     for page, path in [("page-1", "docs/page-1.md"), ("security-policy", "SECURITY.md")]:
         html = (tmp_path / "html" / f"{page}.html").read_text(encoding="utf-8")
         assert f'href="https://git.example/team/apiroutes/edit/main/{path}"' in html
+    html = (tmp_path / "html" / "source" / "lib" / "a.py.html").read_text(encoding="utf-8")
+    assert 'href="https://git.example/team/apiroutes/blob/main/lib/a.py"' in html
 
 
 # -- in a browser

@@ -10,6 +10,7 @@ import pytest
 from tests.acceptance.images import PYTHON, build, run, why_not
 from tests.acceptance.locks import clone
 from tests.acceptance.locks import run as run_with_registry
+from tests.documents.page_runs import why_not as curl_is_missing
 from tests.documents.page_runs import wrong_on
 from tests.documents.reading import shown_by
 from tests.support import project, until
@@ -25,6 +26,8 @@ print(connection.getresponse().read().decode())
 
 
 def test_the_tutorial_is_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := curl_is_missing("docs/tutorial.md"):
+        pytest.skip(reason)
     monkeypatch.delenv("API_TOKEN", raising=False)  # the tutorial makes it
     wrong = wrong_on("docs/tutorial.md", tmp_path)
     assert not wrong, "\n\n".join(["", *wrong])

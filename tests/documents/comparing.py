@@ -20,6 +20,7 @@ VARIES = [
     (r" +(?=\[ *\d+%\]$)", " ", "the width of the terminal"),
     (r"(?<=:8000 \()\d+(?=\)$)", "1", "processes"),
     (r'(?<="ms":)\d+\.\d+|(?<=;dur=)\d+\.\d+', "0", "times"),
+    (r"^The project is still loading, after \d+ seconds\n", "", "how busy the machine is"),
     (r"^cachedir: .*\n", "", "pytest's cache"),
     (r"\b[Pp]ython[ /]3\.\d+(?:\.\d+)?", "Python 3", "versions"),
     (r"\b(apiroutes|gunicorn|curl)([ /])\d+\.\d+(?:\.\d+)*", r"\1\g<2>1", "versions"),

@@ -131,10 +131,17 @@ class Shell:
         if self._server is not None and self._server.is_implicit:
             self.stop()
         server = self._server
-        if server is not None and server.is_reloading and path.suffix in (".py", ".toml"):
+        if (
+            server is not None
+            and server.is_reloading
+            and (path.suffix in (".py", ".toml") or path.name.startswith(".env"))
+        ):
             before = len(server.output)
             path.write_text(source, encoding="utf-8")
-            _until(lambda: server.has_reloaded(name, server.output[before:]) or not server.is_running)
+            _until(
+                lambda: server.has_reloaded(name, server.output[before:]) or not server.is_running,
+                f"`apiroutes dev` has not loaded {name} anew",
+            )
         else:
             path.write_text(source, encoding="utf-8")
 
@@ -249,7 +256,7 @@ class _Server:
         self.is_implicit = command is None
         self.is_reloading = command is not None and "apiroutes dev" in command.text
         self._pid, self._output, self._process = pid, output, process
-        _until(lambda: not self.is_running or self._is_ready(port))
+        _until(lambda: not self.is_running or self._is_ready(port), "the server is not ready")
 
     def _is_ready(self, port: int) -> bool:
         # The development server and gunicorn listen before they can answer, and say when they can.
@@ -289,7 +296,7 @@ class _Server:
         if self._process is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-            _until(lambda: not self.is_running)
+            _until(lambda: not self.is_running, "the server does not end")
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._pid, signal.SIGINT)
@@ -348,13 +355,13 @@ def _free_port() -> int:
         return number
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def _until(condition: Callable[[], bool], otherwise: str) -> None:
     """Wait until a condition holds.
 
-    Raises TimeoutError.
+    Raises TimeoutError, which says what is so `otherwise`.
     """
     give_up = time.monotonic() + _SECONDS
     while not condition():
         if time.monotonic() > give_up:
-            raise TimeoutError
+            raise TimeoutError(f"after {_SECONDS} seconds {otherwise}")
         time.sleep(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -14,10 +15,11 @@ from tests.documents.console import Shell, UnknownCommandError
 from tests.documents.not_run import reason_not_to_run
 from tests.documents.reading import EXAMPLES, ROOT, Command, Shown, blocks, commands, read
 
-__all__ = ["SLOW_PAGES", "commands_of", "exported_for_pages", "write_clients", "wrong_on"]
+__all__ = ["SLOW_PAGES", "commands_of", "exported_for_pages", "why_not", "write_clients", "wrong_on"]
 
 # Pages whose commands take long, with the test that executes them.
 SLOW_PAGES = {"docs/tutorial.md": "tests/acceptance/test_tutorial.py"}
+_CURL = 7, 84  # which writes headers by `%header{…}`
 # Variables that the commands of pages make, for the tests that do not execute these.
 _MADE = {"API_TOKEN": "Vb8Kq2Tz6Wn4Xc9Rm3Lp7Yd"}
 
@@ -30,6 +32,17 @@ def exported_for_pages() -> dict[str, str]:
     """The variables that docs/index.md tells to set, and that pages make."""
     exported = re.findall(r"`export ([^`]+)`", read("docs/index.md"))
     return _MADE | dict(variable.split("=", 1) for variables in exported for variable in variables.split())
+
+
+def why_not(page: str) -> str | None:
+    """Return why the commands of a page cannot be executed here, or None if they can."""
+    if not any(re.search(r"\bcurl ", command.text) for command in commands_of(page)):
+        return None
+    if shutil.which("curl") is None:
+        return "curl is not installed"
+    told = subprocess.run(["curl", "--version"], capture_output=True, text=True).stdout
+    version = tuple(map(int, told.split()[1].split(".")[:2]))
+    return None if version >= _CURL else f"curl is older than {_CURL[0]}.{_CURL[1]}"
 
 
 def _shell_for(page: str, directory: Path) -> Shell:

@@ -85,6 +85,7 @@ def test_the_first_line_names_the_file(language: str, source: str, name: str | N
 
 
 SAME = [
+    ("Ready in 7 ms: 1 route", "The project is still loading, after 3 seconds\nReady in 3712 ms: 1 route"),
     ("Ready in 412 ms: 1 route", "Ready in 7 ms: 1 route"),
     ("on http://127.0.0.1:8000 (4711)", "on http://127.0.0.1:43777 (12)"),
     ("at /home/me/project/x.py", "at /tmp/here/x.py"),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.documents.console import stop_forking
 from tests.documents.not_run import NOT_RUN, NotRun
-from tests.documents.page_runs import SLOW_PAGES, commands_of, exported_for_pages, wrong_on
+from tests.documents.page_runs import SLOW_PAGES, commands_of, exported_for_pages, why_not, wrong_on
 from tests.documents.reading import DOCUMENTS, EXAMPLES, ROOT, blocks, read
 
 # The pages of examples are executed by `make examples`, each beside the tests of its example.
@@ -29,6 +29,8 @@ def _one_forking_process() -> Iterator[None]:
 
 @pytest.mark.parametrize("page", EXECUTED)
 def test_commands_print_what_a_page_shows(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := why_not(page):
+        pytest.skip(reason)
     for name, value in exported_for_pages().items():
         monkeypatch.setenv(name, value)
     wrong = wrong_on(page, tmp_path)

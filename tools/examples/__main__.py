@@ -47,9 +47,11 @@ def run(example: Path, has_colour: bool) -> Outcome:
     began = time.monotonic()
     # A reader runs `python -m pytest`; the rest keeps the runs apart.
     options = ["-q", f"--color={'yes' if has_colour else 'no'}", "-p", "no:cacheprovider"]
+    # With the example's configuration, or with none: not with that of this repository, which is above it.
+    mypy = ["--config-file=pyproject.toml", "--explicit-package-bases", "--no-error-summary"]
     runs = {
         "tests": _call(example, "pytest", *options, "-W", "error"),
-        "types": _call(example, "mypy", "--no-error-summary", f"--cache-dir={CACHES / example.name}", "."),
+        "types": _call(example, "mypy", *mypy, f"--cache-dir={CACHES / example.name}", "."),
     }
     if example.parent == EXAMPLES:  # whose pages are among the documents
         runs["README"] = _call(ROOT, "pytest", *options, f"{COMMANDS}[examples/{example.name}/README.md]")

@@ -18,15 +18,12 @@ __all__ = ["environment_page", "looked_up_variables"]
 
 VARIABLES: Mapping[str, str] = {
     "APIROUTES_*": "The [settings](settings.md), as in `APIROUTES_BODY_SIZE_LIMIT=5mb`: a list with commas, "
-    "a switch "
-    "as `true` or `false`. They count more than `pyproject.toml`, and less than the arguments of `App`.",
+    "a switch as `true` or `false`. They count more than `pyproject.toml`, and less than the arguments of `App`.",
     "PORT": "The port, where the setting `port` is not set; the server listens on every address then, "
-    "unless `host` is "
-    "set.",
+    "unless `host` is set.",
     "WEB_CONCURRENCY": "The number of worker processes, where the setting `workers` is not set.",
-    "FORWARDED_ALLOW_IPS": "The proxies whose `X-Forwarded-Proto` gunicorn and uvicorn themselves believe; "
-    "none by "
-    "default. [`proxy_fix`](reference/middleware.md#proxy_fix) does it in the project.",
+    "FORWARDED_ALLOW_IPS": "The proxies whose `X-Forwarded-*` headers gunicorn and uvicorn themselves "
+    "believe; none by default. [`proxy_fix`](reference/middleware.md#proxy_fix) does it in the project.",
     "GUNICORN_FD": "The sockets that gunicorn has handed to its successor; gunicorn sets it.",
     "LISTEN_FDS": "The number of sockets that [systemd](deployment/systemd.md) has opened: gunicorn and "
     "uvicorn serve them instead of a port.",
@@ -36,8 +33,7 @@ VARIABLES: Mapping[str, str] = {
     "CLICOLOR_FORCE": "The same.",
     "TERM": "`dumb`: no colours.",
     "PROMETHEUS_MULTIPROC_DIR": "The directory in which workers share their "
-    "[metrics](telemetry.md#prometheus); "
-    "`apiroutes start` makes one.",
+    "[metrics](telemetry.md#prometheus); `apiroutes start` makes one.",
     "XDG_RUNTIME_DIR": "Where `apiroutes start` makes that directory; without it, among the temporary files.",
 }
 # What the environ of WSGI and CGI has beside headers.

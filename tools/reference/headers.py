@@ -260,7 +260,8 @@ def headers_page() -> str:
         "## Sent",
         _table(SENT),
         "## Read",
-        "What is not listed here, such as `X-Forwarded-For` without `proxy_fix`, changes nothing.",
+        "What is not listed here, such as `X-Forwarded-For` without `proxy_fix`, changes nothing. "
+        "`api_key(header=...)` reads the header that you name.",
         _table(READ),
         "## Of requests for keys",
         "`jwt(jwks_url=...)` fetches the keys of the issuer.",

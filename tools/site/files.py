@@ -113,8 +113,10 @@ def _page_of_file(app: Sphinx, root: Path, path: Path) -> _Page:
     _write(Path(app.outdir, text_path(root, path)), text)
     builder = cast(StandaloneHTMLBuilder, app.builder)
     code = builder.highlighter.highlight_block(text, _language_of(path))
-    text_link = f'<p><a href="{quote(path.name)}.txt" type="text/plain">As plain text</a></p>'
-    return _page(_page_name(root, path), name, text_link + code)
+    links = f'<a href="{quote(path.name)}.txt" type="text/plain">As plain text</a>'
+    if app.config.site_repository:
+        links += f' · <a href="{app.config.site_repository}/blob/main/{quote(name)}">In the repository</a>'
+    return _page(_page_name(root, path), name, f"<p>{links}</p>{code}")
 
 
 def _language_of(path: Path) -> str:
