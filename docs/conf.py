@@ -7,13 +7,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from apiroutes.version import __version__  # noqa: E402
+from tools.release.source import repository_address  # noqa: E402
 
 project = "apiroutes"
 release = version = __version__
 copyright = "the contributors of apiroutes"
 
-# The public address of the repository, for links to edit a page ("https://github.com/…"), once there is one.
-site_repository = ""
+# For links to edit a page, once setup.cfg has the public address of the repository.
+site_repository = repository_address(ROOT) or ""
 # The public address of the site with a slash at its end, for llms.txt and the pages' canonical addresses.
 html_baseurl = ""
 site_summary = (
