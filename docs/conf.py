@@ -13,7 +13,7 @@ project = "apiroutes"
 release = version = __version__
 copyright = "the contributors of apiroutes"
 
-# For links to edit a page.
+# For links to edit a page, once setup.cfg has the public address of the repository.
 site_repository = repository_address(ROOT) or ""
 # The public address of the site with a slash at its end, for llms.txt and the pages' canonical addresses.
 html_baseurl = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from apiroutes.servers.processors import usable_processors
 from apiroutes.settings import Settings
 
 __all__ = [
@@ -13,7 +14,6 @@ __all__ = [
     "MARGIN_SECONDS",
     "json_formatters",
     "pass_threads",
-    "usable_cpus",
     "workers_of",
 ]
 
@@ -29,17 +29,10 @@ GRANIAN_THREADS = 32
 MARGIN_SECONDS = 2
 
 
-def usable_cpus() -> int:
-    """Return how many CPUs this process may use, which in a container can be fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def workers_of(settings: Settings) -> int:
     """Return how many workers serve, unless the server's own flags say otherwise."""
     variable = os.environ.get("WEB_CONCURRENCY", "")
-    return settings.workers or (int(variable) if variable.isdecimal() else 0) or usable_cpus()
+    return settings.workers or (int(variable) if variable.isdecimal() else 0) or usable_processors()
 
 
 def pass_threads(threads: int | None) -> None:

@@ -36,7 +36,6 @@ from apiroutes.servers.defaults import (
     MARGIN_SECONDS,
     json_formatters,
     pass_threads,
-    usable_cpus,
 )
 from apiroutes.servers.failed_starts import NOT_STARTED
 from apiroutes.servers.granian_worker import (
@@ -46,6 +45,7 @@ from apiroutes.servers.granian_worker import (
     load_in_worker,
     with_signals_held_back,
 )
+from apiroutes.servers.processors import usable_processors
 from apiroutes.servers.start_check import NOT_RELOADED, SECONDS, StartCheck
 from apiroutes.settings import Settings
 
@@ -334,7 +334,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
     return {
         "host": host,
         "port": port,
-        "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_cpus(),
+        "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_processors(),
         "blocking_threads": settings.threads or GRANIAN_THREADS,
         "respawn_failed_workers": True,
         "workers_kill_timeout": str(settings.graceful_timeout + MARGIN_SECONDS),

@@ -23,9 +23,10 @@ from apiroutes.servers.addresses import (
     require_free,
     require_socket_path,
 )
-from apiroutes.servers.defaults import GUNICORN_THREADS, pass_threads, usable_cpus
+from apiroutes.servers.defaults import GUNICORN_THREADS, pass_threads
 from apiroutes.servers.gunicorn_arbiter import Arbiter
 from apiroutes.servers.gunicorn_workers import WORKERS, with_life
+from apiroutes.servers.processors import usable_processors
 from apiroutes.settings import Settings
 
 __all__ = ["run"]
@@ -133,7 +134,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
     if settings.max_header_size is not None:
         defaults["limit_request_field_size"] = settings.max_header_size.bytes
     if settings.workers is not None or "WEB_CONCURRENCY" not in os.environ:
-        defaults["workers"] = settings.workers or usable_cpus()
+        defaults["workers"] = settings.workers or usable_processors()
     bind = _bind(settings)
     if bind is not None:
         defaults["bind"] = bind

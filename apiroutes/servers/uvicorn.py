@@ -37,9 +37,10 @@ from apiroutes.servers.addresses import (
     require_free,
     require_socket_path,
 )
-from apiroutes.servers.defaults import json_formatters, pass_threads, usable_cpus
+from apiroutes.servers.defaults import json_formatters, pass_threads
 from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.heap import freeze_heap
+from apiroutes.servers.processors import usable_processors
 from apiroutes.servers.worker_processes import MainProcess, report_to
 from apiroutes.settings import Settings
 
@@ -145,7 +146,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
     return {
         "host": host,
         "port": port,
-        "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_cpus(),
+        "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_processors(),
         "timeout_graceful_shutdown": settings.graceful_timeout,
         "timeout_keep_alive": settings.keepalive,
         "h11_max_incomplete_event_size": _HEAD_BYTES + (header_size.bytes if header_size else 0),

@@ -457,7 +457,7 @@ class Settings:
 
     workers: int | None = _setting(None, _int_from(1))
     """Number of worker processes; without it `WEB_CONCURRENCY` from the environment, or one for each
-    usable processor."""
+    processor that this process may use; the limit of a container counts."""
 
     threads: int | None = _setting(None, _int_from(1))
     """Number of threads of each worker; without it 16 under gunicorn, 32 under granian, and 64 through
