@@ -57,7 +57,7 @@ _CLONE = "<clone of apiroutes>"
     "--list",
     "only_list",
     is_flag=True,
-    help="Ask nothing, print which files it would be, and write none.",
+    help="Ask nothing, print the files that would be made, and write none.",
     show_default=False,
 )
 def new(
