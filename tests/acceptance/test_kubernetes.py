@@ -1,4 +1,4 @@
-"""The Deployment and the Service of examples/deployment: their numbers, and an end of a pod under load."""
+"""The Deployment, budget and Service of examples/deployment: their numbers, and the end of a pod in use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support import until
 
 pytestmark = pytest.mark.slow
 
-DEPLOYMENT, SERVICE = yaml.safe_load_all((EXAMPLE / "kubernetes.yaml").read_text(encoding="utf-8"))
+DEPLOYMENT, BUDGET, SERVICE = yaml.safe_load_all((EXAMPLE / "kubernetes.yaml").read_text(encoding="utf-8"))
 TEMPLATE: dict[str, Any] = DEPLOYMENT["spec"]["template"]
 POD: dict[str, Any] = TEMPLATE["spec"]
 (CONTAINER,) = POD["containers"]
@@ -78,12 +78,18 @@ def test_the_page_tells_the_patience_of_the_liveness() -> None:
 def test_all_refer_to_each_other() -> None:
     labels = DEPLOYMENT["spec"]["selector"]["matchLabels"]
     assert labels.items() <= TEMPLATE["metadata"]["labels"].items()
+    (spread,) = POD["topologySpreadConstraints"]
     assert SERVICE["spec"]["selector"] == labels
+    assert BUDGET["spec"]["selector"] == spread["labelSelector"] == {"matchLabels": labels}
     (port,) = CONTAINER["ports"]
     probes = [probe["httpGet"]["port"] for probe in (READINESS, LIVENESS, STARTUP)]
     assert {port["name"]} == {SERVICE["spec"]["ports"][0]["targetPort"], *probes}
     volumes = {volume["name"] for volume in POD["volumes"]}
     assert volumes == {mount["name"] for mount in CONTAINER["volumeMounts"]}
+
+
+def test_draining_nodes_leaves_a_pod() -> None:
+    assert 0 < BUDGET["spec"]["maxUnavailable"] < DEPLOYMENT["spec"]["replicas"]
 
 
 def test_the_pod_fits_the_image() -> None:
