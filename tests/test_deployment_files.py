@@ -75,3 +75,14 @@ def test_nginx_closes_idle_connections_before_the_server() -> None:
     seconds = re.search(r"^ +keepalive_timeout (\d+)s;", read("examples/deployment/nginx.conf"), re.M)
     assert seconds is not None
     assert int(seconds[1]) < Settings().keepalive
+
+
+# -- whose word of the client's address counts
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/deployment/")])
+def test_a_page_that_sets_proxies_leads_to_the_file_that_reads_it(page: str) -> None:
+    text = read(page)
+    sets = re.search(r"\bPROXIES(?:=|: |, value: )", text) is not None
+    leads = "](nginx.md#the-clients-address-and-https)" in text or page.endswith("/nginx.md")
+    assert leads or not sets
