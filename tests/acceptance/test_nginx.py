@@ -276,6 +276,18 @@ def test_the_openapi_document_leads_to_routes_below_a_path(below_shop: Site) -> 
     assert all(url.startswith("/shop/api/") for url in urls)
 
 
+# As clients may write a path.
+SPELLINGS = ["{}", *(f"/shop{rest}" for rest in ("{}", "{}?x=1", "{}/", "/{}", "/.{}", "/%2e{}", "/x/..{}"))]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("path", ["/ready", "/alive", "/%72eady", "/%61live"])
+def test_the_paths_for_supervisors_are_not_for_the_world_below_a_path(
+    below_shop: Site, path: str, spelling: str
+) -> None:
+    assert below_shop.get(spelling.format(path)).status in (308, 404)
+
+
 def test_with_a_slash_after_its_name_nginx_decodes_the_path(tmp_path: Path) -> None:
     """The page warns of it."""
     site = with_locations("location /shop/ { proxy_pass http://shop/; }\n")
