@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import yaml
 
 from apiroutes import Settings
 from tests.documents.reading import PAGES, ROOT, blocks, read
+from tests.support import project
 
 EXAMPLE = ROOT / "examples" / "deployment"
 
@@ -86,3 +90,36 @@ def test_a_page_that_sets_proxies_leads_to_the_file_that_reads_it(page: str) -> 
     sets = re.search(r"\bPROXIES(?:=|: |, value: )", text) is not None
     leads = "](nginx.md#the-clients-address-and-https)" in text or page.endswith("/nginx.md")
     assert leads or not sets
+
+
+# -- a mistake in the project ends the build of an image
+
+DOCKERFILES = ["examples/deployment/Dockerfile", "apiroutes/scaffold/templates/full/Dockerfile"]
+CHECKS = {
+    check
+    for file in DOCKERFILES
+    for check in re.findall(r"^RUN (.*\bapiroutes check\b.*)$", read(file), re.M)
+}
+ROUTE = {"pages/api/a.py": "def GET(): return {}\n"}
+SESSIONS = {"middleware.py": "from apiroutes.middleware import sessions\n\nmiddleware = [sessions()]\n"}
+BUILDS = [
+    ({**ROUTE, **SESSIONS}, True),  # although nobody gives a build the secret key
+    ({**ROUTE, "pages/api/b.py": "def GET(: return {}\n"}, False),
+    ({}, False),
+]
+
+
+@pytest.mark.parametrize(("files", "is_built"), BUILDS)
+def test_a_build_ends_where_a_start_would(files: dict[str, str], is_built: bool, tmp_path: Path) -> None:
+    (check,) = CHECKS
+    root = project(tmp_path, files)
+    variables = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", check], cwd=root, env=variables, capture_output=True, text=True)
+    assert (done.returncode == 0) == is_built, done.stderr
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_an_image_has_no_secret_key(dockerfile: str) -> None:
+    lines = [line for line in read(dockerfile).splitlines() if "SECRET" in line]
+    assert lines
+    assert all(line.startswith("RUN APIROUTES_SECRET_KEY=$(") for line in lines)
