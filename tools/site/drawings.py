@@ -1,7 +1,7 @@
 """Drawings in the page itself, so that they are as light or dark as it is, which an image cannot know.
 
-In: an image of the documents that is an SVG with colours as `fill="#1d4ed8"`. Out: its elements, whose colours
-a style sheet may change: `--drawing-1d4ed8`. Raises nothing.
+In: an image of the documents that is an SVG with colours as `fill="#1d4ed8"`. Out: its elements, with colours
+that a style sheet may change, `--drawing-1d4ed8`. Raises nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ANCHOR = re.compile(r'(?<= id=")|(?<=url\(#)|(?<=labelledby=")')
 
 
 def visit_image(translator: HTML5Translator, node: nodes.image) -> None:
-    """Write a drawing into the page. Other images, and those that are links, are written as Sphinx does it."""
+    """Write a drawing into the page. Other images, and those in links, are written as Sphinx does it."""
     path = Path(translator.builder.srcdir, node["uri"])
     if path.suffix != ".svg" or isinstance(node.parent, nodes.reference) or not path.is_file():
         HTML5Translator.visit_image(translator, node)
@@ -44,4 +44,5 @@ def _with_properties(tag: re.Match[str]) -> str:
     colours = _COLOUR.findall(tag[0])
     style = ";".join(f"{name}:var(--drawing-{colour[1:]},{colour})" for name, colour in colours)
     plain = _COLOUR.sub("", tag[0])
-    return re.sub(r"(?=/?>$)", f' style="{style}"', plain) if style else plain
+    end = "/>" if plain.endswith("/>") else ">"
+    return f'{plain.removesuffix(end)} style="{style}"{end}' if style else plain
