@@ -32,7 +32,7 @@ class _Piece(NamedTuple):
     anchor: str
     headings: list[str]  # of the page, and of the sections down to this one
     text: str
-    names: list[str]  # that it explains, in its headings and the first column of its tables: `--port` as port
+    names: list[str]  # that it explains: in headings and in the first column of tables, `--port` as port
     about: str = ""  # what the index says of the page, for the beginning of the page
     weight: float = 1  # how much what is found here counts
 

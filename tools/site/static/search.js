@@ -65,10 +65,14 @@
     mysql: "database",
     postgres: "database",
     postgresql: "database",
-    license: "licence",
-    windows: "on unix",
-    wsl: "on unix",
-    macos: "on unix",
+    license: "status and licence",
+    licence: "status and licence",
+    windows: "status and licence",
+    wsl: "status and licence",
+    macos: "status and licence",
+    beta: "status and licence",
+    pypi: "status and licence",
+    version: "status and licence",
     static: "static files",
     assets: "static files",
   };
@@ -208,7 +212,9 @@
     const words = wordsOf(query);
     if (words.every(isKnown)) return null;
     const better = words.map((word) => (isKnown(word) ? word : nearestTo(word, counts)));
-    return better.includes(null) ? null : better.join(" ");
+    if (better.includes(null)) return null;
+    // What stands between the words stays.
+    return query.toLowerCase().split(/([\p{L}\p{N}_]+)/u).map((part, place) => (place % 2 ? better.shift() : part)).join("");
   };
 
   const search = (pieces, query) => {
