@@ -296,6 +296,26 @@ def test_with_a_slash_after_its_name_nginx_decodes_the_path(tmp_path: Path) -> N
         assert front.get("/shop/api/items/a%2Fb").status == 404
 
 
+# -- files of a directory
+
+_FILES_PAGE = (ROOT / "docs/how-to/static-files.md").read_text()
+
+
+def test_nginx_serves_a_directory_and_asks_the_project_for_the_rest(tmp_path: Path) -> None:
+    (locations,) = re.findall(r"^```nginx\n(.*?)^```$", _FILES_PAGE, re.M | re.S)
+    public = project(tmp_path / "public", {"index.html": "home", "about.html": "about us"})
+    assert "/srv/shop/public" in locations
+    whole = with_locations("").replace(
+        "location / {\n        proxy_pass http://shop;\n    }",
+        locations.replace("/srv/shop/public", str(public)),
+    )
+    with serving(tmp_path, "--workers", "1", site=whole) as (front, _):
+        assert [front.get(target).text for target in ("/", "/about.html")] == ["home", "about us"]
+        assert front.get("/api/items/a%2Fb").text == "a/b"
+        assert front.get("/none.html").status == 404
+        assert front.get("/pyproject.toml").status == 404
+
+
 # -- content
 
 

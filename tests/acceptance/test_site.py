@@ -264,7 +264,8 @@ def test_the_navigation_shows_the_entry_of_the_page_and_its_section(
         places = page.evaluate(
             """[".current-page > .reference", ".caption:has(+ ul.current)"].map((name) => {
                 const [place, list] = [document.querySelector(`.sidebar-tree ${name}`), ".sidebar-scroll"]
-                const [inner, outer] = [place, document.querySelector(list)].map((e) => e.getBoundingClientRect());
+                const box = (element) => element.getBoundingClientRect();
+                const [inner, outer] = [place, document.querySelector(list)].map(box);
                 return inner.top >= outer.top && inner.bottom <= outer.bottom;
             })"""
         )
