@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import click
@@ -24,6 +25,9 @@ _CONVENTIONS = {
     "tanstack": ("routes/api/notes/$id.py", "as in TanStack Start"),
 }
 _DEFAULT = "pages"
+# Each repository that a host makes has them, and a project works with others than its own.
+_IGNORED = ".gitignore"
+_MAY_STAY = {"README.md", _IGNORED}
 _CLONE = "<clone of apiroutes>"
 
 
@@ -32,7 +36,7 @@ _CLONE = "<clone of apiroutes>"
     epilog=examples(
         "apiroutes new shop",
         "apiroutes new shop --convention app --yes",
-        "apiroutes new --minimal .                    the current directory, if it is empty",
+        "apiroutes new --minimal .                    in the current directory",
         "apiroutes new shop --list                    which files would it make?",
     ),
 )
@@ -57,7 +61,7 @@ _CLONE = "<clone of apiroutes>"
     "--list",
     "only_list",
     is_flag=True,
-    help="Ask nothing, print which files it would be, and write none.",
+    help="Ask nothing, print the files that would be made, and write none.",
     show_default=False,
 )
 def new(
@@ -70,29 +74,28 @@ def new(
 ) -> None:
     """Make a project: routes with a database, tests, and what a team has around them.
 
-    NAME is a directory that does not exist yet, or is empty; `.` is the current one. Nothing is ever written
-    over: a directory with files in the way is refused, and the exit status is 1.
+    NAME is a directory that does not exist yet, or one that has other files, such as a new repository; `.` is
+    the current one. Nothing is ever written over: a README.md and a .gitignore stay, and where another file
+    is in the way, nothing is written and the exit status is 1.
     """
-    from apiroutes.scaffold import origin, rendered, write_project
+    from apiroutes.scaffold import origin, rendered
 
     asks = not (yes or only_list) and is_interactive(sys.stdin) and is_interactive(sys.stderr)
     directory = _directory(directory, asks)
-    _refuse_obstacles(directory)
     name = _name(name, directory, asks)
     if asks:
         convention = convention or _ask_for_convention()
         minimal = minimal or click.confirm("Minimal: without database, Dockerfile and Makefile?", err=True)
     came_from = origin()
     files = rendered(name, convention or _DEFAULT, minimal=minimal, origin=came_from)
+    kept = _kept(directory, files)
+    made = [file for file in files if file not in kept]
     if only_list:
-        click.echo("\n".join(files))
+        click.echo("\n".join(made))
         return
-    try:
-        write_project(Path(os.path.abspath(directory)), files)
-    except OSError as error:
-        raise click.ClickException(f"{_said(error)}. Nothing was made.") from None
-    _print_made(directory, list(files))
-    _print_next(directory, wheel_of=(came_from.place or _CLONE) if came_from.is_local else None)
+    patterns = _write(directory, files, kept)
+    _print_made(directory, made, kept)
+    _print_next(directory, patterns, wheel_of=(came_from.place or _CLONE) if came_from.is_local else None)
 
 
 def _directory(directory: Path | None, asks: bool) -> Path:
@@ -106,19 +109,38 @@ def _directory(directory: Path | None, asks: bool) -> Path:
     )
 
 
-def _refuse_obstacles(directory: Path) -> None:
+def _kept(directory: Path, files: Mapping[str, str]) -> list[str]:
+    """Return the files that are there and stay. Raises `click.ClickException` if others are in the way."""
     from apiroutes.scaffold import obstacles
 
     try:
-        names = obstacles(directory)
+        found = obstacles(directory, files)
     except OSError as error:
         raise click.ClickException(f"{_said(error)}. Choose another directory.") from None
-    if names:
-        listed = "\n".join(f"  {name}" for name in names)
+    others = [path for path in found if path not in _MAY_STAY]
+    if others:
+        listed = "\n".join(f"  {path}" for path in others)
         raise click.ClickException(
-            f"{str(directory)!r} is not empty. In the way are:\n{listed}\n"
+            f"{str(directory)!r} has files in the way:\n{listed}\n"
             "Nothing was written. Choose another directory, or move these away."
         )
+    return found
+
+
+def _write(directory: Path, files: Mapping[str, str], kept: Collection[str]) -> list[str]:
+    """Write the files besides those that are kept. Return the lines that a kept `.gitignore` lacks."""
+    from apiroutes.scaffold import missing_patterns, write_project
+
+    place = Path(os.path.abspath(directory))
+    patterns = []
+    try:
+        if _IGNORED in kept:
+            present = (place / _IGNORED).read_text(encoding="utf-8", errors="replace")
+            patterns = missing_patterns(present, files)
+        write_project(place, {file: text for file, text in files.items() if file not in kept})
+    except OSError as error:
+        raise click.ClickException(f"{_said(error)}. Nothing was made.") from None
+    return patterns
 
 
 def _name(name: str | None, directory: Path, asks: bool) -> str:
@@ -160,15 +182,23 @@ def _ask_for_convention() -> str:
     return answer
 
 
-def _print_made(directory: Path, files: list[str]) -> None:
+def _print_made(directory: Path, made: list[str], kept: list[str]) -> None:
     paint = paint_for(sys.stdout)
-    print_painted(paint(f"Made {os.path.basename(os.path.abspath(directory))}, {len(files)} files:", GREEN))
-    click.echo("\n".join(f"  {file}" for file in files))
+    print_painted(paint(f"Made {os.path.basename(os.path.abspath(directory))}, {len(made)} files:", GREEN))
+    click.echo("\n".join(f"  {file}" for file in made))
+    if kept:
+        click.echo(f"\nKept {' and '.join(kept)}, which {'were' if kept[1:] else 'was'} there.")
 
 
-def _print_next(directory: Path, wheel_of: Path | str | None) -> None:
-    """Print what to type next. `wheel_of` is where apiroutes can be built from, if it has to be."""
+def _print_next(directory: Path, patterns: list[str], wheel_of: Path | str | None) -> None:
+    """Print what to type next.
+
+    `patterns` are to be added to .gitignore. `wheel_of` is what apiroutes can be built from, if it has to be.
+    """
     commands = ["python3 -m venv .venv && . .venv/bin/activate"]
+    if patterns:
+        # The last line of the file may have no end.
+        commands.insert(0, f"printf '%s\\n' {shlex.join(['', *patterns])} >> .gitignore")
     if str(directory) != ".":
         commands.insert(0, f"cd {shlex.quote(str(directory))}")
     wheels = ""
@@ -182,7 +212,7 @@ def _print_next(directory: Path, wheel_of: Path | str | None) -> None:
     if wheel_of is not None:
         click.echo(
             "\napiroutes was installed from this machine, where nobody else finds it. Commit the directory\n"
-            "wheels/, so that your team and Docker have it. README.md says how to renew it."
+            "wheels/, so that your team and CI have it."
         )
 
 
