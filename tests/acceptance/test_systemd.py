@@ -126,6 +126,27 @@ def test_the_start_is_known_to_have_failed_if_the_project_has_a_mistake(systemd:
         assert connection.getresponse().read() == b"1"
 
 
+def test_a_restart_fails_if_a_worker_does_not_start(systemd: Systemd) -> None:
+    register = "def register():\n    raise ValueError('no database')\n"
+    project(systemd.project, {"instrumentation.py": register})
+    try:
+        with pytest.raises(AssertionError, match=r"Job for shop\.service failed"):
+            systemd.control("restart", "shop.service")
+    finally:
+        (systemd.project / "instrumentation.py").unlink()
+
+
+def test_the_socket_stays_open_however_often_the_start_fails(systemd: Systemd) -> None:
+    project(systemd.project, {"version.py": "VERSION = \n"})
+    before = systemd.log().count("version.py")
+    with closing(Unix(systemd.socket)) as connection:
+        connection.request("GET", "/api/version")
+        # systemd's own limit is 5 starts.
+        until(lambda: systemd.log().count("version.py:1") > before + 8)
+        project(systemd.project, FILES)
+        assert connection.getresponse().read() == b"1"
+
+
 def test_limits_and_cached_answers_are_kept_in_the_directory_of_its_state(systemd: Systemd) -> None:
     assert [get(systemd, "/api/limited").status for _ in range(2)] == [200, 429]
     get(systemd, "/api/cached")
