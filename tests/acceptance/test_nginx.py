@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -172,6 +172,17 @@ def test_http_2_is_offered(site: Site) -> None:
         assert secure.selected_alpn_protocol() == "h2"
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+@pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1", "TLSv1_2", "TLSv1_3"])
+def test_outdated_versions_of_tls_are_refused(site: Site, version: str) -> None:
+    context = ssl._create_unverified_context()
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    refused = nullcontext() if version in ("TLSv1_2", "TLSv1_3") else pytest.raises(ssl.SSLError)
+    with socket.create_connection(("127.0.0.1", site.port), SECONDS) as plain, refused:
+        context.wrap_socket(plain, server_hostname=HOST).close()
+
+
 def test_the_project_knows_scheme_host_and_address_of_the_client(site: Site) -> None:
     seen = site.get("/api/who", source="127.0.0.2").json()
     assert seen == {
@@ -292,6 +303,36 @@ def test_with_a_slash_after_its_name_nginx_decodes_the_path(tmp_path: Path) -> N
     with serving(tmp_path, "--workers", "1", site=site) as (front, _):
         assert front.get("/shop/api/items/ab").text == "ab"
         assert front.get("/shop/api/items/a%2Fb").status == 404
+
+
+# -- names that are not the site's
+
+_DEFAULT = next(block for block in _BLOCKS if "default_server" in block)
+
+
+def test_the_default_server_answers_nobody(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "1", site=with_locations("") + _DEFAULT) as (site, _):
+        assert plain_answer(site, HOST).startswith(b"HTTP/1.1 301 ")
+        assert plain_answer(site, "evil.example") == b""
+        assert handshake(site, HOST) is None
+        assert "UNRECOGNIZED_NAME" in str(handshake(site, "evil.example"))
+
+
+def plain_answer(site: Site, host: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", site.plain_port), SECONDS) as connection:
+        connection.sendall(f"GET /api/who HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        return connection.makefile("rb").read()
+
+
+def handshake(site: Site, host: str) -> Exception | None:
+    """Return what prevents a client from asking for a name by TLS."""
+    context = ssl._create_unverified_context()
+    with socket.create_connection(("127.0.0.1", site.port), SECONDS) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname=host).close()
+        except ssl.SSLError as error:
+            return error
+    return None
 
 
 # -- content
