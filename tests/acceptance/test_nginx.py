@@ -14,7 +14,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from itertools import cycle
 from pathlib import Path
 
@@ -174,6 +174,17 @@ def test_http_2_is_offered(site: Site) -> None:
         assert secure.selected_alpn_protocol() == "h2"
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+@pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1", "TLSv1_2", "TLSv1_3"])
+def test_outdated_versions_of_tls_are_refused(site: Site, version: str) -> None:
+    context = ssl._create_unverified_context()
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    refused = nullcontext() if version in ("TLSv1_2", "TLSv1_3") else pytest.raises(ssl.SSLError)
+    with socket.create_connection(("127.0.0.1", site.port), SECONDS) as plain, refused:
+        context.wrap_socket(plain, server_hostname=HOST).close()
+
+
 def test_the_project_knows_scheme_host_and_address_of_the_client(site: Site) -> None:
     seen = site.get("/api/who", source="127.0.0.2").json()
     assert seen == {
@@ -314,6 +325,36 @@ def test_nginx_serves_a_directory_and_asks_the_project_for_the_rest(tmp_path: Pa
         assert front.get("/api/items/a%2Fb").text == "a/b"
         assert front.get("/none.html").status == 404
         assert front.get("/pyproject.toml").status == 404
+
+
+# -- names that are not the site's
+
+_DEFAULT = next(block for block in _BLOCKS if "default_server" in block)
+
+
+def test_the_default_server_answers_nobody(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "1", site=with_locations("") + _DEFAULT) as (site, _):
+        assert plain_answer(site, HOST).startswith(b"HTTP/1.1 301 ")
+        assert plain_answer(site, "evil.example") == b""
+        assert handshake(site, HOST) is None
+        assert "UNRECOGNIZED_NAME" in str(handshake(site, "evil.example"))
+
+
+def plain_answer(site: Site, host: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", site.plain_port), SECONDS) as connection:
+        connection.sendall(f"GET /api/who HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        return connection.makefile("rb").read()
+
+
+def handshake(site: Site, host: str) -> Exception | None:
+    """Return what prevents a client from asking for a name by TLS."""
+    context = ssl._create_unverified_context()
+    with socket.create_connection(("127.0.0.1", site.port), SECONDS) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname=host).close()
+        except ssl.SSLError as error:
+            return error
+    return None
 
 
 # -- content
