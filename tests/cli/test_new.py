@@ -108,7 +108,7 @@ def test_nothing_of_the_template_is_left_in_a_project(here: Path, convention: st
     for file in files_in(here / "api"):
         text = (here / "api" / file).read_text(encoding="utf-8").replace("/app/", "")  # of the image
         assert "-of-the-project" not in text
-        assert "<!-- " not in text
+        assert not re.search(r"<!-- |^# (wheels|end)$", text, re.M)
         assert [name for name in foreign if re.search(rf"(?<!\w){name}", text)] == []
     readme = (here / "api" / "README.md").read_text(encoding="utf-8")
     assert readme.startswith("# My.Shop\n")
@@ -573,6 +573,42 @@ def test_a_project_requires_apiroutes_from_where_it_was_installed(
     assert ("wheels" in "".join(made)) == ("find-links" in "".join(made)) == is_local
     assert ("--find-links wheels" in result.stdout) == is_local
     assert ("pip wheel --no-deps -w wheels <clone of apiroutes>" in result.stdout) == is_local
+
+
+@pytest.mark.parametrize("minimal", [False, True])
+def test_a_readme_begins_with_what_fills_wheels(here: Path, minimal: bool) -> None:
+    new("api", *options_of("pages", minimal))
+    first = (here / "api" / "README.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    command = "pip wheel --no-deps --wheel-dir wheels" if minimal else "make wheel CLONE="
+    assert f"`{command}" in first
+    assert ("Docker" in (here / "api" / "README.md").read_text(encoding="utf-8")) != minimal
+
+
+def make(*arguments: str, status: int) -> str:
+    done = subprocess.run(["make", *arguments], cwd="api", capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    return done.stderr
+
+
+@pytest.mark.parametrize("wheels", [[], ["wheels/other-1.0-py3-none-any.whl"]])
+def test_make_says_that_a_wheel_is_missing_and_what_makes_it(here: Path, wheels: list[str]) -> None:
+    new("api")
+    for name in wheels:
+        put(here / "api", name, "")
+    message = make("install", status=2)
+    assert "wheels/ does not have apiroutes" in message
+    assert "make wheel CLONE=" in message
+    assert not (here / "api" / ".venv").exists()
+
+
+@pytest.mark.parametrize("clone", [[], ["CLONE="], ["CLONE=nowhere"]])
+def test_make_wheel_asks_for_a_clone_that_is_there_and_leaves_the_old_wheel(
+    here: Path, clone: list[str]
+) -> None:
+    new("api")
+    put(here / "api", "wheels/apiroutes-0.1-py3-none-any.whl", "")
+    assert "make wheel CLONE=" in make("wheel", *clone, status=2)
+    assert files_in(here / "api" / "wheels") == ["apiroutes-0.1-py3-none-any.whl"]
 
 
 COMPATIBLE = [
