@@ -137,7 +137,8 @@ def test_the_files_and_the_next_commands_are_printed(here: Path) -> None:
     assert [line.strip() for line in made.splitlines()[1:]] == files_of("pages", minimal=True)
     commands = [line.strip() for line in then.splitlines() if line.startswith("  ")]
     assert commands[0] == "cd 'new shops/api'"
-    assert commands[-2:] == ["apiroutes dev", "pytest"]
+    assert commands[-3:] == ["pytest", "apiroutes dev", "curl localhost:8000/api/hello"]
+    assert then.count("\nIn another terminal:\n  curl ") == 1  # the server does not return
 
 
 def test_files_have_the_permissions_of_the_umask(here: Path) -> None:
@@ -260,6 +261,14 @@ def test_without_a_directory_the_remedy_is_told() -> None:
     result = new()
     assert result.exit_code == 2
     assert "Type 'apiroutes new shop', or 'apiroutes new .'" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[""], ["", "--yes"], ["--minimal", ""]])
+def test_an_empty_name_is_not_taken_for_the_current_directory(here: Path, arguments: list[str]) -> None:
+    result = new(*arguments)
+    assert result.exit_code == 2
+    assert "'' is not a directory. Type '.' for the current one." in result.stderr
+    assert files_in(here) == []
 
 
 # -- nothing is written over
@@ -466,7 +475,10 @@ def test_a_terminal_is_asked_what_no_option_says(here: Path) -> None:
         shown.read_until("(pages, app, tanstack) [pages]:")
         shown.type("tanstack\n")
         shown.read_until("[y/N]:")
-        shown.type("y\n")
+        shown.type("maybe\n")
+        shown.read_until("Answer y or n; Enter is n.")
+        shown.read_until("[y/N]:")
+        shown.type("YES\n")
         shown.read_until(None)
         assert shown.process.wait(30) == 0
     assert files_in(here / "my api") == files_of("tanstack", minimal=True)
