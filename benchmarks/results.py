@@ -83,7 +83,7 @@ def _needs() -> set[str]:
 
 def markdown(outcomes: Sequence[Outcome]) -> Iterator[str]:
     distributions = [*OWN, *sorted(_needs() - set(OWN))]
-    yield "# Results"
+    yield "# Benchmark results"
     yield ""
     yield f"{date.today().isoformat()}; {machine_line(distributions)}."
     yield ""

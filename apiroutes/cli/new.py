@@ -71,7 +71,7 @@ class _Directory(click.Path):
     "--list",
     "only_list",
     is_flag=True,
-    help="Ask nothing, print which files it would be, and write none.",
+    help="Ask nothing, print the files that would be made, and write none.",
     show_default=False,
 )
 def new(

@@ -52,7 +52,7 @@ _NO_WHEELS = {
 
 
 def rendered(name: str, convention: str, *, minimal: bool, origin: Origin) -> dict[str, str]:
-    """Return the files of a project, by their paths and in the order of them."""
+    """Return the texts of a project's files by their paths, which are sorted."""
     replacements = {
         **_NAMES,
         **_PLACES[convention],

@@ -160,6 +160,22 @@ OWN_OF_THE_IMAGE = {
 }
 
 
+def test_the_image_leaves_out_what_that_of_the_example_of_a_deployment_does(here: Path) -> None:
+    new("api")
+    example = Path(__file__).parents[2] / "examples" / "deployment"
+    theirs, ours = (
+        {
+            line
+            for line in (place / ".dockerignore").read_text(encoding="utf-8").splitlines()
+            if line[:1] != "#"
+        }
+        for place in (example, here / "api")
+    )
+    # What the scaffold has no need to leave out: files of the example alone, and the archive for Lambda.
+    others = {line for line in theirs - ours if "**" not in line and list(example.glob(line))}
+    assert theirs - others - {"package", "function.zip", "conftest.py", "test_*.py"} <= ours
+
+
 def test_the_image_is_that_of_the_example_of_a_deployment(here: Path) -> None:
     new("api")
     example = Path(__file__).parents[2] / "examples" / "deployment" / "Dockerfile"

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from apiroutes import App
 from apiroutes.testing import Client
 from tests.migrations.tables import without_proof
 
 PROJECT = Path(__file__).parent / "nextjs"
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[App]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("API_KEY", "")  # which is given back in the end
-        patch.delenv("API_KEY")
-        with Client(str(PROJECT), secret_key="k" * 8 + "0123456789abcdefghijklmnop") as client:
-            assert isinstance(client.application, App)
-            yield client.application
-
-
-@pytest.fixture
-def client(app: App) -> Client:
-    return Client(app)
 
 
 def answer(client: Client, target: str) -> Any:
