@@ -10,6 +10,7 @@ import shlex
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,6 +32,15 @@ _MAY_STAY = {"README.md", _IGNORED}
 _CLONE = "<clone of apiroutes>"
 
 
+class _Directory(click.Path):
+    """A directory, which may be missing; an empty text, such as an unset variable of a shell, is not one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("'' is not a directory. Type '.' for the current one.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.command(
     cls=Command,
     epilog=examples(
@@ -40,7 +50,7 @@ _CLONE = "<clone of apiroutes>"
         "apiroutes new shop --list                    which files would it make?",
     ),
 )
-@click.argument("directory", metavar="NAME", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.argument("directory", metavar="NAME", required=False, type=_Directory(file_okay=False, path_type=Path))
 @click.option("--name", help="The name of the project.", show_default="the name of the directory")
 @click.option(
     "--convention",
@@ -72,7 +82,7 @@ def new(
     yes: bool,
     only_list: bool,
 ) -> None:
-    """Make a project: routes with a database, tests, and what a team has around them.
+    """Make a project: routes with a database, their tests, a Makefile with checks, and a Dockerfile.
 
     NAME is a directory that does not exist yet, or one that has other files, such as a new repository; `.` is
     the current one. Nothing is ever written over: a README.md and a .gitignore stay, and where another file
@@ -85,7 +95,7 @@ def new(
     name = _name(name, directory, asks)
     if asks:
         convention = convention or _ask_for_convention()
-        minimal = minimal or click.confirm("Minimal: without database, Dockerfile and Makefile?", err=True)
+        minimal = minimal or _ask_whether("Minimal: without database, Dockerfile and Makefile?")
     came_from = origin()
     files = rendered(name, convention or _DEFAULT, minimal=minimal, origin=came_from)
     kept = _kept(directory, files)
@@ -182,6 +192,20 @@ def _ask_for_convention() -> str:
     return answer
 
 
+def _ask_whether(question: str) -> bool:
+    answer: bool = click.prompt(
+        f"{question} [y/N]", default="n", show_default=False, value_proc=_yes_or_no, err=True
+    )
+    return answer
+
+
+def _yes_or_no(text: str) -> bool:
+    answer = text.strip().lower()
+    if answer not in ("y", "yes", "n", "no"):
+        raise click.UsageError("Answer y or n; Enter is n.")
+    return answer.startswith("y")
+
+
 def _print_made(directory: Path, made: list[str], kept: list[str]) -> None:
     paint = paint_for(sys.stdout)
     print_painted(paint(f"Made {os.path.basename(os.path.abspath(directory))}, {len(made)} files:", GREEN))
@@ -206,9 +230,10 @@ def _print_next(directory: Path, patterns: list[str], wheel_of: Path | str | Non
         place = shlex.quote(str(wheel_of)) if isinstance(wheel_of, Path) else wheel_of
         commands.append(f"pip wheel --no-deps -w wheels {place}")
         wheels = "--find-links wheels "
-    commands += [f"pip install {wheels}-e '.[dev]'", "apiroutes dev", "pytest"]
+    commands += [f"pip install {wheels}-e '.[dev]'", "pytest", "apiroutes dev"]
     paint = paint_for(sys.stdout)
     print_painted("\nNext:\n" + "\n".join(f"  {paint(command, CYAN)}" for command in commands))
+    print_painted(f"In another terminal:\n  {paint('curl localhost:8000/api/hello', CYAN)}")
     if wheel_of is not None:
         click.echo(
             "\napiroutes was installed from this machine, where nobody else finds it. Commit the directory\n"

@@ -108,7 +108,7 @@ def test_nothing_of_the_template_is_left_in_a_project(here: Path, convention: st
     for file in files_in(here / "api"):
         text = (here / "api" / file).read_text(encoding="utf-8").replace("/app/", "")  # of the image
         assert "-of-the-project" not in text
-        assert "<!-- " not in text
+        assert not re.search(r"<!-- |^# (wheels|end)$", text, re.M)
         assert [name for name in foreign if re.search(rf"(?<!\w){name}", text)] == []
     readme = (here / "api" / "README.md").read_text(encoding="utf-8")
     assert readme.startswith("# My.Shop\n")
@@ -137,7 +137,8 @@ def test_the_files_and_the_next_commands_are_printed(here: Path) -> None:
     assert [line.strip() for line in made.splitlines()[1:]] == files_of("pages", minimal=True)
     commands = [line.strip() for line in then.splitlines() if line.startswith("  ")]
     assert commands[0] == "cd 'new shops/api'"
-    assert commands[-2:] == ["apiroutes dev", "pytest"]
+    assert commands[-3:] == ["pytest", "apiroutes dev", "curl localhost:8000/api/hello"]
+    assert then.count("\nIn another terminal:\n  curl ") == 1  # the server does not return
 
 
 def test_files_have_the_permissions_of_the_umask(here: Path) -> None:
@@ -276,6 +277,14 @@ def test_without_a_directory_the_remedy_is_told() -> None:
     result = new()
     assert result.exit_code == 2
     assert "Type 'apiroutes new shop', or 'apiroutes new .'" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[""], ["", "--yes"], ["--minimal", ""]])
+def test_an_empty_name_is_not_taken_for_the_current_directory(here: Path, arguments: list[str]) -> None:
+    result = new(*arguments)
+    assert result.exit_code == 2
+    assert "'' is not a directory. Type '.' for the current one." in result.stderr
+    assert files_in(here) == []
 
 
 # -- nothing is written over
@@ -482,7 +491,10 @@ def test_a_terminal_is_asked_what_no_option_says(here: Path) -> None:
         shown.read_until("(pages, app, tanstack) [pages]:")
         shown.type("tanstack\n")
         shown.read_until("[y/N]:")
-        shown.type("y\n")
+        shown.type("maybe\n")
+        shown.read_until("Answer y or n; Enter is n.")
+        shown.read_until("[y/N]:")
+        shown.type("YES\n")
         shown.read_until(None)
         assert shown.process.wait(30) == 0
     assert files_in(here / "my api") == files_of("tanstack", minimal=True)
@@ -589,6 +601,42 @@ def test_a_project_requires_apiroutes_from_where_it_was_installed(
     assert ("wheels" in "".join(made)) == ("find-links" in "".join(made)) == is_local
     assert ("--find-links wheels" in result.stdout) == is_local
     assert ("pip wheel --no-deps -w wheels <clone of apiroutes>" in result.stdout) == is_local
+
+
+@pytest.mark.parametrize("minimal", [False, True])
+def test_a_readme_begins_with_what_fills_wheels(here: Path, minimal: bool) -> None:
+    new("api", *options_of("pages", minimal))
+    first = (here / "api" / "README.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    command = "pip wheel --no-deps --wheel-dir wheels" if minimal else "make wheel CLONE="
+    assert f"`{command}" in first
+    assert ("Docker" in (here / "api" / "README.md").read_text(encoding="utf-8")) != minimal
+
+
+def make(*arguments: str, status: int) -> str:
+    done = subprocess.run(["make", *arguments], cwd="api", capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    return done.stderr
+
+
+@pytest.mark.parametrize("wheels", [[], ["wheels/other-1.0-py3-none-any.whl"]])
+def test_make_says_that_a_wheel_is_missing_and_what_makes_it(here: Path, wheels: list[str]) -> None:
+    new("api")
+    for name in wheels:
+        put(here / "api", name, "")
+    message = make("install", status=2)
+    assert "wheels/ does not have apiroutes" in message
+    assert "make wheel CLONE=" in message
+    assert not (here / "api" / ".venv").exists()
+
+
+@pytest.mark.parametrize("clone", [[], ["CLONE="], ["CLONE=nowhere"]])
+def test_make_wheel_asks_for_a_clone_that_is_there_and_leaves_the_old_wheel(
+    here: Path, clone: list[str]
+) -> None:
+    new("api")
+    put(here / "api", "wheels/apiroutes-0.1-py3-none-any.whl", "")
+    assert "make wheel CLONE=" in make("wheel", *clone, status=2)
+    assert files_in(here / "api" / "wheels") == ["apiroutes-0.1-py3-none-any.whl"]
 
 
 COMPATIBLE = [
