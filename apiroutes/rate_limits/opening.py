@@ -43,7 +43,7 @@ def counters_of(root: Path, settings: Settings, store: str | StoreURL | None) ->
     opened = _opened.get(key)
     if opened is None:
         try:
-            counters = open_counters(place, root, settings.rate_limit_prefix)
+            counters = open_counters(place, root, settings.rate_limit_prefix, settings.rate_limit_fail)
         except (ImportError, ValueError) as error:
             if store is not None:
                 raise ProjectError([Problem("rate_limit(store=...)", f"{error}.", "Correct it.")]) from None

@@ -11,6 +11,7 @@ from apiroutes.settings import Settings
 __all__ = [
     "GRANIAN_THREADS",
     "GUNICORN_THREADS",
+    "HEAD_BYTES",
     "MARGIN_SECONDS",
     "json_formatters",
     "pass_threads",
@@ -23,6 +24,10 @@ GUNICORN_THREADS = 16
 # Each costs more here, because granian hands a request to any of them. The fewest with which a process
 # answers 5,000 requests a second that wait 5 ms each.
 GRANIAN_THREADS = 32
+
+# Bytes that a server takes of a request's head, or of its first line, beyond what settings allow: the App
+# refuses what is a little larger, and the server what is much larger.
+HEAD_BYTES = 2**16
 
 # A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may take
 # all of that, and the application has yet to stop.

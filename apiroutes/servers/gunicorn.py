@@ -15,6 +15,7 @@ from typing import Any
 
 from gunicorn.app import base
 from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.http import message
 
 from apiroutes.servers.addresses import (
     address_of,
@@ -23,7 +24,7 @@ from apiroutes.servers.addresses import (
     require_free,
     require_socket_path,
 )
-from apiroutes.servers.defaults import GUNICORN_THREADS, pass_threads
+from apiroutes.servers.defaults import GUNICORN_THREADS, HEAD_BYTES, pass_threads
 from apiroutes.servers.gunicorn_arbiter import Arbiter
 from apiroutes.servers.gunicorn_workers import WORKERS, with_life
 from apiroutes.servers.processors import usable_processors
@@ -82,6 +83,8 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
         if self.cfg.settings["worker_class"].get() == "sync" and self._threads_are_ours:
             # An explicit `-k sync` stays sync; with our thread default gunicorn would switch to gthread.
             self.cfg.set("threads", 1)
+        # More than this gunicorn's WSGI workers do not allow; its asgi worker does.
+        message.MAX_REQUEST_LINE = max(message.MAX_REQUEST_LINE, self.cfg.limit_request_line)
         if not self.cfg.forwarded_allow_ips:  # for gunicorn, whoever comes through a Unix socket is trusted
             self.cfg.set("secure_scheme_headers", {})
             self.cfg.set("forwarder_headers", "")
@@ -122,6 +125,8 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "graceful_timeout": settings.graceful_timeout,
         "keepalive": settings.keepalive,
         "preload_app": settings.preload,
+        # So much more than the limit that the App is the one that refuses, as it does elsewhere.
+        "limit_request_line": settings.max_target_size.bytes + HEAD_BYTES,
         # gunicorn would open a socket for its own control commands.
         "control_socket_disable": True,
         # gunicorn's own is to believe what comes from this machine: the scheme, and the mount point.

@@ -3,6 +3,7 @@
 In: signals, and workers that ask to be replaced. Out: workers. On HUP the project is checked before a
 worker is replaced, and the old workers stop once all new ones serve; on TERM the readiness path reports it
 before anything stops. A worker that asks for a replacement stops once its successor serves.
+systemd is told that the server is ready when a worker serves.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
-from gunicorn import arbiter
+from gunicorn import arbiter, systemd
 from gunicorn.errors import HaltServer
 
 from apiroutes.readiness import replace_by, unready_when
@@ -55,6 +56,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         self._to_replace: deque[int] = deque()
         self._succession: _Succession | None = None
         self._next_succession = 0.0  # not before this time
+        self._is_to_report = True  # to systemd, that it is ready
         self._replacement_requests, request = os.pipe()
         os.set_blocking(self._replacement_requests, False)
         os.set_blocking(request, False)
@@ -66,11 +68,20 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     def start(self) -> None:
         """Listen, with the project in memory if it is preloaded. The workers are forked afterwards."""
         self.app.require_addresses()
+        address = os.environ.pop("NOTIFY_SOCKET", None)  # gunicorn would report now, without a worker
         super().start()
+        if address is not None:
+            os.environ["NOTIFY_SOCKET"] = address
         if self.app.pin_workers and not hasattr(os, "sched_setaffinity"):
             # Record: `pin_workers` is set, and the system is not Linux.
             self.log.warning("pin_workers has no effect: this system does not keep a process on a processor")
         freeze_heap()
+
+    def _report_readiness(self) -> None:
+        """Tell systemd, where it has started the server, once a worker serves."""
+        if self._is_to_report and any(map(_is_serving, self.WORKERS.values())):
+            self._is_to_report = False
+            systemd.sd_notify("READY=1\nSTATUS=A worker serves", self.log)
 
     # -- stopping --------------------------------------------------------------------------
 
@@ -177,6 +188,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
                 # Record: A worker has not ended within `graceful_timeout`, and is killed.
                 self.log.warning("Worker (pid:%s) did not stop within graceful_timeout", pid)
                 self.kill_worker(pid, signal.SIGKILL)
+        self._report_readiness()
         self._continue_reload()
         self._continue_hand_over()
         self._continue_succession()

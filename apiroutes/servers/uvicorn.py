@@ -37,7 +37,7 @@ from apiroutes.servers.addresses import (
     require_free,
     require_socket_path,
 )
-from apiroutes.servers.defaults import json_formatters, pass_threads
+from apiroutes.servers.defaults import HEAD_BYTES, json_formatters, pass_threads
 from apiroutes.servers.failed_starts import NOT_STARTED, exit_soon
 from apiroutes.servers.heap import freeze_heap
 from apiroutes.servers.processors import usable_processors
@@ -51,8 +51,6 @@ _command: Any = import_module("uvicorn.main")
 _run_plain = _command.run
 _log = logging.getLogger("uvicorn.error")
 
-# Bytes of a request's head; uvicorn limits them with h11 alone, to as many.
-_HEAD_BYTES = 2**16
 _TICK = 0.05
 _FIRST_INHERITED = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 
@@ -149,7 +147,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "workers": settings.workers or os.environ.get("WEB_CONCURRENCY") or usable_processors(),
         "timeout_graceful_shutdown": settings.graceful_timeout,
         "timeout_keep_alive": settings.keepalive,
-        "h11_max_incomplete_event_size": _HEAD_BYTES + (header_size.bytes if header_size else 0),
+        "h11_max_incomplete_event_size": HEAD_BYTES + (header_size.bytes if header_size else 0),
         # `access_log` of the middleware is the one of all servers.
         "access_log": False,
         **({"fd": _FIRST_INHERITED} if inherited_sockets() else {}),
@@ -206,7 +204,7 @@ class _Server(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, and then to listen."""
         self._has_begun = True
-        head_bytes = self.config.h11_max_incomplete_event_size or _HEAD_BYTES
+        head_bytes = self.config.h11_max_incomplete_event_size or HEAD_BYTES
         limits = {"header_timeout": self._header_timeout, "head_bytes": head_bytes}
         protocol: Any = self.config.http_protocol_class
         if protocol.__name__ in ("HttpToolsProtocol", "H11Protocol"):

@@ -35,6 +35,11 @@ class StoreURL(Secret):
         """Return the URL, with its password."""
         return self._url
 
+    def address(self) -> str:
+        """Return the URL without the user, the password and the parameters."""
+        parts = urlsplit(self._url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
     def _secret(self) -> str:
         return self._url
 

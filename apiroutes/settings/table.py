@@ -284,7 +284,8 @@ class Settings:
     """Number of keys in a query string; beyond it a 414."""
 
     max_target_size: Size = _setting(Size(2**13, "8kb"), read_size)
-    """Size of path and query as they were sent; beyond it a 414."""
+    """Size of path and query as they were sent; beyond it a 414. gunicorn takes this one over; under
+    uvicorn and granian, no target is longer than 64 KB."""
 
     max_headers: int | None = _setting(None, _int_from(1))
     """Number of headers of a request; beyond it a 431. Without it the server's limit holds. gunicorn takes
@@ -374,7 +375,7 @@ class Settings:
     """What the OpenAPI document says of the API; without it, the project's in `pyproject.toml`."""
 
     contact: str | None = _setting(None, _text)
-    """Who answers for the API, in the OpenAPI document: a name, an address of mail or a URL, or `"Ada
+    """Who answers for the API, in the OpenAPI document: a name, an e-mail address or a URL, or `"Ada
     <ada@example.com>"`."""
 
     license: str | None = _setting(None, _text)

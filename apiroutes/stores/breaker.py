@@ -24,15 +24,19 @@ Result = TypeVar("Result")
 _MOST_FAILURES = 3
 # For how many seconds, at first and at most.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+# Seconds within which one record says that it fails.
+_RECORD_EVERY = 60.0
 
 
 class Breaker:
     """A circuit breaker around what messages call `name`, which is the beginning of a sentence.
 
+    The log has it with its `place`, which must not have a password, and with what happens `meanwhile`.
+
     After three failures in a row, whatever they are, `call` raises StoreError at once. After a second one
     call is let through: if it fails, that time doubles, to half a minute at most; if not, all calls are let
-    through again. One record of the logger `apiroutes` says when it is left alone, and one when it works
-    again. `clock` counts seconds and is never set back.
+    through again. A record of the logger `apiroutes` tells of the first failure, and of one in a minute while
+    they go on; another one tells that it works again. `clock` counts seconds and is never set back.
 
     `opened` and `closed` are called before the first call that is refused, and before the first that is let
     through again. An exception of the type `refusal` is no failure: what raised it works, and does not do
@@ -42,6 +46,8 @@ class Breaker:
     def __init__(
         self,
         name: str,
+        place: str,
+        meanwhile: str,
         *,
         clock: Callable[[], float] = time.monotonic,
         opened: Callable[[], object] = lambda: None,
@@ -49,11 +55,15 @@ class Breaker:
         refusal: type[Exception] | tuple[type[Exception], ...] = (),
     ) -> None:
         self._name = name
+        self._place = place
+        self._meanwhile = meanwhile
         self._clock = clock
         self._opened = opened
         self._closed = closed
         self._refusal = refusal
         self._state: _Closed | _Open = _Closed()
+        self._period = _Period(float("-inf"))
+        self._unresolved: list[None] = []  # an item while the last record says that it fails
 
     def call(self, function: Callable[[], Result], is_promise: bool = False) -> Result:
         """Return what a function returns. One that `is_promise` is always let through.
@@ -66,24 +76,25 @@ class Breaker:
         try:
             result = function()
         except self._refusal:
-            state.failures.clear()
+            self._has_worked(state)
             raise
         except Exception as error:
-            self._count(state, error)
+            self._tell(error)
+            self._count(state)
             raise store_error(error) from error
         if state.failures:
-            state.failures.clear()
+            self._has_worked(state)
         return result
 
-    def _count(self, state: _Closed, error: Exception) -> None:
+    def _has_worked(self, state: _Closed) -> None:
+        state.failures.clear()
+        self._tell_of_recovery()
+
+    def _count(self, state: _Closed) -> None:
         state.failures.append(None)
         if len(state.failures) >= _MOST_FAILURES and _takes(state.end):
             self._opened()
             self._state = _Open(self._clock(), _FIRST_PAUSE)
-            message = "%s fails and is left alone for %g s: %s"
-            # Record: A store, as of the cache or of sessions, has failed several times in a row; meanwhile it
-            # is not asked.
-            _log.warning(message, self._name, _FIRST_PAUSE, _text(error))
 
     def _try(self, state: _Open, function: Callable[[], Result], is_promise: bool) -> Result:
         if state.process != os.getpid():  # another thread of the parent may have been trying
@@ -97,6 +108,7 @@ class Breaker:
             self._close()
             raise
         except Exception as error:
+            self._tell(error)
             if not is_early:
                 self._state = _Open(self._clock(), min(2 * state.pause, _LONGEST_PAUSE))
             raise store_error(error) from error
@@ -110,12 +122,35 @@ class Breaker:
     def _close(self) -> None:
         self._closed()
         self._state = _Closed()
-        # Record: A store that was left alone answers again.
-        _log.warning("%s works again", self._name)
+        self._tell_of_recovery()
+
+    def _tell(self, error: Exception) -> None:
+        """Log a failure, unless one was logged within this minute."""
+        period = self._period
+        if self._clock() < period.end or not _takes(period.record):
+            return
+        self._unresolved = [None]
+        self._period = _Period(self._clock() + _RECORD_EVERY)
+        # Record: A store, as of the cache or of sessions, fails: at the first failure, and once a minute as
+        # long as it does. After several in a row it is not asked for some seconds.
+        _log.warning("%s (%s) fails, and %s: %s", self._name, self._place, self._meanwhile, _text(error))
+
+    def _tell_of_recovery(self) -> None:
+        if _takes(self._unresolved):
+            # Record: A store of which a record says that it fails answers again.
+            _log.warning("%s (%s) works again", self._name, self._place)
 
 
-# No lock is held anywhere: a fork would copy it, locked. Who takes the one item of `end` or `trial` may make
-# the next state, and assigns it last.
+# No lock is held anywhere: a fork would copy it, locked. Who takes the one item of `end`, `trial` or `record`
+# may make what comes next, and assigns it last.
+
+
+class _Period:
+    """The time after a record that a store fails, by whose end one more may be made."""
+
+    def __init__(self, end: float) -> None:
+        self.end = end
+        self.record: list[None] = [None]
 
 
 class _Closed:

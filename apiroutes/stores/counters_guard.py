@@ -16,11 +16,21 @@ __all__ = ["GuardedCounters"]
 
 
 class GuardedCounters:
-    """Counts of uses with a circuit breaker around them, as `Breaker` describes it."""
+    """Counts of uses with a circuit breaker around them, as `Breaker` describes it.
 
-    def __init__(self, counters: Counters, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `place` is where they are, without a password, and `meanwhile` what becomes of requests while they fail.
+    """
+
+    def __init__(
+        self,
+        counters: Counters,
+        place: str,
+        meanwhile: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._counters = counters
-        self._call = Breaker("The store of rate limits", clock=clock).call
+        self._call = Breaker("The store of rate limits", place, meanwhile, clock=clock).call
         self.is_local = counters.is_local
 
     def take(self, uses: Sequence[Use]) -> tuple[bool, list[Window]]:

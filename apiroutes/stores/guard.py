@@ -17,7 +17,7 @@ __all__ = ["GuardedStore"]
 
 
 class GuardedStore:
-    """A store with a circuit breaker around it, as `Breaker` describes it.
+    """A store with a circuit breaker around it, as `Breaker` describes it; `place` has no password.
 
     `bump` and `clear` are always let through, as promises. While the store is left alone, `generation` is
     None.
@@ -28,11 +28,16 @@ class GuardedStore:
 
     generation: Callable[[], object]
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Store, place: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self.generation = store.generation
         breaker = Breaker(
-            "The cache's store", clock=clock, opened=self._forget_generation, closed=self._trust_generation
+            "The cache's store",
+            place,
+            "answers are computed and not kept meanwhile",
+            clock=clock,
+            opened=self._forget_generation,
+            closed=self._trust_generation,
         )
         self._call = breaker.call
 

@@ -21,6 +21,11 @@ __all__ = ["open_counters", "open_store", "why_counters_fail", "why_store_fails"
 
 _PATH = Path(".apiroutes", "cache.db")
 _PATH_OF_COUNTERS = Path(".apiroutes", "limits.db")
+# By the setting `rate_limit_fail`; a limit may have another one.
+_FAILING = {
+    "open": "requests are let through meanwhile (`rate_limit_fail`)",
+    "closed": "requests are refused meanwhile (`rate_limit_fail`)",
+}
 
 
 def open_store(settings: Settings, root: Path) -> Store:
@@ -37,27 +42,32 @@ def open_store(settings: Settings, root: Path) -> Store:
     if isinstance(settings.cache, str):
         from apiroutes.stores.sqlite import SQLiteStore
 
-        return GuardedStore(SQLiteStore(_path(settings, root), max_entries=entries, max_size=size))
+        path = _path(settings, root)
+        return GuardedStore(SQLiteStore(path, max_entries=entries, max_size=size), str(path))
     from apiroutes.stores.redis import RedisStore
 
     url, prefix = settings.cache.reveal(), settings.cache_prefix
-    return GuardedStore(RedisStore(url, prefix=prefix, max_entries=entries, max_size=size))
+    redis = RedisStore(url, prefix=prefix, max_entries=entries, max_size=size)
+    return GuardedStore(redis, settings.cache.address())
 
 
-def open_counters(place: str | StoreURL, root: Path, prefix: str) -> Counters:
+def open_counters(place: str | StoreURL, root: Path, prefix: str, fail: str = "open") -> Counters:
     """Return the counts at a place for the project in the directory `root`: "sqlite", "memory", or a Redis.
 
+    `fail`, "open" or "closed", is what the log says becomes of requests while they fail.
     It touches no disk and opens no connection before it is used, as `open_store`, and raises the same.
     """
     if place == "memory":
         return MemoryCounters()
+    meanwhile = _FAILING[fail]
     if isinstance(place, str):
         from apiroutes.stores.sqlite_counters import SQLiteCounters
 
-        return GuardedCounters(SQLiteCounters(root / _PATH_OF_COUNTERS))
+        path = root / _PATH_OF_COUNTERS
+        return GuardedCounters(SQLiteCounters(path), str(path), meanwhile)
     from apiroutes.stores.redis_counters import RedisCounters
 
-    return GuardedCounters(RedisCounters(place.reveal(), prefix))
+    return GuardedCounters(RedisCounters(place.reveal(), prefix), place.address(), meanwhile)
 
 
 def why_counters_fail(place: str | StoreURL, root: Path) -> str | None:

@@ -22,7 +22,8 @@ Result = TypeVar("Result")
 
 
 class GuardedSessionStore:
-    """A store of sessions with two circuit breakers around it, as `Breaker` describes them.
+    """A store of sessions with two circuit breakers around it, as `Breaker` describes them. `place` has no
+    password.
 
     Reading has its own: each request reads before it writes, so that a full or read-only store, which can
     still be read, would never fail several times in a row. `end` and `end_all` are always let through, as
@@ -30,10 +31,14 @@ class GuardedSessionStore:
     memory is full can end sessions.
     """
 
-    def __init__(self, store: SessionStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: SessionStore, place: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
-        self._read = Breaker("Reading sessions", clock=clock).call
-        self._write = Breaker("Writing sessions", clock=clock, refusal=SessionTooLarge).call
+        reading = "requests that use one get a 503 meanwhile"
+        self._read = Breaker("Reading sessions", place, reading, clock=clock).call
+        writing = "requests that change one get a 503 meanwhile"
+        self._write = Breaker("Writing sessions", place, writing, clock=clock, refusal=SessionTooLarge).call
 
     def load(self, key: bytes, lifetime: Lifetime) -> StoredSession | None:
         return self._read(lambda: self._store.load(key, lifetime))

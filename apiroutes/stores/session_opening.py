@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from apiroutes.settings import StoreURL
 from apiroutes.stores.session_guard import GuardedSessionStore
 from apiroutes.stores.session_memory import MemorySessionStore
 from apiroutes.stores.session_store import SessionStore
@@ -31,12 +32,12 @@ def open_session_store(store: str, root: Path, *, prefix: str) -> SessionStore:
     if store == "sqlite":
         from apiroutes.stores.session_sqlite import SQLiteSessionStore
 
-        return GuardedSessionStore(SQLiteSessionStore(root / _PATH))
+        return GuardedSessionStore(SQLiteSessionStore(root / _PATH), str(root / _PATH))
     try:
         from apiroutes.stores.session_redis import RedisSessionStore
     except ModuleNotFoundError as error:
         raise ImportError("Sessions in Redis need redis-py: pip install 'apiroutes[redis]'") from error
-    return GuardedSessionStore(RedisSessionStore(store, prefix=prefix))
+    return GuardedSessionStore(RedisSessionStore(store, prefix=prefix), StoreURL(store).address())
 
 
 def why_sessions_fail(store: str, root: Path) -> str | None:

@@ -201,7 +201,7 @@ def test_a_redis_that_is_away_keeps_nobody_waiting(tmp_path: Path, end: str) -> 
             else:
                 redis.start()
         log = (tmp_path / "log").read_text()
-        assert 1 <= log.count("The store of rate limits fails and is left alone") <= 2
+        assert 1 <= log.count(f"The store of rate limits ({redis.url}) fails") <= 2
 
 
 def test_several_workers_that_count_in_memory_are_told(tmp_path: Path) -> None:

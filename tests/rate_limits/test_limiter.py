@@ -320,7 +320,21 @@ def test_a_failure_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert statuses(app, 6) == [200] * 6
     found = [record.getMessage() for record in caplog.records if "rate limits" in record.getMessage()]
     assert len(found) == 1
-    assert found[0].startswith("The store of rate limits fails and is left alone for 1 s: ")
+    path = tmp_path / ".apiroutes" / "limits.db"
+    assert found[0].startswith(f"The store of rate limits ({path}) fails, and requests are let through ")
+
+
+@pytest.mark.parametrize(("fail", "effect"), [("open", "let through"), ("closed", "refused")])
+def test_the_first_request_that_a_redis_does_not_count_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, fail: str, effect: str
+) -> None:
+    store = "redis://ada:secret@127.0.0.1:1/0?password=secret"
+    app = limited_app(tmp_path, "'1/hour'", rate_limit_store=store, rate_limit_fail=fail)
+    statuses(app, 1)
+    (message,) = [record.getMessage() for record in caplog.records]
+    before = "The store of rate limits (redis://127.0.0.1:1/0) fails, and requests are "
+    assert message.startswith(f"{before}{effect} meanwhile (`rate_limit_fail`): ")
+    assert "secret" not in message
 
 
 def test_a_redis_that_is_away_lets_through(tmp_path: Path) -> None:

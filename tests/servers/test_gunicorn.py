@@ -6,6 +6,8 @@ import os
 from typing import Any
 
 import pytest
+from gunicorn.http.message import Request as HTTPRequest
+from gunicorn.http.unreader import IterUnreader
 from gunicorn.workers.gasgi import ASGIWorker
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn.workers.sync import SyncWorker
@@ -13,6 +15,7 @@ from gunicorn.workers.sync import SyncWorker
 from apiroutes.servers.gunicorn import _defaults, _Gunicorn
 from apiroutes.servers.gunicorn_workers import _can_linger
 from apiroutes.settings import Settings
+from apiroutes.sizes import Size
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +73,25 @@ def test_a_proxy_is_believed_where_one_is_named(
     monkeypatch.setattr("sys.argv", ["apiroutes", *flags, "apiroutes:create_app()"])
     config = _Gunicorn(Settings(), "").cfg
     assert [bool(config.secure_scheme_headers), bool(config.forwarder_headers)] == [is_believed] * 2
+
+
+# A setting, flags, and the bytes of a request line that gunicorn takes.
+KB = 2**10
+LINES = [
+    (Settings(), [], 72 * KB),
+    (Settings(max_target_size=Size(16 * KB, "16kb")), [], 80 * KB),
+    (Settings(max_target_size=Size(16 * KB, "16kb")), ["--limit-request-line", "100"], 100),
+]
+
+
+@pytest.mark.parametrize(("settings", "flags", "line"), LINES)
+def test_a_request_line_is_longer_than_what_the_app_refuses(
+    settings: Settings, flags: list[str], line: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["apiroutes", *flags, "apiroutes:create_app()"])
+    config = _Gunicorn(settings, "").cfg
+    parsed = HTTPRequest(config, IterUnreader([b"GET / HTTP/1.1\r\n\r\n"]), ("", 0))
+    assert parsed.limit_request_line == line
 
 
 FLAGS = [

@@ -508,7 +508,7 @@ def test_a_file_that_can_be_read_and_not_written_is_logged(
     finally:
         lock.close()
     (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert record.getMessage().startswith("Writing sessions fails and is left alone for 1 s: ")
+    assert record.getMessage().startswith(f"Writing sessions ({file_of(tmp_path)}) fails, and requests that ")
 
 
 # -- lines of Cookie

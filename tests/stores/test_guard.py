@@ -100,7 +100,7 @@ class Guarded:
     def __init__(self) -> None:
         self.time = 1000.0
         self.inner = PlainStore()
-        self.store = GuardedStore(self.inner, clock=lambda: self.time)
+        self.store = GuardedStore(self.inner, "here", clock=lambda: self.time)
 
     def fail(self, times: int = 1, error: BaseException | None = None) -> None:
         self.inner.error = error or StoreError("gone")
@@ -373,18 +373,42 @@ def test_a_promise_during_a_trial_reaches_the_store(guarded: Guarded) -> None:
 def test_one_record_says_that_it_fails_and_one_that_it_works(
     guarded: Guarded, caplog: pytest.LogCaptureFixture
 ) -> None:
-    guarded.fail(3, OSError("the disk is gone"))
-    for _ in range(3):
-        guarded.time += 30
-        guarded.fail(1)
-        guarded.reaches()
-    assert [(record.name, record.levelno) for record in caplog.records] == [("apiroutes", logging.WARNING)]
-    assert "the disk is gone" in caplog.records[0].getMessage()
+    guarded.fail(1, OSError("the disk is gone"))
+    expected = "The cache's store (here) fails, and answers are computed and not kept meanwhile: "
+    assert messages(caplog) == [f"{expected}OSError: the disk is gone"]
+    guarded.fail(2)
+    guarded.time += 30
+    guarded.fail(1)
+    assert len(caplog.records) == 1
     guarded.time += 30
     assert guarded.reaches()
     guarded.reaches()
-    assert len(caplog.records) == 2
-    assert "works again" in caplog.records[1].getMessage()
+    assert messages(caplog)[1:] == ["The cache's store (here) works again"]
+    assert {(record.name, record.levelno) for record in caplog.records} == {("apiroutes", logging.WARNING)}
+
+
+def test_as_long_as_it_fails_there_is_a_record_in_a_minute(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    guarded.fail(3)
+    for _ in range(10):
+        guarded.time += 30
+        guarded.fail(1)
+    assert len(caplog.records) == 6
+
+
+def test_a_store_that_fails_now_and_then_does_not_fill_the_log(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(60):
+        guarded.fail(1)
+        assert guarded.reaches()
+        guarded.time += 2
+    assert ["works again" in message for message in messages(caplog)] == [False, True, False, True]
+
+
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
 
 
 def test_many_threads_log_one_record(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> None:

@@ -168,7 +168,7 @@ def test_a_guarded_store_is_left_alone_while_its_server_is_frozen(
     own_redis: RedisServer, store: RedisStore
 ) -> None:
     moment = [1000.0]
-    guarded = GuardedStore(store, clock=lambda: moment[0])
+    guarded = GuardedStore(store, "redis", clock=lambda: moment[0])
     put(guarded, KEY, b"kept")
     own_redis.send_signal(signal.SIGSTOP)
     for _ in range(3):

@@ -81,7 +81,7 @@ def inner() -> PlainStore:
 
 @pytest.fixture
 def guarded(inner: PlainStore) -> GuardedSessionStore:
-    return GuardedSessionStore(inner, clock=lambda: 1000.0)
+    return GuardedSessionStore(inner, "here", clock=lambda: 1000.0)
 
 
 def fail(
@@ -142,7 +142,9 @@ def test_after_three_failures_no_call_of_the_kind_reaches_the_store(
     assert len(inner.calls) == before
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("apiroutes", logging.WARNING)
-    assert record.getMessage() == f"{subject} fails and is left alone for 1 s: OSError: the disk is gone"
+    what = "use" if failing == "load" else "change"
+    expected = f"{subject} (here) fails, and requests that {what} one get a 503 meanwhile: "
+    assert record.getMessage() == f"{expected}OSError: the disk is gone"
 
 
 @pytest.mark.parametrize("call", WRITES)
@@ -156,7 +158,8 @@ def test_a_store_that_can_be_read_and_not_written_is_not_written_for_a_time(
         CALLS[call](guarded)
     assert guarded.load(KEY, LIFE) == RESULTS["load"]
     assert [record.getMessage() for record in caplog.records] == [
-        "Writing sessions fails and is left alone for 1 s: OSError: the disk is full"
+        "Writing sessions (here) fails, and requests that change one get a 503 meanwhile: "
+        "OSError: the disk is full"
     ]
 
 

@@ -29,6 +29,8 @@ VARIABLES: Mapping[str, str] = {
     "LISTEN_FDS": "The number of sockets that [systemd](deployment/systemd.md) has opened: gunicorn and "
     "uvicorn serve them instead of a port.",
     "LISTEN_PID": "The process that these sockets are for.",
+    "NOTIFY_SOCKET": "Where systemd hears that the server is ready; systemd sets it. Under gunicorn that is "
+    "[once a worker serves](deployment/systemd.md).",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "`1`: [colours](commands.md#colours-and-terminals) in a pipe too.",
     "CLICOLOR_FORCE": "The same.",
@@ -55,7 +57,8 @@ def environment_page() -> str:
             ["variable", "meaning"], [(code(name), _shown(meaning)) for name, meaning in VARIABLES.items()]
         ),
         "Servers and libraries read their own, such as `GUNICORN_CMD_ARGS`, `GRANIAN_*`, `UVICORN_*` and "
-        "`OTEL_*`.",
+        "`OTEL_*`. `TMPDIR` is Python's: the directory of temporary files, where large uploads lie while their "
+        "requests last and gunicorn's workers have the files by which they show that they live.",
     ]
     return "\n\n".join(parts) + "\n"
 
