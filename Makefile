@@ -25,7 +25,7 @@ help:
 	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
 	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
-	@echo "make dist        build the archives of a release, check and install them, and serve with them: one minute"
+	@echo "make dist        build the archives of a release, check and install them, and serve with them: two or three minutes"
 	@echo "make vendor      fetch the files of the documentation page, Swagger UI, with npm, and check their hashes"
 	@echo "make clean       remove the files that the other targets made"
 

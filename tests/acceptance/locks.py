@@ -35,16 +35,15 @@ def lock(directory: Path) -> Path:
         pytest.skip("uv is not installed")
     project = directory / "project"
     shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__"))
-    # In place of the address of the repository.
-    words = [str(clone(directory)) if " @ " in word else word for word in command("pip wheel")]
-    run([sys.executable, "-m", *words], project)
+    clone(directory)  # where the command has it: beside the project
+    run([sys.executable, "-m", *command("pip wheel")], project)
     run(command("uv pip compile"), project)
     return project
 
 
 def clone(directory: Path) -> Path:
     """Copy what a clone has: a build leaves files in its directory."""
-    copy = directory / "clone"
+    copy = directory / "apiroutes"
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.splitlines():
         if name.startswith("apiroutes/") or "/" not in name:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.locks import command, run
+from tests.acceptance.locks import ROOT, command, run
 
 pytestmark = pytest.mark.slow
 
@@ -21,6 +21,19 @@ def test_every_package_is_locked_with_hashes(locked_project: Path) -> None:
         line.partition("==")[0] for line in requirements
     }
     assert all(re.search(r"==\S+ .*--hash=sha256:[0-9a-f]{64}", line) for line in requirements)
+
+
+def test_a_lock_for_the_python_of_lambda_has_no_conditions(locked_project: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs/deployment/lambda.md").read_text(encoding="utf-8")
+    (options,) = re.findall(r"^`(--python-version .*)` takes the place of `--universal`", page, re.MULTILINE)
+    words = [*command("uv pip compile")[:-1], str(tmp_path / "requirements.txt")]
+    run([word for word in words if word != "--universal"] + options.split(), locked_project)
+    conditions = {
+        path: re.findall(r" ; .*", (path / "requirements.txt").read_text(encoding="utf-8"))
+        for path in (locked_project, tmp_path)
+    }
+    assert conditions[locked_project]
+    assert conditions[tmp_path] == []
 
 
 def test_what_is_locked_is_installed_and_serves(locked_project: Path, tmp_path: Path) -> None:
