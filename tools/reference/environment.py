@@ -57,8 +57,8 @@ def environment_page() -> str:
             ["variable", "meaning"], [(code(name), _shown(meaning)) for name, meaning in VARIABLES.items()]
         ),
         "Servers and libraries read their own, such as `GUNICORN_CMD_ARGS`, `GRANIAN_*`, `UVICORN_*` and "
-        "`OTEL_*`. `TMPDIR` is Python's: the directory of temporary files, where large uploads lie while their "
-        "requests last and gunicorn's workers have the files by which they show that they live.",
+        "`OTEL_*`. `TMPDIR` is Python's: the directory of temporary files, where large uploads lie while "
+        "their requests last and gunicorn's workers have the files by which they show that they live.",
     ]
     return "\n\n".join(parts) + "\n"
 
