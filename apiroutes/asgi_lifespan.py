@@ -38,8 +38,8 @@ async def answer_lifespan(
         except Exception as error:
             if exchange.has_answered:
                 raise
-            # Record: An ASGI `fallback` raises at the lifespan of the server, as one does that knows none: no
-            # fault.
+            # Record: An ASGI `fallback` raises at the lifespan of the server, as one without a lifespan does;
+            # it is served all the same.
             _log.info("the fallback has no lifespan: %r", error)
     await exchange.finish()
 

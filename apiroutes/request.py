@@ -410,7 +410,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """Return the content, as Werkzeug does.
 
         Args:
-            cache: Nothing: the content is kept in any case.
+            cache: Without effect: the content is always kept.
             as_text: Whether it is decoded from UTF-8 to a str.
             parse_form_data: Whether it is empty for a form.
         """
@@ -424,9 +424,9 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         Raises ApiError 415 for another media type, and 400 for what is not JSON.
 
         Args:
-            force: Whether the media type does not count.
+            force: Whether a body of another media type is read as JSON too.
             silent: Whether None is returned where something would be raised.
-            cache: Nothing: the body is kept in any case.
+            cache: Without effect: the body is always kept.
         """
         if not (force or self.is_json):
             return None if silent else self.on_json_loading_failed(None)

@@ -166,7 +166,10 @@ def missing_key(who: str) -> RuntimeError:
 _ASSIGNMENT = r"""(?is)(?:\w*s[ecr]{3,4}t\w*["']?\s*[:=]|\b(?:bearer|basic|api_key|jwt)\s*\()(.*)"""
 # The name of a variable that is read is no secret, and is told.
 _VARIABLE = r"""(?:\benviron\[|\bgetenv\(|\benviron\.get\()(?:"\w+"|'\w+')"""
-_VALUE = rf"""(?P<told>{_VARIABLE})|(\"\"\"|'''|["'])(?:\\.|(?!\2).)*(\2|$)|\b\d[\w.]*"""
+# So is the client's name whose secret a variable has. Beside a literal it is not: who swaps the two, as in
+# `{"the token": "ada"}`, would be shown the token.
+_CLIENT = rf"""(?:"\w+"|'\w+')\s*:\s*(?:os\.)?{_VARIABLE}"""
+_VALUE = rf"""(?P<told>{_VARIABLE}|{_CLIENT})|(\"\"\"|'''|["'])(?:\\.|(?!\2).)*(\2|$)|\b\d[\w.]*"""
 
 
 # What stands before the `@` of a URL, and a password among its parameters. Of a store's URL all up to the

@@ -83,22 +83,32 @@ def _needs() -> set[str]:
 
 def markdown(outcomes: Sequence[Outcome]) -> Iterator[str]:
     distributions = [*OWN, *sorted(_needs() - set(OWN))]
-    yield "# Results"
+    yield "# Benchmark results"
     yield ""
     yield f"{date.today().isoformat()}; {machine_line(distributions)}."
     yield ""
-    yield "Written by `make bench`; [README.md](README.md) says what is compared and how to read it."
+    yield (
+        "Written by `make bench`. The figures are those of the version above; repeat them for another one. "
+        "[README.md](README.md) says what is compared and how to read it. A wide table scrolls."
+    )
     for outcome in outcomes:
         yield ""
         yield f"## {outcome.part.question()}"
         yield ""
         yield f"`python {' '.join(outcome.command)}` ({outcome.seconds:.0f} s)"
         if outcome.status:
-            yield f"ended with status {outcome.status}."
+            yield _reason(outcome)
         yield ""
         yield "```text"
         yield outcome.output
         yield "```"
+
+
+def _reason(outcome: Outcome) -> str:
+    """Return why the exit status of a measurement is not 0."""
+    if "MISSED" in outcome.output:
+        return "It missed a goal: see MISSED in its last lines."
+    return f"It failed with exit status {outcome.status}; its last line says why."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

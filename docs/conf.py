@@ -49,6 +49,7 @@ html_copy_source = False
 html_use_index = False
 html_domain_indices = False
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
 # The colours of the error page (apiroutes/development/page/page.css).
 html_theme_options = {
     "light_css_variables": {
@@ -87,8 +88,9 @@ html_theme_options = {
 pygments_style = "a11y-light"
 pygments_dark_style = "github-dark"
 
-# Copied are the commands of a console block, without what they print.
+# Copied are the commands of a console block without what they print, and a file without the line of its name.
 copybutton_prompt_text = "$ "
+copybutton_exclude = ".linenos, .file-name"
 copybutton_line_continuation_character = "\\"
 
 linkcheck_ignore = [r"^(?!https?://)", r"https?://(localhost|127\.0\.0\.1|example\.)"]

@@ -1,14 +1,17 @@
-"""Chromium for the tests that need a browser."""
+"""Chromium for the tests that need a browser, and servers of what it opens."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
+from werkzeug.serving import make_server
 
-__all__ = ["NO_CHROMIUM", "chromium", "has_chromium"]
+__all__ = ["NO_CHROMIUM", "chromium", "has_chromium", "serving"]
 
 NO_CHROMIUM = "there is no Chromium: apt-get install chromium"
 # Otherwise Chromium sends requests to its makers at every start.
@@ -33,3 +36,17 @@ def chromium(*flags: str) -> Iterator[Browser]:
             yield running
         finally:
             running.close()
+
+
+@contextmanager
+def serving(application: Callable[..., Any]) -> Iterator[int]:
+    """Serve a WSGI application in a thread, and yield its port."""
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

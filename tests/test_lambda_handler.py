@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -15,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.lambda_events import CLIENT, EVENTS, http_api, rest_api
+from tests.documents.reading import blocks
+from tests.lambda_events import CLIENT, EVENTS, function_url, http_api, rest_api
 from tests.support import project
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "deployment"
@@ -180,3 +182,52 @@ def test_urls_and_redirects_have_the_stage(case: str, module: ModuleType) -> Non
     moved = answer_of(module.handler(event("GET", "/api/seen/", stage=stage), None))
     assert moved.status == 308
     assert moved.all("Location") in ([f"{mount}/api/seen"], [f"https://{host}{mount}/api/seen"])
+
+
+# -- the log
+
+# What Lambda's runtime does before it imports the function. Its handler does not write to standard error.
+RUNTIME = """
+import json, logging, sys
+
+handler = logging.StreamHandler(sys.stdout)
+handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+logging.getLogger().addHandler(handler)
+import lambda_handler
+
+lambda_handler.handler(json.load(sys.stdin), None)
+"""
+LOGGED = """
+import logging
+
+log = logging.getLogger(__name__)
+
+def GET():
+    log.info("ordered")
+    log.warning("sold out")
+    return {}
+"""
+
+
+def logged(root: Path, files: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Answer a request as Lambda does; standard output has what its runtime logs."""
+    project(root, {"pages/api/orders.py": LOGGED, **files})
+    for name in ("lambda_handler.py", "pyproject.toml"):
+        shutil.copy(EXAMPLE / name, root)
+    event = json.dumps(function_url("GET", "/api/orders", [("x-request-id", "abc")]))
+    command = [sys.executable, "-c", RUNTIME]
+    return subprocess.run(command, cwd=root, input=event, capture_output=True, text=True, check=True)
+
+
+def test_log_format_counts_for_nothing_beside_the_handler_of_the_runtime(tmp_path: Path) -> None:
+    done = logged(tmp_path, {})
+    assert (done.stdout, done.stderr) == ("[WARNING] sold out\n", "")
+
+
+def test_a_configuration_of_the_project_takes_the_place_of_the_runtimes(tmp_path: Path) -> None:
+    page = [block for block in blocks("docs/logging.md") if block.name in ("logs.py", "middleware.py")]
+    logs = next(block for block in page if "apiroutes.logging.RequestFilter" in block.source)
+    middleware = page[page.index(logs) + 1]
+    done = logged(tmp_path, {"logs.py": logs.source, "middleware.py": middleware.source})
+    assert done.stdout == ""
+    assert "INFO pages.api.orders request_id=abc ordered\n" in done.stderr

@@ -504,8 +504,11 @@ def test_every_key_that_is_made_is_accepted(tmp_path: Path) -> None:
         ('user = bearer(os.environ["TOKEN"])', 'user = bearer(os.environ["TOKEN"])'),
         (
             'user = bearer({"a": os.environ["A"], "b": "abc"})',
-            'user = bearer({"••••••": os.environ["A"], "••••••": "••••••"})',
+            'user = bearer({"a": os.environ["A"], "••••••": "••••••"})',
         ),
+        ("user = bearer({'a' : getenv('A')})", "user = bearer({'a' : getenv('A')})"),
+        ('user = bearer({"abc": "os.environ["})', 'user = bearer({"••••••": "••••••"})'),
+        ("user = bearer({'abc': 'getenv(\\'A\\')'})", "user = bearer({'••••••': '••••••'})"),
         ("secret = os.environ.get('A', 'abc')", "secret = os.environ.get('A', '••••••')"),
         ("secret = getenv('A') or 'abc'", "secret = getenv('A') or '••••••'"),
         ("user = forbearer('abc')", "user = forbearer('abc')"),

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,7 +26,19 @@ _CONVENTIONS = {
     "tanstack": ("routes/api/notes/$id.py", "as in TanStack Start"),
 }
 _DEFAULT = "pages"
+# Each repository that a host makes has them, and a project works with others than its own.
+_IGNORED = ".gitignore"
+_MAY_STAY = {"README.md", _IGNORED}
 _CLONE = "<clone of apiroutes>"
+
+
+class _Directory(click.Path):
+    """A directory, which may be missing; an empty text, such as an unset variable of a shell, is not one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("'' is not a directory. Type '.' for the current one.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 @click.command(
@@ -32,11 +46,11 @@ _CLONE = "<clone of apiroutes>"
     epilog=examples(
         "apiroutes new shop",
         "apiroutes new shop --convention app --yes",
-        "apiroutes new --minimal .                    the current directory, if it is empty",
+        "apiroutes new --minimal .                    in the current directory",
         "apiroutes new shop --list                    which files would it make?",
     ),
 )
-@click.argument("directory", metavar="NAME", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.argument("directory", metavar="NAME", required=False, type=_Directory(file_okay=False, path_type=Path))
 @click.option("--name", help="The name of the project.", show_default="the name of the directory")
 @click.option(
     "--convention",
@@ -57,7 +71,7 @@ _CLONE = "<clone of apiroutes>"
     "--list",
     "only_list",
     is_flag=True,
-    help="Ask nothing, print which files it would be, and write none.",
+    help="Ask nothing, print the files that would be made, and write none.",
     show_default=False,
 )
 def new(
@@ -68,31 +82,30 @@ def new(
     yes: bool,
     only_list: bool,
 ) -> None:
-    """Make a project: routes with a database, tests, and what a team has around them.
+    """Make a project: routes with a database, their tests, a Makefile with checks, and a Dockerfile.
 
-    NAME is a directory that does not exist yet, or is empty; `.` is the current one. Nothing is ever written
-    over: a directory with files in the way is refused, and the exit status is 1.
+    NAME is a directory that does not exist yet, or one that has other files, such as a new repository; `.` is
+    the current one. Nothing is ever written over: a README.md and a .gitignore stay, and where another file
+    is in the way, nothing is written and the exit status is 1.
     """
-    from apiroutes.scaffold import origin, rendered, write_project
+    from apiroutes.scaffold import origin, rendered
 
     asks = not (yes or only_list) and is_interactive(sys.stdin) and is_interactive(sys.stderr)
     directory = _directory(directory, asks)
-    _refuse_obstacles(directory)
     name = _name(name, directory, asks)
     if asks:
         convention = convention or _ask_for_convention()
-        minimal = minimal or click.confirm("Minimal: without database, Dockerfile and Makefile?", err=True)
+        minimal = minimal or _ask_whether("Minimal: without database, Dockerfile and Makefile?")
     came_from = origin()
     files = rendered(name, convention or _DEFAULT, minimal=minimal, origin=came_from)
+    kept = _kept(directory, files)
+    made = [file for file in files if file not in kept]
     if only_list:
-        click.echo("\n".join(files))
+        click.echo("\n".join(made))
         return
-    try:
-        write_project(Path(os.path.abspath(directory)), files)
-    except OSError as error:
-        raise click.ClickException(f"{_said(error)}. Nothing was made.") from None
-    _print_made(directory, list(files))
-    _print_next(directory, wheel_of=(came_from.place or _CLONE) if came_from.is_local else None)
+    patterns = _write(directory, files, kept)
+    _print_made(directory, made, kept)
+    _print_next(directory, patterns, wheel_of=(came_from.place or _CLONE) if came_from.is_local else None)
 
 
 def _directory(directory: Path | None, asks: bool) -> Path:
@@ -106,19 +119,38 @@ def _directory(directory: Path | None, asks: bool) -> Path:
     )
 
 
-def _refuse_obstacles(directory: Path) -> None:
+def _kept(directory: Path, files: Mapping[str, str]) -> list[str]:
+    """Return the files that are there and stay. Raises `click.ClickException` if others are in the way."""
     from apiroutes.scaffold import obstacles
 
     try:
-        names = obstacles(directory)
+        found = obstacles(directory, files)
     except OSError as error:
         raise click.ClickException(f"{_said(error)}. Choose another directory.") from None
-    if names:
-        listed = "\n".join(f"  {name}" for name in names)
+    others = [path for path in found if path not in _MAY_STAY]
+    if others:
+        listed = "\n".join(f"  {path}" for path in others)
         raise click.ClickException(
-            f"{str(directory)!r} is not empty. In the way are:\n{listed}\n"
+            f"{str(directory)!r} has files in the way:\n{listed}\n"
             "Nothing was written. Choose another directory, or move these away."
         )
+    return found
+
+
+def _write(directory: Path, files: Mapping[str, str], kept: Collection[str]) -> list[str]:
+    """Write the files besides those that are kept. Return the lines that a kept `.gitignore` lacks."""
+    from apiroutes.scaffold import missing_patterns, write_project
+
+    place = Path(os.path.abspath(directory))
+    patterns = []
+    try:
+        if _IGNORED in kept:
+            present = (place / _IGNORED).read_text(encoding="utf-8", errors="replace")
+            patterns = missing_patterns(present, files)
+        write_project(place, {file: text for file, text in files.items() if file not in kept})
+    except OSError as error:
+        raise click.ClickException(f"{_said(error)}. Nothing was made.") from None
+    return patterns
 
 
 def _name(name: str | None, directory: Path, asks: bool) -> str:
@@ -160,15 +192,37 @@ def _ask_for_convention() -> str:
     return answer
 
 
-def _print_made(directory: Path, files: list[str]) -> None:
+def _ask_whether(question: str) -> bool:
+    answer: bool = click.prompt(
+        f"{question} [y/N]", default="n", show_default=False, value_proc=_yes_or_no, err=True
+    )
+    return answer
+
+
+def _yes_or_no(text: str) -> bool:
+    answer = text.strip().lower()
+    if answer not in ("y", "yes", "n", "no"):
+        raise click.UsageError("Answer y or n; Enter is n.")
+    return answer.startswith("y")
+
+
+def _print_made(directory: Path, made: list[str], kept: list[str]) -> None:
     paint = paint_for(sys.stdout)
-    print_painted(paint(f"Made {os.path.basename(os.path.abspath(directory))}, {len(files)} files:", GREEN))
-    click.echo("\n".join(f"  {file}" for file in files))
+    print_painted(paint(f"Made {os.path.basename(os.path.abspath(directory))}, {len(made)} files:", GREEN))
+    click.echo("\n".join(f"  {file}" for file in made))
+    if kept:
+        click.echo(f"\nKept {' and '.join(kept)}, which {'were' if kept[1:] else 'was'} there.")
 
 
-def _print_next(directory: Path, wheel_of: Path | str | None) -> None:
-    """Print what to type next. `wheel_of` is where apiroutes can be built from, if it has to be."""
+def _print_next(directory: Path, patterns: list[str], wheel_of: Path | str | None) -> None:
+    """Print what to type next.
+
+    `patterns` are to be added to .gitignore. `wheel_of` is what apiroutes can be built from, if it has to be.
+    """
     commands = ["python3 -m venv .venv && . .venv/bin/activate"]
+    if patterns:
+        # The last line of the file may have no end.
+        commands.insert(0, f"printf '%s\\n' {shlex.join(['', *patterns])} >> .gitignore")
     if str(directory) != ".":
         commands.insert(0, f"cd {shlex.quote(str(directory))}")
     wheels = ""
@@ -176,13 +230,14 @@ def _print_next(directory: Path, wheel_of: Path | str | None) -> None:
         place = shlex.quote(str(wheel_of)) if isinstance(wheel_of, Path) else wheel_of
         commands.append(f"pip wheel --no-deps -w wheels {place}")
         wheels = "--find-links wheels "
-    commands += [f"pip install {wheels}-e '.[dev]'", "apiroutes dev", "pytest"]
+    commands += [f"pip install {wheels}-e '.[dev]'", "pytest", "apiroutes dev"]
     paint = paint_for(sys.stdout)
     print_painted("\nNext:\n" + "\n".join(f"  {paint(command, CYAN)}" for command in commands))
+    print_painted(f"In another terminal:\n  {paint('curl localhost:8000/api/hello', CYAN)}")
     if wheel_of is not None:
         click.echo(
             "\napiroutes was installed from this machine, where nobody else finds it. Commit the directory\n"
-            "wheels/, so that your team and Docker have it. README.md says how to renew it."
+            "wheels/, so that your team and CI have it."
         )
 
 

@@ -246,8 +246,7 @@ class _ExportReader:
     def _check_globals(self, handlers: Mapping[str, Handler]) -> None:
         functions = [handler.function for handler in handlers.values()]
         for found in wrong_globals(self.module, functions):
-            problems = self.problems if found.is_certain else self.warnings
-            problems.add(self.route.file, found.message, found.remedy, line=found.line)
+            self._problem(found.message, found.remedy, line=found.line)
 
     def _report_no_handler(self) -> None:
         hide, line_of = how_to_hide(self.route.file), self.own.line_of

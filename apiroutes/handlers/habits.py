@@ -13,7 +13,6 @@ from types import CodeType, ModuleType
 from typing import Any, NamedTuple, get_origin
 
 from apiroutes.handlers.calls import REQUEST_PARTS
-from apiroutes.handlers.foreign_names import FOREIGN_NAMES
 from apiroutes.handlers.parameter_errors import ParameterError, how_to_depend, metadata_of
 
 __all__ = [
@@ -182,33 +181,17 @@ def unknown_parameter(name: str, captures: Collection[str], taken: Collection[st
 
 
 class WrongGlobal(NamedTuple):
-    """A name that a handler uses as it would elsewhere, with the handler's line.
-
-    `is_certain`: it cannot work. Flask's names can, inside a context that middleware provides.
-    """
+    """A name that a handler uses as a parameter and does not take, with the handler's line."""
 
     message: str
     remedy: str
     line: int
-    is_certain: bool
 
 
-# What needs Flask's contexts.
-_OF_FLASK = (
-    "current_app",
-    "g",
-    "jsonify",
-    "make_response",
-    "render_template",
-    "request",
-    "send_file",
-    "session",
-    "url_for",
-)
-
-
+# What Flask and others give by a global is no mistake that can be told here: middleware may have made a
+# context of theirs. The hint of the error page tells it, once it has failed.
 def wrong_globals(module: ModuleType, handlers: Iterable[Callable[..., Any]]) -> Iterator[WrongGlobal]:
-    """Yield what handlers use of Flask's contexts, and the modules that are taken for requests."""
+    """Yield the modules of this package that handlers take for a request or a response."""
     for function in handlers:
         code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)
         for name in () if code is None else code.co_names:
@@ -220,14 +203,4 @@ def wrong_globals(module: ModuleType, handlers: Iterable[Callable[..., Any]]) ->
             ):
                 message = f"`{name}` is the module {value.__name__}, no {name} of a client."
                 remedy = f"Take it as a parameter: `def {code.co_name}({name}): ...`."
-                yield WrongGlobal(message, remedy, code.co_firstlineno, True)
-            elif name in _OF_FLASK and _is_flasks(value):
-                message = f"`{name}` is Flask's, and needs a Flask application around the handler."
-                as_parameter = f"Take it as a parameter: `def {code.co_name}({name}): ...`."
-                remedy = FOREIGN_NAMES.get(name, as_parameter)
-                yield WrongGlobal(message, remedy, code.co_firstlineno, False)
-
-
-def _is_flasks(value: object) -> bool:
-    # Flask's `request` stands for another object, which it needs to tell its own module.
-    return type(value).__name__ == "LocalProxy" or getattr(value, "__module__", "").startswith("flask.")
+                yield WrongGlobal(message, remedy, code.co_firstlineno)

@@ -26,7 +26,7 @@ def proxy_fix(
 
     Each argument is how many proxies add a value to the header: the last one of so many counts, and 0 ignores
     the header. With a number larger than that of the proxies, clients choose the value. Raises TypeError and
-    ValueError for what is no such number.
+    ValueError for what is not such a number.
 
     Args:
         x_for: Number of values of `X-Forwarded-For`, the client's address.

@@ -6,7 +6,7 @@ In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectE
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from apiroutes.project.nested import loading
 from apiroutes.project.release import release_of
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.project.secret_key import with_secret_key
+from apiroutes.project.unguarded_routes import unguarded_routes
 from apiroutes.resources import NotFound, Resource
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
@@ -116,7 +117,7 @@ def _build(
     around = {route.file: (*everywhere, *middleware_around(route, directories)) for route in routes.walk()}
     cache = cache_of(root, settings, routes, place_of, mistakes.everywhere)
     resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache, binder)
-    warnings += [*loader.warnings, *meaningless(loader.meaningless)]
+    warnings += _likely_mistakes(loader, routes, directories, resources)
     check_together(root, settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere, warnings)
@@ -126,6 +127,17 @@ def _build(
     cache.release = release_of(root, settings, routes.walk())
     found = tuple(mistakes)
     return Project(settings, routes, resources, not_found, everywhere, instrumentation, cache, found)
+
+
+def _likely_mistakes(
+    loader: ModuleLoader,
+    routes: RouteTree,
+    directories: Sequence[LoadedDirectory],
+    resources: Mapping[str, Resource],
+) -> Iterator[Problem]:
+    yield from loader.warnings
+    yield from meaningless(loader.meaningless)
+    yield from unguarded_routes(routes, directories, resources)
 
 
 def _settings(

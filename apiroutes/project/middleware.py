@@ -74,9 +74,7 @@ def middleware_below(
 ) -> list[tuple[tuple[Segment, ...], tuple[Middleware, ...]]]:
     """Return the paths below which middleware runs even if no route matches, as segments, with it."""
     return [
-        (source.below.segments, steps)
-        for source, steps, _ in directories
-        if source.below is not None and steps
+        (source.path.segments, steps) for source, steps, _ in directories if not source.is_in_group and steps
     ]
 
 

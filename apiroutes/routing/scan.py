@@ -45,11 +45,12 @@ class Route(Struct, frozen=True):
 class DirectoryMiddleware(Struct, frozen=True):
     """A `_middleware.py`, and the path below which it runs even if no route matches.
 
-    A group of the `app` convention has no path of its own, so `below` is None there.
+    A group of the `app` convention has no path of its own, so it runs for the group's routes alone.
     """
 
     file: str
-    below: RoutePattern | None
+    path: RoutePattern
+    is_in_group: bool
 
 
 class Scan(Struct):
@@ -147,10 +148,9 @@ def _middleware(
 ) -> DirectoryMiddleware:
     # `index` and `route` stand for their directory, so that its own path is read.
     read = convention.read((*parts[:-1], "index" if convention.name == "pages" else "route")) or ()
-    in_group = convention.name == "app" and any(part.startswith("(") for part in parts)
+    is_in_group = convention.name == "app" and any(part.startswith("(") for part in parts)
     own = tuple(placed.segment for placed in _without_api(read, convention))
-    below = None if in_group else RoutePattern((*prefix, *own))
-    return DirectoryMiddleware(_file_of(convention, parts), below)
+    return DirectoryMiddleware(_file_of(convention, parts), RoutePattern((*prefix, *own)), is_in_group)
 
 
 def _without_api(read: tuple[Placed, ...], convention: Convention) -> tuple[Placed, ...]:

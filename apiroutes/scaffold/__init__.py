@@ -1,15 +1,24 @@
 """The files of a new project, and how they get onto the disk; this room talks to no user.
 
 In: a name, a convention, and where apiroutes was installed from. Out: a directory that has all files, or
-nothing. The files are in `templates/`: `minimal` has all of a small project, and `full` what a larger one has
-besides, or instead.
+what it had before. The files are in `templates/`: `minimal` has all of a small project, and `full` what a
+larger one has besides, or instead.
 """
 
 from __future__ import annotations
 
+from apiroutes.scaffold.ignoring import missing_patterns
 from apiroutes.scaffold.names import suggested_name, why_no_name
 from apiroutes.scaffold.origins import origin
 from apiroutes.scaffold.rendering import rendered
 from apiroutes.scaffold.writing import obstacles, write_project
 
-__all__ = ["obstacles", "origin", "rendered", "suggested_name", "why_no_name", "write_project"]
+__all__ = [
+    "missing_patterns",
+    "obstacles",
+    "origin",
+    "rendered",
+    "suggested_name",
+    "why_no_name",
+    "write_project",
+]

@@ -82,7 +82,7 @@ def _versions(version: str) -> str:
 def _public_url(direct: dict[str, Any]) -> str:
     """Return the URL of a requirement, without credentials.
 
-    They may stand before the host, where only the user of ssh is none, and in a query.
+    They may stand before the host, where the user of ssh alone is not a secret, and in a query.
     """
     vcs, archive = direct.get("vcs_info"), direct.get("archive_info")
     url = urlsplit(direct["url"])

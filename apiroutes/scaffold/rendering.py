@@ -1,12 +1,13 @@
 """The files of a new project.
 
 In: a name, a convention, and where apiroutes is from. Out: texts by path. The templates are files as a
-project has them; what differs from project to project is replaced, in texts and paths alike, so that there is
-no second language in them.
+project has them; what differs from project to project is replaced, in texts and paths alike, and what stands
+between comments that say `wheels` and `end` is left out of some, so that there is no second language in them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
@@ -20,7 +21,6 @@ _NAME = "name-of-the-project"
 _IMAGE = "image-of-the-project"  # in lower case, without the separators that Docker refuses
 # pip makes the first one wherever it installs a Python file, the others come from work on the templates.
 _CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-_NOTE = "<!-- apiroutes -->"  # of the READMEs
 
 # A Python file of the package has a name that can be imported.
 _NAMES = {"_id_.py": "[id].py"}
@@ -40,28 +40,19 @@ _PLACES: dict[str, dict[str, str]] = {
         '"pages"': '"tanstack"',
     },
 }
-_ON_THIS_MACHINE = """\
-## apiroutes itself
-
-`wheels/` has apiroutes, which came from no package index; pip finds it there by `--find-links wheels`. Commit
-that directory, so that colleagues, CI and Docker have the same. A newer one comes from a clone:
-
-```console
-$ pip wheel --no-deps --wheel-dir wheels <clone of apiroutes>
-```
-"""
-# Without wheels of the project's own.
+# What stands only in a project that has apiroutes in `wheels/`.
+_WITH_WHEELS = re.compile(r"^(?:# wheels|<!-- wheels -->)\n(.*?)^(?:# end|<!-- end -->)\n", re.M | re.S)
+# And within lines of others.
 _NO_WHEELS = {
     " --find-links wheels": "",
     " --find-links .": "",
     " wheels* ": " ",
     "RUN rm -rf wheels && ": "RUN ",
-    '[tool.uv]\nfind-links = ["wheels"]\n\n': "",
 }
 
 
 def rendered(name: str, convention: str, *, minimal: bool, origin: Origin) -> dict[str, str]:
-    """Return the files of a project, by their paths and in the order of them."""
+    """Return the texts of a project's files by their paths, which are sorted."""
     replacements = {
         **_NAMES,
         **_PLACES[convention],
@@ -69,12 +60,14 @@ def rendered(name: str, convention: str, *, minimal: bool, origin: Origin) -> di
         _IMAGE: normalized(name),
         "apiroutes>=0.2": origin.requirement(),
         "apiroutes[dev]>=0.2": origin.requirement("dev"),
-        **({_NOTE: _ON_THIS_MACHINE} if origin.is_local else {_NOTE: "", **_NO_WHEELS}),
+        **({} if origin.is_local else _NO_WHEELS),
     }
     templates = files("apiroutes.scaffold") / "templates"
     sources = dict(_files_in(templates / "minimal"))
     if not minimal:
         sources.update(_files_in(templates / "full"))
+    with_wheels = r"\1" if origin.is_local else ""
+    sources = {path: _WITH_WHEELS.sub(with_wheels, text) for path, text in sources.items()}
     texts = {_replaced(path, replacements): _replaced(text, replacements) for path, text in sources.items()}
     return {path: texts[path].rstrip("\n") + "\n" for path in sorted(texts)}
 

@@ -1,7 +1,7 @@
-"""A directory of files, written as a whole or not at all.
+"""A directory of files, written as a whole or not at all, and over nothing that is there.
 
-In: a directory that is empty or does not exist, and texts by path. Raises OSError, after which there is
-nothing that was not there before.
+In: a directory, which may have files already, and texts by path. Raises OSError, after which there is nothing
+that was not there before.
 """
 
 from __future__ import annotations
@@ -11,24 +11,36 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 __all__ = ["obstacles", "write_project"]
 
-# What a directory may have before: version control, a virtual environment, an editor's files.
-_WELCOME = {".git", ".hg", ".jj", ".svn", ".venv", "venv", ".idea", ".vscode", ".DS_Store"}
 
+def obstacles(directory: Path, paths: Iterable[str]) -> list[str]:
+    """Return what is in the way of these files there, by path; raises OSError for what is no directory.
 
-def obstacles(directory: Path) -> list[str]:
-    """Return what is in the way of a new project there, by name; raises OSError for what is no directory."""
+    That is what has the path of one, and what is no directory, or a link to one, above it.
+    """
     try:
-        names = os.listdir(directory)
+        os.listdir(directory)
     except FileNotFoundError:
         if directory.is_symlink():  # to nothing
             raise
         return []
-    return sorted(name for name in names if name not in _WELCOME)
+    found = {_obstacle(directory, PurePosixPath(path)) for path in paths}
+    return sorted(path.as_posix() for path in found if path is not None)
+
+
+def _obstacle(directory: Path, path: PurePosixPath) -> PurePosixPath | None:
+    for parent in reversed(path.parents[:-1]):
+        if os.path.lexists(directory / parent) and not _is_directory(directory / parent):
+            return parent
+    return path if os.path.lexists(directory / path) else None
+
+
+def _is_directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()  # behind a link is another place
 
 
 def write_project(directory: Path, files: Mapping[str, str]) -> None:
@@ -80,15 +92,24 @@ def _fill(directory: Path, files: Mapping[str, str]) -> None:
 
 def _move(source: Path, target: Path) -> None:
     """Move what is in one directory into another of the same file system, over nothing that is there."""
-    moved: list[Path] = []
+    moved: list[tuple[Path, Path]] = []
     try:
-        for name in sorted(os.listdir(source)):
-            path = target / name
-            if os.path.lexists(path):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-            os.rename(source / name, path)
-            moved.append(path)
+        for old, new in _moves(source, target):
+            if os.path.lexists(new):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(new))
+            moved.append((old, new))
+            os.rename(old, new)
     except BaseException:
-        for path in moved:
-            os.rename(path, source / path.name)  # which is removed
+        for old, new in moved:
+            if not os.path.lexists(old):  # the last one may be where it was
+                os.rename(new, old)  # which is removed
         raise
+
+
+def _moves(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield what is to be moved, and where to: a directory as a whole, unless there is one of its name."""
+    for name in sorted(os.listdir(source)):
+        if _is_directory(source / name) and _is_directory(target / name):
+            yield from _moves(source / name, target / name)
+        else:
+            yield source / name, target / name

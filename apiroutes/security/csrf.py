@@ -41,8 +41,8 @@ def csrf(*, trusted: Iterable[str] = ()) -> Middleware:
     """Refuse requests with unsafe methods that browsers send from other sites, with 403.
 
     Requests of programs, which send neither `Sec-Fetch-Site` nor `Origin`, pass. A route gets it by itself if
-    a step of its chain trusts cookies, or what else browsers send unasked. Raises ValueError for what is no
-    origin.
+    a step of its chain trusts cookies, or what else browsers send unasked. Raises ValueError for what is not
+    an origin.
 
     Args:
         trusted: Origins whose pages may send them, such as "https://app.example.com".

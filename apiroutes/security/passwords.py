@@ -94,7 +94,7 @@ def verify_password(password: str, hash: str | None) -> bool:
         return False
     reason = None if hash is None else _why_not_hash(hash)
     if reason is not None:
-        # Record: A hash that `verify_password` is given is no hash of Argon2.
+        # Record: What `verify_password` is given is not a hash of Argon2.
         _log.error("A stored password hash %s, so that no password is right", reason)
         hash = None
     if hash is None:

@@ -375,7 +375,7 @@ class Settings:
     """What the OpenAPI document says of the API; without it, the project's in `pyproject.toml`."""
 
     contact: str | None = _setting(None, _text)
-    """Who answers for the API, in the OpenAPI document: a name, an address of mail or a URL, or `"Ada
+    """Who answers for the API, in the OpenAPI document: a name, an e-mail address or a URL, or `"Ada
     <ada@example.com>"`."""
 
     license: str | None = _setting(None, _text)

@@ -24,6 +24,11 @@ def sign_in(client: FlaskClient, name: str = "Ada") -> None:
     assert client.post("/sign-in", data={"name": name}).status_code == 302
 
 
+def test_nothing_is_wrong_at_start(caplog: pytest.LogCaptureFixture) -> None:
+    create_app(TESTING=True, SECRET_KEY="of the tests alone")
+    assert not caplog.records
+
+
 def test_a_page_is_flasks(client: FlaskClient) -> None:
     assert "Sign in" in client.get("/").text
 

@@ -80,12 +80,47 @@ TOO_MUCH = {
 @pytest.mark.parametrize("query", TOO_MUCH)
 def test_a_query_that_asks_for_too_much_is_not_executed(apiroutes_client: Client, query: str) -> None:
     result = run(apiroutes_client, query)
-    assert result["data"] is None
+    assert "data" not in result
     assert TOO_MUCH[query] in result["errors"][0]["message"]
 
 
+MEDIA_TYPE = "application/graphql-response+json"
+STATUSES = [
+    ("{ me }", 200),
+    ('mutation { addBook(title: "Eden", authorId: 2) { id } }', 200),  # executed, and refused by the resolver
+    ("{ nothing }", 400),
+    ("{", 400),
+    ("query Q($deep: Int!) { me }", 400),  # a variable that is not sent
+]
+
+
+@pytest.mark.parametrize(("query", "status"), STATUSES)
+def test_who_accepts_graphqls_media_type_is_told_by_the_status(
+    apiroutes_client: Client, query: str, status: int
+) -> None:
+    headers = {"Accept": f"{MEDIA_TYPE}; charset=utf-8, application/json; charset=utf-8"}
+    response = apiroutes_client.post("/api/graphql", json={"query": query}, headers=headers)
+    assert (response.status_code, response.mimetype) == (status, MEDIA_TYPE)
+    assert response.json == run(apiroutes_client, query)
+    assert ("data" in response.json) == (status == 200)
+
+
+def test_any_other_client_gets_json(apiroutes_client: Client) -> None:
+    for accept in ("application/json", "*/*"):
+        response = apiroutes_client.post("/api/graphql", json={"query": "{"}, headers={"Accept": accept})
+        assert (response.status_code, response.mimetype) == (200, "application/json")
+
+
 def test_what_is_no_query_is_a_422(apiroutes_client: Client) -> None:
-    assert apiroutes_client.post("/api/graphql", json={"queri": "{ me }"}).status_code == 422
+    wrong: list[Any] = [{"queri": "{ me }"}, {"query": ""}, {"query": 1}, []]
+    for sent in wrong:
+        assert apiroutes_client.post("/api/graphql", json=sent).status_code == 422
+
+
+@pytest.mark.parametrize("wrong", [{"operationName": "Q"}, {"query": "fragment F on Query { me }"}], ids=str)
+def test_an_operation_that_there_is_not_is_a_400(apiroutes_client: Client, wrong: dict[str, str]) -> None:
+    response = apiroutes_client.post("/api/graphql", json={"query": "{ me }", **wrong})
+    assert response.status_code == 400
 
 
 def test_graphiql_is_served_in_development(apiroutes_client: Client) -> None:

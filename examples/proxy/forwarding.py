@@ -1,5 +1,6 @@
 """A reverse proxy for one service, which streams both ways (RFC 9110 section 7.6)."""
 
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ NOT_SENT |= {f"x-forwarded-{name}" for name in ("for", "host", "port", "prefix",
 # Our server has its own date and name, and cookies of the service are none of ours.
 NOT_RETURNED = {"date", "server", "set-cookie"}
 
+_log = logging.getLogger(__name__)
+
 
 async def response_of_service(request: Request) -> AsyncIterator[httpx.Response]:
     """Send a request on to the service. The response ends with ours, or when our client leaves."""
@@ -41,7 +44,8 @@ async def response_of_service(request: Request) -> AsyncIterator[httpx.Response]
 
 async def content_of(response: httpx.Response) -> AsyncIterator[bytes]:
     """Yield the content as it arrives, in the encoding that it has."""
-    with _service_errors():  # once a piece has left, an error cuts the connection
+    # Once a piece has left, an error cuts the connection, and is a record of the log, with the route.
+    with _service_errors():
         async for piece in response.aiter_raw():
             yield piece
 
@@ -73,10 +77,12 @@ def _moved(location: str, prefix: str) -> str:
 def _service_errors() -> Iterator[None]:
     try:
         yield
-    except httpx.TimeoutException as error:
-        raise ApiError(504, "The service takes too long") from error
     except httpx.TransportError as error:
-        raise ApiError(502, "The service cannot be reached") from error
+        # The reason is for the log alone, in a line: httpx's own frames tell nothing more.
+        _log.warning("the service failed: %s: %s", type(error).__name__, error)
+        if isinstance(error, httpx.TimeoutException):
+            raise ApiError(504, "The service takes too long") from None
+        raise ApiError(502, "The service cannot be reached") from None
 
 
 def _request(req: Request) -> httpx.Request:

@@ -152,8 +152,13 @@ def server(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def port(server: str, service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with proxy(server, tmp_path_factory.mktemp("log") / "log", service) as port:
+def log(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp(server) / "log"
+
+
+@pytest.fixture(scope="module")
+def port(server: str, service: str, log: Path) -> Iterator[int]:
+    with proxy(server, log, service) as port:
         yield port
 
 
@@ -324,9 +329,15 @@ def test_a_service_that_speaks_no_http_is_a_502(connection: http.client.HTTPConn
     assert get(connection, "/nonsense").status == 502
 
 
-def test_a_response_that_is_cut_off_is_not_made_whole(connection: http.client.HTTPConnection) -> None:
+def test_a_response_that_is_cut_off_is_not_made_whole(
+    connection: http.client.HTTPConnection, log: Path
+) -> None:
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         get(connection, "/cut").read()
+    told = log.read_text()
+    assert "the service failed: RemoteProtocolError: peer closed connection" in told
+    assert "The above exception" not in told
+    assert "httpx" not in told
 
 
 LOCATIONS = [

@@ -25,6 +25,9 @@ CREATE TABLE IF NOT EXISTS orders (
 """
 
 
+OrderId = Annotated[int, Meta(ge=1, le=2**63 - 1)]  # an integer of SQLite
+
+
 class NewOrder(Struct):
     """What a client orders."""
 
@@ -35,7 +38,7 @@ class NewOrder(Struct):
 class Order(Struct):
     """An order. `receipt` is the name of a file, once it is written."""
 
-    id: int
+    id: OrderId
     item: str
     quantity: int
     receipt: str | None = None

@@ -5,6 +5,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from apiroutes.testing import Client
 
 TEA = {"item": "Tea", "quantity": 2}
@@ -17,6 +19,11 @@ def test_an_order_gets_its_receipt_once_it_is_answered(apiroutes_client: Client,
     receipt = f"{ordered['id']}.txt"
     assert apiroutes_client.get(response.headers["Location"]).json == {**ordered, "receipt": receipt}
     assert (data / "receipts" / receipt).read_text() == "2 x Tea\n"
+
+
+@pytest.mark.parametrize(("id", "status"), [("99", 404), ("0", 422), ("x", 422), ("9" * 20, 422)])
+def test_an_order_that_is_not_there(apiroutes_client: Client, id: str, status: int) -> None:
+    assert apiroutes_client.get(f"/api/orders/{id}").status_code == status
 
 
 def test_a_failing_commit_leaves_neither_an_order_nor_a_task(apiroutes_client: Client) -> None:
@@ -48,7 +55,3 @@ def test_a_receipt_that_cannot_be_written_is_tried_again(apiroutes_client: Clien
 
 def test_an_order_is_checked(apiroutes_client: Client) -> None:
     assert apiroutes_client.post("/api/orders", json={"item": "", "quantity": 0}).status_code == 422
-
-
-def test_there_is_no_order_before_the_first(apiroutes_client: Client) -> None:
-    assert apiroutes_client.get("/api/orders/0").status_code == 404

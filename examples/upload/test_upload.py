@@ -54,11 +54,25 @@ def complete(client: Client, upload: Any) -> tuple[int, Any]:
     return response.status_code, response.json if response.is_json else response.text
 
 
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 24 * 3600)
+
+
 def test_a_file_goes_to_the_store_and_comes_back(apiroutes_client: Client) -> None:
     upload = announce(apiroutes_client)
     assert send(apiroutes_client, upload) == (204, "")
     status, completed = complete(apiroutes_client, upload)
-    assert (status, completed["size"]) == (200, len(PNG))
+    assert (status, completed) == (
+        200,
+        {
+            "id": upload["id"],
+            "name": "grüße.png",
+            "type": "image/png",
+            "size": len(PNG),
+            "is_complete": True,
+        },
+    )
     assert apiroutes_client.get("/uploads").json[0] == completed
     response = apiroutes_client.get(f"/uploads/{upload['id']}", follow_redirects=True)
     assert response.data == PNG
@@ -93,12 +107,18 @@ def test_the_type_is_what_was_announced(apiroutes_client: Client) -> None:
     assert send(apiroutes_client, upload, headers={"Content-Type": "text/html"})[0] == 403
 
 
-def test_a_file_of_another_type_is_removed(apiroutes_client: Client, data: Path) -> None:
+def test_a_file_of_another_type_is_never_there(
+    apiroutes_client: Client, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = b"<script>alert(1)</script>"
     upload = announce(apiroutes_client, content)
     send(apiroutes_client, upload, content)
-    assert complete(apiroutes_client, upload) == (422, "The file is no image/png")
-    assert complete(apiroutes_client, upload)[0] == 404
+    for _ in range(2):
+        assert complete(apiroutes_client, upload) == (422, "The file is no image/png")
+        assert send(apiroutes_client, upload, content)[0] == 409  # the URL is worth nothing more
+    assert apiroutes_client.get(f"/uploads/{upload['id']}").status_code == 404
+    later(monkeypatch)
+    announce(apiroutes_client)
     assert not (data / "files" / upload["id"]).exists()
 
 
@@ -159,8 +179,7 @@ def test_what_was_abandoned_is_removed(
 ) -> None:
     upload = announce(apiroutes_client)
     send(apiroutes_client, upload)
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 24 * 3600)
+    later(monkeypatch)
     announce(apiroutes_client)
     assert not (data / "files" / upload["id"]).exists()
     assert complete(apiroutes_client, upload)[0] == 404
@@ -214,7 +233,8 @@ def test_the_page_in_a_browser(port: int, data: Path, tmp_path: Path) -> None:
     if program is None:
         pytest.skip("chromium is not installed")
     (tmp_path / "from a browser.png").write_bytes(PNG)
-    (tmp_path / "no picture.png").write_bytes(b"text")
+    for name, content in {"no picture.png": b"text", "empty.png": b"", "text.txt": b"text"}.items():
+        (tmp_path / name).write_bytes(content)
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page()
@@ -227,4 +247,8 @@ def test_the_page_in_a_browser(port: int, data: Path, tmp_path: Path) -> None:
         assert Path(download.value.path()).read_bytes() == PNG
         page.locator("input").set_input_files(tmp_path / "no picture.png")
         page.get_by_text("The file is no image/png").wait_for()
+        page.locator("input").set_input_files(tmp_path / "empty.png")
+        page.get_by_text("The file is empty").wait_for()
+        page.locator("input").set_input_files(tmp_path / "text.txt")
+        page.get_by_text("The request is not valid").wait_for()
         browser.close()

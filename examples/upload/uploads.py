@@ -19,6 +19,8 @@ from store import FileStore, Grant
 LARGEST = 100 * 1024 * 1024  # bytes
 UPLOAD_SECONDS = 600  # in which an upload begins, after it was announced
 DOWNLOAD_SECONDS = 60
+# An upload that has begun is received for up to two hours: `body_timeout`, and a second for each 16 KB.
+ABANDONED_SECONDS = 3 * 3600
 # How the files of each type begin: the type that a client announces is its word alone.
 BEGINNINGS = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "application/pdf": b"%PDF-"}
 COLUMNS = "id, name, type, size, is_complete"
@@ -44,7 +46,7 @@ class Upload:
     name: str
     type: str
     size: int
-    is_complete: int
+    is_complete: bool
 
     def grant(self, method: str, seconds: int) -> Grant:
         return Grant(method, self.id, self.type, self.size, self.name, int(time.time()) + seconds)
@@ -62,14 +64,18 @@ def transaction() -> Iterator[sqlite3.Connection]:
 DB = Annotated[sqlite3.Connection, Depends(transaction)]
 
 
+def read(db: sqlite3.Connection, condition: str, *values: str) -> list[Upload]:
+    rows = db.execute(f"SELECT {COLUMNS} FROM uploads WHERE {condition}", values)
+    return [Upload(id, name, type, size, bool(done)) for id, name, type, size, done in rows]
+
+
 def find(db: sqlite3.Connection, id: str) -> Upload | None:
-    row = db.execute(f"SELECT {COLUMNS} FROM uploads WHERE id = ?", [id]).fetchone()
-    return None if row is None else Upload(*row)
+    return next(iter(read(db, "id = ?", id)), None)
 
 
 def remove_abandoned(db: sqlite3.Connection, store: FileStore) -> None:
     """Remove what was announced and never completed, once no upload of it can be under way."""
-    before = time.time() - 6 * UPLOAD_SECONDS
+    before = time.time() - ABANDONED_SECONDS
     abandoned = "FROM uploads WHERE NOT is_complete AND announced < ?"
     for (id,) in db.execute(f"SELECT id {abandoned}", [before]).fetchall():
         store.delete(id)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from wsgiref.validate import validator
 
 import pytest
+from playwright.sync_api import Browser
 
 from apiroutes import App
 from tests.acceptance.applications import PROJECT, files_in
@@ -18,6 +19,7 @@ from tests.acceptance.client import Client, InProcess, OverHttp
 from tests.acceptance.exchanges import Seen, record
 from tests.acceptance.locks import lock
 from tests.acceptance.servers import granian, gunicorn, gunicorn_asgi, serve, uvicorn
+from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 
 
 class Way(NamedTuple):
@@ -109,3 +111,12 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
 def locked_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the example of deployment with the wheel of apiroutes and a lock file."""
     return lock(tmp_path_factory.mktemp("locked"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return Chromium, which is new for each file."""
+    if not has_chromium():
+        pytest.skip(NO_CHROMIUM)
+    with chromium() as running:
+        yield running

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +33,6 @@ __all__ = [
     "OTHERS",
     "Event",
     "Life",
-    "Load",
     "Server",
     "instrumentation",
     "misplaced",
@@ -284,38 +282,6 @@ def starting(command: list[str], root: Path, files: Mapping[str, str], **variabl
     log = root / "log"
     with running(command, log, variables, root) as process:
         yield Server(process, root, log)
-
-
-class Load:
-    """Clients that send requests one after the other, each by a connection of its own, in a `with` block."""
-
-    def __init__(self, server: Server, clients: int = 2) -> None:
-        self._server = server
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
-        self.failures: list[str] = []
-        self.count = 0
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _send(self) -> None:
-        while not self._is_over.is_set():
-            try:
-                answer = self._server.get("/api/state")
-            except OSError as error:
-                self.failures.append(repr(error))
-            else:
-                self.count += 1
-                if answer.status != 200:
-                    self.failures.append(f"{answer.status} {answer.text}")
 
 
 def names_line(log: str, line: str) -> bool:

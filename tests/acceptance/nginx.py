@@ -48,6 +48,9 @@ events {{ worker_connections 256; }}
 http {{
     types {{ }}
     access_log off;
+    # As Debian has it, in a library that refuses none of them by itself.
+    ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;
+    ssl_ciphers DEFAULT:@SECLEVEL=0;
     client_body_temp_path {directory}/body;
     proxy_temp_path {directory}/proxy;
     fastcgi_temp_path {directory}/fastcgi;
@@ -134,7 +137,7 @@ def _with_places(site: str, directory: Path, upstream: Path, ports: tuple[int, i
     places = {
         r"unix:/run/shop\.sock": f"unix:{upstream}",
         r"\n *listen \[::\]:\d+[^;]*;": "",
-        r"listen 80;": f"listen 127.0.0.1:{plain};",
+        r"listen 80\b": f"listen 127.0.0.1:{plain}",
         r"listen 443 ": f"listen 127.0.0.1:{secure} ",
         r"/etc/ssl/shop/": f"{directory}/",
     }

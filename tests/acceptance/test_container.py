@@ -48,7 +48,24 @@ CHILD = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', '
 def GET():
     return subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True).stdout.strip()
 """,
+    "shop/prices.py": "PRICE = 1\n",
+}
+# What is beside the project on somebody's machine.
+LEFT_OUT = {
     ".env.production": "APIROUTES_TITLE=secret\n",
+    ".git/config": "",
+    ".venv/bin/python": "",
+    "venv/bin/python": "",
+    "shop.egg-info/PKG-INFO": "",
+    "build/lib/shop.py": "",
+    "dist/shop-1.0.tar.gz": "",
+    "package/shop.py": "",
+    "function.zip": "",
+    "shop.db": "",
+    "shop/shop.db-wal": "",
+    "var/data": "",
+    "tests/test_prices.py": "",
+    "conftest.py": "",
 }
 GET = """
 import http.client, sys
@@ -67,7 +84,8 @@ def image(locked_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     if reason is not None:
         pytest.skip(reason)
     directory = tmp_path_factory.mktemp("image")
-    context = project(Path(shutil.copytree(locked_project, directory / "context")), FILES)
+    copied = Path(shutil.copytree(locked_project, directory / "context"))
+    context = project(copied, {**FILES, **LEFT_OUT})
     download = ["pip", "download", "--require-hashes", "-r", "requirements.txt", "-d", "wheels"]
     run_with_registry([sys.executable, "-m", *download], context)
     yield build(context, directory)
@@ -124,6 +142,13 @@ def test_the_project_belongs_to_root_but_for_one_directory(image: Image) -> None
 def test_the_image_has_no_secrets_no_wheels_and_no_cache(image: Image) -> None:
     assert not [*image.root.glob("app/.env*"), *image.root.glob("app/wheels"), *image.root.glob("packages")]
     assert not [*image.root.glob("root/.cache/**/*")]
+
+
+def test_the_image_has_the_project_and_nothing_that_is_beside_it(image: Image) -> None:
+    root = image.root / "app"
+    files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    served = {"README.md", "pyproject.toml", "middleware.py", "pages/api/hello.py", "requirements.txt"}
+    assert {name for name in files if "__pycache__/" not in name} == {*served, *FILES}
 
 
 def test_everything_is_compiled(image: Image) -> None:

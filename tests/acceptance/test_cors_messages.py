@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
-from werkzeug.serving import make_server
 
 from apiroutes import App
-from tests.browsers import NO_CHROMIUM, chromium, has_chromium
+from tests.browsers import serving
 from tests.support import project
 
 pytestmark = pytest.mark.slow
@@ -89,30 +86,9 @@ def redirect(req, res, next):
 """
 
 
-@contextmanager
-def serving(application: Callable[..., Any]) -> Iterator[int]:
-    server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def page_of_another(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
     start_response("200 OK", [("Content-Type", "text/html")])
     return [b"<p>another origin</p>"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not has_chromium():
-        pytest.skip(NO_CHROMIUM)
-    with chromium() as running:
-        yield running
 
 
 def printed(browser: Browser, origin: str, url: str, fetch: str) -> list[str]:

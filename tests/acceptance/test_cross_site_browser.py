@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
 from apiroutes import App
-from tests.browsers import NO_CHROMIUM, chromium, has_chromium
+from tests.browsers import NO_CHROMIUM, chromium, has_chromium, serving
 from tests.support import project
 
 pytestmark = pytest.mark.slow
@@ -50,19 +49,6 @@ class Site(NamedTuple):
 
     def url(self, host: str, path: str = "") -> str:
         return f"http://{host}:{self.port}{path}"
-
-
-@contextmanager
-def serving(application: Callable[..., Any]) -> Iterator[int]:
-    server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def page_of_another(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:

@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tests.development_pages import BROKEN, application, serving
 from tests.screenshots import show
 
@@ -94,14 +93,6 @@ BASICS = """() => {
   if (new Set(names).size !== names.length) missing.push("unique ids");
   return missing;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not has_chromium():
-        pytest.skip(NO_CHROMIUM)
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,6 @@ from werkzeug.wrappers import Request, Response
 from apiroutes import App
 from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.servers import gunicorn, serve
-from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tests.support import project
 
 pytestmark = pytest.mark.slow
@@ -48,14 +47,6 @@ class Shown(NamedTuple):
         operation = self.page.locator(f".opblock[id$='-{name}']")
         operation.locator(".opblock-summary-control").click()
         return operation
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not has_chromium():
-        pytest.skip(NO_CHROMIUM)
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module", params=MOUNTS)

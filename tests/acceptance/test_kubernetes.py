@@ -1,4 +1,4 @@
-"""The Deployment and the Service of examples/deployment: their numbers, and an end of a pod under load."""
+"""The Deployment, budget and Service of examples/deployment: their numbers, and the end of a pod in use."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from apiroutes import Settings
 from apiroutes.servers.defaults import MARGIN_SECONDS
 from tests.acceptance.locks import EXAMPLE
 from tests.acceptance.servers import SECONDS, listening_port, running
+from tests.documents.reading import read
 from tests.support import until
 
 pytestmark = pytest.mark.slow
 
-DEPLOYMENT, SERVICE = yaml.safe_load_all((EXAMPLE / "kubernetes.yaml").read_text(encoding="utf-8"))
+DEPLOYMENT, BUDGET, SERVICE = yaml.safe_load_all((EXAMPLE / "kubernetes.yaml").read_text(encoding="utf-8"))
 TEMPLATE: dict[str, Any] = DEPLOYMENT["spec"]["template"]
 POD: dict[str, Any] = TEMPLATE["spec"]
 (CONTAINER,) = POD["containers"]
@@ -34,9 +35,14 @@ DELAY = float(VARIABLES["APIROUTES_SHUTDOWN_DELAY"])
 DOCKERFILE = (EXAMPLE / "Dockerfile").read_text(encoding="utf-8")
 
 
+def least(probe: dict[str, Any]) -> float:
+    """The seconds until a probe has failed at the earliest: it asks at once, and is refused at once."""
+    return float((probe["failureThreshold"] - 1) * probe["periodSeconds"])
+
+
 def longest(probe: dict[str, Any]) -> float:
-    """The seconds until a probe has failed, from a change that it finds at once."""
-    return float(probe["failureThreshold"] * (probe["periodSeconds"] + probe["timeoutSeconds"]))
+    """The seconds until a probe has failed at the latest: it has just asked, and its last one times out."""
+    return float(probe["failureThreshold"] * probe["periodSeconds"] + probe["timeoutSeconds"])
 
 
 # -- the numbers
@@ -60,18 +66,30 @@ def test_a_slow_start_is_not_killed() -> None:
 
 
 def test_a_worker_that_is_replaced_does_not_cost_the_pod() -> None:
-    assert longest(LIVENESS) > Settings().timeout
+    assert LIVENESS["timeoutSeconds"] < LIVENESS["periodSeconds"]  # else the least time is another one
+    assert least(LIVENESS) > max(Settings().timeout, Settings().abandon_timeout)
+
+
+def test_the_page_tells_the_patience_of_the_liveness() -> None:
+    page = " ".join(read("docs/deployment/kubernetes.md").split())
+    assert f"{least(LIVENESS):.0f} to {longest(LIVENESS):.0f} seconds after the process fell silent" in page
 
 
 def test_all_refer_to_each_other() -> None:
     labels = DEPLOYMENT["spec"]["selector"]["matchLabels"]
     assert labels.items() <= TEMPLATE["metadata"]["labels"].items()
+    (spread,) = POD["topologySpreadConstraints"]
     assert SERVICE["spec"]["selector"] == labels
+    assert BUDGET["spec"]["selector"] == spread["labelSelector"] == {"matchLabels": labels}
     (port,) = CONTAINER["ports"]
     probes = [probe["httpGet"]["port"] for probe in (READINESS, LIVENESS, STARTUP)]
     assert {port["name"]} == {SERVICE["spec"]["ports"][0]["targetPort"], *probes}
     volumes = {volume["name"] for volume in POD["volumes"]}
     assert volumes == {mount["name"] for mount in CONTAINER["volumeMounts"]}
+
+
+def test_draining_nodes_leaves_a_pod() -> None:
+    assert 0 < BUDGET["spec"]["maxUnavailable"] < DEPLOYMENT["spec"]["replicas"]
 
 
 def test_the_pod_fits_the_image() -> None:

@@ -8,6 +8,8 @@ import socket
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +20,6 @@ from tests.acceptance.lives import (
     MAIN,
     OTHERS,
     Life,
-    Load,
     Server,
     instrumentation,
     misplaced,
@@ -26,6 +27,7 @@ from tests.acceptance.lives import (
     starting,
     without_stop,
 )
+from tests.acceptance.load import Load
 from tests.acceptance.servers import SECONDS
 from tests.support import until
 
@@ -189,7 +191,7 @@ def succession(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         assert server.get("/api/stuck").status == 504
         _worker_after(server, abandoned)
         server.until("stopped")
-        with Load(server) as load:
+        with Load(lambda: nullcontext(partial(server.get, "/api/state")), 2) as load:
             for _ in range(5):
                 starts = server.count("started")
                 server.signal(signal.SIGHUP)

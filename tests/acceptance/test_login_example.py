@@ -15,7 +15,6 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.acceptance.servers import serve
-from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 
 pytestmark = pytest.mark.slow
 
@@ -35,14 +34,6 @@ def copy_of(directory: Path) -> Path:
 class Site(NamedTuple):
     url: str
     page: Page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not has_chromium():
-        pytest.skip(NO_CHROMIUM)
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,13 +13,15 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
+from tests.acceptance.client import Answer
+from tests.acceptance.load import Load
 from tests.acceptance.nginx import EXAMPLE, HOST, Site, Unix, answer_on, needs_nginx, nginx, with_locations
 from tests.acceptance.servers import SECONDS, running
 from tests.support import project, until
@@ -172,6 +174,17 @@ def test_http_2_is_offered(site: Site) -> None:
         assert secure.selected_alpn_protocol() == "h2"
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+@pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1", "TLSv1_2", "TLSv1_3"])
+def test_outdated_versions_of_tls_are_refused(site: Site, version: str) -> None:
+    context = ssl._create_unverified_context()
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    refused = nullcontext() if version in ("TLSv1_2", "TLSv1_3") else pytest.raises(ssl.SSLError)
+    with socket.create_connection(("127.0.0.1", site.port), SECONDS) as plain, refused:
+        context.wrap_socket(plain, server_hostname=HOST).close()
+
+
 def test_the_project_knows_scheme_host_and_address_of_the_client(site: Site) -> None:
     seen = site.get("/api/who", source="127.0.0.2").json()
     assert seen == {
@@ -274,12 +287,74 @@ def test_the_openapi_document_leads_to_routes_below_a_path(below_shop: Site) -> 
     assert all(url.startswith("/shop/api/") for url in urls)
 
 
+# As clients may write a path.
+SPELLINGS = ["{}", *(f"/shop{rest}" for rest in ("{}", "{}?x=1", "{}/", "/{}", "/.{}", "/%2e{}", "/x/..{}"))]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("path", ["/ready", "/alive", "/%72eady", "/%61live"])
+def test_the_paths_for_supervisors_are_not_for_the_world_below_a_path(
+    below_shop: Site, path: str, spelling: str
+) -> None:
+    assert below_shop.get(spelling.format(path)).status in (308, 404)
+
+
 def test_with_a_slash_after_its_name_nginx_decodes_the_path(tmp_path: Path) -> None:
     """The page warns of it."""
     site = with_locations("location /shop/ { proxy_pass http://shop/; }\n")
     with serving(tmp_path, "--workers", "1", site=site) as (front, _):
         assert front.get("/shop/api/items/ab").text == "ab"
         assert front.get("/shop/api/items/a%2Fb").status == 404
+
+
+# -- files of a directory
+
+_FILES_PAGE = (ROOT / "docs/how-to/static-files.md").read_text()
+
+
+def test_nginx_serves_a_directory_and_asks_the_project_for_the_rest(tmp_path: Path) -> None:
+    (locations,) = re.findall(r"^```nginx\n(.*?)^```$", _FILES_PAGE, re.M | re.S)
+    public = project(tmp_path / "public", {"index.html": "home", "about.html": "about us"})
+    assert "/srv/shop/public" in locations
+    whole = with_locations("").replace(
+        "location / {\n        proxy_pass http://shop;\n    }",
+        locations.replace("/srv/shop/public", str(public)),
+    )
+    with serving(tmp_path, "--workers", "1", site=whole) as (front, _):
+        assert [front.get(target).text for target in ("/", "/about.html")] == ["home", "about us"]
+        assert front.get("/api/items/a%2Fb").text == "a/b"
+        assert front.get("/none.html").status == 404
+        assert front.get("/pyproject.toml").status == 404
+
+
+# -- names that are not the site's
+
+_DEFAULT = next(block for block in _BLOCKS if "default_server" in block)
+
+
+def test_the_default_server_answers_nobody(tmp_path: Path) -> None:
+    with serving(tmp_path, "--workers", "1", site=with_locations("") + _DEFAULT) as (site, _):
+        assert plain_answer(site, HOST).startswith(b"HTTP/1.1 301 ")
+        assert plain_answer(site, "evil.example") == b""
+        assert handshake(site, HOST) is None
+        assert "UNRECOGNIZED_NAME" in str(handshake(site, "evil.example"))
+
+
+def plain_answer(site: Site, host: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", site.plain_port), SECONDS) as connection:
+        connection.sendall(f"GET /api/who HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        return connection.makefile("rb").read()
+
+
+def handshake(site: Site, host: str) -> Exception | None:
+    """Return what prevents a client from asking for a name by TLS."""
+    context = ssl._create_unverified_context()
+    with socket.create_connection(("127.0.0.1", site.port), SECONDS) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname=host).close()
+        except ssl.SSLError as error:
+            return error
+    return None
 
 
 # -- content
@@ -357,43 +432,20 @@ def test_while_the_server_is_down_clients_get_a_502_and_then_answers_again(tmp_p
         assert site.get("/api/who").status == 200
 
 
+@contextmanager
+def requests_to(site: Site) -> Iterator[Callable[[], Answer]]:
+    """Requests without and with a body by turns, by a connection that is kept."""
+    kinds = cycle(
+        [("GET", "/api/who", {}, b""), ("POST", "/api/echo", {"Content-Type": "text/plain"}, b"abc")]
+    )
+    with closing(site.connection()) as connection:
+        yield lambda: answer_on(connection, *next(kinds))
+
+
 def test_no_request_fails_while_new_code_is_loaded(tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2") as (site, server):
-        with Load(site) as load:
-            for count in (20, 40, 60):
+        with Load(lambda: requests_to(site), 4) as load:
+            for count in (40, 80, 120):
                 server.reload()
                 until(lambda: load.count > count or bool(load.failures))  # noqa: B023
         assert load.failures == []
-
-
-class Load:
-    """Clients that send requests one after the other, by a connection that they keep, in a `with` block."""
-
-    def __init__(self, site: Site, clients: int = 4) -> None:
-        self._site = site
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
-        self.failures: list[str] = []
-        self.count = 0
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _send(self) -> None:
-        with closing(self._site.connection()) as connection:
-            while not self._is_over.is_set():
-                try:
-                    got = answer_on(connection, "GET", "/api/who")
-                    sent = answer_on(connection, "POST", "/api/echo", {"Content-Type": "text/plain"}, b"abc")
-                except OSError as error:
-                    self.failures.append(repr(error))
-                    return
-                self.failures += [f"{answer.status}" for answer in (got, sent) if answer.status != 200]
-                self.count += 1

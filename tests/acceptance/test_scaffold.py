@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -234,8 +235,8 @@ def test_the_commands_that_are_printed_work_with_what_the_project_names_alone(
     printed = run([*APIROUTES, "new", "my-shop"], where, variables={"PYTHONPATH": installed})
     alone = {"PYTHONPATH": "", "VIRTUAL_ENV": ""}
     commands = [line.strip() for line in printed.partition("\nNext:\n")[2].splitlines() if line[:2] == "  "]
-    assert [command for command in commands if command.startswith("apiroutes dev")] == ["apiroutes dev"]
-    script = "\n".join(command for command in commands if command != "apiroutes dev")
+    assert commands[-2:] == ["apiroutes dev", "curl localhost:8000/api/hello"]
+    script = "\n".join(commands[:-2])
     output = run(["bash", "-euc", script], where, variables={**alone, "PIP_QUIET": "1"})
     assert re.search(r"\d+ passed", output)
 
@@ -247,3 +248,26 @@ def test_the_commands_that_are_printed_work_with_what_the_project_names_alone(
     ):
         assert client.get("/api/hello").json() == {"message": "Hello, World"}
     run(["make", "check"], project, variables=alone)
+    renew(wheel, project, alone)
+
+
+def renew(wheel: Path, project: Path, alone: Mapping[str, str]) -> None:
+    """Take changes of apiroutes into projects, without another version, as READMEs say."""
+    clone = wheel.parents[1]
+    (project / "wheels" / wheel.name).rename(project / "wheels" / "apiroutes-0.1-py3-none-any.whl")
+    (clone / "apiroutes" / "change.py").touch()
+    run(["make", "wheel", f"CLONE={os.path.relpath(clone, project)}"], project, variables=alone)
+    assert [path.name for path in (project / "wheels").iterdir()] == [wheel.name]
+    run(["make", "install"], project, variables=alone)
+    python = project / ".venv" / "bin" / "python"
+    run([str(python), "-c", "import apiroutes.change"], project, variables=alone)
+    assert "Nothing to be done" in run(["make", "install"], project, variables=alone)
+
+    (clone / "apiroutes" / "other_change.py").touch()
+    run([*APIROUTES, "new", "small", "--minimal"], project.parent)
+    small = project.parent / "small"
+    lines = (small / "README.md").read_text(encoding="utf-8").partition("\n## apiroutes itself\n")[2]
+    script = "\n".join(re.findall(r"^\$ (.+)", lines, re.M)).replace("<clone of apiroutes>", str(clone))
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    run(["bash", "-euc", script], small, variables={**alone, "PATH": path, "PIP_QUIET": "1"})
+    run([str(python), "-c", "import apiroutes.other_change"], small, variables=alone)

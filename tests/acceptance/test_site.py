@@ -17,7 +17,6 @@ from urllib.parse import quote, unquote
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tools.site.links import is_relative, with_destinations
 
 pytestmark = pytest.mark.slow
@@ -46,14 +45,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = build(directory)
     assert (built.returncode, built.stdout + built.stderr) == (0, "")
     return directory
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not has_chromium():
-        pytest.skip(NO_CHROMIUM)
-    with chromium() as running:
-        yield running
 
 
 def documents() -> list[str]:
@@ -120,16 +111,21 @@ def test_copies_have_no_markup_of_sphinx(site: Path) -> None:
 
 def test_llms_txt_lists_every_page_with_its_subject(site: Path) -> None:
     text = (site / "llms.txt").read_text(encoding="utf-8")
-    assert re.match(r"# apiroutes\n\n> .+\n\n## .+\n\n- ", text)
+    assert re.match(r"# apiroutes\n\n> .+\n\n\[.+\n\n## .+\n\n- ", text)
+    stated = re.search(r"\(llms-full\.txt\) .+ (\d+) KB", text)
+    assert stated is not None
+    assert abs(int(stated[1]) * 1000 - (site / "llms-full.txt").stat().st_size) <= 10_000
     listed = dict(re.findall(r"^- \[[^\]]+\]\((\S+)\.md\): (.+)$", text, re.MULTILINE))
     assert set(documents()) - {"index"} <= set(listed)
 
 
-def test_llms_full_txt_has_the_text_of_every_page(site: Path) -> None:
+def test_llms_full_txt_has_the_text_of_every_page_of_use_to_projects(site: Path) -> None:
     whole = (site / "llms-full.txt").read_text(encoding="utf-8")
     for name in documents():
         title = (site / f"{name}.md").read_text(encoding="utf-8").partition("\n")[0]
         assert f"\n{title}\n" in whole
+    for name in ("contributing", "changelog", "benchmark-results"):
+        assert (site / f"{name}.md").read_text(encoding="utf-8") not in whole
 
 
 def test_files_outside_of_the_documents_are_shown(site: Path) -> None:
@@ -258,6 +254,66 @@ def test_a_page_is_as_light_as_the_reader_s_other_windows(
         assert (sum(map(int, re.findall(r"\d+", colour)[:3])) < 3 * 128) is is_dark
 
 
+@pytest.mark.parametrize("name", ["routes", "behaviour", "examples/login", "benchmark-results"])
+def test_the_navigation_shows_the_entry_of_the_page_and_its_section(
+    site: Path, browser: Browser, name: str
+) -> None:
+    with opened(browser, DESKTOP) as (page, _, _):
+        page.goto((site / f"{name}.html").as_uri())
+        page.wait_for_load_state()
+        places = page.evaluate(
+            """[".current-page > .reference", ".caption:has(+ ul.current)"].map((name) => {
+                const [place, list] = [document.querySelector(`.sidebar-tree ${name}`), ".sidebar-scroll"]
+                const box = (element) => element.getBoundingClientRect();
+                const [inner, outer] = [place, document.querySelector(list)].map(box);
+                return inner.top >= outer.top && inner.bottom <= outer.bottom;
+            })"""
+        )
+        assert places == [True, True]
+        assert page.evaluate("window.scrollY") == 0
+
+
+def test_tables_fit_a_phone(site: Path, browser: Browser) -> None:
+    with opened(browser, PHONE) as (page, _, _):
+        for name in ("settings", "how-to/from-flask", "reference/middleware"):
+            page.goto((site / f"{name}.html").as_uri())
+            assert page.evaluate(
+                "[...document.querySelectorAll('.table-wrapper')].every(t => t.scrollWidth <= t.clientWidth)"
+            ), name
+
+
+def test_a_drawing_has_the_colours_of_the_page(site: Path, browser: Browser) -> None:
+    shades = []
+    with opened(browser, DESKTOP) as (page, _, _):
+        page.goto((site / "explanation/how-a-request-travels.html").as_uri())
+        assert page.evaluate("document.querySelectorAll('.drawing svg > rect').length") > 5
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.body.dataset.theme = theme }", theme)
+            shades += page.evaluate(
+                "['rect', 'text'].map(e => getComputedStyle(document.querySelector(`.drawing ${e}`)).fill)"
+            )
+    light = [sum(map(int, re.findall(r"\d+", shade))) > 3 * 128 for shade in shades]
+    assert light == [True, False, False, True]
+
+
+def test_the_copy_of_a_file_is_without_the_line_of_its_name(site: Path, browser: Browser) -> None:
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    context.add_init_script(
+        "document.execCommand = () => { window.copied = String(getSelection()); return true }"
+    )
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+    button = page.locator(".named button.copybtn").first
+    assert button.evaluate("button => getComputedStyle(button).opacity") == "1"
+    assert page.evaluate("document.querySelector('.named pre').innerText.startsWith('# pages/api/hello.py')")
+    text = page.locator(".named pre").first.evaluate(
+        "pre => { const copy = pre.cloneNode(true);"
+        " copy.querySelectorAll('.file-name').forEach(part => part.remove()); return copy.textContent }"
+    )
+    assert text.startswith("def handler(req, res):\n")
+    context.close()
+
+
 # What people type, and pages of which one must be among the first five places.
 TERMS = [
     ("upload", "how-to/uploads"),
@@ -345,6 +401,16 @@ TERMS = [
     ("lambda", "deployment/lambda"),
     ("heroku", "deployment/platforms"),
     ("lock file", "deployment/reproducible-installs"),
+    ("port", "commands settings"),
+    ("--port", "commands settings"),
+    ("body_size_limit", "settings"),
+    ("windows", "index"),
+    ("license", "index"),
+    ("licence", "index"),
+    ("pypi", "index"),
+    ("dotenv", "settings"),
+    ("sqlite", "how-to/databases"),
+    ("debug", "development"),
 ]
 
 
@@ -377,6 +443,34 @@ def test_a_search_for_what_is_nowhere_finds_nothing_and_fails_nothing(
     with opened(browser, PHONE) as (page, errors, _):
         found(page, site.as_uri(), words)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("words", "suggested"),
+    [
+        ("midleware", "middleware"),
+        ("kuberentes", "kubernetes"),
+        ("sesions", "sessions"),
+        ("res.stauts", "res.status"),
+        ("rate limtis", "rate limits"),
+        ("middleware", None),
+        ("throttling", None),
+        ("xylophone", None),
+        ("", None),
+    ],
+)
+def test_a_search_suggests_a_known_word_for_one_that_is_nowhere(
+    site: Path, browser: Browser, words: str, suggested: str | None
+) -> None:
+    with opened(browser, DESKTOP) as (page, errors, _):
+        found(page, site.as_uri(), words)
+        link = page.query_selector("#search-status a")
+        assert (link and link.text_content()) == suggested
+        if link is not None:
+            link.click()
+            page.wait_for_selector(f"html[data-searched='{suggested}']")
+            assert page.query_selector("#search-results li") is not None
     assert errors == []
 
 

@@ -8,14 +8,15 @@ import shutil
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.client import SECONDS, Answer
+from tests.acceptance.load import Load
 from tests.acceptance.nginx import EXAMPLE, Unix, answer_on
 from tests.acceptance.servers import running
 from tests.acceptance.systemd import UNITS, Systemd, booted
@@ -68,6 +69,11 @@ def get(systemd: Systemd, path: str) -> Answer:
         return answer_on(connection, "GET", path, {"X-Forwarded-For": "192.0.2.1"})
 
 
+def load_of(systemd: Systemd) -> Load:
+    """Four clients, each with a connection for each request."""
+    return Load(lambda: nullcontext(partial(get, systemd, "/api/version")), 4)
+
+
 def test_the_first_request_starts_the_service_as_another_user(systemd: Systemd) -> None:
     assert systemd.property("ActiveState") == "inactive"
     assert get(systemd, "/api/version").text == "1"
@@ -84,7 +90,7 @@ def test_the_socket_is_for_nginx_alone(systemd: Systemd) -> None:
 def test_no_request_fails_during_a_restart(systemd: Systemd) -> None:
     get(systemd, "/api/version")
     before = systemd.property("MainPID")
-    with Load(systemd) as load:
+    with load_of(systemd) as load:
         systemd.control("restart", "shop.service")
         count = load.count
         until(lambda: load.count > count + 20 or bool(load.failures))
@@ -95,7 +101,7 @@ def test_no_request_fails_during_a_restart(systemd: Systemd) -> None:
 def test_no_request_fails_during_a_reload_with_new_code(systemd: Systemd) -> None:
     get(systemd, "/api/version")
     before = systemd.property("MainPID")
-    with Load(systemd) as load:
+    with load_of(systemd) as load:
         project(systemd.project, {"version.py": "VERSION = 2\n"})
         systemd.control("reload", "shop.service")
         until(lambda: get(systemd, "/api/version").text == "2" or bool(load.failures))
@@ -250,35 +256,3 @@ def test_a_server_that_cannot_take_it_says_so(server: str, tmp_path: Path) -> No
         until(lambda: process.poll() is not None or connects(paths[-1]))
         assert process.wait(SECONDS) == 1
     assert reason in (tmp_path / "log").read_text()
-
-
-class Load:
-    """Clients that send requests one after the other, each by a connection of its own, in a `with` block."""
-
-    def __init__(self, systemd: Systemd, clients: int = 4) -> None:
-        self._systemd = systemd
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
-        self.failures: list[str] = []
-        self.count = 0
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _send(self) -> None:
-        while not self._is_over.is_set():
-            try:
-                answer = get(self._systemd, "/api/version")
-            except OSError as error:
-                self.failures.append(repr(error))
-                return
-            if answer.status != 200:
-                self.failures.append(str(answer.status))
-            self.count += 1

@@ -19,6 +19,7 @@ from packaging.version import Version
 
 from apiroutes import __version__
 from apiroutes.cli import main
+from apiroutes.scaffold import write_project
 from tests.cli.terminals import APIROUTES, environment, on_terminal, terminal
 
 AROUND = [".gitignore", "README.md", "pyproject.toml", "tests/test_hello.py"]
@@ -72,6 +73,11 @@ def files_in(directory: Path) -> list[str]:
     return sorted(path.relative_to(directory).as_posix() for path in found)
 
 
+def put(directory: Path, name: str, text: str) -> None:
+    (directory / name).parent.mkdir(parents=True, exist_ok=True)
+    (directory / name).write_text(text, encoding="utf-8", newline="")
+
+
 def files_of(convention: str, minimal: bool) -> list[str]:
     more = [] if minimal else [*WITH_DATABASE, *NOTES[convention]]
     return sorted([*AROUND, *HELLO[convention], *more])
@@ -102,7 +108,7 @@ def test_nothing_of_the_template_is_left_in_a_project(here: Path, convention: st
     for file in files_in(here / "api"):
         text = (here / "api" / file).read_text(encoding="utf-8").replace("/app/", "")  # of the image
         assert "-of-the-project" not in text
-        assert "<!-- " not in text
+        assert not re.search(r"<!-- |^# (wheels|end)$", text, re.M)
         assert [name for name in foreign if re.search(rf"(?<!\w){name}", text)] == []
     readme = (here / "api" / "README.md").read_text(encoding="utf-8")
     assert readme.startswith("# My.Shop\n")
@@ -131,7 +137,8 @@ def test_the_files_and_the_next_commands_are_printed(here: Path) -> None:
     assert [line.strip() for line in made.splitlines()[1:]] == files_of("pages", minimal=True)
     commands = [line.strip() for line in then.splitlines() if line.startswith("  ")]
     assert commands[0] == "cd 'new shops/api'"
-    assert commands[-2:] == ["apiroutes dev", "pytest"]
+    assert commands[-3:] == ["pytest", "apiroutes dev", "curl localhost:8000/api/hello"]
+    assert then.count("\nIn another terminal:\n  curl ") == 1  # the server does not return
 
 
 def test_files_have_the_permissions_of_the_umask(here: Path) -> None:
@@ -151,6 +158,22 @@ OWN_OF_THE_IMAGE = {
     "VOLUME /app/data",
     "RUN install --directory --owner=app --group=app --mode=0700 .apiroutes",
 }
+
+
+def test_the_image_leaves_out_what_that_of_the_example_of_a_deployment_does(here: Path) -> None:
+    new("api")
+    example = Path(__file__).parents[2] / "examples" / "deployment"
+    theirs, ours = (
+        {
+            line
+            for line in (place / ".dockerignore").read_text(encoding="utf-8").splitlines()
+            if line[:1] != "#"
+        }
+        for place in (example, here / "api")
+    )
+    # What the scaffold has no need to leave out: files of the example alone, and the archive for Lambda.
+    others = {line for line in theirs - ours if "**" not in line and list(example.glob(line))}
+    assert theirs - others - {"package", "function.zip", "conftest.py", "test_*.py"} <= ours
 
 
 def test_the_image_is_that_of_the_example_of_a_deployment(here: Path) -> None:
@@ -221,9 +244,8 @@ WRONG_NAMES = [
 @pytest.mark.parametrize(("name", "suggestion"), WRONG_NAMES)
 def test_another_name_is_refused_with_one_that_is_near(here: Path, name: str, suggestion: str) -> None:
     given = new("--yes", "--", name)
-    assert given.exit_code == (1 if name == "/" else 2)  # which has files
-    if name != "/":
-        assert f"--name {suggestion}'" in given.stderr
+    assert given.exit_code == 2
+    assert f"--name {suggestion}'" in given.stderr
     option = new("api", f"--name={name}")
     assert option.exit_code == 2
     if "/" not in name:
@@ -257,37 +279,145 @@ def test_without_a_directory_the_remedy_is_told() -> None:
     assert "Type 'apiroutes new shop', or 'apiroutes new .'" in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [[""], ["", "--yes"], ["--minimal", ""]])
+def test_an_empty_name_is_not_taken_for_the_current_directory(here: Path, arguments: list[str]) -> None:
+    result = new(*arguments)
+    assert result.exit_code == 2
+    assert "'' is not a directory. Type '.' for the current one." in result.stderr
+    assert files_in(here) == []
+
+
 # -- nothing is written over
 
 
+TAKEN = [
+    ("pyproject.toml", "pyproject.toml"),
+    ("tests/test_hello.py", "tests/test_hello.py"),
+    ("tests/test_hello.py/x", "tests/test_hello.py"),  # a directory of that name
+    ("pages/api", "pages/api"),  # a file where a directory would be
+    ("tests@", "tests"),  # a link: what is behind it is elsewhere
+    ("pyproject.toml@nowhere", "pyproject.toml"),
+]
+
+
 @pytest.mark.parametrize("arguments", [["."], [".", "--list"], [".", "--yes", "--minimal"], ["../shop"]])
-@pytest.mark.parametrize("name", ["notes.txt", "pyproject.toml", ".env", "pages/", "tests/"])
-def test_a_directory_with_files_is_refused_and_they_are_named(
-    here: Path, name: str, arguments: list[str]
+@pytest.mark.parametrize(("name", "told"), TAKEN)
+def test_a_directory_with_files_in_the_way_is_refused_and_they_are_named(
+    here: Path, tmp_path: Path, name: str, told: str, arguments: list[str]
 ) -> None:
-    if name.endswith("/"):
-        (here / name).mkdir()
+    name, link, target = name.partition("@")
+    put(here, "README.md", "mine")
+    if link:
+        (tmp_path / "elsewhere").mkdir()
+        (here / name).symlink_to(tmp_path / (target or "elsewhere"))
     else:
-        (here / name).write_text("mine")
+        put(here, name, "mine")
     before = files_in(here)
     result = new(*arguments)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"\n  {name.rstrip('/')}\n" in result.stderr
+    assert f" has files in the way:\n  {told}\nNothing was written." in result.stderr
     assert files_in(here) == before
-    if not name.endswith("/"):
+    assert files_in(here.parent / "elsewhere") == []
+    if not link:
         assert (here / name).read_text() == "mine"
 
 
-WELCOME = [".git/HEAD", ".venv/pyvenv.cfg", "venv/pyvenv.cfg", ".idea/x", ".vscode/x", ".hg/x", ".DS_Store"]
+BESIDE = [
+    ".git/HEAD",
+    ".venv/pyvenv.cfg",
+    ".vscode/x",
+    ".DS_Store",
+    ".env",
+    "LICENSE",
+    "docs/index.md",
+    "tests/unit/test_x.py",  # beside ours, in a directory that both have
+    "pages/api/notes/[id]/x.py",
+    "lib/",
+]
 
 
-@pytest.mark.parametrize("name", WELCOME)
-def test_a_repository_an_environment_and_an_editors_files_stay(here: Path, name: str) -> None:
-    (here / name).parent.mkdir(exist_ok=True)
-    (here / name).write_text("mine")
-    assert new(".").exit_code == 0
-    assert files_in(here) == sorted([*files_of("pages", minimal=False), name])
-    assert (here / name).read_text() == "mine"
+@pytest.mark.parametrize("directory", [".", "../shop"])
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_project_is_made_beside_what_is_there(here: Path, name: str, directory: str) -> None:
+    if name.endswith("/"):
+        (here / name).mkdir()
+    else:
+        put(here, name, "mine")
+    assert new(directory).exit_code == 0
+    theirs = [] if name.endswith("/") else [name]
+    assert files_in(here) == sorted([*files_of("pages", minimal=False), *theirs])
+    assert theirs == [] or (here / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("minimal", [False, True])
+def test_a_repository_as_hosts_make_it_keeps_its_files(here: Path, minimal: bool) -> None:
+    kept = {"README.md": "# Ours\n", ".gitignore": "*.pyc\n", "LICENSE": "MIT\n", ".git/HEAD": "main\n"}
+    for name, text in kept.items():
+        put(here, name, text)
+    listed = new(".", "--list", *options_of("pages", minimal))
+    result = new(".", *options_of("pages", minimal))
+    assert result.exit_code == 0
+    made = sorted({*files_of("pages", minimal)} - {*kept})
+    assert files_in(here) == sorted([*made, *kept])
+    assert {name: (here / name).read_text() for name in kept} == kept
+    assert listed.stdout.splitlines() == made
+    assert f"Made {HERE}, {len(made)} files:\n" in result.stdout
+    assert "\nKept .gitignore and README.md, which were there.\n" in result.stdout
+    assert "README.md says" not in result.stdout  # which it does not
+
+
+# The file of a project, and the lines that it then lacks.
+OUR_PATTERNS = [
+    "__pycache__/",
+    "*.egg-info/",
+    "build/",
+    ".venv/",
+    "venv/",
+    ".mypy_cache/",
+    ".pytest_cache/",
+    ".ruff_cache/",
+    ".coverage",
+    ".env",
+    ".env.local",
+    ".env.*.local",
+    ".apiroutes/",
+    "data/",
+]
+IGNORED = [
+    ("", OUR_PATTERNS),
+    ("*.pyc", OUR_PATTERNS),  # without an end of line
+    (
+        "__pycache__\n/build/\n# data/\n.env  \r\n",
+        sorted({*OUR_PATTERNS} - {"__pycache__/", "build/", ".env"}),
+    ),
+    ("\n".join(OUR_PATTERNS), []),
+    # As the lists for Python that hosts offer.
+    ("\n".join([*OUR_PATTERNS, "lib/", "lib64/", "wheels/"]), ["!/lib/", "!/wheels/"]),
+    ("\n".join([*OUR_PATTERNS, "lib", "!/lib/"]), []),
+    ("\n".join([*OUR_PATTERNS, "/tests"]), ["!/tests/"]),
+]
+
+
+@pytest.mark.parametrize(("text", "missing"), IGNORED)
+def test_what_a_kept_gitignore_lacks_is_added_by_a_command_that_is_printed(
+    here: Path, text: str, missing: list[str]
+) -> None:
+    put(here, ".gitignore", text)
+    then = new(".").stdout.partition("\nNext:\n")[2]
+    commands = [line.strip() for line in then.splitlines() if line.endswith(" >> .gitignore")]
+    subprocess.run(["sh", "-c", "\n".join(commands)], check=True)
+    now = (here / ".gitignore").read_bytes().decode()
+    assert now.startswith(text)
+    assert sorted(now[len(text) :].split()) == sorted(missing)
+    assert len(commands) == bool(missing)
+
+
+def test_a_gitignore_that_cannot_be_read_ends_without_a_project(here: Path) -> None:
+    (here / ".gitignore").mkdir()
+    result = new(".")
+    assert result.exit_code == 1
+    assert "Nothing was made." in result.stderr
+    assert files_in(here) == [".gitignore"]
 
 
 @pytest.mark.parametrize("kind", ["file", "below a file", "broken link", "link to a file"])
@@ -313,10 +443,21 @@ def test_a_link_to_an_empty_directory_is_that_directory(here: Path) -> None:
     assert files_in(here / "real") == files_of("pages", minimal=False)
 
 
+def test_what_appears_meanwhile_is_not_written_over_and_nothing_else_is_left(here: Path) -> None:
+    for name in ("a/theirs", "b/c/taken", "d/theirs"):
+        put(here, name, "mine")
+    files = dict.fromkeys(["a/x", "a/y/z", "b/c/taken", "d/x", "0", "z"], "ours")
+    with pytest.raises(FileExistsError, match="taken"):
+        write_project(here, files)
+    assert files_in(here) == ["a/theirs", "b/c/taken", "d/theirs"]
+    assert (here / "b/c/taken").read_text() == "mine"
+
+
 @pytest.mark.costly
 @pytest.mark.parametrize("directory", ["a/b/api", "repository"])
 def test_a_disk_that_takes_no_more_leaves_what_was_there(here: Path, directory: str) -> None:
-    (here / "repository" / ".git").mkdir(parents=True)
+    for name in (".git/HEAD", "README.md", "tests/unit/test_x.py"):
+        put(here / "repository", name, "mine")
     before = sorted(path for path in here.rglob("*"))
     size = 1000, 1000  # bytes, which some of the files exceed
 
@@ -350,7 +491,10 @@ def test_a_terminal_is_asked_what_no_option_says(here: Path) -> None:
         shown.read_until("(pages, app, tanstack) [pages]:")
         shown.type("tanstack\n")
         shown.read_until("[y/N]:")
-        shown.type("y\n")
+        shown.type("maybe\n")
+        shown.read_until("Answer y or n; Enter is n.")
+        shown.read_until("[y/N]:")
+        shown.type("YES\n")
         shown.read_until(None)
         assert shown.process.wait(30) == 0
     assert files_in(here / "my api") == files_of("tanstack", minimal=True)
@@ -457,6 +601,42 @@ def test_a_project_requires_apiroutes_from_where_it_was_installed(
     assert ("wheels" in "".join(made)) == ("find-links" in "".join(made)) == is_local
     assert ("--find-links wheels" in result.stdout) == is_local
     assert ("pip wheel --no-deps -w wheels <clone of apiroutes>" in result.stdout) == is_local
+
+
+@pytest.mark.parametrize("minimal", [False, True])
+def test_a_readme_begins_with_what_fills_wheels(here: Path, minimal: bool) -> None:
+    new("api", *options_of("pages", minimal))
+    first = (here / "api" / "README.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    command = "pip wheel --no-deps --wheel-dir wheels" if minimal else "make wheel CLONE="
+    assert f"`{command}" in first
+    assert ("Docker" in (here / "api" / "README.md").read_text(encoding="utf-8")) != minimal
+
+
+def make(*arguments: str, status: int) -> str:
+    done = subprocess.run(["make", *arguments], cwd="api", capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    return done.stderr
+
+
+@pytest.mark.parametrize("wheels", [[], ["wheels/other-1.0-py3-none-any.whl"]])
+def test_make_says_that_a_wheel_is_missing_and_what_makes_it(here: Path, wheels: list[str]) -> None:
+    new("api")
+    for name in wheels:
+        put(here / "api", name, "")
+    message = make("install", status=2)
+    assert "wheels/ does not have apiroutes" in message
+    assert "make wheel CLONE=" in message
+    assert not (here / "api" / ".venv").exists()
+
+
+@pytest.mark.parametrize("clone", [[], ["CLONE="], ["CLONE=nowhere"]])
+def test_make_wheel_asks_for_a_clone_that_is_there_and_leaves_the_old_wheel(
+    here: Path, clone: list[str]
+) -> None:
+    new("api")
+    put(here / "api", "wheels/apiroutes-0.1-py3-none-any.whl", "")
+    assert "make wheel CLONE=" in make("wheel", *clone, status=2)
+    assert files_in(here / "api" / "wheels") == ["apiroutes-0.1-py3-none-any.whl"]
 
 
 COMPATIBLE = [

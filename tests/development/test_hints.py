@@ -86,6 +86,9 @@ MISTAKES = {
         "from flask import request\ndef GET(): return request.args.get('x')",
         ("Take `request` as a parameter of the handler",),
     ),
+    "Flask's session": Mistake(
+        "from flask import session\ndef GET(): return session['a']", ("Take `session: Session`",)
+    ),
     "Flask's own jsonify": Mistake(
         "from flask import jsonify\ndef GET(): return jsonify(a=1)", ("Return the dict or the list itself",)
     ),

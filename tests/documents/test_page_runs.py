@@ -92,6 +92,7 @@ SAME = [
     ("3 passed in 0.41s", "3 passed in 12.03s"),
     ("[2026-11-29 12:00:00 +0000] [4711] [INFO]", "[2027-01-01 00:00:00 +0100] [99] [INFO]"),
     ('{"id":...}', '{"id":...}'),
+    ('"default";r=99;t=60', '"default";r=99;t=54'),
 ]
 DIFFERENT = [
     ("1 route", "2 routes"),
@@ -99,6 +100,8 @@ DIFFERENT = [
     ("a\nb", "a"),
     ("a", "a\nb"),
     ("[1]", "[2]"),
+    ('"default";r=99;t=1', '"default";r=99;t=60'),
+    ("hit; ttl=59", "hit; ttl=3599"),
 ]
 
 

@@ -20,6 +20,7 @@ from apiroutes.settings import Settings
 from tests.support import project
 
 ROOT = Path(__file__).resolve().parents[2]
+KEY = "s" * 8 + "0123456789abcdefghijklmnopqrstuv"  # with which the projects sign
 
 _ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
 _SPAN = re.compile(r"``(.+?)``|`([^`]+)`")

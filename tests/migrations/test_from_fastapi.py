@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from apiroutes import App
 from apiroutes.cli import main
 from apiroutes.testing import Client
-from tests.migrations.tables import without_proof
+from tests.migrations.tables import KEY, without_proof
 
 PROJECT = Path(__file__).parent / "fastapi"
-KEY = "s" * 8 + "0123456789abcdefghijklmnopqrstuv"
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[App]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KEY", "")  # which is given back in the end
-        patch.delenv("KEY")
-        with Client(str(PROJECT), secret_key=KEY) as client:
-            assert isinstance(client.application, App)
-            yield client.application
-
-
-@pytest.fixture
-def client(app: App) -> Client:
-    return Client(app)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import base64
 import io
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,10 @@ import pytest
 from apiroutes import App
 from apiroutes.middleware import security_headers, sessions
 from apiroutes.testing import Client
-from tests.migrations.tables import without_proof
+from tests.migrations.tables import KEY, without_proof
 from tests.support import Extra, call, project
 
 PROJECT = Path(__file__).parent / "flask"
-KEY = "s" * 8 + "0123456789abcdefghijklmnopqrstuv"
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[App]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UPLOADS", "")  # which is given back in the end
-        patch.delenv("UPLOADS")
-        with Client(str(PROJECT), secret_key=KEY) as client:
-            assert isinstance(client.application, App)
-            yield client.application
-
-
-@pytest.fixture
-def client(app: App) -> Client:
-    return Client(app)
 
 
 @pytest.fixture

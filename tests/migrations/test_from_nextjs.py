@@ -9,26 +9,13 @@ from typing import Any
 
 import pytest
 
-from apiroutes import App
 from apiroutes.testing import Client
+from tests.documents.reading import shown_by
 from tests.migrations.tables import without_proof
+from tests.start_reports import problems_of, warnings_of
+from tests.support import project
 
 PROJECT = Path(__file__).parent / "nextjs"
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[App]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("API_KEY", "")  # which is given back in the end
-        patch.delenv("API_KEY")
-        with Client(str(PROJECT), secret_key="k" * 8 + "0123456789abcdefghijklmnop") as client:
-            assert isinstance(client.application, App)
-            yield client.application
-
-
-@pytest.fixture
-def client(app: App) -> Client:
-    return Client(app)
 
 
 def answer(client: Client, target: str) -> Any:
@@ -37,6 +24,53 @@ def answer(client: Client, target: str) -> Any:
 
 def test_what_the_tables_show_is_run(tmp_path: Path) -> None:
     assert without_proof("from-nextjs.md", "nextjs", tmp_path) == []
+
+
+JSON, TEXT, FORM = "application/json", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded"
+LARGE = b'{"title": "' + b"x" * 1_100_000 + b'"}'
+# What the page says that its port answers, and what its own commands do not show.
+OF_THE_PORT = [
+    ("GET", "/api/tasks/x", None, b"", 422),
+    ("GET", "/api/tasks/01", None, b"", 422),
+    ("GET", "/api/tasks/0x1", None, b"", 422),
+    ("GET", "/api/tasks/2", None, b"", 404),
+    ("POST", "/api/tasks", FORM, b"title=form", 400),
+    ("POST", "/api/tasks", TEXT, b"title", 400),
+    ("POST", "/api/tasks", JSON, b"null", 422),
+    ("POST", "/api/tasks", JSON, b"[1]", 422),
+    ("POST", "/api/tasks", JSON, b"", 422),
+    ("POST", "/api/tasks", TEXT, b'{"title": "x"}', 201),
+    ("POST", "/api/tasks", None, b'{"title": "x"}', 201),
+    ("POST", "/api/tasks", "text/plain;charset=nope", b'{"title": "x"}', 400),
+    ("POST", "/api/tasks", JSON, LARGE, 413),
+    ("PATCH", "/api/tasks/1", JSON, b"[1]", 200),
+    ("PATCH", "/api/tasks/1", TEXT, b'{"done": true}', 200),
+    ("GET", "/api/admin/x", None, b"", 200),
+    ("GET", "/api/admin/none", None, b"", 404),
+]
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    (shown,) = shown_by("docs/how-to/from-nextjs.md")
+    guarded = dict.fromkeys(("app/api/admin/x/route.py", "pages/api/admin/a.py"), "def GET(): return 1")
+    files = {**shown.files, **guarded}
+    with Client(str(project(tmp_path_factory.mktemp("port"), files))) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("method", "path", "content_type", "data", "status"), OF_THE_PORT)
+def test_what_the_port_answers(
+    port: Client, method: str, path: str, content_type: str | None, data: bytes, status: int
+) -> None:
+    headers = {"Authorization": "Bearer letmein"}
+    sent = port.open(path, method=method, headers=headers, data=data, content_type=content_type)
+    assert sent.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/api/admin/x", "/api/admin/a", "/api/admin/none", "/api/billing"])
+def test_the_guards_that_take_the_place_of_a_matcher(port: Client, path: str) -> None:
+    assert port.get(path).status_code == 401
 
 
 FILES = [
@@ -72,10 +106,11 @@ def test_the_request_of_an_api_route(client: Client) -> None:
     assert response.json == {
         "method": "POST",
         "token": "t",
-        "path": "/api/classic/7?tag=a&tag=b&id=hidden",
+        "path": ["/api/classic/7", *["/api/classic/7?tag=a&tag=b&id=hidden"] * 2, "tag=a&tag=b&id=hidden"],
         "url": "http://localhost/api/classic/7?tag=a&tag=b&id=hidden",
         "id": "7",
-        "tag": ["a", "b"],
+        "tag": [["a", "b"], "a", ["a", "b"]],
+        "missing": None,
         "theme": "dark",
         "body": {"a": 1},
         "address": "127.0.0.1",
@@ -83,6 +118,35 @@ def test_the_request_of_an_api_route(client: Client) -> None:
         "user agent": "curl",
         "language": "de",
     }
+
+
+TARGETS = [
+    (
+        "/api/classic/7?tag=c%2Fd",
+        "/api/classic/7?tag=c%2Fd",
+        "tag=c%2Fd",
+        "http://localhost/api/classic/7?tag=c/d",
+    ),
+    ("/api/classic/a%2Fb?tag=", "/api/classic/a/b?tag=", "tag=", "http://localhost/api/classic/a/b?tag="),
+]
+
+
+@pytest.mark.parametrize(("target", "full_path", "query", "url"), TARGETS)
+def test_only_the_raw_target_is_as_it_was_sent(
+    client: Client, target: str, full_path: str, query: str, url: str
+) -> None:
+    seen = answer(client, target)
+    assert [*seen["path"][1:], seen["url"]] == [full_path, target, query, url]
+
+
+def test_full_path_has_a_question_mark_without_a_query(client: Client) -> None:
+    assert answer(client, "/api/path") == ["/api/path?", "/api/path"]
+
+
+def test_a_value_that_is_not_in_the_query(tmp_path: Path) -> None:
+    files = {"pages/api/x.py": 'def GET(req): return req.query["p"]'}
+    with Client(str(project(tmp_path, files))) as client:
+        assert [client.get(target).status_code for target in ("/api/x?p=1", "/api/x")] == [200, 500]
 
 
 def test_an_api_route_without_content(client: Client) -> None:
@@ -142,10 +206,11 @@ def test_the_request_of_a_route_handler(client: Client) -> None:
     response = client.get("/api/request?q=tea&tag=a&tag=b", headers={"X-Token": "t", "User-Agent": "curl"})
     assert response.json == {
         "path": "/api/request",
-        "q": "tea",
+        "q": ["tea", "tea"],
         "tags": ["a", "b"],
         "has": True,
         "url": "http://localhost/api/request?q=tea&tag=a&tag=b",
+        "search": "q=tea&tag=a&tag=b",
         "host": "http://localhost/",
         "root": "",
         "theme": ["dark", True, {"theme": "dark"}],
@@ -153,6 +218,10 @@ def test_the_request_of_a_route_handler(client: Client) -> None:
         "address": "127.0.0.1",
         "agent": "curl",
     }
+
+
+def test_a_repeated_key_of_the_query(client: Client) -> None:
+    assert answer(client, "/api/request?q=a&q=b")["q"] == ["a", ["a", "b"]]
 
 
 BODIES: list[tuple[str, str, dict[str, Any], object]] = [
@@ -174,6 +243,31 @@ BODIES: list[tuple[str, str, dict[str, Any], object]] = [
 @pytest.mark.parametrize(("method", "path", "sent", "expected"), BODIES)
 def test_a_body(client: Client, method: str, path: str, sent: dict[str, Any], expected: object) -> None:
     assert client.open(path, method=method, **sent).json == expected
+
+
+@pytest.mark.parametrize("content_type", ["text/plain;charset=UTF-8", "application/json", None])
+def test_json_whatever_its_type(client: Client, content_type: str | None) -> None:
+    response = client.delete("/api/request", data=b'{"a": 1}', content_type=content_type)
+    assert response.json == [{"a": 1}, {"a": 1}]
+
+
+def test_json_that_is_sent_as_text(client: Client) -> None:
+    sent: dict[str, Any] = {"data": "[1]", "content_type": "text/plain"}
+    assert client.post("/api/request", **sent).text == "[1]"
+    assert client.put("/api/request", **sent).status_code == 415
+
+
+def test_a_type_takes_no_json_that_is_sent_as_text(tmp_path: Path) -> None:
+    with Client(str(project(tmp_path, {"pages/api/x.py": "def POST(body: dict): return body"}))) as typed:
+        statuses = [
+            typed.post("/api/x", data=data, content_type=content_type).status_code
+            for data, content_type in (
+                ("{}", "text/plain"),
+                ("[1]", "application/json"),
+                ("{}", "application/json"),
+            )
+        ]
+    assert statuses == [422, 422, 200]
 
 
 def test_parameters_with_types(client: Client) -> None:
@@ -261,6 +355,31 @@ def test_answers_are_kept(client: Client) -> None:
     for path in ("/api/static", "/api/forced", "/api/forced"):
         response = client.get(path)
     assert response.headers["Cache-Status"].startswith("apiroutes; hit")
+
+
+def test_answers_that_are_never_kept(client: Client) -> None:
+    for path in ("/api/dynamic", "/api/dynamic"):
+        response = client.get(path)
+    assert (response.text, "Cache-Status" in response.headers) == ("anew", False)
+
+
+RUNTIMES = [
+    ("config = {'runtime': 'edge'}", True),
+    ("config = {'regions': ['x']}", True),
+    ("runtime = 'edge'", False),
+]
+
+
+@pytest.mark.parametrize(("line", "is_error"), RUNTIMES)
+def test_a_runtime_is_an_error_in_config_and_a_warning_as_an_export(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, line: str, is_error: bool
+) -> None:
+    files = {"pages/api/x.py": f"{line}\ndef GET(): return 1"}
+    if is_error:
+        assert "unknown key" in problems_of(tmp_path, files)[0].message
+    else:
+        (warning,) = warnings_of(tmp_path, files, caplog)
+        assert "`runtime` means nothing here." in warning
 
 
 @pytest.mark.parametrize("how", ["path", "tag", "response"])

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from apiroutes import App
 from apiroutes.testing import Client
 from tests.migrations.tables import without_proof
 
 PROJECT = Path(__file__).parent / "tanstack"
-KEY = "s" * 8 + "0123456789abcdefghijklmnopqrstuv"
 TOKEN = {"Authorization": "Bearer letmein"}
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[App]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KEY", "")  # which is given back in the end
-        patch.delenv("KEY")
-        with Client(str(PROJECT), secret_key=KEY) as client:
-            assert isinstance(client.application, App)
-            yield client.application
-
-
-@pytest.fixture
-def client(app: App) -> Client:
-    return Client(app)
 
 
 def test_what_the_tables_show_is_run(tmp_path: Path) -> None:

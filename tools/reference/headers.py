@@ -187,7 +187,8 @@ READ: Sequence[Use] = [
     Use(
         "Content-Type",
         ["body/", "request.py", "asgi", "lookup.py", "cache/"],
-        "How the body is parsed, and its charset; 415 for one that cannot be.",
+        "How the body is parsed, and its charset: an unknown one is a 400; 415 where `req.json` finds "
+        "another type.",
     ),
     Use(
         "Cookie",

@@ -29,7 +29,8 @@ REQUEST: Mapping[str, str] = {
     "content_type": "The header `Content-Type`, or None.",
     "data": "The content as bytes; empty for a form.",
     "date": "The header `Date` as a datetime, or None.",
-    "full_path": "The path with the query.",
+    "full_path": "The path, decoded, and the query, with `?` even without one. The target as it was sent is "
+    '`environ["RAW_URI"]`, where the server passes it on.',
     "host": "The host and, where it is not the scheme's, the port.",
     "host_url": "The URL of the host, with a slash at its end.",
     "if_match": "The tags of `If-Match`; so with `if_none_match`.",
@@ -44,7 +45,7 @@ REQUEST: Mapping[str, str] = {
     "range": "The header `Range` as an object, or None.",
     "referrer": "The header `Referer`, or None.",
     "root_url": "The URL of the place where the App is mounted.",
-    "url": "The whole URL.",
+    "url": "The whole URL, as browsers show it: decoded where that is readable, so not always what was sent.",
     "user_agent": "The header `User-Agent` as an object, with the text as its `string`.",
     "values": "The query and the form together.",
 }

@@ -18,6 +18,7 @@ from tools.site.anchors import CheckedAddresses, NamedAnchors, NamedCode
 from tools.site.checks import mistakes_of
 from tools.site.copies import write_copies
 from tools.site.documents import Documents
+from tools.site.drawings import leave_image, visit_image
 from tools.site.files import FileLinks, documents_of, pages_of_files
 from tools.site.navigation import entries_of
 from tools.site.search_data import write_search_data
@@ -36,6 +37,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("site_search_weights", {}, "html")
     for transform in (NamedAnchors, NamedCode, CheckedAddresses, FileLinks):
         app.add_transform(transform)
+    app.add_node(nodes.image, override=True, html=(visit_image, leave_image))
     app.connect("config-inited", _use_own_templates)
     app.connect("builder-inited", _use_all_documents)
     app.connect("source-read", add_to_page)
@@ -59,6 +61,7 @@ def _describe_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Give the templates what they say of a page: its copy, its file in the repository."""
+    context["repository"] = app.config.site_repository
     if doctree is None:
         return
     context["markdown_copy"] = f"{pagename}.md".rpartition("/")[2]

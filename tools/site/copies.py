@@ -2,6 +2,9 @@
 
 In: the pages and the navigation. Out: `routes.md` beside `routes.html`, with links that lead to other copies
 and to texts of files; llms.txt in the form of https://llmstxt.org. Raises nothing.
+
+All are UTF-8 without a byte order mark. A server that names no charset would need one for browsers, but these
+files are for programs, many of which take it for text: what is amiss is the server's configuration.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from tools.site.texts import markdown_of
 
 __all__ = ["write_copies"]
 
+_PROJECT = "Project"  # the section of the index about the project itself: how it changes, how it is built
+
 
 def write_copies(app: Sphinx) -> None:
     """Write the copies of all pages and the two lists into the site."""
@@ -29,10 +34,16 @@ def write_copies(app: Sphinx) -> None:
         path.write_text(_copy(app.env, docname, docname), encoding="utf-8")
     sections, summary = documents_of(app.env).navigation, app.config.site_summary
     head = f"# {app.config.project}\n\n> {summary}\n"
-    Path(app.outdir, "llms.txt").write_text(head + _list(sections, app.config.html_baseurl), encoding="utf-8")
-    pages = ["index", *(entry.page for entry in entries_of(sections))]
-    whole = "".join(f"\n---\n\n{_copy(app.env, page, 'index')}" for page in pages)
-    Path(app.outdir, "llms-full.txt").write_text(head + whole, encoding="utf-8")
+    # Of use to those who write with apiroutes, not on it.
+    told = [section for section in sections if section.title != _PROJECT]
+    pages = ["index", *(entry.page for entry in entries_of(told))]
+    whole = head + "".join(f"\n---\n\n{_copy(app.env, page, 'index')}" for page in pages)
+    Path(app.outdir, "llms-full.txt").write_text(whole, encoding="utf-8")
+    address, size = app.config.html_baseurl, round(len(whole.encode()), -4) // 1000
+    note = (
+        f"\n[All pages but those of the project]({address}llms-full.txt) are one file of {size} KB as well.\n"
+    )
+    Path(app.outdir, "llms.txt").write_text(head + note + _list(sections, address), encoding="utf-8")
 
 
 def _copy(env: BuildEnvironment, docname: str, place: str) -> str:

@@ -20,6 +20,8 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
 
+from tools.release.errors import ReleaseError
+from tools.release.source import tracked_files
 from tools.site.documents import Documents
 
 __all__ = ["FileLinks", "documents_of", "files_below", "pages_of_files", "text_path"]
@@ -72,8 +74,16 @@ def text_path(root: Path, path: Path) -> str:
 
 
 def files_below(directory: Path) -> list[Path]:
-    """Return the text files below a directory, without caches and hidden files."""
-    return [path for path in sorted(directory.rglob("*")) if _is_shown(path, directory)]
+    """Return the text files of the repository below a directory, without caches and hidden files."""
+    return [path for path in _committed_below(directory) if _is_shown(path, directory)]
+
+
+def _committed_below(directory: Path) -> list[Path]:
+    """Return the files that git tracks, and not what else lies there; all files of an unpacked archive."""
+    try:
+        return sorted(directory / name for name in tracked_files(directory))
+    except ReleaseError:
+        return sorted(directory.rglob("*"))
 
 
 def _is_shown(path: Path, directory: Path) -> bool:

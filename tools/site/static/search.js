@@ -6,7 +6,7 @@
   const MOST_RESULTS = 30;
   const MOST_OF_A_PAGE = 2;
   const EXCERPT = 220; // characters
-  const WEIGHTS = { title: 14, heading: 8, about: 8, text: 4 };
+  const WEIGHTS = { title: 14, heading: 8, about: 8, text: 4, name: 12 };
   // What people call a thing whose page calls it something else.
   const SYNONYMS = {
     sse: "server-sent events",
@@ -55,6 +55,26 @@
     shutdown: "start and stop",
     deploy: "deployment",
     env: "environment variables",
+    dotenv: "environment",
+    ".env": "environment",
+    debug: "development server",
+    debugger: "development server",
+    debugging: "development server",
+    traceback: "error page",
+    sqlite: "database",
+    mysql: "database",
+    postgres: "database",
+    postgresql: "database",
+    license: "status and licence",
+    licence: "status and licence",
+    windows: "status and licence",
+    wsl: "status and licence",
+    macos: "status and licence",
+    beta: "status and licence",
+    pypi: "status and licence",
+    version: "status and licence",
+    static: "static files",
+    assets: "static files",
   };
 
   // Words of questions, which say nothing of their subject: "how do I take an upload?"
@@ -101,8 +121,8 @@
   };
 
   // The weight of each term, and of the words as they stand, in one section.
-  const scoreOf = (piece, terms, phrase) => {
-    const [, , headings, text, about, weight] = piece;
+  const scoreOf = (piece, terms, phrase, asked) => {
+    const [, , headings, text, names, about, weight] = piece;
     const [title, ...others] = headings;
     const length = 0.6 + (0.4 * text.length) / 1200;
     const weights = terms.map(
@@ -114,7 +134,10 @@
     );
     const whole = phrase && joined(`${headings.join(" ")} ${about} ${text}`).includes(phrase);
     const inHeading = phrase && joined(headings[headings.length - 1]).includes(phrase);
-    return { weights, weight, bonus: (whole ? 3 : 0) + (inHeading ? 8 : 0) };
+    // A setting or an option is explained in one place, and its name may be an ordinary word elsewhere. Case counts:
+    // who types `session` does not mean the class.
+    const isName = names.includes(asked.replace(/^-+|\(.*$/g, ""));
+    return { weights, weight, bonus: (whole ? 3 : 0) + (inHeading ? 8 : 0), named: isName ? WEIGHTS.name : 0 };
   };
 
   const ranked = (pieces, query) => {
@@ -124,19 +147,74 @@
     if (words.length === 0) return [];
     const terms = words.map(termOf);
     const phrase = words.length > 1 || /[^\p{L}\p{N}\s]/u.test(query) ? joined(query.trim()) : "";
-    const scored = pieces.map((piece) => ({ piece, ...scoreOf(piece, terms, phrase) }));
+    const asked = query.trim();
+    const scored = pieces.map((piece) => ({ piece, ...scoreOf(piece, terms, phrase, asked) }));
     // A word that few sections have says more than one that all have.
     const rarity = terms.map((_, number) => {
       const having = scored.filter(({ weights }) => weights[number] > 0).length;
       return having === 0 ? 0 : Math.log(1 + pieces.length / having);
     });
     return scored
-      .map(({ piece, weights, weight, bonus }) => {
+      .map(({ piece, weights, weight, bonus, named }) => {
         const found = weights.filter((weight) => weight > 0).length / weights.length;
         const sum = weights.reduce((total, weight, number) => total + weight * rarity[number], 0);
-        return { piece, terms, found, score: weight * (sum + bonus) * found ** 2 };
+        return { piece, terms, found, score: weight * (sum + bonus + named * Math.max(...rarity)) * found ** 2 };
       })
       .filter(({ score }) => score > 0);
+  };
+
+  // How many letters must be changed, left out, added or swapped with the next one, to make one word of another.
+  const distanceOf = (from, to) => {
+    let [beforeLast, last] = [[], Array.from({ length: to.length + 1 }, (_, number) => number)];
+    for (let row = 1; row <= from.length; row++) {
+      const current = [row];
+      for (let column = 1; column <= to.length; column++) {
+        const isSame = from[row - 1] === to[column - 1];
+        const isSwapped = from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+        current[column] = Math.min(last[column] + 1, current[column - 1] + 1, last[column - 1] + (isSame ? 0 : 1));
+        if (isSwapped) current[column] = Math.min(current[column], beforeLast[column - 2] + 1);
+      }
+      [beforeLast, last] = [last, current];
+    }
+    return last[to.length];
+  };
+
+  // Every word of the site, with the number of sections that have it.
+  const countWords = (pieces) => {
+    const counts = new Map();
+    for (const [, , headings, text, , about] of pieces) {
+      for (const word of new Set(wordsOf(`${headings.join(" ")} ${about} ${text}`))) {
+        counts.set(word, (counts.get(word) || 0) + 1);
+      }
+    }
+    return counts;
+  };
+
+  // The word of the site that is nearest to one that no section has; the more frequent of two.
+  const nearestTo = (word, counts) => {
+    const most = word.length < 4 ? 0 : word.length < 8 ? 1 : 2;
+    let nearest = { word: null, distance: most + 1, count: 0 };
+    for (const [known, count] of counts) {
+      if (Math.abs(known.length - word.length) > most) continue;
+      const distance = distanceOf(word, known);
+      const isNearer = distance < nearest.distance || (distance === nearest.distance && count > nearest.count);
+      if (isNearer && distance <= most) nearest = { word: known, distance, count };
+    }
+    return nearest.word;
+  };
+
+  // The query with its unknown words replaced, where each of them has a near one.
+  const suggestionFor = (pieces, query) => {
+    const counts = countWords(pieces);
+    Object.keys(SYNONYMS).forEach((asked) => wordsOf(asked).forEach((word) => counts.set(word, counts.get(word) || 1)));
+    const known = [...counts.keys()];
+    const isKnown = (word) => SMALL_WORDS.has(word) || known.some((other) => other.startsWith(stemOf(word)));
+    const words = wordsOf(query);
+    if (words.every(isKnown)) return null;
+    const better = words.map((word) => (isKnown(word) ? word : nearestTo(word, counts)));
+    if (better.includes(null)) return null;
+    // What stands between the words stays.
+    return query.toLowerCase().split(/([\p{L}\p{N}_]+)/u).map((part, place) => (place % 2 ? better.shift() : part)).join("");
   };
 
   const search = (pieces, query) => {
@@ -203,9 +281,15 @@
     list.append(...results.map(itemOf));
     document.getElementById("search-results").replaceChildren(list);
     const status = document.getElementById("search-status");
-    if (!query.trim()) status.textContent = "";
-    else if (results.length === 0) status.textContent = `Nothing found for “${query}”. Try fewer or other words.`;
-    else status.textContent = results.length === 1 ? "One place." : `${results.length} places.`;
+    if (!query.trim()) status.replaceChildren();
+    else if (results.length === 0) status.replaceChildren(`Nothing found for “${query}”. `);
+    else status.replaceChildren(results.length === 1 ? "One place. " : `${results.length} places. `);
+    const suggestion = suggestionFor(pieces, query);
+    if (suggestion !== null) {
+      const link = element("a", "", suggestion);
+      link.href = `?q=${encodeURIComponent(suggestion)}`;
+      status.append("Did you mean ", link, "?");
+    } else if (query.trim() && results.length === 0) status.append("Try fewer or other words.");
     document.documentElement.dataset.searched = query;
   };
 

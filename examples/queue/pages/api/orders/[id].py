@@ -4,10 +4,10 @@ curl localhost:8000/api/orders/1
 """
 
 from apiroutes import ApiError
-from orders import Database, Order, find_order
+from orders import Database, Order, OrderId, find_order
 
 
-def GET(id: int, db: Database) -> Order:
+def GET(id: OrderId, db: Database) -> Order:
     """Return an order; it has a receipt once the worker has written one."""
     order = find_order(db, id)
     if order is None:

@@ -4,12 +4,11 @@ from typing import Any
 
 from apiroutes import json
 from store import Store
-from uploads import COLUMNS, DB, UPLOAD_SECONDS, NewUpload, Upload, remove_abandoned
+from uploads import DB, UPLOAD_SECONDS, NewUpload, Upload, read, remove_abandoned
 
 
 def GET(db: DB) -> list[Upload]:
-    rows = db.execute(f"SELECT {COLUMNS} FROM uploads WHERE is_complete ORDER BY announced DESC LIMIT 50")
-    return [Upload(*row) for row in rows]
+    return read(db, "is_complete ORDER BY announced DESC LIMIT 50")
 
 
 def POST(db: DB, store: Store, body: NewUpload) -> Any:

@@ -1,6 +1,7 @@
+from dataclasses import replace
 from typing import Any
 
-from apiroutes import ApiError, text
+from apiroutes import ApiError
 from store import Store
 from uploads import BEGINNINGS, DB, find
 
@@ -13,9 +14,7 @@ def POST(id: str, db: DB, store: Store) -> Any:
     is_of_its_type = store.begins_with(id, upload.size, BEGINNINGS[upload.type])
     if is_of_its_type is None:
         raise ApiError(409, "The file has not arrived")
-    if not is_of_its_type:
-        store.delete(id)
-        db.execute("DELETE FROM uploads WHERE id = ?", [id])
-        return text(f"The file is no {upload.type}", 422)  # returned: an exception would roll back
+    if not is_of_its_type:  # left where it is, until it counts as abandoned: its URL stores no other file
+        raise ApiError(422, f"The file is no {upload.type}")
     db.execute("UPDATE uploads SET is_complete = 1 WHERE id = ?", [id])
-    return find(db, id)
+    return replace(upload, is_complete=True)

@@ -1,10 +1,14 @@
+import json
+
+
 def GET(request, query):
     return {
         "path": request.path,
-        "q": query.get("q"),
+        "q": [request.args.get("q"), query.get("q")],
         "tags": request.args.getlist("tag"),
-        "has": "q" in query,
+        "has": "q" in request.args,
         "url": request.url,
+        "search": request.query_string.decode(),
         "host": request.host_url,
         "root": request.root_path,
         "theme": [request.cookies.get("theme"), "theme" in request.cookies, dict(request.cookies)],
@@ -24,3 +28,7 @@ def PUT(request):
 
 def PATCH(request):
     return [request.form["name"], request.files["photo"].filename]
+
+
+def DELETE(request):
+    return [request.get_json(force=True), json.loads(request.raw_body)]

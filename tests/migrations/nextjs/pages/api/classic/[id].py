@@ -3,10 +3,11 @@ def handler(req, res):
         {
             "method": req.method,
             "token": req.headers.get("X-Token"),
-            "path": req.full_path,
+            "path": [req.path, req.full_path, req.environ["RAW_URI"], req.query_string.decode()],
             "url": req.url,
             "id": req.query["id"],
-            "tag": req.query["tag"],
+            "tag": [req.query["tag"], req.args.get("tag"), req.args.getlist("tag")],
+            "missing": req.query.get("p"),
             "theme": req.cookies.get("theme"),
             "body": req.body,
             "address": req.remote_addr,

@@ -1,0 +1,5 @@
+dynamic = "force-dynamic"
+
+
+def GET():
+    return "anew"
