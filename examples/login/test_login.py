@@ -69,12 +69,38 @@ def test_nobody_enters_the_directory_without_a_session(client: Client, path: str
     assert (response.status_code, response.headers["Location"]) == (303, "/")
 
 
+def test_who_has_signed_in_is_led_to_the_account(client: Client) -> None:
+    assert client.get("/").status_code == 200
+    sign_up(client, *ADA)
+    sign_in(client, *ADA)
+    response = client.get("/")
+    assert (response.status_code, response.headers["Location"]) == (303, "/account")
+
+
+@pytest.mark.parametrize("path", ["/signup", "/logout"])
+def test_the_address_of_a_form_leads_to_the_forms(client: Client, path: str) -> None:
+    sign_up(client, *ADA)
+    sign_in(client, *ADA)
+    response = client.get(path)
+    assert (response.status_code, response.headers["Location"]) == (303, "/")
+    assert client.get("/account").status_code == 200  # reading signs nobody out
+
+
+def test_signing_out_ends_the_session(client: Client) -> None:
+    sign_up(client, *ADA)
+    sign_in(client, *ADA)
+    response = client.post("/logout")
+    assert (response.status_code, response.headers["Location"]) == (303, "/")
+    assert client.get("/account").headers["Location"] == "/"
+
+
 def test_a_session_whose_user_is_gone_enters_nothing(client: Client, database: Path) -> None:
     sign_up(client, *ADA)
     sign_in(client, *ADA)
     with closing(sqlite3.connect(database)) as users, users:
         users.execute("DELETE FROM users")
     assert client.get("/account").headers["Location"] == "/"
+    assert client.get("/").status_code == 200
 
 
 NOT_CREDENTIALS = [

@@ -104,11 +104,12 @@ def test_no_script_can_read_the_session(site: Site) -> None:
 
 def test_signing_in_begins_another_session(site: Site) -> None:
     """A session that was planted before the sign-in is not signed in by it."""
+    other = site.page.context.new_page()
+    other.goto(site.url)  # before: `/` leads a signed-in user to the account
     page = signed_in(site)
     (before,) = page.context.cookies()
-    page.goto(site.url)
-    fill(page, "Sign in", *ADA)
-    page.wait_for_url(f"{site.url}/account")
+    fill(other, "Sign in", *ADA)
+    other.wait_for_url(f"{site.url}/account")
     (after,) = page.context.cookies()
     assert before["value"] != after["value"]
 

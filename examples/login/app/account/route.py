@@ -2,8 +2,7 @@ from users import execute, page
 
 
 def GET(context):
-    _, email, note = context["user"]
-    return page("account.html", email=email, note=note)
+    return page("account.html", email=context["user"][1], note=context["user"][2])
 
 
 def POST(context, res, body: dict[str, str]):

@@ -3,8 +3,12 @@ from apiroutes.middleware import rate_limit
 from users import Credentials, execute, page
 
 
+def GET(res):
+    res.redirect(303, "/")
+
+
 @use(rate_limit("10/hour"))
 def POST(body: Credentials):
-    user = body.email, hash_password(body.password)  # made in any case: the time tells nothing either
-    execute("INSERT INTO users VALUES (NULL, ?, ?, '') ON CONFLICT DO NOTHING", *user)
+    # The hash is made in any case: the time tells nothing either.
+    execute("INSERT OR IGNORE INTO users VALUES (NULL, ?, ?, '')", body.email, hash_password(body.password))
     return page("index.html", message="If the address was new, the account is ready: sign in.")
