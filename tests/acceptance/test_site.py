@@ -272,8 +272,8 @@ def test_the_navigation_shows_the_entry_of_the_page_and_its_section(
         page.wait_for_load_state()
         places = page.evaluate(
             """[".current-page > .reference", ".caption:has(+ ul.current)"].map((name) => {
-                const [place, list] = [document.querySelector(`.sidebar-tree ${name}`), ".sidebar-scroll"]
-                const [inner, outer] = [place, document.querySelector(list)].map((e) => e.getBoundingClientRect());
+                const both = [`.sidebar-tree ${name}`, ".sidebar-scroll"].map(e => document.querySelector(e))
+                const [inner, outer] = both.map((place) => place.getBoundingClientRect());
                 return inner.top >= outer.top && inner.bottom <= outer.bottom;
             })"""
         )
