@@ -34,6 +34,8 @@ site_search_weights = {
     "contributing": 0.3,
     "index": 0.4,
 }
+# In the tables of these pages a row explains the name that it begins with, an ordinary word elsewhere.
+site_search_names = ["settings", "commands"]
 
 extensions = ["myst_parser", "sphinx_copybutton", "tools.site"]
 exclude_patterns = ["_build"]

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
+from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tools.site.links import is_relative, with_destinations
 
 pytestmark = pytest.mark.slow
@@ -45,6 +46,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = build(directory)
     assert (built.returncode, built.stdout + built.stderr) == (0, "")
     return directory
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not has_chromium():
+        pytest.skip(NO_CHROMIUM)
+    with chromium() as running:
+        yield running
 
 
 def documents() -> list[str]:
@@ -263,9 +272,8 @@ def test_the_navigation_shows_the_entry_of_the_page_and_its_section(
         page.wait_for_load_state()
         places = page.evaluate(
             """[".current-page > .reference", ".caption:has(+ ul.current)"].map((name) => {
-                const [place, list] = [document.querySelector(`.sidebar-tree ${name}`), ".sidebar-scroll"]
-                const box = (element) => element.getBoundingClientRect();
-                const [inner, outer] = [place, document.querySelector(list)].map(box);
+                const both = [`.sidebar-tree ${name}`, ".sidebar-scroll"].map(e => document.querySelector(e))
+                const [inner, outer] = both.map((place) => place.getBoundingClientRect());
                 return inner.top >= outer.top && inner.bottom <= outer.bottom;
             })"""
         )

@@ -35,6 +35,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("site_repository", "", "html")
     app.add_config_value("site_summary", "", "html")
     app.add_config_value("site_search_weights", {}, "html")
+    app.add_config_value("site_search_names", [], "html")
     for transform in (NamedAnchors, NamedCode, CheckedAddresses, FileLinks):
         app.add_transform(transform)
     app.add_node(nodes.image, override=True, html=(visit_image, leave_image))

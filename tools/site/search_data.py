@@ -32,7 +32,7 @@ class _Piece(NamedTuple):
     anchor: str
     headings: list[str]  # of the page, and of the sections down to this one
     text: str
-    names: list[str]  # that it explains: in headings and in the first column of tables, `--port` as port
+    names: list[str]  # of settings and options that it explains: `--port` as port
     about: str = ""  # what the index says of the page, for the beginning of the page
     weight: float = 1  # how much what is found here counts
 
@@ -63,37 +63,35 @@ def _pieces_of(app: Sphinx, docname: str) -> Iterator[_Piece]:
         if headings[-1] == FILES_HEADING:
             continue
         anchor = "" if len(headings) == 1 else section.get("slug") or section["ids"][0]
-        blocks: list[nodes.Node] = list(section.children[:1])
+        blocks: list[nodes.Node] = []
         for child in section.children:
             if isinstance(child, (nodes.section, nodes.title)) or "toctree-wrapper" in _classes(child):
                 continue
             own = _own_anchor(child)
-            if own is not None and len(blocks) > 1:
-                yield _piece(docname, anchor, headings, blocks)
+            if own is not None and blocks:
+                yield _piece(app, docname, anchor, headings, blocks)
                 blocks = []
             anchor = own or anchor
             blocks.append(child)
-        yield _piece(docname, anchor, headings, blocks)
+        yield _piece(app, docname, anchor, headings, blocks)
 
 
-def _piece(docname: str, anchor: str, headings: list[str], blocks: list[nodes.Node]) -> _Piece:
-    text = " ".join(_text(block) for block in blocks if not isinstance(block, nodes.title))
-    names = {name for block in blocks for place in _places_of_names(block) for name in _names(place)}
+def _piece(app: Sphinx, docname: str, anchor: str, headings: list[str], blocks: list[nodes.Node]) -> _Piece:
+    text = " ".join(_text(block) for block in blocks)
+    is_searched = docname in app.config.site_search_names
+    names = {name for block in blocks for name in _names_of_rows(block)} if is_searched else set()
     return _Piece(docname, anchor, headings, text, sorted(names))
 
 
-def _places_of_names(block: nodes.Node) -> Iterator[nodes.Node]:
-    if isinstance(block, nodes.title):
-        yield block
+def _names_of_rows(block: nodes.Node) -> Iterator[str]:
     for row in block.findall(nodes.row):
-        if not isinstance(row.parent, nodes.thead):
-            yield row.children[0]
+        yield from _names(row.children[0])
 
 
 def _names(place: nodes.Node) -> Iterator[str]:
-    """Find names in code: `--port` and `port` are port, and `set_cookie(name, value)` is set_cookie."""
+    """Find names in code: `--port` and `port` are port."""
     for literal in place.findall(nodes.literal):
-        found = re.fullmatch(r"-*([\w.-]*\w)(?:\(.*\))?", literal.astext())
+        found = re.fullmatch(r"-*([\w-]*\w)", literal.astext())
         if found:
             yield found[1]
 

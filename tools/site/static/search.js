@@ -134,9 +134,8 @@
     );
     const whole = phrase && joined(`${headings.join(" ")} ${about} ${text}`).includes(phrase);
     const inHeading = phrase && joined(headings[headings.length - 1]).includes(phrase);
-    // A setting or an option is explained in one place, and its name may be an ordinary word elsewhere. Case counts:
-    // who types `session` does not mean the class.
-    const isName = names.includes(asked.replace(/^-+|\(.*$/g, ""));
+    // A setting or an option is explained in one place, and its name may be an ordinary word elsewhere.
+    const isName = names.includes(asked.replace(/^-+/, ""));
     return { weights, weight, bonus: (whole ? 3 : 0) + (inHeading ? 8 : 0), named: isName ? WEIGHTS.name : 0 };
   };
 
