@@ -22,7 +22,11 @@ PAGES = [
         if not any(part.startswith("_") for part in path.relative_to(ROOT).parts)  # what a build has made
     ),
 ]
-EXAMPLES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/**/README.md"))
+EXAMPLES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in ROOT.glob("examples/**/README.md")
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)  # caches of tools
+)
 DOCUMENTS = [*PAGES, "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", *EXAMPLES]
 
 # How a comment of a language begins and ends.
