@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -43,16 +43,25 @@ class Origin(Struct, frozen=True):
 def origin() -> Origin:
     """Return where the package of this process was installed from."""
     versions = _versions(__version__)
-    try:
-        direct = _direct_url(distribution(_PACKAGE))
-    except PackageNotFoundError:  # it is imported from its sources
+    package = _installed()
+    if package is None:  # it is imported from its sources
         return _local(versions, Path(__file__).parents[2])
+    direct = _direct_url(package)
     if direct is None:
         return Origin(versions)
     url = urlsplit(str(direct.get("url", "")))
     if url.scheme in ("", "file"):
         return _local(versions, Path(unquote(url.path)))
     return Origin(versions, _public_url(direct))
+
+
+def _installed() -> Distribution | None:
+    """Return the package as an installer has recorded it, and not the `.egg-info` that lies beside sources.
+
+    Python finds that first in the directory of a clone.
+    """
+    packages = distributions(name=_PACKAGE)
+    return next((each for each in packages if each.read_text("METADATA") is not None), None)
 
 
 def _direct_url(package: Distribution) -> dict[str, Any] | None:

@@ -603,6 +603,19 @@ def test_a_project_requires_apiroutes_from_where_it_was_installed(
     assert ("pip wheel --no-deps -w wheels <clone of apiroutes>" in result.stdout) == is_local
 
 
+def test_the_metadata_beside_sources_is_not_that_of_an_installation(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "site", vcs("https://example.com/b"), monkeypatch)
+    beside = tmp_path / "clone" / "apiroutes.egg-info"
+    beside.mkdir(parents=True)
+    (beside / "PKG-INFO").write_text(f"Metadata-Version: 2.1\nName: apiroutes\nVersion: {__version__}\n")
+    monkeypatch.syspath_prepend(str(beside.parent))
+    new("api")
+    required = pyproject(here / "api")["project"]["dependencies"]
+    assert required[0] == f"apiroutes @ git+https://example.com/b@{COMMIT}"
+
+
 @pytest.mark.parametrize("minimal", [False, True])
 def test_a_readme_begins_with_what_fills_wheels(here: Path, minimal: bool) -> None:
     new("api", *options_of("pages", minimal))
