@@ -24,6 +24,7 @@ FOREIGN = (
     "FLASK_",
     "FORWARDED_",
     "GUNICORN_",
+    "MAKE",
     "PORT",
     "PROMETHEUS_",
     "WEBHOOK_SECRET",

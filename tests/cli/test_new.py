@@ -626,7 +626,11 @@ def test_a_readme_begins_with_what_fills_wheels(here: Path, minimal: bool) -> No
 
 
 def make(*arguments: str, status: int) -> str:
-    done = subprocess.run(["make", *arguments], cwd="api", capture_output=True, text=True, check=False)
+    """Run make as a user does, and not as a part of the make that may run these tests."""
+    environ = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    done = subprocess.run(
+        ["make", *arguments], cwd="api", env=environ, capture_output=True, text=True, check=False
+    )
     assert done.returncode == status
     return done.stderr
 
