@@ -9,6 +9,7 @@ import pytest
 
 from apiroutes import App
 from apiroutes.testing import Client
+from tests.conftest import forget_projects
 from tests.migrations.tables import KEY
 
 
@@ -23,6 +24,7 @@ def app(request: pytest.FixtureRequest) -> Iterator[App]:
         with Client(str(project), secret_key=KEY) as client:
             assert isinstance(client.application, App)
             yield client.application
+    forget_projects(project)
 
 
 @pytest.fixture
