@@ -99,11 +99,12 @@ class Server:
         self._process.terminate()
         self._process.wait(SECONDS)
 
-    def reload(self) -> None:
-        """Send HUP, and wait until the new workers alone are there."""
+    def reload(self, workers: int) -> None:
+        """Send HUP once there are so many workers, and wait until as many new ones alone are there."""
+        until(lambda: len(self._workers()) == workers)
         before = self._workers()
         os.kill(self._process.pid, signal.SIGHUP)
-        until(lambda: not before & (now := self._workers()) and len(now) == len(before))
+        until(lambda: not before & (now := self._workers()) and len(now) == workers)
 
     def close(self) -> None:
         self._running.close()
@@ -446,6 +447,6 @@ def test_no_request_fails_while_new_code_is_loaded(tmp_path: Path) -> None:
     with serving(tmp_path, "--workers", "2") as (site, server):
         with Load(lambda: requests_to(site), 4) as load:
             for count in (40, 80, 120):
-                server.reload()
+                server.reload(workers=2)
                 until(lambda: load.count > count or bool(load.failures))  # noqa: B023
         assert load.failures == []
