@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -126,9 +127,11 @@ def test_dev_listens_on_this_machine_only_whatever_the_project_sets(tmp_path: Pa
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """Yield a port in use."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        yield listener.getsockname()[1]
+    """Yield a port in use, below those that the system gives away, so that nobody takes the next one."""
+    for port in range(random.randrange(20_000, 30_000), 32_000):
+        with suppress(OSError), closing(socket.create_server(("127.0.0.1", port))):
+            yield port
+            return
 
 
 SERVERS = {
