@@ -46,17 +46,13 @@ def _is_directory(path: Path) -> bool:
 def write_project(directory: Path, files: Mapping[str, str]) -> None:
     """Write the files. Whatever goes wrong meanwhile, also Ctrl-C, they all stand there, or none."""
     if directory.is_dir():
-        with _temporary(directory / f".new-{secrets.token_hex(4)}") as temporary:
+        with _temporary(directory) as temporary:
             _fill(temporary, files)
             _move(temporary, directory)
     else:
-        with _parents(directory), _temporary(_beside(directory)) as temporary:
+        with _parents(directory), _temporary(directory.parent) as temporary:
             _fill(temporary, files)
             temporary.rename(directory)  # fails if there is something by now, other than an empty directory
-
-
-def _beside(directory: Path) -> Path:
-    return directory.with_name(f".new-{secrets.token_hex(4)}")
 
 
 @contextlib.contextmanager
@@ -74,8 +70,9 @@ def _parents(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _temporary(directory: Path) -> Iterator[Path]:
+def _temporary(parent: Path) -> Iterator[Path]:
     """Make a directory, with the permissions that the user's umask gives; it is gone after the block."""
+    directory = parent / f".new-{secrets.token_hex(4)}"
     directory.mkdir()
     try:
         yield directory

@@ -24,12 +24,12 @@ def usable_processors(
     """
     affinity = getattr(os, "sched_getaffinity", None)
     processors = (os.cpu_count() or 1) if affinity is None else len(affinity(0))
-    return max(1, min(processors, *_limits(groups, membership)))
+    return max(1, min([processors, *_limits(groups, membership)]))
 
 
 def _limits(groups: Path, membership: Path) -> list[int]:
     """Return the limits of the control group and of those around it, rounded up; "max" is none."""
-    limits = [2**31]
+    limits = []
     for line in _read(membership).splitlines():
         hierarchy, _, path = line.partition("::")  # version 2 is 0, without controllers
         if hierarchy != "0":
