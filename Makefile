@@ -160,7 +160,7 @@ reference: $(VENV)/.installed-test
 	$(BIN)/python -m tools.reference
 
 # A warning is a mistake. What is built is always whole and new, because pages are made of what many files say.
-SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --fresh-env --quiet
+SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet
 
 docs: $(VENV)/.installed-docs
 	rm -rf build/site
