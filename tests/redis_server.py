@@ -29,6 +29,8 @@ class RedisServer:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        # For tests in which it does not fail: a machine that runs tests has much to do.
+        self.patient_url = f"{self.url}?socket_timeout=10"
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
 

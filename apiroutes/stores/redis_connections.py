@@ -1,7 +1,8 @@
 """Connections to a Redis or Valkey server, on which nothing takes longer than a fifth of a second.
 
-In: a URL; scripts with their keys and arguments. Out: what the server replies. Raises StoreError for whatever
-goes wrong, and ValueError for a URL that is none; no text has any part of a password.
+In: a URL, which may say otherwise; scripts with their keys and arguments. Out: what the server replies.
+Raises StoreError for whatever goes wrong, and ValueError for a URL that is none; no text has any part of a
+password.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from apiroutes.threads import native_threads
 
 __all__ = ["Connections", "DamagedError"]
 
-# Seconds for a connection, if one has to be made, and a reply.
-_TIME = 0.2
-# A name may stand for two addresses, of which the first does not answer.
-_TIME_TO_CONNECT = 0.1
+# Seconds for a connection, if one has to be made, and a reply: `socket_timeout` of a URL.
+_TIME, _LONGEST_TIME = 0.2, 60
+# The part of it for a connection, unless `socket_connect_timeout` says otherwise: a name may stand for two
+# addresses, of which the first does not answer.
+_PART_TO_CONNECT = 0.5
 # Connections that wait for use; more are closed after their use.
 _MOST_IDLE = 32
 # What a URL may say of pools, retries and replies is decided here.
@@ -48,7 +50,7 @@ class Connections:
     """
 
     def __init__(self, url: str, name: str) -> None:
-        self._make, self.place = _connection_maker(url, name)
+        self._make, self.place, self._time = _connection_maker(url, name)
         # Under gevent a socket belongs to the hub of the native thread that has made it.
         self._of_thread = native_threads.original("_thread", "_local")()
         self._of_all: dict[int, deque[Any]] = {}
@@ -56,7 +58,7 @@ class Connections:
     def run(self, script: Script, key: bytes, *arguments: object) -> Any:
         """Run a script with the run id of the server as its first argument; return the reply."""
         connection = None
-        deadline = time.monotonic() + _TIME
+        deadline = time.monotonic() + self._time
         try:
             connection = self._take(deadline)
             reply = _run(connection, script, key, arguments)
@@ -160,24 +162,36 @@ def _run_id(connection: Any) -> bytes:
     return b"" if found is None else found[1]
 
 
-def _connection_maker(url: str, name: str) -> tuple[Callable[[], Any], str]:
-    """Return a function that makes connections, and the place of their server, without user and password."""
+def _connection_maker(url: str, name: str) -> tuple[Callable[[], Any], str, float]:
+    """Return what makes connections, the place of their server, and the seconds for a connection and a reply.
+
+    The place is without user and password.
+    """
     try:
         options: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
         for option in _NOT_FROM_URL:
             options.pop(option, None)
         base: Any = options.pop("connection_class", Connection)
-        options.update(socket_timeout=_TIME, protocol=2, **_without_library())
-        timed: Any = type(f"Timed{base.__name__}", (_Timed, base), {})
+        seconds = _checked_time(options.pop("socket_timeout", _TIME))
+        to_connect = _checked_time(options.pop("socket_connect_timeout", seconds * _PART_TO_CONNECT))
+        options.update(socket_timeout=seconds, protocol=2, **_without_library())
+        timed: Any = type(f"Timed{base.__name__}", (_Timed, base), {"time_to_connect": to_connect})
         timed(**options)
     except Exception:
         # The exception may quote the URL.
         raise ValueError(
             f"The URL of {name} cannot be used: write redis://, rediss:// or unix://, with special "
-            "characters of the password in percent-encoding"
+            "characters of the password in percent-encoding, and the seconds of `socket_timeout` and "
+            f"`socket_connect_timeout` as a number over 0, at most {_LONGEST_TIME}"
         ) from None
     place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
-    return lambda: timed(**options), place
+    return lambda: timed(**options), place, seconds
+
+
+def _checked_time(seconds: float) -> float:
+    if not 0 < seconds <= _LONGEST_TIME:
+        raise ValueError
+    return seconds
 
 
 def _without_library() -> dict[str, None]:
@@ -195,10 +209,11 @@ class _Timed:
     """
 
     deadline = 0.0
+    time_to_connect = 0.0
     run_id = b""
 
     def _connect(self) -> _TimedSocket:
-        self.socket_connect_timeout = min(_left(self), _TIME_TO_CONNECT)
+        self.socket_connect_timeout = min(_left(self), self.time_to_connect)
         connect: Callable[[], Any] = super()._connect  # type: ignore[misc]
         return _TimedSocket(connect(), self)
 

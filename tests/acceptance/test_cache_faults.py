@@ -130,7 +130,7 @@ def store(kind: str, directory: Path) -> Iterator[dict[str, str]]:
         yield {"APIROUTES_CACHE_PATH": str(directory / "shared" / "cache.db")}
     else:
         with redis_server() as redis:
-            yield {"APIROUTES_CACHE": redis.url}
+            yield {"APIROUTES_CACHE": redis.patient_url}
 
 
 STORES = ["sqlite", pytest.param("redis", marks=needs_redis)]

@@ -44,7 +44,7 @@ def test_scenarios_pass_in_two_processes(tmp_path: Path, application: str) -> No
 @needs_redis
 def test_scenarios_pass_in_two_processes_on_redis(tmp_path: Path) -> None:
     with redis_server() as redis:
-        assert failures([APPLICATION], load(), tmp_path, APIROUTES_CACHE=redis.url) == ""
+        assert failures([APPLICATION], load(), tmp_path, APIROUTES_CACHE=redis.patient_url) == ""
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -56,5 +56,8 @@ def test_scenarios_pass_under_two_workers(tmp_path: Path, name: str) -> None:
 @needs_redis
 @pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
 def test_scenarios_pass_under_two_workers_on_redis(tmp_path: Path, name: str) -> None:
-    with redis_server() as redis, served(COMMANDS[name], tmp_path, APIROUTES_CACHE=redis.url) as target:
+    with (
+        redis_server() as redis,
+        served(COMMANDS[name], tmp_path, APIROUTES_CACHE=redis.patient_url) as target,
+    ):
         assert failures(target, load(), tmp_path) == ""

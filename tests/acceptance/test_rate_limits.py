@@ -72,7 +72,7 @@ def redis_url(store: str) -> Iterator[dict[str, str]]:
         yield {}
         return
     with redis_server() as server:
-        yield {"APIROUTES_RATE_LIMIT_STORE": server.url}
+        yield {"APIROUTES_RATE_LIMIT_STORE": server.patient_url}
 
 
 stores = pytest.mark.parametrize("store", ["sqlite", pytest.param("redis", marks=needs_redis)])
@@ -143,7 +143,7 @@ PERSISTENT = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 def _closed(server: RedisServer) -> dict[str, str]:
-    return {"APIROUTES_RATE_LIMIT_STORE": server.url, "APIROUTES_RATE_LIMIT_FAIL": "closed"}
+    return {"APIROUTES_RATE_LIMIT_STORE": server.patient_url, "APIROUTES_RATE_LIMIT_FAIL": "closed"}
 
 
 @needs_redis

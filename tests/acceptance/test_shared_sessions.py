@@ -74,7 +74,7 @@ def site(kind: str, directory: Path) -> Iterator[int]:
     else:
         with (
             redis_server() as redis,
-            serve(TWO_WORKERS, directory / "log", {"SESSIONS": redis.url}, directory) as port,
+            serve(TWO_WORKERS, directory / "log", {"SESSIONS": redis.patient_url}, directory) as port,
         ):
             yield port
 

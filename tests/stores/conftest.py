@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from apiroutes.stores import redis_connections
 from apiroutes.stores.store import Store
 from tests.stores.kinds import RedisServer, StoreOpener, redis_server
 from tests.stores.session_kinds import SessionStoreOpener
@@ -21,17 +20,9 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Redis take its time: a machine that runs tests has much to do, and faults are tested elsewhere."""
-    monkeypatch.setattr(redis_connections, "_TIME", 10.0)
-
-
-@pytest.fixture
-def open_store(
-    kind: str, tmp_path: Path, patience: None, request: pytest.FixtureRequest
-) -> Iterator[StoreOpener]:
+def open_store(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StoreOpener]:
     """What opens stores of a kind, which are closed after the test."""
-    opener = StoreOpener(kind, tmp_path, lambda: str(request.getfixturevalue("redis").url))
+    opener = StoreOpener(kind, tmp_path, lambda: str(request.getfixturevalue("redis").patient_url))
     yield opener
     opener.close()
 
@@ -43,9 +34,9 @@ def store(open_store: StoreOpener) -> Store:
 
 @pytest.fixture
 def open_session_store(
-    kind: str, tmp_path: Path, patience: None, request: pytest.FixtureRequest
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[SessionStoreOpener]:
     """What opens stores of sessions of a kind, which are closed after the test."""
-    opener = SessionStoreOpener(kind, tmp_path, lambda: str(request.getfixturevalue("redis").url))
+    opener = SessionStoreOpener(kind, tmp_path, lambda: str(request.getfixturevalue("redis").patient_url))
     yield opener
     opener.close()

@@ -82,6 +82,11 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def patient_url(self) -> str:
+        """Its URL for tests in which it does not fail: a machine that runs tests has much to do."""
+        return f"{self.url}?socket_timeout=10"
+
     def start(self, *options: str) -> None:
         command = [
             *(

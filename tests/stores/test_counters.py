@@ -41,13 +41,13 @@ class Clock:
 
 
 @pytest.fixture
-def place(kind: str, tmp_path: Path, patience: None, request: pytest.FixtureRequest) -> str:
+def place(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
     """The code with which any process makes counters of a kind that share their counts."""
     if kind == "memory":
         return "MemoryCounters()"
     if kind == "sqlite":
         return f"SQLiteCounters(__import__('pathlib').Path({str(tmp_path / 'limits.db')!r}))"
-    return f"RedisCounters({request.getfixturevalue('redis').url!r}, {f'test{next(_prefixes)}'!r})"
+    return f"RedisCounters({request.getfixturevalue('redis').patient_url!r}, {f'test{next(_prefixes)}'!r})"
 
 
 @pytest.fixture
@@ -447,36 +447,34 @@ def test_a_file_of_another_application_is_a_store_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"nonsense", b"", b"1 2", b"-1 2 3", b"99999999999999999999 1 1"])
-def test_what_another_program_has_written_counts_nothing(
-    redis: RedisServer, patience: None, content: bytes
-) -> None:
+def test_what_another_program_has_written_counts_nothing(redis: RedisServer, content: bytes) -> None:
     prefix = f"test{next(_prefixes)}"
     with client.Redis(port=redis.port) as raw:
         raw.set(f"{prefix}:limits:".encode() + A, content)
-        counters = RedisCounters(redis.url, prefix)
+        counters = RedisCounters(redis.patient_url, prefix)
         assert admitted(counters, use(), times=4)[-1] is False
         assert 0 < raw.pttl(f"{prefix}:limits:".encode() + A) <= 2 * HOUR * 1000
         counters.close()
 
 
-def test_a_key_of_another_type_counts_nothing(redis: RedisServer, patience: None) -> None:
+def test_a_key_of_another_type_counts_nothing(redis: RedisServer) -> None:
     prefix = f"test{next(_prefixes)}"
     with client.Redis(port=redis.port) as raw:
         raw.lpush(f"{prefix}:limits:".encode() + A, "x")
-        counters = RedisCounters(redis.url, prefix)
+        counters = RedisCounters(redis.patient_url, prefix)
         assert admitted(counters, use(), times=4) == [True, True, True, False]
         counters.close()
 
 
 @pytest.mark.parametrize("ago", [-7200, -1, 0, 1800, 5400, 7199])
-def test_redis_moves_windows_by_its_own_clock(redis: RedisServer, patience: None, ago: int) -> None:
+def test_redis_moves_windows_by_its_own_clock(redis: RedisServer, ago: int) -> None:
     """A window that begins later than now is what a clock that was set back leaves: it begins now."""
     prefix = f"test{next(_prefixes)}"
     with client.Redis(port=redis.port) as raw:
         seconds, microseconds = raw.time()
         start = (seconds - ago) * 1_000_000 + microseconds
         raw.set(f"{prefix}:limits:".encode() + A, f"{start} 100 50")
-        counters = RedisCounters(redis.url, prefix)
+        counters = RedisCounters(redis.patient_url, prefix)
         found = sum(admitted(counters, use(amount=200), times=300))
         counters.close()
     expected = {-7200: 50, -1: 50, 0: 50, 1800: 100, 5400: 175, 7199: 200}[ago]

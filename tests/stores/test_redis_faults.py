@@ -145,7 +145,8 @@ def test_a_server_that_accepts_no_connection_is_a_store_error_soon() -> None:
         for other in others:
             other.setblocking(False)
             other.connect_ex(("127.0.0.1", port))
-        fails_in_time(store_of(f"redis://127.0.0.1:{port}"), "get")
+        for query in ("", "?socket_timeout=60&socket_connect_timeout=0.1"):
+            fails_in_time(store_of(f"redis://127.0.0.1:{port}{query}"), "get")
         for other in others:
             other.close()
 
@@ -384,6 +385,21 @@ def test_a_slow_server_is_a_store_error_soon(
         fails_in_time(store, call)
 
 
+def test_a_url_says_how_long_a_slow_server_is_waited_for(own_redis: RedisServer) -> None:
+    with proxy(own_redis.port) as (between, port):
+        between.delay = 0.5
+        for store in opened(f"redis://127.0.0.1:{port}?socket_timeout=30"):
+            put(store, KEY)
+            assert content_of(store, KEY) == b"content"
+
+
+def test_a_url_says_how_soon_a_slow_server_is_given_up(own_redis: RedisServer) -> None:
+    with proxy(own_redis.port) as (between, port):
+        for store in opened(f"redis://127.0.0.1:{port}?socket_timeout=0.05"):
+            between.delay = 0.1
+            fails_in_time(store, "get")
+
+
 def test_a_late_reply_is_nobodys(slow: tuple[Proxy, RedisStore]) -> None:
     between, store = slow
     put(store, KEY, b"one")
@@ -489,7 +505,7 @@ def damaged(redis: RedisServer) -> Iterator[tuple[client.Redis, RedisStore]]:
     """A store with an entry, and what damages it, in a Redis that several tests share."""
     with client.Redis(port=redis.port) as raw:
         raw.flushall()
-        for store in opened(redis.url):
+        for store in opened(redis.patient_url):
             put(store, KEY, b"kept")
             yield raw, store
 

@@ -31,8 +31,8 @@ def raw(redis: RedisServer) -> Iterator[client.Redis]:
 
 
 @pytest.fixture
-def store(redis: RedisServer, raw: client.Redis, patience: None) -> Iterator[RedisStore]:
-    store = RedisStore(redis.url, prefix="one", max_entries=10, max_size=64 * MB)
+def store(redis: RedisServer, raw: client.Redis) -> Iterator[RedisStore]:
+    store = RedisStore(redis.patient_url, prefix="one", max_entries=10, max_size=64 * MB)
     yield store
     store.close()
 
@@ -75,7 +75,7 @@ def test_a_bump_returns_when_nobody_trusts_the_generation_before(store: RedisSto
 
 def test_a_worker_never_trusts_an_older_generation_after_a_bump(redis: RedisServer) -> None:
     """Whatever it asks, and when, in whatever thread."""
-    stores = [RedisStore(redis.url, prefix="trust", max_entries=10, max_size=MB) for _ in range(2)]
+    stores = [RedisStore(redis.patient_url, prefix="trust", max_entries=10, max_size=MB) for _ in range(2)]
     bumped, wrong, is_over = [0], [], threading.Event()
 
     def read() -> None:
@@ -373,6 +373,10 @@ def test_a_user_who_may_not_read_has_no_store(redis: RedisServer, raw: client.Re
         "redis://:p@127.0.0.1:s3cret",
         "redis://:s3cret@[::1",
         "redis://:s3cret@127.0.0.1?socket_timeout=s3cret",
+        "redis://:s3cret@127.0.0.1?socket_timeout=0",
+        "redis://:s3cret@127.0.0.1?socket_timeout=nan",
+        "redis://:s3cret@127.0.0.1?socket_timeout=61",
+        "redis://:s3cret@127.0.0.1?socket_connect_timeout=-1",
         "redis://:s3cret@127.0.0.1?s3cret=1",
         "http://:s3cret@127.0.0.1",
         "s3cret",

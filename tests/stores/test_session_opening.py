@@ -36,9 +36,11 @@ def test_sqlite_is_a_file_of_the_project(tmp_path: Path) -> None:
 
 
 def test_a_url_is_a_redis_where_each_prefix_has_sessions_of_its_own(
-    tmp_path: Path, redis: RedisServer, patience: None
+    tmp_path: Path, redis: RedisServer
 ) -> None:
-    stores = [open_session_store(redis.url, tmp_path, prefix=prefix) for prefix in ("one", "one", "two")]
+    stores = [
+        open_session_store(redis.patient_url, tmp_path, prefix=prefix) for prefix in ("one", "one", "two")
+    ]
     stores[0].begin(KEY, {"a": b"1"}, LONG, "owner")
     assert [values_of(store, KEY) for store in stores] == [{"a": b"1"}, {"a": b"1"}, None]
     assert [store.end_all("owner") for store in stores[::-1]] == [0, 1, 0]

@@ -128,7 +128,7 @@ def is_there(store: Any, key: bytes) -> bool:
 
 def test_a_server_that_writes_down_all_keeps_sessions_and_their_ends(tmp_path: Any) -> None:
     with redis_server("--appendonly", "yes", "--appendfsync", "always") as server:
-        for store in opened(server.url):
+        for store in opened(server.patient_url):
             store.begin(KEY, {"a": b"1"}, LONG, "owner")
             store.begin(OTHER, {}, LONG, "owner")
             store.end(OTHER)
@@ -432,6 +432,6 @@ def test_greenlets_lose_nothing(own_redis: RedisServer) -> None:
         gevent.joinall([gevent.spawn(merge, number) for number in range(10)], raise_error=True)
         print(len(values_of(store, b'key')))
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), own_redis.url]
+    command = [sys.executable, "-c", textwrap.dedent(code), own_redis.patient_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("200\n", "")

@@ -49,7 +49,7 @@ def clock(redis: RedisServer) -> Iterator[Clock]:
 
 @pytest.fixture
 def stores(
-    redis: RedisServer, clock: Clock, tmp_path: Path, patience: None, monkeypatch: pytest.MonkeyPatch
+    redis: RedisServer, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[SessionStore]]:
     for name in ["LOAD", "BEGIN", "MERGE", "RENAME", "END_ALL"]:
         text = getattr(session_scripts, name).text
@@ -58,7 +58,7 @@ def stores(
         monkeypatch.setattr(session_scripts, name, Script(text))
     with (
         closing(SQLiteSessionStore(tmp_path / "sessions.db", clock=clock)) as sqlite,
-        closing(RedisSessionStore(redis.url, prefix="times")) as redis_store,
+        closing(RedisSessionStore(redis.patient_url, prefix="times")) as redis_store,
     ):
         yield [sqlite, redis_store]
 
