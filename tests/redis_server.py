@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import pytest
 
@@ -18,28 +17,36 @@ from tests.support import until
 SECONDS = 30
 COMMAND = shutil.which("redis-server") or shutil.which("valkey-server")
 
-needs_redis = pytest.mark.skipif(COMMAND is None, reason="redis-server is not installed")
-
 
 class RedisServer:
-    """A server that a test starts, freezes and ends. A started one has nothing stored."""
+    """A server that a test starts, freezes and ends, on a port that stays its own.
 
-    def __init__(self, directory: str) -> None:
+    A started one has nothing stored, unless its options keep it on the disk. `patient_url` is for tests in
+    which it does not fail: a machine that runs tests has much to do.
+    """
+
+    def __init__(self, directory: str, *options: str) -> None:
+        if COMMAND is None:
+            pytest.skip("redis-server is not installed")
+        self._command = (COMMAND, "--save", "", "--appendonly", "no", *options)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        # For tests in which it does not fail: a machine that runs tests has much to do.
         self.patient_url = f"{self.url}?socket_timeout=10"
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *flags: str) -> None:
-        """Start it, and wait until it answers."""
-        assert COMMAND is not None
-        command: list[Any] = [COMMAND, "--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, *options: str) -> None:
+        """Start it, with further options, and wait until it answers."""
+        place = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", self._directory)
         self._process = subprocess.Popen(
-            [*command, "--appendonly", "no", "--dir", self._directory, *flags],
+            [*self._command, *place, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -63,19 +70,20 @@ class RedisServer:
             self._process = None
 
     def _answers(self) -> bool:
+        """Whether it answers at all: one with a password refuses the question."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as client:
             client.sendall(b"PING\r\n")
-            return client.recv(5) == b"+PONG"
+            return client.recv(5) != b""
         return False
 
 
 @contextmanager
-def redis_server(*flags: str) -> Iterator[RedisServer]:
-    """Run a server that ends with the block."""
+def redis_server(*options: str) -> Iterator[RedisServer]:
+    """Run a server with these options, which ends with the block."""
     with tempfile.TemporaryDirectory() as directory:
-        server = RedisServer(directory)
+        server = RedisServer(directory, *options)
         try:
-            server.start(*flags)
+            server.start()
             yield server
         finally:
             server.kill()

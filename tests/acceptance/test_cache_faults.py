@@ -18,7 +18,7 @@ import pytest
 
 from tests.acceptance.client import Answer, Client, OverHttp
 from tests.acceptance.servers import SECONDS, granian, gunicorn, serve, uvicorn
-from tests.redis_server import needs_redis, redis_server
+from tests.redis_server import redis_server
 from tests.support import project, until
 
 pytestmark = pytest.mark.slow
@@ -133,7 +133,7 @@ def store(kind: str, directory: Path) -> Iterator[dict[str, str]]:
             yield {"APIROUTES_CACHE": redis.patient_url}
 
 
-STORES = ["sqlite", pytest.param("redis", marks=needs_redis)]
+STORES = ["sqlite", "redis"]
 
 
 def ask(port: int, path: str) -> Answer:
@@ -322,7 +322,6 @@ def test_a_worker_that_is_killed_leaves_its_computation_to_others(tmp_path: Path
         assert ask(killed, "/api/held").json() == {"n": 2}
 
 
-@needs_redis
 @pytest.mark.parametrize("name", TWO_WORKERS)
 def test_a_redis_that_fails_is_a_miss(tmp_path: Path, name: str) -> None:
     project(tmp_path, FILES)

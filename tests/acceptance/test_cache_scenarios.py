@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.servers import granian, gunicorn, gunicorn_asgi, serve, uvicorn
 from tests.conformance.cache_scenarios import APPLICATION, OVER_ASGI, TOP, copy_project, failures, load
-from tests.redis_server import needs_redis, redis_server
+from tests.redis_server import redis_server
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,6 @@ def test_scenarios_pass_in_two_processes(tmp_path: Path, application: str) -> No
     assert failures([application], load(), tmp_path) == ""
 
 
-@needs_redis
 def test_scenarios_pass_in_two_processes_on_redis(tmp_path: Path) -> None:
     with redis_server() as redis:
         assert failures([APPLICATION], load(), tmp_path, APIROUTES_CACHE=redis.patient_url) == ""
@@ -53,7 +52,6 @@ def test_scenarios_pass_under_two_workers(tmp_path: Path, name: str) -> None:
         assert failures(target, load(), tmp_path) == ""
 
 
-@needs_redis
 @pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
 def test_scenarios_pass_under_two_workers_on_redis(tmp_path: Path, name: str) -> None:
     with (

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.servers import SECONDS, granian, gunicorn, main_process, serve, uvicorn
-from tests.redis_server import RedisServer, needs_redis, redis_server
+from tests.redis_server import RedisServer, redis_server
 from tests.support import project, until
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def redis_url(store: str) -> Iterator[dict[str, str]]:
         yield {"APIROUTES_RATE_LIMIT_STORE": server.patient_url}
 
 
-stores = pytest.mark.parametrize("store", ["sqlite", pytest.param("redis", marks=needs_redis)])
+stores = pytest.mark.parametrize("store", ["sqlite", "redis"])
 SERVERS: dict[str, Callable[[], list[str]]] = {
     "gunicorn": lambda: gunicorn("apiroutes:create_app()", *TWO_WORKERS),
     "preload": lambda: gunicorn("apiroutes:create_app()", *TWO_WORKERS, "--preload"),
@@ -146,7 +146,6 @@ def _closed(server: RedisServer) -> dict[str, str]:
     return {"APIROUTES_RATE_LIMIT_STORE": server.patient_url, "APIROUTES_RATE_LIMIT_FAIL": "closed"}
 
 
-@needs_redis
 def test_the_count_outlives_a_redis_with_persistence(tmp_path: Path) -> None:
     project(tmp_path, FILES)
     with (
@@ -157,14 +156,13 @@ def test_the_count_outlives_a_redis_with_persistence(tmp_path: Path) -> None:
         assert crowd.send(60) == {200: 60}
         redis.kill()
         assert crowd.send(50) == {503: 50}
-        redis.start(*PERSISTENT)
+        redis.start()
         # Each worker leaves it alone for a while, until one of its requests finds that it works again.
         until(lambda: crowd.send(AT_ONCE)[503] == 0)
         crowd.send(REQUESTS)
         assert crowd.statuses[200] == LIMIT
 
 
-@needs_redis
 def test_a_redis_that_ends_under_load_lets_no_more_through(tmp_path: Path) -> None:
     project(tmp_path, FILES)
     with (
@@ -177,7 +175,7 @@ def test_a_redis_that_ends_under_load_lets_no_more_through(tmp_path: Path) -> No
         sender.start()
         redis.kill()
         sender.join()
-        redis.start(*PERSISTENT)
+        redis.start()
         until(lambda: crowd.send(AT_ONCE)[503] == 0)
         crowd.send(REQUESTS)
         # What it had counted when it ended, and nobody was told: one for each request that was under way.
@@ -185,7 +183,6 @@ def test_a_redis_that_ends_under_load_lets_no_more_through(tmp_path: Path) -> No
         assert crowd.send(50) == {429: 50}
 
 
-@needs_redis
 @pytest.mark.parametrize("end", ["freeze", "kill"])
 def test_a_redis_that_is_away_keeps_nobody_waiting(tmp_path: Path, end: str) -> None:
     project(tmp_path, FILES)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.servers import SECONDS, granian, gunicorn, serve
-from tests.redis_server import needs_redis, redis_server
+from tests.redis_server import redis_server
 from tests.support import project, until
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ FILES = {
         "    return {'worker': os.getpid()}\n"
     ),
 }
-STORES = ["sqlite", pytest.param("redis", marks=needs_redis)]
+STORES = ["sqlite", "redis"]
 TWO_WORKERS = gunicorn("apiroutes:create_app()", "--workers=2", "--worker-class=gthread", "--threads=16")
 
 
@@ -189,7 +189,6 @@ def test_a_crowd_that_writes_different_values_of_a_session_loses_none(tmp_path: 
             assert answer["values"] == expected
 
 
-@needs_redis
 def test_a_redis_that_hangs_is_a_503_soon_and_is_used_again(tmp_path: Path) -> None:
     project(tmp_path, FILES)
     log = tmp_path / "log"

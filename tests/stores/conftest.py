@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from apiroutes.stores.store import Store
-from tests.stores.kinds import RedisServer, StoreOpener, redis_server
+from tests.redis_server import RedisServer, redis_server
+from tests.stores.kinds import StoreOpener
 from tests.stores.session_kinds import SessionStoreOpener
 
 

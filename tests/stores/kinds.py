@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import signal
 import socket
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-
-import pytest
 
 from apiroutes.stores.store import Entry, Store
 
@@ -65,81 +58,11 @@ class StoreOpener:
             store.close()
 
 
-class RedisServer:
-    """A Redis server, on a port that stays its own when it is started again."""
-
-    def __init__(self, directory: Path, *options: str) -> None:
-        self.command = shutil.which("redis-server") or shutil.which("valkey-server")
-        if self.command is None:
-            pytest.skip("redis-server is not installed")
-        self.directory = directory
-        self.options = options
-        self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    @property
-    def patient_url(self) -> str:
-        """Its URL for tests in which it does not fail: a machine that runs tests has much to do."""
-        return f"{self.url}?socket_timeout=10"
-
-    def start(self, *options: str) -> None:
-        command = [
-            *(
-                self.command or "",
-                "--port",
-                str(self.port),
-                "--bind",
-                "127.0.0.1",
-                "--dir",
-                str(self.directory),
-            ),
-            *("--save", "", "--appendonly", "no", "--loglevel", "warning", *self.options, *options),
-        ]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        eventually(lambda: _answers(self.port))
-
-    def send_signal(self, number: int) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def stop(self, number: int = signal.SIGKILL) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.send_signal(number)
-            self.process.wait()
-            self.process = None
-
-
-@contextlib.contextmanager
-def redis_server(*options: str) -> Iterator[RedisServer]:
-    """Run a Redis server that keeps nothing on a disk, unless `options` of redis-server say otherwise."""
-    with tempfile.TemporaryDirectory(prefix="redis") as directory:
-        server = RedisServer(Path(directory), *options)
-        try:
-            yield server
-        finally:
-            server.stop()
-
-
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), 1) as connection:
-            connection.sendall(b"PING\r\n")
-            return bool(connection.recv(100))
-    except OSError:
-        return False
 
 
 def eventually(is_so: Callable[[], object], seconds: float = 20) -> None:

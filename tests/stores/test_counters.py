@@ -23,7 +23,8 @@ from apiroutes.stores.memory_counters import MemoryCounters
 from apiroutes.stores.redis_counters import RedisCounters
 from apiroutes.stores.sqlite_counters import SQLiteCounters
 from apiroutes.stores.store import StoreError
-from tests.stores.kinds import KINDS, SHARED_KINDS, RedisServer
+from tests.redis_server import RedisServer
+from tests.stores.kinds import KINDS, SHARED_KINDS
 
 A, B, C = b"a" * 16, b"b" * 16, b"c" * 16
 HOUR = 3600

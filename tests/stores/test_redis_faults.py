@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,17 +19,9 @@ import redis as client
 from apiroutes.stores.guard import GuardedStore
 from apiroutes.stores.redis import RedisStore
 from apiroutes.stores.store import Entry, Lease, Store, StoreError
+from tests.redis_server import RedisServer, redis_server
 from tests.stores.bad_servers import NONSENSE, Proxy, proxy, replying, serving
-from tests.stores.kinds import (
-    MB,
-    RedisServer,
-    content_of,
-    entry,
-    eventually,
-    free_port,
-    put,
-    redis_server,
-)
+from tests.stores.kinds import MB, content_of, entry, eventually, free_port, put
 
 KEY = b"key"
 LEASE = Lease(KEY, 0, b"epoch", b"token")
@@ -106,7 +97,7 @@ def test_a_frozen_server_is_a_store_error_soon(
 ) -> None:
     if has_connection:
         put(store, KEY)
-    own_redis.send_signal(signal.SIGSTOP)
+    own_redis.freeze()
     for call in CALLS:
         fails_in_time(store, call)
     eventually(lambda: is_unknown(store))
@@ -116,10 +107,10 @@ def test_a_server_that_goes_on_is_used_again(own_redis: RedisServer, store: Redi
     put(store, KEY, b"kept")
     put(store, b"removed", b"other")
     for _ in range(3):
-        own_redis.send_signal(signal.SIGSTOP)
+        own_redis.freeze()
         fails_in_time(store, "get")
         fails_in_time(store, "stats")
-        own_redis.send_signal(signal.SIGCONT)
+        own_redis.thaw()
         eventually(lambda: works(store))
         assert content_of(store, KEY) == b"kept"  # and no reply to an earlier question
 
@@ -128,7 +119,7 @@ def test_threads_that_wait_for_a_frozen_server_wait_side_by_side(
     own_redis: RedisServer, store: RedisStore
 ) -> None:
     put(store, KEY)
-    own_redis.send_signal(signal.SIGSTOP)
+    own_redis.freeze()
     threads = [threading.Thread(target=fails_in_time, args=(store, "get")) for _ in range(10)]
     began = time.monotonic()
     for thread in threads:
@@ -171,7 +162,7 @@ def test_a_guarded_store_is_left_alone_while_its_server_is_frozen(
     moment = [1000.0]
     guarded = GuardedStore(store, "redis", clock=lambda: moment[0])
     put(guarded, KEY, b"kept")
-    own_redis.send_signal(signal.SIGSTOP)
+    own_redis.freeze()
     for _ in range(3):
         fails_in_time(guarded, "get")
     began = time.monotonic()
@@ -180,7 +171,7 @@ def test_a_guarded_store_is_left_alone_while_its_server_is_frozen(
             guarded.get(KEY)
         assert guarded.generation() is None
     assert time.monotonic() - began < IN_TIME
-    own_redis.send_signal(signal.SIGCONT)
+    own_redis.thaw()
     moment[0] += 1
     assert content_of(guarded, KEY) == b"kept"
     eventually(lambda: guarded.generation() is not None)
@@ -191,7 +182,7 @@ def test_a_guarded_store_is_left_alone_while_its_server_is_frozen(
 
 def test_a_server_that_was_killed_is_a_store_error(own_redis: RedisServer, store: RedisStore) -> None:
     put(store, KEY)
-    own_redis.stop()
+    own_redis.kill()
     for call in CALLS:
         fails_in_time(store, call)
     assert is_unknown(store)
@@ -205,7 +196,7 @@ def test_a_server_that_was_started_again_empty_is_used_at_once(
     moment = store.begin(KEY)
     generation = store.generation()
     assert lease is not None
-    own_redis.stop()
+    own_redis.kill()
     own_redis.start()
     assert store.get(KEY) is None
     assert not store.put(KEY, entry(), lease)
@@ -232,7 +223,7 @@ def test_a_server_with_an_older_snapshot_serves_nothing_of_it(
     with client.Redis(port=own_redis.port) as raw:
         raw.save()
     store.bump("path:/a", "expire")
-    own_redis.stop()
+    own_redis.kill()
     own_redis.start()
     with client.Redis(port=own_redis.port) as raw:
         assert raw.dbsize()
@@ -253,17 +244,17 @@ def test_connections_that_the_server_has_closed_are_no_failure(
 
 
 def test_another_password_is_a_store_error_until_it_is_the_old_one(own_redis: RedisServer) -> None:
-    own_redis.stop()
+    own_redis.kill()
     own_redis.start("--requirepass", "f1rst-passw0rd")
     url = f"redis://:f1rst-passw0rd@127.0.0.1:{own_redis.port}/0"
     for store in opened(url):
         assert works(store)
-        own_redis.stop()
+        own_redis.kill()
         own_redis.start("--requirepass", "an0ther-passw0rd")
         for call in CALLS:
             assert "passw0rd" not in str(fails_in_time(store, call))
         assert is_unknown(store)
-        own_redis.stop()
+        own_redis.kill()
         own_redis.start("--requirepass", "f1rst-passw0rd")
         assert works(store)
 
@@ -632,8 +623,7 @@ def test_greenlets_wait_side_by_side(own_redis: RedisServer) -> None:
         os.kill(int(sys.argv[2]), signal.SIGCONT)
         print("done")
     """
-    assert own_redis.process is not None
-    arguments = [own_redis.url, str(own_redis.process.pid)]
+    arguments = [own_redis.url, str(own_redis.pid)]
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *arguments], capture_output=True, text=True, timeout=60
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import signal
 import socket
 import subprocess
 import threading
@@ -18,7 +17,8 @@ import redis as client
 
 from apiroutes.stores.redis import RedisStore
 from apiroutes.stores.store import StoreError
-from tests.stores.kinds import MB, RedisServer, content_of, entry, eventually, free_port, put, redis_server
+from tests.redis_server import RedisServer, redis_server
+from tests.stores.kinds import MB, content_of, entry, eventually, free_port, put
 
 KEY = b"key"
 
@@ -330,12 +330,12 @@ def test_a_server_is_reached_by_tls(tmp_path: Path) -> None:
         put(store, KEY, b"x" * 1_000_000)
         for _ in range(3):
             assert content_of(store, KEY) == b"x" * 1_000_000
-        server.send_signal(signal.SIGSTOP)
+        server.freeze()
         began = time.monotonic()
         with pytest.raises(StoreError):
             store.get(KEY)
         assert time.monotonic() - began < 1
-        server.send_signal(signal.SIGCONT)
+        server.thaw()
         eventually(lambda: content_of(store, KEY) is not None)
         store.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from apiroutes.stores.session_opening import open_session_store
-from tests.stores.kinds import RedisServer
+from tests.redis_server import RedisServer
 from tests.stores.session_kinds import LONG, values_of
 
 KEY = b"key"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -19,8 +18,9 @@ import redis as client
 from apiroutes.stores.session_redis import RedisSessionStore
 from apiroutes.stores.session_store import Lifetime, SessionStore
 from apiroutes.stores.store import StoreError
+from tests.redis_server import RedisServer, redis_server
 from tests.stores.bad_servers import NONSENSE, Proxy, proxy, replying, serving
-from tests.stores.kinds import RedisServer, eventually, free_port, redis_server
+from tests.stores.kinds import eventually, free_port
 from tests.stores.session_kinds import LONG, values_of
 
 KEY, OTHER, NEW = b"key", b"other", b"new"
@@ -100,10 +100,10 @@ def test_a_frozen_server_is_a_store_error_soon(
 ) -> None:
     if has_connection:
         store.begin(KEY, {}, LONG)
-    own_redis.send_signal(signal.SIGSTOP)
+    own_redis.freeze()
     for call in CALLS:
         fails_in_time(store, call)
-    own_redis.send_signal(signal.SIGCONT)
+    own_redis.thaw()
     eventually(lambda: works(store))
 
 
@@ -111,7 +111,7 @@ def test_a_server_that_is_gone_is_a_store_error_until_it_is_back(
     own_redis: RedisServer, store: RedisSessionStore
 ) -> None:
     store.begin(KEY, {}, LONG)
-    own_redis.stop()
+    own_redis.kill()
     for call in CALLS:
         fails_in_time(store, call)
     own_redis.start()
@@ -134,7 +134,7 @@ def test_a_server_that_writes_down_all_keeps_sessions_and_their_ends(tmp_path: A
             store.end(OTHER)
             store.begin(NEW, {}, LONG, "another")
             store.end_all("another")
-            server.stop()
+            server.kill()
             server.start()
             eventually(partial(is_there, store, KEY))
             assert values_of(store, KEY) == {"a": b"1"}

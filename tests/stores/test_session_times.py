@@ -18,7 +18,7 @@ from apiroutes.stores.redis_script import Script
 from apiroutes.stores.session_redis import RedisSessionStore
 from apiroutes.stores.session_sqlite import SQLiteSessionStore
 from apiroutes.stores.session_store import Lifetime, SessionStore
-from tests.stores.kinds import RedisServer
+from tests.redis_server import RedisServer
 
 _numbers = count()
 # After now, so that the server itself, which has another clock here, removes nothing.
