@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from apiroutes import readiness
+from apiroutes.threads import process_end
 from tests import interfaces
 
 # Properties are about facts, whatever else the machine does meanwhile.
@@ -54,6 +55,13 @@ def forgotten_projects(request: pytest.FixtureRequest) -> Iterator[None]:
         forget_projects(root)
         if next(_ended) % _TESTS_TO_COLLECT == 0:
             gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def forgotten_ends() -> Iterator[None]:
+    """Let the Apps of a test be collected, of which each would wait for the end of the process."""
+    yield
+    process_end._end.functions[0].clear()
 
 
 @pytest.fixture(autouse=True, scope="module")
