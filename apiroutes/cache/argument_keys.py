@@ -189,7 +189,7 @@ def name_of_class(cls: type, place: str) -> str:
     if "<locals>" in cls.__qualname__:
         raise NotData(
             place,
-            f"is of the class `{cls.__qualname__}`, which is made by a function and has no lasting name",
+            f"is of the class `{cls.__qualname__}`, which is defined in a function and has no lasting name",
             "define the class at the top of its module",
         )
     return f"{name_of_module(cls.__module__)}:{cls.__qualname__}"
@@ -207,13 +207,13 @@ def name_of_module(name: str) -> str:
 # -- what is no data ---------------------------------------------------------------------------
 
 _REMEDY = (
-    "pass what the result depends on as data: texts, numbers, dates, lists, dicts, dataclasses, such as the "
-    "id of a record"
+    "pass what the result depends on as data: strings, numbers, dates, lists, dicts, dataclasses, such as "
+    "the id of a record"
 )
 
 
 def _described(kind: type) -> str:
-    return f"an object of the type `{kind.__qualname__}`, which is no data"
+    return f"an object of the type `{kind.__qualname__}`, which is not data"
 
 
 def _remedy(value: Any) -> str:

@@ -80,7 +80,7 @@ class Background:
             except BaseException as error:
                 # Record: A value of `cached`, or an answer, was stale, and its computation in the background
                 # has raised; the stale one stays.
-                _log.error("what is cached could not be computed anew", exc_info=error)
+                _log.error("a cached value could not be recomputed", exc_info=error)
             del function  # or what it refers to would live until the next one ends
 
 

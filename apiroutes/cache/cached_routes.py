@@ -26,7 +26,7 @@ Run = Callable[[Any], object]
 
 _TOUCHED = (
     "%s: answers of %s are not stored, because the handler uses `%s`, which belongs to one request. Do not "
-    "cache the route, or take from middleware by `req.context` what no answer depends on, and name it in "
+    "cache the route, or have middleware put what no answer depends on into `req.context`, and name it in "
     '`config["cache"]["context"]`'
 )
 

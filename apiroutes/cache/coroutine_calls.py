@@ -152,7 +152,7 @@ class CoroutineCalls(FunctionCalls):
         try:
             await self._compute(cache, key, Turn(lease, is_refresh=True), args, kwargs)
         except Exception as error:
-            _log.error("what is cached could not be computed anew", exc_info=error)
+            _log.error("a cached value could not be recomputed", exc_info=error)
 
 
 # -- threads -----------------------------------------------------------------------------------

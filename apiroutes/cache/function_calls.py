@@ -111,7 +111,7 @@ class FunctionCalls:
             return prefix + encode_arguments(self._names, values)
         except NotData as error:
             raise TypeError(
-                f"{self._place} has values that are kept by its arguments, and `{error.place}` "
+                f"{self._place} has values that are kept by its arguments, but `{error.place}` "
                 f"{error.reason}: {error.remedy}"
             ) from None
 
@@ -173,7 +173,7 @@ class FunctionCalls:
             content, copy = codec.encode(value)
         except NotData as error:
             raise TypeError(
-                f"{self._place} has returned what cannot be kept: `{error.place}` {error.reason}: "
+                f"{self._place} returned a value that cannot be kept: `{error.place}` {error.reason}: "
                 f"{error.remedy}"
             ) from None
         names = tuple(dict.fromkeys((*self.names_of(cache, key), *collection.names)))
@@ -216,8 +216,8 @@ class FunctionCalls:
                 codec = codec_of(return_annotation(self.function))
             except SchemaError as error:
                 raise TypeError(
-                    f"{self._place} returns what cannot be kept, as its annotation says: {error}. Return "
-                    "data, and annotate it: texts, numbers, dates, lists, dicts, dataclasses, Structs, models"
+                    f"{self._place} is annotated to return what cannot be kept: {error}. Return data, and "
+                    "annotate it: strings, numbers, dates, lists, dicts, dataclasses, Structs, models"
                 ) from None
             self._known_codec = codec
         return codec

@@ -158,7 +158,7 @@ def _check(function: Any) -> None:
     """Raise TypeError for what is not a function of a module that returns data."""
     if isinstance(function, (staticmethod, classmethod)):
         kind = type(function).__name__
-        raise TypeError(f"@cached stands above @{kind}: write @staticmethod first, and @cached below it")
+        raise TypeError(f"@cached is above @{kind}: write @staticmethod first, and @cached below it")
     if not inspect.isfunction(function):
         raise TypeError(
             f"@cached takes a function, not {function!r}: write `@cached`, or `@cached(revalidate=60)` with "
@@ -166,16 +166,16 @@ def _check(function: Any) -> None:
         )
     place = place_of(function)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"{place} is a generator, and what it yields is not kept: return a list")
+        raise TypeError(f"{place} is a generator, whose values cannot be kept: return a list")
     if "<lambda>" in function.__qualname__ or "<locals>" in function.__qualname__:
         raise TypeError(
-            f"{place} is a function inside of another one, or a lambda, and has no name of its own by which "
-            "other processes could know its values: define it at the top of a module"
+            f"{place} is a lambda, or a function inside another one, and has no name by which other "
+            "processes could find its values: define it at the top of a module"
         )
     first = next(iter(inspect.signature(function, follow_wrapped=False).parameters), "")
     if "." in function.__qualname__ and first in ("self", "cls"):
         raise TypeError(
-            f"{place} is a method, and `{first}` is no data: define a function at the top of the module, "
+            f"{place} is a method, and `{first}` is not data: define a function at the top of the module, "
             f"which takes what it needs of `{first}` as arguments"
         )
 
@@ -184,7 +184,7 @@ def _keeping(revalidate: Any, tags: Any, stale: Any) -> Keeping:
     fresh = math.inf if revalidate is False else _seconds("revalidate", revalidate)
     if fresh == 0:
         raise ValueError(
-            "`revalidate` of @cached is 0, with which nothing would be kept: leave @cached out, or give it a "
+            "`revalidate` of @cached is 0, so nothing would be kept: leave @cached out, or give it a "
             "number of seconds above 0, or False for values that stay until they are revalidated"
         )
     if stale is None:
@@ -195,9 +195,9 @@ def _keeping(revalidate: Any, tags: Any, stale: Any) -> Keeping:
 def _seconds(name: str, value: Any) -> float:
     allowed = "a number of seconds" + (", or False" if name == "revalidate" else "")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"`{name}` of @cached is {allowed}, not {value!r}")
+        raise TypeError(f"`{name}` of @cached must be {allowed}, not {value!r}")
     if not 0 <= value < math.inf:
-        raise ValueError(f"`{name}` of @cached is {allowed}, from 0 on and finite, not {value!r}")
+        raise ValueError(f"`{name}` of @cached must be {allowed}, not negative and finite, not {value!r}")
     if is_too_long(value):
         remedy = "give False for values that stay until they are revalidated"
         remedy = remedy if name == "revalidate" else "give less"
@@ -207,12 +207,12 @@ def _seconds(name: str, value: Any) -> float:
 
 def _checked_tags(tags: Any) -> tuple[str, ...]:
     if isinstance(tags, str) or not isinstance(tags, (list, tuple, set, frozenset)):
-        raise TypeError(f'`tags` of @cached is a list of strings, not {tags!r}: write `tags=["posts"]`')
+        raise TypeError(f'`tags` of @cached must be a list of strings, not {tags!r}: write `tags=["posts"]`')
     for tag in tags:
         reason = why_not_tag(tag)
         if reason is not None:
             error = ValueError if isinstance(tag, str) else TypeError
             raise error(
-                f"`tags` of @cached has what is no tag: {reason}. A tag has 1 to 256 visible characters"
+                f"`tags` of @cached has an invalid tag: {reason}. A tag has 1 to 256 visible characters"
             )
     return tuple(dict.fromkeys(tags))

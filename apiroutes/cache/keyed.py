@@ -182,8 +182,8 @@ class RefusingEnviron(KeyedEnviron):
         if isinstance(key, str) and key.startswith("HTTP_") and key not in _OWN_HEADERS:
             name = key.removeprefix("HTTP_").replace("_", "-").title()
             raise RuntimeError(
-                f'the handler reads the header {name}, and its route has `dynamic = "error"`, which refuses '
-                'that: read none, or write `dynamic = "force-static"`, with which headers read as absent'
+                f'the handler reads the header {name}, which `dynamic = "error"` of its route forbids: read '
+                'no headers, or write `dynamic = "force-static"`, with which headers read as absent'
             )
         return super()._find(key)
 

@@ -123,9 +123,9 @@ def _current_response() -> Response | None:
 def names_to_revalidate(cache: Cache, path: str, kind: Kind | None = None) -> tuple[str, ...]:
     """Return the names of a path, or of a route's pattern. Raises ValueError, or TypeError for no str."""
     if not isinstance(path, str):
-        raise TypeError(f"a path is a str such as '/api/posts/1', not {path!r}")
+        raise TypeError(f"a path must be a str such as '/api/posts/1', not {path!r}")
     if kind is not None and kind not in get_args(Kind):
-        raise ValueError(f"`type` is 'page' or 'layout', not {kind!r}")
+        raise ValueError(f"`type` must be 'page' or 'layout', not {kind!r}")
     segments = parse_path(path)
     _check_base(cache.base_path, path, segments)
     if not {"[", "]"}.isdisjoint(path):
@@ -143,7 +143,7 @@ def _check_base(base_path: str, path: str, segments: Sequence[str]) -> None:
     base = parse_path(base_path) if base_path else []
     if any(own != above for own, above in zip(segments, base)):
         raise ValueError(
-            f"{path!r} is outside of `base_path`: paths begin with it, so write {base_path + path!r}"
+            f"{path!r} is outside `base_path`: paths begin with it, so write {base_path + path!r}"
         )
 
 
@@ -183,7 +183,7 @@ def names_of_tag(tag: str) -> tuple[str, ...]:
 
 def _checked(mode: Mode) -> Mode:
     if mode not in get_args(Mode):
-        raise ValueError(f"`mode` is 'expire' or 'stale', not {mode!r}")
+        raise ValueError(f"`mode` must be 'expire' or 'stale', not {mode!r}")
     return mode
 
 
@@ -262,7 +262,7 @@ class Revalidation:
     def __del__(self) -> None:
         if self._error is not None and not self._is_told:
             # Record: A store did not accept a revalidation that a coroutine began and did not await.
-            _log.error("A revalidation failed that nobody waited for: %s", self._error)
+            _log.error("A revalidation that nobody waited for failed: %s", self._error)
 
 
 def _set_on(loop: Any, function: Callable[[], object]) -> None:
@@ -310,5 +310,5 @@ def revalidate_now(cache: Cache, name: str, mode: Mode) -> None:
         raise RevalidationError(
             f"the store of the response cache did not accept the revalidation of {name}: "
             f"{str(error).rstrip('.')}. "
-            "What was made before may still be served"
+            "Old answers may still be served"
         ) from error

@@ -29,7 +29,7 @@ ANYTHING: Any = inspect.Signature.empty
 # Where a value is, in messages.
 _TOP = "result"
 
-_ANNOTATE = "say in the function's return annotation what it returns, such as `-> tuple[int, str]`"
+_ANNOTATE = "annotate what the function returns, such as `-> tuple[int, str]`"
 
 
 class ValueCodec(Protocol):
@@ -113,8 +113,8 @@ class _ModelCodec:
         difference = _difference(value, copy, True)
         if difference is None:
             return content, copy
-        reason = "is another one when its model has validated it again"
-        raise NotData(difference.place, reason, "return a model that its own data makes again")
+        reason = "differs after its model has validated it again"
+        raise NotData(difference.place, reason, "return a model that can be rebuilt from its own data")
 
     def decode(self, content: bytes) -> Any:
         return self._schema.load(msgspec.msgpack.decode(content))
@@ -134,7 +134,7 @@ def _encoded(value: Any, encode: Callable[[], bytes]) -> bytes:
     try:
         return encode()
     except RecursionError:
-        raise NotData(_TOP, "contains itself", "return data without circles") from None
+        raise NotData(_TOP, "contains itself", "return data without cycles") from None
     except (TypeError, ValueError, OverflowError):
         place, part = _unencodable(value)
     raise NotData(place, _reason(part), _remedy(part))
@@ -156,13 +156,13 @@ def _unencodable(value: Any) -> tuple[str, Any]:
 
 def _reason(part: Any) -> str:
     if isinstance(part, int):
-        return "is an integer of more than 64 bits, which MessagePack does not have"
+        return "is an integer of more than 64 bits, which MessagePack cannot hold"
     if isinstance(part, str):
-        return "is a text with half of a surrogate pair, which UTF-8 does not have"
+        return "is a string with half of a surrogate pair, which UTF-8 cannot encode"
     if inspect.iscoroutine(part):
         part.close()  # or Python would warn that nobody awaits it
         return "is a coroutine, which only a coroutine function may return"
-    return f"is an object of the type `{type(part).__qualname__}`, which is no data"
+    return f"is an object of the type `{type(part).__qualname__}`, which is not data"
 
 
 def _remedy(part: Any) -> str:
@@ -170,11 +170,11 @@ def _remedy(part: Any) -> str:
         return "return it in another form"
     if inspect.iscoroutine(part):
         return "write `async def`"
-    return "return data: texts, numbers, dates, lists, dicts, dataclasses, Structs, models"
+    return "return data: strings, numbers, dates, lists, dicts, dataclasses, Structs, models"
 
 
 def _without_root(error: msgspec.ValidationError) -> str:
-    return f"is not what the annotation says: {str(error).replace('`$', f'`{_TOP}')}"
+    return f"does not match the annotation: {str(error).replace('`$', f'`{_TOP}')}"
 
 
 # -- what comes back ---------------------------------------------------------------------------

@@ -235,7 +235,7 @@ class Visit:
                 work.has_failed = True
             # Record: The answer of a cached route was stale, and its handler has raised in the background;
             # the stale answer stays.
-            log_fault(self._like, route_of(self._like), error, "failed to compute its stored answer anew")
+            log_fault(self._like, route_of(self._like), error, "failed to recompute its stored answer")
         finally:
             if work is not None and not work.end():
                 work.run()

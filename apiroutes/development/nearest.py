@@ -170,7 +170,7 @@ def _replace(way: _Way, segment: str, part: str) -> _Way:
     if _is_parameter(part):
         return way.step(_DYNAMIC, segment)
     if segment.lower() == part.lower():
-        return way.step(_CASE, part, f"`{part}`, as paths keep the case of letters", alike=True)
+        return way.step(_CASE, part, f"`{part}`, as paths are case-sensitive", alike=True)
     bare = _EXTENSIONS.sub("", segment)
     if bare == part:
         return way.step(_EXTENSION, part, f"without `{segment[len(bare) :]}`", alike=True)

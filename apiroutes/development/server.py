@@ -71,7 +71,7 @@ def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[
     command = [sys.executable, "-c", _PROGRAM, str(Path(__file__).parents[2]), "dev"]
     command += [part for option in options.items() for part in option]
     supervisor = _Supervisor(root, command, listener, host, say)
-    # A signal is an event like others: where it raised an exception, a child might just be starting.
+    # A signal is an event like others: an exception could interrupt the start of a child.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.interrupt())
     try:
@@ -141,7 +141,7 @@ class _Supervisor:
             self._agenda.make_next()
 
     def interrupt(self) -> None:
-        """Let `run` return; a second time, let `close` not wait. For signal handlers."""
+        """Make `run` return; the second time, keep `close` from waiting. For signal handlers."""
         self._agenda.put(self._on_interrupt)
 
     def _on_interrupt(self) -> None:

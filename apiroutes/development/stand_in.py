@@ -58,8 +58,8 @@ class _Ended:
     def __init__(self, how: str) -> None:
         self._title = f"The server {how}"
         self._text = (
-            "The process that served this project has ended. What it printed before is in the terminal of "
-            "apiroutes dev. It is started again as soon as a file of the project changes."
+            "The process that served this project has ended. Its output is in the terminal of apiroutes dev. "
+            "It is started again as soon as a file of the project changes."
         )
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -88,7 +88,7 @@ class Connections:
 
     def nonsense(self) -> StoreError:
         """Return the error for a reply that no Redis gives."""
-        return StoreError(f"Redis at {self.place} answers nonsense")
+        return StoreError(f"Redis at {self.place} sent an unexpected reply")
 
     def _take(self, deadline: float) -> Any:
         """Return a connection for use, which is one that the server has not closed since its last use."""

@@ -121,8 +121,8 @@ class MemorySessionStore:
             self._was_full = True
             # Record: `sessions(store="memory")` has no room left.
             _log.warning(
-                "The memory for sessions is full, with %s bytes: from now on those go that were not used for "
-                'the longest time. Keep them in a store with more room: "sqlite", or a Redis.',
+                "The memory for sessions is full, with %s bytes: from now on the least recently used ones "
+                'are dropped. Keep sessions in a store with more room: "sqlite", or a Redis.',
                 f"{self._max_size:,}",
             )
 

@@ -24,8 +24,8 @@ class SessionTooLarge(Exception):
     def __init__(self, size: int | None = None) -> None:
         found = "" if size is None else f", not {size:,} bytes"
         super().__init__(
-            f"A session has values of 1 MiB at most{found}: keep the rest elsewhere, and in the session what "
-            "finds it"
+            f"A session holds values of 1 MiB at most{found}: keep the rest elsewhere, and in the session "
+            "only what finds it"
         )
 
 

@@ -14,7 +14,7 @@ from apiroutes.structs import Struct
 __all__ = ["EMPTY", "HARMLESS", "MISSING", "OF_ANOTHER_BOOT", "DatabaseKind", "create_tables", "flaw_of"]
 
 # What is wrong with a file in which nothing is lost.
-MISSING, EMPTY, OF_ANOTHER_BOOT = "is missing", "is empty", "is of another boot"
+MISSING, EMPTY, OF_ANOTHER_BOOT = "is missing", "is empty", "is from before a restart of the machine"
 HARMLESS = (MISSING, EMPTY, OF_ANOTHER_BOOT)
 
 
@@ -61,5 +61,5 @@ def flaw_of(connection: sqlite3.Connection, kind: DatabaseKind) -> str | None:
             return EMPTY
         raise ValueError(f"it is the database of another application; {kind.remedy}")
     if (application, version) != (kind.application, kind.version):
-        return "is of another version"
+        return "has another version"
     return kind.flaw_of_rows(connection)

@@ -254,7 +254,7 @@ class Later:
         ("", "2 ** 70", "`result` is an integer of more than 64 bits"),
         ("", "'\\ud800'", "`result` is a text with half of a surrogate pair"),
         ("", "asyncio.sleep(0)", "`result` is a coroutine"),
-        (" -> int", "'a'", "`result` is not what the annotation says: Expected `int`, got `str`"),
+        (" -> int", "'a'", "`result` does not match the annotation: Expected `int`, got `str`"),
         (" -> list", "[(1,)]", r"`result\[0\]` is a `tuple`"),
         (" -> dict[str, int]", "{'a': 1, 'b': 'x'}", r"Expected `int`, got `str` - at `result\[...\]`"),
         (" -> Changing", "Changing(a=1)", r"`result.a` is another one"),

@@ -265,7 +265,7 @@ def test_every_mistake_is_reported_with_its_line(tmp_path: Path) -> None:
 def test_a_cache_needs_a_get(tmp_path: Path, declared: str) -> None:
     (problem,) = problems_of(tmp_path, {FILE: f"def POST(): return 1\n{declared}"})
     assert (problem.file, problem.line) == (FILE, 2)
-    assert problem.message == "caches the answers of GET, and has no `GET` and no `handler`."
+    assert problem.message == "caches the answers of GET, but has neither `GET` nor `handler`."
 
 
 def test_a_module_without_a_get_that_caches_nothing_is_right(tmp_path: Path) -> None:

@@ -393,12 +393,12 @@ UNGUARDED = [
     ),
     (
         f"{GUARD}dependencies = [Guard]\n" + GET.format(""),
-        "the class `Guard`, whose objects are called",
+        "the class `Guard`, whose objects can be called",
         "Write `Depends(Guard(...))`",
     ),
     (
         f"{GUARD}dependencies = [Depends(Guard)]\n" + GET.format(""),
-        "the class `Guard`, whose objects are called",
+        "the class `Guard`, whose objects can be called",
         "Write `Depends(Guard(...))`",
     ),
     (USER + "dependencies = [str]\n" + GET.format(""), "was given `str`, a type of Python", "[Depends("),

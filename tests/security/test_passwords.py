@@ -65,10 +65,10 @@ def test_an_unknown_user_has_no_password(caplog: pytest.LogCaptureFixture) -> No
 @pytest.mark.parametrize(
     ("hash", "reason"),
     [
-        ("", "is not one of Argon2"),
-        ("correct horse", "is not one of Argon2"),
-        ("$2b$12$KIXQQ0vQxVYkQ1o0J3r0eOQ8oH7V7cX5y", "is not one of Argon2"),
-        ("$argon2id$é", "is not one of Argon2"),
+        ("", "is not an Argon2 hash"),
+        ("correct horse", "is not an Argon2 hash"),
+        ("$2b$12$KIXQQ0vQxVYkQ1o0J3r0eOQ8oH7V7cX5y", "is not an Argon2 hash"),
+        ("$argon2id$é", "is not an Argon2 hash"),
         ("$argon2id$v=19$m=65536,t=3,p=4$YWJj", "is not a whole one"),
         ("$argon2id$v=19$m=x,t=3,p=4$YWJjZGVmZ2g$YWJjZGVmZ2g", "is not a whole one"),
         ("$argon2id$v=19$m=4294967295,t=3,p=4$YWJjZGVmZ2g$YWJjZGVmZ2g", "more memory or time"),

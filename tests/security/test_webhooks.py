@@ -292,11 +292,11 @@ def test_the_document_names_the_header(tmp_path: Path) -> None:
         ("github", "good", "the secret has fewer than 16 bytes, and could be guessed. Make one: python"),
         ("slack", "good", "the secret has fewer than 16 bytes, and could be guessed. Copy it"),
         ("stripe", ["good" * 5, "good"], "the secret has fewer than 16 bytes, and could be guessed. Copy it"),
-        ("stripe", "sk_live_goodgoodgoodgood", "the secret is an API key. Copy that of the webhook"),
-        ("stripe", "rk_test_goodgoodgoodgood", "the secret is an API key. Copy that of the webhook"),
-        ("slack", "xoxb-good-goodgoodgoodgood", "the secret is an access token. Copy that of the webhook"),
-        ("github", "ghp_goodgoodgoodgoodgoodgoodgoodgood", "the secret is an access token. Copy that of"),
-        ("github", "github_pat_goodgoodgoodgoodgood", "the secret is an access token. Copy that of"),
+        ("stripe", "sk_live_goodgoodgoodgood", "the secret is an API key. Copy the webhook's secret instead"),
+        ("stripe", "rk_test_goodgoodgoodgood", "the secret is an API key. Copy the webhook's secret instead"),
+        ("slack", "xoxb-good-goodgoodgoodgood", "the secret is an access token. Copy the webhook's"),
+        ("github", "ghp_goodgoodgoodgoodgoodgoodgoodgood", "the secret is an access token. Copy the"),
+        ("github", "github_pat_goodgoodgoodgoodgood", "the secret is an access token. Copy the"),
     ],
 )  # fmt: skip
 def test_a_secret_that_is_no_secret_is_told_at_start(sender: Any, secret: Any, message: str) -> None:
