@@ -1,8 +1,8 @@
-"""What a function returns as bytes, and back as the same value.
+"""What a function returns, as bytes and back as the same value.
 
 In: a return annotation, then values. Out: MessagePack, and from it equal values of equal types. Raises
-SchemaError for an annotation that no data can have, and NotData for a value that is no data, or would come
-back as another one.
+SchemaError for an annotation that no data can have, and NotData for a value that is not data, or would come
+back as a different one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ANYTHING: Any = inspect.Signature.empty
 # Where a value is, in messages.
 _TOP = "result"
 
-_ANNOTATE = "annotate what the function returns, such as `-> tuple[int, str]`"
+_ANNOTATE = "give the function a return annotation, such as `-> tuple[int, str]`"
 
 
 class ValueCodec(Protocol):
@@ -65,7 +65,7 @@ def codec_of(annotation: Any) -> ValueCodec:
 
 
 class _PlainCodec:
-    """For what msgspec knows."""
+    """For types that msgspec knows."""
 
     def __init__(self, annotation: Any) -> None:
         self._is_typed = annotation not in (ANYTHING, Any, object)
@@ -79,7 +79,7 @@ class _PlainCodec:
 
     def encode(self, value: Any) -> tuple[bytes, Any]:
         content, copy, difference = self._copied(value, lambda: _encode(value))
-        if difference is not None and self._is_typed:  # such as a time of a zone: MessagePack's have none
+        if difference is not None and self._is_typed:  # such as a time with a zone, which MessagePack lacks
             content, copy, difference = self._copied(value, lambda: _encode(_as_texts(value)))
         if difference is None:
             return content, copy
@@ -98,7 +98,7 @@ class _PlainCodec:
 
 
 class _ModelCodec:
-    """For what contains a model of pydantic's, which is validated when it comes back."""
+    """For types with a pydantic model, which is validated when it comes back."""
 
     def __init__(self, schema: ModelSchema) -> None:
         self._schema = schema
@@ -130,7 +130,7 @@ def _as_texts(value: Any) -> Any:
 
 
 def _encoded(value: Any, encode: Callable[[], bytes]) -> bytes:
-    """Return the bytes of a value. Raises NotData with the place of the part that has none."""
+    """Return the bytes of a value. Raises NotData with the place of the part that cannot be encoded."""
     try:
         return encode()
     except RecursionError:
@@ -193,7 +193,7 @@ _IMMUTABLE = frozenset(_SCALARS)
 
 
 def is_immutable(value: Any) -> bool:
-    """Return whether a value can be given to all, as nobody can change it."""
+    """Return whether a value can be shared, because nobody can change it."""
     kind = type(value)
     if kind is tuple or kind is frozenset:
         return all(map(is_immutable, value))
@@ -220,7 +220,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 def _difference(value: Any, copy: Any, is_typed: bool, place: str = _TOP) -> _Difference | None:
     """Return the first part of a copy that is not equal or not of the same type; None without one.
 
-    Where an annotation says `float`, an integer may have become one.
+    If the annotation is `float`, an integer may have become one.
     """
     kind = type(value)
     fields = None if kind in _IMMUTABLE else fields_of(value)

@@ -220,7 +220,7 @@ def test_one_of_a_dependency_is_refused_too(
     (problem,) = problems_of(tmp_path, {FILE: QUERY_HEAD + handler + config_of(listed)})
     assert (problem.file, problem.line) == (FILE, LINE)
     assert problem.message.startswith(f"`GET` is cached, and `{named}` (")
-    assert f"takes {' and '.join(map(repr, names))} of the query" in problem.message
+    assert f"takes {' and '.join(map(repr, names))} from the query" in problem.message
 
 
 def test_the_remedy_lists_all_that_is_missing(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_one_of_a_static_route_is_refused(
     source = f"dynamic = {dynamic!r}\ndef GET(page: int = 1): return 1\n{revalidate}"
     (problem,) = problems_of(tmp_path, {FILE: source})
     assert (problem.file, problem.line) == (FILE, 2)
-    assert "'page' of the query" in problem.message
+    assert "'page' from the query" in problem.message
     assert f"`dynamic` is {dynamic!r}" in problem.message
     assert f'{{"revalidate": {written}, "query": ["page"]}}' in problem.remedy
 

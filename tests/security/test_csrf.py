@@ -204,7 +204,7 @@ def test_an_async_handler_is_protected_as_well(tmp_path: Path) -> None:
         (["localhost:3000"], "Write it as 'https://localhost:3000'"),
         (["null"], "'null' is not an origin. Write it as 'https://app.example.com'"),
         (["*"], "'*' is not an origin. Write it as 'https://app.example.com'"),
-        (["https://*.example.com"], "'https://*.example.com' is no origin."),
+        (["https://*.example.com"], "'https://*.example.com' is not an origin."),
         ([None], "None is not an origin. Write it as 'https://app.example.com'"),
     ],
 )
