@@ -23,9 +23,15 @@ from apiroutes.response_hooks import ResponseHooks
 from apiroutes.streams import Begun, FileChunks, InContext, application_in, close, run_application
 from apiroutes.types import ASGIFunction, Environ, WSGIApplication
 
-__all__ = ["OPEN", "CLOSED", "SENT", "STARTED", "ResponseState"]
+__all__ = ["ENDED", "OPEN", "CLOSED", "SENT", "STARTED", "ResponseState"]
 
 _log = logging.getLogger("apiroutes")
+
+# The message where what goes on after a response uses it.
+ENDED = (
+    "cannot {}: the response has ended, because its handler has returned. A task, a thread or a timer cannot "
+    "go on with it: return a generator, plain or async, that yields what is to be sent"
+)
 
 # A change that middleware has made: "set", "append", "remove" or "status"; a header's key; its lines as
 # they go over the wire, or the status.
@@ -100,6 +106,8 @@ class ResponseState(ResponseHead, ResponseHooks):
             raise coroutines.cancelled_error(f"cannot {action}: this call was cancelled")
         if self._state == FAILED:
             return True
+        if self._has_ended:
+            raise ResponseSentError(ENDED.format(action))
         if not self._in_middleware:
             raise ResponseSentError(
                 f"cannot {action}: the response has already been sent. A handler responds once: "
@@ -269,6 +277,10 @@ class ResponseState(ResponseHead, ResponseHooks):
         """Let a response that was given not stand when the exception comes that is raised next."""
         if self._state == SENT and not self._in_middleware:
             self._checkpoint, self._in_middleware = UNTOUCHED, True
+
+    def _end_writing(self) -> None:
+        """End what `write` began; `apiroutes.wsgi` lets nobody write any more."""
+        self._end()
 
     # -- streams ---------------------------------------------------------------------------
 

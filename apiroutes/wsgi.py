@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import errno
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
 from apiroutes.after_response import note_failure, note_whole_content
-from apiroutes.errors import ResponseAborted
+from apiroutes.errors import ResponseAborted, ResponseSentError
 from apiroutes.files import Selectable
 from apiroutes.http import BODYLESS, JSON, STATUS_LINES, TEXT, content_hash, is_current
 from apiroutes.logs import log_disconnect, log_fault, route_of
 from apiroutes.response import Response
+from apiroutes.response_state import ENDED
 from apiroutes.sizes import Size
 from apiroutes.streams import Begun, as_chunk, close
 from apiroutes.types import Environ, HeaderList, StartResponse
@@ -44,6 +47,7 @@ PRIVATE = "private, no-cache"
 class ServerResponse(Response):
     """A response with a connection: what a handler gets."""
 
+    _turn: _Turn | None = None  # from the first `write` on
     # The App's conversion of an exception to a response.
     _write_exception: Callable[[BaseException, Any, Response], None]
 
@@ -59,13 +63,40 @@ class ServerResponse(Response):
         if write is None:  # although PEP 3333 requires it: the iterable sends what was written
             return unwritten.append
 
+        self._turn = turn = _Turn("asgi.scope" in self.req._environ)
+
         def write_on(content: bytes) -> None:
-            try:
-                write(content)
-            except OSError as error:  # servers raise it when the client has left
-                raise ResponseAborted(error.errno, "the client left") from error
+            with turn.taken:
+                if turn.is_over:
+                    raise ResponseSentError(ENDED.format("write"))
+                try:
+                    write(content)
+                except OSError as error:  # servers raise it when the client has left
+                    raise ResponseAborted(error.errno, "the client left") from error
 
         return write_on
+
+    def _end_writing(self) -> None:
+        """End what `write` began, after a thread that is still writing has come to the end of its chunk."""
+        if self._turn is not None:
+            with self._turn.taken:
+                self._turn.is_over = True
+        self._end()
+
+
+class _Turn:
+    """The right to write: for one thread at a time, and for none once the response has ended.
+
+    A thread or task that goes on after its handler would write into the connection's next response.
+    """
+
+    __slots__ = ("is_over", "taken")
+
+    def __init__(self, has_asgi: bool) -> None:
+        # A thread that writes waits for the event loop there, which must not wait for the thread; and the
+        # connection takes no more after the end.
+        self.taken: AbstractContextManager[object] = nullcontext() if has_asgi else threading.Lock()
+        self.is_over = False
 
 
 def send(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -144,7 +175,9 @@ def _send_special(response: Response, environ: Environ, start_response: StartRes
     if response._write is not None:
         if response._cut_by is not None:
             cut_off(response)
-        return end_written(response, environ)
+        content = end_written(response, environ)
+        response._end_writing()
+        return content
     # The handler's stream is not started for content that is not sent.
     if response._stream is None or not _is_bodyless(response, environ):
         response._start_streaming()
