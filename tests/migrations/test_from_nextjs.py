@@ -106,7 +106,13 @@ def test_two_files_with_one_function(moved: Client, path: str) -> None:
     assert moved.get(f"{path}/none").status_code == 404
 
 
-REWRITTEN = [("GET", "tea", 200), ("GET", "none", 404), ("GET", "", 404), ("PUT", "tea", 404)]
+REWRITTEN = [
+    ("GET", "tea", 200),
+    ("GET", "none", 404),
+    ("GET", "", 404),
+    ("HEAD", "tea", 200),
+    ("PUT", "tea", 404),
+]
 
 
 @pytest.mark.parametrize(("method", "favourite", "status"), REWRITTEN)
@@ -481,6 +487,38 @@ def test_a_cookie_is_deleted(client: Client) -> None:
 def test_a_file_in_place_of_a_pipe(client: Client) -> None:
     route = PROJECT / "app/api/made/route.py"
     assert client.get("/api/made?how=file").data == route.read_bytes()
+
+
+LATE = """
+import threading
+
+go_on, done = threading.Event(), threading.Event()
+
+
+def later(res):
+    go_on.wait(10)
+    try:
+        res.write("later")
+    except OSError:
+        pass
+    finally:
+        done.set()
+
+
+def GET(res):
+    res.write("first")
+    threading.Thread(target=later, args=[res]).start()
+
+
+def POST():
+    go_on.set()
+    return done.wait(10)
+"""
+
+
+def test_a_response_ends_with_its_handler(tmp_path: Path) -> None:
+    with Client(str(project(tmp_path, {"pages/api/x.py": LATE}))) as client:
+        assert [client.get("/api/x").text, client.post("/api/x").text] == ["first", "true"]
 
 
 def test_a_stream_is_closed_when_the_client_leaves(client: Client) -> None:
