@@ -259,7 +259,7 @@ def test_a_header_of_the_connection_is_the_servers(tmp_path: Path, name: str) ->
         return str(error)
 """
     with Client(str(project(tmp_path, {"pages/api/x.py": source}))) as client:
-        assert client.get("/api/x").text == f"the header {name!r} is the server's to set (PEP 3333)"
+        assert f"the header {name!r} is the server's to set" in client.get("/api/x").text
 
 
 @pytest.mark.parametrize(("scheme", "is_secure"), [("http", False), ("https", True)])
