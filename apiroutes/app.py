@@ -1,9 +1,8 @@
-"""The App: built once from a project directory, then one straight line for each request.
+"""The App: built once from a project directory, then called for each request.
 
 In: a project directory and settings; then an environ. Out: a WSGI application. Raises ProjectError at
-start with every mistake of the project; while it serves it raises nothing but ResponseAborted, for the
-server, unless the setting `debug_exceptions` asks for faults. Exceptions become responses here and nowhere
-else.
+start with every mistake of the project. While it serves, it raises only ResponseAborted, for the server,
+unless the setting `debug_exceptions` asks for faults. Exceptions become responses only here.
 """
 
 from __future__ import annotations
@@ -47,19 +46,22 @@ from apiroutes.wsgi import ServerResponse, closing, etag_prefix, send, starting_
 
 __all__ = ["App"]
 
-# Of a call's arguments: ASGI servers give one or three, and are told what to call instead.
+# A call's arguments. ASGI servers pass one or three, and an error tells them what to call instead.
 _ABSENT: Any = None
 
 
 class App:
     """The WSGI application of the project directory `root`, which holds `pages/`, `app/` or `routes/`.
 
-    `asgi` is the same App as an ASGI application. Raises ProjectError with every mistake that it finds.
+    `asgi` is the same App as an ASGI application. Raises ProjectError, which lists every mistake in the
+    project.
 
     Args:
         root: The project directory.
-        fallback: Answers the paths that no route matches: a WSGI application, or for `asgi` an ASGI one.
-        middleware: Runs around everything else, but inside that of `middleware.py` and of the setting.
+        fallback: The application that answers paths without a route: a WSGI application, or an ASGI
+            application for `asgi`.
+        middleware: Middleware that runs around everything else, inside the middleware of `middleware.py` and
+            of the setting.
         **settings: [Settings](settings.md), which override `[tool.apiroutes]` in `pyproject.toml` and
             `APIROUTES_*` in the environment.
     """
@@ -111,7 +113,7 @@ class App:
         return explainer
 
     def _make_request_class(self, on_request_error: Callable[..., Any] | None) -> type[Request]:
-        """Return the class of this App's requests, which has what is the same for all of them."""
+        """Return the class of this App's requests, with the attributes that all of them share."""
         observers: list[Any] = []
         if on_request_error is not None:
             files = {str(route.pattern): route.file for route in self.routes.walk()}
@@ -121,8 +123,8 @@ class App:
         return type("Request", (kind,), shared)
 
     def _forget_cached(self) -> None:
-        """Forget what is cached in this process, in which a test has changed what handlers depend on."""
-        if self.settings.cache == "memory":  # a store that others share is theirs, too
+        """Forget what is cached in this process, because a test has changed what handlers depend on."""
+        if self.settings.cache == "memory":  # others use a shared store, too
             self.cache.clear()
 
     def _make_lifespan(self, register: Callable[[], Any] | None) -> Lifespan:
@@ -141,7 +143,7 @@ class App:
         return type("ServerResponse", (kind,), attributes)
 
     def _answer_with_work(self) -> None:
-        """Let requests leave work for the time after their response, from the next request on."""
+        """From the next request on, let requests leave work to do after their response."""
         self.work_pool = self.cache.work_pool = WorkPool(self.settings)
         self._lifespan.add_drain(self.work_pool.drain)
         kind: Any = type(self)
@@ -162,19 +164,20 @@ class App:
     # -- start and stop --------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the App in this process, unless it has started: run `register` of its instrumentation.py.
+        """Start the App in this process, unless it has started: run `register` of instrumentation.py.
 
-        A server's worker calls it before the first request; without it the first request does. Threads that
-        call it at once wait for one start. Raises LifespanError if that fails, which is logged.
+        A server's worker calls this before the first request; otherwise the first request does. Threads that
+        call it at the same time wait for one start. Raises LifespanError if the start fails; the log has the
+        cause.
         """
         self._lifespan.start()
 
     def stop(self, within: float | None = None) -> None:
-        """Stop the App: wait for work after responses, then let `register` go on behind its `yield`.
+        """Stop the App: wait for work after responses, then resume `register` after its `yield`.
 
-        The server has answered its last request by then. Afterwards the App is as it was before its start.
-        Raises LifespanError if the end fails or takes longer, which is logged. Without this call the end of
-        the process stops the App.
+        Call this when the server has answered its last request. Afterwards the App is as it was before its
+        start. Raises LifespanError if the shutdown fails or takes longer than `within`; the log has the
+        cause. Without this call, the App stops when the process ends.
 
         Args:
             within: How long it may take, in seconds; None for what is left of `graceful_timeout`.
@@ -183,14 +186,14 @@ class App:
 
     @property
     def is_started(self) -> bool:
-        """Whether the App has started in this process, and has not been told to stop."""
+        """Whether the App has started in this process and nothing has asked it to stop."""
         return self._lifespan.is_started
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Start the App, and stop it after the block: `start` and `stop` for code on an event loop.
+        """Start the App, and stop it at the end of the block: `start` and `stop` for code on an event loop.
 
-        An async `register` runs on that loop, as handlers do that are called through `asgi`.
+        An async `register` runs on that loop, and so do handlers that are called through `asgi`.
         """
         await self._lifespan.start_on_loop()
         try:
@@ -199,19 +202,19 @@ class App:
             await self._lifespan.stop_on_loop()
 
     def _begin_to_answer(self, made: Mapping[str, Any]) -> None:
-        """Answer requests, whose `req.app` has what `register` has made."""
+        """Answer requests. Their `req.app` is what `register` has made."""
         self._request.app = MappingProxyType(dict(made))
         self._look_up = with_telemetry(self.lookup.find, self.settings, self._request, self._unobserved)
 
     def _forget_start(self) -> None:
-        """Be as before the start, which the next request asks for."""
+        """Return to the state before the start; the next request starts the App again."""
         self._request.app = NOTHING_MADE
         self._look_up = self._start_and_look_up
         if self._asgi is not None:
             self._asgi.forget_start()
 
     def _start_and_look_up(self, environ: Environ) -> tuple[Resource | None, Params]:
-        """Start the App for its first request; what looks up the next ones has then taken this place."""
+        """Start the App for its first request; later requests are looked up by what replaces this method."""
         try:
             self._lifespan.start()
         except LifespanError:
@@ -219,7 +222,7 @@ class App:
         return self._look_up(environ)
 
     def _refuse_requests(self) -> None:
-        """Answer 503 from now on: each request would start it in vain again."""
+        """Answer 503 from now on: otherwise each request would try the same failed start again."""
         self._look_up = self.lookup.refusing()
         request_replacement("the application has not started")
 
@@ -302,9 +305,9 @@ class App:
         response: ServerResponse,
         start_response: StartResponse,
     ) -> Iterable[bytes]:
-        """Send the response after an exception; one that was already given stands.
+        """Send the response after an exception; a response that was already given is kept.
 
-        Raises ResponseAborted where bytes have left already, and what ends the process.
+        Raises ResponseAborted if bytes have left already, and exceptions that end the process.
         """
         try:
             error_to_write = self._settle_error(error, resource, request, response)
@@ -315,17 +318,17 @@ class App:
             note_failure(error)
             # The client has its response before anything is logged, which may take a while.
             # Record: A handler, middleware or dependency has raised something other than an `ApiError`; or a
-            # handler has taken longer than its `maxDuration`, and the client has its 504.
+            # handler has taken longer than its `maxDuration`, and the client has received a 504.
             response._call_at_end(lambda sent: log_fault(request, resource.name, error))
         return self._send_error(error_to_write, resource, response, start_response)
 
     def _settle_error(
         self, error: BaseException, resource: Resource, request: Request, response: ServerResponse
     ) -> BaseException | None:
-        """Log an exception, and return it to be written; None where the response that was given stands.
+        """Log an exception, and return it to be written; None to keep the response that was given.
 
-        Raises ResponseAborted where bytes have left already, and what ends the process; with the setting
-        `debug_exceptions`, the exception itself.
+        Raises ResponseAborted if bytes have left already, and exceptions that end the process. With the
+        setting `debug_exceptions`, raises the exception itself.
         """
         _log_disconnect_of(error, request)
         is_handlers = not response._in_middleware
@@ -344,7 +347,7 @@ class App:
             if stands and self._log_hint is not None:
                 self._log_hint(error, request)
         if is_cut:
-            # PEP 3333: the client must not take half a response for a whole one.
+            # PEP 3333: the client must not mistake half a response for a whole one.
             raise ResponseAborted(errno.ECONNRESET, "the response was cut off") from None
         return None if stands else error
 
@@ -355,7 +358,7 @@ class App:
         response: ServerResponse,
         start_response: StartResponse,
     ) -> Iterable[bytes]:
-        """Send the response to an exception, or without one the response that stands."""
+        """Send the response to an exception; without an exception, the response that was given."""
         request: Request = response.req
         try:
             if error is not None:
@@ -376,13 +379,13 @@ class App:
 
 
 def _log_disconnect_of(error: BaseException, request: Request) -> None:
-    """Log that the client has left, if the error says so. Raises it again where nothing can be sent."""
+    """Log that the client has left, if the error says so. Raises the error again if nothing can be sent."""
     if isinstance(error, KeyboardInterrupt):
         raise error
     if isinstance(error, ResponseAborted):
-        # Record: The connection has ended while `res.write` sent something.
+        # Record: The connection has ended while `res.write` was sending.
         log_disconnect(request, "while the response was written")
         raise error
     if isinstance(error, BodyCutOff):
-        # Record: The connection has ended before the whole body had come.
+        # Record: The connection has ended before the whole body arrived.
         log_disconnect(request, "before the body's end")

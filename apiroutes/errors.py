@@ -1,8 +1,8 @@
 """Both families of errors: the project is wrong (stops the start), the request is wrong (4xx).
 
-In: errors as data. Out: exceptions and `Problem` records, and the phrases of statuses. Nothing else here
-knows HTTP or a terminal: `apiroutes.error_responses` turns request errors into responses, the servers and the
-command line print reports of problems.
+In: errors as data. Out: exceptions and `Problem` records, and the reason phrases of status codes. Nothing
+else here knows HTTP or a terminal: `apiroutes.error_responses` turns request errors into responses; the
+servers and the command line print reports of problems.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class Problem:
         file: The file, relative to the project directory.
         message: What is wrong.
         remedy: What to do about it.
-        line: The line, from 1.
-        source: The text that `span` marks.
-        span: The start and the end of what is marked in `source`, in characters; None where nothing is.
-        importers: The places, such as `pages/api/a.py:1`, that import the file and cannot work without it.
+        line: The line, counted from 1.
+        source: The text that contains the `span`.
+        span: The start and end of the marked part of `source`, in characters; None if nothing is marked.
+        importers: The places that import the file and cannot work without it, such as `pages/api/a.py:1`.
     """
 
     file: str
@@ -79,7 +79,7 @@ class Problems(list[Problem]):
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[None]:
-        """Add the problems of a ProjectError that is raised inside, each once, and go on after the block."""
+        """Add the problems of a ProjectError that the block raises, each once, and suppress the error."""
         try:
             yield
         except ProjectError as error:
@@ -87,7 +87,7 @@ class Problems(list[Problem]):
                 self.merge(problem)
 
     def merge(self, problem: Problem) -> None:
-        """Add a problem; a file that fails to import does so for everything that imports it."""
+        """Add a problem; a file that fails to import is one problem, whatever imports it."""
         for index, known in enumerate(self):
             if replace(known, importers=()) == replace(problem, importers=()):
                 importers = (*known.importers, *problem.importers)
@@ -102,7 +102,7 @@ class Problems(list[Problem]):
 
 
 class ProjectError(Exception):
-    """The project cannot be served; its text is the report of all mistakes."""
+    """The project cannot be served; the text of the exception reports all mistakes."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
@@ -113,7 +113,8 @@ class ProjectError(Exception):
 class LifespanError(ProjectError):
     """An App did not start, or did not end as it should; the log has the traceback.
 
-    `register` of the project's instrumentation.py has raised, taken too long, or made what it may not.
+    `register` in the project's instrumentation.py has raised an exception, taken too long, or yielded or
+    created something that it may not.
     """
 
 
@@ -122,14 +123,14 @@ class NestedAppError(RuntimeError):
 
 
 class ApiError(Exception):
-    """An error response, to be raised: the client gets this status and message.
+    """An error response to raise: the client gets this status and message.
 
-    It has its arguments as attributes. Raises ValueError for any other status.
+    Its arguments are its attributes. Raises ValueError for a status outside 400 to 599.
 
     Args:
-        status: An int from 400 to 599.
-        message: The text that the client reads; None for the status's phrase, such as "Not Found".
-        headers: Further headers by name; a list makes a line for each of its items.
+        status: The status code, an int from 400 to 599.
+        message: The text for the client; None for the status's reason phrase, such as "Not Found".
+        headers: Further headers by name; a list makes one line for each of its items.
     """
 
     def __init__(
@@ -152,14 +153,14 @@ class ApiError(Exception):
 
 
 class ExplainedRefusal(ApiError):
-    """A refusal with a `remedy`, which development's response alone says: what the project may write."""
+    """A refusal with a `remedy`, what the project can write; only responses in development include it."""
 
     def __init__(self, status: int, message: str, remedy: str | None = None) -> None:
         super().__init__(status, message)
         self.remedy = remedy
 
 
-# RFC 9110's phrases (section 15), where older versions of Python have those of earlier RFCs.
+# RFC 9110's reason phrases (section 15); older versions of Python have the phrases of earlier RFCs.
 _PHRASES = {
     **{status.value: status.phrase for status in HTTPStatus},
     413: "Content Too Large",
@@ -170,7 +171,7 @@ _PHRASES = {
 
 
 def phrase(status: int) -> str:
-    """Return the phrase of a status code, "Unknown" for a code without one."""
+    """Return the reason phrase of a status code, "Unknown" for a code without one."""
     return _PHRASES.get(status, "Unknown")
 
 
@@ -187,21 +188,21 @@ class InvalidRequest(ApiError):
 
 
 class BodyCutOff(ApiError):
-    """The body ended too early: 400, for a client that has left in most cases."""
+    """The body ended too early: 400, though in most cases the client has left."""
 
 
 class MaxDurationExceeded(BaseException):
     """Raised by `req`, `res` and `next` in a handler whose `maxDuration` has passed.
 
-    Not an Exception, so that a handler's `except Exception` does not catch it. The client has its
-    504 already; `finally` and `with` clean up as they do for any exception.
+    It is not an Exception, so a handler's `except Exception` does not catch it. The client has already
+    received a 504; `finally` and `with` clean up as they do for any exception.
     """
 
     code = 504  # for an access log
 
 
 class NoResponseError(ApiError):
-    """A handler has returned None and not responded: a 500 that says so in development alone."""
+    """A handler has returned None and not responded: a 500, which gives this reason only in development."""
 
     def __init__(self, explanation: str) -> None:
         super().__init__(500)
@@ -212,7 +213,7 @@ class NoResponseError(ApiError):
 
 
 class JSONTypeError(TypeError):
-    """A value that JSON cannot hold. `place` is where in the value it is, "" for all of it."""
+    """A value that JSON cannot represent. `place` is the faulty part of the value, "" for the whole value."""
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(place, reason)
@@ -235,13 +236,13 @@ class ResponseSentError(RuntimeError):
 class ResponseAborted(ConnectionResetError):
     """A started response cannot be finished; the server must drop the connection.
 
-    A ConnectionResetError, because servers close the connection on it without a second
-    traceback: the cause has already been logged.
+    It is a ConnectionResetError, because servers close the connection then without a second traceback: the
+    cause has already been logged.
     """
 
 
 def report(problems: Iterable[Problem]) -> str:
-    """Return all problems as text: file and line, the marked name, the message, the remedy."""
+    """Return all problems as text: file and line, the marked name, the message, and the remedy."""
     listed = list(problems)
     count = "1 problem" if len(listed) == 1 else f"{len(listed)} problems"
     return "\n\n".join([f"{count} in this project:", *map(_paragraph, listed)])
@@ -260,18 +261,18 @@ def _paragraph(problem: Problem) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return the names as they stand in a sentence: `a`, `a and b`, `a, b and c`."""
+    """Return the names joined for a sentence: `a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def readable_path(filename: str) -> str:
-    """Return the path of a file as a person finds it: relative, unless it is outside the directory."""
+    """Return the path of a file for a person to read: relative, unless it is outside the directory."""
     path = os.path.relpath(filename)
     return filename if path.startswith(os.pardir) else path
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return the remedy for an unknown name: the one that was probably meant, or all of them."""
+    """Return the remedy for an unknown name: the name that was probably meant, or all names."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
@@ -280,7 +281,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the type of an exception and the first line of its text; a SyntaxError with its place."""
+    """Return the type of an exception and the first line of its text; the place, too, for a SyntaxError."""
     name = type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{name}: {error.msg} ({os.path.basename(error.filename)}, line {error.lineno})"

@@ -1,9 +1,9 @@
 """Log records with the request that they belong to, as text or JSON.
 
 In: records of any logger. Out: records with `request_id`, `trace_id` and `route`; lines on standard error.
-`request_id()` of `apiroutes.middleware`, or the setting `log_format`, says what the request is; without them
-a record has the trace of OpenTelemetry's span alone. No text of a client can make a line that looks like
-another record's.
+`request_id()` of `apiroutes.middleware`, or the setting `log_format`, supplies the fields of the request;
+without them, a record has only the trace of OpenTelemetry's span. No text from a client can make a line that
+looks like another record.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _LAST_RESORT = logging.lastResort
 
 
 def request_fields() -> dict[str, str]:
-    """Return what is known of the current request: `request_id`, `trace_id` and `route`.
+    """Return the known fields of the current request: `request_id`, `trace_id` and `route`.
 
-    The trace is that of OpenTelemetry's span, if one is active, or else of the client's `traceparent`.
-    Outside of a request, and where nothing is known, it is empty.
+    The trace id comes from OpenTelemetry's span, if one is active, or else from the client's `traceparent`.
+    Outside a request, and if nothing is known, the dict is empty.
     """
     fields = dict(current_fields.get())
     trace_id = _trace_id()
@@ -51,8 +51,8 @@ def _trace_id() -> str | None:
 class RequestFilter(logging.Filter):
     """Gives each record `request_id`, `trace_id` and `route`, for a handler and its formatter.
 
-    A record that has one already keeps it. What is not known is `missing`, or with None left out. A logger
-    that a route names by its `__name__` gets the name of the file, such as `pages.api.users`.
+    A record keeps a field that it already has. Unknown fields are `missing`; with None, they are left out. A
+    logger that a route names by its `__name__` is shown with the name of the file, such as `pages.api.users`.
     """
 
     def __init__(self, missing: str | None = "-") -> None:
@@ -72,11 +72,12 @@ class RequestFilter(logging.Filter):
 
 
 def json_formatter() -> logging.Formatter:
-    """Return python-json-logger's formatter: one JSON object a record, on one line, with every `extra`.
+    """Return python-json-logger's formatter: one JSON object per record, on one line, with every `extra`.
 
     Its members are `time` (RFC 3339, UTC), `level`, `logger`, `process` and `message`, then `exception` or
-    `stack` if there is one. Nothing replaces them: an `extra` of such a name is written as `extra_time`, and
-    a message that is a dict, such as a client's, as its text. Raises ImportError without `json-logs`.
+    `stack` if the record has one. Nothing replaces them: an `extra` with such a name is written as
+    `extra_time`, for example, and a message that is a dict, such as a client's data, as text. Raises
+    ImportError without the extra `json-logs`.
     """
     from pythonjsonlogger.core import RESERVED_ATTRS
     from pythonjsonlogger.json import JsonFormatter
@@ -91,7 +92,7 @@ def json_formatter() -> logging.Formatter:
         def jsonify_log_record(self, log_data: Any) -> str:
             try:
                 return super().jsonify_log_record(log_data)
-            except (TypeError, ValueError, RecursionError):  # NaN, keys that are no strings, cycles
+            except (TypeError, ValueError, RecursionError):  # NaN, keys that are not strings, cycles
                 return super().jsonify_log_record({name: _plain(value) for name, value in log_data.items()})
 
     return Formatter(
@@ -109,12 +110,12 @@ def json_formatter() -> logging.Formatter:
     )
 
 
-# The members of a JSON record that are not attributes of Python's, which no `extra` can replace.
+# The members of a JSON record that are not attributes of a record in Python; no `extra` can replace those.
 _MEMBERS = frozenset(("time", "level", "logger", "exception", "stack"))
 
 
 def _without_replacements(record: logging.LogRecord) -> logging.LogRecord:
-    """Return a record of which nothing replaces a member: python-json-logger merges them all."""
+    """Return a record whose extras replace no member: python-json-logger merges them all."""
     attributes = vars(record)
     replaced = _MEMBERS & attributes.keys()
     if not replaced and not isinstance(record.msg, dict):
@@ -125,7 +126,7 @@ def _without_replacements(record: logging.LogRecord) -> logging.LogRecord:
 
 def _as_json(value: object, **options: Any) -> str:
     text = json.dumps(value, allow_nan=False, **options)
-    # A surrogate that stands alone is no character, and refused by many readers (RFC 8259 section 8.2).
+    # A lone surrogate is not a character, and many readers refuse it (RFC 8259 section 8.2).
     return re.sub(_ESCAPES, lambda found: found[1] or r"\ufffd", text) if r"\ud" in text else text
 
 
@@ -134,7 +135,7 @@ _ESCAPES = r"(\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f
 
 
 def _plain(value: object) -> object:
-    """Return a value that JSON can hold, or else its text."""
+    """Return a value that JSON can represent, or else its text."""
     try:
         _as_json(value)
     except (TypeError, ValueError, RecursionError):
@@ -150,7 +151,7 @@ class _TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         request_id = vars(record).get("request_id")
-        # Those of apiroutes name their request themselves.
+        # Records of apiroutes name their request themselves.
         named = f"{record.name} [{request_id}]" if request_id and record.name != "apiroutes" else record.name
         return super().formatMessage(_with_message(record, printable_lines(f"{named}: {record.message}")))
 
@@ -163,12 +164,12 @@ def _with_message(record: logging.LogRecord, message: str) -> logging.LogRecord:
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes records to standard error; of one that cannot be written, that it cannot, in the same form."""
+    """Writes records to standard error; for a record that cannot be written, writes so in the same form."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         error = sys.exc_info()
         if not logging.raiseExceptions or self.stream is None or isinstance(error[1], OSError):
-            return  # a stream that is closed, to which nobody can say so
+            return  # the stream is closed, so the failure cannot be reported either
         place = f"{record.pathname}:{record.lineno}"
         attributes = {
             "name": record.name,
@@ -193,9 +194,9 @@ class _FallbackHandler(_Handler):
 
 
 def log_to_stderr(form: str | None = None) -> None:
-    """Log what apiroutes says, from INFO on, to stderr, as the setting `log_format` has it.
+    """Log the records of apiroutes, from INFO upwards, to stderr, in the format of the setting `log_format`.
 
-    That is unless logging is configured, or the development server shows the log.
+    It does nothing if logging is configured, or if the development server shows the log.
     """
     if logging.lastResort is not _LAST_RESORT:
         return
@@ -209,16 +210,16 @@ def log_to_stderr(form: str | None = None) -> None:
     if ours.level == logging.NOTSET:
         ours.setLevel(logging.INFO)
     if form is not None and _LAST_RESORT is not None and _LAST_RESORT.formatter is None:
-        # For what the project logs while it is imported: then it can still configure the root logger.
+        # For records that the project logs while it is imported: it can still configure the root logger then.
         _LAST_RESORT.setFormatter(_formatter(form))
         _LAST_RESORT.addFilter(RequestFilter(None))
 
 
 def log_everything_to_stderr(form: str | None) -> None:
-    """Log the records of all loggers, from INFO on, to stderr, if the setting `log_format` asks for it.
+    """Log the records of all loggers, from INFO upwards, to stderr, if the setting `log_format` is set.
 
-    That is once the project is imported, and unless it has configured the root logger. Warnings, and
-    exceptions that end a thread, are records then too.
+    Call it after the project is imported; it does nothing if the project has configured the root logger.
+    Warnings, and exceptions that end a thread, become records too.
     """
     log_to_stderr(form)
     root = logging.getLogger()
@@ -247,7 +248,7 @@ def _log_end_of_thread(ended: Any) -> None:
 
 def _formatter(form: str | None) -> logging.Formatter:
     if form == "json":
-        with contextlib.suppress(ImportError):  # which is a start error
+        with contextlib.suppress(ImportError):  # which is reported as an error of the start
             return json_formatter()
     if form == "text":
         return _TextFormatter()

@@ -1,7 +1,7 @@
-"""Marks that functions and objects of a project carry, which decorators have put on them.
+"""Marks that decorators put on the functions and objects of a project.
 
-In: what is called, as a project names it. Out: its marks. A dependency that is an object's method
-`make_value` is the object itself: that is middleware too, and has the marks.
+In: a callable, as a project names it. Out: its marks. If a dependency is an object's method `make_value`, the
+object itself is examined: it is middleware too, and has the marks.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def mark_of(function: object, name: str, default: Any = None) -> Any:
 
 
 def is_rate_limit(step: object) -> bool:
-    """Return whether middleware has the mark of those that may answer 429."""
+    """Return whether middleware has the mark of a rate limit, which may answer 429."""
     return mark_of(step, "limits_requests") is True
 
 
 def rate_limit_of(step: object) -> Any:
-    """Return the `Limit` by which middleware may answer 429; None for other middleware."""
+    """Return the `Limit` for which middleware may answer 429; None for other middleware."""
     return mark_of(step, "limit") if is_rate_limit(step) else None
 
 
@@ -56,15 +56,15 @@ def counts_users(step: object) -> bool:
 
 
 def may_be_unavailable(step: object) -> bool:
-    """Return whether a step has the mark of those that answer 503 where what they need is away."""
+    """Return whether a step has the mark of steps that answer 503 if what they need is unavailable."""
     return mark_of(step, "may_be_unavailable") is True
 
 
 def needs_secret_key(function: Function) -> Function:
-    """Mark middleware, a handler or a dependency that needs the project's secret key: `req.secret_keys`.
+    """Mark middleware, a handler or a dependency that needs the project's secret key, `req.secret_keys`.
 
-    A project with one does not start without a key, and `apiroutes check` says so; in development a key is
-    made. It is a decorator that returns the same function, or class.
+    A project that contains a marked function does not start without a key, and `apiroutes check` reports it;
+    in development a key is generated. This decorator returns the same function or class.
     """
     function.needs_secret_key = True  # type: ignore[attr-defined]
     return function

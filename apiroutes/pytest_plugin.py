@@ -1,7 +1,7 @@
 """pytest fixtures for projects: `apiroutes_client`, a client of the project under test.
 
-In: pytest's `rootdir`, or the directory in the ini option `apiroutes_root`. Out: fixtures. The only file
-that imports pytest; pytest finds it by its entry point.
+In: pytest's `rootdir`, or the directory in the ini option `apiroutes_root`. Out: fixtures. This is the only
+file that imports pytest; pytest finds it by its entry point.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def apiroutes_app(pytestconfig: pytest.Config) -> Iterator[App]:
-    """Build the App of the project in development mode and start it, once per session, which stops it."""
+    """Build the App of the project in development mode; start it for the test session, then stop it."""
     app = app_of(pytestconfig.rootpath / pytestconfig.getini("apiroutes_root"), **FOR_TESTS)
     app.start()
     yield app
@@ -35,11 +35,11 @@ def apiroutes_app(pytestconfig: pytest.Config) -> Iterator[App]:
 
 @pytest.fixture
 def apiroutes_client(apiroutes_app: App) -> Iterator[Client]:
-    """Make a client of the project, without cookies, with nothing cached, no session and no request counted.
+    """Make a client of the project, without cookies, cached answers, a session or counted requests.
 
     Its overrides are undone after the test.
     """
-    if apiroutes_app.settings.cache == "memory":  # an `app.py` may have another one, of others too
+    if apiroutes_app.settings.cache == "memory":  # an `app.py` may set another cache, which others may share
         apiroutes_app.cache.clear()
     forget_counts(apiroutes_app.root)
     forget_sessions(apiroutes_app.root)

@@ -1,6 +1,6 @@
-"""The request that handlers see, made of an environ and a match.
+"""The request that handlers see, made from an environ and a match.
 
-In: the environ, the captured parameters, the body's limits. Out: a `werkzeug.Request` whose
+In: the environ, the captured parameters, and the limits of the body. Out: a `werkzeug.Request` whose
 attributes are computed on first use. Reading the body raises ApiError.
 """
 
@@ -45,7 +45,7 @@ __all__ = ["Request"]
 
 Content = TypeVar("Content", default=Any)
 
-# The attributes that are computed from the environ, and those from the body.
+# The attributes that are computed from the environ, and the attributes that are computed from the body.
 _OF_ENVIRON = (
     "method",
     "scheme",
@@ -63,11 +63,10 @@ _LIMITS = limits_of(Settings())
 
 
 class Request(werkzeug.wrappers.Request, Generic[Content]):
-    """The request, with the attributes of Werkzeug's request and of Next.js's.
+    """The request, with the attributes of Werkzeug's request and of the Next.js request.
 
-    They are computed when they are first used. Those that can be assigned in Next.js (`body`, `query`,
-    `cookies`) can be assigned here. The body of a `Request[User]`, as the annotation of a handler's
-    parameter, is a User.
+    Attributes are computed when they are first used. Code may assign `body`, `query` and `cookies`, as in
+    Next.js. With the annotation `Request[User]` on a handler's parameter, the body is a User.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     ) -> None:
         self._environ = environ
         self.params: Params = {} if params is None else params
-        """The path's parameters; a catch-all is a list of str, an optional one without segments is absent."""
+        """The path parameters. A catch-all is a list of str; an optional one without segments is absent."""
         self._limits = limits
         # Whether the content still has to be read or discarded, or its files closed.
         self._pending = (
@@ -102,22 +101,22 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     # Called with the error, the request and the event of each fault once it is logged; they raise nothing.
     _fault_observers: tuple[FaultObserver, ...] = ()
     _secret_keys: SecretKeys | None = None
-    # What a test has called instead of steps that make a value, by the step.
+    # The replacements that a test has set for steps that make a value, by step.
     _instead_of_steps: Mapping[Any, Callable[[Any, Any], Any]] | None = None
     # Called with the environ and the route's pattern where a tracer may have begun: inside WSGI middleware.
     _route_listeners: tuple[Callable[[Environ, str], object], ...] = ()
 
     @property
     def route_pattern(self) -> str | None:
-        """The pattern of the route, which WSGI middleware outside of the App finds in the environ too."""
+        """The pattern of the route; it is in the environ too, for WSGI middleware outside the App."""
         pattern: str | None = self._environ.get(ROUTE)
         return pattern
 
     @property
     def secret_keys(self) -> SecretKeys:
-        """The project's setting `secret_key`: its `reveal()` returns the keys, of which the first signs.
+        """The project's setting `secret_key`. Its `reveal()` returns the keys; the first key signs.
 
-        Raises RuntimeError if none is set, which `needs_secret_key` tells at start.
+        Raises RuntimeError if no key is set; with `needs_secret_key`, a missing key is reported at start.
         """
         if self._secret_keys is None:
             raise RuntimeError(
@@ -129,7 +128,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     _body: Body | None = None  # once it is read
     _signed_in: dict[Any, Any] | None = None  # by the step that asked for credentials, in their order
 
-    # Werkzeug's limits. They may be set for a class or a request, and can only narrow a route's.
+    # Werkzeug's limits. They may be set for a class or a request, and can only narrow a route's limits.
 
     max_content_length: int | None = None
     max_form_memory_size: int | None = None
@@ -141,7 +140,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def method(self) -> str:
-        """The method, in upper case as it is sent."""
+        """The method as it was sent, such as "GET"."""
         method: str = self._environ.get("REQUEST_METHOD", "GET")
         return method
 
@@ -182,18 +181,18 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """The address of the client, or of a proxy in front of the server."""
         return self._environ.get("REMOTE_ADDR")
 
-    # The attributes of Next.js's request.
+    # The attributes of the Next.js request.
 
     @lazy
     def query(self) -> Params:
-        """The query string's values and the path's parameters, which win over values of the same name.
+        """The query string's values and the path parameters, which win over query values of the same name.
 
-        Raises ApiError 414 for more than `max_query_keys` keys.
+        Raises ApiError 414 for a query string with more than `max_query_keys` keys.
         """
         text = self._environ.get("QUERY_STRING")
         if not text:
             return self.params.copy()
-        if len(text) > self._limits.query_keys:  # a shorter text cannot have too many
+        if len(text) > self._limits.query_keys:  # a shorter text cannot have too many keys
             self._check_query(text)
         values = parse_urlencoded(text if text.isascii() else _utf8(text))
         if self.params:
@@ -202,7 +201,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def args(self) -> MultiDict[str, str]:
-        """The query string as Werkzeug has it. Raises ApiError 414 as `query` does."""
+        """The query string as Werkzeug parses it. Raises ApiError 414 as `query` does."""
         self._check_query(self._environ.get("QUERY_STRING") or "")
         return super().args
 
@@ -214,11 +213,11 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def cookies(self) -> dict[str, str]:  # type: ignore[override]
-        """The cookies, percent-decoded; of several with one name the first wins."""
+        """The cookies, percent-decoded; of several cookies with one name, the first wins."""
         header = self._environ.get("HTTP_COOKIE")
         return parse_cookies(header) if header else {}
 
-    # Returns the session, which it loads when it is first called; `sessions()` sets it.
+    # Returns the session, and loads it when first called; `sessions()` sets it.
     _open_session: Callable[[], Session] | None = None
 
     @property
@@ -230,12 +229,12 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         return refuse_missing() if self._open_session is None else self._open_session()
 
     @session.setter
-    def session(self, session: Session) -> None:  # of middleware of the project's own
+    def session(self, session: Session) -> None:  # for middleware that the project itself has written
         self._open_session = lambda: session
 
     @lazy
     def signed_cookies(self) -> SignedCookies:
-        """The valid ones of the cookies that `res.set_signed_cookie` has set: a read-only mapping.
+        """The valid cookies among those that `res.set_signed_cookie` has set: a read-only mapping.
 
         Raises RuntimeError if no `secret_key` is set.
         """
@@ -243,19 +242,19 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def draft_mode(self) -> bool:
-        """Whether the client is in draft mode: the cookie of `res.set_draft_mode()` came, and is valid."""
+        """Whether the client is in draft mode: it sent a valid cookie of `res.set_draft_mode()`."""
         return has_valid_draft_cookie(self._environ, self._secret_keys)
 
     @lazy
     def preview_data(self) -> Any:
-        """The data of `res.set_preview_data`; None where there is none, or none that is valid."""
+        """The data of `res.set_preview_data`; None if the client sent no valid preview data."""
         return read_preview_data(self._environ, self._secret_keys)
 
     @lazy
     def body(self) -> Content:
-        """The parsed body; None without content, and where the route's config switches parsing off.
+        """The parsed body; None without content, and if the route's config switches parsing off.
 
-        Raises ApiError for a body that cannot be read. A handler is not called for one.
+        Raises ApiError for a body that cannot be read; the handler is not called then.
         """
         body: Any = self._load_body().value if self._limits.parse else None
         return body  # type: ignore[no-any-return]
@@ -267,7 +266,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @property
     def raw_body(self) -> bytes:
-        """The content as it was received. Raises RuntimeError for a parsed multipart form."""
+        """The content as it was received. Raises RuntimeError for a multipart form that was parsed."""
         kept = self._environ.get("wsgi.input")
         if isinstance(kept, KeptContent):
             return kept.whole()
@@ -290,9 +289,9 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def stream(self) -> BodyStream:
-        """The content as a stream that ends where the content ends; empty once it is parsed.
+        """The content as a stream that ends where the content ends; it is empty once the body is parsed.
 
-        A coroutine reads it by `async for piece in req.stream`.
+        A coroutine reads it with `async for piece in req.stream`.
         """
         if self._body is not None and (self._limits.parse or self._body.content is None):
             return empty_stream()
@@ -301,7 +300,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def files(self) -> MultiDict[str, FileStorage]:  # type: ignore[override]
-        """The uploads of a multipart form, by field name, which are closed with the request."""
+        """The uploads of a multipart form, by field name; they are closed with the request."""
         files: MultiDict[str, FileStorage] = MultiDict()
         for name, file in self._load_body().files or ():
             files.add(name, file)
@@ -309,14 +308,14 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
 
     @lazy
     def form(self) -> ImmutableMultiDict[str, str]:
-        """The fields of a form, as Werkzeug has them."""
+        """The fields of a form, as Werkzeug parses them."""
         return ImmutableMultiDict(self._load_body().fields())
 
     def _prepare_body(self, parses: bool, is_shared: bool) -> None:
         """Read the body for a handler. Raises ApiError.
 
-        If the request is shared with middleware, that may have read or replaced the body. Content that was
-        already read from the environ is rewound for the next reader.
+        Middleware that shares the request may have read or replaced the body. Content that was already read
+        from the environ is rewound for the next reader.
         """
         if parses and (not is_shared or (self._body is None and "body" not in self.__dict__)):
             environ, limits = self._environ, self._limits
@@ -336,7 +335,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
             kept.rewind()
 
     def _has_arrived(self) -> bool:
-        """Return whether the whole content is here, so that reading it does not wait."""
+        """Return whether the whole content has arrived, so that reading it does not wait."""
         source = arriving_input(self._environ)
         return source is not None and source.is_complete
 
@@ -371,7 +370,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     def _load_body(self, decoded: bool = True) -> Body:
         """Read the body once, and decode it if `decoded` is on.
 
-        Raises ApiError for a body that cannot be read. The error is also one of Werkzeug's, as code
+        Raises ApiError for a body that cannot be read. The error is also a Werkzeug exception, as code
         written for Werkzeug's requests expects.
         """
         body = self._body
@@ -388,7 +387,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         return body
 
     def _announce_length(self, content: bytes | None) -> None:
-        """Replace chunked coding in the environ by the length, which is known by now.
+        """Replace the chunked coding in the environ with the length, which is known by now.
 
         Not every application reads chunked content. `headers` keeps what the client sent.
         """
@@ -398,7 +397,7 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
             self._environ["CONTENT_LENGTH"] = str(len(content))
 
     def _form_limits(self, limits: Limits) -> Limits:
-        """Return the limits for a multipart form, narrowed to Werkzeug's where these are set."""
+        """Return the limits for a multipart form, narrowed to Werkzeug's limits if these are set."""
         memory, parts = self.max_form_memory_size, self.max_form_parts
         if memory is None and parts is None:
             return limits
@@ -410,9 +409,9 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
         """Return the content, as Werkzeug does.
 
         Args:
-            cache: Without effect: the content is always kept.
-            as_text: Whether it is decoded from UTF-8 to a str.
-            parse_form_data: Whether it is empty for a form.
+            cache: Has no effect: the content is always kept.
+            as_text: Whether the content is decoded from UTF-8 to a str.
+            parse_form_data: Whether the result is empty for a form.
         """
         is_form = self.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
         content = b"" if parse_form_data and is_form else self.raw_body
@@ -421,12 +420,12 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """Return the JSON body, as Werkzeug does.
 
-        Raises ApiError 415 for another media type, and 400 for what is not JSON.
+        Raises ApiError 415 for another media type, and 400 for content that is not JSON.
 
         Args:
-            force: Whether a body of another media type is read as JSON too.
-            silent: Whether None is returned where something would be raised.
-            cache: Without effect: the body is always kept.
+            force: Whether to read a body of another media type as JSON too.
+            silent: Whether to return None instead of raising an error.
+            cache: Has no effect: the body is always kept.
         """
         if not (force or self.is_json):
             return None if silent else self.on_json_loading_failed(None)
@@ -441,9 +440,9 @@ class Request(werkzeug.wrappers.Request, Generic[Content]):
             raise as_werkzeug_error(error) from error
 
     def _replace_environ(self, environ: Environ) -> None:
-        """Use another environ for the same request, such as WSGI middleware makes.
+        """Use another environ for the same request, as WSGI middleware may make one.
 
-        If it has other content, everything that was made of the old content is dropped.
+        If its content differs, everything that was made from the old content is dropped.
         """
         body = self._body
         if (

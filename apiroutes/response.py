@@ -1,8 +1,8 @@
-"""The response as a handler sees it: status, headers, cookies and content. No I/O.
+"""The response as a handler sees it: status, headers, cookies and content. It does no I/O.
 
-In: calls in Express's and Next.js's spelling. Out: state that `apiroutes.wsgi` sends. Raises ValueError
-or TypeError for what HTTP cannot carry, where it is set, and ResponseSentError when a handler changes a
-response that it has sent. Middleware may change it until its first byte leaves.
+In: calls named as in Express and Next.js. Out: state that `apiroutes.wsgi` sends. Raises ValueError or
+TypeError when a value is set that HTTP cannot carry, and ResponseSentError when a handler changes a response
+that it has sent. Middleware may change a response until its first byte leaves.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ _JSON_TYPES = frozenset((dict, list, bool, int, float))  # of most JSON response
 
 
 class Response(ResponseState, ResponseCookies, Generic[Data]):
-    """The response. Setters return it, so that they can be chained; methods that send it return None.
+    """The response. Setters return the response, so calls can be chained; methods that send it return None.
 
-    `Response[User]`, as the annotation of a handler's parameter, sends a User by `json`. One without a
-    connection, `Response()`, only holds what was set, and `write` has nowhere to go.
+    With the annotation `Response[User]` on a handler's parameter, `json` sends a User. A `Response()` that
+    you make yourself has no connection: it only holds what was set, and `write` raises RuntimeError.
     """
 
     # -- status ----------------------------------------------------------------------------
@@ -82,14 +82,14 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
     def headers_sent(self) -> bool:
         """Whether the response can no longer be changed.
 
-        For a handler, that is after json, send, end, redirect or the first write; for middleware, after
-        the first byte has left.
+        For a handler, this is so after `json`, `send`, `end`, `redirect` or the first `write`; for
+        middleware, after the first byte has left.
         """
         return self._state > OPEN and not (self._in_middleware and self._write is None)
 
     @property
     def body(self) -> bytes | None:
-        """The content as it is now, in bytes; None for a stream, and after some of it has left."""
+        """The current content as bytes; None for a stream, and after some of the content has left."""
         is_in_memory = self._stream is None and self._application is None and self._write is None
         return self._content if is_in_memory else None
 
@@ -97,17 +97,17 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
 
     @property
     def headers(self) -> Headers:
-        """A read-only view of the headers that were set, and of the content's own.
+        """A read-only view of the headers that were set and of the headers that describe the content.
 
-        ETag and Content-Length are decided when the response is sent, so they are not among them before.
+        ETag and Content-Length are absent until the response is sent.
         """
         return HeadersView(self)
 
     def set_header(self, name: str, value: HeaderValue) -> Response:
-        """Set a header, replacing its lines. The members of Vary are added to those that it has (RFC 9110
+        """Set a header, replacing its lines. Members of Vary are added to the existing ones (RFC 9110
         section 12.5.5).
 
-        Raises ValueError and TypeError for what no header can have.
+        Raises ValueError and TypeError for a name or value that a header cannot have.
 
         Args:
             name: The header's name, in any case.
@@ -135,7 +135,7 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         return self
 
     def append_header(self, name: str, value: HeaderValue) -> Response:
-        """Add a header line, keeping those that are there.
+        """Add a header line; existing lines are kept.
 
         Args:
             name: The header's name, in any case.
@@ -146,8 +146,8 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
     def before_head(self, function: Callable[..., object]) -> Response:
         """Call `function` once before the head leaves, and so before the first `write`.
 
-        It is called with the response if it has a parameter, and may change everything but the content.
-        The function that was given last is called first, in the order in which middleware returns.
+        If the function has a parameter, it gets the response. It may change everything except the content.
+        The function that was added last is called first, which is the order in which middleware returns.
         """
         if self._state and not self._can_change("call anything before the head"):
             return self
@@ -158,7 +158,7 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         return self
 
     def get_header(self, name: str) -> str | list[str] | None:
-        """Return the header's value; a list when it has several lines, and always for Set-Cookie.
+        """Return the header's value; a list if it has several lines, and always for Set-Cookie.
 
         Args:
             name: The header's name, in any case.
@@ -173,7 +173,7 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         return next((value for name, value in self._content_headers if name.lower() == key), None)
 
     def remove_header(self, name: str) -> Response:
-        """Remove every line of a header, if there are any.
+        """Remove every line of a header, if it has any.
 
         Args:
             name: The header's name, in any case.
@@ -193,22 +193,21 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
 
     # -- the response cache ----------------------------------------------------------------
 
-    # Begins a revalidation; each App's class of responses has its own.
+    # Begins a revalidation; the response class of each App has its own.
     _revalidate: ClassVar[Callable[[Any, str, Any, Any], Awaitable[None]] | None] = None
 
     def revalidate(
         self, path: str, *, type: Literal["page", "layout"] | None = None, mode: Mode = "expire"
     ) -> Awaitable[None]:
-        """Let nothing be served any more that was made for a path before, as `apiroutes.revalidate_path`
-        does.
+        """Invalidate the cached answers for a path, as `apiroutes.revalidate_path` does.
 
         Args:
             path: A path, or the pattern of a route.
-            type: "page" is the path alone, "layout" the path and everything below it; None is "page".
-            mode: With "stale", the old answer is served while it is made anew.
+            type: "page" for the path only, "layout" for the path and everything below it; None means "page".
+            mode: With "stale", the old answer is served while a new one is made.
         """
         if self._revalidate is None:
-            raise RuntimeError("this response belongs to no App, whose cache could be revalidated")
+            raise RuntimeError("this response belongs to no App, so there is no cache to revalidate")
         return self._revalidate(path, type, mode)
 
     # -- content ---------------------------------------------------------------------------
@@ -217,7 +216,7 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         """Respond with JSON; without a value, with no content."""
         if self._state and not self._can_respond("send JSON"):
             return
-        try:  # around all of it, which costs one bytecode less
+        try:  # around the whole block, which costs one bytecode less
             if value is not _NOTHING:
                 self._content = encode_json(value)
                 self._etag_start = self._etag_prefix
@@ -231,9 +230,9 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
     def send(self, body: Any = None) -> None:
         """Respond with `body`, according to its type.
 
-        A str is text/plain and bytes are application/octet-stream unless a Content-Type was set; None is
-        no content; an iterator of bytes or str, an async one, or a binary file is streamed and closed;
-        everything else is JSON.
+        A str is sent as text/plain and bytes as application/octet-stream, unless a Content-Type was set; None
+        sends no content. An iterator or async iterator of bytes or str, or a binary file, is streamed and
+        closed. Everything else is sent as JSON.
         """
         if self._state and not self._can_respond("send"):
             return
@@ -295,7 +294,7 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         self._sends_file = True
 
     def delegate(self, application: WSGIApplication | ASGIFunction) -> None:
-        """Let another application respond, of WSGI or ASGI; headers that were set are added to its own."""
+        """Let another WSGI or ASGI application respond; headers that were set are added to its headers."""
         if self._state and not self._can_respond("delegate"):
             return
         self._application = application
@@ -305,8 +304,8 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
     def redirect(self, status: int | str, url: str = _NOTHING) -> Response:
         """Redirect: `redirect(url)`, which is a 307, or `redirect(status, url)`.
 
-        Raises ValueError for a status other than 301, 302, 303, 307 and 308 and for a URL with CR, LF or
-        NUL. Any host is allowed: use `safe_redirect` for a target that a client gave.
+        Raises ValueError for a status other than 301, 302, 303, 307 and 308, and for a URL with CR, LF or
+        NUL. Any host is allowed: use `safe_redirect` for a target that comes from a client.
         """
         if url is _NOTHING:
             status, url = 307, status  # type: ignore[assignment]
@@ -325,7 +324,7 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         return self
 
     def safe_redirect(self, status: int | str, url: str = _NOTHING) -> Response:
-        """Redirect to a `url` that a client gave, as `redirect` does with or without a `status`.
+        """Redirect to a `url` that comes from a client, as `redirect` does, with or without a `status`.
 
         Raises ValueError for another host.
         """
@@ -351,11 +350,10 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
     def write(self, chunk: bytes | str) -> bool:
         """Send a piece of the content at once; the first one sends the head as well.
 
-        The response ends with `end`, or when the handler returns. Returns False where nothing can be sent any
-        more.
+        The response ends with `end`, or when the handler returns. Returns False if nothing more can be sent.
 
         Args:
-            chunk: Bytes, or a str, which is encoded in UTF-8. Bytes beyond a Content-Length that was set are
+            chunk: Bytes, or a str, which is encoded as UTF-8. Bytes beyond a Content-Length that was set are
                 not sent.
         """
         content = _as_bytes(chunk)

@@ -1,7 +1,7 @@
-"""The cookies that a response sets: plain ones, signed ones, and those of draft mode.
+"""The cookies that a response sets: plain cookies, signed cookies, and the cookies of draft mode.
 
 In: names, values and attributes. Out: Set-Cookie lines. Raises ValueError and TypeError for a cookie that
-browsers would refuse, and RuntimeError for a signed one where no `secret_key` is set.
+browsers would refuse, and RuntimeError for a signed cookie if no `secret_key` is set.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ class ResponseCookies(ResponseHead):
         samesite: str | None = "Lax",
         partitioned: bool = False,
     ) -> Self:
-        """Set a cookie, which scripts cannot read and other sites do not send, and over https is secure.
+        """Set a cookie: by default hidden from scripts, not sent by other sites, and secure over https.
 
-        Raises ValueError for an attribute that is not valid and for what browsers refuse: more than 4096
-        bytes, a cookie that has to be secure and is not, and one that breaks the rule of its name's prefix,
-        such as `__Host-` (draft-ietf-httpbis-rfc6265bis section 4.1.3).
+        Raises ValueError for an invalid attribute and for a cookie that browsers refuse: one that has more
+        than 4096 bytes, must be secure but is not, or breaks the rule for its name's prefix, such as
+        `__Host-` (draft-ietf-httpbis-rfc6265bis section 4.1.3).
 
         Args:
             name: The cookie's name.
-            value: Its value; characters that a cookie cannot hold are percent-encoded.
-            max_age: How long it lasts, in seconds or as a timedelta; without it and `expires` as long as the
-                browser's session.
+            value: Its value; characters that a cookie cannot contain are percent-encoded.
+            max_age: How long it lasts, in seconds or as a timedelta; without `max_age` and `expires`, until
+                the browser's session ends.
             expires: When it ends, as a datetime or a timestamp.
-            path: The path below which it is sent; None for that of the request.
-            domain: A domain, whose hosts below it get the cookie as well; None for this host alone.
-            secure: Whether it is sent over https alone; None for whether the request came by https.
-            httponly: Whether no script of the page can read it.
-            samesite: With "Lax" other sites cannot send it, but for links that lead to yours, with "Strict"
-                not even those; "None" is for a page of another site that embeds or calls yours, and None for
-                no attribute.
-            partitioned: Whether each site that embeds yours has a cookie of its own.
+            path: The path below which it is sent; None for the path of the request.
+            domain: A domain; it and its subdomains get the cookie. None for this host only.
+            secure: Whether it is sent only over https; None means yes if the request came over https.
+            httponly: Whether to hide it from the page's scripts.
+            samesite: With "Lax", requests from other sites do not send it, except for links to yours; with
+                "Strict", not even links do. "None" is for pages of other sites that embed or call yours; None
+                sets no attribute.
+            partitioned: Whether each site that embeds yours gets its own cookie.
         """
         if secure is None:
             secure = self.req is not None and self.req.scheme == "https"
@@ -92,13 +92,13 @@ class ResponseCookies(ResponseHead):
 
         Args:
             name: The cookie's name.
-            path: As it was set with.
-            domain: As it was set with.
-            secure: As it was set with; None holds also for a name that begins with `__Host-` or `__Secure-`,
-                of which browsers take nothing else.
-            httponly: As it was set with.
-            samesite: As it was set with.
-            partitioned: As it was set with.
+            path: As set with the cookie.
+            domain: As set with the cookie.
+            secure: As set with the cookie; with None, a cookie whose name begins with `__Host-` or
+                `__Secure-` is secure, as browsers require.
+            httponly: As set with the cookie.
+            samesite: As set with the cookie.
+            partitioned: As set with the cookie.
         """
         if secure is None and isinstance(name, str) and needs_secure(name):
             secure = True
@@ -128,19 +128,19 @@ class ResponseCookies(ResponseHead):
         samesite: str | None = "Lax",
         partitioned: bool = False,
     ) -> Self:
-        """Set a cookie that the client can read and cannot change; `req.signed_cookies` has its value again.
+        """Set a cookie that the client can read but not change; `req.signed_cookies` returns its value.
 
-        It is signed with the project's `secret_key`, for its name. Raises RuntimeError if no `secret_key` is
-        set, TypeError for a value that is not a str, and ValueError as `set_cookie` does: about 3000 bytes
-        fit.
+        The value is signed with the project's `secret_key`, together with the cookie's name. Raises
+        RuntimeError if no `secret_key` is set, TypeError for a value that is not a str, and ValueError as
+        `set_cookie` does; about 3000 bytes fit.
 
         Args:
             name: The cookie's name.
             value: Its value, a str.
-            max_age: How long it is valid, in seconds or as a timedelta. The end is signed too and checked
-                when the cookie is read, whatever the client does; without it and `expires` the value is valid
-                as long as the key.
-            expires: When it ends, as a datetime or a timestamp, if there is no `max_age`.
+            max_age: How long it is valid, in seconds or as a timedelta. The expiry is signed too, and checked
+                when the cookie is read, whatever the client does. Without `max_age` and `expires`, the value
+                is valid as long as the key.
+            expires: When it expires, as a datetime or a timestamp, if `max_age` is None.
             path: As for `set_cookie`.
             domain: As for `set_cookie`.
             secure: As for `set_cookie`.
@@ -162,24 +162,24 @@ class ResponseCookies(ResponseHead):
         )
 
     def set_draft_mode(self, enabled: bool = True) -> Self:
-        """Have `req.draft_mode` be True in this client's next requests, which no cache answers; or end that.
+        """Turn draft mode on or off: with it, `req.draft_mode` is True and no cache answers the client.
 
         The cookie is signed. Raises RuntimeError if no `secret_key` is set.
 
         Args:
-            enabled: Whether draft mode begins; if not, it ends.
+            enabled: Whether to turn draft mode on; False turns it off.
         """
         return change_draft_mode(self, enabled)
 
     def set_preview_data(self, data: Any, *, max_age: float | None = None) -> Self:
-        """Turn draft mode on with `data`, which this client's next requests have as `req.preview_data`.
+        """Turn draft mode on with `data`, which the client's later requests find in `req.preview_data`.
 
         The client can read the data, but not change it. Raises ValueError for more than 2048 bytes of JSON,
-        TypeError for what JSON cannot hold, and RuntimeError if no `secret_key` is set.
+        TypeError for a value that JSON cannot represent, and RuntimeError if no `secret_key` is set.
 
         Args:
-            data: What JSON has.
-            max_age: After how many seconds both end; None for the end of the browser's session.
+            data: A JSON value.
+            max_age: How many seconds both last; None for until the browser's session ends.
         """
         return write_preview_data(self, data, max_age)
 

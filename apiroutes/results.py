@@ -1,8 +1,8 @@
 """Results, which handlers and middleware return instead of using `res`: `json`, `text`, `html`, `redirect`,
 `stream`, `event_stream` and `file`, values, and WSGI applications.
 
-In: content, a status, headers. Out: a Result, which `apply_result` puts into the response; invalid
-arguments raise then, not before.
+In: content, a status, headers. Out: a Result, which `apply_result` puts into the response; invalid arguments
+raise errors only then.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Chunks = Union[Iterable[Union[bytes, str]], AsyncIterable[Union[bytes, str]]]
 
 
 class Result(Struct, frozen=True):
-    """A response that is not given yet: `content` puts its content into the response."""
+    """A response that has not been sent yet: `content` puts its content into the response."""
 
     content: Callable[[Request, Response], object]
     status: int | None = None
@@ -60,7 +60,8 @@ class Result(Struct, frozen=True):
 class EventStream(Result, Generic[Data], frozen=True):
     """Server-sent events, each with data of one type: `def GET() -> EventStream[Progress]`.
 
-    As a return annotation it tells the OpenAPI document what the events carry: a text, or the JSON of a type.
+    As a return annotation, it declares the data of the events for the OpenAPI document: text, or the JSON of
+    a type.
     """
 
 
@@ -98,7 +99,7 @@ def _takes_too_few(result: Any) -> bool:
 
 
 def _is_pythons(result: Any) -> bool:
-    """Return whether this is a function of Python's own, such as `print`, or of a list or text."""
+    """Return whether this is a built-in function, such as `print`, or a method of a list or str."""
     if not inspect.isbuiltin(result):
         return False
     module = result.__module__ or type(result.__self__).__module__
@@ -109,7 +110,7 @@ def json(value: Any, status: int | None = None, headers: Headers = None) -> Resu
     """Return a response of JSON, as `res.json` writes it.
 
     Args:
-        value: What JSON has, and dataclasses, models, dates, UUIDs and so on.
+        value: JSON values, dataclasses, models, dates, UUIDs and so on.
         status: The status, an int from 200 to 599; None for 200, or the one that `res.status` has set.
         headers: Further headers by name; a list makes a line for each of its values. A Content-Type is kept.
     """
@@ -152,11 +153,11 @@ def html(content: str, status: int | None = None, headers: Headers = None) -> Re
 def redirect(url: str, status: int = 307, headers: Headers = None) -> Result:
     """Return a redirect, as `res.redirect` makes it.
 
-    Any host is allowed: check a target that a client gave by `is_local`. When the handler returns it, this
-    raises ValueError for another status, and for a URL with CR, LF or NUL.
+    Any host is allowed: check a target that comes from a client with `is_local`. Raises ValueError, when the
+    handler returns the result, for another status and for a URL with CR, LF or NUL.
 
     Args:
-        url: Where to; characters that a header cannot hold are percent-encoded.
+        url: The target; characters that a header cannot contain are percent-encoded.
         status: 301, 302, 303, 307 or 308.
         headers: Further headers by name; a list makes a line for each of its values.
     """
@@ -164,10 +165,10 @@ def redirect(url: str, status: int = 307, headers: Headers = None) -> Result:
 
 
 def stream(chunks: Chunks, status: int | None = None, headers: Headers = None) -> Result:
-    """Return a response of pieces that are sent as they come.
+    """Return a response that sends pieces as they are produced.
 
     Args:
-        chunks: An iterable or an async one of bytes or str, which is closed at the end.
+        chunks: An iterable or async iterable of bytes or str, which is closed at the end.
         status: The status, an int from 200 to 599; None for 200, or the one that `res.status` has set.
         headers: Further headers by name; a list makes a line for each of its values.
     """
@@ -181,12 +182,12 @@ def event_stream(
 ) -> EventStream[Any]:
     """Return server-sent events (WHATWG HTML section 9.2).
 
-    The iterable is closed when the client leaves. A server notices that when it writes, so an iterable that
-    waits for long between events should yield None now and then.
+    The iterable is closed when the client leaves. A server notices that only when it writes, so an iterable
+    that waits a long time between events should yield None now and then.
 
     Args:
-        events: An iterable or an async one: an Event as it is, a str as the data of one, None as a
-            keep-alive.
+        events: An iterable or async iterable of events: an Event, a str as the data of an event, or None for
+            a keep-alive.
         status: The status, an int from 200 to 599; None for 200, or the one that `res.status` has set.
         headers: Further headers by name; a list makes a line for each of its values.
     """
@@ -208,7 +209,7 @@ class _EventLines:
 
     def __init__(self, events: Iterator[Event | str | None]) -> None:
         self._events = events
-        # The async iterable that they come from, as an iterator around one has it.
+        # The async iterable that the events come from; an iterator around one has the same attribute.
         self.async_chunks = getattr(events, "async_chunks", None)
 
     def __iter__(self) -> _EventLines:
@@ -235,18 +236,19 @@ def file(
 ) -> Result:
     """Return a file from disk, with Range, conditional requests and a Content-Disposition for any name.
 
-    The ETag identifies this copy of the file; a copy on another machine has another. When the handler returns
-    it, this raises FileNotFoundError, IsADirectoryError or another OSError for a file that cannot be read,
-    and ValueError for a `max_age` that is not a number of seconds. Conditions and ranges count for GET
-    (conditions for HEAD as well) and the status 200 (RFC 9110 sections 13.2.1 and 14.2).
+    The ETag identifies this copy of the file; a copy on another machine has another ETag. When the handler
+    returns the result, a file that cannot be read raises FileNotFoundError, IsADirectoryError or another
+    OSError, and a `max_age` that is not a number of seconds raises ValueError. Conditions and ranges apply to
+    GET (conditions also to HEAD) with the status 200 (RFC 9110 sections 13.2.1 and 14.2).
 
     Args:
-        path: The path of the file. It is trusted: use `werkzeug.utils.safe_join` for one that a client gave.
-        download_name: The name that a client gives the file; None for that of the path.
+        path: The path of the file. It is trusted: use `werkzeug.utils.safe_join` for a path that comes from a
+            client.
+        download_name: The name under which a client saves the file; None for the file's own name.
         as_attachment: Whether a browser saves the file instead of showing it.
         media_type: The media type; None to guess it from the name. Text is sent as UTF-8.
-        max_age: For how many seconds browsers use the file without asking whether it is still the same; with
-            None they ask each time.
+        max_age: How many seconds browsers may use the file without revalidating it; with None they revalidate
+            it each time.
         headers: Further headers by name, which replace the file's own.
     """
 
@@ -254,7 +256,7 @@ def file(
         name = os.fsdecode(download_name or os.path.basename(path))
         opened = FileContent(path)
         try:
-            # Arguments replace headers that were set before, and those replace the usual ones.
+            # Arguments replace headers that were set before, and both replace the usual headers.
             own = {header.lower() for header in headers or ()}
             chosen = {
                 "Content-Type": media_type and with_charset(media_type),
@@ -278,7 +280,7 @@ def _set_usual_headers(
 ) -> None:
     """Set the headers of a file that nothing else has set."""
     usual = {
-        # A Content-Type that was set describes the file as it is, not what it holds when decoded.
+        # A Content-Type that was set describes the file as it is, not its decoded content.
         "Content-Encoding": encoding if response.get_header("Content-Type") is None else None,
         "Content-Type": media_type,
         "Cache-Control": "no-cache",

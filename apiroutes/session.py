@@ -1,7 +1,8 @@
 """The session of a client, as handlers and middleware see it: a mapping of JSON's values.
 
-In: what the client's last requests have kept, if anything. Out: the same as it is now, with what is to become
-of it. Raises TypeError and ValueError for what JSON cannot hold, and RuntimeError where it is too late.
+In: what the client's earlier requests have kept, if anything. Out: the session as it is now, and what is to
+become of it. Raises TypeError and ValueError for values that JSON cannot represent, and RuntimeError for a
+change that comes too late.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from apiroutes.http import decode_json, encode_json, refuse_unencodable
 
 __all__ = ["MAX_DEPTH", "Session", "SessionState", "encode_value", "refuse_missing"]
 
-# Levels, as many as anything that is read again may have.
+# Levels of nesting: as many as JSON that is read may have.
 MAX_DEPTH = 200
 
 _MISSING = (
@@ -22,13 +23,13 @@ _MISSING = (
     "`from apiroutes.middleware import sessions`, into middleware.py at the project's root"
 )
 _LATE = (
-    "the session cannot change any more: the head of the response, which has its cookie, has left. "
+    "the session cannot change any more: the head of the response, which contains its cookie, has been sent. "
     "Change it before the first chunk of a stream, and before what `after` calls"
 )
 
 
 def encode_value(name: str, value: Any, max_depth: int = MAX_DEPTH) -> bytes:
-    """Return a value of a session as JSON. Raises TypeError, and ValueError for one that nests too deeply."""
+    """Return a value of a session as JSON. Raises TypeError, and ValueError for too deep nesting."""
     try:
         encoded = encode_json(value)
     except Exception as error:
@@ -47,11 +48,11 @@ def refuse_missing() -> NoReturn:
 
 
 class SessionState:
-    """What a session has, for whoever keeps it.
+    """The state of a session, for the middleware that keeps it.
 
-    `came`: whether the client sent one that is valid. `is_rotated` and `is_ended` tell what is to become of
-    that one; what is in `values` after its end belongs to a new one. `is_signed_in`: whether `rotate` has
-    named an owner. `is_closed`: whether it is too late to keep anything.
+    `came`: whether the client sent a valid session. `is_rotated` and `is_ended` tell what is to become of
+    that session; `values` that are set after its end belong to a new one. `is_signed_in`: whether `rotate`
+    has named an owner. `is_closed`: whether it is too late to keep anything.
     """
 
     __slots__ = ("came", "is_closed", "is_ended", "is_rotated", "is_signed_in", "owner", "values")
@@ -69,12 +70,12 @@ class SessionState:
 
 
 class Session(MutableMapping[str, Any]):
-    """What is kept of one client from request to request, by names; `sessions()` keeps it.
+    """Named values that are kept for one client from request to request; `sessions()` keeps them.
 
-    Values are what JSON has: they come back as dict, list, str, int, float, bool or None. Whatever has
-    changed when the response begins is kept, in a list or dict of the session too, unless the response is an
-    error of the server (500 and above). Raises TypeError and ValueError for what JSON cannot hold, and
-    RuntimeError for a change after the head of the response has left.
+    Values are JSON: they come back as dict, list, str, int, float, bool or None. Changes that are made before
+    the response begins are kept, also those inside a list or dict of the session, unless the response is a
+    server error (500 and above). Raises TypeError and ValueError for values that JSON cannot represent, and
+    RuntimeError for a change after the head of the response has been sent.
     """
 
     __slots__ = ("_state",)
@@ -84,20 +85,20 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def is_new(self) -> bool:
-        """Whether the client came without a session, or with one that has ended."""
+        """Whether the client sent no session, or one that has ended."""
         return not self._state.came
 
     @property
     def owner(self) -> str | None:
-        """Who is signed in, as `rotate` was told."""
+        """The user who is signed in, as given to `rotate`."""
         return self._state.owner
 
     def rotate(self, owner: str | None = None) -> None:
-        """Begin the session's life anew, with what is in it, for `owner` if there is one: at a sign-in.
+        """Restart the session's lifetime and keep its values: at a sign-in, for `owner`.
 
-        Where it is another user's, it ends, with what is in it. Without an `owner` it stays whose it was.
-        Where a store keeps sessions, this one gets another id, and the old one is void at once: nobody who
-        has brought a user to use an id is signed in with it.
+        If the session belongs to another user, it ends and its values are lost. Without an `owner`, its owner
+        stays the same. If a store keeps the sessions, the session gets a new id and the old id is void at
+        once, so that nobody who planted an id on a user is signed in with it (session fixation).
         """
         if owner is not None and (not isinstance(owner, str) or not owner):
             raise TypeError(f"the owner of a session is a str, such as str(user.id), not {owner!r}")
@@ -109,9 +110,9 @@ class Session(MutableMapping[str, Any]):
             self._state.owner, self._state.is_signed_in = owner, True
 
     def clear(self) -> None:
-        """End the session: the client's cookie is deleted, and a store forgets the session for everybody.
+        """End the session: the client's cookie is deleted, and a store forgets the session.
 
-        What is set afterwards belongs to a new session.
+        Values that are set afterwards belong to a new session.
         """
         self._check_open()
         state = self._state
@@ -146,7 +147,7 @@ class Session(MutableMapping[str, Any]):
         return name in self._state.values
 
     def __repr__(self) -> str:
-        # What is in there is nobody else's business, and reprs get into logs.
+        # The values are private, and reprs get into logs.
         return f"<Session of {', '.join(map(repr, self)) or 'nothing'}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:

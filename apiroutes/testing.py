@@ -31,7 +31,7 @@ from apiroutes.types import Environ, WSGIApplication
 
 __all__ = ["AfterCall", "AsyncClient", "Client", "Response"]
 
-# Settings of a project that is tested.
+# Settings of a project under test.
 FOR_TESTS: Mapping[str, str | bool] = {
     "mode": "development",
     "testing": True,
@@ -39,7 +39,7 @@ FOR_TESTS: Mapping[str, str | bool] = {
     "rate_limit_store": "memory",
 }
 
-# The client's, unless a test names another one.
+# The client's address, unless a test sets another one.
 _ADDRESS = "127.0.0.1"
 
 _Client = TypeVar("_Client", bound="Client")
@@ -51,11 +51,11 @@ class Response(werkzeug.test.TestResponse):
 
     @property
     def json(self) -> Any:
-        """The content as JSON; None if its media type is another one."""
+        """The content as JSON; None if its media type is not JSON."""
         return self.get_json()
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the content as they arrive, without their line ends."""
+        """Yield the lines of the content as they arrive, without their line endings."""
         rest = b""
         for chunk in self.iter_encoded():
             *lines, rest = (rest + chunk).split(b"\n")
@@ -128,17 +128,17 @@ class Client(werkzeug.test.Client):
     """A client of an App, or of the project in a directory; it keeps cookies.
 
     A project is built in development mode, in which a result that contradicts the handler's return annotation
-    is an error, and with its cache and its sessions in memory, so that nothing is left for the next run.
-    Raises ProjectError for a project with mistakes.
+    is an error. Its cache and its sessions are in memory, so nothing is left for the next run. Raises
+    ProjectError for a project with mistakes.
 
-    `with Client() as client:` starts the App, unless something else has, and stops it at the end of the
-    block; both raise LifespanError. Without `with` the first request starts it, and the end of the process
-    stops it.
+    `with Client() as client:` starts the App, unless it has started already, and stops it at the end of the
+    block; both may raise LifespanError. Without `with`, the first request starts the App, and it stops when
+    the process ends.
 
     `get`, `post`, `put`, `patch`, `delete`, `head` and `options` send a request with that method, as `open`
     does: `client.post("/api/x", json={...})`, `data={"file": (io.BytesIO(b"..."), "name.txt")}`,
-    `query_string={...}`, `headers={...}`. What a request gives to `after` has run when its response is here;
-    after a stream, when that was read to its end or closed.
+    `query_string={...}`, `headers={...}`. Functions that a request gives to `after` have run when its
+    response is returned; for a stream, when it was read to its end or closed.
 
     Args:
         application: An App, or the directory of a project.
@@ -150,7 +150,7 @@ class Client(werkzeug.test.Client):
             application = app_of(application, **{**FOR_TESTS, **settings})
         super().__init__(application, Response)
         self.after: list[AfterCall] = []
-        """What was given to `after` and ran, for all requests; an error of theirs is only logged."""
+        """The functions given to `after` that have run, for all requests; their errors are only logged."""
         self._stop: Callable[[], None] = _do_nothing
         self._overrides: list[Override] = []
 
@@ -174,15 +174,15 @@ class Client(werkzeug.test.Client):
     # -- dependencies ----------------------------------------------------------------------
 
     def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
-        """Have `replacement` called instead of a function that handlers depend on, directly or not.
+        """Call `replacement` instead of a function that handlers depend on, directly or indirectly.
 
-        A step that signs in, such as `bearer(...)`, is replaced where it is middleware, too. It holds until
-        the client is closed, or until the end of a `with` block of what this returns. Raises TypeError for
-        one that cannot be called, and ValueError where nothing depends on the function.
+        A sign-in step, such as `bearer(...)`, is replaced where it is used as middleware, too. The override
+        lasts until the client is closed, or until the end of a `with` block around the return value. Raises
+        TypeError for a replacement that cannot be called, and ValueError if nothing depends on the function.
 
         Args:
             dependency: The function, class or step that a `Depends` names.
-            replacement: What is called in its place; it has parameters and dependencies of its own.
+            replacement: The function that is called instead; it may have its own parameters and dependencies.
         """
         if not isinstance(self.application, App):
             kind = type(self.application).__name__
@@ -195,10 +195,11 @@ class Client(werkzeug.test.Client):
 
     @contextlib.contextmanager
     def session(self, path: str | None = None) -> Iterator[Session]:
-        """Yield the session that this client's requests have: to look at it, to change it, or to sign in.
+        """Yield the session of this client's requests: to look at it, to change it, or to sign in.
 
-        What is changed has been kept when the block ends. `path` is one of a route, where the project has
-        several `sessions()`. Raises TypeError where there are none, and ValueError where a path is needed.
+        Changes are kept when the block ends. `path` is the path of a route; it is needed if the project has
+        several `sessions()`. Raises TypeError if the project has no sessions, and ValueError if a path is
+        needed.
         """
         app, step = self._sessions_at(path)
         environ = werkzeug.test.create_environ(path or "/")
@@ -237,7 +238,7 @@ class Client(werkzeug.test.Client):
     def open(self, *args: Any, **kwargs: Any) -> Response:
         """Send a request; `werkzeug.test.EnvironBuilder` documents the arguments.
 
-        The client's address is 127.0.0.1 without `environ_overrides={"REMOTE_ADDR": "192.0.2.1"}`.
+        The client's address is 127.0.0.1; `environ_overrides={"REMOTE_ADDR": "192.0.2.1"}` sets another.
         """
         response = super().open(*args, **kwargs)
         assert isinstance(response, Response)
@@ -300,9 +301,9 @@ def _do_nothing() -> None:
 class AsyncClient:
     """`Client`, for tests that are coroutines: `response = await client.get("/api/x")`.
 
-    The App runs in a thread, as under a server, so that the test's own event loop keeps running. `async with
-    AsyncClient() as client:` starts and stops it. It has `get`, `post`, `put`, `patch`, `delete`, `head` and
-    `options` too.
+    The App runs in a thread, as under a server, so the test's own event loop keeps running. `async with
+    AsyncClient() as client:` starts and stops the App. The client has `get`, `post`, `put`, `patch`,
+    `delete`, `head` and `options` too.
 
     Args:
         application: An App, or the directory of a project.
@@ -312,7 +313,7 @@ class AsyncClient:
     def __init__(self, application: WSGIApplication | str | os.PathLike[str] = ".", **settings: Any) -> None:
         self.client = Client(application, **settings)
         self.after: list[AfterCall] = self.client.after
-        """The same list as of a `Client`: what was given to `after` and ran."""
+        """The functions given to `after` that have run, as in `Client`."""
 
     async def __aenter__(self: _AsyncClient) -> _AsyncClient:
         await asyncio.to_thread(self.client.__enter__)
@@ -326,7 +327,7 @@ class AsyncClient:
         await asyncio.to_thread(self.client.close)
 
     def override(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
-        """Replace a `dependency` by a `replacement`, as `Client.override` does."""
+        """Replace a `dependency` with a `replacement`, as `Client.override` does."""
         return self.client.override(dependency, replacement)
 
     def session(self, path: str | None = None) -> contextlib.AbstractContextManager[Session]:

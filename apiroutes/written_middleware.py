@@ -1,6 +1,6 @@
-"""The types of the middleware that a project writes, for those who check theirs.
+"""The types of middleware, for projects that type-check their own.
 
-In: nothing. Out: types that functions with these arguments have, whatever they call them.
+In: nothing. Out: types of functions with these arguments, whatever the names of the arguments.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["Middleware", "Next"]
 
 
 class Next(Protocol):
-    """The type of `next`: a call goes on to what is inside, and returns when that has answered.
+    """The type of `next`: a call runs the rest of the chain, and returns when that has answered.
 
     Async middleware awaits it: `await next()`.
     """

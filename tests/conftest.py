@@ -6,6 +6,7 @@ import gc
 import itertools
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,15 +16,19 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from apiroutes import readiness
+from apiroutes.threads import process_end
 from tests import interfaces
 
 # Properties are about facts, whatever else the machine does meanwhile.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-# The Apps of tests that have ended keep files open until they are collected; a process has a thousand or so.
-_TESTS_TO_COLLECT = 50
+# The Apps of tests that have ended keep files open until they are collected, some thousands of them.
+_OPEN_FILES = 8192
+_TESTS_TO_COLLECT = 100
 _ended = itertools.count(1)
+# The modules from before the first test, thousands, which belong to no project.
+_before_tests: dict[str, object] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +57,13 @@ def forgotten_projects(request: pytest.FixtureRequest) -> Iterator[None]:
             gc.collect()
 
 
+@pytest.fixture(autouse=True)
+def forgotten_ends() -> Iterator[None]:
+    """Let the Apps of a test be collected, of which each would wait for the end of the process."""
+    yield
+    process_end._end.functions[0].clear()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forgotten_shared_projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Forget those that the tests of a file have shared."""
@@ -67,6 +79,8 @@ def forget_projects(root: Path) -> None:
     sys.path[:] = [entry for entry in sys.path if not f"{entry}{os.sep}".startswith(below)]
     packages = set()
     for name, module in list(sys.modules.items()):
+        if _before_tests.get(name) is module:
+            continue
         is_inside = "." in name  # whose path is known by its parent's alone
         places = [getattr(module, "__file__", None), *(() if is_inside else getattr(module, "__path__", ()))]
         if any(f"{place}{os.sep}".startswith(below) for place in places):
@@ -78,6 +92,7 @@ def forget_projects(root: Path) -> None:
 
 def pytest_collection_finish() -> None:
     """Keep the garbage collector from walking all tests each time that one of them asks for a collection."""
+    _before_tests.update(sys.modules)
     gc.collect()
     gc.freeze()
 
@@ -92,6 +107,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _OPEN_FILES:
+        most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     interfaces.choose(config.getoption("--interface"))
     if interfaces.chosen() != "wsgi":
         # On a busy machine the loop on which all requests of these tests run is late, without a defect.

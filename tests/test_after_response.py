@@ -86,7 +86,7 @@ def test_a_background_task_may_call_it_when_the_response_has_ended(tmp_path: Pat
 def test_outside_of_a_request_it_is_refused() -> None:
     from apiroutes import after
 
-    with pytest.raises(RuntimeError, match=r"outside of a request: call it in a handler"):
+    with pytest.raises(RuntimeError, match=r"outside a request: call it in a handler"):
         after(print)
 
 
@@ -94,7 +94,7 @@ def test_between_two_requests_it_is_refused(tmp_path: Path) -> None:
     from apiroutes import after
 
     assert served(tmp_path, "def GET():\n    after(note, 1)\n    return {}\n").call().status == 200
-    with pytest.raises(RuntimeError, match="outside of a request"):
+    with pytest.raises(RuntimeError, match="outside a request"):
         after(print)
 
 
@@ -106,7 +106,7 @@ def test_a_fallback_is_no_request_of_ours(tmp_path: Path) -> None:
         return []
 
     app = App(project(tmp_path, {"pages/api/x.py": "def GET(): return {}\n"}), fallback=fallback)
-    with pytest.raises(RuntimeError, match="outside of a request"):
+    with pytest.raises(RuntimeError, match="outside a request"):
         call(app, target="/other")
 
 
@@ -119,7 +119,7 @@ WRONG = [
         "note_later(1)",
         "not the coroutine that it returned: write after(note_later, ...) instead of after(note_la",
     ),
-    ("generate", "`generate` is a generator function, of which a call does nothing"),
+    ("generate", "`generate` is a generator function, whose call does nothing"),
     ("partial(generate_async, 1)", "generator function"),
 ]
 

@@ -241,4 +241,4 @@ def test_middleware_of_both_the_setting_and_the_app_is_a_warning(
     (root / "pyproject.toml").write_text('[tool.apiroutes]\nmiddleware = ["mine_of_both:step"]\n')
     with caplog.at_level(logging.WARNING, "apiroutes"):
         App(root, middleware=[lambda req, res, next: next()])
-    assert "both give middleware" in caplog.text
+    assert "both set middleware" in caplog.text

@@ -168,5 +168,5 @@ def test_other_settings_are_right(tmp_path: Path, settings: dict[str, Any]) -> N
 def test_one_answer_may_be_no_larger_than_all_together(tmp_path: Path, cache: str) -> None:
     settings = {"cache": cache, "cache_max_body": "2mb", "cache_max_size": "1mb"}
     (problem,) = problems_of(tmp_path, PLAIN, **settings)
-    assert problem.message == "cache_max_body: '2mb' is more than `cache_max_size`, 1mb, of all answers."
+    assert problem.message == "cache_max_body: '2mb' is more than `cache_max_size`, 1mb, for all answers."
     assert "`cache_max_size`" in problem.remedy

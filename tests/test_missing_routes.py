@@ -20,24 +20,28 @@ ONLY = {
         "there is no route in",
         "Create pages/api/hello.py with `def handler(req, res)",
     ),
-    "pages/hello.py": ("pages/hello.py", "routes of pages/ are below api/", "Move it to pages/api/hello.py."),
-    "routes/hello.py": ("routes/hello.py", "routes of routes/ are below", "Move it to routes/api/hello.py."),
+    "pages/hello.py": ("pages/hello.py", "routes of pages/ are in api/", "Move it to pages/api/hello.py."),
+    "routes/hello.py": (
+        "routes/hello.py",
+        "routes of routes/ are in api/",
+        "Move it to routes/api/hello.py.",
+    ),
     "app/api/hello.py": (
         "app/api/hello.py",
         "Not routes: app/api/hello.py",
         "Call it app/api/hello/route.py.",
     ),
-    "api/hello.py": ("api", "Routes are in pages/api", "Move it: `mkdir pages && mv api pages/api`."),
-    "pages/API/hello.py": ("pages/API", "Routes are in pages/api", "Move it: `mv pages/API pages/api`."),
-    "Pages/api/hello.py": ("Pages/api", "Routes are in pages/api", "mv Pages/api pages/api`."),
+    "api/hello.py": ("api", "Routes must be in pages/api", "Move it: `mkdir pages && mv api pages/api`."),
+    "pages/API/hello.py": ("pages/API", "Routes must be in pages/api", "Move it: `mv pages/API pages/api`."),
+    "Pages/api/hello.py": ("Pages/api", "Routes must be in pages/api", "mv Pages/api pages/api`."),
     "pages/api/[id].pyx": ("pages/api/[id].pyx", "Not routes: pages/api/[id].pyx", "to pages/api/[id].py,"),
     "pages/api/hello.Py": ("pages/api/hello.Py", "Not routes", "Rename it to pages/api/hello.py,"),
     "pages/api/hello.py.txt": ("pages/api/hello.py.txt", "Not routes", "Rename it to pages/api/hello.py,"),
     "pages/api/hello": ("pages/api/hello", "Not routes", "Rename it to pages/api/hello.py,"),
     "app/api/Route.py": ("app/api/Route.py", "Not routes", "Rename it to app/api/route.py,"),
     "app/api/y/page.py": ("app/api/y/page.py", "Not routes", "Call it app/api/y/route.py."),
-    "pages/api/.keep": ("pages/api", "pages/api has no file of a route", "Create pages/api/hello.py"),
-    "app/api/.keep": ("app/api", "app/api has no file of a route", "Create app/api/hello/route.py"),
+    "pages/api/.keep": ("pages/api", "pages/api contains no route file", "Create pages/api/hello.py"),
+    "app/api/.keep": ("app/api", "app/api contains no route file", "Create app/api/hello/route.py"),
 }
 
 
@@ -109,9 +113,9 @@ def test_a_root_inside_the_project_that_is_here_is_told_to_be_left_out(
 @pytest.mark.parametrize(
     ("name", "message", "remedy"),
     [
-        ("nowhere", "does not exist", "Give the directory that holds pages/, app/ or routes/."),
+        ("nowhere", "does not exist", "Pass the directory that contains pages/, app/ or routes/."),
         ("shopp", "does not exist", "Did you mean 'shop'?"),
-        ("shop/app.py", "is a file", "Give the directory that holds it: 'shop'."),
+        ("shop/app.py", "is a file", "Pass the directory that contains it: 'shop'."),
     ],
 )
 def test_a_directory_that_is_none_is_a_problem(
@@ -131,7 +135,7 @@ def test_a_directory_that_is_none_is_a_problem(
 LITERAL = "{} has the literal segment '{}', which is not a parameter. Call it {}."
 BESIDE = {
     "pages/hello.py": (
-        "pages/hello.py is not a route: routes of pages/ are below api/. Move it to pages/api/hello.py."
+        "pages/hello.py is not a route: routes of pages/ are in api/. Move it to pages/api/hello.py."
     ),
     "app/api/hello.py": (
         "app/api/hello.py is not a route: routes of app/ are called route.py. Call it app/api/hello/route.py."
@@ -141,7 +145,7 @@ BESIDE = {
         for name in ("app/api/y/routes.py", "app/api/y/page.py", "app/api/y/GET.py")
     },
     "app/api/y/Route.py": (
-        "app/api/y/Route.py is not a route: the name of a route's file is in lower case. "
+        "app/api/y/Route.py is not a route: the name of a route file must be in lower case. "
         "Call it app/api/y/route.py."
     ),
     **{

@@ -346,7 +346,7 @@ def test_a_project_that_uses_them_is_told_at_start(
     App(project(tmp_path, files))
     name = "set_signed_cookie" if use == "set" else "signed_cookies"
     assert [record.getMessage() for record in caplog.records] == [
-        f"pages/api/_use.py:2 uses `{name}`, and no `secret_key` is set. Set APIROUTES_SECRET_KEY to what "
+        f"pages/api/_use.py:2 uses `{name}`, but no `secret_key` is set. Set APIROUTES_SECRET_KEY to what "
         "`apiroutes secret` prints, or this line raises RuntimeError."
     ]
 

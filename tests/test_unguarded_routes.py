@@ -102,9 +102,9 @@ def test_routes_of_another_convention_that_middleware_leaves_out_are_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, files: Files, file: str, path: str, routes: str
 ) -> None:
     assert warnings_of(tmp_path, files, caplog) == [
-        f"{file} does not run for other routes at or below {path} ({routes}): middleware of a directory is "
-        "for the files in it. Import its functions into a `_middleware.py` beside these routes too, or write "
-        "middleware.py, which is around all routes."
+        f"{file} does not run for other routes at or below {path} ({routes}): the middleware of a directory "
+        "runs only for the files in it. Import its functions into a `_middleware.py` beside these routes "
+        "too, or write middleware.py, which is around all routes."
     ]
 
 

@@ -1,8 +1,7 @@
-"""Work after the response, and the threads and tasks that do it; this room never sends anything.
+"""Work after the response, and the threads and tasks that do the work; this room never sends anything.
 
-In: functions, from anything that runs for a request, and the end of its response. Out: their calls, in
-order, and a line in the log for each that fails, takes too long or is lost. Raises RuntimeError outside of a
-request.
+In: functions, from code that runs for a request, and the end of its response. Out: their calls, in order, and
+a log line for each function that fails, takes too long or is lost. Raises RuntimeError outside a request.
 """
 
 from __future__ import annotations

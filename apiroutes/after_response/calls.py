@@ -1,7 +1,7 @@
-"""One function for the time after the response, with its arguments and its context.
+"""One function to call after the response, with its arguments and its context.
 
-In: what `after` was given. Out: the call, and its error as data. Raises TypeError for what cannot be called
-later.
+In: the arguments of `after`. Out: the call, and its error as data. Raises TypeError for something that cannot
+be called later.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class AfterCall(Struct, frozen=True):
         function: The function that was given to `after`.
         args: Its arguments.
         kwargs: Its arguments by name.
-        error: What it has raised, None if nothing.
+        error: The exception that the function raised; None if it raised nothing.
     """
 
     function: Callable[..., object]
@@ -70,17 +70,17 @@ class WorkCall:
 
     @property
     def place(self) -> str:
-        """The function's name with its file and line, where it is the project's own, for messages."""
+        """The function's name for messages, with its file and line if it belongs to the project."""
         name = _name_of(self.function)
         location = None if name.startswith(_LAMBDA) else _location_of(self.function)
         return f"`{name}`" if location is None else f"`{name}` ({location})"
 
     def bound(self) -> Any:
-        """Call the function, as it was asked for."""
+        """Call the function with its arguments."""
         return self.function(*self.args, **self.kwargs)
 
     def run(self) -> BaseException | None:
-        """Call the function in this thread, to the end of a coroutine that it returns; return its error."""
+        """Call the function in this thread, run a coroutine that it returns, and return its error."""
         call = Call(self.context, self._run_to_end, ())
         call()
         error, call.error = call.error, None
@@ -97,7 +97,7 @@ class WorkCall:
 
 
 def _name_of(function: Callable[..., object]) -> str:
-    """Return the name of the function itself, not of the one around it."""
+    """Return the name of the function itself, not of its wrapper."""
     inner = inspect.unwrap(_without_partial(function))
     name = getattr(inner, "__qualname__", None)
     if name is None:
@@ -109,7 +109,7 @@ def _name_of(function: Callable[..., object]) -> str:
 
 
 def _location_of(function: Callable[..., object]) -> str | None:
-    """Return the file and line of a function; None for one of Python's own or of an installed package."""
+    """Return the file and line of a function; None for a function of Python or of an installed package."""
     location = location_of(function)
     if location is None:
         return None
@@ -127,7 +127,8 @@ def _without_partial(function: Any) -> Any:
 def _check_arguments(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Raise TypeError, where `after` is called, if a plain function does not take the arguments.
 
-    What is no plain function, or says that it has another signature, is left to the call.
+    Arguments of other callables, and of functions that declare another signature, are only checked by the
+    call.
     """
     plain = function.__func__ if isinstance(function, MethodType) else function
     if not isinstance(plain, FunctionType) or hasattr(plain, "__signature__"):
@@ -154,7 +155,7 @@ def _check(function: object) -> None:
     elif not callable(function):
         message = f"not {type(function).__name__}: write after(send, order) instead of after(send(order))"
     elif _is_generator_function(function):
-        message = f"and `{name}` is a generator function, of which a call does nothing"
+        message = f"and `{name}` is a generator function, whose call does nothing"
     else:
         return
     raise TypeError(f"after() takes a function, followed by its arguments, {message}")

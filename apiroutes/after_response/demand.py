@@ -1,8 +1,8 @@
-"""Whether anything in the process has imported what finds its request; where nothing has, none pays for it.
+"""Whether the process has imported a function that needs the current request; if not, no request pays for it.
 
-In: the names of such functions, `after` among them; their import; the Apps. Out: a call for each App, at
-once or when the import comes. Functions that will import one, or take it as an attribute of the package,
-when they are called, are found in their code.
+In: the names of such functions, `after` among them; their import; the Apps. Out: a call for each App, at once
+or when the import happens. Functions that import such a name only when they are called, or use it as an
+attribute of the package, are found in their code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PACKAGE = "apiroutes"
 class _Demand:
     def __init__(self) -> None:
         self.is_there = False
-        self.came_late = False  # when there were Apps
+        self.came_late = False  # after an App had been made
         self.waiting: list[weakref.WeakMethod[Callable[[], object]]] = []
         self.names: frozenset[str] = frozenset()
 
@@ -33,7 +33,7 @@ _demand = _Demand()
 
 
 def notice_imports(package: str, *names: str) -> None:
-    """Have a module notice when one of these is asked for: by an import of the name, or as its attribute."""
+    """Make a module notice when one of these names is imported, or used as its attribute."""
     _demand.names = frozenset(names)
     for name in names:
         setattr(_Package, name, property(partial(_asked_for, name)))
@@ -41,7 +41,7 @@ def notice_imports(package: str, *names: str) -> None:
 
 
 class _Package(ModuleType):
-    """A module with a property for each of the names, which are in it as any other."""
+    """A module with a property for each of the names, which its namespace contains as usual."""
 
 
 def _asked_for(name: str, module: ModuleType) -> Any:
@@ -62,7 +62,7 @@ def _ask() -> None:
 
 
 def when_asked_for(method: Callable[[], object]) -> None:
-    """Call a method once one of the names is imported, as it may be already. Its object may end before."""
+    """Call a method once one of the names is imported, or now if one is. Its object may be gone by then."""
     if not _demand.is_there and any(map(_will_ask, list(sys.modules.values()))):
         _ask()
     if _demand.is_there:
@@ -72,7 +72,7 @@ def when_asked_for(method: Callable[[], object]) -> None:
 
 
 def _will_ask(module: object) -> bool:
-    """Return whether a function of a project's module will ask for one of the names when it is called."""
+    """Return whether a function of a project's module will import one of the names when it is called."""
     names = getattr(module, "__dict__", {})
     own = str(names.get("__name__", ""))
     is_candidate = own.startswith(PROJECT_PACKAGE) or isinstance(names.get(_PACKAGE), _Package)
@@ -83,12 +83,12 @@ def _will_ask(module: object) -> bool:
 
 
 def _asks(code: CodeType) -> bool:
-    # Both `import apiroutes` with `apiroutes.after`, and `from apiroutes import after`, have both names.
+    # `import apiroutes` with `apiroutes.after`, and `from apiroutes import after`, both contain both names.
     if _PACKAGE in code.co_names and not _demand.names.isdisjoint(code.co_names):
         return True
     return any(_asks(inner) for inner in code.co_consts if isinstance(inner, CodeType))
 
 
 def came_late() -> bool:
-    """Return whether the first import came when there were Apps, which may have had requests running."""
+    """Return whether an App, which may have been serving requests, was made before the first import."""
     return _demand.came_late

@@ -1,8 +1,9 @@
-"""The threads of a worker that do the work after responses, and the tasks beside them.
+"""The threads and tasks of a worker that do the work after responses.
 
-In: the work of requests. Out: their functions' calls, each request's in order. A coroutine function runs on
-the event loop, where it holds no thread. What runs into the time limit cannot be ended: it is logged and left
-to itself, another thread takes its place, and the process is replaced if too much of it is left.
+In: the work of requests. Out: the calls of their functions, in order for each request. A coroutine function
+runs on the event loop, where it holds no thread. A function that exceeds the time limit cannot be ended: it
+is logged and abandoned, another thread takes its place, and the process is replaced if too many are
+abandoned.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _BETWEEN_WARNINGS = 10.0  # seconds
 
 
 class _Run:
-    """A function that runs: in a thread, or as a task."""
+    """A running function: in a thread, or as a task."""
 
     __slots__ = ("call", "runner", "until", "work")
 
@@ -44,7 +45,7 @@ class _Run:
 
 
 class WorkPool:
-    """The pool of one App. The settings `after_threads`, `after_queue` and `after_timeout` bound it."""
+    """The pool of one App. The settings `after_threads`, `after_queue` and `after_timeout` limit it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -54,12 +55,13 @@ class WorkPool:
             "a function of after()",
             "its after_timeout",
         )
-        # Of native threads also under gevent; nothing that may let another greenlet run is done inside.
+        # A native lock, also under gevent; nothing inside it may let another greenlet run.
         self._lock = native_threads.native_lock()
         self._waiting = 0  # functions that have not begun, and coroutines that have not ended
         self._busy = 0  # threads
         self._active: set[Work] = set()  # of requests with functions that have not ended
-        # Of requests that have not ended; weakly, as a server may never close their content.
+        # The work of requests that have not ended; weak references, as a server may never close their
+        # content.
         self._expected: weakref.WeakSet[Work] = weakref.WeakSet()
         self._ready: deque[tuple[Work, WorkCall]] = deque()  # that wait for a thread
         self._running: set[_Run] = set()
@@ -71,15 +73,15 @@ class WorkPool:
     # -- what is to be done ----------------------------------------------------------------
 
     def expect(self, work: Work) -> None:
-        """Have `drain` wait also for a request that has functions, and has not ended yet."""
+        """Let `drain` wait also for a request that has functions and has not ended yet."""
         self._begin_anew_after_fork()
         with self._lock:
             self._expected.add(work)
 
     def submit(self, work: Work) -> bool:
-        """Take the functions of a request; return False, with a warning, where too many wait.
+        """Accept the functions of a request; return False, with a warning, if too many wait.
 
-        Then `run_here` is to be called, in a thread that can wait for them.
+        In that case, call `run_here` in a thread that can wait for them.
         """
         self._begin_anew_after_fork()
         with self._lock:
@@ -94,12 +96,12 @@ class WorkPool:
         return True
 
     def _begin_anew_after_fork(self) -> None:
-        """Forget the threads of the parent: a fork takes none along."""
+        """Forget the threads of the parent: a fork does not copy them."""
         if self._process != os.getpid():
             self.__init__(self._settings)  # type: ignore[misc]
 
     def _warn(self) -> None:
-        """Warn that too many functions wait; not for each request, as there are many then."""
+        """Warn that too many functions wait; not for each request, because there are many then."""
         now = time.monotonic()
         if now >= self._next_warning:
             self._next_warning = now + _BETWEEN_WARNINGS
@@ -111,7 +113,7 @@ class WorkPool:
             )
 
     def submit_more(self, work: Work) -> None:
-        """Take one more function of a request whose response has ended."""
+        """Accept one more function of a request whose response has ended."""
         with self._lock:
             begins = self._accept(work)
         if begins:
@@ -125,7 +127,7 @@ class WorkPool:
             work.report(call, call.run())
 
     def _accept(self, work: Work) -> bool:
-        """Count the functions; return whether none of the request's were being called. With the lock."""
+        """Count the functions; return whether no function of the request ran. Call with the lock held."""
         for call in list(work.calls):
             if not call.is_counted and work.wants(call):
                 call.is_counted = True
@@ -136,12 +138,12 @@ class WorkPool:
         return begins
 
     def _count_out(self, call: WorkCall) -> None:
-        """Count a function as waiting no more. With the lock."""
+        """Stop counting a function as waiting. Call with the lock held."""
         self._waiting -= call.is_counted
         call.is_counted = False
 
     def _take(self, work: Work) -> WorkCall | None:
-        """Return the next function of a request that is to run; None at the end of its work."""
+        """Return the request's next function to run; None at the end of its work."""
         dropped = []
         emptied = found = None
         with self._lock:
@@ -163,7 +165,7 @@ class WorkPool:
         return found
 
     def _go_on(self, work: Work) -> None:
-        """Begin the next function of a request, where functions of its kind run."""
+        """Begin the next function of a request, in a thread or on the event loop."""
         call = self._take(work)
         while call is not None and call.is_async and work.has_lost_loop:
             with self._lock:
@@ -185,7 +187,7 @@ class WorkPool:
             self._start_task(run)
 
     def _begin(self, work: Work, call: WorkCall) -> _Run:
-        """Count a function as running. With the lock."""
+        """Count a function as running. Call with the lock held."""
         run = _Run(work, call, time.monotonic() + self._settings.after_timeout)
         self._running.add(run)
         return run
@@ -193,7 +195,7 @@ class WorkPool:
     # -- in threads ------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
-        """Give the functions that wait to threads, as far as there are any."""
+        """Give the waiting functions to threads, as far as threads are free."""
         has_room = True
         while has_room:
             with self._lock:
@@ -205,7 +207,7 @@ class WorkPool:
             has_room = self._start_thread(run)
 
     def _start_thread(self, run: _Run) -> bool:
-        """Have a function run in a thread; return False where it has to wait for one after all."""
+        """Run a function in a thread; return False if it has to wait for one after all."""
         try:
             thread = self._threads.take()
         except (ApiError, RuntimeError) as error:  # too many are abandoned, or the process ends
@@ -261,13 +263,13 @@ class WorkPool:
         self._dispatch()
 
     def _lose(self, run: _Run) -> None:
-        """Note that a coroutine function was ended by a loop that ends, and with it those that follow."""
+        """Note that a coroutine function, and with it the functions after it, is lost with its event loop."""
         run.work.has_lost_loop = True
         run.work.lose(run.call, has_begun=True)
         self._go_on(run.work)
 
     def _claim(self, run: _Run) -> bool:
-        """Count a function as running no more; return False if others have, who have given it up."""
+        """Stop counting a function as running; return False if that is done, because it has been given up."""
         with self._lock:
             return self._remove(run)
 
@@ -280,7 +282,7 @@ class WorkPool:
         return True
 
     def _watch(self) -> None:
-        """Have the time limit of what runs checked, until nothing does."""
+        """Check the time limit of running functions, until none is running."""
         with self._lock:
             begins, self._is_watched = not self._is_watched, True
         if begins:
@@ -303,7 +305,7 @@ class WorkPool:
             time.sleep(max(0.0, next_limit - now))
 
     def _give_up(self, run: _Run) -> None:
-        """Leave a function that takes too long to itself, and go on without it."""
+        """Abandon a function that takes too long, and continue without it."""
         if run.runner is None or not self._claim(run):
             return
         error = TimeoutError(f"it has not ended within after_timeout, {self._settings.after_timeout:g} s")
@@ -315,9 +317,9 @@ class WorkPool:
     # -- the end of the process ------------------------------------------------------------
 
     def drain(self, within: float) -> None:
-        """Wait at most so many seconds until no work is left; what is left then is cancelled and logged.
+        """Wait at most so many seconds until no work is left; work that is left is cancelled and logged.
 
-        Not on the event loop, which may have to do some of the work.
+        Do not call it on the event loop, which may have to do some of the work.
         """
         with self._lock:
             has_work = self._active or self._expected

@@ -1,8 +1,7 @@
-"""The work that one request leaves for the time after its response.
+"""The work that one request leaves to do after its response.
 
-In: functions, while the request runs and later; then the status that was sent. Out: those functions that
-are to run, for a pool. Raises RuntimeError where there is no request, and MaxDurationExceeded in a handler
-that its deadline has passed.
+In: functions, while the request runs and later; then the status that was sent. Out: the functions to run, for
+a pool. Raises RuntimeError outside a request, and MaxDurationExceeded in a handler whose deadline has passed.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ __all__ = [
 # The environ's key of a test client's Witness.
 WITNESS = "apiroutes.after"
 
-# The work of the request that the current code belongs to; anything that copies a context takes it along.
+# The work of the request that the current code belongs to; copies of the context contain it.
 current_work: ContextVar[Work] = ContextVar("apiroutes.work")
 
 
 class Pool(Protocol):
-    """What does the work."""
+    """Something that does the work."""
 
     def expect(self, work: Work) -> None: ...
 
@@ -53,8 +52,7 @@ class Pool(Protocol):
 class Witness:
     """Waits for the work of one request, and adds what ran to `calls`: for a test client.
 
-    `is_whole`: whether something is done after content that is all in memory, so that nothing needs to be
-    read before it begins.
+    `is_whole`: whether the content is all in memory, so that work begins without reading it.
     """
 
     def __init__(self, calls: list[AfterCall]) -> None:
@@ -63,11 +61,11 @@ class Witness:
         self._ended = threading.Event()
 
     def end(self) -> None:
-        """Note that all of it has ended."""
+        """Note that all of the work has ended."""
         self._ended.set()
 
     def wait(self) -> None:
-        """Wait until all of it has ended."""
+        """Wait until all of the work has ended."""
         self._ended.wait()
 
 
@@ -86,14 +84,15 @@ class _Ended(NamedTuple):
 
 
 class Work:
-    """The functions that one request has left. They run in their order, one after the other.
+    """The functions that one request has left. They run in order, one after another.
 
-    `response` is the request's, once it is there. The pool takes those out of `calls` that are to begin.
+    `response` is the request's response, once it exists. The pool removes from `calls` the functions that it
+    begins.
     """
 
     # Rarely set, so class defaults; every request makes one of these.
     response: Any = None
-    has_failed = False  # although the response has another status
+    has_failed = False  # although the status of the response does not say so
     is_late = False  # whether the request's deadline has passed
     is_over = False  # whether the response has ended
     has_work = False  # whether there was any for a pool
@@ -108,7 +107,7 @@ class Work:
     # -- while the request runs, and later -------------------------------------------------
 
     def add(self, call: WorkCall) -> None:
-        """Have a function called after the response, even if that has ended. Raises MaxDurationExceeded."""
+        """Call a function after the response, even if that has ended. Raises MaxDurationExceeded."""
         if self.is_late:
             raise MaxDurationExceeded("maxDuration has passed, and the client has its response")
         if not self.calls and self._witness is None:  # a test's client may never end its request
@@ -118,16 +117,16 @@ class Work:
             self._pool.submit_more(self)
 
     def take_back(self, count: int) -> None:
-        """Forget all functions but the first ones, because the code that gave them is called again."""
+        """Forget all functions except the first ones, because the code that added them is called again."""
         while len(self.calls) > count:
             self.calls.pop()
 
     # -- when the response has ended -------------------------------------------------------
 
     def end(self) -> bool:
-        """Have the functions called, or those that are to run in any case where the request has failed.
+        """Run the functions; after a failed request, only the functions that always run.
 
-        Return False if no pool takes them: `run` is to be called then.
+        Return False if no pool accepts them: call `run` then.
         """
         self.is_over = True  # before the look at `calls`, as `add` looks the other way round
         if not self.calls:
@@ -147,11 +146,11 @@ class Work:
         return call.always or not (self.has_failed or self.response.status_code >= 500)
 
     def drop(self, call: WorkCall) -> None:
-        """Log a function that does not run."""
+        """Log that a function does not run."""
         status = self.response.status_code
         reason = f"the response was a {status}" if status >= 500 else "the response was cut off"
-        # Record: A function of `after` does not run, because the request has failed and it was not given
-        # `always=True`.
+        # Record: A function given to `after` does not run, because the request has failed and the call did
+        # not set `always=True`.
         log_of_request(logging.INFO, self.request, "%s was not called afterwards: %s", call.place, reason)
 
     # -- what has become of it -------------------------------------------------------------
@@ -165,23 +164,24 @@ class Work:
         """Note the end of a function, and log its error."""
         if error is not None:
             event = f"failed after its response, in {call.place}"
-            # Record: A function of `after` has raised.
+            # Record: A function given to `after` has raised an exception.
             log_fault(self.request, route_of(self.request), error, event)
         witness = self._witness
         if witness is not None:
             witness.calls.append(call.ended(error))
 
     def lose(self, call: WorkCall, *, has_begun: bool) -> None:
-        """Log a function that has not ended when the process does."""
+        """Log a function that has not ended by the end of the process."""
         state = "had not ended" if has_begun else "was to run after its response"
         text = "lost at the end of the process: %s, which %s"
-        # Record: The process ends before a function of `after` has: it may have run in part, or not at all.
+        # Record: The process ends before a function given to `after`: it may have run in part, or not at all.
         log_of_request(logging.WARNING, self.request, text, call.place, state)
 
     def _let_go(self) -> None:
-        """Keep no more of the response than logs need.
+        """Keep only what logs need of the response.
 
-        Its stream may have run in a context that has this work: a cycle, which would wait for the collector.
+        Its stream may have run in a context that contains this work: a reference cycle, which only the
+        garbage collector would free.
         """
         if self.response is not None:
             self.response = _Ended(self.response.status_code, self.response.req)
@@ -198,7 +198,7 @@ class Work:
         return self.environ.get(WITNESS)
 
     def await_by_witness(self) -> None:
-        """Wait for the end of the functions, for a test client that asks for it."""
+        """Wait until the functions have ended, for a test client that asks for it."""
         witness = self._witness
         if witness is not None and self.has_work:
             witness.wait()
@@ -207,18 +207,19 @@ class Work:
 def after(function: Callable[..., object], /, *args: Any, always: bool = False, **kwargs: Any) -> None:
     """Call `function(*args, **kwargs)` once the response to the current request has been sent.
 
-    It is called in a handler, middleware or dependency, or in what they call, also in coroutines and streams.
-    A request's functions run one after the other, in a thread of the worker, coroutine functions on its event
-    loop. An error is logged, and so is what has not ended when the process does: that is lost.
+    Call `after` in a handler, middleware or dependency, or in code that they call, also in coroutines and
+    streams. The functions of a request run one after another: plain functions in a thread of the worker,
+    coroutine functions on its event loop. Errors are logged. Functions that have not ended by the end of the
+    process are lost, which is logged too.
 
-    Raises RuntimeError outside of a request, TypeError for what is not a function, and MaxDurationExceeded in
-    a handler whose time is over.
+    Raises RuntimeError outside a request, TypeError for something other than a function, and
+    MaxDurationExceeded in a handler whose `maxDuration` has passed.
 
     Args:
         function: A function or coroutine function.
         *args: Its arguments.
-        always: Whether it runs after a 5xx, or a failure, too.
-        **kwargs: Its arguments by name. One that is called `always` itself needs a `functools.partial`.
+        always: Whether to call it even after a 5xx or a failure.
+        **kwargs: Its arguments by name. Pass an argument whose name is `always` with `functools.partial`.
     """
     work = current_work.get(None)
     if work is None or work.response is None:
@@ -227,12 +228,12 @@ def after(function: Callable[..., object], /, *args: Any, always: bool = False, 
 
 
 _OUTSIDE = (
-    "after() was called outside of a request: call it in a handler, middleware or dependency. A thread that "
+    "after() was called outside a request: call it in a handler, middleware or dependency. A thread that "
     "you start belongs to the request if it runs in its context: `contextvars.copy_context().run`"
 )
 _LATE_IMPORT = (
     f"{_OUTSIDE}. A request that runs when `after` is imported for the first time cannot use it either: "
-    "write `from apiroutes import after` at the top of the route's file, or import there the module that does"
+    "write `from apiroutes import after` at the top of the route's file, or import a module that does so"
 )
 
 

@@ -1,6 +1,6 @@
-"""Calls of an App as a WSGI server makes them, with work after their responses.
+"""Calls of an App by a WSGI server, with work after their responses.
 
-In: a class of Apps. Out: one whose calls can leave work, which begins when the server closes the content.
+In: an App class. Out: a subclass whose calls can leave work, which begins when the server closes the content.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["noting_responses", "with_work"]
 
 @cache
 def with_work(kind: Any) -> Any:
-    """Return a subclass of a class of Apps, for one whose project uses `after`; all others pay nothing."""
+    """Return a subclass of an App class, for projects that use `after`; other projects pay nothing."""
     call_app = kind.__call__
 
     def call(self: Any, environ: Environ, *arguments: Any) -> Iterable[bytes]:
         known = current_work.get(None)
-        # ASGI has three arguments. Work that is known is that of an ASGI call which a thread answers.
+        # ASGI has three arguments. Known work belongs to an ASGI call that a thread answers.
         if len(arguments) != 1 or (known is not None and known.environ is environ):
             content: Iterable[bytes] = call_app(self, environ, *arguments)
             return content
@@ -49,7 +49,7 @@ def _answer(
     if type(content) is list:
         if not work.calls:
             work.is_over = True
-            if not work.calls:  # that another thread has left meanwhile
+            if not work.calls:  # which another thread may have added meanwhile
                 return content
         note_whole_content(environ)
     return _Content(content, work)
@@ -62,7 +62,7 @@ def _end(work: Work) -> None:
 
 
 class _Content:
-    """Content after which work begins; also what a stream does on its way can leave some."""
+    """Content after which work begins; a running stream can add work, too."""
 
     def __init__(self, content: Iterable[bytes], work: Work) -> None:
         self._content = content
@@ -82,7 +82,7 @@ class _Content:
             current_work.reset(token)
 
     def close(self) -> None:
-        """Close the content, and have the work begin."""
+        """Close the content, and begin the work."""
         work, self._work = self._work, None
         try:
             if work is None:
@@ -99,12 +99,12 @@ class _Content:
 
 
 def noting_responses(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that makes responses, and tells the current work which is its own."""
+    """Return a function that makes responses, and tells the current work which one is its response."""
 
     def make_and_note(request: Any, start_response: StartResponse) -> Any:
         response = make(request, start_response)
         work = current_work.get(None)
-        # An App that a handler answers with makes another one, for the same request.
+        # A handler may answer with another App, which makes another response for the same request.
         if work is not None and work.response is None:
             work.response = response
         return response

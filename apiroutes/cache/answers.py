@@ -1,7 +1,7 @@
-"""Answers of handlers as a store keeps them, and the directory of an URL's variants (RFC 9111 section 4.1).
+"""Answers of handlers as a store keeps them, and the directory of a URL's variants (RFC 9111 section 4.1).
 
-In: a response that is complete in memory. Out: bytes, MessagePack after a letter that tells what they are,
-and back. What is of another kind or key, or damaged, is None.
+In: a response that is complete in memory. Out: bytes, MessagePack after a letter for the kind, and back.
+Bytes of another kind or key, or damaged ones, are None.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ __all__ = ["Answer", "Directory", "answer_of", "decode", "encode"]
 
 _Record = TypeVar("_Record")
 
-# Header lines that content brings along. They are compared by identity, so each has a number.
+# Header lines that come with content. They are compared by identity, so each has a number.
 _CONTENT_HEADERS: tuple[HeaderLines, ...] = ((), JSON, JSON_VALUE, TEXT, BINARY)
 
 
 class Answer(Struct, frozen=True, array_like=True):
     """What a handler has answered: a status, header lines by key in lower case, and content.
 
-    `sets_status`: whether it is the handler's, and not what a response has by itself; `appended` are the keys
-    of headers whose lines come after middleware's. `kind` stands for the header lines that the content brings
-    along. `has_etag`: whether the ETag is made of the content; `is_conditional`: whether conditional requests
-    apply. `fresh` and `stale` are in seconds.
+    `sets_status`: whether the handler has set it, rather than it being the default; `appended` are the keys
+    of headers whose lines come after middleware's. `kind` stands for the header lines that come with the
+    content. `has_etag`: whether the ETag is made from the content; `is_conditional`: whether conditional
+    requests apply. `fresh` and `stale` are in seconds.
     """
 
     key: bytes
@@ -46,12 +46,12 @@ class Answer(Struct, frozen=True, array_like=True):
 
     @property
     def content_headers(self) -> HeaderLines:
-        """The header lines that the content brings along."""
+        """The header lines that come with the content."""
         return _CONTENT_HEADERS[self.kind] if self.kind < len(_CONTENT_HEADERS) else ()
 
 
 class Directory(Struct, frozen=True, array_like=True):
-    """The headers that the answers of an URL depend on, and the digests of the variants that are kept."""
+    """The headers that the answers of a URL depend on, and the digests of the variants that are kept."""
 
     key: bytes
     names: tuple[str, ...]

@@ -1,9 +1,9 @@
-"""The arguments of a call as bytes: equal for equal data, and different for whatever is different.
+"""The arguments of a call as bytes: equal for equal data, and different for different data.
 
 In: the values of a function's parameters. Out: canonical MessagePack. Texts, numbers, bytes, booleans, None,
-lists and dicts with texts as keys are what MessagePack calls so. Everything else is an extension whose code
+lists and dicts with strings as keys are MessagePack's own. Everything else is an extension whose code
 says of which type it is, so that no two types become one: `1`, `1.0`, `True` and `"1"` are four keys, a tuple
-is no list, and two classes with equal fields are two. Raises NotData for what is no data.
+is no list, and two classes with equal fields are two. Raises NotData for other values.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _encode = Encoder(order="deterministic").encode
 # What MessagePack has itself.
 _PLAIN = frozenset((str, int, float, bool, bytes, type(None)))
 
-# The codes of extensions. They are part of what is stored: none may change its meaning.
+# The codes of extensions. They are stored, so no code may change its meaning.
 _TUPLE, _SET, _FROZENSET, _DICT, _BYTEARRAY, _TEXT, _INTEGER = range(1, 8)
 _DATE, _DATETIME, _TIME, _TIMEDELTA, _DECIMAL, _UUID = range(8, 14)
 _ENUM, _NAMED_TUPLE, _OBJECT = range(14, 17)
 
 
 class NotData(TypeError):
-    """A value that is no data, at a `place` in what it is a part of, with a `reason` and a `remedy`."""
+    """A value that is not data, at a `place` in the whole, with a `reason` and a `remedy`."""
 
     def __init__(self, place: str, reason: str, remedy: str) -> None:
         super().__init__(place, reason, remedy)
@@ -50,7 +50,7 @@ def encode_arguments(names: Sequence[str], values: Sequence[Any]) -> bytes:
     if _PLAIN.issuperset(map(type, values)):
         try:
             return _encode(values)
-        except (OverflowError, UnicodeEncodeError):  # a large integer, or half a character
+        except (OverflowError, UnicodeEncodeError):  # a large integer, or half a surrogate pair
             pass
     parts = []
     for name, value in zip(names, values):
@@ -70,7 +70,7 @@ def _part(value: Any, place: str) -> Any:
     if convert is not None:
         return convert(value, place)
     if isinstance(value, Enum):
-        # The members of a Flag have values, and not all of them names.
+        # The members of a Flag have values, but not all of them have names.
         number = value.value if isinstance(value.value, int) else None
         return _extension(_ENUM, [name_of_class(kind, place), getattr(value, "_name_", None), number])
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
@@ -96,7 +96,7 @@ def _plain(value: Any, kind: type) -> Any:
 def fields_of(value: Any) -> Iterable[tuple[str, Any]] | None:
     """Return the fields of an instance with their values; None if its class declares none.
 
-    The class is a dataclass, a Struct, one of attrs or a model of pydantic's.
+    The class is a dataclass, a Struct, an attrs class or a pydantic model.
     """
     cls = type(value)
     if dataclasses.is_dataclass(cls):
@@ -130,7 +130,7 @@ def _set(code: int) -> Callable[[Any, str], Ext]:
 
 
 def _dict(value: dict[Any, Any], place: str) -> Any:
-    """Return a dict: the order of its items makes no difference, as it makes none to `==`."""
+    """Return a dict: the order of its items makes no difference, as with `==`."""
     if all(type(key) is str and _plain(key, str) is key for key in value):
         return {key: _part(part, f"{place}[{key!r}]") for key, part in value.items()}
     pairs = [
@@ -185,18 +185,18 @@ _CONVERTERS: dict[type, Callable[[Any, str], Any]] = {
 
 
 def name_of_class(cls: type, place: str) -> str:
-    """Return the name of a class. Raises NotData for one that other processes may know by another name."""
+    """Return the name of a class. Raises NotData if other processes may know it by another name."""
     if "<locals>" in cls.__qualname__:
         raise NotData(
             place,
-            f"is of the class `{cls.__qualname__}`, which is made by a function and has no lasting name",
+            f"is of the class `{cls.__qualname__}`, which is defined in a function and has no lasting name",
             "define the class at the top of its module",
         )
     return f"{name_of_module(cls.__module__)}:{cls.__qualname__}"
 
 
 def name_of_module(name: str) -> str:
-    """Return the name of a module in every process: of a project's by its file, of a script by its path."""
+    """Return the name of a module in every process: a project's by its file, a script's by its path."""
     if name == "__main__":
         main = sys.modules[name]
         spec = getattr(main, "__spec__", None)
@@ -207,13 +207,13 @@ def name_of_module(name: str) -> str:
 # -- what is no data ---------------------------------------------------------------------------
 
 _REMEDY = (
-    "pass what the result depends on as data: texts, numbers, dates, lists, dicts, dataclasses, such as the "
-    "id of a record"
+    "pass what the result depends on as data: strings, numbers, dates, lists, dicts, dataclasses, such as "
+    "the id of a record"
 )
 
 
 def _described(kind: type) -> str:
-    return f"an object of the type `{kind.__qualname__}`, which is no data"
+    return f"an object of the type `{kind.__qualname__}`, which is not data"
 
 
 def _remedy(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""What is computed anew while its old value is served, in a few threads of this process.
+"""Recomputations while old values are served, in a few threads of this process.
 
 In: functions. Out: their calls, soon, in a context of their own; a line in the log for what they raise. The
-process does not wait for them: what is lost is computed by the next one.
+process does not wait for them: the next one computes what is lost.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _log = logging.getLogger("apiroutes")
 
 
 class Background:
-    """At most `threads` threads, which end when nothing is left; at most `waiting` functions wait for one."""
+    """At most `threads` threads, which end when nothing is left; at most `waiting` functions wait."""
 
     def __init__(self, threads: int = 8, waiting: int = 100) -> None:
         self._most_threads = threads
@@ -38,9 +38,9 @@ class Background:
         self._threads = 0
 
     def submit(self, function: Callable[[], object]) -> bool:
-        """Have a function called soon, in an empty context; return False where it never will be.
+        """Have a function called soon, in an empty context; return False if it never will be.
 
-        Then too many wait already, or no thread can start.
+        That is so if too many wait already, or no thread can start.
         """
         if self._process != os.getpid():  # a fork takes no threads along
             self._begin()
@@ -79,13 +79,13 @@ class Background:
                 contextvars.Context().run(function)
             except BaseException as error:
                 # Record: A value of `cached`, or an answer, was stale, and its computation in the background
-                # has raised; the stale one stays.
-                _log.error("what is cached could not be computed anew", exc_info=error)
-            del function  # or what it refers to would live until the next one ends
+                # raised; the stale one stays.
+                _log.error("a cached value could not be recomputed", exc_info=error)
+            del function  # or what it refers to would live until the next function ends
 
 
 def _is_in_native_thread_beside_hub() -> bool:
-    """Return whether nobody would run a greenlet that is started here, in a thread without a hub."""
+    """Return whether a greenlet that is started here would never run, in a thread without a hub."""
     if not native_threads.are_greenlets():
         return False
     local: Any = sys.modules.get("gevent._hub_local")

@@ -1,4 +1,4 @@
-"""What all requests of a cached route have in common, and what its developers are told.
+"""What all requests of a cached route have in common, and what the log tells its developers.
 
 In: what the route declares, its handler's step. Out: verdicts on answers, and lines in the log, each once.
 """
@@ -26,7 +26,7 @@ Run = Callable[[Any], object]
 
 _TOUCHED = (
     "%s: answers of %s are not stored, because the handler uses `%s`, which belongs to one request. Do not "
-    "cache the route, or take from middleware by `req.context` what no answer depends on, and name it in "
+    "cache the route, or have middleware put what no answer depends on into `req.context`, and name it in "
     '`config["cache"]["context"]`'
 )
 
@@ -34,9 +34,9 @@ _TOUCHED = (
 class CachedRoute:
     """What all requests of a cached route have in common.
 
-    `run` is the handler's step, and `recompute` the same as it is called without a client, under the route's
-    deadline. `asks` are the credentials that are asked for around it, and `is_guarded` whether any are.
-    `max_body` is the size in bytes of the greatest answer that is stored.
+    `run` is the handler's step, and `recompute` the same step without a client, under the route's deadline.
+    `asks` are the credentials that steps around it ask for, and `is_guarded` whether any do. `max_body` is
+    the size in bytes of the largest answer that is stored.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class CachedRoute:
     def control(self, fresh: float, stale: float) -> str:
         """Return the Cache-Control of a stored answer without its own.
 
-        A cache of others knows nothing of the credentials that a guard asks for, and would answer without it.
+        A shared cache does not know the credentials that a guard asks for, and would answer without the
+        guard.
         """
         return BYPASSED if self.is_guarded else cache_control(fresh, stale)
 
@@ -92,7 +93,7 @@ class CachedRoute:
     def params_of(self, target: Target) -> Params | None:
         """Return the parameters in a path of the route; None for the path of another one.
 
-        Those of a request are middleware's to change.
+        Middleware may change the parameters of a request.
         """
         match = self.cache.routes.match([*target.segments])
         return match[1] if match is not None and str(match[0].pattern) == self.pattern else None
@@ -112,19 +113,19 @@ class CachedRoute:
         )
 
     def tell_of_context(self, touched: str) -> None:
-        """Warn once that answers are not stored because the handler uses what middleware has left."""
+        """Warn once that answers are not stored because the handler uses what middleware has set."""
         if touched not in self._told:
             self._told.add(touched)
-            # Record: A cached handler uses what differs from request to request, such as `req.session`; once
-            # for each route and name.
+            # Record: A cached handler uses something that differs from request to request, such as
+            # `req.session`; once for each route and name.
             _log.warning(_TOUCHED, self._place, self.pattern, touched)
 
     def tell_of_header(self, key: str) -> None:
-        """Tell once, in development, that answers are stored for each value of a header."""
+        """Log once, in development, that answers are stored for each value of a header."""
         if self._is_development and key not in self._told:
             self._told.add(key)
-            # Record: Development only: a cached handler reads a header, so that there is an answer for each
-            # of its values; once for each header.
+            # Record: Development only: a cached handler reads a header, so there is an answer for each of its
+            # values; once for each header.
             _log.info(
                 "%s reads the header %s: its answers are stored for each value of it",
                 self.pattern,

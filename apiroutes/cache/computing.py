@@ -1,6 +1,6 @@
-"""A handler's computation for the store: on a request of the key alone, with a response of its own.
+"""A handler's computation for the store: with a request made only from the key, and a response of its own.
 
-In: the handler's step, a target, headers, the real response if a client waits. Out: the response, complete,
+In: the handler's step, a target, headers, the real response if a client waits. Out: the complete response,
 and what was read for it. Raises what the handler raises.
 """
 
@@ -41,7 +41,7 @@ from apiroutes.wsgi import ServerResponse
 
 __all__ = ["Made", "compute", "transfer"]
 
-# Our own variables, which code of the project cannot reach.
+# Our own variables, which the project's code cannot reach.
 _OURS = frozenset(("apiroutes.caller", "apiroutes.log", "apiroutes.waiter", "apiroutes.work"))
 
 
@@ -69,7 +69,7 @@ def compute(
     """Call a handler's step for the store.
 
     The request is of the same App, with the same limits, as `like`. With a `real` response, what a handler
-    has sent before it raises stands there as it would without a cache; `give_up` is called when its deadline
+    has sent before it raises stays there as it would without a cache; `give_up` is called when its deadline
     has passed.
     """
     reads, collection = Reads(), Collection(route.cache)
@@ -99,7 +99,7 @@ def _call(
     real: Response | None,
     give_up: Callable[[], object],
 ) -> None:
-    """Call the handler's step, unless it needs the real request, which its reads tell then."""
+    """Call the handler's step; if it needs the real request, `reads` has that afterwards."""
     reads: Reads = response.req._reads
     if real is not None:
         real._computing = (response.req, response), give_up
@@ -110,7 +110,7 @@ def _call(
     except EndedComputation:
         return
     except BaseException as error:
-        if reads.ended:  # and this is of the handler's way out
+        if reads.ended:  # and this comes from the handler's way out
             return
         if real is None or not _let_stand(response, real, error):
             raise
@@ -141,7 +141,7 @@ def _request_of(
 
 
 def _plain(target: Target, params: Params, headers: Mapping[str, str], like: Request) -> Request:
-    """Return the request of a computation without a client, as it is once that has ended."""
+    """Return the request of a computation without a client, for the time after its end."""
     environ = {**target.environ(), **headers, ROUTE: like._environ.get(ROUTE)}
     return like.__class__(environ, params, like._limits)
 
@@ -149,8 +149,8 @@ def _plain(target: Target, params: Params, headers: Mapping[str, str], like: Req
 class _KeyedResponse(ServerResponse):
     """The part of a response's class that ends a computation at the first byte that would leave.
 
-    `appended` are the keys of headers that the handler has added to, and not set: with the same of middleware
-    they are several lines.
+    `appended` are the keys of headers that the handler has added, not set: together with middleware's they
+    are several lines.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -205,10 +205,10 @@ def _complete(response: ServerResponse) -> None:
 
 
 def _let_stand(response: ServerResponse, real: Response, error: BaseException) -> bool:
-    """Give the client what the handler has sent before it raised, as without a cache.
+    """Give the client what the handler had sent before it raised, as without a cache.
 
-    Return whether that ends the matter: inside middleware the first response of a handler that responds
-    twice stands. Otherwise the exception decides what becomes of it.
+    Return whether that settles the response: inside middleware, the first response of a handler that responds
+    twice is kept. Otherwise the exception decides what happens to it.
     """
     if not response._is_complete():
         return False
@@ -222,7 +222,7 @@ def _let_stand(response: ServerResponse, real: Response, error: BaseException) -
 
 
 def transfer(source: Any, target: Response) -> None:
-    """Give a response what another one holds; what middleware has set stays, unless it was set again."""
+    """Copy one response into another; what middleware has set stays, unless it was set again."""
     if source._status_was_set or source._status != 200:
         target._status, target._status_was_set = source._status, source._status_was_set
     for key in source._headers:

@@ -1,8 +1,8 @@
-"""The calls of a coroutine function whose values are kept. Nothing here holds its event loop.
+"""The calls of a coroutine function whose values are kept. Nothing here blocks its event loop.
 
 In: a coroutine function. Out: for each call what is kept, or what it returns, computed on the loop and in the
-context of the caller. The store is asked, and other processes are waited for, in threads; the coroutines of a
-loop wait for one another without any.
+context of the caller. Threads ask the store and wait for other processes; the coroutines of a loop wait for
+one another without threads.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class CoroutineCalls(FunctionCalls):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        """Do what `_find` does, while others of this loop wait for its end."""
+        """Do what `_find` does, while other coroutines of this loop wait for its end."""
         place = (asyncio.get_running_loop(), key)
         leader = self._leaders[place] = _Leader(generation)
         try:
@@ -130,7 +130,7 @@ class CoroutineCalls(FunctionCalls):
         except Exception as error:
             await asyncio.shield(_in_thread(cache.flight.fail, turn, names, error))
             raise
-        except BaseException as error:  # it may not await any more
+        except BaseException as error:  # it may no longer await
             _threads.post(partial(cache.flight.fail, turn, names, error))
             raise
         return await asyncio.shield(_in_thread(cache.flight.keep, turn, names, computation))
@@ -140,7 +140,7 @@ class CoroutineCalls(FunctionCalls):
     def _refresh_soon(
         self, cache: Cache, key: bytes, lease: Lease, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        """Have a stale value computed anew on this loop, in an empty context."""
+        """Have a stale value recomputed on this loop, in an empty context."""
         refresh = self._refresh_value(cache, key, lease, args, kwargs)
         task = contextvars.Context().run(asyncio.get_running_loop().create_task, refresh)
         self._refreshing.add(task)  # the loop itself keeps tasks weakly
@@ -152,12 +152,12 @@ class CoroutineCalls(FunctionCalls):
         try:
             await self._compute(cache, key, Turn(lease, is_refresh=True), args, kwargs)
         except Exception as error:
-            _log.error("what is cached could not be computed anew", exc_info=error)
+            _log.error("a cached value could not be recomputed", exc_info=error)
 
 
 # -- threads -----------------------------------------------------------------------------------
 
-# As many as wait at once: each for another key, and none for what runs on a loop.
+# As many as wait at once: each for another key, none for what runs on a loop.
 _threads = ThreadPool(sys.maxsize, "apiroutes-cache")
 
 
@@ -168,7 +168,7 @@ def _in_thread(function: Callable[..., _Result], *args: Any) -> asyncio.Future[_
 async def _look(
     flight: Flight, key: bytes, names: tuple[str, ...], accepts_stale: bool, timeout: float
 ) -> Taken | Turn:
-    """Look into the store, and wait for other processes. What comes too late is another's turn."""
+    """Look into the store, and wait for other processes. A turn that comes too late is passed on."""
     look = partial(
         flight.look, lambda: key, names, accepts_stale=accepts_stale, holds_thread=False, timeout=timeout
     )

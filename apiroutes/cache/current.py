@@ -1,7 +1,7 @@
 """Which cache the current code uses, and what it collects for the answer that is being computed.
 
 In: the request that the code belongs to, or the process's Apps. Out: a cache; the names of values that an
-answer is made with, so that a revalidation of one revalidates the answer.
+answer is made with, so that revalidating one of them revalidates the answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Collection", "collecting", "current_cache", "note_cache"]
 class Collection:
     """The names of all cached values that a computation has used so far, and the cache that it is for.
 
-    Without a `cache` it is that of the request, which what is computed anew in the background has not.
+    Without a `cache` it is that of the request; a computation in the background has no request.
     """
 
     def __init__(self, cache: Cache | None = None) -> None:
@@ -27,7 +27,7 @@ class Collection:
         self.cache = cache
 
 
-# Set while something is computed for the store, which nothing stale may become part of.
+# Set while something is computed for the store; nothing stale may become part of it.
 collecting: ContextVar[Collection] = ContextVar("apiroutes.collecting")
 
 # The caches of this process's Apps, the latest last.

@@ -1,4 +1,4 @@
-"""One computation for everybody who asks for the same at once: the states of a key (RFC 5861, RFC 9111).
+"""One computation for all who ask for the same at once: the states of a key (RFC 5861, RFC 9111).
 
 In: a store, a key, and what computes. Out: what the store has, or what was computed, and whether it is kept.
 It raises what the computation raises. A store that fails is a miss: then everybody computes.
@@ -18,28 +18,28 @@ from apiroutes.threads import native_threads
 
 __all__ = ["Computation", "Compute", "Flight", "Taken", "Turn"]
 
-# What an entry begins with that tells nothing but why the last computation was not kept.
+# What an entry begins with that contains only why the last computation was not kept.
 _PASS = b"\0"
 # Seconds for which nobody waits for a computation whose result is not kept.
 _PASSING = 10.0
 # Seconds that a lease lasts where a store cannot tell whether its owner lives.
 _LEASE = 10.0
-# Seconds before another try after a failure, which double from the one to the other.
+# Seconds before another try after a failure: they double from the least to the most.
 _LEAST_BACKOFF, _MOST_BACKOFF = 1.0, 30.0
-# Seconds that everybody may wait. Afterwards half of the threads may, so that the others answer.
+# Seconds that every thread may wait. Afterwards only half of them may, so that the others answer.
 _ALL_WAIT = 0.5
-# Seconds between two looks into the store.
+# Seconds between two reads of the store.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
-# Seconds between the looks of those who wait for one of this process to look.
+# Seconds between the checks of those who wait while another thread of this process reads the store.
 _FOLLOWING = 0.25
 
 
 class Computation(Struct, frozen=True):
     """What was computed: a `value`, and what is kept of it.
 
-    `content` is kept under `key`; without it nothing is, for a `reason`, and for a while nobody waits for
-    another computation, unless `lets_wait` is on. `fresh` and `stale` are in seconds. `has_failed`: the value
-    is an error, after which an older one may be served.
+    `content` is kept under `key`; without it nothing is kept, for a `reason`, and for a while nobody waits
+    for another computation, unless `lets_wait` is on. `fresh` and `stale` are in seconds. `has_failed`: the
+    value is an error, after which an older value may be served.
     """
 
     value: Any
@@ -53,7 +53,7 @@ class Computation(Struct, frozen=True):
     lets_wait: bool = False
 
 
-# Called with the lease under which it computes, None where the store fails, and with why the last computation
+# Called with the lease under which it computes, None if the store fails, and with why the last computation
 # was not kept, "" if it was.
 Compute = Callable[["Lease | None", str], Computation]
 
@@ -61,7 +61,7 @@ Compute = Callable[["Lease | None", str], Computation]
 class Taken(Struct, frozen=True):
     """What somebody has got: an `entry` of the store, or what they have computed.
 
-    With a stale entry comes the `lease` to compute it anew, if nobody else has it. `has_waited`: for another
+    A stale entry comes with the `lease` to recompute it, if nobody else has it. `has_waited`: for another
     computation. `has_store_failed`: the store could not be asked, or has not kept it.
     """
 
@@ -74,10 +74,10 @@ class Taken(Struct, frozen=True):
 
 
 class Turn(Struct, frozen=True):
-    """The turn of somebody who has found nothing: it is theirs to compute, and `keep` or `fail` ends it.
+    """The turn of a caller that has found nothing: it has to compute, and `keep` or `fail` ends the turn.
 
-    Without a `lease` the store has failed, and what they compute is not kept. `reason` is why the last
-    computation was not. `is_refresh`: an older entry is served meanwhile.
+    Without a `lease` the store has failed, and the result is not kept. `reason` is why the last computation
+    was not kept. `is_refresh`: an older entry is served meanwhile.
     """
 
     lease: Lease | None
@@ -93,10 +93,10 @@ class _Passing(Struct, frozen=True):
 
 
 class Flight:
-    """Computations of one process, which know those of others by the store.
+    """Computations of one process, which learns of other processes' computations from the store.
 
-    `timeout` is how many seconds somebody waits for another computation at most; `threads` is how many answer
-    requests.
+    `timeout` is how many seconds a caller waits at most for another computation; `threads` is how many
+    threads answer requests.
     """
 
     def __init__(self, store: Store, timeout: float, threads: int) -> None:
@@ -117,10 +117,10 @@ class Flight:
         *,
         accepts_stale: bool = True,
     ) -> Taken:
-        """Return what the store has under a key, or compute it, or wait for who computes it.
+        """Return what the store has under a key, or compute it, or wait for another computation of it.
 
-        `find_key` is called again after each wait, as the key may be another one by then. `names` end the
-        wait for a computation that began before their revalidation. Raises what `compute` raises.
+        `find_key` is called again after each wait, because the key may have changed. `names` end the wait for
+        a computation that began before their revalidation. Raises what `compute` raises.
         """
         found = self.look(
             find_key, names, accepts_stale=accepts_stale, holds_thread=not native_threads.are_greenlets()
@@ -138,10 +138,10 @@ class Flight:
         holds_thread: bool = True,
         timeout: float | None = None,
     ) -> Taken | Turn:
-        """Return what the store has under a key, or whoever asks has to compute it; wait for who computes it.
+        """Return what the store has under a key, or a turn to compute it; wait for another computation of it.
 
-        The parameters are those of `take`, for those who compute where nothing may wait. `holds_thread`:
-        whether those who wait here keep a thread from answering other requests. `timeout` is in seconds.
+        The parameters are those of `take`, for callers that compute where nothing may wait. `holds_thread`:
+        whether a wait here keeps a thread from answering other requests. `timeout` is in seconds.
         """
         wait = _Wait(self, holds_thread, self.timeout if timeout is None else timeout)
         try:
@@ -152,14 +152,14 @@ class Flight:
             wait.end()
 
     def refresh(self, lease: Lease, names: Sequence[str], compute: Compute) -> None:
-        """Compute anew what is stale. Raises what `compute` raises, after which it is tried again later.
+        """Recompute a stale entry. Raises what `compute` raises; then it is tried again later.
 
-        A result that may not be kept takes the old one away.
+        A result that may not be kept removes the old one.
         """
         self._compute(Turn(lease, is_refresh=True), names, compute)
 
     def give_up(self, lease: Lease) -> None:
-        """Let another compute: this computation comes too late."""
+        """Let another caller compute: this computation comes too late."""
         self._release(lease)
 
     # -- the state of a key ----------------------------------------------------------------
@@ -180,7 +180,7 @@ class Flight:
                     lease = self._store.lease(key, names, _LEASE)
                     if lease is not None and not self._is_still_missing(lease, had=state):
                         continue
-                except StoreError:  # somebody else computes it anew, or later
+                except StoreError:  # somebody else recomputes it, or it is done later
                     lease = None
                 return Taken(entry=state, lease=lease, has_waited=wait.has_begun)
             lease = self._store.lease(key, names, _LEASE, at_once=True)
@@ -228,14 +228,14 @@ class Flight:
         if turn.is_refresh:
             self._release(lease, _backoff(lease))
             return
-        # What ends a request or a thread says nothing of the computation; and without the one lease another
-        # computation may have been kept since.
+        # What ends a request or a thread says nothing about the computation; and without the one lease,
+        # another computation may have been kept since.
         if lease.token and isinstance(error, Exception):
             self._pass(lease, lease.key, names, "error")
         self._release(lease)
 
     def keep(self, turn: Turn, names: Sequence[str], computation: Computation) -> Taken:
-        """End a turn with what was computed, and keep it if that may be."""
+        """End a turn with what was computed, and keep it if possible."""
         lease = turn.lease
         is_stored, has_failed = False, lease is None
         if lease is not None:
@@ -259,7 +259,7 @@ class Flight:
         )
 
     def _pass(self, lease: Lease, key: bytes, names: Sequence[str], reason: str) -> None:
-        """Let nobody wait for a while, and take away what is under the key."""
+        """Let nobody wait for a while, and remove what is under the key."""
         try:
             self._store.put(key, Entry(_PASS + reason.encode(), tuple(names), _PASSING), lease)
         except StoreError:
@@ -268,7 +268,7 @@ class Flight:
     def _release(self, lease: Lease, retry_after: float | None = None) -> None:
         if not lease.token:
             return
-        with contextlib.suppress(StoreError):  # then it ends by itself
+        with contextlib.suppress(StoreError):  # then it expires
             self._store.release(lease, retry_after)
         self._tell(lease.key)
 
@@ -279,7 +279,7 @@ class Flight:
 
 
 class _Wait:
-    """The wait of one request, which begins with its first `goes_on`."""
+    """The wait of one request, which begins at the first call of `goes_on`."""
 
     def __init__(self, flight: Flight, holds_thread: bool, timeout: float) -> None:
         self._flight = flight
@@ -288,11 +288,11 @@ class _Wait:
         self._began = 0.0
         self._pause = _FIRST_PAUSE
         self._place: threading.BoundedSemaphore | None = None
-        self._looks_for: bytes | None = None  # for all of this process that wait for this key
+        self._looks_for: bytes | None = None  # for all callers of this process that wait for this key
         self.has_begun = False
 
     def goes_on(self, key: bytes) -> bool:
-        """Wait until it is worthwhile to look; return False if it is time to compute."""
+        """Wait until it is worthwhile to read the store; return False if it is time to compute."""
         now = time.monotonic()
         if not self.has_begun:
             self.has_begun, self._began = True, now
@@ -300,7 +300,7 @@ class _Wait:
         if left <= 0 or (now - self._began >= _ALL_WAIT and not self._take_place()):
             return False
         news = self._flight._news.get(key)
-        if news is None:  # another process computes, and this request looks for the others here too
+        if news is None:  # another process computes, and this request reads the store for the others here too
             news = self._flight._news.setdefault(key, threading.Event())
             self._looks_for = key
         if self._looks_for == key:
@@ -311,7 +311,7 @@ class _Wait:
         return True
 
     def end(self) -> None:
-        """Let the others look, and give the place to another."""
+        """Let the others read the store, and give the place to another caller."""
         if self._looks_for is not None:
             self._flight._tell(self._looks_for)
         if self._place is not None:

@@ -1,7 +1,7 @@
 """The calls of a function whose values are kept: their keys, their values, and who computes them.
 
 In: a function and how long its values are good for. Out: for each call what is kept, or what the function
-returns. Raises what the function raises, and TypeError for arguments and results that are no data.
+returns. Raises what the function raises, and TypeError for arguments and results that are not data.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from apiroutes.structs import Struct
 
 __all__ = ["FunctionCalls", "Held", "Keeping"]
 
-# What the content of an entry begins with: another form of it would have another number, but for the
-# flight's own zero.
+# What the content of an entry begins with: another format would have another number, except the flight's own
+# zero.
 _FORM = b"\1"
 
 # The keys that the current code computes. A function that calls itself must not wait for itself.
@@ -45,7 +45,7 @@ class Keeping(Struct, frozen=True):
 
 
 class Held:
-    """A value as it is kept, with the names that revalidate it. What `use` returns is the caller's own."""
+    """A value as it is kept, with the names that revalidate it. What `use` returns belongs to the caller."""
 
     __slots__ = ("_content", "_decode", "_is_shared", "_value", "names", "size")
 
@@ -58,7 +58,7 @@ class Held:
         self._decode = codec.decode
 
     def use(self) -> Any:
-        """Return the value; what is computed now is made with it."""
+        """Return the value; what is being computed now depends on it."""
         collection = collecting.get(None)
         if collection is not None:
             collection.names.update(dict.fromkeys(self.names))
@@ -79,17 +79,17 @@ class FunctionCalls:
         self._function = encode_arguments(("module", "name"), names)
         self._prefixes: dict[str, bytes] = {}  # by release
         self._known_codec: ValueCodec | None = None
-        with contextlib.suppress(NameError):  # of a class that comes later in the file
+        with contextlib.suppress(NameError):  # of a class that is defined later in the file
             self._codec()
 
     def takes(self, name: str) -> bool:
-        """Return whether the function has a parameter of a name."""
+        """Return whether the function has a parameter with a name."""
         return name in self._names
 
     def cache(self) -> Cache | None:
-        """Return the cache to use; None where the function simply runs: without one, and in draft mode."""
+        """Return the cache to use; None if the function simply runs: without one, and in draft mode."""
         work = current_work.get(None)
-        # Without a cookie nothing else is asked; what is computed for the store is computed for no client.
+        # Without a cookie nothing else is checked; what is computed for the store is computed for no client.
         if (
             work is not None
             and "HTTP_COOKIE" in work.environ
@@ -102,7 +102,7 @@ class FunctionCalls:
         return None if cache is None or type(cache.store) is NothingStore else cache
 
     def key(self, cache: Cache, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        """Return the key of a call. Raises TypeError for arguments that do not fit, or are no data."""
+        """Return the key of a call. Raises TypeError for arguments that do not fit, or are not data."""
         prefix = self._prefixes.get(cache.release)
         if prefix is None:
             prefix = self._prefixes[cache.release] = self._prefix(cache.release)
@@ -111,7 +111,7 @@ class FunctionCalls:
             return prefix + encode_arguments(self._names, values)
         except NotData as error:
             raise TypeError(
-                f"{self._place} has values that are kept by its arguments, and `{error.place}` "
+                f"{self._place} has values that are kept by its arguments, but `{error.place}` "
                 f"{error.reason}: {error.remedy}"
             ) from None
 
@@ -121,7 +121,7 @@ class FunctionCalls:
     def name_of(self, cache: Cache, key: bytes) -> str:
         """Return the name of the value under a key, which it has in every release.
 
-        A script that revalidates it may be of another one, and so are the workers that a deploy replaces.
+        A script that revalidates it may be of another release, and so are the workers that a deploy replaces.
         """
         return value_name(key[len(self._prefixes[cache.release]) - len(self._function) :])
 
@@ -156,24 +156,24 @@ class FunctionCalls:
         names: tuple[str, ...],
         compute: Callable[[Lease | None, str], Computation],
     ) -> None:
-        """Have a stale value computed anew in the background, or by the next caller."""
+        """Have a stale value recomputed in the background, or by the next caller."""
         if not background.submit(lambda: cache.flight.refresh(lease, names, compute)):
             cache.flight.give_up(lease)
 
-    # -- what coroutine functions need too --------------------------------------------------
+    # -- what coroutine functions need as well --------------------------------------------------
 
     def names_of(self, cache: Cache, key: bytes) -> tuple[str, ...]:
         """Return the names that revalidate a value."""
         return (self.name_of(cache, key), *self._tags)
 
     def computation(self, cache: Cache, key: bytes, value: Any, collection: Collection) -> Computation:
-        """Return what was computed as it is kept. Raises TypeError for what is no data."""
+        """Return what was computed as it is kept. Raises TypeError for a value that is not data."""
         codec = self._codec()
         try:
             content, copy = codec.encode(value)
         except NotData as error:
             raise TypeError(
-                f"{self._place} has returned what cannot be kept: `{error.place}` {error.reason}: "
+                f"{self._place} returned a value that cannot be kept: `{error.place}` {error.reason}: "
                 f"{error.remedy}"
             ) from None
         names = tuple(dict.fromkeys((*self.names_of(cache, key), *collection.names)))
@@ -181,7 +181,7 @@ class FunctionCalls:
         return Computation(held, key, _FORM + content, names, self._keeping.fresh, self._keeping.stale)
 
     def held(self, taken: Taken) -> Held | None:
-        """Return the value that a call has got; None for an entry of another form."""
+        """Return the value that a call has got; None for an entry in another format."""
         if taken.computation is not None:
             held: Held = taken.computation.value
             return held
@@ -194,12 +194,12 @@ class FunctionCalls:
         return None
 
     def remove(self, cache: Cache, key: bytes) -> None:
-        """Forget an entry of another form."""
+        """Forget an entry in another format."""
         with contextlib.suppress(StoreError):
             cache.store.remove(key)
 
     def heat(self, cache: Cache, key: bytes, held: Held, generation: object, taken: Taken) -> None:
-        """Keep a fresh value in this process, read or stored after the store had a generation."""
+        """Keep a fresh value in this process, which was read or stored after this generation of the store."""
         entry = taken.entry
         if entry is not None:
             fresh = 0.0 if entry.is_revalidated else entry.fresh - entry.age
@@ -209,32 +209,32 @@ class FunctionCalls:
             cache.hot.put(key, held, len(key) + held.size + _OVERHEAD, generation, fresh)
 
     def _codec(self) -> ValueCodec:
-        """Return the codec of the function's values. Raises NameError, and TypeError if there can be none."""
+        """Return the codec of the function's values. Raises NameError, and TypeError if it has none."""
         codec = self._known_codec
         if codec is None:
             try:
                 codec = codec_of(return_annotation(self.function))
             except SchemaError as error:
                 raise TypeError(
-                    f"{self._place} returns what cannot be kept, as its annotation says: {error}. Return "
-                    "data, and annotate it: texts, numbers, dates, lists, dicts, dataclasses, Structs, models"
+                    f"{self._place} cannot keep what its return annotation says: {error}. Return data, and "
+                    "annotate it: strings, numbers, dates, lists, dicts, dataclasses, Structs, models"
                 ) from None
             self._known_codec = codec
         return codec
 
 
-# Bytes that an entry of the hot memory takes besides its key and content, about.
+# Bytes that an entry of the hot memory takes besides its key and content, approximately.
 _OVERHEAD = 400
 
 
 def is_computing(key: bytes) -> bool:
-    """Return whether the current code computes what is kept under a key."""
+    """Return whether the current code is computing the value of a key."""
     return key in _computing.get()
 
 
 @contextlib.contextmanager
 def computing(key: bytes, cache: Cache) -> Iterator[Collection]:
-    """Collect the names of the values that are used inside, for what is kept under a key."""
+    """Collect the names of the values that are used inside, for the value of a key."""
     collection = Collection(cache)
     keys = _computing.set(_computing.get() | {key})
     token = collecting.set(collection)
@@ -252,7 +252,7 @@ _FILE = f"{DIRECTORY}cache/<arguments>"
 
 
 def _binder(function: Callable[..., Any]) -> tuple[tuple[str, ...], Callable[..., tuple[Any, ...]]]:
-    """Return the names of a function's parameters, and a function with the same that returns their values.
+    """Return the names of a function's parameters, and a function with these that returns their values.
 
     Python binds them in a tenth of the time that `inspect.Signature.bind` takes, and with its own messages.
     """

@@ -1,7 +1,8 @@
 """`@cached`: what a function returns is computed once for everybody, until it is too old or revalidated.
 
 In: a function, or a coroutine function. Out: one that is called in the same way. Raises TypeError and
-ValueError at its definition for what cannot be kept, and TypeError at a call for arguments that are no data.
+ValueError at its definition if values cannot be kept, and TypeError at a call for arguments that are not
+data.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _YEAR = 31_536_000.0  # in seconds: as for responses
 
 
 class CachedFunction(Protocol[_P, _R_co]):
-    """A function whose values are kept. It is called as the function is that it was made of."""
+    """A function whose values are kept. It is called like the function that it was made from."""
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R_co: ...
 
@@ -43,15 +44,15 @@ class CachedFunction(Protocol[_P, _R_co]):
     def revalidate(self) -> _Revalidate[_P]:
         """Drops the value of one call: `load.revalidate(*args)` with the arguments of that call.
 
-        Once it has returned, nobody gets a value that was computed, or begun, before. With
-        `mode="stale"` it is returned while it is computed anew. It may be awaited, and has to be nowhere.
-        Raises TypeError for arguments that the function does not take, or that are no data, and
+        Once it has returned, nobody gets a value whose computation began before. With `mode="stale"`
+        the old value is returned while a new one is computed. It may be awaited, but need not be.
+        Raises TypeError for arguments that the function does not take, or that are not data, and
         RevalidationError if the store does not accept it.
         """
 
 
 class _Revalidate(Protocol[_P]):
-    # PEP 612 has no place for a keyword between the two, so with `mode` the arguments are not checked.
+    # PEP 612 allows no keyword between the two, so with `mode` the arguments are not checked.
     @overload
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Awaitable[None]: ...
 
@@ -79,20 +80,20 @@ def cached(
 ) -> Any:
     """Keep what a function or coroutine function returns, for all workers: `@cached` or `@cached(...)`.
 
-    `load.revalidate(*args)` drops the value of a call, and `load.uncached` is the function itself. Each call
-    with other arguments has a value of its own. Arguments and values are data: texts, numbers, dates, lists,
-    dicts, dataclasses and so on. What MessagePack does not tell from something else, such as a tuple from a
-    list, is to be said in the return annotation. What is raised is not kept. In draft mode, without an App
-    and with `cache = "none"` the function simply runs.
+    `load.revalidate(*args)` drops the value of a call, and `load.uncached` is the function itself. Calls with
+    different arguments have values of their own. Arguments and values are data: strings, numbers, dates,
+    lists, dicts, dataclasses and so on. If MessagePack cannot distinguish the type of a value, such as a
+    tuple from a list, write it in the return annotation. Exceptions are not kept. In draft mode, without an
+    App and with `cache = "none"`, the function simply runs.
 
     Raises TypeError and ValueError for a function whose values cannot be kept, and for a wrong parameter.
 
     Args:
-        function: The function, where `@cached` stands without parentheses.
+        function: The function, if `@cached` is written without parentheses.
         revalidate: For how many seconds a value is good; False for as long as it is not revalidated.
         tags: `revalidate_tag` with one of them drops all values.
-        stale: For how many seconds more a value is returned while it is computed anew; None for the rest of a
-            year.
+        stale: For how many more seconds an old value is returned while a new one is computed; None for the
+            rest of a year.
     """
     keeping = _keeping(revalidate, tags, stale)
     if function is None:
@@ -103,7 +104,7 @@ def cached(
 def _cached(function: Callable[..., Any], keeping: Keeping) -> Any:
     _check(function)
     if is_async(function):
-        # Which needs asyncio, as only coroutine functions do.
+        # It needs asyncio, which only coroutine functions do.
         from apiroutes.cache.coroutine_calls import CoroutineCalls
 
         calls: FunctionCalls = CoroutineCalls(function, keeping)
@@ -144,7 +145,7 @@ def _coroutine_function(function: Callable[..., Any], calls: FunctionCalls) -> C
 
 def _revalidation(calls: FunctionCalls) -> Callable[..., Any]:
     def revalidate(*args: Any, **kwargs: Any) -> Any:
-        # A parameter that the function has itself is the function's.
+        # A `mode` parameter of the function itself is the function's.
         mode: Any = "expire" if calls.takes("mode") else kwargs.pop("mode", "expire")
         return revalidate_value(lambda cache: calls.name_of(cache, calls.key(cache, args, kwargs)), mode)
 
@@ -155,10 +156,10 @@ def _revalidation(calls: FunctionCalls) -> Callable[..., Any]:
 
 
 def _check(function: Any) -> None:
-    """Raise TypeError for what is not a function of a module that returns data."""
+    """Raise TypeError for anything but a function of a module that returns data."""
     if isinstance(function, (staticmethod, classmethod)):
         kind = type(function).__name__
-        raise TypeError(f"@cached stands above @{kind}: write @staticmethod first, and @cached below it")
+        raise TypeError(f"@cached is above @{kind}: write @staticmethod first, and @cached below it")
     if not inspect.isfunction(function):
         raise TypeError(
             f"@cached takes a function, not {function!r}: write `@cached`, or `@cached(revalidate=60)` with "
@@ -166,16 +167,16 @@ def _check(function: Any) -> None:
         )
     place = place_of(function)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"{place} is a generator, and what it yields is not kept: return a list")
+        raise TypeError(f"{place} is a generator, whose values cannot be kept: return a list")
     if "<lambda>" in function.__qualname__ or "<locals>" in function.__qualname__:
         raise TypeError(
-            f"{place} is a function inside of another one, or a lambda, and has no name of its own by which "
-            "other processes could know its values: define it at the top of a module"
+            f"{place} is a lambda, or a function inside another one, and has no name by which other "
+            "processes could find its values: define it at the top of a module"
         )
     first = next(iter(inspect.signature(function, follow_wrapped=False).parameters), "")
     if "." in function.__qualname__ and first in ("self", "cls"):
         raise TypeError(
-            f"{place} is a method, and `{first}` is no data: define a function at the top of the module, "
+            f"{place} is a method, and `{first}` is not data: define a function at the top of the module, "
             f"which takes what it needs of `{first}` as arguments"
         )
 
@@ -184,7 +185,7 @@ def _keeping(revalidate: Any, tags: Any, stale: Any) -> Keeping:
     fresh = math.inf if revalidate is False else _seconds("revalidate", revalidate)
     if fresh == 0:
         raise ValueError(
-            "`revalidate` of @cached is 0, with which nothing would be kept: leave @cached out, or give it a "
+            "`revalidate` of @cached is 0, so nothing would be kept: leave @cached out, or give it a "
             "number of seconds above 0, or False for values that stay until they are revalidated"
         )
     if stale is None:
@@ -195,9 +196,9 @@ def _keeping(revalidate: Any, tags: Any, stale: Any) -> Keeping:
 def _seconds(name: str, value: Any) -> float:
     allowed = "a number of seconds" + (", or False" if name == "revalidate" else "")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"`{name}` of @cached is {allowed}, not {value!r}")
+        raise TypeError(f"`{name}` of @cached must be {allowed}, not {value!r}")
     if not 0 <= value < math.inf:
-        raise ValueError(f"`{name}` of @cached is {allowed}, from 0 on and finite, not {value!r}")
+        raise ValueError(f"`{name}` of @cached must be {allowed}, not negative and finite, not {value!r}")
     if is_too_long(value):
         remedy = "give False for values that stay until they are revalidated"
         remedy = remedy if name == "revalidate" else "give less"
@@ -207,12 +208,12 @@ def _seconds(name: str, value: Any) -> float:
 
 def _checked_tags(tags: Any) -> tuple[str, ...]:
     if isinstance(tags, str) or not isinstance(tags, (list, tuple, set, frozenset)):
-        raise TypeError(f'`tags` of @cached is a list of strings, not {tags!r}: write `tags=["posts"]`')
+        raise TypeError(f'`tags` of @cached must be a list of strings, not {tags!r}: write `tags=["posts"]`')
     for tag in tags:
         reason = why_not_tag(tag)
         if reason is not None:
             error = ValueError if isinstance(tag, str) else TypeError
             raise error(
-                f"`tags` of @cached has what is no tag: {reason}. A tag has 1 to 256 visible characters"
+                f"`tags` of @cached has an invalid tag: {reason}. A tag has 1 to 256 visible characters"
             )
     return tuple(dict.fromkeys(tags))

@@ -1,4 +1,4 @@
-"""The headers that tell of the cache: Cache-Control, Vary, Age and Cache-Status (RFC 9111, RFC 9211).
+"""The headers about the cache: Cache-Control, Vary, Age and Cache-Status (RFC 9111, RFC 9211).
 
 In: a response, and what the cache has done. Out: the response with these headers.
 """
@@ -64,7 +64,7 @@ def set_control(response: Response, value: str) -> None:
 
 
 def keep_from_others(response: Response) -> None:
-    """Let no cache of others keep a response, unless the project has said whether one may."""
+    """Keep shared caches from storing a response, unless the project has set its own rule."""
     if response._shared_control is not None and response._write is None:
         response._apply("set", "cache-control", [("Cache-Control", BYPASSED)])
         response._shared_control = None
@@ -79,7 +79,7 @@ def set_default(response: Response, key: str, name: str, value: str) -> None:
 def vary_lines(names: Iterable[str], declared: Iterable[str], ignores_cookies: bool) -> HeaderLines:
     """Return the line of Vary for an answer that depends on headers with these keys in the environ.
 
-    `declared` are names as the project has written them. A cache in front must not give the anonymous answer
+    `declared` are names as the project has written them. A cache in front must not send the anonymous answer
     to a client with a cookie.
     """
     written: dict[str, Any] = {name.lower(): name for name in declared}

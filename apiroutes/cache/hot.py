@@ -1,7 +1,7 @@
-"""What a worker keeps in its own memory of what the store has, for as long as the store's generation says.
+"""What a worker keeps of the store in its own memory, as long as the store's generation stays the same.
 
-In: entries as they were read. Out: the same, without the store. None is older than a second, so that the
-store learns what is used. Bounded in bytes: the least recently used goes first.
+In: entries as they were read. Out: the same, without the store. No entry is older than a second, so that the
+store learns what is used. The size is bounded in bytes: the least recently used entry goes first.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Hot(Generic[_Value]):
 class HotMemory:
     """Values by key, of at most `max_size` bytes together, which `store` has too.
 
-    Whoever reads a value compares the generation and the time itself, as a call would be a quarter of what
-    that costs.
+    The reader of a value compares the generation and the time itself, because a call would be a quarter of
+    the cost.
     """
 
     def __init__(self, max_size: int, store: Store) -> None:
@@ -56,7 +56,7 @@ class HotMemory:
         return None
 
     def get_at_once(self, key: Hashable) -> Any:
-        """Return what `get` returns, on an event loop; None if another machine would have to be asked."""
+        """Return what `get` returns, for an event loop; None if another machine would have to be asked."""
         hot = self.entries.get(key)
         if (
             hot is not None
@@ -69,7 +69,7 @@ class HotMemory:
     def put(self, key: Hashable, value: Any, size: int, generation: object, fresh: float) -> None:
         """Keep a value that is fresh for so many seconds from now on.
 
-        `generation` is the store's before the value was read, None if it cannot be told.
+        `generation` is the store's before the value was read, None if it is unknown.
         """
         if generation is None or size > self._max_size:
             return

@@ -1,6 +1,6 @@
 """Answers as a worker keeps them in its memory, ready to be copied into a response.
 
-In: an answer of the store, and its age. Out: the response with it, as if the handler had just answered.
+In: an answer from the store, and its age. Out: the response with it, as if the handler had just answered.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["HotAnswer", "Variants"]
 
 
 class Variants:
-    """The headers, by their keys in the environ, by whose values the answers of an URL are kept."""
+    """The headers, by their keys in the environ, whose values distinguish the answers of a URL."""
 
     __slots__ = ("names",)
 
@@ -25,7 +25,7 @@ class Variants:
 
 
 class HotAnswer:
-    """An answer, with the headers that the cache adds; `control` is the Cache-Control of one without its own.
+    """An answer, with the headers that the cache adds; `control` is its Cache-Control unless it has its own.
 
     `made` is when its age was 0, in monotonic seconds; `fresh` are the seconds from then on.
     """
@@ -94,5 +94,5 @@ class HotAnswer:
 
     @property
     def _replaces_type(self) -> bool:
-        """Whether the content has a type of its own, whatever type middleware has set, as JSON does."""
+        """Whether the content has its own type, whatever type middleware has set, as JSON does."""
         return self.content_headers[0][1].startswith("application/json")

@@ -1,7 +1,7 @@
-"""The request that a handler gets while it computes for the store: it is made of the key alone.
+"""The request that a handler gets while it computes for the store: it is made only from the key.
 
 In: a target, headers, what middleware has put on the real request. Out: a request, and what the handler has
-read of it. A handler that touches what middleware has left raises EndedComputation.
+read of it. A handler that touches what middleware has set raises EndedComputation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
     "keyed_class",
 ]
 
-# What a request for the store has of its own, or of its key.
+# Attributes that a request for the store has itself, or from its key.
 _KNOWN = frozenset(
     (
         "REQUEST_METHOD",
@@ -51,9 +51,9 @@ _MISSING: Any = object()
 
 
 class EndedComputation(BaseException):
-    """The handler needs the real request or response, with which it is called again.
+    """The handler needs the real request or response, and is called again with it.
 
-    Not an Exception, so that no handler takes it for one of its own.
+    Not an Exception, so that no handler catches it by mistake.
     """
 
 
@@ -61,7 +61,7 @@ class Reads:
     """What a handler has read: `headers` by their keys in the environ.
 
     `client`: something that differs from client to client and is not in the key. `touched`: what middleware
-    has left. `ended`: why the computation has ended, "context" or "stream".
+    has set. `ended`: why the computation has ended, "context" or "stream".
     """
 
     __slots__ = ("client", "ended", "headers", "touched")
@@ -89,8 +89,8 @@ def is_conditional(key: str) -> bool:
 class KeyedEnviron(dict[str, Any]):
     """The environ of a request for the store, which notes what is read.
 
-    `headers` are those that can be read and are then part of the key; None where the route reads as if there
-    were none. `client` is the environ of the request that asks, of which nothing else is in the key.
+    `headers` are those that can be read and are then part of the key; None if they read as absent. `client`
+    is the environ of the real request, of which nothing else is in the key.
     """
 
     def __init__(
@@ -182,18 +182,18 @@ class RefusingEnviron(KeyedEnviron):
         if isinstance(key, str) and key.startswith("HTTP_") and key not in _OWN_HEADERS:
             name = key.removeprefix("HTTP_").replace("_", "-").title()
             raise RuntimeError(
-                f'the handler reads the header {name}, and its route has `dynamic = "error"`, which refuses '
-                'that: read none, or write `dynamic = "force-static"`, with which headers read as absent'
+                f'the handler reads the header {name}, which `dynamic = "error"` of its route forbids: read '
+                'no headers, or write `dynamic = "force-static"`, with which headers read as absent'
             )
         return super()._find(key)
 
 
-# What reads a dict in C calls none of its methods: what it finds in there notes that instead.
+# Code in C that reads a dict calls none of its methods: the item that it finds there notes that instead.
 _ENCODED = "\0"
 
 
 class _Encoded(set[int]):
-    """What an encoder or a check of values finds in a `KeyedContext`: any look at it is one at the whole.
+    """What an encoder or a check of values finds in a `KeyedContext`: a look at it is a look at the whole.
 
     Encoders in C iterate over a set by its method, unless it is empty; they call none of a dict or a list,
     and refuse an object of a class that they do not know.
@@ -208,7 +208,7 @@ class _Encoded(set[int]):
         reads.touch("req.context")
 
     def __iter__(self) -> Iterator[int]:
-        # The handler ends later: code in Rust takes the end of an iterator by an exception for a broken set.
+        # The handler ends later: for code in Rust, an iterator that ends by an exception is a broken set.
         with contextlib.suppress(EndedComputation):
             _Encoded._touch(self)
         return iter((0,))
@@ -267,7 +267,7 @@ class _KeyedRequest(Request):
 
     _reads: Reads
 
-    # A request in draft mode computes nothing for the store, so this tells nothing of its client.
+    # A request in draft mode computes nothing for the store, so this tells nothing about its client.
     draft_mode = False
     preview_data = None
 
@@ -275,7 +275,7 @@ class _KeyedRequest(Request):
 
     @property
     def environ(self) -> Environ:
-        """The WSGI environ, with all that belongs to one client: what is made with it is not stored."""
+        """The WSGI environ, with everything of one client: what is made with it is not stored."""
         self._reads.client = self._reads.client or "req.environ"
         return self._environ
 
@@ -285,7 +285,7 @@ class _KeyedRequest(Request):
 
     @property
     def session(self) -> Any:
-        """The client's session, with which the computation ends, unless the handler has made its own."""
+        """The client's session, which ends the computation, unless the handler has made its own."""
         if self._open_session is None:
             self._reads.touch("req.session")
         return self._open_session()
@@ -295,17 +295,17 @@ class _KeyedRequest(Request):
         self._open_session = lambda: session
 
     def __getattr__(self, name: str) -> Any:
-        # What is on neither the class nor this request, middleware may have put on the real one.
+        # An attribute of neither the class nor this request may be on the real one, by middleware.
         if name.startswith("__") or "_reads" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         self._reads.touch(f"req.{name}")
 
 
 def hand_over(keyed: Request, request: Request) -> None:
-    """Make a request for the store, with which the computation has ended, the real one that asked for it.
+    """Turn a request for the store, whose computation has ended, into the real request.
 
-    From then on nothing that is read of it can reach what is stored: a stream, and work after the response,
-    go on as without a cache. What the handler has put on it stays.
+    From then on nothing that is read from it can reach the store: a stream, and work after the response,
+    continue as without a cache. What the handler has put on it stays.
     """
     kind, own = type(request), vars(keyed)
     kept = {name: value for name, value in own.items() if not (name.startswith("_") or hasattr(kind, name))}
@@ -334,5 +334,5 @@ def class_for_store(part: Any, kind: Any) -> Any:
 
 
 def keyed_class(kind: Any) -> Any:
-    """Return the class of requests for the store, of an App's class of requests."""
+    """Return the class of requests for the store, derived from an App's class of requests."""
     return class_for_store(_KeyedRequest, kind)

@@ -1,7 +1,7 @@
 """Names by which a store revalidates what it keeps: of paths and all below them, of routes, tags and values.
 
-In: the segments of a path, a route's pattern, tags. Out: names, each with the kind that it is of. Their
-number and length are bounded, whatever path a client asks for.
+In: the segments of a path, a route's pattern, tags. Out: names, each with its kind. Their number and length
+are bounded, whatever path a client requests.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from apiroutes.http import path_of
 
 __all__ = ["below_name", "names_of_path", "path_name", "route_name", "tag_name", "value_name"]
 
-# Segments that count for what is below a path. With what is below a deeper one goes all that is below the
-# first segments of it: that is more than has to go, and never less.
+# How many segments count for what is below a path. For a deeper path, everything below its first segments is
+# revalidated: that is more than necessary, and never less.
 _DEEPEST = 32
-_LONGEST = 200  # characters of a path in a name; of a longer one there is a digest
+_LONGEST = 200  # characters of a path in a name; longer ones become a digest
 
 
 def path_name(segments: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""The request of a cached route whose answer is not stored: it has no more than the route declares.
+"""The request of a cached route whose answer is not stored: it contains no more than the route declares.
 
 In: the real request. Out: one without the query keys, cookies and headers that the route leaves out; the same
-one where it leaves out nothing.
+request if it leaves out nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from apiroutes.types import Environ
 
 __all__ = ["give_back", "narrowed"]
 
-# What is computed when it is used, and belongs to the request all the same.
+# Attributes that are computed on first use, but belong to the request.
 _KEPT = ("body", "context", "files", "form", "stream")
 
 

@@ -1,7 +1,7 @@
 """The revalidation of a cached route's own path by its unsafe methods (RFC 9111 section 4.4).
 
-In: a handler's step. Out: the same, after whose answers nothing is served that was made before. Raises what
-the handler raises, and RevalidationError.
+In: a handler's step. Out: the same step, but after its answers nothing older is served. Raises what the
+handler raises, and RevalidationError.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from apiroutes.http import read_path
 
 __all__ = ["revalidating"]
 
-# RFC 9110 section 9.2.1, and CONNECT, which asks for no path.
+# RFC 9110 section 9.2.1, and CONNECT, which has no path.
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"))
 
 
 def revalidating(run: Callable[[Any], object], cache: Cache) -> Callable[[Any], None]:
     """Return a handler's step that revalidates the path of a request with an unsafe method.
 
-    It does so if the answer is a 2xx or 3xx, the handler's or the one that is sent: when the handler has
-    answered, and again before the head leaves, since what it has changed may be committed in between.
+    It does so if the answer is a 2xx or 3xx, either the handler's or the one that is sent: when the handler
+    has answered, and again before the head leaves, since its changes may be committed in between.
     """
 
     def call(response: Any) -> None:
@@ -37,7 +37,7 @@ def revalidating(run: Callable[[Any], object], cache: Cache) -> Callable[[Any], 
 
         def repeat(sent: Any) -> None:
             is_asked_for = (name, "expire") in (sent._departure_calls or ())  # and will be done
-            # What fails around the handler may have done so after a commit.
+            # A failure around the handler may have come after a commit.
             if (answered or _has_succeeded(sent)) and not is_asked_for:
                 revalidate_now(cache, name, "expire")
 
@@ -52,7 +52,7 @@ def revalidating(run: Callable[[Any], object], cache: Cache) -> Callable[[Any], 
 
 
 def _bump_once_answered(cache: Cache, name: str, response: Any) -> None:
-    """Revalidate; an error waits for what the store says before the head leaves, unless it has left."""
+    """Revalidate; ignore an error unless the head has left, because it is repeated before the head leaves."""
     try:
         revalidate_now(cache, name, "expire")
     except RevalidationError:

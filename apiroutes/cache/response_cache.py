@@ -1,6 +1,7 @@
-"""The cache of an App: its store, what is hot of it, and the computations of this process.
+"""The cache of an App: its store, the hot part of it, and the computations of this process.
 
-In: what opens a store, the routes and settings. Out: what requests, functions and revalidations use.
+In: a function that opens a store, the routes and settings. Out: what requests, functions and revalidations
+use.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from apiroutes.stores import Store
 
 __all__ = ["Cache"]
 
-# How many threads answer where nobody says so.
+# How many threads answer if nobody says.
 _THREADS = 16
 _OPENED = ("store", "hot", "flight")
 
 
 class Cache:
-    """What an App's requests have in common; `store` never waits long, and raises StoreError alone.
+    """What an App's requests have in common; `store` never waits long, and raises only StoreError.
 
-    The store is opened once, when it is first asked for, as most projects cache nothing. `release` is what a
-    deploy changes: nothing that another release has stored is served. `hot_size` is in bytes, `lock_timeout`
-    in seconds; `threads` is how many answer. Every path begins with `base_path`.
+    The store is opened once, when it is first used, because most projects cache nothing. `release` changes
+    with each deploy: nothing that another release has stored is served. `hot_size` is in bytes,
+    `lock_timeout` in seconds; `threads` is how many answer. Every path begins with `base_path`.
     """
 
     store: Store
@@ -69,13 +70,13 @@ class Cache:
         return vars(self)[name]
 
     def serve_with(self, threads: int) -> None:
-        """Note how many threads of a server answer, unless the project's settings say it."""
+        """Note how many threads of a server answer, unless the project's settings do."""
         if not self._are_set:
             self._threads = threads
             if "flight" in vars(self):
                 self.flight.limit_waiting(threads)
 
     def clear(self) -> None:
-        """Forget all that is kept, if anything was ever asked for. Raises StoreError."""
+        """Forget everything, if the store was ever used. Raises StoreError."""
         if "store" in vars(self):
             self.store.clear()

@@ -1,8 +1,8 @@
 """Revalidation by path and by tag, from handlers, work after a response, and scripts. Nothing is fetched.
 
-In: a path, a route's pattern, or a tag. Out: nothing that was made before is served by anyone who shares the
-store. Raises ValueError and TypeError for what is no path or tag, and RevalidationError where the store does
-not accept it. Inside a request it is done once more before the head leaves, because what it is about may be
+In: a path, a route's pattern, or a tag. Out: nothing that was made before is served by any process that
+shares the store. Raises ValueError and TypeError for an invalid path or tag, and RevalidationError if the
+store does not accept it. Inside a request it is repeated before the head leaves, because the change may be
 committed after the call.
 """
 
@@ -43,30 +43,30 @@ __all__ = [
 
 _log = logging.getLogger("apiroutes")
 
-# What of a path is revalidated: what is stored for it alone, or for everything below it too.
+# What is revalidated: what is stored for a path alone, or also for everything below it.
 Kind = Literal["page", "layout"]
 
-# Begins a revalidation of a path, for the response that it is called on.
+# Begins the revalidation of a path, for the response on which it is called.
 Begin = Callable[[Response, str, "Kind | None", Mode], Awaitable[None]]
 
 
 class RevalidationError(Exception):
-    """A store did not accept a revalidation: what was made before may still be served."""
+    """A store did not accept a revalidation: old answers may still be served."""
 
 
 def revalidate_path(path: str, *, type: Kind | None = None, mode: Mode = "expire") -> Awaitable[None]:
-    """Let nothing be served any more that was made, or begun, for a path before; nothing is fetched.
+    """Stop serving answers for a path whose computation began before; nothing is fetched.
 
     In plain code it is done when the call returns. In a coroutine the call begins it: it may be awaited, and
-    if it is not, the response waits for it. Raises ValueError for what is not a path, and for a pattern that
-    no route has, RevalidationError if the store does not accept it, and RuntimeError without an App.
+    if it is not, the response waits for it. Raises ValueError for an invalid path, and for a pattern that no
+    route has, RevalidationError if the store does not accept it, and RuntimeError without an App.
 
     Args:
         path: It begins with "/", below the place where the App is mounted, and is percent-encoded or not. All
             of its queries, hosts and variants belong to it. The pattern of a route, such as
             "/api/posts/[id]", means all paths of that route.
         type: "page" is the path alone, "layout" the path and everything below it; None is "page".
-        mode: With "stale", the old answer is served while it is made anew.
+        mode: With "stale", the old answer is served while a new one is computed.
     """
     cache = _cache()
     return begin(cache, names_to_revalidate(cache, path, type), _checked(mode), _current_response())
@@ -75,18 +75,18 @@ def revalidate_path(path: str, *, type: Kind | None = None, mode: Mode = "expire
 def revalidate_tag(tag: str, *, mode: Mode = "expire") -> Awaitable[None]:
     """Do what `revalidate_path` does, for the answers and values with a tag, and for what was made with them.
 
-    Raises ValueError and TypeError for what is not a tag.
+    Raises ValueError and TypeError for an invalid tag.
 
     Args:
-        tag: One of those in `config["cache"]["tags"]`, or of `cached`.
-        mode: With "stale", the old answer is served while it is made anew.
+        tag: One of the tags in `config["cache"]["tags"]`, or of `cached`.
+        mode: With "stale", the old answer is served while a new one is computed.
     """
     cache = _cache()
     return begin(cache, names_of_tag(tag), _checked(mode), _current_response())
 
 
 def revalidate_value(name_of: Callable[[Cache], str], mode: Mode) -> Awaitable[None]:
-    """Do what `revalidate_path` does, for the value of a function with a name, which `name_of` returns."""
+    """Do what `revalidate_path` does, for a function's value, whose name `name_of` returns."""
     cache = _cache()
     return begin(cache, (name_of(cache),), _checked(mode), _current_response())
 
@@ -112,7 +112,7 @@ def _cache() -> Cache:
 
 
 def _current_response() -> Response | None:
-    """Return the response of the current request, unless it has ended, or its time is over."""
+    """Return the response of the current request, unless it has ended or passed its deadline."""
     work = current_work.get(None)
     return None if work is None or work.is_over or work.is_late else work.response
 
@@ -121,11 +121,11 @@ def _current_response() -> Response | None:
 
 
 def names_to_revalidate(cache: Cache, path: str, kind: Kind | None = None) -> tuple[str, ...]:
-    """Return the names of a path, or of a route's pattern. Raises ValueError, or TypeError for no str."""
+    """Return the names of a path, or of a route's pattern. Raises ValueError and TypeError."""
     if not isinstance(path, str):
-        raise TypeError(f"a path is a str such as '/api/posts/1', not {path!r}")
+        raise TypeError(f"a path must be a str such as '/api/posts/1', not {path!r}")
     if kind is not None and kind not in get_args(Kind):
-        raise ValueError(f"`type` is 'page' or 'layout', not {kind!r}")
+        raise ValueError(f"`type` must be 'page' or 'layout', not {kind!r}")
     segments = parse_path(path)
     _check_base(cache.base_path, path, segments)
     if not {"[", "]"}.isdisjoint(path):
@@ -143,7 +143,7 @@ def _check_base(base_path: str, path: str, segments: Sequence[str]) -> None:
     base = parse_path(base_path) if base_path else []
     if any(own != above for own, above in zip(segments, base)):
         raise ValueError(
-            f"{path!r} is outside of `base_path`: paths begin with it, so write {base_path + path!r}"
+            f"{path!r} is outside `base_path`: paths begin with it, so write {base_path + path!r}"
         )
 
 
@@ -173,7 +173,7 @@ def _names_of_routes(cache: Cache, segments: Sequence[str], kind: Kind | None) -
 
 
 def names_of_tag(tag: str) -> tuple[str, ...]:
-    """Return the names of a tag. Raises ValueError, or TypeError for what is no str."""
+    """Return the names of a tag. Raises ValueError, and TypeError for another type."""
     reason = why_not_tag(tag)
     if reason is not None:
         error = ValueError if isinstance(tag, str) else TypeError
@@ -183,7 +183,7 @@ def names_of_tag(tag: str) -> tuple[str, ...]:
 
 def _checked(mode: Mode) -> Mode:
     if mode not in get_args(Mode):
-        raise ValueError(f"`mode` is 'expire' or 'stale', not {mode!r}")
+        raise ValueError(f"`mode` must be 'expire' or 'stale', not {mode!r}")
     return mode
 
 
@@ -191,9 +191,9 @@ def _checked(mode: Mode) -> Mode:
 
 
 class Revalidation:
-    """A revalidation that was begun. It may be awaited, and need not be.
+    """A revalidation that has begun. It may be awaited, but need not be.
 
-    With a response, it is repeated when that departs.
+    With a response, it is repeated when the response departs.
     """
 
     def __init__(self, cache: Cache, names: Sequence[str], mode: Mode, response: Response | None) -> None:
@@ -204,12 +204,14 @@ class Revalidation:
         self._response = response
         self._begun = native_threads.native_lock()
         self._lock = native_threads.native_lock()
-        self._waiting: list[Callable[[], object]] | None = []  # what wakes those who wait, until it is done
+        self._waiting: (
+            list[Callable[[], object]] | None
+        ) = []  # what wakes the waiting callers, until it is done
         self._error: BaseException | None = None
-        self._is_told = False  # whether somebody has got its error
+        self._is_told = False  # whether a caller has got its error
 
     def perform(self) -> None:
-        """Do it in this thread, unless another one has begun; nothing is raised."""
+        """Do it in this thread, unless another thread has begun; nothing is raised."""
         if not self._begun.acquire(blocking=False):
             return
         response, self._response = self._response, None
@@ -219,7 +221,7 @@ class Revalidation:
                 if response is not None:
                     repeat_at_departure(response, self._cache, name, self._mode)
         except RevalidationError as error:
-            # A new one, whose traceback does not lead here: a cycle would keep `__del__` from being called.
+            # A new error, whose traceback does not lead here: a cycle would keep `__del__` from being called.
             self._error = RevalidationError(*error.args)
         except BaseException as error:
             self._error = error
@@ -229,7 +231,7 @@ class Revalidation:
             wake()
 
     def finish(self, response: object = None) -> None:
-        """Wait until it is done. Raises its error, unless whoever has awaited it has got that."""
+        """Wait until it is done. Raises its error, unless a caller that awaited it has already got it."""
         self.perform()
         if self._waiting is not None:
             end = native_threads.mailbox()
@@ -261,8 +263,8 @@ class Revalidation:
 
     def __del__(self) -> None:
         if self._error is not None and not self._is_told:
-            # Record: A store did not accept a revalidation that a coroutine began and did not await.
-            _log.error("A revalidation failed that nobody waited for: %s", self._error)
+            # Record: A store did not accept a revalidation that a coroutine began but did not await.
+            _log.error("A revalidation that nobody waited for failed: %s", self._error)
 
 
 def _set_on(loop: Any, function: Callable[[], object]) -> None:
@@ -310,5 +312,5 @@ def revalidate_now(cache: Cache, name: str, mode: Mode) -> None:
         raise RevalidationError(
             f"the store of the response cache did not accept the revalidation of {name}: "
             f"{str(error).rstrip('.')}. "
-            "What was made before may still be served"
+            "Old answers may still be served"
         ) from error

@@ -15,14 +15,14 @@ from apiroutes.structs import Struct
 
 __all__ = ["STORED_STATUSES", "Verdict", "cache_control", "directives", "judge"]
 
-# RFC 9110 section 15.1's heuristically cacheable statuses, less those that an id which is asked for too
-# early would keep, and those for parts.
+# RFC 9110 section 15.1's heuristically cacheable statuses, without those that would be kept for an id which
+# is requested too early, and those for parts.
 STORED_STATUSES = frozenset((200, 203, 204, 301, 308))
 _FORBIDDING = ("private", "no-store", "no-cache")
 _REVALIDATING = ("must-revalidate", "proxy-revalidate")
-# What stands for ever in a header: a year in seconds, as Next.js sends it (recorded).
+# What means "forever" in a header: a year in seconds, as Next.js sends it (recorded).
 _YEAR = 31_536_000
-# Digits of seconds that are read as they are; more of them stand for the greatest (section 1.2.2).
+# Digits of seconds that are read as they are; more digits mean the greatest value (section 1.2.2).
 _DIGITS, _MOST = 10, 2**31
 
 # RFC 9111 section 5.2: a token, and after "=" a token or a quoted string.
@@ -30,7 +30,7 @@ _DIRECTIVE = re.compile(r"""\s*([^\s,=;"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*
 
 
 class Verdict(Struct, frozen=True):
-    """What becomes of an answer: it is not stored for a `reason`, or fresh, and then stale, for seconds."""
+    """What happens to an answer: it is not stored for a `reason`, or is fresh and then stale for seconds."""
 
     reason: str = ""
     fresh: float = 0.0
@@ -84,7 +84,7 @@ def directives(values: Iterable[str]) -> dict[str, list[str]] | None:
 
 
 def _own_lifetime(found: Mapping[str, list[str]], headers: Mapping[str, Iterable[str]]) -> tuple[str, float]:
-    """Return for how long the answer itself says that it is fresh, or why that cannot be read."""
+    """Return for how long the answer declares itself fresh, or why that cannot be read."""
     for name in ("s-maxage", "max-age"):
         if name in found:
             seconds = [_seconds(text) for text in found[name]]
@@ -118,7 +118,7 @@ def _source_of(found: Mapping[str, list[str]], headers: Mapping[str, Iterable[st
 
 
 def cache_control(fresh: float, stale: float) -> str:
-    """Return the Cache-Control of an answer that is stored and has none of its own (RFC 5861 section 3)."""
+    """Return the Cache-Control of a stored answer that does not set its own (RFC 5861 section 3)."""
     if math.isinf(fresh):
         return f"s-maxage={_YEAR}"
     shared = f"s-maxage={int(fresh)}"

@@ -1,7 +1,7 @@
 """The step of a cached route, inside all middleware and around body, dependencies and handler.
 
-In: the response of a request. Out: the same response with an answer of this worker's memory, of the store, or
-of the handler. Raises what the handler raises.
+In: the response of a request. Out: the same response with an answer from this worker's memory, from the
+store, or from the handler. Raises what the handler raises.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from apiroutes.types import Environ
 
 __all__ = ["CachedStep"]
 
-_OBJECT = 50  # bytes, as much as an object takes beside its content
-_SMALL = 500  # bytes, as much as a note of an URL's variants takes
+_OBJECT = 50  # bytes that an object takes besides its content
+_SMALL = 500  # bytes that a note of a URL's variants takes
 
 
 class CachedStep:
@@ -128,7 +128,7 @@ class CachedStep:
             response._start_streaming()
 
     def _why_bypassed(self, request: Any) -> str:
-        """Return why a request can be answered by its handler alone; "" if it need not be."""
+        """Return why only its handler can answer a request; "" if the cache can too."""
         environ, config = request._environ, self._route.config
         if has_content(environ):
             return "body"
@@ -149,7 +149,7 @@ class CachedStep:
         return bool(names) and listed_pairs(environ.get("QUERY_STRING") or "", names) != ""
 
     def _call_handler(self, response: Any, member: str, control: str = "") -> None:
-        """Let the handler answer the request itself; what it answers is not stored."""
+        """Let the handler answer the request itself; its answer is not stored."""
         control = control or self._route.control_of_own
         if control:
             set_default(response, "cache-control", "Cache-Control", control)
@@ -168,8 +168,8 @@ class CachedStep:
     def _take(self, visit: Visit, response: Any, is_alone: bool) -> str | None:
         """Answer with what the store has, or what the handler has computed for it.
 
-        Nothing is stored for a request that `is_alone`. Return what Cache-Status says where the handler has
-        to be called with the real request instead.
+        Nothing is stored for a request that `is_alone`. If the handler has to be called with the real request
+        instead, return what Cache-Status says then.
         """
         taken = self._look_alone(visit) if is_alone else self._look_or_compute(visit)
         if taken.entry is not None:
@@ -219,7 +219,7 @@ class CachedStep:
         return Taken(computation=visit.compute(None))
 
     def _remove(self, visit: Visit, lease: Lease | None) -> None:
-        """Make room for an answer, where the store has another with the same digest, or what is none."""
+        """Make room for an answer if the store has another one with the same digest, or something invalid."""
         with contextlib.suppress(StoreError):
             self._route.cache.store.remove(digest(visit.key))
         if lease is not None:
@@ -232,7 +232,7 @@ class CachedStep:
     ) -> None:
         """Answer with what the store has; keep it in this worker's memory while it is fresh.
 
-        Without a Host header, the host is the server's, which is no part of what hot answers are found by.
+        Without a Host header, the host is the server's, by which hot answers are not found.
         """
         control = self._route.control(answer.fresh, answer.stale)
         hot = HotAnswer(answer, entry.age, self._vary_of(visit.names), control)
@@ -260,7 +260,7 @@ class CachedStep:
         return vary_lines(names, config.vary, config.ignores_cookies)
 
     def _tell_of_error(self, visit: Visit, response: Any) -> None:
-        """Have the error response say that its request was not answered from the store."""
+        """Note in the error response that its request was not answered from the store."""
         if self._sends_status and response._write is None:
             member = forwarded(visit.why_missing, detail="error")
             hooks = response._head_hooks or []
@@ -268,7 +268,7 @@ class CachedStep:
             response._is_unbuffered = True
 
     def _compute_later(self, visit: Visit, response: Any, lease: Lease) -> None:
-        """Compute a stale answer anew once it has been sent."""
+        """Recompute a stale answer once it has been sent."""
         later = visit.without_client()
 
         def submit(sent: object) -> None:
@@ -280,7 +280,7 @@ class CachedStep:
 
 
 def _size_of(texts: Iterable[str | None]) -> int:
-    """Return about how many bytes texts take in memory."""
+    """Return approximately how many bytes strings take in memory."""
     return sum(len(text) + _OBJECT for text in texts if text is not None)
 
 
@@ -293,7 +293,7 @@ def _is_anonymous_beside_cookies(environ: Environ) -> bool:
 
 
 def _without(keys: Iterable[str], is_anonymous: Callable[[Environ], bool]) -> Callable[[Environ], bool]:
-    """Return a function of whether a request is anonymous that has none of the headers either."""
+    """Return a function that returns whether a request is anonymous and has none of the headers."""
     return lambda environ: is_anonymous(environ) and not any(key in environ for key in keys)
 
 

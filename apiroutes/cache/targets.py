@@ -1,7 +1,7 @@
 """What a stored answer belongs to: the target of a request, and the values of the headers that it depends on.
 
 In: a request's environ. Out: a `Target`; keys, each of length-prefixed parts, and their digests; the environ
-of a request that has nothing but its key (RFC 9111 sections 2 and 4.1).
+of a request that has only its key (RFC 9111 sections 2 and 4.1).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DIGEST_SIZE = 16  # bytes
 
 
 class Target(Struct, frozen=True):
-    """What a request asks for, in one spelling for all that mean the same.
+    """What a request asks for, in one spelling for all equivalent ones.
 
     `path` and `mount` are percent-encoded; `segments` are the path's, decoded and without empty ones.
     """
@@ -76,7 +76,7 @@ class Target(Struct, frozen=True):
 
 
 def raw_target(environ: Environ) -> tuple[Any, ...]:
-    """Return what a request with a Host was sent with: requests of which it is equal have equal targets."""
+    """Return the raw target of a request with a Host: requests with equal ones have equal targets."""
     return (
         environ.get("HTTP_HOST"),
         environ.get("RAW_URI") or environ.get("REQUEST_URI"),
@@ -88,7 +88,7 @@ def raw_target(environ: Environ) -> tuple[Any, ...]:
 
 
 def target_of(environ: Environ, listed: Sequence[str] | None) -> Target:
-    """Return the target of a request; of its query the `listed` keys alone, if there is a list."""
+    """Return the target of a request; of its query only the `listed` keys, if there is a list."""
     scheme = environ.get("wsgi.url_scheme", "http")
     segments, _ = read_path(environ.get("PATH_INFO") or "", environ)
     query = environ.get("QUERY_STRING") or ""
@@ -154,7 +154,7 @@ def variant_key(base: bytes, names: Sequence[str], values: Sequence[str | None])
 
 
 def digest(key: bytes) -> bytes:
-    """Return the digest under which a store keeps what has this whole key."""
+    """Return the digest under which a store keeps the entry with this whole key."""
     return blake2b(key, digest_size=_DIGEST_SIZE).digest()
 
 
@@ -164,7 +164,7 @@ def header_key(name: str) -> str:
 
 
 def header_name(key: str) -> str:
-    """Return a header's name for Vary, of its key in the environ."""
+    """Return a header's name for Vary, from its key in the environ."""
     return key.removeprefix("HTTP_").replace("_", "-").title()
 
 

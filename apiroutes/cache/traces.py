@@ -1,7 +1,7 @@
-"""The trace of a request, in whose spans the handler's belong also where it computes for the store.
+"""The trace of a request, which also gets the handler's spans when it computes for the store.
 
-In: the current context. Out: what continues its trace in an empty one, without attributes and baggage, which
-may tell of a client.
+In: the current context. Out: a function that continues its trace in an empty context, without attributes and
+baggage, which may identify a client.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["continued_trace"]
 
 
 def continued_trace() -> Callable[[], object] | None:
-    """Return what has spans of another context be children of the current one; None without one."""
+    """Return what makes spans in another context children of the current span; None without one."""
     trace: Any = sys.modules.get("opentelemetry.trace")
     if trace is None:
         return None

@@ -1,8 +1,8 @@
-"""What a function returns as bytes, and back as the same value.
+"""What a function returns, as bytes and back as the same value.
 
 In: a return annotation, then values. Out: MessagePack, and from it equal values of equal types. Raises
-SchemaError for an annotation that no data can have, and NotData for a value that is no data, or would come
-back as another one.
+SchemaError for an annotation that no data can have, and NotData for a value that is not data, or would come
+back as a different one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ANYTHING: Any = inspect.Signature.empty
 # Where a value is, in messages.
 _TOP = "result"
 
-_ANNOTATE = "say in the function's return annotation what it returns, such as `-> tuple[int, str]`"
+_ANNOTATE = "give the function a return annotation, such as `-> tuple[int, str]`"
 
 
 class ValueCodec(Protocol):
@@ -65,7 +65,7 @@ def codec_of(annotation: Any) -> ValueCodec:
 
 
 class _PlainCodec:
-    """For what msgspec knows."""
+    """For types that msgspec knows."""
 
     def __init__(self, annotation: Any) -> None:
         self._is_typed = annotation not in (ANYTHING, Any, object)
@@ -79,7 +79,7 @@ class _PlainCodec:
 
     def encode(self, value: Any) -> tuple[bytes, Any]:
         content, copy, difference = self._copied(value, lambda: _encode(value))
-        if difference is not None and self._is_typed:  # such as a time of a zone: MessagePack's have none
+        if difference is not None and self._is_typed:  # such as a time with a zone, which MessagePack lacks
             content, copy, difference = self._copied(value, lambda: _encode(_as_texts(value)))
         if difference is None:
             return content, copy
@@ -98,7 +98,7 @@ class _PlainCodec:
 
 
 class _ModelCodec:
-    """For what contains a model of pydantic's, which is validated when it comes back."""
+    """For types with a pydantic model, which is validated when it comes back."""
 
     def __init__(self, schema: ModelSchema) -> None:
         self._schema = schema
@@ -113,8 +113,8 @@ class _ModelCodec:
         difference = _difference(value, copy, True)
         if difference is None:
             return content, copy
-        reason = "is another one when its model has validated it again"
-        raise NotData(difference.place, reason, "return a model that its own data makes again")
+        reason = "differs after its model has validated it again"
+        raise NotData(difference.place, reason, "return a model that can be rebuilt from its own data")
 
     def decode(self, content: bytes) -> Any:
         return self._schema.load(msgspec.msgpack.decode(content))
@@ -130,11 +130,11 @@ def _as_texts(value: Any) -> Any:
 
 
 def _encoded(value: Any, encode: Callable[[], bytes]) -> bytes:
-    """Return the bytes of a value. Raises NotData with the place of the part that has none."""
+    """Return the bytes of a value. Raises NotData with the place of the part that cannot be encoded."""
     try:
         return encode()
     except RecursionError:
-        raise NotData(_TOP, "contains itself", "return data without circles") from None
+        raise NotData(_TOP, "contains itself", "return data without cycles") from None
     except (TypeError, ValueError, OverflowError):
         place, part = _unencodable(value)
     raise NotData(place, _reason(part), _remedy(part))
@@ -156,13 +156,13 @@ def _unencodable(value: Any) -> tuple[str, Any]:
 
 def _reason(part: Any) -> str:
     if isinstance(part, int):
-        return "is an integer of more than 64 bits, which MessagePack does not have"
+        return "is an integer of more than 64 bits, which MessagePack cannot hold"
     if isinstance(part, str):
-        return "is a text with half of a surrogate pair, which UTF-8 does not have"
+        return "is a string with half of a surrogate pair, which UTF-8 cannot encode"
     if inspect.iscoroutine(part):
         part.close()  # or Python would warn that nobody awaits it
         return "is a coroutine, which only a coroutine function may return"
-    return f"is an object of the type `{type(part).__qualname__}`, which is no data"
+    return f"is an object of the type `{type(part).__qualname__}`, which is not data"
 
 
 def _remedy(part: Any) -> str:
@@ -170,11 +170,11 @@ def _remedy(part: Any) -> str:
         return "return it in another form"
     if inspect.iscoroutine(part):
         return "write `async def`"
-    return "return data: texts, numbers, dates, lists, dicts, dataclasses, Structs, models"
+    return "return data: strings, numbers, dates, lists, dicts, dataclasses, Structs, models"
 
 
 def _without_root(error: msgspec.ValidationError) -> str:
-    return f"is not what the annotation says: {str(error).replace('`$', f'`{_TOP}')}"
+    return f"does not match the annotation: {str(error).replace('`$', f'`{_TOP}')}"
 
 
 # -- what comes back ---------------------------------------------------------------------------
@@ -193,7 +193,7 @@ _IMMUTABLE = frozenset(_SCALARS)
 
 
 def is_immutable(value: Any) -> bool:
-    """Return whether a value can be given to all, as nobody can change it."""
+    """Return whether a value can be shared, because nobody can change it."""
     kind = type(value)
     if kind is tuple or kind is frozenset:
         return all(map(is_immutable, value))
@@ -220,7 +220,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 def _difference(value: Any, copy: Any, is_typed: bool, place: str = _TOP) -> _Difference | None:
     """Return the first part of a copy that is not equal or not of the same type; None without one.
 
-    Where an annotation says `float`, an integer may have become one.
+    If the annotation is `float`, an integer may have become one.
     """
     kind = type(value)
     fields = None if kind in _IMMUTABLE else fields_of(value)

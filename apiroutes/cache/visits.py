@@ -31,20 +31,20 @@ __all__ = ["Visit"]
 
 # Variants of one URL that are kept.
 _MOST_VARIANTS = 32
-# Of them, how many each request for another one looks at, to find some that are too old.
+# How many of them each request for another variant checks, to find some that are too old.
 _LOOKED_AT = 4
-# Headers that are no part of a key: a request that has one of them is not answered from the store.
+# Headers that are not part of a key: a request with one of them is not answered from the store.
 _UNKEYED = frozenset(("HTTP_COOKIE", "HTTP_HOST"))
 
 
 def _do_nothing() -> None:
-    """Give up no lease, where there is none."""
+    """Give up nothing: there is no lease."""
 
 
 class Visit:
     """A request for a target; `real` is the response of the client that waits, None in the background.
 
-    `headers` are the request's by their keys in the environ, those alone that are known.
+    `headers` are the request's by their keys in the environ, only those that are known.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class Visit:
 
     @property
     def has_no_room(self) -> bool:
-        """Whether the URL has as many variants as are kept, of which the request's is none."""
+        """Whether the URL has as many variants as are kept, and the request's is not among them."""
         known = () if self.directory is None else self.directory.variants
         return len(known) >= _MOST_VARIANTS and digest(self.key) not in known
 
     def makes_room(self) -> bool:
-        """Forget variants that are too old, of a few that are looked at; return whether there were any."""
+        """Check a few variants, and forget those that are too old; return whether there were any."""
         directory, store = self.directory, self.route.cache.store
         assert directory is not None
         some = random.sample(directory.variants, _LOOKED_AT)
@@ -115,14 +115,14 @@ class Visit:
     def compute(self, lease: Lease | None, reason: str = "") -> Computation:
         """Call the handler for the store, and return what it has made. Raises what the handler raises.
 
-        With a `reason` that a handler cannot be called for the store, it is not called.
+        With a `reason` why the handler cannot be called for the store, it is not called.
         """
         key = digest(self.key)
         if reason in ("context", "stream!"):
             return Computation(None, key, reason=reason, lets_wait=True)
         route = self.route
         params = route.params_of(self.target)
-        if params is None:  # middleware has changed the path, to one of another route
+        if params is None:  # middleware has changed the path to that of another route
             return Computation(None, key, reason="context")
         made = compute(
             route,
@@ -141,7 +141,7 @@ class Visit:
         return self._computation_of(made, lease)
 
     def _computation_of(self, made: Made, lease: Lease | None) -> Computation:
-        """Return what becomes of a complete response."""
+        """Return what to do with a complete response."""
         response, key = made.response, digest(self.key)
         self.read = self._names_of(made)
         has_failed = response._status >= 500
@@ -154,7 +154,7 @@ class Visit:
         if not reason and lease is not None:
             reason = self._note_variant(self.read, lease)
         if reason or lease is None:
-            is_own = reason in ("variants", "store")  # which says nothing of other requests
+            is_own = reason in ("variants", "store")  # which says nothing about other requests
             return Computation(made, key, reason=reason, has_failed=has_failed, lets_wait=is_own)
         answer = answer_of(response, self.key, verdict.fresh, verdict.stale, response.appended)
         return Computation(
@@ -197,7 +197,7 @@ class Visit:
     # -- without a client ------------------------------------------------------------------
 
     def without_client(self) -> Visit:
-        """Return the same visit for a computation that no client waits for: the key is all that it knows."""
+        """Return the same visit for a computation that no client waits for: it knows only the key."""
         headers = {name: value for name, value in zip(self.names, self.values) if value is not None}
         route = self.route.in_background
         # A copy, as the request itself is revoked if its deadline passes before its response is sent.
@@ -213,7 +213,7 @@ class Visit:
         return later
 
     def _compute_anew(self, lease: Lease | None, reason: str) -> Computation:
-        """Return what the handler makes; a 4xx that it raises is an answer, which takes the old one away."""
+        """Return what the handler makes; a 4xx that it raises is an answer, which replaces the old one."""
         try:
             return self.compute(lease, reason)
         except (ApiError, HTTPException) as error:
@@ -222,7 +222,7 @@ class Visit:
             return Computation(None, digest(self.key), reason="error")
 
     def refresh(self, lease: Lease) -> None:
-        """Compute anew what is stale. An exception is logged, and the old answer is served for longer."""
+        """Recompute a stale answer. An exception is logged, and the old answer is served for longer."""
         pool = self.route.cache.work_pool
         work = None if pool is None else Work(pool, {}, self.route.cache)
         if work is not None:
@@ -233,16 +233,16 @@ class Visit:
         except Exception as error:
             if work is not None:
                 work.has_failed = True
-            # Record: The answer of a cached route was stale, and its handler has raised in the background;
-            # the stale answer stays.
-            log_fault(self._like, route_of(self._like), error, "failed to compute its stored answer anew")
+            # Record: The answer of a cached route was stale, and its handler raised in the background; the
+            # stale answer stays.
+            log_fault(self._like, route_of(self._like), error, "failed to recompute its stored answer")
         finally:
             if work is not None and not work.end():
                 work.run()
 
 
 def _status_of(error: ApiError | HTTPException) -> int:
-    """Return the status of the answer to an error; werkzeug's may bring a response along."""
+    """Return the status of the answer to an error; werkzeug's may contain a response."""
     if isinstance(error, ApiError):
         return error.status
     return (error.code or 500) if error.response is None else error.response.status_code

@@ -23,10 +23,10 @@ __all__ = ["cache"]
 
 _IN_MEMORY = (
     'the setting `cache` is "memory": a server keeps everything in its own memory, which no other process '
-    'reaches. Call revalidate_path() or revalidate_tag() in the server, or set `cache` to "sqlite" or to a '
+    'can reach. Call revalidate_path() or revalidate_tag() in the server, or set `cache` to "sqlite" or to a '
     "Redis URL"
 )
-_KEEPS_NOTHING = 'The setting `cache` is "none": nothing is kept, and nothing has to be revalidated.'
+_KEEPS_NOTHING = 'The setting `cache` is "none": nothing is kept, so there is nothing to revalidate.'
 _UNITS = ("gb", 2**30), ("mb", 2**20), ("kb", 2**10)
 
 
@@ -43,8 +43,8 @@ _UNITS = ("gb", 2**30), ("mb", 2**20), ("kb", 2**10)
 def cache(ctx: click.Context) -> None:
     """Show, revalidate or clear what the response cache keeps.
 
-    It is the store that the project's servers use. The exit status is 1 if that fails, or is the memory of a
-    server.
+    It is the store that the project's servers use. The exit status is 1 if the store fails, or is the memory
+    of a server.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), color=True)
@@ -99,13 +99,13 @@ def clear(root: Path) -> None:
     "--mode",
     type=click.Choice(get_args(Mode)),
     default="expire",
-    help="Whether what was made before is served once more while it is made anew.",
+    help="Whether an old answer may be served once more while a new one is computed.",
 )
 def revalidate(paths: tuple[str, ...], root: Path, tags: tuple[str, ...], kind: Kind, mode: Mode) -> None:
-    """Let nothing be served any more that was made for paths or tags before.
+    """Stop serving what was stored for paths or tags.
 
-    When the command has ended, no worker serves it. The paths are those that clients ask for, or the pattern
-    of a route. It is no mistake if nothing is kept for them.
+    When the command has ended, no worker serves it any more. The paths are those that clients request, or
+    the pattern of a route. It is not an error if nothing is stored for them.
     """
     if not paths and not tags:
         raise click.UsageError("Give a path such as /api/posts/1, or a tag: --tag posts.")
@@ -141,7 +141,7 @@ def _reporting() -> Iterator[None]:
 
 
 def _rows(known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of what is known of a store, with their limits behind them."""
+    """Yield the names and values of what is known of a store, each with its limit."""
     for name, value in known.items():
         limit = known.get(f"max_{name}")
         if name == "size":

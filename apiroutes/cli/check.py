@@ -26,7 +26,7 @@ __all__ = ["check"]
 def check(root: Path) -> None:
     """Find all mistakes that would prevent the start; exit with status 1 if there are any.
 
-    The same where a project has no route. The project is imported as by a server, but answers no request.
+    A project without routes exits with status 1 too. It is imported as by a server, but answers no request.
     """
     warnings = _Warnings()
     log = logging.getLogger("apiroutes")

@@ -60,7 +60,7 @@ def dev(root: Path, host: str, port: int | str | None) -> None:
 
 @contextlib.contextmanager
 def _environment_restored() -> Iterator[None]:
-    """Forget what files such as .env say: each child reads them, and inherits no line that was removed."""
+    """Forget variables from files such as .env: each child reads these, and inherits no removed line."""
     before = dict(os.environ)
     try:
         yield

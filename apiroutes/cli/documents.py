@@ -1,4 +1,4 @@
-"""`apiroutes openapi` and `apiroutes client`: what others read of the routes."""
+"""`apiroutes openapi` and `apiroutes client`: the routes, described for others."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from apiroutes.terminal import BOLD, paint_for
 
 __all__ = ["Command", "Group", "examples"]
 
-# Help is wrapped to no more columns than can be read at ease, and to the terminal's if it has fewer.
+# Help is wrapped to what can be read comfortably, and to the width of a narrower terminal.
 _HELP_WIDTH = 100
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -83,7 +83,7 @@ class Group(click.Group):
             formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args[:1] == ["help"]:  # as git, cargo and others have it
+        if args[:1] == ["help"]:  # as in git, cargo and others
             args = [*args[1:2], "--help"]
         before = list(args)
         try:

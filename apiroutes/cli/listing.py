@@ -108,7 +108,7 @@ def _number(seconds: float) -> float:
 
 
 def table(rows: Sequence[dict[str, Any]], paint: Paint, width: int | None) -> tuple[list[str], list[str]]:
-    """Return the lines of the table, and the columns for which `width` has no room. None is any width.
+    """Return the lines of the table, and the columns for which `width` has no room. None is unlimited.
 
     A project that caches nothing has no column for it.
     """

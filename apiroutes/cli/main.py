@@ -1,4 +1,4 @@
-"""`apiroutes` itself: what stands before a command, and the list of all commands."""
+"""`apiroutes` itself: the options before a command, and the list of all commands."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 def main(ctx: click.Context, root: object) -> None:
     """Files under pages/api are HTTP endpoints.
 
-    Exit status: 0, also of a server that is stopped; 1 for a project with mistakes, or where nothing is
+    Exit status: 0, also for a server that is stopped; 1 for a project with mistakes, or if nothing is
     found; 2 for wrong arguments; 130 after Ctrl-C in any other command.
     """
     ctx.color = paint_for(sys.stdout).is_on

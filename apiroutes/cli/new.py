@@ -1,6 +1,6 @@
 """`apiroutes new`: a project that works, with its tests.
 
-What no option says is asked on a terminal; elsewhere the defaults count.
+On a terminal, it asks for what no option gives; elsewhere, it uses the defaults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CONVENTIONS = {
     "tanstack": ("routes/api/notes/$id.py", "as in TanStack Start"),
 }
 _DEFAULT = "pages"
-# Each repository that a host makes has them, and a project works with others than its own.
+# Repositories that a hosting service makes have these files, and a project works with any version of them.
 _IGNORED = ".gitignore"
 _MAY_STAY = {"README.md", _IGNORED}
 _CLONE = "<clone of apiroutes>"
@@ -55,7 +55,7 @@ class _Directory(click.Path):
 @click.option(
     "--convention",
     type=click.Choice(list(_CONVENTIONS)),
-    help="How files are named that are routes.",
+    help="How the files of routes are named.",
     show_default=_DEFAULT,
 )
 @click.option(
@@ -65,7 +65,7 @@ class _Directory(click.Path):
     show_default=False,
 )
 @click.option(
-    "-y", "--yes", is_flag=True, help="Ask nothing: the defaults count for the rest.", show_default=False
+    "-y", "--yes", is_flag=True, help="Ask nothing: use the defaults for the rest.", show_default=False
 )
 @click.option(
     "--list",
@@ -85,8 +85,8 @@ def new(
     """Make a project: routes with a database, their tests, a Makefile with checks, and a Dockerfile.
 
     NAME is a directory that does not exist yet, or one that has other files, such as a new repository; `.` is
-    the current one. Nothing is ever written over: a README.md and a .gitignore stay, and where another file
-    is in the way, nothing is written and the exit status is 1.
+    the current one. No file is ever overwritten: a README.md and a .gitignore stay, and if another file is in
+    the way, nothing is written and the exit status is 1.
     """
     from apiroutes.scaffold import origin, rendered
 
@@ -120,7 +120,7 @@ def _directory(directory: Path | None, asks: bool) -> Path:
 
 
 def _kept(directory: Path, files: Mapping[str, str]) -> list[str]:
-    """Return the files that are there and stay. Raises `click.ClickException` if others are in the way."""
+    """Return the files that exist and stay. Raises `click.ClickException` if others are in the way."""
     from apiroutes.scaffold import obstacles
 
     try:
@@ -132,7 +132,7 @@ def _kept(directory: Path, files: Mapping[str, str]) -> list[str]:
         listed = "\n".join(f"  {path}" for path in others)
         raise click.ClickException(
             f"{str(directory)!r} has files in the way:\n{listed}\n"
-            "Nothing was written. Choose another directory, or move these away."
+            "Nothing was written. Choose another directory, or move these files away."
         )
     return found
 
@@ -236,8 +236,8 @@ def _print_next(directory: Path, patterns: list[str], wheel_of: Path | str | Non
     print_painted(f"In another terminal:\n  {paint('curl localhost:8000/api/hello', CYAN)}")
     if wheel_of is not None:
         click.echo(
-            "\napiroutes was installed from this machine, where nobody else finds it. Commit the directory\n"
-            "wheels/, so that your team and CI have it."
+            "\napiroutes was installed from this machine, where nobody else can find it. Commit the\n"
+            "directory wheels/ so that your team and CI have it."
         )
 
 

@@ -1,7 +1,7 @@
-"""Addresses of servers: where they are said, which port is free, and one line for what is wrong.
+"""Addresses of servers: where they are set, which port is free, and one line for what is wrong.
 
 In: settings, the environment, a host and a port. Out: an address. Ends the command with one line: status 2
-for a port that is none, 1 for an address where no server can listen.
+for an invalid port, 1 for an address where no server can listen.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ __all__ = ["address_errors", "address_in", "free_port", "require_port_setting"]
 
 
 class _WrongEnvironment(click.ClickException):
-    """A mistake outside of the command line, for which its usage would be no help."""
+    """A mistake outside the command line, for which a usage message would be no help."""
 
     exit_code = 2
 
 
 def require_port_setting() -> None:
-    """End the command if the environment sets a port that is none."""
+    """End the command if the environment sets an invalid port."""
     with _port_errors():
         environment_port("APIROUTES_PORT")
 
 
 def address_in(settings: Settings) -> tuple[str, int]:
-    """Return host and port by the settings and the environment."""
+    """Return host and port from the settings and the environment."""
     with _port_errors():
         return address_of(settings)
 
 
 def free_port(host: str, port: int) -> int:
-    """Return the next free port, and say so where it is not the first one. Raises AddressError."""
+    """Return the next free port, and print it if it is not the first one. Raises AddressError."""
     free = next_free_port(host, port)
     if free != port:
         click.echo(f"Port {port} is taken; the next free one is {free}", err=True)

@@ -1,4 +1,4 @@
-"""Which file answers a path: the routes asked the other way.
+"""Which file answers a path: the routes, looked up from a request.
 
 In: an App, a path or URL as a client sends it, and a method. Out: an `Answer`, as data for programs and as
 lines for people. No handler and no middleware is called.
@@ -135,7 +135,7 @@ _UNKNOWN = "a path without a route"  # the name of the resource that answers wit
 
 
 def _is_of_development(app: App, path: str) -> bool:
-    """Return whether `apiroutes dev` serves what the project in this mode does not."""
+    """Return whether `apiroutes dev` serves a path that the project in this mode does not."""
     docs = replace(app.settings, mode="development").docs_path
     return docs is not None and is_documentation(path, docs)
 

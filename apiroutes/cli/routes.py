@@ -41,11 +41,11 @@ __all__ = ["routes"]
 )
 @as_json
 def routes(which: str | None, root: Path, method: str | None, as_json: bool) -> None:
-    """List the routes in the order of precedence, or tell what answers a path.
+    """List the routes in order of precedence, or show what answers a path.
 
-    A text lists the routes that have it in their path or file. A path that begins with a slash, or a URL, is
-    asked as a client would send it: which file answers, with which parameters and middleware. The exit
-    status is 1 where nothing is found.
+    A text lists the routes whose path or file contains it. A path that begins with a slash, or a URL, is
+    looked up as a client would send it: which file answers, with which parameters and middleware. The exit
+    status is 1 if nothing is found.
     """
     app = build_unsigned(root)
     if which is not None and (which.startswith("/") or "://" in which):

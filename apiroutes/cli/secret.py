@@ -21,6 +21,6 @@ __all__ = ["secret"]
 def secret() -> None:
     """Print a new secret key, and nothing else.
 
-    It has 256 random bits. A project takes it as the setting `secret_key`, best from the environment.
+    It has 256 random bits. A project reads it as the setting `secret_key`, preferably from the environment.
     """
     click.echo(new_secret_key())

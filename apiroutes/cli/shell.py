@@ -1,7 +1,7 @@
 """`apiroutes shell`: an interpreter inside a project.
 
 In: code from a prompt, `-c` or standard input. Out: what it prints. Names are `app`, `client` and `settings`;
-modules of the project can be imported. `await` works at the top, on the event loop that handlers have.
+modules of the project can be imported. `await` works at the top level, on the event loop of the handlers.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _INTERPRETERS = ("ipython", "ptpython", "python")
     "-c",
     "source",
     metavar="CODE",
-    help="Run the code, and end; the exit status is 1 if it raises.",
+    help="Run the code and exit; the exit status is 1 if it raises.",
     show_default="a prompt, or a program on standard input",
 )
 @click.option(
@@ -59,12 +59,12 @@ _INTERPRETERS = ("ipython", "ptpython", "python")
 def shell(root: Path, source: str | None, interpreter: str | None) -> None:
     """Open an interpreter with the project: `app`, a `client` that calls it, and `settings`.
 
-    The project's own modules can be imported, and coroutines awaited. Code from standard input is run like
-    that of -c: the exit status is 1 if it raises.
+    The project's own modules can be imported, and coroutines awaited. Code from standard input runs like
+    the code of -c: the exit status is 1 if it raises.
     """
     from apiroutes.testing import Client
 
-    # What is tried at a prompt is no client's request, and counts with none of theirs.
+    # Calls from a prompt are not counted together with the requests of clients.
     app = build(root, mode="development", rate_limit_store="memory")
     names: dict[str, Any] = {"app": app, "client": Client(app), "settings": app.settings}
     if source is not None:
@@ -92,7 +92,7 @@ def _run(source: str, file: str, names: dict[str, Any]) -> None:
 
 
 class _Interpreter(code.InteractiveConsole):
-    """Python's interactive interpreter, in which `await` works outside of functions."""
+    """Python's interactive interpreter, in which `await` works outside functions."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         super().__init__(names)

@@ -1,7 +1,7 @@
 """`apiroutes start`: a trial start of the project, then one of the servers.
 
-The trial start is a process of its own: mistakes are reported once, rather than by every worker, and only the
-workers import the project, which could not use connections and threads that this process had opened.
+The trial start is a process of its own. So mistakes are reported once, rather than by every worker, and only
+the workers import the project: they could not use connections and threads that this process had opened.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from apiroutes.telemetry import with_metrics_directory
 __all__ = ["start"]
 
 _EACH_ITS_OWN = (
-    'cache is "memory": each worker keeps answers of its own, and a revalidation reaches that of one alone; '
-    '"sqlite" is for all workers of a machine'
+    'cache is "memory": each worker keeps its own answers, and a revalidation reaches only one worker; '
+    '"sqlite" is shared by all workers of a machine'
 )
 _EACH_COUNTS_ALONE = (
-    'rate limits count in "memory": each worker counts by itself, and together they let through as many '
-    'times more; "sqlite" is for all workers of a machine'
+    'rate limits count in "memory": each worker counts only its own requests, so limits are multiplied by '
+    'the number of workers; "sqlite" is shared by all workers of a machine'
 )
 
 _EACH_KEEPS_ITS_OWN = (
-    'sessions are kept in "memory": each worker has its own, and a client is signed in with some of its '
-    'requests; "sqlite" is for all workers of a machine'
+    'sessions are kept in "memory": each worker has its own, so a client is signed in for only some of its '
+    'requests; "sqlite" is shared by all workers of a machine'
 )
 
 _Run = Callable[[Settings, Sequence[str], Callable[[], str]], None]
@@ -83,7 +83,7 @@ _Run = Callable[[Settings, Sequence[str], Callable[[], str]], None]
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="How many threads each of them has.",
+    help="How many threads each process has.",
     show_default="the project's setting; 16, granian 32, 64 through ASGI",
 )
 @click.option(
@@ -137,7 +137,7 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
 
 
 def _tell_of_memory(check: StartCheck, settings: Settings) -> None:
-    """Tell what several workers do not share."""
+    """Print what several workers do not share."""
     told = {
         _EACH_ITS_OWN: check.caches and settings.cache == "memory",
         _EACH_COUNTS_ALONE: check.counts_in_memory,
@@ -149,12 +149,12 @@ def _tell_of_memory(check: StartCheck, settings: Settings) -> None:
 
 
 def _say(line: str, log_format: str | None) -> None:
-    """Print a line, as a record where standard error has records alone."""
+    """Print a line, or log it where standard error contains only records."""
     if log_format is None:
         click.echo(line, err=True)
     else:
         log_to_stderr(log_format)
-        # Record INFO "%s": With `log_format`: what `apiroutes start` tells otherwise as bare text: the
+        # Record INFO "%s": With `log_format`: what `apiroutes start` otherwise prints as plain text: the
         # interface that it has chosen and why, and what several workers do not share.
         logging.getLogger("apiroutes").info("%s", line)
 
@@ -178,7 +178,7 @@ def _settings(given: dict[str, Any], check: StartCheck) -> Settings:
     except ProjectError:
         _end_unless_it_starts(check)  # whose report has all mistakes, these included
         raise
-    # The workers read secrets themselves: none is handed to another process.
+    # The workers read secrets themselves: no secret is handed to another process.
     stores = {name: getattr(settings, name) for name in ("cache", "rate_limit_store")}
     without_urls = {name: store for name, store in stores.items() if isinstance(store, str)}
     defaults = {name: getattr(Settings, name) for name in stores}

@@ -1,4 +1,4 @@
-"""`apiroutes --version`: what a report of a defect has to say."""
+"""`apiroutes --version`: what a bug report has to contain."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ _OTHER_NAMES = {
     "watch": "dev",
 }
 _NO_COMMANDS = {
-    "build": "Nothing has to be built: 'apiroutes check' finds mistakes, and 'apiroutes start' serves.",
+    "build": "There is no build step: 'apiroutes check' finds mistakes, and 'apiroutes start' serves.",
     "version": "Did you mean '--version'?",
 }
 _OTHER_OPTIONS = {
@@ -73,13 +73,13 @@ def instead_of_command(name: str, commands: Mapping[str, click.Command]) -> str:
 def option_before_command(
     option: str, arguments: Sequence[str], commands: Mapping[str, click.Command], path: str
 ) -> str | None:
-    """Return the remedy for an option that stands without the command that takes it; None if none does.
+    """Return the remedy for an option without the command that takes it; None if no command does.
 
-    `path` is what stands before the commands.
+    `path` is the command line before the command.
     """
     known = _OTHER_OPTIONS.get(option, option)
     if option in _RELOADING:
-        return "Did you mean 'apiroutes dev'? It reloads by itself."
+        return "Did you mean 'apiroutes dev'? It reloads automatically."
     takers = [name for name, command in commands.items() if known in _options_of(command)]
     if not takers:
         return None
@@ -88,10 +88,10 @@ def option_before_command(
 
 
 def instead_of_option(option: str, command: click.Command) -> str | None:
-    """Return the remedy for an option that the command does not have; None if nothing is known of it."""
+    """Return the remedy for an option that the command does not have; None if it is unknown."""
     if option in _RELOADING:
         is_reloading = command.name == "dev"
-        return "Leave it out: it does so by itself." if is_reloading else "'apiroutes dev' does so by itself."
+        return "Leave it out: that is the default." if is_reloading else "'apiroutes dev' does so by default."
     other = _OTHER_OPTIONS.get(option)
     return f"Did you mean {other!r}?" if other in _options_of(command) else None
 

@@ -1,4 +1,4 @@
-"""Calls that one thread makes, one after the other: as they come, or when their time has come.
+"""Calls that one thread makes, one after another: as they arrive, or when they are due.
 
 In: calls, from any thread and from signal handlers. Out: nothing.
 """
@@ -35,7 +35,7 @@ class Agenda:
         self._later.pop(key, None)
 
     def clear(self) -> None:
-        """Make none of the later calls."""
+        """Drop all later calls."""
         self._later.clear()
 
     def make_next(self) -> None:

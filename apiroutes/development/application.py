@@ -31,7 +31,7 @@ __all__ = ["HostGuard", "ReportApplication", "RequestLog", "load_application", "
 
 
 def load_application(root: Path, say: Callable[[str], None]) -> WSGIApplication:
-    """Return the App of the project, in which a mistake breaks its own routes alone, and say all mistakes.
+    """Return the App of the project, in which a mistake breaks its own routes alone, and print all mistakes.
 
     For a project that cannot be served at all, return what responds with the report.
     """

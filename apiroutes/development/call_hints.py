@@ -56,7 +56,7 @@ def awaited_value(facts: Facts) -> str | None:
     awaited = facts.expression(ast.Await)
     if awaited is None:
         return None
-    return f"{code(awaited.value)} gives its value at once. Write it without `await`."
+    return f"{code(awaited.value)} returns its value at once. Write it without `await`."
 
 
 def called_module(facts: Facts) -> str | None:
@@ -90,7 +90,7 @@ def arguments_of_next(facts: Facts) -> str | None:
         return None
     if not called.__func__.__module__.startswith("apiroutes."):
         return None
-    return f"{code(call.func)} takes nothing. Write `{bare(call.func)}()`; what it led to is in the response."
+    return f"{code(call.func)} takes nothing. Write `{bare(call.func)}()`; its result is in the response."
 
 
 def sending_arguments(facts: Facts) -> str | None:
@@ -134,7 +134,7 @@ def decorator_without_wraps(facts: Facts) -> str | None:
         return None
     wrapper = step.code.co_name
     return (
-        f"The decorator's `{wrapper}` hides the parameters of `{inner.__name__}`, so that it is called with "
+        f"The decorator's `{wrapper}` hides the parameters of `{inner.__name__}`, so it is called with "
         f"`(req, res)`. Write `@functools.wraps({bare(call.func)})` above `def {wrapper}`, and it is "
         f"called with what `{inner.__name__}` takes."
     )

@@ -43,7 +43,8 @@ ENVIRONMENT = "_APIROUTES_DEV_CHILD"
 # And there, when the command began, in seconds since the epoch.
 BEGAN = "_APIROUTES_DEV_BEGAN"
 
-# What only some projects make the framework import. A child imports in advance what the one before it needed.
+# Modules that the framework imports for some projects only. A child imports in advance what the previous one
+# needed.
 _LATE_MODULES = ("apiroutes.event_loop", "apiroutes.openapi", "dotenv", "tomli")
 
 # Seconds for the end of the application, before the parent ends this process.
@@ -57,8 +58,8 @@ class Given(NamedTuple):
     """What the parent gives a child, as JSON in its environment.
 
     `listener` and `channel` are the numbers of the sockets that it inherits; None where it cannot. `started`
-    is when, in seconds since the epoch. `imports` are some of _LATE_MODULES. `go` is the time of the change
-    (`time.monotonic`, 0 for none) of a child whose turn it is already; None for one that waits.
+    is when it began, in seconds since the epoch. `imports` are some of _LATE_MODULES. `go` is the time of the
+    change (`time.monotonic`, 0 for none) of a child whose turn it is already; None for one that waits.
     """
 
     listener: int | None
@@ -106,9 +107,9 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
 def _application(
     root: Path, host: str, say: Callable[[str], None]
 ) -> Iterator[tuple[WSGIApplication, int | None]]:
-    """Start the application, and stop it after the block; with it is how many routes the project has.
+    """Start the application, and stop it after the block; yield it with the number of the project's routes.
 
-    That is None for a project that cannot be served, or that does not start.
+    The number is None for a project that cannot be served, or that does not start.
     """
     loaded = load_application(root, say)
     if not isinstance(loaded, App):
@@ -129,7 +130,7 @@ def _application(
 
 
 def _exit_at_signals() -> None:
-    """Let the first signal from here on raise SystemExit, so that what has been started is stopped."""
+    """Make the first signal from here on raise SystemExit, so that what has been started is stopped."""
     numbers = (signal.SIGTERM, signal.SIGINT)
 
     def end(signum: int, frame: object) -> None:
@@ -158,7 +159,7 @@ def _say_ready(changed: float | None, routes: int | None, say: Callable[[str], N
 
 
 def _wait_for_turn(channel: socket.socket, given: Given) -> float | None:
-    """Return when the change was that makes it this process's turn; None if the turn never comes."""
+    """Return the time of the change that makes it this process's turn; None if the turn never comes."""
     if given.go is not None:
         return given.go
     line = b""
@@ -176,9 +177,9 @@ def _wait_for_turn(channel: socket.socket, given: Given) -> float | None:
 
 
 def _is_outdated(since: float) -> bool:
-    """Return whether a process started now would import other files than this one, started at `since`, has.
+    """Return whether a process started now would import different files than this one, started at `since`.
 
-    That is so where the project's directory holds the framework or a module that hides one of the standard
+    It would where the project's directory holds the framework or a module that hides one of the standard
     library's, and after a package was installed.
     """
     since -= _TICK
@@ -209,7 +210,7 @@ def _hiding(directory: str, names: set[str]) -> Iterator[str]:
 
 
 def _end_with_parent(channel: socket.socket) -> None:
-    """Let the end of the parent end this process, and Ctrl-C, also while it imports a file of the project."""
+    """End this process with its parent or at Ctrl-C, even while it imports a file of the project."""
 
     def end(signum: int, frame: object) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -56,7 +56,7 @@ class PageExplainer:
         _log_hint(hint_for(error, request, self._route_of(request), self._app.root))
 
     def explain_refusal(self, error: Exception) -> str | None:
-        """Return the text of an error that a client is told, with its place."""
+        """Return the text of an error that a client receives, with its place."""
         # Objects of the project may raise when they are looked at; the error is sent all the same.
         with contextlib.suppress(Exception):
             text = refusal_text(error, self._app.root)
@@ -80,7 +80,7 @@ class PageExplainer:
             _write_text(response, 500, report(problems) + "\n")
 
     def write_not_found(self, response: Response) -> None:
-        """Write a 404 with the routes nearest to the path; a problem document is that of production."""
+        """Write a 404 with the routes nearest to the path; a problem document is as in production."""
         request: Request = response.req
         accept = request.environ.get("HTTP_ACCEPT")
         if prefers_json(accept):
@@ -112,7 +112,7 @@ class PageExplainer:
 
 def _log_hint(hint: str | None) -> None:
     if hint is not None:
-        # Record: Development only: what probably is the mistake behind the fault that was logged before.
+        # Record: Development only: the probable mistake behind the fault that was logged before.
         _log.info("Hint: %s", printable(hint))
 
 

@@ -37,7 +37,7 @@ class RequestLines(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """A failed request. `result` is the place of a result that was refused, which no frame is at."""
+    """A failed request. `result` is the place of a refused result, at which there is no frame."""
 
     failure: Failure
     hint: str | None
@@ -84,7 +84,7 @@ def _shown(name: str, value: str) -> tuple[str, str]:
 
 
 def _shown_header(name: str, value: str) -> tuple[str, str]:
-    """Return a header, of a secret one what names it: a scheme, the names of cookies."""
+    """Return a header; of a secret one, only what identifies it: a scheme, the names of cookies."""
     lower = name.lower()
     if lower in ("authorization", "proxy-authorization"):
         scheme, space, _ = value.partition(" ")

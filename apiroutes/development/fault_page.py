@@ -17,7 +17,7 @@ from apiroutes.development.secret_names import HIDDEN
 
 __all__ = ["fault_page"]
 
-_LONG = 160  # characters of a message, from which on it is set as text and not as a title
+_LONG = 160  # characters of a message, above which it is set as text, not as a title
 _FOOTER = (
     "Shown by apiroutes dev alone. Local variables, the body, cookies and credentials are left out, so that "
     "this page can be passed on."
@@ -86,7 +86,7 @@ def _items(failure: Failure, shown: Frame | None) -> Iterator[str]:
                 yield f'<li class="here">{heading}{_repeats(frame)}</li>\n'
             else:
                 content = _source(frame, caption=False)
-                # Middleware that called next() passes on what is wrong further in.
+                # Middleware that called next() only passes on an error from further in.
                 state = "" if frame is run[-1] else " open"
                 opened = (
                     f"<details{state}><summary>{heading}</summary>{content}</details>" if content else heading

@@ -1,4 +1,4 @@
-"""A failed request for clients that are no browsers: as text, and as RFC 9457's problem document."""
+"""A failed request for clients that are not browsers: as text, and as RFC 9457's problem document."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _as_data(failure: Failure) -> dict[str, Any]:
 def fault_text(fault: Fault) -> str:
     """Return a failed request as text: the error, its place, the hint, the frames, the request.
 
-    Every character of it can be printed.
+    All its characters are printable.
     """
     parts = [[fault.failure.headline, *_indented(fault.failure.notes)]]
     if fault.frame is not None:
@@ -113,7 +113,7 @@ def group_name(run: Sequence[Frame | Omission]) -> str:
 
 
 def _trace(failure: Failure, shown: Frame | None = None) -> list[list[str]]:
-    """Return the frames; those of others are counted, but for the one that raised.
+    """Return the frames; those of others are only counted, except the one that raised.
 
     `shown` is the frame whose source is shown above.
     """
@@ -127,7 +127,7 @@ def _trace(failure: Failure, shown: Frame | None = None) -> list[list[str]]:
         last = run[-1]
         raised = last if isinstance(last, Frame) and last is failure.frames[-1] else None
         if raised is not None and raised.origin is Origin.FRAMEWORK:
-            raised = None  # how apiroutes works says nothing of the mistake
+            raised = None  # how apiroutes works says nothing about the mistake
         counted = run if raised is None else run[:-1]
         if counted:
             lines.append(f"  ({group_name(counted)})")

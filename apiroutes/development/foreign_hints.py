@@ -1,4 +1,4 @@
-"""Hints about names of other frameworks that work in their own applications alone.
+"""Hints about names of other frameworks that work only in their own applications.
 
 In: the facts of a failure. Out: what to write, or None where the mistake is not this one for certain.
 """
@@ -21,7 +21,7 @@ _PARTS = {
 
 
 def exception_of_another_framework(facts: Facts) -> str | None:
-    """Starlette's and FastAPI's `HTTPException`, which no application of theirs is there to answer."""
+    """Starlette's and FastAPI's `HTTPException`, which nothing here turns into a response."""
     error = facts.error
     kinds = {(kind.__module__, kind.__name__) for kind in type(error).__mro__}
     if ("starlette.exceptions", "HTTPException") not in kinds:
@@ -36,7 +36,7 @@ def exception_of_another_framework(facts: Facts) -> str | None:
 
 
 def outside_of_flask(facts: Facts) -> str | None:
-    """Flask's `request` or `jsonify`, outside of a Flask application."""
+    """Flask's `request` or `jsonify`, outside a Flask application."""
     if facts.step is None or facts.is_innermost:
         return None
     names = {node.id for shown in facts.expressions for node in ast.walk(shown) if isinstance(node, ast.Name)}

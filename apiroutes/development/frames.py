@@ -45,8 +45,8 @@ class Origin(enum.Enum):
 class Frame(Struct, frozen=True):
     """A call; `file` is relative to the project, or to the library's directory.
 
-    `package` is the library's name. `repeats` counts further turns of a recursion that begins here, of which
-    each has `turn` frames.
+    `package` is the library's name. `repeats` counts further turns of a recursion that begins here, of
+    `turn` frames each.
     """
 
     file: str
@@ -83,8 +83,8 @@ class Failure(Struct, frozen=True):
     """An exception: its type, its text, and its frames in the order of their calls.
 
     `frame` is the innermost frame of the project, None if there is none. `earlier` is the exception that
-    led to this one, and `relation` says how, as the heading above `earlier`. `parts` are those of a group,
-    of which `parts_omitted` are left out.
+    led to this one, and `relation` says how, as the heading above `earlier`. `parts` are the exceptions of a
+    group; `parts_omitted` more are left out.
     """
 
     type: str
@@ -116,7 +116,7 @@ def read_failure(error: BaseException, root: Path) -> Failure:
 
 
 class Step(NamedTuple):
-    """A frame of a traceback, as Python has it."""
+    """A frame of a traceback, as Python gives it."""
 
     frame: FrameType
     instruction: int
@@ -285,7 +285,7 @@ def _collapse(steps: Sequence[Step]) -> list[_Kept]:
 
 
 def _recursion(keys: Sequence[tuple[str, int, str]], start: int) -> tuple[int, int]:
-    """Return the length of the shortest turn that begins at `start`, and how often it comes."""
+    """Return the length of the shortest turn that begins at `start`, and how often it repeats."""
     for turn in range(1, _LONGEST_CYCLE + 1):
         first = keys[start : start + turn]
         repeats = 1
@@ -314,9 +314,9 @@ def _python_directories() -> tuple[str, ...]:
 
 
 def origin_of(filename: str) -> Origin:
-    """Return whose the file of a code object is.
+    """Return to whom the file of a code object belongs.
 
-    A library that is installed below the project's directory is a library all the same.
+    A library that is installed below the project's directory is still a library.
     """
     if not os.path.isabs(filename):  # <frozen importlib._bootstrap>, <string>
         return Origin.PYTHON

@@ -46,7 +46,7 @@ def nodes_in(function: Function) -> Iterator[ast.AST]:
 
 
 def returned(function: Function) -> list[ast.expr]:
-    """Return the values that a function returns, but for None."""
+    """Return the values that a function returns, except None."""
     values = [node.value for node in nodes_in(function) if isinstance(node, ast.Return)]
     return [
         value

@@ -1,4 +1,4 @@
-"""What is known of a failure beside its text: the expression that failed, and the values of its names.
+"""What is known of a failure besides its text: the expression that failed, and the values of its names.
 
 In: an exception, its request and its route. Out: `Facts`, which the recognisers of hints ask. Values are
 looked at and never shown.
@@ -49,7 +49,7 @@ class Facts:
 
     @cached_property
     def is_innermost(self) -> bool:
-        """Whether the project's own code failed, and nothing that it called."""
+        """Whether the project's own code failed, not something that it called."""
         return self.step is not None and self.step is self.steps[-1]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Pieces of the hints' sentences; code stands in backticks."""
+"""Pieces of the hints' sentences; code is in backticks."""
 
 from __future__ import annotations
 

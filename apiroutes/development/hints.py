@@ -1,7 +1,7 @@
-"""Hints for the mistakes that are made most often.
+"""Hints for the most frequent mistakes.
 
 In: an exception, its request and its route. Out: one or two sentences with the code to write, in which code
-stands in backticks; None for all other mistakes. A hint must never be wrong: a recogniser looks at the
+is in backticks; None for all other mistakes. A hint must never be wrong: a recogniser looks at the
 exception's type and at the frame that failed, its expression and the values of its names. The exception's
 text alone, which anybody can write, recognises nothing.
 """

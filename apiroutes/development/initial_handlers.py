@@ -1,7 +1,7 @@
 """The initial handler of a new route file that is empty, so that the route works at once.
 
 In: files that are new. Out: source text, written into the file as long as it is empty; a file with content
-is never written to. What a route file is, the scan of the project says.
+is never written to. The scan of the project decides what a route file is.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _is_empty(path: str) -> bool:
 
 
 def _is_alone_with(descriptor: int) -> bool:
-    """Return False if others have the file open; otherwise let them wait until the descriptor is closed.
+    """Return False if others have the file open; otherwise make them wait until the descriptor is closed.
 
     The kernel grants a lease on a file that nobody else has open (fcntl(2), F_SETLEASE). A program that has
     created the file and still works on what it will write would overwrite what we write, in part.
@@ -97,7 +97,7 @@ def _is_alone_with(descriptor: int) -> bool:
     if not hasattr(fcntl, "F_SETLEASE"):
         return True
     try:
-        # Who is made to wait is announced by a signal: by one that does nothing, instead of SIGIO.
+        # A signal announces a process that waits: choose one that does nothing, instead of SIGIO.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
     except OSError as error:  # other errors: the file system has no leases, or the file another owner

@@ -23,12 +23,12 @@ _LEVELS = {
     logging.CRITICAL: (BOLD, RED),
 }
 _CLASSES = {"1": CYAN, "2": GREEN, "3": CYAN, "4": YELLOW, "5": RED}  # of status codes
-# They tell at INFO what the development server says itself.
+# They log at INFO what the development server prints itself.
 _CHATTY = ("werkzeug", "watchfiles")
 
 
 class _Level(int):
-    """The level that `show_log` gives the root logger, told by its identity from one that a project sets."""
+    """The level that `show_log` gives the root logger, unlike the same level set by a project."""
 
 
 class _Formatter(logging.Formatter):

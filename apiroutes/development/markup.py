@@ -1,7 +1,7 @@
 """The HTML of the development server's pages: one document each, which needs no network.
 
 In: texts and lines of source, which may quote what a client sent. Out: HTML in which all of it is escaped,
-and the headers of a response with it. The policy allows the pages' own style and script alone, by hashes.
+and the headers of a response with it. The policy allows only the pages' own style and script, by hashes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def escape(text: str) -> str:
 
 
 def inline(text: str) -> str:
-    """Return a hint as HTML: what stands in backticks is code."""
+    """Return a hint as HTML: text in backticks is code."""
     pieces = re.split(r"`([^`]*)`", text)
     return "".join(
         f"<code>{escape(piece)}</code>" if index % 2 else escape(piece) for index, piece in enumerate(pieces)
@@ -66,7 +66,7 @@ def headers() -> list[tuple[str, str]]:
 def document(title: str, bar: str, body: str, text: str, footer: str = "") -> str:
     """Return a page.
 
-    `bar` and `body` are HTML, `bar` what stands beside the button that copies `text`; `title`, `text` and
+    `bar` and `body` are HTML, `bar` the content beside the button that copies `text`; `title`, `text` and
     `footer` are text.
     """
     foot = f"<footer>{escape(footer)}</footer>\n" if footer else ""
@@ -91,7 +91,7 @@ def place(file: str, line: int | None, function: str = "") -> str:
 
 
 def source(caption: str, shown: Excerpt, label: str, changed: str) -> str:
-    """Return lines of source below a caption, which is HTML; `changed` is said where the file was changed."""
+    """Return lines of source below a caption, which is HTML; `changed` is shown if the file was changed."""
     if shown.changed:
         content = f'<p class="empty">{escape(changed)}</p>'
     elif not shown.lines:

@@ -1,7 +1,7 @@
 """Which routes are nearest to a path that no route matches, and where a file for it would be.
 
-In: a path and the patterns of routes. Out: routes with what tells them from the path, and names of files.
-Segments are compared one with another: a path is near a pattern that it matches but for one segment, the
+In: a path and the patterns of routes. Out: routes with how they differ from the path, and names of files.
+Segments are compared one by one: a path is near a pattern that it matches except for one segment, the
 prefix, the case of its letters, or an extension.
 """
 
@@ -23,7 +23,7 @@ _MISSING = 1.0
 _PREFIX_MISSING = 0.25
 _CASE = 0.1
 _EXTENSION = 0.15
-_DYNAMIC = 0.2  # a parameter takes any segment, so it says less than the same text
+_DYNAMIC = 0.2  # a parameter matches any segment, so it means less than the same text
 _CLOSE = 0.6  # difflib's ratio
 _EXTENSIONS = re.compile(r"\.(py|json|html?|xml|txt|[jt]sx?)$", re.IGNORECASE)
 _METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -53,9 +53,9 @@ class RouteLine(Struct, frozen=True):
 
 
 class Near(Struct, frozen=True):
-    """A route near a path. `path` is one that the route answers, None where it would need an invention.
+    """A route near a path. `path` is one that the route answers, None if it would have to be invented.
 
-    `reasons` tell the path asked for from it, as sentences.
+    `reasons` are the differences between it and the requested path, in words.
     """
 
     route: RouteLine
@@ -75,12 +75,12 @@ class _Way(Struct, frozen=True):
     alike: int = 0
 
     def step(self, cost: float, segment: str | None, reason: str = "", alike: bool = False) -> _Way:
-        """Go on with a segment of the path that is meant."""
+        """Continue with a segment of the path that is meant."""
         reasons = (*self.reasons, reason) if reason else self.reasons
         return _Way(self.cost + cost, (*self.segments, segment), reasons, self.alike + alike)
 
     def without(self, segment: str) -> _Way:
-        """Leave out a segment of the path asked for."""
+        """Leave out a segment of the requested path."""
         reasons = (*self.reasons, f"without `{segment}`")
         return _Way(self.cost + _MISSING, self.segments, reasons, self.alike)
 
@@ -114,7 +114,7 @@ def _by_distance(path: str, routes: Iterable[RouteLine], prefix: str) -> list[_D
     for route in routes:
         pattern = [segment for segment in route.pattern.split("/") if segment]
         way = _way(asked, pattern, common)
-        # What all routes have in common tells nothing.
+        # What all routes have in common means nothing.
         size = max(len(asked), len(pattern)) - (len(common) if asked[: len(common)] == common else 0)
         has_text = any(not _is_parameter(part) for part in pattern if part not in common)
         is_alike = way.alike > sum(part in common for part in asked) or not has_text
@@ -130,7 +130,7 @@ def _path_of(segments: Sequence[str | None]) -> str | None:
 
 
 def _way(asked: Sequence[str], pattern: Sequence[str], prefix: Sequence[str]) -> _Way:
-    """Return the cheapest way from the segments asked for to a pattern: an edit distance."""
+    """Return the cheapest way from the requested segments to a pattern: an edit distance."""
     catch_all = bool(pattern) and _is_catch_all(pattern[-1])
     shared = len(prefix) if list(pattern[: len(prefix)]) == list(prefix) else 0
     # ways[j]: from the segments so far to the first j of the pattern.
@@ -141,7 +141,7 @@ def _way(asked: Sequence[str], pattern: Sequence[str], prefix: Sequence[str]) ->
         row = [ways[0].without(segment)]
         for index, part in enumerate(pattern):
             choices = [
-                # First: of ways of one cost, the one that keeps the path's first segments.
+                # First: of ways with equal costs, the one that keeps the path's first segments.
                 ways[index + 1].without(segment),
                 _replace(ways[index], segment, part),
                 _insert(row[index], part, index < shared),
@@ -154,7 +154,7 @@ def _way(asked: Sequence[str], pattern: Sequence[str], prefix: Sequence[str]) ->
 
 
 def _insert(way: _Way, part: str, is_prefix: bool) -> _Way:
-    """Go on with a segment of the pattern that the path does not have."""
+    """Continue with a segment of the pattern that the path does not have."""
     if part.startswith("[[") or part == "$":
         return way
     if _is_parameter(part):
@@ -164,13 +164,13 @@ def _insert(way: _Way, part: str, is_prefix: bool) -> _Way:
 
 
 def _replace(way: _Way, segment: str, part: str) -> _Way:
-    """Go on with a segment of the pattern for one of the path."""
+    """Continue with a segment of the pattern in place of one of the path."""
     if segment == part:
         return way.step(0, segment, alike=True)
     if _is_parameter(part):
         return way.step(_DYNAMIC, segment)
     if segment.lower() == part.lower():
-        return way.step(_CASE, part, f"`{part}`, as paths keep the case of letters", alike=True)
+        return way.step(_CASE, part, f"`{part}`, as paths are case-sensitive", alike=True)
     bare = _EXTENSIONS.sub("", segment)
     if bare == part:
         return way.step(_EXTENSION, part, f"without `{segment[len(bare) :]}`", alike=True)
@@ -189,7 +189,7 @@ def _is_catch_all(part: str) -> bool:
 
 
 _CONVENTIONS = ("pages", "app", "routes")
-# What a segment of a path can have for the file of its route to be named so.
+# Segments of a path that can be the name of a route's file.
 _NAME = re.compile(r"[A-Za-z0-9~@+,=-][A-Za-z0-9~@+,=_-]*")
 
 

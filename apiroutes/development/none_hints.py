@@ -73,7 +73,7 @@ def _of_origin(facts: Facts, subject: ast.Name, origin: ast.expr) -> str | None:
 
 def _missing_thing(subject: ast.Name) -> str:
     return (
-        f"{code(subject)} is None here. Where that means that there is no such thing, respond before this "
+        f"{code(subject)} is None here. If None means that there is no such thing, respond before this "
         f'line: `if {subject.id} is None: raise ApiError(404, "Not found")`.'
     )
 
@@ -90,7 +90,10 @@ def _of_parameter(facts: Facts, subject: ast.Name) -> str | None:
             f"that fits, or check it first: `if {subject.id} is None: ...`."
         )
     function = facts.function.name
-    return f"{code(subject)} is None because `{function}` was called so. Check it first, or correct the call."
+    return (
+        f"{code(subject)} is None because `{function}` was called with None. Check it first, or correct the "
+        "call."
+    )
 
 
 # -- calls ----------------------------------------------------------------------------------------
@@ -114,7 +117,7 @@ def _of_call(facts: Facts, node: ast.expr, subject: ast.Name | None = None) -> s
         if isinstance(value, _CHANGING) and getattr(type(value), call.func.attr, None) is not None:
             if call.func.attr in ("get", "pop"):
                 return None
-            return f"{code(call)} changes {code(owner)} and returns None. Go on with {code(owner)} itself."
+            return f"{code(call)} changes {code(owner)} and returns None. Continue with {code(owner)} itself."
     if isinstance(function, FunctionType):
         return _of_function(facts, call, function, subject)
     return None
@@ -149,10 +152,10 @@ def _of_response(facts: Facts, method: ast.Attribute, call: ast.Call) -> str | N
 
 def _of_json(facts: Facts, call: ast.Call, subject: ast.Name | None) -> str:
     silent = any(word.arg == "silent" for word in call.keywords)
-    reason = "the body is no JSON, or its `null`" if silent else "the body is JSON's `null`"
+    reason = "the body is not JSON, or is JSON's `null`" if silent else "the body is JSON's `null`"
     return (
         f"{code(subject or call)} is None because {reason}. Declare the body's type, as in "
-        "`def POST(body: dict)`, and such a request is a 422."
+        "`def POST(body: dict)`, and such a request gets a 422."
     )
 
 
@@ -170,6 +173,6 @@ def _of_function(
     if subject is not None:
         return None
     return (
-        f"{code(call)} returned None. Does it `return` its value? If None is an answer, keep it in a "
+        f"{code(call)} returned None. Does it `return` its value? If None is a valid result, keep it in a "
         "variable and check it first."
     )

@@ -1,6 +1,6 @@
 """The page of a path without a route: the routes nearest to it, and where a file for it would be.
 
-In: a path, a method and the project's routes. Out: HTML, or text for clients that are no browsers.
+In: a path, a method and the project's routes. Out: HTML, or text for clients that are not browsers.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from apiroutes.development.nearest import Near, RouteLine, by_distance, files_fo
 __all__ = ["RouteLine", "not_found_page", "not_found_text"]
 
 _MOST_ROUTES = 200
-_MOST_IN_TEXT = 5  # of a path that is none's: a terminal shows each miss
+_MOST_IN_TEXT = 5  # of a path without a near route: a terminal shows each miss
 _FOOTER = "Shown by apiroutes dev alone. In production this is a plain 404."
 
 
 class _Answer:
-    """What is said about a path without a route.
+    """What the page says about a path without a route.
 
-    `mount` is the path where the App is mounted, which links begin with.
+    `mount` is the path where the App is mounted; links begin with it.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class _Answer:
         self.docs = docs
         self.mount = mount
         segments = [segment for segment in path.split("/") if segment]
-        # The beginning of every path is asked for to see what there is.
+        # Users request the beginning of every path to see what there is.
         self.is_overview = segments == [] or "/" + "/".join(segments) == (prefix or "/")
         self.routes = sorted(routes, key=lambda route: route.pattern)
         self.near = [] if self.is_overview else nearest(path, self.routes, prefix)
@@ -61,7 +61,7 @@ class _Answer:
 
     @property
     def listed(self) -> list[RouteLine]:
-        """The routes where none is near."""
+        """The routes to list where none is near."""
         return [] if self.near else self._far[: self._most]
 
     @property
@@ -80,8 +80,8 @@ def not_found_page(
 ) -> str:
     """Return the page of a decoded path that no route matches; `markup.headers` are its headers.
 
-    `prefix` is the path that routes are below, `docs` that of the documentation page, if there is one, and
-    `mount` the one where the App is mounted.
+    `prefix` is the path that routes are below, `docs` the path of the documentation page, if there is one,
+    and `mount` the path where the App is mounted.
     """
     answer = _Answer(path, method, routes, prefix, docs, mount)
     shown = printable(path)

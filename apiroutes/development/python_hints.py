@@ -87,7 +87,7 @@ def _remedy(facts: Facts) -> str:
 
 
 def unknown_name(facts: Facts) -> str | None:
-    """A name that is not defined, and probably another one."""
+    """A name that is not defined, and what was probably meant."""
     error, step = facts.error, facts.step
     if type(error) is not NameError or step is None or not facts.is_innermost:
         return None
@@ -165,7 +165,7 @@ def other_loop(facts: Facts) -> str | None:
         return None
     return (
         "This object was first used on another event loop, such as one of `asyncio.run()`. All handlers of "
-        "the process run on one loop: use it in them alone, and not in `asyncio.run()`."
+        "the process run on one loop: use it only in handlers, not in `asyncio.run()`."
     )
 
 

@@ -1,4 +1,4 @@
-"""Which files of the project its import reads, such as a template: a change of one changes what is loaded.
+"""The project's files that its import reads, such as templates: a change of one changes what is loaded.
 
 In: the project's directory. Out: their paths, and a call for each that the project writes itself later.
 """
@@ -21,7 +21,7 @@ class ReadFiles:
     """Notes the files that are opened, by Python's audit events (PEP 578), until the process ends.
 
     Data that the project reads and writes is left out. `on_write` is called, in any thread, with a path that
-    has been told and is about to be written.
+    was reported and is about to be written.
     """
 
     def __init__(self, root: Path, on_write: Callable[[str], None]) -> None:

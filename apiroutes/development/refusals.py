@@ -1,4 +1,4 @@
-"""Errors of clients with what their developers need: the missing key, the place where JSON is wrong.
+"""Client errors with what a developer needs: the missing key, the place where JSON is wrong.
 
 In: an exception that leads to a 4xx. Out: its text for development, None where there is nothing to add.
 """
@@ -66,7 +66,7 @@ def _owner(step: Step) -> str | None:
 
 
 def _malformed_json(error: BaseException) -> str | None:
-    """Say where content is no JSON, and why, as msgspec does in bytes."""
+    """Say where content is not JSON, and why: msgspec gives the place in bytes."""
     cause = error.__cause__
     while cause is not None and type(cause).__name__ != "DecodeError":
         cause = cause.__cause__

@@ -1,7 +1,7 @@
-"""Where a result was returned that apiroutes refused: a line of the handler or of the middleware.
+"""The place where a refused result was returned: a line of the handler or of the middleware.
 
-In: an exception that was raised after a function had ended, which no frame is at. Out: a frame with the
-`return`, or where that is not certain with the function's beginning.
+In: an exception that was raised after a function had ended, so no frame is at the place. Out: a frame at the
+`return`, or if that is not certain, at the function's beginning.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ _FOOTER = "This page is gone as soon as the mistakes are: the server starts agai
 def report_page(problems: Sequence[Problem], title: str, root: Path | None = None) -> str:
     """Return the page of these problems; `markup.headers` are its headers.
 
-    With `root`, the project's directory, the lines around a problem that has none itself are read from its
-    file.
+    With `root`, the project's directory, the lines around a problem that has no source itself are read from
+    its file.
     """
     count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
     body = [f"<header><h1>{escape(title)}</h1></header>\n"]

@@ -102,7 +102,7 @@ def habit_of_another_framework(facts: Facts) -> str | None:
     kind = Request if is_request else Response
     snake = re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
     if snake != name and not snake.startswith("_") and hasattr(kind, snake):
-        return f"The name is spelled as in Python here: write `{'req' if is_request else 'res'}.{snake}`."
+        return f"Names are spelled as in Python here: write `{'req' if is_request else 'res'}.{snake}`."
     replacement = (_REQUEST_HABITS if is_request else _RESPONSE_HABITS).get(name)
     if replacement is None:
         return None
@@ -129,7 +129,7 @@ def missing_body(facts: Facts) -> str | None:
         return None
     return (
         f"{subject} is None because this request has no content. Send some, as in `curl --json '{{...}}'`, "
-        f"or declare its type, as in `def POST(body: dict)`: a request without a body is a 422 then."
+        f"or declare its type, as in `def POST(body: dict)`: a request without a body then gets a 422."
     )
 
 
@@ -201,7 +201,8 @@ def missing_key(facts: Facts) -> str | None:
         declared = f'or declare it, as in `def GET({key}: str = "")`' if key.isidentifier() else ""
     else:
         declared = (
-            "or declare the body's type, as in `def POST(body: Note)`, and a request without the key is a 422"
+            "or declare the body's type, as in `def POST(body: Note)`, and a request without the key gets a "
+            "422"
         )
     advice = ", ".join(filter(None, (read, declared)))
     return f"The {part} of this request has no `{quoted(key)}`. {there} {advice}."

@@ -151,11 +151,11 @@ def _how_to_write(value: object) -> str:
         fields = [column.key for column in getattr(getattr(kind, "__table__", None), "columns", ())][:2]
         example = ", ".join(f'"{field}": it.{field}' for field in fields or ["id"])
         return (
-            f"{name} is a row of SQLAlchemy's, which may be large and have secrets. Send what the client "
-            f"needs: `{{{example}}}`, or a Struct or pydantic model made of it."
+            f"{name} is a row of SQLAlchemy's, which may be large and contain secrets. Send what the client "
+            f"needs: `{{{example}}}`, or a Struct or pydantic model made from it."
         )
     if hasattr(kind, "to_dict"):
-        return f"{name} is no JSON. Send `it.to_dict()`."
+        return f"{name} is not JSON. Send `it.to_dict()`."
     if hasattr(kind, "__aiter__"):
         return f"{name} is an async iterator. Collect it first: `[item async for item in items]`."
     return f"{name} has no form in JSON. Send a dict of what the client needs, a dataclass or a Struct."
@@ -199,7 +199,7 @@ def returned_tuple(facts: Facts) -> str | None:
     if len(result) in (2, 3) and type(result[1]) is int:
         headers = ", headers={...}" if len(result) == 3 else ""
         return f"Write `return json(value, status={result[1]}{headers})`, with `from apiroutes import json`."
-    return "Return a list, `return [first, second]`, or a dict. A tuple may be meant as content and status."
+    return "Return a list, `return [first, second]`, or a dict. A tuple could also mean content and status."
 
 
 def forgotten_return(facts: Facts) -> str | None:
@@ -223,7 +223,7 @@ _RESULTS = ("event_stream", "file", "html", "json", "redirect", "stream", "text"
 
 
 def _is_meant_as_result(value: ast.expr) -> bool:
-    """Return whether an expression has no use but its value; of other calls that is unknown."""
+    """Return whether an expression has no use but its value; for other calls that is unknown."""
     if isinstance(value, ast.Call):
         return isinstance(value.func, ast.Name) and value.func.id in _RESULTS
     kinds = (
@@ -248,7 +248,7 @@ def returned_callable(facts: Facts) -> str | None:
     if not isinstance(called, (FunctionType, BuiltinFunctionType, type)):
         return None
     return (
-        f"`{called.__name__}` itself was returned, and what can be called is taken for a WSGI application. "
+        f"`{called.__name__}` itself was returned, and a callable is taken for a WSGI application. "
         f"Call it: `return {called.__name__}(...)`."
     )
 

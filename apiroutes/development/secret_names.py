@@ -1,4 +1,4 @@
-"""Which names of headers and of values in a query say that the value is a secret, and what is shown then.
+"""Which names of headers and query keys mean that the value is a secret, and what is shown instead.
 
 In: names, targets of requests. Out: whether a value is shown, and targets without secrets.
 """

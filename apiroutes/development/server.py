@@ -71,7 +71,7 @@ def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[
     command = [sys.executable, "-c", _PROGRAM, str(Path(__file__).parents[2]), "dev"]
     command += [part for option in options.items() for part in option]
     supervisor = _Supervisor(root, command, listener, host, say)
-    # A signal is an event like others: where it raised an exception, a child might just be starting.
+    # A signal is an event like others: an exception could interrupt the start of a child.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.interrupt())
     try:
@@ -141,7 +141,7 @@ class _Supervisor:
             self._agenda.make_next()
 
     def interrupt(self) -> None:
-        """Let `run` return; a second time, let `close` not wait. For signal handlers."""
+        """Make `run` return; the second time, keep `close` from waiting. For signal handlers."""
         self._agenda.put(self._on_interrupt)
 
     def _on_interrupt(self) -> None:
@@ -226,7 +226,7 @@ class _Supervisor:
         child.kill()
 
     def _say_what_changed(self) -> None:
-        """Say it when the old process accepts no more: no request that comes later gets an old answer."""
+        """Print it once the old process accepts no more: no later request gets an old answer."""
         if self._paths:
             names = sorted(os.path.relpath(path, self._root) for path in self._paths)
             if len(names) > _NAMED + 1:
@@ -238,7 +238,7 @@ class _Supervisor:
             self._paths.clear()
 
     def _load(self) -> None:
-        """Let the process that waits load the project and serve, or a new one."""
+        """Let the waiting process, or a new one, load the project and serve."""
         self._end_stand_in()
         self._say_what_changed()
         self._replaced = None
@@ -316,7 +316,7 @@ class _Supervisor:
 
 
 def _age(paths: Collection[str]) -> float:
-    """Return how many seconds ago the last of the files was saved; 0 where that is more than one."""
+    """Return how many seconds ago the last of the files was saved; 0 if that is more than one."""
     age = 1.0
     for path in paths:
         with contextlib.suppress(OSError):  # it was deleted

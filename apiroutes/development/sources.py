@@ -60,7 +60,7 @@ class Line(Struct, frozen=True):
 
 
 class Excerpt(Struct, frozen=True):
-    """Lines around a place; `changed` tells that the file is not what runs, so that there are no lines."""
+    """Lines around a place; `changed` means that the file is not what runs, so there are no lines."""
 
     lines: tuple[Line, ...] = ()
     changed: bool = False
@@ -84,7 +84,7 @@ class Source(Struct, frozen=True, dict=True):
         return _quietly(lambda text: compile(text, self.filename, "exec", dont_inherit=True), self.lines)
 
     def differs_from(self, code: CodeType) -> bool:
-        """Return whether the file was changed since `code` was made of it.
+        """Return whether the file was changed since `code` was compiled from it.
 
         The file is compiled and its functions are compared, which no clock can disturb. A file that was last
         changed before this process began is the one that runs, even if an import hook has rewritten it.
@@ -96,7 +96,7 @@ class Source(Struct, frozen=True, dict=True):
     def position_of(self, code: CodeType, instruction: int, line: int) -> Position:
         """Return the position of an instruction, as `position_of` does.
 
-        Of a loop and of `with` it is what they go through or enter: Python 3.11 gives the whole statement.
+        For a loop or `with`, it is what they iterate over or enter: Python 3.11 gives the whole statement.
         """
         position = position_of(code, instruction, line)
         if self.tree is None or position.column is None:
@@ -126,7 +126,7 @@ def source_of(filename: str, module_globals: dict[str, Any] | None = None) -> So
 
 
 def _quietly(make: Callable[[str], _Made], lines: Sequence[str]) -> _Made | None:
-    """Return what is made of a source, without its warnings, which were shown at its import."""
+    """Return what is made from a source, without its warnings, which were shown at its import."""
     text = "".join(lines)
     if len(text) > _MAX_SIZE:
         return None
@@ -187,7 +187,7 @@ _POSITIONED = (*_LOOPS, *_CONTEXTS, *_COMPREHENSIONS)
 
 
 def _entered(node: ast.AST, iterates: bool) -> ast.expr | None:
-    """Return what a loop goes through, or what `with` enters, if that is one expression."""
+    """Return what a loop iterates over, or what `with` enters, if that is one expression."""
     if isinstance(node, _LOOPS):
         return node.iter
     if isinstance(node, _CONTEXTS):

@@ -21,12 +21,12 @@ from apiroutes.types import Environ, StartResponse
 
 __all__ = ["StandIn", "how_it_ended"]
 
-# Seconds between two looks at whether it is to stop, which the next process waits for.
+# Seconds between two checks whether to stop; the next process waits for that.
 _TICK = 0.02
 
 
 def how_it_ended(status: int | None) -> str:
-    """Return what a process's status says, as `subprocess` has it: negative for a signal."""
+    """Return what a process's status means, in the form of `subprocess`: negative for a signal."""
     if status is None or status >= 0:
         return f"ended with status {status}"
     try:
@@ -53,13 +53,13 @@ class StandIn:
 
 
 class _Ended:
-    """Says that the server has ended."""
+    """An application that responds that the server has ended."""
 
     def __init__(self, how: str) -> None:
         self._title = f"The server {how}"
         self._text = (
-            "The process that served this project has ended. What it printed before is in the terminal of "
-            "apiroutes dev. It is started again as soon as a file of the project changes."
+            "The process that served this project has ended. Its output is in the terminal of apiroutes dev. "
+            "It is started again as soon as a file of the project changes."
         )
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -20,7 +20,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 __all__ = ["QuietHandler", "ThreadedServer"]
 
 # Seconds between the opening of a connection and the arrival of its first bytes, which the kernel reports
-# one after the other.
+# one after another.
 _MOMENT = 0.005
 
 
@@ -41,13 +41,13 @@ class ThreadedServer(ThreadedWSGIServer):
     def serve_until_stopped(self, channel: socket.socket, on_accepting: Callable[[], None]) -> None:
         """Accept from the line "accept" on the channel to the line "stop", and finish what has begun.
 
-        At "stop" it says "stopped" and the number of requests that have begun, then "running" and how many
-        are left. When the channel is closed,
-        or at SIGTERM or Ctrl-C, it returns at once. Called in the main thread.
+        At "stop" it sends "stopped" and the number of requests that have begun, then "running" and how many
+        are left. When the channel is closed, or at SIGTERM or Ctrl-C, it returns at once. Called in the main
+        thread.
         """
         self._waking, self._woken = socket.socketpair()
         self._waking.setblocking(False)
-        # Whichever thread is given a signal, this one wakes up and calls the handler.
+        # Whichever thread receives a signal, this one wakes up and calls the handler.
         signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._interrupt)
@@ -76,7 +76,7 @@ class ThreadedServer(ThreadedWSGIServer):
         channel: socket.socket,
         on_accepting: Callable[[], None],
     ) -> bool:
-        """Do what came on the channel; return whether it is still open."""
+        """Follow what came on the channel; return whether it is still open."""
         for command in commands:
             if command == b"accept":
                 self._is_accepting = True

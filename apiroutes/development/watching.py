@@ -22,11 +22,11 @@ __all__ = ["CAN_WATCH", "Changes", "Watcher", "is_watched"]
 CAN_WATCH = watchfiles is not None
 
 _ENDINGS = (".py", ".toml")
-# `.apiroutes` has what Apps write themselves.
+# `.apiroutes` contains what Apps write themselves.
 _LEFT_OUT = {"__pycache__", ".apiroutes", ".venv", ".env", ".git", "node_modules"}
 
-# Milliseconds. watchfiles looks for changes once in a step, and waits until none has come for one step more,
-# for so long at most: saving a file changes several names, and a checkout hundreds of files.
+# Milliseconds. watchfiles looks for changes once per step, and waits until a further step brings none, for so
+# long at most: saving a file changes several names, and a checkout hundreds of files.
 _STEP = 10
 _LONGEST = 300
 

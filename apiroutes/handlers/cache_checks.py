@@ -41,19 +41,19 @@ def is_cached_function(function: object) -> bool:
 def cache_mistakes(handlers: Mapping[str, Handler], cache: CacheConfig) -> Iterator[CacheMistake]:
     """Yield what is wrong with the handler that answers GET.
 
-    Its answers are served to everybody, without a call of it or of what it takes by `Depends`. All of these
-    see no more of the query than the cache lists.
+    Its answers are served to everybody, without calling it or what it takes by `Depends`. None of these sees
+    more of the query than the cache lists.
     """
     handler = handlers.get("GET", handlers.get(RouteModule.ANY))
     if handler is None:
         return
     line = line_of_function(handler.function)
     if handler.security:
-        message = f"`{handler.name}` is cached, and checks credentials itself, which no stored answer does."
+        message = f"`{handler.name}` is cached, and checks credentials itself, which stored answers skip."
         yield CacheMistake(message, "Check them in middleware, or in `dependencies = [...]`.", line)
     own = handler.signature if handler.dependencies is None else handler.dependencies.signature
     if own.takes_session:
-        message = f"`{handler.name}` is cached, and takes the session, which is one client's."
+        message = f"`{handler.name}` is cached, and takes the session, which belongs to one client."
         remedy = "Read it in middleware, or in `dependencies = [...]`, or do not cache the route."
         yield CacheMistake(message, remedy, line)
     for parameter, chain in _chains_to_credentials(handler):
@@ -61,7 +61,7 @@ def cache_mistakes(handlers: Mapping[str, Handler], cache: CacheConfig) -> Itera
         message = f"`{handler.name}` is cached, and `{parameter}` comes from credentials: {way}."
         guard = f"dependencies = [Depends({named(chain[0].function)})]"
         remedy = (
-            f"Write `{guard}` in its place, which runs for every request, outside of the cache; "
+            f"Write `{guard}` instead, which runs for every request, outside the cache; "
             "an answer that depends on the user cannot be cached."
         )
         yield CacheMistake(message, remedy, line, parameter)
@@ -70,7 +70,7 @@ def cache_mistakes(handlers: Mapping[str, Handler], cache: CacheConfig) -> Itera
 
 
 def _unlisted_keys(handler: Handler, cache: CacheConfig, query: Sequence[str]) -> Iterator[CacheMistake]:
-    """Yield what takes a key of the query that it never sees: one it needs is always missing."""
+    """Yield what takes a key from the query that it never sees: a required one is always missing."""
     own = handler.signature if handler.dependencies is None else handler.dependencies.signature
     takers = [(f"`{handler.name}`", own)]
     takers += [(f"`{handler.name}` is cached, and {node.place}", node.signature) for node in _taken(handler)]
@@ -89,8 +89,9 @@ def _unlisted_keys(handler: Handler, cache: CacheConfig, query: Sequence[str]) -
             why = f"`dynamic` is {'force-static' if cache.headers == 'absent' else 'error'!r}"
             lifetime = "False" if math.isinf(cache.revalidate) else f"{cache.revalidate:.15g}"
             remedy = f'Write `config = {{"cache": {{"revalidate": {lifetime}, "query": {keys}}}}}`'
-            remedy += " in place of `dynamic`"
-        message = f"{place} takes {listed([*map(repr, unlisted)])} of the query, which it never sees: {why}."
+            remedy += " instead of `dynamic`"
+        keys_taken = listed([*map(repr, unlisted)])
+        message = f"{place} takes {keys_taken} from the query, which it never sees: {why}."
         line = line_of_function(handler.function)
         yield CacheMistake(message, f"{remedy}, or take no such parameter.", line, unlisted[0])
 

@@ -20,12 +20,12 @@ __all__ = ["KEYS", "MISPLACED", "CacheConfig", "CacheReader", "why_not_tag"]
 Headers = Literal["keyed", "absent", "refused"]
 
 _PLACE = "config.cache"
-_YEAR = 31_536_000.0  # in seconds; what Next.js takes for a lifetime without an end
+_YEAR = 31_536_000.0  # in seconds; what Next.js uses for an unlimited lifetime
 # Statuses that may be stored beside those that always are.
 _STATUSES = (302, 303, 307, 404, 410)
 _COOKIES = ("bypass", "ignore")
 _LONGEST_TAG = 256
-# What `dynamic` makes of the headers of a request, where it makes an answer static.
+# What handlers see of a request's headers where `dynamic` makes an answer static.
 _STATIC: Mapping[object, Headers] = {"force-static": "absent", "error": "refused"}
 
 
@@ -33,8 +33,8 @@ class CacheConfig(Struct, frozen=True):
     """How the answers of a route are cached. `revalidate` and `stale` are in seconds.
 
     `revalidate` is above zero, and `math.inf` for answers that stay until they are revalidated. For `stale`
-    more seconds an old answer is served while it is computed anew. `tags` revalidate the answers. `vary` has
-    names of headers as written, and `query` the keys of the query string that count, None for all of them.
+    more seconds an old answer is served while a new one is computed. `tags` revalidate the answers. `vary`
+    has names of headers as written, and `query` the keys of the query string that count, None for all.
     `context` has names in `req.context` that the handler may read, and `statuses` the additional statuses
     that are stored. `headers` is what the handler sees of the request's headers: those in the key, none
     ("absent"), or an exception ("refused").
@@ -96,15 +96,13 @@ def _why_not_varying(name: object) -> str | None:
     if not isinstance(name, str):
         return f"{name!r} is not a string"
     if name == "*":
-        return "'*' stands for what no key can hold, so that nothing would be stored"
+        return "'*' stands for more than a key can hold, so nothing would be stored"
     if not is_token(name):
         return f"{name!r} is not the name of a header"
     if name.lower() == "cookie":
-        return (
-            f"{name!r} would give each client an entry of its own, and requests with cookies pass the cache"
-        )
+        return f"{name!r} would give each client its own entry, and requests with cookies bypass the cache"
     if name.lower() == "authorization":
-        return f"{name!r} cannot be in a key, because requests with it pass the cache"
+        return f"{name!r} cannot be in a key, because requests with it bypass the cache"
     return None
 
 
@@ -144,14 +142,14 @@ KEYS: Mapping[str, Key] = {
     "revalidate": Key("0", "Seconds for which an answer is fresh; `False`: until it is revalidated."),
     "stale": Key(
         "a year less `revalidate`",
-        "Seconds past `revalidate` for which the old answer is served [while it is computed "
-        "anew](caching.md#fresh-and-stale); 0: none.",
+        "Seconds past `revalidate` for which the old answer is served [while a new one is "
+        "computed](caching.md#fresh-and-stale); 0: none.",
     ),
     "tags": Key("none", "Names by which [`revalidate_tag`](caching.md#revalidating) finds the answers."),
     "vary": Key(
         "none",
-        "Headers that are in the key from the first request on. Headers that the handler reads get there by "
-        "themselves.",
+        "Headers that are in the key from the first request on. Headers that the handler reads are added "
+        "automatically.",
     ),
     "query": Key(
         "every key",
@@ -200,8 +198,8 @@ class CacheReader:
 
     def __init__(self, items: ConfigItems) -> None:
         self._items = items
-        self._written: Mapping[Any, Any] | None = None  # `config["cache"]` as it stands
-        self._given: dict[str, Any] = {}  # the right values
+        self._written: Mapping[Any, Any] | None = None  # `config["cache"]` as written
+        self._given: dict[str, Any] = {}  # the valid values
 
     def read(self, declared: object) -> None:
         """Read `config["cache"]`."""
@@ -215,7 +213,7 @@ class CacheReader:
             self._written = declared
 
     def resolve(self, constants: Mapping[str, Constant]) -> CacheConfig | None:
-        """Return what `config["cache"]` and a module's constants say together; the constants are by name."""
+        """Return the result of `config["cache"]` and the module's constants, which are given by name."""
         revalidate = self._revalidate(constants.get("revalidate"))
         dynamic = constants.get("dynamic")
         if dynamic is not None:
@@ -243,7 +241,7 @@ class CacheReader:
         )
 
     def _revalidate(self, constant: Constant | None) -> float | None:
-        """Return the lifetime; None where none is given, or a wrong one."""
+        """Return the lifetime; None where none is given, or an invalid one."""
         seconds: float | None = self._given.get("revalidate")
         if constant is None:
             return seconds
@@ -274,22 +272,22 @@ class CacheReader:
 
     def _check_context(self) -> None:
         if self._given.get("context") and self._given.get("stale"):
-            message = " keeps old answers for a computation without middleware, which fills the context"
-            remedy = "Remove it, or take the values by `Depends` and not from the context."
+            message = " recomputes old answers without middleware, which fills the context"
+            remedy = "Remove it, or take the values by `Depends` instead of the context."
             self._add("stale", message, remedy)
 
     def _check_unused(self, revalidate: float | None) -> None:
-        """Report what is said of a cache where nothing is cached."""
+        """Report cache settings where nothing is cached."""
         if self._written is None or self._items.problems:
             return
         others = [key for key in self._written if key != "revalidate"]
         if revalidate is None:
             remedy = 'Add "revalidate" to it, with seconds or False, or remove `cache`.'
-            self._items.add(_PLACE, " has no `revalidate`, so that nothing is cached", remedy)
+            self._items.add(_PLACE, " has no `revalidate`, so nothing is cached", remedy)
         elif others:
             self._items.warn(
                 f"{_PLACE}.{others[0]}",
-                " has no effect: `revalidate` is 0, so that nothing is cached",
+                " has no effect: `revalidate` is 0, so nothing is cached",
                 "Remove it, or give `revalidate` seconds.",
             )
 

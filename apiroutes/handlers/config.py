@@ -81,7 +81,7 @@ def read_config(
 ) -> RouteConfig:
     """Return the `config` and the `constants` of the module in `file`, over the project's `defaults`.
 
-    `line_of` gives the line of a key, such as `("api", "bodyParser")`. What may be a mistake is added to
+    `line_of` gives the line of a key, such as `("api", "bodyParser")`. Possible mistakes are added to
     `warnings`. Raises ProjectError.
     """
     items = ConfigItems(file, line_of)

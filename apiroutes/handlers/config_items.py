@@ -15,12 +15,12 @@ __all__ = ["ConfigItems", "Key", "LineOfKey", "snake_case"]
 
 _NONE: Mapping[str, str] = {}
 
-# Gives the line of a key, such as `("api", "bodyParser")`; None where it cannot be told.
+# Gives the line of a key, such as `("api", "bodyParser")`; None where it is unknown.
 LineOfKey = Callable[[Sequence[str]], "int | None"]
 
 
 class Key(NamedTuple):
-    """What the reference says of a key: its default, and its meaning, with links relative to docs/."""
+    """What the reference says about a key: its default, and its meaning, with links relative to docs/."""
 
     default: str
     meaning: str

@@ -101,7 +101,7 @@ def is_duration(value: object) -> TypeGuard[float]:
 
 
 def is_too_long(value: object) -> bool:
-    """Return whether a value is a number of seconds that is no lifetime any more: over ten years."""
+    """Return whether a value is a number of seconds that is too long for a lifetime: over ten years."""
     return isinstance(value, (int, float)) and _LONGEST < value < float("inf")
 
 

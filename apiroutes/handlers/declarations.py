@@ -64,7 +64,7 @@ _HANDLERS = (*METHODS, "handler")
 def use(*middleware: Middleware) -> Callable[[_Function], _Function]:
     """Put middleware around one method: `@use(validate)` on `def POST`.
 
-    Several `@use` run from the top down. Raises TypeError for a step that cannot be called so.
+    Several `@use` run from the top down. Raises TypeError for a step that cannot be called as middleware.
 
     Args:
         *middleware: Functions; the first runs first.
@@ -117,15 +117,15 @@ def security_scheme(
 ) -> Callable[[_Function], _Function]:
     """State in the OpenAPI document which credentials a middleware or a handler asks for.
 
-    A route requires the credentials of each of its middleware; any one of several on the same function will
-    do. The decorator checks no request: the function does. Raises ValueError for a scheme that OpenAPI does
-    not know.
+    A route requires the credentials of each of its middleware; of several schemes on the same function, any
+    one is enough. The decorator checks no request: the function does. Raises ValueError for a scheme that
+    OpenAPI does not know.
 
     Args:
         name: The scheme's name in the document.
         scheme: A Security Scheme Object (OpenAPI 3.1 section 4.8.27), such as `{"type": "http", "scheme":
             "bearer"}`.
-        scopes: The scopes that are needed, as OAuth 2 has them.
+        scopes: The scopes that are needed, as in OAuth 2.
         optional: Whether a request without credentials passes.
     """
     _check_scheme(name, scheme)
@@ -145,7 +145,7 @@ def security_of(function: object) -> tuple[SecurityScheme, ...]:
 
 
 def session_scheme(name: str) -> Callable[[_Function], _Function]:
-    """Have a step ask for a session, which a step outside of it keeps in a cookie: its `session_cookie`."""
+    """Have a step ask for a session, which an outer step keeps in a cookie: its `session_cookie`."""
     scheme = {"type": "apiKey", "in": "cookie", "name": "session"}
 
     def decorate(function: _Function) -> _Function:
@@ -179,7 +179,7 @@ def is_asked_optionally(function: object) -> bool:
 
 
 def reads_ambient_credentials(function: _Function) -> _Function:
-    """Mark a step that trusts what a browser sends by itself, with requests of any site: cookies, and Basic.
+    """Mark a step that trusts what a browser adds to requests from any site: cookies, and Basic.
 
     Routes with such a step get `csrf()`, unless they have one.
     """
@@ -204,9 +204,9 @@ def same_credentials(function: object, other: object) -> None:
 
 
 def needs_user(function: _Function, scopes: Sequence[str]) -> _Function:
-    """Mark a step that a user has to pass, and has to have these scopes for: others are refused with a 403.
+    """Mark a step that only users with these scopes pass: others are refused with a 403.
 
-    The OpenAPI document has the scopes with the credentials that the steps before ask for.
+    The OpenAPI document lists the scopes with the credentials that earlier steps ask for.
     """
     setattr(function, _REQUIRED, tuple(scopes))
     return function

@@ -44,8 +44,8 @@ def without_errors(doc: str) -> str:
 def annotated_statuses(module: RouteModule, handler: Handler, method: str) -> set[int]:
     """Return the statuses that the return annotation is about.
 
-    They are those of success that are declared by a description alone, or else 200, unless the module
-    declares the content of another one and the annotation says nothing.
+    They are the success statuses that are declared only by a description. Without any, it is 200, unless the
+    module declares the content of another success and the annotation says nothing.
     """
     declared = declared_responses(module, method)
     successes = {status for status in declared if 200 <= status < 300}

@@ -45,15 +45,15 @@ Scope = Literal["function", "request"]
 class Depends:
     """Gives a parameter the value that a function makes: `db: Annotated[Session, Depends(session)]`.
 
-    The function's own parameters are filled like a handler's. Raises TypeError for what cannot be called, and
-    ValueError for another scope.
+    The function's own parameters are filled like a handler's. Raises TypeError for a dependency that
+    cannot be called, and ValueError for an unknown scope.
 
     Args:
         dependency: The function, generator function or class that makes the value; None for the class that
             the annotation names.
-        use_cache: Whether it is called once for each request; if not, for each parameter anew.
-        scope: When what a generator does after its `yield` runs: "request", when the handler has returned,
-            and of a stream when it has ended; "function", before a stream begins. None is "request".
+        use_cache: Whether it is called once for each request; if not, once for each parameter.
+        scope: When the code after a generator's `yield` runs: "request", when the handler has returned, or
+            its stream has ended; "function", before a stream begins. None means "request".
     """
 
     __slots__ = ("dependency", "scope", "use_cache")
@@ -87,9 +87,9 @@ def as_dependency(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check(dependency: object) -> None:
-    """Raise TypeError for what is no function, class or object that makes a value.
+    """Raise TypeError for anything but a function, class or object that makes a value.
 
-    Types of Python and of `typing` can be called, `str()` for example: as a guard they would let everyone in.
+    Built-in types and those of `typing` can be called, such as `str()`: as a guard they let everyone in.
     """
     if inner := _inside_alias(dependency):
         example = named(inner[0].dependency) if inner[0].dependency is not None else "function"
@@ -98,9 +98,9 @@ def _check(dependency: object) -> None:
         what = "was given an `Annotated` without a `Depends`: write the function itself"
     elif _is_typing(dependency):
         spelled = inspect.formatannotation(dependency)
-        what = f"was given the type `{spelled}`, which makes no value: write a function that makes one"
+        what = f"was given the type `{spelled}`, which does not make a value: write a function that makes one"
     elif isinstance(dependency, type) and dependency.__module__ == "builtins":
-        what = f"was given `{dependency.__name__}`, a type of Python: write a function that makes one"
+        what = f"was given `{dependency.__name__}`, a built-in type: write a function that makes one"
     elif isinstance(dependency, Depends) or dependency is Depends:
         what = "was given another `Depends`: write the function itself"
     elif not callable(dependency):
@@ -115,7 +115,7 @@ def _check(dependency: object) -> None:
 
 
 def _is_typing(value: object) -> bool:
-    """Return whether a value is an annotation that is no class: `Annotated[...]`, `list[int]`, a NewType."""
+    """Return whether a value is an annotation but not a class: `Annotated[...]`, `list[int]`, a NewType."""
     owner = value if isinstance(value, type) else type(value)
     return get_origin(value) is not None or owner.__module__ in ("typing", "typing_extensions")
 
@@ -159,7 +159,7 @@ def depends_of(name: str, annotation: Any, default: object) -> Depends | None:
     if isinstance(default, Depends) or default is Depends:
         function = getattr(default, "dependency", None)
         raise ParameterError(
-            f"`Depends` is the default of {name!r}, which stands in its annotation",
+            f"`Depends` is the default of {name!r}, but belongs in its annotation",
             how_to_depend(name, annotation, None if function is None else named(function)),
             name,
         )
@@ -177,13 +177,13 @@ def depends_of(name: str, annotation: Any, default: object) -> Depends | None:
 
 
 def _refuse_hidden(name: str, annotation: Any) -> None:
-    """Refuse a `Depends` inside of a type, which nothing would read."""
+    """Refuse a `Depends` inside a type, which nothing would read."""
     waiting = [*get_args(annotation)]
     while waiting:
         part = waiting.pop()
         if get_origin(part) is Annotated and any(isinstance(item, Depends) for item in metadata_of(part)):
             remedy = "Write `Annotated[... | None, Depends(...)]`, with the whole type inside."
-            raise ParameterError(f"the `Depends` of {name!r} is inside of its type", remedy, name)
+            raise ParameterError(f"the `Depends` of {name!r} is inside its type", remedy, name)
         waiting += get_args(part)
 
 
@@ -195,9 +195,9 @@ Kind = Literal["value", "coroutine", "generator", "async generator"]
 class Provider(Struct, frozen=True):
     """What makes a dependency's value: `call` is called with the arguments.
 
-    `kind` is what that returns. `is_own`: whether the kind is the function's own, so that the call itself
-    runs nothing, and not that of a function inside of a wrapper. `never_waits`: whether a plain one may run
-    on an event loop.
+    `kind` is what the call returns. `is_own`: whether the function itself is of that kind, so that the call
+    runs no code yet, and not just a function inside a wrapper. `never_waits`: whether a plain function may
+    run on an event loop.
     """
 
     call: Callable[..., Any]
@@ -215,7 +215,7 @@ class Provider(Struct, frozen=True):
 
     @property
     def runs_on_loop(self) -> bool:
-        """Whether the call itself holds no event loop, so that none needs a thread for it."""
+        """Whether the call itself does not block an event loop, so that it needs no thread."""
         return self.never_waits or (self.is_async and self.is_own)
 
 
@@ -236,8 +236,8 @@ _MANAGERS: Sequence[CodeType] = (_manager.__code__, _async_manager.__code__)
 def provider_of(function: Callable[..., Any]) -> Provider:
     """Return how a dependency is called.
 
-    A function of `contextlib.contextmanager` is the generator that it was made of. Raises ParameterError for
-    one inside of another wrapper.
+    A function of `contextlib.contextmanager` counts as the generator function that it was made from. Raises
+    ParameterError for one inside another wrapper.
     """
     target = _function_in(function)
     kind = _kind_of(target)
@@ -249,7 +249,7 @@ def provider_of(function: Callable[..., Any]) -> Provider:
         if _is_manager(inner):
             raise ParameterError(
                 "it makes a context manager, whose value nothing would enter",
-                "Take `contextmanager` away: a dependency is the generator itself.",
+                "Remove `contextmanager`: a dependency is the generator itself.",
             )
         kind, target = _kind_of(inner), inner
         if kind != "value":
@@ -259,7 +259,7 @@ def provider_of(function: Callable[..., Any]) -> Provider:
 
 
 def checked(function: type, source: str) -> Callable[..., Any]:
-    """Return a call of a data class that refuses the values of a request as a schema of the class does.
+    """Return a call of a data class that refuses values of a request as a schema of the class would.
 
     Raises InvalidRequest for a ValueError or TypeError, as its `__post_init__` raises it.
     """
@@ -276,7 +276,7 @@ def checked(function: type, source: str) -> Callable[..., Any]:
 
 
 def is_data_class(function: object) -> bool:
-    """Return whether a function is a class of fields: a dataclass, a Struct, of attrs or pydantic."""
+    """Return whether a function is a class of fields: a dataclass, a Struct, or one of attrs or pydantic."""
     fields = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__", "model_fields")
     return isinstance(function, type) and any(hasattr(function, name) for name in fields)
 

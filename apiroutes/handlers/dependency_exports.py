@@ -71,11 +71,11 @@ def _why_not(item: Any) -> Mistake | None:
 
 
 def _why_no_guard(function: object) -> Mistake | None:
-    """Return the mistake of a class whose objects are the guard: a call only makes one, which is dropped."""
+    """Return the mistake of a class whose objects are the guard: a call only makes an object and drops it."""
     if not isinstance(function, type) or not inspect.isfunction(
         getattr(function, "__call__", None)  # noqa: B004  (that of its objects)
     ):
         return None
     name = function.__name__
-    message = f"`dependencies` has the class `{name}`, whose objects are called: nothing calls one."
+    message = f"`dependencies` has the class `{name}`, whose objects can be called, but nothing calls them."
     return Mistake(message, f"Write `Depends({name}(...))`, with what its `__init__` takes.")

@@ -35,7 +35,7 @@ KnownDependencies = dict[
 
 _OF_RESPONSE = Signature(REQUEST_PARTS["response"], arguments=Arguments([REQUEST_PARTS["response"]], {}))
 
-# Functions to call instead of others, by `key_of` of those.
+# Functions to call instead of others, by `key_of` of the others.
 Overrides = Mapping[tuple[object, ...], Callable[..., Any]]
 
 
@@ -157,14 +157,14 @@ def _graph_of(
 
 
 class _Way(Struct, frozen=True):
-    """The functions on the way to a dependency, by place and by key, and the overrides that hold there."""
+    """The chain of functions to a dependency, by place and by key, and the overrides that hold there."""
 
     places: tuple[str, ...]
     keys: tuple[object, ...]
     overrides: Overrides
 
     def instead_of(self, function: Callable[..., Any]) -> tuple[Callable[..., Any], Overrides]:
-        """Return what is called for a function, and the overrides for what that needs.
+        """Return what is called instead of a function, and the overrides for its dependencies.
 
         A function that replaces another may need the other itself.
         """
@@ -179,12 +179,12 @@ class _Way(Struct, frozen=True):
             circle = (*self.places[1 + self.keys.index(key_of(function)) :], _place(function))
             raise ParameterError(
                 f"a dependency needs itself: {' -> '.join(circle)}",
-                "Take one of these dependencies away, or move what both need into a third function.",
+                "Remove one of these dependencies, or move what both need into a third function.",
             )
         return _Way((*self.places, _place(function)), (*self.keys, key_of(function)), overrides)
 
     def error(self, message: str, remedy: str, name: str | None = None) -> ParameterError:
-        """Return the error with the chain; the handler, which comes first, is named by who reports it."""
+        """Return the error with the chain; the caller adds the handler, which comes first."""
         chain = " -> ".join(self.places[1:])
         return ParameterError(f"{chain}: {message}" if chain else message, remedy, name)
 
@@ -216,7 +216,7 @@ class _Builder:
         early = self._early(needs.values())
         if early is not None and provider.is_generator and not ends_early:
             raise way_to.error(
-                f"it is open until a stream ends, and depends on {early}, which is closed before",
+                f"it is open until a stream ends, and depends on {early}, which is closed earlier",
                 'Give both the same scope: `Depends(..., scope="function")`.',
             )
         self.nodes.append(Node(function, depends.dependency, provider, signature, needs, ends_early, early))
@@ -232,7 +232,8 @@ class _Builder:
             provider, signature = provider_of(function), read_dependency(function, self._segments)
             if isinstance(function, type) and is_data_class(function) and signature.inputs:
                 provider = replace(provider, call=checked(function, signature.inputs[0].source))
-            self._read_before[key] = function, provider, signature  # with the function its id stays its own
+            # The function is kept, so that its id is not reused.
+            self._read_before[key] = function, provider, signature
         return self._read_before[key][1:]
 
     def _early(self, positions: Iterable[int]) -> str | None:

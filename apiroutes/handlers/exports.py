@@ -62,8 +62,8 @@ def read_exports(
 ) -> tuple[RouteModule, list[Constant], Problems]:
     """Return the exports of the module in the file `path`, its constants, and what may be a mistake.
 
-    `around` are the dependencies that the directories of the file declare, and `known` what other modules
-    have depended on. Raises ProjectError.
+    `around` are the dependencies that the directories of the file declare, and `known` what was read of
+    other modules' dependencies. Raises ProjectError.
     """
     reader = _ExportReader(module, route, path, defaults, prefixes)
     reader.known = known
@@ -185,14 +185,14 @@ class _ExportReader:
         """Return whether something is a function that can answer; report it if it is not."""
         if isinstance(function, type) or not callable(function):
             what = f"of type {type(function).__name__}, which cannot be called"
-            what = "a class, which is not called by itself" if isinstance(function, type) else what
+            what = "a class, which nothing calls" if isinstance(function, type) else what
             remedy = f"Write `def {name}(req, res): ...`."
             self._problem(f"`{name}` is {what}.", remedy, line=self.own.line_of(name))
             return False
         if is_cached_function(function):
-            message = f"`{name}` has `@cached`, which keeps values of functions, and no answers of a route."
-            remedy = f"Put `@cached` on what `{name}` calls"
-            remedy += ", or write `revalidate = 60` in its place." if name in ("GET", "handler") else "."
+            message = f"`{name}` has `@cached`, which keeps values of functions, not answers of a route."
+            remedy = f"Put `@cached` on a function that `{name}` calls"
+            remedy += ", or write `revalidate = 60` instead." if name in ("GET", "handler") else "."
             self._problem(message, remedy, line=line_of_function(function))
             return False
         return True
@@ -226,7 +226,7 @@ class _ExportReader:
             lines = [item.line for item in self.constants if item.name in ("revalidate", "dynamic")]
             line = lines[0] if lines else self.own.line_of_key("config", ["cache"])
             remedy = "Write `def GET(): ...`, or remove the cache."
-            self._problem("caches the answers of GET, and has no `GET` and no `handler`.", remedy, line=line)
+            self._problem("caches the answers of GET, but has no `GET` or `handler`.", remedy, line=line)
 
     # -- names -----------------------------------------------------------------------------
 
@@ -293,7 +293,7 @@ class _ExportReader:
     def _responses(self) -> Mapping[Any, Any]:
         """Return the declared responses: `responses = {404: "No such user", 201: User}`.
 
-        Those of one method are declared as `responses = {"POST": {201: User}}`.
+        The responses of one method are declared as `responses = {"POST": {201: User}}`.
         """
         declared = getattr(self.module, "responses", {})
         if not isinstance(declared, Mapping):
@@ -329,6 +329,6 @@ class _ExportReader:
         if mark is not None:
             root = self.path.parents[self.route.file.count("/")]
             place = place_at(root, self.route.file, line, mark)
-            if mark in (place.source or ""):  # it may stand in another line
+            if mark in (place.source or ""):  # it may be in another line
                 problem = located(problem, place)
         self.problems.append(problem)

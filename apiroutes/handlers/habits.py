@@ -1,4 +1,4 @@
-"""What hands write that know FastAPI, Flask or Express: what to write here instead.
+"""Habits from FastAPI, Flask and Express: what to write here instead.
 
 In: the source line of an exception, and a handler's parameters. Out: remedies; none for anything else.
 """
@@ -52,7 +52,7 @@ def instead_of_decorator(source: str, application: str) -> str | None:
 
 
 def instead_of_app_attribute(name: str) -> str | None:
-    """Return the remedy for an attribute that other frameworks' applications have, and an App has not."""
+    """Return the remedy for an attribute that other frameworks' applications have, and an App does not."""
     if name in _METHODS or name in ("route", "api_route", "add_url_rule", "add_api_route"):
         method = name.upper() if name in _METHODS else "GET"
         return f"Write `def {method}(): ...` into a file below pages/api: the file's name is the path."
@@ -63,7 +63,7 @@ def instead_of_app_attribute(name: str) -> str | None:
 
 # Markers of FastAPI, by the names of their classes.
 _MARKERS = {
-    "Query": "write {query}: it is of the query",
+    "Query": "write {query}: it comes from the query",
     "Path": "write `{name}: str`, with the type, in a file called [{name}].py",
     "Body": "write `body: Item`, with a class of the fields",
     "Form": "write `body: Item`, with a class of the fields",
@@ -158,7 +158,7 @@ def _refused(message: str, remedy: str, name: str) -> ParameterError:
 
 
 def unknown_parameter(name: str, captures: Collection[str], taken: Collection[str]) -> ParameterError:
-    """Return the error about a parameter without a type that has no name of a part or of the path.
+    """Return the error about a parameter without a type, named neither like a part nor in the path.
 
     `captures` are the names that the path has, and `taken` those of the other parameters.
     """
@@ -171,7 +171,7 @@ def unknown_parameter(name: str, captures: Collection[str], taken: Collection[st
         remedy = f"Did you mean `{close[0]}`?"
     elif free:
         paths = " and ".join(f"`{capture}`" for capture in free)
-        remedy = f"Call it `{free[0]}`: the path has {paths}. One of the query has a type: `{name}: str`."
+        remedy = f"Call it `{free[0]}`: the path has {paths}. One from the query has a type: `{name}: str`."
     else:
         return ParameterError(message, name=name)
     return ParameterError(message, remedy, name)
@@ -188,8 +188,8 @@ class WrongGlobal(NamedTuple):
     line: int
 
 
-# What Flask and others give by a global is no mistake that can be told here: middleware may have made a
-# context of theirs. The hint of the error page tells it, once it has failed.
+# The globals of Flask and others are not reported here: middleware may have made the context that they need.
+# The error page has the hint, once one has failed.
 def wrong_globals(module: ModuleType, handlers: Iterable[Callable[..., Any]]) -> Iterator[WrongGlobal]:
     """Yield the modules of this package that handlers take for a request or a response."""
     for function in handlers:
@@ -201,6 +201,6 @@ def wrong_globals(module: ModuleType, handlers: Iterable[Callable[..., Any]]) ->
                 "apiroutes.request",
                 "apiroutes.response",
             ):
-                message = f"`{name}` is the module {value.__name__}, no {name} of a client."
+                message = f"`{name}` is the module {value.__name__}, not a client's {name}."
                 remedy = f"Take it as a parameter: `def {code.co_name}({name}): ...`."
                 yield WrongGlobal(message, remedy, code.co_firstlineno)

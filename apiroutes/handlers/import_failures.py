@@ -1,8 +1,8 @@
-"""Imports that fail: the file of the project that is wrong, which need not be the one that asked for it.
+"""Imports that fail: the file of the project with the mistake, which need not be the one that was imported.
 
-In: the exception of an import. Out: a `Problem` at the line that is to be changed, with what is wrong there
-and what to write, and the way to it. Modules are called by their files: the names that they have while a
-project is loaded are nobody's.
+In: the exception of an import. Out: a `Problem` at the line to change, with what is wrong there, what to
+write, and the imports that led to it. Modules are called by their files: users have never seen the names that
+modules have while a project is loaded.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ __all__ = ["ImportFailure", "import_failure"]
 _JAVASCRIPT = r"(export|const|let|var|function|async function)\b|import\b.*\bfrom\b|import\s*[{*]"
 
 
-_ENCODING = "Save the file as UTF-8, or say its encoding in the first line: `# -*- coding: latin-1 -*-`."
+_ENCODING = "Save the file as UTF-8, or declare its encoding in the first line: `# -*- coding: latin-1 -*-`."
 
 
 class _Passed(NamedTuple):
-    """A file on the way of an import, and the line of it that led on."""
+    """A file in a chain of imports, and the line that led to the next one."""
 
     file: str
     line: int
@@ -45,13 +45,13 @@ class _Passed(NamedTuple):
 
 
 class ImportFailure(NamedTuple):
-    """A problem without its importers, and the files on the way to it."""
+    """A problem without its importers, and the chain of files that led to it."""
 
     problem: Problem
     way: tuple[_Passed, ...]
 
     def way_from(self, file: str) -> tuple[_Passed, ...]:
-        """Return the part of the way that begins with a file."""
+        """Return the part of the chain that begins with a file."""
         files = [passed.file for passed in self.way]
         return self.way[files.index(file) :] if file in files else ()
 
@@ -155,7 +155,7 @@ def _syntax_message(error: BaseException) -> str:
 
 
 def _compiled_file(error: BaseException) -> str | None:
-    """Return the file that was being compiled, for an exception that does not tell."""
+    """Return the file that was being compiled, for an exception that does not name it."""
     traceback = error.__traceback__
     while traceback is not None:
         if traceback.tb_frame.f_code.co_name == "source_to_code":
@@ -205,12 +205,12 @@ def _imports_itself(file: str, name: str | None, root: Path) -> Explained:
     if "/" not in file and (stem in sys.stdlib_module_names or _is_installed(stem, root)):
         remedy = f"Rename {file}: every import of `{stem}` finds it instead of the installed module."
     else:
-        remedy = "Remove the import: the names of a file are there without one."
+        remedy = "Remove the import: a file uses its own names without one."
     return Explained(f"circular import: {file} imports itself.", remedy, name)
 
 
 def _is_installed(name: str, root: Path) -> bool:
-    """Return whether the module is installed, behind a file of the project that has its name."""
+    """Return whether the module is installed, and hidden by a file of the project with its name."""
     path = [entry for entry in sys.path if os.path.abspath(entry or ".") != str(root)]
     return name.isidentifier() and PathFinder.find_spec(name, path) is not None
 
@@ -218,7 +218,7 @@ def _is_installed(name: str, root: Path) -> bool:
 def _wanted(error: BaseException, root: Path, way: Sequence[_Passed]) -> tuple[str, str | None] | None:
     """Return the file that was still being imported, and the name in it that was wanted; None if none was.
 
-    Python itself says so for files alone that it imports, not for routes.
+    Python itself says so only for files that it imports, not for routes.
     """
     if not isinstance(error, (ImportError, AttributeError)):
         return None
@@ -226,7 +226,7 @@ def _wanted(error: BaseException, root: Path, way: Sequence[_Passed]) -> tuple[s
     if isinstance(error, AttributeError):
         module = error.obj if isinstance(error.obj, ModuleType) else None
         path, name = getattr(module, "__file__", None), error.name
-        if "cannot access submodule" in str(error):  # of a package, which itself is whole
+        if "cannot access submodule" in str(error):  # of a package that is itself complete
             inside = f"{getattr(module, '__name__', '')}.{error.name}".replace(".", "/")
             path, name = str(root / f"{inside}.py"), None
     else:

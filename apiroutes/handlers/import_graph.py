@@ -22,10 +22,10 @@ def parsed(file: Path) -> ast.Module:
 
 
 def imported_packages(tree: ast.Module, file: Path, root: Path) -> set[str]:
-    """Return the packages that a file, of this tree, imports, itself or through files below `root`.
+    """Return the packages that a file with this tree imports, itself or through files below `root`.
 
-    Raises what `parsed` does where another of the files cannot be read as Python, and ImportError for a
-    module that the file itself needs and that is neither there nor installed.
+    Raises what `parsed` does if another of the files cannot be read as Python, and ImportError for a module
+    that the file itself needs and that is neither in the project nor installed.
     """
     for node in tree.body:  # one inside `try` may be missing
         if isinstance(node, (ast.Import, ast.ImportFrom)):

@@ -28,7 +28,7 @@ from apiroutes.secret_keys import is_secret
 __all__ = ["Explained", "explain"]
 
 
-_SHORTEST_COMPARED = 3  # shorter names are like too many others
+_SHORTEST_COMPARED = 3  # shorter names resemble too many others
 
 
 class Explained(NamedTuple):
@@ -116,7 +116,7 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
         )
         return Explained(f"ImportError: the import has too many dots: {text}.", remedy)
     if "no known parent package" in text or "without a known parent" in text:
-        remedy = "Import by the whole name, as in `from lib.db import x`: this file is no part of a package."
+        remedy = "Import by the whole name, as in `from lib.db import x`: this file is not part of a package."
         return Explained(_sentence(error), remedy)
     missing = re.fullmatch(r"(.+?)(?:: |\. Run: )(pip install .+)", text)  # our own messages
     if missing is not None:
@@ -147,11 +147,11 @@ def _instead_of(name: str, module: str, path: str | None) -> str:
         return f"Did you mean `{close[0]}`?"
     if path is not None:
         return f"Define `{name}` in {path}, or correct the name."
-    return f"Correct the name. The installed version of `{module.partition('.')[0]}` may be another one."
+    return f"Correct the name. The installed version of `{module.partition('.')[0]}` may be a different one."
 
 
 def _not_yet_defined(name: str, path: str, own: OwnNames) -> Explained | None:
-    """A name that the file binds below what led here; in an app.py that is its App, which loads routes."""
+    """Explain a name that the file binds below the line that led here: in an app.py, the one with its App."""
     if name not in own:
         return None
     place = f"{path}:{own.line_of(name)}"
@@ -171,10 +171,10 @@ def _not_yet_defined(name: str, path: str, own: OwnNames) -> Explained | None:
 
 def _nested_app(file: str) -> Explained:
     if file == "app.py":
-        message = "the routes import this file, which makes an App of them, while they are loaded."
+        message = "the routes import this file while they are loaded, and it makes an App of them."
         return Explained(message, "Move what the routes import into another file.", "App")
-    message = "the file makes an App of the project that it belongs to, while that is loaded."
-    return Explained(message, "A route makes no App: put `app = App()` into app.py.", "App")
+    message = "the file makes an App of its own project while the project is loaded."
+    return Explained(message, "A route does not make an App: put `app = App()` into app.py.", "App")
 
 
 def _public_names(module: ModuleType | None) -> list[str]:
@@ -225,7 +225,7 @@ def _is_of_environ(error: KeyError) -> bool:
 def _unset_variable(name: str, root: Path) -> Explained:
     message = f"KeyError: the environment variable `{name}` is not set."
     close = difflib.get_close_matches(name, [key for key in os.environ if key != name], 1, 0.8)
-    also = f" `{close[0]}` is set: is it meant?" if close else ""
+    also = f" `{close[0]}` is set: did you mean it?" if close else ""
     remedy = f"Put `{name}=...` into .env or the environment"
     if not is_secret(name):  # a default would be a secret in the source
         remedy += f', or read it with a default: `os.environ.get("{name}", "...")`'

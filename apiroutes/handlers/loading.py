@@ -99,8 +99,8 @@ class ModuleLoader:
     def load_by_name(self, file: str) -> ModuleType:
         """Import a file at the root as the module that an absolute import of its name finds, too.
 
-        So it runs once, whoever imports it. Where another project in this process has the name, it is
-        this project's alone. Raises ProjectError.
+        So it runs once, no matter who imports it. If another project in this process has the name, the
+        module is private to this project. Raises ProjectError.
         """
         name = file.removesuffix(".py")
         known = sys.modules.get(name)
@@ -111,7 +111,7 @@ class ModuleLoader:
         return self._import(file, None if known is not None else name)
 
     def has_middleware(self, file: str, *, is_used: bool) -> bool:
-        """Import the file, and return whether it is one of middleware, not another module of that name.
+        """Import the file, and return whether it is a middleware file, not another module of that name.
 
         `is_used`: the project uses something else in the module. Raises ProjectError.
         """
@@ -172,7 +172,7 @@ class ModuleLoader:
             raise self._refuse(file, error) from error
 
     def _refuse(self, file: str, error: BaseException) -> ProjectError:
-        """Return the error for a file that failed to import, where need be with a cause that is known."""
+        """Return the error for a file that failed to import, if necessary with a cause that is known."""
         failure = import_failure(error, self._root, file)
         for index, passed in enumerate(failure.way):
             known = self._failures.get(passed.file)

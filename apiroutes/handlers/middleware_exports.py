@@ -66,7 +66,7 @@ def wrong_steps(
 
 
 def _empty_list(own: OwnNames) -> WrongStep | None:
-    """Return `middleware = []`, as it is written in a file of middleware: a guard was forgotten.
+    """Return the problem of a literal `middleware = []` in a middleware file: a guard was forgotten.
 
     A list that is empty in some cases only is the file's own business.
     """
@@ -154,10 +154,10 @@ def declared_for_routes(module: ModuleType, file: str, path: Path) -> Iterator[P
 
 
 def is_middleware_file(module: ModuleType, path: Path, *, is_used: bool) -> bool:
-    """Return whether the module is one of middleware, or seems to be meant as one.
+    """Return whether the module is a middleware file, or seems to be meant as one.
 
-    It is another module, for example one with Django's middleware, if it defines functions or classes
-    and nothing that could be meant; or if something else in it `is_used`.
+    It is not, for example with Django's middleware, if it defines functions or classes but nothing that
+    could be meant as middleware; or if something else in it `is_used`.
     """
     if hasattr(module, "middleware") or is_used:
         return hasattr(module, "middleware")

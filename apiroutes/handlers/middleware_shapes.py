@@ -1,4 +1,4 @@
-"""What middleware looks like: a function (req, res, next), and the things that are taken for one.
+"""What middleware looks like: a function (req, res, next), and what is mistaken for one.
 
 In: values. Out: what they are instead, and what to write.
 """
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 __all__ = ["Misfit", "is_shaped_as_middleware", "why_not_middleware"]
 
-# The words that the three parameters go by, in their order.
+# Common names of the three parameters, in their order.
 _ROLES = (
     ("req", "request", "rq"),
     ("res", "response", "resp"),
@@ -23,14 +23,14 @@ _APPLICATION_NAMES = ("app", "application", "wsgi_app", "wsgi", "wsgi_applicatio
 
 
 class Misfit(NamedTuple):
-    """What a value is that is no middleware, as the object of a sentence; and a hint, if there is one."""
+    """What a value that is not middleware is, as the object of a sentence; and a hint, if there is one."""
 
     what: str
     hint: str = ""
-    is_whole: bool = False  # whether the hint says all that there is to do
+    is_whole: bool = False  # whether the hint is the whole remedy
 
     def remedy(self, usual: str = "Write a function (req, res, next) that calls `next()`.") -> str:
-        """Return the hint, and what is to be written in most cases."""
+        """Return the hint, followed by the usual remedy unless the hint is whole."""
         return self.hint if self.is_whole else f"{self.hint} {usual}".lstrip()
 
 
@@ -52,7 +52,7 @@ def why_not_middleware(step: object) -> Misfit | None:
     if _makes_middleware(step):
         return Misfit(f"`{name}`, which makes middleware", f"Call it: `{name}(...)`.", True)
     if tuple(names) == _ASGI:
-        return Misfit(what, "It is an ASGI application, which is not called here.")
+        return Misfit(what, "It is an ASGI application, which cannot be called here.")
     if tuple(names) == _WSGI:
         return _wsgi_application(step, what)
     if len(names) == 1 and names[0] in _APPLICATION_NAMES:
@@ -149,7 +149,7 @@ def _class(step: type) -> Misfit:
     call = next((vars(base)["__call__"] for base in step.__mro__ if "__call__" in vars(base)), None)
     names = (_parameters_of(call) or [])[1:] if inspect.isfunction(call) else []
     if tuple(names) == _ASGI:
-        return Misfit(what, "It is written for ASGI, which is not called here.")
+        return Misfit(what, "It is written for ASGI, and cannot be called here.")
     if tuple(names) == _WSGI or _wraps_application(step):
         return Misfit(what, f"Write `from_wsgi({name})`: it wraps a WSGI application.", True)
     if len(names) == 3:

@@ -101,7 +101,7 @@ def misnamed_methods(module: ModuleType, answered: Collection[str]) -> Iterator[
 def misnamed_constants(module: ModuleType, own: OwnNames) -> Iterator[Misnamed]:
     """Yield constants such as `REVALIDATE = 60`, in a module without `revalidate`.
 
-    What the file itself uses is its own.
+    Names that the file itself uses are left alone.
     """
     for name, value in vars(module).items():
         if name.startswith("_") or not 5 < len(name) < 13 or not isinstance(value, (str, int, float)):
@@ -116,16 +116,16 @@ def misnamed_constants(module: ModuleType, own: OwnNames) -> Iterator[Misnamed]:
 
 
 def misplaced_rate_limit(module: ModuleType, own: OwnNames) -> Misnamed | None:
-    """Return rates of the module itself, such as `rateLimit = "10/minute"`, of which nothing would come.
+    """Return rates of the module itself, such as `rateLimit = "10/minute"`, which would have no effect.
 
-    The function `rate_limit`, and what the file itself uses, is its own.
+    The function `rate_limit`, and names that the file itself uses, are left alone.
     """
     for name in ("rateLimit", "rate_limit"):
         value = getattr(module, name, None)
         line = own.line_of_value(name) if _is_like_rates(value) else None
         if line is not None and not own.uses(name):
             remedy = f'Write it into the config: `config = {{"rateLimit": {value!r:.60}}}`.'
-            return Misnamed(f"`{name}` means nothing here, so that nothing is limited.", remedy, line)
+            return Misnamed(f"`{name}` means nothing here, so nothing is limited.", remedy, line)
     return None
 
 
@@ -146,7 +146,7 @@ def misnamed_route(module: ModuleType, line_of: LineOf) -> Misnamed | None:
 
 
 def misnamed_handler(module: ModuleType, line_of: LineOf, how_to_hide: str) -> Misnamed | None:
-    """Return the name that may have been meant as the handler, of a module that has none."""
+    """Return the name that was probably meant as the handler, in a module without one."""
     names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
     public = {name: getattr(module, name) for name in names}
     for name, value in public.items():
@@ -174,7 +174,7 @@ def misnamed_handler(module: ModuleType, line_of: LineOf, how_to_hide: str) -> M
 
 
 def misplaced_middleware(module: ModuleType, file: str, line_of: LineOf) -> Misnamed | None:
-    """Return the middleware of a `middleware.py` among the routes, which is called as a route is."""
+    """Return the middleware of a `middleware.py` among the routes, which would be a route."""
     directory, _, name = file.rpartition("/")
     functions = [name for name, value in _own_functions(module) if why_not_middleware(value) is None]
     if name != "middleware.py" or not (functions or hasattr(module, "middleware")):
@@ -202,7 +202,7 @@ def unlisted_middleware(module: ModuleType) -> Misnamed | None:
 
 
 def _only_functions(module: ModuleType, how_to_hide: str) -> Misnamed | None:
-    """Return the first public function of a module that has no better name to be meant."""
+    """Return the first public function of a module in which no other name can be meant."""
     for name, function in _own_functions(module):
         if name.startswith("_"):
             continue
@@ -214,7 +214,8 @@ def _only_functions(module: ModuleType, how_to_hide: str) -> Misnamed | None:
 
 
 def _router(name: str, value: object, line: int | None) -> Misnamed:
-    message = f"exports no handler: `{name}` is {_a(type(value).__name__)}, which no application has here."
+    kind = _a(type(value).__name__)
+    message = f"exports no handler: `{name}` is {kind}, which belongs to no application here."
     remedy = "Write its functions as `def GET(): ...` and so on, in a file for each path."
     return Misnamed(message, remedy, line)
 
@@ -239,7 +240,7 @@ def _is_application(name: str, value: object) -> bool:
 def _application(name: str, value: object, line: int | None) -> Misnamed:
     kind = "a function" if isinstance(value, FunctionType) else _a(type(value).__name__)
     remedy = f"Write `def handler(req, res): return {name}` to have it called, with the whole path."
-    message = f"exports no handler: `{name}` is {kind}, which is not called by itself."
+    message = f"exports no handler: `{name}` is {kind}, which nothing calls."
     return Misnamed(message, remedy, line)
 
 

@@ -100,7 +100,7 @@ _WELL_KNOWN = frozenset(
     )
 )
 _PIP = "python -m pip"
-# The name in a requirement (PEP 508) that stands in quotation marks.
+# The name in a requirement (PEP 508) in quotation marks.
 _QUOTED_NAME = r"""["']([A-Za-z0-9][\w.-]*)(?=[\s\[<>=!~;"'])"""
 _REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements/base.txt")
 
@@ -155,7 +155,7 @@ def _missing_in_package(name: str, root: Path) -> HowToFind:
 
 
 def _missing_in_installed(name: str) -> str | None:
-    """Return the remedy for a module that a package lacks which is there; None if the package is not."""
+    """Return the remedy for a module that an installed package lacks; None if the package is missing too."""
     package, _, missing = name.rpartition(".")
     while package and package not in sys.modules:  # the import has come as far as it could
         package, _, missing = package.rpartition(".")
@@ -169,7 +169,7 @@ def _missing_in_installed(name: str) -> str | None:
     if close:
         return f"Did you mean `{package}.{close[0]}`?"
     is_pythons = package.partition(".")[0] in sys.stdlib_module_names
-    version = "" if is_pythons else " The installed version may be another one."
+    version = "" if is_pythons else " The installed version may be a different one."
     return f"Correct the name: `{package}` has no module `{missing}`.{version}"
 
 

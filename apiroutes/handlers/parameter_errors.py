@@ -44,12 +44,12 @@ class ParameterError(TypeError):
 
 
 def refuse_field(source: str, annotation: Any, default: Any) -> None:
-    """Refuse a `Field` that says what only one of several parameters can have: a name, or a default."""
+    """Refuse a `Field` with what only a single value can have: a name, or a default."""
     for item in (*metadata_of(annotation), default):
         if is_field(item) and (item.validation_alias is not None or not item.is_required()):
             raise ParameterError(
                 f"the `Field` of {source!r} has an alias or a default, which nothing reads",
-                f"Take them out of the `Field`; a default is written after the annotation: "
+                f"Remove them from the `Field`; a default is written after the annotation: "
                 f"`{source}: ... = ...`.",
             )
         if is_field(item) and item is default:
@@ -111,7 +111,7 @@ def how_to_depend(name: str, annotation: Any, function: str | None) -> str:
     return f"Write {spelled}, with `from apiroutes import Depends`."
 
 
-# Libraries whose classes and objects may stand in an `Annotated` as they are: pydantic's `SkipValidation`.
+# Libraries whose classes and objects may be in an `Annotated` as they are: pydantic's `SkipValidation`.
 _OF_SCHEMAS = ("annotated_types", "msgspec", "pydantic", "pydantic_core", "typing_extensions")
 
 

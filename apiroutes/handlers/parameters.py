@@ -1,4 +1,4 @@
-"""A handler's parameters, read once from its signature: what each takes of a request.
+"""A handler's parameters, read once from its signature: what each takes from a request.
 
 In: a function and the parameters of its route's path. Out: a `Signature`, with the call of the function.
 Raises ParameterError for a parameter that nothing can fill, or whose annotation or default is wrong.
@@ -72,13 +72,13 @@ def read_signature(function: Callable[..., Any], segments: tuple[Segment, ...] =
 
 
 def read_dependency(function: Callable[..., Any], segments: tuple[Segment, ...]) -> Signature:
-    """Read the signature of a dependency; a class has that of its `__init__`. Raises ParameterError."""
+    """Read the signature of a dependency; for a class, the one of its `__init__`. Raises ParameterError."""
     signature = signature_of(function)
     if signature is None and isinstance(function, type):
         raise ParameterError("its parameters cannot be read", "Write a function that makes one.")
     if signature is None:
         return Signature(function, arguments=Arguments([], {}))
-    if isinstance(function, partial):  # what it passes by name is no parameter of a request
+    if isinstance(function, partial):  # what it passes by name is not a parameter of the request
         own = [part for part in signature.parameters.values() if part.name not in function.keywords]
         signature = signature.replace(parameters=own)
     reader = _SignatureReader(function, signature, segments)
@@ -328,7 +328,8 @@ class _SignatureReader:
             )
             if isinstance(annotation, type) and name not in REQUEST_PARTS:
                 spelled = f"`{name}: Annotated[{annotation.__name__}, Depends(function)]`"
-                remedy += f" If it is no part of the request, write a function that makes one, and {spelled}."
+                remedy += " If it is not part of the request, write a function that makes one, and "
+                remedy += f"{spelled}."
             raise ParameterError(f"the annotation of {name!r} is not a schema: {error}", remedy) from error
 
     def _check_simple(self, parameter: inspect.Parameter, annotation: Any, source: str) -> None:

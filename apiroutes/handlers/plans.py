@@ -1,10 +1,10 @@
 """A handler and its dependencies as one function, compiled at start: a request walks no graph.
 
-In: a handler, its graph, and what makes the response of a result. Out: a `Plan`, whose function calls each
-dependency once, then the handler, and then lets generators go on. It raises what these raise.
+In: a handler, its graph, and what makes the response from a result. Out: a `Plan`, whose function calls each
+dependency once, then the handler, and then resumes generators. It raises what these raise.
 
-The source is written once for each shape of a graph, with names of our own alone: functions, places and
-values are in its namespace. It is flat, since Python allows twenty nested blocks.
+The source is written once for each shape of a graph, with only our own names: functions, places and
+values are in its namespace. It is flat, since Python allows only twenty nested blocks.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Plan(NamedTuple):
 class PlanOf(NamedTuple):
     """What a plan is made for: a handler's function and signature, and what comes before and after it.
 
-    `prepare` reads the body for a handler that takes it as it is; `respond` makes the response of a result;
+    `prepare` reads the body for a handler that takes it as it is; `respond` makes the response from a result;
     `told` returns what is raised for a request that does not fit. `has_deadline`: whether each step has to
-    ask whether it is too late.
+    check the deadline.
     """
 
     function: Callable[..., Any]
@@ -193,7 +193,7 @@ class _Source:
         yield f"open = {_tuple('g', self.open)}"
 
     def handle(self, call: str) -> Iterator[str]:
-        """Yield the lines that call the handler, and make the response of its result."""
+        """Yield the lines that call the handler, and make the response from its result."""
         self.names["respond"] = self.target.respond
         yield f"respond({call}, request, response)"
 
@@ -226,7 +226,7 @@ class _Source:
 class _AsyncSource(_Source):
     """Writes the source of a coroutine function, which waits for plain functions in the request's thread.
 
-    With `is_held` it also takes an `Stay`, and waits there for the end of a stream.
+    With `is_held` it also takes a `Stay`, and waits there for the end of a stream.
     """
 
     def __init__(self, target: PlanOf, graph: Graph) -> None:

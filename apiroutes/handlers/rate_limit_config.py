@@ -1,6 +1,6 @@
 """The rate limit of a route: `config["rateLimit"]`.
 
-In: what a module declares. Out: a `Limit`, or None for a route that has none of its own. What is wrong is
+In: what a module declares. Out: a `Limit`, or None for a route without a limit of its own. What is wrong is
 added to the problems of the module's `config`.
 """
 
@@ -41,12 +41,12 @@ KEYS: Mapping[str, Key] = {
         "Whether [failures alone](rate-limits.md#sign-in-and-other-guesses) count: answers from 400 to 499.",
     ),
     "isFailure": Key(
-        "400 to 499", "With `failuresOnly`, a function of the status that says whether it is one."
+        "400 to 499", "With `failuresOnly`, a function of the status that returns whether it is a failure."
     ),
     "store": Key("the setting `rate_limit_store`", '`"sqlite"`, `"memory"`, or the URL of a Redis.'),
     "fail": Key(
         "the setting `rate_limit_fail`",
-        '`"open"` or `"closed"`: what becomes of requests while the store fails.',
+        '`"open"` or `"closed"`: what happens to requests while the store fails.',
     ),
 }
 _REMEDIES: Mapping[str, str] = {
@@ -85,7 +85,7 @@ def read_rate_limit(value: object, items: ConfigItems) -> Limit | None:
 
 
 def _read(items: ConfigItems, place: str, key: str, read: Callable[[], Any]) -> Any:
-    """Return what a function reads; None for what is wrong."""
+    """Return what a function reads; None for an invalid value."""
     try:
         return read()
     except ImportError as error:

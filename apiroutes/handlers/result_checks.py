@@ -1,6 +1,6 @@
 """A check of responses in development, against what a handler declares.
 
-In: a handler's result, and the response that was made of it. Out: why they do not fit the return annotation
+In: a handler's result, and the response that was made from it. Out: why they do not fit the return annotation
 or `responses`, or None. In production results are sent unchecked.
 """
 
@@ -18,7 +18,7 @@ from apiroutes.schemas import DoesNotFit, Schema, schema_of
 __all__ = ["ResultCheck"]
 
 _FAILURES = frozenset(int(status) for status in HTTPStatus if status >= 400)
-# Of handlers for every method, HEAD is answered as GET is.
+# Handlers for every method answer HEAD as GET.
 _SAME = {"HEAD": "GET"}
 
 
@@ -34,7 +34,7 @@ class ResultCheck:
         self._declared: dict[str, dict[int, Schema | None]] = {}
 
     def doubt(self, result: Any, status: int) -> str | None:
-        """Return what is probably not meant by a result that is sent; None if nothing speaks against it."""
+        """Return what is probably unintended about a result that is sent; None if nothing is."""
         is_annotated = self._returns.json is not None
         if type(result) is not int or result not in _FAILURES or status != 200 or is_annotated:
             return None
@@ -107,7 +107,7 @@ class ResultCheck:
             returns = self._returns
             is_other = schema is self._schema and (returns.is_text or returns.is_bytes or returns.has_others)
             return None if is_other else f"answers {status} without the JSON that it declares for it"
-        # An instance of a model fits by itself: it may be sent as something that it is not made from.
+        # An instance of a model always fits: it may be sent in a form from which it could not be made.
         if result is not None and not isinstance(result, Result) and schema.fits(result):
             return None
         try:

@@ -39,7 +39,7 @@ class Returns(Struct, frozen=True):
     is_text: bool = False
     is_bytes: bool = False
     is_nothing: bool = False
-    # Whether other results are possible, because the annotation allows them or is none that is a schema.
+    # Whether other results are possible, because the annotation allows them or is not a schema.
     has_others: bool = False
     # Whether the code of a handler that returns nothing sets the status 204.
     sets_no_content: bool = False
@@ -74,7 +74,7 @@ def returns_of(handler: Handler) -> Returns:
 
 
 def _json_schema(parts: list[Any]) -> Schema | None:
-    """Return the schema of the JSON; None where no part is sent as JSON, or one of them is no schema."""
+    """Return the schema of the JSON; None where no part is sent as JSON, or one of them is not a schema."""
     if not parts or parts == [type(None)]:
         return None
     annotation: Any = Union[tuple(parts)]

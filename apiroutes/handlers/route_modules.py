@@ -28,8 +28,8 @@ __all__ = ["Handler", "RouteModule"]
 class Handler(Struct, frozen=True):
     """A user's `function`: `call` takes request and response, `place` is its file and line.
 
-    `name` is what the module calls it. The `signature` of one with `dependencies` has what these take as
-    well, and it is called by a plan instead.
+    `name` is what the module calls it. The `signature` of a handler with `dependencies` includes what
+    these take, and a plan calls it instead.
     """
 
     call: Call
@@ -54,7 +54,7 @@ class Handler(Struct, frozen=True):
 
     @property
     def guard_names(self) -> list[str]:
-        """The names of those that its directories and module declare for all of their handlers."""
+        """The names of the dependencies that its directories and module declare for all their handlers."""
         around = () if self.dependencies is None else self.dependencies.around
         return [named(depends.dependency) for depends in around]
 
@@ -70,8 +70,8 @@ class Handler(Struct, frozen=True):
     def asks(self, around: Sequence[Middleware]) -> list[Asked]:
         """Return the credentials that each step asks for: `around`, its middleware, dependencies and itself.
 
-        Steps that ask for none, or for those of an earlier one, are left out. What a user has to have is
-        asked of the credentials before, which are not optional then.
+        Steps that ask for none, or for the same as an earlier step, are left out. The scopes that a step
+        requires of a user are added to the credentials before it, which are then no longer optional.
         """
         asked: list[tuple[SecurityScheme, ...]] = []
         required: list[list[str]] = []

@@ -29,8 +29,8 @@ BOTH = Arguments([REQUEST_PARTS["request"], REQUEST_PARTS["response"]], {})
 class Parameter(Struct, frozen=True):
     """A part of the request that a handler takes as a type.
 
-    `source` is "path", "query", "body" or "files". `name` is None where the annotation is of all that
-    the source has, or of several parameters of it.
+    `source` is "path", "query", "body" or "files". `name` is None where the annotation covers the
+    whole source, or several of its parameters.
     """
 
     source: str
@@ -71,7 +71,7 @@ class Signature(Struct, frozen=True):
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
-    """Return the signature that a call must fit: a wrapper's own, unless the wrapper takes anything."""
+    """Return the signature that a call must fit: a wrapper's own, unless the wrapper takes any arguments."""
     try:
         own = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):  # a built-in function without a signature

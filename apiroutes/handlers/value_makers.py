@@ -1,7 +1,7 @@
-"""A function in the place of a step that is middleware and dependency at once, as tests want it.
+"""A function that replaces a step which is both middleware and dependency, as tests need it.
 
 In: the step, and a function of any kind, with parameters and dependencies of its own. Out: a function of
-request and response, which makes the value and has the step keep it for what comes after. Raises
+request and response, which makes the value and lets the step keep it for later steps. Raises
 ParameterError for a function whose parameters cannot be filled.
 """
 

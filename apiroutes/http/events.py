@@ -12,13 +12,13 @@ __all__ = ["Event", "comment"]
 
 
 class Event(Struct, frozen=True):
-    """One server-sent event. Raises ValueError, when it is sent, for a part that has a line break or NUL.
+    """One server-sent event. When it is sent, raises ValueError for a part that contains a line break or NUL.
 
     Args:
-        data: A str as it is, anything else as JSON.
+        data: A str, which is sent as it is, or any other value, which is sent as JSON.
         event: The event's type, for `addEventListener`; None for "message".
-        id: The id that a client sends as `Last-Event-ID` when it connects again.
-        retry: How long a client waits before it connects again, in milliseconds.
+        id: The id that a client sends as `Last-Event-ID` when it reconnects.
+        retry: How long a client waits before it reconnects, in milliseconds.
     """
 
     data: object = ""
@@ -47,7 +47,7 @@ def comment(text: str = "") -> str:
     """Return a line that clients ignore; it keeps an idle connection open.
 
     Args:
-        text: What it says, without line breaks.
+        text: The text of the comment, without line breaks.
     """
     return f": {_one_line('comment', text)}\n\n"
 

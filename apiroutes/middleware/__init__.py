@@ -1,4 +1,4 @@
-"""The built-in middleware, one factory each; this room never answers in place of a handler, but to refuse."""
+"""The built-in middleware, one factory each; this room answers in place of a handler only to refuse."""
 
 from apiroutes.middleware.access_log import access_log
 from apiroutes.middleware.cors import cors

@@ -24,10 +24,10 @@ __all__ = ["access_log"]
 def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Middleware:
     """Log a line for each request: method, route pattern, path, status, milliseconds, client and request id.
 
-    The record has the parts as attributes too. The status is the one that was sent, also for errors and a
-    304; a response that was cut off has the status that its client saw. The line is written, and the time
-    ends, when the server has the response; for a stream, when it has ended. Raises ValueError for another
-    format.
+    The parts are attributes of the record too. The status is the status that was sent, also for errors and a
+    304; for a response that was cut off, it is the status that its client saw. The line is written, and the
+    time measured, when the server has received the response; for a stream, when it has ended. Raises
+    ValueError for another format.
 
     Args:
         format: "text" or "json".
@@ -46,7 +46,7 @@ def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Mid
             record = _record(sent.req, sent.status_code, began)
             # Record apiroutes.access INFO "method=… route=… path=… status=… ms=… client=… request_id=…": A
             # request has ended, and `access_log` is around it. With `format="json"` the message is an object.
-            # The record has the parts as attributes.
+            # The parts are attributes of the record.
             write("%s", render(record), extra=with_trace(record, sent.req.environ))
 
         res._call_at_end(log)

@@ -1,6 +1,6 @@
-"""What is wrong with WSGI middleware, by its name, its file and line.
+"""Errors of WSGI middleware, with its name, file and line.
 
-In: the arguments of `from_wsgi`, and the application that came of them. Out: that application, or exceptions
+In: the arguments of `from_wsgi`, and the application that they make. Out: that application, or exceptions
 that tell what to write.
 """
 
@@ -17,19 +17,19 @@ __all__ = ["BridgeError", "make_application"]
 
 
 class BridgeError(RuntimeError):
-    """A fault of WSGI middleware; it is raised without a subject, which `name` adds."""
+    """A fault of WSGI middleware; its message has no subject until `name` adds it."""
 
     is_named = False
 
     def name(self, application: object) -> None:
-        """Say which middleware it is, once."""
+        """Add the name of the middleware to the message, once."""
         if not self.is_named:
             self.args = (f"{_bridged(application)} {self.args[0]}",)
             self.is_named = True
 
 
 def _bridged(application: object) -> str:
-    """Return the call of `from_wsgi` that an application came of, with the file and line of its class."""
+    """Return the call of `from_wsgi` that made an application, with the file and line of its class."""
     location = location_of(application)
     call = f"`from_wsgi({name_of(application)})`"
     return call if location is None else f"{call} ({location})"
@@ -38,20 +38,20 @@ def _bridged(application: object) -> str:
 def make_application(
     factory: Callable[..., WSGIApplication], inner: WSGIApplication, args: Any, kwargs: Any
 ) -> WSGIApplication:
-    """Return `factory(inner, *args, **kwargs)`. Raises TypeError for what wraps no WSGI application."""
+    """Return `factory(inner, *args, **kwargs)`. Raises TypeError if that is not a WSGI application."""
     if not callable(factory):
         raise TypeError(
-            f"`from_wsgi({factory!r})`: that cannot be called. Give a class or a function that takes a WSGI "
+            f"`from_wsgi({factory!r})`: that cannot be called. Pass a class or a function that takes a WSGI "
             "application, as in `from_wsgi(ProxyFix, x_for=1)`"
         )
     if not _fits(factory, inner, *args, **kwargs):
         raise TypeError(
-            f"{_bridged(factory)} does not take what it is given: the application comes first, then the "
+            f"{_bridged(factory)} does not accept these arguments: the application comes first, then the "
             f"further arguments of from_wsgi. It takes {_signature(factory)}"
         )
     application = factory(inner, *args, **kwargs)
     if not callable(application):
-        what = "is no application" if isinstance(factory, type) else f"returned {application!r}"
+        what = "is not an application" if isinstance(factory, type) else f"returned {application!r}"
         raise TypeError(f"{_bridged(factory)} {what}: write `def __call__(self, environ, start_response)`")
     if not _fits(application, {}, None):
         kind = " It is written for ASGI." if _fits(application, {}, None, None) else ""
@@ -63,7 +63,7 @@ def make_application(
 
 
 def _fits(function: Any, *args: Any, **kwargs: Any) -> bool:
-    """Return whether a function can be called with the arguments, as far as it tells."""
+    """Return whether a function can be called with the arguments, as far as its signature tells."""
     try:
         inspect.signature(function).bind(*args, **kwargs)
     except TypeError:

@@ -1,7 +1,7 @@
-"""The header lists on both sides of WSGI middleware, compared and merged. No Request, no Response.
+"""Compares and merges the header lists on both sides of WSGI middleware, without Request and Response.
 
-In: the lines set outside of it, those that it was given and those that it sends. Out: the lines to send,
-and the changes among them. Raises BridgeError for a status line without a valid status.
+In: the lines set outside the middleware, the lines that it was given, and the lines that it sends. Out: the
+lines to send, and the changes among them. Raises BridgeError for a status line without a valid status.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def status_of(status_line: str) -> int:
     digits = status_line[:3]
     status = int(digits) if digits.isascii() and digits.isdigit() else 0
     if not 200 <= status <= 599:
-        raise BridgeError(f"sent the status {status_line!r}: write one such as '200 OK'")
+        raise BridgeError(f"sent the status {status_line!r}: send a status such as '200 OK'")
     return status
 
 
 def length_of(headers: HeaderList) -> str | None:
-    """Return the Content-Length as it is written, None without one."""
+    """Return the Content-Length as it is written, None if it is missing."""
     return next(iter(_values(headers, "content-length")), None)
 
 
@@ -48,7 +48,8 @@ def same_encoding(headers: HeaderList, other: HeaderList) -> bool:
 def merge(headers: HeaderList, given: HeaderList, outer: HeaderList) -> HeaderList:
     """Return `headers` with the lines of `outer` that the WSGI middleware cannot drop.
 
-    It wraps only what is inside, so it may change what it was given; Vary only ever gains members.
+    The middleware wraps only the inside, so it may change the lines that it was given. Vary only gains
+    members.
     """
     merged = [*headers]
     given_vary = [line for line in given if line[0].lower() == "vary"]
@@ -67,7 +68,7 @@ def merge(headers: HeaderList, given: HeaderList, outer: HeaderList) -> HeaderLi
 def changed_lines(given: HeaderList, headers: HeaderList) -> Iterator[tuple[str, str, HeaderList]]:
     """Return the changes from `given` to `headers`: "append" or "set", a key, and its lines.
 
-    Only headers that gained lines are among them, and none that describe the content.
+    Only headers that gained lines are included, and no headers that describe the content.
     """
     before = _by_key(given)
     for key, lines in _by_key(headers).items():
@@ -79,9 +80,9 @@ def changed_lines(given: HeaderList, headers: HeaderList) -> Iterator[tuple[str,
 
 
 def with_stable_gzip(content: bytes, headers: HeaderList) -> bytes:
-    """Return gzip content without the time when it was made; other content as it is.
+    """Return gzip content without its modification time; other content as it is.
 
-    Equal content must get an equal ETag, and the time is optional (RFC 1952 section 2.3).
+    Equal content must get equal ETags, and the time is optional (RFC 1952 section 2.3).
     """
     is_gzip = (
         _values(headers, "content-encoding") == ["gzip"]

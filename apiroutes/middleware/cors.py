@@ -1,6 +1,6 @@
 """Cross-origin requests (the Fetch standard, section 3.2).
 
-In: which origins may read responses. Out: middleware that answers preflights and marks the other
+In: the origins that may read responses. Out: middleware that answers preflights and sets the headers of other
 responses. Raises ValueError at start for values that browsers would refuse.
 """
 
@@ -18,7 +18,7 @@ from apiroutes.types import Middleware
 
 __all__ = ["cors"]
 
-# A page has no use for OPTIONS: it is the method of preflights.
+# Pages do not need OPTIONS: it is the method of preflights.
 _METHODS = tuple(method for method in METHODS if method != "OPTIONS")
 _ORIGIN = r"[a-z][a-z0-9+.-]*://[^/\s*]+"
 
@@ -32,16 +32,18 @@ def cors(
     credentials: bool = False,
     max_age: int = 600,
 ) -> Middleware:
-    """Let pages of `origins` read the responses, and answer their preflights.
+    """Let pages from `origins` read the responses, and answer their preflights.
 
     Raises ValueError for invalid origins.
 
     Args:
-        origins: "*" for all, or a list of origins such as "https://example.com".
+        origins: "*" for all origins, or a list of origins such as "https://example.com".
         methods: The methods that pages may use.
-        allow_headers: The headers that pages may send; None allows those that a preflight asks for.
-        expose_headers: The headers of a response that pages may read, beside those that they always may.
-        credentials: Whether cookies are sent along. The origins must be named then: a wildcard would give
+        allow_headers: The request headers that pages may send; None allows the headers that a preflight asks
+            for.
+        expose_headers: The response headers that pages may read, besides the headers that they may always
+            read.
+        credentials: Whether browsers send cookies. If so, the origins must be listed: a wildcard would give
             every page access.
         max_age: How long browsers keep the response to a preflight, in seconds.
     """
@@ -52,7 +54,8 @@ def cors(
     @never_waits
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
         if allowed is not None:
-            # Also without an Origin, so that a cache keeps the two apart, and whatever responds inside.
+            # Also without an Origin, so that a cache keeps both variants apart, and for every response from
+            # inside.
             res.set_header("Vary", "Origin").before_head(_vary_by_origin)
         origin = req.environ.get("HTTP_ORIGIN")
         if origin is None or (allowed is not None and origin not in allowed):
@@ -106,7 +109,7 @@ def _origins(origins: Sequence[str] | str, credentials: bool) -> frozenset[str] 
     if origins == "*" or list(origins) == ["*"]:
         if credentials:
             raise ValueError(
-                "with credentials, name the origins: otherwise any page could read the responses"
+                "with credentials, list the origins: otherwise any page could read the responses"
             )
         return None
     if isinstance(origins, str):

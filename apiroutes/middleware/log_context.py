@@ -1,7 +1,8 @@
-"""What the records of a request have in common, while code inside of middleware runs.
+"""The fields that all log records of a request share, while code inside the middleware runs.
 
-In: fields, a response and `next`. Out: what `next` returns. The fields are set for the rest of the chain, in
-threads, coroutines and tasks that it starts, and for its stream; never for the next request of a thread.
+In: fields, a response and `next`. Out: what `next` returns. The fields are set for the rest of the chain, for
+the threads, coroutines and tasks that it starts, and for its stream. They are never set for the thread's next
+request.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ __all__ = ["call_with_fields", "log_context"]
 
 
 def log_context() -> Middleware:
-    """Give the records of a request its route, and the ids that the client sent.
+    """Add to each log record of a request its route, and the ids that the client sent.
 
-    `request_id()` does the same with an id for every request.
+    `request_id()` does the same, and gives every request an id.
     """
     return _log_context
 
@@ -38,7 +39,7 @@ _log_context.__qualname__ = log_context.__qualname__  # for `apiroutes routes`
 
 
 def call_with_fields(fields: Mapping[str, str], res: Response, next: Callable[[], Any]) -> Any:
-    """Call `next` so that all records inside have the fields. Returns its coroutine, on an event loop."""
+    """Call `next` so that all records inside have the fields. On an event loop, returns its coroutine."""
     token = current_fields.set(fields)
     try:
         result = next()
@@ -62,7 +63,7 @@ async def _await_with_fields(fields: Mapping[str, str], res: Response, inside: A
     if res._stream is None:
         _reset(token)
     else:
-        # The task that answers the request takes the chunks too, in this context.
+        # The task that answers the request also iterates the chunks, in this context.
         res._call_at_end(lambda sent: _reset(token))
     return result
 
@@ -73,7 +74,7 @@ def _reset(token: Token[Mapping[str, str]]) -> None:
 
 
 class _StreamWithFields(Begun):
-    """A stream whose code logs with the fields; a server iterates it when the middleware has returned."""
+    """A stream whose code logs with the fields; a server iterates it after the middleware has returned."""
 
     def __init__(self, stream: Begun, fields: Mapping[str, str]) -> None:
         super().__init__(stream, takes=False)
@@ -91,7 +92,7 @@ class _StreamWithFields(Begun):
             current_fields.reset(token)
 
     def close(self) -> None:
-        """Close the stream, with its fields."""
+        """Close the stream; its code logs with the fields then, too."""
         token = current_fields.set(self._fields)
         try:
             super().close()

@@ -1,7 +1,7 @@
 """The X-Forwarded headers of trusted proxies, read by Werkzeug's ProxyFix.
 
-In: the number of proxies in front. Out: middleware that takes scheme, host, client address and the
-mount point from their X-Forwarded headers. Without it these headers are ignored.
+In: the number of proxies in front. Out: middleware that takes the scheme, host, client address and mount
+point from their X-Forwarded headers. Without this middleware, these headers are ignored.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ __all__ = ["proxy_fix"]
 def proxy_fix(
     *, x_for: int = 1, x_proto: int = 1, x_host: int = 0, x_port: int = 0, x_prefix: int = 0
 ) -> Middleware:
-    """Take scheme, host, client and mount point from the `X-Forwarded-*` headers of trusted proxies.
+    """Take the scheme, host, client and mount point from the `X-Forwarded-*` headers of trusted proxies.
 
-    Each argument is how many proxies add a value to the header: the last one of so many counts, and 0 ignores
-    the header. With a number larger than that of the proxies, clients choose the value. Raises TypeError and
-    ValueError for what is not such a number.
+    Each argument is the number of proxies that add a value to the header: with `n`, the value n-th from the
+    end is used, and 0 ignores the header. If the number is larger than the number of proxies, clients can
+    forge the value. Raises TypeError and ValueError for anything else.
 
     Args:
         x_for: Number of values of `X-Forwarded-For`, the client's address.
         x_proto: Number of values of `X-Forwarded-Proto`, the scheme.
         x_host: Number of values of `X-Forwarded-Host`, the host.
         x_port: Number of values of `X-Forwarded-Port`, the port.
-        x_prefix: Number of values of `X-Forwarded-Prefix`, for a proxy that removes a prefix from the path:
-            URLs and redirects get it back, routes are found without it.
+        x_prefix: Number of values of `X-Forwarded-Prefix`, for a proxy that removes a prefix from the path.
+            The prefix is added to URLs and redirects again; routes are matched without it.
     """
     _check_numbers(x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=x_prefix)
-    # ProxyFix itself would replace SCRIPT_NAME by the prefix.
+    # ProxyFix itself would replace SCRIPT_NAME with the prefix.
     fix = ProxyFix(_nothing, x_for=x_for, x_proto=x_proto, x_host=x_host, x_port=x_port, x_prefix=0)
 
     @never_waits
@@ -64,7 +64,7 @@ def _check_numbers(**numbers: object) -> None:
 
 
 def _nothing(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Be the application that ProxyFix calls once it has changed the environ."""
+    """Stand in for the application that ProxyFix calls after it has changed the environ."""
     return ()
 
 

@@ -1,7 +1,7 @@
-"""An id for each request, to find it in logs (from W3C Trace Context, if the client sends it).
+"""An id for each request, to find it in logs (from W3C Trace Context, if the client sends one).
 
-In: requests. Out: `req.context["request_id"]`, a header of the response, and the fields of log records. An id
-from the client is used only if it is harmless.
+In: requests. Out: `req.context["request_id"]`, a response header, and the fields of log records. An id from
+the client is used only if it is harmless.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["request_id"]
 def request_id(header: str = "X-Request-ID", *, trust_client: bool = True) -> Middleware:
     """Give each request an id: the trace-id of `traceparent`, the client's own, or a new one.
 
-    It is `req.context["request_id"]`, a header of the response, and in all records of the request. An id of
-    the client is taken if it is harmless: letters, digits, `.`, `_` and `-`, up to 128.
+    The id is in `req.context["request_id"]`, in a response header, and in all log records of the request. An
+    id from the client is used only if it is harmless: up to 128 letters, digits, `.`, `_` and `-`.
 
     Args:
-        header: The header with the id, of requests and of responses.
-        trust_client: Whether an id that the client sends is taken; if not, the id is always a new one.
+        header: The header that contains the id, in requests and responses.
+        trust_client: Whether to use an id that the client sends; if False, the id is always new.
     """
     key = "HTTP_" + header.upper().replace("-", "_")
 

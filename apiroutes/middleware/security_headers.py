@@ -1,7 +1,7 @@
 """Headers that restrict what a browser does with a response.
 
-In: the headers to change or leave out. Out: middleware that sets them before the handler, which may set
-its own. Raises ValueError at start for a value that no header can have.
+In: the headers to change or leave out. Out: middleware that sets the headers before the handler runs, which
+may set its own. Raises ValueError at start for an invalid header value.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ _DEFAULTS = {
 def security_headers(
     overrides: Mapping[str, str | None] | None = None, *, hsts: int | None = None
 ) -> Middleware:
-    """Set headers that limit what a browser does with a response; a handler may set its own.
+    """Set headers that restrict what a browser does with a response; a handler may set its own.
 
     They are `X-Content-Type-Options: nosniff`, `X-Frame-Options: DENY`, `Referrer-Policy: no-referrer`,
     `Content-Security-Policy: default-src 'none'; frame-ancestors 'none'` and `Cross-Origin-Resource-Policy:
-    same-origin`. Raises ValueError for a value that no header can have.
+    same-origin`. Raises ValueError for an invalid header value.
 
     Args:
-        overrides: Other values by the name of the header; None leaves a header out.
-        hsts: For how many seconds browsers use only HTTPS for this host and its subdomains; None for no such
-            rule. The header is sent over HTTPS alone (RFC 6797 section 7.2).
+        overrides: Other values, by header name; None leaves a header out.
+        hsts: How many seconds browsers use only HTTPS for this host and its subdomains
+            (`Strict-Transport-Security`); None for no such header. It is sent only over HTTPS (RFC 6797
+            section 7.2).
     """
     headers = {name.lower(): (name, value) for name, value in _DEFAULTS.items()}
     for name, value in (overrides or {}).items():

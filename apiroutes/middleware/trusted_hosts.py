@@ -1,8 +1,7 @@
 """A check that requests are for this site's own hosts (RFC 9110 section 7.2).
 
-In: host names. Out: middleware that answers 400 to requests for other hosts, so that links and redirects
-are never made from a Host header that a client invented. Raises ValueError at start without a host, and
-for a name that is not a host name.
+In: host names. Out: middleware that answers 400 to requests for other hosts, so that links and redirects are
+never made from a forged Host header. Raises ValueError at start without a host, and for an invalid host name.
 """
 
 from __future__ import annotations
@@ -24,14 +23,13 @@ _PORT = r"(?<=[^:]):[0-9]+"
 
 
 def trusted_hosts(hosts: Sequence[str]) -> Middleware:
-    """Answer 400 to requests for other hosts than these.
+    """Answer 400 to requests for hosts other than these.
 
-    Letter case and ports are ignored. Raises ValueError without a host, and for a name that is not a host
-    name.
+    Letter case and ports are ignored. Raises ValueError without a host, and for an invalid host name.
 
     Args:
-        hosts: The names of hosts; one with a leading dot stands for that host and all its subdomains. They
-            may have any letters, a port, which is ignored, and IPv6 addresses brackets.
+        hosts: The host names; a name with a leading dot matches that host and all its subdomains. Names may
+            contain letters of any script and a port, which is ignored; IPv6 addresses may have brackets.
     """
     if isinstance(hosts, str) or not hosts:
         raise ValueError(f"hosts must be a list of host names, not {hosts!r}")
@@ -60,7 +58,7 @@ def _listed(host: str) -> str:
 
 
 def _host_of(req: Request) -> str | None:
-    """Return the host that the request is for. Without a Host header (HTTP/1.0) it is the server's."""
+    """Return the host that the request is for; without a Host header (HTTP/1.0), the server's name."""
     requested = req.headers.get("Host")
     if requested is None:
         server = req.server

@@ -1,9 +1,9 @@
 """WSGI middleware as a step of the chain: `from_wsgi(SomeMiddleware, *args)`.
 
-In: a class or function that wraps a WSGI application. Out: middleware (req, res, next). The application
-that it wraps is the rest of the chain, errors included: it sees every response that is made inside, and
-what it passes to start_response becomes the response. An exception travels on outward once it has been
-made a response.
+In: a class or function that wraps a WSGI application. Out: middleware (req, res, next). The wrapped
+application is the rest of the chain, errors included. The WSGI middleware sees every response from inside,
+and what it passes to start_response becomes the response. An exception from inside is turned into a response
+first, then raised again outward.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ _count = itertools.count(1)
 
 
 def from_wsgi(factory: Callable[..., WSGIApplication], *args: Any, **kwargs: Any) -> Middleware:
-    """Return middleware that runs `factory(application, *args, **kwargs)`, any WSGI middleware.
+    """Return middleware that runs WSGI middleware, `factory(application, *args, **kwargs)`.
 
-    If it calls its application twice, everything inside runs twice. Raises TypeError for a factory that does
-    not take an application and make one.
+    If the WSGI middleware calls its application twice, everything inside runs twice. Raises TypeError for a
+    factory that does not take an application and return one.
 
     Args:
-        factory: The class or function of the WSGI middleware; it gets what is inside as a WSGI application.
+        factory: The class or function of the WSGI middleware; it gets the rest of the chain as a WSGI
+            application.
         *args: Further arguments of the factory.
         **kwargs: Further arguments of the factory, by name.
     """
@@ -113,7 +114,7 @@ class _Crossing:
         res = self._res
         if self._was_called:
             if res._write is not None:
-                raise BridgeError("called its application again after bytes had left: call it once")
+                raise BridgeError("called its application again after content had been sent: call it once")
             res._restart(self._entry)
         self._was_called = True
         self._req._replace_environ(environ)
@@ -154,7 +155,7 @@ class _Crossing:
         res._start_streaming()
 
     def _hand_over(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Give the response to the WSGI middleware as it is so far; conditions are decided outside."""
+        """Give the response so far to the WSGI middleware; conditional requests are handled outside."""
         res = self._res
         if res._write is not None:
             return end_written(res, environ)
@@ -186,17 +187,17 @@ class _Crossing:
     # -- around the WSGI middleware --------------------------------------------------------
 
     def cross(self, application: WSGIApplication) -> None:
-        """Call the WSGI middleware, and take over its response."""
+        """Call the WSGI middleware, and adopt its response."""
         content = application(self._req.environ, self._start_response)
         if content is None:
             raise BridgeError(
-                "returned None: return an iterable of bytes, such as that of the wrapped application"
+                "returned None: return an iterable of bytes, such as the result of the wrapped application"
             )
         iterator: Iterable[bytes] = content
         try:
             if self._status is None:
-                # PEP 3333 lets an application wait with start_response for the first chunk, as
-                # generators do: the chain inside must have run before this step ends.
+                # PEP 3333 lets an application delay start_response until the first chunk, as generators do:
+                # the chain inside must have run before this step ends.
                 chunks = iter(content)
                 first = list(itertools.islice(chunks, 1))
                 iterator = itertools.chain(first, chunks)
@@ -221,14 +222,14 @@ class _Crossing:
             res = self._res
             assert self._status is not None
             status, headers = self._status, self._headers
-            if res._write is None:  # with `res.write` the head hooks have been called
+            if res._write is None:  # `res.write` has called the head hooks already
                 self._take_head(status_of(status))
                 res._run_head_hooks()
                 status, headers = STATUS_LINES[res._status], header_list(res)
-                res._drop("content-length")  # the WSGI middleware counts what follows
+                res._drop("content-length")  # the WSGI middleware may change the length
             else:
                 headers = merge(headers, header_list(res), self._outer)
-            # Where the server has no write(), what is written is sent at the end.
+            # If the server has no write(), what is written is sent at the end.
             write: Any = self._connection(status, headers)  # type: ignore[misc]
             self._write = write or self._unwritten.append
         if not self._is_head:
@@ -273,7 +274,7 @@ class _Crossing:
         res._answered_status = status
 
     def _take_file(self, status: int, file: Selectable, wrapped: ClosingIterator | None) -> None:
-        """Take a file; conditions and ranges are decided outside, as for one without a wrapper."""
+        """Adopt a file; conditions and ranges are handled outside, as for a file without a wrapper."""
         lines = self._take_head(status)
         self._res._drop_content(lines)
         content = file if wrapped is None else PassedContent(Begun(wrapped), file.size)
@@ -311,10 +312,10 @@ class _Crossing:
             if is_conditional and self._etag is not None:
                 res._etag_start = res._etag_prefix
             elif is_conditional and ("etag" in res._headers or not was_tagged):
-                res._etag_start = ""  # not ours, or none was wanted
+                res._etag_start = ""  # the ETag is not ours, or is not wanted
 
     def _without_own_etag(self, content: bytes) -> bytes:
-        """Remove our ETag, which is made anew of the final content; return that content."""
+        """Remove our ETag, which is computed again from the final content; return that content."""
         headers = [line for line in self._headers if line != ("ETag", self._etag)]
         if len(headers) == len(self._headers):
             self._etag = None  # the WSGI middleware has removed or replaced it
@@ -323,7 +324,7 @@ class _Crossing:
         return with_stable_gzip(content, headers)
 
     def _take_head(self, status: int) -> HeaderLines:
-        """Take status and headers; new ones are noted as changes of middleware.
+        """Adopt the status and headers; new headers are noted as changes by middleware.
 
         Returns the content's own lines if they are all still there.
         """
@@ -333,7 +334,7 @@ class _Crossing:
             headers = [line for line in headers if line not in lines]
         else:
             lines = ()
-        if res._checkpoint is not None:  # else no handler was called, and all of it is middleware's
+        if res._checkpoint is not None:  # otherwise no handler was called: all of it is middleware's
             for change in changed_lines(self._given, headers):
                 res._note(*change)
         res._replace_head(status, merge(headers, self._given, self._outer))

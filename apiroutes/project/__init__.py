@@ -1,7 +1,7 @@
 """A project, built at start from its directory; this room never answers a request.
 
-In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectError with every mistake of
-settings, names, conflicts, modules and middleware, all reported together.
+In: the directory, the environment, arguments. Out: a `Project`. Raises ProjectError, which reports all
+mistakes together: wrong settings, names, modules and middleware, and conflicts.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Lets steps know their project: middleware that keeps something there, or goes by its settings.
+"""Binds steps to their project: middleware that keeps something in it, or depends on its settings.
 
 In: middleware of a project, its directory and settings. Out: the middleware that runs in its place.
 
-A step asks for it by a method `bind_to_project(root: Path, settings: Settings)`, which returns the step that
-runs. One object may be used by several Apps of a process: each binds it once, wherever its project uses it.
+A step asks for this with a method `bind_to_project(root: Path, settings: Settings)`, which returns the step
+that runs. Several Apps of a process may use one object: each App binds it once, wherever its project uses it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class StepBinder:
     def __init__(self, root: Path, settings: Settings) -> None:
         self._root = root
         self._settings = settings
-        # With the step, whose id stays its own.
+        # By id, with the step itself, so that no other object gets that id.
         self._bound: dict[int, tuple[Middleware, Middleware]] = {}
 
     def bind(self, steps: Sequence[Middleware]) -> tuple[Middleware, ...]:
-        """Return the steps that run in place of these."""
+        """Return the steps that run instead of these."""
         return tuple(map(self._bind_step, steps))
 
     def bind_module(self, module: RouteModule) -> RouteModule:
-        """Return a module whose own middleware, and that of its handlers, is bound."""
+        """Return a module whose own middleware and whose handlers' middleware are bound."""
         handlers = {
             method: replace(handler, middleware=self.bind(handler.middleware))
             for method, handler in module.handlers.items()

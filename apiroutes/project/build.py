@@ -52,10 +52,10 @@ _log = logging.getLogger("apiroutes")
 
 
 class Project(Struct, frozen=True):
-    """A project that can be served; `resources` are by the route's file.
+    """A project that can be served; `resources` are keyed by the route's file.
 
-    `middleware` runs around every route, in this order. `mistakes` keep single routes from being served, for
-    a project with an explainer.
+    `middleware` runs around every route, in this order. `mistakes` keep single routes from being served, if
+    the project has an explainer.
     """
 
     settings: Settings
@@ -75,10 +75,11 @@ def build(
     middleware: Sequence[Middleware] = (),
     explainer: Explainer | None = None,
 ) -> Project:
-    """Read, scan, load and compose. What may be meant is logged as a warning.
+    """Read, scan, load and compose. Possible mistakes are logged as warnings.
 
-    Raises ProjectError with all mistakes; with an explainer only where they break the whole project, as it
-    responds for the routes that the others break. Raises NestedAppError for a file of the project that asks.
+    Raises ProjectError with all mistakes; with an explainer, only for mistakes that break the whole project,
+    because the explainer responds for single broken routes. Raises NestedAppError if a file of the project
+    calls this.
     """
     check_directory(root)
     mistakes, warnings = Mistakes(root), Problems()
@@ -86,8 +87,8 @@ def build(
         project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
     for warning in warnings:
         place = warning.file if warning.line is None else f"{warning.file}:{warning.line}"
-        # Record WARNING "FILE:LINE MESSAGE REMEDY": The start finds what may be a mistake, such as an export
-        # that means something in Next.js alone.
+        # Record WARNING "FILE:LINE MESSAGE REMEDY": The start finds a possible mistake, such as an export
+        # that has a meaning only in Next.js.
         _log.warning("%s %s %s", place, warning.message, warning.remedy)
     if explainer is None or mistakes.everywhere:
         Problems(mistakes).raise_any()
@@ -106,7 +107,7 @@ def _build(
     settings = _settings(root, environ, arguments, mistakes)
     scanned, routes = _find_routes(root, settings, mistakes, warnings)
     loader = _loader(root, settings)
-    # It may change libraries that the other files import.
+    # It may configure libraries that the other files import.
     instrumentation = load_instrumentation(root, loader, mistakes.everywhere, warnings)
 
     place_of = partial(_place_of, root, environ, arguments)
@@ -123,7 +124,7 @@ def _build(
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere, warnings)
     resources |= explaining_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
-    # After all files of the project, which belong to it.
+    # After all files of the project have been imported, as they belong to the release.
     cache.release = release_of(root, settings, routes.walk())
     found = tuple(mistakes)
     return Project(settings, routes, resources, not_found, everywhere, instrumentation, cache, found)
@@ -143,10 +144,10 @@ def _likely_mistakes(
 def _settings(
     root: Path, environ: MutableMapping[str, str], arguments: Mapping[str, Any], mistakes: Mistakes
 ) -> Settings:
-    # Go on with the settings that could be read, so that files are not misjudged.
+    # Continue with the settings that could be read, so that files are not misjudged.
     settings, unreadable = read_settings(root, environ, arguments)
     mistakes.everywhere += unreadable
-    prepare_metrics(settings)  # before a file of the project imports what counts
+    prepare_metrics(settings)  # before a file of the project imports the library that counts
     return settings
 
 
@@ -173,14 +174,14 @@ def _not_found(
 def _everywhere(
     loaded: ProjectMiddleware, settings: Settings, arguments: Sequence[Middleware]
 ) -> tuple[Middleware, ...]:
-    """Return the middleware around every route, with what the settings bring."""
+    """Return the middleware around every route, including what the settings add."""
     steps = loaded.everywhere(settings, arguments)
     if settings.log_format is None:
         return steps
     from apiroutes.middleware import log_context
 
-    # Gives the log's records their request. It is one of its own, as the project may name `log_context()`
-    # too, which is shown.
+    # Adds the request to log records. It is an object of its own, because the project may also name
+    # `log_context()`, which is listed among its middleware.
     return implicit(never_waits(partial(log_context()))), *steps
 
 

@@ -32,15 +32,15 @@ def cache_of(
 ) -> Cache:
     """Return the cache of a project, without its release.
 
-    Its store is opened when something is cached, and says then if it fails. A URL that is set is tried at
-    once: what is wrong with it is a mistake of the project.
+    Its store is opened when something is cached, and reports then if it fails. A URL that is set is checked
+    at once: an unusable URL is a mistake of the project.
     """
 
     def open_here() -> Store:
         reason = why_store_fails(settings, root)
         if reason is not None:
             message = "the response cache keeps nothing: %s. Make it writable, or set `cache_path`."
-            # Record: The file of the response cache cannot be written; every answer is computed.
+            # Record: The file of the response cache is not writable; every answer is computed.
             _log.warning(message, reason)
         return open_store(settings, root)
 
@@ -61,13 +61,13 @@ def cache_of(
 def _contradictions(
     root: Path, settings: Settings, place_of: Callable[[str], tuple[str, Place]]
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the settings of the cache together, or in this project."""
+    """Yield the contradictions between the cache's settings, or between them and the project."""
     if settings.cache == "none":
         return
     size, most = settings.cache_max_body, settings.cache_max_size
     spelled, place = place_of("cache_max_body")
     if size.bytes > most.bytes and place.file != "the settings":  # by default it is what fits
-        message = f"{spelled}: {size.text!r} is more than `cache_max_size`, {most.text}, of all answers."
+        message = f"{spelled}: {size.text!r} is more than `cache_max_size`, {most.text}, for all answers."
         yield located(Problem(place.file, message, "Lower it, or raise `cache_max_size`."), place)
     if settings.cache != "sqlite" or settings.cache_path is None:
         return
@@ -79,7 +79,7 @@ def _contradictions(
             message = (
                 f"{spelled}: {settings.cache_path!r} is below {convention.directory}, whose files are routes."
             )
-            remedy = "Choose a path outside of it; the usual one is .apiroutes/cache.db."
+            remedy = "Choose a path outside that directory, such as .apiroutes/cache.db."
             yield located(Problem(place.file, message, remedy), place)
             return
 
@@ -93,6 +93,6 @@ def _redis(
         spelled, place = place_of("cache")
         message, remedy = f"{spelled}: {error}.", "Correct the URL."
         problems.append(located(Problem(place.file, message, remedy), place))
-    except ImportError:  # which is the problem of a missing extra
+    except ImportError:  # the missing extra is reported elsewhere
         pass
     return open_store(replace(settings, cache="none"), root)

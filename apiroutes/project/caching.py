@@ -1,6 +1,6 @@
-"""Puts the cache into routes that declare one: inside all middleware, around body, dependencies and handler.
+"""Adds the cache to routes that declare one: inside all middleware, around body, dependencies and handler.
 
-In: the handlers of a route, and what it declares. Out: their steps.
+In: the handlers of a route, and its declared cache rules. Out: their steps.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def step_maker(
     settings: Settings,
     threads: HandlerThreads,
 ) -> MakeStep:
-    """Return what makes the steps of a route's handlers, of which GET or `handler` may be cached."""
+    """Return what makes the steps of a route's handlers; the steps of GET or `handler` may be cached."""
     config = module.config.cache
     if config is None:
         return lambda endpoint, method, handler: step_of(endpoint, handler)
@@ -85,7 +85,7 @@ class _CachedSteps:
         )
 
     def _forwarding(self, run: Callable[[Any], Any]) -> Callable[[Any], None]:
-        """Return a step to which the cache forwards every request, and learns of what may change its path."""
+        """Return a step that lets every request pass, and tells the cache what may change its path."""
         sends_status = self._settings.cache_status
         run = revalidating(run, self._cache)
 
@@ -98,7 +98,7 @@ class _CachedSteps:
 
 
 def _by_method(answer: Callable[[Any], None], others: Callable[[Any], None]) -> Any:
-    """Return the call of a handler of all methods, of which the cache answers two."""
+    """Return the call of a handler for all methods, two of which the cache answers."""
 
     def call(response: Any) -> None:
         (answer if response.req.method in _READING else others)(response)

@@ -1,6 +1,6 @@
-"""Checks of what several parts of a project have in common.
+"""Checks that concern several parts of a project together.
 
-In: settings, routes and resources. Out: mistakes, and what those who check need to know of the whole project.
+In: settings, routes and resources. Out: mistakes, and facts of the whole project that checks need.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def check_together(
     place_of: Callable[[str], tuple[str, Place]],
     mistakes: Mistakes,
 ) -> None:
-    """Check what several parts of the project have in common."""
+    """Check what concerns several parts of the project together."""
     check_extras(settings, place_of, mistakes.everywhere)
     check_imports(root, mistakes.everywhere)
     check_limit_store(settings, place_of, mistakes.everywhere)
@@ -63,7 +63,7 @@ def _check_builtin_paths(
     place_of: Callable[[str], tuple[str, Place]],
     mistakes: Mistakes,
 ) -> None:
-    """Check that no built-in endpoint hides a route, in development either, or another endpoint."""
+    """Check that no built-in endpoint hides a route or another endpoint, also in development."""
     taken: dict[str, str] = {}
     for name in ("readiness_path", "liveness_path", "openapi_path", "metrics_path"):
         path = getattr(settings, name)
@@ -79,19 +79,19 @@ def _check_builtin_paths(
     docs = None if settings.docs is False else replace_in(settings, docs=True).docs_path
     for path, route in routes.by_path.items():
         if docs is not None and (path == docs or path.startswith(f"{docs}/")):
-            message = f"never answers {path}: the documentation page is there, in development at least."
+            message = f"never answers {path}: the documentation page has that path, at least in development."
             mistakes.in_route(route.file).add(route.file, message, "Rename the file, or set `docs = false`.")
 
 
 def _handlers_of(resources: Mapping[str, Resource]) -> Iterator[tuple[str, Resource, Handler]]:
-    """Yield each handler of the project, with its file and what is around it."""
+    """Yield each handler of the project, with its file and the steps around it."""
     for file, resource in resources.items():
         assert resource.module is not None
         yield from ((file, resource, handler) for handler in resource.module.handlers.values())
 
 
 def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
-    """Check that a name stands for one security scheme in the whole project."""
+    """Check that each name means one security scheme in the whole project."""
     known: dict[str, SecurityScheme] = {}
     differing: dict[str, Problem] = {}
     for file, resource, handler in _handlers_of(resources):
@@ -106,10 +106,10 @@ def _check_security(resources: Mapping[str, Resource], mistakes: Mistakes) -> No
 
 
 def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
-    """Check that somebody can have signed in where a step asks what the user may do.
+    """Check that a sign-in step precedes each step that checks the user's permissions.
 
-    Steps of the project may sign in, whatever they are called; but where one of ours does so later, it
-    is the one that was meant. A step that several routes have is told once.
+    Any step of the project may sign in, whatever its name. But if a built-in step signs in later, that step
+    was meant. A step that several routes share is reported once.
     """
     told: set[int] = set()
     for file, resource, handler in _handlers_of(resources):
@@ -120,15 +120,15 @@ def _check_requirements(resources: Mapping[str, Resource], mistakes: Mistakes) -
             before = (
                 "every step that signs in" if found[1] is None else f"`{name_of(found[1])}`, which signs in"
             )
-            message = f"`{name}` is before {before}, and would let nobody pass."
+            message = f"`{name}` runs before {before}, so it would refuse every request."
             remedy = f"Write `{name}(..., user=current_user)`, or put `current_user` before it."
             mistakes.in_route(file).merge(Problem(file, message, remedy))
 
 
 def _too_early(steps: Sequence[Any]) -> tuple[Any, Any] | None:
-    """Return the first step that asks what a user may do before anybody can have signed in.
+    """Return the first step that checks permissions before anybody can have signed in.
 
-    It comes with the step that signs in later, or None if no step of the project is before it.
+    It comes with the step that signs in later, or None if no step of the project precedes it.
     """
     signs_in = [bool(security_of(step)) for step in steps]
     first = signs_in.index(True) if any(signs_in) else len(steps)
@@ -142,9 +142,9 @@ def _too_early(steps: Sequence[Any]) -> tuple[Any, Any] | None:
 
 
 def _check_session_users(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
-    """Check that a session can be there where a step signs in by it.
+    """Check that a step that signs in by a session has a session.
 
-    Middleware of the project may set one, whatever it is called. A step that several routes have is told
+    Any middleware of the project may set one, whatever its name. A step that several routes share is reported
     once.
     """
     told: set[int] = set()
@@ -156,14 +156,14 @@ def _check_session_users(resources: Mapping[str, Resource], mistakes: Mistakes) 
                 break
             if asks_for_session(step) and id(step) not in told:
                 told.add(id(step))
-                message = f"`{name_of(step)}` reads the session, and no `sessions()` is around it."
+                message = f"`{name_of(step)}` reads the session, but no `sessions()` is around it."
                 remedy = "Write `middleware = [sessions()]` into middleware.py at the project's root."
                 mistakes.in_route(file).merge(Problem(file, message, remedy))
                 break
 
 
 def _check_counted_users(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
-    """Check that somebody can have signed in where a limit counts users; what several routes have once."""
+    """Check that a sign-in step precedes each limit that counts users; a shared limit is reported once."""
     told: set[int] = set()
     for file, resource, handler in _handlers_of(resources):
         for step in (*resource.middleware, *handler.middleware):
@@ -172,7 +172,7 @@ def _check_counted_users(resources: Mapping[str, Resource], mistakes: Mistakes) 
             if counts_users(step) and id(step) not in told:
                 told.add(id(step))
                 message = (
-                    f"`{name_of(step)}` counts by user, and is before every step that signs in: "
+                    f"`{name_of(step)}` counts by user, but runs before every step that signs in: "
                     "it would count by address."
                 )
                 mistakes.in_route(file).merge(Problem(file, message, _how_to_count_users(handler)))
@@ -186,26 +186,26 @@ def _how_to_count_users(handler: Handler) -> str:
 
 
 def _check_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
-    """Check that of several sessions around a handler each has a cookie of its own."""
+    """Check that each of several sessions around a handler has its own cookie."""
     for file, resource, handler in _handlers_of(resources):
         taken: set[str] = set()
         for step in (*resource.middleware, *handler.middleware):
             names = step.options.names if isinstance(step, Sessions) else set()
             for name in sorted(taken & names)[:1]:
-                message = f"`{handler.name}` is inside of two `sessions()` with the same cookie, {name!r}."
+                message = f"`{handler.name}` is inside two `sessions()` with the same cookie, {name!r}."
                 remedy = "Remove one of them, or give it another cookie: `sessions(name=...)`."
                 mistakes.in_route(file).merge(Problem(file, message, remedy))
             taken |= names
 
 
 def _check_takers_of_sessions(resources: Mapping[str, Resource], mistakes: Mistakes) -> None:
-    """Check that `sessions()` is around what takes the session. Middleware of the project may set one too."""
+    """Check that `sessions()` is around code that uses the session. Middleware of the project may set one."""
     for file, resource, handler in _handlers_of(resources):
         around = (*resource.middleware, *handler.middleware)
         if any(isinstance(step, Sessions) or not is_built_in(step) for step in around):
             continue
         for taker in handler.takers_of_session():
-            message = f"{taker} takes the session, and no `sessions()` is around the route."
+            message = f"{taker} uses the session, but no `sessions()` is around the route."
             remedy = (
                 "Write `middleware = [sessions()]`, with `from apiroutes.middleware import sessions`, "
                 "into middleware.py at the project's root."
@@ -232,7 +232,7 @@ def steps_of(
 
 
 def meaningless(constants: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    """Yield the warning about each constant that means nothing here, by its name."""
+    """Yield a warning about each constant that has no meaning here, by its name."""
     for name, places in constants.items():
         remedy = "Remove it, or begin its name with '_' if it is your own."
         yield Problem(shortened(places), f"`{name}` means nothing here.", remedy)

@@ -70,9 +70,10 @@ def explaining_resources(
     mistakes: Mistakes,
     explainer: Explainer | None,
 ) -> dict[str, Resource]:
-    """Return what explains the routes that cannot be served; nothing without an explainer.
+    """Return resources that explain why routes cannot be served; none without an explainer.
 
-    Their directories' middleware is around it, or a page of another origin could not read what it says.
+    The middleware of their directories is around them, or a page of another origin could not read the
+    explanation.
     """
     resources: dict[str, Resource] = {}
     if explainer is None:
@@ -111,7 +112,7 @@ def _resource(
         other_methods=runs.pop(RouteModule.ANY),
         others_on_loop=on_loop.pop(RouteModule.ANY),
         limits=limits,
-        # What is the same for many routes is one object, as the limits are.
+        # Values that many routes share are one object, such as the limits.
         by_method=runs or _NO_METHODS,
         on_loop=on_loop if any(on_loop.values()) else _NONE_ON_LOOP,
         pattern=endpoint.pattern,
@@ -124,7 +125,7 @@ def _resource(
 def _runs(
     endpoint: Endpoint, chain: Sequence[Middleware], threads: HandlerThreads
 ) -> tuple[dict[str, Run], dict[str, LoopRun | None]]:
-    """Return what answers each method, in a thread and on an event loop, within the route's deadline."""
+    """Return the functions that answer each method, in a thread and on an event loop, within the deadline."""
     runs: dict[str, Run] = {method: as_sync(compose(chain, step)) for method, step in endpoint.steps.items()}
     on_loop: dict[str, LoopRun | None] = {
         method: as_coroutine(chain, step) for method, step in endpoint.steps.items()

@@ -1,10 +1,11 @@
-"""Protects chains that trust what browsers send by themselves: `csrf()` is in front of such steps.
+"""Protects chains that trust what browsers send automatically: `csrf()` comes before such steps.
 
-In: the middleware and dependencies of a route, or of a path without one. Out: its middleware, in which a step
-that is marked by `reads_ambient_credentials` has a `csrf()` in front, unless the chain has one anywhere. What
-signs in by a session goes by the `sessions()` around it, and has one where a project keeps sessions itself.
+In: the middleware and dependencies of a route, or of a path without a route. Out: its middleware, with a
+`csrf()` before a step that is marked with `reads_ambient_credentials`, unless the chain has a `csrf()`
+anywhere. A step that signs in by a session relies on the `sessions()` around it; if the project keeps
+sessions itself, the step gets its own `csrf()`.
 
-What lets csrf() know of other steps: a csrf() has a method `trusting`, and `cors(credentials=True)` has
+This is how csrf() learns about other steps: it has a method `trusting`, and `cors(credentials=True)` has
 `origins_with_credentials`, which are trusted in its chain.
 """
 
@@ -29,7 +30,7 @@ from apiroutes.types import Middleware
 
 __all__ = ["protected", "protected_route"]
 
-# A browser is let send these to any site, and they change nothing (RFC 9110 section 9.2.1).
+# Browsers may send these to any site, and they change nothing (RFC 9110 section 9.2.1).
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -41,7 +42,7 @@ def protected(steps: Sequence[Middleware]) -> tuple[Middleware, ...]:
 def protected_route(
     around: Sequence[Middleware], module: RouteModule
 ) -> tuple[tuple[Middleware, ...], RouteModule]:
-    """Return the middleware around a route, and its module with that of its handlers."""
+    """Return the middleware around a route, and its module with the middleware of its handlers."""
     own = {method: handler.middleware for method, handler in module.handlers.items()}
     is_checked = _has_check(around) or _first_marked(around) is not None
     whole = {
@@ -57,7 +58,7 @@ def protected_route(
 
 
 def _around(steps: Sequence[Middleware], own: Mapping[str, Sequence[Middleware]]) -> tuple[Middleware, ...]:
-    """Return the middleware around all methods, of which `own` has that of single ones."""
+    """Return the middleware around all methods; `own` is the middleware of single methods."""
     # One handler for every method has one chain with the steps around it.
     inside = own.get(RouteModule.ANY, ())
     origins = _trusted_in((*steps, *inside))
@@ -69,7 +70,7 @@ def _around(steps: Sequence[Middleware], own: Mapping[str, Sequence[Middleware]]
     position = _first_marked(steps)
     if position is not None and not _has_check((*steps, *inside)):
         steps = (*steps[:position], _check(), *steps[position:])
-        # A check of the method's own decides there.
+        # There, the method's own check decides.
         trusted_of |= {method: None for method, middleware in own.items() if _has_check(middleware)}
     return _trusting(steps, origins, trusted_of)
 
@@ -77,7 +78,7 @@ def _around(steps: Sequence[Middleware], own: Mapping[str, Sequence[Middleware]]
 def _of_handler(
     method: str, handler: Handler, around: Sequence[Middleware], is_checked: bool
 ) -> tuple[Middleware, ...]:
-    """Return a handler's own middleware; `is_checked` says whether what is around it has a check."""
+    """Return a handler's own middleware; `is_checked` says whether the steps around it have a check."""
     steps = handler.middleware
     if not is_checked and method not in _SAFE and not _has_check(steps):
         nodes = () if handler.dependencies is None else handler.dependencies.graph.nodes
@@ -115,7 +116,7 @@ def _trusting(
 
 
 def _first_marked(steps: Sequence[Any], around: Sequence[Middleware] = ()) -> int | None:
-    """Return the position of the first step that trusts what browsers send by themselves."""
+    """Return the position of the first step that trusts what browsers send automatically."""
     keeps_session = any(session_cookie_of(step) is not None for step in around)
     for index, step in enumerate(steps):
         if takes_ambient_credentials(step) or (asks_for_session(step) and not keeps_session):

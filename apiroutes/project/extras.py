@@ -1,8 +1,8 @@
 """The libraries that settings and functions need, which are installed as extras of this package.
 
-In: settings, the files of a project. Out: a problem for each setting that asks for a library that is not
-installed, and for each file that imports a function that does. No library is imported: a project learns of it
-at its start, whatever it asks of the library later.
+In: settings, the files of a project. Out: a problem for each setting that needs a library that is not
+installed, and for each file that imports a function that needs one. No library is imported. A project learns
+of a missing library at its start, not when it first uses it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from apiroutes.settings import Settings
 
 __all__ = ["check_extras", "check_imports"]
 
-# By setting: the module that it needs, and the extra that brings it.
+# By setting: the module that it needs, and the extra that installs it.
 _NEEDS = {
     "telemetry": ("opentelemetry.trace", "otel"),
     "metrics_path": ("prometheus_client", "prometheus"),
@@ -63,13 +63,13 @@ def check_imports(root: Path, problems: Problems) -> None:
         if found:
             line, name = min(found)
             file = path.relative_to(root).as_posix()
-            message = f"imports `{name}`, and argon2-cffi is not installed."
+            message = f"imports `{name}`, but argon2-cffi is not installed."
             problem = Problem(file, message, "Run: pip install 'apiroutes[auth]'")
             problems.append(located(problem, place_at(root, file, line, name)))
 
 
 def _hashing_in(source: bytes) -> Iterator[tuple[int, str]]:
-    """Yield the lines that import what hashes passwords, or take it of the package, with its name."""
+    """Yield the lines that import a password function, or use it from the package, with its name."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):  # it has changed since it was imported
@@ -84,5 +84,5 @@ def _hashing_in(source: bytes) -> Iterator[tuple[int, str]]:
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ImportError:  # of the package that it is in
+    except ImportError:  # the package that contains it is missing
         return False

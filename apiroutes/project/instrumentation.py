@@ -1,8 +1,8 @@
 """The project's `instrumentation.py`: what it exports, and what is wrong with it.
 
 In: the root's file. Out: its functions; problems and warnings are added to those given. It is imported for
-every command, before the project's other files. `register` is run by `apiroutes.lifespan` alone, where
-requests are answered.
+every command, before the project's other files. Only `apiroutes.lifespan` runs `register`, in processes that
+answer requests.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ _OTHER_NAMES = {
         *("health_checks", "health_check", "health"),
     ),
 }
-_SIMILAR = 0.83  # of a ratio of difflib: one letter is missing, or two have changed places
+_SIMILAR = 0.83  # a ratio of difflib: one letter is missing, or two are swapped
 _EXPORTS = tuple(_OTHER_NAMES)
-# The names under which Next.js looks for its file of that name.
+# The names under which Next.js looks for its instrumentation file.
 _NEXT_FILES = tuple(
     f"{directory}{_STEM}.{ending}"
     for directory in ("", "src/")
     for ending in ("ts", "js", "mjs", "tsx", "jsx")
 )
-_HOW_TO_REGISTER = "Write `def register(): ...`; what stands behind a `yield` in it runs at the end."
+_HOW_TO_REGISTER = "Write `def register(): ...`; code after a `yield` in it runs at the end."
 _HOW_TO_OBSERVE = "Write `def on_request_error(error, request, context): ...`."
 _HOW_TO_CHECK = 'Write a dict of functions without parameters: `checks = {"database": ping}`.'
 
 
 class Instrumentation(Struct, frozen=True):
-    """What a project's instrumentation.py exports; of a project without one, nothing."""
+    """What a project's instrumentation.py exports; nothing for a project without that file."""
 
     register: Callable[[], Any] | None = None
     on_request_error: Callable[..., Any] | None = None
@@ -80,16 +80,18 @@ def load_instrumentation(
 
 
 def _warn_of_others(root: Path, warnings: Problems) -> None:
-    """Warn of files that look as if they were it."""
+    """Warn of files that look as if they were meant as instrumentation.py."""
     for name in sorted(os.listdir(root)):
         if name.lower() == _FILE:
-            warnings.add(name, f"is never imported: the file is called {_FILE}.", "Rename it.")
+            warnings.add(name, f"is never imported: the file must be called {_FILE}.", "Rename it.")
     src = f"src/{_FILE}"
     if (root / src).is_file():
-        warnings.add(src, "is never imported: the file stands beside `pages`, at the root.", "Move it there.")
+        warnings.add(
+            src, "is never imported: the file belongs beside `pages`, at the root.", "Move it there."
+        )
     for name in _NEXT_FILES:
         if (root / name).is_file() and not (root / "package.json").is_file():
-            warnings.add(name, f"is never run: Python's file is {_FILE}.", f"Write {_FILE}, in Python.")
+            warnings.add(name, f"is never run: the file for Python is {_FILE}.", f"Write {_FILE}, in Python.")
 
 
 def _read(module: ModuleType, own: OwnNames, problems: Problems, warnings: Problems) -> Instrumentation:
@@ -108,7 +110,7 @@ def _read(module: ModuleType, own: OwnNames, problems: Problems, warnings: Probl
 
 
 def _check_names(module: ModuleType, own: OwnNames, problems: Problems, warnings: Problems) -> None:
-    """Report names that are almost right, where what they may mean is missing."""
+    """Report names that are almost right, if the name that they may mean is missing."""
     found = [name for name in _EXPORTS if hasattr(module, name)]
     is_misnamed = False
     for meant in _EXPORTS:
@@ -126,7 +128,7 @@ def _check_names(module: ModuleType, own: OwnNames, problems: Problems, warnings
                     remedy = f"{_HOW_TO_REGISTER} Call a helper `_{name}`."
                 problems.add(_FILE, message, remedy, line=own.line_of(name))
     if not found and not is_misnamed:
-        message = f"exports none of `{'`, `'.join(_EXPORTS)}`, so that it is only imported."
+        message = f"exports none of `{'`, `'.join(_EXPORTS)}`, so it is only imported."
         warnings.add(_FILE, message, "Rename it if it is another module.")
 
 
@@ -135,7 +137,7 @@ def _plain(name: str) -> str:
 
 
 def _is_close(name: str, meant: str) -> bool:
-    """Return whether a public name is a misspelling of what is meant."""
+    """Return whether a public name is a misspelling of the `meant` name."""
     if name.startswith("_"):
         return False
     return difflib.SequenceMatcher(None, _plain(name), _plain(meant)).ratio() >= _SIMILAR
@@ -152,29 +154,31 @@ def _check_register(register: object, own: OwnNames, problems: Problems) -> None
     inner = inspect.unwrap(register) if callable(register) else register
     if not callable(register) or inspect.isclass(register):
         problems.add(
-            _FILE, f"`register` is {_described(register)}, and no function.", _HOW_TO_REGISTER, line=line
+            _FILE, f"`register` is {_described(register)}, not a function.", _HOW_TO_REGISTER, line=line
         )
     elif inner is not register and _is_generator(inner) and not _is_generator(register):
-        message = "`register` is wrapped by a decorator that makes a context manager of it."
-        remedy = "Leave out `@contextmanager` or `@asynccontextmanager`: a function with a `yield` is enough."
+        message = "`register` is wrapped by a decorator that turns it into a context manager."
+        remedy = "Remove `@contextmanager` or `@asynccontextmanager`: a function with a `yield` is enough."
         problems.add(_FILE, message, remedy, line=line)
     elif not _takes(register, 0):
         message = f"`register` is {_described(register)}; it is called without arguments."
-        remedy = "Remove the parameters: what it yields, a dict, is `req.app` for handlers."
+        remedy = "Remove the parameters: handlers find the dict that it yields in `req.app`."
         problems.add(_FILE, message, remedy, line=line)
 
 
 def _check_checks(checks: object, own: OwnNames, problems: Problems) -> None:
     line = own.line_of("checks")
     if not isinstance(checks, Mapping):
-        problems.add(_FILE, f"`checks` is {_described(checks)}, and no dict.", _HOW_TO_CHECK, line=line)
+        problems.add(_FILE, f"`checks` is {_described(checks)}, not a dict.", _HOW_TO_CHECK, line=line)
         return
     for name, check in checks.items():
         line = own.line_of_key("checks", [str(name)])
         if not isinstance(name, str) or not name:
-            problems.add(_FILE, f"`checks` has the name {name!r}, and no text.", _HOW_TO_CHECK, line=line)
+            problems.add(
+                _FILE, f"a name in `checks` must be a non-empty str, not {name!r}.", _HOW_TO_CHECK, line=line
+            )
         elif not callable(check):
-            message = f"`checks` has {_described(check)} as {name!r}, and no function."
+            message = f"the check {name!r} is {_described(check)}, not a function."
             problems.add(_FILE, message, _HOW_TO_CHECK, line=line)
         elif not _takes(check, 0):
             message = f"the check {name!r} is {_described(check)}; it is called without arguments."
@@ -191,7 +195,7 @@ def _takes(function: Callable[..., Any], count: int) -> bool:
         inspect.signature(function).bind(*range(count))
     except TypeError:
         return False
-    except ValueError:  # a function of C that does not tell
+    except ValueError:  # a function in C without a signature
         return True
     return True
 

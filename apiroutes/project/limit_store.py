@@ -1,7 +1,7 @@
-"""Whether the store of a project's rate limits can be used, as its setting names it.
+"""Checks that the store that the setting of a project's rate limits names can be used.
 
-In: settings, and the project's directory. Out: a problem for a URL that redis-py cannot use. Nothing is
-connected.
+In: settings, and the project's directory. Out: a problem for a URL that redis-py cannot use. It opens no
+connection.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["check_limit_store"]
 def check_limit_store(
     settings: Settings, place_of: Callable[[str], tuple[str, Place]], problems: Problems
 ) -> None:
-    """Add a problem for a URL that cannot be used; the text has no part of it."""
+    """Add a problem for a URL that cannot be used; its text contains no part of the URL."""
     if isinstance(settings.rate_limit_store, str):
         return
     try:
@@ -28,5 +28,5 @@ def check_limit_store(
     except ValueError as error:
         spelled, place = place_of("rate_limit_store")
         problems.append(located(Problem(place.file, f"{spelled}: {error}.", "Correct the URL."), place))
-    except ImportError:  # which is the problem of a missing extra
+    except ImportError:  # the missing extra is reported elsewhere
         pass

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 
-# The spelling of a setting and its place, for its name and one string of its list.
+# Returns the spelling and place of a setting, from its name and one string in its list.
 PlaceOfSetting = Callable[[str, str], "tuple[str, Place]"]
 
 
@@ -58,7 +58,7 @@ class LoadedDirectory(NamedTuple):
 
 
 def middleware_around(route: Route, directories: Sequence[LoadedDirectory]) -> tuple[Middleware, ...]:
-    """Return the middleware of the directories that hold the route's file, from the outside in."""
+    """Return the middleware of the directories that contain the route's file, from the outside in."""
     return tuple(step for directory in directories if directory.holds(route) for step in directory.steps)
 
 
@@ -72,7 +72,7 @@ def dependencies_around(route: Route, directories: Sequence[LoadedDirectory]) ->
 def middleware_below(
     directories: Sequence[LoadedDirectory],
 ) -> list[tuple[tuple[Segment, ...], tuple[Middleware, ...]]]:
-    """Return the paths below which middleware runs even if no route matches, as segments, with it."""
+    """Return the middleware that runs even if no route matches, with its path as segments."""
     return [
         (source.path.segments, steps) for source, steps, _ in directories if not source.is_in_group and steps
     ]
@@ -91,7 +91,7 @@ def directory_middleware(
 
 
 class ProjectMiddleware:
-    """Loads the middleware of the project in `root`; `place_of_setting` tells where the setting names one."""
+    """Loads the middleware of the project in `root`; `place_of_setting` finds a name in the setting."""
 
     def __init__(
         self,
@@ -108,13 +108,13 @@ class ProjectMiddleware:
         self._warnings = warnings
 
     def everywhere(self, settings: Settings, arguments: Sequence[Middleware]) -> tuple[Middleware, ...]:
-        """Return the middleware that runs around every route; `arguments` are those of `App`."""
+        """Return the middleware that runs around every route; `arguments` are given to `App`."""
         exported = self._load_file(settings)
         names = list(settings.middleware)
-        if exported:  # the setting may name what the file exports, which would run twice
+        if exported:  # the setting may name the file's exports, which would run twice
             names = [name for name in names if name != "middleware:middleware"]
         if names and arguments:
-            message = "and App(middleware=...) both give middleware; that of the setting runs first."
+            message = "and App(middleware=...) both set middleware; the setting's runs first."
             self._warnings.add("The setting `middleware`", message, "Keep one of the two.")
         return (*exported, *self._import_setting(names), *self._check_arguments(arguments))
 
@@ -132,7 +132,7 @@ class ProjectMiddleware:
         if problem is not None:
             self._problems.append(problem)
             return ()
-        # Where the setting takes functions from this module, it may export no `middleware` itself.
+        # If the setting names functions in this module, the module need not export `middleware` itself.
         is_used = any(name.startswith("middleware:") for name in settings.middleware)
         with self._problems.collecting():
             if self._loader.has_middleware(file, is_used=is_used):
@@ -164,7 +164,7 @@ class ProjectMiddleware:
         return tuple(steps)
 
     def _refuse_import(self, name: str, error: BaseException) -> None:
-        """Report a module that cannot be imported, at the line of the project that is wrong."""
+        """Report a module that cannot be imported, at the line of the project that fails."""
         module = name.partition(":")[0]
         if (
             isinstance(error, ModuleNotFoundError)
@@ -176,7 +176,7 @@ class ProjectMiddleware:
             return
         spelled, place = self._place_of_setting("middleware", name)
         problem = import_failure(error, self._root, module).problem
-        if problem.line is None:  # in none of the project's files
+        if problem.line is None:  # not in a file of the project
             self._refuse(name, f"{name!r} cannot be imported: {one_line(error)}.", _HOW_TO_NAME)
         else:
             self._problems.append(replace(problem, importers=(f"{place} ({spelled})",)))
@@ -186,7 +186,7 @@ class ProjectMiddleware:
         self._problems.append(located(Problem(place.file, f"{spelled}: {message}", remedy), place))
 
     def _check_arguments(self, steps: Any) -> tuple[Middleware, ...]:
-        """Return the steps of `App(middleware=...)`, which are checked."""
+        """Check and return the steps of `App(middleware=...)`."""
         if isinstance(steps, (str, bytes)) or not isinstance(steps, Iterable):
             name = getattr(steps, "__name__", "...")
             self._refuse_argument(f"{steps!r} is not a list.", f"Write App(middleware=[{name}]).")

@@ -1,4 +1,4 @@
-"""A project without routes, and files that are almost routes: why they are none, and what to do.
+"""Explains a project without routes, and files that are almost routes: why they are not, and what to do.
 
 In: the project directory and what a scan found in it. Out: problems and warnings, added to those given.
 """
@@ -26,24 +26,24 @@ _EXAMPLES = {
     "tanstack": "routes/api/hello.py",
 }
 _ROUTE_DIRECTORIES = tuple(convention.directory for convention in CONVENTIONS)
-# What the files of `app` are called by mistake that are meant for their own directory's path.
+# Names that users give by mistake to files of `app` that are meant for their own directory's path.
 _NAMES_OF_ROUTES = ("routes", "page", "index", "handler", "handlers", "view", "views", "endpoint", "main")
 _NOT_SEARCHED = ("node_modules", "venv", "env", "site-packages", "__pycache__")
 
 
 def check_directory(root: Path) -> None:
-    """Raise ProjectError where the project's directory is none."""
+    """Raise ProjectError if the project's directory is not a directory."""
     if root.is_dir():
         return
     problems = Problems()
     shown = os.path.relpath(root) if root.is_relative_to(Path.cwd()) else str(root)
     if root.is_file():
-        remedy = f"Give the directory that holds it: {_shortest(root.parent)!r}."
+        remedy = f"Pass the directory that contains it: {_shortest(root.parent)!r}."
         problems.add(shown, "is a file, not the directory of a project.", remedy)
     else:
         near = [entry.name for entry in _directories(root.parent)]
         close = difflib.get_close_matches(root.name, near, 1, 0.6)
-        remedy = "Give the directory that holds pages/, app/ or routes/."
+        remedy = "Pass the directory that contains pages/, app/ or routes/."
         remedy = f"Did you mean {close[0]!r}? {remedy}" if close else remedy
         problems.add(shown, "does not exist, so there is no project in it.", remedy)
     problems.raise_any()
@@ -56,9 +56,9 @@ def report_no_route(
     problems: Problems,
     warnings: Problems,
 ) -> None:
-    """Add the problem of a project that has no route: what is there instead, and what to do.
+    """Add the problem of a project that has no route: what it contains instead, and what to do.
 
-    It is a warning where the directory of routes has private files: those may be all that is there so far.
+    It is a warning if the directory of routes contains private files: the project may have only these so far.
     """
     message = f"there is no route in {root.name or root}, so there is nothing to serve."
     place, own, remedy = _cause(root, scanned, conventions)
@@ -69,12 +69,12 @@ def report_no_route(
 
 
 def _has_entries(path: Path) -> bool:
-    """Return whether a directory of routes has anything in it that is not hidden."""
+    """Return whether a directory of routes contains anything that is not hidden."""
     return path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir())
 
 
 def _cause(root: Path, scanned: Scan, conventions: Sequence[Convention]) -> tuple[str, str, str]:
-    """Return the place of the most likely mistake, what it is, and the remedy."""
+    """Return the place of the most likely mistake, its description, and the remedy."""
     if scanned.unlike:
         first = scanned.unlike[0]
         directory, _, name = first.rpartition("/")
@@ -92,7 +92,7 @@ def _cause(root: Path, scanned: Scan, conventions: Sequence[Convention]) -> tupl
 
 
 def _no_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str, str, str]:
-    """Find the directory of routes that is somewhere else, or called otherwise."""
+    """Find the directory of routes that is somewhere else, or has another name."""
     nearby = _project_nearby(root)
     other = _other_directory(root, conventions)
     found = nearby or other if _is_inside_routes(root) else other or nearby
@@ -103,18 +103,18 @@ def _no_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str, s
 
 
 def _empty_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str, str, str] | None:
-    """Tell what is in a directory of routes that has no route; None where there is no such directory."""
+    """Describe the content of a directory of routes without a route; None if there is no such directory."""
     convention = next((each for each in conventions if (root / each.directory / API).is_dir()), None)
     if convention is None:
         return None
     directory = f"{convention.directory}/{API}"
     private = [f"{directory}/{path.name}" for path in sorted((root / directory).glob("*.py"))]
-    what = f"Not routes: {shortened(private)}." if private else f"{directory} has no file of a route."
+    what = f"Not routes: {shortened(private)}." if private else f"{directory} contains no route file."
     return directory, what, f"Create {_EXAMPLES[convention.name]} with {_HANDLER} in it."
 
 
 def _other_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str, str, str] | None:
-    """Find a directory of routes that is called almost as it must be."""
+    """Find a directory of routes whose name is almost right."""
     for convention in conventions:
         right = f"{convention.directory}/{API}"
         for directory in _directories(root):
@@ -125,7 +125,7 @@ def _other_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str
                     make = (
                         "" if (root / convention.directory).exists() else f"mkdir {convention.directory} && "
                     )
-                    message = f"Routes are in {right}, and {name} is another directory."
+                    message = f"Routes must be in {right}, but this project has them in {name}."
                     return name, message, f"Move it: `{make}mv {name} {right}`."
     return None
 
@@ -146,12 +146,12 @@ def _project_nearby(root: Path) -> tuple[str, str, str] | None:
 
 
 def _shortest(path: Path) -> str:
-    """Return the path as it is shortest to type."""
+    """Return the shortest way to type the path."""
     return min(os.path.relpath(path), str(path), key=len)
 
 
 def _is_inside_routes(directory: Path) -> bool:
-    """Return whether the directory is one of the routes of a project, or lies below them."""
+    """Return whether the directory is a directory of routes of a project, or is below one."""
     paths = [directory, *directory.parents][:_LEVELS_UP]
     return any(path.name in _ROUTE_DIRECTORIES and _is_project(path.parent) for path in paths)
 
@@ -178,7 +178,7 @@ def _directories(directory: Path) -> list[Path]:
 
 
 def warn_of_misplaced(root: Path, conventions: Sequence[Convention], warnings: Problems) -> None:
-    """Add a warning for each file with a handler that lies where no route is."""
+    """Add a warning for each file with a handler in a place where files are not routes."""
     warnings += _misplaced(root, conventions)
     warnings += _in_other_directories(root, conventions)
 
@@ -186,7 +186,7 @@ def warn_of_misplaced(root: Path, conventions: Sequence[Convention], warnings: P
 def _misplaced(root: Path, conventions: Sequence[Convention]) -> Iterator[Problem]:
     """Yield the files with a handler beside the directories of routes.
 
-    Such a directory may be of something else: a package of Django is often called `pages`.
+    Such a directory may have another purpose: a Django package is often called `pages`.
     """
     for convention in conventions:
         for path in sorted((root / convention.directory).glob("*.py")):
@@ -194,7 +194,7 @@ def _misplaced(root: Path, conventions: Sequence[Convention]) -> Iterator[Proble
             if not may_lead and defines_handler(path):
                 file = f"{convention.directory}/{path.name}"
                 right = f"{convention.directory}/{API}/{path.name}"
-                message = f"is not a route: routes of {convention.directory}/ are below {API}/."
+                message = f"is not a route: routes of {convention.directory}/ are in {API}/."
                 yield Problem(file, message, f"Move it to {right}.")
         if convention.name == "app":
             yield from _misplaced_in_app(root)
@@ -210,7 +210,7 @@ def _misplaced_in_app(root: Path) -> Iterator[Problem]:
 
 
 def _route_instead_of(file: str) -> str:
-    """Return what a file of app/ is called as a route: users.py has a path below, routes.py its own."""
+    """Return the route file for a file of app/: users.py gets a path below, routes.py the directory's."""
     directory, _, name = file.rpartition("/")
     stem = name.removesuffix(".py")
     is_own = stem.lower() in _NAMES_OF_ROUTES or stem.upper() in METHODS
@@ -218,7 +218,7 @@ def _route_instead_of(file: str) -> str:
 
 
 def _in_other_directories(root: Path, conventions: Sequence[Convention]) -> Iterator[Problem]:
-    """Yield the files with a handler in directories that are called almost as those of routes."""
+    """Yield the files with a handler in directories whose names are almost those of directories of routes."""
     for convention in conventions:
         right = f"{convention.directory}/{API}" if convention.is_below_api else convention.directory
         for directory in _almost(root, convention):
@@ -230,7 +230,7 @@ def _in_other_directories(root: Path, conventions: Sequence[Convention]) -> Iter
 
 
 def _almost(root: Path, convention: Convention) -> Iterator[Path]:
-    """Yield the directories that may be meant as a convention's: in src/, at the root, in capitals."""
+    """Yield the directories that may be meant for a convention: in src/, at the root, in capitals."""
     if not convention.is_below_api:
         yield root / "src" / convention.directory
         return
@@ -243,6 +243,6 @@ def _almost(root: Path, convention: Convention) -> Iterator[Path]:
 
 
 def shortened(names: Sequence[str]) -> str:
-    """Return the names in one line, only the first of them if there are many."""
+    """Return the names in one line, only the first names if there are many."""
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return ", ".join(names[:_MOST]) + more

@@ -28,7 +28,7 @@ class Mistakes:
         self._routes: dict[str, Problems] = {}
 
     def __iter__(self) -> Iterator[Problem]:
-        """Yield each problem once, those that break most first."""
+        """Yield each problem once, the problems that break most first."""
         groups = (self.everywhere, self._elsewhere, *self._directories.values(), *self._routes.values())
         yield from self._merged(groups)
 
@@ -48,7 +48,7 @@ class Mistakes:
             (self.in_directory(directory) if is_guard else self._elsewhere).append(problem)
 
     def add_of_tree(self, tree: RouteTree, routes: Sequence[Route]) -> None:
-        """Add the conflicts between routes. Two that answer the same paths break each other."""
+        """Add the conflicts between routes. Two routes that answer the same paths break each other."""
         shapes = {route.file: _shape(route) for route in routes}
         for problem in tree.problems:
             self.in_route(problem.file).append(problem)
@@ -73,7 +73,7 @@ class Mistakes:
 
 
 def _shape(route: Route) -> tuple[tuple[Kind, str], ...]:
-    """Return what a route matches: its segments, whatever its parameters are called."""
+    """Return the shape of a route's paths: its segments without the names of parameters."""
     return tuple(
         (segment.kind, segment.text if segment.kind is Kind.STATIC else "")
         for segment in route.pattern.segments

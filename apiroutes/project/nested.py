@@ -1,4 +1,4 @@
-"""Apps that a project's own files make while the project is loaded, which would load them again, for ever.
+"""Refuses an App that a project's own file makes while the project is loading, which would never end.
 
 In: the project's directory. Out: nothing. Raises NestedAppError, which the failed import explains.
 """
@@ -19,7 +19,7 @@ _loading: set[tuple[Path, int]] = set()  # with the thread that loads
 
 @contextlib.contextmanager
 def loading(root: Path) -> Iterator[None]:
-    """Refuse to load the project inside the block once more. Raises NestedAppError."""
+    """Refuse to load the project again inside the block. Raises NestedAppError."""
     key = root, threading.get_ident()
     if key in _loading:
         raise NestedAppError("this file is loaded by an App of the same project")

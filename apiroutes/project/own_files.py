@@ -1,6 +1,6 @@
-"""The files of a project that it has imported, which are searched for what they use.
+"""The files that a project has imported, which are searched for the names that they use.
 
-In: the project's directory. Out: their paths and sources. A file that has gone is empty.
+In: the project's directory. Out: their paths and sources. A file that no longer exists counts as empty.
 """
 
 from __future__ import annotations
@@ -30,5 +30,5 @@ def source_of_file(path: Path) -> bytes:
     """Return the source of a file."""
     try:
         return path.read_bytes()
-    except OSError:  # it has gone since it was imported
+    except OSError:  # it was deleted after its import
         return b""

@@ -1,7 +1,7 @@
-"""The release of a project: the name of its code, by which what other code has cached is told apart.
+"""The release of a project: a name for its code, which keeps entries apart that different code has cached.
 
-In: the project's directory, its settings and routes. Out: a digest, the same for all workers of a deploy, on
-whichever machine, and for its scripts; another one for changed code.
+In: the project's directory, its settings and routes. Out: a digest. It is the same for all workers of a
+deployment, on any machine, and for its scripts; changed code has another digest.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ __all__ = ["release_of"]
 
 _DIGEST_SIZE = 16  # bytes
 _ALWAYS = ("pyproject.toml", "app.py", "instrumentation.py", "middleware.py")
-# Where an absolute import finds the project's modules, below the root.
+# The directories below the root in which an absolute import finds the project's modules.
 _TOPS = ("", "src")
-# Directories of what others wrote, or of what Python keeps.
+# Directories of third-party code, or of files that Python keeps.
 _OTHERS = frozenset(["site-packages", "dist-packages", "node_modules", "__pycache__"])
 _NAME = re.compile(rb"[\w\x80-\xff]+")
 
@@ -31,11 +31,11 @@ _NAME = re.compile(rb"[\w\x80-\xff]+")
 def release_of(root: Path, settings: Settings, routes: Iterable[Route]) -> str:
     """Return the setting `release`, or a digest of the project's code in the directory `root`, and the mode.
 
-    The code is every Python file beside the routes, and every file or package at the root that one of them
-    imports, wherever in it, or that an imported one imports: a helper changes answers as well. What a process
-    has imported by now would be another answer in a script, which revalidates what the workers have cached.
-    The versions of libraries are told by pyproject.toml, if at all. The mode is part of it, as development
-    has other `.env` files, and with them other data.
+    The code is every Python file beside the routes, and every file or package at the root that one of these
+    files imports, directly or through others, anywhere in its code: a helper changes answers as well. The
+    modules that a process has imported so far would not do: they differ in a script, which revalidates what
+    the workers have cached. Only pyproject.toml may tell the versions of libraries. The mode is included,
+    because development has other `.env` files, and with them other data.
     """
     if settings.release is not None:
         return f"{settings.mode}:{settings.release}"
@@ -52,7 +52,7 @@ def release_of(root: Path, settings: Settings, routes: Iterable[Route]) -> str:
 
 
 class _Code:
-    """Files of a project with their contents: those that were added, and all that they import of it."""
+    """Files of a project with their contents: the files that were added, and all files that they import."""
 
     def __init__(self, root: str) -> None:
         self.contents: dict[str, bytes] = {}
@@ -80,11 +80,11 @@ class _Code:
             whole = os.path.join(self._root, path)
             if os.path.isdir(whole):
                 waiting += self._add_python_in(path)
-            elif os.path.isfile(whole):  # not a pipe, which would be waited for
+            elif os.path.isfile(whole):  # not a pipe, on which reading would block
                 waiting += self._add_file(path)
 
     def _add_python_in(self, directory: str) -> Iterator[str]:
-        """Add the Python files of a directory, and yield what they import, and its own directories."""
+        """Add the Python files of a directory; yield what they import, and the directory's subdirectories."""
         with contextlib.suppress(OSError), os.scandir(os.path.join(self._root, directory)) as entries:
             for entry in entries:
                 path = os.path.join(directory, entry.name)
@@ -104,7 +104,7 @@ class _Code:
 
 
 def _imports_in(source: bytes) -> Iterator[bytes]:
-    """Yield each statement that imports, wherever it stands; a line of a text may look like one."""
+    """Yield each import statement, wherever it is; a line inside a string may look like one."""
     start = source.find(b"import")
     while start >= 0:
         line = source.rfind(b"\n", 0, start) + 1

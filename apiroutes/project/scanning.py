@@ -35,8 +35,8 @@ def scan_project(root: Path, settings: Settings, problems: Problems, warnings: P
         if directory.is_dir():
             _add(whole, _scan_directory(root, convention, settings, warnings))
         elif directory.is_symlink():
-            message = "is a link that leads to no directory, so it can hold no route."
-            whole.problems.append(Problem(convention.directory, message, "Mend the link, or remove it."))
+            message = "is a link that leads to no directory, so it cannot contain routes."
+            whole.problems.append(Problem(convention.directory, message, "Repair the link, or remove it."))
     problems += whole.problems
     if not whole.routes and not whole.problems:
         report_no_route(root, whole, conventions, problems, warnings)
@@ -63,15 +63,15 @@ def _add(whole: Scan, part: Scan) -> None:
 
 
 def _unlike(files: Sequence[str], convention: Convention, extensions: Sequence[str]) -> Iterator[Problem]:
-    """Yield the warnings about files that are not routes because of their extension, or of capitals."""
+    """Yield the warnings about files that are not routes because of their extension or capital letters."""
     capital = [file for file in files if file.lower().endswith("/route.py")]
     for file in capital:
         remedy = f"Call it {file.rpartition('/')[0]}/route.py."
-        yield Problem(file, "is not a route: the name of a route's file is in lower case.", remedy)
+        yield Problem(file, "is not a route: the name of a route file must be in lower case.", remedy)
     files = [file for file in files if file not in capital]
     if not files:
         return
     endings = " or ".join(f".{extension}" for extension in extensions)
     verb = "is not a route" if len(files) == 1 else "are not routes"
     remedy = f"Rename each file that is meant to be one, or {convention.how_to_hide}."
-    yield Problem(shortened(files), f"{verb}: the name of a route's file ends in {endings}.", remedy)
+    yield Problem(shortened(files), f"{verb}: the name of a route file ends in {endings}.", remedy)

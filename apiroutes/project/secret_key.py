@@ -1,11 +1,12 @@
-"""The secret key of a project whose middleware needs one; in development it is made and kept.
+"""The secret key of a project whose middleware needs one; in development it is generated and kept.
 
 In: the settings, and the steps of the project with the files that use them. Out: settings with a key, or a
 problem, or warnings.
 
-Any handler may set signed cookies or turn draft mode on, and none is marked for it. So the files of the
-project are searched for their names. In development a key that is made in vain does no harm. In production it
-is a warning, because nobody knows from here whether that line will run, or whose method it calls.
+Any handler may set signed cookies or turn on draft mode, without a mark that says so. So the files of the
+project are searched for the names of these methods. In development, a key that is not needed does no harm. In
+production, a missing key is only a warning, because it is unknown whether that line will run, and whose
+method it calls.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ _DIRECTORY, _FILE = ".apiroutes", "secret_key"
 _VARIABLE = "APIROUTES_SECRET_KEY"
 _MOST_NAMED = 3
 
-# What requests and responses have that is signed,
+# The attributes of requests and responses that need a key for signatures,
 _SIGNED = re.compile(rb"\b((set_)?draft_mode|((set|clear)_)?preview_data|set_signed_cookie|signed_cookies)\b")
-# and what of it raises an exception without a key.
+# and those among them that raise an exception without a key.
 _RAISING = frozenset(
     ("clear_preview_data", "set_draft_mode", "set_preview_data", "set_signed_cookie", "signed_cookies")
 )
@@ -52,14 +53,14 @@ def with_secret_key(
     problems: Problems,
     warnings: Problems,
 ) -> Settings:
-    """Return the settings of the project in `root`, in development with a key if a step needs one.
+    """Return the settings of the project in `root`; in development with a key, if a step needs one.
 
-    `steps` are functions, each with the file that uses it. A missing key is added to `problems` if one of
-    them is marked, and to `warnings` for each file of the project that would raise an exception.
+    `steps` are functions, each with the file that uses it. A missing key is added to `problems` if a step is
+    marked, and to `warnings` for each file of the project that would raise an exception.
     """
     if settings.secret_key is not None:
         return settings
-    if place_of("secret_key")[1].file != "the settings":  # it is set and refused
+    if place_of("secret_key")[1].file != "the settings":  # a key is set, and was refused
         return settings
     users = dict.fromkeys(f"`{name_of(step)}` ({file})" for step, file in steps if takes_secret_key(step))
     if settings.mode == "development":
@@ -87,7 +88,7 @@ def _failing_lines(root: Path) -> Iterator[Problem]:
         source = source_of_file(path)
         first = _first_raising(source) if _signs(source) else None
         if first is not None:
-            message = f"uses `{first.attr}`, and no `secret_key` is set."
+            message = f"uses `{first.attr}`, but no `secret_key` is set."
             yield Problem(path.relative_to(root).as_posix(), message, remedy, first.lineno)
 
 
@@ -101,7 +102,7 @@ def _first_raising(source: bytes) -> ast.Attribute | None:
 
 
 def _key_of_development(root: Path) -> SecretKeys:
-    """Return the key in `.apiroutes/`, which is made once; of two processes that make it, one wins."""
+    """Return the key in `.apiroutes/`, which is generated once; if two processes do so at once, one wins."""
     path = root / _DIRECTORY / _FILE
     known = _keys_in(path)
     if known is not None:
@@ -111,7 +112,7 @@ def _key_of_development(root: Path) -> SecretKeys:
         _make_directory(path.parent)
         keys = _store(path, key)
     except OSError as error:
-        # Record: Development only: no key can be kept, so that sessions end with the process.
+        # Record: Development only: no key can be kept, so sessions end with the process.
         _log.warning(
             "no `secret_key` is set, and none can be kept in %s/%s (%s): what is signed with the key of this "
             "process is not valid in the next one",
@@ -120,7 +121,7 @@ def _key_of_development(root: Path) -> SecretKeys:
         return SecretKeys([key])
     if keys == SecretKeys([key]):
         message = "no `secret_key` is set, so one was made for development, in %s/%s"
-        # Record: Development only: a key was made, which signs sessions and cookies on this machine.
+        # Record: Development only: a key was generated, which signs sessions and cookies on this machine.
         _log.info(message, _DIRECTORY, _FILE)
     return keys
 
@@ -128,32 +129,32 @@ def _key_of_development(root: Path) -> SecretKeys:
 def _keys_in(path: Path) -> SecretKeys | None:
     try:
         return read_secret_keys(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError):  # there is no file, or one that another hand has changed
+    except (OSError, ValueError):  # there is no file, or somebody has changed it
         return None
 
 
 def _make_directory(directory: Path) -> None:
-    """Make the directory of what belongs to this machine alone, which Git leaves out."""
+    """Make the directory for files of this machine, which Git ignores."""
     directory.mkdir(mode=0o700, exist_ok=True)
     with contextlib.suppress(FileExistsError), open(directory / ".gitignore", "x", encoding="ascii") as file:
         file.write("*\n")
 
 
 def _store(path: Path, key: str) -> SecretKeys:
-    """Write a key into a new file, whole or not at all; return those that another process stored first."""
+    """Write a key into a new file, atomically; return the keys that another process stored first."""
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(f"{key}\n")
         try:
-            os.link(temporary, path)  # which fails where there is a file, unlike a renaming
+            os.link(temporary, path)  # which fails if the file exists, unlike a rename
         except FileExistsError:
             first = _keys_in(path)
             if first is not None:
                 return first
             os.replace(temporary, path)
-        except OSError:  # a file system without links
+        except OSError:  # a file system without hard links
             os.replace(temporary, path)
     finally:
         with contextlib.suppress(FileNotFoundError):

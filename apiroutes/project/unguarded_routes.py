@@ -1,7 +1,8 @@
-"""Routes that a directory's middleware seems to be around and is not, as they are of another convention.
+"""Routes that a directory's middleware seems to guard but does not: they belong to another convention.
 
-In: the directories with middleware, and what answers each route. Out: warnings. Middleware of a directory is
-for the files in it, but who guards `/api/admin` by a file below `pages/` means the paths of `app/` as well.
+In: the directories with middleware, and the resource of each route. Out: warnings. Middleware of a directory
+runs for the files in it. But a user who guards `/api/admin` with a file below `pages/` means the same path
+below `app/` as well.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def unguarded_routes(
 ) -> Iterator[Problem]:
     """Yield a warning for each directory whose middleware leaves out routes at its path.
 
-    These are of another convention, run other functions, and have no middleware of a directory that is at
-    this path or below it: who wrote that has thought of them. A group of `app/` has no path.
+    These routes belong to another convention and run other functions. No directory at or below this path has
+    middleware for them: whoever wrote such middleware has thought of them. A group of `app/` has no path.
     """
     for directory in directories:
         if directory.source.is_in_group:
@@ -45,7 +46,7 @@ def unguarded_routes(
         if files:
             message = (
                 f"does not run for other routes at or below {path} ({shortened(files)}): "
-                "middleware of a directory is for the files in it."
+                "the middleware of a directory runs only for the files in it."
             )
             yield Problem(directory.source.file, message, _REMEDY)
 
@@ -55,7 +56,7 @@ def _convention(file: str) -> str:
 
 
 def _is_at(pattern: RoutePattern, path: RoutePattern) -> bool:
-    """Return whether a pattern begins with the segments of a path, whatever its parameters are called."""
+    """Return whether a pattern begins with the segments of a path, whatever the names of its parameters."""
     return _shape(pattern)[: len(path.segments)] == _shape(path)
 
 

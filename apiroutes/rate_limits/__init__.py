@@ -1,4 +1,4 @@
-"""How many requests there may be in a time, across workers and machines; this room only refuses."""
+"""Limits on the number of requests in a period, across workers and machines; this room only refuses."""
 
 from apiroutes.rate_limits.middleware import rate_limit, route_limits
 from apiroutes.rate_limits.opening import forget_counts

@@ -1,7 +1,7 @@
-"""One limit at work: counts requests, refuses what is too much, and says in header fields what is left.
+"""One limit at work: counts requests, refuses excess requests, and reports in header fields what is left.
 
-In: requests. Out: header fields (draft-ietf-httpapi-ratelimit-headers-11). Raises ApiError 429, or 503
-where a store fails that must not.
+In: requests. Out: header fields (draft-ietf-httpapi-ratelimit-headers-11). Raises ApiError 429, or 503 if the
+store fails and the limit fails closed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from apiroutes.structs import Struct
 
 __all__ = ["Limiter", "Taken"]
 
-# Seconds after which a request may come again that was refused because the store fails.
+# Seconds after which a client may retry a request that was refused because the store fails.
 _RETRY_AFTER_FAULT = "5"
 # Seconds between two records of refusals by one limit.
 _LOG_EVERY = 10.0
@@ -35,7 +35,7 @@ _LARGEST_COST = 2**53
 
 
 class Taken(Struct, frozen=True):
-    """What a request was counted as, and what RateLimit says of it: a member for each rate."""
+    """What a request was counted as, and its members of the field RateLimit: one for each rate."""
 
     uses: list[Use]
     windows: list[Window]
@@ -43,7 +43,7 @@ class Taken(Struct, frozen=True):
 
 
 class Limiter:
-    """Counts requests under the `name` of a limit; with `fails_open` it admits them where the store fails."""
+    """Counts requests under the `name` of a limit; with `fails_open`, admits them while the store fails."""
 
     def __init__(self, limit: Limit, name: str, opened: OpenedCounters, fails_open: bool) -> None:
         self._limit = limit
@@ -61,7 +61,7 @@ class Limiter:
         self._log_at = 0.0
 
     def admit(self, req: Request, res: Response) -> Taken | None:
-        """Count a request; None for one that is not limited. Raises ApiError for one too many."""
+        """Count a request; return None if it is not limited. Raises ApiError for a request too many."""
         subject = self._subject_of(req)
         if subject is None:
             return None
@@ -83,7 +83,7 @@ class Limiter:
         return Taken(uses, windows, self._tell(taken, res))
 
     def give_back(self, taken: Taken, res: Response) -> None:
-        """Count a request no longer, and say so if the head of the response has not left."""
+        """Stop counting a request, and correct the header field if the head of the response has not left."""
         try:
             self._counters.give_back(taken.uses, taken.windows)
         except StoreError:  # then it counts
@@ -95,9 +95,9 @@ class Limiter:
             res._headers["ratelimit"] = (line[0], line[1].replace(taken.members, told))
 
     def _tell(self, taken: Taken, res: Response, waits: Sequence[float] = ()) -> str:
-        """Set both fields: the policies, and for each what is left, and for how many seconds.
+        """Set both fields: the policies, and for each policy what is left, and for how many seconds.
 
-        Return the members of RateLimit; those that other limits have set before stay in front of them.
+        Return the members of RateLimit; members that other limits have set come first.
         """
         other_policies = _members(res, "RateLimit-Policy")
         other_limits = _members(res, "RateLimit") if other_policies else ""
@@ -129,9 +129,9 @@ class Limiter:
         raise ApiError(429, f"Too many requests. Try again in {seconds} s.", {"Retry-After": str(seconds)})
 
     def _log(self, req: Request, taken: Taken) -> None:
-        """Say that the limit refuses, at most once in ten seconds: whoever is refused may go on for long.
+        """Log that the limit refuses, at most once in ten seconds: a refused client may continue for long.
 
-        Who that is are the first digits of the digest that is counted by, the same at each refusal.
+        The client appears as the first digits of its digest, which are the same at each refusal.
         """
         self._refused += 1
         moment = time.monotonic()
@@ -140,8 +140,8 @@ class Limiter:
             rates = ", ".join(rate.text for rate in self._limit.rates)
             template = "The rate limit %r (%s) refuses the request of %s, and has refused %d others lately"
             who = taken.uses[0].key.hex()[:_DIGITS_SHOWN]
-            # Record: A limit answers 429; at most every ten seconds for each limit. Who is refused is a
-            # digest, the same at each refusal.
+            # Record: A limit answers 429; logged at most every ten seconds for each limit. The client appears
+            # as a digest, the same at each refusal.
             log_of_request(logging.INFO, req, template, self._name, rates, who, count - 1)
 
 
@@ -150,7 +150,7 @@ def _left(use: Use, window: Window, given_back: int = 0) -> int:
 
 
 def _with_left(members: str, left: Sequence[int]) -> str:
-    """Return the members of RateLimit with other numbers of what is left."""
+    """Return the members of RateLimit with updated numbers of what is left."""
     numbers = iter(left)
     return re.sub(r'(?<=";r=)\d+(?=;t=\d+(?:, "|$))', lambda found: str(next(numbers)), members)
 
@@ -166,7 +166,7 @@ def _policies_of(name: str, rates: Sequence[Rate]) -> list[tuple[str, str]]:
 
 
 def _members(res: Response, name: str) -> str:
-    """Return the members that a field has, with a comma after the last."""
+    """Return the members of a field, with a comma after the last."""
     value = res.get_header(name)
     if value is None:
         return ""
@@ -174,7 +174,7 @@ def _members(res: Response, name: str) -> str:
 
 
 def _another(name: str, members: str) -> str:
-    """Return a name that no member of a field has."""
+    """Return a name that no member of a field has yet."""
     number = 2
     while f'{name[:-1]}-{number}";' in members:
         number += 1
@@ -184,7 +184,7 @@ def _another(name: str, members: str) -> str:
 def _checked(cost: object) -> int:
     """Return the cost that a function has returned. Raises TypeError and ValueError."""
     if type(cost) is not int:
-        raise TypeError(f"cost=... of a rate limit has returned {cost!r}, not an int")
+        raise TypeError(f"cost=... of a rate limit returned {cost!r}, not an int")
     if cost < 0:
-        raise ValueError(f"cost=... of a rate limit has returned {cost!r}, less than 0")
+        raise ValueError(f"cost=... of a rate limit returned {cost!r}, which is less than 0")
     return min(cost, _LARGEST_COST)

@@ -1,7 +1,7 @@
 """Rate limits as middleware: `rate_limit` makes a step, which is bound to its project at start.
 
 In: rates, and what they count. Out: middleware. Raises ValueError, TypeError and ImportError at start for
-what cannot be counted, and ApiError 429 and 503 at a request.
+arguments that cannot be used, and ApiError 429 and 503 during a request.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ def rate_limit(
     store: str | None = None,
     fail: str | None = None,
 ) -> Middleware:
-    """Answer 429 where there are more requests than `rate`, such as "100/minute", and each of `more`, allow.
+    """Answer 429 to requests beyond `rate`, such as "100/minute", or beyond one of the `more` rates.
 
-    All routes with the same object share a count. With `failures_only`, a request counts until its answer is
-    no failure, so that no more than `rate` can be tried at once. Raises ValueError and TypeError for what
-    cannot be read, and ImportError without the extra `limits`.
+    All routes that use the same object share a count. With `failures_only`, a request counts until it turns
+    out to be no failure, so that no more than `rate` can be tried at once. Raises ValueError and TypeError
+    for invalid arguments, and ImportError without the extra `limits`.
 
     Args:
-        rate: How many requests there may be in a time: "10/second", "100/minute", `"5 per 15 minutes"`.
-        *more: Further rates, which count as well.
+        rate: The number of requests allowed in a period: "10/second", "100/minute", `"5 per 15 minutes"`.
+        *more: Further rates, which apply as well.
         by: [Whose requests](rate-limits.md#who-is-counted) are counted together: "address" is the client's,
-            "user" who is signed in, "key" the credential that was signed in with, "body.NAME" a field of a
-            JSON object or a form. A function of the request returns anything that has a text, or None for a
+            "user" the signed-in user, "key" the credential used to sign in, "body.NAME" a field of a JSON
+            object or a form. Or a function of the request, which returns a text or a number, or None for a
             request that is not limited.
-        name: Limits of the same name share a count. It is in the header fields, where `default` stands
-            without it.
-        cost: What a request counts: an int, or a function of the request; 0 is free.
+        name: Limits with the same name share a count. Header fields contain the name, or `default` without
+            one.
+        cost: How much a request counts: an int, or a function of the request; 0 is free.
         failures_only: Whether [failures alone](rate-limits.md#sign-in-and-other-guesses) count: answers from
             400 to 499.
-        is_failure: With `failures_only`, a function of the status that says whether it is a failure.
+        is_failure: With `failures_only`, a function of the status code that returns whether it is a failure.
         store: "sqlite", "memory" or the URL of a Redis; None for the setting `rate_limit_store`.
-        fail: "open" or "closed", what becomes of requests while the store fails; None for the setting
-            `rate_limit_fail`.
+        fail: Whether to admit ("open") or refuse ("closed") requests while the store fails; None for the
+            setting `rate_limit_fail`.
     """
     limit = limit_of(
         (rate, *more),
@@ -78,12 +78,12 @@ def rate_limit(
 
 
 def route_limits(limit: Limit | None, file: str) -> tuple[Middleware, ...]:
-    """Return the middleware of the limit that the `config` of a route's file declares, if it does."""
+    """Return the middleware of the limit in the `config` of a route's file, if there is one."""
     return () if limit is None else (RateLimit(limit, made_for_route(file)),)
 
 
 class RateLimit:
-    """A limit that is to be bound to its project. The place where it is made tells it from others."""
+    """A limit that is to be bound to its project. The place that makes it distinguishes it from others."""
 
     def __init__(self, limit: Limit, place: MadeAt) -> None:
         self.__qualname__ = "rate_limit"
@@ -91,7 +91,9 @@ class RateLimit:
         self._place = place
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        raise RuntimeError("a rate limit runs as middleware of a project alone: give the object itself")
+        raise RuntimeError(
+            "a rate limit runs only as middleware of a project: use the object itself as middleware"
+        )
 
     def bind_to_project(self, root: Path, settings: Settings) -> Middleware:
         """Return the middleware that counts in the project's store."""
@@ -115,7 +117,7 @@ class RateLimit:
         return middleware
 
     def _counted_as(self, root: Path, opened: OpenedCounters) -> str:
-        """Return what tells this limit's counts from those of others, in all workers and on all machines."""
+        """Return what keeps this limit's counts apart from others, in all workers and on all machines."""
         if self._limit.name is not None:
             return f"name:{self._limit.name}"
         name = self._place.name(root)
@@ -138,7 +140,7 @@ def _for_all(limiter: Limiter, may_wait: bool) -> Middleware:
 
 
 async def _admit_in_thread(limiter: Limiter, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-    """Call what may wait, functions of the project or a server, where it does not hold the event loop."""
+    """Call what may wait, such as a function of the project or a store, off the event loop."""
     await coroutines.in_request_thread(limiter.admit, req, res)
     return await next()
 
@@ -162,12 +164,12 @@ def _for_failures(limiter: Limiter, is_failure: IsFailure, is_local: bool) -> Mi
 
 
 class Attempt:
-    """One request of a limit by failures, which counts until it is known to be no failure.
+    """One request of a limit that counts failures; it counts until it is known not to be a failure.
 
-    It has failed if its handler has, whatever middleware further out makes of that, such as a redirect to
-    the page of sign-in; unless the response that is sent is a fault of the server, which says nothing of what
-    the client has tried: one of `maxDuration`, or one that a step further out has caused. One that no
-    response is sent to counts.
+    It is a failure if its handler has failed, whatever middleware further out makes of the response, such as
+    a redirect to the sign-in page. It is not a failure if the response is a server error, which says nothing
+    about what the client has tried: a 504 of `maxDuration`, or an error in a step further out. A request
+    without a response counts.
     """
 
     def __init__(self, limiter: Limiter, is_failure: IsFailure, taken: Taken) -> None:
@@ -177,13 +179,13 @@ class Attempt:
         self._has_failed = False
 
     def end(self, status: int, res: Response) -> None:
-        """Note the status that the steps inside have ended with."""
+        """Note the status with which the steps inside have ended."""
         self._has_failed = self._is_failure(status)
         if not self._has_failed:
             self._give_back(res)
 
     def settle(self, res: Response) -> None:
-        """Decide by the response whose head leaves now. What ends after a deadline changes nothing."""
+        """Decide by the response whose head leaves now. Steps that end after a deadline change nothing."""
         status = res.status_code
         if (status < 500 and self._has_failed) or self._is_failure(status):
             self._open.clear()
@@ -197,14 +199,14 @@ class Attempt:
 
     def _give_back(self, res: Response) -> None:
         try:
-            taken = self._open.pop()  # once, though a late handler may end in another thread meanwhile
+            taken = self._open.pop()  # only once: a late handler may end in another thread meanwhile
         except IndexError:
             return
         self._limiter.give_back(taken, res)
 
 
 def _status_of(error: Exception) -> int:
-    """Return the status of the response that an exception becomes."""
+    """Return the status of the response to an exception."""
     if isinstance(error, ApiError):
         return error.status
     if isinstance(error, HTTPException):

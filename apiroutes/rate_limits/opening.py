@@ -1,7 +1,6 @@
-"""The stores of the limits of each App: one for all that count in the same place.
+"""The stores of each App's limits: one store for all limits that count in the same place.
 
-In: the project's directory and settings. Out: counts. Raises ProjectError for a URL of a limit's own that
-cannot be used.
+In: the project's directory and settings. Out: counts. Raises ProjectError for an unusable URL of a limit.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ _log = logging.getLogger("apiroutes")
 
 
 class OpenedCounters:
-    """Counts of one App, which has these settings: what is in memory is for no other one."""
+    """The counts of one App with these settings: counts in memory are for this App only."""
 
     def __init__(self, counters: Counters, is_memory: bool, settings: Settings) -> None:
         self.counters = counters
         self.is_memory = is_memory
         self.places: dict[str, MadeAt] = {}  # of the limits that count here without a name
-        self._settings = settings  # so that their id stays theirs
+        self._settings = settings  # kept, so that no other object gets their id
 
 
 _opened: weakref.WeakValueDictionary[tuple[int, Path, str | StoreURL], OpenedCounters] = (
@@ -37,7 +36,7 @@ _opened: weakref.WeakValueDictionary[tuple[int, Path, str | StoreURL], OpenedCou
 
 
 def counters_of(root: Path, settings: Settings, store: str | StoreURL | None) -> OpenedCounters:
-    """Return the counts of an App in a store; None is that of its settings, as for an App in tests."""
+    """Return the counts of an App in a store; None for the store of its settings, as for an App in tests."""
     place = settings.rate_limit_store if store is None or settings.testing else store
     key = id(settings), root, place
     opened = _opened.get(key)
@@ -50,8 +49,8 @@ def counters_of(root: Path, settings: Settings, store: str | StoreURL | None) ->
             counters = open_counters("memory", root, "")  # the setting is a mistake that stops the start
         reason = why_counters_fail(place, root)
         if reason is not None:
-            # Record: The file of the counts cannot be written; `rate_limit_fail` says what becomes of
-            # requests.
+            # Record: The file of the counts is not writable; `rate_limit_fail` decides whether requests are
+            # admitted.
             _log.warning(
                 "rate limits count nothing: %s. Make it writable, or set `rate_limit_store`.", reason
             )

@@ -1,7 +1,7 @@
-"""Which counts are whose: what tells a limit from others, in all workers, and after most edits of its file.
+"""Identifies limits: keeps their counts apart, in all workers, and after most edits of their file.
 
-In: the frame that makes a limit, and the limit. Out: a text that stays the same where lines move. Raises
-ProjectError for limits that nothing tells apart.
+In: the frame that makes a limit, and the limit. Out: a text that stays the same when lines move. Raises
+ProjectError for limits that nothing distinguishes.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from apiroutes.rates import Limit
 
 __all__ = ["MadeAt", "made_at", "made_for_route", "refuse_twins"]
 
-# In the namespace of a module, as `__warningregistry__`: a module that is loaded anew begins anew.
+# In the namespace of a module, as `__warningregistry__`: a module that is loaded again starts over.
 _REGISTRY = "__apiroutes_rate_limits__"
-# Bit 0 of `co_flags`: the code of a function, whose names are not those of a namespace.
+# Bit 0 of `co_flags`: the code of a function, whose names are not in a namespace.
 _OPTIMIZED = 1
 
 
 class MadeAt(NamedTuple):
-    """Where a limit is made: by which function of a file, None for the module itself.
+    """Where a limit is made: by a function of a file, or None for the module itself.
 
-    `number` is its place among the limits of its module that have the same arguments; what a function makes
-    has none, because nothing says in which order functions are called. `module` is the one object of it.
+    `number` is its position among the limits of its module that have the same arguments; a limit that a
+    function makes has no number, because the order of calls is unknown. `module` is the module's object.
     """
 
     file: str
@@ -39,7 +39,7 @@ class MadeAt(NamedTuple):
     module: object
 
     def name(self, root: Path) -> str:
-        """Return the text that tells this limit from others of the project in a directory."""
+        """Return the text that distinguishes this limit from others of the project in a directory."""
         # A route's file is relative to the project already.
         file = self.file if self.line is None else project_file(self.file, root) or self.file
         return f"place:{file}:{self.function or ''}:{self.number}:{self.arguments}"
@@ -60,7 +60,7 @@ def made_at(frame: FrameType, limit: Limit) -> MadeAt:
 
 
 def made_for_route(file: str) -> MadeAt:
-    """Return the place of the one limit that the `config` of a route's file declares."""
+    """Return the place of the limit that the `config` of a route's file declares."""
     return MadeAt(file, None, "config", "", 0, None)
 
 
@@ -77,15 +77,15 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def refuse_twins(limit: MadeAt, known: MadeAt, root: Path) -> None:
-    """Raise ProjectError for another limit with the name of a known one, which the same function has made.
+    """Raise ProjectError for a limit with the name of another limit that the same function has made.
 
-    A module that is loaded twice, because another one imports it, makes the same limits twice: they count
+    A module that is loaded twice, because another module imports it, makes the same limits twice: they count
     together.
     """
     if limit.function is None or limit.module is not known.module:
         return
     file = project_file(limit.file, root) or limit.file
     place = place_at(root, file, limit.line, "rate_limit")
-    message = f"`{limit.function}` makes several rate limits that nothing tells apart."
+    message = f"`{limit.function}` makes several rate limits that nothing distinguishes."
     remedy = "Give each a name, `rate_limit(..., name=...)`, or use one object if they are to count together."
     raise ProjectError([Problem(file, message, remedy, place.line, place.source, place.span)])

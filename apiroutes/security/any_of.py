@@ -54,19 +54,19 @@ def any_of(*steps: SignIn[Any], optional: bool = False) -> SignIn[Any]:
         optional: Whether a request without any credentials passes; its user is None.
     """
     if len(steps) < 2:
-        raise TypeError("any_of needs two steps at least: write any_of(bearer(...), api_key(...))")
+        raise TypeError("any_of needs at least two steps: write any_of(bearer(...), api_key(...))")
     schemes: list[AuthScheme] = []
     for step in steps:
         if not isinstance(step, SignIn):
             name = name_of(step)
-            raise TypeError(f"any_of was given `{name}`, which is no step that signs in, such as bearer(...)")
+            raise TypeError(f"any_of was given `{name}`, not a step that signs in, such as bearer(...)")
         if step.is_optional:
-            raise ValueError(f"`{name_of(step)}` is optional: write `optional=True` of any_of instead")
+            raise ValueError(f"`{name_of(step)}` is optional: give `optional=True` to any_of instead")
         for scheme in step.schemes:
             if any(_place(scheme) == _place(other) for other in schemes):
                 raise ValueError(
                     f"two steps of any_of read the same credentials, {scheme.header}: "
-                    "the second would never be asked. Write one step with one function"
+                    "the second would never be called. Write one step with one function"
                 )
             schemes.append(scheme)
     name = f"any_of({', '.join(map(name_of, steps))})"

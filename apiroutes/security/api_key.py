@@ -144,12 +144,12 @@ def api_key(
 def _place_of(header: str | None, cookie: str | None) -> tuple[str, str]:
     """Return where the key is: OpenAPI's word for it, and the name there. Raises TypeError and ValueError."""
     if (header is None) == (cookie is None):
-        raise TypeError('api_key needs one place of the key: `header="X-API-Key"` or `cookie="key"`')
+        raise TypeError('api_key needs one place for the key: `header="X-API-Key"` or `cookie="key"`')
     place, name = ("header", header) if cookie is None else ("cookie", cookie)
     if not isinstance(name, str) or not is_token(name):
         raise ValueError(f"{name!r} cannot be the name of a {place}")
     if place == "header" and name.lower() in _TAKEN:
-        raise ValueError(f"the header {name} has other credentials: {_TAKEN[name.lower()]}")
+        raise ValueError(f"the header {name} is for other credentials: {_TAKEN[name.lower()]}")
     return place, name
 
 

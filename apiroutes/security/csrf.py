@@ -141,4 +141,4 @@ def _listed(origin: object) -> str:
         scheme, _, rest = origin.rpartition("://")
         example = canonical_origin(f"{scheme or 'https'}://{rest.partition('/')[0]}")
     example = example or "https://app.example.com"
-    raise ValueError(f"csrf(trusted=...): {origin!r} is no origin. Write it as {example!r}")
+    raise ValueError(f"csrf(trusted=...): {origin!r} is not an origin. Write it as {example!r}")

@@ -97,7 +97,7 @@ def _left(deadline: float) -> float:
     """Return how many seconds are left. Raises TimeoutError if there are none."""
     left = deadline - time.monotonic()
     if left <= 0:
-        raise TimeoutError("the time is over")
+        raise TimeoutError("the time limit has passed")
     return left
 
 

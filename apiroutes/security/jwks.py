@@ -166,7 +166,7 @@ class PublishedKeys:
         """Log the first of several failures in a row."""
         level = logging.DEBUG if self._has_failed else logging.ERROR
         self._has_failed = True
-        consequence = "there are no keys" if self._kept is None else "the keys from before stay in use"
+        consequence = "there are no keys" if self._kept is None else "the previous keys stay in use"
         # Record: The keys at `jwks_url` cannot be fetched or read: ERROR for the first failure, DEBUG for
         # those that follow.
         _log.log(level, "the JWK Set at %s cannot be read, so %s: %s", self._url, consequence, reason)
@@ -194,12 +194,12 @@ def _checked(url: object, allow_http: bool) -> str:
     except ValueError:  # of a port, or of brackets
         host, is_whole = "", False
     if not is_whole or not host or not url.isprintable() or " " in url:
-        raise ValueError(f"jwt(jwks_url={url!r}) is no URL: write it as https://issuer.example/jwks.json")
+        raise ValueError(f"jwt(jwks_url={url!r}) is not a URL: write it as https://issuer.example/jwks.json")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("jwt(jwks_url=...) has a user's name or password, and logs show URLs: take it away")
+        raise ValueError("jwt(jwks_url=...) has a user name or a password, and logs show URLs: remove it")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         raise ValueError(
-            f"jwt(jwks_url={url!r}) is not https, and whoever is on the way could change the keys: "
+            f"jwt(jwks_url={url!r}) is not https, so an attacker on the network could change the keys: "
             "write https, or allow_http=True for a network that nobody else uses"
         )
     return url

@@ -232,7 +232,7 @@ def _keys(key: object, url: str | None, algorithms: tuple[str, ...], seconds: fl
 
     if (key is None) == (url is None):
         hint = " Is the environment variable of the key set?" if key is None else ""
-        raise TypeError(f"jwt(...) takes one of `key` and `jwks_url`, from which the keys come.{hint}")
+        raise TypeError(f"jwt(...) takes either `key` or `jwks_url`, where its keys come from.{hint}")
     if url is None:
         return keys_of(key, algorithms)
     from apiroutes.security.jwks import published_keys
@@ -268,5 +268,5 @@ def _seconds(value: _Seconds, what: str) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"jwt({what}=...) is a {type(value).__name__}: write seconds, or a timedelta")
     if not (0 <= seconds < math.inf) or (what == "timeout" and not seconds):
-        raise ValueError(f"jwt({what}={value!r}) is no time: write seconds, or a timedelta")
+        raise ValueError(f"jwt({what}={value!r}) is not a duration: write seconds, or a timedelta")
     return float(seconds)

@@ -35,7 +35,7 @@ class KnownSecrets(Secret):
         """Keep the digests of secrets with their owners' names. Raises ValueError for two equal ones."""
         digests = [(name, _digest(secret)) for name, secret in secrets]
         if len({digest for _, digest in digests}) < len(digests):
-            raise ValueError("two of the secrets are the same, and would be one client's")
+            raise ValueError("two of the secrets are the same, so their clients could not be told apart")
         object.__setattr__(self, "_digests", tuple(digests))
 
     def owner_of(self, secret: str) -> str | None:
@@ -85,7 +85,7 @@ def read_secrets(secrets: object, default_name: str, characters: str) -> Iterato
 def _check(secret: str, which: str, characters: str) -> None:
     weakness = weakness_of(secret, _SHORTEST)
     if weakness is None and re.fullmatch(characters, secret) is None:
-        weakness = "has a character that no request can carry there"
+        weakness = "has a character that a request cannot carry there"
     if weakness is not None:
         raise ValueError(
             f"{which} {weakness}. Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"

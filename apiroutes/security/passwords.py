@@ -75,7 +75,7 @@ def hash_password(password: str) -> str:
     _refuse_loop("hash_password")
     content = _content_of(password)
     if content is None or not password:
-        raise ValueError(f"a password is Unicode text of 1 to {_MAX_PASSWORD} characters")
+        raise ValueError(f"a password must be Unicode text of 1 to {_MAX_PASSWORD} characters")
     hashed: str = _turns.take(_hasher().hash, content)
     return hashed
 
@@ -95,7 +95,7 @@ def verify_password(password: str, hash: str | None) -> bool:
     reason = None if hash is None else _why_not_hash(hash)
     if reason is not None:
         # Record: What `verify_password` is given is not a hash of Argon2.
-        _log.error("A stored password hash %s, so that no password is right", reason)
+        _log.error("A stored password hash %s, so no password matches it", reason)
         hash = None
     if hash is None:
         _turns.take(_fits, content, _nobodys_hash())
@@ -152,7 +152,7 @@ def is_hash(text: str) -> bool:
 def why_no_password(text: str) -> str | None:
     """Return why a text that is to be a password cannot be meant as one; None if it can."""
     if _OTHER_HASH.match(text):
-        return "is a hash of another kind than Argon2's, which is not understood: use hash_password"
+        return "is a hash of another kind than Argon2, which is not supported: use hash_password"
     return None
 
 
@@ -163,7 +163,7 @@ def _content_of(password: str) -> bytes | None:
     section 4.2.2 says the same. A text of ASCII is in that form.
     """
     if not isinstance(password, str):
-        raise TypeError(f"a password is a str, not a {type(password).__name__}")
+        raise TypeError(f"a password must be a str, not a {type(password).__name__}")
     if len(password) > _MAX_PASSWORD:
         return None
     if not password.isascii():
@@ -179,7 +179,7 @@ def _content_of(password: str) -> bytes | None:
 def _refuse_loop(name: str) -> None:
     if waiting.is_on_loop():
         raise RuntimeError(
-            f"{name} takes 0.1 s, for which the event loop would stand still: write `await {name}_async(...)`"
+            f"{name} takes 0.1 s, and would block the event loop: write `await {name}_async(...)`"
         )
 
 
@@ -190,13 +190,13 @@ def _why_not_hash(hash: str) -> str | None:
     from argon2.exceptions import InvalidHashError
 
     if not isinstance(hash, str):
-        return f"is a {type(hash).__name__} and not a str"
+        return f"is a {type(hash).__name__}, not a str"
     if not hash.isascii() or not is_hash(hash):
-        return "is not one of Argon2"
+        return "is not an Argon2 hash"
     try:
         found = extract_parameters(hash)
     except (InvalidHashError, ValueError):
-        return "is not a whole one of Argon2"
+        return "is not a complete Argon2 hash"
     if found.memory_cost > _MAX_MEMORY or found.time_cost > _MAX_TIME:
         return "asks for more memory or time than a request may take"
     return None
@@ -234,6 +234,6 @@ def _fits(content: bytes, hash: str) -> bool:
         return False
     except (VerificationError, InvalidHashError) as error:
         # Record: Argon2 cannot use a hash, because it is damaged or asks for too much memory.
-        _log.error("A stored password hash could not be verified, so that no password is right: %s", error)
+        _log.error("A stored password hash could not be verified, so no password matches it: %s", error)
         return False
     return True

@@ -47,9 +47,9 @@ def require(
         user: The step whose user is meant; None for `req.context["user"]`.
     """
     if check is None and scope is None:
-        raise TypeError('require asks for nothing: write require(scope="notes:write"), or require(check)')
+        raise TypeError('require has nothing to check: write require(scope="notes:write"), or require(check)')
     if user is not None and not isinstance(user, SignIn):
-        raise TypeError(f"`user` is `{name_of(user)}`, which is no step that signs in, such as bearer(...)")
+        raise TypeError(f"`user` is `{name_of(user)}`, not a step that signs in, such as bearer(...)")
     if isinstance(check, (str, list, tuple)):
         raise TypeError(f"write require(scope={check!r})")
     asked = None if check is None else verifier_of(check, ("user",))

@@ -22,12 +22,12 @@ def read_scopes(scope: object) -> tuple[str, ...]:
     """Return the scopes that a project asks for: a text, with spaces between several, or a list of texts."""
     listed = scope.split() if isinstance(scope, str) else scope
     if not isinstance(listed, Collection) or not all(isinstance(item, str) for item in listed):
-        raise TypeError("a scope is a string, or a list of strings")
+        raise TypeError("a scope must be a string, or a list of strings")
     if not listed:
-        raise ValueError("the scope is empty, and anybody would have it")
+        raise ValueError("the scope is empty, so everybody would have it")
     for item in listed:
         if _is_scope(item) is None:
-            raise ValueError(f"{item!r} cannot be a scope: it is visible ASCII text without spaces")
+            raise ValueError(f"{item!r} cannot be a scope: a scope is visible ASCII text without spaces")
     return tuple(dict.fromkeys(listed))
 
 
@@ -43,5 +43,5 @@ def scopes_of(user: Any, of_credentials: Collection[str] | None) -> Collection[s
     if isinstance(found, str):
         return found.split()
     if not isinstance(found, Collection) or isinstance(found, (bytes, bytearray)):
-        raise TypeError(f"the scopes of a user are a {type(found).__name__}, and no text or list of texts")
+        raise TypeError(f"the scopes of a user are a {type(found).__name__}, not a string or list of strings")
     return found

@@ -86,7 +86,7 @@ class KeySet:
 def check_algorithms(algorithms: object) -> tuple[str, ...]:
     """Return the algorithms that a project allows. Raises TypeError and ValueError."""
     if isinstance(algorithms, str) or not isinstance(algorithms, Iterable):
-        raise TypeError('jwt(algorithms=...) is a list of the algorithms that are allowed, such as ["RS256"]')
+        raise TypeError('jwt(algorithms=...) must be a list of the allowed algorithms, such as ["RS256"]')
     allowed = tuple(dict.fromkeys(algorithms))
     if not allowed:
         raise ValueError(
@@ -95,7 +95,7 @@ def check_algorithms(algorithms: object) -> tuple[str, ...]:
     for algorithm in allowed:
         if str(algorithm).lower() == "none":
             message = f"jwt(algorithms=...) has {algorithm!r}, with which anybody could make a token"
-            raise ValueError(f"{message}: take it away")
+            raise ValueError(f"{message}: remove it")
         if algorithm not in _SHORTEST_SECRETS and algorithm not in _KINDS:
             known = (*_SHORTEST_SECRETS, *_KINDS)
             raise ValueError(
@@ -103,7 +103,7 @@ def check_algorithms(algorithms: object) -> tuple[str, ...]:
             )
     if len({algorithm in _SHORTEST_SECRETS for algorithm in allowed}) == 2:
         raise ValueError(
-            f"jwt(algorithms=...) has {listed([*map(repr, allowed)])}: side by side, a public key "
+            f"jwt(algorithms=...) has {listed([*map(repr, allowed)])}: together, a public key "
             "could be taken for a secret. Write two jwt(...), one for each issuer"
         )
     return allowed
@@ -135,7 +135,7 @@ def keys_of(key: object, algorithms: Sequence[str]) -> KeySet:
         keys += fitting
     for algorithm in algorithms:
         if algorithm not in {key.algorithm for key in keys}:
-            remedy = f"take {algorithm!r} away, or add its key"
+            remedy = f"remove {algorithm!r}, or add its key"
             raise ValueError(f"jwt(algorithms=...) has {algorithm!r}, and {misfits[algorithm]}: {remedy}")
     return KeySet(keys)
 
@@ -150,7 +150,7 @@ def _named_keys(key: object) -> list[tuple[str | None, object]]:
                 "jwt(key=...) is a JWK: write the key as PEM, or a mapping of names (`kid`) to keys"
             )
         if not all(isinstance(name, str) for name in key):
-            raise TypeError("jwt(key=...) is a mapping of names, which are strings, to keys")
+            raise TypeError("jwt(key=...) must map names, which are strings, to keys")
         return [*key.items()]
     return [(None, material) for material in (key if isinstance(key, (list, tuple)) else [key])]
 
@@ -161,7 +161,7 @@ def _verifier(algorithm: str, material: object) -> Verify:
     Raises ValueError and TypeError, whose text goes on after "the key".
     """
     if isinstance(material, SecretKeys):
-        raise TypeError("is a list of keys inside of a list: write one list")
+        raise TypeError("is a list of keys inside a list: write one list")
     method = _method(algorithm)
     if algorithm in _SHORTEST_SECRETS:
         _check_secret(algorithm, method, material)
@@ -180,7 +180,7 @@ def _check_secret(algorithm: str, method: Any, secret: object) -> None:
         raise ValueError("is empty")
     if _is_public(method, content):
         raise ValueError(
-            f"is a public key or a certificate, which everybody may know: it is no secret for {algorithm}"
+            f"is a public key or a certificate, which anybody may know: it cannot be a secret for {algorithm}"
         )
     if len(content) < shortest:
         raise ValueError(
@@ -211,8 +211,8 @@ def _public_verifier(algorithm: str, method: Any, material: object) -> Verify:
         key = method.prepare_key(material)
     except Exception:  # of PyJWT or cryptography, for anything that is no such key
         raise ValueError(
-            f"is no {_KINDS[algorithm]} key, which {algorithm} needs: write the issuer's public key as PEM, "
-            "which begins with -----BEGIN PUBLIC KEY-----"
+            f"is not the {_KINDS[algorithm]} key that {algorithm} needs: write the issuer's public key as "
+            "PEM, which begins with -----BEGIN PUBLIC KEY-----"
         ) from None
     if hasattr(key, "public_key"):
         raise ValueError("is a private key, which only the issuer needs: write its public key")
@@ -255,7 +255,7 @@ def keys_of_jwk_set(document: object, algorithms: Sequence[str]) -> KeySet:
     """
     jwks = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(jwks, list):
-        raise ValueError("it is no JWK Set: it has no list of `keys`")
+        raise ValueError("it is not a JWK Set: it has no list of `keys`")
     keys = []
     for jwk in jwks[:_MOST_KEYS]:
         for algorithm in algorithms:

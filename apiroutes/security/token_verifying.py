@@ -100,7 +100,7 @@ def _scopes_of(claims: _Claims) -> tuple[str, ...]:
         elif isinstance(claim, list) and all(isinstance(scope, str) for scope in claim):
             scopes += claim
         elif claim is not None:
-            raise InvalidToken(f"its {name!r} is neither a text nor a list of texts")
+            raise InvalidToken(f"its {name!r} is neither a string nor a list of strings")
     return tuple(dict.fromkeys(scopes))
 
 

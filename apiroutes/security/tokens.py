@@ -71,16 +71,16 @@ def read_token(text: str, rules: TokenRules) -> SignedToken:
     parts = text.split(".", 3)
     # RFC 7515 section 7.1: a header, a content and a signature. A JWE has five parts (RFC 7516 section 7.1).
     if len(parts) != 3 or len(parts[0]) > _MAX_HEADER:
-        raise InvalidToken("it is not of three parts, of which the first is short")
+        raise InvalidToken("it does not have three parts, or its header is too long")
     algorithm, key_name, kind = _read_header(parts[0])
     if algorithm not in rules.algorithms:
-        raise InvalidToken(f"its algorithm is {algorithm!r:.60}, and not among {', '.join(rules.algorithms)}")
+        raise InvalidToken(f"its algorithm is {algorithm!r:.60}, not one of {', '.join(rules.algorithms)}")
     if kind not in rules.types:
         raise InvalidToken(f"its type is {kind!r:.60}")
     signature = _decode(parts[2], "signature")
     # Other texts in base64 mean the same bytes. One token shall have one text, which can be put on a list.
     if base64.urlsafe_b64encode(signature).rstrip(b"=") != parts[2].encode():
-        raise InvalidToken("its signature is not in the one form of base64url")
+        raise InvalidToken("its signature is not in canonical base64url")
     signed = text[: len(parts[0]) + 1 + len(parts[1])]
     if not signed.isascii():
         raise InvalidToken("its content is not in base64url")
@@ -93,9 +93,9 @@ def _read_header(text: str) -> tuple[str, str | None, str | None]:
     header = _object_of(text, "header")
     algorithm, key_name, kind = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(algorithm, str):
-        raise InvalidToken("its algorithm is no text")
+        raise InvalidToken("its algorithm is not a string")
     if ("kid" in header and not isinstance(key_name, str)) or ("typ" in header and not isinstance(kind, str)):
-        raise InvalidToken("its `kid` or `typ` is no text")
+        raise InvalidToken("its `kid` or `typ` is not a string")
     # RFC 7515 section 4.1.11: none of the extensions that may be critical are known here.
     if "crit" in header or header.get("b64", True) is not True:
         raise InvalidToken("its header has a critical extension")
@@ -118,10 +118,10 @@ def verified_claims(token: SignedToken, keys: Iterable[Verify], rules: TokenRule
             raise InvalidToken(f"it has no {name!r}")
     for name in ("sub", "jti", "iss"):
         if not isinstance(claims.get(name, ""), str):
-            raise InvalidToken(f"its {name!r} is no text")
+            raise InvalidToken(f"its {name!r} is not a string")
     _check_times(claims, rules.leeway)
     if rules.issuer is not None and claims.get("iss") not in rules.issuer:
-        raise InvalidToken("it is of another issuer")
+        raise InvalidToken("it is from another issuer")
     _check_audience(claims, rules.audience)
     return claims
 
@@ -134,7 +134,7 @@ def _check_times(claims: dict[str, Any], leeway: float) -> None:
             continue
         moment = claims[name]
         if isinstance(moment, bool) or not isinstance(moment, (int, float)):
-            raise InvalidToken(f"its {name!r} is no number")
+            raise InvalidToken(f"its {name!r} is not a number")
         if name == "exp" and now - leeway >= moment:
             raise InvalidToken("it has expired")
         if name != "exp" and now + leeway < moment:
@@ -148,7 +148,7 @@ def _check_audience(claims: dict[str, Any], audience: tuple[str, ...] | None) ->
     found = claims.get("aud")
     named = found if isinstance(found, list) else [found]
     if not all(isinstance(name, str) for name in named):
-        raise InvalidToken("its 'aud' is neither a text nor a list of texts")
+        raise InvalidToken("its 'aud' is neither a string nor a list of strings")
     if audience is None or not any(name in audience for name in named):
         raise InvalidToken("it is meant for another audience")
 
@@ -166,9 +166,9 @@ def _object_of(text: str, what: str) -> dict[str, Any]:
             # Raises for half a surrogate pair: two such claims that differ would become one.
             json.dumps(strict, ensure_ascii=False).encode()
     except (ApiError, ValueError) as error:
-        raise InvalidToken(f"its {what} is not JSON, has a member twice, or is no Unicode") from error
+        raise InvalidToken(f"its {what} is not JSON, has a duplicate member, or is not Unicode") from error
     if not isinstance(value, dict):
-        raise InvalidToken(f"its {what} is no JSON object")
+        raise InvalidToken(f"its {what} is not a JSON object")
     return value
 
 
@@ -187,7 +187,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the members of an object. Each may be there once (RFC 7515 section 4, RFC 7519 section 4)."""
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a member is there twice")
+        raise ValueError("a member is duplicated")
     return members
 
 

@@ -71,7 +71,7 @@ def _read_standard(environ: Environ) -> Claim:
 def _key_of_standard(secret: str) -> bytes:
     match = _SECRET.fullmatch(secret)
     if match is None or len(match[1].rstrip("=")) % 4 == 1:
-        raise ValueError("the secret is not base64 after `whsec_`. Copy it from the sender's settings, whole")
+        raise ValueError("the secret is not base64 after `whsec_`. Copy all of it from the sender's settings")
     digits = match[1].rstrip("=")
     return a2b_base64(digits + "=" * (-len(digits) % 4))
 

@@ -35,7 +35,7 @@ _SHORTEST = 16
 _MAKE = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 _WRONG = "The signature does not match the body"
-_TOO_OLD = "The signature is not of this time"
+_TOO_OLD = "The signature's time is too far from now"
 
 
 def webhook(
@@ -148,13 +148,13 @@ def _key(sender: str, secret: str) -> bytes:
     if not secret.strip():
         raise ValueError("the secret is empty. Copy it from the settings of the webhook's sender")
     if secret != secret.strip():
-        raise ValueError("the secret has white space around it. Write it without")
+        raise ValueError("the secret has white space around it. Remove the white space")
     of_sender = SENDERS[sender]
     if secret.startswith(of_sender.foreign):
-        raise ValueError(f"the secret is {of_sender.foreign_kind}. Copy that of the webhook")
+        raise ValueError(f"the secret is {of_sender.foreign_kind}. Copy the webhook's secret instead")
     key = of_sender.key_of(secret)
     if len(key) < _SHORTEST:
-        remedy = _MAKE if of_sender.is_typed else "Copy it from the sender's settings, whole"
+        remedy = _MAKE if of_sender.is_typed else "Copy all of it from the sender's settings"
         raise ValueError(f"the secret has fewer than {_SHORTEST} bytes, and could be guessed. {remedy}")
     return key
 

@@ -1,7 +1,7 @@
-"""The address where a server listens, and whether it can.
+"""The address where a server listens, and whether it can listen there.
 
-In: settings, or a host and a port. Out: addresses. Raises AddressError, which says what to do, where a server
-would retry or print a traceback.
+In: settings, or a host and a port. Out: addresses. Raises AddressError, which says what to do, in cases where
+a server would retry or print a traceback.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 _DEFAULT_PORT = 8000
 _HIGHEST_PORT = 65535
-# Ports that `next_free_port` tries.
+# How many ports `next_free_port` tries.
 _TRIES = 100
 
 _REMEDIES = {
@@ -63,12 +63,12 @@ class SocketPathError(AddressError):
 
 
 def authority(host: str, port: int | str) -> str:
-    """Return host and port as in a URL, an IPv6 address in brackets (RFC 3986 section 3.2)."""
+    """Return host and port as in a URL: an IPv6 address is in brackets (RFC 3986 section 3.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def environment_port(name: str = "PORT", environ: Mapping[str, str] = os.environ) -> int | None:
-    """Return the port that a variable of the environment gives, if it does. Raises ValueError."""
+    """Return the port in an environment variable, if it is set. Raises ValueError."""
     text = environ.get(name)
     if not text:
         return None
@@ -88,9 +88,9 @@ def inherited_sockets(environ: Mapping[str, str] = os.environ) -> int:
 
 
 def address_of(settings: Settings) -> tuple[str, int]:
-    """Return host and port by the settings, the environment's PORT, and the defaults. Raises ValueError.
+    """Return host and port from the settings, the environment's PORT, and the defaults. Raises ValueError.
 
-    A platform that sets PORT forwards to it from outside: the server listens on all addresses then.
+    A platform that sets PORT forwards requests to it from outside: the server listens on all addresses then.
     """
     port = environment_port() if settings.port is None else None
     host = settings.host or ("127.0.0.1" if port is None else "0.0.0.0")
@@ -98,7 +98,7 @@ def address_of(settings: Settings) -> tuple[str, int]:
 
 
 def require_free(host: str, port: int) -> None:
-    """Raise AddressError unless a server can listen there. Port 0 stands for any free port."""
+    """Raise AddressError unless a server can listen on the address. Port 0 means any free port."""
     try:
         _bind(host, port)
     except OSError as error:
@@ -126,9 +126,9 @@ def _any_free_port(host: str, port: int) -> int:
 
 
 def _bind(host: str, port: int) -> int:
-    """Listen there for a moment, and return the port. Raises OSError."""
+    """Listen on the address for a moment, and return the port. Raises OSError."""
     with socket.socket(family_of(host)) as probe:
-        # Servers set it, so that closed connections do not hold the port. Windows means more by it.
+        # Servers set this, so that closed connections do not hold the port. On Windows it means more.
         if os.name != "nt":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
@@ -138,19 +138,21 @@ def _bind(host: str, port: int) -> int:
 
 
 def require_socket_path(path: str) -> None:
-    """Raise SocketPathError unless a server can make the socket of a Unix domain, as gunicorn and others do.
+    """Raise SocketPathError unless a server can create the Unix domain socket, as gunicorn and others do.
 
-    They replace a socket that stands there, but no other file. A path that begins with NUL is no file.
+    They replace an existing socket, but no other file. A path that begins with NUL is not a file.
     """
     if path.startswith("\0"):
         return
     directory = os.path.dirname(path) or "."
     if os.path.lexists(path) and not _is_socket(path):
-        raise SocketPathError(path, "it is no socket", "Remove it, or choose another path.")
+        raise SocketPathError(path, "it is not a socket", "Remove it, or choose another path.")
     if not os.path.isdir(directory):
-        raise SocketPathError(path, f"there is no directory {directory}", "Make it, or choose another path.")
+        raise SocketPathError(
+            path, f"there is no directory {directory}", "Create it, or choose another path."
+        )
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise SocketPathError(path, f"{directory} cannot be written", "Choose a path in another directory.")
+        raise SocketPathError(path, f"{directory} is not writable", "Choose a path in another directory.")
 
 
 def _is_socket(path: str) -> bool:

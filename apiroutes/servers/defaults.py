@@ -21,35 +21,35 @@ __all__ = [
 # Threads keep a worker responding while a handler waits for a database; docs/deployment.md has the figures.
 # With more, handlers that do not wait take longer.
 GUNICORN_THREADS = 16
-# Each costs more here, because granian hands a request to any of them. The fewest with which a process
-# answers 5,000 requests a second that wait 5 ms each.
+# Each thread costs more here, because granian hands a request to any of them. This is the smallest number
+# with which a process answers 5,000 requests a second that wait 5 ms each.
 GRANIAN_THREADS = 32
 
-# Bytes that a server takes of a request's head, or of its first line, beyond what settings allow: the App
-# refuses what is a little larger, and the server what is much larger.
+# Bytes that a server accepts in a request's head, or in its first line, beyond what settings allow: the App
+# refuses a head that is a little larger, and the server one that is much larger.
 HEAD_BYTES = 2**16
 
-# A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may take
-# all of that, and the application has yet to stop.
+# A worker gets this many seconds on top of `graceful_timeout` to end by itself: its last requests may use up
+# all of that time, and the application still has to stop.
 MARGIN_SECONDS = 2
 
 
 def workers_of(settings: Settings) -> int:
-    """Return how many workers serve, unless the server's own flags say otherwise."""
+    """Return the number of workers, unless the server's own flags say otherwise."""
     variable = os.environ.get("WEB_CONCURRENCY", "")
     return settings.workers or (int(variable) if variable.isdecimal() else 0) or usable_processors()
 
 
 def pass_threads(threads: int | None) -> None:
-    """Have the App in every worker use so many threads, unless None.
+    """Make the App in every worker use so many threads, unless None.
 
-    Through ASGI the threads are the App's and not the server's, and a flag of `apiroutes start` is not among
-    what a worker reads.
+    With ASGI, the threads belong to the App and not to the server, and a worker does not read the flags of
+    `apiroutes start`.
     """
     if threads is not None:
         os.environ["APIROUTES_THREADS"] = str(threads)
 
 
 def json_formatters(*names: str) -> dict[str, dict[str, Any]]:
-    """Return formatters of these names that write JSON, for `logging.config.dictConfig`."""
+    """Return formatters with these names that write JSON, for `logging.config.dictConfig`."""
     return {name: {"()": "apiroutes.logging.json_formatter"} for name in names}

@@ -44,11 +44,11 @@ def create_app(
 ) -> App | Iterable[bytes]:
     """Make the App of the project in `root`: `gunicorn 'apiroutes:create_app()'`.
 
-    An `app.py` in `root` that binds `app` to an App makes it. INFO and above is logged to standard error
-    unless the root logger has a handler.
+    An `app.py` in `root` that sets `app` to an App makes it instead. Records from INFO upwards are logged to
+    standard error, unless the root logger has a handler.
 
-    A server that is given `apiroutes:create_app` calls this function as if it were the application.
-    Then every response, and a line of the log, say what to write instead.
+    A server that is given `apiroutes:create_app`, without parentheses, calls this function as if it were the
+    application. Then every response, and a log line, says what to write instead.
     """
     if start_response is None and not isinstance(root, dict):
         return _make(root, settings)
@@ -70,7 +70,7 @@ def create_asgi_app(root: str | os.PathLike[str] = ".", /, *call: object, **sett
     """Make the App of the project in `root` as an ASGI application.
 
     For a server's command line: `uvicorn --factory apiroutes:create_asgi_app`. It logs as `create_app` does.
-    Raises TypeError where a server calls it as if it were the application.
+    Raises TypeError if a server calls it as if it were the application.
     """
     if call or isinstance(root, dict):
         raise TypeError(_ASGI_HINT)
@@ -78,7 +78,7 @@ def create_asgi_app(root: str | os.PathLike[str] = ".", /, *call: object, **sett
 
 
 def _make(root: str | os.PathLike[str], settings: dict[str, Any]) -> App:
-    """Make the App, and have its log written in the form that it sets, from its start on."""
+    """Make the App, and write its log in the format that it sets, from its start on."""
     log_to_stderr(read_settings(Path(root).resolve(), dict(os.environ), settings)[0].log_format)
     app = app_of(root, **settings)
     log_everything_to_stderr(app.settings.log_format)

@@ -1,6 +1,6 @@
-"""Workers whose application has not started.
+"""Workers whose application failed to start.
 
-In: that it has not. Out: the end of the worker, and the exit status of it and of its server.
+In: the failure. Out: the end of the worker, and the exit status of the worker and its server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import threading
 
 __all__ = ["NOT_STARTED", "exit_soon"]
 
-# The exit status: gunicorn's own, with which it stops, as the next worker would not start either.
+# The exit status at which gunicorn stops, because the next worker would not start either.
 NOT_STARTED = 3
 
 # Seconds for a worker to end by itself.
@@ -20,7 +20,7 @@ _TO_END = 5.0
 def exit_soon() -> None:
     """End this worker even if the start of the application blocks its event loop.
 
-    gevent's hub in the thread of such a loop ends the process by SIGSEGV, when Python ends.
+    A gevent hub in the thread of such a loop would crash the process with SIGSEGV at the end of Python.
     """
     timer = threading.Timer(_TO_END, os._exit, (NOT_STARTED,))
     timer.daemon = True

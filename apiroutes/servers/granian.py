@@ -1,10 +1,10 @@
 """granian, with defaults from the project's settings: its command line and its main process.
 
-In: settings and granian's own flags. Out: nothing; runs until it is stopped. Precedence is granian's:
-the project's settings are defaults, then come GRANIAN_* in the environment, and the flags. `PORT` and
-`WEB_CONCURRENCY` count where the project sets nothing, as under gunicorn. Needs the extra `granian`.
-On HUP the project is checked before a worker is replaced. A worker that asks for a replacement stops
-once its successor serves. Raises AddressError for a port in use.
+In: settings and granian's own flags. Out: nothing; runs until it is stopped. Precedence is granian's: the
+project's settings are defaults, then come GRANIAN_* in the environment, and the flags. `PORT` and
+`WEB_CONCURRENCY` apply if the project sets nothing, as with gunicorn. Needs the extra `granian`. On HUP the
+project is checked before a worker is replaced. A worker that asks for a replacement stops once its successor
+serves. Raises AddressError for a port in use.
 """
 
 from __future__ import annotations
@@ -53,20 +53,20 @@ __all__ = ["run"]
 
 # Seconds between two looks at a condition.
 _TICK = 0.05
-# And for a worker to end, where granian has no limit.
+# Seconds for a worker to end, for which granian has no limit.
 _KILL_TIMEOUT = 30.0
 
 
 def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> None:
     """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError.
 
-    `choose` waits until the project is known to start, and returns the interface; what is wrong with the
-    flags or the address is said before.
+    `choose` waits until the project is known to start, and returns the interface; mistakes in the flags or
+    the address are reported before.
     """
     line = _command_line(settings, flags)
     options = cli.cli.make_context(line.pop("prog_name"), **line).params
     if inherited_sockets():
-        remedy = "Let gunicorn or uvicorn serve, or stop the socket unit and have granian listen by itself."
+        remedy = "Use gunicorn or uvicorn, or stop the socket unit and let granian listen by itself."
         raise SocketPathError("systemd's socket", "granian takes none", remedy)
     _require(options["host"], options["port"], options["uds"])
     settings = replace(settings, interface=choose())
@@ -106,11 +106,11 @@ def _command_line(settings: Settings, flags: Sequence[str]) -> dict[str, Any]:
 
 
 _WSGI = ("--interface", "wsgi", "--factory", "apiroutes:create_app")
-# granian's own tasks are one task to the loop and share a context: asyncio's time limits fail there.
+# For the loop, granian's own tasks are one task that shares a context: asyncio's time limits fail there.
 _ASGI = ("--interface", "asgi", "--task-impl", "asyncio", "--factory", "apiroutes:create_asgi_app")
 _ASGI_DEFAULTS = {
-    "blocking_threads": None,  # of WSGI alone: the App has threads of its own
-    "websockets": True,  # which the App refuses, rather than answer them as if they were requests
+    "blocking_threads": None,  # only for WSGI: with ASGI the App has its own threads
+    "websockets": True,  # so that the App refuses them, and does not answer them as requests
 }
 
 
@@ -123,13 +123,14 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         if self.writes_json_log and kwargs.get("log_dictconfig") is None:
             kwargs["log_dictconfig"] = _json_log()
         super().__init__(*args, **kwargs)
-        # Workers may be threads, which cannot be replaced alone; `--reload` has another main loop.
+        # Workers may be threads, which cannot be replaced one by one; `--reload` has another main loop.
         self._receives_messages = issubclass(Server, MPServer) and not self.reload_on_changes
         self.main_loop_interrupt = _Interrupt(self._has_work)
         self._spawning: tuple[Any, Any] | None = None
         self._check: StartCheck | None = None
         self._is_reload_due = False
-        # Workers by process id: those that ask to be replaced, and those that have the application.
+        # Workers by process id: the workers that ask to be replaced, and the workers that have loaded the
+        # application.
         self._to_replace: set[int] = set()
         self._loaded: set[int] = set()
         self._status = 0
@@ -145,7 +146,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         super().serve(spawn_target, target_loader, wrap_loader)
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
-        """Start to listen, and start the workers."""
+        """Begin to listen, and start the workers."""
         _require(self.bind_addr, self.bind_port, self.bind_uds)
         self._spawning = spawn_target, target_loader
         super().startup(spawn_target, target_loader)
@@ -178,7 +179,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
             self._check.stop()
 
     def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
-        """Reload once the new code is known to start: granian ends when its workers do not start.
+        """Reload once the new code is known to start: granian ends if its workers do not start.
 
         Further signals during the check cause one more check afterwards.
         """
@@ -189,7 +190,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
     def _begin_check(self) -> None:
         self._is_reload_due = False
         self._check = StartCheck(within=SECONDS)
-        if self.interrupt_signal:  # it came meanwhile
+        if self.interrupt_signal:  # the signal came meanwhile
             self._check.stop()
         threading.Thread(target=self._end_check, args=(self._check,), daemon=True).start()
 
@@ -200,8 +201,8 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         if start_report is None:
             super().signal_handler_reload()
         else:
-            # Record: SIGHUP, and the new code does not start; the old workers go on. The record has the
-            # report of the mistakes.
+            # Record: SIGHUP, and the new code does not start; the old workers continue. The record contains
+            # the report of the mistakes.
             logger.error(NOT_RELOADED, start_report)
         self._check = None
         if self._is_reload_due:
@@ -210,7 +211,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
     # -- workers ---------------------------------------------------------------------------
 
     def _spawn_worker(self, *args: Any, **kwargs: Any) -> Any:
-        """Make a worker; signals reach it also while it starts."""
+        """Start a worker; signals reach it even while it starts."""
         worker = super()._spawn_worker(*args, **kwargs)
         if self._receives_messages:
             worker.start = partial(with_signals_held_back, worker.start)
@@ -219,7 +220,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
     def _has_work(self) -> bool:
         """Replace the workers that have asked for it. Return whether the main loop has work to do."""
         for worker in self.wrks:
-            # granian stops if a worker ends soon after its predecessor, as one does that cannot start.
+            # granian stops if a worker ends soon after its predecessor, as a worker that cannot start does.
             if worker._id() in self._loaded:
                 self.respawned_wrks.pop(worker.idx, None)
         while self._to_replace and not self.interrupt_signal:
@@ -239,7 +240,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
     def _respawn_workers(
         self, workers: Sequence[int], spawn_target: Any, target_loader: Any, delay: float = 0
     ) -> None:
-        """Replace workers one after the other; TERM stops all that exist then."""
+        """Replace workers one after another; TERM stops all workers that exist then."""
         if not self._receives_messages:
             super()._respawn_workers(workers, spawn_target, target_loader, delay)
             return
@@ -263,7 +264,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         if not predecessor.is_alive():
             successor.start()
             return True
-        # Otherwise the end of either would stop the server.
+        # Otherwise the end of either worker would stop the server.
         successor.interrupt_by_parent = predecessor.interrupt_by_parent = True
         successor.start()
         for _ in self._while_not_told_to_stop(None):
@@ -279,7 +280,7 @@ class _Server(Server):  # type: ignore[misc, valid-type]  # one of several, by p
         if successor.is_alive():
             successor.interrupt_by_parent = False
             return True
-        # Record: The new worker has ended before it served; the old one goes on.
+        # Record: The new worker has ended before it served; the old one continues.
         logger.error(f"The successor of worker-{successor.idx + 1} did not start")
         predecessor.interrupt_by_parent = False
         if not predecessor.is_alive():
@@ -339,7 +340,8 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "respawn_failed_workers": True,
         "workers_kill_timeout": str(settings.graceful_timeout + MARGIN_SECONDS),
         "http1_keep_alive": settings.keepalive > 0,
-        # It is the time that an idle connection is kept, too. Milliseconds; granian takes a minute at most.
+        # This is also the time for which an idle connection is kept. Milliseconds; granian accepts at most a
+        # minute.
         "http1_header_read_timeout": min(
             60_000, round(1000 * max(settings.header_timeout, settings.keepalive))
         ),

@@ -1,8 +1,8 @@
 """A worker of granian: it loads the application, starts and stops it, and loses no signal.
 
 In: a loader, and the signals that end the worker. Out: the application, and messages to the main process.
-granian's own handlers are set after the application has loaded; until then a worker would have those of the
-main process, which take a signal and stop nothing.
+granian sets its own handlers after the application has loaded; until then, a worker would have the handlers
+of the main process, which receive a signal and stop nothing.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ REPLACE_ME = "replace me"
 HAS_LOADED = "has loaded"
 HAS_NOT_STARTED = "not started"
 
-_granian: Any = _signals  # which has no types
+_granian: Any = _signals  # the module has no types
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def load_in_worker(to_main: Connection, seconds: float, load: Callable[[], Any]) -> Any:
-    """Load the application in a worker, and tell the main process, then and when it must be replaced.
+    """Load the application in a worker; tell the main process so, and when the worker must be replaced.
 
-    From the signal that ends it, a worker has so many seconds.
+    After the signal to end, a worker has so many seconds.
     """
 
     def send(message: str) -> None:
@@ -68,8 +68,8 @@ def load_in_worker(to_main: Connection, seconds: float, load: Callable[[], Any])
 
 
 def _start(application: App) -> None:
-    """Start an App that is called by WSGI, and have it stopped: granian has no hook for that."""
-    # It is called in the main thread when the worker has answered its last request.
+    """Start an App that is called through WSGI, and arrange its stop: granian has no hook for that."""
+    # This is called in the main thread when the worker has answered its last request.
     multiprocessing.util.Finalize(None, _stop, args=(application,), exitpriority=100)
     try:
         application.start()
@@ -83,27 +83,27 @@ def _stop(application: App) -> None:
 
 
 class _Signals:
-    """The signals that end a worker: at once while it loads the project, and later once it has started."""
+    """The signals that end a worker: at once while it loads the project; afterwards, once it has started."""
 
     def __init__(self, seconds: float) -> None:
         self.has_loaded = False
         self._seconds = seconds
         self._is_told_to_stop = False
-        # The event on which granian waits, until it is set. Set twice, it would block.
+        # The event that granian waits for. Setting it twice would block.
         self._events: list[Any] = []
         _granian.set_main_signals(self._handle)
         self._hear_those_of_other_threads()
-        # granian's workers take them from there when they begin to serve.
+        # granian's workers read them here when they begin to serve.
         _granian.set_sync_signals = self._make_event
         _granian.set_loop_signals = self._make_event
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
     def _hear_those_of_other_threads(self) -> None:
-        """Handle signals in a thread, too, until a loop of the main thread hears of them.
+        """Handle signals in a thread, too, until a loop in the main thread receives them.
 
-        Of two that come at once, as at Ctrl-C, another thread may take both. The main thread then waits on:
-        it runs Python's handlers, and nothing wakes it.
+        If two signals come at once, as with Ctrl-C, another thread may receive both. The main thread, which
+        runs Python's handlers, then keeps waiting, because nothing wakes it.
         """
         hears, wakes = socket.socketpair()
         wakes.setblocking(False)
@@ -140,7 +140,7 @@ class _Signals:
 
     def _set_event(self) -> None:
         if self._is_told_to_stop and self._events:
-            with contextlib.suppress(IndexError):  # a signal has come between
+            with contextlib.suppress(IndexError):  # a signal has come in between
                 self._events.pop().set()
 
 
@@ -148,7 +148,7 @@ class _Signals:
 
 
 def with_signals_held_back(start: Callable[[], object]) -> None:
-    """Start a worker that gets the signals which come meanwhile once it handles them itself."""
+    """Start a worker that receives signals sent meanwhile as soon as it handles them itself."""
     if not hasattr(signal, "pthread_sigmask"):
         start()
         return

@@ -1,9 +1,9 @@
 """gunicorn's command, with defaults from the project's settings.
 
-In: settings and gunicorn's own flags. Out: nothing; runs until it is stopped. Precedence is gunicorn's:
-the project's settings are defaults, then come gunicorn.conf.py, GUNICORN_CMD_ARGS, and the flags. `PORT`
-and `WEB_CONCURRENCY` count where the project sets nothing. The files `gunicorn*` of this room are the only
-ones that import gunicorn. Raises AddressError for a port in use.
+In: settings and gunicorn's own flags. Out: nothing; runs until it is stopped. Precedence is gunicorn's: the
+project's settings are defaults, then come gunicorn.conf.py, GUNICORN_CMD_ARGS, and the flags. `PORT` and
+`WEB_CONCURRENCY` apply if the project sets nothing. Only the files `gunicorn*` of this room import gunicorn.
+Raises AddressError for a port in use.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ __all__ = ["run"]
 def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> None:
     """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError.
 
-    `choose` waits until the project is known to start; what is wrong with the flags or the address is said
-    before. Its choice is that of the settings, because gunicorn's does not depend on the routes.
+    `choose` waits until the project is known to start; mistakes in the flags or the address are reported
+    before. Its choice follows the settings, because for gunicorn it does not depend on the routes.
     """
     # gunicorn reads its flags from the command line only.
     sys.argv = ["apiroutes", *flags, "apiroutes:create_app()"]
@@ -61,7 +61,7 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
         super().__init__(usage)
 
     def run(self) -> None:
-        base.Arbiter = Arbiter  # gunicorn has no setting for it, and takes it from there
+        base.Arbiter = Arbiter  # gunicorn has no setting for it, and reads it here
         super().run()
 
     def require_addresses(self) -> None:
@@ -71,7 +71,7 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
         for address in self.cfg.address:
             if isinstance(address, tuple):
                 require_free(*address)
-            elif isinstance(address, str):  # and no file descriptor
+            elif isinstance(address, str):  # and not a file descriptor
                 require_socket_path(address)
 
     @property
@@ -81,11 +81,12 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         super().load_config()
         if self.cfg.settings["worker_class"].get() == "sync" and self._threads_are_ours:
-            # An explicit `-k sync` stays sync; with our thread default gunicorn would switch to gthread.
+            # An explicit `-k sync` stays sync; with our default number of threads, gunicorn would switch to
+            # gthread.
             self.cfg.set("threads", 1)
-        # More than this gunicorn's WSGI workers do not allow; its asgi worker does.
+        # gunicorn's WSGI workers do not allow more than this; its asgi worker does.
         message.MAX_REQUEST_LINE = max(message.MAX_REQUEST_LINE, self.cfg.limit_request_line)
-        if not self.cfg.forwarded_allow_ips:  # for gunicorn, whoever comes through a Unix socket is trusted
+        if not self.cfg.forwarded_allow_ips:  # gunicorn trusts every client of a Unix socket
             self.cfg.set("secure_scheme_headers", {})
             self.cfg.set("forwarder_headers", "")
         name = self.cfg.worker_class_str
@@ -97,7 +98,7 @@ class _Gunicorn(WSGIApplication):  # type: ignore[misc]
             self.cfg.set("worker_class", with_life(self.cfg.worker_class))
 
     def _use_asgi(self) -> None:
-        """Serve the App as an ASGI application, whose threads are its own."""
+        """Serve the App as an ASGI application, which has its own threads."""
         self.app_uri = "apiroutes:create_asgi_app()"
         if not self._threads_are_ours:
             pass_threads(self.cfg.threads)
@@ -115,7 +116,7 @@ def _has_inherited_sockets() -> bool:
 
 
 def _defaults(settings: Settings) -> dict[str, Any]:
-    """Return the defaults of gunicorn's settings; those without a value here keep gunicorn's own."""
+    """Return the defaults of gunicorn's settings; settings without a value here keep gunicorn's default."""
     defaults: dict[str, Any] = {
         # gunicorn's own default is the directory in which it was imported.
         "chdir": os.getcwd(),
@@ -125,11 +126,11 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "graceful_timeout": settings.graceful_timeout,
         "keepalive": settings.keepalive,
         "preload_app": settings.preload,
-        # So much more than the limit that the App is the one that refuses, as it does elsewhere.
+        # So far above the limit that the App refuses the request, as it does with other servers.
         "limit_request_line": settings.max_target_size.bytes + HEAD_BYTES,
         # gunicorn would open a socket for its own control commands.
         "control_socket_disable": True,
-        # gunicorn's own is to believe what comes from this machine: the scheme, and the mount point.
+        # By default, gunicorn trusts what comes from this machine: the scheme, and the mount point.
         "forwarded_allow_ips": os.environ.get("FORWARDED_ALLOW_IPS", ""),
     }
     if settings.log_format == "json":
@@ -148,5 +149,5 @@ def _defaults(settings: Settings) -> dict[str, Any]:
 
 def _bind(settings: Settings) -> str | None:
     if settings.host is None and settings.port is None:
-        return None  # gunicorn's own: PORT on every address, or 127.0.0.1:8000
+        return None  # gunicorn's default: PORT on every address, or 127.0.0.1:8000
     return authority(*address_of(settings))

@@ -43,14 +43,14 @@ _RETRY_SECONDS = 30
 
 
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
-    """gunicorn's arbiter. Our additions to it happen one at a time, and never block."""
+    """gunicorn's arbiter. What we add to it happens one step at a time, and never blocks."""
 
     def __init__(self, app: Any) -> None:
         self._is_stopping = False
         self._is_reloading = False
         self._is_reload_due = False
         self._check: StartCheck | None = None
-        # The workers of the old code, while those of the new code start.
+        # The workers with the old code, while the workers with the new code start.
         self._predecessors: frozenset[int] = frozenset()
         self._leaving: dict[int, float] = {}  # workers that were told to stop, with their deadlines
         self._to_replace: deque[int] = deque()
@@ -60,7 +60,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         self._replacement_requests, request = os.pipe()
         os.set_blocking(self._replacement_requests, False)
         os.set_blocking(request, False)
-        # Every worker inherits it by the fork, whatever its class.
+        # Every worker inherits it through the fork, whatever its class.
         replace_by(lambda: os.write(request, b"%d\n" % os.getpid()))
         unready_when(lambda: bool(_stopping[0]))
         super().__init__(app)
@@ -78,7 +78,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         freeze_heap()
 
     def _report_readiness(self) -> None:
-        """Tell systemd, where it has started the server, once a worker serves."""
+        """Tell systemd, if it has started the server, as soon as a worker serves."""
         if self._is_to_report and any(map(_is_serving, self.WORKERS.values())):
             self._is_to_report = False
             systemd.sd_notify("READY=1\nSTATUS=A worker serves", self.log)
@@ -117,7 +117,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     # -- reloading -------------------------------------------------------------------------
 
     def handle_hup(self) -> None:
-        """Reload once the new code is known to start: gunicorn ends when its workers do not start.
+        """Reload once the new code is known to start: gunicorn ends if its workers do not start.
 
         Further HUPs during the check, or while workers are still stopping, cause one more reload afterwards.
         """
@@ -135,8 +135,8 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
 
     def _reload_unless(self, start_report: str | None) -> None:
         if start_report is not None:
-            # Record: SIGHUP, and the new code does not start; the old workers go on. The record has the
-            # report of the mistakes.
+            # Record: SIGHUP, and the new code does not start; the old workers continue. The record contains
+            # the report of the mistakes.
             self.log.error(NOT_RELOADED, start_report)
             return
         if self.cfg.preload_app:
@@ -150,7 +150,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         """Start the new workers. The main loop waits for them, and then tells the old ones to stop."""
         staying = self.WORKERS.keys() - self._leaving.keys()
         self._predecessors = frozenset(pid for pid in staying if _is_serving(self.WORKERS[pid]))
-        for pid in staying - self._predecessors:  # another reload's, or the first ones
+        for pid in staying - self._predecessors:  # the workers of an earlier reload, or the first workers
             self.kill_worker(pid, signal.SIGTERM)
         self._is_reloading = True
         try:
@@ -180,7 +180,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     # -- workers ---------------------------------------------------------------------------
 
     def murder_workers(self) -> None:
-        """Look after workers: gunicorn's main loop calls it at least once a second."""
+        """Look after workers: gunicorn's main loop calls this at least once a second."""
         super().murder_workers()
         for pid, deadline in list(self._leaving.items()):
             if time.monotonic() > deadline:
@@ -194,9 +194,9 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         self._continue_succession()
 
     def manage_workers(self) -> None:
-        """Keep the number of workers. Those that were told to stop do not count.
+        """Keep the number of workers. Workers that were told to stop do not count.
 
-        gunicorn counts them; while one takes its time, gunicorn would tell it, or another, to stop again.
+        gunicorn counts them; while one is slow to stop, gunicorn would tell it, or another, to stop again.
         """
         staying = [pid for pid in sorted(self.WORKERS, key=self._age) if pid not in self._leaving]
         wanted = self.num_workers + len(self._predecessors.intersection(staying))
@@ -220,7 +220,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         if sig == signal.SIGTERM and pid in self.WORKERS:
             self._leaving.setdefault(pid, time.monotonic() + self.cfg.graceful_timeout + MARGIN_SECONDS)
             if not _is_serving(self.WORKERS[pid]):
-                sig = signal.SIGQUIT  # it has nothing to finish but its start, which may take long
+                sig = signal.SIGQUIT  # it has only its start to finish, which may take long
         super().kill_worker(pid, sig)
 
     def reap_workers(self) -> None:
@@ -244,9 +244,9 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
             self._leaving = {pid: end for pid, end in self._leaving.items() if pid in self.WORKERS}
 
     def spawn_worker(self) -> Any:
-        """Fork a worker. Signals sent before it has handlers of its own reach it afterwards.
+        """Fork a worker. Signals sent before it has its own handlers reach it afterwards.
 
-        A worker begins with this process's handlers: without the mask, it would queue a SIGTERM that
+        A worker begins with the handlers of this process: without the mask, it would queue a SIGTERM that
         nothing reads, and serve until `graceful_timeout` ends it.
         """
         if not issubclass(self.worker_class, Worker):
@@ -259,7 +259,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _processor(self) -> int | None:
-        """Return the processor for the next worker, the one with the fewest, or None for any."""
+        """Return the processor for the next worker: the one with the fewest workers, or None for any."""
         if not (self.app.pin_workers and hasattr(os, "sched_setaffinity")):
             return None
         taken = [getattr(worker, "processor", None) for worker in self.WORKERS.values()]
@@ -304,7 +304,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
                 self._succession = _Succession(predecessor, self.spawn_worker())
 
     def _put_off_succession(self, succession: _Succession) -> None:
-        # Record: The successor has ended before it served; it is tried again.
+        # Record: The successor has ended before it served; another one is tried.
         self.log.error("The successor of worker (pid:%s) did not start", succession.predecessor)
         self._to_replace.append(succession.predecessor)
         self._succession = None
@@ -316,10 +316,10 @@ class _ReloadDone(Exception):
 
 
 def _is_serving(worker: Any) -> bool:
-    """Return whether the worker takes requests, which it does once it gives signs of life.
+    """Return whether the worker accepts requests, which it does once it gives signs of life.
 
-    Each sign sets the time of a file to the monotonic clock's, which is far behind the time at which the
-    file was created.
+    Each sign sets a file's modification time to the monotonic clock, which is far earlier than the time at
+    which the file was created.
     """
     last_sign: float = worker.tmp.last_update()
     return last_sign <= time.monotonic()

@@ -27,20 +27,20 @@ class ASGIWorker(Worker, gasgi.ASGIWorker):  # type: ignore[misc]
     """gunicorn's asgi worker; signals reach it before its event loop runs, too."""
 
     def init_signals(self) -> None:
-        """Handle signals as other workers do, until the loop runs: the import may take long."""
+        """Handle signals as other workers do until the loop runs: the import may take long."""
         base.Worker.init_signals(self)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         unready_when(lambda: not self.alive)
 
     def run(self) -> None:
-        """Serve until a signal, which the loop handles from here on."""
+        """Serve until a signal comes; from here on, the loop handles signals."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         gasgi.ASGIWorker.init_signals(self)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         when_not_started(exit_soon)
         lifespan = self.asgi.app._lifespan
         try:
-            # By the lifespan's protocol, gunicorn would wait for half a minute, and serve then.
+            # With the lifespan protocol, gunicorn would wait for half a minute, and then serve.
             self.loop.run_until_complete(lifespan.start_on_loop())
         except LifespanError:  # which is logged
             sys.exit(NOT_STARTED)

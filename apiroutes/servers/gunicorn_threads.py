@@ -1,8 +1,8 @@
-"""A worker's threads: each serves one connection after another, and lingers at one that it has answered.
+"""A worker's threads: each serves one connection after another, and lingers at a connection after a response.
 
-In: connections. Out: calls of `serve` with each, in a thread. A client that sends its next request at once is
-answered by the thread that has answered it before, which saves the way through the main thread. No thread
-lingers while a connection waits for one: the thread that has lingered longest is called away.
+In: connections. Out: calls of `serve` with each connection, in a thread. A client that sends its next request
+at once is answered by the same thread, which saves a detour through the main thread. No thread lingers while
+a connection waits for a thread: the thread that has lingered longest is called away.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ __all__ = ["Threads"]
 
 # Seconds that a thread lingers: time for a client on the same network to send its next request.
 LINGERING = 0.005
-# Lingering in vain costs twice what it saves. After it, so many requests of the connection go without.
+# Lingering in vain costs twice what it saves. After that, threads do not linger for so many requests of the
+# connection.
 _LEFT_OUT = 16
 # Seconds without lingering after a thread was called away: there are more busy connections than threads.
 _CROWDED = 0.05
@@ -28,7 +29,7 @@ _CROWDED = 0.05
 class Threads:
     """At most `count` threads, started by `start`; a lock guards what they share with the main thread.
 
-    A connection has a socket `sock`, and takes an attribute `left_out` of ours. What `serve` returns goes to
+    A connection has a socket `sock`, and gets our attribute `left_out`. The result of `serve` is passed to
     `report`, with the connection.
     """
 
@@ -50,7 +51,7 @@ class Threads:
         self._lingers_from = 0.0  # monotonic time in seconds
 
     def give(self, connection: Any) -> None:
-        """Let a thread serve the connection: a new one, or the first that is free or can be called."""
+        """Let a thread serve the connection: a new one, or the first that is free or can be called away."""
         seat = None
         with self._lock:
             self._waiting.append(connection)
@@ -110,7 +111,7 @@ class Threads:
         return has_begun and not is_called
 
     def stop_lingering(self) -> None:
-        """Call all threads that linger, and let none linger again."""
+        """Call away all threads that linger, and let no thread linger again."""
         with self._lock:
             self._lingers_from = float("inf")
             seats = list(self._lingering)

@@ -1,4 +1,4 @@
-"""How gunicorn's connections send and receive: in fewer and larger pieces than its own.
+"""How gunicorn's connections send and receive: in fewer and larger pieces than by default.
 
 In: gunicorn's connections. Out: the same bytes. The head of a response leaves with the first piece of its
 content, and the content of a request comes in pieces of 64 KB.
@@ -15,7 +15,7 @@ __all__ = ["send_and_receive_at_once"]
 
 # Bytes of content up to which joining it to the head costs less than another system call.
 _SMALL = 2**16
-# Bytes of one receive. gunicorn's own 1 MB is more than we read at a time: it copies the rest with each read.
+# Bytes of one receive. gunicorn's default of 1 MB is more than we read at a time: each read copies the rest.
 _RECEIVED = 2**16
 
 
@@ -27,7 +27,7 @@ def send_and_receive_at_once() -> None:
 
 
 class _Response(wsgi.Response):  # type: ignore[misc]
-    """gunicorn's response. What it sends for the first piece of content, the head too, leaves in one send."""
+    """gunicorn's response. It sends the head and the first piece of content with one call."""
 
     sock: Any
 
@@ -45,7 +45,7 @@ class _Response(wsgi.Response):  # type: ignore[misc]
 
 
 class _Gathering:
-    """Stands in for a connection, and sends in one piece what it is given to send."""
+    """Stands in for a connection, and sends all data that it is given in one piece."""
 
     __slots__ = ("_connection", "_pieces")
 
@@ -63,6 +63,6 @@ class _Gathering:
             self._connection.sendall(content)
 
     def __getattr__(self, name: str) -> Any:
-        """Leave everything else to the connection, behind what has been sent."""
+        """Forward everything else to the connection, after sending what was gathered."""
         self.flush()
         return getattr(self._connection, name)

@@ -1,4 +1,4 @@
-"""gunicorn's workers, with a time limit for the header, signals that are not lost, and less work a request.
+"""gunicorn's workers, with a time limit for the header, no lost signals, and less work per request.
 
 In: connections and signals. Out: requests to the application. The time limit comes from the application
 object (`header_timeout`, in seconds), and so does the processor of a worker that stays on one.
@@ -48,7 +48,9 @@ class LivingWorker:
         """Load the application, and start it."""
         super().load_wsgi()  # type: ignore[misc]
         application = self.wsgi  # type: ignore[attr-defined]
-        if isinstance(application, App):  # and not gunicorn's, which reports a SyntaxError with --reload
+        if isinstance(
+            application, App
+        ):  # and not gunicorn's application, which reports a SyntaxError with --reload
             self.has_begun = True
             application.cache.serve_with(self.cfg.threads)  # type: ignore[attr-defined]
             try:
@@ -97,12 +99,12 @@ class LivingWorker:
 
 
 def with_life(worker_class: type[Any]) -> type[Any]:
-    """Return a worker class, of gunicorn or another package, that starts and stops the App."""
+    """Return a subclass of a worker class, of gunicorn or another package, that starts and stops the App."""
     return type(worker_class.__name__, (LivingWorker, worker_class), {})
 
 
 class Worker:
-    """Shared by our workers."""
+    """What our workers share."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -139,9 +141,9 @@ class Worker:
 
 
 def _read_settings(config: Any) -> None:
-    """Keep the values of gunicorn's settings as attributes; each look-up calls two functions otherwise.
+    """Keep the values of gunicorn's settings as attributes; otherwise each look-up calls two functions.
 
-    A request takes twenty, a sixth of its time. Hooks that change settings have run by now.
+    A request needs twenty look-ups, a sixth of its time. Hooks that change settings have run by now.
     """
     for name, setting in config.settings.items():
         if not hasattr(type(config), name):  # neither a method nor a property
@@ -219,14 +221,14 @@ class _LingeringWorker(_ThreadWorker):
             super().finish_request(conn, fs)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Start or stop to accept connections; the end of the main loop stops it for good."""
+        """Start or stop accepting connections; the end of the main loop stops it for good."""
         super().set_accept_enabled(enabled)
         if not self.alive:
             self._threads.stop_lingering()
 
 
 class _Outcome:
-    """What became of a connection, in the place of the future that gunicorn asks for it."""
+    """The outcome of a connection, in place of the future that gunicorn expects."""
 
     def __init__(self, result: Any, error: BaseException | None = None) -> None:
         self._result = result

@@ -1,4 +1,4 @@
-"""The objects that a server's processes make at start, and keep.
+"""The objects that a server's processes create at start and keep.
 
 In: nothing. Out: nothing; the garbage collector no longer visits the objects that exist.
 """

@@ -1,7 +1,7 @@
 """The interface by which a server calls the App: WSGI or ASGI.
 
-In: a server, the setting `interface`, and how many routes are async. Out: the interface, and why. Raises
-ValueError for a server that does not have the one that is set.
+In: a server, the setting `interface`, and the number of async routes. Out: the interface, and the reason.
+Raises ValueError for a server without the interface that is set.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["Choice", "choose"]
 
 
 class Choice(NamedTuple):
-    """An interface, "wsgi" or "asgi". The reason is empty where there was nothing to choose."""
+    """An interface, "wsgi" or "asgi". The reason is empty if there was no choice."""
 
     interface: str
     reason: str = ""
@@ -25,14 +25,14 @@ def choose(server: str, wanted: str, routes: RouteCounts) -> Choice:
     if server == "uvicorn":
         if wanted == "wsgi":
             raise ValueError(
-                'uvicorn serves ASGI alone, and interface is "wsgi": leave that out, or take another server'
+                'uvicorn serves only ASGI, and interface is "wsgi": remove the setting, or use another server'
             )
         return Choice("asgi")
     if wanted != "auto":
         return Choice(wanted)
     if server != "granian":
         return Choice("wsgi")
-    # WSGI answers sync routes faster than ASGI does: the first async route must not make all others slower.
+    # WSGI answers sync routes faster than ASGI: the first async route must not slow down all others.
     if not routes.all:
         return Choice("wsgi", "there are no routes")
     if routes.on_loop == routes.all:

@@ -1,4 +1,4 @@
-"""Which process listens on a port, as far as this user may know.
+"""Which process listens on a port, if this user may know.
 
 In: a port. Out: its command and process id, or None. It reads Linux's /proc, and finds nothing elsewhere.
 """
@@ -14,12 +14,12 @@ __all__ = ["owner_of"]
 
 _LISTEN = "0A"  # the state in /proc/net/tcp, as the kernel's enum of TCP states has it
 _LONGEST = 60  # characters of a command
-# Of paths the last part tells one program from another: here, what stands before it.
+# The last part of a path distinguishes programs: this matches what comes before it.
 _DIRECTORIES = re.compile(r"(?:(?<=[\s=])|^)(?!-|\w+://)[^\s=]*/(?=[^\s/])")
 
 
 def owner_of(port: int, proc: Path = Path("/proc")) -> str | None:
-    """Return the command and process id of what listens on a TCP port of this machine; None if unknown."""
+    """Return the command and id of the process that listens on a TCP port here; None if unknown."""
     inodes = set(_listening_inodes(port, proc))
     if not inodes:
         return None
@@ -60,7 +60,7 @@ def _command_of(pid: int, proc: Path) -> str:
         arguments = (proc / str(pid) / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
         return "a process"
-    # A process may have written anything there, also a title in place of its arguments.
+    # A process may have written anything there, such as a title instead of its arguments.
     text = _DIRECTORIES.sub("", " ".join(argument.decode("utf-8", "replace") for argument in arguments))
     printable = "".join(character if character.isprintable() else "?" for character in text)
     return printable if len(printable) <= _LONGEST else printable[:_LONGEST] + "…"

@@ -16,11 +16,11 @@ __all__ = ["usable_processors"]
 def usable_processors(
     groups: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
 ) -> int:
-    """Return how many processors this process may use: one that it may use in part counts as one.
+    """Return how many processors this process may use; a part of a processor counts as a whole one.
 
     Args:
         groups: Where the kernel shows control groups (version 2).
-        membership: The file that names this process's.
+        membership: The file that names the control group of this process.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     processors = (os.cpu_count() or 1) if affinity is None else len(affinity(0))
@@ -28,13 +28,13 @@ def usable_processors(
 
 
 def _limits(groups: Path, membership: Path) -> list[int]:
-    """Return the limits of the control group and of those around it, rounded up; "max" is none."""
+    """Return the limits of the control group and its ancestors, rounded up; "max" means no limit."""
     limits = []
     for line in _read(membership).splitlines():
         hierarchy, _, path = line.partition("::")  # version 2 is 0, without controllers
         if hierarchy != "0":
             continue
-        # A group outside of the namespace is shown as "/../..": of those around it only the root can be seen.
+        # A group outside the namespace is shown as "/../..": of its ancestors, only the root is visible.
         group = groups if ".." in path.split("/") else groups / path.lstrip("/")
         for each in (group, *group.parents):
             quota, _, period = _read(each / "cpu.max").strip().partition(" ")

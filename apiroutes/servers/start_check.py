@@ -1,8 +1,8 @@
 """A trial start of the project, before a server begins and before it replaces its workers.
 
 In: a project directory, by default the current one. Out: the reason why the project does not start, as text
-and as problems, or how many of its routes are async. It starts in an interpreter of its own, so that the
-server's main process imports none of it. Without the check, a typing mistake and a HUP would stop a service:
+and as problems, or the number of its async routes. The project starts in a separate interpreter, so that the
+server's main process does not import it. Without the check, a typing mistake and a HUP would stop a service:
 servers end when their new workers do not start.
 """
 
@@ -24,15 +24,15 @@ __all__ = ["NOT_RELOADED", "SECONDS", "WITHOUT_DIRECTORY", "RouteCounts", "Start
 
 NOT_RELOADED = "Not reloaded, the old code keeps serving. %s"
 
-# A reload gives the new code this long to start.
+# A reload gives the new code this many seconds to start.
 SECONDS = 60
 
-# The outcome comes by standard output, because a server that waits for any child may take its exit status.
-# What the project prints comes before it. Settings and sys.path go by standard input: Linux takes no argument
-# of more than 128 KB.
+# The outcome is sent through standard output, because a server that waits for any child may collect its exit
+# status. Output of the project comes before it. Settings and sys.path are passed through standard input:
+# Linux accepts no argument longer than 128 KB.
 _MARK = "apiroutes-start-check:"
-# With -c and -m Python looks for modules in the current directory first, so that a project's `email.py` would
-# be taken for Python's own. This is -P, which Python 3.10 does not have.
+# With -c and -m, Python looks for modules in the current directory first, so a project's `email.py` would
+# hide Python's own. This has the effect of -P, which Python 3.10 does not have.
 WITHOUT_DIRECTORY = "if sys.path[0] in ('', '.'): del sys.path[0]"
 _PROGRAM = f"""
 import sys
@@ -76,10 +76,10 @@ class StartCheck:
         self._deadline = None if within is None else time.monotonic() + within
         self._is_late = False
         self.routes = RouteCounts(0, 0)  # once there is a report
-        self.caches = False  # the same: whether a route is cached
-        self.counts_in_memory = False  # the same: whether the requests of one are, in each worker
-        self.keeps_in_memory = False  # the same: whether the sessions of one are
-        self.problems: tuple[Problem, ...] = ()  # the same
+        self.caches = False  # also from the report: whether a route is cached
+        self.counts_in_memory = False  # also: whether each worker counts the requests of a route by itself
+        self.keeps_in_memory = False  # also: whether each worker keeps the sessions of a route by itself
+        self.problems: tuple[Problem, ...] = ()  # also
         # Files, not pipes: processes that the project starts may keep a pipe open.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _discard
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
@@ -93,11 +93,11 @@ class StartCheck:
                 stdout=self._output,
                 stderr=self._errors,
             )
-        # Whoever forgets a check leaves neither a process nor files behind.
+        # A check that is forgotten leaves neither a process nor files behind.
         self._discard = weakref.finalize(self, _discard, self._process, self._output, self._errors)
 
     def is_done(self) -> bool:
-        """Return whether it has ended, by itself or because its time is over."""
+        """Return whether the check has ended, by itself or because its time is up."""
         if self._process.poll() is not None:
             return True
         if self._deadline is not None and time.monotonic() > self._deadline:
@@ -145,7 +145,7 @@ class StartCheck:
 
 
 def _problem(span: Sequence[int] | None, importers: Sequence[str], **fields: Any) -> Problem:
-    """Return a problem of JSON, in which tuples have become lists."""
+    """Return a problem from JSON, in which tuples have become lists."""
     return Problem(span=None if span is None else (span[0], span[1]), importers=tuple(importers), **fields)
 
 

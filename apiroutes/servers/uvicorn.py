@@ -2,9 +2,9 @@
 
 In: settings and uvicorn's own flags. Out: nothing; runs until it is stopped. Precedence is uvicorn's: the
 project's settings are defaults, then come UVICORN_* in the environment, and the flags. `PORT` and
-`WEB_CONCURRENCY` count where the project sets nothing, as under gunicorn. Needs the extra `uvicorn`.
-The main process is that of `worker_processes`, since uvicorn's own waits for one worker at a time.
-Raises AddressError for a port in use.
+`WEB_CONCURRENCY` apply if the project sets nothing, as with gunicorn. Needs the extra `uvicorn`. The main
+process comes from `worker_processes`, since uvicorn's own waits for one worker at a time. Raises AddressError
+for a port in use.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from apiroutes.settings import Settings
 
 __all__ = ["run"]
 
-# uvicorn's package has the command under the name of the module.
+# In uvicorn's package, the command hides the module of the same name.
 _command: Any = import_module("uvicorn.main")
 _run_plain = _command.run
 _log = logging.getLogger("uvicorn.error")
@@ -58,7 +58,7 @@ _FIRST_INHERITED = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> None:
     """Serve the project in the current directory until SIGTERM or SIGINT. Raises AddressError.
 
-    `choose` waits until the project is known to start; what is wrong with the flags or the address is said
+    `choose` waits until the project is known to start; mistakes in the flags or the address are reported
     before.
     """
     line = _command_line(settings, flags, has_proxies=False)
@@ -67,16 +67,14 @@ def run(settings: Settings, flags: Sequence[str], choose: Callable[[], str]) -> 
     _require(options["host"], options["port"], options["uds"], options["fd"])
     choose()
     pass_threads(settings.threads)
-    _command.run = partial(_run, settings)  # uvicorn's command line takes it from there
+    _command.run = partial(_run, settings)  # uvicorn's command line reads it here
     _command.main.main(**_command_line(settings, flags, has_proxies))
 
 
 def _require(host: str, port: int, path: str | None, descriptor: int | None) -> None:
     count = inherited_sockets()
     if count > 1:
-        raise SocketPathError(
-            "systemd's sockets", f"uvicorn takes one, not {count}", "Have one ListenStream."
-        )
+        raise SocketPathError("systemd's sockets", f"uvicorn takes one, not {count}", "Use one ListenStream.")
     if path is not None:
         require_socket_path(path)
     elif descriptor is None:
@@ -84,24 +82,24 @@ def _require(host: str, port: int, path: str | None, descriptor: int | None) -> 
 
 
 def _command_line(settings: Settings, flags: Sequence[str], has_proxies: bool) -> dict[str, Any]:
-    """Return the arguments of uvicorn's command; `has_proxies` says whether trusted ones are named."""
+    """Return the arguments of uvicorn's command; `has_proxies` says whether trusted proxies are set."""
     return {
         # Last, so that flags cannot change how the application is found and called.
         "args": [*flags, "--interface", "asgi3", "--factory", "apiroutes:create_asgi_app"],
         "prog_name": "apiroutes start --server uvicorn -- [UVICORN FLAGS]",
         "auto_envvar_prefix": "UVICORN",
-        # uvicorn's own is to believe what comes from this machine.
+        # By default, uvicorn trusts what comes from this machine.
         "default_map": {**_defaults(settings), "proxy_headers": has_proxies},
     }
 
 
 def _run(settings: Settings, app: str, **options: Any) -> None:
-    """Serve, by the options of uvicorn's command line. Raises AddressError."""
+    """Serve with the options of uvicorn's command line. Raises AddressError."""
     if options["reload"]:
-        _run_plain(app, **options)  # which has a main process for that
+        _run_plain(app, **options)  # uvicorn has a main process for this case
         return
     directory = options.pop("app_dir", None)
-    if directory:  # by default "", for the current one, which is for the App to add
+    if directory:  # by default "", the current directory, which the App adds itself
         sys.path.insert(0, directory)
     if settings.log_format == "json" and options["log_config"] is LOGGING_CONFIG:
         options["log_config"] = {**LOGGING_CONFIG, "formatters": json_formatters("default", "access")}
@@ -131,7 +129,7 @@ def _bind(config: Config) -> socket.socket:
 def _start(
     config: Config, settings: Settings, listener: socket.socket, connection: Connection
 ) -> BaseProcess:
-    """Start a worker, in an interpreter of its own."""
+    """Start a worker in its own interpreter."""
     process = get_subprocess(config, partial(_work, config, settings, connection), [listener])
     process.start()
     return process
@@ -148,7 +146,7 @@ def _defaults(settings: Settings) -> dict[str, Any]:
         "timeout_graceful_shutdown": settings.graceful_timeout,
         "timeout_keep_alive": settings.keepalive,
         "h11_max_incomplete_event_size": HEAD_BYTES + (header_size.bytes if header_size else 0),
-        # `access_log` of the middleware is the one of all servers.
+        # The middleware `access_log` works with all servers.
         "access_log": False,
         **({"fd": _FIRST_INHERITED} if inherited_sockets() else {}),
     }
@@ -187,10 +185,10 @@ class _Server(Server):
         self.should_exit = True
 
     def handle_signal(self, number: int, frame: object) -> None:
-        """End while the project is imported, where an exception would look like a mistake in it.
+        """End at once while the project is being imported, where an exception would look like its mistake.
 
-        Afterwards do nothing: uvicorn repeats a signal when its own handler is gone. SIG_IGN would be
-        inherited by processes that this one starts.
+        Do nothing afterwards: uvicorn raises a signal again after its own handler is gone. Child processes
+        would inherit SIG_IGN.
         """
         if not self._has_begun:
             os._exit(0)
@@ -202,7 +200,7 @@ class _Server(Server):
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application, and then to listen."""
+        """Start the application, then begin to listen."""
         self._has_begun = True
         head_bytes = self.config.h11_max_incomplete_event_size or HEAD_BYTES
         limits = {"header_timeout": self._header_timeout, "head_bytes": head_bytes}
@@ -215,7 +213,7 @@ class _Server(Server):
             self._report()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop to listen, and let every connection that is open finish its first request."""
+        """Stop listening, and let every open connection finish its first request."""
         for listener in (*self.servers, *(sockets or ())):
             listener.close()
         end = time.monotonic() + self._header_timeout
@@ -224,12 +222,12 @@ class _Server(Server):
         await super().shutdown(sockets)
 
     def _is_any_new(self) -> bool:
-        """Return whether a client has connected whose request may be on its way; uvicorn closes these."""
+        """Return whether a new client's request may be on its way; uvicorn closes such connections."""
         return any(getattr(connection, "cycle", 1) is None for connection in self.server_state.connections)
 
 
 class _HeadLimits(asyncio.Protocol):
-    """For uvicorn's connections: ends one whose head takes too long (seconds), or is too large (bytes)."""
+    """Ends a connection of uvicorn whose head takes too long (seconds), or is too large (bytes)."""
 
     header_timeout: float
     head_bytes: int

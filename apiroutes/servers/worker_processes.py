@@ -1,8 +1,8 @@
-"""A main process that keeps worker processes, for a server whose own one does less.
+"""A main process that keeps worker processes, for a server whose own main process does less.
 
-In: signals, and what workers report. Out: workers. On HUP the project is checked before a worker is
-replaced; a worker that is replaced stops once its successor serves. On TERM the readiness path reports it
-before anything stops. Nothing here waits for one worker alone.
+In: signals, and reports of workers. Out: workers. On HUP, the project is checked before a worker is replaced;
+a worker stops once its successor serves. On TERM, the readiness path reports it before anything stops.
+Nothing here waits for a single worker.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from apiroutes.settings import Settings
 
 __all__ = ["MainProcess", "Report", "report_to"]
 
-# Messages of a worker, and to it.
+# Messages from and to a worker.
 _SERVES, _REPLACE_ME, _STOPPING = "serves", "replace me", "stopping"
 
-# Seconds between two looks at what brings no message.
+# Seconds between two checks of what sends no message.
 _TICK = 0.1
-# A successor that did not start is tried again after this many seconds.
+# After a successor did not start, another one is tried after this many seconds.
 _RETRY_SECONDS = 30
 
-# The exit status of a worker that somebody else has told to stop, perhaps during its start.
+# The exit status of a worker that something else has told to stop, perhaps during its start.
 _TOLD_TO_STOP = 0
 
 # Reports that a worker serves.
@@ -67,12 +67,12 @@ class _Worker:
     def __init__(self, start: Callable[[connection.Connection], BaseProcess]) -> None:
         self.connection, theirs = multiprocessing.Pipe()
         self.process = start(theirs)
-        theirs.close()  # so that either end notices when the other one is gone
+        theirs.close()  # so that each end notices when the other is gone
         self.serves = False
         self.deadline = math.inf  # to end by itself
 
     def asks_for_successor(self) -> bool:
-        """Take what the worker has reported; return whether it must be replaced."""
+        """Read the worker's reports; return whether it must be replaced."""
         asks = False
         try:
             while self.connection.poll():
@@ -84,7 +84,7 @@ class _Worker:
         return asks
 
     def announce_stop(self) -> None:
-        """Have the worker say that it is not ready."""
+        """Make the worker report that it is not ready."""
         try:
             self.connection.send(_STOPPING)
         except OSError:  # it has ended
@@ -152,7 +152,7 @@ class MainProcess:
             else:
                 self._continue_reload()
                 self._continue_succession()
-        # Record: It ends.
+        # Record: The process that keeps the workers ends.
         self._log.info("Stopping parent process [%d]", os.getpid())
         return self._status
 
@@ -210,8 +210,8 @@ class MainProcess:
                 start_report = self._check.report()
                 self._check = None
                 if start_report is not None:
-                    # Record: SIGHUP, and the new code does not start; the old workers go on. The record has
-                    # the report of the mistakes.
+                    # Record: SIGHUP, and the new code does not start; the old workers continue. The record
+                    # contains the report of the mistakes.
                     self._log.error(NOT_RELOADED, start_report)
                 else:
                     self._to_replace = deque(self._workers)
@@ -247,7 +247,7 @@ class MainProcess:
             self._leaving.remove(worker)
         elif self._succession is not None and worker is self._succession.successor:
             predecessor = self._succession.predecessor
-            # Record: The successor has ended before it served; it is tried again.
+            # Record: The successor has ended before it served; another one is tried.
             self._log.error("The successor of worker [%s] did not start", predecessor.process.pid)
             self._succession = None
             self._to_replace.appendleft(predecessor)
@@ -259,7 +259,7 @@ class MainProcess:
                 self._log.error("Worker [%s] did not start, the server stops", worker.process.pid)
                 self._status, self._is_stopping, self._stop_at = NOT_STARTED, True, 0.0
         else:
-            # Record: A worker has ended though nobody told it to; another one is started.
+            # Record: A worker has ended unexpectedly; another one is started.
             self._log.info("Worker [%s] died", worker.process.pid)
             self._put_in_place_of(worker)
 
@@ -272,7 +272,7 @@ class MainProcess:
             self._workers[index] = _Worker(self._start)
 
     def _continue_succession(self) -> None:
-        """Replace the workers that have to be, one at a time."""
+        """Replace the workers that have to be replaced, one at a time."""
         if self._succession is not None:
             predecessor, successor = self._succession
             if successor.serves:

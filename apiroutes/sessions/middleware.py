@@ -30,17 +30,17 @@ __all__ = ["Sessions", "sessions"]
 
 _DAY = 24 * 60 * 60
 _NO_STORE = (
-    "a session in a signed cookie cannot be ended by anybody else than its client: "
+    "a session in a signed cookie can only be ended by its own client: "
     'write `sessions(store="sqlite")`, or the URL of a Redis'
 )
 _UNUSED = (
-    "no App uses this step, whose sessions are to be ended. A file that imports middleware.py gets another "
+    "no App uses this step, so it has no sessions to end. A file that imports middleware.py gets another "
     "copy of it: make the step in a module of its own, such as lib/visitors.py, which both import. Outside "
-    "of a server, `apiroutes shell -c 'from lib.visitors import visitors; visitors.end_all(...)'` has the App"
+    "a server, `apiroutes shell -c 'from lib.visitors import visitors; visitors.end_all(...)'` has the App"
 )
 _NO_IDLE = (
-    "a session in a signed cookie has no idle time: requests that only read it would have to write when they "
-    "did, and overwrite what others have changed meanwhile. "
+    "a session in a signed cookie has no idle time: requests that only read it would have to write it, and "
+    "would overwrite what others have changed meanwhile. "
     'Write `sessions(store="sqlite", idle=...)`, or leave `idle` out'
 )
 
@@ -81,11 +81,11 @@ def sessions(
         csrf: Whether unsafe requests from other sites are refused, as `csrf()` does it.
     """
     if not isinstance(csrf, bool):
-        raise TypeError(f"csrf is True or False, not {csrf!r}")
+        raise TypeError(f"csrf must be True or False, not {csrf!r}")
     options = CookieOptions(name, path, domain, samesite, secure)
     lifetime = Lifetime(_seconds("max_age", max_age), None if idle is None else _seconds("idle", idle))
     if lifetime.idle is not None and lifetime.idle > lifetime.whole:
-        raise ValueError(f"idle is longer than max_age, which ends each session before: {idle!r}")
+        raise ValueError(f"idle is longer than max_age, which ends each session earlier: {idle!r}")
     step: Sessions
     if store is not None:
         step = StoredSessions(options, lifetime, _store(store))
@@ -217,5 +217,5 @@ def _seconds(name: str, value: float | timedelta) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"{name} must be a number of seconds or a timedelta, not {value!r}")
     if not 0 < seconds < math.inf:
-        raise ValueError(f"{name} must be more than no time, and not for ever: {value!r}")
+        raise ValueError(f"{name} must be above zero and finite: {value!r}")
     return float(seconds)

@@ -150,7 +150,7 @@ def _broken_statement(file: str, statement: EnvStatement) -> Problem:
         return Problem(file, f"Line {statement.line} {message}", remedy, statement.line)
     name, mark, rest = quoted.groups()
     if mark in re.sub(r"\\.", "", rest):
-        remedy = f"Write nothing after it but a comment, or \\{mark} for a quotation mark in the value."
+        remedy = f"Write only a comment after it, or \\{mark} for a quotation mark in the value."
         message = f"The value of {name} cannot be read: text follows its closing quotation mark."
     else:
         remedy = f"Write the closing quotation mark, {mark}."

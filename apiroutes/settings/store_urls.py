@@ -92,14 +92,14 @@ def _check_server(parts: SplitResult) -> None:
     except ValueError:
         is_complete = False
     if not is_complete:
-        _refuse(f"the URL has no host, or a port that is none{_ESCAPED}")
+        _refuse(f"the URL has no host, or an invalid port{_ESCAPED}")
     if not re.fullmatch(r"/?|/[0-9]+", parts.path, re.ASCII):
-        _refuse("the URL's path is not the number of a database, such as '/0'")
+        _refuse("the URL's path is not a database number, such as '/0'")
 
 
 def _check_socket(parts: SplitResult) -> None:
     if parts.netloc.rpartition("@")[2] or parts.path in ("", "/"):
-        _refuse("the URL has no absolute path of a socket, such as 'unix:///run/redis.sock'")
+        _refuse("the URL has no absolute path to a socket, such as 'unix:///run/redis.sock'")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -159,16 +159,16 @@ def _text(value: object) -> str:
 def _file_path(value: object) -> str:
     path = _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
     if path.startswith("~"):
-        raise ValueError(f"{value!r} begins with '~', which stands for a home directory in a shell alone")
+        raise ValueError(f"{value!r} begins with '~', which stands for a home directory only in a shell")
     if "\0" in path:
-        raise ValueError(f"{value!r} has a character that is in no path")
+        raise ValueError(f"{value!r} has a character that cannot be in a path")
     return path
 
 
 def _size_above_zero(value: object) -> Size:
     size = read_size(value)
     if not size.bytes:
-        raise ValueError(f"{value!r} is no size above zero")
+        raise ValueError(f"{value!r} is not a size above zero")
     return size
 
 

@@ -1,7 +1,7 @@
-"""What leaves something alone for a time that has failed several times in a row.
+"""A circuit breaker: what has failed several times in a row is left alone for a time.
 
-In: calls of what may be slow, gone or broken. Out: their results. Raises StoreError for everything that goes
-wrong in them, and at once while it is left alone.
+In: calls that may be slow or fail. Out: their results. Raises StoreError for everything that goes wrong in
+them, and at once while they are left alone.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ Result = TypeVar("Result")
 _MOST_FAILURES = 3
 # For how many seconds, at first and at most.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
-# Seconds within which one record says that it fails.
+# Seconds within which there is one record of failures.
 _RECORD_EVERY = 60.0
 
 
 class Breaker:
-    """A circuit breaker around what messages call `name`, which is the beginning of a sentence.
+    """A circuit breaker around what messages call `name`, which begins a sentence.
 
-    The log has it with its `place`, which must not have a password, and with what happens `meanwhile`.
+    The log names it with its `place`, which must not contain a password, and what happens `meanwhile`.
 
-    After three failures in a row, whatever they are, `call` raises StoreError at once. After a second one
-    call is let through: if it fails, that time doubles, to half a minute at most; if not, all calls are let
-    through again. A record of the logger `apiroutes` tells of the first failure, and of one in a minute while
-    they go on; another one tells that it works again. `clock` counts seconds and is never set back.
+    After three failures in a row, of any kind, `call` raises StoreError at once. After a second, one call is
+    let through: if it fails, that time doubles, to half a minute at most; if not, all calls are let through
+    again. The logger `apiroutes` has a record of the first failure, and one a minute while failures continue;
+    another record says that it works again. `clock` counts seconds and is never set back.
 
     `opened` and `closed` are called before the first call that is refused, and before the first that is let
-    through again. An exception of the type `refusal` is no failure: what raised it works, and does not do
+    through again. An exception of the type `refusal` is not a failure: what raised it works, but does not do
     what the caller wants.
     """
 
@@ -68,7 +68,7 @@ class Breaker:
     def call(self, function: Callable[[], Result], is_promise: bool = False) -> Result:
         """Return what a function returns. One that `is_promise` is always let through.
 
-        Whoever calls such a function waits for a promise, and the store may work again by now.
+        Its caller waits for a promise, and the store may work again by now.
         """
         state = self._state
         if isinstance(state, _Open):
@@ -112,7 +112,7 @@ class Breaker:
             if not is_early:
                 self._state = _Open(self._clock(), min(2 * state.pause, _LONGEST_PAUSE))
             raise store_error(error) from error
-        except BaseException:  # gevent's time-outs and the like, which say nothing of the store
+        except BaseException:  # gevent's time-outs and the like, which say nothing about the store
             if not is_early:
                 state.trial.append(None)
             raise
@@ -131,22 +131,22 @@ class Breaker:
             return
         self._unresolved = [None]
         self._period = _Period(self._clock() + _RECORD_EVERY)
-        # Record: A store, as of the cache or of sessions, fails: at the first failure, and once a minute as
-        # long as it does. After several in a row it is not asked for some seconds.
+        # Record: A store, such as that of the cache or of sessions, fails: at the first failure, and once a
+        # minute while it fails. After several in a row it is not called for some seconds.
         _log.warning("%s (%s) fails, and %s: %s", self._name, self._place, self._meanwhile, _text(error))
 
     def _tell_of_recovery(self) -> None:
         if _takes(self._unresolved):
-            # Record: A store of which a record says that it fails answers again.
+            # Record: A store that failed, by an earlier record, answers again.
             _log.warning("%s (%s) works again", self._name, self._place)
 
 
-# No lock is held anywhere: a fork would copy it, locked. Who takes the one item of `end`, `trial` or `record`
-# may make what comes next, and assigns it last.
+# No lock is held anywhere: a fork would copy it, locked. The thread that takes the one item of `end`, `trial`
+# or `record` may make what comes next, and assigns it last.
 
 
 class _Period:
-    """The time after a record that a store fails, by whose end one more may be made."""
+    """The time after a record that a store fails; at its end there may be another record."""
 
     def __init__(self, end: float) -> None:
         self.end = end
@@ -154,7 +154,7 @@ class _Period:
 
 
 class _Closed:
-    """All calls are let through; those that began in it count for it alone."""
+    """All calls are let through; calls that began in this state count only for it."""
 
     def __init__(self) -> None:
         self.failures: list[None] = []
@@ -162,7 +162,7 @@ class _Closed:
 
 
 class _Open:
-    """No call is let through before the pause is over, and then one."""
+    """No call is let through until the pause ends, and then one."""
 
     def __init__(self, since: float, pause: float) -> None:
         self.since = since

@@ -1,7 +1,7 @@
-"""The clock by which what is stored gets old: it counts while the machine sleeps, and nobody can set it.
+"""The clock by which stored data ages: it counts while the machine sleeps, and nobody can set it.
 
 Out: seconds since some moment of this boot, the same in all processes of the machine, and a text that names
-the boot. In what was written down with another boot's name the seconds mean nothing.
+the boot. Seconds that were stored with another boot's name mean nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TOLERANCE = 120
 def _readable_clock() -> Callable[[], float]:
     """Return Linux's CLOCK_BOOTTIME, or else CLOCK_MONOTONIC.
 
-    That one stands still while a Linux machine sleeps, but not while a Mac does, unlike `time.monotonic`.
+    CLOCK_MONOTONIC stops while a Linux machine sleeps, but not while a Mac does, unlike `time.monotonic`.
     """
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):
         clock = getattr(time, name, None)
@@ -39,8 +39,8 @@ now = _readable_clock()
 def boot_of_clock() -> str:
     """Return a name of the boot from which `now` counts.
 
-    Without Linux's boot id it is the moment of the boot by the wall clock. If that was set since, another
-    name comes out of it, and what is stored is lost, which is better than to serve it for too long.
+    Without Linux's boot id it is the moment of the boot by the wall clock. If that was set since, the name
+    differs, and what is stored is lost, which is better than serving it for too long.
     """
     try:
         return _BOOT_ID.read_text("ascii").strip()
@@ -49,7 +49,7 @@ def boot_of_clock() -> str:
 
 
 def is_boot(name: str) -> bool:
-    """Return whether a name of a boot is of the boot from which `now` counts."""
+    """Return whether a name is that of the boot from which `now` counts."""
     current = boot_of_clock()
     if not (name.startswith("wall:") and current.startswith("wall:")):
         return name == current

@@ -1,12 +1,12 @@
 """How much was used of a limit within a sliding window of time, whatever keeps the numbers. It knows no HTTP.
 
-In: keys, which are digests, and limits. Out: whether they leave room for what is asked for. A store raises
-StoreError, within 0.25 s, where it cannot do what it was asked for.
+In: keys, which are digests, and limits. Out: whether they leave room for new uses. A store raises StoreError,
+within 0.25 s, if it cannot do what it was asked to.
 
-The window that slides is made of two that stand: what was used in the current one counts in full, what was
-used in the one before as much as that still covers of the last `seconds`, as if it had been used evenly.
-Rounded down, both together never pass the limit. The first use begins a window, so that as much as the limit
-allows is let through at once, and more no sooner than `seconds` later, little by little.
+The sliding window is computed from two fixed ones: uses in the current window count in full, uses in the
+previous one in proportion to how much of the last `seconds` it still covers, as if they had been spread
+evenly. Rounded down, both together never exceed the limit. The first use begins a window, so as much as the
+limit allows is let through at once, and more no sooner than `seconds` later, little by little.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Use(Struct, frozen=True):
 class Window(Struct, frozen=True):
     """What was used until the moment `now`: in the window from `start`, and in the one before it.
 
-    The moments are in seconds by the store's clock, which nobody else's can be compared with.
+    The moments are in seconds by the store's clock, which cannot be compared with any other.
     """
 
     start: float
@@ -48,7 +48,7 @@ class Window(Struct, frozen=True):
         return seconds - (self.now - self.start)  # in this order, or rounding makes it more than `seconds`
 
     def seconds_until(self, room: int, seconds: int) -> float:
-        """Return after how many seconds no more than `room`, from 0, counts, if nothing is used by then."""
+        """Return after how many seconds at most `room`, from 0, counts, if nothing is used by then."""
         if self.used(seconds) <= room:
             return 0.0
         elapsed = self.now - self.start
@@ -60,33 +60,33 @@ class Window(Struct, frozen=True):
 class Counters(Protocol):
     """Counts for one worker, one machine or several. Any thread may call its methods.
 
-    `is_local`: whether they take some microseconds at most, as a rule, so that an event loop may call them.
+    `is_local`: whether they usually take only microseconds, so that an event loop may call them.
     """
 
     is_local: bool
 
     def take(self, uses: Sequence[Use]) -> tuple[bool, list[Window]]:
-        """Use all of these if there is room for all, or nothing; return whether, and the windows after it.
+        """Use all of these if there is room for all, or none; return whether, and the windows after it.
 
-        This is one step: no other use, of any worker, comes in between. The keys are different ones.
+        This is one atomic step across all workers. The keys all differ.
         """
         ...
 
     def give_back(self, uses: Sequence[Use], windows: Sequence[Window]) -> None:
-        """Take uses back that had room, with the windows that `take` returned."""
+        """Return uses that had room, with the windows that `take` returned."""
         ...
 
     def close(self) -> None:
-        """Give back connections and files."""
+        """Release connections and files."""
         ...
 
 
 def advance(window: Window | None, now: float, seconds: int) -> Window:
-    """Return a window as it is at a later moment, when another one may have begun."""
+    """Return a window as of a later moment, when another window may have begun."""
     if window is None:
         return Window(now, 0, 0, now)
     elapsed = now - window.start
-    if elapsed < 0:  # a clock that was set back: what was used lasts no longer than it would have
+    if elapsed < 0:  # the clock was set back: uses count no longer than they would have
         return Window(now, window.previous, window.current, now)
     if elapsed < seconds:
         return Window(window.start, window.previous, window.current, now)
@@ -101,9 +101,9 @@ def has_room(use: Use, window: Window) -> bool:
 
 
 def without(use: Use, taken: Window, window: Window) -> Window:
-    """Return a window without a use, which was taken when the window was another one."""
+    """Return a window without a use, which was taken when the window was `taken`."""
     if window.start == taken.start:
         return replace(window, current=max(0, window.current - use.cost))
     if window.start == taken.start + use.seconds:
         return replace(window, previous=max(0, window.previous - use.cost))
-    return window  # it counts no longer
+    return window  # it no longer counts

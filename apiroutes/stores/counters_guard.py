@@ -18,7 +18,7 @@ __all__ = ["GuardedCounters"]
 class GuardedCounters:
     """Counts of uses with a circuit breaker around them, as `Breaker` describes it.
 
-    `place` is where they are, without a password, and `meanwhile` what becomes of requests while they fail.
+    `place` is where they are, without a password, and `meanwhile` what happens to requests while they fail.
     """
 
     def __init__(

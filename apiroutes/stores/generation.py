@@ -37,7 +37,7 @@ class GenerationFile:
             status = os.fstat(self._descriptor)
             if status.st_size < _SIZE:
                 self.change()
-            # Read-only: a write into a mapping is a SIGBUS where the disk is full, `pwrite` an error.
+            # Read-only: on a full disk, a write into a mapping is a SIGBUS, and `pwrite` an error.
             self.bits = memoryview(mmap.mmap(self._descriptor, _SIZE, access=mmap.ACCESS_READ)).cast("Q")
         except BaseException:
             os.close(self._descriptor)
@@ -79,7 +79,7 @@ class GenerationFile:
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
-    """Return what tells the file at a path from the one that replaces it; None if there is none."""
+    """Return what distinguishes the file at a path from one that replaces it; None without a file."""
     try:
         status = os.stat(path)
     except OSError:

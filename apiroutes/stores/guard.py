@@ -23,7 +23,7 @@ class GuardedStore:
     None.
 
     `generation` is the store's own function while it works, because it is called at every hit: look it up at
-    each call. A failure of it is a None, and counts for nothing.
+    each call. If it fails, it returns None, and the failure does not count.
     """
 
     generation: Callable[[], object]

@@ -1,6 +1,6 @@
 """The leases that this process holds, renewed while it lives.
 
-In: leases that end by themselves unless they are renewed. Out: one thread, while there are any.
+In: leases that expire unless they are renewed. Out: one thread, while there are any.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class HeldLeases:
         self._every = every
         self._keys: dict[bytes, bytes] = {}
         self._has_thread = False
-        # Held for a moment only, so that no greenlet waits for another one of its thread.
+        # Held only for a moment, so that no greenlet waits for another one of its thread.
         self._lock = native_threads.native_lock()
         self._end = native_threads.native_lock()  # released to end the thread
         self._end.acquire()
@@ -36,7 +36,7 @@ class HeldLeases:
         if needs_thread:
             try:
                 native_threads.start_native_thread(self._run, "apiroutes-leases")
-            except RuntimeError:  # no thread can start: the lease ends early, which is no harm to its owner
+            except RuntimeError:  # no thread can start: the lease ends early, which does not harm its owner
                 self._has_thread = False
 
     def discard(self, token: bytes) -> None:
@@ -44,7 +44,7 @@ class HeldLeases:
             self._keys.pop(token, None)
 
     def close(self) -> None:
-        """Renew nothing any more."""
+        """Stop renewing."""
         with self._lock:
             self._keys.clear()
             if self._end.locked() and self._has_thread:

@@ -1,4 +1,4 @@
-"""A store in the memory of one process. Of what another process does it learns nothing.
+"""A store in the memory of one process, which knows nothing of what other processes do.
 
 In: limits. Out: a Store that never raises StoreError. After a fork the child has an empty one, of another
 epoch.
@@ -20,14 +20,16 @@ from apiroutes.threads import native_threads
 
 __all__ = ["MemoryStore"]
 
-# Bytes that an entry takes beside its content, its key and its names, and that a name takes beside its text.
+# Bytes that an entry takes besides its content, its key and its names, and that a name takes besides its
+# text.
 _SIZE_OF_ENTRY, _SIZE_OF_NAME = 500, 60
 
 
 class MemoryStore:
     """Keeps entries in this process, for all of its threads.
 
-    `max_entries` is a count, and `max_size` is in bytes, about. The least recently used entry goes first.
+    `max_entries` is a count, and `max_size` is in bytes, approximately. The least recently used entry goes
+    first.
     """
 
     def __init__(self, *, max_entries: int, max_size: int) -> None:
@@ -79,7 +81,7 @@ class MemoryStore:
     def lease(
         self, key: bytes, names: Sequence[str], seconds: float, *, at_once: bool = False
     ) -> Lease | None:
-        # Its owner is in this process, and lives: `seconds` make no difference.
+        # Its owner is in this process, and alive: `seconds` makes no difference.
         contents = self._current()
         with contents.lock:
             held = contents.leases.get(key)
@@ -92,7 +94,7 @@ class MemoryStore:
             lease = Lease(key, contents.sequence, contents.epoch, secrets.token_bytes(16), failures)
             contents.leases.pop(key, None)
             contents.leases[key] = _Held(lease, tuple(names))
-            if len(contents.leases) > self._max_records:  # whoever had the oldest one has lost it
+            if len(contents.leases) > self._max_records:  # the holder of the oldest one has lost it
                 del contents.leases[next(iter(contents.leases))]
         return lease
 
@@ -215,9 +217,9 @@ class _Contents:
         self.generation = object()
 
     def prune(self) -> None:
-        """Forget the bumps that are older than all that is kept, and then the oldest ones.
+        """Forget the bumps that are older than all entries, and then the oldest ones.
 
-        The entries that need these are dropped with them.
+        The entries that need the latter are dropped with them.
         """
         kept = [kept.sequence for kept in self.entries.values()]
         least = min(kept + [held.lease.sequence for held in self.leases.values()], default=0)

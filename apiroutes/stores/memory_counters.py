@@ -14,9 +14,9 @@ from apiroutes.threads import native_threads
 
 __all__ = ["MemoryCounters"]
 
-# Keys that are kept at most: about 20 MB. A tenth goes when there are more, those that end first.
+# How many keys are kept at most: about 20 MB. When there are more, the tenth that ends first goes.
 _MOST_KEYS = 50_000
-# Keys before the first look at which of them have ended.
+# Keys before the first check which of them have ended.
 _FEWEST_KEYS = 1_000
 
 
@@ -28,7 +28,7 @@ class MemoryCounters:
     def __init__(self, *, most_keys: int = _MOST_KEYS, clock: Callable[[], float] = now) -> None:
         self._most_keys = most_keys
         self._clock = clock
-        self._windows: dict[bytes, tuple[float, Window]] = {}  # each with when it has ended
+        self._windows: dict[bytes, tuple[float, Window]] = {}  # each with when it ends
         self._sweep_at = min(_FEWEST_KEYS, most_keys)
         self._lock = native_threads.native_lock()
 
@@ -62,7 +62,7 @@ class MemoryCounters:
         return advance(window, moment, use.seconds)
 
     def _sweep(self, moment: float) -> None:
-        """Forget what has ended, and of too many keys those that end first."""
+        """Forget what has ended, and if there are too many keys, those that end first."""
         windows = {key: kept for key, kept in self._windows.items() if kept[0] > moment}
         if len(windows) > self._most_keys:
             last = sorted(windows, key=lambda key: windows[key][0])

@@ -14,7 +14,7 @@ __all__ = ["NothingStore"]
 
 
 class NothingStore:
-    """Keeps nothing. Its leases are given to everybody, so that nobody waits for another computation."""
+    """Keeps nothing. Everybody gets a lease, so nobody waits for another computation."""
 
     def get(self, key: bytes) -> Entry | None:
         return None

@@ -1,7 +1,7 @@
 """The store that a project's settings name.
 
-In: settings, and the project's directory. Out: a store, guarded where it may fail; and why one fails. Raises
-ValueError for a URL that redis-py cannot use, and ImportError without redis-py.
+In: settings, and the project's directory. Out: a store, guarded where it may fail; and why a store fails.
+Raises ValueError for a URL that redis-py cannot use, and ImportError without redis-py.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FAILING = {
 def open_store(settings: Settings, root: Path) -> Store:
     """Return the store of the project in the directory `root`.
 
-    It touches no disk and opens no connection before it is used, so that it may be made before a fork. Raises
+    It touches no disk and opens no connection before it is used, so it may be made before a fork. Raises
     ValueError for a URL that cannot be used, without any part of it, and ImportError if its extra is missing.
     """
     entries, size = settings.cache_max_entries, settings.cache_max_size.bytes
@@ -54,8 +54,8 @@ def open_store(settings: Settings, root: Path) -> Store:
 def open_counters(place: str | StoreURL, root: Path, prefix: str, fail: str = "open") -> Counters:
     """Return the counts at a place for the project in the directory `root`: "sqlite", "memory", or a Redis.
 
-    `fail`, "open" or "closed", is what the log says becomes of requests while they fail.
-    It touches no disk and opens no connection before it is used, as `open_store`, and raises the same.
+    `fail`, "open" or "closed", is what the log says happens to requests while they fail.
+    Like `open_store`, it touches no disk and opens no connection before it is used, and raises the same.
     """
     if place == "memory":
         return MemoryCounters()
@@ -71,7 +71,7 @@ def open_counters(place: str | StoreURL, root: Path, prefix: str, fail: str = "o
 
 
 def why_counters_fail(place: str | StoreURL, root: Path) -> str | None:
-    """Return why uses cannot be counted at a place, as far as can be told without a use."""
+    """Return why uses cannot be counted at a place, as far as it shows without a use."""
     if place != "sqlite":
         return None
     from apiroutes.stores.sqlite_counters import why_unusable
@@ -80,7 +80,7 @@ def why_counters_fail(place: str | StoreURL, root: Path) -> str | None:
 
 
 def why_store_fails(settings: Settings, root: Path) -> str | None:
-    """Return why the project's store cannot keep anything, as far as can be told without its use."""
+    """Return why the project's store cannot keep anything, as far as it shows without a use."""
     if settings.cache != "sqlite":
         return None
     from apiroutes.stores.sqlite import why_unwritable

@@ -1,4 +1,4 @@
-"""Entries as bytes: MessagePack, after the version of this form and a checksum.
+"""Entries as bytes: MessagePack, after the version of this format and a checksum.
 
 In: entries, with when and under which lease they were put. Out: bytes; and the same again from bytes that
 nobody has changed.
@@ -21,7 +21,7 @@ _HEAD = len(_VERSION) + _SIZE_OF_CHECKSUM
 
 
 class PackedEntry(Struct, frozen=True, array_like=True):
-    """What is kept of an entry; `sequence` is its lease's, and `time` is when it was put."""
+    """What is stored of an entry; `sequence` is its lease's, and `time` is when it was put."""
 
     content: bytes
     names: tuple[str, ...]
@@ -42,7 +42,7 @@ def pack(key: bytes, entry: PackedEntry) -> bytes:
 
 
 def unpack(key: bytes, packed: object) -> PackedEntry | None:
-    """Return the entry of `pack`; None if these are no such bytes, or were made for another key."""
+    """Return the entry of `pack`; None for other bytes, or bytes made for another key."""
     if not isinstance(packed, bytes) or packed[:1] != _VERSION:
         return None
     data = packed[_HEAD:]

@@ -1,4 +1,4 @@
-"""The values of a session as bytes: MessagePack, after the version of this form and a checksum.
+"""The values of a session as bytes: MessagePack, after the version of this format and a checksum.
 
 In: values by name, as bytes. Out: bytes; and the same again from bytes that nobody has changed.
 """
@@ -17,7 +17,7 @@ _SIZE_OF_CHECKSUM = 4
 _HEAD = len(_VERSION) + _SIZE_OF_CHECKSUM
 
 _encode = msgspec.msgpack.Encoder().encode
-# Names are bytes here: some texts, which JSON can have, are no UTF-8.
+# Names are bytes here: some strings that JSON can contain are not valid UTF-8.
 _decode = msgspec.msgpack.Decoder(dict[bytes, bytes]).decode
 
 
@@ -28,7 +28,7 @@ def pack_values(values: Mapping[str, bytes]) -> bytes:
 
 
 def unpack_values(packed: object) -> dict[str, bytes] | None:
-    """Return the values of `pack_values`; None if these are no such bytes."""
+    """Return the values of `pack_values`; None for other bytes."""
     if not isinstance(packed, bytes) or packed[:1] != _VERSION:
         return None
     data = packed[_HEAD:]

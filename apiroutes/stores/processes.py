@@ -1,7 +1,8 @@
 """Processes of this machine as owners of what ends with them.
 
-In: nothing, or the name of an owner. Out: the name of this process, and whether the process of a name lives.
-A number alone names no process, because the next one may get it: the moment of its start belongs to it.
+In: nothing, or the name of an owner. Out: the name of this process, and whether the process with a name
+lives. A number alone does not name a process, because a later one may get it: the name includes when it
+started.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ def this_process() -> str:
 
 
 def is_alive(owner: str) -> bool | None:
-    """Return whether the process of a name lives; None where that cannot be told.
+    """Return whether the process with a name lives; None if that is unknown.
 
-    It cannot for a process of another container, and without Linux's `/proc`, where another process may have
-    got the number of one that has ended.
+    It is unknown for a process of another container, and without Linux's `/proc`, where another process may
+    have got the number of one that has ended.
     """
     if owner == this_process():
         return True
@@ -55,7 +56,7 @@ def _start_of(pid: int) -> str | None:
     except OSError:
         return None
     # proc_pid_stat(5): the name, in parentheses, may contain anything; the third field is the state, the
-    # twenty-second the start. What has ended and was not waited for has the state Z, or X.
+    # twenty-second the start. A process that has ended and was not waited for has the state Z, or X.
     fields = text.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else fields[19]
 

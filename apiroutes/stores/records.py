@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 __all__ = ["PART_TO_PRUNE", "most_records", "record_of"]
 
-# One in so many records of bumps goes at least, when there are too many.
+# At least one in so many records of bumps goes when there are too many.
 PART_TO_PRUNE = 10
 
 _FEWEST_RECORDS = 1000

@@ -1,9 +1,9 @@
 """A store in Redis or Valkey, for all machines that use the server.
 
-In: a URL, a prefix for all keys, limits. Out: a Store, which raises StoreError within 0.25 s for whatever
-goes wrong. All that the guarantee rests on lies in the server: the sequence, the epoch, the records of bumps,
-the time. With a replica that takes over, or a server that was started again, another epoch begins, because
-neither may know of the last bumps.
+In: a URL, a prefix for all keys, limits. Out: a Store, which raises StoreError within 0.25 s for any
+failure. All that the guarantee depends on is in the server: the sequence, the epoch, the records of bumps,
+the time. When a replica takes over, or a server was restarted, another epoch begins, because neither may know
+of the last bumps.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from apiroutes.stores.store import Entry, Lease, Mode, StoreError
 
 __all__ = ["RedisStore"]
 
-# For how many seconds the generation is trusted after it was asked for, and how long a bump waits until
-# nobody trusts the one before. The difference is for clocks that do not run at the same speed.
+# For how many seconds the generation is trusted after the question for it, and how long a bump waits until
+# nobody trusts the previous one. The difference is for clocks that do not run at the same speed.
 _TRUST = 0.05
 _WAIT = 0.06
-# No question about the generation for so many seconds after one that had no reply.
+# Seconds without a question about the generation, after one that had no reply.
 _PAUSE = 1.0
 
 _LEASE_LASTS = 10_000  # milliseconds
@@ -45,9 +45,9 @@ class RedisStore:
     """Keeps entries in a Redis or Valkey server, under keys that begin with a prefix.
 
     `url` is `redis://`, `rediss://` or `unix://`; Redis Cluster is not supported. `max_entries` is a count,
-    also of names that are remembered as revalidated. `max_size` is in bytes, about. The least recently used
-    entry goes first; a use is noted once a second.
-    Raises ValueError for a URL that cannot be used. Nothing is connected before the first call.
+    also of names that are remembered as revalidated. `max_size` is in bytes, approximately. The least
+    recently used entry goes first; a use is noted once a second. Raises ValueError for a URL that cannot be
+    used. Nothing is connected before the first call.
     """
 
     def __init__(self, url: str, *, prefix: str, max_entries: int, max_size: int) -> None:
@@ -55,7 +55,7 @@ class RedisStore:
         self._prefix = f"{prefix}:".encode()
         self._max_entries = max_entries
         self._max_size = max_size
-        # Until when a generation is trusted, and the generation: one attribute, so that both fit together.
+        # Until when a generation is trusted, and the generation: one attribute, so that both match.
         self._trusted: tuple[float, object] = (0.0, None)
         self._next_question = 0.0
         self._held: dict[int, HeldLeases] = {}  # by process: a child of a fork holds nothing
@@ -77,7 +77,7 @@ class RedisStore:
         return Entry(entry.content, entry.names, entry.fresh, entry.stale, seconds, is_stale == 1)
 
     def put(self, key: bytes, entry: Entry, lease: Lease) -> bool:
-        # When it is put is for the server to say.
+        # The server decides when it is put.
         packed = pack(
             key, PackedEntry(entry.content, entry.names, entry.fresh, entry.stale, lease.sequence, 0.0)
         )
@@ -129,7 +129,7 @@ class RedisStore:
     def clear(self) -> None:
         end = time.monotonic() + _TIME_TO_CLEAR
         *_, left = self._moment(self._run(scripts.CLEAR, 1, _MOST_CLEARED), 3)
-        # What stays after all belongs to an epoch that is over, and goes as the least recently used.
+        # Whatever is left belongs to a past epoch, and goes as the least recently used.
         while left > 0 and time.monotonic() < end:
             *_, left = self._moment(self._run(scripts.CLEAR, 0, _MOST_CLEARED), 3)
         self._wait()
@@ -156,7 +156,7 @@ class RedisStore:
         self._connections.close()
 
     def _run(self, script: Script, *arguments: object) -> Any:
-        # An epoch that begins here gets these bytes, so that none is like one before.
+        # An epoch that begins here gets these bytes, so that it differs from all earlier ones.
         arguments = (os.urandom(16), *arguments)
         try:
             return self._connections.run(script, self._prefix, *arguments)
@@ -182,13 +182,13 @@ class RedisStore:
         except StoreError:
             self._next_question = time.monotonic() + _PAUSE
             return None
-        if sent + _TRUST > self._trusted[0]:  # a reply may come after that to a later question
+        if sent + _TRUST > self._trusted[0]:  # a reply may arrive after the reply to a later question
             self._trusted = (sent + _TRUST, (epoch, sequence))
         until, generation = self._trusted
         return generation if time.monotonic() < until else None
 
     def _wait(self) -> None:
-        """Wait until no worker of any machine trusts the generation before."""
+        """Wait until no worker of any machine trusts the previous generation."""
         self._trusted, self._next_question = (0.0, None), 0.0
         time.sleep(_WAIT)
 

@@ -1,8 +1,7 @@
 """Connections to a Redis or Valkey server, on which nothing takes longer than a fifth of a second.
 
-In: a URL, which may say otherwise; scripts with their keys and arguments. Out: what the server replies.
-Raises StoreError for whatever goes wrong, and ValueError for a URL that is none; no text has any part of a
-password.
+In: a URL, which may set other times; scripts with their keys and arguments. Out: the server's replies. Raises
+StoreError for any failure, and ValueError for an invalid URL; no text has any part of a password.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ __all__ = ["Connections", "DamagedError"]
 
 # Seconds for a connection, if one has to be made, and a reply: `socket_timeout` of a URL.
 _TIME, _LONGEST_TIME = 0.2, 60
-# The part of it for a connection, unless `socket_connect_timeout` says otherwise: a name may stand for two
-# addresses, of which the first does not answer.
+# The part of it for a connection, unless `socket_connect_timeout` says otherwise: a name may have two
+# addresses, the first of which does not answer.
 _PART_TO_CONNECT = 0.5
-# Connections that wait for use; more are closed after their use.
+# Idle connections; more are closed after their use.
 _MOST_IDLE = 32
-# What a URL may say of pools, retries and replies is decided here.
+# Parameters of a URL about pools, retries and replies, which are decided here.
 _NOT_FROM_URL = (
     *("max_connections", "timeout", "retry_on_timeout", "retry_on_error", "health_check_interval"),
     *("decode_responses", "protocol", "legacy_responses", "encoding", "encoding_errors"),
@@ -40,7 +39,7 @@ _NOT_FROM_URL = (
 
 
 class DamagedError(StoreError):
-    """Something else than what the store has put there is under one of its keys."""
+    """Under one of its keys there is something that the store has not put there."""
 
 
 class Connections:
@@ -51,7 +50,7 @@ class Connections:
 
     def __init__(self, url: str, name: str) -> None:
         self._make, self.place, self._time = _connection_maker(url, name)
-        # Under gevent a socket belongs to the hub of the native thread that has made it.
+        # Under gevent, a socket belongs to the hub of the native thread that made it.
         self._of_thread = native_threads.original("_thread", "_local")()
         self._of_all: dict[int, deque[Any]] = {}
 
@@ -67,11 +66,11 @@ class Connections:
                 self._leave(connection, isinstance(error, ReadOnlyError))
             raise self._store_error(error) from None
         except Exception as error:
-            # Nonsense makes redis-py raise about anything. The other connections will be no better.
+            # A broken reply makes redis-py raise anything. The other connections will be no better.
             self._drop(connection)
             self.close()
             raise self._store_error(error) from None
-        except BaseException:  # a greenlet's time-out: the reply may come yet, and is nobody's
+        except BaseException:  # a greenlet's time-out: the reply may still come, and belongs to nobody
             self._drop(connection)
             raise
         self._leave(connection, False)
@@ -87,11 +86,11 @@ class Connections:
                 return
 
     def nonsense(self) -> StoreError:
-        """Return the error for a reply that no Redis gives."""
-        return StoreError(f"Redis at {self.place} answers nonsense")
+        """Return the error for a reply that Redis never gives."""
+        return StoreError(f"Redis at {self.place} sent an unexpected reply")
 
     def _take(self, deadline: float) -> Any:
-        """Return a connection for use, which is one that the server has not closed since its last use."""
+        """Return a connection that the server has not closed since its last use."""
         idle = self._idle()
         while idle:
             try:
@@ -152,7 +151,7 @@ def _run(connection: Any, script: Script, key: bytes, arguments: Sequence[object
 
 
 def _run_id(connection: Any) -> bytes:
-    """Return what names one run of a server: another one may not know all that this one knew."""
+    """Return the id of a server's run: another run may not know all that this one knew."""
     connection.send_command("INFO", "server", check_health=False)
     try:
         info = connection.read_response()
@@ -195,17 +194,17 @@ def _checked_time(seconds: float) -> float:
 
 
 def _without_library() -> dict[str, None]:
-    """Return what makes redis-py not tell its name, for which a new connection waits for two replies more."""
+    """Return options that keep redis-py from sending its name, for two replies less."""
     parameters = signature(AbstractConnection.__init__).parameters
     names = ["driver_info"] if "driver_info" in parameters else ["lib_name", "lib_version"]
     return dict.fromkeys(names)
 
 
 class _Timed:
-    """A connection of redis-py whose time-out is for all that is done until it is set anew.
+    """A connection of redis-py whose time-out covers everything until it is set again.
 
-    Those of redis-py are for one system call each, so that a server that sends a byte now and then is waited
-    for without end.
+    The time-outs of redis-py cover one system call each, so it would wait forever for a server that sends a
+    byte now and then.
     """
 
     deadline = 0.0
@@ -219,7 +218,7 @@ class _Timed:
 
 
 class _TimedSocket:
-    """What redis-py needs of a socket."""
+    """The part of a socket that redis-py needs."""
 
     def __init__(self, connected: Any, connection: _Timed) -> None:
         self._socket = connected
@@ -243,7 +242,7 @@ class _TimedSocket:
         return self._socket.sendall(*arguments)
 
     def _limit(self) -> None:
-        if self._timeout != 0:  # a look at what has come, which waits for nothing
+        if self._timeout != 0:  # a look at what has come, which does not wait
             self._socket.settimeout(_left(self._connection))
 
     def __getattr__(self, name: str) -> Any:

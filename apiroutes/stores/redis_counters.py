@@ -1,10 +1,10 @@
 """Counts of uses in Redis or Valkey, for all machines that use the server.
 
 In: a URL, a prefix for all keys; uses of limits. Out: whether there is room for them. Raises StoreError
-within 0.25 s for whatever goes wrong, and ValueError for a URL that cannot be used.
+within 0.25 s for any failure, and ValueError for a URL that cannot be used.
 
-All uses of a request are one script, which nothing interrupts, by the clock of the server. That it knows as
-much after it was started again depends on its persistence.
+All uses of a request are one script, which nothing interrupts, by the clock of the server. Whether it still
+knows them after a restart depends on its persistence.
 """
 
 from __future__ import annotations

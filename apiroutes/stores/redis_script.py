@@ -1,4 +1,4 @@
-"""A function that a Redis or Valkey server runs, with nothing in between.
+"""A function that a Redis or Valkey server runs without interruption.
 
 In: its text, in Lua. Out: the text, and the digest by which a server knows it.
 """
@@ -11,7 +11,7 @@ __all__ = ["Script"]
 
 
 class Script:
-    """A function of the server's, in Lua."""
+    """A function of the server, in Lua."""
 
     __slots__ = ("text", "digest")
 

@@ -1,10 +1,10 @@
-"""What the server of a Redis store does by itself, in Lua: each script is one step, seen by all or by none.
+"""What the server of a Redis store does itself, in Lua: each script is one step, seen by all or by none.
 
 Out: scripts. The key of each is the prefix of all keys; its first argument is the run id of the server, its
-second one a random epoch, for the case that one has to begin. They ask for Redis 5 or later, or Valkey.
-Redis Cluster is not supported: the keys that a script uses are not on one node there.
-A server whose memory is full refuses a script whose first change takes more of it, and no other one: so
-`put`, `lease` and `bump` begin with such a change, and what makes room does not.
+second one a random epoch, in case an epoch has to begin. They need Redis 5 or later, or Valkey.
+Redis Cluster is not supported: there, the keys that a script uses are not on one node.
+A server whose memory is full refuses only a script whose first change takes more memory. So `put`, `lease`
+and `bump` begin with such a change, and scripts that make room do not.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ __all__ = [
 ]
 
 
-# `state`, a sorted set, is all that revalidations have left, so that it is lost as a whole or not at all. Its
-# members are, in the order of their scores:
-# - the epoch; its score is -1 less the sequence, so that one command tells both, also to people
+# `state`, a sorted set, is all that revalidations leave, so it is lost as a whole or not at all. Its members
+# are, in the order of their scores:
+# - the epoch; its score is -1 less the sequence, so that one command shows both, also to people
 # - `floor`: what began before that sequence counts as revalidated, because records were pruned
 # - "x" and "s" with the digest of a name: the sequence of its last bump that expires, or makes stale
-# An epoch is 16 random bytes and the run id of its server. A server that was started again, or a replica that
-# has taken over, may not have the last bumps: there, another epoch begins.
+# An epoch is 16 random bytes and the run id of its server. A server that was restarted, or a replica that has
+# taken over, may not have the last bumps: there, another epoch begins.
 _COMMON = """
 local prefix, server, chance = KEYS[1], ARGV[1], ARGV[2]
 local STATE, USED, ENDS, SIZES = prefix .. 'state', prefix .. 'used', prefix .. 'ends', prefix .. 'sizes'
@@ -69,7 +69,7 @@ local function now()
   return time[1] * 1000000 + time[2]
 end
 
--- What shows that the fields of an entry which only the server reads are those that were put together.
+-- Shows that the fields of an entry that only the server reads were put together.
 local function seal(epoch, sequence, names, put)
   return redis.sha1hex(table.concat({epoch, sequence, names, put}, ' '))
 end
@@ -114,7 +114,7 @@ local epoch, last, floor = state()
 local is_whole = found[2] and found[3] and found[4] and found[6]
   and found[5] == seal(found[1], found[2], found[3], found[4])
 local sequence, put, names, time = tonumber(found[2]), tonumber(found[4]), found[3], now()
--- An age below zero: the server's clock was set back, and nobody knows how old it is.
+-- An age below zero: the server's clock was set back, and the real age is unknown.
 if not is_whole or found[1] ~= epoch or sequence < floor or sequence > last or put > time
     or (sequence ~= last and is_bumped('x', names, sequence)) then
   forget(key)
@@ -212,7 +212,7 @@ local count = 1
 if failed[1] == epoch then count = 1 + tonumber(failed[2]) end
 local over = now() + pause
 redis.call('HSET', FAILURES .. key, 'epoch', epoch, 'count', count, 'until', over)
--- Who asks for the key an hour later has nothing to wait for.
+-- A caller that asks for the key an hour later has nothing to wait for.
 redis.call('PEXPIRE', FAILURES .. key, math.ceil(pause / 1000) + 3600000)
 redis.call('ZADD', FAILED, over, key)
 for _, other in ipairs(redis.call('ZRANGE', FAILED, 0, -1 - most)) do
@@ -263,7 +263,7 @@ if left == 0 then redis.call('DEL', USED, ENDS, SIZES) end
 return {epoch, last, left}
 """)
 
-# Arguments: key. Begins anew where something of another type was found.
+# Arguments: key. Starts over where something of another type was found.
 RESET = _script("""
 begin_epoch()
 redis.call('DEL', USED, ENDS, SIZES, FAILED, ENTRY .. ARGV[3], LEASE .. ARGV[3], FAILURES .. ARGV[3])

@@ -25,10 +25,10 @@ class GuardedSessionStore:
     """A store of sessions with two circuit breakers around it, as `Breaker` describes them. `place` has no
     password.
 
-    Reading has its own: each request reads before it writes, so that a full or read-only store, which can
+    Reading has its own breaker: each request reads before it writes, so a full or read-only store, which can
     still be read, would never fail several times in a row. `end` and `end_all` are always let through, as
-    promises. Their failures are those of writing, and when they work that shows nothing: a server whose
-    memory is full can end sessions.
+    promises. Their failures count as failures to write; their successes show nothing, because a server whose
+    memory is full can still end sessions.
     """
 
     def __init__(

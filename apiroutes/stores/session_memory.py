@@ -1,4 +1,4 @@
-"""Sessions in the memory of one process. Of what another process does it learns nothing.
+"""Sessions in the memory of one process, which knows nothing of what other processes do.
 
 In: a limit. Out: a SessionStore that never raises StoreError. After a fork the child has an empty one.
 """
@@ -22,7 +22,7 @@ __all__ = ["MemorySessionStore"]
 
 _log = logging.getLogger("apiroutes")
 
-# Bytes that a session takes beside its values, and that a value takes beside its name and content.
+# Bytes that a session takes besides its values, and that a value takes besides its name and content.
 _SIZE_OF_SESSION, _SIZE_OF_VALUE = 1200, 100
 # How many sessions that have ended are forgotten when one begins: more than one, so that they do not add up.
 _MOST_FORGOTTEN = 10
@@ -31,9 +31,9 @@ _MOST_FORGOTTEN = 10
 class MemorySessionStore:
     """Keeps sessions in this process, for all of its threads.
 
-    `max_size` is in bytes, about. When it is full, sessions that have ended go first, and then the least
-    recently used one; the first time a record of the logger `apiroutes` says so. `clock` counts seconds, and
-    nobody sets it.
+    `max_size` is in bytes, approximately. When it is full, sessions that have ended go first, and then the
+    least recently used one; the first time, the logger `apiroutes` has a record of it. `clock` counts
+    seconds, and nobody sets it.
     """
 
     def __init__(self, *, max_size: int = 64 * 1024 * 1024, clock: Callable[[], float] = now) -> None:
@@ -46,7 +46,7 @@ class MemorySessionStore:
         contents = self._current()
         with contents.lock:
             session = contents.use(key, lifetime, self._clock())
-        # Nobody changes its values: those that are written are another mapping.
+        # Nobody changes its values: a write makes another mapping.
         return None if session is None else StoredSession(session.values, session.begun, session.owner)
 
     def begin(
@@ -121,8 +121,8 @@ class MemorySessionStore:
             self._was_full = True
             # Record: `sessions(store="memory")` has no room left.
             _log.warning(
-                "The memory for sessions is full, with %s bytes: from now on those go that were not used for "
-                'the longest time. Keep them in a store with more room: "sqlite", or a Redis.',
+                "The memory for sessions is full, with %s bytes: from now on the least recently used ones "
+                'are dropped. Keep sessions in a store with more room: "sqlite", or a Redis.',
                 f"{self._max_size:,}",
             )
 
@@ -148,7 +148,8 @@ class _Contents:
         self.sessions: OrderedDict[bytes, _Session] = OrderedDict()  # the least recently used one first
         self.owned: dict[str, set[bytes]] = {}
         self.size = 0
-        # A heap of ends that were known once, of each session at least one: it may have been used since.
+        # A heap of ends as they were once known, at least one for each session, which may have been used
+        # since.
         self._ends: list[tuple[float, bytes]] = []
 
     def use(self, key: bytes, lifetime: Lifetime, moment: float) -> _Session | None:
@@ -193,7 +194,7 @@ class _Contents:
                 return
 
     def make_room(self, max_size: int, moment: float) -> bool:
-        """Make room for the most recently used session; return whether others that lived had to go."""
+        """Make room for the most recently used session; return whether live ones had to go."""
         while self.size > max_size and self._forget_one_end(moment):
             pass
         is_lossy = False
@@ -203,7 +204,7 @@ class _Contents:
         return is_lossy
 
     def _forget_one_end(self, moment: float) -> bool:
-        """Take the earliest end that was known once; False if it has not come."""
+        """Remove the earliest known end; False if it has not come yet."""
         if not self._ends or self._ends[0][0] > moment:
             return False
         _, key = heapq.heappop(self._ends)

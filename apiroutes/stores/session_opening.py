@@ -24,7 +24,7 @@ def open_session_store(store: str, root: Path, *, prefix: str) -> SessionStore:
     `store` is "memory", for one process; "sqlite", for all processes of this machine, in
     `.apiroutes/sessions.db`; or the URL of a Redis or Valkey server, where all keys begin with `prefix`: each
     project that shares one needs its own.
-    It touches no disk and opens no connection before it is used, so that it may be made before a fork. Raises
+    It touches no disk and opens no connection before it is used, so it may be made before a fork. Raises
     ValueError for a URL that cannot be used, without any part of it, and ImportError if its extra is missing.
     """
     if store == "memory":
@@ -41,7 +41,7 @@ def open_session_store(store: str, root: Path, *, prefix: str) -> SessionStore:
 
 
 def why_sessions_fail(store: str, root: Path) -> str | None:
-    """Return why sessions cannot be kept in a store, as far as can be told without a use."""
+    """Return why sessions cannot be kept in a store, as far as it shows without a use."""
     if store != "sqlite":
         return None
     from apiroutes.stores.sqlite_files import why_unwritable

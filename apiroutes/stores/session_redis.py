@@ -1,10 +1,10 @@
 """Sessions in Redis or Valkey, for all machines that use the server.
 
-In: a URL, a prefix for all keys. Out: a SessionStore, which raises StoreError within 0.25 s for whatever goes
-wrong. Time goes by the server's clock. Each method is one round trip.
+In: a URL, a prefix for all keys. Out: a SessionStore, which raises StoreError within 0.25 s for any
+failure. Time is that of the server's clock. Each method is one round trip.
 
-Whether a session outlives the server's restart is for the server to say, and so it is with the end of one: a
-server that goes back to an older snapshot, or a replica that takes over, may not know of it.
+Whether a session outlives the server's restart depends on the server, and so does its end: a server that goes
+back to an older snapshot, or a replica that takes over, may not know of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from apiroutes.stores.session_times import checked_size, note_step
 __all__ = ["RedisSessionStore"]
 
 _LONGEST_LIFE = 100 * 366 * 86_400_000  # milliseconds
-# Sessions that one script removes at once.
+# How many sessions one script removes at once.
 _MOST_REMOVED = 10_000
 
 
@@ -93,7 +93,7 @@ class RedisSessionStore:
             return self._connections.run(script, self._prefix, key, *arguments)
 
     def _fields(self, reply: Any) -> dict[bytes, bytes]:
-        """Return a hash. Raises ValueError for what is none."""
+        """Return a hash. Raises ValueError for any other reply."""
         if not (isinstance(reply, list) and all(isinstance(part, bytes) for part in reply)):
             raise self._connections.nonsense()
         return dict(zip(reply[::2], reply[1::2], strict=True))
@@ -111,7 +111,7 @@ class RedisSessionStore:
 
 
 def _times(lifetime: Lifetime) -> tuple[int, int]:
-    """Return a lifetime in milliseconds; an idle time that is none as -1."""
+    """Return a lifetime in milliseconds; -1 for no idle time."""
     idle = -1 if lifetime.idle is None else _milliseconds(lifetime.idle)
     return _milliseconds(lifetime.whole), idle
 
@@ -121,7 +121,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _named(owner: str | None) -> tuple[bytes, bytes]:
-    """Return what stands for an owner in the name of a key, and the owner; nothing where there is none."""
+    """Return what represents an owner in the name of a key, and the owner; both empty without an owner."""
     return (b"", b"") if owner is None else (_digest(owner), owner.encode("utf-8", "surrogatepass"))
 
 

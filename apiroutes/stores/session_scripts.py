@@ -1,10 +1,10 @@
 """What a Redis server does with sessions, in Lua: each script is one step, seen by all or by none.
 
 Out: scripts. The key of each is the prefix of all keys; its first argument is the run id of the server, which
-makes no difference here, its second one the key of a session. They ask for Redis 5 or later, or Valkey.
-Redis Cluster is not supported: a session and the index of its owner are not on one node there.
-A server whose memory is full refuses a script whose first change takes more of it, and no other one: so each
-begins with such a change, but for those that make room. Only `LOAD` goes on where nothing can be written.
+makes no difference here, its second one the key of a session. They need Redis 5 or later, or Valkey.
+Redis Cluster is not supported: there, a session and the index of its owner are not on one node.
+A server whose memory is full refuses only a script whose first change takes more memory. So each begins with
+such a change, except those that make room. Only `LOAD` continues where nothing can be written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["BEGIN", "END", "END_ALL", "LOAD", "MERGE", "RENAME", "RESET"]
 # Under `session:` and its key a session is a hash. Its values are in the fields that begin with "="; of the
 # rest, `begun`, `used`, `whole_end` and `end` are milliseconds by the server's clock, as in Times.
 # Under `owned:` and a digest of the owner are the keys of all its sessions, a sorted set by their ends, which
-# lasts as long as they. A session of an owner that is not in there has ended. So a set that the server has
+# lasts as long as they do. A session of an owner that is not in there has ended. So a set that the server has
 # evicted, or that was removed with some of its sessions, ends them all; none is loaded after its owner's end.
 _COMMON = """
 local prefix, key = KEYS[1], ARGV[2]
@@ -28,7 +28,7 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
--- When a session ends that is used now. An idle time below zero is none.
+-- When a session ends that is used now. An idle time below zero means no idle time.
 local function end_of(whole_end, idle)
   if idle < 0 then return whole_end end
   return math.min(whole_end, now + idle)
@@ -144,8 +144,8 @@ if owned then redis.call('ZREM', OWNED .. owned, key) end
 return 1
 """)
 
-# Arguments: nothing, digest of the owner, how many sessions are removed at once. The others are without their
-# owner's index, by which they have ended, and go when their time is over. Returns how many there were.
+# Arguments: nothing, digest of the owner, how many sessions are removed at once. The others have ended too,
+# because they are without their owner's index; they go when they expire. Returns how many there were.
 END_ALL = _script("""
 local index = OWNED .. ARGV[3]
 local count = redis.call('ZCOUNT', index, '(' .. digits(now), '+inf')
@@ -156,8 +156,8 @@ redis.call('UNLINK', index)
 return count
 """)
 
-# Arguments: key, digest of an owner or nothing. Removes what is of another type under the names of a session
-# and of the indexes of its owners.
+# Arguments: key, digest of an owner or nothing. Removes data of another type under the names of a session and
+# of the indexes of its owners.
 RESET = _script("""
 local function remove(name, type)
   local found = redis.call('TYPE', name)['ok']

@@ -1,10 +1,10 @@
 """Sessions in a file of this machine, which all workers share, and which outlives its restarts.
 
-In: a path on a local disk. Out: a SessionStore. Nothing touches the disk before it is used, so that it can be
+In: a path on a local disk. Out: a SessionStore. Nothing touches the disk before the first use, so it can be
 made before a fork. Raises StoreError, after 0.25 s if the database is locked.
 
-After a loss of power what was written last may be missing, up to half a minute of it, but never in part. Only
-the end of a session waits for the disk: nobody would expect one to come back that was ended.
+After a loss of power the last writes may be missing, up to half a minute of them, but never in part. Only the
+end of a session waits for the disk: nobody expects an ended session to come back.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SQLiteSessionStore:
         return self._file.write(statements.rename, key, new_key, owner, lifetime, self._clock)
 
     def end(self, key: bytes) -> None:
-        if self._file.read(statements.is_kept, key):  # others need no turn to write
+        if self._file.read(statements.is_kept, key):  # other keys need no turn to write
             self._file.write(statements.end, key)
             self._file.sync()
 

@@ -1,6 +1,6 @@
 """What SQLiteSessionStore reads and writes, each a function of a connection; and its table.
 
-In: a connection, and for what writes a transaction. Out: rows as values. Raises sqlite3.Error.
+In: a connection, in a transaction for writes. Out: rows as values. Raises sqlite3.Error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 # How many sessions that have ended are deleted when one begins: more than one, so that they do not add up.
 _MOST_DELETED = 20
 
-# `ended` is when a session ends if nobody uses it, and `whole_end` when it does in any case.
+# `ended` is when a session ends if nobody uses it, and `whole_end` when it ends in any case.
 _TABLES = """
 CREATE TABLE sessions (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, owner BLOB, begun REAL NOT NULL, used REAL NOT NULL,
@@ -42,7 +42,7 @@ CREATE INDEX sessions_by_end ON sessions (ended);
 
 
 class Found(Struct, frozen=True):
-    """A session that is kept, whether it has ended or not."""
+    """A stored session, whether it has ended or not."""
 
     values: dict[str, bytes]
     times: Times
@@ -64,7 +64,7 @@ def find(connection: sqlite3.Connection, key: bytes) -> Found | None:
 
 
 def note_use(connection: sqlite3.Connection, key: bytes, times: Times) -> None:
-    """Write down when a session was used last, and when it ends therefore."""
+    """Record when a session was last used, and so when it ends."""
     connection.execute(
         "UPDATE sessions SET used = ?, ended = ? WHERE key = ? AND begun = ?",
         (times.used, times.end, key, times.begun),
@@ -94,7 +94,7 @@ def merge(
     lifetime: Lifetime,
     clock: Callable[[], float],
 ) -> bool:
-    """Write some values of a session, and remove others; return whether there is one that has not ended.
+    """Write some values of a session, and remove others; return False if it has ended or does not exist.
 
     Raises SessionTooLarge.
     """
@@ -120,7 +120,7 @@ def rename(
     lifetime: Lifetime,
     clock: Callable[[], float],
 ) -> bool:
-    """Move a session to a new key, where it begins anew; return whether there is one that has not ended."""
+    """Move a session to a new key, where it restarts; return False if it has ended or does not exist."""
     found, moment = find(connection, key), clock()
     if found is None or found.times.have_ended(moment, lifetime):
         return False
@@ -157,7 +157,7 @@ def _flaw(connection: sqlite3.Connection) -> str | None:
 
 
 def _bytes(owner: str | None) -> bytes | None:
-    """Return the name of an owner as it is kept: some texts are no UTF-8, as which SQLite keeps texts."""
+    """Return the name of an owner as it is stored: some strings are not valid UTF-8, as SQLite needs them."""
     return None if owner is None else owner.encode("utf-8", "surrogatepass")
 
 
@@ -169,7 +169,7 @@ SESSIONS = DatabaseKind(
     name="the store of sessions",
     database="the sessions' database",
     remedy="move that one to another place",
-    application=0x61706953,  # "apiS", so that nobody takes the file of another application for ours
+    application=0x61706953,  # "apiS", so that the file of another application is not mistaken for ours
     version=1,
     synchronous="normal",
     tables=_TABLES,

@@ -1,8 +1,8 @@
-"""What a store of sessions does, whatever keeps them. It knows no HTTP, and not what is in a session.
+"""What a store of sessions does, whatever keeps them. It knows neither HTTP nor what is in a session.
 
 In: keys, which are digests of what clients have, and values by name, as bytes. Out: sessions that have not
-ended. A store raises StoreError, within 0.25 s, where it cannot do what it was asked for, and SessionTooLarge
-for what it does not keep.
+ended. A store raises StoreError, within 0.25 s, if it cannot do what it was asked to, and SessionTooLarge for
+a session that it does not keep.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from apiroutes.structs import Struct
 
 __all__ = ["MOST_BYTES", "Lifetime", "SessionStore", "SessionTooLarge", "StoredSession"]
 
-# Of all values of a session, with their names.
+# For all values of a session, with their names.
 MOST_BYTES = 1024 * 1024
 
 
@@ -24,15 +24,15 @@ class SessionTooLarge(Exception):
     def __init__(self, size: int | None = None) -> None:
         found = "" if size is None else f", not {size:,} bytes"
         super().__init__(
-            f"A session has values of 1 MiB at most{found}: keep the rest elsewhere, and in the session what "
-            "finds it"
+            f"A session holds values of 1 MiB at most{found}: keep the rest elsewhere, and in the session "
+            "only what finds it"
         )
 
 
 class Lifetime(Struct, frozen=True):
     """How long a session lasts, in seconds: from its beginning, and without a request that reads it.
 
-    A session has the one with which it was begun, or renamed last, but ends earlier where a later call names
+    A session has the lifetime with which it was begun or last renamed, but ends earlier if a later call names
     a shorter one. Its `idle` time is that of the last call.
     """
 
@@ -41,7 +41,7 @@ class Lifetime(Struct, frozen=True):
 
 
 class StoredSession(Struct, frozen=True):
-    """A session as it is kept. `begun` is in seconds since the epoch, `owner` who is signed in with it."""
+    """A session as it is stored. `begun` is in seconds since the epoch, `owner` who is signed in with it."""
 
     values: Mapping[str, bytes]
     begun: float
@@ -51,21 +51,21 @@ class StoredSession(Struct, frozen=True):
 class SessionStore(Protocol):
     """Keeps sessions for the workers of one machine, or of several. Any thread may call its methods.
 
-    Time goes by the wall clock, or by the store's own: a session outlives the machine's restart, unless the
-    store is one process's memory. Where that clock is set back by some seconds, a session lasts that much
-    longer at most, however often it is set forth and back again; where it is set forth, that much shorter.
+    Time is the wall clock's, or the store's own: a session outlives the machine's restart, unless the store
+    is one process's memory. If that clock is set back by some seconds, a session lasts at most that much
+    longer, however often it is set forward and back again; if it is set forward, that much shorter.
 
-    Each method is one step, done as a whole or not at all, before or after those of others. Names of values
-    and owners are any texts.
+    Each method is one atomic step, before or after the steps of others. Names of values and owners are any
+    strings.
     """
 
     def load(self, key: bytes, lifetime: Lifetime) -> StoredSession | None:
         """Return the session under a key, which counts as used now; None if there is none, or it has ended.
 
-        That it was used is noted when a tenth of its idle time has passed since the last note, at least a
-        second (but half of an idle time that is shorter), and never without an idle time: most reads write
-        nothing. So a session may end that much earlier than its idle time after the last request. A note that
-        cannot be written is written by one of the next reads.
+        A use is noted when a tenth of the idle time has passed since the last note, at least a second (but
+        half of a shorter idle time), and never without an idle time: most reads write nothing. So a session
+        may end that much earlier than its idle time after the last request. If a note cannot be written, one
+        of the next reads writes it.
         """
         ...
 
@@ -83,16 +83,16 @@ class SessionStore(Protocol):
     ) -> bool:
         """Write some values of a session and remove others, whatever other requests do with the rest.
 
-        It counts as used now. A name that is in both is written. False if there is none any more: nothing is
-        written then, as a session that has ended stays so. Raises SessionTooLarge, with nothing written, if
-        all values together would be.
+        It counts as used now. A name that is in both is written. False if the session no longer exists: then
+        nothing is written, because a session that has ended does not come back. Raises SessionTooLarge, with
+        nothing written, if all values together would be too large.
         """
         ...
 
     def rename(self, key: bytes, new_key: bytes, owner: str | None, lifetime: Lifetime) -> bool:
         """Move a session to a new key that nobody has, and with an `owner` to another one.
 
-        The old key has none any more. Its life begins anew. False if there is none any more.
+        The old key no longer has it. Its lifetime starts again. False if the session no longer exists.
         """
         ...
 
@@ -103,11 +103,11 @@ class SessionStore(Protocol):
     def end_all(self, owner: str) -> int:
         """End every session of an owner, of which there may be many; return how many there were.
 
-        Once it has returned, no worker loads one of them. One that is begun, or renamed to this owner, at the
-        same time is one of them, or comes after it as a whole.
+        Once it has returned, no worker loads one of them. A session that is begun, or renamed to this owner,
+        at the same time is either one of them, or comes entirely after the call.
         """
         ...
 
     def close(self) -> None:
-        """Give back connections and files."""
+        """Release connections and files."""
         ...

@@ -1,7 +1,7 @@
 """The moments of a session: when it began, when it was used, and when it ends.
 
-In: a moment by one clock, in seconds, and lifetimes. Out: the same moments for every store that counts them
-here. The scripts of Redis count the same by the clock of its server.
+In: a moment by one clock, in seconds, and lifetimes. Out: the same moments for every store that computes them
+here. The scripts of Redis compute the same by the clock of its server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Times", "checked_size", "note_step"]
 
 
 class Times(Struct, frozen=True):
-    """When a session has begun, was used as far as it was noted, and ends; and ends if it is not used."""
+    """When a session began, when its last noted use was, when it ends, and when it ends if it is not used."""
 
     begun: float
     used: float
@@ -29,7 +29,7 @@ class Times(Struct, frozen=True):
         return cls(moment, moment, whole_end, _end(moment, whole_end, lifetime))
 
     def have_ended(self, moment: float, lifetime: Lifetime) -> bool:
-        """Return whether a session has ended: by what was noted of it, or by the lifetime of now."""
+        """Return whether a session has ended: by its noted times, or by the current lifetime."""
         return (
             moment >= self.end
             or moment >= self.begun + lifetime.whole
@@ -41,10 +41,10 @@ class Times(Struct, frozen=True):
         return Times(self.begun, moment, self.whole_end, _end(moment, self.whole_end, lifetime))
 
     def need_note(self, moment: float, lifetime: Lifetime) -> bool:
-        """Return whether it has to be noted that a session is used.
+        """Return whether the use of a session has to be noted.
 
-        So it is also when the lifetime of now gives it a later end, for which the noted one comes too
-        early; and when the clock was set back: what was used later than now would seem in use until then.
+        It has to be also when the current lifetime gives it a later end than the noted one, and when the
+        clock was set back: a session used later than now would seem in use until then.
         """
         step = note_step(lifetime)
         if lifetime.idle is not None and abs(moment - self.used) >= step:
@@ -53,7 +53,7 @@ class Times(Struct, frozen=True):
 
 
 def note_step(lifetime: Lifetime) -> float:
-    """Return after how many seconds it is noted again that a session is used."""
+    """Return after how many seconds the use of a session is noted again."""
     idle = lifetime.idle
     return 1.0 if idle is None else min(max(1.0, idle / 10), idle / 2)
 

@@ -1,10 +1,10 @@
 """A store in a file of this machine, which all workers share.
 
-In: a path on a local disk, limits. Out: a Store. Nothing touches the disk before it is used, so that it can
+In: a path on a local disk, limits. Out: a Store. Nothing touches the disk before the first use, so it can
 be made before a fork. Raises StoreError, after 0.25 s if the database is locked.
 
-Reading takes two statements outside of a transaction, the entry and the bumps of its names: a bump that comes
-in between makes the entry too old, which it then is, and one that is pruned raises the bump of all names.
+Reading takes two statements outside a transaction, the entry and the bumps of its names: a bump in between
+makes the entry too old, which it then is, and pruning one raises the bump of all names.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ __all__ = ["SQLiteStore", "why_unwritable"]
 
 Result = TypeVar("Result")
 
-# Seconds between two looks at which file has the generation.
+# Seconds between two checks which file has the generation.
 _LOOK_TIME = 1.0
-# Seconds between two notes of what was used, and how many keys one note has at most.
+# Seconds between two notes of uses, and how many keys one note has at most.
 _USES_TIME, _MOST_USES = 1.0, 1000
 _MOST_LATE_RELEASES = 100
 
@@ -48,7 +48,7 @@ class SQLiteStore:
         self._file = DatabaseFile(path, CACHE)
         self._limits = statements.Limits(max_entries, max_size, most_records(max_entries))
         self._late_releases: list[Lease] = []
-        self._uses: dict[bytes, float] = {}  # when keys were used, until it is written
+        self._uses: dict[bytes, float] = {}  # when keys were used, until that is written
         self._write_uses_at = 0.0
         self._look_at = 0.0
 
@@ -86,7 +86,7 @@ class SQLiteStore:
     def lease(
         self, key: bytes, names: Sequence[str], seconds: float, *, at_once: bool = False
     ) -> Lease | None:
-        # Those who wait for the lease ask again and again: they do not lock the database.
+        # Callers that wait for the lease ask again and again: they do not lock the database.
         if not self._file.read(statements.is_lease_free, key, at_once):
             return None
         token = secrets.token_bytes(16)
@@ -107,7 +107,7 @@ class SQLiteStore:
     def generation(self) -> object:
         database = self._file.database
         if time.monotonic() >= self._look_at:
-            # A child reads its parent's mapping until then, which is of the same file.
+            # Until then, a child reads its parent's mapping, which is of the same file.
             self._look_at = time.monotonic() + _LOOK_TIME
             try:
                 database = self._file.current()
@@ -140,7 +140,7 @@ class SQLiteStore:
         self._file.close()
 
     def _write(self, work: Callable[..., Result], *arguments: object) -> Result:
-        """Return what `work` returns of a connection and the arguments, in a transaction."""
+        """Return what `work` returns for a connection and the arguments, in a transaction."""
         with contextlib.suppress(IndexError):
             while True:
                 self._release_late(self._late_releases.pop())
@@ -154,12 +154,12 @@ class SQLiteStore:
             raise
 
     def _revalidate(self, work: Callable[..., object], *arguments: object) -> None:
-        """Do what ends entries, and tell all processes, after it is done and before this returns."""
+        """Call what ends entries, and tell all processes afterwards, before this returns."""
         while True:
             database = self._file.current()
             try:
                 self._write(work, *arguments)
-            finally:  # it may be done even where an exception says that it is not
+            finally:  # it may be done even if an exception says that it is not
                 database.change_generation()
             if database is self._file.database and database.is_current():
                 return
@@ -172,7 +172,7 @@ class SQLiteStore:
                 self._file.write(statements.note_uses, self._take_uses(), seconds=0)
 
     def _take_uses(self) -> statements.Uses:
-        """Return uses that are not written yet, and forget them."""
+        """Return uses that have not been written yet, and forget them."""
         some = list(self._uses.items())[:_MOST_USES]
         for key, _ in some:
             self._uses.pop(key, None)

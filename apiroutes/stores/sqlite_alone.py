@@ -14,11 +14,11 @@ from apiroutes.threads import native_threads
 
 __all__ = ["FORK_TIME", "alone", "begin_fork", "end_fork"]
 
-# Seconds for which a fork waits for threads that use a connection. They take less, unless they are stopped.
+# Seconds for which a fork waits for threads that use a connection. They need less, unless they are stopped.
 FORK_TIME = 1.0
 
-# Whoever has it may open connections: threads of one process share the descriptor of the generation's file,
-# and so the lock of that. It is held for 0.25 s at most, or by a thread that forks.
+# Its holder may open connections: threads of one process share the descriptor of the generation's file, and
+# so the lock on that file. It is held for 0.25 s at most, or by a thread that forks.
 _opening = native_threads.native_lock()
 _forks: list[bool] = []  # of the forks that have begun: whether they have the lock
 

@@ -1,4 +1,4 @@
-"""One connection to a database of SQLite: how it is made, waits for others, and fails.
+"""One connection to a database of SQLite: how it is opened, waits for others, and fails.
 
 In: a path, the kind of database. Out: connections, and what their errors mean. Raises sqlite3.Error.
 """
@@ -19,14 +19,14 @@ __all__ = ["BUSY_TIME", "connect", "is_damage", "patiently"]
 
 Result = TypeVar("Result")
 
-# Seconds for which a lock is waited for.
+# Seconds to wait for a lock.
 BUSY_TIME = 0.25
-# Seconds between two looks whether it is free.
+# Seconds between two checks whether it is free.
 _PAUSE = 0.0005
 
 
 def connect(path: Path, kind: DatabaseKind) -> sqlite3.Connection:
-    """Return a connection to a database that has its tables. It is called under the lock."""
+    """Return a connection to a database that has its tables. Call it under the lock."""
     connection = sqlite3.connect(
         address_of(path),
         timeout=BUSY_TIME,
@@ -51,8 +51,8 @@ def patiently(
 ) -> Result:
     """Return what `work` returns, which is called again for some seconds while another process has a lock.
 
-    It does all that it does, or nothing. SQLite itself would look for the lock a dozen times in a quarter of
-    a second, and with some bad luck always while another process has it, which takes it again at once.
+    `work` does everything or nothing. SQLite itself would try the lock a dozen times in a quarter of a
+    second, and with bad luck always while another process has it, which takes it again at once.
     """
     end = time.monotonic() + seconds
     while True:
@@ -65,5 +65,5 @@ def patiently(
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether an error says that a file is no database of ours: SQLITE_CORRUPT, SQLITE_NOTADB."""
+    """Return whether an error means that a file is damaged: SQLITE_CORRUPT, SQLITE_NOTADB."""
     return type(error) is sqlite3.DatabaseError or str(error).startswith("no such ")

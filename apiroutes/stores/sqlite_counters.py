@@ -1,11 +1,11 @@
 """Counts of uses in a file of this machine, which all workers share.
 
 In: a path on a local disk; uses of limits. Out: whether there is room for them. Nothing touches the disk
-before it is used, so that it can be made before a fork. Raises StoreError, after 0.25 s if the database is
+before the first use, so it can be made before a fork. Raises StoreError, after 0.25 s if the database is
 locked.
 
 One use is one statement, and so one step: it moves the window, and counts, if there is room. Several are a
-transaction. The file may lose the last ones if the machine does, but not if a process ends.
+transaction. The file may lose the last uses if the machine crashes, but not if a process ends.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ _COUNTS = DatabaseKind(
     flaw_of_rows=_flaw_of_boot,
 )
 
-# What `advance`, `has_room` and the use make of a window: ?1 is the key, ?2 now, ?3 the amount, ?4 the
-# seconds, ?5 the cost. The clock is never set back: a moment is before the start of a window only by the time
-# for which the statement has waited for the lock.
+# What `advance`, `has_room` and the use do to a window: ?1 is the key, ?2 now, ?3 the amount, ?4 the
+# seconds, ?5 the cost. The clock is never set back: a moment precedes the start of a window only by the time
+# that the statement has waited for the lock.
 _TAKE = """
 INSERT INTO windows SELECT ?1, ?2, 0, ?5, ?4 WHERE ?5 <= ?3
 ON CONFLICT (key) DO UPDATE SET
@@ -78,19 +78,19 @@ UPDATE windows SET
     previous = CASE WHEN start = ?2 + ?3 THEN max(0, previous - ?4) ELSE previous END
 WHERE key = ?1
 """
-# A window may have begun anew since it was looked at.
+# A window may have begun again since it was read.
 _FORGET = "DELETE FROM windows WHERE key = ? AND start + 2 * seconds <= ?"
 _NEXT_KEYS = "SELECT key, start + 2 * seconds FROM windows WHERE key > ? ORDER BY key LIMIT ?"
 
-# After so many uses of a worker, it looks for windows that have ended among so many.
+# After so many uses, a worker looks for windows that have ended among so many keys.
 _USES_TO_TIDY, _KEYS_TO_TIDY = 100, 500
 _OLDEST = (3, 35)  # which has RETURNING
-# Bytes that the windows take at most, about; from there on those go that end first, more than may have come.
+# Bytes that the windows take at most, approximately; above that, those that end first go, more than may come.
 _MOST_BYTES = 64 * 2**20
 
 
 def why_unusable(path: Path) -> str | None:
-    """Return why nothing can be counted in a file, as far as can be told without a use."""
+    """Return why nothing can be counted in a file, as far as it shows without a use."""
     if sqlite3.sqlite_version_info < _OLDEST:
         return f"SQLite {sqlite3.sqlite_version} is older than {'.'.join(map(str, _OLDEST))}"
     return why_unwritable(path)
@@ -99,7 +99,7 @@ def why_unusable(path: Path) -> str | None:
 class SQLiteCounters:
     """Keeps counts in SQLite's file at `path`, for all processes of this machine.
 
-    `most_bytes` is about what they take of the disk. `clock` counts seconds since the boot.
+    `most_bytes` is about how much disk space they take. `clock` counts seconds since the boot.
     """
 
     is_local = True
@@ -110,7 +110,7 @@ class SQLiteCounters:
         self._file = DatabaseFile(path, _COUNTS)
         self._most_bytes = most_bytes
         self._clock = clock
-        self._uses = 0  # about: threads may count one and the same
+        self._uses = 0  # approximate: threads may count the same one
         self._tidied = b""
 
     def take(self, uses: Sequence[Use]) -> tuple[bool, list[Window]]:
@@ -150,7 +150,7 @@ class SQLiteCounters:
         return is_taken, windows
 
     def _tidy(self, connection: sqlite3.Connection) -> None:
-        """Go on with the removal of windows that have ended, from one key to the next, and begin anew."""
+        """Continue to remove windows that have ended, from key to key, and then start again."""
         keys = connection.execute(_NEXT_KEYS, (self._tidied, _KEYS_TO_TIDY)).fetchall()
         self._tidied = keys[-1][0] if len(keys) == _KEYS_TO_TIDY else b""
         moment = last = self._clock()
@@ -169,7 +169,7 @@ def _give_back(connection: sqlite3.Connection, rows: Sequence[tuple[bytes, float
 
 
 def _size_of(connection: sqlite3.Connection) -> int:
-    """Return how many bytes the tables take of the file."""
+    """Return how many bytes of the file the tables take."""
     names = ("page_count", "freelist_count", "page_size")
     pages, free, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
     return int((pages - free) * size)

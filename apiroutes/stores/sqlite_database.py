@@ -1,16 +1,16 @@
-"""A database of SQLite: opened when it is first used, made anew when it cannot be used, and shared.
+"""A database of SQLite: opened when it is first used, replaced if it is unusable, and shared.
 
-In: a path, the kind of database. Out: what work returned that used a connection, and the generation. Raises
-StoreError.
+In: a path, the kind of database. Out: the results of functions that use a connection, and the generation.
+Raises StoreError.
 
 Processes agree on one database by the lock of the generation's file: under it they make a database, move one
 aside, and open connections, so that none reads one database with the log of another. Each compares the inodes
 of both files with those at their paths once a second, and whenever the generation has changed.
 
-No connection outlives a fork. SQLite remembers, for the whole process, which locks it has, and a child would
-rely on those of its parent: it would go on writing into a log that others have removed. So before a fork all
-connections are closed. Where something forks without Python, the child closes the copies before it opens a
-connection, which makes SQLite forget the locks.
+No connection outlives a fork. SQLite remembers, for the whole process, which locks it holds, and a child
+would rely on its parent's locks: it would keep writing into a log that others have removed. So all
+connections are closed before a fork. If something forks without Python, the child closes the copies before it
+opens a connection, which makes SQLite forget the locks.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class DatabaseFile:
         return self._open(database)
 
     def read(self, work: Callable[..., Result], *arguments: object) -> Result:
-        """Return what `work` returns of a connection and the arguments. Raises StoreError."""
+        """Return what `work` returns for a connection and the arguments. Raises StoreError."""
         return self._run(lambda database: database.read(work, arguments))
 
     def take_turn(self, work: Callable[..., Result], *arguments: object) -> Result:
@@ -88,9 +88,9 @@ class DatabaseFile:
         *arguments: object,
         seconds: float = BUSY_TIME,
     ) -> Result:
-        """Return what `work` returns of a connection and the arguments, in a transaction. Raises StoreError.
+        """Return what `work` returns for a connection and the arguments, in a transaction. Raises StoreError.
 
-        It begins within `seconds`.
+        The transaction begins within `seconds`.
         """
 
         def use(database: Database) -> Result:
@@ -101,14 +101,14 @@ class DatabaseFile:
         return self._run(use)
 
     def sync(self) -> None:
-        """Wait until all that was written before is on the disk. Raises StoreError.
+        """Wait until all earlier writes are on the disk. Raises StoreError.
 
         Others can write meanwhile, unlike during a transaction with `PRAGMA synchronous = full`.
         """
         try:
             with open(log_of(self.path), "rb", buffering=0) as log:
                 os.fsync(log)
-        except FileNotFoundError:  # SQLite has moved all into the database, and waited for that
+        except FileNotFoundError:  # SQLite has moved everything into the database, and synced it
             return
         except OSError as error:
             raise StoreError(f"{self._kind.database} {self.path}: {error}") from error
@@ -161,7 +161,7 @@ class DatabaseFile:
         _leave(previous)
         if aside is not None:
             message = "%s %s %s: it is kept as %s, and a new one was made"
-            # Record: The file of a store is damaged, or of another kind; it is kept, and not used.
+            # Record: The file of a store is damaged, or of another kind; it is kept, but not used.
             _log.warning(message, self._kind.database, self.path, flaw, aside.name)
         return database
 
@@ -186,7 +186,7 @@ class DatabaseFile:
 
     def _make(self, flaw: str, generation: GenerationFile) -> Path | None:
         """Make a new database; return where the old one is now, if it is kept."""
-        generation.change()  # first of all nobody trusts his own memory any more
+        generation.change()  # first, no process trusts its own memory any more
         aside = None
         if flaw in HARMLESS:
             remove(self.path)
@@ -200,7 +200,7 @@ class DatabaseFile:
             create_tables(connection, self._kind)
         finally:
             connection.close()
-        generation.change()  # now everybody looks for the new one
+        generation.change()  # now all processes look for the new one
         return aside
 
 

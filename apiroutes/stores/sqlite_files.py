@@ -1,4 +1,4 @@
-"""The files of SQLiteStore: who may read them, what they are called, where damaged ones go.
+"""The files of SQLiteStore: who may read them, their names, and where damaged ones go.
 
 In: the path of a database. Out: files and directories. Raises OSError.
 """
@@ -20,7 +20,7 @@ __all__ = [
     "why_unwritable",
 ]
 
-# Databases that were moved aside and are kept, the last ones.
+# How many databases that were moved aside are kept, the last ones.
 _MOST_ASIDE = 3
 
 
@@ -32,7 +32,7 @@ def why_unwritable(path: Path) -> str | None:
         if not os.access(path, os.R_OK | os.W_OK):
             return f"the file {path} is not writable for the user of this process"
     directory = path.absolute().parent
-    while not os.path.exists(directory):  # the first one in which the next would be made
+    while not os.path.exists(directory):  # the first existing one, in which the others would be made
         directory = directory.parent
     if not os.path.isdir(directory):
         return f"{directory} is not a directory"
@@ -42,7 +42,7 @@ def why_unwritable(path: Path) -> str | None:
 
 
 def address_of(path: Path) -> str:
-    """Return the URI with which SQLite opens a file and makes none, which would have other permissions."""
+    """Return the URI with which SQLite opens a file but makes none, which would have other permissions."""
     return f"{path.as_uri()}?mode=rw"
 
 
@@ -52,7 +52,7 @@ def make_file(path: Path) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Make the directory of what belongs to this machine alone, which Git leaves out."""
+    """Make the directory for what belongs only to this machine, which Git ignores."""
     try:
         directory.mkdir(mode=0o700, parents=True)
     except FileExistsError:  # it may be one of the project's, whose other files Git has to see

@@ -1,6 +1,6 @@
-"""What tells the databases of one purpose from others: their tables, and how safely they are written.
+"""What distinguishes the databases of one purpose: their tables, and how safely they are written.
 
-In: connections. Out: tables; or what is wrong with those that are there.
+In: connections. Out: tables; or what is wrong with existing ones.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from apiroutes.structs import Struct
 
 __all__ = ["EMPTY", "HARMLESS", "MISSING", "OF_ANOTHER_BOOT", "DatabaseKind", "create_tables", "flaw_of"]
 
-# What is wrong with a file in which nothing is lost.
-MISSING, EMPTY, OF_ANOTHER_BOOT = "is missing", "is empty", "is of another boot"
+# Flaws of a file with which nothing is lost.
+MISSING, EMPTY, OF_ANOTHER_BOOT = "is missing", "is empty", "is from before a restart of the machine"
 HARMLESS = (MISSING, EMPTY, OF_ANOTHER_BOOT)
 
 
 class DatabaseKind(Struct, frozen=True):
     """The databases of one purpose.
 
-    `name` and `database` are what messages call the store and its database, and `remedy` what helps where the
-    file is another application's. `application` and `version` are the file's own (PRAGMA application_id and
-    user_version). `fill` puts the first rows into new tables; `flaw_of_rows` returns what is wrong with those
-    that are there. `row` is a statement that reads a row, if there is one.
+    `name` and `database` are what messages call the store and its database, and `remedy` what helps if the
+    file belongs to another application. `application` and `version` are the file's own (PRAGMA application_id
+    and user_version). `fill` puts the first rows into new tables; `flaw_of_rows` returns what is wrong with
+    existing rows. `row` is a statement that reads a row, if there is one.
     """
 
     name: str
@@ -40,7 +40,7 @@ class DatabaseKind(Struct, frozen=True):
 
 
 def create_tables(connection: sqlite3.Connection, kind: DatabaseKind) -> None:
-    """Make the tables in an empty database: all of them, with their first rows, or none."""
+    """Create the tables in an empty database: all of them, with their first rows, or none."""
     connection.executescript(
         f"BEGIN; {kind.tables}"
         f"PRAGMA application_id = {kind.application}; PRAGMA user_version = {kind.version};"
@@ -61,5 +61,5 @@ def flaw_of(connection: sqlite3.Connection, kind: DatabaseKind) -> str | None:
             return EMPTY
         raise ValueError(f"it is the database of another application; {kind.remedy}")
     if (application, version) != (kind.application, kind.version):
-        return "is of another version"
+        return "has another version"
     return kind.flaw_of_rows(connection)

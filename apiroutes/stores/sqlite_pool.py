@@ -1,7 +1,7 @@
 """The connections that a process has to one database of SQLite, each for one thread at a time.
 
-In: the path of a database that has its tables, its kind, its generation. Out: connections; what work returned
-that used one. Raises Replaced where another database has just come into its place.
+In: the path of a database that has its tables, its kind, its generation. Out: connections; the results of
+functions that use one. Raises Replaced if another database has just taken its place.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["Database", "Replaced"]
 
 Result = TypeVar("Result")
 
-# Seconds between two looks at the inodes.
+# Seconds between two checks of the inodes.
 _CHECK_TIME = 1.0
-# A connection takes up to 1 MB of memory. There are as many as threads that have used one in the same moment.
+# A connection takes up to 1 MB of memory. There are as many as threads have used at the same time.
 _MOST_CONNECTIONS = 8
 
 
 class Replaced(Exception):
-    """Another process has put another file in the place of the one that was open."""
+    """Another process has replaced the file that was open."""
 
 
 class Database:
@@ -53,14 +53,12 @@ class Database:
         self._idle: SimpleQueue[sqlite3.Connection] = native_threads.native_queue()
         self._idle.put(connection)
         self._count = 1
-        self._users: list[
-            None
-        ] = []  # one for each connection that is not idle: a count that threads can change
+        self._users: list[None] = []  # one for each connection in use: a count that threads can change
         self._seen = generation.bits[0]
         self._check_at = time.monotonic() + _CHECK_TIME
 
     def is_known_to_be_current(self) -> bool:
-        """Return whether the files have been compared a moment ago, and nothing has happened since."""
+        """Return whether the files were compared a moment ago, and nothing has happened since."""
         return (
             self.generation.bits[0] == self._seen
             and time.monotonic() < self._check_at
@@ -71,7 +69,7 @@ class Database:
         """Return whether the files are still those at their paths."""
         if self.process != os.getpid() or self.is_retired:
             return False
-        seen = self.generation.bits[0]  # before the comparison: what comes later is compared again
+        seen = self.generation.bits[0]  # before the comparison: later changes are compared again
         if identity_of(self._path) != self.identity or not self.generation.is_current():
             return False
         self._seen = seen
@@ -79,7 +77,7 @@ class Database:
         return True
 
     def left_log(self) -> bool:
-        """Return whether the log at the path is that of this database, though it is there no more."""
+        """Return whether the log at the path belongs to this database, which is no longer there."""
         is_replaced = identity_of(self._path) != self.identity
         return is_replaced and self._log is not None and identity_of(log_of(self._path)) == self._log
 
@@ -91,7 +89,7 @@ class Database:
             raise StoreError(f"{self._kind.name}'s generation, beside {self._path}: {error}") from error
 
     def take(self) -> sqlite3.Connection:
-        """Return a connection that nobody else uses until it is given back."""
+        """Return a connection for exclusive use until it is given back."""
         connection = self._take_idle(None)
         if connection is None and self._count < _MOST_CONNECTIONS:
             with alone(self.generation):
@@ -109,7 +107,7 @@ class Database:
         return connection
 
     def _take_idle(self, seconds: float | None) -> sqlite3.Connection | None:
-        self._users.append(None)  # before a fork may take place in which it would not count
+        self._users.append(None)  # before a fork in which it would not count
         try:
             return self._idle.get(seconds is not None, seconds)
         except Empty:
@@ -137,7 +135,7 @@ class Database:
     def read(
         self, work: Callable[..., Result], arguments: Sequence[object], seconds: float = BUSY_TIME
     ) -> Result:
-        """Return what `work` returns of a connection; others may have a lock for some seconds."""
+        """Return what `work` returns for a connection; others may hold a lock for some seconds."""
         connection = self.take()
         try:
             return patiently(connection, seconds, work, connection, *arguments)
@@ -145,7 +143,7 @@ class Database:
             self.give_back(connection)
 
     def take_turn(self, work: Callable[..., Result], arguments: Sequence[object]) -> Result:
-        """Return what `work` returns, while no other thread of this process writes."""
+        """Return what `work` returns; no other thread of this process writes meanwhile."""
         end = time.monotonic() + BUSY_TIME
         self._begin_turn(BUSY_TIME)
         try:
@@ -155,10 +153,10 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self, seconds: float) -> Iterator[sqlite3.Connection]:
-        """Give a connection for a transaction, alone in the database, which begins within `seconds`.
+        """Yield a connection in a transaction that writes, which begins within `seconds`.
 
         Threads of one process take turns: SQLite would let each of them sleep, and for longer each time.
-        Those that wait for their turn have no connection, so that others can read.
+        Threads that wait for their turn hold no connection, so others can read.
         """
         end = time.monotonic() + seconds
         self._begin_turn(seconds)
@@ -175,19 +173,19 @@ class Database:
 
     def _begin_turn(self, seconds: float) -> None:
         if not self._write_lock.acquire(timeout=seconds):
-            if self.is_retired:  # before a fork, which whoever has the lock is waiting for
+            if self.is_retired:  # before a fork, for which the holder of the lock is waiting
                 raise Replaced
             raise TimeoutError("other threads of this process are writing")
 
     def retire(self) -> None:
-        """Close what nobody uses now; the rest is closed when it is given back."""
+        """Close unused connections; the others are closed when they are given back."""
         self.is_retired = True
         with contextlib.suppress(Empty):
             while True:
                 self._idle.get_nowait().close()
 
     def wait_until_unused(self, seconds: float) -> None:
-        """Wait until all connections were given back."""
+        """Wait until all connections have been given back."""
         sleep, end = native_threads.original("time", "sleep"), time.monotonic() + seconds
         while self._users and time.monotonic() < end:
             sleep(0.001)

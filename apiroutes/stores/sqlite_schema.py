@@ -14,7 +14,8 @@ from apiroutes.stores.sqlite_kind import OF_ANOTHER_BOOT, DatabaseKind
 __all__ = ["CACHE"]
 
 # `state` has one row, whose counts the triggers keep. `bumps` has the sequence of each name's last bump in
-# each mode; those of the empty name are of all entries. A lease without a token is the record of a failure.
+# each mode; the bumps of the empty name are of all entries. A lease without a token is the record of a
+# failure.
 _TABLES = """
 CREATE TABLE state (
     epoch BLOB NOT NULL, boot TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -59,7 +60,7 @@ CACHE = DatabaseKind(
     name="the cache",
     database="the cache's database",
     remedy="set `cache_path` to another path",
-    application=0x61706952,  # "apiR", so that nobody takes the file of another application for ours
+    application=0x61706952,  # "apiR", so that the file of another application is not mistaken for ours
     version=1,
     synchronous="off",  # after a loss of power it is another boot
     tables=_TABLES,

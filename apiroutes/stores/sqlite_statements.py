@@ -1,6 +1,6 @@
 """What SQLiteStore reads and writes, each a function of a connection.
 
-In: a connection, and for what writes a transaction. Out: rows as values. Raises sqlite3.Error.
+In: a connection, in a transaction for writes. Out: rows as values. Raises sqlite3.Error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Uses = Sequence[tuple[bytes, float]]
 
 # Names in one statement; SQLite allows 999 values, or more.
 _MOST_NAMES = 500
-# Entries that are read at once to be removed.
+# How many entries are read at once for removal.
 _PART_TO_EVICT = 50
 
 
@@ -82,7 +82,7 @@ def remove(connection: sqlite3.Connection, key: bytes) -> None:
 
 
 def note_uses(connection: sqlite3.Connection, uses: Uses) -> None:
-    """Write down when keys were used last; a moment of this boot each."""
+    """Record when keys were last used, each as a moment of this boot."""
     rows = [(moment, key) for key, moment in uses]
     connection.executemany("UPDATE entries SET used = max(used, ?) WHERE key = ?", rows)
 
@@ -105,7 +105,7 @@ def _evict(connection: sqlite3.Connection, limits: Limits, take_uses: Callable[[
 
 
 def sequence_and_epoch(connection: sqlite3.Connection) -> tuple[int, bytes]:
-    """Return how often something was revalidated, and the epoch in which this was counted."""
+    """Return how often something was revalidated, and the epoch of that count."""
     sequence, epoch = connection.execute("SELECT sequence, epoch FROM state").fetchone()
     return sequence, epoch
 
@@ -113,7 +113,7 @@ def sequence_and_epoch(connection: sqlite3.Connection) -> tuple[int, bytes]:
 def last_bumps(connection: sqlite3.Connection, names: Sequence[str]) -> tuple[int, int]:
     """Return the sequences of the last bumps of any of the names, with the mode "expire" and with "stale"."""
     if len(names) > _MOST_NAMES:
-        # Records that are pruned between two statements raise the bump of all names, which both read.
+        # Pruning records between two statements raises the bump of all names, which both read.
         parts = [
             last_bumps(connection, names[i : i + _MOST_NAMES]) for i in range(0, len(names), _MOST_NAMES)
         ]
@@ -129,7 +129,7 @@ def _select_bumps(count: int) -> str:
 
 
 def bump(connection: sqlite3.Connection, name: str, mode: Mode, limits: Limits) -> None:
-    """Write down that a name was revalidated now."""
+    """Record that a name is revalidated now."""
     connection.execute("UPDATE state SET sequence = sequence + 1")
     sequence, _ = sequence_and_epoch(connection)
     record = record_of(name)
@@ -151,9 +151,9 @@ def clear(connection: sqlite3.Connection) -> None:
 
 
 def _prune_bumps(connection: sqlite3.Connection, limit: int) -> None:
-    """Forget the bumps that are older than all that is kept, and of many others the oldest.
+    """Forget the bumps that are older than all entries, and if there are too many others, the oldest.
 
-    Whatever began before one that is forgotten counts as revalidated.
+    Whatever began before a forgotten bump counts as revalidated.
     """
     (least,) = connection.execute(
         "SELECT min(sequence) FROM (SELECT min(sequence) AS sequence FROM entries"
@@ -211,7 +211,7 @@ def lease(
 
 
 def release(connection: sqlite3.Connection, lease: Lease, retry_after: float | None) -> None:
-    """Give a lease back, with the record of its failure, if it has failed now or before."""
+    """Give a lease back, with a record if its computation failed, now or before."""
     held = (lease.key, lease.token)
     if retry_after is not None:
         connection.execute(

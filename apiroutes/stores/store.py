@@ -1,7 +1,7 @@
 """What a store of the response cache does, whatever keeps its entries. It knows no HTTP.
 
 In: keys and entries, as bytes; names that revalidate them. Out: entries that no later revalidation of one of
-their names has ended. A store raises StoreError, within 0.25 s, where it cannot do what it was asked for.
+their names has ended. A store raises StoreError, within 0.25 s, if it cannot do what it was asked to.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from apiroutes.structs import Struct
 
 __all__ = ["Entry", "Lease", "Mode", "Store", "StoreError"]
 
-# "expire": nothing made before is served any more. "stale": it is served while it is made anew.
+# "expire": nothing made before is served any more. "stale": it is served while a new one is made.
 Mode = Literal["expire", "stale"]
 
 
 class StoreError(Exception):
-    """A store could not do what it was asked for: it is slow, gone, full, locked, or answers nonsense."""
+    """A store could not do what it was asked to: it is slow, gone, full, locked, or broken."""
 
 
 class Entry(Struct, frozen=True):
-    """What is kept under a key.
+    """What is stored under a key.
 
     `fresh` and `stale` are in seconds from the moment it is put: it is fresh for so long, and may be served
-    for so much longer while it is made anew; `math.inf` means until it is revalidated. A bump of any of its
+    for so much longer while a new one is made; `math.inf` means until it is revalidated. A bump of any of its
     `names` revalidates it. The store sets the rest in what `get` returns: its `age` in seconds, and whether a
     bump with the mode "stale" has come since.
     """
@@ -39,10 +39,10 @@ class Entry(Struct, frozen=True):
 
 
 class Lease(Struct, frozen=True):
-    """The right to compute what belongs under a key, or without a `token` only the moment it began.
+    """The right to compute the entry of a key, or without a `token` only the moment it began.
 
     `sequence` and `epoch` are the store's at that moment. `failures` counts the computations of this key
-    that have failed one after the other.
+    that have failed in a row.
     """
 
     key: bytes
@@ -53,7 +53,7 @@ class Lease(Struct, frozen=True):
 
 
 class Store(Protocol):
-    """Keeps entries for one worker, one machine or several. Every method may be called by any thread."""
+    """Keeps entries for one worker, one machine or several. Any thread may call its methods."""
 
     def get(self, key: bytes) -> Entry | None:
         """Return the entry under a key.
@@ -82,13 +82,12 @@ class Store(Protocol):
     def lease(
         self, key: bytes, names: Sequence[str], seconds: float, *, at_once: bool = False
     ) -> Lease | None:
-        """Give the one lease on a key; return None while somebody else has it, or `retry_after` runs.
+        """Give the one lease on a key; return None while somebody else has it, or during `retry_after`.
 
-        With `at_once`, a `retry_after` that runs makes no difference.
+        With `at_once`, `retry_after` makes no difference.
 
-        It ends by `release`, with its owner's process, and with a bump of one of `names` that comes after
-        it: then another is given. An owner that lives keeps it for `seconds`, or longer where the store
-        can tell that it lives.
+        It ends by `release`, with its owner's process, and with a later bump of one of `names`: then another
+        is given. A live owner keeps it for `seconds`, or longer if the store can tell that it is alive.
         """
         ...
 
@@ -96,28 +95,28 @@ class Store(Protocol):
         """Give a lease back, unless somebody else has taken it over.
 
         With `retry_after`, in seconds, the computation has failed: nobody else gets the lease before that
-        time has passed, and the next one counts one failure more. `put` under a key ends the count.
+        time has passed, and the next lease counts one more failure. `put` under a key ends the count.
         """
         ...
 
     def bump(self, name: str, mode: Mode) -> None:
         """Revalidate all entries with a name: once it has returned, nobody gets one that was put before.
 
-        So it is with computations that have begun before. Raises StoreError if it cannot promise that.
+        The same holds for computations that began before. Raises StoreError if it cannot promise that.
         """
         ...
 
     def generation(self) -> object:
-        """Return what is equal as long as nothing was bumped or cleared; None if that cannot be told.
+        """Return what stays equal while nothing is bumped or cleared; None if that is unknown.
 
-        It is asked for at every hit from a worker's own memory, and must cost next to nothing.
+        It is called at every hit from a worker's own memory, and must cost next to nothing.
         """
         ...
 
     def known_generation(self) -> object:
-        """Return the generation if it is known without a word to another machine, otherwise None.
+        """Return the generation if it is known without asking another machine, otherwise None.
 
-        It is for event loops, which may not wait for one.
+        It is for event loops, which may not wait for another machine.
         """
         ...
 
@@ -126,9 +125,9 @@ class Store(Protocol):
         ...
 
     def stats(self) -> dict[str, Any]:
-        """Return the number of `entries`, their `size` in bytes, and what else the store knows of itself."""
+        """Return the number of `entries`, their `size` in bytes, and other figures of the store."""
         ...
 
     def close(self) -> None:
-        """Give back connections and files."""
+        """Release connections and files."""
         ...

@@ -240,7 +240,7 @@ def test_a_socket_without_its_directory_is_one_line(tmp_path: Path, flags: list[
     assert done.returncode == 1
     assert done.stderr == (
         f"Error: cannot listen on {nowhere}/x.sock: there is no directory {nowhere}. "
-        "Make it, or choose another path.\n"
+        "Create it, or choose another path.\n"
     )
 
 
@@ -269,7 +269,7 @@ def test_uvicorn_refuses_wsgi(tmp_path: Path, taken: int) -> None:
     command = ["start", "--server", "uvicorn", "--interface", "wsgi", "--port", str(taken)]
     done = run(*command, directory=routes(tmp_path, {"hello.py": HELLO}))
     assert done.returncode == 1
-    assert done.stderr.startswith('Error: uvicorn serves ASGI alone, and interface is "wsgi"')
+    assert done.stderr.startswith('Error: uvicorn serves only ASGI, and interface is "wsgi"')
 
 
 @pytest.mark.parametrize("flags", [["--bind", "{}"], ["-b", "127.0.0.1:0", "-b", "{}"]])

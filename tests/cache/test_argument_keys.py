@@ -141,7 +141,7 @@ class Zone(ZoneInfo):
         (len, "`builtin_function_or_method`", "pass"),
         (OrderedDict(a=1), "`OrderedDict`", "as `dict(…)`"),
         (type("Text", (str,), {})("a"), "`Text`", "as `str(…)`"),
-        (local_class(), "made by a function", "at the top of its module"),
+        (local_class(), "defined in a function", "at the top of its module"),
         (circle(), "contains itself", "pass"),
         (datetime(2026, 1, 2, tzinfo=Zone("UTC")), "a time zone of the type `Zone`", "timezone.utc"),
         (memoryview(b"x"), "`memoryview`", "pass"),

@@ -140,7 +140,7 @@ def test_what_is_no_path_of_the_app_is_refused(store: NotingStore, path: str, re
 
 @pytest.mark.parametrize("path", [None, b"/api/x", 1, ["/api/x"]])
 def test_a_path_that_is_no_str_is_a_type_error(store: NotingStore, path: object) -> None:
-    with pytest.raises(TypeError, match="a path is a str"):
+    with pytest.raises(TypeError, match="a path must be a str"):
         revalidate_path(path)  # type: ignore[arg-type]
 
 
@@ -173,7 +173,7 @@ def test_a_page_is_a_path_alone(store: NotingStore) -> None:
     ("name", "value"), [("type", "Page"), ("type", ""), ("mode", "soft"), ("mode", None)]
 )
 def test_an_unknown_type_or_mode_is_refused(store: NotingStore, name: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"`{name}` is '"):
+    with pytest.raises(ValueError, match=f"`{name}` must be '"):
         revalidate_path("/api/x", **{name: value})  # type: ignore[arg-type]
     assert store.events == []
 
@@ -306,7 +306,7 @@ def test_an_error_that_nobody_waited_for_is_logged(
 
     with caplog.at_level(logging.ERROR, "apiroutes"):
         asyncio.run(run())
-    assert "A revalidation failed that nobody waited for" in caplog.text
+    assert "A revalidation that nobody waited for failed" in caplog.text
 
 
 # -- inside a request

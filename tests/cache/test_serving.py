@@ -404,7 +404,7 @@ def test_a_failed_recomputation_is_logged_once_with_its_route(
     until(lambda: "broken" in caplog.text)
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "/api/x" in record.getMessage()
-    assert "failed to compute its stored answer anew" in record.getMessage()
+    assert "failed to recompute its stored answer" in record.getMessage()
 
 
 # -- headers of hits -----------------------------------------------------------------------------

@@ -80,9 +80,9 @@ MISTYPED = [
     (["--port", "3000"], "Did you mean 'apiroutes dev --port 3000'?"),
     (["-p", "3000"], "Did you mean 'apiroutes dev --port 3000'?"),
     (["--workers", "2"], "Did you mean 'apiroutes start --workers 2'?"),
-    (["--reload"], "Did you mean 'apiroutes dev'? It reloads by itself."),
-    (["dev", "--reload"], "Leave it out: it does so by itself."),
-    (["start", "--reload"], "'apiroutes dev' does so by itself."),
+    (["--reload"], "Did you mean 'apiroutes dev'? It reloads automatically."),
+    (["dev", "--reload"], "Leave it out: that is the default."),
+    (["start", "--reload"], "'apiroutes dev' does so by default."),
     (["dev", "-p", "3000"], "Did you mean '--port'?"),
     (["dev", "3000"], "Did you mean '--port 3000'?"),
     (["start", "3000"], "Did you mean '--port 3000'?"),
@@ -92,7 +92,7 @@ MISTYPED = [
     (["check", "nope"], "The directory of another project is given by '--root'."),
     (["init"], "Did you mean 'new'?"),
     (["startproject", "shop"], "Did you mean 'new'?"),
-    (["build"], "Nothing has to be built"),
+    (["build"], "There is no build step"),
     (["lint"], "Did you mean 'check'?"),
 ]
 

@@ -164,7 +164,7 @@ MISTAKES = {
     ),
     "await request.json": posted(
         "async def POST(request): return await request.json",
-        "`request.json` gives its value at once. Write it without `await`.",
+        "`request.json` returns its value at once. Write it without `await`.",
         body=b"{}",
         headers=JSON,
     ),
@@ -381,7 +381,7 @@ MISTAKES = {
     ),
     "no JSON, silently": posted(
         "def POST(req):\n    data = req.get_json(silent=True)\n    return data['name']",
-        "the body is no JSON, or its `null`",
+        "the body is not JSON, or is JSON's `null`",
     ),
     "no body, under another name": posted(
         "def POST(req):\n    data = req.body\n    return data['name']", "because this request has no content"

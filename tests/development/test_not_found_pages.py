@@ -75,7 +75,7 @@ def test_the_nearest_route_comes_first(path: str, expected: str | None) -> None:
         ("/api/user", "`users` for `user`"),
         ("/users", "below `/api`"),
         ("/api/users.py", "without `.py`"),
-        ("/api/Users", "`users`, as paths keep the case of letters"),
+        ("/api/Users", "`users`, as paths are case-sensitive"),
         ("/api/orders", "with a value for `[id]`"),
         ("/api/v1/users", "without `v1`"),
     ],

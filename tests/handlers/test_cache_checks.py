@@ -96,7 +96,7 @@ def test_a_cached_handler_may_not_take_the_session(tmp_path: Path, parameters: s
     source = f"from apiroutes import Session\nrevalidate = 60\ndef GET({parameters}): return 1\n"
     (problem,) = problems_of(tmp_path, route(source))
     assert (problem.file, problem.line) == (FILE, 6)
-    assert problem.message == "`GET` is cached, and takes the session, which is one client's."
+    assert problem.message == "`GET` is cached, and takes the session, which belongs to one client."
 
 
 def test_the_chain_names_each_function_with_its_place(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_parameter_of_the_query_that_is_not_listed_is_refused(
     source = f"{QUERY_HEAD}def {name}({parameters}): return 1\n{config_of(listed)}"
     (problem,) = problems_of(tmp_path, {FILE: source})
     assert (problem.file, problem.line) == (FILE, LINE)
-    assert problem.message.startswith(f"`{name}` takes {' and '.join(map(repr, names))} of the query, ")
+    assert problem.message.startswith(f"`{name}` takes {' and '.join(map(repr, names))} from the query, ")
     assert f"config.cache.query is {listed}" in problem.message
     for parameter in names:
         assert f'"{parameter}"' in problem.remedy.partition("[")[2].partition("]")[0]
@@ -220,7 +220,7 @@ def test_one_of_a_dependency_is_refused_too(
     (problem,) = problems_of(tmp_path, {FILE: QUERY_HEAD + handler + config_of(listed)})
     assert (problem.file, problem.line) == (FILE, LINE)
     assert problem.message.startswith(f"`GET` is cached, and `{named}` (")
-    assert f"takes {' and '.join(map(repr, names))} of the query" in problem.message
+    assert f"takes {' and '.join(map(repr, names))} from the query" in problem.message
 
 
 def test_the_remedy_lists_all_that_is_missing(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_one_of_a_static_route_is_refused(
     source = f"dynamic = {dynamic!r}\ndef GET(page: int = 1): return 1\n{revalidate}"
     (problem,) = problems_of(tmp_path, {FILE: source})
     assert (problem.file, problem.line) == (FILE, 2)
-    assert "'page' of the query" in problem.message
+    assert "'page' from the query" in problem.message
     assert f"`dynamic` is {dynamic!r}" in problem.message
     assert f'{{"revalidate": {written}, "query": ["page"]}}' in problem.remedy
 
@@ -296,7 +296,7 @@ def test_a_handler_may_not_be_a_cached_function(tmp_path: Path, source: str, nam
     (problem,) = problems_of(tmp_path, {FILE: CACHED_HEAD + source})
     assert (problem.file, problem.line) == (FILE, 3)
     assert problem.message.startswith(f"`{name}` has `@cached`, ")
-    assert problem.remedy.startswith(f"Put `@cached` on what `{name}` calls")
+    assert problem.remedy.startswith(f"Put `@cached` on a function that `{name}` calls")
     assert ("`revalidate = 60`" in problem.remedy) is (name != "POST")
 
 

@@ -148,9 +148,9 @@ WRONG_VALUES = [
     ("'vary': ['Accept Language']", "'Accept Language' is not the name of a header", "names of headers"),
     ("'vary': ['']", "'' is not the name of a header", "names of headers"),
     ("'vary': [1]", "config.cache.vary: 1 is not a string.", "names of headers"),
-    ("'vary': ['*']", "'*' stands for what no key can hold", "names of headers"),
-    ("'vary': ['Cookie']", "'Cookie' would give each client an entry", "names of headers"),
-    ("'vary': ['COOKIE']", "'COOKIE' would give each client an entry", "names of headers"),
+    ("'vary': ['*']", "'*' stands for more than a key can hold", "names of headers"),
+    ("'vary': ['Cookie']", "'Cookie' would give each client its own entry", "names of headers"),
+    ("'vary': ['COOKIE']", "'COOKIE' would give each client its own entry", "names of headers"),
     ("'vary': ['authorization']", "'authorization' cannot be in a key", "names of headers"),
     ("'query': 'page'", "config.cache.query is 'page', not a list.", "list of keys"),
     ("'query': [1]", "config.cache.query: 1 is not a string.", "list of keys"),
@@ -227,7 +227,10 @@ CONTRADICTIONS = [
     ("dynamic = 'force-static'; config = {'cache': {'cookies': 'bypass'}}", "which means 'ignore' here"),
     ("dynamic = 'force-static'; config = {'cache': {'query': ['page']}}", "which means [] here"),
     ("dynamic = 'error'; config = {'cache': {'vary': ['DNT']}}", "which means [] here"),
-    ("config = {'cache': {'revalidate': 60, 'context': ['db'], 'stale': 5}}", "config.cache.stale keeps"),
+    (
+        "config = {'cache': {'revalidate': 60, 'context': ['db'], 'stale': 5}}",
+        "config.cache.stale recomputes",
+    ),
     ("config = {'cache': {}}", "config.cache has no `revalidate`"),
     ("config = {'cache': {'tags': ['posts']}}", "config.cache has no `revalidate`"),
     ("dynamic = 'auto'; config = {'cache': {'stale': 5}}", "config.cache has no `revalidate`"),
@@ -265,7 +268,7 @@ def test_every_mistake_is_reported_with_its_line(tmp_path: Path) -> None:
 def test_a_cache_needs_a_get(tmp_path: Path, declared: str) -> None:
     (problem,) = problems_of(tmp_path, {FILE: f"def POST(): return 1\n{declared}"})
     assert (problem.file, problem.line) == (FILE, 2)
-    assert problem.message == "caches the answers of GET, and has no `GET` and no `handler`."
+    assert problem.message == "caches the answers of GET, but has no `GET` or `handler`."
 
 
 def test_a_module_without_a_get_that_caches_nothing_is_right(tmp_path: Path) -> None:

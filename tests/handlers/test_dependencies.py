@@ -297,7 +297,7 @@ MISTAKES = [
     (GET.format("db: Annotated[int, Depends(print), Depends(len)]"), "two `Depends`", "Keep one"),
     (
         GET.format("db: Optional[Annotated[int, Depends(print)]]"),
-        "inside of its type",
+        "inside its type",
         "Annotated[... | None",
     ),
     (
@@ -335,7 +335,7 @@ MISTAKES = [
         "@wrap\n@contextlib.contextmanager\ndef one():\n    yield\n"
         + GET.format("x: Annotated[int, Depends(one)]"),
         "makes a context manager",
-        "Take `contextmanager` away",
+        "Remove `contextmanager`",
     ),
     (
         "dependencies = Depends(print)\n" + GET.format(""),
@@ -393,15 +393,15 @@ UNGUARDED = [
     ),
     (
         f"{GUARD}dependencies = [Guard]\n" + GET.format(""),
-        "the class `Guard`, whose objects are called",
+        "the class `Guard`, whose objects can be called",
         "Write `Depends(Guard(...))`",
     ),
     (
         f"{GUARD}dependencies = [Depends(Guard)]\n" + GET.format(""),
-        "the class `Guard`, whose objects are called",
+        "the class `Guard`, whose objects can be called",
         "Write `Depends(Guard(...))`",
     ),
-    (USER + "dependencies = [str]\n" + GET.format(""), "was given `str`, a type of Python", "[Depends("),
+    (USER + "dependencies = [str]\n" + GET.format(""), "was given `str`, a built-in type", "[Depends("),
     (
         USER + "dependencies = [Annotated[str, user]]\n" + GET.format(""),
         "was given an `Annotated` without a `Depends`",

@@ -19,10 +19,10 @@ INIT = "class Secure:\n    def __init__(self, app): self.app = app\n"
 # of a middleware file: the source, the arguments of from_wsgi, and what is reported
 AT_START = {
     ("", "3"): "`from_wsgi(3)`: that cannot be called",
-    ("class Secure: ...\n", "Secure"): "`from_wsgi(Secure)` does not take what it is given",
-    (INIT, "Secure, 1"): "`from_wsgi(Secure)` (pages/api/_middleware.py:3) does not take what it is given",
+    ("class Secure: ...\n", "Secure"): "`from_wsgi(Secure)` does not accept these arguments",
+    (INIT, "Secure, 1"): "`from_wsgi(Secure)` (pages/api/_middleware.py:3) does not accept these arguments",
     (INIT, "Secure, x=1"): "It takes (app)",
-    (INIT, "Secure"): "is no application: write `def __call__(self, environ, start_response)`",
+    (INIT, "Secure"): "is not an application: write `def __call__(self, environ, start_response)`",
     (
         INIT + "    def __call__(self, environ): ...\n",
         "Secure",
@@ -45,7 +45,7 @@ def test_what_wraps_no_application_is_a_start_error(tmp_path: Path, source: str,
 AT_REQUEST = {
     "return []": "did not call start_response: call it with a status",
     "start('200 OK', [])": "returned None: return an iterable of bytes",
-    "return start('OK', []) and []": "sent the status 'OK': write one such as '200 OK'",
+    "return start('OK', []) and []": "sent the status 'OK': send a status such as '200 OK'",
 }
 
 

@@ -47,7 +47,7 @@ def find(req): return 'ada'
 by_user = rate_limit('1/hour', by='user')
 """
 HANDLER = "def GET(req): ...\n"
-BEHIND = "`rate_limit` counts by user, and is before every step that signs in: it would count by address."
+BEHIND = "`rate_limit` counts by user, but runs before every step that signs in: it would count by address."
 TO_PUT = "Put `current_user`, or `sessions()`, before it."
 AS_STEP = "Write `middleware = [current_user]`: dependencies are called after limits."
 REFUSED = [

@@ -58,7 +58,7 @@ def test_a_server_without_addresses_is_warned_of_once(
     keys._warn_of_no_address.cache_clear()  # another test may have had its warning
     admitted(limited_app(tmp_path, "'9/hour'"), ["", None, ""])
     assert [record.getMessage() for record in caplog.records] == [
-        "A rate limit counts all clients as one: the server tells no address, as behind a Unix socket. "
+        "A rate limit counts all clients as one: the server gives no address, as behind a Unix socket. "
         "Put `proxy_fix` before it, or count by something else."
     ]
 

@@ -222,7 +222,7 @@ def test_what_never_has_room_is_not_told_to_come_again(tmp_path: Path, rates: st
 def test_a_cost_that_is_none_is_a_fault(tmp_path: Path, cost: str, caplog: pytest.LogCaptureFixture) -> None:
     app = limited_app(tmp_path, f"'10/hour', cost=lambda req: {cost}")
     assert call(app).status == 500
-    assert "cost=... of a rate limit has returned" in caplog.text
+    assert "cost=... of a rate limit returned" in caplog.text
 
 
 @pytest.mark.parametrize("store", ["memory", "sqlite"])

@@ -50,7 +50,7 @@ def test_what_nothing_tells_apart_is_a_start_error(tmp_path: Path) -> None:
     }
     (problem,) = problems_of(tmp_path, files, rate_limit_store="memory")
     assert (problem.file, problem.line, problem.source) == ("helper.py", 3, "return rate_limit(rate, **more)")
-    assert problem.message == "`limit` makes several rate limits that nothing tells apart."
+    assert problem.message == "`limit` makes several rate limits that nothing distinguishes."
     assert "`rate_limit(..., name=...)`" in problem.remedy
 
 

@@ -198,14 +198,14 @@ def test_an_async_handler_is_protected_as_well(tmp_path: Path) -> None:
     ("trusted", "message"),
     [
         ("https://app.example.com", "write csrf(trusted=['https://app.example.com'])"),
-        (["app.example.com"], "'app.example.com' is no origin. Write it as 'https://app.example.com'"),
+        (["app.example.com"], "'app.example.com' is not an origin. Write it as 'https://app.example.com'"),
         (["https://app.example.com/"], "Write it as 'https://app.example.com'"),
         (["https://me@app.example.com"], "Write it as 'https://app.example.com'"),
         (["localhost:3000"], "Write it as 'https://localhost:3000'"),
-        (["null"], "'null' is no origin. Write it as 'https://app.example.com'"),
-        (["*"], "'*' is no origin. Write it as 'https://app.example.com'"),
-        (["https://*.example.com"], "'https://*.example.com' is no origin."),
-        ([None], "None is no origin. Write it as 'https://app.example.com'"),
+        (["null"], "'null' is not an origin. Write it as 'https://app.example.com'"),
+        (["*"], "'*' is not an origin. Write it as 'https://app.example.com'"),
+        (["https://*.example.com"], "'https://*.example.com' is not an origin."),
+        ([None], "None is not an origin. Write it as 'https://app.example.com'"),
     ],
 )
 def test_what_is_trusted_is_checked_at_start(trusted: list[str], message: str) -> None:

@@ -166,7 +166,7 @@ def test_routes_shows_the_guards_of_directories_and_modules(
     assert "Depends" not in lines[2]
 
 
-MESSAGE = "`require` is before every step that signs in, and would let nobody pass."
+MESSAGE = "`require` runs before every step that signs in, so it would refuse every request."
 REFUSED = [
     "middleware = [require(scope='a')]\ndef GET(req): ...\n",
     "middleware = [request_id(), require(scope='a'), bearer(SECRET)]\ndef GET(req): ...\n",
@@ -222,7 +222,9 @@ def test_a_requirement_before_the_only_step_that_signs_in_stops_the_start(
     with pytest.raises(ProjectError) as raised:
         app_of(tmp_path, USERS + around)
     (problem,) = raised.value.problems
-    assert problem.message == "`require` is before `bearer`, which signs in, and would let nobody pass."
+    assert (
+        problem.message == "`require` runs before `bearer`, which signs in, so it would refuse every request."
+    )
 
 
 @pytest.mark.parametrize("source", STARTED)

@@ -65,17 +65,17 @@ def test_an_unknown_user_has_no_password(caplog: pytest.LogCaptureFixture) -> No
 @pytest.mark.parametrize(
     ("hash", "reason"),
     [
-        ("", "is not one of Argon2"),
-        ("correct horse", "is not one of Argon2"),
-        ("$2b$12$KIXQQ0vQxVYkQ1o0J3r0eOQ8oH7V7cX5y", "is not one of Argon2"),
-        ("$argon2id$é", "is not one of Argon2"),
-        ("$argon2id$v=19$m=65536,t=3,p=4$YWJj", "is not a whole one"),
-        ("$argon2id$v=19$m=x,t=3,p=4$YWJjZGVmZ2g$YWJjZGVmZ2g", "is not a whole one"),
+        ("", "is not an Argon2 hash"),
+        ("correct horse", "is not an Argon2 hash"),
+        ("$2b$12$KIXQQ0vQxVYkQ1o0J3r0eOQ8oH7V7cX5y", "is not an Argon2 hash"),
+        ("$argon2id$é", "is not an Argon2 hash"),
+        ("$argon2id$v=19$m=65536,t=3,p=4$YWJj", "is not a complete Argon2"),
+        ("$argon2id$v=19$m=x,t=3,p=4$YWJjZGVmZ2g$YWJjZGVmZ2g", "is not a complete Argon2"),
         ("$argon2id$v=19$m=4294967295,t=3,p=4$YWJjZGVmZ2g$YWJjZGVmZ2g", "more memory or time"),
         ("$argon2id$v=19$m=65536,t=4000000,p=4$YWJjZGVmZ2g$YWJjZGVmZ2g", "more memory or time"),
         ("$argon2id$v=19$m=64,t=1,p=4$!!!!!!!!!!!$YWJjZGVmZ2g", "could not be verified"),
         ("$argon2id$v=19$m=64,t=1,p=0$YWJjZGVmZ2g$YWJjZGVmZ2g", "could not be verified"),
-        (b"bytes", "is a bytes and not a str"),
+        (b"bytes", "is a bytes, not a str"),
     ],
 )
 def test_what_is_no_hash_fits_nothing_and_is_logged_once(
@@ -107,9 +107,9 @@ def test_the_longest_password_counts_as_a_whole() -> None:
 
 @pytest.mark.parametrize("password", [b"bytes", None, 5])
 def test_a_password_is_a_text(hashed: str, password: str) -> None:
-    with pytest.raises(TypeError, match="a password is a str"):
+    with pytest.raises(TypeError, match="a password must be a str"):
         verify_password(password, hashed)
-    with pytest.raises(TypeError, match="a password is a str"):
+    with pytest.raises(TypeError, match="a password must be a str"):
         hash_password(password)
 
 

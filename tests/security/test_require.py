@@ -195,7 +195,7 @@ def test_scopes_of_another_type_are_a_fault(tmp_path: Path, caplog: pytest.LogCa
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({}, TypeError, "asks for nothing"),
+        ({}, TypeError, "nothing to check"),
         ({"scope": ""}, ValueError, "is empty"),
         ({"scope": []}, ValueError, "is empty"),
         ({"scope": ["a b"]}, ValueError, "cannot be a scope"),
@@ -203,7 +203,7 @@ def test_scopes_of_another_type_are_a_fault(tmp_path: Path, caplog: pytest.LogCa
         ({"scope": 5}, TypeError, "list of strings"),
         ({"check": "notes:write"}, TypeError, r"require\(scope='notes:write'\)"),
         ({"check": lambda: True}, TypeError, "cannot be called with the user"),
-        ({"scope": "a", "user": print}, TypeError, "no step that signs in"),
+        ({"scope": "a", "user": print}, TypeError, "not a step that signs in"),
     ],
 )
 def test_what_asks_for_nothing_is_refused(

@@ -195,7 +195,7 @@ def test_without_sessions_the_project_does_not_start(
         App(project(tmp_path, files if around else {"pages/api/x.py": files["pages/api/x.py"]}))
     (problem,) = raised.value.problems
     assert problem.file == "pages/api/x.py"
-    assert problem.message.endswith("reads the session, and no `sessions()` is around it.")
+    assert problem.message.endswith("reads the session, but no `sessions()` is around it.")
 
 
 def test_sessions_inside_of_it_come_too_late(tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_all_refusals_read_alike(tmp_path: Path, text: str) -> None:
     [
         (token(exp=NOW - 120), "it has expired"),
         (token(key=OTHER_SECRET), "its signature is wrong, or its key is unknown"),
-        (with_header(alg="n\r\none"), r"its algorithm is 'n\r\none', and not among HS256"),
+        (with_header(alg="n\r\none"), r"its algorithm is 'n\r\none', not one of HS256"),
     ],
 )
 def test_the_log_has_the_reason(

@@ -118,13 +118,13 @@ def test_a_port_of_the_environment_is_a_number(port: str) -> None:
 
 
 def test_a_path_in_a_missing_directory_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(AddressError, match=r"there is no directory .*/none\. Make it"):
+    with pytest.raises(AddressError, match=r"there is no directory .*/none\. Create it"):
         require_socket_path(str(tmp_path / "none" / "x.sock"))
 
 
 def test_a_file_that_is_no_socket_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "x.sock").write_text("")
-    with pytest.raises(AddressError, match=r"x\.sock: it is no socket\. Remove it"):
+    with pytest.raises(AddressError, match=r"x\.sock: it is not a socket\. Remove it"):
         require_socket_path(str(tmp_path / "x.sock"))
 
 

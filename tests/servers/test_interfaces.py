@@ -29,5 +29,5 @@ def test_an_interface_is_chosen(server: str, wanted: str, on_loop: int, routes: 
 
 
 def test_uvicorn_has_no_wsgi() -> None:
-    with pytest.raises(ValueError, match='uvicorn serves ASGI alone, and interface is "wsgi"'):
+    with pytest.raises(ValueError, match='uvicorn serves only ASGI, and interface is "wsgi"'):
         choose("uvicorn", "wsgi", RouteCounts(0, 1))

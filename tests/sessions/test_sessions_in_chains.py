@@ -355,7 +355,7 @@ def test_two_sessions_may_not_have_one_cookie(
     files["middleware.py"] = f"{head}middleware = [sessions({outer})]"
     (problem,) = problems_of(tmp_path, files, secret_key=KEY)
     assert problem.file == "pages/api/x.py"
-    assert "`GET` is inside of two `sessions()` with the same cookie" in problem.message
+    assert "`GET` is inside two `sessions()` with the same cookie" in problem.message
 
 
 def test_a_session_of_the_projects_own_takes_the_place(tmp_path: Path) -> None:
@@ -426,7 +426,7 @@ MISSING = [
 def test_a_session_that_nothing_keeps_is_a_mistake(tmp_path: Path, source: str) -> None:
     (problem,) = problems_of(tmp_path, {"pages/api/x.py": source})
     assert problem.file == "pages/api/x.py"
-    assert problem.message.endswith("takes the session, and no `sessions()` is around the route.")
+    assert problem.message.endswith("uses the session, but no `sessions()` is around the route.")
     assert "middleware = [sessions()]" in problem.remedy
 
 

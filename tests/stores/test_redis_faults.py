@@ -421,7 +421,7 @@ def test_a_generation_that_comes_too_late_is_not_trusted(slow: tuple[Proxy, Redi
     assert [is_unknown(store) for _ in range(5)] == [True] * 5
 
 
-# -- a server that answers nonsense
+# -- a server that sent an unexpected reply
 
 
 @pytest.mark.parametrize("kind", NONSENSE)

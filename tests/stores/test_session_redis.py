@@ -191,7 +191,7 @@ def test_a_late_reply_is_nobodys(own_redis: RedisServer) -> None:
                 assert values_of(store, KEY) == {"a": b"1"}
 
 
-# -- a server that answers nonsense
+# -- a server that sent an unexpected reply
 
 # What an operation could be told by a Redis.
 POSSIBLE = {("number", "merge"), ("number", "rename"), ("number", "end"), ("number", "end_all")}

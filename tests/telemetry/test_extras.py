@@ -82,7 +82,7 @@ def test_what_hashes_passwords_is_a_start_error_where_it_is_imported(
         App(project(tmp_path, files))
     (problem,) = raised.value.problems
     assert (problem.file, problem.line) == ("lib/people.py", line)
-    assert problem.message == f"imports `{name}`, and argon2-cffi is not installed."
+    assert problem.message == f"imports `{name}`, but argon2-cffi is not installed."
     assert problem.remedy == "Run: pip install 'apiroutes[auth]'"
 
 
