@@ -23,7 +23,7 @@ __all__ = ["SignedVisit"]
 
 # Bytes of a cookie, its name and its value, that browsers keep.
 _MAX_COOKIE = 4096
-_DEEPEST = MAX_DEPTH + 2  # levels, of which two are around a value
+_DEEPEST = MAX_DEPTH + 2  # levels, two of them around a value
 _DECIMALS = 3  # of the seconds in a cookie
 
 

@@ -149,7 +149,7 @@ class StoredVisit(Visit):
         return self._write if self._keeping.waits else self._write_at_once
 
     def _write(self, response: Any) -> None:
-        """Have the store keep what has changed. Raises ApiError 503, and SessionTooLarge."""
+        """Write the changes to the store. Raises ApiError 503, and SessionTooLarge."""
         job, self._job = self._job, None
         if job is None:
             return

@@ -69,7 +69,7 @@ class Visit:
 
     @at_once
     def _leave(self, response: Any) -> None:
-        """Mark the response as one client's, and keep what has changed, unless the request has failed."""
+        """Mark the response as one client's, and keep the changes, unless the request has failed."""
         self.state.is_closed = True
         _keep_private(response)
         if response._status < _FAULT:

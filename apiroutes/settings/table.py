@@ -159,7 +159,7 @@ def _text(value: object) -> str:
 def _file_path(value: object) -> str:
     path = _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
     if path.startswith("~"):
-        raise ValueError(f"{value!r} begins with '~', which stands for a home directory only in a shell")
+        raise ValueError(f"{value!r} begins with '~', which means a home directory only in a shell")
     if "\0" in path:
         raise ValueError(f"{value!r} has a character that cannot be in a path")
     return path
