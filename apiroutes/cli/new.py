@@ -217,7 +217,7 @@ def _print_made(directory: Path, made: list[str], kept: list[str]) -> None:
 def _print_next(directory: Path, patterns: list[str], wheel_of: Path | str | None) -> None:
     """Print what to type next.
 
-    `patterns` are to be added to .gitignore. `wheel_of` is what apiroutes can be built from, if it has to be.
+    `patterns` are to be added to .gitignore. `wheel_of` is the source to build apiroutes from, if necessary.
     """
     commands = ["python3 -m venv .venv && . .venv/bin/activate"]
     if patterns:

@@ -1,8 +1,8 @@
 """The files of a new project, and how they get onto the disk; this room talks to no user.
 
-In: a name, a convention, and where apiroutes was installed from. Out: a directory that has all files, or
-what it had before. The files are in `templates/`: `minimal` has all of a small project, and `full` what a
-larger one has besides, or instead.
+In: a name, a convention, and where apiroutes was installed from. Out: a directory with all files, or
+unchanged. The files are in `templates/`: `minimal` has all of a small project, and `full` what a larger one
+has in addition, or instead.
 """
 
 from __future__ import annotations

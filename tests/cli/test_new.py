@@ -647,7 +647,7 @@ def test_make_says_that_a_wheel_is_missing_and_what_makes_it(here: Path, wheels:
     for name in wheels:
         put(here / "api", name, "")
     message = make("install", status=2)
-    assert "wheels/ does not have apiroutes" in message
+    assert "wheels/ does not contain apiroutes" in message
     assert "make wheel CLONE=" in message
     assert not (here / "api" / ".venv").exists()
 

@@ -1,4 +1,4 @@
-"""Runs around every request below /api, unknown paths included."""
+"""Runs around every request below /api, including unknown paths."""
 
 import time
 
