@@ -194,7 +194,7 @@ def _table_of(charset: str) -> str:
 
 
 def _unassigned(byte: int) -> str:
-    """Return the standard's character for a byte that Windows leaves open: 80 to 9F are control characters."""
+    """Return the standard's character for a byte that Windows leaves open; 80 to 9F are controls."""
     return chr(byte) if 0x80 <= byte < 0xA0 else _UNDEFINED
 
 
