@@ -114,7 +114,7 @@ REMEDY = 'Write an amount and a time, such as "100/minute", "5 per 15 minutes" o
         ("100", "config.rateLimit: 100 is neither a string nor a list of strings.", REMEDY),
         ("None", "config.rateLimit: None is neither a string nor a list of strings.", REMEDY),
         ("True", "config.rateLimit: True is neither a string nor a list of strings.", REMEDY),
-        ("[]", "config.rateLimit: [] has no rate.", REMEDY),
+        ("[]", "config.rateLimit: [] contains no rate.", REMEDY),
         ("{}", "config.rateLimit has no 'limit'.", REMEDY),
         ("{'by': 'user'}", "config.rateLimit has no 'limit'.", REMEDY),
         ("{'limit': 5}", "config.rateLimit.limit: 5 is neither", REMEDY),

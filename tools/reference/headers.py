@@ -111,7 +111,7 @@ SENT: Sequence[Use] = [
         ],
         "By the content: `application/json; charset=utf-8`, `text/plain; charset=utf-8`, "
         "`application/octet-stream`, `text/html; charset=utf-8`, `text/event-stream; charset=utf-8`, the "
-        "type of a file; `application/problem+json` for an error. only `res.json` replaces a set type.",
+        "type of a file; `application/problem+json` for an error. Only `res.json` replaces a set type.",
     ),
     Use("Cross-Origin-Resource-Policy", _SECURITY, f"{_GUARD}: `same-origin`."),
     Use(
