@@ -1,8 +1,8 @@
-"""A response onto the wire (PEP 3333). The only file that calls start_response.
+"""Sends a response (PEP 3333). This is the only file that calls start_response.
 
-In: a complete response, the environ, start_response. Out: the iterable for the server. Raises
-ResponseAborted when a response that has begun cannot be finished. ETag, conditions, HEAD and length are
-decided here, once, when all middleware has returned.
+In: a complete response, the environ, start_response. Out: the iterable for the server. Raises ResponseAborted
+if a response that has begun cannot be finished. ETag, conditions, HEAD and length are handled here, once,
+after all middleware has returned.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ __all__ = [
 ]
 
 
-# The Cache-Control of a response to one client alone.
+# The Cache-Control of a response for only one client.
 PRIVATE = "private, no-cache"
 
 
 class ServerResponse(Response):
-    """A response with a connection: what a handler gets."""
+    """A response with a connection, as handlers get it."""
 
     _turn: _Turn | None = None  # from the first `write` on
     # The App's conversion of an exception to a response.
@@ -100,7 +100,7 @@ class _Turn:
 
 
 def send(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Send the response: status and headers by start_response, content by the iterable."""
+    """Send the response: status and headers with start_response, content with the iterable."""
     if response._is_unbuffered:
         return _send_special(response, environ, start_response)
     status = response._status
@@ -129,7 +129,7 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
             headers = without(headers, "content-length")
         headers.append(("Content-Length", str(len(content))))
     start_response(STATUS_LINES[status], headers)
-    # A list, because some servers send a list at once and take everything else for a stream.
+    # A list, because some servers send a list at once and treat everything else as a stream.
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
 
 
@@ -142,7 +142,7 @@ def etag_prefix(kind: bool | str, max_size: Size | None) -> Any:
 
 
 def header_list(response: Response) -> list[tuple[str, str]]:
-    """Return the header lines that were set, and the content's own unless a Content-Type was set."""
+    """Return the header lines that were set, and the content's headers unless a Content-Type was set."""
     if response._shared_control is not None:
         _keep_private(response)
     headers = [*response._headers.values()]
@@ -152,19 +152,19 @@ def header_list(response: Response) -> list[tuple[str, str]]:
     if "content-type" not in response._headers:
         headers += response._content_headers
         if "x-content-type-options" in response._headers and response._content_headers is TEXT:
-            headers.pop()  # text brings this header along, and it was set
+            headers.pop()  # text adds this header, and it was set already
     return headers
 
 
 def _keep_private(response: Response) -> None:
-    """Let no cache of others keep a response with a cookie, which is one client's (RFC 9111 section 7.3)."""
+    """Let no shared cache store a response with a cookie, which is for one client (RFC 9111 section 7.3)."""
     shared, named = response._shared_control, response._headers
     if shared is not None and "set-cookie" in named and named.get("cache-control") == shared:
         named["cache-control"] = ("Cache-Control", PRIVATE)
 
 
 def without(headers: HeaderList, *keys: str) -> HeaderList:
-    """Return the lines of all headers but `keys`, which are in lower case."""
+    """Return the lines of all headers except `keys`, which are in lower case."""
     return [line for line in headers if line[0].lower() not in keys]
 
 
@@ -189,7 +189,7 @@ def _send_special(response: Response, environ: Environ, start_response: StartRes
 
 
 def _send_and_end(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Send, then call the end hooks. A 504 goes out before they are called, like a stream, if need be."""
+    """Send, then call the end hooks. If necessary, a 504 is sent before they are called, like a stream."""
     hooks, response._end_hooks = response._end_hooks, None
     try:
         iterable = send(response, environ, start_response)
@@ -205,19 +205,19 @@ def _send_and_end(response: Response, environ: Environ, start_response: StartRes
 
 
 def end_written(response: Response, environ: Environ) -> Iterable[bytes]:
-    """End what `write` began; with less than was announced it is incomplete (RFC 9112 section 6.3)."""
+    """End what `write` began; with less content than announced, it is incomplete (RFC 9112 section 6.3)."""
     length = response._announced_length()
     if length is not None and response._written < length and not _is_bodyless(response, environ):
         error = EOFError(f"{response._written} bytes were written of a Content-Length of {length}")
-        # Record: A stream, `res.write` or middleware has raised when bytes had left; the connection is cut,
-        # so that nobody takes half of it for the whole.
+        # Record: A stream, `res.write` or middleware has raised an exception after bytes had left; the
+        # connection is cut, so that nobody mistakes half a response for the whole.
         log_fault(response.req, route_of(response.req), error, "failed after its response began")
         raise ResponseAborted(errno.ECONNRESET, "a response was too short") from None
     return response._unwritten
 
 
 def cut_off(response: Response) -> NoReturn:
-    """Drop the connection after a failure, so that the client does not take half a response for a whole."""
+    """Drop the connection after a failure, so that no client mistakes half a response for a whole."""
     error, response._cut_by = response._cut_by, None
     if error is not None:
         log_fault(response.req, route_of(response.req), error, "failed after its response began")
@@ -240,9 +240,10 @@ def _send_not_modified(
 
 
 def _send_bodyless(response: Response, start_response: StartResponse) -> Iterable[bytes]:
-    """Send a 204, 205 or 304: without content, whatever was set, and without headers that describe it.
+    """Send a 204, 205 or 304 without content, whatever was set, and without headers that describe content.
 
-    An ETag stays: it belongs to the representation that the client has or has made (RFC 9110 section 15.3.5).
+    An ETag stays: it belongs to the representation that the client has or has created (RFC 9110 section
+    15.3.5).
     """
     headers = without(header_list(response), "content-length")
     if response._content or response._stream is not None:
@@ -285,9 +286,9 @@ def _refuse_to_write(content: bytes) -> NoReturn:
 
 
 class _Stream:
-    """A stream's chunks, as many bytes as were announced.
+    """The chunks of a stream, up to the announced number of bytes.
 
-    A failure in the middle, or an end that comes too soon, is logged and cuts the connection.
+    A failure in the middle, or an early end, is logged and cuts the connection.
     """
 
     def __init__(self, stream: Iterator[Any], length: int | None, request: Any) -> None:
@@ -309,7 +310,7 @@ class _Stream:
         except KeyboardInterrupt:
             self._has_ended = True
             raise
-        except ResponseAborted:  # the client has left, which `close` logs
+        except ResponseAborted:  # the client has left; `close` logs that
             raise
         except StopIteration:
             self._has_ended = True
@@ -332,13 +333,13 @@ class _Stream:
     def close(self) -> None:
         if not self._has_ended and self._left != 0:
             self._has_ended = True
-            # Record: The server closes a stream before its end, as it does when a client goes away.
+            # Record: The server closes a stream before its end, as it does when a client disconnects.
             log_disconnect(self._request, "before the response ended")
         close(self._stream)
 
 
 class FixedResponse:
-    """A response to GET that is the same for every request, made once."""
+    """A response to GET that is the same for every request, and is made once."""
 
     def __init__(self, status: int, content: str) -> None:
         self._status = STATUS_LINES[status]
@@ -350,7 +351,7 @@ class FixedResponse:
         ]
 
     def send(self, start_response: StartResponse) -> Iterable[bytes]:
-        """Send it."""
+        """Send the response."""
         start_response(self._status, self._headers.copy())
         return [self._content]
 
@@ -375,7 +376,7 @@ class ClosingIterator:
 
 
 def closing(content: Iterable[bytes], also_close: Callable[[], None], environ: Environ) -> ClosingIterator:
-    """Return content with one more function to call at its end, for which a test client does not read it."""
+    """Return content with one more function to call at its end, without making a test client read it."""
     if type(content) is list:
         note_whole_content(environ)
     return ClosingIterator(content, also_close)
