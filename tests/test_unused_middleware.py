@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,7 +132,7 @@ def test_a_guard_that_was_ported_gives_none(
 def test_a_guard_that_is_given_to_the_app_gives_none(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scope: dict[str, object] = {}
+    scope: dict[str, Any] = {}
     exec(RUNS, scope)
     App(project(tmp_path, {"pages/api/x.py": HELLO, "proxy.ts": ""}), middleware=[scope["middleware"]])
     assert caplog.records == []
