@@ -45,7 +45,7 @@ def _check_hosts(ctx: click.Context, param: click.Parameter, value: tuple[str, .
     metavar="NAME",
     callback=_check_hosts,
     show_default="localhost, the names below it, and what --host names",
-    help="Another host name to answer to; with a dot in front, its subdomains too. May be given several times.",
+    help="Another host name to answer to; .NAME has its subdomains too. May be given several times.",
 )
 @click.option(
     "--port",

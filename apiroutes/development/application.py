@@ -79,7 +79,9 @@ class HostGuard:
     """WSGI middleware that answers requests for `host`, on any port, and for this machine's own names.
 
     `allowed` are further names; a leading dot extends one to its subdomains. Raises ValueError for what is no
-    name. Where `host` stands for all addresses (`0.0.0.0`, `::`), requests for any address are answered: another
+    name.
+
+    Where `host` stands for all addresses (`0.0.0.0`, `::`), requests for any address are answered: another
     site can lead here only by name. A request without a Host header does not come from a browser.
     """
 
