@@ -110,7 +110,7 @@ def fields_of(request: Any, request_id: str | None) -> dict[str, str]:
 
 def sent_trace_id(environ: Environ) -> str | None:
     """Return the trace-id of `traceparent`, None if there is no valid one."""
-    trace = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
+    trace = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT") or "")
     return None if trace is None else trace[1]
 
 
@@ -119,7 +119,7 @@ def sent_request_id(environ: Environ, key: str = "HTTP_X_REQUEST_ID") -> str | N
     trace_id = sent_trace_id(environ)
     if trace_id is not None:
         return trace_id
-    sent: str = environ.get(key, "")
+    sent: str = environ.get(key) or ""
     return sent if _REQUEST_ID.fullmatch(sent) else None
 
 

@@ -72,6 +72,17 @@ class OwnNames:
             line, value = found[-1][0].lineno, found[-1][1]
         return line
 
+    def line_of_import(self, name: str) -> int | None:
+        """Return the line where the file imports the name from elsewhere; None where it does not."""
+        imports = (node for node in self._tree.body if isinstance(node, (ast.Import, ast.ImportFrom)))
+        lines = (node.lineno for node in imports for item in node.names if (item.asname or item.name) == name)
+        return next(lines, None)
+
+    def has_key(self, name: str, key: str) -> bool:
+        """Return whether the file assigns a dict with the key to the name, as it stands."""
+        value = self._names[name].value if name in self._names else None
+        return isinstance(value, ast.Dict) and any(_is_key(found, key) for found in value.keys)
+
     def is_empty_literal(self, name: str) -> bool:
         """Return whether the file assigns a literal `[]` or `()` to the name."""
         value = self._names[name].value if name in self._names else None

@@ -10,14 +10,16 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from apiroutes.types import Environ
 
-__all__ = ["canonical_host", "is_address", "requested_host", "server_of"]
+__all__ = ["canonical_host", "is_address", "listed_hosts", "requested_host", "server_of"]
 
 # RFC 9110 section 7.2, with an optional port. Names of services have underscores.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::([0-9]{1,5}))?")
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")  # RFC 1035 section 2.3.4
+_PORT = r"(?<=[^:]):[0-9]+"
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # RFC 3490 section 3.1
 
 
@@ -48,6 +50,28 @@ def canonical_host(name: str) -> str:
     if bare != name or not all(map(_LABEL.fullmatch, labels)):
         raise ValueError(f"{name!r} is not a host name")
     return ".".join(labels)
+
+
+def listed_hosts(hosts: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the canonical hosts of a list, and the endings of the names that are allowed as well.
+
+    A host with a leading dot stands for its subdomains too; a port is ignored. Raises ValueError.
+    """
+    names = {host: _listed(host) for host in hosts}
+    return frozenset(names.values()), tuple(
+        f".{name}" for host, name in names.items() if host.startswith(".")
+    )
+
+
+def _listed(host: str) -> str:
+    name = host.removeprefix(".")
+    port = re.search(_PORT, name) if name.count(":") == 1 or "]:" in name else None
+    try:
+        return canonical_host(name[: port.start()] if port else name)
+    except ValueError:
+        raise ValueError(
+            f"{host!r} is not a host name such as 'example.com', or '.example.com' with its subdomains"
+        ) from None
 
 
 def _ascii(label: str) -> str:
