@@ -153,10 +153,12 @@ def test_files_have_the_permissions_of_the_umask(here: Path) -> None:
     assert (here / "api" / "Makefile").stat().st_mode & 0o777 == 0o640
 
 
-# Each image has a directory of its own to write in.
+# The image of the scaffold has a directory for the database besides, and both are volumes.
 OWN_OF_THE_IMAGE = {
-    "RUN install --directory --owner=app --group=app --mode=0700 data",
-    "VOLUME /app/data",
+    "# It writes in two directories: the database's, and the server's own. All else belongs to root.",
+    "RUN install --directory --owner=app --group=app --mode=0700 data .apiroutes",
+    "VOLUME /app/data /app/.apiroutes",
+    "# The one directory in which the server writes. All else belongs to root.",
     "RUN install --directory --owner=app --group=app --mode=0700 .apiroutes",
 }
 
