@@ -116,19 +116,30 @@ def test_a_project_passes_the_check_and_has_its_routes(project: Path) -> None:
     ][:count]
 
 
-def test_make_types_reads_the_files_of_directories_with_parameters(tmp_path: Path) -> None:
-    project = new_project(tmp_path, "app")
-    (project / ".venv").mkdir()
-    (project / ".venv" / ".installed").touch()
-    make = ["make", "types", f"BIN={Path(sys.executable).parent}"]
+def commands_of_readme(project: Path, *names: str) -> list[str]:
+    """The commands of the README that begin with one of the names."""
+    lines = re.findall(r"^\$ (.+)", (project / "README.md").read_text(encoding="utf-8"), re.M)
+    return [line for line in lines if line.startswith(names)]
+
+
+@pytest.mark.parametrize("variant", ["app", "minimal"])
+def test_types_of_files_in_directories_with_parameters_are_checked(tmp_path: Path, variant: str) -> None:
+    project = new_project(tmp_path, variant)
+    programs = Path(sys.executable).parent
+    if variant == "minimal":
+        script = "\n".join(["mypy", *commands_of_readme(project, "find")])
+        types = ["bash", "-euc", f"PATH={shlex.quote(str(programs))}:$PATH\n{script}"]
+    else:
+        types = ["make", "types", f"BIN={programs}", "--old-file=.venv/.installed"]
     # Several files whose name is that of one module.
-    for parameter in ("[id]", "$id"):
-        directory = project / "app" / "api" / "users" / parameter
+    for parameter in ("posts/[id]", "users/[id]", "users/$id"):
+        directory = project / ("pages" if variant == "minimal" else "app") / "api" / parameter
         directory.mkdir(parents=True)
-        (directory / "route.py").write_text("def GET(id: int) -> int:\n    return id\n", encoding="utf-8")
-    run(make, project)
+        for name in ("index.py", "route.py"):
+            (directory / name).write_text("def GET(id: int) -> int:\n    return id\n", encoding="utf-8")
+    run(types, project)
     (directory / "route.py").write_text("def GET(id: int) -> str:\n    return id\n", encoding="utf-8")
-    assert "Incompatible return value type" in run(make, project, status=2)
+    assert "Incompatible return value type" in run(types, project, status=123 if variant == "minimal" else 2)
 
 
 # -- what it serves
