@@ -99,6 +99,29 @@ def test_a_project_passes_its_own_tests(project: Path) -> None:
     assert not (project / "data").exists()  # the database of development
 
 
+def test_what_the_readme_names_may_be_deleted_for_a_beginning_of_ones_own(project: Path) -> None:
+    if "minimal" in project.name:
+        pytest.skip("a minimal project has nothing to delete")
+    kept = {"pyproject.toml", "_middleware.py", "README.md", "Makefile", "Dockerfile"}
+    copy = Path(shutil.copytree(project, project.parent / f"{project.name}-copy"))
+    removals = commands_of_readme(copy, "rm")
+    for removal in removals:
+        run(["bash", "-euc", removal], copy)
+        assert kept <= {path.name for path in copy.rglob("*")}
+        passes_all_it_has(copy)
+    files = sorted(path.name for path in copy.rglob("*.py"))
+    hello = "route.py" if "shop-app" in project.name else "hello.py"
+    assert files == ["_middleware.py", hello, "test_hello.py", "test_middleware.py"]
+
+
+def passes_all_it_has(project: Path) -> None:
+    assert " passed" in run(tool("pytest", "-p", "no:ddtrace", "-p", "no:cacheprovider"), project)
+    run(tool("ruff", "check", "."), project)
+    run(tool("ruff", "format", "--check", "."), project)
+    run(tool("mypy"), project)
+    run([*APIROUTES, "check"], project)
+
+
 def test_a_project_passes_its_linter_and_its_types(project: Path) -> None:
     assert run(tool("ruff", "check", "."), project) == "All checks passed!\n"
     assert "would be reformatted" not in run(tool("ruff", "format", "--check", "."), project)

@@ -36,6 +36,7 @@ WITH_DATABASE = [
     "migrations/0001_notes.sql",
     "tests/conftest.py",
     "tests/test_database.py",
+    "tests/test_middleware.py",
     "tests/test_notes.py",
 ]
 HELLO = {
