@@ -665,6 +665,52 @@ def test_make_wheel_asks_for_a_clone_that_is_there_and_leaves_the_old_wheel(
     assert files_in(here / "api" / "wheels") == ["apiroutes-0.1-py3-none-any.whl"]
 
 
+# A `python3` whose environments have a pip that only writes down how it was called.
+PYTHON3 = """#!/bin/sh
+mkdir -p .venv/bin
+printf '#!/bin/sh\\necho "$@" >> .venv/pip.log\\n' > .venv/bin/pip
+chmod +x .venv/bin/pip
+"""
+# A change of pyproject.toml, and whether the packages have to be installed again.
+CHANGES = [
+    ("", "", False),  # the time of the file is another one
+    ("line-length = 100", "line-length = 99", False),
+    ("strict = true", "strict = false", False),
+    ('conventions = ["pages"]', 'conventions = ["pages"]\ntitle = "Shop"', False),
+    ('filterwarnings = ["error"]', "[[tool.mypy.overrides]]\nmodule = 'x'\n", False),
+    ('"msgspec>=0.19",', '"msgspec>=0.19",\n    "httpx",', True),
+    ('"pytest>=8",', '"pytest>=8.1",', True),
+    ("setuptools>=75", "setuptools>=76", True),
+    ('find-links = ["wheels"]', 'find-links = ["wheels", "more"]', True),
+    ('filterwarnings = ["error"]', "[dependency-groups]\nmore = ['httpx']\n", True),
+]
+
+
+@pytest.mark.parametrize(("old", "new_text", "installs"), CHANGES)
+def test_make_installs_again_what_pyproject_says_of_packages_alone(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new_text: str, installs: bool
+) -> None:
+    new("api")
+    put(here / "api", "wheels/apiroutes-0.2-py3-none-any.whl", "")
+    put(tmp_path, "bin/python3", PYTHON3)
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    make("install", status=0)
+    log, pyproject = here / "api" / ".venv" / "pip.log", here / "api" / "pyproject.toml"
+    assert "--editable .[dev]" in log.read_text(encoding="utf-8")
+    log.unlink()
+    text = pyproject.read_text(encoding="utf-8")
+    assert old in text
+    pyproject.write_text(text.replace(old, new_text, 1), encoding="utf-8")
+    late = (here / "api" / ".venv" / ".installed").stat().st_mtime + 10
+    os.utime(pyproject, (late, late))
+    make("install", status=0)
+    assert log.exists() == installs
+    log.unlink(missing_ok=True)
+    make("install", status=0)
+    assert not log.exists()
+
+
 COMPATIBLE = [
     ("0.2.0", ">=0.2,<0.3"),
     ("0.2.7", ">=0.2,<0.3"),
