@@ -424,6 +424,49 @@ def test_a_gitignore_that_cannot_be_read_ends_without_a_project(here: Path) -> N
     assert files_in(here) == [".gitignore"]
 
 
+# What a project has is enough to be one.
+PROJECTS = [
+    ("", ["."]),
+    ("", [".", "--minimal"]),
+    ("", [".", "--list"]),
+    ("", ["../shop"]),
+    ("[tool.apiroutes]\n", ["."]),
+    ("[project]\nname = 'x'\n[tool.apiroutes]\ntitle = 'X'\n", [".", "--convention", "app"]),
+]
+
+
+@pytest.mark.parametrize(("text", "arguments"), PROJECTS)
+def test_a_project_is_not_made_a_second_time(here: Path, text: str, arguments: list[str]) -> None:
+    if text:
+        put(here, "pyproject.toml", text)
+    else:
+        new(".")
+    before = files_in(here)
+    result = new(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert " is an apiroutes project already: its pyproject.toml has [tool.apiroutes]." in result.stderr
+    assert "Nothing was written." in result.stderr
+    assert "in the way" not in result.stderr
+    assert files_in(here) == before
+
+
+OTHERS = [
+    b"[project]\nname = 'x'\n",
+    b"[tool]\napiroutes = 1\n",
+    b"tool = 1\n",
+    b"[tool.apiroutes",
+    b"\xff[tool.apiroutes]\n",
+]
+
+
+@pytest.mark.parametrize("content", OTHERS)
+def test_another_pyproject_is_in_the_way_like_any_file(here: Path, content: bytes) -> None:
+    (here / "pyproject.toml").write_bytes(content)
+    result = new(".")
+    assert result.exit_code == 1
+    assert "'.' has files in the way:\n  pyproject.toml\nNothing was written." in result.stderr
+
+
 @pytest.mark.parametrize("kind", ["file", "below a file", "broken link", "link to a file"])
 def test_what_is_no_directory_is_refused(here: Path, kind: str) -> None:
     name = "api/api" if kind == "below a file" else "api"
@@ -541,7 +584,19 @@ def test_a_question_that_is_interrupted_makes_nothing(here: Path) -> None:
                 break
         assert shown.process.poll() == 130
         text = shown.read_until(None)
+    assert text.endswith("\nStopped at the question: nothing was done.\n")
     assert "Traceback" not in text
+    assert files_in(here) == []
+
+
+@pytest.mark.costly
+def test_an_end_of_the_input_at_a_question_makes_nothing(here: Path) -> None:
+    with terminal([*APIROUTES, "new", "api"], NO_COLOR="1") as shown:
+        shown.read_until("[pages]:")
+        shown.type("\x04")  # Ctrl-D
+        text = shown.read_until(None)
+        assert shown.process.wait(30) == 130
+    assert text.endswith("\nStopped at the question: nothing was done.\n")
     assert files_in(here) == []
 
 
