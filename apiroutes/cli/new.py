@@ -121,13 +121,18 @@ def _directory(directory: Path | None, asks: bool) -> Path:
 
 def _kept(directory: Path, files: Mapping[str, str]) -> list[str]:
     """Return the files that exist and stay. Raises `click.ClickException` if others are in the way."""
-    from apiroutes.scaffold import obstacles
+    from apiroutes.scaffold import is_project, obstacles
 
     try:
         found = obstacles(directory, files)
     except OSError as error:
         raise click.ClickException(f"{_said(error)}. Choose another directory.") from None
     others = [path for path in found if path not in _MAY_STAY]
+    if others and is_project(directory):
+        raise click.ClickException(
+            f"{str(directory)!r} is an apiroutes project already: its pyproject.toml has [tool.apiroutes].\n"
+            "Nothing was written. Serve it with `apiroutes dev`, or choose another directory."
+        )
     if others:
         listed = "\n".join(f"  {path}" for path in others)
         raise click.ClickException(

@@ -11,9 +11,10 @@ from apiroutes.scaffold.ignoring import missing_patterns
 from apiroutes.scaffold.names import suggested_name, why_no_name
 from apiroutes.scaffold.origins import origin
 from apiroutes.scaffold.rendering import rendered
-from apiroutes.scaffold.writing import obstacles, write_project
+from apiroutes.scaffold.writing import is_project, obstacles, write_project
 
 __all__ = [
+    "is_project",
     "missing_patterns",
     "obstacles",
     "origin",

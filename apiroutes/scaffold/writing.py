@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-__all__ = ["obstacles", "write_project"]
+__all__ = ["is_project", "obstacles", "write_project"]
+
+_TABLE = re.compile(r"^\[tool\.apiroutes[.\]]", re.M)
 
 
 def obstacles(directory: Path, paths: Iterable[str]) -> list[str]:
@@ -30,6 +33,15 @@ def obstacles(directory: Path, paths: Iterable[str]) -> list[str]:
         return []
     found = {_obstacle(directory, PurePosixPath(path)) for path in paths}
     return sorted(path.as_posix() for path in found if path is not None)
+
+
+def is_project(directory: Path) -> bool:
+    """Return whether a project of apiroutes is there: a pyproject.toml with its table."""
+    try:
+        text = (directory / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # there is none, or it is no file
+        return False
+    return _TABLE.search(text) is not None
 
 
 def _obstacle(directory: Path, path: PurePosixPath) -> PurePosixPath | None:
