@@ -15,6 +15,7 @@ import pytest
 from apiroutes import App
 from apiroutes.middleware import security_headers, sessions
 from apiroutes.testing import Client
+from tests.documents.reading import shown_by
 from tests.migrations.tables import KEY, without_proof
 from tests.support import Extra, call, project
 
@@ -248,6 +249,78 @@ def test_a_member(client: Client) -> None:
     with client.session() as session:
         session.rotate(owner="ada")
     assert client.get("/api/guarded/member").text == "ada"
+
+
+FAILURES = """
+from apiroutes import ApiError, text
+from werkzeug.exceptions import NotFound, abort
+
+def GET(how: str):
+    match how:
+        case "api": raise ApiError(429, headers={"Retry-After": "7"})
+        case "unknown status": raise ApiError(499)
+        case "several headers": raise ApiError(401, headers={"WWW-Authenticate": ["Basic", "Bearer"]})
+        case "abort": abort(409, "Taken")
+        case "raised": raise NotFound("No such note")
+        case "fault": raise LookupError
+    return text("fine")
+
+def POST(body: dict[str, int]): return body
+"""
+
+AS_JSON: list[tuple[str, str, int, str, dict[str, list[str]]]] = [
+    ("GET", "/api/failures?how=api", 429, "Too Many Requests", {"Retry-After": ["7"]}),
+    ("GET", "/api/failures?how=unknown status", 499, "Unknown", {}),
+    (
+        "GET",
+        "/api/failures?how=several headers",
+        401,
+        "Unauthorized",
+        {"WWW-Authenticate": ["Basic", "Bearer"]},
+    ),
+    ("GET", "/api/failures?how=abort", 409, "Conflict", {}),
+    ("GET", "/api/failures?how=raised", 404, "Not Found", {}),
+    ("GET", "/api/failures?how=fault", 500, "Internal Server Error", {}),
+    ("GET", "/api/failures", 422, "Unprocessable Entity", {}),
+    ("POST", "/api/failures", 422, "Unprocessable Entity", {}),
+    ("PUT", "/api/failures", 405, "Method Not Allowed", {"Allow": ["GET, HEAD, OPTIONS, POST"]}),
+    ("GET", "/api/unknown", 404, "Not Found", {}),
+]
+
+
+@pytest.fixture
+def with_the_pages_errors(tmp_path: Path) -> App:
+    files = shown_by("docs/how-to/from-flask.md")[-1].files
+    return App(
+        project(tmp_path, {"middleware.py": files["middleware.py"], "pages/api/failures.py": FAILURES}),
+        testing=True,
+    )
+
+
+@pytest.mark.parametrize(("method", "path", "status", "error", "headers"), AS_JSON)
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html"])
+def test_errors_of_the_page_are_json(
+    with_the_pages_errors: App,
+    accept: str,
+    method: str,
+    path: str,
+    status: int,
+    error: str,
+    headers: dict[str, list[str]],
+) -> None:
+    answer = Client(with_the_pages_errors).open(path, method=method, headers={"Accept": accept})
+    assert (answer.status_code, answer.json, answer.mimetype) == (
+        status,
+        {"error": error},
+        "application/json",
+    )
+    assert {name: answer.headers.getlist(name) for name in headers} == headers
+    assert (answer.headers["Cache-Control"], "ETag" in answer.headers) == ("no-store", False)
+
+
+def test_other_responses_of_the_page_stay(with_the_pages_errors: App) -> None:
+    answer = Client(with_the_pages_errors).get("/api/failures?how=")
+    assert (answer.status_code, answer.text, answer.mimetype) == (200, "fine", "text/plain")
 
 
 HSTS = "max-age=31536000; includeSubDomains"
