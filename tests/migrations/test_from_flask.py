@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
+import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -38,6 +41,9 @@ ROUTES: list[tuple[str, object]] = [
     ("/api/values/1.5/ratio", {"key": 1.5}),
     ("/api/values/open/kind", {"key": "open", "page": 1}),
     ("/api/values/done/kind?page=2", {"key": "done", "page": 2}),
+    ("/api/users/3", {"id": 3}),
+    ("/api/users/ada", {"name": "ada"}),
+    ("/api/items/3/a?key=b", [3, "a", "b"]),
 ]
 
 
@@ -47,7 +53,14 @@ def test_a_converter_is_a_type(client: Client, path: str, expected: object) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/values/x/ratio", "/api/values/x/kind", "/api/values/open/kind?page=x"]
+    "path",
+    [
+        "/api/values/x/ratio",
+        "/api/values/x/kind",
+        "/api/values/open/kind?page=x",
+        "/api/items/3/a?key=B",
+        "/api/items?offset=-1",
+    ],
 )
 def test_what_a_type_does_not_take_is_a_422(client: Client, path: str) -> None:
     assert client.get(path).status_code == 422
@@ -86,6 +99,7 @@ def test_a_request(client: Client) -> None:
         "view args": {"id": "7"},
         "rule": "/api/request/[id]",
         "link": "/api/notes/7",
+        "external": "http://localhost/api/notes/7",
         "app": "notes",
     }
 
@@ -108,6 +122,8 @@ BODIES: list[tuple[str, str, dict[str, Any], object]] = [
         ["Ada", "me.png"],
     ),
     ("POST", "/api/streamed", {"data": b"12345"}, {"bytes": 5}),
+    ("PUT", "/api/streamed", {"data": b"[1]"}, [[1]]),
+    ("PUT", "/api/streamed", {"data": b"[1", "content_type": "application/json"}, [None]),
     ("POST", "/api/import", {"json": [1] * 600_000}, 600_000),
     ("POST", "/api/request/7", {"data": {"a": "b"}}, "b"),
 ]
@@ -135,6 +151,7 @@ MADE: list[tuple[str, int, str, dict[str, str]]] = [
     ("stream", 200, "name\nstream", {"Content-Type": "text/csv"}),
     ("redirect", 302, "/api/hello", {"Location": "/api/hello"}),
     ("file", 200, HELLO, {"Content-Disposition": 'attachment; filename="hello.txt"'}),
+    ("buffer", 200, "name\n", {"Content-Type": "text/csv"}),
     ("safe file&name=hello.py", 200, HELLO, {}),
     ("abort", 409, "Taken", {}),
     ("abort with a response", 418, "Teapot", {}),
@@ -249,6 +266,51 @@ def test_a_member(client: Client) -> None:
     with client.session() as session:
         session.rotate(owner="ada")
     assert client.get("/api/guarded/member").text == "ada"
+
+
+def test_malformed_json_does_not_reach_a_handler(client: Client) -> None:
+    answer = client.post("/api/bodies", data="[1", content_type="application/json")
+    assert (answer.status_code, answer.text) == (400, "Invalid JSON")
+
+
+def test_what_is_committed_survives_an_error(client: Client) -> None:
+    assert client.post("/api/items", json={"title": "Emma"}).status_code == 422
+    assert client.post("/api/items", json={"title": "Sanditon"}).json == {"id": 1}
+    assert client.put("/api/items/1").status_code == 409
+    assert client.get("/api/items/1").json == {"title": "Sanditon"}
+    assert client.delete("/api/items/1").text == "refused once"
+    assert (client.get("/api/items/1").json, client.get("/api/items").json) == (
+        {"title": "refused"},
+        ["refused"],
+    )
+    assert client.get("/api/items?offset=1").json == []
+    assert client.get("/api/items/2").status_code == 404
+
+
+def test_another_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setenv("UPLOADS", "/tmp/other")
+    client = Client(".", secret_key=KEY)
+    assert client.post("/api/session").json == {"uploads": "/tmp/other"}
+
+
+def test_a_script_reads_the_environment_of_the_project(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("APIROUTES_SECRET_KEY", KEY)
+    monkeypatch.delenv("UPLOADS", raising=False)
+    root = tmp_path / "flask"
+    shutil.copytree(PROJECT, root)
+    script = root / "script.py"
+    script.write_text("import os\nfrom ported_flask.people import slow\nprint(slow(os.environ['UPLOADS']))\n")
+    run = subprocess.run(
+        [f"{sys.executable} -m apiroutes shell < script.py"],
+        shell=True,
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    assert (run.stdout, run.returncode) == ("/TMP/UPLOADS\n", 0), run.stderr
 
 
 FAILURES = """
