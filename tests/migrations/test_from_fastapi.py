@@ -39,6 +39,8 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int, object]] = [
     ("POST", "/api/books", {"json": {"title": "Ulysses"}}, 201, {"title": "Ulysses", "id": 2}),
     ("POST", "/api/books", {"json": {"title": "Emma"}}, 409, {"by": 1}),
     ("GET", "/api/taken", {}, 409, {"by": 1}),
+    ("GET", "/api/people/3", {}, 200, {"id": 3}),
+    ("GET", "/api/people/ada", {}, 200, {"name": "ada"}),
     ("GET", "/api/query?tag=a&tag=b&from=7", {}, 200, [["a", "b"], 7, "", None, 20, 1]),
     (
         "GET",
