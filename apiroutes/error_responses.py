@@ -37,7 +37,7 @@ def write_exception(
     `explain` may add details to the text of a client error.
     """
     if isinstance(error, InvalidRequest):
-        _write_mismatches(error, request, response)
+        _write_invalid(error, request, response)
     elif isinstance(error, NoResponseError):
         write_fault(error, request, response)
     elif isinstance(error, ApiError):
@@ -90,12 +90,12 @@ def _lines_of(error: ApiError) -> Iterable[tuple[str, str]]:
             yield name, value
 
 
-def _write_mismatches(error: InvalidRequest, request: Request, response: Response) -> None:
-    """Respond with all mismatches, as text for browsers and as problem+json for other clients."""
+def _write_invalid(error: InvalidRequest, request: Request, response: Response) -> None:
+    """Respond with all errors, as text for browsers and as problem+json for other clients."""
     write_error(request, response, error.status, error.message)
     if not prefers_text(request.environ.get("HTTP_ACCEPT")):
-        mismatches = [{"place": place, "message": message} for place, message in error.mismatches]
-        _put_problem(response, "The request is not valid.", errors=mismatches)
+        errors = [{"place": place, "message": message} for place, message in error.errors]
+        _put_problem(response, "The request is not valid.", errors=errors)
 
 
 def _put_problem(response: Response, detail: str, **more: Any) -> None:

@@ -91,13 +91,13 @@ def found_in_body(error: InvalidRequest, body: object) -> InvalidRequest:
     """Return the error of a request, with a remedy for keys of the query that the body has instead."""
     if not isinstance(body, Mapping):
         return error
-    mismatches = []
-    for place, message in error.mismatches:
+    errors = []
+    for place, message in error.errors:
         name = place.removeprefix("query.")
         if name != place and message == "is required" and name in body:
             message += f"; the body has `{name}`, which `body: Item` takes, with a class of its fields"
-        mismatches.append((place, message))
-    return InvalidRequest(mismatches)
+        errors.append((place, message))
+    return error if tuple(errors) == error.errors else InvalidRequest(errors)
 
 
 def how_to_depend(name: str, annotation: Any, function: str | None) -> str:

@@ -62,6 +62,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "Client": {"leave_out": ["run_wsgi_app", "get", "post", "put", "patch", "delete", "head", "options"]},
     "Depends": {"leave_out": ["dependency", "use_cache", "scope"]},
     "EventStream": {"constructor": False, "members": False},
+    "InvalidRequest": {"members": False},
     "LifespanError": {"constructor": False, "members": False},
     "MaxDurationExceeded": {"constructor": False, "members": False},
     "Middleware": {"constructor": False, "members": False},
@@ -131,7 +132,14 @@ NAMED_PAGES: Mapping[str, NamedPage] = {
         apiroutes,
         [
             Section(
-                "In requests", ["ApiError", "MaxDurationExceeded", "ResponseSentError", "RevalidationError"]
+                "In requests",
+                [
+                    "ApiError",
+                    "InvalidRequest",
+                    "MaxDurationExceeded",
+                    "ResponseSentError",
+                    "RevalidationError",
+                ],
             ),
             Section("At the start and the end", ["ProjectError", "Problem", "LifespanError"]),
         ],
