@@ -78,10 +78,10 @@ _LOCAL = (".localhost", "127.0.0.1", "::1")
 class HostGuard:
     """WSGI middleware that answers requests for `host`, on any port, and for this machine's own names.
 
-    `allowed` are further names; a leading dot extends one to its subdomains. Raises ValueError for what is no
+    `allowed` are further names; a leading dot extends one to its subdomains. Raises ValueError for an invalid
     name.
 
-    Where `host` stands for all addresses (`0.0.0.0`, `::`), requests for any address are answered: another
+    If `host` means all addresses (`0.0.0.0`, `::`), requests for any address are answered: another
     site can lead here only by name. A request without a Host header does not come from a browser.
     """
 

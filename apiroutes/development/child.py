@@ -144,7 +144,7 @@ def _exit_at_signals() -> None:
 
 
 def _late_modules() -> list[str]:
-    # gevent patches modules, and what has been imported before that is not all patched.
+    # gevent patches modules, but not everything in modules that were imported before.
     return [name for name in _LATE_MODULES if name in sys.modules and "gevent" not in sys.modules]
 
 

@@ -57,7 +57,7 @@ class PageExplainer:
 
     def explain_refusal(self, error: Exception) -> str | None:
         """Return the text of an error that a client receives, with its place."""
-        # Objects of the project may raise when they are looked at; the error is sent all the same.
+        # Objects of the project may raise when they are inspected; the error is sent anyway.
         with contextlib.suppress(Exception):
             text = refusal_text(error, self._app.root)
             return None if text is None else printable(text)

@@ -133,11 +133,11 @@ class _Supervisor:
         self._next: ChildProcess | None = None
         self._imports: list[str] = []
         self._ending: set[ChildProcess] = set()
-        # What answers after a process has ended by itself, until a file changes.
+        # What answers after a process has ended on its own, until a file changes.
         self._stand_in: StandIn | None = None
         # The process that the next one waits for; None while nothing is replaced.
         self._replaced: ChildProcess | None = None
-        # The files that the next process is to load anew, and when the last of them was saved.
+        # The changed files that the next process is to load, and when the last of them was saved.
         self._paths: set[str] = set()
         self._changed = 0.0
 

@@ -58,7 +58,7 @@ class OwnNames:
         return self._names[name].line if name in self._names else None
 
     def line_of_key(self, name: str, keys: Sequence[str]) -> int | None:
-        """Return the line of a key in the dict that the file assigns to the name, or of what is around it.
+        """Return the line of a key in the dict that the file assigns to the name, or of a key around it.
 
         A key may be spelled `bodyParser` or `body_parser`.
         """
@@ -84,7 +84,7 @@ class OwnNames:
         return isinstance(value, ast.Dict) and any(_is_key(found, key) for found in value.keys)
 
     def is_empty_literal(self, name: str) -> bool:
-        """Return whether the file assigns `[]` or `()` to the name, as it stands."""
+        """Return whether the file assigns a literal `[]` or `()` to the name."""
         value = self._names[name].value if name in self._names else None
         return isinstance(value, (ast.List, ast.Tuple)) and not value.elts
 
@@ -97,7 +97,7 @@ class OwnNames:
         )
 
     def is_call(self, name: str, function: str) -> bool:
-        """Return whether the file assigns to the name what a call of the function returns."""
+        """Return whether the file assigns the result of a call of the function to the name."""
         value = self._names[name].value if name in self._names else None
         called = value.func if isinstance(value, ast.Call) else None
         found = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)

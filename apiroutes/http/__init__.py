@@ -1,4 +1,4 @@
-"""HTTP's text to values and back; this room never knows a Request, a Response or a route.
+"""Converts the text of HTTP to values and back; this room never knows a Request, a Response or a route.
 
 In: header fields, targets, content. Out: values, and the text of values.
 """

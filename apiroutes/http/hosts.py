@@ -1,8 +1,8 @@
-"""Host names in one spelling, whether a client asks for them or a project lists them.
+"""Host names in one spelling, whether a client requests them or a project lists them.
 
 In: a Host header, a name or an IP address; an environ. Out: lower-case ASCII without port, brackets and the
-root's dot; an address in its canonical form; the server's name and port. Raises ValueError for a
-name that no host can have.
+root's dot; an address in its canonical form; the server's name and port. Raises ValueError for an invalid
+host name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # RFC 3490 section 3.1
 
 
 def requested_host(sent: str) -> str | None:
-    """Return the host that a Host header names, or None if it names none."""
+    """Return the host in a Host header, or None if the header is not valid."""
     match = _HOST.fullmatch(sent)
     if match is None or (match[2] is not None and not 0 < int(match[2]) < 65536):
         return None
@@ -35,7 +35,7 @@ def requested_host(sent: str) -> str | None:
 
 
 def canonical_host(name: str) -> str:
-    """Return the one spelling for all spellings of `name`. Raises ValueError.
+    """Return one spelling for all spellings of `name`. Raises ValueError.
 
     Letter case does not count (RFC 9110 section 4.2.3); letters beyond ASCII are written as browsers
     send them (IDNA 2008: RFC 5891 section 4.4).
@@ -46,7 +46,7 @@ def canonical_host(name: str) -> str:
     plain = unicodedata.normalize("NFKC", bare).lower().translate(_DOTS)
     labels = [_ascii(label) for label in plain.split(".")]
     if labels[-1] == "" and len(labels) > 1:
-        del labels[-1]  # that of the root
+        del labels[-1]  # the empty label of the root
     if bare != name or not all(map(_LABEL.fullmatch, labels)):
         raise ValueError(f"{name!r} is not a host name")
     return ".".join(labels)
@@ -90,7 +90,7 @@ def is_address(text: str) -> bool:
 
 
 def server_of(environ: Environ) -> tuple[str, int | None] | None:
-    """Return the name and port of the server as the environ has them; None without a name."""
+    """Return the name and port of the server from the environ; None without a name."""
     name = environ.get("SERVER_NAME")
     if name is None:
         return None
