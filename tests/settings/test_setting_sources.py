@@ -22,6 +22,24 @@ WRONG: list[tuple[dict[str, str], dict[str, str], dict[str, Any], tuple[Any, ...
         ("pyproject.toml", 5, "prot", "[tool.apiroutes] prot is not a setting", "Did you mean 'port'?"),
     ),
     (
+        {"pyproject.toml": TABLE + "rewrites = []\n"},
+        {},
+        {},
+        ("pyproject.toml", 5, "rewrites", "rewrites is not a setting", "import the function of the first"),
+    ),
+    (
+        {"pyproject.toml": TABLE + "redirects = []\n"},
+        {},
+        {},
+        ("pyproject.toml", 5, "redirects", "redirects is not a setting", "Return `redirect(url)`"),
+    ),
+    (
+        {"pyproject.toml": TABLE + "headers = []\n"},
+        {},
+        {},
+        ("pyproject.toml", 5, "headers", "headers is not a setting", "`res.set_header(name, value)`"),
+    ),
+    (
         {"pyproject.toml": TABLE + "host = 'a'\nport = 'x' # y\n"},
         {},
         {},
