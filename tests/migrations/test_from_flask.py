@@ -16,6 +16,7 @@ import jwt
 import pytest
 
 from apiroutes import App
+from apiroutes.development.application import load_application
 from apiroutes.middleware import security_headers, sessions
 from apiroutes.testing import Client
 from tests.documents.reading import shown_by
@@ -378,6 +379,19 @@ def test_errors_of_the_page_are_json(
     )
     assert {name: answer.headers.getlist(name) for name in headers} == headers
     assert (answer.headers["Cache-Control"], "ETag" in answer.headers) == ("no-store", False)
+
+
+@pytest.mark.parametrize("path", ["/api/failures?how=fault", "/api/unknown"])
+def test_errors_of_the_page_are_explained_to_browsers(
+    tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = shown_by("docs/how-to/from-flask.md")[-1].files
+    root = project(tmp_path, {"middleware.py": files["middleware.py"], "pages/api/failures.py": FAILURES})
+    said: list[str] = []
+    monkeypatch.setattr(App, "make_explainer", App.make_explainer)  # to be put back
+    browser = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+    answer = Client(load_application(root, said.append)).get(path, headers=browser)
+    assert (answer.mimetype, "<!doctype html>" in answer.text) == ("text/html", True)
 
 
 def test_other_responses_of_the_page_stay(with_the_pages_errors: App) -> None:
