@@ -192,13 +192,8 @@ def missing_key(facts: Facts) -> str | None:
         return None
     there = f"It has {listed(map(str, value))}." if value else "It is empty."
     read = f"Read it with `{bare(node.value)}.get({quoted(key)})`"
-    if part == "context" and key == "params":
-        return _params_of_context(node.value)
     if part == "context":
-        return (
-            f"No middleware has set {key_code(node.value, key)} for this request. {there} Set it before "
-            f"`next()`. {read} where it may be missing."
-        )
+        return _missing_in_context(node.value, key, there, read)
     if part == "params":
         return f"The path of this route, `{facts.route.pattern}`, has no parameter `{quoted(key)}`. {there}"
     if part == "body" and _is_json_sent_as_form(facts, value):
@@ -215,6 +210,15 @@ def missing_key(facts: Facts) -> str | None:
         )
     advice = ", ".join(filter(None, (read, declared)))
     return f"The {part} of this request has no `{quoted(key)}`. {there} {advice}."
+
+
+def _missing_in_context(context: ast.expr, key: str, there: str, read: str) -> str:
+    if key == "params":
+        return _params_of_context(context)
+    return (
+        f"No middleware has set {key_code(context, key)} for this request. {there} Set it before "
+        f"`next()`. {read} where it may be missing."
+    )
 
 
 def _params_of_context(context: ast.expr) -> str:
