@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, abort
 
 from apiroutes.development.hint_facts import Facts
 from apiroutes.development.hint_texts import bare, code, key_code, listed, quoted
+from apiroutes.development.nextjs_hints import params_of_context
 from apiroutes.errors import ApiError
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -214,18 +215,10 @@ def missing_key(facts: Facts) -> str | None:
 
 def _missing_in_context(context: ast.expr, key: str, there: str, read: str) -> str:
     if key == "params":
-        return _params_of_context(context)
+        return params_of_context(context)
     return (
         f"No middleware has set {key_code(context, key)} for this request. {there} Set it before "
         f"`next()`. {read} where it may be missing."
-    )
-
-
-def _params_of_context(context: ast.expr) -> str:
-    return (
-        f"{code(context)} is what middleware keeps for a request. The parameters of the path are `params`: "
-        "take it as a parameter of the handler, as in `def GET(params)`, or each by its name, "
-        "`def GET(id: int)`."
     )
 
 
@@ -268,7 +261,7 @@ def key_as_attribute(facts: Facts) -> str | None:
     if part is None:
         return None
     if part == "context" and name == "params":
-        return _params_of_context(node.value)
+        return params_of_context(node.value)
     written = key_code(node.value, name)
     return f"{code(node.value)} is a dict: write {written}. It has no such key in this request."
 

@@ -78,9 +78,8 @@ def run(
     if not CAN_WATCH:
         say("Changes are not watched. To watch them: pip install 'apiroutes[dev]'")
     command = _command(root, host, port, allowed_hosts)
-    supervisor = _Supervisor(
-        root, command, listener, partial(HostGuard, host=host, allowed=allowed_hosts), say
-    )
+    guard = partial(HostGuard, host=host, allowed=allowed_hosts)
+    supervisor = _Supervisor(root, command, listener, guard, say)
     # A signal is an event like others: an exception could interrupt the start of a child.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.interrupt())
