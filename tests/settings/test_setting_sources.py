@@ -199,5 +199,5 @@ def test_a_wrong_argument_of_an_app_in_a_file_of_the_project_has_its_line(tmp_pa
 def test_a_route_that_the_documentation_page_would_hide_is_a_start_error(tmp_path: Path, name: str) -> None:
     (problem,) = problems_of(tmp_path, {f"routes/api/{name}": HELLO})
     assert problem.file == f"routes/api/{name}"
-    assert "the documentation page is there" in problem.message
+    assert "the documentation page has that path" in problem.message
     assert "set `docs = false`" in problem.remedy
