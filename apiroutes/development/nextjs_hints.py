@@ -13,7 +13,14 @@ from apiroutes.development.hint_texts import bare, code
 from apiroutes.request import Request
 from apiroutes.response import Response
 
-__all__ = ["HOW_TO_RESPOND", "event_of_node", "option_of_cookie", "response_class", "value_of_cookie"]
+__all__ = [
+    "HOW_TO_RESPOND",
+    "event_of_node",
+    "option_of_cookie",
+    "params_of_context",
+    "response_class",
+    "value_of_cookie",
+]
 
 HOW_TO_RESPOND = (
     "Return the value itself, or `json(value, status=201)`, `text(...)`, `html(...)` or `redirect(url)`, "
@@ -101,4 +108,13 @@ def event_of_node(facts: Facts) -> str | None:
         f"The {'response' if isinstance(owner, Response) else 'request'} has no `{name}`. {text}"
         if text
         else None
+    )
+
+
+def params_of_context(context: ast.expr) -> str:
+    """Return the hint for `context.params`, the second argument of a route handler in Next.js."""
+    return (
+        f"{code(context)} is what middleware keeps for a request. The parameters of the path are `params`: "
+        "take it as a parameter of the handler, as in `def GET(params)`, or each by its name, "
+        "`def GET(id: int)`."
     )

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, abort
 
 from apiroutes.development.hint_facts import Facts
 from apiroutes.development.hint_texts import bare, code, key_code, listed, quoted
+from apiroutes.development.nextjs_hints import params_of_context
 from apiroutes.errors import ApiError
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -192,13 +193,8 @@ def missing_key(facts: Facts) -> str | None:
         return None
     there = f"It has {listed(map(str, value))}." if value else "It is empty."
     read = f"Read it with `{bare(node.value)}.get({quoted(key)})`"
-    if part == "context" and key == "params":
-        return _params_of_context(node.value)
     if part == "context":
-        return (
-            f"No middleware has set {key_code(node.value, key)} for this request. {there} Set it before "
-            f"`next()`. {read} where it may be missing."
-        )
+        return _missing_in_context(node.value, key, there, read)
     if part == "params":
         return f"The path of this route, `{facts.route.pattern}`, has no parameter `{quoted(key)}`. {there}"
     if part == "body" and _is_json_sent_as_form(facts, value):
@@ -217,11 +213,12 @@ def missing_key(facts: Facts) -> str | None:
     return f"The {part} of this request has no `{quoted(key)}`. {there} {advice}."
 
 
-def _params_of_context(context: ast.expr) -> str:
+def _missing_in_context(context: ast.expr, key: str, there: str, read: str) -> str:
+    if key == "params":
+        return params_of_context(context)
     return (
-        f"{code(context)} is what middleware keeps for a request. The parameters of the path are `params`: "
-        "take it as a parameter of the handler, as in `def GET(params)`, or each by its name, "
-        "`def GET(id: int)`."
+        f"No middleware has set {key_code(context, key)} for this request. {there} Set it before "
+        f"`next()`. {read} where it may be missing."
     )
 
 
@@ -264,7 +261,7 @@ def key_as_attribute(facts: Facts) -> str | None:
     if part is None:
         return None
     if part == "context" and name == "params":
-        return _params_of_context(node.value)
+        return params_of_context(node.value)
     written = key_code(node.value, name)
     return f"{code(node.value)} is a dict: write {written}. It has no such key in this request."
 

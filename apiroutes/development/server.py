@@ -77,13 +77,9 @@ def run(
         say(f"Documentation: {paint(url + docs_path, CYAN)}")
     if not CAN_WATCH:
         say("Changes are not watched. To watch them: pip install 'apiroutes[dev]'")
-    options = [("--root", str(root)), ("--host", host), ("--port", str(port))]
-    options += [("--allowed-host", allowed) for allowed in allowed_hosts]
-    command = [sys.executable, "-c", _PROGRAM, str(Path(__file__).parents[2]), "dev"]
-    command += [part for option in options for part in option]
-    supervisor = _Supervisor(
-        root, command, listener, partial(HostGuard, host=host, allowed=allowed_hosts), say
-    )
+    command = _command(root, host, port, allowed_hosts)
+    guard = partial(HostGuard, host=host, allowed=allowed_hosts)
+    supervisor = _Supervisor(root, command, listener, guard, say)
     # A signal is an event like others: an exception could interrupt the start of a child.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.interrupt())
@@ -92,6 +88,14 @@ def run(
     finally:
         supervisor.close()
         listener.close()
+
+
+def _command(root: Path, host: str, port: int, allowed_hosts: Sequence[str]) -> list[str]:
+    """Return the command line of the processes that serve."""
+    options = [("--root", str(root)), ("--host", host), ("--port", str(port))]
+    options += [("--allowed-host", allowed) for allowed in allowed_hosts]
+    command = [sys.executable, "-c", _PROGRAM, str(Path(__file__).parents[2]), "dev"]
+    return command + [part for option in options for part in option]
 
 
 def _listen(host: str, port: int) -> socket.socket:
