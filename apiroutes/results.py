@@ -14,6 +14,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, Union
 
 from apiroutes.concurrency import coroutines
+from apiroutes.errors import shown
 from apiroutes.files import FileContent, disposition_of, type_of, with_charset
 from apiroutes.http import Event, HeaderValue, comment
 from apiroutes.request import Request
@@ -296,7 +297,7 @@ def _set_usual_headers(
 
 def _cache_control(max_age: int) -> str:
     if isinstance(max_age, bool) or not isinstance(max_age, int) or max_age < 0:
-        raise ValueError(f"max_age must be a number of seconds, an int from 0, not {max_age!r}")
+        raise ValueError(f"max_age must be a number of seconds, an int from 0, not {shown(max_age)}")
     return f"public, max-age={max_age}" if max_age else "no-cache, max-age=0"
 
 

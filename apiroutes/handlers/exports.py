@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any, TypeGuard
 
 from apiroutes.concurrency import is_async
-from apiroutes.errors import Problem, Problems
+from apiroutes.errors import Problem, Problems, shown
 from apiroutes.handlers.cache_checks import cache_mistakes, is_cached_function
 from apiroutes.handlers.cache_config import CacheConfig
 from apiroutes.handlers.config import RouteConfig, read_config
@@ -309,7 +309,7 @@ class _ExportReader:
     def _check_response(self, status: object, meaning: object) -> None:
         if type(status) is not int or not 100 <= status <= 599:
             remedy = "Write a number such as 404, or a method with a dict of such numbers."
-            message = f"`responses` has {status!r}, which is not a status code."
+            message = f"`responses` has {shown(status)}, which is not a status code."
             self._problem(message, remedy, line=self.own.line_of("responses"))
         elif not isinstance(meaning, str):
             try:

@@ -60,10 +60,10 @@ class OwnNames:
     def line_of_key(self, name: str, keys: Sequence[str]) -> int | None:
         """Return the line of a key in the dict that the file assigns to the name, or of what is around it.
 
-        A key may be spelled `bodyParser` or `body_parser`.
+        A key may be spelled `bodyParser` or `body_parser`. What the file imports has the line of the import.
         """
         value = self._names[name].value if name in self._names else None
-        line = self.line_of(name)
+        line = self.line_of(name) or self._line_of_import(name)
         for key in keys:
             items = list(zip(value.keys, value.values)) if isinstance(value, ast.Dict) else []
             found = [item for item in items if _is_key(item[0], key)]
@@ -71,6 +71,17 @@ class OwnNames:
                 break
             line, value = found[-1][0].lineno, found[-1][1]
         return line
+
+    def _line_of_import(self, name: str) -> int | None:
+        """Return the line where the file imports the name; None where it does not by name."""
+        lines = [
+            alias.lineno
+            for node in ast.walk(self._tree)
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            for alias in node.names
+            if name == (alias.asname or alias.name.partition(".")[0])
+        ]
+        return lines[-1] if lines else None
 
     def is_empty_literal(self, name: str) -> bool:
         """Return whether the file assigns `[]` or `()` to the name, as it stands."""

@@ -11,6 +11,7 @@ import ipaddress
 import re
 import unicodedata
 
+from apiroutes.errors import shown
 from apiroutes.types import Environ
 
 __all__ = ["canonical_host", "is_address", "requested_host", "server_of"]
@@ -46,7 +47,7 @@ def canonical_host(name: str) -> str:
     if labels[-1] == "" and len(labels) > 1:
         del labels[-1]  # that of the root
     if bare != name or not all(map(_LABEL.fullmatch, labels)):
-        raise ValueError(f"{name!r} is not a host name")
+        raise ValueError(f"{shown(name)} is not a host name")
     return ".".join(labels)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from apiroutes.chain import never_waits
-from apiroutes.errors import ApiError
+from apiroutes.errors import ApiError, shown
 from apiroutes.http import canonical_host, requested_host
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -32,7 +32,7 @@ def trusted_hosts(hosts: Sequence[str]) -> Middleware:
             contain letters of any script and a port, which is ignored; IPv6 addresses may have brackets.
     """
     if isinstance(hosts, str) or not hosts:
-        raise ValueError(f"hosts must be a list of host names, not {hosts!r}")
+        raise ValueError(f"hosts must be a list of host names, not {shown(hosts)}")
     names = frozenset(map(_listed, hosts))
     parents = tuple(f".{_listed(host)}" for host in hosts if host.startswith("."))
 
@@ -53,7 +53,7 @@ def _listed(host: str) -> str:
         return canonical_host(name[: port.start()] if port else name)
     except ValueError:
         raise ValueError(
-            f"{host!r} is not a host name such as 'example.com', or '.example.com' with its subdomains"
+            f"{shown(host)} is not a host name such as 'example.com', or '.example.com' with its subdomains"
         ) from None
 
 

@@ -13,6 +13,7 @@ from typing import Any, Union, get_origin
 import msgspec
 from msgspec import inspect
 
+from apiroutes.errors import shown
 from apiroutes.schemas.messages import public_message, violation_of
 from apiroutes.schemas.mismatches import SchemaError
 
@@ -43,6 +44,8 @@ _SINGLE_VALUES = (
     inspect.TimeType,
     inspect.UUIDType,
 )
+# Where the classes of annotations are that are no classes themselves, such as `list[int]` and `int | None`.
+_OF_TYPES = ("types", "typing", "typing_extensions")
 LISTS = (inspect.FrozenSetType, inspect.ListType, inspect.SetType, inspect.VarTupleType)
 
 
@@ -65,7 +68,13 @@ def info_of(annotation: Any) -> inspect.Type:
     try:
         return inspect.type_info(annotation)
     except Exception as error:
+        if not _is_type(annotation):  # whose text may show all that an object of the project holds
+            raise SchemaError(f"{shown(annotation)} cannot be checked: it is not a type") from None
         raise SchemaError(f"{named(annotation)} cannot be checked: {error}") from error
+
+
+def _is_type(annotation: Any) -> bool:
+    return isinstance(annotation, type) or type(annotation).__module__ in _OF_TYPES
 
 
 def is_single_value(info: inspect.Type) -> bool:
