@@ -239,8 +239,9 @@ def file(
 
     The ETag identifies this copy of the file; a copy on another machine has another ETag. When the handler
     returns the result, a file that cannot be read raises FileNotFoundError, IsADirectoryError or another
-    OSError, and a `max_age` that is not a number of seconds raises ValueError. Conditions and ranges apply to
-    GET (conditions also to HEAD) with the status 200 (RFC 9110 sections 13.2.1 and 14.2).
+    OSError, and a `max_age` that is not a number of seconds raises ValueError. Anything but a path raises
+    TypeError at once. Conditions and ranges apply to GET (conditions also to HEAD) with the status 200 (RFC
+    9110 sections 13.2.1 and 14.2).
 
     Args:
         path: The path of the file. It is trusted: use `werkzeug.utils.safe_join` for a path that comes from a
@@ -252,6 +253,11 @@ def file(
             it each time.
         headers: Further headers by name, which replace the file's own.
     """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"file() takes the path of a file, not {shown(path)}: return content in memory as bytes, such as "
+            "`data.getvalue()`, and set its type with `res.set_header('Content-Type', ...)`"
+        )
 
     def content(request: Request, response: Response) -> None:
         name = os.fsdecode(download_name or os.path.basename(path))
