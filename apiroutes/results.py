@@ -253,11 +253,7 @@ def file(
             it each time.
         headers: Further headers by name, which replace the file's own.
     """
-    if not isinstance(path, (str, bytes, os.PathLike)):
-        raise TypeError(
-            f"file() takes the path of a file, not {shown(path)}: return content in memory as bytes, such as "
-            "`data.getvalue()`, and set its type with `res.set_header('Content-Type', ...)`"
-        )
+    _check_path(path)
 
     def content(request: Request, response: Response) -> None:
         name = os.fsdecode(download_name or os.path.basename(path))
@@ -280,6 +276,14 @@ def file(
             raise
 
     return Result(content, None, headers)
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"file() takes the path of a file, not {shown(path)}: return content in memory as bytes, such as "
+            "`data.getvalue()`, and set its type with `res.set_header('Content-Type', ...)`"
+        )
 
 
 def _set_usual_headers(
