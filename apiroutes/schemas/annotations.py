@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from typing import Any, Union, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -19,6 +19,7 @@ from apiroutes.schemas.mismatches import SchemaError
 
 __all__ = [
     "LISTS",
+    "fits_any_text",
     "info_of",
     "is_float",
     "is_list",
@@ -61,6 +62,14 @@ def why_default_does_not_fit(annotation: Any, default: Any) -> str | None:
 def is_union(annotation: Any) -> bool:
     """Return whether it is a union of types, as `int | None` is."""
     return get_origin(annotation) in (Union, types.UnionType)
+
+
+def fits_any_text(annotation: Any) -> bool:
+    """Return whether a type is a union of str and of numbers, as `int | str` is, so that any text fits."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    members = {*get_args(annotation)} if is_union(annotation) else set()
+    return str in members and not members.isdisjoint((int, float, bool))
 
 
 def info_of(annotation: Any) -> inspect.Type:
